@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Latent Lab: train a convolutional autoencoder, look at what it learned, change your mind, run again."""
+
+import sys
+from pathlib import Path
+
+from lib import datasets, runs, shapes
+from lib.errors import exit_status
+from lib.hyperparameters import Hyperparameters
+from lib.process import Worker
+from lib.questions import Answers
+from lib.session import Session
+
+METRIC = "test_mse"
+
+
+def main(words: list[str] | None = None) -> int:
+    session = Session("autoencoder", __doc__, words)
+    display = session.display
+    return session.hold(
+        ask,
+        show=lambda: display.autoencoder_result(session.last["folder"], session.last["record"]),
+        menu={
+            "loss": ("Show the loss plot", lambda: show_loss(session)),
+            "pictures": ("Show reconstructions", lambda: show_reconstructions(session)),
+            "compare": ("Compare the runs so far", lambda: compare(session)),
+            "save": ("Save under another name", lambda: save(session)),
+        },
+    )
+
+
+def ask(answers: Answers, worker: Worker) -> Hyperparameters:
+    """The data set, then the five questions; an answer that cannot be built is refused with what would work."""
+    dataset = answers.pick("dataset", datasets.offered() if "dataset" not in answers.given else {}, datasets.peek)
+    image = datasets.peek(dataset).shape
+    if "testset" in answers.given:
+        datasets.peek(answers.given["testset"])
+    values = {"dataset": dataset}
+    worker.send("open", hyperparameters=answers.hyperparameters(values | UNKNOWN).to_json())
+
+    def candidate(base: dict, name: str, value) -> shapes.Plan:
+        known = {key: answers.given[key] for key in UNKNOWN if key in answers.given}
+        return shapes.plan(answers.hyperparameters(base | known | values | {name: value}), image)
+
+    for name in ("layers", "kernel_size", "kernels"):
+        values[name] = answers.ask(
+            name,
+            check=lambda value, name=name: candidate(UNKNOWN, name, value),
+            preview=lambda value, name=name: shapes.describe(candidate({}, name, value)),
+            default=_fitting(answers, name, values),
+        )
+        worker.check()
+    for name in ("epochs", "batch_size"):
+        values[name] = answers.ask(name)
+        worker.check()
+    return answers.hyperparameters(values)
+
+
+# What stands in for the questions not answered yet when an answer is checked: the least that can be asked of an image.
+UNKNOWN = {"layers": 1, "kernel_size": 1, "kernels": (1,)}
+
+
+def _fitting(answers: Answers, name: str, values: dict):
+    """A default that goes with what is known already: as many layers as `--kernels 8,12,16` names, and the other way round."""
+    kernels = answers.given.get("kernels", answers.defaults["kernels"])
+    if name == "layers" and "kernels" in answers.given and len(kernels) > 1:
+        return len(kernels)
+    if name == "kernels" and len(kernels) not in (1, values["layers"]) and len(set(kernels)) > 1:
+        return kernels[:1]
+    return None
+
+
+def show_loss(session: Session) -> None:
+    folder = Path(session.last["folder"])
+    session.display.curves({"training": session.last["record"]["history"]}, str(folder / "figures" / "loss.png"))
+
+
+def show_reconstructions(session: Session) -> None:
+    folder = Path(session.last["folder"])
+    session.display.strip(session.last["pictures"], str(folder / "figures" / "reconstructions.png"))
+
+
+def compare(session: Session) -> None:
+    """The loss against each hyperparameter that differs between the runs of this session."""
+    rows = sorted(((run["folder"], run["record"]) for run in session.finished), key=lambda row: row[1]["metrics"][METRIC])
+    differing = runs.differing([record for _, record in rows])
+    session.display.comparison(rows, differing, METRIC)
+    if not differing:
+        session.display.result("Nothing differs between them yet: run again with other hyperparameters.")
+        return
+    points = runs.points([record for _, record in rows], differing, METRIC)
+    session.display.against(points, METRIC)
+    with Worker() as worker:
+        path = str(Path(session.last["folder"]) / "figures" / "comparison.png")
+        worker.send("compare", points=points, metric=METRIC, path=path)
+        worker.follow(session.display)
+    session.display.result(path, "cyan")
+
+
+def save(session: Session) -> None:
+    name = session.answers.text("New name (name.h5 copies the model, any other name the whole run into models/)", runs.free_name)
+    session.display.result(f"saved as {runs.save_as(Path(session.last['folder']), name)}")
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status("autoencoder.py", main))

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Latent Lab: stack fully connected layers on a saved encoder, train them, then everything, and report."""
+
+import sys
+from pathlib import Path
+
+from lib import datasets, runs
+from lib.errors import UserError, exit_status
+from lib.hyperparameters import Hyperparameters
+from lib.process import Worker
+from lib.questions import Answers
+from lib.session import Session
+
+
+def main(words: list[str] | None = None) -> int:
+    session = Session("classification", __doc__, words)
+    display = session.display
+    return session.hold(
+        ask,
+        show=lambda: display.classifier_result(session.last["folder"], session.last["record"]),
+        menu={
+            "loss": ("Show the loss plots of both phases", lambda: show_loss(session)),
+            "right": ("Show right predictions", lambda: show_examples(session, "right")),
+            "wrong": ("Show wrong predictions", lambda: show_examples(session, "wrong")),
+            "report": ("Show the report again", lambda: display.classifier_result(session.last["folder"], session.last["record"])),
+        },
+    )
+
+
+def ask(answers: Answers, worker: Worker) -> Hyperparameters:
+    """The data and the saved model, then the head and its training."""
+    chosen = "dataset" in answers.given
+    values = {"dataset": answers.pick("dataset", {} if chosen else datasets.offered(), datasets.peek)}
+    datasets.peek(values["dataset"])
+    for name in ("labels", "testset", "test_labels"):
+        if name in answers.given and not Path(answers.given[name]).exists() and answers.given[name] not in datasets.NAMES:
+            raise UserError(f"{answers.given[name]}: no such file")
+    models = {} if "model" in answers.given else {str(path): "" for path in runs.saved_models()}
+    values["model"] = answers.pick("model", models, is_model)
+    worker.send("open", hyperparameters=answers.hyperparameters(values).to_json())
+    for name in ("fc_units", "dropout", "epochs", "batch_size"):
+        values[name] = answers.ask(name)
+        worker.check()
+    return answers.hyperparameters(values)
+
+
+def is_model(name: str) -> None:
+    """Refuse what is no HDF5 file before anything else is asked."""
+    runs.require_model(Path(name))
+
+
+def show_loss(session: Session) -> None:
+    histories = session.last["record"]["history"]
+    named = {f"phase {number}, {name}": history for number, (name, history) in enumerate(histories.items(), 1)}
+    session.display.curves(named, str(Path(session.last["folder"]) / "figures" / "loss.png"))
+
+
+def show_examples(session: Session, kind: str) -> None:
+    examples = session.last["pictures"][kind]
+    if not examples["captions"]:
+        session.display.result(f"There are no {kind} predictions.")
+        return
+    session.display.gallery(examples, str(Path(session.last["folder"]) / "figures" / f"{kind}.png"))
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status("classification.py", main))

@@ -1,0 +1,271 @@
+"""Data sets: names and places, training, validation and test parts, and the checksum that says which images they were."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib import readers
+from lib.errors import UserError
+from lib.hyperparameters import Hyperparameters
+from lib.readers import CIFAR_CLASSES, Header, Images, Source
+
+DATA = Path("data")  # where people put their data sets, seen from where they start the programs
+CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+DIGITS = tuple("0123456789")
+CHUNK = 4096  # images handled at once where a whole set as another copy would be too much
+
+
+@dataclass(frozen=True)
+class Name:
+    """A data set known by name: what it is, its header, its classes, and where Keras would download it from."""
+
+    what: str
+    header: Header
+    classes: tuple[str, ...]
+    keras: str | None = None
+
+
+NAMES = {
+    "digits": Name("1,797 handwritten digits, 28×28 grey; comes with scikit-learn", Header((28, 28, 1), 1797, 0, True), DIGITS),
+    "photos": Name("520 patches of two photographs, 32×32 colour; comes with scikit-learn", Header((32, 32, 3), 520, 0, True),
+                   ("china", "flower")),
+    "mnist": Name("70,000 handwritten digits, 28×28 grey", Header((28, 28, 1), 60_000, 10_000, True), DIGITS, "mnist"),
+    "fashion-mnist": Name("70,000 pieces of clothing, 28×28 grey", Header((28, 28, 1), 60_000, 10_000, True), CLOTHES,
+                          "fashion_mnist"),
+    "cifar10": Name("60,000 photographs of ten things, 32×32 colour", Header((32, 32, 3), 50_000, 10_000, True), CIFAR_CLASSES,
+                    "cifar10"),
+}  # fmt: skip
+
+# Where the published sets are looked for below data/, the folder of that name first.
+PLACES = {
+    "mnist": ("mnist", "MNIST", "."),
+    "fashion-mnist": ("fashion-mnist", "fashion_mnist", "FashionMNIST"),
+    "cifar10": ("cifar10", "cifar-10", "cifar-10-batches-bin", "cifar-10-binary.tar.gz", "cifar10/cifar-10-binary.tar.gz",
+                "cifar-10/cifar-10-binary.tar.gz"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the images of a source: `positions` say which. Nothing is copied until a batch is taken."""
+
+    source: Images
+    positions: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def take(self, which) -> np.ndarray:
+        """Images as uint8, shape (n, height, width, channels), at some places of this part."""
+        return self.source.images[self.positions[which]]
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        return None if self.source.labels is None else self.source.labels[self.positions]
+
+    def first(self, count: int) -> "Part":
+        return Part(self.source, self.positions[:count])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The three parts of a data set, and what `run.json` says of it."""
+
+    name: str
+    sha256: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    train: Part
+    validation: Part
+    test: Part
+
+    def to_json(self) -> dict:
+        sizes = {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+        return {"name": self.name, "sha256": self.sha256, "shape": list(self.shape), "sizes": sizes, "classes": list(self.classes)}
+
+
+def peek(where: str) -> Header:
+    """The header of a named data set or of a file or folder; quick. Raises `UserError`."""
+    path = locate(where)
+    return NAMES[where].header if path is None else readers.peek(path)
+
+
+def locate(where: str) -> Path | None:
+    """The path of a data set, or `None` for a name whose images lie in no file here."""
+    if where in PLACES and not Path(where).exists():
+        return next((DATA / place for place in PLACES[where] if _holds_data(DATA / place)), None)
+    if where in NAMES:
+        return None
+    path = Path(where).expanduser()
+    if not path.exists():
+        raise UserError(f"{where}: no such file or folder; the names are {', '.join(NAMES)}")
+    return path
+
+
+def _holds_data(path: Path) -> bool:
+    return path.is_file() or any(form.recognises(path) for form in (readers.IdxFolder, readers.Cifar10)) if path.exists() else False
+
+
+def offered() -> dict[str, str]:
+    """What the first question offers: every name that needs no download, then the other data sets that lie in data/."""
+    found = {name: known.what for name, known in NAMES.items() if known.keras is None}
+    for name in PLACES:
+        if (path := locate(name)) is not None:
+            found[name] = f"{NAMES[name].what}; in {path}"
+    taken = {locate(name) for name in PLACES}
+    for path in sorted(DATA.iterdir()) if DATA.is_dir() else []:
+        if path in taken or path.name.startswith(".") or path.suffix == ".md" or (DATA in taken and _published(path)):
+            continue
+        try:
+            header = readers.peek(path)
+        except UserError:
+            continue
+        height, width, channels = header.shape
+        found[str(path)] = f"{header.count:,} images, {height}×{width} {'grey' if channels == 1 else 'colour'}"
+    return found
+
+
+def _published(path: Path) -> bool:
+    return path.name.startswith(("train-", "t10k-"))
+
+
+def short_name(where: str) -> str:
+    """A name for folders and tables: that of the set, or the file's without what only says its format."""
+    if where in NAMES:
+        return where
+    path = Path(where)
+    stem = path.name.split(".")[0] or path.resolve().name
+    if _published(path):
+        return path.resolve().parent.name if path.resolve().parent.name in NAMES else stem.split("-idx")[0]
+    return stem
+
+
+def load(hp: Hyperparameters) -> Dataset:
+    """Read, check and split what `hp` names. A test set of its own is taken whole, else `hp.split` makes one.
+
+    Raises `UserError` for whatever does not fit together: labels and images in number, training and test images in size.
+    """
+    source = _source(hp.dataset)
+    train = _labelled(source.train, hp.labels, hp.dataset)
+    if hp.testset:
+        given = _source(hp.testset)
+        test = _labelled(given.test or given.train, hp.test_labels, hp.testset)
+    else:
+        test = _labelled(source.test, hp.test_labels, hp.dataset) if source.test else None
+    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
+        raise UserError(
+            f"{hp.testset or hp.dataset}: test images are {_by(test.images.shape[1:])}, training images {_by(train.images.shape[1:])}"
+        )
+    classes = train.classes or (NAMES[hp.dataset].classes if hp.dataset in NAMES else ())
+    if not classes and train.labels is not None:
+        classes = tuple(map(str, range(int(train.labels.max()) + 1)))
+    parts = split(train, test, hp)
+    return Dataset(short_name(hp.dataset), _checksum(train.images), train.images.shape[1:], classes, *parts)
+
+
+def split(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Part, Part, Part]:
+    """Training, validation and test parts, drawn with `hp.seed`; each class keeps its share where there are labels."""
+    share_train, share_validation, share_test = hp.split
+    positions = np.arange(len(train))
+    if hp.limit and hp.limit < len(train):
+        positions, _ = _divide(positions, train.labels, hp.limit, hp.seed)
+    if test is None:
+        if not share_test:
+            raise UserError(f"split {share_train}/{share_validation}/0 leaves no test images, and there is no test set: give -t")
+        positions, held_out = _divide(positions, train.labels, _share(positions, 100 - share_test), hp.seed)
+        tested = Part(train, np.sort(held_out))
+    else:
+        tested = Part(test, np.arange(len(test)))
+    share = 100 * share_train / (share_train + share_validation)
+    learned, validated = _divide(positions, train.labels, _share(positions, share), hp.seed)
+    return Part(train, np.sort(learned)), Part(train, np.sort(validated)), tested
+
+
+def _share(positions: np.ndarray, percent: float) -> int:
+    count = round(len(positions) * percent / 100)
+    if not 0 < count < len(positions):
+        raise UserError(f"{len(positions)} images are too few to split; at least 10 are needed")
+    return count
+
+
+def _divide(positions: np.ndarray, labels: np.ndarray | None, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.model_selection import train_test_split  # only the worker gets here; the programs start without it
+
+    strata = None
+    if labels is not None:
+        strata = labels[positions]
+        rarest = np.unique(strata, return_counts=True)[1]
+        if rarest.min() < 2 or len(rarest) > min(count, len(positions) - count):
+            strata = None  # too few of a class to give each part one
+    return train_test_split(positions, train_size=count, random_state=seed, stratify=strata)
+
+
+def _source(where: str) -> Source:
+    path = locate(where)
+    if path is not None:
+        source = readers.read(path)
+        return source
+    known = NAMES[where]
+    if known.keras is None:
+        return Source(_digits() if where == "digits" else _photos())
+    return _downloaded(where, known)
+
+
+def _labelled(images: Images, labels: str | None, where: str) -> Images:
+    if labels is None:
+        return images
+    found = readers.read_labels(Path(labels))
+    if len(found) != len(images):
+        raise UserError(f"{labels}: {len(found):,} labels for the {len(images):,} images of {where}")
+    return Images(images.images, found, images.classes)
+
+
+def _digits() -> Images:
+    """scikit-learn's 8×8 digits, 0 to 16, brought to MNIST's 28×28 and 0 to 255."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    small = np.round(digits.images * (255 / 16)).astype(np.uint8)
+    images = np.stack([np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BICUBIC)) for image in small])
+    return Images(images[..., None], digits.target.astype(np.int64), DIGITS)
+
+
+def _photos() -> Images:
+    """Patches of scikit-learn's two sample photographs, side by side, so that none shares pixels with another."""
+    from sklearn.datasets import load_sample_images
+
+    images, labels = [], []
+    for label, photo in enumerate(load_sample_images().images):
+        rows, columns = photo.shape[0] // 32, photo.shape[1] // 32
+        patches = photo[: rows * 32, : columns * 32].reshape(rows, 32, columns, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3)
+        images.append(patches)
+        labels += [label] * len(patches)
+    return Images(np.concatenate(images), np.array(labels), NAMES["photos"].classes)
+
+
+def _downloaded(where: str, known: Name) -> Source:
+    import keras
+
+    try:
+        pairs = getattr(keras.datasets, known.keras).load_data()
+    except Exception as error:  # Keras passes on whatever its downloader raises
+        place = DATA / PLACES[where][0]
+        raise UserError(f"{where} could not be downloaded ({str(error).splitlines()[0]}); put its files into {place}") from None
+    height, width, channels = known.header.shape
+    parts = [Images(x.reshape(-1, height, width, channels), y.reshape(-1).astype(np.int64), known.classes) for x, y in pairs]
+    return Source(*parts)
+
+
+def _checksum(images: np.ndarray) -> str:
+    """SHA-256 of the training images as bytes: the same whether they came from IDX, gzip or NumPy."""
+    digest = hashlib.sha256()
+    for start in range(0, len(images), CHUNK):
+        digest.update(np.ascontiguousarray(images[start : start + CHUNK]).data)
+    return digest.hexdigest()
+
+
+def _by(shape) -> str:
+    return "×".join(map(str, shape))

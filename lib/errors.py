@@ -1,0 +1,29 @@
+"""What can go wrong, and the one place where it becomes a line on the screen and an exit status."""
+
+import sys
+from collections.abc import Callable
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class UserError(Exception):
+    """Wrong arguments or data (exit status 2); the message says what, where and what to do."""
+
+
+class RunFailed(Exception):
+    """A run that started and could not finish (exit status 1)."""
+
+
+def exit_status(name: str, program: Callable[[], int]) -> int:
+    """Run `program` and turn its errors into one line on standard error and DESIGN's exit status."""
+    try:
+        return program()
+    except UserError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    except RunFailed as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return INTERRUPTED

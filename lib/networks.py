@@ -1,0 +1,64 @@
+"""Keras models from a plan: encoder, decoder, the autoencoder that joins them, and the classifier on an encoder."""
+
+import keras
+from keras import layers
+
+from lib.hyperparameters import Hyperparameters
+from lib.shapes import Layer, Plan
+
+# Keras's default of 0.99 leaves the moving averages far behind in the few hundred steps of a short training.
+MOMENTUM = 0.9
+
+
+def build_autoencoder(plan: Plan) -> keras.Model:
+    """The plan as a Keras model named `autoencoder`, made of the models `encoder` and `decoder`.
+
+    Takes and gives float32 of shape (batch, height, width, channels), 0 to 1.
+    """
+    inputs = keras.Input(plan.input, name="image")
+    encoder = keras.Model(inputs, _stack(inputs, plan.encoder, last="linear"), name="encoder")
+    codes = keras.Input(plan.latent, name="code")
+    decoder = keras.Model(codes, _stack(codes, plan.decoder, last="sigmoid"), name="decoder")
+    inputs = keras.Input(plan.input, name="image")
+    return keras.Model(inputs, decoder(encoder(inputs)), name="autoencoder")
+
+
+def _stack(x, steps: tuple[Layer, ...], last: str):
+    """The layers of one half after one another; the last convolution has the activation `last`, the others ReLU."""
+    final = max(number for number, step in enumerate(steps) if step.kind == "conv")
+    for number, step in enumerate(steps):
+        if step.kind == "conv":
+            x = layers.Conv2D(
+                step.output[2], step.kernel_size, padding="same", use_bias=not step.normalised, kernel_initializer="he_normal"
+            )(x)
+            if step.normalised:
+                x = layers.BatchNormalization(momentum=MOMENTUM)(x)
+            x = layers.Activation(last if number == final else "relu")(x)
+        elif step.kind == "pool":
+            x = layers.MaxPooling2D(2, padding="same")(x)
+        elif step.kind == "upsample":
+            x = layers.UpSampling2D(2)(x)
+        else:
+            height, width = x.shape[1] - step.output[0], x.shape[2] - step.output[1]
+            x = layers.Cropping2D(((0, height), (0, width)))(x)
+    return x
+
+
+def build_classifier(encoder: keras.Model, classes: int, hp: Hyperparameters) -> keras.Model:
+    """Fully connected layers on an encoder, named `classifier` (report C, part B): images in, class probabilities out."""
+    inputs = keras.Input(encoder.input_shape[1:], name="image")
+    # training=False: batch normalisation keeps the averages that the autoencoder learned, also when all weights train.
+    x = encoder(inputs, training=False)
+    head = build_head(encoder.output_shape[1:], classes, hp)
+    return keras.Model(inputs, head(x), name="classifier")
+
+
+def build_head(code: tuple[int, ...], classes: int, hp: Hyperparameters) -> keras.Model:
+    """The new layers alone, named `head`: codes in, class probabilities out."""
+    inputs = keras.Input(code, name="code")
+    x = layers.Flatten()(inputs)
+    x = layers.BatchNormalization(momentum=MOMENTUM)(x)
+    for units in hp.fc_units:
+        x = layers.Dense(units, activation="relu", kernel_initializer="he_normal")(x)
+        x = layers.Dropout(hp.dropout, seed=hp.seed)(x)
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax", name="probabilities")(x), name="head")

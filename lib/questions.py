@@ -1,0 +1,204 @@
+"""Where answers come from: flag, answers file, lines on standard input, prompt, in this order; else the default.
+
+questionary is imported only when something is to be asked on a terminal.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lib.errors import UserError
+from lib.hyperparameters import Hyperparameters, Text, defaults, find, known_answers, read, settings, show
+
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # what word processors make of the hyphen in a copied command
+OTHER = "another file or folder …"
+
+
+class Parser(argparse.ArgumentParser):
+    """Flags for every hyperparameter of a program; wrong ones raise `UserError`."""
+
+    def __init__(self, program: str, description: str):
+        super().__init__(prog=f"{program}.py", description=description, allow_abbrev=False)
+        usual = defaults(program)
+        for setting in settings(program):
+            kind, default = setting.metadata["kind"], usual[setting.name]
+            text = f"{setting.metadata['help']}: {kind.range}" + ("" if default is None else f" (default {show(setting.name, default)})")
+            metavar = "TEXT" if default is None else show(setting.name, default)
+            self.add_argument(*setting.metadata["flags"], dest=setting.name, metavar=metavar, help=text.replace("%", "%%"))
+        self.add_argument("--output", metavar="DIR", help="the run folder (default models/<time>-<dataset>-<task>); never overwritten")
+        self.add_argument("--answers", metavar="FILE", help="answers from a file, such as the answers.json of a run")
+        self.add_argument("--yes", action="store_true", help="ask nothing: take the default for whatever is not given")
+        self.add_argument("--no-input", action="store_true", help="ask nothing, and fail at once when something without a default is missing")
+
+    def parse(self, words: list[str]) -> argparse.Namespace:
+        """The flags of a command line, whose first word may be the verb `train`."""
+        words = ["-" + word.lstrip(DASHES) if word[:1] in DASHES and word else word for word in words]
+        return self.parse_args(words[1:] if words[:1] == ["train"] else words)
+
+    def error(self, message: str):
+        raise UserError(f"{message}; see python {self.prog} --help")
+
+
+class Answers:
+    """The answers of one session, wherever they come from."""
+
+    def __init__(self, program: str, args: argparse.Namespace):
+        self.program = program
+        self.defaults = defaults(program)
+        self.given = _from_file(args.answers, program) if args.answers else {}
+        for setting in settings(program):
+            if (value := getattr(args, setting.name)) is not None:
+                try:
+                    self.given[setting.name] = read(setting.name, value)
+                except UserError as error:
+                    raise UserError(f"{setting.metadata['flags'][-1]}: {error}") from None
+        self.asks = not (args.yes or args.no_input)
+        self.terminal = sys.stdin is not None and sys.stdin.isatty()
+        if args.no_input:
+            needed = [s for s in settings(program) if s.metadata["question"] and self.defaults[s.name] is None]
+            missing = [" or ".join(s.metadata["flags"]) for s in needed if s.name not in self.given]
+            if missing:
+                raise UserError(f"--no-input needs {' and '.join(missing)}")
+
+    def hyperparameters(self, answers: dict) -> Hyperparameters:
+        """Those answers, what was given without a question, and defaults for the rest."""
+        unasked = {name: value for name, value in self.given.items() if name not in answers}
+        return Hyperparameters(**self.defaults | unasked | answers)
+
+    def run_again(self, hp: Hyperparameters) -> None:
+        """From now on everything but the data is asked, with the last answers as defaults."""
+        data = [s.name for s in settings(self.program) if isinstance(s.metadata["kind"], Text)]
+        self.defaults = self.defaults | hp.to_json()
+        self.given = {name: self.defaults[name] for name in data if self.defaults[name] is not None}
+
+    def ask(self, name: str, check: Callable[[object], object] = lambda value: None, preview=None, default=None):
+        """The value of one field. `check` raises `UserError` for a value that does not fit; `preview` describes one.
+
+        A wrong answer at a prompt is asked again; anywhere else it raises `UserError`.
+        """
+        default = self.defaults[name] if default is None else default
+
+        def judge(text: str):
+            value = read(name, text if text.strip() else show(name, default))
+            check(value)
+            return value
+
+        if name in self.given:
+            check(self.given[name])
+            return self.given[name]
+        if not self.asks:
+            return judge("")
+        question = find(name).metadata["question"]
+        if not self.terminal:
+            return judge(self._line(question, show(name, default)))
+        import questionary
+
+        return judge(
+            questionary.text(
+                question,
+                instruction=f"[{show(name, default)}]",
+                validate=lambda text: _verdict(judge, text),
+                validate_while_typing=False,
+                bottom_toolbar=(lambda: _previewed(judge, preview)) if preview else None,
+                **_prompt_output(),
+            ).unsafe_ask()
+        )
+
+    def pick(self, name: str, choices: dict[str, str], check: Callable[[str], object]) -> str:
+        """The value of a field that names a file or folder: one of `choices` (value: what it is), or any other path."""
+        first = next(iter(choices), None)
+        if name in self.given or not self.asks or not self.terminal:
+            if first is None and name not in self.given and not self.asks:
+                raise UserError(f"nothing to choose from: give {' or '.join(find(name).metadata['flags'])}")
+            return self.ask(name, check, default=first)
+        import questionary
+
+        question = find(name).metadata["question"]
+        listed = [questionary.Choice(f"{value:<15} {what}" if what else value, value) for value, what in choices.items()]
+        if listed:
+            chosen = questionary.select(question, [*listed, questionary.Choice(OTHER, "")], **_prompt_output()).unsafe_ask()
+            if chosen and (verdict := _verdict(check, chosen)) is True:
+                return chosen
+            if chosen:
+                print(verdict, file=sys.stderr)
+
+        def judge(text: str):
+            check(read(name, text))
+
+        return questionary.path(question, validate=lambda text: _verdict(judge, text), validate_while_typing=False, **_prompt_output()).unsafe_ask().strip()
+
+    def choose(self, title: str, choices: dict[str, str], last: str) -> str:
+        """One of `choices` (key: text). Piped answers may be a key, its number or its text; their end means `last`."""
+        if self.terminal:
+            import questionary
+
+            listed = [questionary.Choice(text, key) for key, text in choices.items()]
+            return questionary.select(title, listed, **_prompt_output()).unsafe_ask()
+        keys = list(choices)
+        line = sys.stdin.readline()
+        wanted = line.strip()
+        if not wanted:
+            return last if not line else keys[0]
+        by_name = {key: key for key in keys} | {str(n): key for n, key in enumerate(keys, 1)} | {text: key for key, text in choices.items()}
+        if wanted not in by_name:
+            raise UserError(f"{title}: {wanted!r} is not one of {', '.join(keys)}")
+        print(f"{title} {by_name[wanted]}", file=sys.stderr)
+        return by_name[wanted]
+
+    def text(self, question: str, check: Callable[[str], object]) -> str:
+        """A line of text that `check` accepts."""
+        if not self.terminal:
+            answer = self._line(question, "").strip()
+            check(answer)
+            return answer
+        import questionary
+
+        return questionary.text(question, validate=lambda text: _verdict(check, text), validate_while_typing=False, **_prompt_output()).unsafe_ask().strip()
+
+    def _line(self, question: str, default: str) -> str:
+        line = sys.stdin.readline() if sys.stdin else ""
+        if not line:
+            raise UserError(f"standard input ended before this was answered: {question}; give a flag, one more line, or --yes")
+        print(f"{question}: {line.strip() or default}", file=sys.stderr)
+        return line.strip()
+
+
+def _verdict(judge: Callable[[str], object], text: str):
+    """True, or the sentence to show: the form in which questionary wants it."""
+    try:
+        judge(text)
+    except UserError as error:
+        return str(error)
+    return True
+
+
+def _previewed(judge, preview: Callable[[object], str]) -> str:
+    from prompt_toolkit.application import get_app
+
+    try:
+        return preview(judge(get_app().current_buffer.text))
+    except UserError as error:
+        return str(error)
+
+
+def _prompt_output() -> dict:
+    """Prompts go to the terminal even when the results are sent to a file."""
+    if sys.stdout.isatty():
+        return {}
+    from prompt_toolkit.output import create_output
+
+    return {"output": create_output(sys.stderr)}
+
+
+def _from_file(name: str, program: str) -> dict:
+    path = Path(name)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+    return known_answers(record, program, os.fspath(path))

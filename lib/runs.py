@@ -1,0 +1,186 @@
+"""The run folder and the ledger: names, atomic `run.json`, `answers.json`, listing, copies under another name."""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+from lib.errors import UserError
+from lib.hyperparameters import Hyperparameters, show
+
+MODELS = Path("models")
+RECORD, ANSWERS = "run.json", "answers.json"
+HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+class Run:
+    """A run folder and its record. Every change of the record is on disk, whole, when `update` returns."""
+
+    def __init__(self, folder: Path, record: dict):
+        self.folder, self.record = folder, record
+
+    @classmethod
+    def create(cls, output: str | None, hp: Hyperparameters, dataset: str) -> "Run":
+        """Make the folder `output`, or a new one below models/; `UserError` where a run would be overwritten."""
+        if output:
+            folder = _claim(Path(output))
+        else:
+            name = f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset}-{hp.task if hp.program == 'autoencoder' else 'classify'}"
+            folder = _claim_free(MODELS / name)
+        (folder / "figures").mkdir()
+        write_json(folder / ANSWERS, hp.to_json())
+        run = cls(folder, {"program": hp.program, "status": "running"})
+        run.update(task=hp.task, hyperparameters=hp.to_json(), command=hp.command(), started=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        return run
+
+    def update(self, **changes) -> None:
+        self.record |= changes
+        write_json(self.folder / RECORD, self.record)
+
+    def figure(self, name: str) -> Path:
+        return self.folder / "figures" / f"{name}.png"
+
+    def files(self) -> list[str]:
+        """What the folder holds for good, as paths relative to it."""
+        found = (path for path in self.folder.rglob("*") if path.is_file() and "checkpoint" not in path.parts)
+        return sorted({path.relative_to(self.folder).as_posix() for path in found} | {RECORD})
+
+
+def load(folder: Path) -> dict:
+    """The record of a run. Raises `UserError` when there is none that can be read."""
+    path = Path(folder) / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; a run folder holds one") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+    if not isinstance(record, dict) or "status" not in record:
+        raise UserError(f"{path}: is no record of a run")
+    return record
+
+
+def recorded(folder: Path = MODELS) -> list[tuple[Path, dict]]:
+    """Every readable run right below a folder, the oldest first."""
+    found = []
+    for path in sorted(Path(folder).glob(f"*/{RECORD}"), key=lambda path: path.parent.name):
+        try:
+            found.append((path.parent, load(path.parent)))
+        except UserError:
+            continue  # somebody else's file, or half a copy: not ours to judge in a list
+    return found
+
+
+def saved_models(folder: Path = MODELS) -> list[Path]:
+    """The autoencoders of the recorded runs, the newest first."""
+    files = (run / "autoencoder.h5" for run, record in recorded(folder) if record.get("program") == "autoencoder")
+    return sorted((file for file in files if file.is_file()), key=lambda file: file.stat().st_mtime, reverse=True)
+
+
+def require_model(path: Path) -> None:
+    """Refuse, without reading it all, what cannot be a saved model: no file, or not HDF5. Raises `UserError`."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(HDF5))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; train an autoencoder first, or give its path with -model") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give an autoencoder.h5 or encoder.h5") from None
+    if start != HDF5:
+        raise UserError(f"{path}: is no .h5 model; give an autoencoder.h5 or encoder.h5")
+
+
+def differing(records: list[dict]) -> list[str]:
+    """The hyperparameters that are not the same in all of these runs."""
+    asked = [record["hyperparameters"] for record in records]
+    return [name for name in asked[0] if any(hp.get(name) != asked[0][name] for hp in asked)]
+
+
+def points(records: list[dict], names: list[str], metric: str) -> dict[str, list[tuple[str, float]]]:
+    """For each hyperparameter its value, as typed, and the metric of every run, in the order of the values."""
+    found = {}
+    for name in names:
+        pairs = [(record["hyperparameters"][name], record["metrics"][metric]) for record in records]
+        found[name] = [(show(name, value), score) for value, score in sorted(pairs, key=lambda pair: (str(type(pair[0])), pair[0]))]
+    return found
+
+
+def close(folder: Path, status: str, reason: str) -> None:
+    """Close the record of a run whose process is gone; one that was finished stays as it is."""
+    try:
+        run = Run(Path(folder), load(folder))
+    except UserError:
+        return
+    if run.record["status"] == "running":
+        run.update(status=status, error=reason)
+
+
+def save_as(folder: Path, name: str) -> Path:
+    """Copy a run under another name: NAME.h5 takes the model alone, any other name the whole folder (below models/).
+
+    What exists is never overwritten: `UserError`. The copy appears under its name only when it is whole.
+    """
+    target = free_name(name)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix == ".h5":
+            shutil.copyfile(folder / main_model(folder), partial)
+        else:
+            shutil.copytree(folder, partial)
+        os.replace(partial, target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror})") from None
+    return target
+
+
+def free_name(name: str) -> Path:
+    """The path that a name for a copy means; `UserError` when there is something already."""
+    if not name.strip():
+        raise UserError("a name is needed")
+    target = Path(name.strip()).expanduser()
+    if target.parent == Path(".") and target.suffix != ".h5":
+        target = MODELS / target
+    if target.exists():
+        raise UserError(f"{target} exists already; choose another name")
+    return target
+
+
+def main_model(folder: Path) -> str:
+    """The file that holds all that a run learned."""
+    return "classifier.h5" if load(folder).get("program") == "classification" else "autoencoder.h5"
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write, flush, rename: whoever reads sees the old file or the new one, never half of one."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def _claim(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UserError(f"{folder}: is not empty, and a run is never overwritten; choose another --output")
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}); choose another --output") from None
+    return folder
+
+
+def _claim_free(folder: Path) -> Path:
+    for attempt in range(1, 1000):
+        candidate = folder if attempt == 1 else folder.with_name(f"{folder.name}-{attempt}")
+        try:
+            candidate.mkdir(parents=True)
+            return candidate
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"{candidate}: cannot be made ({error.strerror}); choose a folder with --output") from None
+    raise UserError(f"{folder}: a thousand runs of this name exist; choose another --output")

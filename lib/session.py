@@ -1,0 +1,85 @@
+"""The conversation that both programs hold: answers, a run in a process of its own, its result, a menu, and again."""
+
+import sys
+from collections.abc import Callable
+
+from lib import runs
+from lib.display import Display
+from lib.errors import INTERRUPTED, RunFailed
+from lib.hyperparameters import Hyperparameters
+from lib.process import Worker
+from lib.questions import Answers, Parser
+
+AGAIN, QUIT = "again", "quit"
+
+
+class Session:
+    """One start of a program. `finished` holds the last event of each run that came to its end."""
+
+    def __init__(self, program: str, description: str, words: list[str] | None):
+        self.args = Parser(program, description).parse(sys.argv[1:] if words is None else words)
+        self.answers = Answers(program, self.args)
+        self.display = Display()
+        self.finished: list[dict] = []
+        self._started = 0
+
+    @property
+    def last(self) -> dict:
+        """The last finished run: its `folder`, `record` (of run.json) and `pictures`."""
+        return self.finished[-1]
+
+    def hold(
+        self,
+        ask: Callable[[Answers, Worker], Hyperparameters],
+        show: Callable[[], None],
+        menu: dict[str, tuple[str, Callable[[], None]]],
+    ) -> int:
+        """Ask, run, show, offer the menu, until somebody quits; returns the exit status.
+
+        `menu` maps a key to its text and what it does with the last run; running again and quitting are added.
+        """
+        while True:
+            ended = self._run(ask)
+            if ended:
+                show()
+                status = INTERRUPTED if self.last["record"]["status"] == "interrupted" else 0
+            if not self.answers.asks:
+                return status if ended else 1
+            while (choice := self._choose(menu)) not in (AGAIN, QUIT):
+                menu[choice][1]()
+            if choice == QUIT:
+                return 0
+
+    def _choose(self, menu: dict) -> str:
+        texts = {key: text for key, (text, _) in menu.items()} if self.finished else {}
+        choices = {AGAIN: "Run again with other hyperparameters"} | texts | {QUIT: "Quit"}
+        return self.answers.choose("What next?", choices, last=QUIT)
+
+    def _run(self, ask) -> bool:
+        """One run, in a worker that starts before the first question; whether it came to its end."""
+        with Worker() as worker:
+            hp = ask(self.answers, worker)
+            self.answers.run_again(hp)
+            self._started += 1
+            output = self.args.output
+            if output and self._started > 1:
+                output = f"{output}-{self._started}"
+            worker.send("train", hyperparameters=hp.to_json(), output=output)
+            try:
+                self.finished.append(worker.follow(self.display))
+            except RunFailed as error:
+                self.display.close()
+                self._close(worker, "failed", str(error))
+                self.display.note(f"The run failed: {error}", "bold red")
+                return False
+            except KeyboardInterrupt:
+                self._close(worker, "interrupted", "left with a second Ctrl-C")
+                raise
+            finally:
+                self.display.close()
+        return True
+
+    def _close(self, worker: Worker, status: str, reason: str) -> None:
+        worker.kill()
+        if worker.folder:
+            runs.close(worker.folder, status, reason)

@@ -1,0 +1,72 @@
+"""Models in and out of `.h5`: whole Keras models that plain Keras opens, with what they are as HDF5 attributes inside."""
+
+import json
+import os
+from pathlib import Path
+
+import h5py
+import keras
+
+from lib.errors import RunFailed, UserError
+from lib.hyperparameters import Hyperparameters
+from lib.runs import require_model
+
+PREFIX = "latent_lab_"  # so that our attributes and Keras's never meet
+
+
+def save(model: keras.Model, path: Path, hp: Hyperparameters, **about) -> None:
+    """Write a model to `path`, which appears only when it is whole.
+
+    The attributes hold the model's part (its name), the task, the pixel range and the hyperparameters; paths stay out.
+    """
+    partial = path.with_name(f"{path.stem}.partial.h5")
+    attributes = {
+        "part": model.name,
+        "task": hp.task,
+        "pixel_range": "0..1",
+        "hyperparameters": json.dumps({k: v for k, v in hp.to_json().items() if k not in PRIVATE}),
+    } | about
+    try:
+        model.save(partial)
+        with h5py.File(partial, "a") as file:
+            for name, value in attributes.items():
+                file.attrs[PREFIX + name] = value
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RunFailed(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+PRIVATE = ("dataset", "labels", "testset", "test_labels", "model")  # paths on somebody's machine
+
+
+def load(path: Path) -> keras.Model:
+    """A model from `.h5`, nothing in it executed. Raises `UserError` for what is none."""
+    require_model(path)
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a foreign file can fail in any way; each of them is the file's fault
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path}: is no model that Keras can open ({reason})") from None
+
+
+def load_encoder(path: Path, image: tuple[int, int, int]) -> keras.Model:
+    """The encoder in an `autoencoder.h5` or `encoder.h5`, for images of shape (height, width, channels).
+
+    Raises `UserError` when there is none, or when it takes other images.
+    """
+    model = load(path)
+    encoder = model
+    if model.name != "encoder":
+        nested = [layer for layer in model.layers if layer.name == "encoder" and isinstance(layer, keras.Model)]
+        if not nested:
+            raise UserError(f"{path}: holds no model called encoder (it is called {model.name}); give an autoencoder.h5 or encoder.h5")
+        encoder = nested[0]
+    taken = tuple(encoder.input_shape[1:])
+    if taken != tuple(image):
+        raise UserError(f"{path}: its encoder takes images of {_by(taken)}, the data set has {_by(image)}")
+    return encoder
+
+
+def _by(shape) -> str:
+    return "×".join(map(str, shape))

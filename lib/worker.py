@@ -1,0 +1,207 @@
+"""The process that trains: one data set, one run, DESIGN's flow from top to bottom; events up the pipe, files on disk."""
+
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from lib import datasets, evaluation, figures, networks, runs, shapes, storage, training
+from lib.backend import device, environment
+from lib.datasets import Dataset, Part
+from lib.errors import RunFailed, UserError
+from lib.hyperparameters import Hyperparameters
+from lib.process import Program, pack, unpack
+from lib.tasks import PAIRS, picture
+
+LIVE_PICTURES = 3  # shown after each epoch
+PICTURES = 10  # shown and drawn at the end
+EXAMPLES = 24  # of right and of wrong predictions
+
+
+def main() -> None:
+    """Serve one program: `open` a data set, then one of the verbs below, then end."""
+    program = Program()
+    try:
+        request = program.request()
+        dataset = None
+        if request["verb"] == "open":
+            dataset = open_dataset(_hyperparameters(request))
+            program.tell("ready", device=device())
+            request = program.request()
+        if request["verb"] == "compare":
+            compare(program, request)
+        else:
+            hp = _hyperparameters(request)
+            plan = shapes.plan(hp, dataset.shape) if hp.program == "autoencoder" else None
+            encoder = storage.load_encoder(Path(hp.model), dataset.shape) if hp.program == "classification" else None
+            run = runs.Run.create(request["output"], hp, dataset.name)
+            program.tell("run", folder=str(run.folder), device=device())
+            run.update(dataset=dataset.to_json(), environment=environment())
+            keras.utils.set_random_seed(hp.seed)
+            try:
+                if hp.program == "autoencoder":
+                    train_autoencoder(program, run, hp, dataset, plan)
+                else:
+                    train_classifier(program, run, hp, dataset, encoder)
+            except Exception as error:
+                runs.close(run.folder, "failed", _sentence(error))
+                raise
+    except UserError as error:
+        program.tell("failed", kind="user", message=str(error))
+    except Exception as error:  # the last boundary: the program makes a sentence and a menu of it
+        traceback.print_exc(file=sys.stderr)
+        program.tell("failed", kind="run", message=_sentence(error))
+
+
+def open_dataset(hp: Hyperparameters) -> Dataset:
+    """Load the data, and look at the model, while the person still answers."""
+    if hp.model:
+        runs.require_model(Path(hp.model))
+    dataset = datasets.load(hp)
+    if hp.program == "classification":
+        require_labels(dataset, hp)
+    return dataset
+
+
+def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
+    """A classifier needs labels for training and test images, the same classes in both."""
+    for part, images, flag in ((dataset.train, hp.dataset, "-dl"), (dataset.test, hp.testset or hp.dataset, "-tl")):
+        if part.labels is None:
+            raise UserError(f"{images}: has no labels; give them with {flag}")
+    highest = int(dataset.test.labels.max())
+    if highest >= len(dataset.classes):
+        raise UserError(
+            f"{hp.test_labels or hp.testset or hp.dataset}: label {highest} never occurs in training ({len(dataset.classes)} classes)"
+        )
+
+
+def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, plan: shapes.Plan) -> None:
+    """Build, train, save, evaluate, draw."""
+    began = time.time()
+    model = networks.build_autoencoder(plan)
+    shown = dataset.validation.first(LIVE_PICTURES)
+
+    def at_epoch(history: dict) -> None:
+        run.update(history=history)
+        program.tell("picture", **_pair(model, shown, hp.task))
+
+    program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train), plan=shapes.describe(plan))
+    phase = training.autoencoder_phase(hp)
+    history = training.fit(model, dataset, hp, phase, program.tell, program.stopped, at_epoch)
+
+    program.tell("stage", text="saving the models")
+    for part in (model.get_layer("encoder"), model.get_layer("decoder"), model):
+        storage.save(part, run.folder / f"{part.name}.h5", hp)
+
+    program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
+    metrics = evaluation.autoencoder_metrics(model, dataset.test, hp.task)
+    metrics |= {"latent_size": plan.latent_size, "parameters": model.count_params()}
+    baselines = evaluation.autoencoder_baselines(dataset, plan.latent_size, hp.seed)
+
+    program.tell("stage", text="drawing figures")
+    pair = _pair(model, dataset.test.first(PICTURES), hp.task)
+    title = f"{dataset.name}: {hp.layers} layers, {hp.kernel_size}×{hp.kernel_size}, {_kernels(hp)} kernels, batch {hp.batch_size}"
+    figures.loss_curves({"training": history}, run.figure("loss"), title)
+    inputs, outputs = (unpack(pair[name]) for name in ("inputs", "outputs"))
+    figures.reconstructions(inputs, outputs, run.figure("reconstructions"), f"{title} · test MSE {metrics['test_mse']:.5f}")
+    _finish(program, run, began, history, dataset, metrics, baselines, pair)
+
+
+def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, encoder: keras.Model) -> None:
+    """New layers on the encoder: trained alone, then everything; each phase saved; then the reports."""
+    began = time.time()
+    encoder.trainable = False
+    model = networks.build_classifier(encoder, len(dataset.classes), hp)
+    phases = training.classifier_phases(hp)
+    histories: dict[str, dict] = {}
+    for number, phase in enumerate(phases, start=1):
+        if program.stopped.is_set():
+            break
+        encoder.trainable = number == 2
+
+        def at_epoch(history: dict, name: str = phase.name) -> None:
+            run.update(history=histories | {name: history})
+
+        program.tell("phase", number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train))
+        histories[phase.name] = training.fit(model, dataset, hp, phase, program.tell, program.stopped, at_epoch)
+        program.tell("stage", text=f"saving phase {number}")
+        storage.save(model, run.folder / ("classifier-head.h5", "classifier.h5")[number - 1], hp, classes=list(dataset.classes))
+
+    program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
+    metrics, probabilities = evaluation.classifier_metrics(model, dataset)
+    metrics["parameters"] = model.count_params()
+    baselines = evaluation.classifier_baselines(dataset, hp)
+
+    program.tell("stage", text="drawing figures")
+    title = f"{dataset.name}: fully connected {', '.join(map(str, hp.fc_units))}, dropout {hp.dropout:g}, batch {hp.batch_size}"
+    scored = f"{title} · test accuracy {metrics['test_accuracy']:.4f}"
+    names = {"head": "phase 1: the new layers", "everything": "phase 2: everything"}
+    figures.loss_curves({names[name]: history for name, history in histories.items()}, run.figure("loss"), title)
+    figures.confusion(metrics["confusion_matrix"], dataset.classes, run.figure("confusion"), scored)
+    examples = {}
+    for kind, right in (("right", True), ("wrong", False)):
+        examples[kind] = _examples(dataset, probabilities, right)
+        if examples[kind]["captions"]:
+            images = unpack(examples[kind]["images"])
+            figures.predictions(images, examples[kind]["captions"], run.figure(kind), f"{kind} predictions · {scored}")
+    _finish(program, run, began, histories, dataset, metrics, baselines, examples)
+
+
+def compare(program: Program, request: dict) -> None:
+    """Draw the runs' metric against each hyperparameter that differs between them."""
+    figures.comparison(request["points"], request["metric"], Path(request["path"]))
+    program.tell("finished", path=request["path"])
+
+
+def _finish(program, run, began, history, dataset, metrics, baselines, pictures) -> None:
+    phases = [history] if "loss" in history else list(history.values())
+    speed = training.images_per_second(phases[-1], len(dataset.train))
+    status = "interrupted" if program.stopped.is_set() else "finished"
+    timing = {"seconds": time.time() - began, "images_per_second": speed}
+    run.update(metrics=metrics, baselines=baselines, timing=timing, files=run.files())
+    run.update(status=status)
+    program.tell("finished", folder=str(run.folder), record=run.record, pictures=pictures)
+
+
+def _pair(model: keras.Model, part: Part, task: str) -> dict:
+    inputs, _ = PAIRS[task](part.take(slice(None)))
+    outputs = keras.ops.convert_to_numpy(model(inputs, training=False))
+    return {"inputs": pack(picture(inputs)), "outputs": pack(picture(outputs))}
+
+
+def _examples(dataset: Dataset, probabilities: np.ndarray, right: bool) -> dict:
+    """The first right predictions, or the wrong ones that were surest of themselves, with labels and confidences."""
+    labels, predicted = dataset.test.labels, probabilities.argmax(axis=1)
+    places = np.flatnonzero((labels == predicted) == right)
+    if not right:
+        places = places[np.argsort(-probabilities[places].max(axis=1), kind="stable")]
+    places = places[:EXAMPLES]
+    captions = []
+    for place in places:
+        name, share = dataset.classes[predicted[place]], f"{probabilities[place].max():.0%}"
+        captions.append(f"{name} {share}" if right else f"{dataset.classes[labels[place]]}, not {name} {share}")
+    return {"images": pack(dataset.test.take(places)), "captions": captions}
+
+
+def _kernels(hp: Hyperparameters) -> str:
+    return ", ".join(map(str, sorted(set(hp.kernels))))
+
+
+def _hyperparameters(request: dict) -> Hyperparameters:
+    return Hyperparameters.from_json(request["hyperparameters"], "request")
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, UserError | RunFailed):
+        return str(error)
+    if isinstance(error, MemoryError) or "OOM" in str(error) or "RESOURCE_EXHAUSTED" in str(error):
+        return "not enough memory; a smaller batch size or fewer kernels need less"
+    first = str(error).strip().splitlines()[:1]
+    return f"{type(error).__name__}: {first[0] if first else 'no reason given'}"
+
+
+if __name__ == "__main__":
+    main()
