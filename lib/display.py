@@ -11,6 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -32,13 +33,21 @@ class Display:
         self.err = Console(stderr=True, highlight=False)
         # rich's FORCE_COLOR would also switch live bars on, into somebody's log.
         self.live_allowed = self.err.is_terminal and os.isatty(2) and not self.err.is_dumb_terminal
-        self._live: Live | None = None
+        self._live: Live | Status | None = None
         self._numbers, self._picture, self._phase = Text(), Text(), {}
 
     def __call__(self, event: dict) -> None:
         getattr(self, f"_on_{event['event']}", lambda event: None)(event)
 
+    def wait(self, text: str) -> None:
+        """Say what is being waited for, until something comes."""
+        if self.live_allowed:
+            self.close()
+            self._live = self.err.status(text)
+            self._live.start()
+
     def close(self) -> None:
+        """Take the live display down; what it showed last stays."""
         if self._live:
             self._live.stop()
             self._live = None
@@ -52,6 +61,7 @@ class Display:
     # Events of the worker
 
     def _on_run(self, event: dict) -> None:
+        self.close()
         self.note(f"{event['device']}  {ARROW}  {event['folder']}", ACCENT)
 
     def _on_phase(self, event: dict) -> None:
@@ -242,12 +252,13 @@ def loss_chart(history: dict[str, list[float]], colours: bool) -> str:
     figure.x_label, figure.y_label = "epoch", "loss"
     epochs = len(history["loss"])
     figure.set_x_limits(1, max(2, epochs))
-    figure.x_ticks_fkt = lambda low, high: f"{low:.0f}"
+    figure.x_ticks_fkt = lambda low, high: f"{low:.0f}" if epochs >= 10 else f"{low:.1f}"
     figure.y_ticks_fkt = lambda low, high: f"{10**low:.2g}"
     for name, label, colour in (("loss", "training", "cyan"), ("val_loss", "validation", "yellow")):
         values = [np.log10(max(value, 1e-12)) for value in history[name]]
         plot = figure.scatter if epochs == 1 else figure.plot
-        plot(list(range(1, epochs + 1)), values, lc=colour if colours else None, label=label)
+        look = {"lc": colour} if colours else {"marker": label[0]}
+        plot(list(range(1, epochs + 1)), values, label=label, **look)
     return figure.show(legend=True)
 
 

@@ -16,31 +16,36 @@ def build_autoencoder(plan: Plan) -> keras.Model:
     Takes and gives float32 of shape (batch, height, width, channels), 0 to 1.
     """
     inputs = keras.Input(plan.input, name="image")
-    encoder = keras.Model(inputs, _stack(inputs, plan.encoder, last="linear"), name="encoder")
+    encoder = keras.Model(inputs, _stack(inputs, plan.encoder, "encoder", last="linear"), name="encoder")
     codes = keras.Input(plan.latent, name="code")
-    decoder = keras.Model(codes, _stack(codes, plan.decoder, last="sigmoid"), name="decoder")
+    decoder = keras.Model(codes, _stack(codes, plan.decoder, "decoder", last="sigmoid"), name="decoder")
     inputs = keras.Input(plan.input, name="image")
     return keras.Model(inputs, decoder(encoder(inputs)), name="autoencoder")
 
 
-def _stack(x, steps: tuple[Layer, ...], last: str):
+def _stack(x, steps: tuple[Layer, ...], half: str, last: str):
     """The layers of one half after one another; the last convolution has the activation `last`, the others ReLU."""
-    final = max(number for number, step in enumerate(steps) if step.kind == "conv")
-    for number, step in enumerate(steps):
-        if step.kind == "conv":
-            x = layers.Conv2D(
-                step.output[2], step.kernel_size, padding="same", use_bias=not step.normalised, kernel_initializer="he_normal"
-            )(x)
+    convolutions = sum(step.learns for step in steps)
+    number = 0
+    for step in steps:
+        if step.learns:
+            number += 1
+            name = f"{half}_{number}"  # unlike any other in the whole model: .h5 files tell weights apart by name
+            kind = layers.Conv2DTranspose if step.kind == "transpose" else layers.Conv2D
+            x = kind(
+                step.output[2], step.kernel_size, strides=step.stride, padding="same", use_bias=not step.normalised,
+                kernel_initializer="he_normal", name=f"conv_{name}",
+            )(x)  # fmt: skip
             if step.normalised:
-                x = layers.BatchNormalization(momentum=MOMENTUM)(x)
-            x = layers.Activation(last if number == final else "relu")(x)
+                x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x)
+            x = layers.Activation(last if number == convolutions else "relu", name=f"activation_{name}")(x)
         elif step.kind == "pool":
-            x = layers.MaxPooling2D(2, padding="same")(x)
+            x = layers.MaxPooling2D(2, padding="same", name=f"pool_{number}")(x)
         elif step.kind == "upsample":
-            x = layers.UpSampling2D(2)(x)
+            x = layers.UpSampling2D(2, name=f"upsample_{number + 1}")(x)
         else:
             height, width = x.shape[1] - step.output[0], x.shape[2] - step.output[1]
-            x = layers.Cropping2D(((0, height), (0, width)))(x)
+            x = layers.Cropping2D(((0, height), (0, width)), name=f"crop_{number}")(x)
     return x
 
 
@@ -56,9 +61,9 @@ def build_classifier(encoder: keras.Model, classes: int, hp: Hyperparameters) ->
 def build_head(code: tuple[int, ...], classes: int, hp: Hyperparameters) -> keras.Model:
     """The new layers alone, named `head`: codes in, class probabilities out."""
     inputs = keras.Input(code, name="code")
-    x = layers.Flatten()(inputs)
-    x = layers.BatchNormalization(momentum=MOMENTUM)(x)
-    for units in hp.fc_units:
-        x = layers.Dense(units, activation="relu", kernel_initializer="he_normal")(x)
-        x = layers.Dropout(hp.dropout, seed=hp.seed)(x)
+    x = layers.Flatten(name="flatten")(inputs)
+    x = layers.BatchNormalization(momentum=MOMENTUM, name="norm_head")(x)
+    for number, units in enumerate(hp.fc_units, 1):
+        x = layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"fc_{number}")(x)
+        x = layers.Dropout(hp.dropout, seed=hp.seed + number, name=f"dropout_{number}")(x)
     return keras.Model(inputs, layers.Dense(classes, activation="softmax", name="probabilities")(x), name="head")

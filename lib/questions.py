@@ -178,8 +178,11 @@ def _verdict(judge: Callable[[str], object], text: str):
 def _previewed(judge, preview: Callable[[object], str]) -> str:
     from prompt_toolkit.application import get_app
 
+    buffer = get_app().current_buffer
+    if buffer.validation_error:
+        return ""  # said in a line of its own already
     try:
-        return preview(judge(get_app().current_buffer.text))
+        return preview(judge(buffer.text))
     except UserError as error:
         return str(error)
 

@@ -65,6 +65,7 @@ class Session:
             if output and self._started > 1:
                 output = f"{output}-{self._started}"
             worker.send("train", hyperparameters=hp.to_json(), output=output)
+            self.display.wait("starting Keras and loading the data …")
             try:
                 self.finished.append(worker.follow(self.display))
             except RunFailed as error:

@@ -27,7 +27,7 @@ def save(model: keras.Model, path: Path, hp: Hyperparameters, **about) -> None:
         "hyperparameters": json.dumps({k: v for k, v in hp.to_json().items() if k not in PRIVATE}),
     } | about
     try:
-        model.save(partial)
+        model.save(partial, include_optimizer=False)
         with h5py.File(partial, "a") as file:
             for name, value in attributes.items():
                 file.attrs[PREFIX + name] = value
