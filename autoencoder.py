@@ -31,7 +31,7 @@ def main(words: list[str] | None = None) -> int:
 
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     """The data set, then the five questions; an answer that cannot be built is refused with what would work."""
-    dataset = answers.pick("dataset", datasets.offered() if "dataset" not in answers.given else {}, datasets.peek)
+    dataset = answers.pick("dataset", datasets.offered() if answers.open("dataset") else {}, datasets.peek)
     image = datasets.peek(dataset).shape
     if "testset" in answers.given:
         datasets.peek(answers.given["testset"])

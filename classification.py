@@ -4,8 +4,8 @@
 import sys
 from pathlib import Path
 
-from lib import datasets, runs
-from lib.errors import UserError, exit_status
+from lib import datasets, readers, runs
+from lib.errors import exit_status
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.questions import Answers
@@ -22,31 +22,28 @@ def main(words: list[str] | None = None) -> int:
             "loss": ("Show the loss plots of both phases", lambda: show_loss(session)),
             "right": ("Show right predictions", lambda: show_examples(session, "right")),
             "wrong": ("Show wrong predictions", lambda: show_examples(session, "wrong")),
-            "report": ("Show the report again", lambda: display.classifier_result(session.last["folder"], session.last["record"])),
+            "report": (
+                "Show the report again",
+                lambda: display.classifier_result(session.last["folder"], session.last["record"]),
+            ),
         },
     )
 
 
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     """The data and the saved model, then the head and its training."""
-    chosen = "dataset" in answers.given
-    values = {"dataset": answers.pick("dataset", {} if chosen else datasets.offered(), datasets.peek)}
-    datasets.peek(values["dataset"])
-    for name in ("labels", "testset", "test_labels"):
-        if name in answers.given and not Path(answers.given[name]).exists() and answers.given[name] not in datasets.NAMES:
-            raise UserError(f"{answers.given[name]}: no such file")
-    models = {} if "model" in answers.given else {str(path): "" for path in runs.saved_models()}
-    values["model"] = answers.pick("model", models, is_model)
+    values = {"dataset": answers.pick("dataset", datasets.offered() if answers.open("dataset") else {}, datasets.peek)}
+    parts = {"labels": values["dataset"], "test_labels": answers.given.get("testset")}
+    for name, images in parts.items():
+        if name in answers.given or (images and not datasets.peek(images).labelled):
+            values[name] = answers.pick(name, {}, readers.peek_labels)
+    models = {str(path): "" for path in runs.saved_models()} if answers.open("model") else {}
+    values["model"] = answers.pick("model", models, runs.require_model)
     worker.send("open", hyperparameters=answers.hyperparameters(values).to_json())
     for name in ("fc_units", "dropout", "epochs", "batch_size"):
         values[name] = answers.ask(name)
         worker.check()
     return answers.hyperparameters(values)
-
-
-def is_model(name: str) -> None:
-    """Refuse what is no HDF5 file before anything else is asked."""
-    runs.require_model(Path(name))
 
 
 def show_loss(session: Session) -> None:

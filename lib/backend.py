@@ -6,6 +6,8 @@ import shutil
 import subprocess
 
 import keras
+import numpy
+import sklearn
 
 
 def device() -> str:
@@ -19,9 +21,6 @@ def device() -> str:
 
 def environment() -> dict:
     """What a figure in `run.json` depends on besides its hyperparameters."""
-    import numpy
-    import sklearn
-
     return {
         "device": device(),
         "python": platform.python_version(),

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import readers
+from lib import cifar10, readers
+from lib.cifar10 import Cifar10
 from lib.errors import UserError
+from lib.files import Header, Images, Source, by
 from lib.hyperparameters import Hyperparameters
-from lib.readers import CIFAR_CLASSES, Header, Images, Source
+from lib.idx import IdxFolder
 
 DATA = Path("data")  # where people put their data sets, seen from where they start the programs
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -34,7 +36,7 @@ NAMES = {
     "mnist": Name("70,000 handwritten digits, 28×28 grey", Header((28, 28, 1), 60_000, 10_000, True), DIGITS, "mnist"),
     "fashion-mnist": Name("70,000 pieces of clothing, 28×28 grey", Header((28, 28, 1), 60_000, 10_000, True), CLOTHES,
                           "fashion_mnist"),
-    "cifar10": Name("60,000 photographs of ten things, 32×32 colour", Header((32, 32, 3), 50_000, 10_000, True), CIFAR_CLASSES,
+    "cifar10": Name("60,000 photographs of ten things, 32×32 colour", Header((32, 32, 3), 50_000, 10_000, True), cifar10.CLASSES,
                     "cifar10"),
 }  # fmt: skip
 
@@ -83,7 +85,13 @@ class Dataset:
 
     def to_json(self) -> dict:
         sizes = {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-        return {"name": self.name, "sha256": self.sha256, "shape": list(self.shape), "sizes": sizes, "classes": list(self.classes)}
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "shape": list(self.shape),
+            "sizes": sizes,
+            "classes": list(self.classes),
+        }
 
 
 def peek(where: str) -> Header:
@@ -105,7 +113,7 @@ def locate(where: str) -> Path | None:
 
 
 def _holds_data(path: Path) -> bool:
-    return path.is_file() or any(form.recognises(path) for form in (readers.IdxFolder, readers.Cifar10)) if path.exists() else False
+    return path.is_file() or any(form.recognises(path) for form in (IdxFolder, Cifar10)) if path.exists() else False
 
 
 def offered() -> dict[str, str]:
@@ -156,7 +164,7 @@ def load(hp: Hyperparameters) -> Dataset:
         test = _labelled(source.test, hp.test_labels, hp.dataset) if source.test else None
     if test is not None and test.images.shape[1:] != train.images.shape[1:]:
         raise UserError(
-            f"{hp.testset or hp.dataset}: test images are {_by(test.images.shape[1:])}, training images {_by(train.images.shape[1:])}"
+            f"{hp.testset or hp.dataset}: test images are {by(test.images.shape[1:])}, training images {by(train.images.shape[1:])}"
         )
     classes = train.classes or (NAMES[hp.dataset].classes if hp.dataset in NAMES else ())
     if not classes and train.labels is not None:
@@ -205,8 +213,7 @@ def _divide(positions: np.ndarray, labels: np.ndarray | None, count: int, seed: 
 def _source(where: str) -> Source:
     path = locate(where)
     if path is not None:
-        source = readers.read(path)
-        return source
+        return readers.read(path)
     known = NAMES[where]
     if known.keras is None:
         return Source(_digits() if where == "digits" else _photos())
@@ -265,7 +272,3 @@ def _checksum(images: np.ndarray) -> str:
     for start in range(0, len(images), CHUNK):
         digest.update(np.ascontiguousarray(images[start : start + CHUNK]).data)
     return digest.hexdigest()
-
-
-def _by(shape) -> str:
-    return "×".join(map(str, shape))

@@ -52,7 +52,9 @@ def autoencoder_baselines(dataset: Dataset, latent_size: int, seed: int) -> dict
             back = projection.inverse_transform(projection.transform(batch))
             pca += np.square(batch - back).sum(dtype=np.float64)
     numbers = len(dataset.test) * flat.shape[1]
-    return {"constant_mse": constant / numbers, "pca_mse": pca / numbers, "pca_components": components}
+    errors = {"constant": constant / numbers, "pca": pca / numbers}
+    scores = {f"{name}_mse": mse for name, mse in errors.items()} | {f"{name}_psnr": psnr(mse) for name, mse in errors.items()}
+    return scores | {"pca_components": components}
 
 
 def classifier_metrics(model: keras.Model, dataset: Dataset) -> tuple[dict, np.ndarray]:

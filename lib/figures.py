@@ -89,7 +89,10 @@ def comparison(points: dict[str, list[tuple[str, float]]], metric: str, path: Pa
         axes.set_xticks(list(places.values()), list(places))
         axes.set(xlabel=name.replace("_", " "), ylabel=metric.replace("_", " "))
         axes.grid(alpha=0.3)
-    figure.suptitle(f"{metric.replace('_', ' ')} of {len(next(iter(points.values())))} runs against what differed between them", fontsize=10)
+    figure.suptitle(
+        f"{metric.replace('_', ' ')} of {len(next(iter(points.values())))} runs against what differed between them",
+        fontsize=10,
+    )
     figure.savefig(path, dpi=120)
 
 

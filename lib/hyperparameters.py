@@ -6,160 +6,30 @@ Adding a hyperparameter is adding one field.
 
 import dataclasses
 import difflib
-import math
 import shlex
 from dataclasses import dataclass, field
 
 from lib.errors import UserError
+from lib.kinds import List, OneOf, Real, Several, Shares, Text, Whole
 
 PROGRAMS = ("autoencoder", "classification")
 TASKS = ("reconstruct",)
 
 
-@dataclass(frozen=True)
-class Whole:
-    """A whole number from `low` to `high`, both included."""
-
-    low: int
-    high: int
-
-    def read(self, value) -> int:
-        try:
-            number = int(value) if isinstance(value, str) else value
-        except ValueError:
-            number = None
-        if not isinstance(number, int) or isinstance(number, bool) or not self.low <= number <= self.high:
-            raise UserError(f"must be {self.range}, not {value!r}")
-        return number
-
-    def show(self, value: int) -> str:
-        return str(value)
-
-    @property
-    def range(self) -> str:
-        return f"a whole number from {self.low} to {self.high}"
-
-
-@dataclass(frozen=True)
-class Real:
-    """A number in the interval from `low` to `high`; `open_low` and `open_high` leave the ends out."""
-
-    low: float
-    high: float
-    open_low: bool = False
-    open_high: bool = False
-
-    def read(self, value) -> float:
-        try:
-            number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        above = self.low < number if self.open_low else self.low <= number
-        below = number < self.high if self.open_high else number <= self.high
-        if not (above and below):
-            raise UserError(f"must be {self.range}, not {value!r}")
-        return number
-
-    def show(self, value: float) -> str:
-        return f"{value:g}"
-
-    @property
-    def range(self) -> str:
-        low = f"above {self.low:g}" if self.open_low else f"from {self.low:g}"
-        high = f"below {self.high:g}" if self.open_high else f"to {self.high:g}"
-        return f"a number {low} {high}"
-
-
-@dataclass(frozen=True)
-class Several:
-    """One or more whole numbers, typed with commas: `32` or `8,12,16`; a tuple from then on."""
-
-    one: Whole
-
-    def read(self, value) -> tuple[int, ...]:
-        parts = value.split(",") if isinstance(value, str) else value
-        parts = parts if isinstance(parts, list | tuple) else (parts,)
-        try:
-            numbers = tuple(self.one.read(part.strip() if isinstance(part, str) else part) for part in parts)
-        except UserError:
-            numbers = ()
-        if not numbers:
-            raise UserError(f"must be {self.range}, not {value!r}")
-        return numbers
-
-    def show(self, value: tuple[int, ...]) -> str:
-        return str(value[0]) if len(set(value)) == 1 and len(value) > 1 else ",".join(map(str, value))
-
-    @property
-    def range(self) -> str:
-        return f"{self.one.range}, or several with commas (8,12,16)"
-
-
-@dataclass(frozen=True)
-class List(Several):
-    """As `Several`, where `64,64` is two things and not the same one said twice."""
-
-    def show(self, value: tuple[int, ...]) -> str:
-        return ",".join(map(str, value))
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """One of a few words."""
-
-    choices: tuple[str, ...]
-
-    def read(self, value) -> str:
-        if value not in self.choices:
-            raise UserError(f"must be {self.range}, not {value!r}")
-        return value
-
-    def show(self, value: str) -> str:
-        return value
-
-    @property
-    def range(self) -> str:
-        return " or ".join(self.choices)
-
-
-@dataclass(frozen=True)
-class Text:
-    """A path or a name."""
-
-    range: str = "a file, a folder or a name"
-
-    def read(self, value) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise UserError(f"must be {self.range}, not {value!r}")
-        return value.strip()
-
-    def show(self, value: str) -> str:
-        return value
-
-
-@dataclass(frozen=True)
-class Shares:
-    """Percentages for training, validation and test, typed `80/10/10`; they sum to 100."""
-
-    range: str = "three whole percentages that sum to 100, such as 80/10/10 (training, validation, test; test may be 0)"
-
-    def read(self, value) -> tuple[int, int, int]:
-        parts = value.split("/") if isinstance(value, str) else value
-        try:
-            train, validation, test = (Whole(0, 100).read(part) for part in parts)
-        except (UserError, TypeError, ValueError):
-            raise UserError(f"must be {self.range}, not {value!r}") from None
-        if train + validation + test != 100 or not train or not validation:
-            raise UserError(f"must be {self.range}, not {value!r}")
-        return train, validation, test
-
-    def show(self, value: tuple[int, int, int]) -> str:
-        return "/".join(map(str, value))
-
-
-def setting(default, kind, *flags: str, help: str, question: str | None = None, programs=PROGRAMS, **other_defaults):
-    """A field of `Hyperparameters`; `other_defaults` are the defaults of single programs, by name."""
-    metadata = dict(kind=kind, flags=flags, help=help, question=question, programs=programs, defaults=other_defaults)
+def setting(
+    default,
+    kind,
+    *flags: str,
+    help: str,
+    question: str | None = None,
+    programs=PROGRAMS,
+    needed=False,
+    **other_defaults,
+):
+    """A field of `Hyperparameters`; `needed` ones have no default, `other_defaults` are those of single programs, by name."""
+    metadata = dict(
+        kind=kind, flags=flags, help=help, question=question, programs=programs, needed=needed, defaults=other_defaults
+    )
     return field(default=default, metadata=metadata)
 
 
@@ -173,19 +43,37 @@ class Hyperparameters:
     program: str = "autoencoder"
 
     dataset: str | None = setting(
-        None, Text(), "-d", "--dataset", question="Data set", help="training images: a file, a folder or a name"
+        None,
+        Text(),
+        "-d",
+        "--dataset",
+        question="Data set",
+        needed=True,
+        help="training images: a file, a folder or a name",
     )
     labels: str | None = setting(
-        None, Text(), "-dl", "--labels", programs=("classification",), help="labels of the training images"
+        None,
+        Text(),
+        "-dl",
+        "--labels",
+        question="Labels of the training images",
+        programs=("classification",),
+        help="labels of the training images, where the data set has none of its own",
     )
     testset: str | None = setting(
         None, Text(), "-t", "--testset", help="test images (default: those of the data set, else a part of it)"
     )
     test_labels: str | None = setting(
-        None, Text(), "-tl", "--test-labels", programs=("classification",), help="labels of the test images"
+        None,
+        Text(),
+        "-tl",
+        "--test-labels",
+        question="Labels of the test images",
+        programs=("classification",),
+        help="labels of the test images, where the test set has none of its own",
     )
     model: str | None = setting(
-        None, Text("an .h5 file"), "-model", "--model", question="Saved autoencoder or encoder",
+        None, Text("an .h5 file"), "-model", "--model", question="Saved autoencoder or encoder", needed=True,
         programs=("classification",), help="the saved autoencoder.h5 or encoder.h5",
     )  # fmt: skip
 
@@ -214,9 +102,7 @@ class Hyperparameters:
         20, Whole(1, 100_000), "--epochs", question="Epochs", classification=10,
         help="passes over the training images (classification: in each of the two phases)",
     )  # fmt: skip
-    batch_size: int = setting(
-        128, Whole(1, 65_536), "--batch-size", question="Batch size", help="images per training step"
-    )
+    batch_size: int = setting(128, Whole(1, 65_536), "--batch-size", question="Batch size", help="images per training step")
     learning_rate: float = setting(
         0.005, Real(0, 10, open_low=True), "--learning-rate", classification=0.001,
         help="highest learning rate of the schedule",
@@ -299,7 +185,7 @@ def defaults(program: str) -> dict:
 def known_answers(record, program: str, where: str) -> dict:
     """The fields in a JSON object that somebody may have edited: unknown keys and wrong values are refused by name."""
     if not isinstance(record, dict):
-        raise UserError(f"{where}: must be a JSON object such as {{\"epochs\": 20}}")
+        raise UserError(f'{where}: must be a JSON object such as {{"epochs": 20}}')
     names = [s.name for s in settings(program)]
     answers = {}
     for key, value in record.items():

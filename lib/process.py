@@ -43,7 +43,7 @@ class Worker:
 
     def __init__(self):
         self.folder: str | None = None  # of the run, once the worker has said it
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
             [sys.executable, "-m", "lib.worker"],

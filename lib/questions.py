@@ -25,13 +25,21 @@ class Parser(argparse.ArgumentParser):
         usual = defaults(program)
         for setting in settings(program):
             kind, default = setting.metadata["kind"], usual[setting.name]
-            text = f"{setting.metadata['help']}: {kind.range}" + ("" if default is None else f" (default {show(setting.name, default)})")
+            text = f"{setting.metadata['help']}: {kind.range}" + (
+                "" if default is None else f" (default {show(setting.name, default)})"
+            )
             metavar = "TEXT" if default is None else show(setting.name, default)
             self.add_argument(*setting.metadata["flags"], dest=setting.name, metavar=metavar, help=text.replace("%", "%%"))
-        self.add_argument("--output", metavar="DIR", help="the run folder (default models/<time>-<dataset>-<task>); never overwritten")
+        self.add_argument(
+            "--output", metavar="DIR", help="the run folder (default models/<time>-<dataset>-<task>); never overwritten"
+        )
         self.add_argument("--answers", metavar="FILE", help="answers from a file, such as the answers.json of a run")
         self.add_argument("--yes", action="store_true", help="ask nothing: take the default for whatever is not given")
-        self.add_argument("--no-input", action="store_true", help="ask nothing, and fail at once when something without a default is missing")
+        self.add_argument(
+            "--no-input",
+            action="store_true",
+            help="ask nothing, and fail at once when something without a default is missing",
+        )
 
     def parse(self, words: list[str]) -> argparse.Namespace:
         """The flags of a command line, whose first word may be the verb `train`."""
@@ -58,10 +66,14 @@ class Answers:
         self.asks = not (args.yes or args.no_input)
         self.terminal = sys.stdin is not None and sys.stdin.isatty()
         if args.no_input:
-            needed = [s for s in settings(program) if s.metadata["question"] and self.defaults[s.name] is None]
-            missing = [" or ".join(s.metadata["flags"]) for s in needed if s.name not in self.given]
+            needed = [s for s in settings(program) if s.metadata["needed"] and s.name not in self.given]
+            missing = [" or ".join(s.metadata["flags"]) for s in needed]
             if missing:
                 raise UserError(f"--no-input needs {' and '.join(missing)}")
+
+    def open(self, name: str) -> bool:
+        """Whether a field has no answer yet."""
+        return name not in self.given
 
     def hyperparameters(self, answers: dict) -> Hyperparameters:
         """Those answers, what was given without a question, and defaults for the rest."""
@@ -112,7 +124,7 @@ class Answers:
         first = next(iter(choices), None)
         if name in self.given or not self.asks or not self.terminal:
             if first is None and name not in self.given and not self.asks:
-                raise UserError(f"nothing to choose from: give {' or '.join(find(name).metadata['flags'])}")
+                raise UserError(f"{name.replace('_', ' ')} missing: give {' or '.join(find(name).metadata['flags'])}")
             return self.ask(name, check, default=first)
         import questionary
 
@@ -128,7 +140,13 @@ class Answers:
         def judge(text: str):
             check(read(name, text))
 
-        return questionary.path(question, validate=lambda text: _verdict(judge, text), validate_while_typing=False, **_prompt_output()).unsafe_ask().strip()
+        return (
+            questionary.path(
+                question, validate=lambda text: _verdict(judge, text), validate_while_typing=False, **_prompt_output()
+            )
+            .unsafe_ask()
+            .strip()
+        )
 
     def choose(self, title: str, choices: dict[str, str], last: str) -> str:
         """One of `choices` (key: text). Piped answers may be a key, its number or its text; their end means `last`."""
@@ -142,7 +160,11 @@ class Answers:
         wanted = line.strip()
         if not wanted:
             return last if not line else keys[0]
-        by_name = {key: key for key in keys} | {str(n): key for n, key in enumerate(keys, 1)} | {text: key for key, text in choices.items()}
+        by_name = (
+            {key: key for key in keys}
+            | {str(n): key for n, key in enumerate(keys, 1)}
+            | {text: key for key, text in choices.items()}
+        )
         if wanted not in by_name:
             raise UserError(f"{title}: {wanted!r} is not one of {', '.join(keys)}")
         print(f"{title} {by_name[wanted]}", file=sys.stderr)
@@ -156,7 +178,13 @@ class Answers:
             return answer
         import questionary
 
-        return questionary.text(question, validate=lambda text: _verdict(check, text), validate_while_typing=False, **_prompt_output()).unsafe_ask().strip()
+        return (
+            questionary.text(
+                question, validate=lambda text: _verdict(check, text), validate_while_typing=False, **_prompt_output()
+            )
+            .unsafe_ask()
+            .strip()
+        )
 
     def _line(self, question: str, default: str) -> str:
         line = sys.stdin.readline() if sys.stdin else ""

@@ -31,7 +31,12 @@ class Run:
         (folder / "figures").mkdir()
         write_json(folder / ANSWERS, hp.to_json())
         run = cls(folder, {"program": hp.program, "status": "running"})
-        run.update(task=hp.task, hyperparameters=hp.to_json(), command=hp.command(), started=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        run.update(
+            task=hp.task,
+            hyperparameters=hp.to_json(),
+            command=hp.command(),
+            started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        )
         return run
 
     def update(self, **changes) -> None:
@@ -78,8 +83,9 @@ def saved_models(folder: Path = MODELS) -> list[Path]:
     return sorted((file for file in files if file.is_file()), key=lambda file: file.stat().st_mtime, reverse=True)
 
 
-def require_model(path: Path) -> None:
+def require_model(path: Path | str) -> None:
     """Refuse, without reading it all, what cannot be a saved model: no file, or not HDF5. Raises `UserError`."""
+    path = Path(path)
     try:
         with path.open("rb") as file:
             start = file.read(len(HDF5))
@@ -102,7 +108,9 @@ def points(records: list[dict], names: list[str], metric: str) -> dict[str, list
     found = {}
     for name in names:
         pairs = [(record["hyperparameters"][name], record["metrics"][metric]) for record in records]
-        found[name] = [(show(name, value), score) for value, score in sorted(pairs, key=lambda pair: (str(type(pair[0])), pair[0]))]
+        found[name] = [
+            (show(name, value), score) for value, score in sorted(pairs, key=lambda pair: (str(type(pair[0])), pair[0]))
+        ]
     return found
 
 

@@ -67,7 +67,10 @@ class Session:
             worker.send("train", hyperparameters=hp.to_json(), output=output)
             self.display.wait("starting Keras and loading the data …")
             try:
-                self.finished.append(worker.follow(self.display))
+                ended = worker.follow(self.display)
+                for earlier in self.finished:
+                    earlier["pictures"] = None  # only those of the last run are shown again
+                self.finished.append(ended)
             except RunFailed as error:
                 self.display.close()
                 self._close(worker, "failed", str(error))

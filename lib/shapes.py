@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from lib.errors import UserError
+from lib.files import by
 from lib.hyperparameters import Hyperparameters
 
 Shape = tuple[int, int, int]  # (height, width, channels)
@@ -82,7 +83,10 @@ def plan(hp: Hyperparameters, image: Shape) -> Plan:
         height, width = (2 * height, 2 * width) if doubles else (height, width)
         steps = [_convolution(hp.kernel_size, (height, width), channels, kernels, 2 if doubles else 1, not last, mirror=True)]
         if doubles and _steps_over_pixels(hp):
-            steps = [Layer("upsample", (height, width, channels)), _convolution(hp.kernel_size, (height, width), channels, kernels, 1, not last)]
+            steps = [
+                Layer("upsample", (height, width, channels)),
+                _convolution(hp.kernel_size, (height, width), channels, kernels, 1, not last),
+            ]
         if mirrored[:2] != (height, width):
             steps.append(Layer("crop", (*mirrored[:2], kernels)))
         decoder += steps
@@ -103,9 +107,14 @@ def _encoder(hp: Hyperparameters, image: Shape) -> tuple[list[Layer], list[Shape
         halves = number < halvings(hp.layers, image)
         half = (-(-height // 2), -(-width // 2))
         if halves and _steps_over_pixels(hp):
-            layers += [_convolution(hp.kernel_size, (height, width), channels, kernels, 1), Layer("pool", (*half, kernels))]
+            layers += [
+                _convolution(hp.kernel_size, (height, width), channels, kernels, 1),
+                Layer("pool", (*half, kernels)),
+            ]
         else:
-            layers.append(_convolution(hp.kernel_size, half if halves else (height, width), channels, kernels, 2 if halves else 1))
+            layers.append(
+                _convolution(hp.kernel_size, half if halves else (height, width), channels, kernels, 2 if halves else 1)
+            )
         maps.append(layers[-1].output)
     return layers, maps
 
@@ -146,14 +155,7 @@ def describe(plan: Plan) -> str:
             sizes[-1] = layer.output
         else:
             sizes.append(layer.output)
-    shown = [*map(text, sizes)] if len(sizes) <= 6 else [*map(text, sizes[:3]), "…", *map(text, sizes[-2:])]
+    shown = [*map(by, sizes)] if len(sizes) <= 6 else [*map(by, sizes[:3]), "…", *map(by, sizes[-2:])]
     ratio = plan.compression
     compared = f"{ratio:.1f}× smaller than" if ratio > 1.05 else f"{1 / ratio:.1f}× as large as"
-    return (
-        f"{' → '.join(shown)} · latent {plan.latent_size:,}, {compared} the image · {plan.parameters:,} parameters"
-    )
-
-
-def text(shape) -> str:
-    """A shape as people write it: 28×28×1."""
-    return "×".join(map(str, shape))
+    return f"{' → '.join(shown)} · latent {plan.latent_size:,}, {compared} the image · {plan.parameters:,} parameters"

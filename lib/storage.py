@@ -8,6 +8,7 @@ import h5py
 import keras
 
 from lib.errors import RunFailed, UserError
+from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.runs import require_model
 
@@ -60,13 +61,11 @@ def load_encoder(path: Path, image: tuple[int, int, int]) -> keras.Model:
     if model.name != "encoder":
         nested = [layer for layer in model.layers if layer.name == "encoder" and isinstance(layer, keras.Model)]
         if not nested:
-            raise UserError(f"{path}: holds no model called encoder (it is called {model.name}); give an autoencoder.h5 or encoder.h5")
+            raise UserError(
+                f"{path}: holds no model called encoder (it is called {model.name}); give an autoencoder.h5 or encoder.h5"
+            )
         encoder = nested[0]
     taken = tuple(encoder.input_shape[1:])
     if taken != tuple(image):
-        raise UserError(f"{path}: its encoder takes images of {_by(taken)}, the data set has {_by(image)}")
+        raise UserError(f"{path}: its encoder takes images of {by(taken)}, the data set has {by(image)}")
     return encoder
-
-
-def _by(shape) -> str:
-    return "×".join(map(str, shape))

@@ -112,7 +112,13 @@ class _Reporter(keras.callbacks.Callback):
             self.model.stop_training = True
         if now - self.told >= SECONDS_BETWEEN_STEPS:
             self.told = now
-            self.tell("step", epoch=self.epoch, images=self.seen, loss=float(logs["loss"]), speed=self.seen / (now - self.began))
+            self.tell(
+                "step",
+                epoch=self.epoch,
+                images=self.seen,
+                loss=float(logs["loss"]),
+                speed=self.seen / (now - self.began),
+            )
 
     def on_test_begin(self, logs=None):
         self.trained = time.perf_counter() - self.began  # validation is not training time

@@ -12,7 +12,7 @@ from lib import datasets, evaluation, figures, networks, runs, shapes, storage, 
 from lib.backend import device, environment
 from lib.datasets import Dataset, Part
 from lib.errors import RunFailed, UserError
-from lib.hyperparameters import Hyperparameters
+from lib.hyperparameters import Hyperparameters, show
 from lib.process import Program, pack, unpack
 from lib.tasks import PAIRS, picture
 
@@ -74,7 +74,8 @@ def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
     highest = int(dataset.test.labels.max())
     if highest >= len(dataset.classes):
         raise UserError(
-            f"{hp.test_labels or hp.testset or hp.dataset}: label {highest} never occurs in training ({len(dataset.classes)} classes)"
+            f"{hp.test_labels or hp.testset or hp.dataset}: label {highest} never occurs in "
+            f"training ({len(dataset.classes)} classes)"
         )
 
 
@@ -91,6 +92,7 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
     program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train), plan=shapes.describe(plan))
     phase = training.autoencoder_phase(hp)
     history = training.fit(model, dataset, hp, phase, program.tell, program.stopped, at_epoch)
+    interrupted = program.stopped.is_set()
 
     program.tell("stage", text="saving the models")
     for part in (model.get_layer("encoder"), model.get_layer("decoder"), model):
@@ -103,11 +105,12 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
 
     program.tell("stage", text="drawing figures")
     pair = _pair(model, dataset.test.first(PICTURES), hp.task)
-    title = f"{dataset.name}: {hp.layers} layers, {hp.kernel_size}×{hp.kernel_size}, {_kernels(hp)} kernels, batch {hp.batch_size}"
+    size = f"{hp.kernel_size}×{hp.kernel_size}"
+    title = f"{dataset.name}: {hp.layers} layers, {size}, {show('kernels', hp.kernels)} kernels, batch {hp.batch_size}"
     figures.loss_curves({"training": history}, run.figure("loss"), title)
     inputs, outputs = (unpack(pair[name]) for name in ("inputs", "outputs"))
     figures.reconstructions(inputs, outputs, run.figure("reconstructions"), f"{title} · test MSE {metrics['test_mse']:.5f}")
-    _finish(program, run, began, history, dataset, metrics, baselines, pair)
+    _finish(program, run, began, interrupted, history, dataset, metrics, baselines, pair)
 
 
 def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, encoder: keras.Model) -> None:
@@ -130,13 +133,15 @@ def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, datas
         program.tell("stage", text=f"saving phase {number}")
         storage.save(model, run.folder / ("classifier-head.h5", "classifier.h5")[number - 1], hp, classes=list(dataset.classes))
 
+    interrupted = program.stopped.is_set()
     program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
     metrics, probabilities = evaluation.classifier_metrics(model, dataset)
     metrics["parameters"] = model.count_params()
     baselines = evaluation.classifier_baselines(dataset, hp)
 
     program.tell("stage", text="drawing figures")
-    title = f"{dataset.name}: fully connected {', '.join(map(str, hp.fc_units))}, dropout {hp.dropout:g}, batch {hp.batch_size}"
+    title = f"{dataset.name}: fully connected {show('fc_units', hp.fc_units)}, dropout {hp.dropout:g}, "
+    title += f"batch {hp.batch_size}"
     scored = f"{title} · test accuracy {metrics['test_accuracy']:.4f}"
     names = {"head": "phase 1: the new layers", "everything": "phase 2: everything"}
     figures.loss_curves({names[name]: history for name, history in histories.items()}, run.figure("loss"), title)
@@ -147,7 +152,7 @@ def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, datas
         if examples[kind]["captions"]:
             images = unpack(examples[kind]["images"])
             figures.predictions(images, examples[kind]["captions"], run.figure(kind), f"{kind} predictions · {scored}")
-    _finish(program, run, began, histories, dataset, metrics, baselines, examples)
+    _finish(program, run, began, interrupted, histories, dataset, metrics, baselines, examples)
 
 
 def compare(program: Program, request: dict) -> None:
@@ -156,13 +161,12 @@ def compare(program: Program, request: dict) -> None:
     program.tell("finished", path=request["path"])
 
 
-def _finish(program, run, began, history, dataset, metrics, baselines, pictures) -> None:
+def _finish(program, run, began, interrupted, history, dataset, metrics, baselines, pictures) -> None:
     phases = [history] if "loss" in history else list(history.values())
     speed = training.images_per_second(phases[-1], len(dataset.train))
-    status = "interrupted" if program.stopped.is_set() else "finished"
     timing = {"seconds": time.time() - began, "images_per_second": speed}
     run.update(metrics=metrics, baselines=baselines, timing=timing, files=run.files())
-    run.update(status=status)
+    run.update(status="interrupted" if interrupted else "finished")
     program.tell("finished", folder=str(run.folder), record=run.record, pictures=pictures)
 
 
@@ -184,10 +188,6 @@ def _examples(dataset: Dataset, probabilities: np.ndarray, right: bool) -> dict:
         name, share = dataset.classes[predicted[place]], f"{probabilities[place].max():.0%}"
         captions.append(f"{name} {share}" if right else f"{dataset.classes[labels[place]]}, not {name} {share}")
     return {"images": pack(dataset.test.take(places)), "captions": captions}
-
-
-def _kernels(hp: Hyperparameters) -> str:
-    return ", ".join(map(str, sorted(set(hp.kernels))))
 
 
 def _hyperparameters(request: dict) -> Hyperparameters:

@@ -1,0 +1,77 @@
+"""Pictures made of characters: images in half-blocks, loss curves in braille dots."""
+
+import numpy as np
+import plotille
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+RAMP = " ░▒▓█"  # for images where there are no colours
+HALF = "▀"  # the upper pixel in the foreground colour, the lower one in the background's
+ARROW = "→"
+LARGEST = 32  # pixels a side in the terminal; larger images are thinned
+HALF_BLOCK_COLOURS = ("truecolor", "256")
+CHART = (64, 14)  # columns and rows of a curve
+
+
+def loss_chart(history: dict[str, list[float]], colours: bool) -> str:
+    """Loss and validation loss per epoch on a logarithmic axis, in braille dots."""
+    figure = plotille.Figure()
+    figure.width, figure.height = CHART
+    figure.with_colors, figure.color_mode = colours, "names"
+    figure.x_label, figure.y_label = "epoch", "loss"
+    epochs = len(history["loss"])
+    figure.set_x_limits(1, max(2, epochs))
+    figure.x_ticks_fkt = lambda low, high: f"{low:.0f}" if epochs >= 10 else f"{low:.1f}"
+    figure.y_ticks_fkt = lambda low, high: f"{10**low:.2g}"
+    for name, label, colour in (("loss", "training", "cyan"), ("val_loss", "validation", "yellow")):
+        values = [np.log10(max(value, 1e-12)) for value in history[name]]
+        plot = figure.scatter if epochs == 1 else figure.plot
+        look = {"lc": colour} if colours else {"marker": label[0]}
+        plot(list(range(1, epochs + 1)), values, label=label, **look)
+    return figure.show(legend=True)
+
+
+def pairs(console: Console, inputs: np.ndarray, outputs: np.ndarray) -> Table:
+    """input → output pairs side by side, as many as the console is wide. uint8, shape (n, height, width, channels)."""
+    grid = Table.grid(padding=(0, 1))
+    count = pairs_per_row(console, inputs)
+    cells = []
+    for before, after in zip(thinned(inputs[:count]), thinned(outputs[:count]), strict=True):
+        arrow = Text("\n" * (before.shape[0] // 4) + ARROW, style="dim")
+        cells += [half_blocks(console, before), arrow, half_blocks(console, after), Text("  ")]
+    grid.add_row(*cells)
+    return grid
+
+
+def half_blocks(console: Console, image: np.ndarray) -> Text:
+    """An image as text, two pixels a character; shades of grey characters where the console has no colours."""
+    height = image.shape[0] // 2 * 2
+    coloured = console.color_system in HALF_BLOCK_COLOURS and not console.no_color
+    text = Text(no_wrap=True)
+    for row in range(0, height, 2):
+        for upper, lower in zip(image[row], image[row + 1], strict=True):
+            if coloured:
+                text.append(HALF, f"{_hex(upper)} on {_hex(lower)}")
+            else:
+                shade = (int(np.mean(upper)) + int(np.mean(lower))) // 2
+                text.append(RAMP[shade * len(RAMP) // 256])
+        if row + 2 < height:
+            text.append("\n")
+    return text
+
+
+def pairs_per_row(console: Console, images: np.ndarray) -> int:
+    """How many input → output pairs fit beside one another."""
+    return max(1, console.width // (2 * thinned(images[:1]).shape[2] + 8))
+
+
+def thinned(images: np.ndarray) -> np.ndarray:
+    """Every second, third … pixel, so that no side is longer than the terminal shows."""
+    step = -(-max(images.shape[1:3]) // LARGEST)
+    return images[:, ::step, ::step]
+
+
+def _hex(pixel: np.ndarray) -> str:
+    red, green, blue = pixel if len(pixel) == 3 else (pixel[0],) * 3
+    return f"#{red:02x}{green:02x}{blue:02x}"
