@@ -164,7 +164,8 @@ def load(hp: Hyperparameters) -> Dataset:
         test = _labelled(source.test, hp.test_labels, hp.dataset) if source.test else None
     if test is not None and test.images.shape[1:] != train.images.shape[1:]:
         raise UserError(
-            f"{hp.testset or hp.dataset}: test images are {by(test.images.shape[1:])}, training images {by(train.images.shape[1:])}"
+            f"{hp.testset or hp.dataset}: test images are {by(test.images.shape[1:])}, "
+            f"training images {by(train.images.shape[1:])}"
         )
     classes = train.classes or (NAMES[hp.dataset].classes if hp.dataset in NAMES else ())
     if not classes and train.labels is not None:

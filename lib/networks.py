@@ -52,10 +52,18 @@ def _stack(x, steps: tuple[Layer, ...], half: str, last: str):
 def build_classifier(encoder: keras.Model, classes: int, hp: Hyperparameters) -> keras.Model:
     """Fully connected layers on an encoder, named `classifier` (report C, part B): images in, class probabilities out."""
     inputs = keras.Input(encoder.input_shape[1:], name="image")
-    # training=False: batch normalisation keeps the averages that the autoencoder learned, also when all weights train.
-    x = encoder(inputs, training=False)
     head = build_head(encoder.output_shape[1:], classes, hp)
-    return keras.Model(inputs, head(x), name="classifier")
+    return keras.Model(inputs, head(encoder(inputs)), name="classifier")
+
+
+def set_trainable(encoder: keras.Model, trainable: bool) -> None:
+    """Freeze an encoder or let it train; its batch normalisation keeps, either way, the averages that the autoencoder learned."""
+    encoder.trainable = trainable
+    for layer in encoder.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            # Not trainable means inference mode as well. (Calling the encoder with training=False does not: Keras 3.15
+            # passes the outer model's mode on, and the averages drift.)
+            layer.trainable = False
 
 
 def build_head(code: tuple[int, ...], classes: int, hp: Hyperparameters) -> keras.Model:

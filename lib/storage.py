@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -34,7 +35,8 @@ def save(model: keras.Model, path: Path, hp: Hyperparameters, **about) -> None:
                 file.attrs[PREFIX + name] = value
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise RunFailed(f"{path}: cannot be written ({error.strerror or error})") from None
 
 

@@ -116,14 +116,13 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
 def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, encoder: keras.Model) -> None:
     """New layers on the encoder: trained alone, then everything; each phase saved; then the reports."""
     began = time.time()
-    encoder.trainable = False
     model = networks.build_classifier(encoder, len(dataset.classes), hp)
     phases = training.classifier_phases(hp)
     histories: dict[str, dict] = {}
     for number, phase in enumerate(phases, start=1):
         if program.stopped.is_set():
             break
-        encoder.trainable = number == 2
+        networks.set_trainable(encoder, number == 2)
 
         def at_epoch(history: dict, name: str = phase.name) -> None:
             run.update(history=histories | {name: history})

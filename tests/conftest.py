@@ -1,0 +1,43 @@
+"""Every test runs in an empty folder of its own, with the worker's environment and a tiny data set at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lib.process import ENVIRONMENT
+
+os.environ |= ENVIRONMENT | os.environ  # before anything imports Keras
+
+from tests import made
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Four IDX files: 60 training and 20 test images of 12×10, three classes; as the flags of classification.py."""
+    images, labels = made.shapes(80)
+    files = {
+        "-d": made.write_idx(tmp_path / "train.idx", images[:60]),
+        "-dl": made.write_idx(tmp_path / "train-labels.idx", labels[:60]),
+        "-t": made.write_idx(tmp_path / "test.idx", images[60:]),
+        "-tl": made.write_idx(tmp_path / "test-labels.idx", labels[60:]),
+    }
+    return {flag: str(path) for flag, path in files.items()}
+
+
+@pytest.fixture
+def real():
+    """The folder with the published data sets (mnist/, fashion-mnist/, cifar-10/), where there is one."""
+    folder = os.environ.get("LATENT_LAB_DATA")
+    if not folder:
+        pytest.skip("LATENT_LAB_DATA names no folder with real data sets")
+    return Path(folder)

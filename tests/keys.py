@@ -1,0 +1,42 @@
+"""A program in a real pseudo-terminal, with keys by name."""
+
+import os
+import sys
+from pathlib import Path
+
+import pexpect
+
+PROJECT = Path(__file__).resolve().parent.parent
+ENTER, DOWN, UP, BACKSPACE, CTRL_C = "\r", "\x1b[B", "\x1b[A", "\x7f", "\x03"
+SECONDS = 120  # for a training process on a busy machine
+
+
+class Terminal(pexpect.spawn):
+    """`see` waits for words on the screen; `press` sends keys, `answer` a text and Enter."""
+
+    def __init__(self, program: str, *words: str, **environment: str):
+        super().__init__(
+            sys.executable,
+            [str(PROJECT / program), *words],
+            env={**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "1", **environment},
+            dimensions=(60, 140),
+            encoding="utf-8",
+            timeout=SECONDS,
+        )
+
+    def see(self, *texts: str) -> None:
+        for text in texts:
+            self.expect_exact(text)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.send(key)
+
+    def answer(self, text: str = "") -> None:
+        self.send(text + ENTER)
+
+    def leaves(self) -> int:
+        """Wait for the end of the program; its exit status."""
+        self.expect(pexpect.EOF)
+        self.close()
+        return self.exitstatus

@@ -1,0 +1,136 @@
+"""autoencoder.py in a real pseudo-terminal, from first prompt to quit. python -m pytest tests/test_autoencoder_terminal.py"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tests import made
+from tests.keys import BACKSPACE, CTRL_C, DOWN, ENTER, Terminal
+
+MENU = "What next?"
+
+
+def test_the_whole_conversation():
+    Path("data").mkdir()
+    np.save("data/mine.npy", made.shapes(80)[0])
+    screen = Terminal("autoencoder.py")
+    screen.see("Data set", "digits", "photos", "data/mine.npy", "another file or folder")
+    screen.press(DOWN, DOWN, ENTER)
+
+    screen.see("Convolution layers of the encoder", "[5]", "12×10×1")
+    screen.answer("many")
+    screen.see("layers must be a whole number from 1 to 64, not 'many'")
+    screen.press(*[BACKSPACE] * 4)
+    screen.answer("2")
+    screen.see("Kernel size", "[3]")
+    screen.answer("9")
+    screen.see("kernel size 9 does not fit: 6×5 is left before layer 2; at most 5 works")
+    screen.press(BACKSPACE)
+    screen.answer()  # the default
+    screen.see("Kernels per layer", "[32]")
+    screen.answer("1,2,3")
+    screen.see("kernels 1,2,3 are for 3 layers, but layers is 2")
+    screen.press(*[BACKSPACE] * 5)
+    screen.answer("4,2")
+    screen.see("Epochs", "[20]")
+    screen.answer("2")
+    screen.see("Batch size", "[128]")
+    screen.answer("16")
+
+    screen.see(
+        "CPU", "latent 60, 2.0× smaller than the image", "epochs", "images/s", "2/2", "this autoencoder", "PCA, 60 components"
+    )
+    screen.see("Again: python autoencoder.py --dataset data/mine.npy --layers 2 --kernel-size 3 --kernels 4,2")
+    screen.see(MENU)
+    screen.press(DOWN, ENTER)  # the loss plot
+    screen.see("loss (logarithmic) per epoch", "figures/loss.png", MENU)
+    screen.press(DOWN, DOWN, ENTER)  # reconstructions
+    screen.see("▀", "figures/reconstructions.png", MENU)
+    screen.press(*[DOWN] * 3, ENTER)  # compare
+    screen.see("The runs so far", "Nothing differs between them yet", MENU)
+    screen.press(*[DOWN] * 4, ENTER)  # save as
+    screen.see("New name")
+    screen.answer("best")
+    screen.see("saved as models/best", MENU)
+
+    screen.press(ENTER)  # again, with the last answers as defaults
+    screen.see("Convolution layers", "[2]")
+    screen.answer("1")
+    screen.see("Kernel size", "[3]")
+    screen.answer()
+    screen.see("Kernels per layer", "[4]")  # 4,2 does not go with one layer
+    screen.answer()
+    screen.see("Epochs", "[2]")
+    screen.answer("1")
+    screen.see("Batch size", "[16]")
+    screen.answer()
+    screen.see("this autoencoder", MENU)
+    screen.press(*[DOWN] * 3, ENTER)
+    screen.see("The runs so far, best first", "test mse against layers", "figures/comparison.png", MENU)
+    screen.press(*[DOWN] * 5, ENTER)  # quit
+    assert screen.leaves() == 0
+
+    runs = sorted(path.parent.name for path in Path("models").glob("*/run.json"))
+    assert len(runs) == 3
+    assert "best" in runs
+    for name in runs:
+        record = json.loads(Path("models", name, "run.json").read_text())
+        assert record["status"] == "finished"
+        assert all(Path("models", name, file).is_file() for file in record["files"])
+
+
+def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
+    screen = Terminal("autoencoder.py")
+    screen.see("Data set")
+    screen.press(DOWN, DOWN, ENTER)  # another file or folder
+    screen.see("Data set")
+    screen.answer("nowhere")
+    screen.see("nowhere: no such file or folder")
+    screen.press(*[BACKSPACE] * 7)
+    screen.answer(tiny["-dl"])
+    screen.see("it holds labels")
+    screen.press(*[BACKSPACE] * len(tiny["-dl"]))
+    screen.answer(tiny["-d"])
+    screen.see("Convolution layers")
+    screen.press(CTRL_C)
+    assert screen.leaves() == 130
+    assert not Path("models").exists()
+
+
+def test_ctrl_c_stops_after_the_batch_and_a_second_one_leaves(tiny):
+    words = ["-d", tiny["-d"], "--layers", "1", "--kernels", "2", "--batch-size", "8"]
+    screen = Terminal("autoencoder.py", *words)
+    screen.see("Epochs")
+    screen.answer("100000")
+    screen.see("validation loss")
+    screen.press(CTRL_C)
+    screen.see("Stopping after this batch", "Interrupted: these are the best weights", MENU)
+    record = json.loads(next(Path("models").glob("*/run.json")).read_text())
+    assert record["status"] == "interrupted"
+    assert "autoencoder.h5" in record["files"]
+
+    screen.press(ENTER)
+    for question in ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size"):
+        screen.see(question)
+        screen.answer()
+    screen.see("validation loss")
+    screen.press(CTRL_C)
+    screen.press(CTRL_C)
+    assert screen.leaves() == 130
+    statuses = sorted(json.loads(path.read_text())["status"] for path in Path("models").glob("*/run.json"))
+    assert statuses == ["interrupted", "interrupted"]
+
+
+def test_a_killed_run_is_a_sentence_and_a_menu(tiny):
+    import psutil
+
+    screen = Terminal("autoencoder.py", "-d", tiny["-d"], "--layers", "1", "--kernels", "2", "--batch-size", "8")
+    screen.see("Epochs")
+    screen.answer("100000")
+    screen.see("validation loss")
+    psutil.Process(screen.pid).children()[0].kill()
+    screen.see("The run failed: the training process was killed", MENU, "Run again", "Quit")
+    screen.press(DOWN, ENTER)
+    assert screen.leaves() == 0
+    assert json.loads(next(Path("models").glob("*/run.json")).read_text())["status"] == "failed"

@@ -1,0 +1,80 @@
+"""classification.py in a real pseudo-terminal. python -m pytest tests/test_classification_terminal.py"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lib import networks, shapes, storage
+from lib.hyperparameters import Hyperparameters
+from lib.runs import Run
+from tests.keys import BACKSPACE, DOWN, ENTER, Terminal
+
+MENU = "What next?"
+
+
+@pytest.fixture
+def model(tiny) -> str:
+    """An untrained autoencoder for the tiny images, saved as a run of its own."""
+    hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2)
+    run = Run.create("models/ae", hp, "tiny")
+    storage.save(networks.build_autoencoder(shapes.plan(hp, (12, 10, 1))), run.folder / "autoencoder.h5", hp)
+    return str(run.folder / "autoencoder.h5")
+
+
+def test_the_whole_conversation(tiny, model):
+    screen = Terminal("classification.py", *(word for pair in tiny.items() for word in pair))
+    screen.see("Saved autoencoder or encoder", model)
+    screen.press(ENTER)
+    screen.see("Fully connected units", "[64]")
+    screen.answer("0")
+    screen.see("fc units must be a whole number from 1 to 65536")
+    screen.press(BACKSPACE)
+    screen.answer("8,6")
+    screen.see("Dropout", "[0.5]")
+    screen.answer("1")
+    screen.see("dropout must be a number from 0 below 1")
+    screen.press(BACKSPACE)
+    screen.answer("0.1")
+    screen.see("Epochs", "[10]")
+    screen.answer("3")
+    screen.see("Batch size", "[128]")
+    screen.answer("8")
+    screen.see("Phase 1 of 2: the encoder is frozen", "Phase 2 of 2: ", "all weights train together")
+    screen.see("Classification report", "precision", "recall", "f1-score", "support", "accuracy", "macro avg")
+    screen.see("Test loss", "Test accuracy", "Correct labels found", "Incorrect labels found", "Confusion matrix", MENU)
+    screen.press(DOWN, ENTER)
+    screen.see("phase 1, head: loss", "phase 2, everything: loss", "figures/loss.png", MENU)
+    screen.press(DOWN, DOWN, ENTER)
+    screen.see("▀", "%", MENU)
+    screen.press(*[DOWN] * 3, ENTER)
+    screen.see(MENU)
+    screen.press(*[DOWN] * 4, ENTER)
+    screen.see("Classification report", "Confusion matrix", MENU)
+    screen.press(ENTER)
+    screen.see("Fully connected units", "[8,6]")
+    screen.answer("4")
+    for question, default in (("Dropout", "[0.1]"), ("Epochs", "[3]"), ("Batch size", "[8]")):
+        screen.see(question, default)
+        screen.answer()
+    screen.see("Classification report", MENU)
+    screen.press(*[DOWN] * 5, ENTER)
+    assert screen.leaves() == 0
+    records = [json.loads(path.read_text()) for path in sorted(Path("models").glob("*classify*/run.json"))]
+    assert [record["hyperparameters"]["fc_units"] for record in records] == [[8, 6], [4]]
+    assert all(set(record["history"]) == {"head", "everything"} for record in records)
+    assert all({"classifier-head.h5", "classifier.h5", "figures/confusion.png"} <= set(record["files"]) for record in records)
+
+
+def test_labels_that_the_data_lacks_are_asked_for(tiny, model):
+    screen = Terminal("classification.py", "-d", tiny["-d"], "-t", tiny["-t"], "-model", model)
+    screen.see("Labels of the training images")
+    screen.answer(tiny["-d"])
+    screen.see("it holds images")
+    screen.press(*[BACKSPACE] * len(tiny["-d"]))
+    screen.answer(tiny["-dl"])
+    screen.see("Labels of the test images")
+    screen.answer(tiny["-tl"])
+    screen.see("Fully connected units")
+    screen.press("\x03")
+    assert screen.leaves() == 130

@@ -1,0 +1,27 @@
+"""python -m pytest tests/test_errors.py"""
+
+import pytest
+
+from lib.errors import RunFailed, UserError, exit_status
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "line"),
+    [(UserError("no such file"), 2, "p.py: no such file\n"), (RunFailed("it broke"), 1, "p.py: it broke\n"),
+     (KeyboardInterrupt(), 130, "p.py: interrupted\n")],
+)  # fmt: skip
+def test_an_error_is_one_line_and_a_status(raised, status, line, capsys):
+    def program():
+        raise raised
+
+    assert exit_status("p.py", program) == status
+    assert capsys.readouterr() == ("", line)
+
+
+def test_a_program_gives_its_own_status():
+    assert exit_status("p.py", lambda: 0) == 0
+
+
+def test_bugs_are_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        exit_status("p.py", lambda: 1 // 0)

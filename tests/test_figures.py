@@ -1,0 +1,49 @@
+"""python -m pytest tests/test_figures.py"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lib import figures
+from tests import made
+
+HISTORY = {"loss": [0.5, 0.2], "val_loss": [0.6, 0.3]}
+
+
+def drawn(path: str) -> np.ndarray:
+    """The pixels of a figure that is not blank."""
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    assert pixels.std() > 5
+    return pixels
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_reconstructions(channels):
+    images, _ = made.shapes(5, channels=channels)
+    figures.reconstructions(images, 255 - images, Path("a.png"), "title")
+    assert drawn("a.png").shape[1] > drawn("a.png").shape[0]
+
+
+def test_loss_curves_have_a_panel_per_phase():
+    figures.loss_curves({"training": HISTORY}, Path("one.png"), "title")
+    figures.loss_curves({"phase 1": HISTORY, "phase 2": HISTORY}, Path("two.png"), "title")
+    assert drawn("two.png").shape[1] == 2 * drawn("one.png").shape[1]
+
+
+@pytest.mark.parametrize("classes", [2, 30])
+def test_confusion(classes):
+    figures.confusion(np.eye(classes, dtype=int) * 7, tuple(map(str, range(classes))), Path("a.png"), "title")
+    drawn("a.png")
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_predictions(count):
+    figures.predictions(made.shapes(count, channels=1)[0], ["a, not b 99%"] * count, Path("a.png"), "title")
+    drawn("a.png")
+
+
+def test_comparison():
+    figures.comparison({"kernels": [("8", 0.3), ("16", 0.1)], "layers": [("2", 0.1), ("3", 0.3)]}, "test_mse", Path("a.png"))
+    drawn("a.png")

@@ -1,0 +1,101 @@
+"""Answers without a terminal; test_autoencoder_terminal.py has the prompts. python -m pytest tests/test_questions.py"""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib.errors import UserError
+from lib.hyperparameters import Hyperparameters
+from lib.questions import Answers, Parser
+
+
+def answers(*words: str, lines: str | None = None, program: str = "autoencoder", monkeypatch=None) -> Answers:
+    if lines is not None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+    return Answers(program, Parser(program, "").parse(list(words)))
+
+
+def test_a_flag_wins_over_the_file_and_the_file_over_lines(monkeypatch):
+    Path("a.json").write_text(json.dumps({"layers": 2, "epochs": 7}))
+    asked = answers("--answers", "a.json", "--layers", "4", lines="99\n", monkeypatch=monkeypatch)
+    assert asked.ask("layers") == 4
+    assert asked.ask("epochs") == 7
+    assert asked.ask("batch_size") == 99
+
+
+def test_an_empty_line_means_the_default(monkeypatch, capsys):
+    asked = answers(lines="\n  \n", monkeypatch=monkeypatch)
+    assert asked.ask("layers") == 5
+    assert asked.ask("kernels") == (32,)
+    assert capsys.readouterr().err.splitlines()[1].endswith(": 32")
+
+
+def test_a_wrong_line_or_none_is_an_error(monkeypatch):
+    with pytest.raises(UserError, match="layers must be a whole number"):
+        answers(lines="many\n", monkeypatch=monkeypatch).ask("layers")
+    with pytest.raises(UserError, match="standard input ended before this was answered: Epochs"):
+        answers(lines="", monkeypatch=monkeypatch).ask("epochs")
+
+
+def test_yes_takes_defaults_and_no_input_names_what_is_missing():
+    assert answers("--yes").ask("layers") == 5
+    assert answers("--yes").pick("dataset", {"digits": "", "photos": ""}, lambda value: None) == "digits"
+    with pytest.raises(UserError, match="--no-input needs -d or --dataset$"):
+        answers("--no-input")
+    with pytest.raises(UserError, match="--no-input needs -d or --dataset and -model or --model"):
+        answers("--no-input", program="classification")
+    with pytest.raises(UserError, match="model missing: give -model or --model"):
+        answers("--yes", program="classification").pick("model", {}, lambda value: None)
+
+
+def test_flags_of_the_assignment():
+    args = Parser("classification", "").parse(["-d", "x", "-dl", "xl", "-t", "t", "-tl", "tl", "-model", "m.h5"])
+    assert (args.dataset, args.labels, args.testset, args.test_labels, args.model) == ("x", "xl", "t", "tl", "m.h5")
+
+
+def test_the_verb_may_be_said_and_dashes_may_be_long():
+    assert Parser("autoencoder", "").parse(["train", "–d", "digits"]).dataset == "digits"
+    assert Parser("autoencoder", "").parse(["-d", "digits", "—epochs", "3"]).dataset == "digits"
+
+
+@pytest.mark.parametrize("words", [["--layer", "3"], ["invent"], ["--layers"]])
+def test_wrong_flags_are_one_sentence(words):
+    with pytest.raises(UserError, match=r"see python autoencoder\.py --help"):
+        Parser("autoencoder", "").parse(words)
+
+
+def test_a_wrong_value_is_said_with_its_flag():
+    with pytest.raises(UserError, match="--kernel-size: kernel size must be a whole number from 1 to 64, not '0'"):
+        answers("--kernel-size", "0")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("{", "cannot be read as JSON"), ("[]", "must be a JSON object"), ('{"layer": 1}', "unknown key 'layer'")]
+)
+def test_answers_files_that_are_none(text, words):
+    Path("a.json").write_text(text)
+    with pytest.raises(UserError, match=words):
+        answers("--answers", "a.json")
+    with pytest.raises(UserError, match="no such file"):
+        answers("--answers", "missing.json")
+
+
+def test_running_again_asks_with_the_last_answers_as_defaults(monkeypatch):
+    asked = answers("-d", "digits", "--layers", "2", "--seed", "7", lines="\n\n", monkeypatch=monkeypatch)
+    asked.run_again(Hyperparameters(dataset="digits", layers=2, kernels="4,8", seed=7))
+    assert asked.ask("dataset") == "digits"  # not asked
+    assert asked.ask("layers") == 2
+    assert asked.ask("kernels") == (4, 8)
+    assert asked.hyperparameters({"layers": 2, "kernels": (4, 8)}).seed == 7
+
+
+def test_choices_by_key_number_text_and_end(monkeypatch):
+    asked = answers(lines="b\n1\nBeta\n\nz\n", monkeypatch=monkeypatch)
+    choices = {"a": "Alpha", "b": "Beta"}
+    assert [asked.choose("?", choices, last="q") for _ in range(4)] == ["b", "a", "b", "a"]
+    with pytest.raises(UserError, match="'z' is not one of a, b"):
+        asked.choose("?", choices, last="q")
+    assert asked.choose("?", choices, last="q") == "q"

@@ -1,0 +1,107 @@
+"""python -m pytest tests/test_runs.py"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lib import runs
+from lib.errors import UserError
+from lib.hyperparameters import Hyperparameters
+
+HP = Hyperparameters(dataset="digits", layers=2)
+
+
+def test_a_new_run_has_its_answers_and_its_record():
+    run = runs.Run.create(None, HP, "digits")
+    assert run.folder.parent == Path("models")
+    assert run.folder.name.endswith("-digits-reconstruct")
+    assert Hyperparameters.from_json(json.loads((run.folder / "answers.json").read_text()), "") == HP
+    record = runs.load(run.folder)
+    assert (record["program"], record["status"], record["command"]) == ("autoencoder", "running", HP.command())
+    assert run.files() == ["answers.json", "run.json"]
+
+
+def test_two_runs_of_one_second_do_not_meet():
+    folders = {runs.Run.create(None, HP, "digits").folder for _ in range(5)}
+    assert len(folders) == 5
+
+
+def test_an_existing_run_is_never_overwritten():
+    runs.Run.create("models/mine", HP, "digits")
+    with pytest.raises(UserError, match="models/mine: is not empty, and a run is never overwritten"):
+        runs.Run.create("models/mine", HP, "digits")
+    Path("models/file").write_text("")
+    with pytest.raises(UserError, match="models/file: cannot be made"):
+        runs.Run.create("models/file", HP, "digits")
+
+
+def test_a_broken_write_leaves_the_old_record(monkeypatch):
+    run = runs.Run.create("models/mine", HP, "digits")
+    with pytest.raises(TypeError):
+        run.update(metrics=object())
+    assert runs.load(run.folder)["status"] == "running"
+
+
+def test_records_that_cannot_be_read():
+    Path("models/mine").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"run\.json: no such file"):
+        runs.load(Path("models/mine"))
+    for text, words in (("{", "cannot be read as JSON"), ("[1]", "is no record of a run"), ("{}", "is no record of a run")):
+        Path("models/mine/run.json").write_text(text)
+        with pytest.raises(UserError, match=words):
+            runs.load(Path("models/mine"))
+    assert runs.recorded() == []
+
+
+def test_saved_models_are_listed_newest_first():
+    import os
+
+    for age, name in enumerate(("new", "old")):
+        run = runs.Run.create(f"models/{name}", HP, "digits")
+        (run.folder / "autoencoder.h5").write_bytes(runs.HDF5)
+        os.utime(run.folder / "autoencoder.h5", (1000 - age, 1000 - age))
+    assert runs.saved_models() == [Path("models/new/autoencoder.h5"), Path("models/old/autoencoder.h5")]
+
+
+def test_a_run_whose_process_is_gone_is_closed_once():
+    run = runs.Run.create("models/mine", HP, "digits")
+    runs.close(run.folder, "failed", "killed")
+    assert runs.load(run.folder)["error"] == "killed"
+    runs.close(run.folder, "interrupted", "later")
+    assert runs.load(run.folder)["status"] == "failed"
+    runs.close(Path("models/none"), "failed", "nothing there is nothing to close")
+
+
+def test_save_as():
+    run = runs.Run.create("models/mine", HP, "digits")
+    (run.folder / "autoencoder.h5").write_bytes(b"weights")
+    assert runs.save_as(run.folder, "best") == Path("models/best")
+    assert Path("models/best/run.json").read_bytes() == Path("models/mine/run.json").read_bytes()
+    assert runs.save_as(run.folder, "given/away.h5").read_bytes() == b"weights"
+    for taken in ("best", "given/away.h5"):
+        with pytest.raises(UserError, match="exists already; choose another name"):
+            runs.save_as(run.folder, taken)
+    with pytest.raises(UserError, match="a name is needed"):
+        runs.save_as(run.folder, " ")
+    with pytest.raises(UserError, match="cannot be written"):
+        runs.save_as(run.folder, "given/away.h5/below.h5")
+
+
+def test_require_model():
+    with pytest.raises(UserError, match=r"none\.h5: no such file; train an autoencoder first"):
+        runs.require_model("none.h5")
+    Path("text.h5").write_text("no model")
+    with pytest.raises(UserError, match=r"text\.h5: is no \.h5 model"):
+        runs.require_model("text.h5")
+    with pytest.raises(UserError, match="cannot be read"):
+        runs.require_model(".")
+
+
+def test_what_differs_and_the_points_to_draw():
+    records = [
+        {"hyperparameters": Hyperparameters(layers=layers, kernels=kernels).to_json(), "metrics": {"test_mse": mse}}
+        for layers, kernels, mse in ((2, 16, 0.1), (2, 8, 0.3), (2, 32, 0.2))
+    ]
+    assert runs.differing(records) == ["kernels"]
+    assert runs.points(records, ["kernels"], "test_mse") == {"kernels": [("8", 0.3), ("16", 0.1), ("32", 0.2)]}

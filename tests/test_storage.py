@@ -1,0 +1,93 @@
+"""python -m pytest tests/test_storage.py"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras.ops import convert_to_numpy as to_numpy
+
+from lib import networks, shapes, storage
+from lib.errors import RunFailed, UserError
+from lib.hyperparameters import Hyperparameters
+
+HP = Hyperparameters(dataset="/home/somebody/secret.idx", layers=2, kernels=3)
+
+
+@pytest.fixture
+def model():
+    return networks.build_autoencoder(shapes.plan(HP, (9, 7, 1)))
+
+
+def test_plain_keras_opens_what_we_save_without_our_code(model):
+    batch = np.random.default_rng(0).random((2, 9, 7, 1), np.float32)
+    for part in (model, model.get_layer("encoder"), model.get_layer("decoder")):
+        storage.save(part, Path(f"{part.name}.h5"), HP)
+    expected = to_numpy(model(batch))
+    np.save("batch.npy", batch)
+    script = """
+import sys, keras, numpy
+assert not any(name.startswith("lib") for name in sys.modules)
+whole, encoder, decoder = (keras.models.load_model(f"{n}.h5", compile=False) for n in ("autoencoder", "encoder", "decoder"))
+batch = numpy.load("batch.npy")
+numpy.save("whole.npy", whole(batch)), numpy.save("halves.npy", decoder(encoder(batch)))
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": ""})
+    for name in ("whole", "halves"):
+        np.testing.assert_allclose(np.load(f"{name}.npy"), expected, atol=1e-5)
+
+
+def test_what_it_is_stands_inside(model):
+    storage.save(model, Path("a.h5"), HP)
+    with h5py.File("a.h5") as file:
+        assert file.attrs["latent_lab_part"] == "autoencoder"
+        assert file.attrs["latent_lab_task"] == "reconstruct"
+        assert file.attrs["latent_lab_pixel_range"] == "0..1"
+        assert json.loads(file.attrs["latent_lab_hyperparameters"])["kernels"] == [3, 3]
+    assert b"secret" not in Path("a.h5").read_bytes()
+    assert [path.name for path in Path().iterdir()] == ["a.h5"]
+
+
+def test_the_encoder_of_either_file(model):
+    batch = np.random.default_rng(0).random((2, 9, 7, 1), np.float32)
+    expected = to_numpy(model.get_layer("encoder")(batch))
+    for part in (model, model.get_layer("encoder")):
+        storage.save(part, Path("a.h5"), HP)
+        np.testing.assert_allclose(to_numpy(storage.load_encoder(Path("a.h5"), (9, 7, 1))(batch)), expected, atol=1e-6)
+
+
+def test_model_refusals(model):
+    storage.save(model.get_layer("decoder"), Path("decoder.h5"), HP)
+    with pytest.raises(UserError, match=r"decoder\.h5: holds no model called encoder"):
+        storage.load_encoder(Path("decoder.h5"), (9, 7, 1))
+    storage.save(model, Path("a.h5"), HP)
+    with pytest.raises(UserError, match=r"a\.h5: its encoder takes images of 9×7×1, the data set has 28×28×1"):
+        storage.load_encoder(Path("a.h5"), (28, 28, 1))
+    Path("cut.h5").write_bytes(Path("a.h5").read_bytes()[:3000])
+    with pytest.raises(UserError, match=r"cut\.h5: is no model that Keras can open"):
+        storage.load(Path("cut.h5"))
+    with h5py.File("empty.h5", "w"):
+        pass
+    with pytest.raises(UserError, match=r"empty\.h5: is no model that Keras can open"):
+        storage.load(Path("empty.h5"))
+
+
+def test_code_in_a_model_is_not_run():
+    inputs = keras.Input((4,))
+    bomb = keras.Model(inputs, keras.layers.Lambda(lambda x: x * (Path("ran").write_text("") or 1), output_shape=(4,))(inputs))
+    Path("ran").unlink(missing_ok=True)
+    bomb.save("bomb.h5")
+    with pytest.raises(UserError, match="is no model that Keras can open"):
+        storage.load(Path("bomb.h5"))
+    assert not Path("ran").exists()
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(model):
+    Path("file").write_text("where a folder should be")
+    with pytest.raises(RunFailed, match="cannot be written"):
+        storage.save(model, Path("file/a.h5"), HP)
