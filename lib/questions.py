@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: list[str]) -> argparse.Namespace:
         """The flags of a command line, whose first word may be the verb `train`."""
-        words = ["-" + word.lstrip(DASHES) if word[:1] in DASHES and word else word for word in words]
+        words = [_hyphens(word) for word in words]
         return self.parse_args(words[1:] if words[:1] == ["train"] else words)
 
     def error(self, message: str):
@@ -192,6 +192,12 @@ class Answers:
             raise UserError(f"standard input ended before this was answered: {question}; give a flag, one more line, or --yes")
         print(f"{question}: {line.strip() or default}", file=sys.stderr)
         return line.strip()
+
+
+def _hyphens(word: str) -> str:
+    """A flag with the hyphens that it had before somebody's word processor saw it: –d is -d, —epochs is --epochs."""
+    bare = word.lstrip(DASHES)
+    return word if bare == word or not bare else ("-" if len(word) - len(bare) == 1 and word[0] != "—" else "--") + bare
 
 
 def _verdict(judge: Callable[[str], object], text: str):

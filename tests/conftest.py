@@ -16,7 +16,6 @@ from tests import made
 def _alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
     for name in ("FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
@@ -31,7 +30,7 @@ def tiny(tmp_path):
         "-t": made.write_idx(tmp_path / "test.idx", images[60:]),
         "-tl": made.write_idx(tmp_path / "test-labels.idx", labels[60:]),
     }
-    return {flag: str(path) for flag, path in files.items()}
+    return {flag: path.name for flag, path in files.items()}
 
 
 @pytest.fixture

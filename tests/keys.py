@@ -8,7 +8,8 @@ import pexpect
 
 PROJECT = Path(__file__).resolve().parent.parent
 ENTER, DOWN, UP, BACKSPACE, CTRL_C = "\r", "\x1b[B", "\x1b[A", "\x7f", "\x03"
-SECONDS = 120  # for a training process on a busy machine
+CURSOR_REPORT, CURSOR = "\x1b[6n", "\x1b[1;1R"  # a prompt asks where the cursor is, as any terminal can say
+SECONDS = 40  # for a training process on a busy machine
 
 
 class Terminal(pexpect.spawn):
@@ -26,7 +27,8 @@ class Terminal(pexpect.spawn):
 
     def see(self, *texts: str) -> None:
         for text in texts:
-            self.expect_exact(text)
+            while self.expect_exact([CURSOR_REPORT, text]) == 0:
+                self.send(CURSOR)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -37,6 +39,7 @@ class Terminal(pexpect.spawn):
 
     def leaves(self) -> int:
         """Wait for the end of the program; its exit status."""
-        self.expect(pexpect.EOF)
+        while self.expect_exact([CURSOR_REPORT, pexpect.EOF]) == 0:
+            self.send(CURSOR)
         self.close()
         return self.exitstatus
