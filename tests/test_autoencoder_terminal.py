@@ -125,7 +125,9 @@ def test_ctrl_c_stops_after_the_batch_and_a_second_one_leaves(tiny):
 def test_a_killed_run_is_a_sentence_and_a_menu(tiny):
     import psutil
 
-    screen = Terminal("autoencoder.py", "-d", tiny["-d"], "--layers", "1", "--kernel-size", "3", "--kernels", "2", "--batch-size", "8")
+    screen = Terminal(
+        "autoencoder.py", "-d", tiny["-d"], "--layers", "1", "--kernel-size", "3", "--kernels", "2", "--batch-size", "8"
+    )
     screen.see("Epochs")
     screen.answer("100000")
     screen.see("validation loss")

@@ -43,9 +43,13 @@ def test_errors_are_seen_while_the_person_still_answers(tiny):
         worker.check()
         worker.send("open", hyperparameters=request(tiny, dataset="nowhere"))
         with pytest.raises(UserError, match="nowhere"):
-            for _ in range(600):
-                worker.check()
-                time.sleep(0.1)
+            _check_for_a_minute(worker)
+
+
+def _check_for_a_minute(worker):
+    for _ in range(600):
+        worker.check()
+        time.sleep(0.1)
 
 
 def test_a_killed_worker_is_a_sentence(tiny):

@@ -43,7 +43,7 @@ def test_a_wrong_line_or_none_is_an_error(monkeypatch):
 def test_yes_takes_defaults_and_no_input_names_what_is_missing():
     assert answers("--yes").ask("layers") == 5
     assert answers("--yes").pick("dataset", {"digits": "", "photos": ""}, lambda value: None) == "digits"
-    with pytest.raises(UserError, match="--no-input needs -d or --dataset$"):
+    with pytest.raises(UserError, match=r"--no-input needs -d or --dataset$"):
         answers("--no-input")
     with pytest.raises(UserError, match="--no-input needs -d or --dataset and -model or --model"):
         answers("--no-input", program="classification")

@@ -65,7 +65,7 @@ def test_stopping_ends_after_the_batch_and_keeps_the_best_weights(tiny):
 
 def test_a_loss_that_is_no_number_is_explained(tiny, monkeypatch):
     monkeypatch.setattr(training.Batches, "__getitem__", lambda self, n: (np.full((8, 12, 10, 1), np.nan),) * 2)
-    with pytest.raises(RunFailed, match="the loss is no number any more after epoch 1; a smaller --learning-rate than 0.005"):
+    with pytest.raises(RunFailed, match=r"the loss is no number any more after epoch 1; a smaller --learning-rate than 0\.005"):
         trained(tiny)
 
 

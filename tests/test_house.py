@@ -1,0 +1,78 @@
+"""Who may import whom, and what a program must not load before it is needed. python -m pytest tests/test_house.py"""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from tests.keys import PROJECT
+
+# A module imports only from lines above its own: first what everyone uses, then the programs', then the worker's.
+ORDER = [
+    "errors",
+    "kinds",
+    "hyperparameters",
+    "files",
+    "idx",
+    "cifar10",
+    "arrays",
+    "folders",
+    "readers",
+    "shapes",
+    "datasets",
+    "runs",
+    "process",
+    "pictures",
+    "questions",
+    "display",
+    "session",
+    "backend",
+    "tasks",
+    "networks",
+    "storage",
+    "training",
+    "evaluation",
+    "figures",
+    "worker",
+]
+PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
+HEAVY = ("keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "h5py", "PIL", "questionary")
+
+
+def imports(path) -> set[str]:
+    """Every module that a file imports, wherever in it; those of lib by their own names."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.removeprefix("lib.") for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names} if node.module == "lib" else {node.module.removeprefix("lib.")}
+    return found
+
+
+def test_the_order_names_every_module():
+    assert {path.stem for path in (PROJECT / "lib").glob("*.py")} - {"__init__"} == set(ORDER)
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_imports_go_one_way(module):
+    mine = imports(PROJECT / "lib" / f"{module}.py") & set(ORDER)
+    assert all(ORDER.index(other) < ORDER.index(module) for other in mine), mine
+    if module in WORKERS:
+        assert not mine & set(PROGRAMS_ONLY)
+    else:
+        assert not mine & set(WORKERS)
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_only_the_backend_module_may_touch_a_backend(module):
+    if module != "backend":
+        assert not {name.split(".")[0] for name in imports(PROJECT / "lib" / f"{module}.py")} & {"tensorflow", "jax", "torch"}
+
+
+@pytest.mark.parametrize("program", ["autoencoder", "classification"])
+def test_a_program_starts_light(program):
+    script = f"import {program}, sys; print(*(name for name in {HEAVY} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,63 @@
+"""Real trainings with thresholds that a broken network cannot reach.
+
+python -m pytest tests/test_real.py, and with LATENT_LAB_DATA=FOLDER -m slow what takes minutes on two cores
+"""
+
+from pathlib import Path
+
+import pytest
+
+from lib import runs
+from tests.test_no_terminal import run
+
+
+def test_digits_from_pixels_to_labels():
+    """Bundled data, both programs: better than half the mean image's error, and than chance by far."""
+    done = run("autoencoder.py", "-d", "digits", "--epochs", "8", "--output", "models/ae", "--no-input")
+    assert done.returncode == 0, done.stderr
+    record = runs.load(Path("models/ae"))
+    assert record["metrics"]["test_mse"] < 0.1 * record["baselines"]["constant_mse"]
+    done = run(
+        "classification.py",
+        "-d",
+        "digits",
+        "-model",
+        "models/ae/encoder.h5",
+        "--epochs",
+        "6",
+        "--output",
+        "models/cl",
+        "--no-input",
+    )
+    assert done.returncode == 0, done.stderr
+    record = runs.load(Path("models/cl"))
+    assert record["metrics"]["test_accuracy"] > 0.93 > record["baselines"]["most_frequent_accuracy"]
+
+
+def test_real_mnist_in_two_epochs(real):
+    """10,000 images, whole test set: PCA-32 leaves 0.0168, and two poor epochs do better than that."""
+    data = ["-d", str(real / "mnist"), "--limit", "10000"]
+    done = run("autoencoder.py", *data, "--epochs", "2", "--output", "models/ae", "--no-input")
+    assert done.returncode == 0, done.stderr
+    record = runs.load(Path("models/ae"))
+    assert record["dataset"]["sizes"] == {"train": 8889, "validation": 1111, "test": 10_000}
+    assert record["metrics"]["test_mse"] < 0.0168
+    done = run(
+        "classification.py", *data, "-model", "models/ae/autoencoder.h5", "--epochs", "2", "--output", "models/cl", "--no-input"
+    )
+    assert done.returncode == 0, done.stderr
+    assert runs.load(Path("models/cl"))["metrics"]["test_accuracy"] > 0.93
+
+
+@pytest.mark.slow
+def test_report_c(real):
+    """The hyperparameters that report C ends with: validation loss 0.0011, test accuracy 0.9901."""
+    data = ["-d", str(real / "mnist")]
+    done = run("autoencoder.py", *data, "--epochs", "20", "--output", "models/ae", "--no-input", seconds=3600)
+    assert done.returncode == 0, done.stderr
+    assert min(runs.load(Path("models/ae"))["history"]["val_loss"]) <= 0.0011
+    done = run(
+        "classification.py", *data, "-model", "models/ae/autoencoder.h5", "--output", "models/cl", "--no-input", seconds=3600
+    )
+    assert done.returncode == 0, done.stderr
+    assert runs.load(Path("models/cl"))["metrics"]["test_accuracy"] >= 0.992
