@@ -10,6 +10,11 @@ from tests.keys import PROJECT
 
 # A module imports only from lines above its own: first what everyone uses, then the programs', then the worker's.
 ORDER = [
+    *("errors", "kinds", "hyperparameters", "files", "idx", "cifar10", "arrays", "folders", "readers"),
+    *("shapes", "datasets", "runs", "process"),
+    *("pictures", "questions", "display", "session"),
+    *("backend", "tasks", "networks", "storage", "training", "evaluation", "figures", "worker"),
+]
     "errors",
     "kinds",
     "hyperparameters",
