@@ -15,32 +15,6 @@ ORDER = [
     *("pictures", "questions", "display", "session"),
     *("backend", "tasks", "networks", "storage", "training", "evaluation", "figures", "worker"),
 ]
-    "errors",
-    "kinds",
-    "hyperparameters",
-    "files",
-    "idx",
-    "cifar10",
-    "arrays",
-    "folders",
-    "readers",
-    "shapes",
-    "datasets",
-    "runs",
-    "process",
-    "pictures",
-    "questions",
-    "display",
-    "session",
-    "backend",
-    "tasks",
-    "networks",
-    "storage",
-    "training",
-    "evaluation",
-    "figures",
-    "worker",
-]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
 HEAVY = ("keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "h5py", "PIL", "questionary")
 
