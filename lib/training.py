@@ -19,36 +19,34 @@ SECONDS_BETWEEN_STEPS = 0.1  # how often a step is worth telling
 
 @dataclass(frozen=True)
 class Phase:
-    """One call of `fit`: which it is, why there is more than one, and what differs between them."""
+    """One call of `fit`: what it is called, why there is more than one, and what differs between them."""
 
     name: str
     why: str
     learning_rate: float
-    task: str | None  # `None`: labels are the targets
     loss: str
     metrics: tuple[str, ...] = ()
+    task: str | None = None  # `None`: labels are the targets
+    shift: bool = False  # whether training images are moved a little, anew each time
 
 
 def autoencoder_phase(hp: Hyperparameters) -> Phase:
-    return Phase("autoencoder", "", hp.learning_rate, hp.task, "mean_squared_error")
+    """The one phase of an autoencoder: mean squared error to the target."""
+    return Phase("autoencoder", "", hp.learning_rate, "mean_squared_error", task=hp.task)
 
 
 def classifier_phases(hp: Hyperparameters) -> tuple[Phase, Phase]:
     """Head first, then everything (report C, part B)."""
-    rate, loss, metrics = hp.learning_rate, "sparse_categorical_crossentropy", ("accuracy",)
-    return (
-        Phase(
-            "head",
-            "the encoder is frozen: the new layers start from random weights, and their first large errors would "
-            "destroy what it has learned",
-            rate, None, loss, metrics,
-        ),
-        Phase(
-            "everything",
-            "the new layers fit the encoder now, so all weights train together, at half the learning rate",
-            rate / 2, None, loss, metrics,
-        ),
-    )  # fmt: skip
+    reasons = {
+        "head": "the encoder is frozen: the new layers start from random weights, and their first large errors would "
+        "destroy what it has learned",
+        "everything": "the new layers fit the encoder now, so all weights train together, at half the learning rate",
+    }
+    rates = (hp.learning_rate, hp.learning_rate / 2)
+    return tuple(
+        Phase(name, why, rate, "sparse_categorical_crossentropy", ("accuracy",), shift=True)
+        for (name, why), rate in zip(reasons.items(), rates, strict=True)
+    )
 
 
 def fit(
@@ -67,7 +65,7 @@ def fit(
     Returns the history: a list per quantity (`loss`, `val_loss`, …, `seconds`), one number per epoch.
     Raises `RunFailed` when the loss is no number any more.
     """
-    train = Batches(dataset.train, hp.batch_size, phase.task, seed=hp.seed)
+    train = Batches(dataset.train, hp.batch_size, phase.task, seed=hp.seed, shift=phase.shift)
     validation = Batches(dataset.validation, hp.batch_size, phase.task)
     steps = len(train) * hp.epochs
     model.compile(keras.optimizers.Adam(schedule(phase.learning_rate, steps)), phase.loss, metrics=list(phase.metrics))

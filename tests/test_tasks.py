@@ -51,3 +51,24 @@ def test_labels_go_with_their_images():
         for image, label in zip(*batches[number], strict=True):
             place = next(n for n in range(10) if np.array_equal(tasks.picture(image)[..., 0], IMAGES[n]))
             assert LABELS[place] == label
+
+
+def test_shifted_images_are_windows_of_their_bordered_selves():
+    random = np.random.default_rng(0)
+    images = IMAGES[..., None]
+    moved = tasks.shifted(images, random)
+    assert moved.shape == images.shape
+    bordered = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    offsets = set()
+    for image, window in zip(bordered, moved, strict=True):
+        places = [(y, x) for y in range(3) for x in range(3) if np.array_equal(image[y : y + 12, x : x + 10], window)]
+        assert len(places) == 1
+        offsets |= set(places)
+    assert len(offsets) > 3
+
+
+def test_shifts_are_drawn_anew_each_epoch():
+    batches = tasks.Batches(PART, 5, seed=0, shift=True)
+    first = batches[0][0]
+    batches.on_epoch_end()
+    assert not np.array_equal(first, batches[0][0])
