@@ -95,16 +95,16 @@ class Hyperparameters:
         programs=("classification",), help="units of each fully connected layer (64, or 128,64 for two layers)",
     )  # fmt: skip
     dropout: float = setting(
-        0.5, Real(0, 1, open_high=True), "--dropout", question="Dropout (share of units silenced while training)",
+        0.2, Real(0, 1, open_high=True), "--dropout", question="Dropout (share of units silenced while training)",
         programs=("classification",), help="dropout after each fully connected layer, a share from 0",
     )  # fmt: skip
     epochs: int = setting(
-        20, Whole(1, 100_000), "--epochs", question="Epochs", classification=10,
+        20, Whole(1, 100_000), "--epochs", question="Epochs", classification=15,
         help="passes over the training images (classification: in each of the two phases)",
     )  # fmt: skip
     batch_size: int = setting(128, Whole(1, 65_536), "--batch-size", question="Batch size", help="images per training step")
     learning_rate: float = setting(
-        0.005, Real(0, 10, open_low=True), "--learning-rate", classification=0.001,
+        0.005, Real(0, 10, open_low=True), "--learning-rate", classification=0.01,
         help="highest learning rate of the schedule",
     )  # fmt: skip
 
