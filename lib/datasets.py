@@ -106,14 +106,14 @@ def locate(where: str) -> Path | None:
         return next((DATA / place for place in PLACES[where] if _holds_data(DATA / place)), None)
     if where in NAMES:
         return None
-    path = Path(where).expanduser()
+    path = Path(where)
     if not path.exists():
         raise UserError(f"{where}: no such file or folder; the names are {', '.join(NAMES)}")
     return path
 
 
 def _holds_data(path: Path) -> bool:
-    return path.is_file() or any(form.recognises(path) for form in (IdxFolder, Cifar10)) if path.exists() else False
+    return path.is_file() or (path.is_dir() and (IdxFolder.recognises(path) or Cifar10.recognises(path)))
 
 
 def offered() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Kinds of answers: each reads what a person typed or a JSON file holds, bounds it, and shows it as it would be typed."""
 
 import math
+import os
 from dataclasses import dataclass
 
 from lib.errors import UserError
@@ -121,7 +122,7 @@ class Text:
     def read(self, value) -> str:
         if not isinstance(value, str) or not value.strip():
             raise UserError(f"must be {self.range}, not {value!r}")
-        return value.strip()
+        return os.path.expanduser(value.strip())
 
     def show(self, value: str) -> str:
         return value

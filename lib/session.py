@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from lib import runs
 from lib.display import Display
-from lib.errors import INTERRUPTED, RunFailed
+from lib.errors import INTERRUPTED, RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.questions import Answers, Parser
@@ -46,9 +46,18 @@ class Session:
             if not self.answers.asks:
                 return status if ended else 1
             while (choice := self._choose(menu)) not in (AGAIN, QUIT):
-                menu[choice][1]()
+                self._act(menu[choice][1])
             if choice == QUIT:
                 return 0
+
+    def _act(self, action: Callable[[], None]) -> None:
+        """Do what the menu offers; on a terminal what goes wrong is a sentence, and the menu comes again."""
+        try:
+            action()
+        except (UserError, RunFailed) as error:
+            if not self.answers.terminal:
+                raise
+            self.display.note(str(error), "bold red")
 
     def _choose(self, menu: dict) -> str:
         texts = {key: text for key, (text, _) in menu.items()} if self.finished else {}
@@ -71,7 +80,10 @@ class Session:
                 for earlier in self.finished:
                     earlier["pictures"] = None  # only those of the last run are shown again
                 self.finished.append(ended)
-            except RunFailed as error:
+            except (UserError, RunFailed) as error:
+                # Wrong arguments end the program, but never a conversation that has results already.
+                if isinstance(error, UserError) and not (self.answers.terminal and self.finished):
+                    raise
                 self.display.close()
                 self._close(worker, "failed", str(error))
                 self.display.note(f"The run failed: {error}", "bold red")

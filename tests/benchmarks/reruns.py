@@ -28,7 +28,9 @@ def main() -> None:
     for run in range(1, RUNS + 1):
         screen.see("What next?")
         program = psutil.Process(screen.pid)
-        print(f"{run:3}  {megabytes([program]):10.1f}  {megabytes([program, *program.children(recursive=True)]):6.1f}", flush=True)
+        print(
+            f"{run:3}  {megabytes([program]):10.1f}  {megabytes([program, *program.children(recursive=True)]):6.1f}", flush=True
+        )
         if run < RUNS:
             screen.press(ENTER)
             for question in ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size"):

@@ -35,7 +35,9 @@ def main() -> None:
     os.chdir(tempfile.mkdtemp())
     cases = {
         "autoencoder.py, first question": lambda: first_question("Data set", "autoencoder.py"),
-        "autoencoder.py -d digits, first question": lambda: first_question("Convolution layers", "autoencoder.py", "-d", "digits"),
+        "autoencoder.py -d digits, first question": lambda: first_question(
+            "Convolution layers", "autoencoder.py", "-d", "digits"
+        ),
         "classification.py, first question": lambda: first_question("Data set", "classification.py"),
         "autoencoder.py --help": lambda: help_page("autoencoder.py"),
         "classification.py --help": lambda: help_page("classification.py"),
