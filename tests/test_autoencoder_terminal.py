@@ -53,6 +53,13 @@ def test_the_whole_conversation():
     screen.see("New name")
     screen.answer("best")
     screen.see("saved as models/best", MENU)
+    screen.press(*[DOWN] * 4, ENTER)
+    screen.see("New name")
+    screen.answer("best")
+    screen.see("models/best exists already; choose another name")
+    screen.press(*[BACKSPACE] * 4)
+    screen.answer("best.h5")
+    screen.see("saved as best.h5", MENU)
 
     screen.press(ENTER)  # again, with the last answers as defaults
     screen.see("Convolution layers", "[2]")
@@ -74,6 +81,7 @@ def test_the_whole_conversation():
     runs = sorted(path.parent.name for path in Path("models").glob("*/run.json"))
     assert len(runs) == 3
     assert "best" in runs
+    assert Path("best.h5").read_bytes() == Path("models/best/autoencoder.h5").read_bytes()
     for name in runs:
         record = json.loads(Path("models", name, "run.json").read_text())
         assert record["status"] == "finished"
@@ -136,3 +144,21 @@ def test_a_killed_run_is_a_sentence_and_a_menu(tiny):
     screen.press(DOWN, ENTER)
     assert screen.leaves() == 0
     assert json.loads(next(Path("models").glob("*/run.json")).read_text())["status"] == "failed"
+
+
+def test_a_conversation_with_results_survives_a_refused_run(tiny):
+    Path("models/mine-2").mkdir(parents=True)
+    Path("models/mine-2/precious").write_text("not ours")
+    words = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "1", "--output", "models/mine"]
+    screen = Terminal("autoencoder.py", "-d", tiny["-d"], *words)
+    screen.see("Batch size")
+    screen.answer()
+    screen.see("this autoencoder", MENU)
+    screen.press(ENTER)
+    for question in ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size"):
+        screen.see(question)
+        screen.answer()
+    screen.see("The run failed: models/mine-2: is not empty, and a run is never overwritten", MENU, "Show the loss plot")
+    screen.press(*[DOWN] * 5, ENTER)
+    assert screen.leaves() == 0
+    assert [path.name for path in Path("models/mine-2").iterdir()] == ["precious"]
