@@ -9,7 +9,7 @@ from lib.errors import exit_status
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.questions import Answers
-from lib.session import Session
+from lib.session import Session, pick_dataset
 
 METRIC = "test_mse"
 
@@ -31,7 +31,7 @@ def main(words: list[str] | None = None) -> int:
 
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     """The data set, then the five questions; an answer that cannot be built is refused with what would work."""
-    dataset = answers.pick("dataset", datasets.offered() if answers.open("dataset") else {}, datasets.peek)
+    dataset = pick_dataset(answers)
     image = datasets.peek(dataset).shape
     if "testset" in answers.given:
         datasets.peek(answers.given["testset"])
@@ -88,7 +88,7 @@ def compare(session: Session) -> None:
     if not differing:
         session.display.result("Nothing differs between them yet: run again with other hyperparameters.")
         return
-    points = runs.points([record for _, record in rows], differing, METRIC)
+    points = runs.points([record for _, record in rows if record["status"] == "finished"], differing, METRIC)
     session.display.against(points, METRIC)
     with Worker() as worker:
         path = str(Path(session.last["folder"]) / "figures" / "comparison.png")

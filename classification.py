@@ -9,7 +9,7 @@ from lib.errors import exit_status
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.questions import Answers
-from lib.session import Session
+from lib.session import Session, pick_dataset
 
 
 def main(words: list[str] | None = None) -> int:
@@ -32,13 +32,15 @@ def main(words: list[str] | None = None) -> int:
 
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     """The data and the saved model, then the head and its training."""
-    values = {"dataset": answers.pick("dataset", datasets.offered() if answers.open("dataset") else {}, datasets.peek)}
+    values = {"dataset": pick_dataset(answers)}
     parts = {"labels": values["dataset"], "test_labels": answers.given.get("testset")}
     for name, images in parts.items():
         if name in answers.given or (images and not datasets.peek(images).labelled):
             values[name] = answers.pick(name, {}, readers.peek_labels)
-    models = {str(path): "" for path in runs.saved_models()} if answers.open("model") else {}
-    values["model"] = answers.pick("model", models, runs.require_model)
+    models = runs.saved_models(datasets.peek(values["dataset"]).shape) if answers.open("model") else {}
+    values["model"] = answers.pick(
+        "model", models, runs.require_model, hint="train one on these images with autoencoder.py first, or "
+    )
     worker.send("open", hyperparameters=answers.hyperparameters(values).to_json())
     for name in ("fc_units", "dropout", "epochs", "batch_size"):
         values[name] = answers.ask(name)

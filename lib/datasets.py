@@ -16,6 +16,7 @@ from lib.idx import IdxFolder
 DATA = Path("data")  # where people put their data sets, seen from where they start the programs
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DIGITS = tuple("0123456789")
+FEWEST = 10  # images that can be split into three parts
 CHUNK = 4096  # images handled at once where a whole set as another copy would be too much
 
 
@@ -30,7 +31,7 @@ class Name:
 
 
 NAMES = {
-    "digits": Name("1,797 handwritten digits, 28×28 grey; comes with scikit-learn", Header((28, 28, 1), 1797, 0, True), DIGITS),
+    "digits": Name("1,797 handwritten digits, 8×8 enlarged to 28×28, grey; comes with scikit-learn", Header((28, 28, 1), 1797, 0, True), DIGITS),
     "photos": Name("520 patches of two photographs, 32×32 colour; comes with scikit-learn", Header((32, 32, 3), 520, 0, True),
                    ("china", "flower")),
     "mnist": Name("70,000 handwritten digits, 28×28 grey", Header((28, 28, 1), 60_000, 10_000, True), DIGITS, "mnist"),
@@ -98,6 +99,20 @@ def peek(where: str) -> Header:
     """The header of a named data set or of a file or folder; quick. Raises `UserError`."""
     path = locate(where)
     return NAMES[where].header if path is None else readers.peek(path)
+
+
+def require_trainable(where: str) -> None:
+    """Refuse what cannot be a training set, as far as its header tells. Raises `UserError`."""
+    count = peek(where).count
+    if count < FEWEST:
+        raise UserError(f"{where}: {count} image{'s are' if count > 1 else ' is'} too few; at least {FEWEST} are needed")
+
+
+def require_readable(where: str) -> None:
+    """Refuse what cannot be a training set after reading all of it: for a path that somebody has just typed."""
+    require_trainable(where)
+    if (path := locate(where)) is not None:
+        readers.read(path)
 
 
 def locate(where: str) -> Path | None:
@@ -195,7 +210,7 @@ def split(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Part
 def _share(positions: np.ndarray, percent: float) -> int:
     count = round(len(positions) * percent / 100)
     if not 0 < count < len(positions):
-        raise UserError(f"{len(positions)} images are too few to split; at least 10 are needed")
+        raise UserError(f"{len(positions)} images are too few to split; at least {FEWEST} are needed")
     return count
 
 

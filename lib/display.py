@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lib.hyperparameters import show
-from lib.pictures import ARROW, half_blocks, loss_chart, pairs, pairs_per_row, thinned
+from lib.pictures import ARROW, LARGEST, half_blocks, loss_chart, pairs, pairs_per_row, thinned
 from lib.process import pack, unpack
 
 # The look, in one place.
@@ -33,7 +33,7 @@ class Display:
         # rich's FORCE_COLOR would also switch live bars on, into somebody's log.
         self.live_allowed = self.err.is_terminal and os.isatty(2) and not self.err.is_dumb_terminal
         self._live: Live | Status | None = None
-        self._numbers, self._picture, self._phase = Text(), Text(), {}
+        self._running, self._numbers, self._picture, self._phase = Text(), Text(), None, {}
 
     def __call__(self, event: dict) -> None:
         getattr(self, f"_on_{event['event']}", lambda event: None)(event)
@@ -52,10 +52,11 @@ class Display:
             self._live = None
 
     def note(self, text: str, style: str = "") -> None:
-        self.err.print(text, style=style, markup=False, soft_wrap=True)
+        self.err.print(text, style=style, markup=False, soft_wrap=not self.err.is_terminal)
 
-    def result(self, text: str, style: str = "") -> None:
-        self.out.print(text, style=style, markup=False, soft_wrap=True)
+    def result(self, text: str, style: str = "", whole: bool = False) -> None:
+        """A line of results, wrapped between words on a terminal; `whole` ones (paths, commands) can be copied as one."""
+        self.out.print(text, style=style, markup=False, soft_wrap=whole or not self.out.is_terminal)
 
     # Events of the worker
 
@@ -66,7 +67,7 @@ class Display:
     def _on_phase(self, event: dict) -> None:
         self.close()
         self._phase, self._started = event, time.monotonic()
-        self._numbers, self._picture = Text(""), Text("")
+        self._running, self._numbers, self._picture = Text(""), Text(""), None
         if event.get("plan"):
             self.note(event["plan"], QUIET)
         if event["of"] > 1:
@@ -87,7 +88,7 @@ class Display:
             images = self._phase["images"]
             self._bars.update(self._steps, completed=event["images"], count=f"{event['images']:,}/{images:,}")
             self._bars.update(self._epochs, completed=(event["epoch"] - 1) * images + event["images"])
-            self._running = f"loss {event['loss']:.5f}   {event['speed']:,.0f} images/s"
+            self._running = Text(f"loss {event['loss']:.5f}   {event['speed']:,.0f} images/s", style=QUIET)
             self._live.update(self._drawing())
 
     def _on_epoch(self, event: dict) -> None:
@@ -96,7 +97,9 @@ class Display:
         numbers = "   ".join(f"{name.replace('val_', 'validation ')} {event[name]:.5f}" for name in names)
         line = f"epoch {epoch:>{len(str(epochs))}}/{epochs}   {numbers}   {event['speed']:,.0f} images/s"
         if self._live:
-            self._numbers = Text(line)
+            images = self._phase["images"]
+            self._running, self._numbers = Text(""), Text(line)
+            self._bars.update(self._steps, completed=images, count=f"{images:,}/{images:,}")
             self._bars.update(self._epochs, completed=epoch * self._phase["images"], count=f"{epoch}/{epochs}")
             self._live.update(self._drawing())
         else:
@@ -109,7 +112,7 @@ class Display:
             self._live.update(self._drawing())
 
     def _on_stopping(self, event: dict) -> None:
-        self.note("Stopping after this batch; the best weights are kept. Ctrl-C again leaves at once.", "bold")
+        self.note("Stopping after this batch; the best weights are kept. A second Ctrl-C leaves at once, without them.", "bold")
 
     def _on_stage(self, event: dict) -> None:
         self.close()
@@ -119,8 +122,10 @@ class Display:
         self.close()
 
     def _drawing(self) -> Group:
-        running = Text(getattr(self, "_running", ""), style=QUIET)
-        return Group(self._bars, running, self._numbers, self._picture)
+        lines = [self._bars, self._running, self._numbers]
+        # What is higher than the screen leaves pieces of itself behind when it is drawn anew.
+        fits = self._picture is not None and self.err.height > self._picture.row_count * LARGEST // 2 + 6
+        return Group(*lines, self._picture) if fits else Group(*lines)
 
     # Results
 
@@ -143,6 +148,8 @@ class Display:
             f"test loss {metrics['test_loss']:.6f}   PSNR {_decibel(metrics['test_psnr'])} dB   "
             f"latent size {metrics['latent_size']:,}   {metrics['parameters']:,} parameters"
         )
+        if metrics["test_mse"] >= baselines["constant_mse"]:
+            self.result("Worse than the mean image: it has learned nothing yet; train for more epochs.", BAD)
         if metrics["latent_size"] >= pixels:
             self.result(
                 f"The code holds {metrics['latent_size']:,} numbers, the image {pixels:,}: a copy would be perfect. "
@@ -197,16 +204,20 @@ class Display:
         timing = record["timing"]
         self.result(f"{clock(timing['seconds'])} in all, {timing['images_per_second']:,.0f} images/s in training")
         self.result(f"{folder}: {', '.join(name for name in record['files'] if not name.endswith('.json'))}")
-        self.result(f"Again: {record['command']}", ACCENT)
+        self.result(f"Again: {record['command']}", ACCENT, whole=True)
 
     def curves(self, histories: dict[str, dict], path: str) -> None:
         """Loss and validation loss of each phase as a chart in the terminal, and where the picture lies."""
         for name, history in histories.items():
+            if len(history["loss"]) == 1:
+                self.result(
+                    f"{name}: one epoch makes no curve: loss {history['loss'][0]:.5f}, validation {history['val_loss'][0]:.5f}"
+                )
+                continue
             self.out.print(Text(f"{name}: loss (logarithmic) per epoch", style="bold"))
-            self.out.print(
-                Text.from_ansi(loss_chart(history, colours=self.out.color_system is not None and not self.out.no_color))
-            )
-        self.result(path, ACCENT)
+            colours = self.out.color_system is not None and not self.out.no_color
+            self.out.print(Text.from_ansi(loss_chart(history, colours)))
+        self.result(path, ACCENT, whole=True)
 
     def strip(self, packed: dict, path: str) -> None:
         """Inputs and outputs of the network, as many as fit, and where the picture lies."""
@@ -227,7 +238,7 @@ class Display:
             table.add_row(*(half_blocks(self.out, image) for image in thinned(images[row.start : row.stop])))
             table.add_row(*(captions[place] for place in row))
             self.out.print(Padding(table, (0, 0, 1, 0)))
-        self.result(path, ACCENT)
+        self.result(path, ACCENT, whole=True)
 
     def comparison(self, rows: list[tuple[str, dict]], differing: list[str], metric: str) -> None:
         """The runs so far, best first: what differed between them, and how well each did."""
@@ -236,8 +247,9 @@ class Display:
             table.add_column(column.replace("_", " "), justify="left" if column == "run" else "right")
         for place, (folder, record) in enumerate(rows):
             values = (show(name, record["hyperparameters"][name]) for name in differing)
+            stopped = record["status"] == "interrupted"
             table.add_row(
-                folder,
+                f"{folder} (stopped in epoch {len(record['history']['loss'])})" if stopped else folder,
                 *values,
                 f"{record['metrics'][metric]:.5f}",
                 f"{record['timing']['images_per_second']:,.0f}",

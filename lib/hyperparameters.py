@@ -124,7 +124,7 @@ class Hyperparameters:
             value = getattr(self, setting_.name)
             if value is not None or setting_.default is not None:
                 object.__setattr__(self, setting_.name, read(setting_.name, value))
-        if len(set(self.kernels)) == 1:
+        if len(self.kernels) == 1:
             object.__setattr__(self, "kernels", self.kernels[:1] * self.layers)
         if len(self.kernels) != self.layers:
             raise UserError(
@@ -169,7 +169,12 @@ def read(name: str, value):
     try:
         return find(name).metadata["kind"].read(value)
     except UserError as error:
-        raise UserError(f"{name.replace('_', ' ')} {error}") from None
+        raise UserError(f"{words(name)} {error}") from None
+
+
+def words(name: str) -> str:
+    """The name of a field as people say it."""
+    return {"dataset": "data set", "fc_units": "fully connected units"}.get(name, name.replace("_", " "))
 
 
 def show(name: str, value) -> str:

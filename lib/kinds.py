@@ -48,7 +48,8 @@ class Real:
         above = self.low < number if self.open_low else self.low <= number
         below = number < self.high if self.open_high else number <= self.high
         if not (above and below):
-            raise UserError(f"must be {self.range}, not {value!r}")
+            point = " (write a decimal point)" if isinstance(value, str) and "," in value else ""
+            raise UserError(f"must be {self.range}, not {value!r}{point}")
         return number
 
     def show(self, value: float) -> str:
@@ -89,6 +90,10 @@ class Several:
 @dataclass(frozen=True)
 class List(Several):
     """As `Several`, where `64,64` is two things and not the same one said twice."""
+
+    @property
+    def range(self) -> str:
+        return f"{self.one.range}, or several with commas (128,64)"
 
     def show(self, value: tuple[int, ...]) -> str:
         return ",".join(map(str, value))

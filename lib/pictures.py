@@ -8,39 +8,42 @@ from rich.text import Text
 
 RAMP = " ░▒▓█"  # for images where there are no colours
 HALF = "▀"  # the upper pixel in the foreground colour, the lower one in the background's
-ARROW = "→"
+ARROW, GAP = "→", "   "
 LARGEST = 32  # pixels a side in the terminal; larger images are thinned
 HALF_BLOCK_COLOURS = ("truecolor", "256")
-CHART = (64, 14)  # columns and rows of a curve
+CHART = (56, 14)  # columns and rows of a curve, so that it fits on 80 with its labels
+TICK = 10  # columns from one tick of the axis to the next, as plotille draws them
 
 
 def loss_chart(history: dict[str, list[float]], colours: bool) -> str:
-    """Loss and validation loss per epoch on a logarithmic axis, in braille dots."""
+    """Loss and validation loss per epoch, two at least, on a logarithmic axis, in braille dots."""
     figure = plotille.Figure()
     figure.width, figure.height = CHART
     figure.with_colors, figure.color_mode = colours, "names"
     figure.x_label, figure.y_label = "epoch", "loss"
     epochs = len(history["loss"])
-    figure.set_x_limits(1, max(2, epochs))
-    figure.x_ticks_fkt = lambda low, high: f"{low:.0f}" if epochs >= 10 else f"{low:.1f}"
-    figure.y_ticks_fkt = lambda low, high: f"{10**low:.2g}"
+    if epochs * TICK <= CHART[0]:  # then every tick, ten columns from the last, can stand at an epoch or a part of one
+        parts = CHART[0] // (TICK * (epochs - 1))
+        figure.width = TICK * (epochs - 1) * parts
+    figure.set_x_limits(1, epochs)
+    figure.x_ticks_fkt = lambda low, high: f"{low:.0f}" if epochs * TICK > CHART[0] or abs(low - round(low)) < 0.01 else ""
+    figure.y_ticks_fkt = lambda low, high: f"{10**low:.3g}"
     for name, label, colour in (("loss", "training", "cyan"), ("val_loss", "validation", "yellow")):
         values = [np.log10(max(value, 1e-12)) for value in history[name]]
-        plot = figure.scatter if epochs == 1 else figure.plot
         look = {"lc": colour} if colours else {"marker": label[0]}
-        plot(list(range(1, epochs + 1)), values, label=label, **look)
+        figure.plot(list(range(1, epochs + 1)), values, label=label, **look)
     return figure.show(legend=True)
 
 
 def pairs(console: Console, inputs: np.ndarray, outputs: np.ndarray) -> Table:
     """input → output pairs side by side, as many as the console is wide. uint8, shape (n, height, width, channels)."""
-    grid = Table.grid(padding=(0, 1))
-    count = pairs_per_row(console, inputs)
+    grid = Table.grid()
+    count, largest = pairs_per_row(console, inputs), _largest(console)
     cells = []
-    for before, after in zip(thinned(inputs[:count]), thinned(outputs[:count]), strict=True):
-        arrow = Text("\n" * (before.shape[0] // 4) + ARROW, style="dim")
-        cells += [half_blocks(console, before), arrow, half_blocks(console, after), Text("  ")]
-    grid.add_row(*cells)
+    for before, after in zip(thinned(inputs[:count], largest), thinned(outputs[:count], largest), strict=True):
+        arrow = Text("\n" * (before.shape[0] // 4) + f" {ARROW} ", style="dim")
+        cells += [Text(GAP), half_blocks(console, before), arrow, half_blocks(console, after)]
+    grid.add_row(*cells[1:])
     return grid
 
 
@@ -63,12 +66,17 @@ def half_blocks(console: Console, image: np.ndarray) -> Text:
 
 def pairs_per_row(console: Console, images: np.ndarray) -> int:
     """How many input → output pairs fit beside one another."""
-    return max(1, console.width // (2 * thinned(images[:1]).shape[2] + 8))
+    pair = 2 * thinned(images[:1], _largest(console)).shape[2] + 3
+    return max(1, (console.width + len(GAP)) // (pair + len(GAP)))
 
 
-def thinned(images: np.ndarray) -> np.ndarray:
+def _largest(console: Console) -> int:
+    return min(LARGEST, (console.width - 3) // 2)
+
+
+def thinned(images: np.ndarray, largest: int = LARGEST) -> np.ndarray:
     """Every second, third … pixel, so that no side is longer than the terminal shows."""
-    step = -(-max(images.shape[1:3]) // LARGEST)
+    step = -(-max(images.shape[1:3]) // largest)
     return images[:, ::step, ::step]
 
 

@@ -39,10 +39,18 @@ ENVIRONMENT = {
 
 
 class Worker:
-    """A process that opens one data set, trains one network and ends. Start it early: it imports Keras meanwhile."""
+    """A process that opens one data set, trains one network and ends.
+
+    It starts with the first request, so that it does not compete with the first question; send `open` early, and it
+    imports Keras and loads the data while the person answers the rest.
+    """
 
     def __init__(self):
         self.folder: str | None = None  # of the run, once the worker has said it
+        self._process: subprocess.Popen | None = None
+        self._events: queue.Queue[dict | None] = queue.Queue()
+
+    def _start(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
@@ -53,7 +61,6 @@ class Worker:
             env=ENVIRONMENT | os.environ | {"PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C is for the program, which then asks the worker to stop
         )
-        self._events: queue.Queue[dict | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -63,6 +70,8 @@ class Worker:
 
     def send(self, verb: str, **content) -> None:
         """Send a request; one that arrives nowhere is noticed when the events end."""
+        if self._process is None:
+            self._start()
         try:
             self._process.stdin.write(json.dumps({"verb": verb} | content).encode() + b"\n")
             self._process.stdin.flush()
@@ -114,14 +123,16 @@ class Worker:
 
     def kill(self) -> None:
         """End the process, whatever it is doing."""
-        self._process.kill()
-        self._process.wait()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def close(self) -> None:
         """End the process and forget it."""
         self.kill()
-        self._process.stdin.close()
-        self._log.close()
+        if self._process is not None:
+            self._process.stdin.close()
+            self._log.close()
 
     def __enter__(self) -> "Worker":
         return self

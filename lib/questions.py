@@ -8,13 +8,14 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 from lib.errors import UserError
-from lib.hyperparameters import Hyperparameters, Text, defaults, find, known_answers, read, settings, show
+from lib.hyperparameters import Hyperparameters, Text, defaults, find, known_answers, read, settings, show, words
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # what word processors make of the hyphen in a copied command
-OTHER = "another file or folder …"
+OTHER = "another path …"
 
 
 class Parser(argparse.ArgumentParser):
@@ -41,10 +42,10 @@ class Parser(argparse.ArgumentParser):
             help="ask nothing, and fail at once when something without a default is missing",
         )
 
-    def parse(self, words: list[str]) -> argparse.Namespace:
+    def parse(self, line: list[str]) -> argparse.Namespace:
         """The flags of a command line, whose first word may be the verb `train`."""
-        words = [_hyphens(word) for word in words]
-        return self.parse_args(words[1:] if words[:1] == ["train"] else words)
+        line = [_hyphens(word) for word in line]
+        return self.parse_args(line[1:] if line[:1] == ["train"] else line)
 
     def error(self, message: str):
         raise UserError(f"{message}; see python {self.prog} --help")
@@ -60,9 +61,9 @@ class Answers:
         for setting in settings(program):
             if (value := getattr(args, setting.name)) is not None:
                 try:
-                    self.given[setting.name] = read(setting.name, value)
+                    self.given[setting.name] = setting.metadata["kind"].read(value)
                 except UserError as error:
-                    raise UserError(f"{setting.metadata['flags'][-1]}: {error}") from None
+                    raise UserError(f"{setting.metadata['flags'][-1]} {error}") from None
         self.asks = not (args.yes or args.no_input)
         self.terminal = sys.stdin is not None and sys.stdin.isatty()
         if args.no_input:
@@ -83,7 +84,9 @@ class Answers:
     def run_again(self, hp: Hyperparameters) -> None:
         """From now on everything but the data is asked, with the last answers as defaults."""
         data = [s.name for s in settings(self.program) if isinstance(s.metadata["kind"], Text)]
-        self.defaults = self.defaults | hp.to_json()
+        # As they would be typed: one number of kernels stays one, whatever the number of layers will be.
+        typed = {s.name: show(s.name, getattr(hp, s.name)) for s in settings(self.program)}
+        self.defaults = self.defaults | {name: read(name, text) if text else None for name, text in typed.items()}
         self.given = {name: self.defaults[name] for name in data if self.defaults[name] is not None}
 
     def ask(self, name: str, check: Callable[[object], object] = lambda value: None, preview=None, default=None):
@@ -119,12 +122,15 @@ class Answers:
             ).unsafe_ask()
         )
 
-    def pick(self, name: str, choices: dict[str, str], check: Callable[[str], object]) -> str:
-        """The value of a field that names a file or folder: one of `choices` (value: what it is), or any other path."""
+    def pick(self, name: str, choices: dict[str, str], check: Callable[[str], object], hint: str = "") -> str:
+        """The value of a field that names a file or folder: one of `choices` (value: what it is), or any other path.
+
+        `hint` says what else than a flag would help where there is nothing to choose from and nobody to ask.
+        """
         first = next(iter(choices), None)
         if name in self.given or not self.asks or not self.terminal:
             if first is None and name not in self.given and not self.asks:
-                raise UserError(f"{name.replace('_', ' ')} missing: give {' or '.join(find(name).metadata['flags'])}")
+                raise UserError(f"{words(name)} missing: {hint}give {' or '.join(find(name).metadata['flags'])}")
             return self.ask(name, check, default=first)
         import questionary
 
@@ -194,6 +200,27 @@ class Answers:
         return line.strip()
 
 
+@contextmanager
+def deaf_keyboard():
+    """Keys pressed while nothing is asked are not shown, nor kept for the next question; Ctrl-C works as ever."""
+    try:
+        import termios
+    except ImportError:  # Windows has none
+        yield
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
 def _hyphens(word: str) -> str:
     """A flag with the hyphens that it had before somebody's word processor saw it: –d is -d, —epochs is --epochs."""
     bare = word.lstrip(DASHES)
@@ -205,7 +232,7 @@ def _verdict(judge: Callable[[str], object], text: str):
     try:
         judge(text)
     except UserError as error:
-        return str(error)
+        return str(error).removeprefix(f"{text.strip()}: ")  # the line is short, and the path stands above it
     return True
 
 

@@ -52,6 +52,6 @@ def _format(path: Path):
     with opened(path) as file:
         start = file.read(4)
     raise UserError(
-        f"{path}: magic number {int.from_bytes(start, 'big')} is not that of an IDX file of images (2051), and no other "
-        "format fits; use IDX, .npz, .npy, CIFAR-10's binary version or a folder of images"
+        f"{path}: is no data set that can be read: use IDX, .npz, .npy, CIFAR-10's binary version or a folder of images "
+        f"(magic number {int.from_bytes(start, 'big')}; an IDX file of images has 2051)"
     )

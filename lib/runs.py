@@ -1,5 +1,6 @@
 """The run folder and the ledger: names, atomic `run.json`, `answers.json`, listing, copies under another name."""
 
+import itertools
 import json
 import os
 import shutil
@@ -77,10 +78,17 @@ def recorded(folder: Path = MODELS) -> list[tuple[Path, dict]]:
     return found
 
 
-def saved_models(folder: Path = MODELS) -> list[Path]:
-    """The autoencoders of the recorded runs, the newest first."""
-    files = (run / "autoencoder.h5" for run, record in recorded(folder) if record.get("program") == "autoencoder")
-    return sorted((file for file in files if file.is_file()), key=lambda file: file.stat().st_mtime, reverse=True)
+def saved_models(image: tuple[int, int, int], folder: Path = MODELS) -> dict[str, str]:
+    """The autoencoders of recorded runs for images of this shape (height, width, channels), newest first: path and what it is."""
+    found = []
+    for run, record in recorded(folder):
+        file, data = run / "autoencoder.h5", record.get("dataset", {})
+        if file.is_file() and record.get("metrics") and data.get("shape") == list(image):
+            hp, mse = record["hyperparameters"], record["metrics"].get("test_mse")
+            if mse is not None:
+                what = f"{data['name']}, {hp['layers']} layers, {show('kernels', hp['kernels'])} kernels, test MSE {mse:.5f}"
+                found.append((file.stat().st_mtime, str(file), what))
+    return {path: what for _, path, what in sorted(found, reverse=True)}
 
 
 def require_model(path: Path | str) -> None:
@@ -179,6 +187,11 @@ def _claim(folder: Path) -> Path:
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); choose another --output") from None
     return folder
+
+
+def free_folder(output: str) -> str:
+    """The folder of a further run with the same `--output`: OUTPUT-2, or the next number that is free."""
+    return next(name for n in itertools.count(2) if not Path(name := f"{output}-{n}").exists())
 
 
 def _claim_free(folder: Path) -> Path:

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Callable
 
-from lib import runs
+from lib import datasets, runs
 from lib.display import Display
 from lib.errors import INTERRUPTED, RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
-from lib.questions import Answers, Parser
+from lib.questions import Answers, Parser, deaf_keyboard
 
 AGAIN, QUIT = "again", "quit"
 
@@ -72,11 +72,12 @@ class Session:
             self._started += 1
             output = self.args.output
             if output and self._started > 1:
-                output = f"{output}-{self._started}"
+                output = runs.free_folder(output)
             worker.send("train", hyperparameters=hp.to_json(), output=output)
             self.display.wait("starting Keras and loading the data …")
             try:
-                ended = worker.follow(self.display)
+                with deaf_keyboard():
+                    ended = worker.follow(self.display)
                 for earlier in self.finished:
                     earlier["pictures"] = None  # only those of the last run are shown again
                 self.finished.append(ended)
@@ -99,3 +100,10 @@ class Session:
         worker.kill()
         if worker.folder:
             runs.close(worker.folder, status, reason)
+
+
+def pick_dataset(answers: Answers) -> str:
+    """The data set that was given, or the answer to the first question; what is typed there is read whole, and asked again."""
+    if answers.open("dataset"):
+        return answers.pick("dataset", datasets.offered(), datasets.require_readable)
+    return answers.pick("dataset", {}, datasets.require_trainable)

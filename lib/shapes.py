@@ -157,5 +157,9 @@ def describe(plan: Plan) -> str:
             sizes.append(layer.output)
     shown = [*map(by, sizes)] if len(sizes) <= 6 else [*map(by, sizes[:3]), "…", *map(by, sizes[-2:])]
     ratio = plan.compression
-    compared = f"{ratio:.1f}× smaller than" if ratio > 1.05 else f"{1 / ratio:.1f}× as large as"
-    return f"{' → '.join(shown)} · latent {plan.latent_size:,}, {compared} the image · {plan.parameters:,} parameters"
+    if 0.95 < ratio < 1.05:
+        compared = "as large as the image"
+    else:
+        compared = f"{ratio:.1f}× smaller than the image" if ratio > 1 else f"{1 / ratio:.1f}× as large as the image"
+    # What matters stands first: a narrow terminal cuts the rest off.
+    return f"latent {plan.latent_size:,}, {compared} · {plan.parameters:,} parameters · {' → '.join(shown)}"

@@ -15,7 +15,7 @@ def test_the_whole_conversation():
     Path("data").mkdir()
     np.save("data/mine.npy", made.shapes(80)[0])
     screen = Terminal("autoencoder.py")
-    screen.see("Data set", "digits", "photos", "data/mine.npy", "another file or folder")
+    screen.see("Data set", "digits", "photos", "data/mine.npy", "another path")
     screen.press(DOWN, DOWN, ENTER)
 
     screen.see("Convolution layers of the encoder", "[5]", "12×10×1")
@@ -91,10 +91,10 @@ def test_the_whole_conversation():
 def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
     screen = Terminal("autoencoder.py")
     screen.see("Data set")
-    screen.press(DOWN, DOWN, ENTER)  # another file or folder
+    screen.press(DOWN, DOWN, ENTER)  # another path
     screen.see("Data set")
     screen.answer("nowhere")
-    screen.see("nowhere: no such file or folder")
+    screen.see("no such file or folder")
     screen.press(*[BACKSPACE] * 7)
     screen.answer(tiny["-dl"])
     screen.see("it holds labels")
@@ -147,18 +147,32 @@ def test_a_killed_run_is_a_sentence_and_a_menu(tiny):
 
 
 def test_a_conversation_with_results_survives_a_refused_run(tiny):
-    Path("models/mine-2").mkdir(parents=True)
-    Path("models/mine-2/precious").write_text("not ours")
     words = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "1", "--output", "models/mine"]
     screen = Terminal("autoencoder.py", "-d", tiny["-d"], *words)
     screen.see("Batch size")
     screen.answer()
     screen.see("this autoencoder", MENU)
     screen.press(ENTER)
-    for question in ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size"):
+    for question in ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs"):
         screen.see(question)
         screen.answer()
-    screen.see("The run failed: models/mine-2: is not empty, and a run is never overwritten", MENU, "Show the loss plot")
+    screen.see("Batch size")
+    Path("models").rename("kept")
+    Path("models").write_text("a file where the folder was")
+    screen.answer()
+    screen.see("The run failed: models/mine-2: cannot be made", MENU, "Show the loss plot")
     screen.press(*[DOWN] * 5, ENTER)
     assert screen.leaves() == 0
-    assert [path.name for path in Path("models/mine-2").iterdir()] == ["precious"]
+
+
+def test_keys_pressed_while_it_trains_are_not_kept_for_the_menu(tiny):
+    screen = Terminal(
+        "autoencoder.py", "-d", tiny["-d"], "--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "3"
+    )
+    screen.see("Batch size")
+    screen.answer("8")
+    screen.see("epochs")
+    screen.press(DOWN, ENTER, "x", ENTER)
+    screen.see("this autoencoder", MENU)
+    screen.press(*[DOWN] * 5, ENTER)  # were the earlier keys kept, this would not be the way to quit
+    assert screen.leaves() == 0

@@ -18,6 +18,7 @@ def model(tiny) -> str:
     """An untrained autoencoder for the tiny images, saved as a run of its own."""
     hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2)
     run = Run.create("models/ae", hp, "tiny")
+    run.update(dataset={"name": "tiny", "shape": [12, 10, 1]}, metrics={"test_mse": 0.5})
     storage.save(networks.build_autoencoder(shapes.plan(hp, (12, 10, 1))), run.folder / "autoencoder.h5", hp)
     return str(run.folder / "autoencoder.h5")
 

@@ -76,6 +76,8 @@ def test_what_does_not_fit_together_is_refused(tiny, tmp_path):
         datasets.load(hp(dataset=tiny["-d"], testset=str(small)))
     with pytest.raises(UserError, match="leaves no test images"):
         datasets.load(hp(dataset=tiny["-d"], split="90/10/0"))
+    with pytest.raises(UserError, match="three: 3 images are too few; at least 10 are needed"):
+        datasets.require_trainable(str(made.write_idx(tmp_path / "three", images[:3])))
     with pytest.raises(UserError, match="too few to split"):
         datasets.load(hp(dataset=str(made.write_idx(tmp_path / "three", images[:3]))))
     with pytest.raises(UserError, match="nowhere: no such file or folder; the names are digits, photos, mnist"):

@@ -34,11 +34,12 @@ def test_large_images_are_thinned():
     assert pictures.thinned(np.zeros((2, 100, 65, 3))).shape == (2, 25, 17, 3)
 
 
-def test_a_chart_of_one_epoch_and_of_many():
-    for epochs in (1, 2, 30):
+def test_a_chart_of_two_epochs_and_of_many():
+    for epochs in (2, 3, 30):
         history = {"loss": [0.5 / n for n in range(1, epochs + 1)], "val_loss": [0.6 / n for n in range(1, epochs + 1)]}
         chart = pictures.loss_chart(history, colours=False)
         assert "training" in chart
+        assert max(map(len, chart.splitlines())) <= 80
         assert "validation" in chart
         assert "\x1b" not in chart
 

@@ -47,6 +47,8 @@ def test_the_command_repeats_the_run(hp):
 def test_one_number_of_kernels_becomes_one_per_layer():
     assert Hyperparameters(layers=3, kernels=8).kernels == (8, 8, 8)
     assert Hyperparameters(layers=3, kernels="8, 12,16").kernels == (8, 12, 16)
+    with pytest.raises(UserError, match="kernels 4 are for 3 layers, but layers is 2"):
+        Hyperparameters(layers=2, kernels="4,4,4")
     with pytest.raises(UserError, match="kernels 8,12,16 are for 3 layers, but layers is 2"):
         Hyperparameters(layers=2, kernels="8,12,16")
 
@@ -64,6 +66,8 @@ def test_every_default_is_a_valid_answer(program):
     [
         ("layers", "0", "layers must be a whole number from 1 to 64, not '0'"),
         ("layers", "three", "layers must be a whole number"),
+        ("dropout", "0,2", "(write a decimal point)"),
+        ("fc_units", "a", "fully connected units must be a whole number from 1 to 65536, or several with commas (128,64)"),
         ("layers", 2.5, "layers must be a whole number"),
         ("layers", True, "layers must be a whole number"),
         ("kernels", "8,,16", "kernels must be a whole number from 1 to 4096, or several"),
@@ -75,7 +79,7 @@ def test_every_default_is_a_valid_answer(program):
         ("split", "100/0/0", "split must be"),
         ("split", "80/10", "split must be"),
         ("task", "invent", "task must be reconstruct"),
-        ("dataset", "  ", "dataset must be a file, a folder or a name"),
+        ("dataset", "  ", "data set must be a file, a folder or a name"),
     ],
 )
 def test_refusals_say_what_would_work(name, value, words):

@@ -160,7 +160,7 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
         "truncated": (whole[:-5], "is truncated"),
         "over-long": (whole + b"12345", "is too long"),
         "broken.gz": (zipped[: len(zipped) // 2], "broken or truncated"),
-        "garbage": (b"what is this?", "no other format fits"),
+        "garbage": (b"what is this?", "is no data set that can be read: use IDX"),
     }
 
 

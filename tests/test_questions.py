@@ -68,7 +68,7 @@ def test_wrong_flags_are_one_sentence(words):
 
 
 def test_a_wrong_value_is_said_with_its_flag():
-    with pytest.raises(UserError, match="--kernel-size: kernel size must be a whole number from 1 to 64, not '0'"):
+    with pytest.raises(UserError, match="--kernel-size must be a whole number from 1 to 64, not '0'"):
         answers("--kernel-size", "0")
 
 
@@ -85,7 +85,7 @@ def test_answers_files_that_are_none(text, words):
 
 def test_running_again_asks_with_the_last_answers_as_defaults(monkeypatch):
     asked = answers("-d", "digits", "--layers", "2", "--seed", "7", lines="\n\n", monkeypatch=monkeypatch)
-    asked.run_again(Hyperparameters(dataset="digits", layers=2, kernels="4,8", seed=7))
+    asked.run_again(Hyperparameters(program="autoencoder", dataset="digits", layers=2, kernels="4,8", seed=7))
     assert asked.ask("dataset") == "digits"  # not asked
     assert asked.ask("layers") == 2
     assert asked.ask("kernels") == (4, 8)

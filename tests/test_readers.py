@@ -68,9 +68,9 @@ def test_idx_refusals():
     path.write_bytes(b"\0\0\x08\x03\0\0")
     refused(path, "is truncated: its header ends after 6 bytes")
     path.write_bytes(b"hello, this is no data set")
-    refused(path, "no other format fits")
+    refused(path, "is no data set that can be read: use IDX")
     path.write_bytes(b"")
-    refused(path, "no other format fits")
+    refused(path, "is no data set that can be read: use IDX")
     refused(Path("missing"), "no such file or folder")
 
 

@@ -57,11 +57,19 @@ def test_records_that_cannot_be_read():
 def test_saved_models_are_listed_newest_first():
     import os
 
-    for age, name in enumerate(("new", "old")):
+    for age, name in enumerate(("new", "old", "small")):
         run = runs.Run.create(f"models/{name}", HP, "digits")
+        run.update(dataset={"name": "d", "shape": [9 - 4 * (name == "small"), 9, 1]}, metrics={"test_mse": 0.5})
         (run.folder / "autoencoder.h5").write_bytes(runs.HDF5)
         os.utime(run.folder / "autoencoder.h5", (1000 - age, 1000 - age))
-    assert runs.saved_models() == [Path("models/new/autoencoder.h5"), Path("models/old/autoencoder.h5")]
+    models = runs.saved_models((9, 9, 1))
+    assert list(models) == ["models/new/autoencoder.h5", "models/old/autoencoder.h5"]
+    assert models["models/new/autoencoder.h5"] == "d, 2 layers, 32 kernels, test MSE 0.50000"
+
+
+def test_a_further_run_takes_the_next_free_name():
+    Path("models/mine-2").mkdir(parents=True)
+    assert runs.free_folder("models/mine") == "models/mine-3"
 
 
 def test_a_run_whose_process_is_gone_is_closed_once():

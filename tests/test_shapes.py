@@ -40,5 +40,5 @@ def test_a_plan_mirrors_and_ends_at_the_target_or_says_what_works(image, layers,
 def test_the_line_under_the_prompt():
     plan = shapes.plan(Hyperparameters(layers=2, kernels="8,4"), (28, 28, 1))
     assert shapes.describe(plan) == (
-        f"28×28×1 → 14×14×8 → 7×7×4 · latent 196, 4.0× smaller than the image · {plan.parameters:,} parameters"
+        f"latent 196, 4.0× smaller than the image · {plan.parameters:,} parameters · 28×28×1 → 14×14×8 → 7×7×4"
     )
