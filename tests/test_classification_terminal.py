@@ -29,7 +29,7 @@ def test_the_whole_conversation(tiny, model):
     screen.press(ENTER)
     screen.see("Fully connected units", "[64]")
     screen.answer("0")
-    screen.see("fc units must be a whole number from 1 to 65536")
+    screen.see("fully connected units must be a whole number from 1 to 65536")
     screen.press(BACKSPACE)
     screen.answer("8,6")
     screen.see("Dropout", "[0.2]")
