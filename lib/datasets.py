@@ -31,15 +31,15 @@ class Name:
 
 
 NAMES = {
-    "digits": Name("1,797 handwritten digits, 8×8 enlarged to 28×28, grey; comes with scikit-learn", Header((28, 28, 1), 1797, 0, True), DIGITS),
-    "photos": Name("520 patches of two photographs, 32×32 colour; comes with scikit-learn", Header((32, 32, 3), 520, 0, True),
-                   ("china", "flower")),
-    "mnist": Name("70,000 handwritten digits, 28×28 grey", Header((28, 28, 1), 60_000, 10_000, True), DIGITS, "mnist"),
-    "fashion-mnist": Name("70,000 pieces of clothing, 28×28 grey", Header((28, 28, 1), 60_000, 10_000, True), CLOTHES,
-                          "fashion_mnist"),
-    "cifar10": Name("60,000 photographs of ten things, 32×32 colour", Header((32, 32, 3), 50_000, 10_000, True), cifar10.CLASSES,
-                    "cifar10"),
-}  # fmt: skip
+    name: Name(what, Header(shape, count, test_count, labelled=True), classes, keras)
+    for name, what, shape, count, test_count, classes, keras in (
+        ("digits", "1,797 digits of scikit-learn, 8×8 enlarged to 28×28", (28, 28, 1), 1797, 0, DIGITS, None),
+        ("photos", "520 patches of scikit-learn's two photographs, 32×32", (32, 32, 3), 520, 0, ("china", "flower"), None),
+        ("mnist", "70,000 handwritten digits, 28×28 grey", (28, 28, 1), 60_000, 10_000, DIGITS, "mnist"),
+        ("fashion-mnist", "70,000 pieces of clothing, 28×28 grey", (28, 28, 1), 60_000, 10_000, CLOTHES, "fashion_mnist"),
+        ("cifar10", "60,000 photographs of ten things, 32×32", (32, 32, 3), 50_000, 10_000, cifar10.CLASSES, "cifar10"),
+    )
+}
 
 # Where the published sets are looked for below data/, the folder of that name first.
 PLACES = {

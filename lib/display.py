@@ -210,9 +210,8 @@ class Display:
         """Loss and validation loss of each phase as a chart in the terminal, and where the picture lies."""
         for name, history in histories.items():
             if len(history["loss"]) == 1:
-                self.result(
-                    f"{name}: one epoch makes no curve: loss {history['loss'][0]:.5f}, validation {history['val_loss'][0]:.5f}"
-                )
+                numbers = f"loss {history['loss'][0]:.5f}, validation loss {history['val_loss'][0]:.5f}"
+                self.result(f"{name}: one epoch makes no curve: {numbers}")
                 continue
             self.out.print(Text(f"{name}: loss (logarithmic) per epoch", style="bold"))
             colours = self.out.color_system is not None and not self.out.no_color

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,8 @@ class Worker:
             env=ENVIRONMENT | os.environ | {"PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C is for the program, which then asks the worker to stop
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _listen(self) -> None:
         for line in self._process.stdout:
@@ -131,8 +133,10 @@ class Worker:
         """End the process and forget it."""
         self.kill()
         if self._process is not None:
-            self._process.stdin.close()
-            self._log.close()
+            self._listener.join()
+            for file in (self._process.stdin, self._process.stdout, self._log):
+                with suppress(OSError):  # what a dead process left unread in its pipe does not matter any more
+                    file.close()
 
     def __enter__(self) -> "Worker":
         return self

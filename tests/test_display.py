@@ -71,7 +71,7 @@ def test_on_a_terminal_bars_numbers_and_pictures_live():
     shown({"event": "picture", "inputs": pack(images), "outputs": pack(images)})
     shown({"event": "stage", "text": "saving"})
     output = shown.err.file.getvalue()
-    for words in ("epochs", "1/3", "8/60", "10 images/s", "validation loss 0.25000", "▀", "saving …"):
+    for words in ("epochs", "1/3", "60/60", "1,234 images/s", "validation loss 0.25000", "▀", "saving …"):
         assert words in output
 
 

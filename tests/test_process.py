@@ -66,8 +66,8 @@ def test_a_killed_worker_is_a_sentence(tiny):
 
 def test_a_worker_whose_program_is_gone_ends_itself(tiny):
     with Worker() as worker:
-        process = psutil.Process(worker._process.pid)
         worker.send("open", hyperparameters=request(tiny))
+        process = psutil.Process(worker._process.pid)
         worker.send("train", hyperparameters=request(tiny, epochs=100_000), output="run")
         while worker._events.get()["event"] != "epoch":
             pass
