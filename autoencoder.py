@@ -16,10 +16,9 @@ METRIC = "test_mse"
 
 def main(words: list[str] | None = None) -> int:
     session = Session("autoencoder", __doc__, words)
-    display = session.display
     return session.hold(
         ask,
-        show=lambda: display.autoencoder_result(session.last["folder"], session.last["record"]),
+        show=lambda: session.display.autoencoder_result(session.last["folder"], session.last["record"]),
         menu={
             "loss": ("Show the loss plot", lambda: show_loss(session)),
             "pictures": ("Show reconstructions", lambda: show_reconstructions(session)),

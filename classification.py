@@ -14,17 +14,16 @@ from lib.session import Session, pick_dataset
 
 def main(words: list[str] | None = None) -> int:
     session = Session("classification", __doc__, words)
-    display = session.display
     return session.hold(
         ask,
-        show=lambda: display.classifier_result(session.last["folder"], session.last["record"]),
+        show=lambda: session.display.classifier_result(session.last["folder"], session.last["record"]),
         menu={
             "loss": ("Show the loss plots of both phases", lambda: show_loss(session)),
             "right": ("Show right predictions", lambda: show_examples(session, "right")),
             "wrong": ("Show wrong predictions", lambda: show_examples(session, "wrong")),
             "report": (
                 "Show the report again",
-                lambda: display.classifier_result(session.last["folder"], session.last["record"]),
+                lambda: session.display.classifier_result(session.last["folder"], session.last["record"]),
             ),
         },
     )

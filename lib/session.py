@@ -1,14 +1,20 @@
 """The conversation that both programs hold: answers, a run in a process of its own, its result, a menu, and again."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from lib import datasets, runs
-from lib.display import Display
 from lib.errors import INTERRUPTED, RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.questions import Answers, Parser, deaf_keyboard
+
+if TYPE_CHECKING:
+    from lib.display import Display
 
 AGAIN, QUIT = "again", "quit"
 
@@ -19,9 +25,15 @@ class Session:
     def __init__(self, program: str, description: str, words: list[str] | None):
         self.args = Parser(program, description).parse(sys.argv[1:] if words is None else words)
         self.answers = Answers(program, self.args)
-        self.display = Display()
         self.finished: list[dict] = []
         self._started = 0
+
+    @cached_property
+    def display(self) -> Display:
+        """The screen. rich takes a while to import, and what draws is not needed before the first question."""
+        from lib.display import Display
+
+        return Display()
 
     @property
     def last(self) -> dict:
