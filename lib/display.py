@@ -86,6 +86,8 @@ class Display:
     def _on_step(self, event: dict) -> None:
         if self._live:
             images = self._phase["images"]
+            if event["images"] < self._bars.tasks[self._steps].completed:
+                self._bars.reset(self._steps)  # a new epoch, and a new reckoning of the time left
             self._bars.update(self._steps, completed=event["images"], count=f"{event['images']:,}/{images:,}")
             self._bars.update(self._epochs, completed=(event["epoch"] - 1) * images + event["images"])
             self._running = Text(f"loss {event['loss']:.5f}   {event['speed']:,.0f} images/s", style=QUIET)
