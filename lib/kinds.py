@@ -53,7 +53,7 @@ class Real:
         return number
 
     def show(self, value: float) -> str:
-        return f"{value:g}"
+        return repr(value)  # all its digits: the command that repeats a run repeats it exactly
 
     @property
     def range(self) -> str:
