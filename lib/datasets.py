@@ -16,6 +16,7 @@ from lib.idx import IdxFolder
 DATA = Path("data")  # where people put their data sets, seen from where they start the programs
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DIGITS = tuple("0123456789")
+MOST_CLASSES = 1000
 FEWEST = 10  # images that can be split into three parts
 CHUNK = 4096  # images handled at once where a whole set as another copy would be too much
 
@@ -183,10 +184,20 @@ def load(hp: Hyperparameters) -> Dataset:
             f"training images {by(train.images.shape[1:])}"
         )
     classes = train.classes or (NAMES[hp.dataset].classes if hp.dataset in NAMES else ())
-    if not classes and train.labels is not None:
+    if not classes and train.labels is not None and train.labels.max() < MOST_CLASSES:
         classes = tuple(map(str, range(int(train.labels.max()) + 1)))
+    for part, where in ((train, hp.labels or hp.dataset), (test, hp.test_labels or hp.testset or hp.dataset)):
+        _require_classes(part, where)
     parts = split(train, test, hp)
     return Dataset(short_name(hp.dataset), _checksum(train.images), train.images.shape[1:], classes, *parts)
+
+
+def _require_classes(images: Images | None, where: str) -> None:
+    if images is None or images.labels is None:
+        return
+    low, high = int(images.labels.min()), int(images.labels.max())
+    if low < 0 or high >= MOST_CLASSES:
+        raise UserError(f"{where}: its labels go from {low} to {high}; they are the numbers of classes, 0 to {MOST_CLASSES - 1}")
 
 
 def split(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Part, Part, Part]:

@@ -13,13 +13,15 @@ from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.runs import require_model
 
+ATTRIBUTE = 60_000  # characters that an HDF5 attribute can hold, with room for its header
 PREFIX = "latent_lab_"  # so that our attributes and Keras's never meet
 
 
-def save(model: keras.Model, path: Path, hp: Hyperparameters, **about) -> None:
+def save(model: keras.Model, path: Path, hp: Hyperparameters, classes: tuple[str, ...] = ()) -> None:
     """Write a model to `path`, which appears only when it is whole.
 
-    The attributes hold the model's part (its name), the task, the pixel range and the hyperparameters; paths stay out.
+    The attributes hold the model's part (its name), the task, the pixel range, the hyperparameters and a classifier's
+    classes; paths stay out. Raises `RunFailed` when the file cannot be written.
     """
     partial = path.with_name(f"{path.stem}.partial.h5")
     attributes = {
@@ -27,7 +29,9 @@ def save(model: keras.Model, path: Path, hp: Hyperparameters, **about) -> None:
         "task": hp.task,
         "pixel_range": "0..1",
         "hyperparameters": json.dumps({k: v for k, v in hp.to_json().items() if k not in PRIVATE}),
-    } | about
+    }
+    if classes and len(text := json.dumps(classes)) < ATTRIBUTE:
+        attributes["classes"] = text
     try:
         model.save(partial, include_optimizer=False)
         with h5py.File(partial, "a") as file:

@@ -22,38 +22,44 @@ EXAMPLES = 24  # of right and of wrong predictions
 
 
 def main() -> None:
-    """Serve one program: `open` a data set, then one of the verbs below, then end."""
+    """Serve one program, and tell it in a sentence what went wrong; this is the last boundary of the process."""
     program = Program()
     try:
-        request = program.request()
-        dataset = None
-        if request["verb"] == "open":
-            dataset = open_dataset(_hyperparameters(request))
-            program.tell("ready", device=device())
-            request = program.request()
-        if request["verb"] == "compare":
-            compare(program, request)
-        else:
-            hp = _hyperparameters(request)
-            plan = shapes.plan(hp, dataset.shape) if hp.program == "autoencoder" else None
-            encoder = storage.load_encoder(Path(hp.model), dataset.shape) if hp.program == "classification" else None
-            run = runs.Run.create(request["output"], hp, dataset.name)
-            program.tell("run", folder=str(run.folder), device=device())
-            run.update(dataset=dataset.to_json(), environment=environment())
-            keras.utils.set_random_seed(hp.seed)
-            try:
-                if hp.program == "autoencoder":
-                    train_autoencoder(program, run, hp, dataset, plan)
-                else:
-                    train_classifier(program, run, hp, dataset, encoder)
-            except Exception as error:
-                runs.close(run.folder, "failed", _sentence(error))
-                raise
+        serve(program)
     except UserError as error:
         program.tell("failed", kind="user", message=str(error))
-    except Exception as error:  # the last boundary: the program makes a sentence and a menu of it
+    except Exception as error:
         traceback.print_exc(file=sys.stderr)
         program.tell("failed", kind="run", message=_sentence(error))
+
+
+def serve(program: Program) -> None:
+    """`open` a data set and `train` on it, or `compare` runs; then end."""
+    request = program.request()
+    if request["verb"] == "compare":
+        compare(program, request)
+        return
+    dataset = open_dataset(_hyperparameters(request))
+    program.tell("ready", device=device())
+    request = program.request()
+    train(program, _hyperparameters(request), dataset, request["output"])
+
+
+def train(program: Program, hp: Hyperparameters, dataset: Dataset, output: str | None) -> None:
+    """One run in its folder, which is made when nothing in the request can be wrong any more."""
+    if hp.program == "autoencoder":
+        job, basis = train_autoencoder, shapes.plan(hp, dataset.shape)
+    else:
+        job, basis = train_classifier, storage.load_encoder(Path(hp.model), dataset.shape)
+    run = runs.Run.create(output, hp, dataset.name)
+    program.tell("run", folder=str(run.folder), device=device())
+    run.update(dataset=dataset.to_json(), environment=environment())
+    keras.utils.set_random_seed(hp.seed)
+    try:
+        job(program, run, hp, dataset, basis)
+    except Exception as error:
+        runs.close(run.folder, "failed", _sentence(error))
+        raise
 
 
 def open_dataset(hp: Hyperparameters) -> Dataset:
@@ -71,12 +77,12 @@ def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
     for part, images, flag in ((dataset.train, hp.dataset, "-dl"), (dataset.test, hp.testset or hp.dataset, "-tl")):
         if part.labels is None:
             raise UserError(f"{images}: has no labels; give them with {flag}")
+    if len(np.unique(dataset.train.labels)) < 2:
+        raise UserError(f"{hp.labels or hp.dataset}: all training images have the same label; a classifier needs two")
     highest = int(dataset.test.labels.max())
     if highest >= len(dataset.classes):
-        raise UserError(
-            f"{hp.test_labels or hp.testset or hp.dataset}: label {highest} never occurs in "
-            f"training ({len(dataset.classes)} classes)"
-        )
+        where = hp.test_labels or hp.testset or hp.dataset
+        raise UserError(f"{where}: label {highest} never occurs in training ({len(dataset.classes)} classes)")
 
 
 def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, plan: shapes.Plan) -> None:
@@ -130,7 +136,7 @@ def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, datas
         program.tell("phase", number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train))
         histories[phase.name] = training.fit(model, dataset, hp, phase, program.tell, program.stopped, at_epoch)
         program.tell("stage", text=f"saving phase {number}")
-        storage.save(model, run.folder / ("classifier-head.h5", "classifier.h5")[number - 1], hp, classes=list(dataset.classes))
+        storage.save(model, run.folder / ("classifier-head.h5", "classifier.h5")[number - 1], hp, classes=dataset.classes)
 
     interrupted = program.stopped.is_set()
     program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")

@@ -74,6 +74,12 @@ def test_what_does_not_fit_together_is_refused(tiny, tmp_path):
     small = made.write_idx(tmp_path / "small", images[:20, :5])
     with pytest.raises(UserError, match="small: test images are 5×10×1, training images 12×10×1"):
         datasets.load(hp(dataset=tiny["-d"], testset=str(small)))
+    np.save("negative.npy", np.arange(60) - 5)
+    with pytest.raises(UserError, match=r"negative\.npy: its labels go from -5 to 54; they are the numbers of classes, 0 to 999"):
+        datasets.load(hp(dataset=tiny["-d"], labels="negative.npy"))
+    np.save("huge.npy", np.arange(60) * 10**9)
+    with pytest.raises(UserError, match=r"huge\.npy: its labels go from 0 to 59000000000"):
+        datasets.load(hp(dataset=tiny["-d"], labels="huge.npy"))
     with pytest.raises(UserError, match="leaves no test images"):
         datasets.load(hp(dataset=tiny["-d"], split="90/10/0"))
     with pytest.raises(UserError, match="three: 3 images are too few; at least 10 are needed"):
