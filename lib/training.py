@@ -1,6 +1,7 @@
 """Training: optimizer, schedule, callbacks, `fit`; the autoencoder's one phase and the classifier's two."""
 
 import math
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -131,5 +132,4 @@ class _Reporter(keras.callbacks.Callback):
 
 def images_per_second(history: dict[str, list[float]], images: int) -> float:
     """Training speed over whole epochs, the median one."""
-    seconds = sorted(history["seconds"])
-    return images / seconds[len(seconds) // 2]
+    return images / statistics.median(history["seconds"])
