@@ -117,11 +117,12 @@ def require_readable(where: str) -> None:
 
 
 def locate(where: str) -> Path | None:
-    """The path of a data set, or `None` for a name whose images lie in no file here."""
-    if where in PLACES and not Path(where).exists():
-        return next((DATA / place for place in PLACES[where] if _holds_data(DATA / place)), None)
+    """The path of a data set, or `None` for a name whose images lie in no file here.
+
+    A name is always the data set of that name; a folder that happens to be called so is `./mnist`.
+    """
     if where in NAMES:
-        return None
+        return next((DATA / place for place in PLACES.get(where, ()) if _holds_data(DATA / place)), None)
     path = Path(where)
     if not path.exists():
         raise UserError(f"{where}: no such file or folder; the names are {', '.join(NAMES)}")
@@ -186,8 +187,9 @@ def load(hp: Hyperparameters) -> Dataset:
     classes = train.classes or (NAMES[hp.dataset].classes if hp.dataset in NAMES else ())
     if not classes and train.labels is not None and train.labels.max() < MOST_CLASSES:
         classes = tuple(map(str, range(int(train.labels.max()) + 1)))
-    for part, where in ((train, hp.labels or hp.dataset), (test, hp.test_labels or hp.testset or hp.dataset)):
-        _require_classes(part, where)
+    if hp.program == "classification":  # nothing else looks at labels
+        for part, where in ((train, hp.labels or hp.dataset), (test, hp.test_labels or hp.testset or hp.dataset)):
+            _require_classes(part, where)
     parts = split(train, test, hp)
     return Dataset(short_name(hp.dataset), _checksum(train.images), train.images.shape[1:], classes, *parts)
 

@@ -77,6 +77,8 @@ def test_what_does_not_fit_together_is_refused(tiny, tmp_path):
     np.save("negative.npy", np.arange(60) - 5)
     with pytest.raises(UserError, match=r"negative\.npy: its labels go from -5 to 54; they are the numbers of classes, 0 to 999"):
         datasets.load(hp(dataset=tiny["-d"], labels="negative.npy"))
+    np.savez("ids.npz", images=made.shapes(60)[0], labels=np.arange(60) * 10**9)
+    assert datasets.load(Hyperparameters(dataset="ids.npz")).classes == ()  # an autoencoder does not look at labels
     np.save("huge.npy", np.arange(60) * 10**9)
     with pytest.raises(UserError, match=r"huge\.npy: its labels go from 0 to 59000000000"):
         datasets.load(hp(dataset=tiny["-d"], labels="huge.npy"))
@@ -100,6 +102,9 @@ def test_published_sets_are_found_in_data(tmp_path):
         assert datasets.locate(name) == Path(place)
         assert datasets.peek(name).count == 30
     assert len(datasets.load(hp(dataset="mnist")).test) == 30
+    Path("mnist").mkdir()  # a name stays a name, whatever lies about
+    assert datasets.locate("mnist") == Path("data")
+    assert datasets.locate("./mnist") == Path("./mnist")
     np.save("data/mine.npy", images)
     Path("data/notes.txt").write_text("nothing to see")
     offered = datasets.offered()
