@@ -87,7 +87,11 @@ def compare(session: Session) -> None:
     if not differing:
         session.display.result("Nothing differs between them yet: run again with other hyperparameters.")
         return
-    points = runs.points([record for _, record in rows if record["status"] == "finished"], differing, METRIC)
+    finished = [record for _, record in rows if record["status"] == "finished"]
+    if len(finished) < 2:
+        session.display.result("Fewer than two of them came to their end: there is nothing to draw yet.")
+        return
+    points = runs.points(finished, differing, METRIC)
     session.display.against(points, METRIC)
     with Worker() as worker:
         path = str(Path(session.last["folder"]) / "figures" / "comparison.png")

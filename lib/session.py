@@ -77,7 +77,7 @@ class Session:
         return self.answers.choose("What next?", choices, last=QUIT)
 
     def _run(self, ask) -> bool:
-        """One run, in a worker that starts before the first question; whether it came to its end."""
+        """One run, in a worker that starts as soon as `ask` knows the data; whether it came to its end."""
         with Worker() as worker:
             hp = ask(self.answers, worker)
             self.answers.run_again(hp)

@@ -5,10 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
+import autoencoder
+from lib.hyperparameters import Hyperparameters
+from lib.session import Session
 from tests import made
 from tests.keys import BACKSPACE, CTRL_C, DOWN, ENTER, Terminal
 
 MENU = "What next?"
+QUESTIONS = ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size")
+ONE_LAYER = ("--layers", "1", "--kernel-size", "3", "--kernels", "2")
+
+
+def enter_through(screen: Terminal, questions=QUESTIONS) -> None:
+    """Take the defaults."""
+    for question in questions:
+        screen.see(question)
+        screen.answer()
 
 
 def test_the_whole_conversation():
@@ -107,8 +119,7 @@ def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
 
 
 def test_ctrl_c_stops_after_the_batch_and_a_second_one_leaves(tiny):
-    words = ["-d", tiny["-d"], "--layers", "1", "--kernel-size", "3", "--kernels", "2", "--batch-size", "8"]
-    screen = Terminal("autoencoder.py", *words)
+    screen = Terminal("autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--batch-size", "8")
     screen.see("Epochs")
     screen.answer("100000")
     screen.see("validation loss")
@@ -119,9 +130,7 @@ def test_ctrl_c_stops_after_the_batch_and_a_second_one_leaves(tiny):
     assert "autoencoder.h5" in record["files"]
 
     screen.press(ENTER)
-    for question in ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size"):
-        screen.see(question)
-        screen.answer()
+    enter_through(screen)
     screen.see("validation loss")
     screen.press(CTRL_C)
     screen.press(CTRL_C)
@@ -133,9 +142,7 @@ def test_ctrl_c_stops_after_the_batch_and_a_second_one_leaves(tiny):
 def test_a_killed_run_is_a_sentence_and_a_menu(tiny):
     import psutil
 
-    screen = Terminal(
-        "autoencoder.py", "-d", tiny["-d"], "--layers", "1", "--kernel-size", "3", "--kernels", "2", "--batch-size", "8"
-    )
+    screen = Terminal("autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--batch-size", "8")
     screen.see("Epochs")
     screen.answer("100000")
     screen.see("validation loss")
@@ -147,15 +154,12 @@ def test_a_killed_run_is_a_sentence_and_a_menu(tiny):
 
 
 def test_a_conversation_with_results_survives_a_refused_run(tiny):
-    words = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "1", "--output", "models/mine"]
-    screen = Terminal("autoencoder.py", "-d", tiny["-d"], *words)
+    screen = Terminal("autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--epochs", "1", "--output", "models/mine")
     screen.see("Batch size")
     screen.answer()
     screen.see("this autoencoder", MENU)
     screen.press(ENTER)
-    for question in ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs"):
-        screen.see(question)
-        screen.answer()
+    enter_through(screen, QUESTIONS[:-1])
     screen.see("Batch size")
     Path("models").rename("kept")
     Path("models").write_text("a file where the folder was")
@@ -166,9 +170,7 @@ def test_a_conversation_with_results_survives_a_refused_run(tiny):
 
 
 def test_keys_pressed_while_it_trains_are_not_kept_for_the_menu(tiny):
-    screen = Terminal(
-        "autoencoder.py", "-d", tiny["-d"], "--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "3"
-    )
+    screen = Terminal("autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--epochs", "3")
     screen.see("Batch size")
     screen.answer("8")
     screen.see("epochs")
@@ -176,3 +178,22 @@ def test_keys_pressed_while_it_trains_are_not_kept_for_the_menu(tiny):
     screen.see("this autoencoder", MENU)
     screen.press(*[DOWN] * 5, ENTER)  # were the earlier keys kept, this would not be the way to quit
     assert screen.leaves() == 0
+
+
+def test_runs_that_were_all_interrupted_are_compared_without_a_drawing(capsys):
+    def interrupted(layers: int) -> dict:
+        record = {
+            "status": "interrupted",
+            "hyperparameters": Hyperparameters(layers=layers).to_json(),
+            "metrics": {"test_mse": 0.1 * layers},
+            "history": {"loss": [0.5]},
+            "timing": {"images_per_second": 100.0},
+        }
+        return {"folder": f"models/{layers}", "record": record, "pictures": None}
+
+    session = Session("autoencoder", "", [])
+    session.finished = [interrupted(2), interrupted(1)]
+    autoencoder.compare(session)
+    shown = capsys.readouterr().out
+    assert "stopped in" in shown
+    assert "there is nothing to draw yet" in shown
