@@ -81,15 +81,12 @@ def plan(hp: Hyperparameters, image: Shape) -> Plan:
         kernels, last = (mirrored[2], False) if maps else (target[2], True)
         doubles = mirrored[:2] != (height, width)
         height, width = (2 * height, 2 * width) if doubles else (height, width)
-        steps = [_convolution(hp.kernel_size, (height, width), channels, kernels, 2 if doubles else 1, not last, mirror=True)]
-        if doubles and _steps_over_pixels(hp):
-            steps = [
-                Layer("upsample", (height, width, channels)),
-                _convolution(hp.kernel_size, (height, width), channels, kernels, 1, not last),
-            ]
+        stride = 2 if doubles and not _steps_over_pixels(hp) else 1
+        if doubles and stride == 1:
+            decoder.append(Layer("upsample", (height, width, channels)))
+        decoder.append(_convolution(hp.kernel_size, (height, width), channels, kernels, stride, not last, mirror=True))
         if mirrored[:2] != (height, width):
-            steps.append(Layer("crop", (*mirrored[:2], kernels)))
-        decoder += steps
+            decoder.append(Layer("crop", (*mirrored[:2], kernels)))
         height, width, channels = (*mirrored[:2], kernels)
     return Plan(image, target, tuple(encoder), tuple(decoder))
 

@@ -1,0 +1,39 @@
+"""Does the worker's environment make training faster? The same run with it and without, in turns; medians of three.
+
+python -m tests.benchmarks.environment
+"""
+
+import os
+import statistics
+import tempfile
+
+from lib import process
+from lib.hyperparameters import Hyperparameters
+
+RUNS = 3
+
+
+def images_per_second(environment: dict[str, str]) -> float:
+    process.ENVIRONMENT = environment
+    hp = Hyperparameters(dataset="digits", epochs=5).to_json()
+    with process.Worker() as worker:
+        worker.send("open", hyperparameters=hp)
+        worker.send("train", hyperparameters=hp, output=None)
+        return worker.follow(lambda event: None)["record"]["timing"]["images_per_second"]
+
+
+def main() -> None:
+    os.chdir(tempfile.mkdtemp())
+    ours = process.ENVIRONMENT
+    speeds = {"with": [], "without": []}
+    for _ in range(RUNS):
+        speeds["with"].append(images_per_second(ours))
+        speeds["without"].append(images_per_second({}))
+    medians = {name: statistics.median(numbers) for name, numbers in speeds.items()}
+    for name, median in medians.items():
+        print(f"{name:8} {median:7,.0f} images/s   ({min(speeds[name]):,.0f} to {max(speeds[name]):,.0f})")
+    print(f"ratio    {medians['with'] / medians['without']:7.2f}")
+
+
+if __name__ == "__main__":
+    main()
