@@ -35,7 +35,7 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     if "testset" in answers.given:
         datasets.peek(answers.given["testset"])
     values = {"dataset": dataset}
-    worker.send("open", hyperparameters=answers.hyperparameters(values | UNKNOWN).to_json())
+    worker.send("open", hyperparameters=answers.data(values).to_json())
 
     def candidate(base: dict, name: str, value) -> shapes.Plan:
         known = {key: answers.given[key] for key in UNKNOWN if key in answers.given}

@@ -40,7 +40,7 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     values["model"] = answers.pick(
         "model", models, runs.require_model, hint="train one on these images with autoencoder.py first, or "
     )
-    worker.send("open", hyperparameters=answers.hyperparameters(values).to_json())
+    worker.send("open", hyperparameters=answers.data(values).to_json())
     for name in ("fc_units", "dropout", "epochs", "batch_size"):
         values[name] = answers.ask(name)
         worker.check()

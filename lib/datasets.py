@@ -206,8 +206,11 @@ def split(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Part
     """Training, validation and test parts, drawn with `hp.seed`; each class keeps its share where there are labels."""
     share_train, share_validation, share_test = hp.split
     positions = np.arange(len(train))
-    if hp.limit and hp.limit < len(train):
-        positions, _ = _divide(positions, train.labels, hp.limit, hp.seed)
+    count = min(hp.limit or len(train), len(train))
+    if hp.program == "classification":
+        count = max(1, round(count * hp.labels_fraction))
+    if count < len(train):
+        positions, _ = _divide(positions, train.labels, count, hp.seed)
     if test is None:
         if not share_test:
             raise UserError(f"split {share_train}/{share_validation}/0 leaves no test images, and there is no test set: give -t")

@@ -16,12 +16,21 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from lib.hyperparameters import show
-from lib.pictures import ARROW, LARGEST, half_blocks, loss_chart, pairs, pairs_per_row, thinned
+from lib.fields import show
+from lib.pictures import ARROW, LARGEST, half_blocks, loss_chart, per_row, strips, thinned
 from lib.process import pack, unpack
 
 # The look, in one place.
 ACCENT, GOOD, BAD, QUIET = "cyan", "green", "red", "dim"
+
+# The words for the baselines of each task, in the order of the table.
+_MEAN, _PCA = {"constant": "constant mean image"}, {"pca": "PCA, {components} components"}
+BASELINES = {
+    "reconstruct": _MEAN | _PCA,
+    "denoise": {"input": "the noisy input itself"} | _MEAN | _PCA,
+    "colorize": {"input": "the grey input itself", "mean_colour": "grey with the mean colour", "constant": "constant mean"},
+    "complete": _MEAN | {"ridge": "ridge regression from the given half", "neighbours": "mean of the 15 nearest neighbours"},
+}
 
 
 class Display:
@@ -110,7 +119,7 @@ class Display:
 
     def _on_picture(self, event: dict) -> None:
         if self._live:
-            self._picture = pairs(self.err, *_pairs(event))
+            self._picture = strips(self.err, _columns(event))
             self._live.update(self._drawing())
 
     def _on_stopping(self, event: dict) -> None:
@@ -133,32 +142,52 @@ class Display:
 
     def autoencoder_result(self, folder: str, record: dict) -> None:
         """Scores of an autoencoder beside the baselines of the same test set, and where everything lies."""
-        metrics, baselines = record["metrics"], record["baselines"]
+        metrics, baselines, hp = record["metrics"], record["baselines"], record["hyperparameters"]
+        of = {"complete": " (the missing half alone)", "colorize": " (U and V)" if "test_rgb_mse" in metrics else ""}
+        error = f"MSE{of.get(record['task'], '')}"
         table = Table(title=f"Test set, {record['dataset']['sizes']['test']:,} images", title_justify="left")
-        for column in ("method", "MSE", "PSNR (dB)"):
+        for column in ("method", error, "PSNR (dB)"):
             table.add_column(column, justify="left" if column == "method" else "right")
-        rows = (
-            ("this autoencoder", metrics["test_mse"], metrics["test_psnr"], "bold"),
-            ("constant mean image", baselines["constant_mse"], baselines["constant_psnr"], ""),
-            (f"PCA, {baselines['pca_components']:,} components", baselines["pca_mse"], baselines["pca_psnr"], ""),
-        )
-        for name, mse, psnr, style in rows:
-            table.add_row(name, f"{mse:.5f}", _decibel(psnr), style=style)
+        table.add_row("this autoencoder", f"{metrics['test_mse']:.5f}", _decibel(metrics["test_psnr"]), style="bold")
+        for name, text in BASELINES[record["task"]].items():
+            if f"{name}_mse" in baselines:
+                text = text.format(components=f"{baselines.get('pca_components', 0):,}")
+                dark = "" if f"{name}_psnr" not in baselines else _decibel(baselines[f"{name}_psnr"])
+                table.add_row(text, f"{baselines[f'{name}_mse']:.5f}", dark)
         self.out.print(table)
-        pixels = math.prod(record["dataset"]["shape"])
         self.result(
             f"test loss {metrics['test_loss']:.6f}   PSNR {_decibel(metrics['test_psnr'])} dB   "
             f"latent size {metrics['latent_size']:,}   {metrics['parameters']:,} parameters"
         )
+        self._more(metrics)
         if metrics["test_mse"] >= baselines["constant_mse"]:
-            self.result("Worse than the mean image: it has learned nothing yet; train for more epochs.", BAD)
-        if metrics["latent_size"] >= pixels:
+            self.result("No better than the mean of the targets: it has learned nothing yet; train for more epochs.", BAD)
+        pixels = math.prod(record["dataset"]["shape"])
+        if metrics["latent_size"] >= pixels and record["task"] == "reconstruct":
             self.result(
                 f"The code holds {metrics['latent_size']:,} numbers, the image {pixels:,}: a copy would be perfect. "
                 "Fewer kernels make a smaller code.",
                 QUIET,
             )
+        if hp.get("skip"):
+            self.result("Skip connections carry the image past the code: the latent size says little here.", QUIET)
         self._where(folder, record)
+
+    def _more(self, metrics: dict) -> None:
+        """Scores that only some tasks have."""
+        if "test_negative_elbo" in metrics:
+            self.result(
+                f"negative ELBO {metrics['test_negative_elbo']:.2f} nats per image = reconstruction "
+                f"{metrics['test_reconstruction']:.2f} + KL divergence {metrics['test_kl']:.2f}"
+            )
+        named = {
+            "test_rgb_mse": "MSE of the whole picture in RGB, with the given Y",
+            "test_uv_mse": "MSE of the colour differences UV",
+            "test_largest_channel_accuracy": "pixels whose largest channel is the right one (what Keras calls accuracy)",
+        }
+        for name, text in named.items():
+            if name in metrics:
+                self.result(f"{text}: {metrics[name]:.5f}" if "mse" in name else f"{text}: {metrics[name]:.4f}")
 
     def classifier_result(self, folder: str, record: dict) -> None:
         """scikit-learn's report per class, the totals, the baselines and the confusion matrix."""
@@ -180,6 +209,12 @@ class Display:
         self.out.print(table)
         self.result(f"Test loss: {metrics['test_loss']:.4f}   Test accuracy: {metrics['test_accuracy']:.4f}")
         self.result(f"Correct labels found: {metrics['correct']:,}   Incorrect labels found: {metrics['incorrect']:,}")
+        if "scratch_accuracy" in baselines:
+            gain = 100 * (metrics["test_accuracy"] - baselines["scratch_accuracy"])
+            self.result(
+                f"The same network from random weights: {baselines['scratch_accuracy']:.4f}; "
+                f"pretraining gains {gain:+.2f} percentage points"
+            )
         named = {
             "most_frequent_accuracy": "always the most frequent class",
             "logistic_regression_accuracy": "logistic regression on pixels",
@@ -221,12 +256,13 @@ class Display:
         self.result(path, ACCENT, whole=True)
 
     def strip(self, packed: dict, path: str) -> None:
-        """Inputs and outputs of the network, as many as fit, and where the picture lies."""
-        inputs, outputs = _pairs(packed)
-        per_row = pairs_per_row(self.out, inputs)
-        for start in range(0, len(inputs), per_row):
-            self.out.print(pairs(self.out, inputs[start : start + per_row], outputs[start : start + per_row]))
-        self.result(f"input {ARROW} output, from the test set; {path}", ACCENT)
+        """Inputs and outputs of the network, with the targets where they are not the inputs, and where the picture lies."""
+        columns = _columns(packed)
+        count = per_row(self.out, columns)
+        for start in range(0, len(columns[0]), count):
+            self.out.print(strips(self.out, [images[start : start + count] for images in columns]))
+        beside = " │ target" if len(columns) > 2 else ""
+        self.result(f"input {ARROW} output{beside}, from the test set; {path}", ACCENT)
 
     def gallery(self, packed: dict, path: str) -> None:
         """Images with their captions."""
@@ -275,8 +311,8 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def _pairs(packed: dict) -> tuple[np.ndarray, np.ndarray]:
-    return unpack(packed["inputs"]), unpack(packed["outputs"])
+def _columns(packed: dict) -> list[np.ndarray]:
+    return [unpack(packed[name]) for name in ("inputs", "outputs", "targets") if name in packed]
 
 
 def _decibel(psnr: float | None) -> str:

@@ -1,20 +1,25 @@
 """Scores on the test set, and beside each the trivial methods that it has to beat."""
 
+import collections
 import math
+from collections.abc import Callable
 
 import keras
 import numpy as np
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import classification_report, confusion_matrix
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
+from lib import colour, training
 from lib.datasets import Dataset, Part
 from lib.hyperparameters import Hyperparameters
+from lib.networks import KL, RECONSTRUCTION
 from lib.tasks import Batches, scale
 
 BATCH = 512
 BASELINE_BYTES = 256 << 20  # of float32 images that a baseline may fit on
+NEIGHBOURS = 15  # whose mean completes a half
 BASELINE_IMAGES = 10_000  # that the classifiers among the baselines learn from
 
 
@@ -23,42 +28,126 @@ def psnr(mse: float) -> float | None:
     return 10 * math.log10(1 / mse) if mse > 0 else None
 
 
-def autoencoder_metrics(model: keras.Model, test: Part, task: str) -> dict:
-    """`test_loss`, `test_mse` (per pixel and channel, pixels in 0..1) and `test_psnr` in dB."""
-    loss = float(model.evaluate(Batches(test, BATCH, task), verbose=0))
-    return {"test_loss": loss, "test_mse": loss, "test_psnr": psnr(loss)}
+def autoencoder_metrics(model: keras.Model, trainer: keras.Model, test: Part, hp: Hyperparameters) -> dict:
+    """Scores of outputs against targets on the test set; each error is per pixel and channel, pixels in 0..1.
 
-
-def autoencoder_baselines(dataset: Dataset, latent_size: int, seed: int) -> dict:
-    """The mean image and PCA with as many components as the code has numbers, on the same test set.
-
-    PCA is fitted on as many training images as 256 MiB hold. `pca_components` is what it could use: a code with as many
-    numbers as the image copies it, and then PCA's error is 0.
+    `test_loss`, `test_mse` and `test_psnr` in dB always. For colorize `test_rgb_mse` and `test_uv_mse` as well, whichever
+    of the two was learned, and `test_largest_channel_accuracy`: the share of pixels whose largest channel is the right one,
+    which is what Keras calls accuracy when it is asked for images (report B). For a VAE `test_reconstruction`, `test_kl`
+    and their sum, `test_negative_elbo`, in nats per image, with codes drawn as in training.
     """
-    train = _sample(dataset.train, BASELINE_BYTES // (4 * math.prod(dataset.shape)), seed)
-    flat = scale(train).reshape(len(train), -1)
-    mean = flat.mean(axis=0)
+    loss, sums, numbers = training.pixel_loss(hp), collections.Counter(), collections.Counter()
+
+    def add(name: str, values: np.ndarray) -> None:
+        sums[name] += float(values.sum(dtype=np.float64))
+        numbers[name] += values.size
+
+    batches = Batches(test, BATCH, hp)
+    for number in range(len(batches)):
+        inputs, targets = batches[number]
+        outputs = model.predict_on_batch(inputs)
+        add("loss", keras.ops.convert_to_numpy(loss(targets, outputs)))
+        add("mse", np.square(outputs - targets))
+        if targets.shape[-1] > 1 and not hp.colour_differences:
+            add("largest_channel_accuracy", outputs.argmax(axis=-1) == targets.argmax(axis=-1))
+        if hp.colour_differences:
+            rgb, right = (colour.to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in (outputs, targets))
+            add("rgb_mse", np.square(np.clip(rgb, 0, 1) - right))
+            add("largest_channel_accuracy", rgb.argmax(axis=-1) == right.argmax(axis=-1))
+        elif hp.task == "colorize":
+            add("uv_mse", np.square(colour.to_yuv(outputs - targets)[..., 1:]))
+    metrics = {f"test_{name}": total / numbers[name] for name, total in sums.items()}
+    metrics["test_psnr"] = psnr(metrics["test_rgb_mse" if hp.colour_differences else "test_mse"])
+    return metrics | (_bound(trainer, test, hp) if hp.variational else {})
+
+
+def _bound(trainer: keras.Model, test: Part, hp: Hyperparameters) -> dict:
+    found = trainer.evaluate(Batches(test, BATCH, hp, form=training.with_zeros), verbose=0, return_dict=True)
+    reconstruction, kl = found[f"{RECONSTRUCTION}_loss"], found[f"{KL}_loss"]
+    return {
+        "test_loss": reconstruction + hp.beta * kl,
+        "test_reconstruction": reconstruction,
+        "test_kl": kl,
+        "test_negative_elbo": reconstruction + kl,
+    }
+
+
+def autoencoder_baselines(dataset: Dataset, hp: Hyperparameters, latent_size: int) -> dict:
+    """What trivial methods reach on the same test set: `…_mse`, and `…_psnr` in dB where targets are images.
+
+    `constant`: the mean of the targets. `pca` (reconstruct, denoise): as many components as the code has numbers;
+    `pca_components` is what it could use, since a code with as many numbers as the image copies it. `input`: the noisy or
+    the grey image itself. `mean_colour`: grey with the mean colour difference of each place. `ridge` and `neighbours`
+    (complete): linear regression from the given half, and the mean of the 15 images whose given half is the nearest.
+
+    They are fitted on as many training images as 256 MiB hold.
+    """
+    pixels = 2 * math.prod(dataset.shape) if hp.task in ("denoise", "colorize") else math.prod(dataset.shape)
+    part = Part(dataset.train.source, _sampled(dataset.train, BASELINE_BYTES // (4 * pixels), hp.seed))
+    inputs, targets = Batches(part, len(part), hp)[0]
+    methods = _methods(hp, inputs, targets, latent_size)
+    del inputs, targets
+    batches, sums, numbers = Batches(dataset.test, BATCH, hp), collections.Counter(), 0
+    for number in range(len(batches)):
+        inputs, targets = batches[number]
+        numbers += targets.size
+        for name, method in methods.items():
+            sums[name] += np.square(method(inputs) - targets).sum(dtype=np.float64)
+    scores = {f"{name}_mse": float(total / numbers) for name, total in sums.items()}
+    if not hp.colour_differences:
+        scores |= {f"{name}_psnr": psnr(scores[f"{name}_mse"]) for name in sums}
+    components = {"pca_components": min(latent_size, *_flat_shape(part, dataset))} if "pca" in methods else {}
+    return scores | components
+
+
+def _flat_shape(part: Part, dataset: Dataset) -> tuple[int, int]:
+    return len(part), math.prod(dataset.shape)
+
+
+def _methods(hp: Hyperparameters, inputs: np.ndarray, targets: np.ndarray, latent_size: int) -> dict[str, Callable]:
+    """Name to function from inputs (n, height, width, channels) to what stands for the targets."""
+    mean = targets.mean(axis=0)
+    methods: dict[str, Callable] = {"constant": lambda given: mean}
+    if hp.task in ("denoise", "colorize"):
+        methods["input"] = (lambda given: np.zeros(1, np.float32)) if hp.colour_differences else lambda given: given
+    if hp.task in ("reconstruct", "denoise"):
+        methods["pca"] = _pca(targets, latent_size)
+    if hp.task == "colorize" and hp.colour_space == "rgb":
+        difference = colour.to_yuv(targets).mean(axis=0)[..., 1:]
+        methods["mean_colour"] = lambda given: colour.to_rgb(
+            np.concatenate([given, np.broadcast_to(difference, (len(given), *difference.shape))], axis=-1)
+        )
+    if hp.task == "complete":
+        known, wanted = (pixels.reshape(len(pixels), -1) for pixels in (inputs, targets))
+        neighbours = min(NEIGHBOURS, len(known))
+        for name, model in (
+            ("ridge", Ridge(alpha=1.0)),
+            ("neighbours", KNeighborsRegressor(neighbours, algorithm="brute")),
+        ):
+            model.fit(known, wanted)
+            methods[name] = lambda given, model=model: model.predict(given.reshape(len(given), -1)).reshape(-1, *mean.shape)
+    return methods
+
+
+def _pca(images: np.ndarray, latent_size: int) -> Callable:
+    flat = images.reshape(len(images), -1)
     components = min(latent_size, *flat.shape)
-    constant, pca = 0.0, 0.0
+    if components == flat.shape[1]:
+        return lambda given: given
     solver = "covariance_eigh" if flat.shape[1] <= 4096 else "full"
-    projection = PCA(components, svd_solver=solver).fit(flat) if components < flat.shape[1] else None
-    for start in range(0, len(dataset.test), BATCH):
-        batch = scale(dataset.test.take(slice(start, start + BATCH)))
-        batch = batch.reshape(len(batch), -1)
-        constant += np.square(batch - mean).sum(dtype=np.float64)
-        if projection is not None:
-            back = projection.inverse_transform(projection.transform(batch))
-            pca += np.square(batch - back).sum(dtype=np.float64)
-    numbers = len(dataset.test) * flat.shape[1]
-    errors = {"constant": constant / numbers, "pca": pca / numbers}
-    scores = {f"{name}_mse": mse for name, mse in errors.items()} | {f"{name}_psnr": psnr(mse) for name, mse in errors.items()}
-    return scores | {"pca_components": components}
+    projection = PCA(components, svd_solver=solver).fit(flat)
+
+    def project(given: np.ndarray) -> np.ndarray:
+        codes = projection.transform(given.reshape(len(given), -1))
+        return projection.inverse_transform(codes).reshape(given.shape)
+
+    return project
 
 
-def classifier_metrics(model: keras.Model, dataset: Dataset) -> tuple[dict, np.ndarray]:
+def classifier_metrics(model: keras.Model, dataset: Dataset, hp: Hyperparameters) -> tuple[dict, np.ndarray]:
     """DESIGN's metrics of a classifier, and the probabilities, shape (n, classes), that they come from."""
     labels = dataset.test.labels
-    probabilities = model.predict(Batches(dataset.test, BATCH), verbose=0)
+    probabilities = model.predict(Batches(dataset.test, BATCH, hp, labelled=True), verbose=0)
     predicted = probabilities.argmax(axis=1)
     right = int((predicted == labels).sum())
     likelihood = probabilities[np.arange(len(labels)), labels]
@@ -93,10 +182,6 @@ def classifier_baselines(dataset: Dataset, hp: Hyperparameters) -> dict:
         if len(np.unique(part.labels)) > 1:
             baselines[name] = float(model.fit(train, part.labels).score(test, dataset.test.labels))
     return baselines | {"images_learned_from": len(part)}
-
-
-def _sample(part: Part, count: int, seed: int) -> np.ndarray:
-    return Part(part.source, _sampled(part, count, seed)).take(slice(None))
 
 
 def _sampled(part: Part, count: int, seed: int) -> np.ndarray:

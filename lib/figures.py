@@ -22,7 +22,8 @@ def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
         epochs = range(1, len(history["loss"]) + 1)
         for name, label, style in (("loss", "training", STYLES[0]), ("val_loss", "validation", STYLES[1])):
             axes.plot(epochs, history[name], label=label, markersize=4, **style)
-        axes.set(xlabel="epoch", ylabel="loss", yscale="log", title=phase if len(histories) > 1 else "")
+        scale = "log" if min(history["loss"] + history["val_loss"]) > 0 else "linear"
+        axes.set(xlabel="epoch", ylabel="loss", yscale=scale, title=phase if len(histories) > 1 else "")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3, which="both")
         axes.legend()
@@ -30,12 +31,13 @@ def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
     figure.savefig(path, dpi=120)
 
 
-def reconstructions(inputs: np.ndarray, outputs: np.ndarray, path: Path, title: str) -> None:
-    """Three rows: input, output and the size of the error. uint8, shape (n, height, width, channels)."""
-    errors = np.abs(inputs.astype(int) - outputs).max(axis=-1)
-    figure = Figure((1 + 1.1 * len(inputs), 4), layout="constrained")
-    grid = figure.subplots(3, len(inputs), squeeze=False)
-    for row, (name, images) in enumerate((("input", inputs), ("output", outputs), ("error", errors))):
+def reconstructions(rows: dict[str, np.ndarray], path: Path, title: str) -> None:
+    """A row per name, `output` and `target` among them, and the size of the error last. uint8, (n, height, width, channels)."""
+    errors = np.abs(rows["target"].astype(int) - rows["output"]).max(axis=-1)
+    count = len(errors)
+    figure = Figure((1 + 1.1 * count, 1 + len(rows) * 1.1), layout="constrained")
+    grid = figure.subplots(len(rows) + 1, count, squeeze=False)
+    for row, (name, images) in enumerate((rows | {"error": errors}).items()):
         for axes, image in zip(grid[row], images, strict=True):
             _show(axes, image, cmap="magma" if name == "error" else "gray")
         grid[row][0].set_ylabel(name)

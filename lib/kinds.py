@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from lib.errors import UserError
 
+ALL, NONE = "all", "none"
+
 
 @dataclass(frozen=True)
 class Whole:
@@ -89,14 +91,139 @@ class Several:
 
 @dataclass(frozen=True)
 class List(Several):
-    """As `Several`, where `64,64` is two things and not the same one said twice."""
+    """As `Several`, where `64,64` is two things and not the same one said twice; `none` is an empty one, where that may be."""
+
+    empty: bool = True
+
+    def read(self, value) -> tuple[int, ...]:
+        if self.empty and (value == NONE or (isinstance(value, list | tuple) and not value)):
+            return ()
+        return super().read(value)
 
     @property
     def range(self) -> str:
-        return f"{self.one.range}, or several with commas (128,64)"
+        return f"{self.one.range}, or several with commas (128,64)" + (f", or {NONE}" if self.empty else "")
 
     def show(self, value: tuple[int, ...]) -> str:
-        return ",".join(map(str, value))
+        return ",".join(map(str, value)) or NONE
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Kernel sizes: `3` is 3×3, `4x2` is 4 high and 2 wide; one for all layers or one per layer, a tuple of pairs then."""
+
+    one: Whole
+    range: str = "a whole number from 1 to 64, or height x width (4x2); one, or one per layer with commas (5,3,3)"
+
+    def read(self, value) -> tuple[tuple[int, int], ...]:
+        parts = value.split(",") if isinstance(value, str) else value
+        parts = parts if isinstance(parts, list | tuple) else (parts,)
+        try:
+            sizes = tuple(self._pair(part) for part in parts)
+        except (UserError, ValueError):
+            sizes = ()
+        if not sizes:
+            raise UserError(f"must be {self.range}, not {value!r}")
+        return sizes
+
+    def _pair(self, part) -> tuple[int, int]:
+        sides = part.replace("×", "x").split("x") if isinstance(part, str) else part
+        sides = sides if isinstance(sides, list | tuple) else (sides,)
+        height, width = sides if len(sides) == 2 else (*sides, *sides)
+        return self.one.read(_bare(height)), self.one.read(_bare(width))
+
+    def show(self, value: tuple[tuple[int, int], ...]) -> str:
+        shown = [str(height) if height == width else f"{height}x{width}" for height, width in value]
+        return shown[0] if len(set(shown)) == 1 else ",".join(shown)
+
+    def plain(self, value: tuple[tuple[int, int], ...]) -> int | str:
+        """As JSON holds it: 3, or what would be typed."""
+        shown = self.show(value)
+        return int(shown) if shown.isdigit() else shown
+
+
+def _bare(part):
+    return part.strip() if isinstance(part, str) else part
+
+
+@dataclass(frozen=True)
+class Places:
+    """Some of the layers, by number from 1: `1,2`, `all` or `none`; a tuple of numbers, or `"all"`."""
+
+    range: str = f"numbers of layers with commas (1,2), {ALL} or {NONE}"
+
+    def read(self, value) -> tuple[int, ...] | str:
+        if value in (ALL, True):
+            return ALL
+        if value in (NONE, False):
+            return ()
+        try:
+            return tuple(sorted(set(List(Whole(1, 64)).read(value))))
+        except UserError:
+            raise UserError(f"must be {self.range}, not {value!r}") from None
+
+    def show(self, value: tuple[int, ...] | str) -> str:
+        return value if value == ALL else ",".join(map(str, value)) or NONE
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Yes or no: `--name` and `--no-name` on the command line."""
+
+    range: str = "yes or no"
+
+    def read(self, value) -> bool:
+        words = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
+        known = words.get(value.strip().lower()) if isinstance(value, str) else value
+        if not isinstance(known, bool):
+            raise UserError(f"must be {self.range}, not {value!r}")
+        return known
+
+    def show(self, value: bool) -> str:
+        return "yes" if value else "no"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A number, or a range from which one is drawn each time: `0.4` or `0.1-0.9`; a tuple of both ends."""
+
+    one: Real
+
+    def read(self, value) -> tuple[float, float]:
+        parts = value.split("-") if isinstance(value, str) else value
+        parts = parts if isinstance(parts, list | tuple) else (parts,)
+        try:
+            low, high = (self.one.read(part) for part in (parts * 2 if len(parts) == 1 else parts))
+        except (UserError, ValueError):
+            low, high = 1.0, 0.0
+        if low > high:
+            raise UserError(f"must be {self.range}, not {value!r}")
+        return low, high
+
+    def show(self, value: tuple[float, float]) -> str:
+        return self.one.show(value[0]) if value[0] == value[1] else "-".join(map(self.one.show, value))
+
+    @property
+    def range(self) -> str:
+        return f"{self.one.range}, or a range of them (0.1-0.9)"
+
+
+@dataclass(frozen=True)
+class Or:
+    """Another kind, or a word of its own that stands for `None`: `auto`, `off`."""
+
+    word: str
+    kind: object
+
+    def read(self, value):
+        return None if value is None or value == self.word else self.kind.read(value)
+
+    def show(self, value) -> str:
+        return self.word if value is None else self.kind.show(value)
+
+    @property
+    def range(self) -> str:
+        return f"{self.kind.range}, or {self.word}"
 
 
 @dataclass(frozen=True)
@@ -115,7 +242,7 @@ class OneOf:
 
     @property
     def range(self) -> str:
-        return " or ".join(self.choices)
+        return ", ".join(self.choices[:-1]) + " or " + self.choices[-1] if len(self.choices) > 1 else self.choices[0]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from rich.text import Text
 RAMP = " ░▒▓█"  # for images where there are no colours
 HALF = "▀"  # the upper pixel in the foreground colour, the lower one in the background's
 ARROW, GAP = "→", "   "
+SIGNS = (ARROW, "│")  # between input and output, between output and target
 LARGEST = 32  # pixels a side in the terminal; larger images are thinned
 HALF_BLOCK_COLOURS = ("truecolor", "256")
 CHART = (56, 14)  # columns and rows of a curve, so that it fits on 80 with its labels
@@ -35,14 +36,17 @@ def loss_chart(history: dict[str, list[float]], colours: bool) -> str:
     return figure.show(legend=True)
 
 
-def pairs(console: Console, inputs: np.ndarray, outputs: np.ndarray) -> Table:
-    """input → output pairs side by side, as many as the console is wide. uint8, shape (n, height, width, channels)."""
+def strips(console: Console, columns: list[np.ndarray]) -> Table:
+    """input → output (│ target) side by side, as many as the console is wide. uint8, each (n, height, width, channels)."""
     grid = Table.grid()
-    count, largest = pairs_per_row(console, inputs), _largest(console)
+    largest = _largest(console, len(columns))
     cells = []
-    for before, after in zip(thinned(inputs[:count], largest), thinned(outputs[:count], largest), strict=True):
-        arrow = Text("\n" * (before.shape[0] // 4) + f" {ARROW} ", style="dim")
-        cells += [Text(GAP), half_blocks(console, before), arrow, half_blocks(console, after)]
+    for images in zip(*(thinned(column[: per_row(console, columns)], largest) for column in columns), strict=True):
+        cells.append(Text(GAP))
+        for image, sign in zip(images, ("", *SIGNS), strict=False):
+            if sign:
+                cells.append(Text("\n" * (image.shape[0] // 4) + f" {sign} ", style="dim"))
+            cells.append(half_blocks(console, image))
     grid.add_row(*cells[1:])
     return grid
 
@@ -64,14 +68,15 @@ def half_blocks(console: Console, image: np.ndarray) -> Text:
     return text
 
 
-def pairs_per_row(console: Console, images: np.ndarray) -> int:
-    """How many input → output pairs fit beside one another."""
-    pair = 2 * thinned(images[:1], _largest(console)).shape[2] + 3
-    return max(1, (console.width + len(GAP)) // (pair + len(GAP)))
+def per_row(console: Console, columns: list[np.ndarray]) -> int:
+    """How many such groups of images fit beside one another."""
+    widths = [thinned(images[:1], _largest(console, len(columns))).shape[2] for images in columns]
+    group = sum(widths) + 3 * (len(columns) - 1)
+    return max(1, (console.width + len(GAP)) // (group + len(GAP)))
 
 
-def _largest(console: Console) -> int:
-    return min(LARGEST, (console.width - 3) // 2)
+def _largest(console: Console, columns: int) -> int:
+    return min(LARGEST, (console.width - 3 * (columns - 1)) // columns)
 
 
 def thinned(images: np.ndarray, largest: int = LARGEST) -> np.ndarray:

@@ -5,17 +5,20 @@ questionary is imported only when something is to be asked on a terminal.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
+from lib import presets
 from lib.errors import UserError
-from lib.hyperparameters import Hyperparameters, Text, defaults, find, known_answers, read, settings, show, words
+from lib.fields import PER_LAYER, defaults, find, known_answers, meaningless, read, settings, show, usual, words
+from lib.hyperparameters import Hyperparameters
+from lib.kinds import ALL, NONE, Places, Switch, Text
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # what word processors make of the hyphen in a copied command
 OTHER = "another path …"
+PRESET = "a named network with its training; flags given beside it win (the README lists them)"
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,10 +30,11 @@ class Parser(argparse.ArgumentParser):
         for setting in settings(program):
             kind, default = setting.metadata["kind"], usual[setting.name]
             text = f"{setting.metadata['help']}: {kind.range}" + (
-                "" if default is None else f" (default {show(setting.name, default)})"
+                "" if show(setting.name, default) == "" else f" (default {show(setting.name, default)})"
             )
-            metavar = "TEXT" if default is None else show(setting.name, default)
-            self.add_argument(*setting.metadata["flags"], dest=setting.name, metavar=metavar, help=text.replace("%", "%%"))
+            self._add(setting, show(setting.name, default) or "TEXT", text.replace("%", "%%"))
+        if program == "autoencoder":
+            self.add_argument("--preset", metavar="NAME", help=PRESET)
         self.add_argument(
             "--output", metavar="DIR", help="the run folder (default models/<time>-<dataset>-<task>); never overwritten"
         )
@@ -41,6 +45,20 @@ class Parser(argparse.ArgumentParser):
             action="store_true",
             help="ask nothing, and fail at once when something without a default is missing",
         )
+
+    def _add(self, setting, metavar: str, text: str) -> None:
+        """`--name VALUE`; for a switch `--name` alone, for layers that too; and `--no-name` for both."""
+        name, flags, kind = setting.name, setting.metadata["flags"], setting.metadata["kind"]
+        if not isinstance(kind, Switch | Places):
+            self.add_argument(*flags, dest=name, metavar=metavar, help=text)
+            return
+        if isinstance(kind, Switch):
+            self.add_argument(*flags, dest=name, action="store_const", const="yes", help=text)
+        else:
+            self.add_argument(*flags, dest=name, nargs="?", const=ALL, metavar=metavar, help=text)
+        off = "no" if isinstance(kind, Switch) else NONE
+        opposites = [flag.replace("--", "--no-", 1) for flag in flags]
+        self.add_argument(*opposites, dest=name, action="store_const", const=off, help=argparse.SUPPRESS)
 
     def parse(self, line: list[str]) -> argparse.Namespace:
         """The flags of a command line, whose first word may be the verb `train`."""
@@ -57,13 +75,18 @@ class Answers:
     def __init__(self, program: str, args: argparse.Namespace):
         self.program = program
         self.defaults = defaults(program)
-        self.given = _from_file(args.answers, program) if args.answers else {}
+        answered = _from_file(args.answers) if args.answers else {}
+        preset = getattr(args, "preset", None) or (answered.pop("preset", None) if isinstance(answered, dict) else None)
+        self.given = known_answers(answered, program, args.answers) if args.answers else {}
         for setting in settings(program):
             if (value := getattr(args, setting.name)) is not None:
                 try:
                     self.given[setting.name] = setting.metadata["kind"].read(value)
                 except UserError as error:
                     raise UserError(f"{setting.metadata['flags'][-1]} {error}") from None
+        self._said = set(self.given)  # by the person, and so never to be dropped
+        if preset is not None:
+            self.given = presets.values(preset) | self.given
         self.asks = not (args.yes or args.no_input)
         self.terminal = sys.stdin is not None and sys.stdin.isatty()
         if args.no_input:
@@ -77,13 +100,30 @@ class Answers:
         return name not in self.given
 
     def hyperparameters(self, answers: dict) -> Hyperparameters:
-        """Those answers, what was given without a question, and defaults for the rest."""
-        unasked = {name: value for name, value in self.given.items() if name not in answers}
-        return Hyperparameters(**self.defaults | unasked | answers)
+        """Those answers, what was given without a question, and defaults for the rest.
+
+        Values of a preset or of the last run that mean nothing beside the others, or do not fit the number of layers any
+        more, make way; what the person has said is kept, and refused by `Hyperparameters` where it must be.
+        """
+        values = self.defaults | self.given | answers
+        for name, value in list(values.items()):
+            if name in self._said or name in answers or name == "program":
+                continue
+            fits = name in self.given or _fits(name, value, values.get("layers"))
+            if meaningless(find(name), values) or not fits:
+                values[name] = usual(find(name), self.program)
+        return Hyperparameters(**values)
+
+    def data(self, answers: dict) -> Hyperparameters:
+        """What opening the data needs, whatever the network will be."""
+        values = self.defaults | self.given | answers
+        names = [s.name for s in settings(self.program) if s.metadata["group"] == "data"]
+        return Hyperparameters(program=self.program, seed=values["seed"], **{name: values[name] for name in names})
 
     def run_again(self, hp: Hyperparameters) -> None:
         """From now on everything but the data is asked, with the last answers as defaults."""
         data = [s.name for s in settings(self.program) if isinstance(s.metadata["kind"], Text)]
+        self._said = set()
         # As they would be typed: one number of kernels stays one, whatever the number of layers will be.
         typed = {s.name: show(s.name, getattr(hp, s.name)) for s in settings(self.program)}
         self.defaults = self.defaults | {name: read(name, text) if text else None for name, text in typed.items()}
@@ -257,12 +297,18 @@ def _prompt_output() -> dict:
     return {"output": create_output(sys.stderr)}
 
 
-def _from_file(name: str, program: str) -> dict:
+def _fits(name: str, value, layers: int) -> bool:
+    """Whether a value that goes by layers goes with so many."""
+    if name in PER_LAYER:
+        return value is None or len(value) in (1, layers) or len(set(value)) == 1
+    return not isinstance(find(name).metadata["kind"], Places) or value in (ALL, ()) or value[-1] <= layers
+
+
+def _from_file(name: str):
     path = Path(name)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})") from None
-    return known_answers(record, program, os.fspath(path))

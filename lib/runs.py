@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from lib.errors import UserError
-from lib.hyperparameters import Hyperparameters, show
+from lib.fields import show
+from lib.hyperparameters import Hyperparameters
 
 MODELS = Path("models")
 RECORD, ANSWERS = "run.json", "answers.json"

@@ -3,14 +3,16 @@
 Nothing is built here. The prompt shows a plan, a refusal quotes it, `networks` builds from it.
 """
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from math import prod
 
 from lib.errors import UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
+from lib.kinds import ALL
 
-Shape = tuple[int, int, int]  # (height, width, channels)
+Shape = tuple[int, ...]  # (height, width, channels), or (units,)
 
 SMALLEST_MAP = 8  # halving goes on until a side is this small: 28 -> 14 -> 7, 32 -> 16 -> 8 as in report A
 
@@ -19,16 +21,23 @@ SMALLEST_MAP = 8  # halving goes on until a side is this small: 28 -> 14 -> 7, 3
 class Layer:
     """One step of the encoder or the decoder.
 
-    `conv` convolves (with stride 2 it halves), `transpose` is its mirror (with stride 2 it doubles); `pool` halves,
-    `upsample` doubles, `crop` takes off the last row or column.
+    `conv` convolves (with a stride it shrinks), `transpose` is its mirror (with a stride it grows); `pool` halves,
+    `upsample` grows by its stride, `pad` and `crop` put on or take off rows at the bottom and columns at the right;
+    `dense`, `flatten` and `reshape` are what Keras calls so; `join` takes in the map that layer `source` of the encoder
+    gave. `activation` comes after normalisation, `dropout` after the activation.
     """
 
     kind: str
     output: Shape
-    kernel_size: int = 0
+    kernel_size: tuple[int, int] = (0, 0)
     stride: int = 1
+    padding: str = "same"
     normalised: bool = False
+    activation: str = "linear"
+    dropout: bool = False
+    zeroed: bool = False  # begins with weights of zero
     parameters: int = 0
+    source: int = -1
 
     @property
     def learns(self) -> bool:
@@ -37,12 +46,17 @@ class Layer:
 
 @dataclass(frozen=True)
 class Plan:
-    """Encoder and decoder as lists of layers; sizes are (height, width, channels)."""
+    """Encoder and decoder as lists of layers; sizes are (height, width, channels), or (units,) for a dense code.
 
+    `linear` is the kernel size and the stride of the linear path beside them, where there is one.
+    """
+
+    hp: Hyperparameters
     input: Shape
     target: Shape
     encoder: tuple[Layer, ...]
     decoder: tuple[Layer, ...]
+    linear: tuple[int, int] | None = None
 
     @property
     def latent(self) -> Shape:
@@ -54,103 +68,277 @@ class Plan:
 
     @property
     def compression(self) -> float:
-        """Numbers in an image per number in its code."""
+        """Numbers in an input per number in its code."""
         return prod(self.input) / self.latent_size
+
+    @property
+    def joined(self) -> tuple[int, ...]:
+        """The encoder's layers whose maps the decoder gets besides the code, in the decoder's order."""
+        return tuple(layer.source for layer in self.decoder if layer.kind == "join")
 
     @property
     def parameters(self) -> int:
         """All weights, those of the moving averages included, as Keras's `count_params` has it."""
-        return sum(layer.parameters for layer in self.encoder + self.decoder)
+        count = sum(layer.parameters for layer in self.encoder + self.decoder)
+        if self.hp.variational:
+            count += self.encoder[-1].parameters  # the variances have a layer like that of the means
+        if self.linear:
+            code, given, made = self.latent[-1], self.input[-1], self.decoder[-1].output[-1]
+            count += self.linear[0] ** 2 * code * (given + made) + code + made
+        return count + (9 if self.hp.residual and self.hp.task == "colorize" else 0)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A convolution of the encoder with what reduces its map: what the decoder has to undo."""
+
+    kernel_size: tuple[int, int]
+    factor: int  # stride times pooling
+    before: Shape
+    source: int  # place of the layer that gave `before`, -1 for the image itself
+    normalised: bool  # whether `before` came out of a normalisation
 
 
 def plan(hp: Hyperparameters, image: Shape) -> Plan:
     """The network that `hp` describes for images of shape (height, width, channels).
 
-    The first convolutions halve the image, by a stride of 2. (With 3×3 kernels on MNIST strides reached half the error
-    of pools after three epochs.) The decoder mirrors the encoder (report C): as many convolutions, the same kernels in
-    reverse, doubling where the encoder halves, a crop where a side was odd; so it returns the target's exact size.
+    Unless told otherwise the first convolutions halve the image, by a stride of 2. (With 3×3 kernels on MNIST strides
+    reached half the error of pools after three epochs.) The decoder mirrors the encoder (report C): as many convolutions,
+    the same kernels in reverse, growing where the encoder shrinks, and returns the target's exact size.
 
-    Raises `UserError` when a kernel is larger than what is left of the image, with the largest that works.
+    Raises `UserError` when something is larger than what is left of the image, with the largest that works.
     """
-    target = image
-    encoder, maps = _encoder(hp, image)
-    decoder = []
-    height, width, channels = maps.pop()
-    while maps:
-        mirrored = maps.pop()
-        kernels, last = (mirrored[2], False) if maps else (target[2], True)
-        doubles = mirrored[:2] != (height, width)
-        height, width = (2 * height, 2 * width) if doubles else (height, width)
-        stride = 2 if doubles and not _steps_over_pixels(hp) else 1
-        if doubles and stride == 1:
-            decoder.append(Layer("upsample", (height, width, channels)))
-        decoder.append(_convolution(hp.kernel_size, (height, width), channels, kernels, stride, not last, mirror=True))
-        if mirrored[:2] != (height, width):
-            decoder.append(Layer("crop", (*mirrored[:2], kernels)))
-        height, width, channels = (*mirrored[:2], kernels)
-    return Plan(image, target, tuple(encoder), tuple(decoder))
+    given, target = pair(hp, image)
+    try:
+        encoder, stages, code = _encoder(hp, given)
+    except _NoRoom as reason:
+        raise UserError(f"{reason}; at most {_largest_kernel(hp, given)} works") from None
+    channels = 2 if hp.residual and hp.task == "colorize" else target[2]
+    decoder = _decoder(hp, stages, code, (*target[:2], channels))
+    return Plan(hp, given, target, tuple(encoder), tuple(decoder), _linear(hp, stages, given, target))
 
 
-def _encoder(hp: Hyperparameters, image: Shape) -> tuple[list[Layer], list[Shape]]:
-    """The encoder's layers, and the maps between its convolutions: the image first, the code last."""
-    layers, maps = [], [image]
-    for number, kernels in enumerate(hp.kernels):
-        height, width, channels = maps[-1]
-        if hp.kernel_size > min(height, width):
-            raise UserError(
-                f"kernel size {hp.kernel_size} does not fit: {height}×{width} is left before layer {number + 1}; "
-                f"at most {largest_kernel(hp.layers, image)} works"
-            )
-        halves = number < halvings(hp.layers, image)
-        half = (-(-height // 2), -(-width // 2))
-        if halves and _steps_over_pixels(hp):
-            layers += [
-                _convolution(hp.kernel_size, (height, width), channels, kernels, 1),
-                Layer("pool", (*half, kernels)),
-            ]
-        else:
-            layers.append(
-                _convolution(hp.kernel_size, half if halves else (height, width), channels, kernels, 2 if halves else 1)
-            )
-        maps.append(layers[-1].output)
-    return layers, maps
+def pair(hp: Hyperparameters, image: Shape) -> tuple[Shape, Shape]:
+    """The shapes of input and target of the task. Raises `UserError` for images that it cannot be done with."""
+    height, width, channels = image
+    if hp.task == "colorize":
+        if channels != 3:
+            raise UserError(f"colorize needs colour images; these are {by(image)}")
+        return (height, width, 1), (height, width, 2 if hp.colour_differences else 3)
+    if hp.task == "complete":
+        axis, count = given_half(hp, image)
+        rest = image[axis] - count
+        if axis == 0:
+            return (count, width, channels), (rest, width, channels)
+        return (height, count, channels), (height, rest, channels)
+    return image, image
 
 
-def _steps_over_pixels(hp: Hyperparameters) -> bool:
-    """A kernel of one pixel with stride 2 would never see three pixels in four: it is followed by a pool instead."""
-    return hp.kernel_size == 1
+def given_half(hp: Hyperparameters, image: Shape) -> tuple[int, int]:
+    """The axis along which an image is cut in two (0: rows, 1: columns), and how many of them are given."""
+    axis = 0 if hp.missing in ("top", "bottom") else 1
+    if image[axis] < 2:
+        raise UserError(f"complete: an image of {by(image)} has no two halves")
+    return axis, image[axis] // 2
+
+
+def _encoder(hp: Hyperparameters, given: Shape) -> tuple[list[Layer], list[Stage], Shape]:
+    """The encoder's layers, its stages, and the map that the last convolution leaves."""
+    layers, stages, size = [], [], given
+    for number in range(1, hp.layers + 1):
+        kernel = hp.kernel_size[number - 1]
+        stride, pooled = _reduction(hp, number, given)
+        _require_room(hp, number, size[:2], pooled)
+        output = tuple(_convolved(side, k, stride, hp.padding) for side, k in zip(size, kernel, strict=False))
+        code = number == hp.layers and hp.latent_dim is None
+        stages.append(Stage(kernel, stride * (2 if pooled else 1), size, len(layers) - 1, _normalises(hp, number - 1)))
+        layers.append(_learning(
+            "conv", (*output, hp.kernels[number - 1]), kernel, size[2], stride=stride, padding=hp.padding,
+            normalised=_normalises(hp, number) and not (code and (hp.linear_path or hp.variational)),
+            activation=hp.latent_activation if code else hp.activation,
+            dropout=hp.dropout > 0 and not hp.fc_units and not code, zeroed=code and hp.linear_path is not None,
+        ))  # fmt: skip
+        size = layers[-1].output
+        if pooled:
+            size = (-(-size[0] // 2), -(-size[1] // 2), size[2])
+            layers.append(Layer("pool", size))
+    if hp.latent_dim is not None:
+        layers.append(Layer("flatten", (prod(size),)))
+        for units in hp.fc_units:
+            layers.append(_dense(hp, units, layers[-1].output[0]))
+        layers.append(_learning("dense", (hp.latent_dim,), (1, 1), layers[-1].output[0], activation=hp.latent_activation))
+    return layers, stages, size
+
+
+def _reduction(hp: Hyperparameters, number: int, given: Shape) -> tuple[int, bool]:
+    """Stride of a layer, and whether a pool follows it."""
+    if hp.stride is not None or hp.pool:
+        return (hp.stride[number - 1] if hp.stride else 1), hp.pool == ALL or number in hp.pool
+    # With skip connections the first layer keeps the full size, so that fine detail has a way across.
+    later = 1 if hp.skip and hp.layers > 1 else 0
+    halves = later < number <= later + halvings(hp.layers - later, given)
+    # A kernel of one pixel with stride 2 would never see three pixels in four: it is followed by a pool instead.
+    steps_over = min(hp.kernel_size[number - 1]) == 1
+    return (2 if halves and not steps_over else 1), halves and steps_over
 
 
 def halvings(layers: int, image: Shape) -> int:
-    """How many of the encoder's first convolutions halve the image: at least one where there is room."""
+    """How many convolutions halve the image when nobody says so: at least one where there is room."""
     side, count = min(image[:2]), 0
     while count < layers and side > (SMALLEST_MAP if count else 1):
         side, count = -(-side // 2), count + 1
     return count
 
 
-def largest_kernel(layers: int, image: Shape) -> int:
-    """The largest kernel size that fits before every one of so many layers."""
-    side = min(image[:2])
-    for _ in range(min(halvings(layers, image), layers - 1)):
-        side = -(-side // 2)
-    return side
+class _NoRoom(Exception):
+    """A kernel that is larger than what is left of the image, and before which layer."""
+
+    def __init__(self, kernel: tuple[int, int], left: Shape, number: int):
+        size = str(kernel[0]) if kernel[0] == kernel[1] else by(kernel)
+        super().__init__(f"kernel size {size} does not fit: {by(left)} is left before layer {number}")
 
 
-def _convolution(kernel_size, size, channels, kernels, stride, normalised=True, mirror=False) -> Layer:
-    # A normalised convolution has no bias: the normalisation brings its own, and three vectors more.
-    weights = kernel_size**2 * channels * kernels + (4 if normalised else 1) * kernels
-    kind = "transpose" if mirror and stride > 1 else "conv"
-    return Layer(kind, (*size, kernels), kernel_size, stride, normalised, weights)
+def _require_room(hp: Hyperparameters, number: int, left: Shape, pooled: bool) -> None:
+    kernel = hp.kernel_size[number - 1]
+    # Where somebody places strides by hand, the margin of padding "same" counts as room (report A's sixth variant).
+    if (kernel[0] > left[0] or kernel[1] > left[1]) and (hp.padding == "valid" or hp.stride is None):
+        raise _NoRoom(kernel, left, number)
+    if pooled and max(left) == 1:
+        raise UserError(f"pool after layer {number}: 1×1 is left, nothing to halve; at most {number - 1} layers can have one")
+
+
+def _largest_kernel(hp: Hyperparameters, given: Shape) -> int:
+    """The largest kernel size that fits everywhere; 1 always does."""
+    for size in range(max(max(pair) for pair in hp.kernel_size) - 1, 1, -1):
+        with suppress(_NoRoom):
+            _encoder(replace(hp, kernel_size=size), given)
+            return size
+    return 1
+
+
+def _decoder(hp: Hyperparameters, stages: list[Stage], code: Shape, output: Shape) -> list[Layer]:
+    """From the code to the target: dense layers first, where the code is dense, then a convolution per stage."""
+    layers, size = [], code
+    if hp.latent_dim is not None:
+        units = hp.latent_dim
+        for wanted in reversed(hp.fc_units):
+            layers.append(_dense(hp, wanted, units))
+            units = wanted
+        if not stages:
+            layers.append(_learning("dense", (prod(output),), (1, 1), units, activation=output_activation(hp)))
+            return [*layers, Layer("reshape", output)]
+        layers += [_dense(hp, prod(code), units, dropped=False), Layer("reshape", code)]
+    steps = _mirrored(stages, output) if hp.decoder_kernels is None else _named(hp, stages, output)
+    for number, (kernels, kernel, factor, sides, stage) in enumerate(steps, 1):
+        last = number == len(steps)
+        normalised = stage.normalised if hp.decoder_kernels is None else bool(hp.batch_norm)
+        layers += _grown(hp, size, (*sides, kernels), kernel, factor, normalised and not last, last)
+        size = layers[-1].output
+        if hp.skip and not last and _joins(stage, sides):
+            layers.append(Layer("join", (*sides, size[2] + stage.before[2]), source=stage.source))
+            size = layers[-1].output
+    return layers
+
+
+def _joins(stage: Stage, sides: tuple[int, int]) -> bool:
+    """Whether the encoder has a map of this size to join: that which went into the mirrored stage."""
+    return stage.source >= 0 and stage.before[:2] == tuple(sides)
+
+
+def _mirrored(stages: list[Stage], output: Shape) -> list[tuple]:
+    """Per stage in reverse: kernels, kernel size, factor and size of the decoder's convolution, and the stage."""
+    steps = [(stage.before[2], stage.kernel_size, stage.factor, stage.before[:2], stage) for stage in reversed(stages)]
+    return [*steps[:-1], (output[2], stages[0].kernel_size, stages[0].factor, output[:2], stages[0])]
+
+
+def _named(hp: Hyperparameters, stages: list[Stage], output: Shape) -> list[tuple]:
+    """The same for `hp.decoder_kernels`: what grows comes first, one factor a convolution; the last takes all that is left."""
+    growing = [stage for stage in reversed(stages) if stage.factor > 1]
+    steps, kept = [], stages[-1]
+    for kernels in hp.decoder_kernels:
+        stage = growing.pop(0) if growing else None
+        factor, sides = (stage.factor, stage.before[:2]) if stage else (1, None)
+        kept = stage or kept
+        steps.append((kernels, kept.kernel_size, factor, sides or (steps[-1][3] if steps else kept.before[:2]), kept))
+    return [*steps, (output[2], stages[0].kernel_size, prod(stage.factor for stage in growing), output[:2], stages[0])]
+
+
+def _grown(hp, size: Shape, output: Shape, kernel: tuple[int, int], factor: int, normalised: bool, last: bool) -> list[Layer]:
+    """One convolution of the decoder, with what brings its map to the exact size of `output`."""
+    # A transposed convolution whose kernel is smaller than its stride would leave pixels that nothing was written to.
+    transposes = hp.upsampling == "transpose" and 1 < factor <= min(kernel)
+    stride = factor if transposes else 1
+
+    def grown(side: int, k: int) -> int:
+        return side * factor + (max(k - stride, 0) if hp.padding == "valid" else 0)
+
+    layers = []
+    padded = [next(n for n in range(side, side + wanted + 1) if grown(n, k) >= wanted)
+              for side, wanted, k in zip(size, output, kernel, strict=False)]  # fmt: skip
+    if tuple(padded) != size[:2]:
+        size = (*padded, size[2])
+        layers.append(Layer("pad", size))
+    made = tuple(grown(side, k) for side, k in zip(padded, kernel, strict=True))
+    if factor > 1 and not transposes:
+        size = (size[0] * factor, size[1] * factor, size[2])
+        layers.append(Layer("upsample", size, stride=factor))
+    layers.append(_learning(
+        "transpose" if transposes or hp.padding == "valid" else "conv", (*made, output[2]), kernel, size[2], stride=stride,
+        padding=hp.padding, normalised=normalised, activation=output_activation(hp) if last else hp.activation,
+        # What is added to something good already begins with nothing.
+        zeroed=last and (hp.linear_path is not None or hp.residual or hp.colour_differences),
+    ))  # fmt: skip
+    if made != output[:2]:
+        layers.append(Layer("crop", output))
+    return layers
+
+
+def output_activation(hp: Hyperparameters) -> str:
+    """Sigmoid wherever the last layer makes an image by itself."""
+    linear = hp.colour_differences or hp.residual or hp.linear_path is not None
+    return hp.output_activation or ("linear" if linear else "sigmoid")
+
+
+def _linear(hp: Hyperparameters, stages: list[Stage], given: Shape, target: Shape) -> tuple[int, int] | None:
+    """Kernel size and stride of the linear path: as far as the code's pixels stand apart."""
+    if hp.linear_path is None:
+        return None
+    stride = prod(stage.factor for stage in stages)
+    if hp.linear_path < stride:
+        raise UserError(f"linear path {hp.linear_path} leaves pixels out between the code's; at least {stride} works")
+    if given[:2] != target[:2]:
+        raise UserError(f"a linear path needs input and target of one size; these are {by(given)} and {by(target)}")
+    return hp.linear_path, stride
+
+
+def _normalises(hp: Hyperparameters, number: int) -> bool:
+    return number > 0 and (hp.batch_norm == ALL or number in hp.batch_norm)
+
+
+def _convolved(side: int, kernel: int, stride: int, padding: str) -> int:
+    return -(-side // stride) if padding == "same" else (side - kernel) // stride + 1
+
+
+def _dense(hp: Hyperparameters, units: int, inputs: int, dropped: bool = True) -> Layer:
+    return _learning(
+        "dense", (units,), (1, 1), inputs, normalised=hp.batch_norm == ALL, activation=hp.activation,
+        dropout=dropped and hp.dropout > 0,
+    )  # fmt: skip
+
+
+def _learning(kind: str, output: Shape, kernel: tuple[int, int], inputs: int, normalised: bool = False, **rest) -> Layer:
+    # A normalised layer has no bias: the normalisation brings its own, and three vectors more.
+    weights = prod(kernel) * inputs * output[-1] + (4 if normalised else 1) * output[-1]
+    return Layer(kind, output, kernel, normalised=normalised, parameters=weights, **rest)
 
 
 def describe(plan: Plan) -> str:
-    """The plan in a line: sizes, latent size, compression, parameters."""
+    """The plan in a line: latent size, compression, parameters, sizes."""
     sizes = [plan.input]
     for layer in plan.encoder:
         if layer.kind == "pool":
             sizes[-1] = layer.output
-        else:
+        elif layer.learns:
             sizes.append(layer.output)
     shown = [*map(by, sizes)] if len(sizes) <= 6 else [*map(by, sizes[:3]), "…", *map(by, sizes[-2:])]
     ratio = plan.compression

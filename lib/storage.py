@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import keras
 
+from lib import networks, shapes
 from lib.errors import RunFailed, UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
@@ -57,10 +58,11 @@ def load(path: Path) -> keras.Model:
         raise UserError(f"{path}: is no model that Keras can open ({reason})") from None
 
 
-def load_encoder(path: Path, image: tuple[int, int, int]) -> keras.Model:
-    """The encoder in an `autoencoder.h5` or `encoder.h5`, for images of shape (height, width, channels).
+def load_encoder(path: Path, image: tuple[int, int, int]) -> tuple[keras.Model, Hyperparameters | None]:
+    """The encoder in an `autoencoder.h5` or `encoder.h5`, with the code as its one output, and what its task showed it.
 
-    Raises `UserError` when there is none, or when it takes other images.
+    The latter are the hyperparameters of the autoencoder, as far as the file tells. Raises `UserError` when there is no
+    encoder, or when it cannot see images of shape (height, width, channels), nor that part of them which was its input.
     """
     model = load(path)
     encoder = model
@@ -71,7 +73,21 @@ def load_encoder(path: Path, image: tuple[int, int, int]) -> keras.Model:
                 f"{path}: holds no model called encoder (it is called {model.name}); give an autoencoder.h5 or encoder.h5"
             )
         encoder = nested[0]
-    taken = tuple(encoder.input_shape[1:])
-    if taken != tuple(image):
-        raise UserError(f"{path}: its encoder takes images of {by(taken)}, the data set has {by(image)}")
-    return encoder
+    taken, hp = tuple(encoder.input_shape[1:]), _described(path)
+    seen = tuple(image)
+    if hp is not None and hp.task != "reconstruct":
+        seen, _ = shapes.pair(hp, seen)
+    if taken != seen:
+        of = f" ({by(seen)} for {hp.task})" if seen != tuple(image) else ""
+        raise UserError(f"{path}: its encoder takes images of {by(taken)}, the data set has {by(image)}{of}")
+    return networks.code_alone(encoder), hp
+
+
+def _described(path: Path) -> Hyperparameters | None:
+    """The hyperparameters in a file of ours; `None` for anybody else's, and for what cannot be read as such."""
+    with h5py.File(path, "r") as file:
+        text = file.attrs.get(PREFIX + "hyperparameters")
+    try:
+        return Hyperparameters.from_json(json.loads(text), str(path)) if isinstance(text, str) else None
+    except (ValueError, UserError):
+        return None

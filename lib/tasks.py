@@ -1,6 +1,7 @@
 """What a network learns: (inputs, targets) made per batch from `uint8`, and arrays made pictures again.
 
-Images stay `uint8` in memory; floating point exists for one batch at a time.
+Images stay `uint8` in memory; floating point exists for one batch at a time. Nothing is drawn but from (seed, epoch,
+batch), so a batch is the same whoever asks for it, and when.
 """
 
 import math
@@ -9,7 +10,14 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from lib import colour
 from lib.datasets import Part
+from lib.hyperparameters import Hyperparameters
+from lib.shapes import given_half
+
+GREY = 128  # what stands in a picture for the half that is missing
+
+Pairs = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def scale(images: np.ndarray) -> np.ndarray:
@@ -22,13 +30,65 @@ def picture(pixels: np.ndarray) -> np.ndarray:
     return np.round(np.clip(np.asarray(pixels), 0, 1) * 255).astype(np.uint8)
 
 
-def _reconstruct(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    pixels = scale(images)
+def _reconstruct(hp: Hyperparameters, pixels: np.ndarray, random: np.random.Generator):
     return pixels, pixels
 
 
-# What `hyperparameters.TASKS` names, made: uint8 (n, height, width, channels) to float32 inputs and targets.
-PAIRS: dict[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]] = {"reconstruct": _reconstruct}
+def _denoise(hp: Hyperparameters, pixels: np.ndarray, random: np.random.Generator):
+    """Gaussian noise, clipped to 0..1, its strength drawn for each image where it is a range (report E: 0.1·i)."""
+    strength = random.uniform(*hp.noise, (len(pixels), 1, 1, 1)).astype(np.float32)
+    noise = random.standard_normal(pixels.shape, np.float32)
+    return np.clip(pixels + strength * noise, 0, 1), pixels
+
+
+def _colorize(hp: Hyperparameters, pixels: np.ndarray, random: np.random.Generator):
+    """Grey in; out RGB (report A) or its colour differences UV (report B)."""
+    if hp.colour_space == "rgb":
+        return colour.grey(pixels), pixels
+    yuv = colour.to_yuv(pixels)
+    return yuv[..., :1], yuv[..., 1:]
+
+
+def _complete(hp: Hyperparameters, pixels: np.ndarray, random: np.random.Generator):
+    """One half in, the missing one out (report D: the right)."""
+    given, missing = halves(hp, pixels.shape[1:])
+    return pixels[:, *given], pixels[:, *missing]
+
+
+# What `fields.TASKS` names, made: float32 (n, height, width, channels) in 0..1 to float32 inputs and targets.
+PAIRS = {"reconstruct": _reconstruct, "denoise": _denoise, "colorize": _colorize, "complete": _complete}
+
+
+def pairs(hp: Hyperparameters, images: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets of `hp.task` from uint8 images (n, height, width, channels); what is random comes from `random`."""
+    return PAIRS[hp.task](hp, scale(images), random)
+
+
+def halves(hp: Hyperparameters, image: tuple[int, int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Rows and columns of the given half and of the missing one."""
+    axis, count = given_half(hp, image)
+    first, second = (slice(0, count), slice(count, None)), (slice(count - image[axis], None), slice(0, count - image[axis]))
+    given, missing = first if hp.missing in ("right", "bottom") else second
+    everything = slice(None)
+    return ((given, everything), (missing, everything)) if axis == 0 else ((everything, given), (everything, missing))
+
+
+def pictures(hp: Hyperparameters, inputs: np.ndarray, *outputs: np.ndarray) -> list[np.ndarray]:
+    """What a person looks at: inputs, then each of `outputs` (or targets), as whole uint8 images.
+
+    A missing half is put beside the given one (grey among the inputs), UV is joined with the given Y.
+    """
+    if hp.task == "complete":
+        blank = np.full_like(outputs[0], GREY / 255)
+        return [picture(_joined(hp, inputs, half)) for half in (blank, *outputs)]
+    if hp.colour_differences:
+        outputs = [colour.to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in outputs]
+    return [picture(inputs), *map(picture, outputs)]
+
+
+def _joined(hp: Hyperparameters, given: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    axis = 2 if hp.missing in ("left", "right") else 1
+    return np.concatenate([given, missing] if hp.missing in ("right", "bottom") else [missing, given], axis=axis)
 
 
 def shifted(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -44,34 +104,47 @@ def shifted(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-class Batches(keras.utils.PyDataset):
-    """A part of a data set as batches for Keras's `fit`: pairs of a task, or images with their labels.
+def flipped(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Every other image, at random, mirrored left to right."""
+    return np.where(random.random((len(images), 1, 1, 1)) < 0.5, images, images[:, :, ::-1])
 
-    With a seed the order is drawn anew for each epoch; without one it is that of the part. With `shift` (and a seed)
-    the images of each batch are `shifted` anew.
+
+class Batches(keras.utils.PyDataset):
+    """A part of a data set as batches for Keras's `fit`.
+
+    Without `learn` it always gives the same batches in the part's order, as scores need them. With it, the order and the
+    images' changes (`shift`, `flip`) are drawn anew for each epoch. Batches are those of `hp.task`, or images with their
+    labels where `labelled`; with `form`, (inputs, targets) go through it last.
     """
 
-    def __init__(self, part: Part, batch_size: int, task: str | None = None, seed: int | None = None, shift: bool = False):
+    def __init__(self, part: Part, batch_size: int, hp: Hyperparameters, learn=False, labelled=False, shift=False, form=None):
         super().__init__()
-        self.part, self.batch_size, self.task, self.shift = part, batch_size, task, shift
-        self._random = None if seed is None else np.random.default_rng(seed)
-        self._order = np.arange(len(part))
-        self._labels = part.labels if task is None else None
+        self.part, self.batch_size, self.hp, self.form = part, batch_size, hp, form
+        self.labels = part.labels if labelled else None
+        self.learn, self.changes = learn, ([shifted] * shift + [flipped] * hp.flip) if learn else []
+        self.epoch = -1
         self.on_epoch_end()
 
     def __len__(self) -> int:
         return math.ceil(len(self.part) / self.batch_size)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, number: int) -> tuple:
         which = self._order[number * self.batch_size : (number + 1) * self.batch_size]
         which = np.sort(which)  # neighbours on disk are read together; the order within a batch changes nothing
         images = self.part.take(which)
-        if self.shift:
-            images = shifted(images, self._random)
-        if self.task is None:
-            return scale(images), self._labels[which]
-        return PAIRS[self.task](images)
+        random = self._random(number)
+        for change in self.changes:
+            images = change(images, random)
+        if self.labels is not None:
+            return scale(images), self.labels[which]
+        inputs, targets = pairs(self.hp, images, random)
+        return (inputs, targets) if self.form is None else self.form(inputs, targets)
 
     def on_epoch_end(self) -> None:
-        if self._random is not None:
-            self._random.shuffle(self._order)
+        self.epoch += 1
+        self._order = np.arange(len(self.part))
+        if self.learn:
+            self._random().shuffle(self._order)
+
+    def _random(self, *where: int) -> np.random.Generator:
+        return np.random.default_rng((self.hp.seed, self.learn, self.epoch if self.learn else 0, *where))

@@ -8,14 +8,23 @@ from dataclasses import dataclass
 from threading import Event
 
 import keras
+import numpy as np
 
 from lib.datasets import Dataset
 from lib.errors import RunFailed
 from lib.hyperparameters import Hyperparameters
+from lib.networks import KL, RECONSTRUCTION, mean_of_outputs
 from lib.tasks import Batches
 
 WARM_UP = 0.05  # share of the steps in which the learning rate rises to its highest
 SECONDS_BETWEEN_STEPS = 0.1  # how often a step is worth telling
+END = 0.01  # what the exponential schedule leaves of the learning rate
+
+# The words of `fields.LOSSES` and `fields.OPTIMIZERS` in Keras.
+KERAS_LOSSES = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "huber": "huber", "bce": "binary_crossentropy"}
+OPTIMIZER_CLASSES = {cls.lower(): cls for cls in (
+    "Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "SGD", "Adagrad", "Adadelta", "Adafactor", "Lion", "Muon",
+)}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,15 +34,38 @@ class Phase:
     name: str
     why: str
     learning_rate: float
-    loss: str
+    loss: object  # as Keras's `compile` takes it
     metrics: tuple[str, ...] = ()
-    task: str | None = None  # `None`: labels are the targets
+    weights: dict | None = None  # of several losses
+    labelled: bool = False  # labels are the targets
     shift: bool = False  # whether training images are moved a little, anew each time
+    form: Callable | None = None  # what `tasks.Batches` does last
 
 
 def autoencoder_phase(hp: Hyperparameters) -> Phase:
-    """The one phase of an autoencoder: mean squared error to the target."""
-    return Phase("autoencoder", "", hp.learning_rate, "mean_squared_error", task=hp.task)
+    """The one phase of an autoencoder: its loss to the target; for a VAE that in nats per image, and the KL divergence.
+
+    The negative ELBO with binary cross-entropy is summed over pixels and channels. With mean squared error the squares are
+    summed: a Gaussian likelihood of variance 1/2, up to a constant.
+    """
+    loss = pixel_loss(hp)
+    if not hp.variational:
+        return Phase("autoencoder", "", hp.learning_rate, loss)
+
+    def nats(targets, outputs):
+        return math.prod(outputs.shape[1:]) * keras.ops.mean(loss(targets, outputs))
+
+    losses = {RECONSTRUCTION: nats, KL: mean_of_outputs}
+    return Phase("autoencoder", "", hp.learning_rate, losses, weights={RECONSTRUCTION: 1.0, KL: hp.beta}, form=with_zeros)
+
+
+def pixel_loss(hp: Hyperparameters) -> Callable:
+    """Keras's function of targets and outputs for `hp.loss`; `auto` is binary cross-entropy for VAEs, else squared error."""
+    return keras.losses.get(KERAS_LOSSES[hp.loss or ("bce" if hp.variational else "mse")])
+
+
+def with_zeros(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, dict]:
+    return inputs, {RECONSTRUCTION: targets, KL: np.zeros((len(targets), 1), np.float32)}
 
 
 def classifier_phases(hp: Hyperparameters) -> tuple[Phase, Phase]:
@@ -44,10 +76,16 @@ def classifier_phases(hp: Hyperparameters) -> tuple[Phase, Phase]:
         "everything": "the new layers fit the encoder now, so all weights train together, at half the learning rate",
     }
     rates = (hp.learning_rate, hp.learning_rate / 2)
-    return tuple(
-        Phase(name, why, rate, "sparse_categorical_crossentropy", ("accuracy",), shift=True)
-        for (name, why), rate in zip(reasons.items(), rates, strict=True)
-    )
+    return tuple(_classifying(name, why, rate) for (name, why), rate in zip(reasons.items(), rates, strict=True))
+
+
+def scratch_phase(hp: Hyperparameters) -> Phase:
+    """Everything at once from random weights: what the two phases are compared with (report E)."""
+    return _classifying("scratch", "the same network from random weights, to see what pretraining gains", hp.learning_rate)
+
+
+def _classifying(name: str, why: str, rate: float) -> Phase:
+    return Phase(name, why, rate, "sparse_categorical_crossentropy", ("accuracy",), labelled=True, shift=True)
 
 
 def fit(
@@ -66,14 +104,17 @@ def fit(
     Returns the history: a list per quantity (`loss`, `val_loss`, …, `seconds`), one number per epoch.
     Raises `RunFailed` when the loss is no number any more.
     """
-    train = Batches(dataset.train, hp.batch_size, phase.task, seed=hp.seed, shift=phase.shift)
-    validation = Batches(dataset.validation, hp.batch_size, phase.task)
-    steps = len(train) * hp.epochs
-    model.compile(keras.optimizers.Adam(schedule(phase.learning_rate, steps)), phase.loss, metrics=list(phase.metrics))
+    same = dict(hp=hp, labelled=phase.labelled, form=phase.form)
+    train = Batches(dataset.train, hp.batch_size, learn=True, shift=phase.shift, **same)
+    validation = Batches(dataset.validation, hp.batch_size, **same)
+    rate = schedule(hp, phase.learning_rate, len(train) * hp.epochs)
+    model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
     reporter = _Reporter(hp.epochs, len(dataset.train), hp.batch_size, tell, stopped, at_epoch)
-    # Patience is all epochs: it never stops, it only keeps the best weights.
-    best = keras.callbacks.EarlyStopping(monitor="val_loss", patience=hp.epochs, restore_best_weights=True)
+    # Without a patience of its own it never stops, and only keeps the best weights.
+    best = keras.callbacks.EarlyStopping(monitor="val_loss", patience=hp.patience or hp.epochs, restore_best_weights=True)
     callbacks = [best, keras.callbacks.TerminateOnNaN(), reporter]
+    if hp.schedule == "plateau":
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=hp.plateau_factor, patience=hp.plateau_patience))
     model.fit(train, validation_data=validation, epochs=hp.epochs, verbose=0, callbacks=callbacks)
     if not all(map(math.isfinite, reporter.history["loss"][-1:])):
         raise RunFailed(
@@ -83,12 +124,25 @@ def fit(
     return reporter.history
 
 
-def schedule(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """A short linear warm-up, then half a cosine down to nothing: long steps first, fine ones last."""
+def schedule(hp: Hyperparameters, rate: float, steps: int):
+    """The learning rate as Keras's optimizers take it, for so many steps in all.
+
+    `cosine`: a short linear warm-up, then half a cosine down to nothing: long steps first, fine ones last.
+    """
+    if hp.schedule in ("constant", "plateau"):
+        return rate
+    if hp.schedule == "exponential":
+        return keras.optimizers.schedules.ExponentialDecay(rate, steps, END)
     rising = max(1, round(WARM_UP * steps))
     return keras.optimizers.schedules.CosineDecay(
         rate / 10, max(1, steps - rising), alpha=0.0, warmup_target=rate, warmup_steps=rising
     )
+
+
+def optimizer(hp: Hyperparameters, rate) -> keras.optimizers.Optimizer:
+    """The optimizer of that Keras name, with `hp.weight_decay` where there is any."""
+    decay = {"weight_decay": hp.weight_decay} if hp.weight_decay or hp.optimizer == "adamw" else {}
+    return getattr(keras.optimizers, OPTIMIZER_CLASSES[hp.optimizer])(learning_rate=rate, **decay)
 
 
 class _Reporter(keras.callbacks.Callback):

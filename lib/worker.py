@@ -12,13 +12,15 @@ from lib import datasets, evaluation, figures, networks, runs, shapes, storage, 
 from lib.backend import device, environment
 from lib.datasets import Dataset, Part
 from lib.errors import RunFailed, UserError
-from lib.hyperparameters import Hyperparameters, show
+from lib.fields import show
+from lib.hyperparameters import Hyperparameters
 from lib.process import Program, pack, unpack
-from lib.tasks import PAIRS, picture
+from lib.tasks import Batches, pictures
 
 LIVE_PICTURES = 3  # shown after each epoch
 PICTURES = 10  # shown and drawn at the end
 EXAMPLES = 24  # of right and of wrong predictions
+LINEAR_IMAGES = 2000  # whose blocks a linear path begins with
 
 
 def main() -> None:
@@ -89,15 +91,19 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
     """Build, train, save, evaluate, draw."""
     began = time.time()
     model = networks.build_autoencoder(plan)
+    if plan.linear:
+        _, targets = Batches(dataset.train.first(LINEAR_IMAGES), LINEAR_IMAGES, hp)[0]
+        networks.begin_linear_path(model, plan, targets)
+    trainer = networks.build_trainer(model, hp)
     shown = dataset.validation.first(LIVE_PICTURES)
 
     def at_epoch(history: dict) -> None:
         run.update(history=history)
-        program.tell("picture", **_pair(model, shown, hp.task))
+        program.tell("picture", **_pictures(model, shown, hp))
 
     program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train), plan=shapes.describe(plan))
     phase = training.autoencoder_phase(hp)
-    history = training.fit(model, dataset, hp, phase, program.tell, program.stopped, at_epoch)
+    history = training.fit(trainer, dataset, hp, phase, program.tell, program.stopped, at_epoch)
     interrupted = program.stopped.is_set()
 
     program.tell("stage", text="saving the models")
@@ -105,50 +111,76 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
         storage.save(part, run.folder / f"{part.name}.h5", hp)
 
     program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
-    metrics = evaluation.autoencoder_metrics(model, dataset.test, hp.task)
+    metrics = evaluation.autoencoder_metrics(model, trainer, dataset.test, hp)
     metrics |= {"latent_size": plan.latent_size, "parameters": model.count_params()}
-    baselines = evaluation.autoencoder_baselines(dataset, plan.latent_size, hp.seed)
+    baselines = evaluation.autoencoder_baselines(dataset, hp, plan.latent_size)
 
     program.tell("stage", text="drawing figures")
-    pair = _pair(model, dataset.test.first(PICTURES), hp.task)
-    size = f"{hp.kernel_size}×{hp.kernel_size}"
-    title = f"{dataset.name}: {hp.layers} layers, {size}, {show('kernels', hp.kernels)} kernels, batch {hp.batch_size}"
+    title = f"{dataset.name}: {describe(hp)}"
     figures.loss_curves({"training": history}, run.figure("loss"), title)
-    inputs, outputs = (unpack(pair[name]) for name in ("inputs", "outputs"))
-    figures.reconstructions(inputs, outputs, run.figure("reconstructions"), f"{title} · test MSE {metrics['test_mse']:.5f}")
-    _finish(program, run, began, interrupted, history, dataset, metrics, baselines, pair)
+    packed = _pictures(model, dataset.test.first(PICTURES), hp)
+    rows = {name.removesuffix("s"): unpack(images) for name, images in packed.items()}
+    if hp.task == "reconstruct":
+        rows = {"target": rows["input"], "output": rows["output"]}
+    figures.reconstructions(rows, run.figure("reconstructions"), f"{title} · test MSE {metrics['test_mse']:.5f}")
+    _finish(program, run, began, interrupted, history, dataset, metrics, baselines, packed)
 
 
-def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, encoder: keras.Model) -> None:
+SHAPE = ("kernel_size", "kernels")
+
+
+def describe(hp: Hyperparameters) -> str:
+    """The key hyperparameters of a run in a line, for its figures."""
+    words = [*([] if hp.task == "reconstruct" else [hp.task]), *(["variational"] if hp.variational else [])]
+    if hp.layers:
+        words += [f"{hp.layers} layers", *(f"{name.replace('_', ' ')} {show(name, getattr(hp, name))}" for name in SHAPE)]
+    if hp.latent_dim is not None:
+        words += [f"fully connected {show('fc_units', hp.fc_units)}", f"latent {hp.latent_dim}"]
+    return ", ".join([*words, f"batch {hp.batch_size}"])
+
+
+def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, basis: tuple) -> None:
     """New layers on the encoder: trained alone, then everything; each phase saved; then the reports."""
     began = time.time()
-    model = networks.build_classifier(encoder, len(dataset.classes), hp)
-    phases = training.classifier_phases(hp)
+    encoder, view = basis
+    model = networks.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, view)
+    phases = list(training.classifier_phases(hp)) + ([training.scratch_phase(hp)] if hp.scratch else [])
     histories: dict[str, dict] = {}
-    for number, phase in enumerate(phases, start=1):
+
+    def learn(number: int, phase: training.Phase, network: keras.Model) -> None:
+        def at_epoch(history: dict) -> None:
+            run.update(history=histories | {phase.name: history})
+
+        program.tell("phase", number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train))
+        histories[phase.name] = training.fit(network, dataset, hp, phase, program.tell, program.stopped, at_epoch)
+
+    for number, (phase, file) in enumerate(zip(phases, ("classifier-head.h5", "classifier.h5"), strict=False), start=1):
         if program.stopped.is_set():
             break
         networks.set_trainable(encoder, number == 2)
-
-        def at_epoch(history: dict, name: str = phase.name) -> None:
-            run.update(history=histories | {name: history})
-
-        program.tell("phase", number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train))
-        histories[phase.name] = training.fit(model, dataset, hp, phase, program.tell, program.stopped, at_epoch)
+        learn(number, phase, model)
         program.tell("stage", text=f"saving phase {number}")
-        storage.save(model, run.folder / ("classifier-head.h5", "classifier.h5")[number - 1], hp, classes=dataset.classes)
+        storage.save(model, run.folder / file, hp, classes=dataset.classes)
+    rival = None
+    if hp.scratch and not program.stopped.is_set():
+        fresh = keras.models.clone_model(encoder)
+        fresh.trainable = True
+        rival = networks.build_classifier(fresh, len(dataset.classes), hp, dataset.shape, view)
+        learn(3, phases[2], rival)
 
     interrupted = program.stopped.is_set()
     program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
-    metrics, probabilities = evaluation.classifier_metrics(model, dataset)
+    metrics, probabilities = evaluation.classifier_metrics(model, dataset, hp)
     metrics["parameters"] = model.count_params()
     baselines = evaluation.classifier_baselines(dataset, hp)
+    if rival is not None:
+        baselines["scratch_accuracy"] = evaluation.classifier_metrics(rival, dataset, hp)[0]["test_accuracy"]
 
     program.tell("stage", text="drawing figures")
     title = f"{dataset.name}: fully connected {show('fc_units', hp.fc_units)}, dropout {hp.dropout:g}, "
     title += f"batch {hp.batch_size}"
     scored = f"{title} · test accuracy {metrics['test_accuracy']:.4f}"
-    names = {"head": "phase 1: the new layers", "everything": "phase 2: everything"}
+    names = {"head": "phase 1: the new layers", "everything": "phase 2: everything", "scratch": "from random weights"}
     figures.loss_curves({names[name]: history for name, history in histories.items()}, run.figure("loss"), title)
     figures.confusion(metrics["confusion_matrix"], dataset.classes, run.figure("confusion"), scored)
     examples = {}
@@ -167,18 +199,20 @@ def compare(program: Program, request: dict) -> None:
 
 
 def _finish(program, run, began, interrupted, history, dataset, metrics, baselines, pictures) -> None:
-    phases = [history] if "loss" in history else list(history.values())
-    speed = training.images_per_second(phases[-1], len(dataset.train))
+    main = history if "loss" in history else history.get("everything", history["head"])
+    speed = training.images_per_second(main, len(dataset.train))
     timing = {"seconds": time.time() - began, "images_per_second": speed}
     run.update(metrics=metrics, baselines=baselines, timing=timing, files=run.files())
     run.update(status="interrupted" if interrupted else "finished")
     program.tell("finished", folder=str(run.folder), record=run.record, pictures=pictures)
 
 
-def _pair(model: keras.Model, part: Part, task: str) -> dict:
-    inputs, _ = PAIRS[task](part.take(slice(None)))
-    outputs = keras.ops.convert_to_numpy(model(inputs, training=False))
-    return {"inputs": pack(picture(inputs)), "outputs": pack(picture(outputs))}
+def _pictures(model: keras.Model, part: Part, hp: Hyperparameters) -> dict:
+    """Inputs, outputs and, where they are not the inputs, targets, as a person looks at them."""
+    inputs, targets = Batches(part, len(part), hp)[0]
+    outputs = model.predict_on_batch(inputs)
+    names = ("inputs", "outputs") if hp.task == "reconstruct" else ("inputs", "outputs", "targets")
+    return {name: pack(images) for name, images in zip(names, pictures(hp, inputs, outputs, targets), strict=False)}
 
 
 def _examples(dataset: Dataset, probabilities: np.ndarray, right: bool) -> dict:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import UserError
-from lib.hyperparameters import PROGRAMS, Hyperparameters, defaults, known_answers, read, settings, show
+from lib.fields import PROGRAMS, defaults, known_answers, read, settings, show
+from lib.hyperparameters import Hyperparameters
 from lib.questions import Parser
 
 drawn = st.integers(1, 64).flatmap(

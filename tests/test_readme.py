@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lib.hyperparameters import PROGRAMS, settings
+from lib.fields import PROGRAMS, settings
 from lib.questions import Parser
 from tests.keys import PROJECT
 

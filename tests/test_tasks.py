@@ -4,8 +4,8 @@ import numpy as np
 
 from lib import tasks
 from lib.datasets import Part
+from lib.fields import TASKS
 from lib.files import Images
-from lib.hyperparameters import TASKS
 from tests import made
 
 IMAGES, LABELS = made.shapes(10)

@@ -1,0 +1,297 @@
+"""Everything that a prompt or a flag can set: one table, read by the parser, the prompts, the answers files and the README.
+
+A field carries its kind (how an answer is read and bounded), its flags, its question and its help.
+Adding a hyperparameter is adding one field.
+"""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+
+from lib.errors import UserError
+from lib.kinds import ALL, List, OneOf, Or, Places, Real, Several, Shares, Sizes, Span, Switch, Text, Whole
+
+PROGRAMS = ("autoencoder", "classification")
+AUTOENCODER, CLASSIFICATION = ((program,) for program in PROGRAMS)
+TASKS = ("reconstruct", "denoise", "colorize", "complete")
+COLOUR_SPACES = ("rgb", "yuv")
+SIDES = ("right", "left", "top", "bottom")
+ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu", "elu", "selu", "tanh", "sigmoid", "softplus")
+OPTIMIZERS = ("adam", "adamw", "nadam", "adamax", "rmsprop", "sgd", "adagrad", "adadelta", "adafactor", "lion", "muon")
+SCHEDULES = ("cosine", "constant", "plateau", "exponential")
+LOSSES = ("mse", "mae", "huber", "bce")
+
+
+def setting(
+    default, kind, *flags: str, help: str, question: str | None = None, programs=PROGRAMS, needed=False, group="network",
+    only: dict | None = None, **other_defaults,
+):  # fmt: skip
+    """A field of the table.
+
+    `needed` ones have no default, `other_defaults` are those of single programs, by name. `only` names another field and
+    the value that it must have for this one to mean anything; `group` is where an advanced user looks for it.
+    """
+    metadata = dict(
+        kind=kind, flags=flags, help=help, question=question, programs=programs, needed=needed, group=group, only=only,
+        defaults=other_defaults,
+    )  # fmt: skip
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The table. `hyperparameters.Hyperparameters` is made of it, and knows what goes together."""
+
+    program: str = "autoencoder"
+
+    dataset: str | None = setting(
+        None, Text(), "-d", "--dataset", question="Data set", needed=True, group="data",
+        help="training images: a file, a folder or a name",
+    )  # fmt: skip
+    labels: str | None = setting(
+        None, Text(), "-dl", "--labels", question="Labels of the training images", programs=CLASSIFICATION, group="data",
+        help="labels of the training images, where the data set has none of its own",
+    )  # fmt: skip
+    testset: str | None = setting(
+        None, Text(), "-t", "--testset", group="data", help="test images (default: those of the data set, else a part of it)"
+    )
+    test_labels: str | None = setting(
+        None, Text(), "-tl", "--test-labels", question="Labels of the test images", programs=CLASSIFICATION, group="data",
+        help="labels of the test images, where the test set has none of its own",
+    )  # fmt: skip
+    model: str | None = setting(
+        None, Text("an .h5 file"), "-model", "--model", question="Saved autoencoder or encoder", needed=True,
+        programs=CLASSIFICATION, group="data", help="the saved autoencoder.h5 or encoder.h5",
+    )  # fmt: skip
+
+    task: str = setting(
+        "reconstruct", OneOf(TASKS), "--task", programs=AUTOENCODER, group="task", help="what the network learns"
+    )
+    noise: tuple[float, float] = setting(
+        (0.3, 0.3), Span(Real(0, 10)), "--noise", programs=AUTOENCODER, group="task", only={"task": "denoise"},
+        help="standard deviation of the Gaussian noise, with pixels in 0..1; drawn anew for each batch",
+    )  # fmt: skip
+    colour_space: str = setting(
+        "rgb", OneOf(COLOUR_SPACES), "--colour-space", "--color-space", programs=AUTOENCODER, group="task",
+        only={"task": "colorize"}, help="what is predicted from the grey image: RGB, or the colour differences UV",
+    )  # fmt: skip
+    missing: str = setting(
+        "right", OneOf(SIDES), "--missing", programs=AUTOENCODER, group="task", only={"task": "complete"},
+        help="the half that is missing and predicted from the other",
+    )  # fmt: skip
+    variational: bool = setting(
+        False, Switch(), "--variational", programs=AUTOENCODER, group="task", help="a variational autoencoder (VAE)"
+    )
+    beta: float = setting(
+        1.0, Real(0, 1000), "--beta", programs=AUTOENCODER, group="task", only={"variational": True},
+        help="weight of the KL divergence beside the reconstruction",
+    )  # fmt: skip
+
+    layers: int = setting(
+        5, Whole(0, 64), "--layers", question="Convolution layers of the encoder (the decoder mirrors them)",
+        programs=AUTOENCODER, help="convolutions in the encoder; the decoder has as many",
+    )  # fmt: skip
+    kernel_size: tuple[tuple[int, int], ...] = setting(
+        ((3, 3),), Sizes(Whole(1, 64)), "--kernel-size", question="Kernel size (3 means 3×3)",
+        programs=AUTOENCODER, help="height and width of the kernels, in pixels: 3, 4x2, or one per layer (5,3,3)",
+    )  # fmt: skip
+    kernels: tuple[int, ...] = setting(
+        (32,), Several(Whole(1, 4096)), "--kernels", question="Kernels per layer (one number, or one per layer: 8,12,16)",
+        programs=AUTOENCODER, help="kernels per layer: one number, or one per layer (8,12,16)",
+    )  # fmt: skip
+    stride: tuple[int, ...] | None = setting(
+        None, Or("auto", Several(Whole(1, 16))), "--stride", programs=AUTOENCODER,
+        help="stride of the encoder's convolutions; auto halves with the first ones down to 8 pixels, or leaves it to --pool",
+    )  # fmt: skip
+    pool: tuple[int, ...] | str = setting(
+        (), Places(), "--pool", programs=AUTOENCODER, help="the layers that a max pooling of 2 follows"
+    )
+    padding: str = setting("same", OneOf(("same", "valid")), "--padding", programs=AUTOENCODER, help="of the convolutions")
+    upsampling: str = setting(
+        "transpose", OneOf(("transpose", "nearest")), "--upsampling", programs=AUTOENCODER,
+        help="how the decoder doubles: transposed convolutions, or nearest neighbours and then a convolution",
+    )  # fmt: skip
+    decoder_kernels: tuple[int, ...] | None = setting(
+        None, Or("mirror", List(Whole(1, 4096))), "--decoder-kernels", programs=AUTOENCODER,
+        help="kernels of the decoder's convolutions before the last one, where the decoder is no mirror of the encoder",
+    )  # fmt: skip
+    activation: str = setting(
+        "relu", OneOf(ACTIVATIONS), "--activation", programs=AUTOENCODER, help="of the hidden layers; leaky_relu has slope 0.01"
+    )
+    latent_activation: str = setting(
+        "linear", OneOf(("linear", *ACTIVATIONS)), "--latent-activation", programs=AUTOENCODER, help="of the code"
+    )
+    output_activation: str | None = setting(
+        None, Or("auto", OneOf(("sigmoid", "linear"))), "--output-activation", programs=AUTOENCODER,
+        help="of the last layer; auto is sigmoid wherever the output is an image",
+    )  # fmt: skip
+    batch_norm: tuple[int, ...] | str = setting(
+        ALL, Places(), "--batch-norm", programs=AUTOENCODER, help="the layers that batch normalisation follows"
+    )
+    latent_dim: int | None = setting(
+        None, Or("convolutional", Whole(1, 65_536)), "--latent-dim", programs=AUTOENCODER,
+        help="numbers in a dense code; convolutional: the last layer's maps are the code",
+    )  # fmt: skip
+    fc_units: tuple[int, ...] = setting(
+        (), List(Whole(1, 65_536)), "--fc-units", question="Fully connected units (one layer: 64; two: 128,64)",
+        classification=(64,),
+        help="units of each fully connected layer (128,64 for two layers); autoencoder: between convolutions and dense code",
+    )  # fmt: skip
+    dropout: float = setting(
+        0.0, Real(0, 1, open_high=True), "--dropout", question="Dropout (share of units silenced while training)",
+        classification=0.2, help="dropout after each fully connected layer (or each convolution where there is none), a share",
+    )  # fmt: skip
+    skip: bool = setting(
+        False, Switch(), "--skip", programs=AUTOENCODER,
+        help="skip connections (U-Net): the decoder also gets the encoder's maps; not for reconstruct",
+    )  # fmt: skip
+    residual: bool = setting(
+        False, Switch(), "--residual", programs=AUTOENCODER,
+        help="the network predicts what to add to its input: the noise to take away, or colour with the brightness kept",
+    )  # fmt: skip
+    linear_path: int | None = setting(
+        None, Or("off", Whole(1, 64)), "--linear-path", programs=AUTOENCODER,
+        help="kernel size of one linear convolution into the code and one out of it, beside the others; begun as PCA of blocks",
+    )  # fmt: skip
+
+    epochs: int = setting(
+        20, Whole(1, 100_000), "--epochs", question="Epochs", group="training", classification=15,
+        help="passes over the training images (classification: in each of the two phases)",
+    )  # fmt: skip
+    batch_size: int = setting(
+        128, Whole(1, 65_536), "--batch-size", question="Batch size", group="training", help="images per training step"
+    )
+    optimizer: str = setting("adam", OneOf(OPTIMIZERS), "--optimizer", group="training", help="by Keras's name")
+    learning_rate: float = setting(
+        0.005, Real(0, 10, open_low=True), "--learning-rate", group="training", classification=0.01,
+        help="highest learning rate of the schedule",
+    )  # fmt: skip
+    schedule: str = setting(
+        "cosine", OneOf(SCHEDULES), "--schedule", group="training",
+        help="cosine: short warm-up, then down to nothing; plateau: cut when validation rests; exponential: to a hundredth",
+    )  # fmt: skip
+    plateau_factor: float = setting(
+        0.5, Real(0, 1, open_low=True, open_high=True), "--plateau-factor", group="training", only={"schedule": "plateau"},
+        help="what the learning rate is multiplied by when validation stands still",
+    )  # fmt: skip
+    plateau_patience: int = setting(
+        2, Whole(1, 100_000), "--plateau-patience", group="training", only={"schedule": "plateau"},
+        help="epochs without improvement before the learning rate is cut",
+    )  # fmt: skip
+    weight_decay: float = setting(
+        0.0, Real(0, 1), "--weight-decay", group="training", help="of the optimizer, decoupled from the loss (for adamw)"
+    )
+    l2: float = setting(0.0, Real(0, 10), "--l2", group="training", help="L2 penalty on kernels, added to the loss")
+    loss: str | None = setting(
+        None, Or("auto", OneOf(LOSSES)), "--loss", programs=AUTOENCODER, group="training",
+        help="auto: mean squared error, and binary cross-entropy for VAEs",
+    )  # fmt: skip
+    patience: int | None = setting(
+        None, Or("off", Whole(1, 100_000)), "--patience", group="training",
+        help="epochs without improvement before training stops; the best weights are kept either way",
+    )  # fmt: skip
+    flip: bool = setting(
+        False, Switch(), "--flip", group="training", help="mirror every other training image, left to right, drawn anew"
+    )
+    labels_fraction: float = setting(
+        1.0, Real(0, 1, open_low=True), "--labels-fraction", programs=CLASSIFICATION, group="data",
+        help="share of the labelled training images to use, each class in proportion",
+    )  # fmt: skip
+    scratch: bool = setting(
+        False, Switch(), "--scratch", programs=CLASSIFICATION, group="training",
+        help="train the same network from random weights as well, to see what pretraining gains",
+    )  # fmt: skip
+
+    limit: int | None = setting(
+        None, Or("all", Whole(1, 2**63 - 1)), "--limit", group="data",
+        help="use at most this many training images; the test set stays whole",
+    )  # fmt: skip
+    seed: int = setting(0, Whole(0, 2**32 - 1), "--seed", group="training", help="seed of everything random")
+    split: tuple[int, int, int] = setting(
+        (80, 10, 10), Shares(), "--split", group="data",
+        help="percentages for training/validation/test; with a test set of its own, the first two share the rest",
+    )  # fmt: skip
+
+
+PER_LAYER = ("kernel_size", "kernels", "stride")
+QUESTIONS = {
+    "autoencoder": ("layers", "kernel_size", "kernels", "epochs", "batch_size"),
+    "classification": ("fc_units", "dropout", "epochs", "batch_size"),
+}  # the short way, in the order in which it is asked
+SHOWN = {program: ("dataset", "labels", "testset", "test_labels", "model", *names) for program, names in QUESTIONS.items()}
+
+
+def meaningless(setting_: dataclasses.Field, hp) -> str:
+    """Why a field means nothing beside the others (an object or a dict of answers), or nothing."""
+    for name, value in (setting_.metadata["only"] or {}).items():
+        if (hp.get(name) if isinstance(hp, dict) else getattr(hp, name)) != value:
+            return f"{words(setting_.name)} is for {long_flag(name)}" + ("" if value is True else f" {value}")
+    return ""
+
+
+def usual(setting_: dataclasses.Field, program: str):
+    """The default of a field in a program, as it is typed or JSON has it, made canonical."""
+    value = setting_.metadata["defaults"].get(program, setting_.default)
+    return value if value is None else read(setting_.name, value)
+
+
+def settings(program: str | None = None) -> list[dataclasses.Field]:
+    """The fields that flags and prompts set, those of one program or all, in the order in which they are asked."""
+    fields = [f for f in dataclasses.fields(Fields) if f.metadata]
+    return [f for f in fields if program is None or program in f.metadata["programs"]]
+
+
+def find(name: str) -> dataclasses.Field:
+    """The field of that name."""
+    return Fields.__dataclass_fields__[name]
+
+
+def long_flag(name: str) -> str:
+    """The flag that the README and the messages name: the first one with two hyphens."""
+    return next(flag for flag in find(name).metadata["flags"] if flag.startswith("--"))
+
+
+def read(name: str, value):
+    """A value as the field `name` wants it; `UserError` names the field and says what would work."""
+    try:
+        return find(name).metadata["kind"].read(value)
+    except UserError as error:
+        raise UserError(f"{words(name)} {error}") from None
+
+
+def words(name: str) -> str:
+    """The name of a field as people say it."""
+    spoken = {"dataset": "data set", "fc_units": "fully connected units", "latent_dim": "latent size", "l2": "L2 penalty"}
+    return spoken.get(name, name.replace("_", " "))
+
+
+def show(name: str, value) -> str:
+    """A value as a person would type it."""
+    kind = find(name).metadata["kind"]
+    return "" if value is None and not isinstance(kind, Or) else kind.show(value)
+
+
+def defaults(program: str) -> dict:
+    """The default of every field of a program (`None` where there is none)."""
+    return {"program": program} | {s.name: usual(s, program) for s in settings(program)}
+
+
+def known_answers(record, program: str, where: str) -> dict:
+    """The fields in a JSON object that somebody may have edited: unknown keys and wrong values are refused by name."""
+    if not isinstance(record, dict):
+        raise UserError(f'{where}: must be a JSON object such as {{"epochs": 20}}')
+    names = [s.name for s in settings(program)]
+    answers = {}
+    for key, value in record.items():
+        if key == "program":
+            if value != program:
+                raise UserError(f"{where}: these are answers for {value}.py, not for {program}.py")
+        elif key not in names:
+            close = difflib.get_close_matches(str(key), names, n=1)
+            raise UserError(f"{where}: unknown key {key!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        elif value is not None:
+            try:
+                answers[key] = read(key, value)
+            except UserError as error:
+                raise UserError(f"{where}: {error}") from None
+    return answers

@@ -1,0 +1,87 @@
+"""Named networks: those that the five reports train, and our best for each task. A preset is data, as a run is."""
+
+import difflib
+from dataclasses import dataclass
+
+from lib.errors import UserError
+from lib.fields import read
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Values of hyperparameters under a name: what it is, and which data set it is made for."""
+
+    what: str
+    dataset: str
+    values: dict
+
+
+# What report A's networks have in common: plain convolutions with ReLU, pools, nearest neighbours; the code goes through
+# ReLU like any other layer.
+_A = dict(
+    layers=3, kernels="8,12,16", kernel_size=3, pool="1,2", upsampling="nearest", decoder_kernels="12", batch_norm="none",
+    latent_activation="relu", epochs=20, batch_size=50, learning_rate=0.005,
+)  # fmt: skip
+_A2 = _A | dict(layers=2, kernels="8,16", pool="1")
+# Report B: channels doubled in each convolution of the encoder, 8 to 64, 32 in the decoder, transposed convolutions.
+_B = _A | dict(
+    layers=4, kernels="8,16,32,64", decoder_kernels="32", upsampling="transpose", epochs=50, learning_rate=0.003
+)  # fmt: skip
+_C = dict(kernel_size=3, kernels=32, epochs=15, batch_size=256)
+_E = dict(
+    layers=3, kernels="16,32,32", kernel_size=3, stride=2, fc_units="32", latent_dim=10, batch_norm="none", dropout=0.2,
+    learning_rate=0.001, schedule="constant", l2=1e-5, patience=8, epochs=50, batch_size=64,
+)  # fmt: skip
+
+PRESETS = {
+    "cifar-base": Preset("report A's base network, latent 8·8·16", "cifar10", _A),
+    "cifar-1": Preset("A 1: the first convolution and its pool removed", "cifar10", _A2 | dict(kernels="12,16")),
+    "cifar-2": Preset("A 2: one pool, one upsampling and one convolution removed", "cifar10", _A2),
+    "cifar-3": Preset("A 3: more channels, latent 8·8·128", "cifar10", _A | dict(kernels="32,64,128", decoder_kernels="64")),
+    "cifar-4": Preset("A 4: kernels 5×5", "cifar10", _A | dict(kernel_size=5)),
+    "cifar-5": Preset("A 5: kernels 7×7", "cifar10", _A | dict(kernel_size=7)),
+    "cifar-6": Preset("A 6: stride 3, latent 16", "cifar10", _A | dict(stride=3)),
+    "cifar-7": Preset("A 7: padding valid, latent 5·5·16", "cifar10", _A | dict(padding="valid")),
+    "cifar-colour-1": Preset(
+        "A's colorization: variant 2 with other channels", "cifar10",
+        _A2 | dict(task="colorize", kernels="32,64", decoder_kernels="32"),
+    ),
+    "cifar-colour-2": Preset(
+        "A's second colorization: larger kernels, 100 epochs", "cifar10",
+        _A2 | dict(task="colorize", kernels="32,64", decoder_kernels="32", kernel_size=5, epochs=100),
+    ),
+    "cifar-custom": Preset("report B's custom network: doubled channels, transposed convolutions", "cifar10", _B),
+    "cifar-yuv": Preset("report B's colorization: UV from Y", "cifar10", _B | dict(task="colorize", colour_space="yuv")),
+    "mnist-10": Preset("report C's 10 layers (5 + 5), as it ends", "mnist", _C | dict(layers=5, epochs=20, batch_size=128)),
+    "mnist-12": Preset("report C's 12 layers (6 + 6)", "mnist", _C | dict(layers=6)),
+    "mnist-14": Preset("report C's 14 layers (7 + 7)", "mnist", _C | dict(layers=7)),
+    "mnist-18": Preset("report C's 18 layers (9 + 9)", "mnist", _C | dict(layers=9)),
+    "fashion-half": Preset(
+        "report D: the missing right half", "fashion-mnist",
+        dict(
+            task="complete", missing="right", layers=3, kernels="32,64,128", kernel_size="4x2", stride=2, fc_units="256",
+            latent_dim=64, batch_norm="1,2", activation="leaky_relu", latent_activation="leaky_relu", epochs=20,
+            batch_size=512, learning_rate=0.001, schedule="plateau", plateau_factor=0.5, plateau_patience=2,
+        ),
+    ),
+    "latent-10": Preset("report E: latent 10", "fashion-mnist", _E),
+    "latent-10-denoise": Preset(
+        "report E's denoising, noise 0.1 to 0.9", "fashion-mnist", _E | dict(task="denoise", noise="0.1-0.9")
+    ),
+    "vae-2": Preset(
+        "report E's VAE 784–512–256–2", "mnist",
+        dict(
+            variational=True, layers=0, fc_units="512,256", latent_dim=2, batch_norm="none", learning_rate=0.001,
+            schedule="constant", epochs=50, batch_size=128,
+        ),
+    ),
+}  # fmt: skip
+
+
+def values(name: str) -> dict:
+    """The values of a preset, canonical. Raises `UserError` for a name that is none."""
+    if name not in PRESETS:
+        close = difflib.get_close_matches(str(name), PRESETS, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(PRESETS)}"
+        raise UserError(f"preset {name!r} is unknown; {hint}")
+    return {key: read(key, value) for key, value in PRESETS[name].values.items()}
