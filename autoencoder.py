@@ -6,10 +6,11 @@ from pathlib import Path
 
 from lib import datasets, runs, shapes
 from lib.errors import exit_status
+from lib.fields import PER_LAYER
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.questions import Answers
-from lib.session import Session, pick_dataset
+from lib.session import Session, pick_dataset, settled
 
 METRIC = "test_mse"
 
@@ -52,7 +53,7 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     for name in ("epochs", "batch_size"):
         values[name] = answers.ask(name)
         worker.check()
-    return answers.hyperparameters(values)
+    return settled(answers, values, worker, lambda hp: shapes.describe(shapes.plan(hp, image)))
 
 
 # What stands in for the questions not answered yet when an answer is checked: the least that can be asked of an image.
@@ -62,8 +63,9 @@ UNKNOWN = {"layers": 1, "kernel_size": 1, "kernels": (1,)}
 def _fitting(answers: Answers, name: str, values: dict):
     """A default that goes with what is known already: as many layers as `--kernels 8,12,16` names, and the other way round."""
     kernels = answers.given.get("kernels", answers.defaults["kernels"])
-    if name == "layers" and "kernels" in answers.given and len(kernels) > 1:
-        return len(kernels)
+    if name == "layers":
+        named = [len(answers.given[key] or ()) for key in PER_LAYER if key in answers.given]
+        return max(named, default=0) if max(named, default=0) > 1 else None
     if name == "kernels" and len(kernels) not in (1, values["layers"]) and len(set(kernels)) > 1:
         return kernels[:1]
     return None

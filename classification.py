@@ -9,7 +9,7 @@ from lib.errors import exit_status
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.questions import Answers
-from lib.session import Session, pick_dataset
+from lib.session import Session, pick_dataset, settled
 
 
 def main(words: list[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     for name in ("fc_units", "dropout", "epochs", "batch_size"):
         values[name] = answers.ask(name)
         worker.check()
-    return answers.hyperparameters(values)
+    return settled(answers, values, worker)
 
 
 def show_loss(session: Session) -> None:

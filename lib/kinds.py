@@ -216,7 +216,12 @@ class Or:
     kind: object
 
     def read(self, value):
-        return None if value is None or value == self.word else self.kind.read(value)
+        if value is None or value == self.word:
+            return None
+        try:
+            return self.kind.read(value)
+        except UserError:
+            raise UserError(f"must be {self.range}, not {value!r}") from None
 
     def show(self, value) -> str:
         return self.word if value is None else self.kind.show(value)

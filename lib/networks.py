@@ -193,7 +193,7 @@ def code_alone(encoder: keras.Model) -> keras.Model:
     """An encoder that gives its code and nothing else: its first output."""
     if len(encoder.outputs) == 1:
         return encoder
-    return keras.Model(encoder.inputs, encoder.outputs[0], name="encoder")
+    return keras.Model(encoder.inputs[0], encoder.outputs[0], name="encoder")
 
 
 def set_trainable(encoder: keras.Model, trainable: bool) -> None:

@@ -130,13 +130,14 @@ class Worker:
             self._process.wait()
 
     def close(self) -> None:
-        """End the process and forget it."""
+        """End the process and forget it; a further request starts another."""
         self.kill()
         if self._process is not None:
             self._listener.join()
             for file in (self._process.stdin, self._process.stdout, self._log):
                 with suppress(OSError):  # what a dead process left unread in its pipe does not matter any more
                     file.close()
+            self._process, self._events = None, queue.Queue()
 
     def __enter__(self) -> "Worker":
         return self

@@ -76,7 +76,8 @@ class Answers:
         self.program = program
         self.defaults = defaults(program)
         answered = _from_file(args.answers) if args.answers else {}
-        preset = getattr(args, "preset", None) or (answered.pop("preset", None) if isinstance(answered, dict) else None)
+        named = answered.pop("preset", None) if isinstance(answered, dict) else None
+        preset = getattr(args, "preset", None) or named
         self.given = known_answers(answered, program, args.answers) if args.answers else {}
         for setting in settings(program):
             if (value := getattr(args, setting.name)) is not None:
@@ -155,10 +156,10 @@ class Answers:
             questionary.text(
                 question,
                 instruction=f"[{show(name, default)}]",
-                validate=lambda text: _verdict(judge, text),
+                validate=lambda text: verdict(judge, text),
                 validate_while_typing=False,
                 bottom_toolbar=(lambda: _previewed(judge, preview)) if preview else None,
-                **_prompt_output(),
+                **prompt_output(),
             ).unsafe_ask()
         )
 
@@ -177,18 +178,18 @@ class Answers:
         question = find(name).metadata["question"]
         listed = [questionary.Choice(f"{value:<15} {what}" if what else value, value) for value, what in choices.items()]
         if listed:
-            chosen = questionary.select(question, [*listed, questionary.Choice(OTHER, "")], **_prompt_output()).unsafe_ask()
-            if chosen and (verdict := _verdict(check, chosen)) is True:
+            chosen = questionary.select(question, [*listed, questionary.Choice(OTHER, "")], **prompt_output()).unsafe_ask()
+            if chosen and (judged := verdict(check, chosen)) is True:
                 return chosen
             if chosen:
-                print(verdict, file=sys.stderr)
+                print(judged, file=sys.stderr)
 
         def judge(text: str):
             check(read(name, text))
 
         return (
             questionary.path(
-                question, validate=lambda text: _verdict(judge, text), validate_while_typing=False, **_prompt_output()
+                question, validate=lambda text: verdict(judge, text), validate_while_typing=False, **prompt_output()
             )
             .unsafe_ask()
             .strip()
@@ -200,7 +201,7 @@ class Answers:
             import questionary
 
             listed = [questionary.Choice(text, key) for key, text in choices.items()]
-            return questionary.select(title, listed, **_prompt_output()).unsafe_ask()
+            return questionary.select(title, listed, **prompt_output()).unsafe_ask()
         keys = list(choices)
         line = sys.stdin.readline()
         wanted = line.strip()
@@ -226,7 +227,7 @@ class Answers:
 
         return (
             questionary.text(
-                question, validate=lambda text: _verdict(check, text), validate_while_typing=False, **_prompt_output()
+                question, validate=lambda text: verdict(check, text), validate_while_typing=False, **prompt_output()
             )
             .unsafe_ask()
             .strip()
@@ -267,7 +268,7 @@ def _hyphens(word: str) -> str:
     return word if bare == word or not bare else ("-" if len(word) - len(bare) == 1 and word[0] != "—" else "--") + bare
 
 
-def _verdict(judge: Callable[[str], object], text: str):
+def verdict(judge: Callable[[str], object], text: str):
     """True, or the sentence to show: the form in which questionary wants it."""
     try:
         judge(text)
@@ -288,7 +289,7 @@ def _previewed(judge, preview: Callable[[object], str]) -> str:
         return str(error)
 
 
-def _prompt_output() -> dict:
+def prompt_output() -> dict:
     """Prompts go to the terminal even when the results are sent to a file."""
     if sys.stdout.isatty():
         return {}

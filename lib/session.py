@@ -119,3 +119,15 @@ def pick_dataset(answers: Answers) -> str:
     if answers.open("dataset"):
         return answers.pick("dataset", datasets.offered(), datasets.require_readable)
     return answers.pick("dataset", {}, datasets.require_trainable)
+
+
+def settled(answers: Answers, values: dict, worker: Worker, judge: Callable = lambda hp: "") -> Hyperparameters:
+    """The answers with what an advanced user changes; data that are to be read otherwise are opened anew."""
+    from lib.advanced import adjust
+
+    opened = answers.data(values)
+    values = adjust(answers, values, judge)
+    if answers.data(values) != opened:
+        worker.close()
+        worker.send("open", hyperparameters=answers.data(values).to_json())
+    return answers.hyperparameters(values)

@@ -67,8 +67,11 @@ def pairs(hp: Hyperparameters, images: np.ndarray, random: np.random.Generator) 
 def halves(hp: Hyperparameters, image: tuple[int, int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Rows and columns of the given half and of the missing one."""
     axis, count = given_half(hp, image)
-    first, second = (slice(0, count), slice(count, None)), (slice(count - image[axis], None), slice(0, count - image[axis]))
-    given, missing = first if hp.missing in ("right", "bottom") else second
+    rest = image[axis] - count
+    if hp.missing in ("right", "bottom"):
+        given, missing = slice(0, count), slice(count, None)
+    else:
+        given, missing = slice(rest, None), slice(0, rest)
     everything = slice(None)
     return ((given, everything), (missing, everything)) if axis == 0 else ((everything, given), (everything, missing))
 

@@ -112,10 +112,11 @@ def fit(
     reporter = _Reporter(hp.epochs, len(dataset.train), hp.batch_size, tell, stopped, at_epoch)
     # Without a patience of its own it never stops, and only keeps the best weights.
     best = keras.callbacks.EarlyStopping(monitor="val_loss", patience=hp.patience or hp.epochs, restore_best_weights=True)
-    callbacks = [best, keras.callbacks.TerminateOnNaN(), reporter]
+    callbacks = [best, keras.callbacks.TerminateOnNaN()]
     if hp.schedule == "plateau":
-        callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=hp.plateau_factor, patience=hp.plateau_patience))
-    model.fit(train, validation_data=validation, epochs=hp.epochs, verbose=0, callbacks=callbacks)
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=hp.plateau_factor, patience=hp.plateau_patience, min_delta=0))
+    # The reporter comes last, so that it sees what the others add to an epoch's numbers.
+    model.fit(train, validation_data=validation, epochs=hp.epochs, verbose=0, callbacks=[*callbacks, reporter])
     if not all(map(math.isfinite, reporter.history["loss"][-1:])):
         raise RunFailed(
             f"the loss is no number any more after epoch {len(reporter.history['loss'])}; a smaller --learning-rate than "

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from lib import datasets, evaluation
+from lib import datasets, evaluation, networks, shapes, training
 from lib.hyperparameters import Hyperparameters
+from lib.tasks import Batches
 
 
 @pytest.fixture
@@ -26,17 +27,82 @@ def test_psnr():
     assert evaluation.psnr(0) is None
 
 
+class Answering:
+    """A model that gives what a function makes of its inputs."""
+
+    def __init__(self, function):
+        self.predict_on_batch = function
+
+
+def coloured(count: int = 40):
+    """A data set of colour images, drawn at random."""
+    np.save("colour.npy", np.random.default_rng(0).integers(0, 256, (count, 6, 5, 3), dtype=np.uint8))
+    return datasets.load(Hyperparameters(dataset="colour.npy"))
+
+
 def test_the_score_of_a_network_that_answers_grey(dataset):
-    inputs = keras.Input((12, 10, 1))
-    model = keras.Model(inputs, keras.layers.Rescaling(0.0, 0.5)(inputs))
-    model.compile(loss="mse")
-    metrics = evaluation.autoencoder_metrics(model, dataset.test, "reconstruct")
-    assert metrics["test_mse"] == pytest.approx(np.square(float_images(dataset.test) - 0.5).mean(), rel=1e-5)
-    assert metrics["test_psnr"] == pytest.approx(-10 * np.log10(metrics["test_mse"]))
+    model = Answering(lambda inputs: np.full_like(inputs, 0.5))
+    for loss, expected in (("mse", lambda e: e**2), ("mae", np.abs)):
+        metrics = evaluation.autoencoder_metrics(model, model, dataset.test, Hyperparameters(loss=loss))
+        errors = float_images(dataset.test) - 0.5
+        assert metrics["test_mse"] == pytest.approx(np.square(errors).mean(), rel=1e-5)
+        assert metrics["test_loss"] == pytest.approx(expected(errors).mean(), rel=1e-5)
+        assert metrics["test_psnr"] == pytest.approx(-10 * np.log10(metrics["test_mse"]))
+        assert "test_largest_channel_accuracy" not in metrics
+
+
+def test_only_the_missing_half_is_scored(dataset):
+    hp = Hyperparameters(task="complete", missing="right")
+    model = Answering(lambda inputs: np.full_like(inputs, 0.5))
+    errors = float_images(dataset.test)[:, :, 5:] - 0.5
+    metrics = evaluation.autoencoder_metrics(model, model, dataset.test, hp)
+    assert metrics["test_mse"] == pytest.approx(np.square(errors).mean(), rel=1e-5)
+
+
+def test_colorization_is_scored_in_both_colour_spaces():
+    """Grey everywhere is the same answer whether it is given as RGB or as UV."""
+    dataset = coloured()
+    answers = {"rgb": lambda grey: np.repeat(grey, 3, axis=-1), "yuv": lambda grey: np.zeros((*grey.shape[:3], 2), np.float32)}
+    found = {}
+    for space, answer in answers.items():
+        hp = Hyperparameters(task="colorize", colour_space=space)
+        found[space] = evaluation.autoencoder_metrics(Answering(answer), None, dataset.test, hp)
+    rgb = float_images(dataset.test)
+    luma = rgb @ [0.299, 0.587, 0.114]
+    assert found["rgb"]["test_mse"] == pytest.approx(np.square(rgb - luma[..., None]).mean(), rel=1e-4)
+    assert found["yuv"]["test_rgb_mse"] == pytest.approx(found["rgb"]["test_mse"], rel=1e-4)
+    assert found["rgb"]["test_uv_mse"] == pytest.approx(found["yuv"]["test_mse"], rel=1e-4)
+    assert found["yuv"]["test_psnr"] == pytest.approx(found["rgb"]["test_psnr"], abs=1e-3)
+
+
+def test_accuracy_in_report_bs_sense():
+    dataset = coloured()
+    hp = Hyperparameters()
+    right = evaluation.autoencoder_metrics(Answering(lambda inputs: inputs), None, dataset.test, hp)
+    assert (right["test_largest_channel_accuracy"], right["test_mse"], right["test_psnr"]) == (1, 0, None)
+    always_red = np.array([1, 0, 0], np.float32)
+    red = evaluation.autoencoder_metrics(Answering(lambda x: np.zeros_like(x) + always_red), None, dataset.test, hp)
+    share = (float_images(dataset.test).argmax(axis=-1) == 0).mean()
+    assert red["test_largest_channel_accuracy"] == pytest.approx(share)
+
+
+def test_a_vae_is_scored_by_its_bound(dataset):
+    hp = Hyperparameters(variational=True, layers=1, kernels=2, latent_dim=2, beta=3)
+    model = networks.build_autoencoder(shapes.plan(hp, dataset.shape))
+    model.get_layer("encoder").get_layer("z_log_var").bias.assign([-30, -30])  # so that codes are drawn where the means are
+    trainer = networks.build_trainer(model, hp)
+    phase = training.autoencoder_phase(hp)
+    trainer.compile("adam", phase.loss, loss_weights=phase.weights)
+    metrics = evaluation.autoencoder_metrics(model, trainer, dataset.test, hp)
+    assert metrics["test_negative_elbo"] == pytest.approx(metrics["test_reconstruction"] + metrics["test_kl"])
+    assert metrics["test_loss"] == pytest.approx(metrics["test_reconstruction"] + 3 * metrics["test_kl"])
+    pixels, made = float_images(dataset.test), keras.ops.convert_to_numpy(model(float_images(dataset.test)))
+    by_means = -(pixels * np.log(made) + (1 - pixels) * np.log(1 - made)).sum(axis=(1, 2, 3)).mean()
+    assert metrics["test_reconstruction"] == pytest.approx(by_means, rel=1e-4)
 
 
 def test_baselines_against_their_definitions(dataset):
-    baselines = evaluation.autoencoder_baselines(dataset, 3, seed=0)
+    baselines = evaluation.autoencoder_baselines(dataset, Hyperparameters(), 3)
     train, test = (float_images(part).reshape(len(part), -1) for part in (dataset.train, dataset.test))
     assert baselines["constant_mse"] == pytest.approx(np.square(test - train.mean(axis=0)).mean(), rel=1e-4)
     centred = train - train.mean(axis=0)
@@ -44,16 +110,52 @@ def test_baselines_against_their_definitions(dataset):
     off = test - train.mean(axis=0)
     assert baselines["pca_mse"] == pytest.approx(np.square(off - off @ axes.T @ axes).mean(), rel=1e-3)
     assert baselines["pca_components"] == 3
+    assert set(baselines) == {"constant_mse", "constant_psnr", "pca_mse", "pca_psnr", "pca_components"}
 
 
-def test_a_code_as_large_as_the_image_makes_pca_perfect(tiny):
+def test_the_noisy_input_is_a_baseline_of_denoising(dataset):
+    hp = Hyperparameters(task="denoise", noise=0.4)
+    baselines = evaluation.autoencoder_baselines(dataset, hp, 3)
+    noisy, clean = Batches(dataset.test, 512, hp)[0]
+    assert baselines["input_mse"] == pytest.approx(np.square(noisy - clean).mean(), rel=1e-4)
+    assert baselines["pca_mse"] < baselines["input_mse"]
+
+
+def test_baselines_of_colorization():
+    dataset = coloured(400)
+    rgb = evaluation.autoencoder_baselines(dataset, Hyperparameters(task="colorize"), 3)
+    test = float_images(dataset.test)
+    assert rgb["input_mse"] == pytest.approx(np.square(test - (test @ [0.299, 0.587, 0.114])[..., None]).mean(), rel=1e-4)
+    assert rgb["mean_colour_mse"] == pytest.approx(rgb["input_mse"], rel=0.05)  # colours drawn at random have no mean
+    uv = evaluation.autoencoder_baselines(dataset, Hyperparameters(task="colorize", colour_space="yuv"), 3)
+    luma = test @ [0.299, 0.587, 0.114]
+    differences = np.stack([0.492 * (test[..., 2] - luma), 0.877 * (test[..., 0] - luma)], axis=-1)
+    assert uv["input_mse"] == pytest.approx(np.square(differences).mean(), rel=1e-4)
+    assert "input_psnr" not in uv  # UV are no image
+
+
+def test_baselines_of_the_missing_half(dataset):
+    hp = Hyperparameters(task="complete", missing="bottom")
+    baselines = evaluation.autoencoder_baselines(dataset, hp, 3)
+    given = {name: float_images(part).reshape(len(part), -1) for name, part in (("train", dataset.train), ("test", dataset.test))}
+    (known, wanted), (new, hidden) = ((flat[:, :60], flat[:, 60:]) for flat in given.values())
+    assert baselines["constant_mse"] == pytest.approx(np.square(hidden - wanted.mean(axis=0)).mean(), rel=1e-4)
+    off, aim = known - known.mean(axis=0), wanted - wanted.mean(axis=0)
+    weights = np.linalg.solve(off.T @ off + np.eye(60), off.T @ aim)
+    predicted = (new - known.mean(axis=0)) @ weights + wanted.mean(axis=0)
+    assert baselines["ridge_mse"] == pytest.approx(np.square(hidden - predicted).mean(), rel=1e-3)
+    nearest = np.argsort(((new[:, None] - known) ** 2).sum(axis=-1), axis=1)[:, :15]
+    assert baselines["neighbours_mse"] == pytest.approx(np.square(hidden - wanted[nearest].mean(axis=1)).mean(), rel=1e-3)
+
+
+def test_a_code_as_large_as_the_image_makes_pca_perfect():
     wide = datasets.load(Hyperparameters(dataset="digits", limit=900, seed=1))
-    baselines = evaluation.autoencoder_baselines(wide, 5000, seed=0)
+    baselines = evaluation.autoencoder_baselines(wide, Hyperparameters(), 5000)
     assert (baselines["pca_mse"], baselines["pca_psnr"]) == (0, None) or baselines["pca_components"] < 784
 
 
 def test_pca_cannot_have_more_components_than_images(dataset):
-    assert evaluation.autoencoder_baselines(dataset, 100, seed=0)["pca_components"] == len(dataset.train)
+    assert evaluation.autoencoder_baselines(dataset, Hyperparameters(), 100)["pca_components"] == len(dataset.train)
 
 
 class Oracle:
@@ -69,7 +171,7 @@ class Oracle:
 
 
 def test_the_report_of_a_known_classifier(dataset):
-    metrics, probabilities = evaluation.classifier_metrics(Oracle(dataset.test.labels), dataset)
+    metrics, probabilities = evaluation.classifier_metrics(Oracle(dataset.test.labels), dataset, Hyperparameters())
     assert (metrics["correct"], metrics["incorrect"], metrics["test_accuracy"]) == (18, 2, 0.9)
     assert np.array(metrics["confusion_matrix"]).sum() == 20
     assert np.trace(metrics["confusion_matrix"]) == 18

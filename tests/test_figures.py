@@ -22,8 +22,21 @@ def drawn(path: str) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_reconstructions(channels):
     images, _ = made.shapes(5, channels=channels)
-    figures.reconstructions(images, 255 - images, Path("a.png"), "title")
+    figures.reconstructions({"output": images, "target": 255 - images}, Path("a.png"), "title")
     assert drawn("a.png").shape[1] > drawn("a.png").shape[0]
+
+
+def test_a_row_more_for_inputs_that_are_not_the_targets():
+    images, _ = made.shapes(5)
+    pair = {"output": images[..., None], "target": 255 - images[..., None]}
+    figures.reconstructions(pair, Path("two.png"), "title")
+    figures.reconstructions({"input": images[..., None]} | pair, Path("three.png"), "title")
+    assert drawn("three.png").shape[0] > drawn("two.png").shape[0]
+
+
+def test_a_loss_below_zero_has_no_logarithm():
+    figures.loss_curves({"training": {"loss": [1, -1], "val_loss": [2, 0]}}, Path("one.png"), "title")
+    drawn("one.png")
 
 
 def test_loss_curves_have_a_panel_per_phase():

@@ -10,10 +10,10 @@ from tests.keys import PROJECT
 
 # A module imports only from lines above its own: first what everyone uses, then the programs', then the worker's.
 ORDER = [
-    *("errors", "kinds", "hyperparameters", "files", "idx", "cifar10", "arrays", "folders", "readers"),
+    *("errors", "kinds", "fields", "hyperparameters", "presets", "files", "idx", "cifar10", "arrays", "folders", "readers"),
     *("shapes", "datasets", "runs", "process"),
-    *("pictures", "questions", "display", "session"),
-    *("backend", "tasks", "networks", "storage", "training", "evaluation", "figures", "worker"),
+    *("pictures", "questions", "advanced", "display", "session"),
+    *("backend", "colour", "tasks", "variational", "networks", "storage", "training", "evaluation", "figures", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
 HEAVY = ("keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "h5py", "PIL", "questionary")

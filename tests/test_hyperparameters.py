@@ -9,16 +9,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import UserError
-from lib.fields import PROGRAMS, defaults, known_answers, read, settings, show
+from lib.fields import ACTIVATIONS, LOSSES, OPTIMIZERS, PROGRAMS, SCHEDULES, defaults, known_answers, read, settings, show
 from lib.hyperparameters import Hyperparameters
 from lib.questions import Parser
+
+SIDES = st.tuples(st.integers(1, 64), st.integers(1, 64))
 
 drawn = st.integers(1, 64).flatmap(
     lambda layers: st.builds(
         Hyperparameters,
         dataset=st.sampled_from(["digits", "data/my images", "it's.idx"]),
         layers=st.just(layers),
-        kernel_size=st.integers(1, 64),
+        kernel_size=st.one_of(st.integers(1, 64), st.lists(SIDES, min_size=layers, max_size=layers)),
+        stride=st.none() | st.lists(st.integers(1, 16), min_size=layers, max_size=layers),
+        pool=st.one_of(st.just("all"), st.lists(st.integers(1, layers), max_size=3)),
+        batch_norm=st.one_of(st.just("all"), st.lists(st.integers(1, layers), max_size=3)),
+        padding=st.sampled_from(["same", "valid"]),
+        upsampling=st.sampled_from(["transpose", "nearest"]),
+        decoder_kernels=st.none() | st.lists(st.integers(1, 99), max_size=3),
+        activation=st.sampled_from(ACTIVATIONS),
+        optimizer=st.sampled_from(OPTIMIZERS),
+        schedule=st.sampled_from(SCHEDULES),
+        variational=st.booleans(),
+        latent_dim=st.none() | st.integers(1, 9),
+        loss=st.none() | st.sampled_from(LOSSES),
+        patience=st.none() | st.integers(1, 9),
+        flip=st.booleans(),
+        l2=st.sampled_from([0, 1e-5]),
         kernels=st.one_of(st.integers(1, 4096), st.lists(st.integers(1, 4096), min_size=layers, max_size=layers)),
         epochs=st.integers(1, 100_000),
         batch_size=st.integers(1, 65_536),
@@ -48,7 +65,7 @@ def test_the_command_repeats_the_run(hp):
 def test_one_number_of_kernels_becomes_one_per_layer():
     assert Hyperparameters(layers=3, kernels=8).kernels == (8, 8, 8)
     assert Hyperparameters(layers=3, kernels="8, 12,16").kernels == (8, 12, 16)
-    with pytest.raises(UserError, match="kernels 4 are for 3 layers, but layers is 2"):
+    with pytest.raises(UserError, match="kernels 4,4,4 are for 3 layers, but layers is 2"):
         Hyperparameters(layers=2, kernels="4,4,4")
     with pytest.raises(UserError, match="kernels 8,12,16 are for 3 layers, but layers is 2"):
         Hyperparameters(layers=2, kernels="8,12,16")
@@ -65,7 +82,7 @@ def test_every_default_is_a_valid_answer(program):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("layers", "0", "layers must be a whole number from 1 to 64, not '0'"),
+        ("layers", "65", "layers must be a whole number from 0 to 64, not '65'"),
         ("layers", "three", "layers must be a whole number"),
         ("dropout", "0,2", "(write a decimal point)"),
         ("fc_units", "a", "fully connected units must be a whole number from 1 to 65536, or several with commas (128,64)"),
@@ -79,7 +96,17 @@ def test_every_default_is_a_valid_answer(program):
         ("split", "80/30/10", "split must be three whole percentages that sum to 100"),
         ("split", "100/0/0", "split must be"),
         ("split", "80/10", "split must be"),
-        ("task", "invent", "task must be reconstruct"),
+        ("task", "invent", "task must be reconstruct, denoise, colorize or complete, not 'invent'"),
+        ("kernel_size", "4x", "kernel size must be a whole number from 1 to 64, or height x width (4x2)"),
+        ("kernel_size", "4x2x1", "kernel size must be"),
+        ("kernel_size", "65", "kernel size must be"),
+        ("stride", "0", "stride must be a whole number from 1 to 16, or several with commas (8,12,16), or auto"),
+        ("pool", "first", "pool must be numbers of layers with commas (1,2), all or none, not 'first'"),
+        ("noise", "0.5-0.1", "noise must be a number from 0 to 10, or a range of them (0.1-0.9)"),
+        ("noise", "0.1-0.2-0.3", "noise must be"),
+        ("skip", "maybe", "skip must be yes or no, not 'maybe'"),
+        ("latent_dim", "-1", "latent size must be a whole number from 1 to 65536, or convolutional"),
+        ("optimizer", "magic", "optimizer must be adam, adamw"),
         ("dataset", "  ", "data set must be a file, a folder or a name"),
     ],
 )
@@ -108,3 +135,40 @@ def test_hyperparameters_cannot_be_changed():
 def test_a_program_must_be_one_of_the_two():
     with pytest.raises(UserError, match="program must be autoencoder or classification"):
         Hyperparameters(program="other")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (dict(noise=0.2), "noise is for --task denoise"),
+        (dict(task="denoise", missing="left"), "missing is for --task complete"),
+        (dict(beta=2), "beta is for --variational"),
+        (dict(plateau_factor=0.1), "plateau factor is for --schedule plateau"),
+        (dict(layers=0), "0 layers need a dense code: give --latent-dim"),
+        (dict(layers=0, latent_dim=2, decoder_kernels=3), "decoder kernels need layers"),
+        (dict(fc_units=9), "fully connected units need a dense code: give --latent-dim"),
+        (dict(skip=True), "skip connections would hand the image over"),
+        (dict(variational=True, task="denoise", skip=True), "a VAE has nothing but its code"),
+        (dict(residual=True), "residual is for denoise and for colorize in RGB"),
+        (dict(task="colorize", colour_space="yuv", residual=True), "residual is for denoise and for colorize in RGB"),
+        (dict(linear_path=8, latent_dim=3), "a linear path needs a convolutional code"),
+        (dict(linear_path=8, output_activation="sigmoid"), "linear path and a sigmoid output do not go together"),
+        (dict(task="colorize", colour_space="yuv", loss="bce"), "loss bce needs outputs from 0 to 1"),
+        (dict(layers=3, pool="2,4"), "pool 2,4: there is no layer 4, layers is 3"),
+        (dict(layers=3, batch_norm="4"), "batch norm 4: there is no layer 4, layers is 3"),
+        (dict(layers=3, stride="1,2"), "stride 1,2 are for 2 layers, but layers is 3; give one number, or one per layer"),
+        (dict(layers=1, kernel_size="4x2,3"), "kernel size 4x2,3 are for 2 layers, but layers is 1"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(values, words):
+    with pytest.raises(UserError) as error:
+        Hyperparameters(**values)
+    assert words in str(error.value)
+
+
+def test_kernel_sizes_are_pairs_from_then_on_and_json_holds_what_one_would_type():
+    hp = Hyperparameters(layers=2, kernel_size="4x2")
+    assert hp.kernel_size == ((4, 2), (4, 2))
+    assert hp.to_json()["kernel_size"] == "4x2"
+    assert Hyperparameters().to_json()["kernel_size"] == 3
+    assert Hyperparameters(layers=2, kernel_size="5, 4×2").to_json()["kernel_size"] == "5,4x2"

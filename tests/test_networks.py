@@ -1,41 +1,145 @@
 """python -m pytest tests/test_networks.py"""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from keras.ops import convert_to_numpy as to_numpy
+from sklearn.decomposition import PCA
 
-from lib import networks, shapes
+from lib import colour, networks, shapes, tasks
 from lib.errors import UserError
+from lib.fields import COLOUR_SPACES, SIDES, TASKS
 from lib.hyperparameters import Hyperparameters
 
-
-@settings(max_examples=25, deadline=None)
-@given(
-    st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3])),
-    st.lists(st.integers(1, 5), min_size=1, max_size=4),
-    st.integers(1, 5),
+COMMON = dict(
+    kernels=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    sizes=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=4, max_size=4),
+    strides=st.none() | st.lists(st.integers(1, 3), min_size=4, max_size=4),
+    pool=st.one_of(st.just(()), st.just("all"), st.lists(st.integers(1, 4), max_size=2)),
+    padding=st.sampled_from(["same", "valid"]),
+    upsampling=st.sampled_from(["transpose", "nearest"]),
+    decoder_kernels=st.none() | st.lists(st.integers(1, 5), max_size=3),
+    activation=st.sampled_from(["relu", "leaky_relu", "silu"]),
+    batch_norm=st.sampled_from(["all", "none", "1"]),
+    latent_dim=st.none() | st.integers(1, 6),
+    fc_units=st.sampled_from([(), (5,), (6, 4)]),
+    dropout=st.sampled_from([0, 0.3]),
+    l2=st.sampled_from([0, 1e-4]),
+    skip=st.booleans(),
+    residual=st.booleans(),
+    linear_path=st.none() | st.integers(1, 12),
+    variational=st.booleans(),
+    task=st.sampled_from(TASKS),
+    missing=st.sampled_from(SIDES),
+    colour_space=st.sampled_from(COLOUR_SPACES),
 )
-def test_what_the_planner_accepts_the_builder_builds(image, kernels, kernel_size):
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3])), st.fixed_dictionaries(COMMON))
+def test_what_the_planner_accepts_the_builder_builds(image, drawn):
+    """Any combination: what is refused is refused before anything is built, the rest gives the target's exact size."""
+    values, layers = dict(drawn), len(drawn["kernels"])
+    sizes, strides = values.pop("sizes"), values.pop("strides")
+    values |= dict(layers=layers, kernel_size=sizes[:layers], stride=strides and strides[:layers])
+    for name, task in (("missing", "complete"), ("colour_space", "colorize")):
+        if values["task"] != task:
+            del values[name]
     try:
-        plan = shapes.plan(Hyperparameters(layers=len(kernels), kernels=kernels, kernel_size=kernel_size), image)
+        hp = Hyperparameters(**values)
+        plan = shapes.plan(hp, image)
     except UserError:
-        return
+        reject()
     model = networks.build_autoencoder(plan)
     assert model.count_params() == plan.parameters
-    assert model.get_layer("encoder").output_shape[1:] == plan.latent
-    batch = np.random.default_rng(0).random((2, *image), np.float32)
-    outputs = to_numpy(model(batch))
-    assert outputs.shape == batch.shape
-    assert outputs.min() >= 0
-    assert outputs.max() <= 1
+    code = model.get_layer("encoder").outputs[0]
+    assert tuple(code.shape[1:]) == plan.latent
+    images = np.random.default_rng(0).integers(0, 256, (2, *image), dtype=np.uint8)
+    inputs, targets = tasks.pairs(hp, images, np.random.default_rng(0))
+    outputs = to_numpy(model(inputs))
+    assert outputs.shape == targets.shape == (2, *plan.target)
+    assert np.isfinite(outputs).all()
+    if shapes.output_activation(hp) == "sigmoid":
+        assert outputs.min() >= 0
+        assert outputs.max() <= 1
+    if hp.variational:
+        drawn = networks.build_trainer(model, hp)(inputs)
+        assert drawn["reconstruction"].shape == targets.shape
+        assert drawn["kl"].shape == (2, 1)
     keras.backend.clear_session()
 
 
+def built(image=(28, 28, 1), **values):
+    hp = Hyperparameters(**values)
+    plan = shapes.plan(hp, image)
+    return networks.build_autoencoder(plan), plan
+
+
+def test_residual_denoising_begins_as_the_noisy_image_itself():
+    model, plan = built(task="denoise", residual=True, layers=2, kernels=4)
+    noisy = np.random.default_rng(0).random((2, *plan.input), np.float32)
+    np.testing.assert_array_equal(to_numpy(model(noisy)), noisy)
+
+
+def test_residual_colour_begins_grey_and_never_changes_the_brightness():
+    model, plan = built((8, 8, 3), task="colorize", residual=True, layers=2, kernels=4, skip=True)
+    grey = np.random.default_rng(0).random((2, *plan.input), np.float32)
+    np.testing.assert_allclose(to_numpy(model(grey)), np.repeat(grey, 3, axis=-1), atol=1e-5)
+    for weight in model.trainable_weights:
+        weight.assign(np.random.default_rng(1).normal(0, 0.3, weight.shape))
+    coloured = to_numpy(model(grey))
+    assert coloured.std(axis=-1).max() > 0.01
+    np.testing.assert_allclose(colour.grey(coloured), grey, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [4, 7, 12])
+def test_a_linear_path_begins_as_the_pca_of_blocks(kernel):
+    model, plan = built((16, 16, 3), layers=2, kernels="5,6", kernel_size=3, linear_path=kernel)
+    images = np.random.default_rng(0).random((300, 16, 16, 3), np.float32)
+    networks.begin_linear_path(model, plan, images)
+    blocks = images.reshape(300, 4, 4, 4, 4, 3).swapaxes(2, 3).reshape(-1, 48)
+    pca = PCA(6, svd_solver="covariance_eigh").fit(blocks)
+    centred = blocks - np.tile(images.mean(axis=(0, 1, 2)), 16)
+    expected = centred @ pca.components_.T @ pca.components_
+    found = to_numpy(model(images)) - images.mean(axis=(0, 1, 2))
+    found = found.reshape(300, 4, 4, 4, 4, 3).swapaxes(2, 3).reshape(-1, 48)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_vae_goes_by_its_means_and_needs_no_class_of_ours_to_open(tmp_path):
+    model, plan = built(variational=True, layers=1, kernels=3, latent_dim=2)
+    image = np.random.default_rng(0).random((2, *plan.input), np.float32)
+    z_mean, z_log_var = model.get_layer("encoder")(image)
+    np.testing.assert_allclose(to_numpy(z_log_var), 0, atol=1e-6)  # σ begins at 1
+    np.testing.assert_array_equal(to_numpy(model(image)), to_numpy(model.get_layer("decoder")(z_mean)))
+    script = "import keras, sys; [keras.models.load_model(p, compile=False) for p in sys.argv[1:]]"
+    files = []
+    for part in (model, model.get_layer("encoder"), model.get_layer("decoder")):
+        files.append(str(tmp_path / f"{part.name}.h5"))
+        part.save(files[-1])
+    subprocess.run([sys.executable, "-c", script, *files], check=True, capture_output=True, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("view", [{"task": "colorize"}, *({"task": "complete", "missing": side} for side in SIDES)])
+def test_a_classifier_takes_whole_images_whatever_its_encoder_saw(view):
+    hp = Hyperparameters(layers=1, kernels=2, **view)
+    plan = shapes.plan(hp, (9, 7, 3))
+    autoencoder = networks.build_autoencoder(plan)
+    encoder = networks.code_alone(autoencoder.get_layer("encoder"))
+    model = networks.build_classifier(encoder, 3, Hyperparameters(program="classification"), (9, 7, 3), hp)
+    images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
+    inputs, _ = tasks.pairs(hp, images, np.random.default_rng(0))
+    expected = model.get_layer("head")(encoder(inputs))
+    np.testing.assert_allclose(to_numpy(model(tasks.scale(images))), to_numpy(expected), atol=1e-6)
+
+
 def test_no_two_layers_share_a_name():
-    hp = Hyperparameters(layers=3, kernels=4, program="classification", fc_units="8,6")
+    hp = Hyperparameters(layers=3, kernels=4, fc_units="8,6", latent_dim=3)
     model = networks.build_autoencoder(shapes.plan(hp, (13, 17, 3)))
     halves = [model.get_layer("encoder"), model.get_layer("decoder")]
     names = [layer.name for half in halves for layer in half.layers]
@@ -44,9 +148,9 @@ def test_no_two_layers_share_a_name():
 
 @pytest.mark.parametrize("units", ["7", "7,5"])
 def test_the_classifier_gives_probabilities(units):
-    hp = Hyperparameters(layers=1, kernels=2, fc_units=units, dropout=0.9)
-    encoder = networks.build_autoencoder(shapes.plan(hp, (8, 8, 1))).get_layer("encoder")
-    model = networks.build_classifier(encoder, 3, hp)
+    encoder = networks.build_autoencoder(shapes.plan(Hyperparameters(layers=1, kernels=2), (8, 8, 1))).get_layer("encoder")
+    hp = Hyperparameters(program="classification", fc_units=units, dropout=0.9)
+    model = networks.build_classifier(encoder, 3, hp, (8, 8, 1))
     outputs = to_numpy(model(np.zeros((4, 8, 8, 1), np.float32)))
     np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
     assert [layer.units for layer in model.get_layer("head").layers if isinstance(layer, keras.layers.Dense)] == [*hp.fc_units, 3]
@@ -55,7 +159,7 @@ def test_the_classifier_gives_probabilities(units):
 def test_the_encoders_averages_stay_while_everything_trains():
     hp = Hyperparameters(layers=1, kernels=2)
     encoder = networks.build_autoencoder(shapes.plan(hp, (8, 8, 1))).get_layer("encoder")
-    model = networks.build_classifier(encoder, 2, hp)
+    model = networks.build_classifier(encoder, 2, hp, (8, 8, 1))
     networks.set_trainable(encoder, True)
     model.compile("sgd", "sparse_categorical_crossentropy")
     means = [to_numpy(weight) for weight in encoder.non_trainable_weights]

@@ -68,7 +68,7 @@ def test_wrong_flags_are_one_sentence(words):
 
 
 def test_a_wrong_value_is_said_with_its_flag():
-    with pytest.raises(UserError, match="--kernel-size must be a whole number from 1 to 64, not '0'"):
+    with pytest.raises(UserError, match=r"--kernel-size must be a whole number from 1 to 64, or .*, not .0."):
         answers("--kernel-size", "0")
 
 
@@ -99,3 +99,41 @@ def test_choices_by_key_number_text_and_end(monkeypatch):
     with pytest.raises(UserError, match="'z' is not one of a, b"):
         asked.choose("?", choices, last="q")
     assert asked.choose("?", choices, last="q") == "q"
+
+
+def test_switches_and_layers_have_flags_of_their_own():
+    parser = Parser("autoencoder", "")
+    assert parser.parse(["--skip"]).skip == "yes"
+    assert parser.parse(["--no-skip"]).skip == "no"
+    assert parser.parse(["--batch-norm"]).batch_norm == "all"
+    assert parser.parse(["--batch-norm", "1,2"]).batch_norm == "1,2"
+    assert parser.parse(["--no-batch-norm"]).batch_norm == "none"
+    assert parser.parse([]).skip is None
+
+
+def test_flags_win_over_an_answers_file_and_that_over_a_preset():
+    Path("a.json").write_text('{"preset": "cifar-base", "batch_size": 9, "epochs": 8}')
+    hp = answers("-d", "photos", "--answers", "a.json", "--epochs", "7", "--yes").hyperparameters({})
+    assert (hp.kernels, hp.pool, hp.batch_size, hp.epochs) == ((8, 12, 16), (1, 2), 9, 7)
+    hp = answers("-d", "photos", "--answers", "a.json", "--preset", "cifar-4", "--yes").hyperparameters({})
+    assert hp.kernel_size[0] == (5, 5)
+    with pytest.raises(UserError, match="preset 'cifar-bas' is unknown; did you mean 'cifar-base'"):
+        answers("--preset", "cifar-bas")
+    with pytest.raises(UserError, match="preset 'x' is unknown; there are cifar-base, cifar-1"):
+        answers("--preset", "x")
+
+
+def test_what_a_preset_says_of_another_task_makes_way_but_not_what_a_person_says():
+    hp = answers("-d", "photos", "--preset", "fashion-half", "--task", "reconstruct", "--yes").hyperparameters({})
+    assert (hp.task, hp.missing, hp.latent_dim) == ("reconstruct", "right", 64)
+    with pytest.raises(UserError, match="missing is for --task complete"):
+        answers("-d", "photos", "--missing", "left", "--yes").hyperparameters({})
+
+
+def test_running_again_with_other_layers_drops_what_went_by_layers(monkeypatch):
+    asked = answers("-d", "digits", monkeypatch=monkeypatch, lines="")
+    asked.run_again(Hyperparameters(dataset="digits", layers=3, stride="2,2,1", pool="3", kernel_size="3,5,3", patience=4))
+    hp = asked.hyperparameters({"layers": 2, "kernels": (8,), "kernel_size": ((3, 3),)})
+    assert (hp.stride, hp.pool, hp.patience) == (None, (), 4)
+    same = asked.hyperparameters({"layers": 3})
+    assert (same.stride, same.pool) == ((2, 2, 1), (3,))

@@ -58,7 +58,41 @@ def test_the_encoder_of_either_file(model):
     expected = to_numpy(model.get_layer("encoder")(batch))
     for part in (model, model.get_layer("encoder")):
         storage.save(part, Path("a.h5"), HP)
-        np.testing.assert_allclose(to_numpy(storage.load_encoder(Path("a.h5"), (9, 7, 1))(batch)), expected, atol=1e-6)
+        encoder, hp = storage.load_encoder(Path("a.h5"), (9, 7, 1))
+        np.testing.assert_allclose(to_numpy(encoder(batch)), expected, atol=1e-6)
+        assert hp.kernels == HP.kernels
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        dict(variational=True, latent_dim=2), dict(task="denoise", skip=True), dict(task="colorize", colour_space="yuv"),
+        dict(task="complete", missing="top"), dict(latent_dim=3, fc_units=5), dict(linear_path=4),
+    ],
+)  # fmt: skip
+def test_the_encoder_of_every_kind_gives_its_code_and_nothing_else(values):
+    hp = Hyperparameters(layers=2, kernels=3, **values)
+    plan = shapes.plan(hp, (12, 8, 3))
+    whole = networks.build_autoencoder(plan)
+    batch = np.random.default_rng(0).random((2, *plan.input), np.float32)
+    found = whole.get_layer("encoder")(batch)
+    expected = to_numpy(found[0] if isinstance(found, list) else found)
+    for part in (whole, whole.get_layer("encoder")):
+        storage.save(part, Path("a.h5"), hp)
+        encoder, described = storage.load_encoder(Path("a.h5"), (12, 8, 3))
+        np.testing.assert_allclose(to_numpy(encoder(batch)), expected, atol=1e-6)
+        assert described.task == hp.task
+    if plan.input != (12, 8, 3):
+        with pytest.raises(UserError, match=r"its encoder takes images of .*, the data set has 9×9×3 \("):
+            storage.load_encoder(Path("a.h5"), (9, 9, 3))
+
+
+def test_a_file_that_says_nothing_of_itself_is_taken_by_its_shape(model):
+    model.save("plain.h5")
+    assert storage.load_encoder(Path("plain.h5"), (9, 7, 1))[1] is None
+    with h5py.File("plain.h5", "a") as file:
+        file.attrs["latent_lab_hyperparameters"] = '{"layers": "many"}'
+    assert storage.load_encoder(Path("plain.h5"), (9, 7, 1))[1] is None
 
 
 def test_model_refusals(model):

@@ -1,15 +1,29 @@
 """python -m pytest tests/test_tasks.py"""
 
-import numpy as np
+import tracemalloc
 
-from lib import tasks
+import numpy as np
+import pytest
+from PIL import Image
+
+from lib import shapes, tasks
 from lib.datasets import Part
-from lib.fields import TASKS
+from lib.fields import COLOUR_SPACES, SIDES, TASKS
 from lib.files import Images
+from lib.hyperparameters import Hyperparameters
 from tests import made
 
 IMAGES, LABELS = made.shapes(10)
 PART = Part(Images(IMAGES[..., None], LABELS.astype(int)), np.array([9, 2, 4, 7, 1]))
+
+
+def batches(size: int, **values) -> tasks.Batches:
+    options = {key: values.pop(key) for key in ("learn", "labelled", "shift", "form") if key in values}
+    return tasks.Batches(PART, size, Hyperparameters(**values), **options)
+
+
+def everything(given: tasks.Batches) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.concatenate(arrays) for arrays in zip(*(given[n] for n in range(len(given))), strict=True))
 
 
 def test_every_task_that_can_be_named_can_be_made():
@@ -24,33 +38,82 @@ def test_scaling_there_and_back():
 
 
 def test_batches_cover_the_part_in_its_order():
-    batches = tasks.Batches(PART, 2, "reconstruct")
-    inputs = np.concatenate([batches[n][0] for n in range(len(batches))])
+    inputs, targets = everything(batches(2))
     np.testing.assert_array_equal(tasks.picture(inputs)[..., 0], IMAGES[PART.positions])
-    np.testing.assert_array_equal(*batches[0])
+    np.testing.assert_array_equal(inputs, targets)
 
 
-def test_a_seed_shuffles_anew_each_epoch_and_the_same_each_time():
-    def epochs():
-        batches = tasks.Batches(PART, 2, seed=3)
+def test_learning_shuffles_anew_each_epoch_and_the_same_each_time():
+    def epochs(seed: int):
+        given = batches(2, learn=True, labelled=True, seed=seed)
         orders = []
         for _ in range(3):
-            orders.append(np.concatenate([batches[n][1] for n in range(len(batches))]).tolist())
-            batches.on_epoch_end()
+            orders.append(everything(given)[1].tolist())
+            given.on_epoch_end()
         return orders
 
-    orders = epochs()
-    assert orders == epochs()
-    assert len({tuple(order) for order in orders}) > 1
-    assert all(sorted(order) == sorted(PART.labels) for order in orders)
+    assert epochs(3) == epochs(3)
+    assert len({tuple(order) for order in epochs(3)}) > 1
+    assert epochs(3) != epochs(4)
+    assert all(sorted(order) == sorted(PART.labels) for order in epochs(3))
 
 
 def test_labels_go_with_their_images():
-    batches = tasks.Batches(PART, 2, seed=0)
-    for number in range(len(batches)):
-        for image, label in zip(*batches[number], strict=True):
-            place = next(n for n in range(10) if np.array_equal(tasks.picture(image)[..., 0], IMAGES[n]))
-            assert LABELS[place] == label
+    for image, label in zip(*everything(batches(2, learn=True, labelled=True)), strict=True):
+        place = next(n for n in range(10) if np.array_equal(tasks.picture(image)[..., 0], IMAGES[n]))
+        assert LABELS[place] == label
+
+
+def test_noise_is_drawn_anew_for_each_batch_and_epoch_and_its_target_is_clean():
+    learning = batches(5, learn=True, task="denoise", noise=0.2)
+    first, clean = learning[0]
+    learning.on_epoch_end()
+    assert not np.array_equal(np.sort(first.ravel()), np.sort(learning[0][0].ravel()))
+    np.testing.assert_array_equal(np.sort(tasks.picture(clean).ravel()), np.sort(IMAGES[PART.positions].ravel()))
+    scoring = batches(5, task="denoise", noise=0.2)
+    before = scoring[0][0]
+    scoring.on_epoch_end()
+    np.testing.assert_array_equal(before, scoring[0][0])  # scores always meet the same noise
+    assert not np.array_equal(batches(5, task="denoise", noise=0.2, seed=1)[0][0], before)
+
+
+def test_noise_has_the_strength_that_was_asked_for():
+    grey = np.full((200, 12, 10, 1), 128, np.uint8)
+    part = Part(Images(grey), np.arange(200))
+    for noise, low, high in (("0.1", 0.1, 0.1), ("0.05-0.15", 0.05, 0.15)):
+        inputs, _ = tasks.Batches(part, 200, Hyperparameters(task="denoise", noise=noise))[0]
+        spread = inputs.reshape(200, -1).std(axis=1)
+        assert spread.min() == pytest.approx(low, rel=0.25)
+        assert spread.max() == pytest.approx(high, rel=0.25)
+        assert (spread.max() / spread.min() > 2) == (low < high)
+    strong, _ = tasks.Batches(part, 200, Hyperparameters(task="denoise", noise=3))[0]
+    assert (strong.min(), strong.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_halves_are_the_image_again(side):
+    hp = Hyperparameters(task="complete", missing=side)
+    images = np.random.default_rng(0).integers(0, 256, (4, 7, 9, 3), dtype=np.uint8)
+    given, missing = tasks.pairs(hp, images, np.random.default_rng(0))
+    assert given.shape[1:], missing.shape[1:] == shapes.pair(hp, (7, 9, 3))
+    shown, whole = tasks.pictures(hp, given, missing)
+    np.testing.assert_array_equal(whole, images)
+    grey = (shown == tasks.GREY).all(axis=(0, 3))
+    edge = {"right": grey[:, -1], "left": grey[:, 0], "top": grey[0], "bottom": grey[-1]}[side]
+    assert edge.all()
+    assert grey.sum() == missing[0, ..., 0].size
+
+
+@pytest.mark.parametrize("space", COLOUR_SPACES)
+def test_colours_from_grey(space):
+    hp = Hyperparameters(task="colorize", colour_space=space)
+    images = np.random.default_rng(0).integers(0, 256, (4, 7, 9, 3), dtype=np.uint8)
+    grey, targets = tasks.pairs(hp, images, np.random.default_rng(0))
+    assert (grey.shape, targets.shape) == ((4, 7, 9, 1), (4, 7, 9, 3 if space == "rgb" else 2))
+    assert {grey.dtype, targets.dtype} == {np.dtype(np.float32)}
+    shown, whole = tasks.pictures(hp, grey, targets)
+    np.testing.assert_array_equal(whole, images)  # UV is put together with the given Y, exactly within rounding
+    assert np.abs(shown[..., 0] - np.asarray([Image.fromarray(image).convert("L") for image in images]).astype(int)).max() <= 1
 
 
 def test_shifted_images_are_windows_of_their_bordered_selves():
@@ -67,8 +130,31 @@ def test_shifted_images_are_windows_of_their_bordered_selves():
     assert len(offsets) > 3
 
 
-def test_shifts_are_drawn_anew_each_epoch():
-    batches = tasks.Batches(PART, 5, seed=0, shift=True)
-    first = batches[0][0]
-    batches.on_epoch_end()
-    assert not np.array_equal(first, batches[0][0])
+def test_shifts_and_flips_are_drawn_anew_each_epoch_for_learning_alone():
+    for change in (dict(shift=True), dict(flip=True)):
+        learning = batches(5, learn=True, labelled=True, **change)
+        first = learning[0][0]
+        learning.on_epoch_end()
+        assert not np.array_equal(first, learning[0][0])
+        inputs, _ = everything(batches(5, **change))
+        np.testing.assert_array_equal(tasks.picture(inputs)[..., 0], IMAGES[PART.positions])
+
+
+def test_flipped_images_are_mirrored_or_as_they_were():
+    images = np.random.default_rng(0).integers(0, 256, (64, 5, 4, 3), dtype=np.uint8)
+    mirrored = tasks.flipped(images, np.random.default_rng(0))
+    same = (mirrored == images).all(axis=(1, 2, 3))
+    np.testing.assert_array_equal(mirrored[~same], images[~same][:, :, ::-1])
+    assert 16 < same.sum() < 48
+
+
+def test_images_stay_bytes_until_a_batch_is_taken():
+    """A data set of 12 GB that exists only as a promise: a batch of it costs a batch, in every task."""
+    source = np.broadcast_to(np.uint8(7), (4_000_000, 32, 32, 3))
+    part = Part(Images(source), np.arange(len(source)))
+    for task in TASKS:
+        tracemalloc.start()
+        tasks.Batches(part, 64, Hyperparameters(task=task))[1000]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 45 << 20, task  # most of it the order of the images, 32 MB

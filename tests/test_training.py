@@ -8,7 +8,9 @@ import pytest
 
 from lib import datasets, networks, shapes, training
 from lib.errors import RunFailed
+from lib.fields import LOSSES, OPTIMIZERS
 from lib.hyperparameters import Hyperparameters
+from lib.variational import Divergence, Sampling
 
 
 def trained(tiny, tell=lambda *args, **event: None, stopped=None, **values):
@@ -19,7 +21,7 @@ def trained(tiny, tell=lambda *args, **event: None, stopped=None, **values):
     model = networks.build_autoencoder(shapes.plan(hp, dataset.shape))
     seen = []
     history = training.fit(
-        model,
+        networks.build_trainer(model, hp),
         dataset,
         hp,
         training.autoencoder_phase(hp),
@@ -59,7 +61,7 @@ def test_stopping_ends_after_the_batch_and_keeps_the_best_weights(tiny):
     history, model, _ = trained(tiny, tell, stopped, epochs=50, learning_rate=0.02)
     assert len(history["loss"]) == 3  # the third epoch was left after its first batch
     hp = Hyperparameters(dataset=tiny["-d"])
-    validation = training.Batches(datasets.load(hp).validation, 8, "reconstruct")
+    validation = training.Batches(datasets.load(hp).validation, 8, hp)
     assert float(model.evaluate(validation, verbose=0)) == pytest.approx(min(history["val_loss"]), rel=1e-5)
 
 
@@ -70,7 +72,7 @@ def test_a_loss_that_is_no_number_is_explained(tiny, monkeypatch):
 
 
 def test_the_schedule_rises_then_falls_to_nothing():
-    schedule = training.schedule(0.01, 1000)
+    schedule = training.schedule(Hyperparameters(), 0.01, 1000)
     rates = [float(schedule(step)) for step in (0, 25, 50, 525, 1000)]
     assert rates == pytest.approx([0.001, 0.0055, 0.01, 0.005, 0], abs=1e-6)
 
@@ -83,3 +85,75 @@ def test_the_second_phase_is_slower():
 
 def test_speed_is_the_median_epochs():
     assert training.images_per_second({"seconds": [9.0, 2.0, 1.0]}, 100) == 50
+
+
+def test_the_other_schedules():
+    for name in ("constant", "plateau"):
+        assert training.schedule(Hyperparameters(schedule=name), 0.01, 1000) == 0.01
+    schedule = training.schedule(Hyperparameters(schedule="exponential"), 0.01, 1000)
+    assert [float(schedule(step)) for step in (0, 500, 1000)] == pytest.approx([0.01, 0.001, 0.0001])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_trains(name, tiny):
+    assert keras.optimizers.get(name).__class__ is training.optimizer(Hyperparameters(optimizer=name), 0.1).__class__
+    history, _, _ = trained(tiny, optimizer=name, weight_decay=0.01, epochs=1)
+    assert np.isfinite(history["loss"]).all()
+    assert training.optimizer(Hyperparameters(optimizer=name, weight_decay=0.01), 0.1).weight_decay == 0.01
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_is_kerass_own(loss):
+    function = training.pixel_loss(Hyperparameters(loss=loss))
+    one, other = (np.full((2, 3, 3, 1), value, np.float32) for value in (0.25, 0.75))
+    expected = {"mse": 0.25, "mae": 0.5, "huber": 0.125, "bce": -(0.25 * np.log(0.75) + 0.75 * np.log(0.25))}[loss]
+    assert float(keras.ops.mean(function(one, other))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_patience_stops_and_the_plateau_cuts_the_rate(tiny):
+    """A rate at which nothing can be learned: every epoch is as bad as the first."""
+    values = dict(epochs=30, learning_rate=1e-9, patience=4, schedule="plateau", plateau_factor=0.25, plateau_patience=1)
+    history, _, _ = trained(tiny, **values)
+    assert len(history["loss"]) < 12
+    rates = history["learning_rate"]
+    assert rates == sorted(rates, reverse=True)
+    assert min(rates) == pytest.approx(1e-9 * 0.25 ** round(np.log(rates[-1] / 1e-9) / np.log(0.25)), rel=1e-3)
+
+
+def test_l2_is_added_to_the_loss(tiny):
+    plain, _, _ = trained(tiny, epochs=1, learning_rate=1e-9)
+    heavy, _, _ = trained(tiny, epochs=1, learning_rate=1e-9, l2=0.1)
+    assert heavy["val_loss"][0] > plain["val_loss"][0] + 0.1
+
+
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+def test_a_vae_reports_its_two_losses_in_nats_per_image(tiny, loss):
+    history, model, _ = trained(tiny, variational=True, latent_dim=2, beta=0.5, loss=loss, epochs=6)
+    for prefix in ("", "val_"):
+        total, image, kl = (np.array(history[prefix + name]) for name in ("loss", "reconstruction_loss", "kl_loss"))
+        np.testing.assert_allclose(total, image + 0.5 * kl, rtol=1e-4)
+        assert (kl >= 0).all()
+    assert history["kl_loss"][-1] > 0.01
+    assert history["loss"][-1] < history["loss"][0]
+    assert history["reconstruction_loss"][0] > 5  # 120 pixels: a sum, not a mean
+    assert model.name == "autoencoder"
+
+
+def test_the_divergence_is_the_closed_form():
+    random = np.random.default_rng(0)
+    mean, log_var = random.normal(size=(2, 4, 3)).astype(np.float32)
+    kl = keras.ops.convert_to_numpy(Divergence()(mean, log_var))
+    expected = 0.5 * (np.exp(log_var) + mean**2 - 1 - log_var).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(kl, expected, rtol=1e-5)
+    # The same by drawing: log q(z) − log p(z) on average.
+    many = np.repeat(mean[:1], 200_000, axis=0), np.repeat(log_var[:1], 200_000, axis=0)
+    z = keras.ops.convert_to_numpy(Sampling(0)(*many))
+    np.testing.assert_allclose(z.mean(axis=0), mean[0], atol=0.02)
+    np.testing.assert_allclose(z.var(axis=0), np.exp(log_var[0]), rtol=0.02)
+    ratio = (-0.5 * ((z - mean[0]) ** 2 / np.exp(log_var[0]) + log_var[0]) + 0.5 * z**2).sum(axis=1)
+    assert ratio.mean() == pytest.approx(expected[0, 0], rel=0.02)
+
+
+def test_the_sampling_layer_survives_saving():
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Sampling(7)))
+    assert again.seed == 7
