@@ -29,7 +29,12 @@ BASELINES = {
     "reconstruct": _MEAN | _PCA,
     "denoise": {"input": "the noisy input itself"} | _MEAN | _PCA,
     "colorize": {"input": "the grey input itself", "mean_colour": "grey with the mean colour", "constant": "constant mean"},
-    "complete": _MEAN | {"ridge": "ridge regression from the given half", "neighbours": "mean of the 15 nearest neighbours"},
+    "complete": _MEAN
+    | {
+        "mirror": "mirror image of the given half",
+        "ridge": "ridge regression from the given half",
+        "neighbours": "mean of the 15 nearest neighbours",
+    },
 }
 
 

@@ -77,8 +77,9 @@ def autoencoder_baselines(dataset: Dataset, hp: Hyperparameters, latent_size: in
 
     `constant`: the mean of the targets. `pca` (reconstruct, denoise): as many components as the code has numbers;
     `pca_components` is what it could use, since a code with as many numbers as the image copies it. `input`: the noisy or
-    the grey image itself. `mean_colour`: grey with the mean colour difference of each place. `ridge` and `neighbours`
-    (complete): linear regression from the given half, and the mean of the 15 images whose given half is the nearest.
+    the grey image itself. `mean_colour`: grey with the mean colour difference of each place. `mirror`, `ridge` and
+    `neighbours` (complete): the given half's mirror image, linear regression from the given half, and the mean of the 15
+    images whose given half is the nearest.
 
     They are fitted on as many training images as 256 MiB hold.
     """
@@ -118,6 +119,9 @@ def _methods(hp: Hyperparameters, inputs: np.ndarray, targets: np.ndarray, laten
             np.concatenate([given, np.broadcast_to(difference, (len(given), *difference.shape))], axis=-1)
         )
     if hp.task == "complete":
+        axis = 1 if hp.missing in ("top", "bottom") else 2
+        if inputs.shape == targets.shape:
+            methods["mirror"] = lambda given: np.flip(given, axis)
         known, wanted = (pixels.reshape(len(pixels), -1) for pixels in (inputs, targets))
         neighbours = min(NEIGHBOURS, len(known))
         for name, model in (

@@ -64,9 +64,7 @@ class Fields:
         programs=CLASSIFICATION, group="data", help="the saved autoencoder.h5 or encoder.h5",
     )  # fmt: skip
 
-    task: str = setting(
-        "reconstruct", OneOf(TASKS), "--task", programs=AUTOENCODER, group="task", help="what the network learns"
-    )
+    task: str = setting("reconstruct", OneOf(TASKS), "--task", programs=AUTOENCODER, group="task", help="what the network learns")
     noise: tuple[float, float] = setting(
         (0.3, 0.3), Span(Real(0, 10)), "--noise", programs=AUTOENCODER, group="task", only={"task": "denoise"},
         help="standard deviation of the Gaussian noise, with pixels in 0..1; drawn anew for each batch",
@@ -147,7 +145,7 @@ class Fields:
     )  # fmt: skip
     residual: bool = setting(
         False, Switch(), "--residual", programs=AUTOENCODER,
-        help="the network predicts what to add to its input: the noise to take away, or colour with the brightness kept",
+        help="the network predicts what to add: to the noisy image; to the grey one, brightness kept; to the half's mirror image",
     )  # fmt: skip
     linear_path: int | None = setting(
         None, Or("off", Whole(1, 64)), "--linear-path", programs=AUTOENCODER,

@@ -107,8 +107,8 @@ def _require_sense(hp: Hyperparameters) -> None:
         "a VAE has nothing but its code: neither skip nor residual nor linear path goes with variational": (
             hp.variational and (hp.skip or hp.residual or hp.linear_path)
         ),
-        "residual is for denoise and for colorize in RGB": (
-            hp.residual and (hp.task in ("reconstruct", "complete") or hp.colour_differences)
+        "residual is for denoise, complete and colorize in RGB": (
+            hp.residual and (hp.task == "reconstruct" or hp.colour_differences)
         ),
         "a linear path needs a convolutional code with padding same, and layers": (
             hp.linear_path and (hp.latent_dim is not None or hp.padding != "same")

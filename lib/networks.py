@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 
 from lib import colour, tasks
 from lib.hyperparameters import Hyperparameters
-from lib.shapes import Layer, Plan
+from lib.shapes import Layer, Plan, mirrors
 from lib.variational import Divergence, Sampling
 
 # Keras's default of 0.99 leaves the moving averages far behind in the few hundred steps of a short training.
@@ -28,7 +28,7 @@ def build_autoencoder(plan: Plan) -> keras.Model:
     found = encoder(inputs)
     outputs = decoder(found[0] if plan.hp.variational else found)
     if plan.hp.residual:
-        outputs = _added(inputs, outputs, plan.hp)
+        outputs = _added(inputs, outputs, plan)
     return keras.Model(inputs, outputs, name="autoencoder")
 
 
@@ -46,11 +46,12 @@ def build_trainer(autoencoder: keras.Model, hp: Hyperparameters) -> keras.Model:
 def _encoder(plan: Plan) -> keras.Model:
     hp, inputs = plan.hp, keras.Input(plan.input, name="image")
     *hidden, last = plan.encoder
-    maps = _stack(inputs, hidden, hp, "encoder")
+    seen = _mirrored(inputs, plan, "encoder") if mirrors(hp) else inputs
+    maps = _stack(seen, hidden, hp, "encoder")
     code = _stack(maps[-1], [last], hp, "encoder", len(hidden))[-1]
     if plan.linear:
         kernel, stride = plan.linear
-        linear = layers.Conv2D(plan.latent[2], kernel, strides=stride, padding="same", name="linear_encoder")(inputs)
+        linear = layers.Conv2D(plan.latent[2], kernel, strides=stride, padding="same", name="linear_encoder")(seen)
         code = layers.Add(name="code_sum")([code, linear])
     if hp.variational:
         variances = _learned(last, hp, "z_log_var", "zeros")(maps[-1])  # so that σ begins at 1
@@ -123,10 +124,12 @@ def _activation(kind: str, name: str) -> layers.Layer:
     return layers.LeakyReLU(LEAK, name=name) if kind == "leaky_relu" else layers.Activation(kind, name=name)
 
 
-def _added(inputs, outputs, hp: Hyperparameters):
-    """Input plus what the network found: noise to take away, or colour differences that leave the brightness as it is."""
-    if hp.task == "denoise":
-        return layers.Add(name="residual")([inputs, outputs])
+def _added(inputs, outputs, plan: Plan):
+    """Input plus what the network found: noise to take away, colour differences that leave the brightness as it is, or
+    what in the missing half is not the mirror image of the given one."""
+    if plan.hp.task != "colorize":
+        start = _mirrored(inputs, plan, "output") if mirrors(plan.hp) else inputs
+        return layers.Add(name="residual")([start, outputs])
     # A layer of its own would need our code to open the file; a convolution with fixed weights does not.
     yuv = layers.Concatenate(name="yuv")([inputs, outputs])
     return _mixed(yuv, colour.TO_RGB, "rgb")
@@ -138,6 +141,24 @@ def _mixed(x, matrix: np.ndarray, name: str):
     mixed = layer(x)
     layer.set_weights([matrix.T[None, None]])
     return mixed
+
+
+def _mirrored(inputs, plan: Plan, name: str):
+    """The given half as its mirror image, of the missing half's size (an odd row or column more repeats the outermost)."""
+    rows = plan.hp.missing in ("top", "bottom")
+    given, wanted = (plan.input[0], plan.target[0]) if rows else (plan.input[1], plan.target[1])
+    # The place that touches the middle is the first of a half on the right, the last of one on the left.
+    places = np.arange(wanted) if plan.hp.missing in ("right", "bottom") else np.arange(wanted)[::-1]
+    matrix = np.eye(given, dtype=np.float32)[:, np.maximum(given - 1 - places, 0)]
+    if plan.hp.missing in ("left", "top"):
+        matrix = matrix[::-1]
+    # Permutations and a fixed dense layer, so that any Keras opens the file: the mirrored axis goes last and comes back.
+    swap = (3, 2, 1) if rows else (1, 3, 2)
+    x = layers.Permute(swap, name=f"mirror_in_{name}")(inputs)
+    layer = layers.Dense(wanted, use_bias=False, trainable=False, name=f"mirror_{name}")
+    x = layer(x)
+    layer.set_weights([matrix])
+    return layers.Permute(swap, name=f"mirror_out_{name}")(x)
 
 
 def begin_linear_path(model: keras.Model, plan: Plan, targets: np.ndarray) -> None:

@@ -188,9 +188,7 @@ class Answers:
             check(read(name, text))
 
         return (
-            questionary.path(
-                question, validate=lambda text: verdict(judge, text), validate_while_typing=False, **prompt_output()
-            )
+            questionary.path(question, validate=lambda text: verdict(judge, text), validate_while_typing=False, **prompt_output())
             .unsafe_ask()
             .strip()
         )
@@ -226,9 +224,7 @@ class Answers:
         import questionary
 
         return (
-            questionary.text(
-                question, validate=lambda text: verdict(check, text), validate_while_typing=False, **prompt_output()
-            )
+            questionary.text(question, validate=lambda text: verdict(check, text), validate_while_typing=False, **prompt_output())
             .unsafe_ask()
             .strip()
         )

@@ -85,6 +85,9 @@ class Plan:
         if self.linear:
             code, given, made = self.latent[-1], self.input[-1], self.decoder[-1].output[-1]
             count += self.linear[0] ** 2 * code * (given + made) + code + made
+        if mirrors(self.hp):
+            axis = 0 if self.hp.missing in ("top", "bottom") else 1
+            count += 2 * self.input[axis] * self.target[axis]  # fixed: for the encoder, and for what is added to
         return count + (9 if self.hp.residual and self.hp.task == "colorize" else 0)
 
 
@@ -109,13 +112,20 @@ def plan(hp: Hyperparameters, image: Shape) -> Plan:
     Raises `UserError` when something is larger than what is left of the image, with the largest that works.
     """
     given, target = pair(hp, image)
+    # A half that is mirrored first has the missing half's size from then on.
+    seen = (*target[:2], given[2]) if mirrors(hp) else given
     try:
-        encoder, stages, code = _encoder(hp, given)
+        encoder, stages, code = _encoder(hp, seen)
     except _NoRoom as reason:
-        raise UserError(f"{reason}; at most {_largest_kernel(hp, given)} works") from None
+        raise UserError(f"{reason}; at most {_largest_kernel(hp, seen)} works") from None
     channels = 2 if hp.residual and hp.task == "colorize" else target[2]
     decoder = _decoder(hp, stages, code, (*target[:2], channels))
-    return Plan(hp, given, target, tuple(encoder), tuple(decoder), _linear(hp, stages, given, target))
+    return Plan(hp, given, target, tuple(encoder), tuple(decoder), _linear(hp, stages, seen, target))
+
+
+def mirrors(hp: Hyperparameters) -> bool:
+    """Whether the given half is turned to where the missing one is, so that what is symmetric lies at the same place."""
+    return hp.residual and hp.task == "complete"
 
 
 def pair(hp: Hyperparameters, image: Shape) -> tuple[Shape, Shape]:
@@ -159,6 +169,9 @@ def _encoder(hp: Hyperparameters, given: Shape) -> tuple[list[Layer], list[Stage
             dropout=hp.dropout > 0 and not hp.fc_units and not code, zeroed=code and hp.linear_path is not None,
         ))  # fmt: skip
         size = layers[-1].output
+        if pooled and code and (hp.variational or hp.linear_path):
+            kind = "variational" if hp.variational else "linear path"
+            raise UserError(f"a pool after the last layer does not go with {kind}: the code must come from a convolution")
         if pooled:
             size = (-(-size[0] // 2), -(-size[1] // 2), size[2])
             layers.append(Layer("pool", size))

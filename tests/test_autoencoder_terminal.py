@@ -11,16 +11,24 @@ from lib.session import Session
 from tests import made
 from tests.keys import BACKSPACE, CTRL_C, DOWN, ENTER, Terminal
 
-MENU = "What next?"
+MENU, ADVANCED = "What next?", "Advanced settings?"
 QUESTIONS = ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size")
 ONE_LAYER = ("--layers", "1", "--kernel-size", "3", "--kernels", "2")
 
 
 def enter_through(screen: Terminal, questions=QUESTIONS) -> None:
-    """Take the defaults."""
+    """Take the defaults, and train."""
     for question in questions:
         screen.see(question)
         screen.answer()
+    if questions[-1] == QUESTIONS[-1]:
+        train(screen)
+
+
+def train(screen: Terminal) -> None:
+    """Change nothing else."""
+    screen.see(ADVANCED)
+    screen.press(ENTER)
 
 
 def test_the_whole_conversation():
@@ -32,7 +40,7 @@ def test_the_whole_conversation():
 
     screen.see("Convolution layers of the encoder", "[5]", "12×10×1")
     screen.answer("many")
-    screen.see("layers must be a whole number from 1 to 64, not 'many'")
+    screen.see("layers must be a whole number from 0 to 64, not 'many'")
     screen.press(*[BACKSPACE] * 4)
     screen.answer("2")
     screen.see("Kernel size", "[3]")
@@ -49,6 +57,7 @@ def test_the_whole_conversation():
     screen.answer("2")
     screen.see("Batch size", "[128]")
     screen.answer("16")
+    train(screen)
 
     screen.see(
         "CPU", "latent 60, 2.0× smaller than the image", "epochs", "images/s", "2/2", "this autoencoder", "PCA, 60 components"
@@ -84,6 +93,7 @@ def test_the_whole_conversation():
     screen.answer("1")
     screen.see("Batch size", "[16]")
     screen.answer()
+    train(screen)
     screen.see("this autoencoder", MENU)
     screen.press(*[DOWN] * 3, ENTER)
     screen.see("The runs so far, best first", "test mse against layers", "figures/comparison.png", MENU)
@@ -98,6 +108,64 @@ def test_the_whole_conversation():
         record = json.loads(Path("models", name, "run.json").read_text())
         assert record["status"] == "finished"
         assert all(Path("models", name, file).is_file() for file in record["files"])
+
+
+def test_advanced_settings_one_at_a_time():
+    """A task with its option, a refused change, a preset over all of it, and its numbers in the record."""
+    np.save("colour.npy", made.shapes(80, channels=3)[0])
+    screen = Terminal("autoencoder.py", "-d", "colour.npy", *ONE_LAYER, "--epochs", "1", "--batch-size", "16")
+    screen.see("latent 60", ADVANCED, "no: start training", "a preset", "what it learns", "the network", "the training")
+    screen.press(DOWN, DOWN, ENTER)
+    screen.see("Change what it learns?", "done", "task", "reconstruct", "variational")
+    screen.press(DOWN, ENTER)
+    screen.see("Task")
+    screen.press(DOWN, ENTER)  # denoise
+    screen.see("Change what it learns?", "noise", "0.3")
+    screen.press(DOWN, DOWN, ENTER)
+    screen.see("Noise", "[0.3]")
+    screen.answer("0.9-0.1")
+    screen.see("noise must be")
+    screen.press(*[BACKSPACE] * 7)
+    screen.answer("0.1-0.5")
+    screen.see("Change what it learns?", "0.1-0.5")
+    screen.press(ENTER)
+    screen.see(ADVANCED, "task denoise, noise 0.1-0.5")
+    screen.press(*[DOWN] * 3, ENTER)
+    screen.see("Change the network?", "kernel size", "stride", "skip")
+    screen.press(*[DOWN] * 2, ENTER)
+    screen.see("Kernel size", "[3]")
+    screen.answer("11")
+    screen.see("Not changed: kernel size 11 does not fit: 12×10 is left before layer 1; at most 10 works", "Change the network?")
+    screen.press(ENTER)
+    screen.see(ADVANCED)
+    screen.press(DOWN, ENTER)
+    screen.see("Which network?", "none: back", "cifar-base", "report A's base network")
+    screen.press(DOWN, ENTER)
+    screen.see("latent 144", ADVANCED, "pool 1,2, upsampling nearest")
+    screen.press(*[DOWN] * 4, ENTER)
+    screen.see("Change the training?", "epochs")
+    screen.press(DOWN, ENTER)
+    screen.see("Epochs", "[20]")
+    screen.answer("1")
+    screen.see("Change the training?")
+    screen.press(ENTER)
+    screen.see(ADVANCED)
+    screen.press(*[DOWN] * 5, ENTER)
+    screen.see("Change the data?", "limit")
+    screen.press(DOWN, ENTER)
+    screen.see("Limit", "[all]")
+    screen.answer("40")
+    screen.see("Change the data?")
+    screen.press(ENTER)
+    train(screen)
+    screen.see("this autoencoder", "4,911 parameters", MENU)
+    screen.press(ENTER)
+    screen.see("Convolution layers", "[3]")  # the preset's are the new defaults
+    screen.press(CTRL_C)
+    assert screen.leaves() == 130
+    record = json.loads(next(Path("models").glob("*/run.json")).read_text())
+    assert (record["task"], record["hyperparameters"]["pool"]) == ("reconstruct", [1, 2])
+    assert record["dataset"]["sizes"] == {"train": 32, "validation": 4, "test": 4}
 
 
 def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
@@ -122,6 +190,7 @@ def test_ctrl_c_stops_after_the_batch_and_a_second_one_leaves(tiny):
     screen = Terminal("autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--batch-size", "8")
     screen.see("Epochs")
     screen.answer("100000")
+    train(screen)
     screen.see("validation loss")
     screen.press(CTRL_C)
     screen.see("Stopping after this batch", "Interrupted: these are the best weights", MENU)
@@ -145,6 +214,7 @@ def test_a_killed_run_is_a_sentence_and_a_menu(tiny):
     screen = Terminal("autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--batch-size", "8")
     screen.see("Epochs")
     screen.answer("100000")
+    train(screen)
     screen.see("validation loss")
     psutil.Process(screen.pid).children()[0].kill()
     screen.see("The run failed: the training process was killed", MENU, "Run again", "Quit")
@@ -157,6 +227,7 @@ def test_a_conversation_with_results_survives_a_refused_run(tiny):
     screen = Terminal("autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--epochs", "1", "--output", "models/mine")
     screen.see("Batch size")
     screen.answer()
+    train(screen)
     screen.see("this autoencoder", MENU)
     screen.press(ENTER)
     enter_through(screen, QUESTIONS[:-1])
@@ -164,6 +235,7 @@ def test_a_conversation_with_results_survives_a_refused_run(tiny):
     Path("models").rename("kept")
     Path("models").write_text("a file where the folder was")
     screen.answer()
+    train(screen)
     screen.see("The run failed: models/mine-2: cannot be made", MENU, "Show the loss plot")
     screen.press(*[DOWN] * 5, ENTER)
     assert screen.leaves() == 0
@@ -173,6 +245,7 @@ def test_keys_pressed_while_it_trains_are_not_kept_for_the_menu(tiny):
     screen = Terminal("autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--epochs", "3")
     screen.see("Batch size")
     screen.answer("8")
+    train(screen)
     screen.see("epochs")
     screen.press(DOWN, ENTER, "x", ENTER)
     screen.see("this autoencoder", MENU)

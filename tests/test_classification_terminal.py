@@ -8,9 +8,9 @@ import pytest
 from lib import networks, shapes, storage
 from lib.hyperparameters import Hyperparameters
 from lib.runs import Run
-from tests.keys import BACKSPACE, DOWN, ENTER, Terminal
+from tests.keys import BACKSPACE, DOWN, ENTER, UP, Terminal
 
-MENU = "What next?"
+MENU, ADVANCED = "What next?", "Advanced settings?"
 
 
 @pytest.fixture
@@ -41,6 +41,8 @@ def test_the_whole_conversation(tiny, model):
     screen.answer("3")
     screen.see("Batch size", "[128]")
     screen.answer("8")
+    screen.see(ADVANCED, "the training", "the data")
+    screen.press(ENTER)
     screen.see("Phase 1 of 2: the encoder is frozen", "Phase 2 of 2: ", "all weights train together")
     screen.see("Classification report", "precision", "recall", "f1-score", "support", "accuracy", "macro avg")
     screen.see("Test loss", "Test accuracy", "Correct labels found", "Incorrect labels found", "Confusion matrix", MENU)
@@ -58,12 +60,33 @@ def test_the_whole_conversation(tiny, model):
     for question, default in (("Dropout", "[0.1]"), ("Epochs", "[3]"), ("Batch size", "[8]")):
         screen.see(question, default)
         screen.answer()
+    screen.see(ADVANCED)
+    screen.press(DOWN, ENTER)  # the training: random weights beside the pretrained ones
+    screen.see("Change the training?", "scratch", "no")
+    screen.press(*[UP] * 2, ENTER)
+    screen.see("Scratch", "yes", "no")
+    screen.press(UP, ENTER)
+    screen.see("Change the training?")
+    screen.press(ENTER)
+    screen.see(ADVANCED)
+    screen.press(DOWN, DOWN, ENTER)
+    screen.see("Change the data?", "labels fraction", "1.0")
+    screen.press(DOWN, ENTER)
+    screen.see("Labels fraction", "[1.0]")
+    screen.answer("0.5")
+    screen.see("Change the data?")
+    screen.press(ENTER)
+    screen.see(ADVANCED)
+    screen.press(ENTER)
+    screen.see("Phase 3 of 3: the same network from random weights", "from random weights: ", "pretraining gains")
     screen.see("Classification report", MENU)
     screen.press(*[DOWN] * 5, ENTER)
     assert screen.leaves() == 0
     records = [json.loads(path.read_text()) for path in sorted(Path("models").glob("*classify*/run.json"))]
     assert [record["hyperparameters"]["fc_units"] for record in records] == [[8, 6], [4]]
-    assert all(set(record["history"]) == {"head", "everything"} for record in records)
+    assert [set(record["history"]) for record in records] == [{"head", "everything"}, {"head", "everything", "scratch"}]
+    assert [record["dataset"]["sizes"]["train"] for record in records] == [53, 27]
+    assert "scratch_accuracy" in records[1]["baselines"]
     assert all({"classifier-head.h5", "classifier.h5", "figures/confusion.png"} <= set(record["files"]) for record in records)
 
 

@@ -144,6 +144,8 @@ def test_baselines_of_the_missing_half(dataset):
     weights = np.linalg.solve(off.T @ off + np.eye(60), off.T @ aim)
     predicted = (new - known.mean(axis=0)) @ weights + wanted.mean(axis=0)
     assert baselines["ridge_mse"] == pytest.approx(np.square(hidden - predicted).mean(), rel=1e-3)
+    upside_down = float_images(dataset.test)[:, :6][:, ::-1].reshape(len(hidden), -1)
+    assert baselines["mirror_mse"] == pytest.approx(np.square(hidden - upside_down).mean(), rel=1e-4)
     nearest = np.argsort(((new[:, None] - known) ** 2).sum(axis=-1), axis=1)[:, :15]
     assert baselines["neighbours_mse"] == pytest.approx(np.square(hidden - wanted[nearest].mean(axis=1)).mean(), rel=1e-3)
 

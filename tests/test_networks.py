@@ -97,9 +97,23 @@ def test_residual_colour_begins_grey_and_never_changes_the_brightness():
     np.testing.assert_allclose(colour.grey(coloured), grey, atol=1e-5)
 
 
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("image", [(6, 8, 1), (7, 9, 3)])
+def test_residual_completion_begins_as_the_mirror_image(side, image):
+    model, plan = built(image, task="complete", missing=side, residual=True, layers=2, kernels=3, skip=True)
+    images = np.random.default_rng(0).integers(0, 256, (2, *image), dtype=np.uint8)
+    given, missing = tasks.pairs(plan.hp, images, np.random.default_rng(0))
+    axis = 1 if side in ("top", "bottom") else 2
+    mirror = np.flip(given, axis)
+    if given.shape != missing.shape:  # the outermost row or column twice, far from the middle
+        outermost = np.take(mirror, [-1 if side in ("right", "bottom") else 0], axis)
+        mirror = np.concatenate([mirror, outermost] if side in ("right", "bottom") else [outermost, mirror], axis)
+    np.testing.assert_allclose(to_numpy(model(given)), mirror, atol=1e-6)
+
+
 @pytest.mark.parametrize("kernel", [4, 7, 12])
 def test_a_linear_path_begins_as_the_pca_of_blocks(kernel):
-    model, plan = built((16, 16, 3), layers=2, kernels="5,6", kernel_size=3, linear_path=kernel)
+    model, plan = built((16, 16, 3), layers=2, kernels="5,6", stride=2, linear_path=kernel)
     images = np.random.default_rng(0).random((300, 16, 16, 3), np.float32)
     networks.begin_linear_path(model, plan, images)
     blocks = images.reshape(300, 4, 4, 4, 4, 3).swapaxes(2, 3).reshape(-1, 48)
