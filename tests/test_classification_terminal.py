@@ -61,7 +61,7 @@ def test_the_whole_conversation(tiny, model):
         screen.see(question, default)
         screen.answer()
     screen.see(ADVANCED)
-    screen.press(DOWN, ENTER)  # the training: random weights beside the pretrained ones
+    screen.press(DOWN, DOWN, ENTER)  # the training: random weights beside the pretrained ones
     screen.see("Change the training?", "scratch", "no")
     screen.press(*[UP] * 2, ENTER)
     screen.see("Scratch", "yes", "no")
@@ -69,7 +69,7 @@ def test_the_whole_conversation(tiny, model):
     screen.see("Change the training?")
     screen.press(ENTER)
     screen.see(ADVANCED)
-    screen.press(DOWN, DOWN, ENTER)
+    screen.press(*[DOWN] * 3, ENTER)
     screen.see("Change the data?", "labels fraction", "1.0")
     screen.press(DOWN, ENTER)
     screen.see("Labels fraction", "[1.0]")
@@ -78,8 +78,8 @@ def test_the_whole_conversation(tiny, model):
     screen.press(ENTER)
     screen.see(ADVANCED)
     screen.press(ENTER)
-    screen.see("Phase 3 of 3: the same network from random weights", "from random weights: ", "pretraining gains")
-    screen.see("Classification report", MENU)
+    screen.see("Phase 3 of 3: the same network from random weights", "Classification report")
+    screen.see("from random weights: ", "pretraining gains", MENU)
     screen.press(*[DOWN] * 5, ENTER)
     assert screen.leaves() == 0
     records = [json.loads(path.read_text()) for path in sorted(Path("models").glob("*classify*/run.json"))]

@@ -1,11 +1,21 @@
-"""What the worker refuses of data that could be read; whole runs are in test_process.py. python -m pytest tests/test_worker.py"""
+"""What the worker refuses of data that could be read, and every kind of run from data to record, in this process.
 
+python -m pytest tests/test_worker.py
+"""
+
+import threading
+from pathlib import Path
+
+import keras
 import numpy as np
 import pytest
 
-from lib import worker
+from lib import runs, worker
 from lib.errors import RunFailed, UserError
+from lib.fields import TASKS
 from lib.hyperparameters import Hyperparameters
+from lib.process import unpack
+from tests import made
 
 
 def classify(tiny, **values) -> Hyperparameters:
@@ -41,3 +51,88 @@ def test_a_classifier_needs_the_same_classes_in_both_parts_and_more_than_one(tin
 )
 def test_every_failure_is_a_sentence(error, sentence):
     assert worker._sentence(error).startswith(sentence)
+
+
+class Listener:
+    """Stands for the program: takes the events, asks for nothing."""
+
+    def __init__(self):
+        self.stopped, self.events = threading.Event(), []
+
+    def tell(self, event: str, **content) -> None:
+        self.events.append(content | {"event": event})
+
+
+def run(output: str, **values) -> tuple[dict, list[dict]]:
+    """A whole run in this process: its record and its events."""
+    hp = Hyperparameters(**values)
+    listener = Listener()
+    worker.train(listener, hp, worker.open_dataset(hp), output)
+    return runs.load(Path(output)), listener.events
+
+
+@pytest.fixture
+def colour(tmp_path) -> str:
+    """80 labelled colour images: shapes in a colour of their own."""
+    images, labels = made.shapes(80, channels=3)
+    tinted = (images * np.array([[1, 0.6, 0.2], [0.3, 1, 0.5], [0.4, 0.2, 1]])[labels][:, None, None]).astype(np.uint8)
+    np.savez("colour.npz", images=tinted, labels=labels)
+    return "colour.npz"
+
+
+KINDS = {
+    "denoise, U-Net": dict(task="denoise", noise="0.1-0.4", skip=True, residual=True),
+    "RGB from grey": dict(task="colorize", skip=True, residual=True),
+    "UV from Y": dict(task="colorize", colour_space="yuv"),
+    "right half": dict(task="complete", fc_units=8, latent_dim=4),
+    "top half, from the mirror image": dict(task="complete", missing="top", residual=True, skip=True),
+    "VAE": dict(variational=True, latent_dim=2),
+    "dense VAE": dict(variational=True, layers=0, kernels=(4,), fc_units=9, latent_dim=2, batch_norm="none", loss="mse"),
+    "convolutional VAE": dict(variational=True),
+    "linear path": dict(linear_path=5),
+    "pools": dict(pool="1", upsampling="nearest", decoder_kernels="none", activation="leaky_relu", padding="valid"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_of_every_kind_and_a_classifier_on_its_encoder(kind, colour):
+    values = dict(dataset=colour, layers=2, kernels=4, epochs=2, batch_size=16) | KINDS[kind]
+    record, events = run("ae", **values)
+    metrics, baselines = record["metrics"], record["baselines"]
+    assert record["status"] == "finished"
+    assert np.isfinite([metrics["test_loss"], metrics["test_mse"], *(v for v in baselines.values() if v is not None)]).all()
+    assert {"autoencoder.h5", "encoder.h5", "decoder.h5", "figures/reconstructions.png", "figures/loss.png"} <= set(
+        record["files"]
+    )
+    shown = events[-1]["pictures"]
+    assert ("targets" in shown) == (values.get("task") is not None)
+    outputs, whole = unpack(shown["outputs"]), (8, 12, 10, 3)
+    assert outputs.shape == whole  # halves are put together, UV becomes a picture
+    assert ("test_kl" in metrics) == bool(values.get("variational"))
+
+    head = dict(program="classification", dataset=colour, model="ae/autoencoder.h5", fc_units=8, epochs=2, batch_size=16)
+    record, _ = run("cl", **head)
+    assert record["metrics"]["correct"] + record["metrics"]["incorrect"] == 8
+    model = keras.models.load_model("cl/classifier.h5", compile=False)
+    assert model.input_shape == (None, 12, 10, 3)
+
+
+def test_the_tasks_are_all_tried_above():
+    assert {"reconstruct", *(values.get("task", "reconstruct") for values in KINDS.values())} == set(TASKS)
+
+
+def test_pretraining_is_compared_with_random_weights_on_few_labels(colour):
+    run("ae", dataset=colour, layers=1, kernels=4, epochs=1)
+    head = dict(program="classification", dataset=colour, model="ae/encoder.h5", fc_units=8, epochs=2, batch_size=8)
+    record, events = run("cl", **head, scratch=True, labels_fraction=0.5)
+    assert record["dataset"]["sizes"] == {"train": 32, "validation": 4, "test": 4}
+    assert 0 <= record["baselines"]["scratch_accuracy"] <= 1
+    assert [event["of"] for event in events if event["event"] == "phase"] == [3, 3, 3]
+    assert set(record["history"]) == {"head", "everything", "scratch"}
+    assert set(record["files"]) & {"classifier.h5", "classifier-head.h5"}
+
+
+def test_colorizing_grey_images_is_refused_before_a_folder_is_made(tiny):
+    with pytest.raises(UserError, match="colorize needs colour images; these are 12×10×1"):
+        run("ae", dataset=tiny["-d"], task="colorize")
+    assert not Path("ae").exists()
