@@ -16,7 +16,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from lib.fields import show
+from lib.fields import shown
 from lib.pictures import ARROW, LARGEST, half_blocks, loss_chart, per_row, strips, thinned
 from lib.process import pack, unpack
 
@@ -288,7 +288,7 @@ class Display:
         for column in ("run", *differing, metric, "images/s"):
             table.add_column(column.replace("_", " "), justify="left" if column == "run" else "right")
         for place, (folder, record) in enumerate(rows):
-            values = (show(name, record["hyperparameters"][name]) for name in differing)
+            values = (shown(name, record["hyperparameters"].get(name)) for name in differing)
             stopped = record["status"] == "interrupted"
             table.add_row(
                 f"{folder} (stopped in epoch {len(record['history']['loss'])})" if stopped else folder,

@@ -269,6 +269,11 @@ def show(name: str, value) -> str:
     return "" if value is None and not isinstance(kind, Or) else kind.show(value)
 
 
+def shown(name: str, plain) -> str:
+    """The same for a value as JSON holds it."""
+    return show(name, read(name, plain)) if plain is not None else show(name, None)
+
+
 def defaults(program: str) -> dict:
     """The default of every field of a program (`None` where there is none)."""
     return {"program": program} | {s.name: usual(s, program) for s in settings(program)}

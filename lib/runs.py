@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from lib.errors import UserError
-from lib.fields import show
+from lib.fields import shown
 from lib.hyperparameters import Hyperparameters
 
 MODELS = Path("models")
@@ -87,7 +87,9 @@ def saved_models(image: tuple[int, int, int], folder: Path = MODELS) -> dict[str
         if file.is_file() and record.get("metrics") and data.get("shape") == list(image):
             hp, mse = record["hyperparameters"], record["metrics"].get("test_mse")
             if mse is not None:
-                what = f"{data['name']}, {hp['layers']} layers, {show('kernels', hp['kernels'])} kernels, test MSE {mse:.5f}"
+                task = "VAE" if hp.get("variational") else hp.get("task", "reconstruct")
+                size = f"{hp['layers']} layers, {shown('kernels', hp['kernels'])} kernels"
+                what = f"{data['name']}, {task}, {size}, test MSE {mse:.5f}"
                 found.append((file.stat().st_mtime, str(file), what))
     return {path: what for _, path, what in sorted(found, reverse=True)}
 
@@ -118,7 +120,7 @@ def points(records: list[dict], names: list[str], metric: str) -> dict[str, list
     for name in names:
         pairs = [(record["hyperparameters"][name], record["metrics"][metric]) for record in records]
         found[name] = [
-            (show(name, value), score) for value, score in sorted(pairs, key=lambda pair: (str(type(pair[0])), pair[0]))
+            (shown(name, value), score) for value, score in sorted(pairs, key=lambda pair: (str(type(pair[0])), pair[0]))
         ]
     return found
 

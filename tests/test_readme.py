@@ -1,11 +1,14 @@
 """The README cannot lie. python -m pytest tests/test_readme.py"""
 
+import argparse
 import re
 
 import pytest
 
-from lib.fields import PROGRAMS, settings
-from lib.questions import Parser
+from lib.fields import PROGRAMS, defaults, settings, show
+from lib.kinds import Places, Switch
+from lib.presets import PRESETS
+from lib.questions import Answers, Parser
 from tests.keys import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -13,17 +16,31 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 def flags_table() -> str:
     """The table of flags as the programs know them: what the README must hold between its two marks."""
-    rows = ["| flag | in | meaning |", "|---|---|---|"]
-    parsers = {program: Parser(program, "") for program in PROGRAMS}
+    rows = ["| flag | in | default | meaning |", "|---|---|---|---|"]
     for setting in settings():
-        metadata, names = setting.metadata, " ".join(f"`{program}.py`" for program in setting.metadata["programs"])
-        where = "both" if len(metadata["programs"]) == len(PROGRAMS) else names
-        rows.append(f"| {', '.join(f'`{flag}`' for flag in metadata['flags'])} | {where} | {metadata['help']} |")
+        metadata, programs = setting.metadata, setting.metadata["programs"]
+        flags = list(metadata["flags"])
+        if isinstance(metadata["kind"], Switch | Places):
+            flags += [flag.replace("--", "--no-", 1) for flag in flags]
+        texts = {program: show(setting.name, defaults(program)[setting.name]) for program in programs}
+        default = "; ".join(dict.fromkeys(texts.values())) if len(texts) > 1 else next(iter(texts.values()))
+        rows.append(f"| {_named(flags)} | {_where(programs)} | {default} | {metadata['help']} |")
     known = {flag for setting in settings() for flag in setting.metadata["flags"]}
-    for action in parsers["autoencoder"]._actions:
-        if not known & set(action.option_strings):
-            rows.append(f"| {', '.join(f'`{flag}`' for flag in action.option_strings)} | both | {action.help} |")
+    others = {program: Parser(program, "")._actions for program in PROGRAMS}
+    both = {flag for action in others["classification"] for flag in action.option_strings}
+    for action in others["autoencoder"]:
+        if not known & set(action.option_strings) and action.help != argparse.SUPPRESS:
+            where = _where(PROGRAMS if set(action.option_strings) <= both else PROGRAMS[:1])
+            rows.append(f"| {_named(action.option_strings)} | {where} |  | {action.help} |")
     return "\n".join(rows)
+
+
+def _named(flags) -> str:
+    return ", ".join(f"`{flag}`" for flag in flags)
+
+
+def _where(programs) -> str:
+    return "both" if len(programs) == len(PROGRAMS) else f"`{programs[0]}.py`"
 
 
 def test_the_table_of_flags_is_the_programs():
@@ -31,11 +48,24 @@ def test_the_table_of_flags_is_the_programs():
     assert written.group(1) == flags_table(), f"put this between the marks:\n{flags_table()}"
 
 
+def presets_table() -> str:
+    """The table of presets, as it must stand in the README."""
+    rows = ["| preset | what it is | made for |", "|---|---|---|"]
+    return "\n".join(rows + [f"| `{name}` | {preset.what} | `{preset.dataset}` |" for name, preset in PRESETS.items()])
+
+
+def test_the_table_of_presets_is_the_programs():
+    written = re.search(r"<!-- presets: begin -->\n(.*)\n<!-- presets: end -->", README, re.DOTALL)
+    assert written.group(1) == presets_table(), f"put this between the marks:\n{presets_table()}"
+
+
 @pytest.mark.parametrize("line", re.findall(r"^    python (.*?)(?:  #.*)?$", README.replace("\\\n", " "), re.MULTILINE))
 def test_every_command_parses(line):
     program, *words = line.split(" < ")[0].split()
-    args = Parser(program.removesuffix(".py"), "").parse(words)
-    assert args is not None
+    program = program.removesuffix(".py")
+    args = Parser(program, "").parse(words)
+    if args.dataset and not args.answers:  # what it says can be built
+        Answers(program, args).hyperparameters({})
 
 
 def test_no_flag_is_invented():

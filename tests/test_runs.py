@@ -64,7 +64,7 @@ def test_saved_models_are_listed_newest_first():
         os.utime(run.folder / "autoencoder.h5", (1000 - age, 1000 - age))
     models = runs.saved_models((9, 9, 1))
     assert list(models) == ["models/new/autoencoder.h5", "models/old/autoencoder.h5"]
-    assert models["models/new/autoencoder.h5"] == "d, 2 layers, 32 kernels, test MSE 0.50000"
+    assert models["models/new/autoencoder.h5"] == "d, reconstruct, 2 layers, 32 kernels, test MSE 0.50000"
 
 
 def test_a_further_run_takes_the_next_free_name():
