@@ -3,7 +3,6 @@
 `python -m lib.display` plays a made-up run.
 """
 
-import math
 import os
 import time
 
@@ -19,23 +18,10 @@ from rich.text import Text
 from lib.fields import shown
 from lib.pictures import ARROW, LARGEST, half_blocks, loss_chart, per_row, strips, thinned
 from lib.process import pack, unpack
+from lib.results import remarks, scores
 
 # The look, in one place.
 ACCENT, GOOD, BAD, QUIET = "cyan", "green", "red", "dim"
-
-# The words for the baselines of each task, in the order of the table.
-_MEAN, _PCA = {"constant": "constant mean image"}, {"pca": "PCA, {components} components"}
-BASELINES = {
-    "reconstruct": _MEAN | _PCA,
-    "denoise": {"input": "the noisy input itself"} | _MEAN | _PCA,
-    "colorize": {"input": "the grey input itself", "mean_colour": "grey with the mean colour", "constant": "constant mean"},
-    "complete": _MEAN
-    | {
-        "mirror": "mirror image of the given half",
-        "ridge": "ridge regression from the given half",
-        "neighbours": "mean of the 15 nearest neighbours",
-    },
-}
 
 
 class Display:
@@ -147,52 +133,10 @@ class Display:
 
     def autoencoder_result(self, folder: str, record: dict) -> None:
         """Scores of an autoencoder beside the baselines of the same test set, and where everything lies."""
-        metrics, baselines, hp = record["metrics"], record["baselines"], record["hyperparameters"]
-        of = {"complete": " (the missing half alone)", "colorize": " (U and V)" if "test_rgb_mse" in metrics else ""}
-        error = f"MSE{of.get(record['task'], '')}"
-        table = Table(title=f"Test set, {record['dataset']['sizes']['test']:,} images", title_justify="left")
-        for column in ("method", error, "PSNR (dB)"):
-            table.add_column(column, justify="left" if column == "method" else "right")
-        table.add_row("this autoencoder", f"{metrics['test_mse']:.5f}", _decibel(metrics["test_psnr"]), style="bold")
-        for name, text in BASELINES[record["task"]].items():
-            if f"{name}_mse" in baselines:
-                text = text.format(components=f"{baselines.get('pca_components', 0):,}")
-                dark = "" if f"{name}_psnr" not in baselines else _decibel(baselines[f"{name}_psnr"])
-                table.add_row(text, f"{baselines[f'{name}_mse']:.5f}", dark)
-        self.out.print(table)
-        self.result(
-            f"test loss {metrics['test_loss']:.6f}   PSNR {_decibel(metrics['test_psnr'])} dB   "
-            f"latent size {metrics['latent_size']:,}   {metrics['parameters']:,} parameters"
-        )
-        self._more(metrics)
-        if metrics["test_mse"] >= baselines["constant_mse"]:
-            self.result("No better than the mean of the targets: it has learned nothing yet; train for more epochs.", BAD)
-        pixels = math.prod(record["dataset"]["shape"])
-        if metrics["latent_size"] >= pixels and record["task"] == "reconstruct":
-            self.result(
-                f"The code holds {metrics['latent_size']:,} numbers, the image {pixels:,}: a copy would be perfect. "
-                "Fewer kernels make a smaller code.",
-                QUIET,
-            )
-        if hp.get("skip"):
-            self.result("Skip connections carry the image past the code: the latent size says little here.", QUIET)
+        self.out.print(scores(record))
+        for text, style in remarks(record):
+            self.result(text, {"bad": BAD, "quiet": QUIET}.get(style, style))
         self._where(folder, record)
-
-    def _more(self, metrics: dict) -> None:
-        """Scores that only some tasks have."""
-        if "test_negative_elbo" in metrics:
-            self.result(
-                f"negative ELBO {metrics['test_negative_elbo']:.2f} nats per image = reconstruction "
-                f"{metrics['test_reconstruction']:.2f} + KL divergence {metrics['test_kl']:.2f}"
-            )
-        named = {
-            "test_rgb_mse": "MSE of the whole picture in RGB, with the given Y",
-            "test_uv_mse": "MSE of the colour differences UV",
-            "test_largest_channel_accuracy": "pixels whose largest channel is the right one (what Keras calls accuracy)",
-        }
-        for name, text in named.items():
-            if name in metrics:
-                self.result(f"{text}: {metrics[name]:.5f}" if "mse" in name else f"{text}: {metrics[name]:.4f}")
 
     def classifier_result(self, folder: str, record: dict) -> None:
         """scikit-learn's report per class, the totals, the baselines and the confusion matrix."""
@@ -318,10 +262,6 @@ def clock(seconds: float) -> str:
 
 def _columns(packed: dict) -> list[np.ndarray]:
     return [unpack(packed[name]) for name in ("inputs", "outputs", "targets") if name in packed]
-
-
-def _decibel(psnr: float | None) -> str:
-    return "∞" if psnr is None else f"{psnr:.2f}"
 
 
 def _demonstrate() -> None:

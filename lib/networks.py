@@ -7,7 +7,8 @@ from sklearn.decomposition import PCA
 
 from lib import colour, tasks
 from lib.hyperparameters import Hyperparameters
-from lib.shapes import Layer, Plan, mirrors
+from lib.shapes import Layer, Plan
+from lib.targets import mirrors
 from lib.variational import Divergence, Sampling
 
 # Keras's default of 0.99 leaves the moving averages far behind in the few hundred steps of a short training.

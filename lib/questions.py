@@ -85,6 +85,7 @@ class Answers:
                     self.given[setting.name] = setting.metadata["kind"].read(value)
                 except UserError as error:
                     raise UserError(f"{setting.metadata['flags'][-1]} {error}") from None
+        self._flagged = [s.name for s in settings(program) if getattr(args, s.name) is not None]
         self._said = set(self.given)  # by the person, and so never to be dropped
         if preset is not None:
             self.given = presets.values(preset) | self.given
@@ -113,6 +114,9 @@ class Answers:
             fits = name in self.given or _fits(name, value, values.get("layers"))
             if meaningless(find(name), values) or not fits:
                 values[name] = usual(find(name), self.program)
+        for name in self._flagged:
+            if reason := meaningless(find(name), values):
+                raise UserError(reason)
         return Hyperparameters(**values)
 
     def data(self, answers: dict) -> Hyperparameters:
@@ -124,7 +128,7 @@ class Answers:
     def run_again(self, hp: Hyperparameters) -> None:
         """From now on everything but the data is asked, with the last answers as defaults."""
         data = [s.name for s in settings(self.program) if isinstance(s.metadata["kind"], Text)]
-        self._said = set()
+        self._said, self._flagged = set(), []
         # As they would be typed: one number of kernels stays one, whatever the number of layers will be.
         typed = {s.name: show(s.name, getattr(hp, s.name)) for s in settings(self.program)}
         self.defaults = self.defaults | {name: read(name, text) if text else None for name, text in typed.items()}

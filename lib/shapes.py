@@ -11,8 +11,7 @@ from lib.errors import UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import ALL
-
-Shape = tuple[int, ...]  # (height, width, channels), or (units,)
+from lib.targets import Shape, mirrors, pair
 
 SMALLEST_MAP = 8  # halving goes on until a side is this small: 28 -> 14 -> 7, 32 -> 16 -> 8 as in report A
 
@@ -123,35 +122,6 @@ def plan(hp: Hyperparameters, image: Shape) -> Plan:
     return Plan(hp, given, target, tuple(encoder), tuple(decoder), _linear(hp, stages, seen, target))
 
 
-def mirrors(hp: Hyperparameters) -> bool:
-    """Whether the given half is turned to where the missing one is, so that what is symmetric lies at the same place."""
-    return hp.residual and hp.task == "complete"
-
-
-def pair(hp: Hyperparameters, image: Shape) -> tuple[Shape, Shape]:
-    """The shapes of input and target of the task. Raises `UserError` for images that it cannot be done with."""
-    height, width, channels = image
-    if hp.task == "colorize":
-        if channels != 3:
-            raise UserError(f"colorize needs colour images; these are {by(image)}")
-        return (height, width, 1), (height, width, 2 if hp.colour_differences else 3)
-    if hp.task == "complete":
-        axis, count = given_half(hp, image)
-        rest = image[axis] - count
-        if axis == 0:
-            return (count, width, channels), (rest, width, channels)
-        return (height, count, channels), (height, rest, channels)
-    return image, image
-
-
-def given_half(hp: Hyperparameters, image: Shape) -> tuple[int, int]:
-    """The axis along which an image is cut in two (0: rows, 1: columns), and how many of them are given."""
-    axis = 0 if hp.missing in ("top", "bottom") else 1
-    if image[axis] < 2:
-        raise UserError(f"complete: an image of {by(image)} has no two halves")
-    return axis, image[axis] // 2
-
-
 def _encoder(hp: Hyperparameters, given: Shape) -> tuple[list[Layer], list[Stage], Shape]:
     """The encoder's layers, its stages, and the map that the last convolution leaves."""
     layers, stages, size = [], [], given
@@ -222,7 +192,7 @@ def _require_room(hp: Hyperparameters, number: int, left: Shape, pooled: bool) -
 
 def _largest_kernel(hp: Hyperparameters, given: Shape) -> int:
     """The largest kernel size that fits everywhere; 1 always does."""
-    for size in range(max(max(pair) for pair in hp.kernel_size) - 1, 1, -1):
+    for size in range(max(max(sides) for sides in hp.kernel_size) - 1, 1, -1):
         with suppress(_NoRoom):
             _encoder(replace(hp, kernel_size=size), given)
             return size

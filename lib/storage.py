@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import keras
 
-from lib import networks, shapes
+from lib import networks, targets
 from lib.errors import RunFailed, UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
@@ -76,7 +76,7 @@ def load_encoder(path: Path, image: tuple[int, int, int]) -> tuple[keras.Model, 
     taken, hp = tuple(encoder.input_shape[1:]), _described(path)
     seen = tuple(image)
     if hp is not None and hp.task != "reconstruct":
-        seen, _ = shapes.pair(hp, seen)
+        seen, _ = targets.pair(hp, seen)
     if taken != seen:
         of = f" ({by(seen)} for {hp.task})" if seen != tuple(image) else ""
         raise UserError(f"{path}: its encoder takes images of {by(taken)}, the data set has {by(image)}{of}")

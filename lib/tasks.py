@@ -13,7 +13,7 @@ import numpy as np
 from lib import colour
 from lib.datasets import Part
 from lib.hyperparameters import Hyperparameters
-from lib.shapes import given_half
+from lib.targets import given_half
 
 GREY = 128  # what stands in a picture for the half that is missing
 

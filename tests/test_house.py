@@ -11,8 +11,8 @@ from tests.keys import PROJECT
 # A module imports only from lines above its own: first what everyone uses, then the programs', then the worker's.
 ORDER = [
     *("errors", "kinds", "fields", "hyperparameters", "presets", "files", "idx", "cifar10", "arrays", "folders", "readers"),
-    *("shapes", "datasets", "runs", "process"),
-    *("pictures", "questions", "advanced", "display", "session"),
+    *("targets", "shapes", "datasets", "runs", "process"),
+    *("pictures", "questions", "advanced", "results", "display", "session"),
     *("backend", "colour", "tasks", "variational", "networks", "storage", "training", "evaluation", "figures", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import presets, shapes
+from lib import presets, shapes, targets
 from lib.errors import UserError
 from lib.fields import TASKS
 from lib.hyperparameters import Hyperparameters
@@ -108,7 +108,7 @@ def test_a_plan_mirrors_and_ends_at_the_target_or_says_what_works(image, layers,
 @given(images, st.sampled_from(TASKS), st.sampled_from(["right", "left", "top", "bottom"]))
 def test_inputs_and_targets_of_each_task(image, task, side):
     hp = Hyperparameters(task=task, **({"missing": side} if task == "complete" else {}))
-    shapes_, refusal = outcome(shapes.pair, hp, image)
+    shapes_, refusal = outcome(targets.pair, hp, image)
     if refusal:
         assert "colour images" in refusal or "no two halves" in refusal
         return

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib import shapes, tasks
+from lib import targets, tasks
 from lib.datasets import Part
 from lib.fields import COLOUR_SPACES, SIDES, TASKS
 from lib.files import Images
@@ -95,7 +95,7 @@ def test_halves_are_the_image_again(side):
     hp = Hyperparameters(task="complete", missing=side)
     images = np.random.default_rng(0).integers(0, 256, (4, 7, 9, 3), dtype=np.uint8)
     given, missing = tasks.pairs(hp, images, np.random.default_rng(0))
-    assert given.shape[1:], missing.shape[1:] == shapes.pair(hp, (7, 9, 3))
+    assert given.shape[1:], missing.shape[1:] == targets.pair(hp, (7, 9, 3))
     shown, whole = tasks.pictures(hp, given, missing)
     np.testing.assert_array_equal(whole, images)
     grey = (shown == tasks.GREY).all(axis=(0, 3))

@@ -1,0 +1,36 @@
+"""The sizes that go into each task and come out of it, from whole numbers alone."""
+
+from lib.errors import UserError
+from lib.files import by
+from lib.hyperparameters import Hyperparameters
+
+Shape = tuple[int, ...]  # (height, width, channels), or (units,)
+
+
+def mirrors(hp: Hyperparameters) -> bool:
+    """Whether the given half is turned to where the missing one is, so that what is symmetric lies at the same place."""
+    return hp.residual and hp.task == "complete"
+
+
+def pair(hp: Hyperparameters, image: Shape) -> tuple[Shape, Shape]:
+    """The shapes of input and target of the task. Raises `UserError` for images that it cannot be done with."""
+    height, width, channels = image
+    if hp.task == "colorize":
+        if channels != 3:
+            raise UserError(f"colorize needs colour images; these are {by(image)}")
+        return (height, width, 1), (height, width, 2 if hp.colour_differences else 3)
+    if hp.task == "complete":
+        axis, count = given_half(hp, image)
+        rest = image[axis] - count
+        if axis == 0:
+            return (count, width, channels), (rest, width, channels)
+        return (height, count, channels), (height, rest, channels)
+    return image, image
+
+
+def given_half(hp: Hyperparameters, image: Shape) -> tuple[int, int]:
+    """The axis along which an image is cut in two (0: rows, 1: columns), and how many of them are given."""
+    axis = 0 if hp.missing in ("top", "bottom") else 1
+    if image[axis] < 2:
+        raise UserError(f"complete: an image of {by(image)} has no two halves")
+    return axis, image[axis] // 2
