@@ -191,6 +191,10 @@ class Fields:
     flip: bool = setting(
         False, Switch(), "--flip", group="training", help="mirror every other training image, left to right, drawn anew"
     )
+    shift: bool = setting(
+        False, Switch(), "--shift", group="training", classification=True,
+        help="move each training image by up to a fourteenth of its sides (2 pixels of 28), drawn anew",
+    )  # fmt: skip
     labels_fraction: float = setting(
         1.0, Real(0, 1, open_low=True), "--labels-fraction", programs=CLASSIFICATION, group="data",
         help="share of the labelled training images to use, each class in proportion",

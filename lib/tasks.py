@@ -116,15 +116,15 @@ class Batches(keras.utils.PyDataset):
     """A part of a data set as batches for Keras's `fit`.
 
     Without `learn` it always gives the same batches in the part's order, as scores need them. With it, the order and the
-    images' changes (`shift`, `flip`) are drawn anew for each epoch. Batches are those of `hp.task`, or images with their
+    images' changes (`hp.shift`, `hp.flip`) are drawn anew for each epoch. Batches are those of `hp.task`, or images with their
     labels where `labelled`; with `form`, (inputs, targets) go through it last.
     """
 
-    def __init__(self, part: Part, batch_size: int, hp: Hyperparameters, learn=False, labelled=False, shift=False, form=None):
+    def __init__(self, part: Part, batch_size: int, hp: Hyperparameters, learn=False, labelled=False, form=None):
         super().__init__()
         self.part, self.batch_size, self.hp, self.form = part, batch_size, hp, form
         self.labels = part.labels if labelled else None
-        self.learn, self.changes = learn, ([shifted] * shift + [flipped] * hp.flip) if learn else []
+        self.learn, self.changes = learn, ([shifted] * hp.shift + [flipped] * hp.flip) if learn else []
         self.epoch = -1
         self.on_epoch_end()
 

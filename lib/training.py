@@ -38,7 +38,6 @@ class Phase:
     metrics: tuple[str, ...] = ()
     weights: dict | None = None  # of several losses
     labelled: bool = False  # labels are the targets
-    shift: bool = False  # whether training images are moved a little, anew each time
     form: Callable | None = None  # what `tasks.Batches` does last
 
 
@@ -85,7 +84,7 @@ def scratch_phase(hp: Hyperparameters) -> Phase:
 
 
 def _classifying(name: str, why: str, rate: float) -> Phase:
-    return Phase(name, why, rate, "sparse_categorical_crossentropy", ("accuracy",), labelled=True, shift=True)
+    return Phase(name, why, rate, "sparse_categorical_crossentropy", ("accuracy",), labelled=True)
 
 
 def fit(
@@ -105,7 +104,7 @@ def fit(
     Raises `RunFailed` when the loss is no number any more.
     """
     same = dict(hp=hp, labelled=phase.labelled, form=phase.form)
-    train = Batches(dataset.train, hp.batch_size, learn=True, shift=phase.shift, **same)
+    train = Batches(dataset.train, hp.batch_size, learn=True, **same)
     validation = Batches(dataset.validation, hp.batch_size, **same)
     rate = schedule(hp, phase.learning_rate, len(train) * hp.epochs)
     model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))

@@ -49,6 +49,24 @@ def test_real_mnist_in_two_epochs(real):
     assert runs.load(Path("models/cl"))["metrics"]["test_accuracy"] > 0.93
 
 
+QUICK = {
+    # what, data set, flags, metric, and what a broken network cannot reach on so little
+    "blocks": ("cifar-10", ["--preset", "best-cifar", "--epochs", "1"], "test_mse", 0.00044),  # PCA of 4×4 blocks
+    "colour": ("cifar-10", ["--preset", "best-colour", "--epochs", "2"], "test_mse", 0.0066),  # grey copied
+    "half": ("fashion-mnist", ["--preset", "fashion-half", "--batch-size", "64", "--epochs", "3"], "test_mse", 0.04),
+    "noise": ("mnist", ["--preset", "best-denoise", "--noise", "0.4", "--epochs", "1"], "test_mse", 0.0158),  # 18 dB; noisy 11 dB
+    "vae": ("mnist", ["--preset", "best-vae-2", "--epochs", "3"], "test_negative_elbo", 190),  # 206: each pixel its mean
+}
+
+
+@pytest.mark.parametrize("task", QUICK)
+def test_every_task_learns_on_real_data(task, real):
+    name, flags, metric, bound = QUICK[task]
+    done = run("autoencoder.py", "-d", str(real / name), *flags, "--limit", "6000", "--output", "models/ae", "--no-input")
+    assert done.returncode == 0, done.stderr
+    assert runs.load(Path("models/ae"))["metrics"][metric] < bound
+
+
 @pytest.mark.slow
 def test_report_c(real):
     """The hyperparameters that report C ends with: validation loss 0.0011, test accuracy 0.9901."""

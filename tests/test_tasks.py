@@ -18,7 +18,7 @@ PART = Part(Images(IMAGES[..., None], LABELS.astype(int)), np.array([9, 2, 4, 7,
 
 
 def batches(size: int, **values) -> tasks.Batches:
-    options = {key: values.pop(key) for key in ("learn", "labelled", "shift", "form") if key in values}
+    options = {key: values.pop(key) for key in ("learn", "labelled", "form") if key in values}
     return tasks.Batches(PART, size, Hyperparameters(**values), **options)
 
 
