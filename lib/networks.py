@@ -15,6 +15,7 @@ from lib.variational import Divergence, Sampling
 MOMENTUM = 0.9
 LEAK = 0.01  # report D's
 RECONSTRUCTION, KL = "reconstruction", "kl"  # outputs of a VAE in training
+FIXED = "fixed_"  # begins the names of layers that only move numbers about, and never learn
 
 
 def build_autoencoder(plan: Plan) -> keras.Model:
@@ -156,7 +157,7 @@ def _mirrored(inputs, plan: Plan, name: str):
     # Permutations and a fixed dense layer, so that any Keras opens the file: the mirrored axis goes last and comes back.
     swap = (3, 2, 1) if rows else (1, 3, 2)
     x = layers.Permute(swap, name=f"mirror_in_{name}")(inputs)
-    layer = layers.Dense(wanted, use_bias=False, trainable=False, name=f"mirror_{name}")
+    layer = layers.Dense(wanted, use_bias=False, trainable=False, name=f"{FIXED}mirror_{name}")
     x = layer(x)
     layer.set_weights([matrix])
     return layers.Permute(swap, name=f"mirror_out_{name}")(x)
@@ -218,10 +219,23 @@ def code_alone(encoder: keras.Model) -> keras.Model:
     return keras.Model(encoder.inputs[0], encoder.outputs[0], name="encoder")
 
 
+def with_random_weights(encoder: keras.Model) -> keras.Model:
+    """The same network, begun anew; what is fixed in it stays."""
+    fresh = keras.models.clone_model(encoder)
+    fresh.trainable = True
+    for layer in fresh.layers:
+        if layer.name.startswith(FIXED):
+            layer.set_weights(encoder.get_layer(layer.name).get_weights())
+            layer.trainable = False
+    return fresh
+
+
 def set_trainable(encoder: keras.Model, trainable: bool) -> None:
     """Freeze an encoder or let it train; its batch normalisation keeps, either way, the averages that the autoencoder learned."""
     encoder.trainable = trainable
     for layer in encoder.layers:
+        if layer.name.startswith(FIXED):
+            layer.trainable = False
         if isinstance(layer, layers.BatchNormalization):
             # Not trainable means inference mode as well. (Calling the encoder with training=False does not: Keras 3.15
             # passes the outer model's mode on, and the averages drift.)

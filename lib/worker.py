@@ -163,9 +163,7 @@ def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, datas
         storage.save(model, run.folder / file, hp, classes=dataset.classes)
     rival = None
     if hp.scratch and not program.stopped.is_set():
-        fresh = keras.models.clone_model(encoder)
-        fresh.trainable = True
-        rival = networks.build_classifier(fresh, len(dataset.classes), hp, dataset.shape, view)
+        rival = networks.build_classifier(networks.with_random_weights(encoder), len(dataset.classes), hp, dataset.shape, view)
         learn(3, phases[2], rival)
 
     interrupted = program.stopped.is_set()

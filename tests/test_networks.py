@@ -170,6 +170,21 @@ def test_the_classifier_gives_probabilities(units):
     assert [layer.units for layer in model.get_layer("head").layers if isinstance(layer, keras.layers.Dense)] == [*hp.fc_units, 3]
 
 
+def test_what_is_fixed_in_an_encoder_stays_when_it_trains_and_when_it_begins_anew():
+    model, _ = built((6, 8, 1), task="complete", residual=True, layers=1, kernels=2)
+    encoder = model.get_layer("encoder")
+    fresh = networks.with_random_weights(encoder)
+    networks.set_trainable(encoder, True)
+    (mirror,) = [layer for layer in encoder.layers if layer.name.startswith(networks.FIXED)]
+    for network in (encoder, fresh):
+        layer = network.get_layer(mirror.name)
+        assert not layer.trainable
+        np.testing.assert_array_equal(layer.get_weights()[0], np.eye(4)[::-1])
+    kernels = [network.get_layer("conv_encoder_1").get_weights()[0] for network in (encoder, fresh)]
+    assert not np.array_equal(*kernels)
+    assert fresh.get_layer("conv_encoder_1").trainable
+
+
 def test_the_encoders_averages_stay_while_everything_trains():
     hp = Hyperparameters(layers=1, kernels=2)
     encoder = networks.build_autoencoder(shapes.plan(hp, (8, 8, 1))).get_layer("encoder")
