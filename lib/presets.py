@@ -33,6 +33,13 @@ _E = dict(
     learning_rate=0.001, schedule="constant", l2=1e-5, patience=8, epochs=50, batch_size=64,
 )  # fmt: skip
 
+# Ours: each found on validation images within what two processor cores train in some ten minutes.
+_OURS = dict(optimizer="adamw", learning_rate=0.002, weight_decay=1e-4, batch_size=128)
+_COLOUR = _OURS | dict(
+    task="colorize", layers=5, kernels="32,64,64,128,128", kernel_size="4,3,3,3,3", stride="2,2,1,2,1", skip=True, flip=True,
+    epochs=6,
+)  # fmt: skip
+
 PRESETS = {
     "cifar-base": Preset("report A's base network, latent 8·8·16", "cifar10", _A),
     "cifar-1": Preset("A 1: the first convolution and its pool removed", "cifar10", _A2 | dict(kernels="12,16")),
@@ -73,6 +80,45 @@ PRESETS = {
         dict(
             variational=True, layers=0, fc_units="512,256", latent_dim=2, batch_norm="none", learning_rate=0.001,
             schedule="constant", epochs=50, batch_size=128,
+        ),
+    ),
+    "best-cifar": Preset(
+        "our best for reconstruct at latent 8·8·16: a linear path and what it leaves over", "cifar10",
+        dict(
+            layers=3, kernels="32,64,16", kernel_size="4,4,3", stride="2,2,1", linear_path=8, activation="leaky_relu",
+            batch_norm="none", learning_rate=0.001, epochs=4, batch_size=128,
+        ),
+    ),
+    "best-colour": Preset(
+        "our best for RGB from grey: a U-Net that leaves the brightness as it is", "cifar10", _COLOUR | dict(residual=True)
+    ),
+    "best-yuv": Preset("our best for UV from Y: the same U-Net", "cifar10", _COLOUR | dict(colour_space="yuv")),
+    "best-half": Preset(
+        "our best for complete: a U-Net with a dense code, on the mirror image", "fashion-mnist",
+        _OURS | dict(
+            task="complete", layers=2, kernels="32,64", kernel_size="4,3", stride=2, fc_units="512", latent_dim=256,
+            dropout=0.2, skip=True, residual=True, weight_decay=0.01, epochs=14,
+        ),
+    ),
+    "best-latent-10": Preset(
+        "our best for reconstruct at latent 10", "fashion-mnist",
+        _OURS | dict(
+            layers=3, kernels="32,64,128", kernel_size="4,4,3", stride="2,2,1", fc_units="256", latent_dim=10,
+            activation="silu", epochs=20,
+        ),
+    ),
+    "best-vae-2": Preset(
+        "our best VAE with two numbers in its code", "mnist",
+        _OURS | dict(
+            variational=True, layers=2, kernels="32,64", kernel_size=4, stride=2, fc_units="512", activation="silu",
+            latent_dim=2, epochs=6,
+        ),
+    ),
+    "best-denoise": Preset(
+        "our best for denoise: a U-Net that predicts the noise, 0.4", "mnist",
+        _OURS | dict(
+            task="denoise", noise=0.4, layers=3, kernels="32,64,64", kernel_size=3, stride="1,2,2", skip=True, residual=True,
+            epochs=3,
         ),
     ),
 }  # fmt: skip
