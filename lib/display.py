@@ -96,7 +96,8 @@ class Display:
     def _on_epoch(self, event: dict) -> None:
         epoch, epochs = event["epoch"], self._phase["epochs"]
         names = [name for name in event if name.endswith(("loss", "accuracy"))]
-        numbers = "   ".join(f"{name.replace('val_', 'validation ')} {event[name]:.5f}" for name in names)
+        names.sort(key=lambda name: name.removeprefix("val_") != "loss")  # the whole before its parts
+        numbers = "   ".join(f"{_spoken(name)} {event[name]:.5f}" for name in names)
         line = f"epoch {epoch:>{len(str(epochs))}}/{epochs}   {numbers}   {event['speed']:,.0f} images/s"
         if self._live:
             images = self._phase["images"]
@@ -251,6 +252,11 @@ class Display:
             for value, score in scored:
                 table.add_row(value, f"{score:.5f}", Text("█" * max(1, round(40 * score / highest)), style=ACCENT))
             self.out.print(table)
+
+
+def _spoken(name: str) -> str:
+    """A quantity of the history as people say it."""
+    return name.replace("_loss", "" if name.removeprefix("val_") != "loss" else "_loss").replace("val_", "validation ")
 
 
 def clock(seconds: float) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lib import display, pictures
+from lib import display, pictures, results
 from lib.process import pack, unpack
 from tests import made
 
@@ -61,6 +61,13 @@ def test_without_a_terminal_an_epoch_is_a_line_on_standard_error(capsys):
     assert "left" in err
 
 
+def test_the_parts_of_a_loss_come_after_the_whole(capsys):
+    shown = display.Display()
+    shown(PHASE)
+    shown({"event": "epoch", "epoch": 1, "kl_loss": 2.0, "loss": 3.0, "val_kl_loss": 4.0, "val_loss": 5.0, "speed": 1.0})
+    assert "loss 3.00000   validation loss 5.00000   kl 2.00000   validation kl 4.00000" in capsys.readouterr().err
+
+
 def test_on_a_terminal_bars_numbers_and_pictures_live():
     shown = display.Display()
     shown.err, shown.live_allowed = console(width=100), True
@@ -82,3 +89,32 @@ def test_clock(seconds, text):
 
 def test_unknown_events_are_passed_over():
     display.Display()({"event": "from a newer worker"})
+
+
+def record(task: str, metrics: dict, baselines: dict, **hp) -> dict:
+    common = {"test_loss": 0.01, "test_mse": 0.01, "test_psnr": 20.0, "latent_size": 8, "parameters": 1234}
+    return {
+        "task": task, "metrics": common | metrics, "baselines": {"constant_mse": 0.05, "constant_psnr": 13.0} | baselines,
+        "hyperparameters": hp, "dataset": {"shape": [8, 8, 3], "sizes": {"test": 50}},
+    }  # fmt: skip
+
+
+def test_scores_stand_beside_the_baselines_of_their_task():
+    screen = console(width=100)
+    screen.print(results.scores(record("complete", {}, {"ridge_mse": 0.03, "ridge_psnr": 15.2})))
+    screen.print(results.scores(record("colorize", {"test_rgb_mse": 0.02}, {"input_mse": 0.004})))
+    output = screen.file.getvalue()
+    for words in ("MSE of the missing half", "ridge regression from the given half", "15.20", "MSE of U and V", "the grey input"):
+        assert words in output
+    assert "nearest neighbours" not in output  # it was not measured
+
+
+def test_remarks_on_what_only_some_runs_have():
+    vae = {"test_negative_elbo": 150.5, "test_reconstruction": 144.25, "test_kl": 6.25}
+    lines = dict(results.remarks(record("reconstruct", vae, {}, skip=False)))
+    assert "negative ELBO 150.50 nats per image = reconstruction 144.25 + KL divergence 6.25" in lines
+    lines = dict(results.remarks(record("denoise", {"test_mse": 0.06, "test_largest_channel_accuracy": 0.5}, {}, skip=True)))
+    assert "bad" in lines.values()
+    text = " ".join(lines)
+    for words in ("largest channel", "No better than the mean", "Skip connections carry the image past the code"):
+        assert words in text
