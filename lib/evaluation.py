@@ -15,6 +15,7 @@ from lib import colour, training
 from lib.datasets import Dataset, Part
 from lib.hyperparameters import Hyperparameters
 from lib.networks import KL, RECONSTRUCTION
+from lib.targets import cut_axis
 from lib.tasks import Batches, scale
 
 BATCH = 512
@@ -97,12 +98,9 @@ def autoencoder_baselines(dataset: Dataset, hp: Hyperparameters, latent_size: in
     scores = {f"{name}_mse": float(total / numbers) for name, total in sums.items()}
     if not hp.colour_differences:
         scores |= {f"{name}_psnr": psnr(scores[f"{name}_mse"]) for name in sums}
-    components = {"pca_components": min(latent_size, *_flat_shape(part, dataset))} if "pca" in methods else {}
-    return scores | components
-
-
-def _flat_shape(part: Part, dataset: Dataset) -> tuple[int, int]:
-    return len(part), math.prod(dataset.shape)
+    if "pca" in methods:
+        scores["pca_components"] = min(latent_size, len(part), math.prod(dataset.shape))
+    return scores
 
 
 def _methods(hp: Hyperparameters, inputs: np.ndarray, targets: np.ndarray, latent_size: int) -> dict[str, Callable]:
@@ -119,7 +117,7 @@ def _methods(hp: Hyperparameters, inputs: np.ndarray, targets: np.ndarray, laten
             np.concatenate([given, np.broadcast_to(difference, (len(given), *difference.shape))], axis=-1)
         )
     if hp.task == "complete":
-        axis = 1 if hp.missing in ("top", "bottom") else 2
+        axis = 1 + cut_axis(hp)
         if inputs.shape == targets.shape:
             methods["mirror"] = lambda given: np.flip(given, axis)
         known, wanted = (pixels.reshape(len(pixels), -1) for pixels in (inputs, targets))

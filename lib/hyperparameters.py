@@ -19,7 +19,7 @@ from lib.fields import (
     show,
     usual,
     words,
-)  # fmt: skip
+)
 from lib.kinds import ALL, Switch
 
 

@@ -91,18 +91,16 @@ class Several:
 
 @dataclass(frozen=True)
 class List(Several):
-    """As `Several`, where `64,64` is two things and not the same one said twice; `none` is an empty one, where that may be."""
-
-    empty: bool = True
+    """As `Several`, where `64,64` is two things and not the same one said twice; `none` is an empty one."""
 
     def read(self, value) -> tuple[int, ...]:
-        if self.empty and (value == NONE or (isinstance(value, list | tuple) and not value)):
+        if value == NONE or (isinstance(value, list | tuple) and not value):
             return ()
         return super().read(value)
 
     @property
     def range(self) -> str:
-        return f"{self.one.range}, or several with commas (128,64)" + (f", or {NONE}" if self.empty else "")
+        return f"{self.one.range}, or several with commas (128,64), or {NONE}"
 
     def show(self, value: tuple[int, ...]) -> str:
         return ",".join(map(str, value)) or NONE

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from lib import colour, tasks
 from lib.hyperparameters import Hyperparameters
 from lib.shapes import Layer, Plan
-from lib.targets import mirrors
+from lib.targets import cut_axis, mirrors
 from lib.variational import Divergence, Sampling
 
 # Keras's default of 0.99 leaves the moving averages far behind in the few hundred steps of a short training.
@@ -147,15 +147,15 @@ def _mixed(x, matrix: np.ndarray, name: str):
 
 def _mirrored(inputs, plan: Plan, name: str):
     """The given half as its mirror image, of the missing half's size (an odd row or column more repeats the outermost)."""
-    rows = plan.hp.missing in ("top", "bottom")
-    given, wanted = (plan.input[0], plan.target[0]) if rows else (plan.input[1], plan.target[1])
+    axis = cut_axis(plan.hp)
+    given, wanted = plan.input[axis], plan.target[axis]
     # The place that touches the middle is the first of a half on the right, the last of one on the left.
     places = np.arange(wanted) if plan.hp.missing in ("right", "bottom") else np.arange(wanted)[::-1]
     matrix = np.eye(given, dtype=np.float32)[:, np.maximum(given - 1 - places, 0)]
     if plan.hp.missing in ("left", "top"):
         matrix = matrix[::-1]
     # Permutations and a fixed dense layer, so that any Keras opens the file: the mirrored axis goes last and comes back.
-    swap = (3, 2, 1) if rows else (1, 3, 2)
+    swap = (3, 2, 1) if axis == 0 else (1, 3, 2)
     x = layers.Permute(swap, name=f"mirror_in_{name}")(inputs)
     layer = layers.Dense(wanted, use_bias=False, trainable=False, name=f"{FIXED}mirror_{name}")
     x = layer(x)

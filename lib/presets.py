@@ -126,7 +126,7 @@ PRESETS = {
 
 def values(name: str) -> dict:
     """The values of a preset, canonical. Raises `UserError` for a name that is none."""
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         close = difflib.get_close_matches(str(name), PRESETS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(PRESETS)}"
         raise UserError(f"preset {name!r} is unknown; {hint}")

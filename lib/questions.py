@@ -76,8 +76,10 @@ class Answers:
         self.program = program
         self.defaults = defaults(program)
         answered = _from_file(args.answers) if args.answers else {}
-        named = answered.pop("preset", None) if isinstance(answered, dict) else None
-        preset = getattr(args, "preset", None) or named
+        preset = None
+        if program == "autoencoder":
+            named = answered.pop("preset", None) if isinstance(answered, dict) else None
+            preset = args.preset or named
         self.given = known_answers(answered, program, args.answers) if args.answers else {}
         for setting in settings(program):
             if (value := getattr(args, setting.name)) is not None:

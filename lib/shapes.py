@@ -11,7 +11,7 @@ from lib.errors import UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import ALL
-from lib.targets import Shape, mirrors, pair
+from lib.targets import Shape, cut_axis, mirrors, pair
 
 SMALLEST_MAP = 8  # halving goes on until a side is this small: 28 -> 14 -> 7, 32 -> 16 -> 8 as in report A
 
@@ -85,7 +85,7 @@ class Plan:
             code, given, made = self.latent[-1], self.input[-1], self.decoder[-1].output[-1]
             count += self.linear[0] ** 2 * code * (given + made) + code + made
         if mirrors(self.hp):
-            axis = 0 if self.hp.missing in ("top", "bottom") else 1
+            axis = cut_axis(self.hp)
             count += 2 * self.input[axis] * self.target[axis]  # fixed: for the encoder, and for what is added to
         return count + (9 if self.hp.residual and self.hp.task == "colorize" else 0)
 

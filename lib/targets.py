@@ -28,9 +28,14 @@ def pair(hp: Hyperparameters, image: Shape) -> tuple[Shape, Shape]:
     return image, image
 
 
+def cut_axis(hp: Hyperparameters) -> int:
+    """The axis along which `complete` cuts an image in two: 0 for rows, 1 for columns."""
+    return 0 if hp.missing in ("top", "bottom") else 1
+
+
 def given_half(hp: Hyperparameters, image: Shape) -> tuple[int, int]:
     """The axis along which an image is cut in two (0: rows, 1: columns), and how many of them are given."""
-    axis = 0 if hp.missing in ("top", "bottom") else 1
+    axis = cut_axis(hp)
     if image[axis] < 2:
         raise UserError(f"complete: an image of {by(image)} has no two halves")
     return axis, image[axis] // 2

@@ -13,7 +13,7 @@ import numpy as np
 from lib import colour
 from lib.datasets import Part
 from lib.hyperparameters import Hyperparameters
-from lib.targets import given_half
+from lib.targets import cut_axis, given_half
 
 GREY = 128  # what stands in a picture for the half that is missing
 
@@ -90,7 +90,7 @@ def pictures(hp: Hyperparameters, inputs: np.ndarray, *outputs: np.ndarray) -> l
 
 
 def _joined(hp: Hyperparameters, given: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    axis = 2 if hp.missing in ("left", "right") else 1
+    axis = 1 + cut_axis(hp)
     return np.concatenate([given, missing] if hp.missing in ("right", "bottom") else [missing, given], axis=axis)
 
 

@@ -123,6 +123,15 @@ def test_flags_win_over_an_answers_file_and_that_over_a_preset():
         answers("--preset", "x")
 
 
+def test_a_preset_in_an_answers_file_is_a_name_and_for_autoencoders():
+    Path("a.json").write_text('{"preset": ["cifar-base"]}')
+    with pytest.raises(UserError, match=r"preset \['cifar-base'\] is unknown"):
+        answers("--answers", "a.json")
+    Path("a.json").write_text('{"preset": "cifar-base"}')
+    with pytest.raises(UserError, match="unknown key 'preset'"):
+        Answers("classification", Parser("classification", "").parse(["--answers", "a.json"]))
+
+
 def test_what_a_preset_says_of_another_task_makes_way_but_not_what_a_person_says():
     hp = answers("-d", "photos", "--preset", "fashion-half", "--task", "reconstruct", "--yes").hyperparameters({})
     assert (hp.task, hp.missing, hp.latent_dim) == ("reconstruct", "right", 64)
