@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ class Worker:
     def __init__(self):
         self.folder: str | None = None  # of the run, once the worker has said it
         self._process: subprocess.Popen | None = None
-        self._events: queue.Queue[dict | None] = queue.Queue()
+        self._events: queue.SimpleQueue[dict | None] = queue.SimpleQueue()  # a signal handler may put
 
     def _start(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
@@ -88,22 +88,31 @@ class Worker:
     def follow(self, on_event: Callable[[dict], None]) -> dict:
         """Pass events on until the run is finished, and return that last event.
 
-        The first Ctrl-C asks the worker to stop after the batch under way, the second one leaves.
+        The first Ctrl-C asks the worker to stop after the batch under way, the second one leaves (`KeyboardInterrupt`).
         Raises `UserError` or `RunFailed` as the worker says, and `RunFailed` when it dies.
         """
-        stopping = False
-        while True:
-            try:
+        with self._first_ctrl_c_as_event():
+            while True:
                 event = self._judge(self._events.get())
+                if event["event"] == "stopping":
+                    self.send("stop")
                 on_event(event)
                 if event["event"] == "finished":
                     return event
-            except KeyboardInterrupt:
-                if stopping:
-                    raise
-                stopping = True
-                self.send("stop")
-                on_event({"event": "stopping"})
+
+    @contextmanager
+    def _first_ctrl_c_as_event(self):
+        """An exception in the middle of `follow` could lose the event at hand; a `stopping` among the others cannot."""
+
+        def stop(number, frame):
+            signal.signal(signal.SIGINT, before)
+            self._events.put({"event": "stopping"})
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def _judge(self, event: dict | None) -> dict:
         if event is None:
@@ -137,7 +146,7 @@ class Worker:
             for file in (self._process.stdin, self._process.stdout, self._log):
                 with suppress(OSError):  # what a dead process left unread in its pipe does not matter any more
                     file.close()
-            self._process, self._events = None, queue.Queue()
+            self._process, self._events = None, queue.SimpleQueue()
 
     def __enter__(self) -> "Worker":
         return self

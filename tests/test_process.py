@@ -87,3 +87,19 @@ def test_stop_keeps_what_was_learned(tiny):
     assert record["status"] == "interrupted"
     assert 2 <= len(record["history"]["loss"]) < 1000
     assert {"autoencoder.h5", "encoder.h5", "decoder.h5"} <= set(record["files"])
+
+
+def test_ctrl_c_at_any_event_loses_none(tiny):
+    def interrupt(event):
+        if event["event"] == "finished" or (event["event"] == "epoch" and event["epoch"] == 1):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    events = []
+    with Worker() as worker:
+        worker.send("open", hyperparameters=request(tiny))
+        worker.send("train", hyperparameters=request(tiny, epochs=100_000), output="run")
+        with pytest.raises(KeyboardInterrupt):  # the second, which comes with the last event
+            worker.follow(lambda event: (events.append(event["event"]), interrupt(event)))
+    assert events.count("stopping") == 1
+    assert events[-1] == "finished"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
