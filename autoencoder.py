@@ -4,7 +4,7 @@
 import sys
 from pathlib import Path
 
-from lib import datasets, runs, shapes
+from lib import datasets, runs, shapes, verbs
 from lib.errors import exit_status
 from lib.fields import PER_LAYER
 from lib.hyperparameters import Hyperparameters
@@ -16,6 +16,9 @@ METRIC = "test_mse"
 
 
 def main(words: list[str] | None = None) -> int:
+    words = sys.argv[1:] if words is None else words
+    if (status := verbs.called("autoencoder", words)) is not None:
+        return status
     session = Session("autoencoder", __doc__, words)
     return session.hold(
         ask,

@@ -4,7 +4,7 @@
 import sys
 from pathlib import Path
 
-from lib import datasets, readers, runs
+from lib import datasets, readers, runs, verbs
 from lib.errors import exit_status
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
@@ -13,6 +13,9 @@ from lib.session import Session, pick_dataset, settled
 
 
 def main(words: list[str] | None = None) -> int:
+    words = sys.argv[1:] if words is None else words
+    if (status := verbs.called("classification", words)) is not None:
+        return status
     session = Session("classification", __doc__, words)
     return session.hold(
         ask,

@@ -21,11 +21,25 @@ OTHER = "another path …"
 PRESET = "a named network with its training; flags given beside it win (the README lists them)"
 
 
-class Parser(argparse.ArgumentParser):
-    """Flags for every hyperparameter of a program; wrong ones raise `UserError`."""
+class Flags(argparse.ArgumentParser):
+    """The flags of a verb; wrong ones raise `UserError`."""
+
+    def __init__(self, prog: str, description: str):
+        super().__init__(prog=prog, description=description, allow_abbrev=False)
+
+    def parse(self, line: list[str]) -> argparse.Namespace:
+        """The flags of a command line."""
+        return self.parse_args([_hyphens(word) for word in line])
+
+    def error(self, message: str):
+        raise UserError(f"{message}; see python {self.prog} --help")
+
+
+class Parser(Flags):
+    """Flags of the verb `train`: one for every hyperparameter of a program."""
 
     def __init__(self, program: str, description: str):
-        super().__init__(prog=f"{program}.py", description=description, allow_abbrev=False)
+        super().__init__(f"{program}.py", description)
         usual = defaults(program)
         for setting in settings(program):
             kind, default = setting.metadata["kind"], usual[setting.name]
@@ -62,11 +76,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, line: list[str]) -> argparse.Namespace:
         """The flags of a command line, whose first word may be the verb `train`."""
-        line = [_hyphens(word) for word in line]
-        return self.parse_args(line[1:] if line[:1] == ["train"] else line)
-
-    def error(self, message: str):
-        raise UserError(f"{message}; see python {self.prog} --help")
+        return super().parse(line[1:] if line[:1] == ["train"] else line)
 
 
 class Answers:

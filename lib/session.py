@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,8 +21,8 @@ AGAIN, QUIT = "again", "quit"
 class Session:
     """One start of a program. `finished` holds the last event of each run that came to its end."""
 
-    def __init__(self, program: str, description: str, words: list[str] | None):
-        self.args = Parser(program, description).parse(sys.argv[1:] if words is None else words)
+    def __init__(self, program: str, description: str, words: list[str]):
+        self.args = Parser(program, description).parse(words)
         self.answers = Answers(program, self.args)
         self.finished: list[dict] = []
         self._started = 0

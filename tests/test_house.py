@@ -12,7 +12,7 @@ from tests.keys import PROJECT
 ORDER = [
     *("errors", "kinds", "fields", "hyperparameters", "presets", "files", "idx", "cifar10", "arrays", "folders", "readers"),
     *("targets", "shapes", "datasets", "runs", "process"),
-    *("pictures", "questions", "advanced", "results", "display", "session"),
+    *("pictures", "questions", "advanced", "results", "display", "session", "ledger", "report", "verbs"),
     *("backend", "colour", "tasks", "variational", "networks", "storage", "training", "evaluation", "figures", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
