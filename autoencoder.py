@@ -81,7 +81,7 @@ def show_loss(session: Session) -> None:
 
 def show_reconstructions(session: Session) -> None:
     folder = Path(session.last["folder"])
-    session.display.strip(session.last["pictures"], str(folder / "figures" / "reconstructions.png"))
+    session.display.strip(session.last["pictures"]["strip"], str(folder / "figures" / "reconstructions.png"))
 
 
 def compare(session: Session) -> None:

@@ -18,7 +18,7 @@ from rich.text import Text
 from lib.fields import shown
 from lib.pictures import ARROW, LARGEST, half_blocks, loss_chart, per_row, strips, thinned
 from lib.process import pack, unpack
-from lib.results import remarks, scores
+from lib.results import classifier_remarks, remarks, scores
 
 # The look, in one place.
 ACCENT, GOOD, BAD, QUIET = "cyan", "green", "red", "dim"
@@ -146,7 +146,7 @@ class Display:
         self._where(folder, record)
 
     def report(self, record: dict) -> None:
-        metrics, baselines = record["metrics"], record["baselines"]
+        metrics = record["metrics"]
         table = Table(title="Classification report", title_justify="left")
         for column in ("", "precision", "recall", "f1-score", "support"):
             table.add_column(column, justify="right" if column else "left")
@@ -157,21 +157,8 @@ class Display:
                 cells = [f"{row[key]:.4f}" for key in ("precision", "recall", "f1-score")]
                 table.add_row(name, *cells, f"{row['support']:,.0f}", end_section=name == record["dataset"]["classes"][-1])
         self.out.print(table)
-        self.result(f"Test loss: {metrics['test_loss']:.4f}   Test accuracy: {metrics['test_accuracy']:.4f}")
-        self.result(f"Correct labels found: {metrics['correct']:,}   Incorrect labels found: {metrics['incorrect']:,}")
-        if "scratch_accuracy" in baselines:
-            gain = 100 * (metrics["test_accuracy"] - baselines["scratch_accuracy"])
-            self.result(
-                f"The same network from random weights: {baselines['scratch_accuracy']:.4f}; "
-                f"pretraining gains {gain:+.2f} percentage points"
-            )
-        named = {
-            "most_frequent_accuracy": "always the most frequent class",
-            "logistic_regression_accuracy": "logistic regression on pixels",
-            "nearest_neighbours_accuracy": "3 nearest neighbours",
-        }
-        beside = "   ".join(f"{text} {baselines[key]:.4f}" for key, text in named.items() if key in baselines)
-        self.result(f"Beside it, learned from {baselines['images_learned_from']:,} images: {beside}", QUIET)
+        for text, style in classifier_remarks(record):
+            self.result(text, {"quiet": QUIET}.get(style, style))
 
     def confusion(self, record: dict) -> None:
         classes, matrix = record["dataset"]["classes"], record["metrics"]["confusion_matrix"]

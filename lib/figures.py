@@ -1,5 +1,6 @@
 """Arrays in, PNG out. Every figure says what it shows and of which run, and can be told apart without colours."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,12 @@ STYLES = [
     dict(color="#CC79A7", linestyle=":", marker="D"),
 ]
 
+# The same and two greys, for classes; with as many markers, of a number that has no divisor in common with theirs.
+POINTS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999", "#B8A800", "#7A4B9A"]
+MARKERS = "os^Dv<>pP*X"
+LETTERS = 13  # of a title that fit in an inch
+ERROR = "error"  # the row that is no image
+
 
 def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
     """Loss and validation loss per epoch, a panel per phase; the lists are those of `run.json`'s history."""
@@ -27,21 +34,78 @@ def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3, which="both")
         axes.legend()
-    figure.suptitle(title, fontsize=10)
+    _entitle(figure, title)
     figure.savefig(path, dpi=120)
 
 
 def reconstructions(rows: dict[str, np.ndarray], path: Path, title: str) -> None:
     """A row per name, `output` and `target` among them, and the size of the error last. uint8, (n, height, width, channels)."""
     errors = np.abs(rows["target"].astype(int) - rows["output"]).max(axis=-1)
-    count = len(errors)
-    figure = Figure((1 + 1.1 * count, 1 + len(rows) * 1.1), layout="constrained")
-    grid = figure.subplots(len(rows) + 1, count, squeeze=False)
-    for row, (name, images) in enumerate((rows | {"error": errors}).items()):
-        for axes, image in zip(grid[row], images, strict=True):
-            _show(axes, image, cmap="magma" if name == "error" else "gray")
-        grid[row][0].set_ylabel(name)
-    figure.suptitle(f"{title}\nbrightest error: {errors.max()} of 255", fontsize=10)
+    image_rows([*rows.items(), (ERROR, errors)], path, f"{title}\nbrightest error: {errors.max()} of 255")
+
+
+def image_rows(rows: list[tuple[str, np.ndarray]], path: Path, title: str) -> None:
+    """A row of images with its name, as many in each: uint8, shape (n, height, width, channels) or (n, height, width)."""
+    count = len(rows[0][1])
+    heights = [1.1 * images.shape[1] / images.shape[2] for _, images in rows]
+    wide = max(1.1, 1.1 * max(images.shape[2] / images.shape[1] for _, images in rows))
+    heights = [height * wide for height in heights]
+    figure = Figure((1.3 + wide * count, 0.8 + sum(heights) / 1.1), layout="constrained")
+    grid = figure.subplots(len(rows), count, squeeze=False, height_ratios=heights)
+    for axes_row, (name, images) in zip(grid, rows, strict=True):
+        for axes, image in zip(axes_row, images, strict=True):
+            _show(axes, image, cmap="magma" if name == ERROR else "gray")
+        axes_row[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    _entitle(figure, title)
+    figure.savefig(path, dpi=120)
+
+
+def sheet(images: np.ndarray, columns: int, path: Path, title: str, ticks: tuple[str, ...] = ()) -> None:
+    """Many images close together, row by row: uint8, shape (n, height, width, channels).
+
+    `ticks` name the columns, and the rows from the lowest up: the numbers of a two-dimensional code.
+    """
+    rows = -(-len(images) // columns)
+    _, height, width, channels = images.shape
+    gap = 0 if ticks else 1
+    whole = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 255, np.uint8)
+    for place, image in enumerate(images):
+        top, left = place // columns * (height + gap), place % columns * (width + gap)
+        whole[top : top + height, left : left + width] = image
+    side = 0.45 if columns > 12 else 0.7
+    figure = Figure((columns * side + 1, rows * side * height / width + 1), layout="constrained")
+    axes = figure.subplots()
+    _show(axes, whole)
+    if ticks:
+        axes.set_xticks([(place + 0.5) * width - 0.5 for place in range(columns)], ticks, rotation=90, fontsize=7)
+        axes.set_yticks([(rows - place - 0.5) * height - 0.5 for place in range(rows)], ticks, fontsize=7)
+        axes.set(xlabel="first number of the code", ylabel="second number of the code")
+    _entitle(figure, title)
+    figure.savefig(path, dpi=150)
+
+
+def latent_space(
+    views: dict[str, np.ndarray], labels: np.ndarray | None, classes: tuple[str, ...], path: Path, title: str
+) -> None:
+    """Codes as points, a panel per view of shape (n, 2), each class with a colour, a marker and its name at its middle
+    (report E). Without labels, shape (n,), all points are alike."""
+    figure = Figure((6 * len(views) + 1.5, 5.5), layout="constrained")
+    panels = figure.subplots(1, len(views), squeeze=False)[0]
+    for axes, (name, points) in zip(panels, views.items(), strict=True):
+        axes.set(title=name, xlabel="first axis", ylabel="second axis")
+        if labels is None:
+            axes.plot(*points.T, ".", color=POINTS[0], markersize=3, alpha=0.6)
+            continue
+        for number in np.unique(labels):
+            mine = points[labels == number]
+            look = dict(color=POINTS[number % len(POINTS)], marker=MARKERS[number % len(MARKERS)])
+            axes.plot(*mine.T, linestyle="", markersize=4, alpha=0.6, markeredgewidth=0, label=classes[number], **look)
+            middle = np.median(mine, axis=0)
+            box = dict(boxstyle="round,pad=0.15", facecolor="white", alpha=0.7, linewidth=0)
+            axes.text(*middle, classes[number], ha="center", va="center", fontsize=8, weight="bold", bbox=box)
+    if labels is not None:
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", markerscale=2, title="class")
+    _entitle(figure, title)
     figure.savefig(path, dpi=120)
 
 
@@ -63,7 +127,7 @@ def confusion(matrix: np.ndarray, classes: tuple[str, ...], path: Path, title: s
     axes.set_yticks(ticks, classes)
     axes.set(xlabel="predicted class", ylabel="true class")
     figure.colorbar(shown, label="share of the true class", shrink=0.8)
-    figure.suptitle(title, fontsize=10)
+    _entitle(figure, title)
     figure.savefig(path, dpi=120)
 
 
@@ -78,7 +142,7 @@ def predictions(images: np.ndarray, captions: list[str], path: Path, title: str)
     for axes, image, caption in zip(grid.flat, images, captions, strict=False):
         _show(axes, image)
         axes.set_title(caption, fontsize=8)
-    figure.suptitle(title, fontsize=10)
+    _entitle(figure, title)
     figure.savefig(path, dpi=120)
 
 
@@ -91,11 +155,16 @@ def comparison(points: dict[str, list[tuple[str, float]]], metric: str, path: Pa
         axes.set_xticks(list(places.values()), list(places))
         axes.set(xlabel=name.replace("_", " "), ylabel=metric.replace("_", " "))
         axes.grid(alpha=0.3)
-    figure.suptitle(
-        f"{metric.replace('_', ' ')} of {len(next(iter(points.values())))} runs against what differed between them",
-        fontsize=10,
-    )
+    runs = len(next(iter(points.values())))
+    _entitle(figure, f"{metric.replace('_', ' ')} of {runs} runs against what differed between them")
     figure.savefig(path, dpi=120)
+
+
+def _entitle(figure: Figure, title: str) -> None:
+    """The title above everything, in as many lines as it needs."""
+    width = int(LETTERS * figure.get_size_inches()[0])
+    lines = [part for line in title.split("\n") for part in textwrap.wrap(line, width)]
+    figure.suptitle("\n".join(lines), fontsize=10)
 
 
 def _show(axes, image: np.ndarray, cmap: str = "gray") -> None:

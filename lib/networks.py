@@ -131,7 +131,8 @@ def _added(inputs, outputs, plan: Plan):
     what in the missing half is not the mirror image of the given one."""
     if plan.hp.task != "colorize":
         start = _mirrored(inputs, plan, "output") if mirrors(plan.hp) else inputs
-        return layers.Add(name="residual")([start, outputs])
+        # Cut off at 0 and 1: black stays black whatever is added below it, so that only what can be seen is learned.
+        return layers.ReLU(max_value=1.0, name="clip")(layers.Add(name="residual")([start, outputs]))
     # A layer of its own would need our code to open the file; a convolution with fixed weights does not.
     yuv = layers.Concatenate(name="yuv")([inputs, outputs])
     return _mixed(yuv, colour.TO_RGB, "rgb")

@@ -1,9 +1,10 @@
-"""What a record says of an autoencoder, in words: the table of scores beside the baselines, and what is to be remarked."""
+"""What a record says, in words: scores beside the baselines, and what is to be remarked."""
 
 import math
 
 from rich.table import Table
 
+CLASSIFY = "classify"  # what the task of a classifier is called
 _MEAN = {"constant": "constant mean image"}
 
 # The words for the baselines of each task, in the order of the table.
@@ -17,40 +18,67 @@ BASELINES = {
         "ridge": "ridge regression from the given half",
         "neighbours": "mean of the 15 nearest neighbours",
     },
+    CLASSIFY: {
+        "most_frequent": "always the most frequent class",
+        "logistic_regression": "logistic regression on pixels",
+        "nearest_neighbours": "3 nearest neighbours",
+        "scratch": "the same network from random weights",
+    },
 }
 
 
+def beside(record: dict) -> dict[str, tuple]:
+    """The scores on the test set in words, the network's first, then each baseline's, a number for each of `measured`.
+
+    A PSNR may be `None`, which is that of no error at all; what the record does not hold is NaN.
+    """
+    metrics, baselines = record["metrics"], record["baselines"]
+    if record.get("program") == "classification":
+        itself, task, kinds = "this classifier", CLASSIFY, ("accuracy",)
+    else:
+        itself, task, kinds = "this autoencoder", record.get("task"), ("mse", "psnr")[: len(measured(record))]
+    rows = {itself: tuple(metrics.get(f"test_{kind}", math.nan) for kind in kinds)}
+    for name, text in BASELINES.get(task, {}).items():
+        if f"{name}_{kinds[0]}" in baselines:
+            text = text.format(components=f"{baselines.get('pca_components', math.nan):,}")
+            rows[text] = tuple(baselines.get(f"{name}_{kind}", math.nan) for kind in kinds)
+    return rows
+
+
+def measured(record: dict) -> tuple[str, ...]:
+    """What those numbers are; differences of colour are no image that could have a PSNR."""
+    if record.get("program") == "classification":
+        return ("accuracy",)
+    differences = "test_rgb_mse" in record["metrics"]
+    of = {"complete": " of the missing half", "colorize": " of U and V" if differences else ""}.get(record.get("task"), "")
+    return (f"MSE{of}",) if differences else (f"MSE{of}", "PSNR (dB)")
+
+
 def scores(record: dict) -> Table:
-    """MSE and PSNR on the test set, the autoencoder's first, then each baseline's."""
-    metrics, baselines, differences = record["metrics"], record["baselines"], "test_rgb_mse" in record["metrics"]
-    of = {"complete": " of the missing half", "colorize": " of U and V" if differences else ""}.get(record["task"], "")
+    """MSE and PSNR of an autoencoder beside the baselines."""
     table = Table(title=f"Test set, {record['dataset']['sizes']['test']:,} images", title_justify="left")
     table.add_column("method", no_wrap=True)
-    table.add_column(f"MSE{of}", justify="right")
-    if not differences:  # which are no image that could have a PSNR
-        table.add_column("PSNR (dB)", justify="right")
-    rows = {"this autoencoder": (metrics["test_mse"], metrics["test_psnr"])}
-    for name, text in BASELINES[record["task"]].items():
-        if f"{name}_mse" in baselines:
-            text = text.format(components=f"{baselines.get('pca_components', 0):,}")
-            rows[text] = baselines[f"{name}_mse"], baselines.get(f"{name}_psnr")
-    for text, (mse, psnr) in rows.items():
-        cells = [f"{mse:.5f}"] + ([] if differences else [decibel(psnr)])
-        table.add_row(text, *cells, style="bold" if text == "this autoencoder" else "")
+    for column in measured(record):
+        table.add_column(column, justify="right")
+    for place, (text, (mse, *psnr)) in enumerate(beside(record).items()):
+        table.add_row(text, f"{mse:.5f}", *map(decibel, psnr), style="" if place else "bold")
     return table
 
 
 def remarks(record: dict) -> list[tuple[str, str]]:
-    """Lines below the table, each with how it is meant: nothing, "bad" or "quiet"."""
+    """Lines below the table, each with how it is meant: nothing, "bad" or "quiet"; those for which the record has the numbers."""
     metrics, baselines, hp = record["metrics"], record["baselines"], record["hyperparameters"]
     whole = " of the whole picture" if "test_rgb_mse" in metrics else ""
-    lines = [(
-        f"test loss {metrics['test_loss']:.6f}   PSNR{whole} {decibel(metrics['test_psnr'])} dB   "
-        f"latent size {metrics['latent_size']:,}   {metrics['parameters']:,} parameters", ""
-    )]  # fmt: skip
-    if "test_negative_elbo" in metrics:
-        parts = f"reconstruction {metrics['test_reconstruction']:.2f} + KL divergence {metrics['test_kl']:.2f}"
-        lines.append((f"negative ELBO {metrics['test_negative_elbo']:.2f} nats per image = {parts}", ""))
+    parts = {
+        "test_loss": lambda loss: f"test loss {loss:.6f}",
+        "test_psnr": lambda psnr: f"PSNR{whole} {decibel(psnr)} dB",
+        "latent_size": lambda size: f"latent size {size:,}",
+        "parameters": lambda count: f"{count:,} parameters",
+    }
+    lines = [("   ".join(say(metrics[name]) for name, say in parts.items() if name in metrics), "")]
+    if {"test_negative_elbo", "test_reconstruction", "test_kl"} <= metrics.keys():
+        terms = f"reconstruction {metrics['test_reconstruction']:.2f} + KL divergence {metrics['test_kl']:.2f}"
+        lines.append((f"negative ELBO {metrics['test_negative_elbo']:.2f} nats per image = {terms}", ""))
     if "test_rgb_mse" in metrics:
         lines.append((f"MSE of the whole picture in RGB, with the given Y: {metrics['test_rgb_mse']:.5f}", ""))
     if "test_uv_mse" in metrics:
@@ -58,14 +86,33 @@ def remarks(record: dict) -> list[tuple[str, str]]:
     if "test_largest_channel_accuracy" in metrics:
         share = f"{metrics['test_largest_channel_accuracy']:.4f}"
         lines.append((f"pixels whose largest channel is the right one (what Keras calls accuracy): {share}", ""))
-    if metrics["test_mse"] >= baselines["constant_mse"]:
+    if metrics.get("test_mse", 0) >= baselines.get("constant_mse", math.inf):
         lines.append(("No better than the mean of the targets: it has learned nothing yet; train for more epochs.", "bad"))
     pixels = math.prod(record["dataset"]["shape"])
-    if metrics["latent_size"] >= pixels and record["task"] == "reconstruct":
+    if metrics.get("latent_size", 0) >= pixels and record.get("task") == "reconstruct":
         copy = f"The code holds {metrics['latent_size']:,} numbers, the image {pixels:,}: a copy would be perfect."
         lines.append((f"{copy} Fewer kernels make a smaller code.", "quiet"))
     if hp.get("skip"):
         lines.append(("Skip connections carry the image past the code: the latent size says little here.", "quiet"))
+    return lines
+
+
+def classifier_remarks(record: dict) -> list[tuple[str, str]]:
+    """Lines below a classification report, as `remarks`."""
+    metrics, baselines = record["metrics"], record["baselines"]
+    lines = []
+    if {"test_loss", "test_accuracy"} <= metrics.keys():
+        lines.append((f"Test loss: {metrics['test_loss']:.4f}   Test accuracy: {metrics['test_accuracy']:.4f}", ""))
+    if {"correct", "incorrect"} <= metrics.keys():
+        lines.append((f"Correct labels found: {metrics['correct']:,}   Incorrect labels found: {metrics['incorrect']:,}", ""))
+    if "scratch_accuracy" in baselines and "test_accuracy" in metrics:
+        gain = 100 * (metrics["test_accuracy"] - baselines["scratch_accuracy"])
+        scratch = f"The same network from random weights: {baselines['scratch_accuracy']:.4f}"
+        lines.append((f"{scratch}; pretraining gains {gain:+.2f} percentage points", ""))
+    named = {f"{name}_accuracy": text for name, text in BASELINES[CLASSIFY].items() if name != "scratch"}
+    known = "   ".join(f"{text} {baselines[key]:.4f}" for key, text in named.items() if key in baselines)
+    if known and "images_learned_from" in baselines:
+        lines.append((f"Beside it, learned from {baselines['images_learned_from']:,} images: {known}", "quiet"))
     return lines
 
 

@@ -61,7 +61,7 @@ def load(folder: Path) -> dict:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; a run folder holds one") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(record, dict) or "status" not in record:
         raise UserError(f"{path}: is no record of a run")
@@ -77,6 +77,17 @@ def recorded(folder: Path = MODELS) -> list[tuple[Path, dict]]:
         except UserError:
             continue  # somebody else's file, or half a copy: not ours to judge in a list
     return found
+
+
+def folders(top: Path) -> list[Path]:
+    """Every folder with a record, at `top` or however deep below it, by name; half a copy is none."""
+    found = []
+    for folder, below, files in os.walk(top):
+        hidden = (".", *(("figures", "checkpoint") if RECORD in files else ()))
+        below[:] = [name for name in below if not name.startswith(hidden) and not name.endswith(".partial")]
+        if RECORD in files:
+            found.append(Path(folder))
+    return sorted(found)
 
 
 def saved_models(image: tuple[int, int, int], folder: Path = MODELS) -> dict[str, str]:
@@ -111,18 +122,35 @@ def require_model(path: Path | str) -> None:
 def differing(records: list[dict]) -> list[str]:
     """The hyperparameters that are not the same in all of these runs."""
     asked = [record["hyperparameters"] for record in records]
-    return [name for name in asked[0] if any(hp.get(name) != asked[0][name] for hp in asked)]
+    names = dict.fromkeys(name for hp in asked for name in hp)
+    return [name for name in names if any(hp.get(name) != asked[0].get(name) for hp in asked)]
 
 
 def points(records: list[dict], names: list[str], metric: str) -> dict[str, list[tuple[str, float]]]:
     """For each hyperparameter its value, as typed, and the metric of every run, in the order of the values."""
     found = {}
     for name in names:
-        pairs = [(record["hyperparameters"][name], record["metrics"][metric]) for record in records]
-        found[name] = [
-            (shown(name, value), score) for value, score in sorted(pairs, key=lambda pair: (str(type(pair[0])), pair[0]))
-        ]
+        pairs = [(record["hyperparameters"].get(name), record["metrics"][metric]) for record in records]
+        found[name] = [(typed(name, value), score) for value, score in sorted(pairs, key=lambda pair: rank(name, pair[0]))]
     return found
+
+
+def typed(name: str, plain) -> str:
+    """A hyperparameter as a person would type it; as it stands in the record, where it is none that we know."""
+    try:
+        return shown(name, plain)
+    except (UserError, KeyError):
+        return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def rank(name: str, plain) -> tuple:
+    """Where a value stands among others: numbers first, number by number where there is one per layer, then words."""
+    flat = [plain]
+    while any(isinstance(part, list) for part in flat):
+        flat = [number for part in flat for number in (part if isinstance(part, list) else [part])]
+    if all(isinstance(number, int | float) and not isinstance(number, bool) for number in flat):
+        return 0, tuple(flat), ""
+    return 1, (), typed(name, plain)
 
 
 def close(folder: Path, status: str, reason: str) -> None:

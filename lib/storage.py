@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -58,22 +59,43 @@ def load(path: Path) -> keras.Model:
         raise UserError(f"{path}: is no model that Keras can open ({reason})") from None
 
 
+@dataclass(frozen=True)
+class Saved:
+    """A model from a file, and what the file says of it: hyperparameters and classes, `None` and () where it says nothing."""
+
+    model: keras.Model
+    hp: Hyperparameters | None
+    classes: tuple[str, ...] = ()
+
+    def part(self, name: str) -> keras.Model | None:
+        """The model called so: this one, or one inside it."""
+        if self.model.name == name:
+            return self.model
+        return next((layer for layer in self.model.layers if layer.name == name and isinstance(layer, keras.Model)), None)
+
+
+def load_saved(path: Path) -> Saved:
+    """A model with what its file says of it. Raises `UserError` as `load` does."""
+    model = load(path)
+    with h5py.File(path, "r") as file:
+        classes = _json(file.attrs.get(PREFIX + "classes"))
+    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    return Saved(model, _described(path), tuple(classes) if named else ())
+
+
 def load_encoder(path: Path, image: tuple[int, int, int]) -> tuple[keras.Model, Hyperparameters | None]:
     """The encoder in an `autoencoder.h5` or `encoder.h5`, with the code as its one output, and what its task showed it.
 
     The latter are the hyperparameters of the autoencoder, as far as the file tells. Raises `UserError` when there is no
     encoder, or when it cannot see images of shape (height, width, channels), nor that part of them which was its input.
     """
-    model = load(path)
-    encoder = model
-    if model.name != "encoder":
-        nested = [layer for layer in model.layers if layer.name == "encoder" and isinstance(layer, keras.Model)]
-        if not nested:
-            raise UserError(
-                f"{path}: holds no model called encoder (it is called {model.name}); give an autoencoder.h5 or encoder.h5"
-            )
-        encoder = nested[0]
-    taken, hp = tuple(encoder.input_shape[1:]), _described(path)
+    saved = load_saved(path)
+    encoder, hp = saved.part("encoder"), saved.hp
+    if encoder is None:
+        raise UserError(
+            f"{path}: holds no model called encoder (it is called {saved.model.name}); give an autoencoder.h5 or encoder.h5"
+        )
+    taken = tuple(encoder.input_shape[1:])
     seen = tuple(image)
     if hp is not None and hp.task != "reconstruct":
         seen, _ = targets.pair(hp, seen)
@@ -86,8 +108,15 @@ def load_encoder(path: Path, image: tuple[int, int, int]) -> tuple[keras.Model, 
 def _described(path: Path) -> Hyperparameters | None:
     """The hyperparameters in a file of ours; `None` for anybody else's, and for what cannot be read as such."""
     with h5py.File(path, "r") as file:
-        text = file.attrs.get(PREFIX + "hyperparameters")
+        record = _json(file.attrs.get(PREFIX + "hyperparameters"))
     try:
-        return Hyperparameters.from_json(json.loads(text), str(path)) if isinstance(text, str) else None
-    except (ValueError, UserError):
+        return None if record is None else Hyperparameters.from_json(record, str(path))
+    except UserError:
+        return None
+
+
+def _json(text):
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except ValueError:
         return None

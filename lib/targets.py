@@ -28,6 +28,16 @@ def pair(hp: Hyperparameters, image: Shape) -> tuple[Shape, Shape]:
     return image, image
 
 
+def whole(hp: Hyperparameters | None, given: Shape, made: Shape) -> Shape:
+    """The shape of the images of a task with this input and target: the inverse of `pair`. `hp` is `None` where unknown."""
+    if hp is not None and hp.task == "colorize":
+        return (*given[:2], 3)
+    if hp is not None and hp.task == "complete":
+        axis = cut_axis(hp)
+        return (*given[:axis], given[axis] + made[axis], *given[axis + 1 :])
+    return given
+
+
 def cut_axis(hp: Hyperparameters) -> int:
     """The axis along which `complete` cuts an image in two: 0 for rows, 1 for columns."""
     return 0 if hp.missing in ("top", "bottom") else 1

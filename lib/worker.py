@@ -8,18 +8,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from lib import datasets, evaluation, figures, networks, runs, shapes, storage, training
+from lib import datasets, evaluation, figures, networks, runs, shapes, storage, training, views
 from lib.backend import device, environment
-from lib.datasets import Dataset, Part
+from lib.datasets import Dataset
 from lib.errors import RunFailed, UserError
-from lib.fields import show
 from lib.hyperparameters import Hyperparameters
-from lib.process import Program, pack, unpack
-from lib.tasks import Batches, pictures
+from lib.process import Program
+from lib.tasks import Batches
 
 LIVE_PICTURES = 3  # shown after each epoch
-PICTURES = 10  # shown and drawn at the end
-EXAMPLES = 24  # of right and of wrong predictions
 LINEAR_IMAGES = 2000  # whose blocks a linear path begins with
 
 
@@ -96,10 +93,11 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
         networks.begin_linear_path(model, plan, targets)
     trainer = networks.build_trainer(model, hp)
     shown = dataset.validation.first(LIVE_PICTURES)
+    untrained = views.noise(model, dataset.test, hp) if hp.task == "denoise" else {}
 
     def at_epoch(history: dict) -> None:
         run.update(history=history)
-        program.tell("picture", **_pictures(model, shown, hp))
+        program.tell("picture", **views.strip(model, shown, hp))
 
     program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train), plan=shapes.describe(plan))
     phase = training.autoencoder_phase(hp)
@@ -116,27 +114,8 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
     baselines = evaluation.autoencoder_baselines(dataset, hp, plan.latent_size)
 
     program.tell("stage", text="drawing figures")
-    title = f"{dataset.name}: {describe(hp)}"
-    figures.loss_curves({"training": history}, run.figure("loss"), title)
-    packed = _pictures(model, dataset.test.first(PICTURES), hp)
-    rows = {name.removesuffix("s"): unpack(images) for name, images in packed.items()}
-    if hp.task == "reconstruct":
-        rows = {"target": rows["input"], "output": rows["output"]}
-    figures.reconstructions(rows, run.figure("reconstructions"), f"{title} · test MSE {metrics['test_mse']:.5f}")
-    _finish(program, run, began, interrupted, history, dataset, metrics, baselines, packed)
-
-
-SHAPE = ("kernel_size", "kernels")
-
-
-def describe(hp: Hyperparameters) -> str:
-    """The key hyperparameters of a run in a line, for its figures."""
-    words = [*([] if hp.task == "reconstruct" else [hp.task]), *(["variational"] if hp.variational else [])]
-    if hp.layers:
-        words += [f"{hp.layers} layers", *(f"{name.replace('_', ' ')} {show(name, getattr(hp, name))}" for name in SHAPE)]
-    if hp.latent_dim is not None:
-        words += [f"fully connected {show('fc_units', hp.fc_units)}", f"latent {hp.latent_dim}"]
-    return ", ".join([*words, f"batch {hp.batch_size}"])
+    pictures = views.autoencoder(run, model, dataset, plan, history, f"test MSE {metrics['test_mse']:.5f}", untrained)
+    _finish(program, run, began, interrupted, history, dataset, metrics, baselines, pictures)
 
 
 def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, basis: tuple) -> None:
@@ -175,19 +154,8 @@ def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, datas
         baselines["scratch_accuracy"] = evaluation.classifier_metrics(rival, dataset, hp)[0]["test_accuracy"]
 
     program.tell("stage", text="drawing figures")
-    title = f"{dataset.name}: fully connected {show('fc_units', hp.fc_units)}, dropout {hp.dropout:g}, "
-    title += f"batch {hp.batch_size}"
-    scored = f"{title} · test accuracy {metrics['test_accuracy']:.4f}"
-    names = {"head": "phase 1: the new layers", "everything": "phase 2: everything", "scratch": "from random weights"}
-    figures.loss_curves({names[name]: history for name, history in histories.items()}, run.figure("loss"), title)
-    figures.confusion(metrics["confusion_matrix"], dataset.classes, run.figure("confusion"), scored)
-    examples = {}
-    for kind, right in (("right", True), ("wrong", False)):
-        examples[kind] = _examples(dataset, probabilities, right)
-        if examples[kind]["captions"]:
-            images = unpack(examples[kind]["images"])
-            figures.predictions(images, examples[kind]["captions"], run.figure(kind), f"{kind} predictions · {scored}")
-    _finish(program, run, began, interrupted, histories, dataset, metrics, baselines, examples)
+    pictures = views.classifier(run, dataset, hp, histories, metrics, probabilities)
+    _finish(program, run, began, interrupted, histories, dataset, metrics, baselines, pictures)
 
 
 def compare(program: Program, request: dict) -> None:
@@ -203,28 +171,6 @@ def _finish(program, run, began, interrupted, history, dataset, metrics, baselin
     run.update(metrics=metrics, baselines=baselines, timing=timing, files=run.files())
     run.update(status="interrupted" if interrupted else "finished")
     program.tell("finished", folder=str(run.folder), record=run.record, pictures=pictures)
-
-
-def _pictures(model: keras.Model, part: Part, hp: Hyperparameters) -> dict:
-    """Inputs, outputs and, where they are not the inputs, targets, as a person looks at them."""
-    inputs, targets = Batches(part, len(part), hp)[0]
-    outputs = model.predict_on_batch(inputs)
-    names = ("inputs", "outputs") if hp.task == "reconstruct" else ("inputs", "outputs", "targets")
-    return {name: pack(images) for name, images in zip(names, pictures(hp, inputs, outputs, targets), strict=False)}
-
-
-def _examples(dataset: Dataset, probabilities: np.ndarray, right: bool) -> dict:
-    """The first right predictions, or the wrong ones that were surest of themselves, with labels and confidences."""
-    labels, predicted = dataset.test.labels, probabilities.argmax(axis=1)
-    places = np.flatnonzero((labels == predicted) == right)
-    if not right:
-        places = places[np.argsort(-probabilities[places].max(axis=1), kind="stable")]
-    places = places[:EXAMPLES]
-    captions = []
-    for place in places:
-        name, share = dataset.classes[predicted[place]], f"{probabilities[place].max():.0%}"
-        captions.append(f"{name} {share}" if right else f"{dataset.classes[labels[place]]}, not {name} {share}")
-    return {"images": pack(dataset.test.take(places)), "captions": captions}
 
 
 def _hyperparameters(request: dict) -> Hyperparameters:

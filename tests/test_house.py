@@ -13,7 +13,20 @@ ORDER = [
     *("errors", "kinds", "fields", "hyperparameters", "presets", "files", "idx", "cifar10", "arrays", "folders", "readers"),
     *("targets", "shapes", "datasets", "runs", "process"),
     *("pictures", "questions", "advanced", "results", "display", "session", "ledger", "report", "verbs"),
-    *("backend", "colour", "tasks", "variational", "networks", "storage", "training", "evaluation", "figures", "worker"),
+    *(
+        "backend",
+        "colour",
+        "tasks",
+        "variational",
+        "networks",
+        "storage",
+        "training",
+        "evaluation",
+        "latent",
+        "figures",
+        "views",
+        "worker",
+    ),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
 HEAVY = ("keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "h5py", "PIL", "questionary")

@@ -1,0 +1,114 @@
+"""What can be done with codes: seen in two dimensions, drawn anew, walked between, told apart. Arrays in, arrays out."""
+
+import warnings
+from statistics import NormalDist
+
+import keras
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.manifold import TSNE
+from sklearn.metrics import silhouette_score
+from sklearn.mixture import GaussianMixture
+
+BATCH = 512
+WIDEST = 50  # numbers of a code that t-SNE and the mixture look at; longer codes go through PCA first
+COMPONENTS = 20  # Gaussians of a mixture
+MIXED = 10_000  # codes that a mixture is fitted on
+PERPLEXITY = 30
+
+
+def encoded(encoder: keras.Model, batches) -> np.ndarray:
+    """The codes of all inputs, float32 of shape (n, …): of a VAE the means. `batches` gives (inputs, anything) in order."""
+    return np.concatenate([_first(encoder.predict_on_batch(batches[number][0])) for number in range(len(batches))])
+
+
+def decoded(decoder: keras.Model, codes: np.ndarray) -> np.ndarray:
+    """The images of codes of shape (n, …), float32 (n, height, width, channels)."""
+    parts = range(0, len(codes), BATCH)
+    return np.concatenate([decoder.predict_on_batch(codes[start : start + BATCH]) for start in parts])
+
+
+def _first(outputs) -> np.ndarray:
+    return outputs[0] if isinstance(outputs, list | tuple) else outputs
+
+
+def flat(codes: np.ndarray) -> np.ndarray:
+    """Codes as rows, shape (n, numbers)."""
+    return codes.reshape(len(codes), -1)
+
+
+def in_two_dimensions(codes: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Codes of shape (n, …), three at least, as points of shape (n, 2): as they are where they have two numbers, else by
+    PCA, and by t-SNE (report E; van der Maaten and Hinton 2008)."""
+    rows = flat(codes)
+    views = {}
+    if not rows.var():
+        return {"one and the same code for all": np.zeros((len(rows), 2))}
+    if rows.shape[1] == 2:
+        views["the code itself"] = rows
+    elif rows.shape[1] > 2:
+        pca = PCA(2, random_state=seed).fit(rows)
+        views[f"PCA, {pca.explained_variance_ratio_.sum():.0%} of the variance"] = pca.transform(rows)
+    else:
+        views["the code itself"] = np.hstack([rows, np.zeros_like(rows)])
+    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
+    views["t-SNE"] = TSNE(2, perplexity=perplexity, init="random", random_state=seed).fit_transform(_narrowed(rows, seed)[0])
+    return views
+
+
+def prior(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Codes drawn from the unit Gaussian, the prior of a VAE: shape (count, *shape)."""
+    return np.random.default_rng(seed).standard_normal((count, *shape), np.float32)
+
+
+def mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """New codes from a Gaussian mixture fitted on given ones: what a plain autoencoder, which has no prior, can draw from.
+
+    Takes shape (n, …), two at least, and gives (count, …). Long codes are drawn among their first principal components.
+    """
+    random = np.random.default_rng(seed)
+    rows = flat(codes)
+    if len(rows) > MIXED:
+        rows = rows[np.sort(random.choice(len(rows), MIXED, replace=False))]
+    narrow, pca = _narrowed(rows, seed)
+    components = max(1, min(COMPONENTS, len(narrow) // (4 * narrow.shape[1])))
+    # Some variance in every direction, so that a number of the code that never changes does not stop the fit.
+    model = GaussianMixture(components, reg_covar=1e-6 + 1e-4 * float(narrow.var()), random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture to draw from need not be the very best
+        model.fit(narrow)
+    drawn, _ = model.sample(count)
+    drawn = random.permutation(drawn)  # scikit-learn gives them component by component
+    return (pca.inverse_transform(drawn) if pca else drawn).astype(np.float32).reshape(count, *codes.shape[1:])
+
+
+def _narrowed(rows: np.ndarray, seed: int) -> tuple[np.ndarray, PCA | None]:
+    """Rows with at most `WIDEST` numbers, and the projection that made them so."""
+    if rows.shape[1] <= WIDEST:
+        return rows, None
+    pca = PCA(min(WIDEST, len(rows)), random_state=seed).fit(rows)
+    return pca.transform(rows), pca
+
+
+def grid(side: int) -> np.ndarray:
+    """Codes of two numbers on a grid that the prior fills evenly: shape (side · side, 2), row by row, the second number
+    falling (as on a map). Its lines are quantiles of the unit Gaussian (Kingma and Welling 2014, figure 4)."""
+    lines = [NormalDist().inv_cdf((place + 0.5) / side) for place in range(side)]
+    return np.array([(x, y) for y in lines[::-1] for x in lines], np.float32)
+
+
+def between(first: np.ndarray, second: np.ndarray, steps: int) -> np.ndarray:
+    """Codes on the straight line from one to the other, both ends among them: shape (steps, …)."""
+    shares = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *(1,) * first.ndim)
+    return (1 - shares) * first + shares * second
+
+
+def silhouette(codes: np.ndarray, labels: np.ndarray, seed: int) -> float | None:
+    """How well the classes lie apart in the codes, -1 to 1, from 5,000 of them at most; `None` where there is one class."""
+    rows, labels = flat(codes), np.asarray(labels)
+    if len(rows) > 5000:
+        places = np.sort(np.random.default_rng(seed).choice(len(rows), 5000, replace=False))
+        rows, labels = rows[places], labels[places]
+    classes = len(np.unique(labels))
+    return float(silhouette_score(rows, labels)) if 1 < classes < len(rows) else None

@@ -1,0 +1,187 @@
+"""What there is to look at after a training: the figures of a run, and the pictures that the program shows of it."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from lib import figures, latent, tasks
+from lib.datasets import Dataset, Part
+from lib.fields import show
+from lib.hyperparameters import Hyperparameters
+from lib.process import pack
+from lib.runs import Run
+from lib.shapes import Plan
+from lib.tasks import Batches, pictures
+
+PICTURES = 10  # inputs with their outputs
+POINTS = 1500  # codes in the picture of the latent space: t-SNE takes some seconds for so many
+SAMPLES, SAMPLES_A_ROW = 48, 12
+LEARNED_FROM = 5000  # training images whose codes a mixture is fitted on
+GRID = 15  # images a side
+PAIRS, STEPS = 5, 10  # of interpolations
+OF_EACH_CLASS = 5  # completed halves (report D)
+STRENGTHS, NOISY = (0.1, 0.3, 0.5, 0.7), 6  # standard deviations of noise, and images of each
+EXAMPLES = 24  # of right and of wrong predictions
+
+
+def autoencoder(run: Run, model: keras.Model, dataset: Dataset, plan: Plan, history: dict, score: str, untrained) -> dict:
+    """Draw the figures that mean something for this network, and return the pictures for the program.
+
+    `score` stands in the titles; `untrained` is what `noise` gave before the training. Codes and samples are those of test
+    images and of the first training images; labels only colour them.
+    """
+    hp, encoder, decoder = plan.hp, model.get_layer("encoder"), model.get_layer("decoder")
+    title = f"{dataset.name}: {describe(hp)}"
+    figures.loss_curves({"training": history}, run.figure("loss"), title)
+    shown = {"strip": strip(model, dataset.test.first(PICTURES), hp)}
+    rows = {name.removesuffix("s"): images for name, images in _seen(model, dataset.test.first(PICTURES), hp).items()}
+    if hp.task == "reconstruct":
+        rows = {"target": rows["input"], "output": rows["output"]}
+    figures.reconstructions(rows, run.figure("reconstructions"), f"{title} · {score}")
+
+    tested = dataset.test.first(POINTS)
+    codes = latent.encoded(encoder, Batches(tested, latent.BATCH, hp))
+    labels = tested.labels if dataset.classes else None
+    if len(codes) > 3:
+        views = latent.in_two_dimensions(codes, hp.seed)
+        figures.latent_space(views, labels, dataset.classes, run.figure("latent"), f"{title} · {len(codes):,} test images")
+        shown["latent"] = {name: np.round(points, 3).tolist() for name, points in views.items()}
+        shown["labels"] = None if labels is None else labels.tolist()
+    if hp.task == "complete" and labels is not None:
+        _of_each_class(run, model, dataset, hp, f"{title} · given, predicted, true")
+    if untrained:
+        trained, name = noise(model, dataset.test, hp), f"{title} · {score}"
+        _noise_figure(run, untrained, trained, name)
+    if stands_alone(hp):
+        shown["samples"] = pack(_drawn(run, decoder, encoder, dataset, codes, hp, title))
+    return shown
+
+
+def stands_alone(hp: Hyperparameters) -> bool:
+    """Whether the decoder makes the output from the code and nothing else, so that codes can be made up."""
+    return not (hp.skip or hp.residual)
+
+
+def _drawn(run: Run, decoder, encoder, dataset: Dataset, codes: np.ndarray, hp: Hyperparameters, title: str) -> np.ndarray:
+    """Samples, interpolations and, where the code has two numbers with a prior, the grid; returns the samples."""
+    if hp.variational:
+        drawn, source = latent.prior(SAMPLES, codes.shape[1:], hp.seed), "codes from the prior"
+    else:
+        learned = latent.encoded(encoder, Batches(dataset.train.first(LEARNED_FROM), latent.BATCH, hp))
+        drawn, source = latent.mixture(learned, SAMPLES, hp.seed), "codes from a Gaussian mixture"
+    samples = made(decoder, drawn, dataset, hp)
+    figures.sheet(samples, SAMPLES_A_ROW, run.figure("samples"), f"{title} · {source}")
+    if hp.variational and codes[0].size == 2:
+        grid = latent.grid(GRID)
+        ticks = tuple(f"{number:.1f}" for number in grid[:GRID, 0])
+        images = made(decoder, grid.reshape(-1, *codes.shape[1:]), dataset, hp)
+        figures.sheet(images, GRID, run.figure("grid"), f"{title} · quantiles of the prior", ticks)
+    pairs = min(PAIRS, len(codes) // 2)
+    walks = [latent.between(codes[2 * place], codes[2 * place + 1], STEPS) for place in range(pairs)]
+    if walks:
+        images = made(decoder, np.concatenate(walks), dataset, hp)
+        figures.sheet(images, STEPS, run.figure("interpolation"), f"{title} · from one test image to another")
+    return samples
+
+
+def made(decoder: keras.Model, codes: np.ndarray, dataset: Dataset | None, hp: Hyperparameters) -> np.ndarray:
+    """Codes as pictures, uint8; UV with a middle grey for the brightness, halves as they are."""
+    outputs = latent.decoded(decoder, codes)
+    if hp.colour_differences:
+        grey = np.full((*outputs.shape[:-1], 1), 0.5, np.float32)
+        return pictures(hp, grey, outputs)[1]
+    return tasks.picture(outputs)
+
+
+def noise(model: keras.Model, part: Part, hp: Hyperparameters) -> dict[str, np.ndarray]:
+    """Clean images, and for each strength the noisy ones and what the model makes of them (report E); uint8 by name."""
+    part, found = part.first(NOISY), {}
+    for strength in STRENGTHS:
+        inputs, targets = Batches(part, len(part), dataclasses.replace(hp, noise=(strength, strength)))[0]
+        found.setdefault("clean", tasks.picture(targets))
+        found[f"noise {strength:g}"] = tasks.picture(inputs)
+        found[f"after {strength:g}"] = tasks.picture(model.predict_on_batch(inputs))
+    return found
+
+
+def _noise_figure(run: Run, untrained: dict, trained: dict, title: str) -> None:
+    rows = [("clean", trained["clean"])]
+    for strength in STRENGTHS:
+        rows.append((f"noise {strength:g}", trained[f"noise {strength:g}"]))
+        rows.append(("before training", untrained[f"after {strength:g}"]))
+        rows.append(("after training", trained[f"after {strength:g}"]))
+    figures.image_rows(rows, run.figure("noise"), title)
+
+
+def _of_each_class(run: Run, model: keras.Model, dataset: Dataset, hp: Hyperparameters, title: str) -> None:
+    """Five test images of each class, as given, completed, and true (report D)."""
+    rows = []
+    for number, name in enumerate(dataset.classes):
+        places = np.flatnonzero(dataset.test.labels == number)[:OF_EACH_CLASS]
+        if len(places) == OF_EACH_CLASS:
+            part = Part(dataset.test.source, dataset.test.positions[places])
+            seen = list(_seen(model, part, hp).values())
+            gap = np.full((*seen[0].shape[:2], 1, seen[0].shape[3]), 255, np.uint8)
+            rows.append((name, np.concatenate([seen[0], gap, seen[1], gap, seen[2]], axis=2)))
+    if rows:
+        figures.image_rows(rows, run.figure("classes"), title)
+
+
+def strip(model: keras.Model, part: Part, hp: Hyperparameters) -> dict:
+    """Inputs, outputs and, where they are not the inputs, targets, as a person looks at them, packed."""
+    return {name: pack(images) for name, images in _seen(model, part, hp).items()}
+
+
+def _seen(model: keras.Model, part: Part, hp: Hyperparameters) -> dict[str, np.ndarray]:
+    inputs, targets = Batches(part, len(part), hp)[0]
+    outputs = model.predict_on_batch(inputs)
+    names = ("inputs", "outputs") if hp.task == "reconstruct" else ("inputs", "outputs", "targets")
+    return dict(zip(names, pictures(hp, inputs, outputs, targets), strict=False))
+
+
+def classifier(
+    run: Run, dataset: Dataset, hp: Hyperparameters, histories: dict, metrics: dict, probabilities: np.ndarray
+) -> dict:
+    """Draw a classifier's figures, and return examples of right and wrong predictions for the program."""
+    title = f"{dataset.name}: fully connected {show('fc_units', hp.fc_units)}, dropout {hp.dropout:g}, "
+    title += f"batch {hp.batch_size}"
+    scored = f"{title} · test accuracy {metrics['test_accuracy']:.4f}"
+    names = {"head": "phase 1: the new layers", "everything": "phase 2: everything", "scratch": "from random weights"}
+    figures.loss_curves({names[name]: history for name, history in histories.items()}, run.figure("loss"), title)
+    figures.confusion(metrics["confusion_matrix"], dataset.classes, run.figure("confusion"), scored)
+    shown = {}
+    for kind, right in (("right", True), ("wrong", False)):
+        places, captions = _examples(dataset, probabilities, right)
+        images = dataset.test.take(places)
+        shown[kind] = {"images": pack(images), "captions": captions}
+        if captions:
+            figures.predictions(images, captions, run.figure(kind), f"{kind} predictions · {scored}")
+    return shown
+
+
+def _examples(dataset: Dataset, probabilities: np.ndarray, right: bool) -> tuple[np.ndarray, list[str]]:
+    """The first right predictions, or the wrong ones that were surest of themselves, with labels and confidences."""
+    labels, predicted = dataset.test.labels, probabilities.argmax(axis=1)
+    places = np.flatnonzero((labels == predicted) == right)
+    if not right:
+        places = places[np.argsort(-probabilities[places].max(axis=1), kind="stable")]
+    places = places[:EXAMPLES]
+    captions = []
+    for place in places:
+        name, share = dataset.classes[predicted[place]], f"{probabilities[place].max():.0%}"
+        captions.append(f"{name} {share}" if right else f"{dataset.classes[labels[place]]}, not {name} {share}")
+    return places, captions
+
+
+SHAPE = ("kernel_size", "kernels")
+
+
+def describe(hp: Hyperparameters) -> str:
+    """The key hyperparameters of a run in a line, for its figures."""
+    words = [*([] if hp.task == "reconstruct" else [hp.task]), *(["variational"] if hp.variational else [])]
+    if hp.layers:
+        words += [f"{hp.layers} layers", *(f"{name.replace('_', ' ')} {show(name, getattr(hp, name))}" for name in SHAPE)]
+    if hp.latent_dim is not None:
+        words += [f"fully connected {show('fc_units', hp.fc_units)}", f"latent {hp.latent_dim}"]
+    return ", ".join([*words, f"batch {hp.batch_size}"])
