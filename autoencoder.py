@@ -26,6 +26,11 @@ def main(words: list[str] | None = None) -> int:
         menu={
             "loss": ("Show the loss plot", lambda: show_loss(session)),
             "pictures": ("Show reconstructions", lambda: show_reconstructions(session)),
+            "latent": ("Show the latent space", verbs.from_menu("show_latent", session)),
+            "samples": ("Show new images, decoded from drawn codes", verbs.from_menu("show_samples", session)),
+            "generate": ("Draw and save more new images", verbs.from_menu("generate", session)),
+            "apply": ("Apply it to pictures of your own", verbs.from_menu("apply", session)),
+            "encode": ("Save the codes of pictures or a data set", verbs.from_menu("encode", session)),
             "compare": ("Compare the runs so far", lambda: compare(session)),
             "save": ("Save under another name", lambda: save(session)),
         },

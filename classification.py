@@ -4,12 +4,12 @@
 import sys
 from pathlib import Path
 
-from lib import datasets, readers, runs, verbs
+from lib import verbs
 from lib.errors import exit_status
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.questions import Answers
-from lib.session import Session, pick_dataset, settled
+from lib.session import Session, pick_labelled, settled
 
 
 def main(words: list[str] | None = None) -> int:
@@ -28,21 +28,15 @@ def main(words: list[str] | None = None) -> int:
                 "Show the report again",
                 lambda: session.display.classifier_result(session.last["folder"], session.last["record"]),
             ),
+            "predict": ("Predict pictures of your own", verbs.from_menu("predict", session)),
+            "probe": ("Probe the encoder with 1, 10 and 100 % of the labels", verbs.from_menu("probe", session)),
         },
     )
 
 
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     """The data and the saved model, then the head and its training."""
-    values = {"dataset": pick_dataset(answers)}
-    parts = {"labels": values["dataset"], "test_labels": answers.given.get("testset")}
-    for name, images in parts.items():
-        if name in answers.given or (images and not datasets.peek(images).labelled):
-            values[name] = answers.pick(name, {}, readers.peek_labels)
-    models = runs.saved_models(datasets.peek(values["dataset"]).shape) if answers.open("model") else {}
-    values["model"] = answers.pick(
-        "model", models, runs.require_model, hint="train one on these images with autoencoder.py first, or "
-    )
+    values = pick_labelled(answers)
     worker.send("open", hyperparameters=answers.data(values).to_json())
     for name in ("fc_units", "dropout", "epochs", "batch_size"):
         values[name] = answers.ask(name)

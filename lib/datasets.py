@@ -172,13 +172,13 @@ def load(hp: Hyperparameters) -> Dataset:
 
     Raises `UserError` for whatever does not fit together: labels and images in number, training and test images in size.
     """
-    source = _source(hp.dataset)
-    train = _labelled(source.train, hp.labels, hp.dataset)
+    given = source(hp.dataset)
+    train = _labelled(given.train, hp.labels, hp.dataset)
     if hp.testset:
-        given = _source(hp.testset)
-        test = _labelled(given.test or given.train, hp.test_labels, hp.testset)
+        apart = source(hp.testset)
+        test = _labelled(apart.test or apart.train, hp.test_labels, hp.testset)
     else:
-        test = _labelled(source.test, hp.test_labels, hp.dataset) if source.test else None
+        test = _labelled(given.test, hp.test_labels, hp.dataset) if given.test else None
     if test is not None and test.images.shape[1:] != train.images.shape[1:]:
         raise UserError(
             f"{hp.testset or hp.dataset}: test images are {by(test.images.shape[1:])}, "
@@ -242,7 +242,8 @@ def _divide(positions: np.ndarray, labels: np.ndarray | None, count: int, seed: 
     return train_test_split(positions, train_size=count, random_state=seed, stratify=strata)
 
 
-def _source(where: str) -> Source:
+def source(where: str) -> Source:
+    """All images of a name, a file or a folder. Raises `UserError`."""
     path = locate(where)
     if path is not None:
         return readers.read(path)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lib.fields import shown
-from lib.pictures import ARROW, LARGEST, half_blocks, loss_chart, per_row, strips, thinned
+from lib.pictures import ARROW, LARGEST, graphic, half_blocks, loss_chart, per_row, scatter, strips, thinned
 from lib.process import pack, unpack
 from lib.results import classifier_remarks, remarks, scores
 
@@ -32,7 +32,8 @@ class Display:
         self.err = Console(stderr=True, highlight=False)
         # rich's FORCE_COLOR would also switch live bars on, into somebody's log.
         self.live_allowed = self.err.is_terminal and os.isatty(2) and not self.err.is_dumb_terminal
-        self._live: Live | Status | None = None
+        self._live: Live | Status | Progress | None = None
+        self._tenths = 0
         self._running, self._numbers, self._picture, self._phase = Text(), Text(), None, {}
 
     def __call__(self, event: dict) -> None:
@@ -114,6 +115,23 @@ class Display:
             self._picture = strips(self.err, _columns(event))
             self._live.update(self._drawing())
 
+    def _on_progress(self, event: dict) -> None:
+        """How many of how many: a bar on a terminal, elsewhere a line whenever a tenth more is done."""
+        done, of = event["done"], event["of"]
+        if self.live_allowed:
+            if not isinstance(self._live, Progress):
+                self.close()
+                self._live = Progress(
+                    TextColumn("{task.description}"), BarColumn(40), TextColumn("{task.completed:,}/{task.total:,}"),
+                    TimeRemainingColumn(), TextColumn("left", style=QUIET), console=self.err,
+                )  # fmt: skip
+                self._live.add_task(event["what"], total=of)
+                self._live.start()
+            self._live.update(self._live.task_ids[0], completed=done)
+        elif 10 * done // of > self._tenths:
+            self._tenths = 10 * done // of
+            self.note(f"{done:,} of {of:,} {event['what']}")
+
     def _on_stopping(self, event: dict) -> None:
         self.note("Stopping after this batch; the best weights are kept. A second Ctrl-C leaves at once, without them.", "bold")
 
@@ -182,6 +200,8 @@ class Display:
 
     def curves(self, histories: dict[str, dict], path: str) -> None:
         """Loss and validation loss of each phase as a chart in the terminal, and where the picture lies."""
+        if self._graphic(path):
+            return
         for name, history in histories.items():
             if len(history["loss"]) == 1:
                 numbers = f"loss {history['loss'][0]:.5f}, validation loss {history['val_loss'][0]:.5f}"
@@ -192,17 +212,49 @@ class Display:
             self.out.print(Text.from_ansi(loss_chart(history, colours)))
         self.result(path, ACCENT, whole=True)
 
-    def strip(self, packed: dict, path: str) -> None:
-        """Inputs and outputs of the network, with the targets where they are not the inputs, and where the picture lies."""
-        columns = _columns(packed)
+    def strip(self, packed: dict, path: str, words: str = "") -> None:
+        """Images in columns, such as inputs, outputs and targets (`words` says what they are), and where the picture lies."""
+        columns = [unpack(images) for images in packed.values()]
+        words = words or f"input {ARROW} output{' │ target' if len(columns) > 2 else ''}, from the test set"
+        if self._graphic(path):
+            return
         count = per_row(self.out, columns)
         for start in range(0, len(columns[0]), count):
             self.out.print(strips(self.out, [images[start : start + count] for images in columns]))
-        beside = " │ target" if len(columns) > 2 else ""
-        self.result(f"input {ARROW} output{beside}, from the test set; {path}", ACCENT)
+        self.result(f"{words}; {path}", ACCENT)
+
+    def sheet(self, packed: dict, per_row: int, path: str) -> None:
+        """Many images close together, row by row, and where the picture lies."""
+        if self._graphic(path):
+            return
+        images = thinned(unpack(packed))
+        for start in range(0, len(images), count := max(1, min(per_row, (self.out.width + 1) // (images.shape[2] + 1)))):
+            table = Table.grid(padding=(0, 1, 0, 0))
+            table.add_row(*(half_blocks(self.out, image) for image in images[start : start + count]))
+            self.out.print(table)
+        self.result(path, ACCENT, whole=True)
+
+    def latent(self, views: dict[str, list], labels: list[int] | None, classes: list[str], path: str) -> None:
+        """Codes as points in the plane, each with the first sign of its class, and where the picture lies."""
+        if self._graphic(path):
+            return
+        for name, points in views.items():
+            self.out.print(Text(name, style="bold"))
+            self.out.print(Text.from_ansi(scatter(np.array(points), labels, classes, self.out.color_system is not None)))
+        self.result(path, ACCENT, whole=True)
+
+    def _graphic(self, path: str) -> bool:
+        """Show the picture itself where the terminal can; whether it could."""
+        picture = graphic(path) if self.out.is_terminal else None
+        if picture is not None:
+            self.out.print(picture)
+            self.result(path, ACCENT, whole=True)
+        return picture is not None
 
     def gallery(self, packed: dict, path: str) -> None:
         """Images with their captions."""
+        if self._graphic(path):
+            return
         images, captions = unpack(packed["images"]), packed["captions"]
         width = max(thinned(images).shape[2], max(map(len, captions))) + 2
         per_row = max(1, self.out.width // width)

@@ -160,6 +160,22 @@ def comparison(points: dict[str, list[tuple[str, float]]], metric: str, path: Pa
     figure.savefig(path, dpi=120)
 
 
+def probes(rows: list[dict], path: Path, title: str) -> None:
+    """A panel per method: test accuracy against the number of labels, for trained and for random weights."""
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    figure = Figure((4.2 * len(methods), 4), layout="constrained")
+    for axes, method in zip(figure.subplots(1, len(methods), squeeze=False, sharey=True)[0], methods, strict=True):
+        mine = [row for row in rows if row["method"] == method]
+        for weights, style in zip(dict.fromkeys(row["weights"] for row in mine), STYLES, strict=False):
+            points = [(row["labels"], row["test_accuracy"]) for row in mine if row["weights"] == weights]
+            axes.plot(*zip(*points, strict=True), label=weights, **style)
+        axes.set(xlabel="labels learned from", ylabel="test accuracy", xscale="log", title=method)
+        axes.grid(alpha=0.3, which="both")
+        axes.legend()
+    _entitle(figure, title)
+    figure.savefig(path, dpi=120)
+
+
 def _entitle(figure: Figure, title: str) -> None:
     """The title above everything, in as many lines as it needs."""
     width = int(LETTERS * figure.get_size_inches()[0])

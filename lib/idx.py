@@ -79,6 +79,17 @@ def body(path: Path, sizes: tuple[int, ...], offset: int) -> np.ndarray:
     return body.reshape(sizes)
 
 
+def write(path: Path, array: np.ndarray) -> list[str]:
+    """Write uint8 or big-endian float32 values as an IDX file, whole or not at all; returns its name in a list."""
+    kind = {"|u1": 0x08, ">f4": 0x0D}[array.dtype.str]
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape))
+        file.write(np.ascontiguousarray(array).tobytes())
+    partial.replace(path)
+    return [str(path)]
+
+
 def _wrong_length(path: Path, sizes, expected: int, found: int) -> UserError:
     wrong = f"is truncated: {found:,} bytes" if found < expected else "is too long: more bytes"
     return UserError(f"{path}: {wrong}, where its header announces {by(sizes)} ({expected:,} bytes with the header)")

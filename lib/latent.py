@@ -98,6 +98,14 @@ def grid(side: int) -> np.ndarray:
     return np.array([(x, y) for y in lines[::-1] for x in lines], np.float32)
 
 
+def spread(grid: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """A grid as `grid` gives it, its lines moved from quantiles of the prior to those of given codes, shape (n, …) of two
+    numbers each: what fits a plain autoencoder."""
+    shares = np.vectorize(NormalDist().cdf)(grid)
+    columns = [np.quantile(numbers, share) for numbers, share in zip(flat(codes).T, shares.T, strict=True)]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
 def between(first: np.ndarray, second: np.ndarray, steps: int) -> np.ndarray:
     """Codes on the straight line from one to the other, both ends among them: shape (steps, …)."""
     shares = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *(1,) * first.ndim)

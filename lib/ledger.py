@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from lib import records, report, runs
-from lib.display import BAD, GOOD, QUIET, Display, clock
+from lib.display import BAD, GOOD, QUIET, Display
 from lib.errors import UserError
 from lib.fields import PROGRAMS, TASKS, settings
 from lib.kinds import Whole
 from lib.process import Worker
 from lib.questions import Flags
-from lib.records import MISSING, Entry
+from lib.records import MISSING, Entry, named
 from lib.results import CLASSIFY
 
 STAR = "★"
@@ -28,6 +28,7 @@ SORTS = {
     "score": lambda entry: None if entry.score is None else (entry.task == CLASSIFY, entry.better(entry.score)),
     "time": lambda entry: entry.record["timing"].get("seconds"),
 }
+LEFT = ("", "run", "task", "data set", "started", "status")  # columns of words
 # What a terminal that is too narrow does without, the least important first.
 DISPENSABLE = ("started", "time", "epochs", "parameters", "latent size", "best baseline", "status")
 
@@ -69,11 +70,12 @@ def command(program: str, words: list[str]) -> int:
     if args.diff:
         difference(display, *(find(name, entries, folder) for name in args.diff))
         return 0
-    chosen = choose(args, entries, folder)
+    by = sort_key(args.sort, entries)
+    chosen = order(choose(args, entries, folder), by, args.reverse)
     best = {id(entry) for entry in records.best(entries).values()}
     if args.json:
-        listing = [{"folder": str(e.folder), "best": id(e) in best, "score": e.score} | e.record for e in chosen]
-        display.out.out(json.dumps(listing, indent=1), highlight=False)
+        listing = ({"folder": str(e.folder), "best": id(e) in best, "score": e.score} | e.record for e in chosen)
+        display.out.out("[" + ",\n".join(map(json.dumps, listing)) + "]", highlight=False)
     elif not chosen:
         nothing(display, program, entries, folder)
     elif args.figure:
@@ -82,8 +84,7 @@ def command(program: str, words: list[str]) -> int:
         for path in report.export(chosen, Path(args.export), args.force):
             display.result(str(path), whole=True)
     else:
-        extra = "" if args.sort in SORTS else args.sort
-        display.out.print(table(display, chosen, best, extra))
+        display.out.print(table(display, chosen, best, "" if by in SORTS else by))
         of = "" if len(chosen) == len(entries) else f" of {len(entries):,}"
         below = f"{len(chosen):,}{of} {'run' if len(entries) == 1 else 'runs'} below {records.clean(str(folder))}"
         display.result(f"{below}; {STAR} the best finished run of its task and data set", QUIET)
@@ -91,82 +92,86 @@ def command(program: str, words: list[str]) -> int:
 
 
 def choose(args, entries: list[Entry], folder: Path) -> list[Entry]:
-    """The runs that the filters let through, in the order that was asked for. Raises `UserError` for what no run has."""
+    """The runs that the filters let through, the oldest first."""
     if args.only:
-        named = [find(name, entries, folder) for name in args.only]
-        entries = [entry for entry in entries if entry in named]
+        entries = list({id(entry): entry for entry in (find(name, entries, folder) for name in args.only)}.values())
     asked = {"task": args.task, "dataset": args.dataset, "status": args.status}
     chosen = [e for e in entries if all(wanted in (None, getattr(e, name)) for name, wanted in asked.items())]
     chosen = [e for e in chosen if args.program in (None, e.record.get("program"))]
-    if args.last is not None:
-        try:
-            chosen = chosen[-Whole(1, 1_000_000_000).read(args.last) :]
-        except UserError as error:
-            raise UserError(f"--last {error}") from None
-    by = args.sort.replace("-", "_") if args.sort not in SORTS else args.sort
-    known = {key for entry in entries for key in entry.keys()} | {setting.name for setting in settings()}
-    if entries and by not in SORTS and by not in known:
-        raise _unknown("--sort", args.sort, [*SORTS, *known])
-    args.sort = by
-    places = {id(entry): SORTS[by](entry) if by in SORTS else entry.rank(by) for entry in chosen}
-    placed = [entry for entry in chosen if places[id(entry)] is not None]
-    placed.sort(key=lambda entry: places[id(entry)], reverse=args.reverse)
-    return placed + [entry for entry in chosen if places[id(entry)] is None]
+    if args.last is None:
+        return chosen
+    try:
+        return chosen[-Whole(1, 1_000_000_000).read(args.last) :]
+    except UserError as error:
+        raise UserError(f"--last {error}") from None
+
+
+def order(entries: list[Entry], by: str, backwards: bool) -> list[Entry]:
+    """The runs by one of `SORTS` or by a key of their records; last come those that have none."""
+    places = {id(entry): SORTS[by](entry) if by in SORTS else entry.rank(by) for entry in entries}
+    placed = [entry for entry in entries if places[id(entry)] is not None]
+    placed.sort(key=lambda entry: places[id(entry)], reverse=backwards)
+    return placed + [entry for entry in entries if places[id(entry)] is None]
 
 
 def find(name: str, entries: list[Entry], top: Path) -> Entry:
     """The run that is meant by a folder, or by a part of a name that no other has. Raises `UserError`."""
     path = Path(name)
-    tests = (
-        lambda entry: entry.folder == path or entry.name == name,
-        lambda entry: entry.folder.name == name,
-        lambda entry: name in entry.name,
-    )
-    for test in tests:
-        found = [entry for entry in entries if test(entry)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise UserError(f"{name}: {len(found):,} runs are called so ({_some(e.name for e in found)}); give more of the name")
-        if (path / runs.RECORD).is_file():
-            return records.entry(path, path)
-    raise UserError(f"{name}: no run below {top} is called so; give a run folder, or a part of its name")
+    exact = [entry for entry in entries if entry.folder == path or entry.name == name]
+    if not exact and (path / runs.RECORD).is_file():
+        return records.entry(path, path)
+    last = [entry for entry in entries if entry.folder.name == name]
+    found = exact or last or [entry for entry in entries if name in entry.name]
+    if not found:
+        raise UserError(f"{name}: no run below {top} is called so; give a run folder, or a part of its name")
+    if len(found) > 1:
+        raise UserError(f"{name}: {len(found):,} runs are called so ({_some(e.name for e in found)}); give more of the name")
+    return found[0]
 
 
 def table(display: Display, entries: list[Entry], best: set[int], extra: str) -> Table:
     """A row a run. `extra` is a key that has no column of its own; `best` holds the identities of the best runs."""
     columns = {
-        "run": [f"{STAR if id(entry) in best else ' '} {entry.name}" for entry in entries],
+        "": [STAR if id(entry) in best else "" for entry in entries],
+        "run": [entry.name for entry in entries],
         "task": [entry.kind for entry in entries],
         "data set": [entry.dataset for entry in entries],
-        "score": [report.score(entry) for entry in entries],
-        "best baseline": [report.baseline(entry) for entry in entries],
+        "score": [entry.scored for entry in entries],
+        "best baseline": [entry.rival for entry in entries],
         "latent size": [entry.text("latent_size") for entry in entries],
         "parameters": [entry.text("parameters") for entry in entries],
         "epochs": [entry.epochs for entry in entries],
-        "time": [report.duration(entry) for entry in entries],
-        "started": [entry.record.get("started", MISSING)[:16].replace("T", " ") for entry in entries],
+        "time": [entry.took for entry in entries],
+        "started": [entry.date for entry in entries],
         "status": [entry.status for entry in entries],
     }
     if extra:
-        columns[extra.replace("_", " ")] = [entry.text(extra) for entry in entries]
+        columns[named(extra)] = [entry.text(extra) for entry in entries]
     widths = {title: max(map(cell_len, (title, *cells))) + 3 for title, cells in columns.items()}
     if not display.out.is_terminal:
         display.out.width = sum(widths.values()) + 1  # names in a file or a pipe are whole, whatever their length
     for title in DISPENSABLE:
-        if sum(widths.values()) + 1 > display.out.width and title != extra.replace("_", " "):
+        if sum(widths.values()) + 1 > display.out.width and title != named(extra):
             del columns[title], widths[title]
-    drawn = Table()
-    for title in columns:
-        left = title in ("run", "task", "data set", "started", "status")
-        drawn.add_column(title, justify="left" if left else "right", no_wrap=title != "run", overflow="fold")
+    fits = sum(widths.values()) + 1 <= display.out.width
+    # rich is twice as fast where it need neither measure the columns nor pad the cells.
+    drawn = Table(padding=0, pad_edge=False)
+    for title, width in widths.items():
+        look = {"no_wrap": True, "width": width - 1} if fits or title != "run" else {"overflow": "fold"}
+        drawn.add_column(_cell(title, title, width), **look)
     for entry, row in zip(entries, zip(*columns.values(), strict=True), strict=True):
         look = {"failed": BAD, "finished": "bold" if id(entry) in best else ""}.get(entry.status, QUIET)
-        cells = dict(zip(columns, map(Text, row), strict=True))
+        cells = {title: _cell(title, text, widths[title]) for title, text in zip(columns, row, strict=True)}
         if entry.counts and (baseline := entry.best_baseline()):
             cells["score"].stylize(GOOD if entry.better(entry.score) < entry.better(baseline[1]) else BAD)
         drawn.add_row(*cells.values(), style=look)
     return drawn
+
+
+def _cell(title: str, text: str, width: int) -> Text:
+    """Words begin where their column does, numbers end where it does; `width` counts the line beside it."""
+    room = "" if title in LEFT else " " * (width - 3 - cell_len(text))
+    return Text(f" {room}{text} ")
 
 
 def difference(display: Display, a: Entry, b: Entry) -> None:
@@ -179,16 +184,17 @@ def difference(display: Display, a: Entry, b: Entry) -> None:
         values = [_at(entry.record, path) for entry in (a, b)]
         if values[0] != values[1]:
             drawn.add_row(words, *(Text(str(value)[:16]) for value in values), "")
-    for section in ("hyperparameters", "metrics", "baselines", "timing"):
+    keys = dict.fromkeys((*a.known(), *b.known()))
+    for section in records.KEYED:
         drawn.add_section()
-        for key in dict.fromkeys((*a.record[section], *b.record[section])):
+        for key in (key for key in keys if key in a.record[section] or key in b.record[section]):
             pair = [entry.record[section].get(key) for entry in (a, b)]
-            if isinstance(pair[0], dict | list) and section == "metrics" or a.text(key) == b.text(key):
-                continue  # the report and the matrix are tables of their own
+            if a.text(key) == b.text(key):
+                continue
             change = "" if section == "hyperparameters" else _change(*pair)
-            drawn.add_row(Text(key.replace("_", " ")), Text(a.text(key)), Text(b.text(key)), change)
+            drawn.add_row(Text(named(key)), Text(a.text(key)), Text(b.text(key)), change)
     if not display.out.is_terminal:
-        display.out.width = display.out.measure(drawn).maximum
+        display.out.width = drawn.__rich_measure__(display.out, display.out.options.update(max_width=10_000)).maximum
     if drawn.row_count:
         display.out.print(drawn)
     else:
@@ -199,7 +205,7 @@ def difference(display: Display, a: Entry, b: Entry) -> None:
 
 def draw(display: Display, entries: list[Entry], metric: str, folder: Path) -> None:
     """The metric of the finished runs against each hyperparameter that differs between them, on the screen and as a file."""
-    known = {key for entry in entries for key in entry.record["metrics"] if isinstance(entry.rank(key), tuple)}
+    known = sorted({key for entry in entries for key in entry.known() if key in entry.record["metrics"]})
     if metric not in known:
         raise _unknown("--figure", metric, known)
     drawable = [e for e in entries if e.status == records.FINISHED and isinstance(e.record["metrics"].get(metric), int | float)]
@@ -231,9 +237,18 @@ def nothing(display: Display, program: str, entries: list[Entry], folder: Path) 
     display.result(f"None of the {len(entries):,} runs below {folder} is like that; there are {there}.")
 
 
+def sort_key(asked: str, entries: list[Entry]) -> str:
+    """What `--sort` means: one of `SORTS`, or the key of some record. Raises `UserError` for what no run has."""
+    key = asked.replace("-", "_")
+    known = sorted({key for entry in entries for key in entry.known()} | {setting.name for setting in settings()})
+    if entries and key not in (*SORTS, *known):
+        raise _unknown("--sort", asked, [*SORTS, *known])
+    return key
+
+
 def _unknown(flag: str, key: str, known) -> UserError:
     close = difflib.get_close_matches(key.replace("-", "_"), known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {_some(sorted(known), 2 * NAMED)}"
+    hint = f"did you mean {close[0]}?" if close else f"there are {_some(known, 2 * NAMED)}"
     return UserError(f"{flag} {key}: no run has it; {hint}")
 
 

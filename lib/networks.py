@@ -213,6 +213,19 @@ def _seen(inputs, wanted: tuple, view: Hyperparameters | None):
     return layers.Cropping2D(cropped, name="half")(inputs)
 
 
+def seeing(encoder: keras.Model, image: tuple, view: Hyperparameters | None) -> keras.Model:
+    """The encoder behind fixed layers that take from whole images of shape `image` what it saw in its task."""
+    inputs = keras.Input(image, name="image")
+    return keras.Model(inputs, encoder(_seen(inputs, encoder.input_shape[1:], view)), name="seeing")
+
+
+def copied(encoder: keras.Model) -> keras.Model:
+    """The same network with the same weights, which can be trained without changing the first."""
+    twin = with_random_weights(encoder)
+    twin.set_weights(encoder.get_weights())
+    return twin
+
+
 def code_alone(encoder: keras.Model) -> keras.Model:
     """An encoder that gives its code and nothing else: its first output."""
     if len(encoder.outputs) == 1:

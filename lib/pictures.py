@@ -36,6 +36,44 @@ def loss_chart(history: dict[str, list[float]], colours: bool) -> str:
     return figure.show(legend=True)
 
 
+def scatter(points: np.ndarray, labels: list[int] | None, classes: list[str], colours: bool) -> str:
+    """Points of shape (n, 2) as signs, one a class, and which sign is whose."""
+    figure = plotille.Figure()
+    figure.width, figure.height = CHART[0], 2 * CHART[1]
+    figure.with_colors, figure.color_mode = colours, "names"
+    figure.x_label = figure.y_label = ""
+    numbers = np.zeros(len(points), int) if labels is None else np.asarray(labels)
+    signs = _signs(classes) if labels is not None else "·"
+    for number in np.unique(numbers):
+        colour = SCATTER[number % len(SCATTER)] if colours else None
+        figure.scatter(*points[numbers == number].T, lc=colour, marker=signs[number])
+    shown = figure.show()
+    if labels is None:
+        return shown
+    return shown + "\n" + "   ".join(f"{signs[number]} {classes[number]}" for number in np.unique(numbers))
+
+
+SCATTER = ("cyan", "yellow", "green", "magenta", "red", "blue", "white", "bright_black", "bright_red", "bright_cyan")
+
+
+def _signs(classes: list[str]) -> list[str]:
+    """A letter or digit for each class: the first of its name that no other has taken, else the next free one."""
+    signs: list[str] = []
+    for name in classes:
+        wanted = [*(letter for letter in name if letter.isalnum()), *"abcdefghijklmnopqrstuvwxyz0123456789", "?"]
+        signs.append(next((letter for letter in wanted if letter not in signs), "?"))
+    return signs
+
+
+def graphic(path: str):
+    """The picture in a file as it is, where textual-image is installed and the terminal knows sixel or kitty; else `None`."""
+    try:
+        from textual_image.renderable import Image, SixelImage, TGPImage
+    except ImportError:
+        return None
+    return Image(path, width="auto", height="auto") if Image in (SixelImage, TGPImage) else None
+
+
 def strips(console: Console, columns: list[np.ndarray]) -> Table:
     """input → output (│ target) side by side, as many as the console is wide. uint8, each (n, height, width, channels)."""
     grid = Table.grid()

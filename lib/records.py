@@ -10,14 +10,17 @@ from functools import cached_property
 from pathlib import Path
 
 from lib import runs
+from lib.display import clock
 from lib.errors import UserError
-from lib.fields import settings
+from lib.fields import settings, words
 from lib.results import BASELINES, CLASSIFY
 
 MISSING = "–"
 FINISHED = "finished"
-METRICS = {"autoencoder": ("test_mse", "MSE", 5), "classification": ("test_accuracy", "accuracy", 4)}  # words, decimals
+METRICS = {"autoencoder": ("test_mse", "MSE", 5), "classification": ("test_accuracy", "accuracy", 4)}  # key, words, decimals
 SECTIONS = ("dataset", "hyperparameters", "history", "metrics", "baselines", "timing", "environment")
+KEYED = ("hyperparameters", "metrics", "baselines", "timing")  # those whose parts have names of their own
+NAMES = {setting.name for setting in settings()}
 LARGEST_WHOLE = 2**63  # no number of ours is larger, and a float cannot hold any that somebody makes up
 OPTIONS = {
     task: [s.name for s in settings("autoencoder") if (s.metadata["only"] or {}).get("task") == task] for task in BASELINES
@@ -60,8 +63,12 @@ class Entry:
         return self.kind, self.dataset, data.get("sha256"), data.get("sizes", {}).get("test")
 
     @property
+    def _metric(self) -> tuple[str, str, int]:
+        return METRICS.get(self.record.get("program"), METRICS["autoencoder"])
+
+    @property
     def metric(self) -> str:
-        return METRICS.get(self.record.get("program"), METRICS["autoencoder"])[0]
+        return self._metric[0]
 
     @property
     def score(self) -> float | None:
@@ -82,13 +89,10 @@ class Entry:
 
     @property
     def phases(self) -> dict[str, dict[str, list]]:
-        """The history of each phase: a list of numbers, one per epoch, by name. An autoencoder has one phase, without a name."""
+        """The history of each phase: a value per epoch, by name. An autoencoder has one phase, without a name."""
         history = self.record["history"]
         parts = {name: part for name, part in history.items() if isinstance(part, dict)} or {"": history}
-        return {
-            phase: {name: [n if _is_number(n) else None for n in part] for name, part in curves.items() if isinstance(part, list)}
-            for phase, curves in parts.items()
-        }
+        return {phase: {name: part for name, part in curves.items() if isinstance(part, list)} for phase, curves in parts.items()}
 
     @property
     def epochs(self) -> str:
@@ -106,6 +110,32 @@ class Entry:
         name = min(known, key=lambda name: self.better(found[f"{name}_{kind}"]), default=None)
         return name and (name, found[f"{name}_{kind}"])
 
+    @property
+    def scored(self) -> str:
+        """The score in words: `MSE 0.00471`."""
+        _, words, decimals = self._metric
+        return MISSING if self.score is None else f"{words} {self.score:.{decimals}f}"
+
+    @property
+    def rival(self) -> str:
+        """The best baseline in words: `PCA 0.00231`."""
+        found = self.best_baseline()
+        return f"{found[0].replace('_', ' ').replace('pca', 'PCA')} {found[1]:.{self._metric[2]}f}" if found else MISSING
+
+    @property
+    def took(self) -> str:
+        seconds = self.record["timing"].get("seconds")
+        return MISSING if seconds is None else clock(seconds)
+
+    @property
+    def date(self) -> str:
+        """When it was started, to the minute, by the clock of where it ran."""
+        return self.record.get("started", "")[:16].replace("T", " ") or MISSING
+
+    def known(self) -> list[str]:
+        """Everything that `rank` and `text` have an answer for."""
+        return [key for name in KEYED for key, value in self.record[name].items() if not _is_table(name, value)]
+
     def rank(self, key: str) -> tuple | None:
         """Where it stands by a hyperparameter, a metric, a baseline or a timing; `None` where its record has none."""
         section = self._section(key)
@@ -119,8 +149,8 @@ class Entry:
         return number(section[key]) if section else MISSING
 
     def _section(self, key: str) -> dict | None:
-        sections = (self.record[name] for name in ("hyperparameters", "metrics", "baselines", "timing"))
-        return next((section for section in sections if key in section), None)
+        held = (self.record[name] for name in KEYED if not _is_table(name, self.record[name].get(key)))
+        return next((section for section in held if key in section), None)
 
 
 def listed(folder: Path) -> tuple[list[Entry], list[Path]]:
@@ -143,9 +173,18 @@ def entry(path: Path, top: Path) -> Entry:
         raise UserError(f"{path / runs.RECORD}: is no record of a run") from None
 
 
+def best(entries: list[Entry]) -> dict[tuple, Entry]:
+    """The best finished run of each group."""
+    found = {}
+    for one in entries:
+        if one.counts and (one.group not in found or one.better(one.score) < one.better(found[one.group].score)):
+            found[one.group] = one
+    return found
+
+
 def sound(record: dict) -> dict:
     """A record whose parts are what they should be, and absent where they are not; no number in it is NaN or infinite."""
-    record = {key: clean(value) for key, value in record.items()}
+    record = {clean(key): clean(value) for key, value in record.items()}
     for name in SECTIONS:
         record[name] = record[name] if isinstance(record.get(name), dict) else {}
     for name in ("program", "status", "task", "command", "started", "error"):
@@ -158,23 +197,19 @@ def sound(record: dict) -> dict:
         "classes": [name for name in _list(data.get("classes")) if isinstance(name, str)],
     }
     report, matrix = metrics.get("report"), _list(metrics.get("confusion_matrix"))
-    record["metrics"] = _numbers(metrics)
+    for name in ("metrics", "baselines", "timing"):
+        record[name] = _numbers(record[name])
     if isinstance(report, dict):
-        rows = {name: {"f1-score": row} if _is_number(row) else _numbers(row) for name, row in report.items()}
+        rows = {name: {"f1-score": row} if is_number(row) else _numbers(row) for name, row in report.items()}
         record["metrics"]["report"] = rows
-    if matrix and all(isinstance(row, list) and len(row) == len(matrix) and all(map(_is_number, row)) for row in matrix):
+    if matrix and all(isinstance(row, list) and len(row) == len(matrix) and all(map(is_number, row)) for row in matrix):
         record["metrics"]["confusion_matrix"] = matrix
-    record["baselines"], record["timing"] = _numbers(record["baselines"]), _numbers(record["timing"])
     return record
 
 
-def best(entries: list[Entry]) -> dict[tuple, Entry]:
-    """The best finished run of each group."""
-    found = {}
-    for one in entries:
-        if one.counts and (one.group not in found or one.better(one.score) < one.better(found[one.group].score)):
-            found[one.group] = one
-    return found
+def named(key: str) -> str:
+    """A key of a record as people say it: a hyperparameter by its words, a metric without its underscores."""
+    return words(key) if key in NAMES else key.replace("_", " ")
 
 
 def number(value) -> str:
@@ -182,19 +217,20 @@ def number(value) -> str:
     return "∞" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
 
 
-def scored(program: str | None, score: float | None) -> str:
-    """A score with as many decimals as everywhere."""
-    return MISSING if score is None else f"{score:.{METRICS.get(program, METRICS['autoencoder'])[2]}f}"
-
-
 def _numbers(value) -> dict:
     """Those entries of what should be a dict that are numbers; a PSNR may be `None`, which is that of no error at all."""
     items = value.items() if isinstance(value, dict) else ()
-    return {key: entry for key, entry in items if _is_number(entry) or (entry is None and key.endswith("_psnr"))}
+    return {key: entry for key, entry in items if is_number(entry) or (entry is None and key.endswith("_psnr"))}
 
 
-def _is_number(value) -> bool:
+def is_number(value) -> bool:
+    """Whether it is a number; yes and no are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_table(section: str, value) -> bool:
+    """Whether it is one of the metrics that are no number: the report and the confusion matrix."""
+    return section == "metrics" and isinstance(value, dict | list)
 
 
 def _list(value) -> list:
@@ -203,14 +239,15 @@ def _list(value) -> list:
 
 def clean(value):
     """JSON without what would harm a terminal or a page: control characters, halves of characters, numbers that are none."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is float:  # the most frequent first: a thousand records have some hundred thousand of them
+        return value if math.isfinite(value) else None
+    if kind is str:
         if value.isprintable():
             return value
         return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value)
-    if isinstance(value, list):
+    if kind is list:
         return [clean(part) for part in value]
-    if isinstance(value, dict):
+    if kind is dict:
         return {clean(key): clean(part) for key, part in value.items()}
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return None if isinstance(value, int) and abs(value) > LARGEST_WHOLE else value
+    return None if kind is int and abs(value) > LARGEST_WHOLE else value

@@ -220,6 +220,11 @@ def _claim(folder: Path) -> Path:
     return folder
 
 
+def new_folder(output: str | None, usual: Path) -> Path:
+    """A folder of its own for what a saved model makes: `output`, which must be new or empty, or `usual`, numbered if taken."""
+    return _claim(Path(output)) if output else _claim_free(usual)
+
+
 def free_folder(output: str) -> str:
     """The folder of a further run with the same `--output`: OUTPUT-2, or the next number that is free."""
     return next(name for n in itertools.count(2) if not Path(name := f"{output}-{n}").exists())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lib import datasets, runs
+from lib import datasets, readers, runs
 from lib.errors import INTERRUPTED, RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
@@ -118,6 +118,20 @@ def pick_dataset(answers: Answers) -> str:
     if answers.open("dataset"):
         return answers.pick("dataset", datasets.offered(), datasets.require_readable)
     return answers.pick("dataset", {}, datasets.require_trainable)
+
+
+def pick_labelled(answers: Answers) -> dict:
+    """The data set with its labels, and the saved model: what everything that needs labels begins with."""
+    values = {"dataset": pick_dataset(answers)}
+    parts = {"labels": values["dataset"], "test_labels": answers.given.get("testset")}
+    for name, images in parts.items():
+        if name in answers.given or (images and not datasets.peek(images).labelled):
+            values[name] = answers.pick(name, {}, readers.peek_labels)
+    models = runs.saved_models(datasets.peek(values["dataset"]).shape) if answers.open("model") else {}
+    values["model"] = answers.pick(
+        "model", models, runs.require_model, hint="train one on these images with autoencoder.py first, or "
+    )
+    return values
 
 
 def settled(answers: Answers, values: dict, worker: Worker, judge: Callable = lambda hp: "") -> Hyperparameters:

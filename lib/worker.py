@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from lib import datasets, evaluation, figures, networks, runs, shapes, storage, training, views
+from lib import datasets, evaluation, figures, networks, probes, runs, saved, shapes, storage, training, views
 from lib.backend import device, environment
 from lib.datasets import Dataset
 from lib.errors import RunFailed, UserError
@@ -33,10 +33,10 @@ def main() -> None:
 
 
 def serve(program: Program) -> None:
-    """`open` a data set and `train` on it, or `compare` runs; then end."""
+    """`open` a data set and `train` on it, or carry out one of the other `VERBS`; then end."""
     request = program.request()
-    if request["verb"] == "compare":
-        compare(program, request)
+    if request["verb"] in VERBS:
+        VERBS[request["verb"]](program, request)
         return
     dataset = open_dataset(_hyperparameters(request))
     program.tell("ready", device=device())
@@ -162,6 +162,22 @@ def compare(program: Program, request: dict) -> None:
     """Draw the runs' metric against each hyperparameter that differs between them."""
     figures.comparison(request["points"], request["metric"], Path(request["path"]))
     program.tell("finished", path=request["path"])
+
+
+def probe(program: Program, request: dict) -> None:
+    """Probe the encoder of a saved model with a labelled data set."""
+    hp = _hyperparameters(request)
+    probes.probe(program, request, hp, open_dataset(hp))
+
+
+VERBS = {
+    "compare": compare,
+    "apply": saved.apply,
+    "predict": saved.predict,
+    "encode": saved.encode,
+    "generate": saved.generate,
+    "probe": probe,
+}
 
 
 def _finish(program, run, began, interrupted, history, dataset, metrics, baselines, pictures) -> None:

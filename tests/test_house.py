@@ -11,8 +11,9 @@ from tests.keys import PROJECT
 # A module imports only from lines above its own: first what everyone uses, then the programs', then the worker's.
 ORDER = [
     *("errors", "kinds", "fields", "hyperparameters", "presets", "files", "idx", "cifar10", "arrays", "folders", "readers"),
-    *("targets", "shapes", "datasets", "runs", "process"),
-    *("pictures", "questions", "advanced", "results", "display", "session", "ledger", "report", "verbs"),
+    *("targets", "shapes", "datasets", "own", "runs", "process"),
+    *("pictures", "questions", "advanced", "results", "display", "session", "records", "documents", "report", "ledger"),
+    *("using", "menus", "verbs"),
     *(
         "backend",
         "colour",

@@ -1,0 +1,75 @@
+"""What both menus offer beside running again: the last run looked at, and its model used on something else."""
+
+from pathlib import Path
+
+from lib import own, using
+from lib.runs import main_model
+from lib.session import Session
+
+DATA = "Pictures: a folder (of any sizes), a data set, or a name"
+
+
+def figure(session: Session, name: str) -> str:
+    """The path of a figure of the last run."""
+    return str(Path(session.last["folder"]) / "figures" / f"{name}.png")
+
+
+def show_latent(session: Session) -> None:
+    """The codes of test images in two dimensions, coloured by label."""
+    shown = session.last["pictures"]
+    if "latent" not in shown:
+        session.display.result("There are too few test images for a picture of the latent space.")
+        return
+    classes = session.last["record"]["dataset"]["classes"]
+    session.display.latent(shown["latent"], shown["labels"], classes, figure(session, "latent"))
+
+
+def show_samples(session: Session) -> None:
+    """Images decoded from codes that were drawn."""
+    if "samples" not in session.last["pictures"]:
+        session.display.result("Its decoder needs more than a code (skip connections or residual): no codes can be drawn for it.")
+        return
+    session.display.sheet(session.last["pictures"]["samples"], 12, figure(session, "samples"))
+
+
+def apply(session: Session) -> None:
+    """The autoencoder on pictures of your own."""
+    _use(session, "apply")
+
+
+def encode(session: Session) -> None:
+    """The codes of pictures of your own."""
+    _use(session, "encode")
+
+
+def predict(session: Session) -> None:
+    """The classifier on pictures of your own."""
+    _use(session, "predict")
+
+
+def generate(session: Session) -> None:
+    """New images, drawn with a seed of your own."""
+    seed = session.answers.text("Seed (a whole number; another one draws other images)", using.whole)
+    wanted = using.DRAWING | {"seed": using.whole(seed)}
+    _carry_out(session, "generate", None, wanted)
+
+
+def probe(session: Session) -> None:
+    """The encoder probed with few and many labels."""
+    hyperparameters = session.last["record"]["hyperparameters"]
+    wanted = {"hyperparameters": hyperparameters, "shares": using.SHARES, "output": None}
+    using.carry_out("probe", wanted, session.display)
+
+
+def _use(session: Session, verb: str) -> None:
+    data = session.answers.text(DATA, own.require)
+    _carry_out(session, verb, data, {})
+
+
+def _carry_out(session: Session, verb: str, data: str | None, options: dict) -> None:
+    folder = Path(session.last["folder"])
+    model = str(folder / main_model(folder))
+    wanted = {"models": [model], "data": data, "output": None, "fit": "crop", "invert": False, "limit": None} | options
+    if verb == "encode":
+        wanted["output"] = using.codes_file(model, data)
+    using.carry_out(verb, wanted, session.display)

@@ -1,0 +1,100 @@
+"""Images that somebody gives to a saved model: a folder of any pictures, made to fit, or a data set of the right size."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from lib import datasets, readers
+from lib.cifar10 import Cifar10
+from lib.errors import UserError
+from lib.files import Images, by
+from lib.folders import SUFFIXES, fitted, pictures
+from lib.idx import IdxFolder
+
+CHUNK = 512  # images in memory at once
+
+
+class Own:
+    """Images in order, with a name each. Those of a folder are read as they are needed, any number of them.
+
+    `shape` is (height, width, channels) of what the model takes; `fit` and `invert` are those of `folders.fitted`.
+    Raises `UserError` when there are none, or when a data set has another shape.
+    """
+
+    def __init__(self, where: str, shape: tuple[int, int, int], fit: str = "crop", invert: bool = False):
+        self.where, self.shape, self.fit, self.invert = where, shape, fit, invert
+        self.labels: np.ndarray | None = None
+        self.classes: tuple[str, ...] = ()
+        self.problems: dict[str, str] = {}  # pictures that could not be read, and why
+        self._images, self._files = None, []
+        if files := _picture_files(where):
+            self._files = files
+            root = Path(where) if Path(where).is_dir() else Path(where).parent
+            self.names = [file.relative_to(root).as_posix() for file in files]
+            folders = [file.relative_to(root).parent.as_posix() for file in files]
+            if "." not in folders:
+                self.classes = tuple(sorted(set(folders)))
+                self.labels = np.array([self.classes.index(folder) for folder in folders])
+            return
+        images = tested(where)
+        if images.images.shape[1:] != tuple(shape):
+            raise UserError(
+                f"{where}: its images are {by(images.images.shape[1:])}, the model takes {by(shape)}; "
+                "only a folder of pictures is made to fit"
+            )
+        self._images, self.labels, self.classes = images, images.labels, images.classes
+        self.names = [f"{number:0{len(str(len(images)))}}" for number in range(1, len(images) + 1)]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def chunks(self, limit: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The places of some images, shape (n,), and the images, uint8; pictures that cannot be read become `problems`."""
+        count = min(limit or len(self), len(self))
+        with ThreadPoolExecutor() as pool:  # Pillow lets other threads work while it decodes
+            for start in range(0, count, CHUNK):
+                places = np.arange(start, min(start + CHUNK, count))
+                if self._images is not None:
+                    images = self._images.images[places]
+                    yield places, 255 - images if self.invert else images
+                    continue
+                read = list(pool.map(self._fitted, places))
+                found = [place for place, image in zip(places, read, strict=True) if image is not None]
+                if found:
+                    yield np.array(found), np.stack([image for image in read if image is not None])
+        if self.problems and len(self.problems) == count:
+            raise UserError(f"{self.where}: none of its {count:,} pictures can be read; {next(iter(self.problems.values()))}")
+
+    def _fitted(self, place: int) -> np.ndarray | None:
+        try:
+            return fitted(self._files[place], self.shape, self.fit, self.invert)
+        except UserError as error:
+            self.problems[self.names[place]] = str(error)
+            return None
+
+
+def tested(where: str) -> Images:
+    """The images of a data set that no training has seen, where it has such, else all of them."""
+    source = datasets.source(where)
+    images = source.test or source.train
+    if not images.classes and where in datasets.NAMES:
+        return Images(images.images, images.labels, datasets.NAMES[where].classes)
+    return images
+
+
+def _picture_files(where: str) -> list[Path]:
+    """The pictures that a path means, none where it is a name, or a data set in one of the formats."""
+    path = Path(where)
+    if where in datasets.NAMES or not path.exists():
+        return []
+    if path.is_file():
+        return [path] if path.suffix.lower() in SUFFIXES else []
+    return [] if IdxFolder.recognises(path) or Cifar10.recognises(path) else pictures(path)
+
+
+def require(where: str) -> None:
+    """Refuse what is neither pictures nor a data set, quickly. Raises `UserError`."""
+    if not _picture_files(where) and (path := datasets.locate(where)) is not None:
+        readers.peek(path)

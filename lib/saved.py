@@ -1,0 +1,284 @@
+"""What a saved model is used for, in the worker: `apply`, `encode`, `generate` and `predict`, one function each.
+
+Each takes the program to tell and a request as `lib.using` makes it, and writes into a folder of its own.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+
+from lib import evaluation, figures, idx, latent, networks, runs, storage, targets, tasks, views
+from lib.backend import device
+from lib.errors import UserError
+from lib.files import by
+from lib.hyperparameters import Hyperparameters
+from lib.own import Own, tested
+from lib.process import Program, pack
+
+WORST = 10  # pictures shown, those with the largest errors
+PREDICTIONS = 24  # pictures shown with a predicted label
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """A saved autoencoder: `image` is the shape (height, width, channels) of the whole images of its task."""
+
+    path: Path
+    model: keras.Model
+    hp: Hyperparameters
+    image: tuple[int, int, int]
+
+    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Inputs, outputs and targets for uint8 images. Nothing is made noisy: for denoise the images are what they are."""
+        pixels = tasks.scale(images)
+        if self.hp.task == "denoise":
+            inputs = wanted = pixels
+        else:
+            inputs, wanted = tasks.pairs(self.hp, images, np.random.default_rng(self.hp.seed))
+        return inputs, self.model.predict_on_batch(inputs), wanted
+
+
+def load_autoencoder(name: str) -> Autoencoder:
+    """A whole autoencoder from `.h5`. Raises `UserError` for any other model."""
+    path = Path(name)
+    saved = storage.load_saved(path)
+    model, given, made = saved.model, saved.model.input_shape, saved.model.output_shape
+    if not isinstance(given, tuple) or not isinstance(made, tuple) or len(given) != 4 or len(made) != 4:
+        raise UserError(f"{path}: is no whole autoencoder (images in, images out); give an autoencoder.h5")
+    hp = saved.hp or Hyperparameters()
+    return Autoencoder(path, model, hp, targets.whole(hp, given[1:], made[1:]))
+
+
+def apply(program: Program, request: dict) -> None:
+    """Every picture through one model or several: the outcomes as PNG, and a table of errors, worst first.
+
+    An error is the mean squared difference to what the task wants (for denoise: to the picture itself, so it says how
+    much was changed), pixels in 0..1.
+    """
+    models = [load_autoencoder(name) for name in request["models"]]
+    shapes = {model.image for model in models}
+    if len(shapes) > 1:
+        raise UserError(f"the models take images of different shapes: {', '.join(by(shape) for shape in shapes)}")
+    own = Own(request["data"], models[0].image, request["fit"], request["invert"])
+    folder = runs.new_folder(request["output"], models[0].path.parent / "applied")
+    program.tell("run", folder=str(folder), device=device())
+    errors = np.full((len(models), len(own)), np.nan)
+    names = _labels([model.path for model in models])
+    kept: list[tuple[float, int, list[np.ndarray]]] = []
+    done = 0
+    for places, images in own.chunks(request["limit"]):
+        rows: list[np.ndarray] = []
+        for number, model in enumerate(models):
+            inputs, outputs, wanted = model.run(images)
+            errors[number, places] = np.square(outputs - wanted).mean(axis=(1, 2, 3))
+            seen = tasks.pictures(model.hp, inputs, outputs, wanted)
+            rows = rows or [seen[0], seen[2]]
+            rows.insert(-1, seen[1])
+            for place, picture in zip(places, seen[1], strict=True):
+                _save(picture, folder / (names[number] if len(models) > 1 else "pictures") / _png(own.names, place))
+        kept += [(errors[0, place], place, [row[n] for row in rows]) for n, place in enumerate(places)]
+        kept = sorted(kept, key=lambda item: -item[0])[:WORST]
+        done += len(places)
+        program.tell("progress", done=done, of=min(request["limit"] or len(own), len(own)), what="pictures")
+    order = [place for place in np.argsort(-np.nan_to_num(errors[0], nan=-1), kind="stable") if not np.isnan(errors[0, place])]
+    columns = [f"mse {name}" for name in names] if len(models) > 1 else ["mse"]
+    table = [[own.names[place], *(f"{error:.6f}" for error in errors[:, place])] for place in order]
+    table = [[*row, _decibel(errors[0, place])] for row, place in zip(table, order, strict=True)]
+    write_csv(folder / "errors.csv", ["picture", *columns, "psnr_db"], table)
+    heads = ["input", *(names if len(models) > 1 else ["output"]), "true"]
+    columns_of = [np.stack([item[2][n] for item in kept]) for n in range(len(heads))]
+    same = models[0].hp.task in ("reconstruct", "denoise")
+    if same:  # what is wanted is the input
+        heads, columns_of = heads[:-1], columns_of[:-1]
+    title = f"{own.where}, {done:,} pictures through {', '.join(map(str, request['models']))}: the largest errors"
+    figures.image_rows(list(zip(heads, columns_of, strict=True)), folder / "worst.png", title)
+    program.tell(
+        "finished", folder=str(folder), table=table, columns=["picture", *columns, "PSNR (dB)"], problems=own.problems,
+        mean=[float(np.nanmean(row)) for row in errors], task=models[0].hp.task, heads=heads,
+        pictures={name: pack(images) for name, images in zip(heads, columns_of, strict=True)},
+    )  # fmt: skip
+
+
+def predict(program: Program, request: dict) -> None:
+    """The label of every picture, with the confidence (the probability that the classifier gives it)."""
+    path = Path(request["models"][0])
+    saved = storage.load_saved(path)
+    made = saved.model.output_shape
+    if not isinstance(made, tuple) or len(made) != 2 or saved.model.name != "classifier":
+        raise UserError(f"{path}: is no classifier; give the classifier.h5 that classification.py has saved")
+    classes = saved.classes or tuple(map(str, range(made[1])))
+    own = Own(request["data"], tuple(saved.model.input_shape[1:]), request["fit"], request["invert"])
+    folder = runs.new_folder(request["output"], path.parent / "predicted")
+    program.tell("run", folder=str(folder), device=device())
+    table, shown, right, known, done = [], [], 0, 0, 0
+    for places, images in own.chunks(request["limit"]):
+        probabilities = saved.model.predict_on_batch(tasks.scale(images))
+        for place, image, row in zip(places, images, probabilities, strict=True):
+            first, second = np.argsort(-row, kind="stable")[:2]
+            cells = [own.names[place], classes[first], f"{row[first]:.4f}", classes[second], f"{row[second]:.4f}"]
+            truth = _class(own, place)
+            if truth in classes:
+                known, right = known + 1, right + (truth == classes[first])
+                cells.append(truth)
+            table.append(cells)
+            if len(shown) < PREDICTIONS:
+                shown.append((image, f"{classes[first]} {row[first]:.0%}"))
+        done += len(places)
+        program.tell("progress", done=done, of=min(request["limit"] or len(own), len(own)), what="pictures")
+    columns = ["picture", "label", "confidence", "second", "second_confidence", *(["true"] if known else [])]
+    write_csv(folder / "predictions.csv", columns, table)
+    images, captions = np.stack([image for image, _ in shown]), [caption for _, caption in shown]
+    figures.predictions(images, captions, folder / "predictions.png", f"{own.where}, seen by {path}")
+    program.tell(
+        "finished", folder=str(folder), table=table, columns=columns, problems=own.problems,
+        accuracy=right / known if known else None, known=known, pictures={"images": pack(images), "captions": captions},
+    )  # fmt: skip
+
+
+def encode(program: Program, request: dict) -> None:
+    """The codes of a data set, or of a folder of pictures, as `.npz` (codes, names, labels) or as IDX of float32 rows."""
+    path, output = Path(request["models"][0]), Path(request["output"])
+    if output.suffix not in (".npz", ".idx"):
+        raise UserError(f"{output}: codes are written as .npz or .idx")
+    if output.exists():
+        raise UserError(f"{output} exists already; choose another --output")
+    encoder, hp, image = _encoder(path)
+    own = Own(request["data"], image, request["fit"], request["invert"])
+    codes, kept = [], []
+    for places, images in own.chunks(request["limit"]):
+        inputs = tasks.scale(images) if hp.task == "denoise" else tasks.pairs(hp, images, np.random.default_rng(hp.seed))[0]
+        codes.append(encoder.predict_on_batch(inputs))
+        kept += list(places)
+        program.tell("progress", done=len(kept), of=min(request["limit"] or len(own), len(own)), what="images")
+    found = np.concatenate(codes)
+    labels = None if own.labels is None else own.labels[kept]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.suffix == ".npz":
+        content = {"codes": found, "names": np.array([own.names[place] for place in kept])}
+        content |= {} if labels is None else {"labels": labels}
+        partial = output.with_name(f"{output.stem}.partial.npz")
+        np.savez(partial, **content)
+        partial.replace(output)
+        files = [str(output)]
+    else:
+        files = idx.write(output, latent.flat(found).astype(">f4"))
+        if labels is not None:
+            files += idx.write(output.with_name(f"{output.stem}-labels.idx"), labels.astype(np.uint8))
+    program.tell(
+        "finished", folder=str(output.parent), files=files, count=len(found), shape=list(found.shape[1:]), problems=own.problems
+    )
+
+
+def generate(program: Program, request: dict) -> None:
+    """New images from codes: drawn from the prior or a mixture, laid on a grid, or on the way between two pictures."""
+    path, seed, count = Path(request["models"][0]), request["seed"], request["count"]
+    saved = storage.load_saved(path)
+    hp, decoder = saved.hp or Hyperparameters(), saved.part("decoder")
+    if decoder is None:
+        raise UserError(f"{path}: holds no model called decoder; give an autoencoder.h5 or decoder.h5")
+    if not views.stands_alone(hp) or len(decoder.inputs) > 1:
+        raise UserError(
+            f"{path}: its decoder needs more than a code (skip connections or residual): there is nothing to draw from"
+        )
+    shape = tuple(decoder.input_shape[1:])
+    ticks: tuple[str, ...] = ()
+    if request["between"]:
+        encoder, _, image = _encoder(path)
+        ends = []
+        for file in request["between"]:
+            _, images = next(Own(file, image, request["fit"], request["invert"]).chunks(1))
+            ends.append(encoder.predict_on_batch(tasks.pairs(hp, images, np.random.default_rng(seed))[0])[0])
+        codes, columns, how = latent.between(*ends, request["steps"]), request["steps"], " to ".join(request["between"])
+    elif request["grid"]:
+        if np.prod(shape) != 2:
+            raise UserError(f"{path}: its code has {int(np.prod(shape)):,} numbers; a grid needs two")
+        codes = latent.grid(request["grid"])
+        if not hp.variational:
+            codes = latent.spread(codes, _codes(request, path, hp))
+        columns, how = request["grid"], "a grid of the latent space"
+        ticks = tuple(f"{number:.1f}" for number in codes[:columns, 0])
+        codes = codes.reshape(-1, *shape)
+    elif hp.variational and not request["mixture"]:
+        codes, columns, how = latent.prior(count, shape, seed), 12, "codes from the prior"
+    else:
+        codes, columns = latent.mixture(_codes(request, path, hp), count, seed), 12
+        how = "codes from a Gaussian mixture"
+    folder = runs.new_folder(request["output"], path.parent / "generated")
+    program.tell("run", folder=str(folder), device=device())
+    images = views.made(decoder, codes, None, hp)
+    for number, image in enumerate(images, start=1):
+        _save(image, folder / f"{number:0{len(str(len(images)))}}.png")
+    figures.sheet(images, min(columns, len(images)), folder / "sheet.png", f"{path}: {how}", ticks)
+    np.save(folder / "codes.npy", codes)
+    program.tell("finished", folder=str(folder), count=len(images), how=how, columns=columns, pictures=pack(images))
+
+
+def _codes(request: dict, path: Path, hp: Hyperparameters) -> np.ndarray:
+    """Codes of images for a mixture to be fitted on: those of the data set that was given, or that the model learned from."""
+    where = request["data"] or _learned_from(path)
+    encoder, _, image = _encoder(path)
+    images = tested(where).images
+    if images.shape[1:] != image:
+        raise UserError(f"{where}: its images are {by(images.shape[1:])}, the model takes {by(image)}")
+    chosen = np.sort(np.random.default_rng(request["seed"]).permutation(len(images))[: views.LEARNED_FROM])
+    parts = [chosen[start : start + latent.BATCH] for start in range(0, len(chosen), latent.BATCH)]
+    random = np.random.default_rng(request["seed"])
+    return np.concatenate([encoder.predict_on_batch(tasks.pairs(hp, images[part], random)[0]) for part in parts])
+
+
+def _learned_from(path: Path) -> str:
+    try:
+        return runs.load(path.parent)["hyperparameters"]["dataset"]
+    except (UserError, KeyError):
+        raise UserError(f"{path}: a plain autoencoder has no prior to draw from; give images to learn one from with -d") from None
+
+
+def _encoder(path: Path) -> tuple[keras.Model, Hyperparameters, tuple[int, int, int]]:
+    """The encoder of a file or beside it, the hyperparameters of its task, and the shape of whole images."""
+    for candidate in (path, path.with_name("autoencoder.h5"), path.with_name("encoder.h5")):
+        if candidate.is_file() and (saved := storage.load_saved(candidate)).part("encoder") is not None:
+            encoder, hp = networks.code_alone(saved.part("encoder")), saved.hp or Hyperparameters()
+            given = encoder.input_shape[1:]
+            made = saved.model.output_shape[1:] if saved.model.name == "autoencoder" else given
+            return encoder, hp, targets.whole(hp, given, made)
+    raise UserError(f"{path}: holds no encoder, nor is there one beside it; give an autoencoder.h5 or encoder.h5")
+
+
+def _class(own: Own, place: int) -> str | None:
+    return None if own.labels is None or not own.classes else own.classes[own.labels[place]]
+
+
+def _labels(paths: list[Path]) -> list[str]:
+    """A short name for each model: its folder's, made different where two are alike."""
+    names = [path.resolve().parent.name for path in paths]
+    return names if len(set(names)) == len(names) else [f"{number} {name}" for number, name in enumerate(names, 1)]
+
+
+def _png(names: list[str], place: int) -> str:
+    """The name of the outcome for a picture; a second one that differs in its format alone keeps that."""
+    stem = Path(names[place]).with_suffix(".png")
+    return f"{names[place]}.png" if place and Path(names[place - 1]).with_suffix(".png") == stem else str(stem)
+
+
+def _save(image: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
+
+
+def _decibel(mse: float) -> str:
+    psnr = evaluation.psnr(float(mse))
+    return "inf" if psnr is None else f"{psnr:.2f}"
+
+
+def write_csv(path: Path, columns: list[str], rows: list[list[str]]) -> None:
+    """A table as CSV, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    partial.replace(path)

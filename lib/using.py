@@ -1,0 +1,198 @@
+"""The verbs that use a saved model, as the person sees them: flags in, the worker's request, its results on the screen."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from lib import datasets, runs
+from lib.display import BAD, QUIET, Display
+from lib.errors import UserError
+from lib.files import by
+from lib.folders import FITS
+from lib.kinds import Several, Whole
+from lib.pictures import ARROW
+from lib.process import Worker
+from lib.questions import Answers, Flags, Parser
+from lib.session import pick_labelled
+
+FIRST = 10  # rows of a long table on the screen; the file has all of them
+ASIDE = "a folder of pictures of any size and format, a data set, or a name"
+
+
+def flags(program: str, verb: str, description: str, models: str = "", data: str = ASIDE) -> Flags:
+    """The flags that these verbs share."""
+    parser = Flags(f"{program}.py {verb}", description)
+    parser.add_argument("-model", "--model", metavar="FILE", required=True, nargs="+" if models else None,
+                        help=models or "the saved model (.h5)")  # fmt: skip
+    parser.add_argument("-d", "--dataset", metavar="PATH", required=verb != "generate", help=data)
+    parser.add_argument("--output", metavar="PATH", help="where the results go; nothing is ever overwritten")
+    parser.add_argument("--fit", choices=FITS, default="crop", help=(
+        "how pictures of another size are made to fit: scaled and cut in the middle (crop), scaled and filled up with black "
+        "(pad), or out of proportion (stretch); colour becomes grey where the model is grey"))  # fmt: skip
+    parser.add_argument("--invert", action="store_true", help="black on white becomes white on black, as in MNIST")
+    parser.add_argument("--limit", metavar="N", help="at most so many pictures")
+    return parser
+
+
+def request(args, **more) -> dict:
+    """What the worker is asked, from parsed flags."""
+    models = [args.model] if isinstance(args.model, str) else args.model
+    for model in models:
+        runs.require_model(model)
+    if args.dataset:
+        datasets.locate(args.dataset)
+    common = {"models": models, "data": args.dataset, "output": args.output, "fit": args.fit, "invert": args.invert}
+    return common | {"limit": whole(args.limit, "--limit", 1)} | more
+
+
+def apply(program: str, words: list[str]) -> int:
+    """`apply`: images of your own through one saved autoencoder, or several side by side."""
+    parser = flags(program, "apply", apply.__doc__, "saved autoencoder.h5; several are compared side by side")
+    return carry_out("apply", request(parser.parse(words)))
+
+
+def encode(program: str, words: list[str]) -> int:
+    """`encode`: the codes of images, as .npz or as an IDX file."""
+    parser = flags(program, "encode", encode.__doc__)
+    args = parser.parse(words)
+    return carry_out("encode", request(args, output=args.output or codes_file(args.model, args.dataset)))
+
+
+def codes_file(model: str, data: str) -> str:
+    return str(Path(model).parent / f"codes-{datasets.short_name(data)}.npz")
+
+
+def generate(program: str, words: list[str]) -> int:
+    """`generate`: new images from a saved decoder."""
+    data = "images that a mixture of codes is learned from (default: those that the model was trained on)"
+    parser = flags(program, "generate", generate.__doc__, data=data)
+    parser.add_argument("--count", metavar="N", default="48", help="images to draw (default 48)")
+    parser.add_argument("--mixture", action="store_true", help="draw a VAE's codes from a Gaussian mixture, not from its prior")
+    parser.add_argument("--grid", metavar="SIDE", help="SIDE × SIDE images over a latent space of two numbers")
+    parser.add_argument("--between", metavar="PICTURE", nargs=2, help="walk from the code of one picture to that of another")
+    parser.add_argument("--steps", metavar="N", default="10", help="images of such a walk, both ends among them (default 10)")
+    parser.add_argument("--seed", metavar="N", default="0", help="seed of what is drawn (default 0)")
+    args = parser.parse(words)
+    numbers = {name: whole(getattr(args, name), f"--{name}", low) for name, low in LOWEST.items()}
+    return carry_out("generate", request(args, mixture=args.mixture, between=args.between, **numbers))
+
+
+LOWEST = {"count": 1, "grid": 2, "steps": 2, "seed": 0}
+SHARES = [0.01, 0.1, 1.0]  # of the labels
+DRAWING = {"mixture": False, "between": None, "count": 48, "grid": None, "steps": 10, "seed": 0}  # where nothing was said
+
+
+def predict(program: str, words: list[str]) -> int:
+    """`predict`: labels and confidences for images of your own."""
+    return carry_out("predict", request(flags(program, "predict", predict.__doc__).parse(words)))
+
+
+def probe(program: str, words: list[str]) -> int:
+    """`probe`: what an encoder has learned without labels, measured with few and many of them."""
+    parser = Parser(program, probe.__doc__)
+    parser.prog = f"{program}.py probe"
+    parser.add_argument("--shares", metavar="1,10,100", default="1,10,100", help="percentages of the labels to learn from")
+    args = parser.parse(words)
+    try:
+        shares = [share / 100 for share in Several(Whole(1, 100)).read(args.shares)]
+    except UserError as error:
+        raise UserError(f"--shares {error}") from None
+    answers = Answers(program, args)
+    hp = answers.hyperparameters(pick_labelled(answers))
+    return carry_out("probe", {"hyperparameters": hp.to_json(), "shares": shares, "output": args.output})
+
+
+def carry_out(verb: str, wanted: dict, display: Display | None = None) -> int:
+    """Have the worker do it, and show what came of it."""
+    display = display or Display()
+    display.wait("starting Keras …")
+    with Worker() as worker:
+        try:
+            worker.send(verb, **wanted)
+            ended = worker.follow(display)
+        finally:
+            display.close()
+    SHOW[verb](display, ended)
+    return 0
+
+
+def _show_applied(display: Display, ended: dict) -> None:
+    what = {"denoise": "what was changed", "complete": "error of the missing half"}.get(ended["task"], "error")
+    display.out.print(_table(f"{what}, worst first", ended["columns"], ended["table"]))
+    if display.out.is_terminal:
+        display.strip(ended["pictures"], str(Path(ended["folder"]) / "worst.png"), words=f" {ARROW} ".join(ended["heads"]))
+    display.result(f"mean over {len(ended['table']):,} pictures: MSE {'   '.join(f'{mse:.6f}' for mse in ended['mean'])}")
+    _show_problems(display, ended)
+    display.result(f"{ended['folder']}: the pictures, errors.csv, worst.png", whole=True)
+
+
+def _show_predicted(display: Display, ended: dict) -> None:
+    display.out.print(_table("predictions", ended["columns"], ended["table"]))
+    if display.out.is_terminal:
+        display.gallery(ended["pictures"], str(Path(ended["folder"]) / "predictions.png"))
+    if ended["accuracy"] is not None:
+        display.result(f"accuracy {ended['accuracy']:.4f} on the {ended['known']:,} pictures whose label is known")
+    _show_problems(display, ended)
+    display.result(f"{ended['folder']}: predictions.csv, predictions.png", whole=True)
+
+
+def _show_encoded(display: Display, ended: dict) -> None:
+    _show_problems(display, ended)
+    display.result(f"{ended['count']:,} codes of {by(ended['shape'])} numbers: {', '.join(ended['files'])}", whole=True)
+
+
+def _show_generated(display: Display, ended: dict) -> None:
+    if display.out.is_terminal:
+        display.sheet(ended["pictures"], ended["columns"], str(Path(ended["folder"]) / "sheet.png"))
+    display.result(f"{ended['count']:,} images, {ended['how']}")
+    display.result(f"{ended['folder']}: the images, codes.npy, sheet.png", whole=True)
+
+
+def _show_probed(display: Display, ended: dict) -> None:
+    rows = ended["record"]["accuracy"]
+    labels = list(dict.fromkeys(row["labels"] for row in rows))
+    table = Table(title="Test accuracy", title_justify="left")
+    for column in ("method", "weights", *(f"{count:,} labels" for count in labels)):
+        table.add_column(column, justify="right" if "labels" in column else "left")
+    for method, weights in dict.fromkeys((row["method"], row["weights"]) for row in rows):
+        scores = {row["labels"]: row["test_accuracy"] for row in rows if (row["method"], row["weights"]) == (method, weights)}
+        table.add_row(method, weights, *(f"{scores[count]:.4f}" if count in scores else "–" for count in labels))
+    display.out.print(table)
+    found = {name: score for name, score in ended["record"]["silhouette"].items() if score is not None}
+    display.result("silhouette of the classes: " + "   ".join(f"{name} {score:.3f}" for name, score in found.items()))
+    display.result(f"{ended['folder']}: probe.json, probe.png", whole=True)
+
+
+SHOW = {
+    "apply": _show_applied,
+    "predict": _show_predicted,
+    "encode": _show_encoded,
+    "generate": _show_generated,
+    "probe": _show_probed,
+}
+
+
+def _table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
+    more = f", {FIRST} of {len(rows):,}" if len(rows) > FIRST else ""
+    table = Table(title=title + more, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column.replace("_", " "), justify="left" if number == 0 else "right", no_wrap=number == 0)
+    for row in rows[:FIRST]:
+        table.add_row(*row)
+    return table
+
+
+def _show_problems(display: Display, ended: dict) -> None:
+    problems = list(ended["problems"].values())
+    for problem in problems[:3]:
+        display.note(problem, BAD)
+    if len(problems) > 3:
+        display.note(f"and {len(problems) - 3:,} more pictures that cannot be read", QUIET)
+
+
+def whole(text: str | None, flag: str = "", low: int = 0) -> int | None:
+    """A whole number as somebody has typed it. Raises `UserError` for anything else."""
+    try:
+        return None if text is None else Whole(low, 10**9).read(text)
+    except UserError as error:
+        raise UserError(f"{flag} {error}".strip()) from None
