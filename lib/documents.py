@@ -19,36 +19,24 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --ink: #dfe4e8; --paper: #14181c; --quiet: #9aa5af; --line: #363d44; --tint: #1e2429; --link: #79b8ff; --bad: #ff8f87; }
 }
-* { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-main { max-width: 78rem; margin: auto; padding: 1rem; }
+main { box-sizing: border-box; max-width: 78rem; margin: auto; padding: 1rem; }
 h1, h2, h3 { line-height: 1.2; margin: 1.5em 0 .5em; }
-h2 { border-top: 2px solid var(--line); padding-top: 1em; }
-h3 { font-size: 1.05rem; }
-a { color: var(--link); }
+h2 { border-top: 2px solid var(--line); padding-top: 1em; } h3 { font-size: 1.05rem; } a { color: var(--link); }
 p { margin: .5em 0; white-space: pre-wrap; }
-.quiet, caption, figcaption, summary { color: var(--quiet); }
-.bad { color: var(--bad); }
-.wide { overflow-x: auto; margin: .75em 0; }
-table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding-bottom: .3em; }
-th, td { padding: .25em .5em; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th, td { white-space: nowrap; }
+.quiet, caption, figcaption, summary { color: var(--quiet); } .bad { color: var(--bad); }
+.wide { overflow-x: auto; margin: .75em 0; } caption, th, td { text-align: left; vertical-align: top; }
+table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; } caption { padding-bottom: .3em; }
+th, td { padding: .25em .5em; border-bottom: 1px solid var(--line); white-space: nowrap; }
 td.long { white-space: normal; min-width: 9rem; }
-thead th { background: var(--tint); }
-.r { text-align: right; }
-figure { margin: 1em 0; }
+thead th { background: var(--tint); white-space: normal; } th.r, td.r { text-align: right; } figure { margin: 1em 0; }
 img { max-width: 100%; height: auto; background: #fff; }
-pre { background: var(--tint); padding: .75em; white-space: pre-wrap; overflow-wrap: anywhere; }
-summary { cursor: pointer; }
+pre { background: var(--tint); padding: .75em; white-space: pre-wrap; } summary { cursor: pointer; }
 @media print {
   :root { --ink: #000; --paper: #fff; --quiet: #444; --line: #bbb; --tint: #f3f3f3; --link: #000; --bad: #800; }
-  main { max-width: none; padding: 0; }
-  .wide { overflow: visible; }
-  table { font-size: .6rem; }
+  main { max-width: none; padding: 0; } .wide { overflow: visible; } table { font-size: .6rem; }
   th, td { white-space: normal; padding: .2em .4em; }
-  figure, tr, pre { break-inside: avoid; }
-  h2, h3 { break-after: avoid; }
+  figure, tr, pre { break-inside: avoid; } h2, h3 { break-after: avoid; }
 }
 """
 

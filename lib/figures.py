@@ -78,7 +78,7 @@ def sheet(images: np.ndarray, columns: int, path: Path, title: str, ticks: tuple
     _show(axes, whole)
     if ticks:
         axes.set_xticks([(place + 0.5) * width - 0.5 for place in range(columns)], ticks, rotation=90, fontsize=7)
-        axes.set_yticks([(rows - place - 0.5) * height - 0.5 for place in range(rows)], ticks, fontsize=7)
+        axes.set_yticks([(rows - place - 0.5) * height - 0.5 for place in range(rows)], ticks[:rows], fontsize=7)
         axes.set(xlabel="first number of the code", ylabel="second number of the code")
     _entitle(figure, title)
     figure.savefig(path, dpi=150)

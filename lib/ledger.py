@@ -1,6 +1,5 @@
 """The verb `runs`: the recorded runs below a folder in one table, two of them beside one another, charts, and a report."""
 
-import difflib
 import json
 import re
 from pathlib import Path
@@ -12,25 +11,19 @@ from rich.text import Text
 from lib import records, report, runs
 from lib.display import BAD, GOOD, QUIET, Display
 from lib.errors import UserError
-from lib.fields import PROGRAMS, TASKS, settings
+from lib.fields import PROGRAMS, TASKS
 from lib.kinds import Whole
 from lib.process import Worker
 from lib.questions import Flags
-from lib.records import MISSING, Entry, named
-from lib.results import CLASSIFY
+from lib.records import MISSING, SORTS, STAR, Entry, find, named, order, some, sort_key
+from lib.results import CLASSIFY, clean
 
-STAR = "★"
 STATUSES = ("finished", "interrupted", "failed", "running")
-NAMED = 5  # of many things that an error or a remark names
-SORTS = {
-    "date": lambda entry: entry.started,
-    "name": lambda entry: entry.name,
-    "score": lambda entry: None if entry.score is None else (entry.task == CLASSIFY, entry.better(entry.score)),
-    "time": lambda entry: entry.record["timing"].get("seconds"),
-}
 LEFT = ("", "run", "task", "data set", "started", "status")  # columns of words
 # What a terminal that is too narrow does without, the least important first.
 DISPENSABLE = ("started", "time", "epochs", "parameters", "latent size", "best baseline", "status")
+VERY_DISPENSABLE = ("data set", "task")  # where else the names would have no room
+ROOM = 20
 
 
 def flags(program: str) -> Flags:
@@ -65,14 +58,14 @@ def command(program: str, words: list[str]) -> int:
         raise UserError(f"{folder}: no such folder; give one with runs in it, or none for models")
     entries, unreadable = records.listed(folder)
     if unreadable:
-        what = "1 record" if len(unreadable) == 1 else f"{len(unreadable):,} records"
-        display.note(f"{what} cannot be read and {'is' if what[:2] == '1 ' else 'are'} left out: {_some(unreadable)}", QUIET)
+        what = "1 record cannot be read and is" if len(unreadable) == 1 else f"{len(unreadable):,} records cannot be read and are"
+        display.note(f"{what} left out: {some(unreadable)}", QUIET)
     if args.diff:
         difference(display, *(find(name, entries, folder) for name in args.diff))
         return 0
     by = sort_key(args.sort, entries)
     chosen = order(choose(args, entries, folder), by, args.reverse)
-    best = {id(entry) for entry in records.best(entries).values()}
+    best = {id(members[0]) for members in records.ranked(entries).values()}
     if args.json:
         listing = ({"folder": str(e.folder), "best": id(e) in best, "score": e.score} | e.record for e in chosen)
         display.out.out("[" + ",\n".join(map(json.dumps, listing)) + "]", highlight=False)
@@ -86,7 +79,7 @@ def command(program: str, words: list[str]) -> int:
     else:
         display.out.print(table(display, chosen, best, "" if by in SORTS else by))
         of = "" if len(chosen) == len(entries) else f" of {len(entries):,}"
-        below = f"{len(chosen):,}{of} {'run' if len(entries) == 1 else 'runs'} below {records.clean(str(folder))}"
+        below = f"{len(chosen):,}{of} {'run' if len(entries) == 1 else 'runs'} below {clean(str(folder))}"
         display.result(f"{below}; {STAR} the best finished run of its task and data set", QUIET)
     return 0
 
@@ -94,7 +87,8 @@ def command(program: str, words: list[str]) -> int:
 def choose(args, entries: list[Entry], folder: Path) -> list[Entry]:
     """The runs that the filters let through, the oldest first."""
     if args.only:
-        entries = list({id(entry): entry for entry in (find(name, entries, folder) for name in args.only)}.values())
+        only = {id(entry): entry for entry in (find(name, entries, folder) for name in args.only)}
+        entries = sorted(only.values(), key=lambda entry: entry.started or 0)
     asked = {"task": args.task, "dataset": args.dataset, "status": args.status}
     chosen = [e for e in entries if all(wanted in (None, getattr(e, name)) for name, wanted in asked.items())]
     chosen = [e for e in chosen if args.program in (None, e.record.get("program"))]
@@ -104,29 +98,6 @@ def choose(args, entries: list[Entry], folder: Path) -> list[Entry]:
         return chosen[-Whole(1, 1_000_000_000).read(args.last) :]
     except UserError as error:
         raise UserError(f"--last {error}") from None
-
-
-def order(entries: list[Entry], by: str, backwards: bool) -> list[Entry]:
-    """The runs by one of `SORTS` or by a key of their records; last come those that have none."""
-    places = {id(entry): SORTS[by](entry) if by in SORTS else entry.rank(by) for entry in entries}
-    placed = [entry for entry in entries if places[id(entry)] is not None]
-    placed.sort(key=lambda entry: places[id(entry)], reverse=backwards)
-    return placed + [entry for entry in entries if places[id(entry)] is None]
-
-
-def find(name: str, entries: list[Entry], top: Path) -> Entry:
-    """The run that is meant by a folder, or by a part of a name that no other has. Raises `UserError`."""
-    path = Path(name)
-    exact = [entry for entry in entries if entry.folder == path or entry.name == name]
-    if not exact and (path / runs.RECORD).is_file():
-        return records.entry(path, path)
-    last = [entry for entry in entries if entry.folder.name == name]
-    found = exact or last or [entry for entry in entries if name in entry.name]
-    if not found:
-        raise UserError(f"{name}: no run below {top} is called so; give a run folder, or a part of its name")
-    if len(found) > 1:
-        raise UserError(f"{name}: {len(found):,} runs are called so ({_some(e.name for e in found)}); give more of the name")
-    return found[0]
 
 
 def table(display: Display, entries: list[Entry], best: set[int], extra: str) -> Table:
@@ -152,6 +123,9 @@ def table(display: Display, entries: list[Entry], best: set[int], extra: str) ->
         display.out.width = sum(widths.values()) + 1  # names in a file or a pipe are whole, whatever their length
     for title in DISPENSABLE:
         if sum(widths.values()) + 1 > display.out.width and title != named(extra):
+            del columns[title], widths[title]
+    for title in VERY_DISPENSABLE:
+        if sum(widths.values()) - widths["run"] + min(widths["run"], ROOM) > display.out.width:
             del columns[title], widths[title]
     fits = sum(widths.values()) + 1 <= display.out.width
     # rich is twice as fast where it need neither measure the columns nor pad the cells.
@@ -207,7 +181,7 @@ def draw(display: Display, entries: list[Entry], metric: str, folder: Path) -> N
     """The metric of the finished runs against each hyperparameter that differs between them, on the screen and as a file."""
     known = sorted({key for entry in entries for key in entry.known() if key in entry.record["metrics"]})
     if metric not in known:
-        raise _unknown("--figure", metric, known)
+        raise records.unknown("--figure", metric, known)
     drawable = [e for e in entries if e.status == records.FINISHED and isinstance(e.record["metrics"].get(metric), int | float)]
     found = [entry.record for entry in drawable]
     differing = [name for name in runs.differing(found) if name != "program"]
@@ -233,28 +207,8 @@ def nothing(display: Display, program: str, entries: list[Entry], folder: Path) 
             f"No runs below {folder} yet: python {program}.py trains one, python {program}.py -d digits --yes at once."
         )
         return
-    there = "; ".join(f"{_some(sorted({getattr(e, name) for e in entries}))}" for name in ("task", "dataset", "status"))
+    there = "; ".join(f"{some(sorted({getattr(e, name) for e in entries}))}" for name in ("task", "dataset", "status"))
     display.result(f"None of the {len(entries):,} runs below {folder} is like that; there are {there}.")
-
-
-def sort_key(asked: str, entries: list[Entry]) -> str:
-    """What `--sort` means: one of `SORTS`, or the key of some record. Raises `UserError` for what no run has."""
-    key = asked.replace("-", "_")
-    known = sorted({key for entry in entries for key in entry.known()} | {setting.name for setting in settings()})
-    if entries and key not in (*SORTS, *known):
-        raise _unknown("--sort", asked, [*SORTS, *known])
-    return key
-
-
-def _unknown(flag: str, key: str, known) -> UserError:
-    close = difflib.get_close_matches(key.replace("-", "_"), known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {_some(known, 2 * NAMED)}"
-    return UserError(f"{flag} {key}: no run has it; {hint}")
-
-
-def _some(things, count: int = NAMED) -> str:
-    names = [records.clean(str(thing)) for thing in things]
-    return ", ".join(names[:count]) + (f" and {len(names) - count:,} more" if len(names) > count else "")
 
 
 def _at(record: dict, path: tuple[str, ...]):

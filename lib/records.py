@@ -1,10 +1,10 @@
-"""Records as they lie on disk, of any version and edited by hand: listed, made sound, and set beside one another.
+"""Recorded runs, of any version and edited by hand: listed, found, put in order, and ranked.
 
 `listed` is the door: behind it every part of a record is what it should be or absent, and what is absent shows as –.
 """
 
 import datetime
-import math
+import difflib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +13,20 @@ from lib import runs
 from lib.display import clock
 from lib.errors import UserError
 from lib.fields import settings, words
-from lib.results import BASELINES, CLASSIFY
+from lib.results import BASELINES, CLASSIFY, clean, sound
 
-MISSING = "–"
+MISSING, STAR = "–", "★"  # what a record does not hold; the best of its group
 FINISHED = "finished"
 METRICS = {"autoencoder": ("test_mse", "MSE", 5), "classification": ("test_accuracy", "accuracy", 4)}  # key, words, decimals
-SECTIONS = ("dataset", "hyperparameters", "history", "metrics", "baselines", "timing", "environment")
 KEYED = ("hyperparameters", "metrics", "baselines", "timing")  # those whose parts have names of their own
 NAMES = {setting.name for setting in settings()}
-LARGEST_WHOLE = 2**63  # no number of ours is larger, and a float cannot hold any that somebody makes up
+SORTS = {
+    "date": lambda entry: entry.started,
+    "name": lambda entry: entry.name,
+    "score": lambda entry: None if entry.score is None else (entry.task == CLASSIFY, entry.better(entry.score)),
+    "time": lambda entry: entry.record["timing"].get("seconds"),
+}
+NAMED = 5  # of many things that an error or a remark names
 OPTIONS = {
     task: [s.name for s in settings("autoencoder") if (s.metadata["only"] or {}).get("task") == task] for task in BASELINES
 }  # the settings of a task without which two of its scores cannot be compared
@@ -173,38 +178,13 @@ def entry(path: Path, top: Path) -> Entry:
         raise UserError(f"{path / runs.RECORD}: is no record of a run") from None
 
 
-def best(entries: list[Entry]) -> dict[tuple, Entry]:
-    """The best finished run of each group."""
+def ranked(entries: list[Entry]) -> dict[tuple, list[Entry]]:
+    """The finished runs of each group, the best first."""
     found = {}
     for one in entries:
-        if one.counts and (one.group not in found or one.better(one.score) < one.better(found[one.group].score)):
-            found[one.group] = one
-    return found
-
-
-def sound(record: dict) -> dict:
-    """A record whose parts are what they should be, and absent where they are not; no number in it is NaN or infinite."""
-    record = {clean(key): clean(value) for key, value in record.items()}
-    for name in SECTIONS:
-        record[name] = record[name] if isinstance(record.get(name), dict) else {}
-    for name in ("program", "status", "task", "command", "started", "error"):
-        if not isinstance(record.get(name, ""), str):
-            del record[name]
-    data, metrics = record["dataset"], record["metrics"]
-    record["dataset"] = {key: data[key] for key in ("name", "sha256") if isinstance(data.get(key), str)} | {
-        "shape": [side for side in _list(data.get("shape")) if isinstance(side, int)],
-        "sizes": _numbers(data.get("sizes")),
-        "classes": [name for name in _list(data.get("classes")) if isinstance(name, str)],
-    }
-    report, matrix = metrics.get("report"), _list(metrics.get("confusion_matrix"))
-    for name in ("metrics", "baselines", "timing"):
-        record[name] = _numbers(record[name])
-    if isinstance(report, dict):
-        rows = {name: {"f1-score": row} if is_number(row) else _numbers(row) for name, row in report.items()}
-        record["metrics"]["report"] = rows
-    if matrix and all(isinstance(row, list) and len(row) == len(matrix) and all(map(is_number, row)) for row in matrix):
-        record["metrics"]["confusion_matrix"] = matrix
-    return record
+        if one.counts:
+            found.setdefault(one.group, []).append(one)
+    return {group: sorted(members, key=lambda one: one.better(one.score)) for group, members in found.items()}
 
 
 def named(key: str) -> str:
@@ -217,37 +197,51 @@ def number(value) -> str:
     return "∞" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
 
 
-def _numbers(value) -> dict:
-    """Those entries of what should be a dict that are numbers; a PSNR may be `None`, which is that of no error at all."""
-    items = value.items() if isinstance(value, dict) else ()
-    return {key: entry for key, entry in items if is_number(entry) or (entry is None and key.endswith("_psnr"))}
+def order(entries: list[Entry], by: str, backwards: bool) -> list[Entry]:
+    """The runs by one of `SORTS` or by a key of their records; last come those that have none."""
+    places = {id(entry): SORTS[by](entry) if by in SORTS else entry.rank(by) for entry in entries}
+    placed = [entry for entry in entries if places[id(entry)] is not None]
+    placed.sort(key=lambda entry: places[id(entry)], reverse=backwards)
+    return placed + [entry for entry in entries if places[id(entry)] is None]
 
 
-def is_number(value) -> bool:
-    """Whether it is a number; yes and no are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def find(name: str, entries: list[Entry], top: Path) -> Entry:
+    """The run that is meant by a folder, or by a part of a name that no other has. Raises `UserError`."""
+    path = Path(name)
+    exact = [one for one in entries if path == one.folder or name == one.name]
+    if not exact and (path / runs.RECORD).is_file():
+        return entry(path, path)
+    last = [one for one in entries if name == one.folder.name]
+    found = exact or last or [one for one in entries if name in one.name]
+    if not found:
+        raise UserError(f"{name}: no run below {top} is called so; give a run folder, or a part of its name")
+    if len(found) > 1:
+        raise UserError(f"{name}: {len(found):,} runs are called so ({some(e.name for e in found)}); give more of the name")
+    return found[0]
+
+
+def sort_key(asked: str, entries: list[Entry]) -> str:
+    """What `--sort` means: one of `SORTS`, or the key of some record. Raises `UserError` for what no run has."""
+    key = asked.replace("-", "_")
+    known = sorted({key for entry in entries for key in entry.known()} | {setting.name for setting in settings()})
+    if entries and key not in (*SORTS, *known):
+        raise unknown("--sort", asked, [*SORTS, *known])
+    return key
+
+
+def unknown(flag: str, key: str, known) -> UserError:
+    """The error for a key that is in no record, with what is meant, or what there is."""
+    close = difflib.get_close_matches(key.replace("-", "_"), known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {some(known, 2 * NAMED)}"
+    return UserError(f"{flag} {key}: no run has it; {hint}")
+
+
+def some(things, count: int = NAMED) -> str:
+    """The first of many things, and how many more there are."""
+    names = [clean(str(thing)) for thing in things]
+    return ", ".join(names[:count]) + (f" and {len(names) - count:,} more" if len(names) > count else "")
 
 
 def _is_table(section: str, value) -> bool:
-    """Whether it is one of the metrics that are no number: the report and the confusion matrix."""
+    """Whether it is the report or the confusion matrix, which are no number."""
     return section == "metrics" and isinstance(value, dict | list)
-
-
-def _list(value) -> list:
-    return value if isinstance(value, list) else []
-
-
-def clean(value):
-    """JSON without what would harm a terminal or a page: control characters, halves of characters, numbers that are none."""
-    kind = type(value)
-    if kind is float:  # the most frequent first: a thousand records have some hundred thousand of them
-        return value if math.isfinite(value) else None
-    if kind is str:
-        if value.isprintable():
-            return value
-        return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value)
-    if kind is list:
-        return [clean(part) for part in value]
-    if kind is dict:
-        return {clean(key): clean(part) for key, part in value.items()}
-    return None if kind is int and abs(value) > LARGEST_WHOLE else value

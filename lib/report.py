@@ -11,12 +11,11 @@ from lib import documents, records, runs
 from lib.documents import Code, Folded, Link, Paragraph, Picture, Section, Strong, Table
 from lib.errors import UserError
 from lib.fields import settings, show, usual, words
-from lib.records import MISSING, Entry, named, number
-from lib.results import beside, classifier_remarks, measured, remarks
+from lib.records import MISSING, STAR, Entry, named, number
+from lib.results import CLASSIFY, beside, classifier_remarks, is_number, measured, remarks
 
 FORMS = {".md": documents.markdown, ".html": documents.html}
 EPOCHS = 50  # rows that the table of a training has at most
-STAR = "★"
 UNFINISHED = {"running": "is under way, or was cut off", "interrupted": "was interrupted", "failed": "failed"}
 
 
@@ -60,21 +59,21 @@ def export(entries: list[Entry], path: Path, force: bool) -> list[Path]:
 
 def compose(entries: list[Entry], written: str) -> Section:
     """The whole report. `written` is its date."""
-    best = records.best(entries)
+    groups = list(records.ranked(entries).values())
+    best = {id(members[0]) for members in groups}
     anchors = {id(entry): f"run-{place}" for place, entry in enumerate(entries, 1)}
     count = "1 run" if len(entries) == 1 else f"{len(entries):,} runs"
     dates = sorted(entry.date[:10] for entry in entries if entry.date != MISSING)
     trained = f", trained {dates[0]}" + (f" to {dates[-1]}" if dates[-1] != dates[0] else "") if dates else ""
     parts = [
         Section("Machines", [_machines(entries)]),
-        Section("Runs", [_overview(entries, anchors, {id(entry) for entry in best.values()})]),
+        Section("Runs", [_overview(entries, anchors, best)]),
         *(_run(entry, anchors[id(entry)]) for entry in entries),
     ]
-    if best:
-        parts.append(Section("The best of each task and data set", [_best(best, entries, anchors)]))
-    differing = [table for group in best if (table := _differing([e for e in entries if e.counts and e.group == group], anchors))]
-    if differing:
-        parts.append(Section("What differed between the runs", differing))
+    if groups:
+        parts.append(Section("The best of each task and data set", [_best(groups, anchors)]))
+    if compared := [_differing(members, anchors) for members in groups if len(members) > 1]:
+        parts.append(Section("What differed between the runs", compared))
     return Section(f"Latent Lab: {count}", [Paragraph(f"Written {written}{trained}."), *parts])
 
 
@@ -153,7 +152,7 @@ def _history(entry: Entry) -> list:
         if not epochs:
             continue
         spoken = f"Phase {phase}: " if phase else ""
-        validation = [(value, epoch) for epoch, value in enumerate(curves.get("val_loss", []), 1) if records.is_number(value)]
+        validation = [(value, epoch) for epoch, value in enumerate(curves.get("val_loss", []), 1) if is_number(value)]
         lowest = (
             f"; the validation loss is lowest after epoch {min(validation)[1]}, {min(validation)[0]:.5g}" if validation else ""
         )
@@ -162,7 +161,7 @@ def _history(entry: Entry) -> list:
         rows = []
         for epoch in sorted({*range(1, epochs + 1, step), epochs}):
             values = [curve[epoch - 1] if epoch <= len(curve) else None for curve in curves.values()]
-            rows.append((str(epoch), *(number(value) if records.is_number(value) else MISSING for value in values)))
+            rows.append((str(epoch), *(number(value) if is_number(value) else MISSING for value in values)))
         head = ("epoch", *(name.replace("val_", "validation ").replace("_", " ") for name in curves))
         which = "Every epoch" if step == 1 else f"The first epoch, every {step}th after it, and the last"
         blocks.append(Folded(which, [Table("", head, rows, "r" * len(head))]))
@@ -180,14 +179,14 @@ def _scores(entry: Entry) -> list:
         rows.append((Strong(text), *map(Strong, cells)) if not rows else (text, *cells))
     tested = record["dataset"]["sizes"].get("test")
     caption = f"Test set, {number(tested)} images" if tested is not None else "Test set"
-    blocks = [Table(caption, ("method", *measured(record)), rows, "lrr")]
-    lines = classifier_remarks(record) if entry.task == records.CLASSIFY else remarks(record)
+    blocks = [Table(caption, ("method", *measured(record)), rows, "l" + "r" * len(measured(record)))]
+    lines = classifier_remarks(record) if entry.task == CLASSIFY else remarks(record)
     blocks += [Paragraph(text, style) for text, style in lines if text]
     metrics = record["metrics"]
     if "report" in metrics:
         keys = ("precision", "recall", "f1-score", "support")
         rows = [
-            (name, *(_decimals(row.get(key), 0 if key == "support" else 4) for key in keys))
+            (name, *(_decimals(row.get(key, math.nan), 0 if key == "support" else 4) for key in keys))
             for name, row in metrics["report"].items()
         ]
         blocks.append(Table("Classification report", ("", *keys), rows, "lrrrr"))
@@ -205,23 +204,18 @@ def _scores(entry: Entry) -> list:
     return blocks
 
 
-def _best(best: dict, entries: list[Entry], anchors: dict) -> Table:
+def _best(groups: list[list[Entry]], anchors: dict) -> Table:
     rows = []
-    for group, entry in best.items():
-        count = sum(other.counts and other.group == group for other in entries)
-        rows.append(
-            (entry.kind, entry.dataset, Link(entry.name, anchors[id(entry)]), Strong(entry.scored), entry.rival, f"{count:,}")
-        )
+    for entry, *others in groups:
+        link = Link(entry.name, anchors[id(entry)])
+        rows.append((entry.kind, entry.dataset, link, Strong(entry.scored), entry.rival, f"{1 + len(others):,}"))
     head = ("task", "data set", "best run", "score", "best baseline", "finished runs")
     return Table("", head, rows, "lllrrr")
 
 
-def _differing(entries: list[Entry], anchors: dict) -> Table | None:
+def _differing(entries: list[Entry], anchors: dict) -> Table:
     """Runs of one task and data set, best first, and the settings that are not the same in all of them."""
     names = [name for name in runs.differing([entry.record for entry in entries]) if name != "program"]
-    if len(entries) < 2:
-        return None
-    entries = sorted(entries, key=lambda entry: entry.better(entry.score))
     links = [Link(entry.name, anchors[id(entry)]) for entry in entries]
     lines = [("run", *links), ("score", Strong(entries[0].scored), *(entry.scored for entry in entries[1:]))]
     lines += [(named(name), *(entry.text(name) for entry in entries)) for name in names]

@@ -131,7 +131,7 @@ def points(records: list[dict], names: list[str], metric: str) -> dict[str, list
     found = {}
     for name in names:
         pairs = [(record["hyperparameters"].get(name), record["metrics"][metric]) for record in records]
-        found[name] = [(typed(name, value), score) for value, score in sorted(pairs, key=lambda pair: rank(name, pair[0]))]
+        found[name] = [(typed(name, value) or "–", score) for value, score in sorted(pairs, key=lambda pair: rank(name, pair[0]))]
     return found
 
 

@@ -20,6 +20,7 @@ from lib.own import Own, tested
 from lib.process import Program, pack
 
 WORST = 10  # pictures shown, those with the largest errors
+PARTS = ("encoder", "decoder", "classifier")  # of a model, or another one
 PREDICTIONS = 24  # pictures shown with a predicted label
 
 
@@ -47,7 +48,8 @@ def load_autoencoder(name: str) -> Autoencoder:
     path = Path(name)
     saved = storage.load_saved(path)
     model, given, made = saved.model, saved.model.input_shape, saved.model.output_shape
-    if not isinstance(given, tuple) or not isinstance(made, tuple) or len(given) != 4 or len(made) != 4:
+    images = all(isinstance(shape, tuple) and len(shape) == 4 for shape in (given, made))
+    if model.name in PARTS or not images:
         raise UserError(f"{path}: is no whole autoencoder (images in, images out); give an autoencoder.h5")
     hp = saved.hp or Hyperparameters()
     return Autoencoder(path, model, hp, targets.whole(hp, given[1:], made[1:]))

@@ -68,13 +68,35 @@ def test_the_whole_conversation():
     screen.see("loss (logarithmic) per epoch", "figures/loss.png", MENU)
     screen.press(DOWN, DOWN, ENTER)  # reconstructions
     screen.see("▀", "figures/reconstructions.png", MENU)
-    screen.press(*[DOWN] * 3, ENTER)  # compare
+    screen.press(*[DOWN] * 3, ENTER)  # the latent space
+    screen.see("PCA, ", "of the variance", "t-SNE", "figures/latent.png", MENU)
+    screen.press(*[DOWN] * 4, ENTER)  # samples
+    screen.see("▀", "figures/samples.png", MENU)
+    screen.press(*[DOWN] * 5, ENTER)  # more of them
+    screen.see("Seed")
+    screen.answer("some")
+    screen.see("is no whole number")
+    screen.press(*[BACKSPACE] * 4)
+    screen.answer("7")
+    screen.see("48 images, codes from a Gaussian mixture", "generated: the images", MENU)
+    screen.press(*[DOWN] * 6, ENTER)  # pictures of one's own
+    screen.see("Pictures: a folder")
+    screen.answer("nowhere")
+    screen.see("no such file or folder")
+    screen.press(*[BACKSPACE] * 7)
+    screen.answer("data/mine.npy")
+    screen.see("error, worst first, 10 of 80", "applied: the pictures, errors.csv", MENU)
+    screen.press(*[DOWN] * 7, ENTER)  # codes
+    screen.see("Pictures: a folder")
+    screen.answer("data/mine.npy")
+    screen.see("80 codes of", "codes-mine.npz", MENU)
+    screen.press(*[DOWN] * 8, ENTER)  # compare
     screen.see("The runs so far", "Nothing differs between them yet", MENU)
-    screen.press(*[DOWN] * 4, ENTER)  # save as
+    screen.press(*[DOWN] * 9, ENTER)  # save as
     screen.see("New name")
     screen.answer("best")
     screen.see("saved as models/best", MENU)
-    screen.press(*[DOWN] * 4, ENTER)
+    screen.press(*[DOWN] * 9, ENTER)
     screen.see("New name")
     screen.answer("best")
     screen.see("models/best exists already; choose another name")
@@ -95,9 +117,9 @@ def test_the_whole_conversation():
     screen.answer()
     train(screen)
     screen.see("this autoencoder", MENU)
-    screen.press(*[DOWN] * 3, ENTER)
+    screen.press(*[DOWN] * 8, ENTER)
     screen.see("The runs so far, best first", "test mse against layers", "figures/comparison.png", MENU)
-    screen.press(*[DOWN] * 5, ENTER)  # quit
+    screen.press(*[DOWN] * 10, ENTER)  # quit
     assert screen.leaves() == 0
 
     runs = sorted(path.parent.name for path in Path("models").glob("*/run.json"))
@@ -250,7 +272,7 @@ def test_keys_pressed_while_it_trains_are_not_kept_for_the_menu(tiny):
     screen.see("epochs")
     screen.press(DOWN, ENTER, "x", ENTER)
     screen.see("this autoencoder", MENU)
-    screen.press(*[DOWN] * 5, ENTER)  # were the earlier keys kept, this would not be the way to quit
+    screen.press(*[DOWN] * 10, ENTER)  # were the earlier keys kept, this would not be the way to quit
     assert screen.leaves() == 0
 
 

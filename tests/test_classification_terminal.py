@@ -54,6 +54,12 @@ def test_the_whole_conversation(tiny, model):
     screen.see(MENU)
     screen.press(*[DOWN] * 4, ENTER)
     screen.see("Classification report", "Confusion matrix", MENU)
+    screen.press(*[DOWN] * 5, ENTER)
+    screen.see("Pictures: a folder")
+    screen.answer(tiny["-t"])
+    screen.see("predictions, 10 of 20", "predicted: predictions.csv", MENU)
+    screen.press(*[DOWN] * 6, ENTER)
+    screen.see("linear probe", "this encoder", "random weights", "fine-tuned", "silhouette", "probed: probe.json", MENU)
     screen.press(ENTER)
     screen.see("Fully connected units", "[8,6]")
     screen.answer("4")
@@ -80,7 +86,7 @@ def test_the_whole_conversation(tiny, model):
     screen.press(ENTER)
     screen.see("Phase 3 of 3: the same network from random weights", "Classification report")
     screen.see("from random weights: ", "pretraining gains", MENU)
-    screen.press(*[DOWN] * 5, ENTER)
+    screen.press(*[DOWN] * 7, ENTER)
     assert screen.leaves() == 0
     records = [json.loads(path.read_text()) for path in sorted(Path("models").glob("*classify*/run.json"))]
     assert [record["hyperparameters"]["fc_units"] for record in records] == [[8, 6], [4]]

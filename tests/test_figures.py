@@ -60,3 +60,41 @@ def test_predictions(count):
 def test_comparison():
     figures.comparison({"kernels": [("8", 0.3), ("16", 0.1)], "layers": [("2", 0.1), ("3", 0.3)]}, "test_mse", Path("a.png"))
     drawn("a.png")
+
+
+def test_rows_of_images_of_any_proportions():
+    images = made.shapes(4, channels=1)[0]
+    wide = np.concatenate([images, images, images], axis=2)
+    figures.image_rows([("one", wide), ("two", wide), ("one", wide)], Path("a.png"), "a title that is much too long " * 9)
+    assert drawn("a.png").shape[1] > drawn("a.png").shape[0]
+
+
+@pytest.mark.parametrize("ticks", [(), ("-1", "0", "1", "2", "3")])
+def test_a_sheet_keeps_the_order_of_its_images(ticks):
+    shades = (np.arange(10, dtype=np.uint8) * 25).reshape(10, 1, 1, 1)
+    figures.sheet(np.broadcast_to(shades, (10, 8, 8, 1)), 5, Path("a.png"), "title", ticks)
+    grey = drawn("a.png").mean(axis=2)
+    rows = [row for row in grey if set(range(0, 250, 25)) & set(row.astype(int).tolist())]
+    assert rows
+    first = [int(value) for value in rows[len(rows) // 4] if value in range(0, 125, 25)]
+    assert first == sorted(first)
+
+
+def test_the_latent_space_with_and_without_labels():
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    views = {"PCA": points, "t-SNE": points[:, ::-1]}
+    figures.latent_space(views, None, (), Path("plain.png"), "title")
+    figures.latent_space(views, np.arange(30) % 3, ("a", "b", "c"), Path("classes.png"), "title")
+    colours = {tuple(pixel) for pixel in drawn("classes.png").reshape(-1, 3).tolist()}
+    assert len(colours) > len({tuple(pixel) for pixel in drawn("plain.png").reshape(-1, 3).tolist()})
+
+
+def test_probes():
+    rows = [
+        {"method": method, "weights": weights, "labels": labels, "test_accuracy": 0.5}
+        for method in ("linear probe", "fine-tuned")
+        for weights in ("this encoder", "random weights")
+        for labels in (10, 100)
+    ]
+    figures.probes(rows, Path("a.png"), "title")
+    drawn("a.png")

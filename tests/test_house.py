@@ -14,20 +14,8 @@ ORDER = [
     *("targets", "shapes", "datasets", "own", "runs", "process"),
     *("pictures", "questions", "advanced", "results", "display", "session", "records", "documents", "report", "ledger"),
     *("using", "menus", "verbs"),
-    *(
-        "backend",
-        "colour",
-        "tasks",
-        "variational",
-        "networks",
-        "storage",
-        "training",
-        "evaluation",
-        "latent",
-        "figures",
-        "views",
-        "worker",
-    ),
+    *("backend", "colour", "tasks", "variational", "networks", "storage", "training", "evaluation"),
+    *("latent", "figures", "views", "saved", "probes", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
 HEAVY = ("keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "h5py", "PIL", "questionary")

@@ -94,6 +94,20 @@ KINDS = {
 }
 
 
+DRAWN = {"samples", "interpolation"}  # what a decoder can do that needs nothing but a code
+FIGURES = {
+    "denoise, U-Net": {"noise"},
+    "RGB from grey": set(),
+    "UV from Y": DRAWN,
+    "right half": DRAWN,  # no class has five test images here
+    "top half, from the mirror image": set(),
+    "VAE": DRAWN | {"grid"},
+    "dense VAE": DRAWN | {"grid"},
+    "convolutional VAE": DRAWN,
+    "linear path": DRAWN,
+    "pools": DRAWN,
+}
+
 # Whole trainings for those that differ most; what each encoder gives is tested in test_storage and test_networks.
 CLASSIFIED = ("RGB from grey", "VAE", "top half, from the mirror image")
 
@@ -108,7 +122,11 @@ def test_a_run_of_every_kind(kind, colour):
     assert {"autoencoder.h5", "encoder.h5", "decoder.h5", "figures/reconstructions.png", "figures/loss.png"} <= set(
         record["files"]
     )
+    figures = {file.removeprefix("figures/").removesuffix(".png") for file in record["files"] if file.startswith("figures/")}
+    assert figures == {"loss", "reconstructions", "latent"} | FIGURES[kind]
     shown = events[-1]["pictures"]
+    assert len(shown["labels"]) == len(shown["latent"]["t-SNE"]) == 8
+    shown = shown["strip"]
     assert ("targets" in shown) == (values.get("task") is not None)
     outputs, whole = unpack(shown["outputs"]), (8, 12, 10, 3)
     assert outputs.shape == whole  # halves are put together, UV becomes a picture

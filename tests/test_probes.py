@@ -1,0 +1,44 @@
+"""python -m pytest tests/test_probes.py"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from lib import datasets, networks, probes, shapes, storage, worker
+from lib.hyperparameters import Hyperparameters
+from tests import made
+from tests.test_saved import Listener
+
+
+def test_every_probe_at_every_share_beside_random_weights():
+    images, labels = made.shapes(200)
+    np.savez("all.npz", images=images, labels=labels)
+    plain = Hyperparameters(layers=1, kernels=2)
+    storage.save(networks.build_autoencoder(shapes.plan(plain, (12, 10, 1))), Path("autoencoder.h5"), plain)
+    hp = Hyperparameters(
+        program="classification", dataset="all.npz", model="autoencoder.h5", fc_units=4, epochs=2, batch_size=16, shift=False
+    )
+    listener = Listener()
+    probes.probe(listener, {"shares": [0.05, 1.0], "output": "out"}, hp, worker.open_dataset(hp))
+    record = json.loads(Path("out/probe.json").read_text())
+    assert {row["labels"] for row in record["accuracy"]} == {9, 160}
+    assert len(record["accuracy"]) == len(probes.METHODS) * len(probes.WEIGHTS) * 2
+    known = {(row["method"], row["weights"], row["labels"]): row["test_accuracy"] for row in record["accuracy"]}
+    for weights in probes.WEIGHTS:  # bands in different places: a code of any kind tells them apart
+        assert known["linear probe", weights, 160] > 0.9
+        assert known["nearest neighbours", weights, 160] > 0.9
+    assert set(record["silhouette"]) == {"pixels", *probes.WEIGHTS}
+    assert Path("out/probe.png").is_file()
+    phases = [event for event in listener.events if event["event"] == "phase"]
+    assert [phase["images"] for phase in phases] == [9, 9, 9, 160, 160, 160]
+
+
+def test_a_share_of_the_labels_has_every_class():
+    images, labels = made.shapes(200)
+    np.savez("all.npz", images=images, labels=labels)
+    hp = Hyperparameters(program="classification", dataset="all.npz", model="m.h5")
+    dataset = datasets.load(hp)
+    places = probes._share(dataset, 0.01, hp)
+    assert sorted(dataset.train.labels[places]) == [0, 1, 2]
+    assert len(probes._share(dataset, 1.0, hp)) == len(dataset.train)

@@ -1,0 +1,219 @@
+"""What a saved model is used for, in this process. python -m pytest tests/test_saved.py"""
+
+import csv
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lib import networks, saved, shapes, storage
+from lib.errors import UserError
+from lib.hyperparameters import Hyperparameters
+from lib.process import unpack
+from tests import made
+
+GREY, COLOUR = (12, 10, 1), (12, 10, 3)
+COMMON = {"output": None, "fit": "crop", "invert": False, "limit": None}
+DRAWN = {"mixture": False, "between": None, "count": 6, "grid": None, "steps": 4, "seed": 0, "data": None}
+
+
+class Listener:
+    """Stands for the program."""
+
+    def __init__(self):
+        self.stopped, self.events = threading.Event(), []
+
+    def tell(self, event: str, **content) -> None:
+        self.events.append(content | {"event": event})
+
+
+def done(verb, **request) -> dict:
+    """The last event of a verb that was carried out."""
+    listener = Listener()
+    verb(listener, COMMON | request)
+    assert listener.events[-1]["event"] == "finished"
+    return listener.events[-1]
+
+
+def model(folder: str = "ae", image=GREY, **values) -> list[str]:
+    """An untrained autoencoder in a folder, and its path in a list."""
+    hp = Hyperparameters(**dict(layers=1, kernels=2) | values)
+    Path(folder).mkdir()
+    network = networks.build_autoencoder(shapes.plan(hp, image))
+    for part in (network, network.get_layer("encoder"), network.get_layer("decoder")):
+        storage.save(part, Path(folder) / f"{part.name}.h5", hp)
+    return [f"{folder}/autoencoder.h5"]
+
+
+def rows(path: str) -> list[dict]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def pixels(path: str) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize(
+    ("values", "image", "size"),
+    [
+        ({}, GREY, (12, 10)),
+        ({"task": "denoise"}, GREY, (12, 10)),
+        ({"task": "complete", "missing": "top"}, GREY, (12, 10)),
+        ({"task": "colorize"}, COLOUR, (12, 10)),
+        ({"task": "colorize", "colour_space": "yuv"}, COLOUR, (12, 10)),
+    ],
+)
+def test_apply_gives_whole_pictures_and_errors_worst_first(values, image, size):
+    images = made.shapes(5, 24, 20, channels=3)[0]
+    Path("own").mkdir()
+    for number, image_ in enumerate(images):
+        Image.fromarray(image_).save(f"own/{number}.png")
+    Path("own/broken.png").write_text("no picture")
+    ended = done(saved.apply, models=model(image=image, **values), data="own")
+    assert ended["folder"] == "ae/applied"
+    table = rows("ae/applied/errors.csv")
+    errors = [float(row["mse"]) for row in table]
+    assert errors == sorted(errors, reverse=True)
+    assert sorted(row["picture"] for row in table) == [f"{number}.png" for number in range(5)]
+    assert list(ended["problems"]) == ["broken.png"]
+    for number in range(5):
+        assert pixels(f"ae/applied/pictures/{number}.png").shape[:2] == size
+    assert Path("ae/applied/worst.png").is_file()
+    assert ended["mean"][0] == pytest.approx(np.mean(errors), abs=1e-5)
+
+
+def test_an_error_is_the_one_that_numpy_finds(tiny):
+    path = model()
+    done(saved.apply, models=path, data=tiny["-t"], output="out")
+    network = storage.load(Path(path[0]))
+    images = made.shapes(80)[0][60:, ..., None] / np.float32(255)
+    errors = np.square(network.predict(images, verbose=0) - images).mean(axis=(1, 2, 3))
+    found = {row["picture"]: float(row["mse"]) for row in rows("out/errors.csv")}
+    for number, error in enumerate(errors, start=1):
+        assert found[f"{number:02}"] == pytest.approx(error, abs=2e-6)
+
+
+def test_several_models_side_by_side(tiny):
+    paths = model("one", seed=1) + model("two", kernels=3)
+    ended = done(saved.apply, models=paths, data=tiny["-t"], output="out")
+    assert ended["heads"] == ["input", "one", "two"]
+    assert ended["columns"] == ["picture", "mse one", "mse two", "PSNR (dB)"]
+    assert {path.parent.name for path in Path("out").glob("*/*.png")} == {"one", "two"}
+    other = model("wide", image=(8, 8, 1))
+    with pytest.raises(UserError, match="the models take images of different shapes"):
+        done(saved.apply, models=[*paths, *other], data=tiny["-t"])
+
+
+def test_nothing_is_overwritten(tiny):
+    path = model()
+    folders = [done(saved.apply, models=path, data=tiny["-t"])["folder"] for _ in range(2)]
+    assert folders == ["ae/applied", "ae/applied-2"]
+    with pytest.raises(UserError, match="is not empty, and a run is never overwritten"):
+        done(saved.apply, models=path, data=tiny["-t"], output="ae/applied")
+
+
+def test_what_is_no_autoencoder_is_refused(tiny):
+    model()
+    with pytest.raises(UserError, match=r"ae/encoder\.h5: is no whole autoencoder|its images are"):
+        done(saved.apply, models=["ae/encoder.h5"], data=tiny["-t"])
+    with pytest.raises(UserError, match=r"ae/autoencoder\.h5: is no classifier"):
+        done(saved.predict, models=["ae/autoencoder.h5"], data=tiny["-t"])
+    with pytest.raises(UserError, match=r"ae/encoder\.h5: holds no model called decoder"):
+        done(saved.generate, models=["ae/encoder.h5"], **DRAWN)
+
+
+def test_encode_as_npz_and_idx(tiny):
+    path = model(latent_dim=3)
+    images, labels = made.shapes(80)
+    np.savez("all.npz", images=images, labels=labels)
+    ended = done(saved.encode, models=path, data="all.npz", output="codes.npz")
+    found = np.load("codes.npz")
+    encoder = storage.load(Path("ae/encoder.h5"))
+    np.testing.assert_allclose(found["codes"], encoder.predict(images[..., None] / np.float32(255), verbose=0), atol=1e-5)
+    np.testing.assert_array_equal(found["labels"], labels)
+    assert (ended["count"], ended["shape"]) == (80, [3])
+
+    assert done(saved.encode, models=path, data="all.npz", output="codes.idx")["files"] == ["codes.idx", "codes-labels.idx"]
+    raw = Path("codes.idx").read_bytes()
+    assert raw[:12] == bytes([0, 0, 0x0D, 2, 0, 0, 0, 80, 0, 0, 0, 3])
+    np.testing.assert_array_equal(np.frombuffer(raw[12:], ">f4").reshape(80, 3), found["codes"])
+    assert Path("codes-labels.idx").read_bytes() == made.idx(labels)
+
+    with pytest.raises(UserError, match=r"codes\.npz exists already"):
+        done(saved.encode, models=path, data="all.npz", output="codes.npz")
+    with pytest.raises(UserError, match=r"codes\.txt: codes are written as \.npz or \.idx"):
+        done(saved.encode, models=path, data="all.npz", output="codes.txt")
+
+
+def test_a_vae_draws_from_its_prior_and_on_a_grid():
+    path = model(variational=True, latent_dim=2)
+    ended = done(saved.generate, models=["ae/decoder.h5"], **DRAWN)
+    assert ended["how"] == "codes from the prior"
+    images = unpack(ended["pictures"])
+    assert images.shape == (6, 12, 10, 1)
+    np.testing.assert_array_equal(pixels("ae/generated/3.png"), images[2, ..., 0])
+    decoder = storage.load(Path("ae/decoder.h5"))
+    again = decoder.predict(np.load("ae/generated/codes.npy"), verbose=0)
+    np.testing.assert_allclose(images / 255, again, atol=0.003)
+    ended = done(saved.generate, models=path, **DRAWN | {"grid": 5})
+    assert (ended["count"], ended["columns"]) == (25, 5)
+    assert Path("ae/generated-2/sheet.png").is_file()
+
+
+def test_a_plain_autoencoder_draws_from_a_mixture_of_codes_of_images(tiny):
+    path = model(latent_dim=2)
+    with pytest.raises(UserError, match="a plain autoencoder has no prior to draw from; give images to learn one from with -d"):
+        done(saved.generate, models=path, **DRAWN)
+    drawn = DRAWN | {"data": tiny["-d"]}
+    assert done(saved.generate, models=path, **drawn)["how"] == "codes from a Gaussian mixture"
+    assert done(saved.generate, models=["ae/decoder.h5"], **drawn)["count"] == 6  # the encoder lies beside it
+    assert done(saved.generate, models=path, **drawn | {"grid": 3})["count"] == 9
+
+
+def test_a_walk_between_two_pictures():
+    path = model(latent_dim=3)
+    for number, image in enumerate(made.shapes(2)[0]):
+        Image.fromarray(image).save(f"{number}.png")
+    done(saved.generate, models=path, **DRAWN | {"between": ["0.png", "1.png"]})
+    codes = np.load("ae/generated/codes.npy")
+    encoder = storage.load(Path("ae/encoder.h5"))
+    ends = encoder.predict(made.shapes(2)[0][..., None] / np.float32(255), verbose=0)
+    np.testing.assert_allclose(codes[[0, -1]], ends, atol=1e-5)
+    assert len(codes) == 4
+
+
+@pytest.mark.parametrize("values", [{"task": "denoise", "skip": True}, {"task": "denoise", "residual": True}])
+def test_a_decoder_that_needs_more_than_a_code_draws_nothing(values, tiny):
+    with pytest.raises(UserError, match="its decoder needs more than a code"):
+        done(saved.generate, models=model(layers=2, **values), **DRAWN | {"data": tiny["-d"]})
+
+
+def test_a_grid_needs_two_numbers():
+    with pytest.raises(UserError, match="its code has 3 numbers; a grid needs two"):
+        done(saved.generate, models=model(variational=True, latent_dim=3), **DRAWN | {"grid": 4})
+
+
+def test_predict_gives_labels_confidences_and_the_accuracy_where_it_is_known():
+    hp = Hyperparameters(layers=1, kernels=2)
+    encoder = networks.build_autoencoder(shapes.plan(hp, GREY)).get_layer("encoder")
+    head = Hyperparameters(program="classification", fc_units=4)
+    storage.save(networks.build_classifier(encoder, 3, head, GREY), Path("classifier.h5"), head, ("left", "middle", "bottom"))
+    for image, label in zip(*made.shapes(6), strict=True):
+        folder = Path("own", ("left", "middle", "bottom")[label])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{len(list(folder.iterdir()))}.png")
+    ended = done(saved.predict, models=["classifier.h5"], data="own", output="out")
+    table = rows("out/predictions.csv")
+    network = storage.load(Path("classifier.h5"))
+    for row in table:
+        image = pixels(f"own/{row['picture']}")[None, ..., None] / np.float32(255)
+        probabilities = network.predict(image, verbose=0)[0]
+        assert float(row["confidence"]) == pytest.approx(probabilities.max(), abs=1e-4)
+        assert row["label"] == ("left", "middle", "bottom")[probabilities.argmax()]
+    right = [row["label"] == row["true"] for row in table]
+    assert ended["accuracy"] == pytest.approx(np.mean(right))
+    assert ended["known"] == 6
