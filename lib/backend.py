@@ -1,5 +1,6 @@
 """The hardware that trains, named for people. The one module that may touch a backend; so far Keras answers all of it."""
 
+import importlib.util
 import os
 import platform
 import shutil
@@ -8,6 +9,8 @@ import subprocess
 import keras
 import numpy
 import sklearn
+
+from lib.errors import UserError
 
 
 def device() -> str:
@@ -30,6 +33,13 @@ def environment() -> dict:
         "numpy": numpy.__version__,
         "scikit-learn": sklearn.__version__,
     }
+
+
+def require_tensorboard() -> None:
+    """Refuse a TensorBoard log where what writes it is missing: Keras's callback needs both packages on any backend."""
+    missing = [name for name in ("tensorflow", "tensorboard") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"--tensorboard needs a package that is not installed: pip install {' '.join(missing)}")
 
 
 def _backend() -> str:

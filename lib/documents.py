@@ -29,8 +29,8 @@ p { margin: .5em 0; white-space: pre-wrap; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; } caption { padding-bottom: .3em; }
 th, td { padding: .25em .5em; border-bottom: 1px solid var(--line); white-space: nowrap; }
 td.long { white-space: normal; min-width: 9rem; }
-thead th { background: var(--tint); white-space: normal; } th.r, td.r { text-align: right; } figure { margin: 1em 0; }
-img { max-width: 100%; height: auto; background: #fff; }
+thead th { background: var(--tint); white-space: normal; overflow-wrap: normal; } th.r, td.r { text-align: right; }
+figure { margin: 1em 0; } img { max-width: 100%; height: auto; background: #fff; }
 pre { background: var(--tint); padding: .75em; white-space: pre-wrap; } summary { cursor: pointer; }
 @media print {
   :root { --ink: #000; --paper: #fff; --quiet: #444; --line: #bbb; --tint: #f3f3f3; --link: #000; --bad: #800; }

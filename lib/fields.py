@@ -204,6 +204,11 @@ class Fields:
         help="train the same network from random weights as well, to see what pretraining gains",
     )  # fmt: skip
 
+    tensorboard: bool = setting(
+        False, Switch(), "--tensorboard", group="training",
+        help="write a TensorBoard log into the run folder; look at it with tensorboard --logdir models",
+    )  # fmt: skip
+
     limit: int | None = setting(
         None, Or("all", Whole(1, 2**63 - 1)), "--limit", group="data",
         help="use at most this many training images; the test set stays whole",

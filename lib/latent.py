@@ -10,12 +10,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 
 BATCH = 512
 WIDEST = 50  # numbers of a code that t-SNE and the mixture look at; longer codes go through PCA first
 COMPONENTS = 20  # Gaussians of a mixture
 MIXED = 10_000  # codes that a mixture is fitted on
-PERPLEXITY = 30
+PERPLEXITY, ITERATIONS = 30, 500  # of t-SNE
 
 
 def encoded(encoder: keras.Model, batches) -> np.ndarray:
@@ -38,6 +39,7 @@ def flat(codes: np.ndarray) -> np.ndarray:
     return codes.reshape(len(codes), -1)
 
 
+@threadpool_limits.wrap(limits=1)  # threads that wait for one another cost far more than they bring on a busy machine
 def in_two_dimensions(codes: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Codes of shape (n, …), three at least, as points of shape (n, 2): as they are where they have two numbers, else by
     PCA, and by t-SNE (report E; van der Maaten and Hinton 2008)."""
@@ -52,9 +54,14 @@ def in_two_dimensions(codes: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         views[f"PCA, {pca.explained_variance_ratio_.sum():.0%} of the variance"] = pca.transform(rows)
     else:
         views["the code itself"] = np.hstack([rows, np.zeros_like(rows)])
-    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
-    views["t-SNE"] = TSNE(2, perplexity=perplexity, init="random", random_state=seed).fit_transform(_narrowed(rows, seed)[0])
+    views["t-SNE"] = _tsne(rows, seed)
     return views
+
+
+def _tsne(rows: np.ndarray, seed: int) -> np.ndarray:
+    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
+    narrow, _ = _narrowed(rows, seed)
+    return TSNE(2, perplexity=perplexity, init="random", max_iter=ITERATIONS, random_state=seed).fit_transform(narrow)
 
 
 def prior(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -62,6 +69,7 @@ def prior(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((count, *shape), np.float32)
 
 
+@threadpool_limits.wrap(limits=1)
 def mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     """New codes from a Gaussian mixture fitted on given ones: what a plain autoencoder, which has no prior, can draw from.
 
@@ -71,7 +79,7 @@ def mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     rows = flat(codes)
     if len(rows) > MIXED:
         rows = rows[np.sort(random.choice(len(rows), MIXED, replace=False))]
-    narrow, pca = _narrowed(rows, seed)
+    narrow, pca = _narrowed(rows.astype(np.float64), seed)  # covariances lose their sign in single precision
     components = max(1, min(COMPONENTS, len(narrow) // (4 * narrow.shape[1])))
     # Some variance in every direction, so that a number of the code that never changes does not stop the fit.
     model = GaussianMixture(components, reg_covar=1e-6 + 1e-4 * float(narrow.var()), random_state=seed)

@@ -95,9 +95,9 @@ def _overview(entries: list[Entry], anchors: dict, best: set[int]) -> Table:
         name = Link(f"{STAR} {entry.name}" if id(entry) in best else entry.name, anchors[id(entry)])
         score = Strong(entry.scored) if id(entry) in best else entry.scored
         numbers = (entry.text("latent_size"), entry.text("parameters"), entry.epochs, entry.took)
-        rows.append((name, entry.kind, entry.dataset, score, entry.rival, *numbers, entry.status))
-    head = ("run", "task", "data set", "score", "best baseline", "latent size", "parameters", "epochs", "time", "status")
-    return Table(f"All runs; {STAR} the best finished one of its task and data set", head, rows, "lllrrrrrrl")
+        rows.append((name, entry.status, entry.kind, entry.dataset, score, entry.rival, *numbers))
+    head = ("run", "status", "task", "data set", "score", "best baseline", "latent size", "parameters", "epochs", "time")
+    return Table(f"All runs; {STAR} the best finished one of its task and data set", head, rows, "llllrrrrrr")
 
 
 def _run(entry: Entry, anchor: str) -> Section:

@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 
 import keras
@@ -95,11 +96,13 @@ def fit(
     tell: Callable[..., None],
     stopped: Event,
     at_epoch: Callable[[dict], None],
+    log: Path | None = None,
 ) -> dict[str, list[float]]:
     """Train `model` for one phase and leave the weights of its best epoch (by validation loss) in it.
 
     Parameters: `tell` takes the events (`step`, `epoch`), `stopped` ends training after the batch under way, and
-    `at_epoch` gets the history so far at the end of each epoch.
+    `at_epoch` gets the history so far at the end of each epoch; a TensorBoard log goes below the folder `log` where
+    `hp.tensorboard` asks for one.
     Returns the history: a list per quantity (`loss`, `val_loss`, …, `seconds`), one number per epoch.
     Raises `RunFailed` when the loss is no number any more.
     """
@@ -114,6 +117,8 @@ def fit(
     callbacks = [best, keras.callbacks.TerminateOnNaN()]
     if hp.schedule == "plateau":
         callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=hp.plateau_factor, patience=hp.plateau_patience, min_delta=0))
+    if hp.tensorboard and log is not None:
+        callbacks.append(keras.callbacks.TensorBoard(log / phase.name, write_graph=False))
     # The reporter comes last, so that it sees what the others add to an epoch's numbers.
     model.fit(train, validation_data=validation, epochs=hp.epochs, verbose=0, callbacks=[*callbacks, reporter])
     if not all(map(math.isfinite, reporter.history["loss"][-1:])):

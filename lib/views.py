@@ -15,7 +15,7 @@ from lib.shapes import Plan
 from lib.tasks import Batches, pictures
 
 PICTURES = 10  # inputs with their outputs
-POINTS = 1500  # codes in the picture of the latent space: t-SNE takes some seconds for so many
+POINTS = 1000  # codes in the picture of the latent space: t-SNE takes some seconds for so many
 SAMPLES, SAMPLES_A_ROW = 48, 12
 LEARNED_FROM = 5000  # training images whose codes a mixture is fitted on
 GRID = 15  # images a side

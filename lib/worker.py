@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from lib import datasets, evaluation, figures, networks, probes, runs, saved, shapes, storage, training, views
-from lib.backend import device, environment
+from lib.backend import device, environment, require_tensorboard
 from lib.datasets import Dataset
 from lib.errors import RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
@@ -17,6 +17,7 @@ from lib.process import Program
 from lib.tasks import Batches
 
 LIVE_PICTURES = 3  # shown after each epoch
+LOG = "tensorboard"
 LINEAR_IMAGES = 2000  # whose blocks a linear path begins with
 
 
@@ -50,6 +51,8 @@ def train(program: Program, hp: Hyperparameters, dataset: Dataset, output: str |
         job, basis = train_autoencoder, shapes.plan(hp, dataset.shape)
     else:
         job, basis = train_classifier, storage.load_encoder(Path(hp.model), dataset.shape)
+    if hp.tensorboard:
+        require_tensorboard()
     run = runs.Run.create(output, hp, dataset.name)
     program.tell("run", folder=str(run.folder), device=device())
     run.update(dataset=dataset.to_json(), environment=environment())
@@ -101,7 +104,7 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
 
     program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train), plan=shapes.describe(plan))
     phase = training.autoencoder_phase(hp)
-    history = training.fit(trainer, dataset, hp, phase, program.tell, program.stopped, at_epoch)
+    history = training.fit(trainer, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder / LOG)
     interrupted = program.stopped.is_set()
 
     program.tell("stage", text="saving the models")
@@ -131,7 +134,8 @@ def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, datas
             run.update(history=histories | {phase.name: history})
 
         program.tell("phase", number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train))
-        histories[phase.name] = training.fit(network, dataset, hp, phase, program.tell, program.stopped, at_epoch)
+        log = run.folder / LOG
+        histories[phase.name] = training.fit(network, dataset, hp, phase, program.tell, program.stopped, at_epoch, log)
 
     for number, (phase, file) in enumerate(zip(phases, ("classifier-head.h5", "classifier.h5"), strict=False), start=1):
         if program.stopped.is_set():
