@@ -19,7 +19,7 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     if (status := verbs.called("autoencoder", words)) is not None:
         return status
-    session = Session("autoencoder", __doc__, words)
+    session = Session("autoencoder", verbs.described("autoencoder", __doc__), words)
     return session.hold(
         ask,
         show=lambda: session.display.autoencoder_result(session.last["folder"], session.last["record"]),

@@ -16,7 +16,7 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     if (status := verbs.called("classification", words)) is not None:
         return status
-    session = Session("classification", __doc__, words)
+    session = Session("classification", verbs.described("classification", __doc__), words)
     return session.hold(
         ask,
         show=lambda: session.display.classifier_result(session.last["folder"], session.last["record"]),

@@ -148,8 +148,13 @@ def predictions(images: np.ndarray, captions: list[str], path: Path, title: str)
 
 def comparison(points: dict[str, list[tuple[str, float]]], metric: str, path: Path) -> None:
     """A panel per hyperparameter: the metric of each run against its value there (reports B and C)."""
-    figure = Figure((4.5 * len(points), 4), layout="constrained")
-    for axes, (name, pairs) in zip(figure.subplots(1, len(points), squeeze=False)[0], points.items(), strict=True):
+    columns = min(4, len(points))
+    rows = -(-len(points) // columns)
+    figure = Figure((4.5 * columns, 4 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[len(points) :]:
+        axes.axis("off")
+    for axes, (name, pairs) in zip(grid.flat, points.items(), strict=False):
         places = {value: place for place, value in enumerate(dict.fromkeys(value for value, _ in pairs))}
         axes.plot([places[value] for value, _ in pairs], [score for _, score in pairs], "o", color=STYLES[0]["color"])
         axes.set_xticks(list(places.values()), list(places))

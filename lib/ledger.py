@@ -26,7 +26,7 @@ VERY_DISPENSABLE = ("data set", "task")  # where else the names would have no ro
 ROOM = 20
 
 
-def flags(program: str) -> Flags:
+def flags(program: str, verb: str) -> Flags:
     """The flags of the verb."""
     parser = Flags(f"{program}.py runs", "The recorded runs of both programs below a folder.")
     add = parser.add_argument
@@ -50,7 +50,7 @@ def flags(program: str) -> Flags:
 
 def command(program: str, words: list[str]) -> int:
     """Carry out `runs` for either program; the exit status."""
-    args = flags(program).parse(words)
+    args = flags(program, "runs").parse(words)
     if args.export:
         report.require_free(Path(args.export), args.force)
     folder, display = Path(args.folder), Display()
@@ -217,3 +217,6 @@ def _at(record: dict, path: tuple[str, ...]):
 
 def _change(before: float | None, after: float | None) -> str:
     return f"{100 * (after - before) / abs(before):+.1f} %" if before and after is not None else ""
+
+
+VERBS = {"runs": command}

@@ -16,14 +16,22 @@ from lib.questions import Answers, Flags, Parser
 from lib.session import pick_labelled
 
 FIRST = 10  # rows of a long table on the screen; the file has all of them
-ASIDE = "a folder of pictures of any size and format, a data set, or a name"
 
 
-def flags(program: str, verb: str, description: str, models: str = "", data: str = ASIDE) -> Flags:
-    """The flags that these verbs share."""
-    parser = Flags(f"{program}.py {verb}", description)
-    parser.add_argument("-model", "--model", metavar="FILE", required=True, nargs="+" if models else None,
-                        help=models or "the saved model (.h5)")  # fmt: skip
+def flags(program: str, verb: str) -> Flags:
+    """The flags of a verb."""
+    does = VERBS[verb].__doc__
+    if verb == "probe":  # trains, and so has the flags of training
+        parser = Parser(program, does)
+        parser.prog = f"{program}.py {verb}"
+        parser.add_argument("--shares", metavar="1,10,100", default="1,10,100", help="percentages of the labels to learn from")
+        return parser
+    parser = Flags(f"{program}.py {verb}", does)
+    several = {"nargs": "+"} if verb == "apply" else {}
+    what = "saved autoencoder.h5; several are compared side by side" if several else "the saved model (.h5)"
+    parser.add_argument("-model", "--model", metavar="FILE", required=True, help=what, **several)
+    data = "images that a mixture of codes is learned from (default: those of the model's training)"
+    data = data if verb == "generate" else "a folder of pictures of any size and format, a data set, or a name"
     parser.add_argument("-d", "--dataset", metavar="PATH", required=verb != "generate", help=data)
     parser.add_argument("--output", metavar="PATH", help="where the results go; nothing is ever overwritten")
     parser.add_argument("--fit", choices=FITS, default="crop", help=(
@@ -31,6 +39,13 @@ def flags(program: str, verb: str, description: str, models: str = "", data: str
         "(pad), or out of proportion (stretch); colour becomes grey where the model is grey"))  # fmt: skip
     parser.add_argument("--invert", action="store_true", help="black on white becomes white on black, as in MNIST")
     parser.add_argument("--limit", metavar="N", help="at most so many pictures")
+    if verb == "generate":
+        parser.add_argument("--count", metavar="N", default="48", help="images to draw (default 48)")
+        parser.add_argument("--mixture", action="store_true", help="draw a VAE's codes from a Gaussian mixture too")
+        parser.add_argument("--grid", metavar="SIDE", help="SIDE × SIDE images over a latent space of two numbers")
+        parser.add_argument("--between", metavar="PICTURE", nargs=2, help="walk from the code of one picture to that of another")
+        parser.add_argument("--steps", metavar="N", default="10", help="images of such a walk with both ends (default 10)")
+        parser.add_argument("--seed", metavar="N", default="0", help="seed of what is drawn (default 0)")
     return parser
 
 
@@ -46,15 +61,13 @@ def request(args, **more) -> dict:
 
 
 def apply(program: str, words: list[str]) -> int:
-    """`apply`: images of your own through one saved autoencoder, or several side by side."""
-    parser = flags(program, "apply", apply.__doc__, "saved autoencoder.h5; several are compared side by side")
-    return carry_out("apply", request(parser.parse(words)))
+    """Images of your own through one saved autoencoder, or several side by side: the outcomes, and their errors, worst first."""
+    return carry_out("apply", request(flags(program, "apply").parse(words)))
 
 
 def encode(program: str, words: list[str]) -> int:
-    """`encode`: the codes of images, as .npz or as an IDX file."""
-    parser = flags(program, "encode", encode.__doc__)
-    args = parser.parse(words)
+    """The codes of images, as .npz or as an IDX file."""
+    args = flags(program, "encode").parse(words)
     return carry_out("encode", request(args, output=args.output or codes_file(args.model, args.dataset)))
 
 
@@ -63,16 +76,8 @@ def codes_file(model: str, data: str) -> str:
 
 
 def generate(program: str, words: list[str]) -> int:
-    """`generate`: new images from a saved decoder."""
-    data = "images that a mixture of codes is learned from (default: those that the model was trained on)"
-    parser = flags(program, "generate", generate.__doc__, data=data)
-    parser.add_argument("--count", metavar="N", default="48", help="images to draw (default 48)")
-    parser.add_argument("--mixture", action="store_true", help="draw a VAE's codes from a Gaussian mixture, not from its prior")
-    parser.add_argument("--grid", metavar="SIDE", help="SIDE × SIDE images over a latent space of two numbers")
-    parser.add_argument("--between", metavar="PICTURE", nargs=2, help="walk from the code of one picture to that of another")
-    parser.add_argument("--steps", metavar="N", default="10", help="images of such a walk, both ends among them (default 10)")
-    parser.add_argument("--seed", metavar="N", default="0", help="seed of what is drawn (default 0)")
-    args = parser.parse(words)
+    """New images from a saved decoder: drawn, on a grid, or on the way from one picture to another."""
+    args = flags(program, "generate").parse(words)
     numbers = {name: whole(getattr(args, name), f"--{name}", low) for name, low in LOWEST.items()}
     return carry_out("generate", request(args, mixture=args.mixture, between=args.between, **numbers))
 
@@ -83,16 +88,13 @@ DRAWING = {"mixture": False, "between": None, "count": 48, "grid": None, "steps"
 
 
 def predict(program: str, words: list[str]) -> int:
-    """`predict`: labels and confidences for images of your own."""
-    return carry_out("predict", request(flags(program, "predict", predict.__doc__).parse(words)))
+    """Labels and confidences for images of your own."""
+    return carry_out("predict", request(flags(program, "predict").parse(words)))
 
 
 def probe(program: str, words: list[str]) -> int:
-    """`probe`: what an encoder has learned without labels, measured with few and many of them."""
-    parser = Parser(program, probe.__doc__)
-    parser.prog = f"{program}.py probe"
-    parser.add_argument("--shares", metavar="1,10,100", default="1,10,100", help="percentages of the labels to learn from")
-    args = parser.parse(words)
+    """What an encoder has learned without labels, measured with few and with many of them."""
+    args = flags(program, "probe").parse(words)
     try:
         shares = [share / 100 for share in Several(Whole(1, 100)).read(args.shares)]
     except UserError as error:
@@ -100,6 +102,9 @@ def probe(program: str, words: list[str]) -> int:
     answers = Answers(program, args)
     hp = answers.hyperparameters(pick_labelled(answers))
     return carry_out("probe", {"hyperparameters": hp.to_json(), "shares": shares, "output": args.output})
+
+
+VERBS = {"apply": apply, "encode": encode, "generate": generate, "predict": predict, "probe": probe}
 
 
 def carry_out(verb: str, wanted: dict, display: Display | None = None) -> int:

@@ -8,27 +8,23 @@ from collections.abc import Callable
 
 from lib.errors import UserError
 
+# Verb to module: one with `VERBS`, functions of (program, words) that return an exit status, and `flags(program, verb)`.
 VERBS = {
-    "autoencoder": {
-        "apply": "using.apply",
-        "generate": "using.generate",
-        "encode": "using.encode",
-        "runs": "ledger.command",
-    },
-    "classification": {
-        "predict": "using.predict",
-        "probe": "using.probe",
-        "runs": "ledger.command",
-    },
+    "autoencoder": {"apply": "using", "generate": "using", "encode": "using", "runs": "ledger"},
+    "classification": {"predict": "using", "probe": "using", "runs": "ledger"},
 }
+
+
+def flags(program: str, verb: str):
+    """The parser of a verb's flags."""
+    return _module(VERBS[program][verb]).flags(program, verb)
 
 
 def called(program: str, words: list[str]) -> int | None:
     """Carry out the verb that `words` begin with and return its exit status; `None` where they begin with none, to train."""
     verb = words[0] if words else ""
     if verb in VERBS[program]:
-        module, function = VERBS[program][verb].split(".")
-        return getattr(importlib.import_module(f"lib.{module}"), function)(program, words[1:])
+        return _module(VERBS[program][verb]).VERBS[verb](program, words[1:])
     if verb and verb != "train" and verb.isalpha():
         raise UserError(f"{verb!r} is no verb; there are {', '.join(['train', *VERBS[program]])}")
     return None
@@ -36,4 +32,14 @@ def called(program: str, words: list[str]) -> int | None:
 
 def from_menu(name: str, session) -> Callable[[], None]:
     """The function of `lib.menus` called `name`, to be called for this session."""
-    return lambda: getattr(importlib.import_module("lib.menus"), name)(session)
+    return lambda: getattr(_module("menus"), name)(session)
+
+
+def described(program: str, what: str) -> str:
+    """What `--help` says of a program, and where its other verbs explain themselves."""
+    verbs = ", ".join(VERBS[program])
+    return f"{what} Verbs beside train: {verbs}; python {program}.py VERB --help says what each does."
+
+
+def _module(name: str):
+    return importlib.import_module(f"lib.{name}")

@@ -59,7 +59,9 @@ def test_predictions(count):
 
 def test_comparison():
     figures.comparison({"kernels": [("8", 0.3), ("16", 0.1)], "layers": [("2", 0.1), ("3", 0.3)]}, "test_mse", Path("a.png"))
-    drawn("a.png")
+    many = {f"number {place}": [("8", 0.3), ("16", 0.1)] for place in range(9)}
+    figures.comparison(many, "test_mse", Path("many.png"))
+    assert drawn("many.png").shape[1] == 2 * drawn("a.png").shape[1]
 
 
 def test_rows_of_images_of_any_proportions():

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from lib import verbs
 from lib.fields import PROGRAMS, defaults, settings, show
 from lib.kinds import Places, Switch
 from lib.presets import PRESETS
@@ -12,6 +13,9 @@ from lib.questions import Answers, Parser
 from tests.keys import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+ELSEWHERE = {"--logdir"}  # of TensorBoard
 
 
 def flags_table() -> str:
@@ -63,15 +67,28 @@ def test_the_table_of_presets_is_the_programs():
 def test_every_command_parses(line):
     program, *words = line.split(" < ")[0].split()
     program = program.removesuffix(".py")
+    if words and words[0] in verbs.VERBS[program]:
+        verbs.flags(program, words[0]).parse(words[1:])
+        return
     args = Parser(program, "").parse(words)
     if args.dataset and not args.answers:  # what it says can be built
         Answers(program, args).hyperparameters({})
 
 
 def test_no_flag_is_invented():
-    known = {flag for program in PROGRAMS for action in Parser(program, "")._actions for flag in action.option_strings}
+    parsers = [Parser(program, "") for program in PROGRAMS]
+    parsers += [verbs.flags(program, verb) for program in PROGRAMS for verb in verbs.VERBS[program]]
+    known = {flag for parser in parsers for action in parser._actions for flag in action.option_strings} | ELSEWHERE
     prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose)) <= known
+
+
+@pytest.mark.parametrize(("program", "verb"), [(program, verb) for program in PROGRAMS for verb in verbs.VERBS[program]])
+def test_every_verb_and_each_of_its_own_flags_is_in_the_readme(program, verb):
+    assert f"python {program}.py {verb}" in README
+    training = {flag for known in PROGRAMS for action in Parser(known, "")._actions for flag in action.option_strings}
+    own = {flag for action in verbs.flags(program, verb)._actions for flag in action.option_strings} - training
+    assert {flag for flag in own if f"`{flag}" not in README and f"{flag} " not in README} == set()
 
 
 def test_quick_start_is_two_commands():
@@ -80,4 +97,4 @@ def test_quick_start_is_two_commands():
     assert len(blocks) == 2
     assert all("\n" not in block for block in blocks)
     assert "requirements.txt" in blocks[0]
-    assert blocks[1].endswith("python -m pytest")
+    assert "python -m pytest" in blocks[1]
