@@ -195,6 +195,10 @@ class Fields:
         False, Switch(), "--shift", group="training", classification=True,
         help="move each training image by up to a fourteenth of its sides (2 pixels of 28), drawn anew",
     )  # fmt: skip
+    gamma: bool = setting(
+        False, Switch(), "--gamma", group="training",
+        help="change the tones of each training image by a gamma of 0.71 to 1.4, drawn anew; black and white stay",
+    )  # fmt: skip
     labels_fraction: float = setting(
         1.0, Real(0, 1, open_low=True), "--labels-fraction", programs=CLASSIFICATION, group="data",
         help="share of the labelled training images to use, each class in proportion",

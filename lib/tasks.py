@@ -15,6 +15,7 @@ from lib.datasets import Part
 from lib.hyperparameters import Hyperparameters
 from lib.targets import cut_axis, given_half
 
+GAMMA = 1.4  # the strongest change of tones
 GREY = 128  # what stands in a picture for the half that is missing
 
 Pairs = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -112,11 +113,21 @@ def flipped(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.where(random.random((len(images), 1, 1, 1)) < 0.5, images, images[:, :, ::-1])
 
 
+def toned(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Each image with its tones changed by a gamma from 1 / 1.4 to 1.4, all its pixels alike; black and white stay."""
+    gammas = np.exp(random.uniform(-np.log(GAMMA), np.log(GAMMA), (len(images), 1)))
+    curves = np.round(255 * (np.arange(256) / 255) ** gammas).astype(np.uint8)  # (n, 256)
+    return curves[np.arange(len(images))[:, None, None, None], images]
+
+
+CHANGES = {"shift": shifted, "flip": flipped, "gamma": toned}  # of training images, by the field that asks for them
+
+
 class Batches(keras.utils.PyDataset):
     """A part of a data set as batches for Keras's `fit`.
 
     Without `learn` it always gives the same batches in the part's order, as scores need them. With it, the order and the
-    images' changes (`hp.shift`, `hp.flip`) are drawn anew for each epoch. Batches are those of `hp.task`, or images with their
+    images' changes (`CHANGES`) are drawn anew for each epoch. Batches are those of `hp.task`, or images with their
     labels where `labelled`; with `form`, (inputs, targets) go through it last.
     """
 
@@ -124,7 +135,7 @@ class Batches(keras.utils.PyDataset):
         super().__init__()
         self.part, self.batch_size, self.hp, self.form = part, batch_size, hp, form
         self.labels = part.labels if labelled else None
-        self.learn, self.changes = learn, ([shifted] * hp.shift + [flipped] * hp.flip) if learn else []
+        self.learn, self.changes = learn, [change for name, change in CHANGES.items() if learn and getattr(hp, name)]
         self.epoch = -1
         self.on_epoch_end()
 

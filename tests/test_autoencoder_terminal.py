@@ -75,7 +75,7 @@ def test_the_whole_conversation():
     screen.press(*[DOWN] * 5, ENTER)  # more of them
     screen.see("Seed")
     screen.answer("some")
-    screen.see("is no whole number")
+    screen.see("must be a whole number from 0")
     screen.press(*[BACKSPACE] * 4)
     screen.answer("7")
     screen.see("48 images, codes from a Gaussian mixture", "generated: the images", MENU)

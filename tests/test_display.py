@@ -118,3 +118,35 @@ def test_remarks_on_what_only_some_runs_have():
     text = " ".join(lines)
     for words in ("largest channel", "No better than the mean", "Skip connections carry the image past the code"):
         assert words in text
+
+
+def test_progress_without_a_terminal_is_a_line_per_tenth(capsys):
+    screen = display.Display()
+    for done in range(1, 101):
+        screen({"event": "progress", "done": done, "of": 100, "what": "pictures"})
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10
+    assert lines[0] == "10 of 100 pictures"
+    assert lines[-1] == "100 of 100 pictures"
+
+
+def test_a_scatter_has_a_sign_for_each_class():
+    points = np.array([[0, 0], [1, 1], [1, 0]])
+    shown = pictures.scatter(points, [0, 1, 2], ["Trouser", "T-shirt", "Bag"], colours=False)
+    assert "T Trouser   s T-shirt   B Bag" in shown
+    assert {"T", "s", "B"} <= set(shown.split("T Trouser")[0])
+    assert "·" in pictures.scatter(points, None, [], colours=False)
+
+
+def test_sheets_and_the_latent_space_fit_the_screen(capsys):
+    screen = display.Display()
+    screen.sheet(pack(made_shapes(30)), 12, "sheet.png")
+    screen.latent({"PCA": [[0, 0], [1, 2]]}, None, [], "latent.png")
+    out = capsys.readouterr().out
+    assert "sheet.png" in out
+    assert "latent.png" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def made_shapes(count: int) -> np.ndarray:
+    return made.shapes(count, channels=1)[0]

@@ -130,8 +130,8 @@ def test_shifted_images_are_windows_of_their_bordered_selves():
     assert len(offsets) > 3
 
 
-def test_shifts_and_flips_are_drawn_anew_each_epoch_for_learning_alone():
-    for change in (dict(shift=True), dict(flip=True)):
+def test_changes_are_drawn_anew_each_epoch_for_learning_alone():
+    for change in ({name: True} for name in tasks.CHANGES):
         learning = batches(5, learn=True, labelled=True, **change)
         first = learning[0][0]
         learning.on_epoch_end()
@@ -146,6 +146,16 @@ def test_flipped_images_are_mirrored_or_as_they_were():
     same = (mirrored == images).all(axis=(1, 2, 3))
     np.testing.assert_array_equal(mirrored[~same], images[~same][:, :, ::-1])
     assert 16 < same.sum() < 48
+
+
+def test_tones_change_but_not_their_order_nor_black_and_white():
+    ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(50, axis=0)
+    toned = tasks.toned(ramp, np.random.default_rng(0)).reshape(50, 256).astype(int)
+    assert (np.diff(toned, axis=1) >= 0).all()
+    assert (toned[:, 0] == 0).all()
+    assert (toned[:, -1] == 255).all()
+    middles = toned[:, 128]
+    assert 255 * (128 / 255) ** 1.4 - 1 <= middles.min() < 110 < 145 < middles.max() <= 255 * (128 / 255) ** (1 / 1.4) + 1
 
 
 def test_images_stay_bytes_until_a_batch_is_taken():
