@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lib import own, using
+from lib import ledger, own, report, using
 from lib.runs import main_model
 from lib.session import Session
 
@@ -30,6 +30,19 @@ def show_samples(session: Session) -> None:
         session.display.result("Its decoder needs more than a code (skip connections or residual): no codes can be drawn for it.")
         return
     session.display.sheet(session.last["pictures"]["samples"], 12, figure(session, "samples"))
+
+
+def runs(session: Session) -> None:
+    """Every run that was recorded here, and, by a name for it, a report of them all."""
+    ledger.command(session.answers.program, [])
+    name = session.answers.text("A report of them: a name that ends in .html or .md (none: no report)", _free_report)
+    if name:
+        ledger.command(session.answers.program, ["--export", name])
+
+
+def _free_report(name: str) -> None:
+    if name.strip():
+        report.require_free(Path(name.strip()), False)
 
 
 def apply(session: Session) -> None:
