@@ -188,6 +188,10 @@ class Fields:
         None, Or("off", Whole(1, 100_000)), "--patience", group="training",
         help="epochs without improvement before training stops; the best weights are kept either way",
     )  # fmt: skip
+    tensorboard: bool = setting(
+        False, Switch(), "--tensorboard", group="training",
+        help="write a TensorBoard log into the run folder; look at it with tensorboard --logdir models",
+    )  # fmt: skip
     flip: bool = setting(
         False, Switch(), "--flip", group="training", help="mirror every other training image, left to right, drawn anew"
     )
@@ -206,11 +210,6 @@ class Fields:
     scratch: bool = setting(
         False, Switch(), "--scratch", programs=CLASSIFICATION, group="training",
         help="train the same network from random weights as well, to see what pretraining gains",
-    )  # fmt: skip
-
-    tensorboard: bool = setting(
-        False, Switch(), "--tensorboard", group="training",
-        help="write a TensorBoard log into the run folder; look at it with tensorboard --logdir models",
     )  # fmt: skip
 
     limit: int | None = setting(

@@ -59,6 +59,8 @@ def test_the_whole_conversation(tiny, model):
     screen.answer(tiny["-t"])
     screen.see("predictions, 10 of 20", "predicted: predictions.csv", MENU)
     screen.press(*[DOWN] * 6, ENTER)
+    for number in range(1, 7):
+        screen.see(f"Phase {number} of 6")
     screen.see("linear probe", "this encoder", "random weights", "fine-tuned", "silhouette", "probed: probe.json", MENU)
     screen.press(ENTER)
     screen.see("Fully connected units", "[8,6]")
