@@ -130,7 +130,7 @@ def _added(inputs, outputs, plan: Plan):
     """Input plus what the network found: noise to take away, colour differences that leave the brightness as it is, or
     what in the missing half is not the mirror image of the given one."""
     if plan.hp.task != "colorize":
-        start = _mirrored(inputs, plan, "output") if mirrors(plan.hp) else inputs
+        start = _mirrored(inputs, plan, "output") if plan.hp.task == "complete" else inputs
         # Cut off at 0 and 1: black stays black whatever is added below it, so that only what can be seen is learned.
         return layers.ReLU(max_value=1.0, name="clip")(layers.Add(name="residual")([start, outputs]))
     # A layer of its own would need our code to open the file; a convolution with fixed weights does not.

@@ -86,7 +86,8 @@ class Plan:
             count += self.linear[0] ** 2 * code * (given + made) + code + made
         if mirrors(self.hp):
             axis = cut_axis(self.hp)
-            count += 2 * self.input[axis] * self.target[axis]  # fixed: for the encoder, and for what is added to
+            # Fixed: for the encoder, and for what is added to.
+            count += (1 + self.hp.residual) * self.input[axis] * self.target[axis]
         return count + (9 if self.hp.residual and self.hp.task == "colorize" else 0)
 
 

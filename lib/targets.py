@@ -8,8 +8,9 @@ Shape = tuple[int, ...]  # (height, width, channels), or (units,)
 
 
 def mirrors(hp: Hyperparameters) -> bool:
-    """Whether the given half is turned to where the missing one is, so that what is symmetric lies at the same place."""
-    return hp.residual and hp.task == "complete"
+    """Whether the encoder sees the given half turned to where the missing one is: what is symmetric then lies at the same
+    place in the maps that skip connections join, and in what the output is added to."""
+    return hp.task == "complete" and (hp.skip or hp.residual)
 
 
 def pair(hp: Hyperparameters, image: Shape) -> tuple[Shape, Shape]:
