@@ -133,7 +133,8 @@ class Display:
             self.note(f"{done:,} of {of:,} {event['what']}")
 
     def _on_stopping(self, event: dict) -> None:
-        self.note("Stopping after this batch; the best weights are kept. A second Ctrl-C leaves at once, without them.", "bold")
+        what = "this batch; the best weights are kept" if self._phase else "these images; what is done is kept"
+        self.note(f"Stopping after {what}. A second Ctrl-C leaves at once, without them.", "bold")
 
     def _on_stage(self, event: dict) -> None:
         self.close()

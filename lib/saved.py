@@ -86,6 +86,8 @@ def apply(program: Program, request: dict) -> None:
         kept = sorted(kept, key=lambda item: -item[0])[:WORST]
         done += len(places)
         program.tell("progress", done=done, of=min(request["limit"] or len(own), len(own)), what="pictures")
+        if program.stopped.is_set():
+            break
     order = [place for place in np.argsort(-np.nan_to_num(errors[0], nan=-1), kind="stable") if not np.isnan(errors[0, place])]
     columns = [f"mse {name}" for name in names] if len(models) > 1 else ["mse"]
     table = [[own.names[place], *(f"{error:.6f}" for error in errors[:, place])] for place in order]
@@ -131,6 +133,8 @@ def predict(program: Program, request: dict) -> None:
                 shown.append((image, f"{classes[first]} {row[first]:.0%}"))
         done += len(places)
         program.tell("progress", done=done, of=min(request["limit"] or len(own), len(own)), what="pictures")
+        if program.stopped.is_set():
+            break
     columns = ["picture", "label", "confidence", "second", "second_confidence", *(["true"] if known else [])]
     write_csv(folder / "predictions.csv", columns, table)
     images, captions = np.stack([image for image, _ in shown]), [caption for _, caption in shown]
@@ -156,6 +160,8 @@ def encode(program: Program, request: dict) -> None:
         codes.append(encoder.predict_on_batch(inputs))
         kept += list(places)
         program.tell("progress", done=len(kept), of=min(request["limit"] or len(own), len(own)), what="images")
+        if program.stopped.is_set():
+            break
     found = np.concatenate(codes)
     labels = None if own.labels is None else own.labels[kept]
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """The verbs that use a saved model, as the person sees them: flags in, the worker's request, its results on the screen."""
 
+import itertools
 from pathlib import Path
 
 from rich.table import Table
@@ -72,7 +73,10 @@ def encode(program: str, words: list[str]) -> int:
 
 
 def codes_file(model: str, data: str) -> str:
-    return str(Path(model).parent / f"codes-{datasets.short_name(data)}.npz")
+    """Where codes go unless told otherwise: beside the model, under the name of the data, with a number where that is taken."""
+    first = Path(model).parent / f"codes-{datasets.short_name(data)}.npz"
+    others = (first.with_stem(f"{first.stem}-{number}") for number in itertools.count(2))
+    return str(next(path for path in itertools.chain([first], others) if not path.exists()))
 
 
 def generate(program: str, words: list[str]) -> int:

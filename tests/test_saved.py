@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib import networks, saved, shapes, storage
+from lib import networks, own, saved, shapes, storage
 from lib.errors import UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import unpack
@@ -95,6 +95,14 @@ def test_an_error_is_the_one_that_numpy_finds(tiny):
     found = {row["picture"]: float(row["mse"]) for row in rows("out/errors.csv")}
     for number, error in enumerate(errors, start=1):
         assert found[f"{number:02}"] == pytest.approx(error, abs=2e-6)
+
+
+def test_ctrl_c_keeps_what_is_done(tiny, monkeypatch):
+    monkeypatch.setattr(own, "CHUNK", 4)
+    listener = Listener()
+    listener.stopped.set()
+    saved.apply(listener, COMMON | {"models": model(), "data": tiny["-t"]})
+    assert len(rows("ae/applied/errors.csv")) == 4
 
 
 def test_several_models_side_by_side(tiny):

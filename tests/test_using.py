@@ -42,7 +42,10 @@ def test_what_is_wrong_is_said_before_keras_starts(tiny):
 
 
 def test_codes_lie_beside_the_model_under_the_name_of_the_data():
-    assert using.codes_file("models/a/encoder.h5", "data/mine.npy") == "models/a/codes-mine.npz"
+    assert using.codes_file("a/encoder.h5", "data/mine.npy") == "a/codes-mine.npz"
+    Path("a").mkdir()
+    Path("a/codes-mine.npz").touch()
+    assert using.codes_file("a/encoder.h5", "data/mine.npy") == "a/codes-mine-2.npz"
 
 
 @pytest.mark.parametrize(("program", "verb"), [(program, verb) for program in verbs.VERBS for verb in verbs.VERBS[program]])
