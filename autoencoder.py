@@ -9,7 +9,7 @@ from lib.errors import exit_status
 from lib.fields import PER_LAYER
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
-from lib.questions import Answers
+from lib.questions import Answers, deaf_keyboard
 from lib.session import Session, pick_dataset, settled
 
 METRIC = "test_mse"
@@ -91,8 +91,11 @@ def show_reconstructions(session: Session) -> None:
 
 
 def compare(session: Session) -> None:
-    """The loss against each hyperparameter that differs between the runs of this session."""
-    rows = sorted(((run["folder"], run["record"]) for run in session.finished), key=lambda row: row[1]["metrics"][METRIC])
+    """The loss against each hyperparameter that differs between the runs of this session with the task of the last one."""
+    alike = [run for run in session.finished if run["record"]["task"] == session.last["record"]["task"]]
+    if others := len(session.finished) - len(alike):
+        session.display.result(f"{others} of another task {'is' if others == 1 else 'are'} left out: errors do not compare.")
+    rows = sorted(((run["folder"], run["record"]) for run in alike), key=lambda row: row[1]["metrics"][METRIC])
     differing = runs.differing([record for _, record in rows])
     session.display.comparison(rows, differing, METRIC)
     if not differing:
@@ -104,7 +107,8 @@ def compare(session: Session) -> None:
         return
     points = runs.points(finished, differing, METRIC)
     session.display.against(points, METRIC)
-    with Worker() as worker:
+    session.display.wait("drawing …")
+    with deaf_keyboard(), Worker() as worker:
         path = str(Path(session.last["folder"]) / "figures" / "comparison.png")
         worker.send("compare", points=points, metric=METRIC, path=path)
         worker.follow(session.display)

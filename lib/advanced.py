@@ -86,13 +86,21 @@ def _value(hp: Hyperparameters, name: str):
 
 
 def _preset(answers: Answers, values: dict) -> dict:
-    """Everything but the data as a preset has it."""
+    """Everything but the data as a preset has it; flags of the command line win, and other answers that change are named."""
     listed = {name: f"{name:<18} {preset.what}; for {preset.dataset}" for name, preset in presets.PRESETS.items()}
     name = _select("Which network?", {BACK: "none: back"} | listed)
     if name == BACK:
         return values
     usuals = {s.name: usual(s, answers.program) for s in settings(answers.program) if s.metadata["group"] != "data"}
-    return values | usuals | presets.values(name)
+    after = values | usuals | presets.values(name) | answers.flagged
+    changes = [
+        f"{words(key)} {show(key, values[key])} → {show(key, after[key])}"
+        for key in QUESTIONS[answers.program]
+        if key in values and values[key] != after[key]
+    ]
+    if changes:
+        print(f"{name} changes what you have answered: {', '.join(changes)}")
+    return after
 
 
 def _try(answers: Answers, before: dict, after: dict, judge) -> dict:

@@ -33,7 +33,7 @@ class Display:
         # rich's FORCE_COLOR would also switch live bars on, into somebody's log.
         self.live_allowed = self.err.is_terminal and os.isatty(2) and not self.err.is_dumb_terminal
         self._live: Live | Status | Progress | None = None
-        self._tenths = 0
+        self._tenths, self._training = 0, False
         self._running, self._numbers, self._picture, self._phase = Text(), Text(), None, {}
 
     def __call__(self, event: dict) -> None:
@@ -67,6 +67,7 @@ class Display:
 
     def _on_phase(self, event: dict) -> None:
         self.close()
+        self._training = True
         self._phase, self._started = event, time.monotonic()
         self._running, self._numbers, self._picture = Text(""), Text(""), None
         if event.get("plan"):
@@ -133,12 +134,14 @@ class Display:
             self.note(f"{done:,} of {of:,} {event['what']}")
 
     def _on_stopping(self, event: dict) -> None:
-        what = "this batch; the best weights are kept" if self._phase else "these images; what is done is kept"
-        self.note(f"Stopping after {what}. A second Ctrl-C leaves at once, without them.", "bold")
+        now = "this batch; the best weights are kept" if self._training else "what is under way; what is done is kept"
+        self.note(f"Stopping after {now}. A second Ctrl-C leaves at once.", "bold")
 
     def _on_stage(self, event: dict) -> None:
         self.close()
+        self._training = False
         self.note(f"{event['text']} …", QUIET)
+        self.wait("")
 
     def _on_finished(self, event: dict) -> None:
         self.close()
@@ -229,7 +232,9 @@ class Display:
         if self._graphic(path):
             return
         images = thinned(unpack(packed))
-        for start in range(0, len(images), count := max(1, min(per_row, (self.out.width + 1) // (images.shape[2] + 1)))):
+        count = max(1, min(per_row, (self.out.width + 1) // (images.shape[2] + 1)))
+        rows = max(1, self.out.height // -(-images.shape[1] // 2)) if self.out.is_terminal else len(images)
+        for start in range(0, min(len(images), rows * count), count):
             table = Table.grid(padding=(0, 1, 0, 0))
             table.add_row(*(half_blocks(self.out, image) for image in images[start : start + count]))
             self.out.print(table)

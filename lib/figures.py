@@ -41,7 +41,8 @@ def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
 def reconstructions(rows: dict[str, np.ndarray], path: Path, title: str) -> None:
     """A row per name, `output` and `target` among them, and the size of the error last. uint8, (n, height, width, channels)."""
     errors = np.abs(rows["target"].astype(int) - rows["output"]).max(axis=-1)
-    image_rows([*rows.items(), (ERROR, errors)], path, f"{title}\nbrightest error: {errors.max()} of 255")
+    bright = errors * (255 / max(1, errors.max()))  # so that small errors of a good network are seen as well
+    image_rows([*rows.items(), (ERROR, bright)], path, f"{title}\nerrors, where the brightest is {errors.max()} of 255")
 
 
 def image_rows(rows: list[tuple[str, np.ndarray]], path: Path, title: str) -> None:
@@ -92,7 +93,8 @@ def latent_space(
     figure = Figure((6 * len(views) + 1.5, 5.5), layout="constrained")
     panels = figure.subplots(1, len(views), squeeze=False)[0]
     for axes, (name, points) in zip(panels, views.items(), strict=True):
-        axes.set(title=name, xlabel="first axis", ylabel="second axis")
+        what = "number of the code" if "itself" in name else "axis"
+        axes.set(title=name, xlabel=f"first {what}", ylabel=f"second {what}")
         if labels is None:
             axes.plot(*points.T, ".", color=POINTS[0], markersize=3, alpha=0.6)
             continue

@@ -6,6 +6,12 @@ from lib import ledger, own, report, using
 from lib.runs import main_model
 from lib.session import Session
 
+HOW = {
+    "crop": "scaled and cut in the middle",
+    "pad": "scaled and filled up with black",
+    "crop inverted": "cut, and black on white made white on black (as MNIST is)",
+    "pad inverted": "filled up, and black on white made white on black",
+}
 DATA = "Pictures: a folder (of any sizes), a data set, or a name"
 
 
@@ -62,6 +68,9 @@ def predict(session: Session) -> None:
 
 def generate(session: Session) -> None:
     """New images, drawn with a seed of your own."""
+    if "samples" not in session.last["pictures"]:
+        show_samples(session)
+        return
     seed = session.answers.text("Seed (a whole number; another one draws other images)", using.whole)
     wanted = using.DRAWING | {"seed": using.whole(seed)}
     _carry_out(session, "generate", None, wanted)
@@ -76,7 +85,8 @@ def probe(session: Session) -> None:
 
 def _use(session: Session, verb: str) -> None:
     data = session.answers.text(DATA, own.require)
-    _carry_out(session, verb, data, {})
+    how = session.answers.choose("Made to fit how?", HOW, last="crop") if own.picture_files(data) else "crop"
+    _carry_out(session, verb, data, {"fit": how.split()[0], "invert": how.endswith("inverted")})
 
 
 def _carry_out(session: Session, verb: str, data: str | None, options: dict) -> None:

@@ -29,7 +29,7 @@ class Own:
         self.classes: tuple[str, ...] = ()
         self.problems: dict[str, str] = {}  # pictures that could not be read, and why
         self._images, self._files = None, []
-        if files := _picture_files(where):
+        if files := picture_files(where):
             self._files = files
             root = Path(where) if Path(where).is_dir() else Path(where).parent
             self.names = [file.relative_to(root).as_posix() for file in files]
@@ -84,7 +84,7 @@ def tested(where: str) -> Images:
     return images
 
 
-def _picture_files(where: str) -> list[Path]:
+def picture_files(where: str) -> list[Path]:
     """The pictures that a path means, none where it is a name, or a data set in one of the formats."""
     path = Path(where)
     if where in datasets.NAMES or not path.exists():
@@ -96,5 +96,7 @@ def _picture_files(where: str) -> list[Path]:
 
 def require(where: str) -> None:
     """Refuse what is neither pictures nor a data set, quickly. Raises `UserError`."""
-    if not _picture_files(where) and (path := datasets.locate(where)) is not None:
+    if not where.strip():
+        raise UserError("a folder, a data set or a name is needed")
+    if not picture_files(where) and (path := datasets.locate(where)) is not None:
         readers.peek(path)

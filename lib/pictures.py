@@ -22,12 +22,13 @@ def loss_chart(history: dict[str, list[float]], colours: bool) -> str:
     figure.width, figure.height = CHART
     figure.with_colors, figure.color_mode = colours, "names"
     figure.x_label, figure.y_label = "epoch", "loss"
-    epochs = len(history["loss"])
-    if epochs * TICK <= CHART[0]:  # then every tick, ten columns from the last, can stand at an epoch or a part of one
-        parts = CHART[0] // (TICK * (epochs - 1))
-        figure.width = TICK * (epochs - 1) * parts
-    figure.set_x_limits(1, epochs)
-    figure.x_ticks_fkt = lambda low, high: f"{low:.0f}" if epochs * TICK > CHART[0] or abs(low - round(low)) < 0.01 else ""
+    # A tick stands every ten columns: the axis is made so long that each is at an epoch, or at a part of one and unnamed.
+    epochs, most = len(history["loss"]), CHART[0] // TICK
+    a_tick = -(-(epochs - 1) // most)  # epochs from one tick to the next
+    ticks = -(-(epochs - 1) // a_tick)
+    figure.width = TICK * ticks * (most // ticks)
+    figure.set_x_limits(1, 1 + a_tick * ticks)
+    figure.x_ticks_fkt = lambda low, high: f"{low:.0f}" if abs(low - round(low)) < 0.01 else ""
     figure.y_ticks_fkt = lambda low, high: f"{10**low:.3g}"
     for name, label, colour in (("loss", "training", "cyan"), ("val_loss", "validation", "yellow")):
         values = [np.log10(max(value, 1e-12)) for value in history[name]]
@@ -41,7 +42,8 @@ def scatter(points: np.ndarray, labels: list[int] | None, classes: list[str], co
     figure = plotille.Figure()
     figure.width, figure.height = CHART[0], 2 * CHART[1]
     figure.with_colors, figure.color_mode = colours, "names"
-    figure.x_label = figure.y_label = ""
+    figure.x_label, figure.y_label = "first", "second"
+    figure.x_ticks_fkt = figure.y_ticks_fkt = lambda low, high: f"{low:.1f}"
     numbers = np.zeros(len(points), int) if labels is None else np.asarray(labels)
     signs = _signs(classes) if labels is not None else "·"
     for number in np.unique(numbers):
@@ -50,7 +52,8 @@ def scatter(points: np.ndarray, labels: list[int] | None, classes: list[str], co
     shown = figure.show()
     if labels is None:
         return shown
-    return shown + "\n" + "   ".join(f"{signs[number]} {classes[number]}" for number in np.unique(numbers))
+    named = [number for number in np.unique(numbers) if signs[number] != classes[number]]
+    return shown + "\n" + "   ".join(f"{signs[number]} {classes[number]}" for number in named)
 
 
 SCATTER = ("cyan", "yellow", "green", "magenta", "red", "blue", "white", "bright_black", "bright_red", "bright_cyan")

@@ -76,9 +76,9 @@ def _share(dataset: Dataset, share: float, hp: Hyperparameters) -> np.ndarray:
 def _shallow(parts: dict[str, np.ndarray], dataset: Dataset, places: np.ndarray, hp: Hyperparameters) -> dict[str, float]:
     """Accuracies of what learns from codes alone."""
     labels = dataset.train.labels[places]
-    models = {
+    models = {  # distances weigh, so that of as many classes as neighbours the nearest wins
         METHODS[0]: make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=200, tol=1e-3, random_state=hp.seed)),
-        METHODS[1]: KNeighborsClassifier(min(NEIGHBOURS, len(places)), algorithm="brute"),
+        METHODS[1]: KNeighborsClassifier(min(NEIGHBOURS, len(places)), weights="distance", algorithm="brute"),
     }
     scores = {}
     with warnings.catch_warnings():

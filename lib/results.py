@@ -116,6 +116,9 @@ def classifier_remarks(record: dict) -> list[tuple[str, str]]:
     known = "   ".join(f"{text} {baselines[key]:.4f}" for key, text in named.items() if key in baselines)
     if known and "images_learned_from" in baselines:
         lines.append((f"Beside it, learned from {baselines['images_learned_from']:,} images: {known}", "quiet"))
+    best = max((baselines[key] for key in named if isinstance(baselines.get(key), int | float)), default=0)
+    if metrics.get("test_accuracy", 1) <= best:
+        lines.append(("No better than the best of these: train for more epochs, or give it more units.", "bad"))
     return lines
 
 

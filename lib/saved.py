@@ -130,7 +130,7 @@ def predict(program: Program, request: dict) -> None:
                 cells.append(truth)
             table.append(cells)
             if len(shown) < PREDICTIONS:
-                shown.append((image, f"{classes[first]} {row[first]:.0%}"))
+                shown.append((image, f"{classes[first]} ({row[first]:.0%})"))
         done += len(places)
         program.tell("progress", done=done, of=min(request["limit"] or len(own), len(own)), what="pictures")
         if program.stopped.is_set():

@@ -13,7 +13,7 @@ from lib.folders import FITS
 from lib.kinds import Several, Whole
 from lib.pictures import ARROW
 from lib.process import Worker
-from lib.questions import Answers, Flags, Parser
+from lib.questions import Answers, Flags, Parser, deaf_keyboard
 from lib.session import pick_labelled
 
 FIRST = 10  # rows of a long table on the screen; the file has all of them
@@ -115,7 +115,7 @@ def carry_out(verb: str, wanted: dict, display: Display | None = None) -> int:
     """Have the worker do it, and show what came of it."""
     display = display or Display()
     display.wait("starting Keras …")
-    with Worker() as worker:
+    with deaf_keyboard(), Worker() as worker:
         try:
             worker.send(verb, **wanted)
             ended = worker.follow(display)
@@ -185,7 +185,8 @@ def _table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     more = f", {FIRST} of {len(rows):,}" if len(rows) > FIRST else ""
     table = Table(title=title + more, title_justify="left")
     for number, column in enumerate(columns):
-        table.add_column(column.replace("_", " "), justify="left" if number == 0 else "right", no_wrap=number == 0)
+        look = {"overflow": "fold"} if number == 0 else {"justify": "right", "no_wrap": True}
+        table.add_column(column.replace("_", " "), **look)
     for row in rows[:FIRST]:
         table.add_row(*row)
     return table

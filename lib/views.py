@@ -108,7 +108,7 @@ def noise(model: keras.Model, part: Part, hp: Hyperparameters) -> dict[str, np.n
 def _noise_figure(run: Run, untrained: dict, trained: dict, title: str) -> None:
     rows = [("clean", trained["clean"])]
     for strength in STRENGTHS:
-        rows.append((f"noise {strength:g}", trained[f"noise {strength:g}"]))
+        rows.append((f"input, noise {strength:g}", trained[f"noise {strength:g}"]))
         rows.append(("before training", untrained[f"after {strength:g}"]))
         rows.append(("after training", trained[f"after {strength:g}"]))
     figures.image_rows(rows, run.figure("noise"), title)
@@ -169,8 +169,8 @@ def _examples(dataset: Dataset, probabilities: np.ndarray, right: bool) -> tuple
     places = places[:EXAMPLES]
     captions = []
     for place in places:
-        name, share = dataset.classes[predicted[place]], f"{probabilities[place].max():.0%}"
-        captions.append(f"{name} {share}" if right else f"{dataset.classes[labels[place]]}, not {name} {share}")
+        said = f"{dataset.classes[predicted[place]]} ({probabilities[place].max():.0%})"
+        captions.append(said if right else f"{said}, true: {dataset.classes[labels[place]]}")
     return places, captions
 
 
@@ -179,9 +179,12 @@ SHAPE = ("kernel_size", "kernels")
 
 def describe(hp: Hyperparameters) -> str:
     """The key hyperparameters of a run in a line, for its figures."""
-    words = [*([] if hp.task == "reconstruct" else [hp.task]), *(["variational"] if hp.variational else [])]
+    of = {"denoise": show("noise", hp.noise), "complete": f"the {hp.missing} half", "colorize": hp.colour_space.upper()}
+    words = [] if hp.task == "reconstruct" else [f"{hp.task} {of[hp.task]}"]
+    words += ["variational"] if hp.variational else []
     if hp.layers:
         words += [f"{hp.layers} layers", *(f"{name.replace('_', ' ')} {show(name, getattr(hp, name))}" for name in SHAPE)]
     if hp.latent_dim is not None:
-        words += [f"fully connected {show('fc_units', hp.fc_units)}", f"latent {hp.latent_dim}"]
+        words += [f"fully connected {show('fc_units', hp.fc_units)}"] if hp.fc_units else []
+        words.append(f"latent {hp.latent_dim}")
     return ", ".join([*words, f"batch {hp.batch_size}"])
