@@ -96,8 +96,8 @@ PRESETS = {
     "best-half": Preset(
         "our best for complete: a U-Net with a dense code, on the mirror image", "fashion-mnist",
         _OURS | dict(
-            task="complete", layers=2, kernels="32,64", kernel_size="4,3", stride=2, fc_units="512", latent_dim=256,
-            dropout=0.2, skip=True, residual=True, weight_decay=0.01, epochs=14,
+            task="complete", layers=3, kernels="32,64,128", kernel_size="4,4,3", stride="2,2,1", latent_dim=448,
+            activation="silu", skip=True, residual=True, gamma=True, learning_rate=0.003, weight_decay=0.05, epochs=7,
         ),
     ),
     "best-latent-10": Preset(
@@ -108,10 +108,10 @@ PRESETS = {
         ),
     ),
     "best-vae-2": Preset(
-        "our best VAE with two numbers in its code", "mnist",
+        "our best VAE with two numbers in its code: fully connected", "mnist",
         _OURS | dict(
-            variational=True, layers=2, kernels="32,64", kernel_size=4, stride=2, fc_units="512", activation="silu",
-            latent_dim=2, epochs=6,
+            variational=True, layers=0, fc_units="1024,512,256", latent_dim=2, batch_norm="none", learning_rate=0.001,
+            weight_decay=0.01, epochs=40,
         ),
     ),
     "best-denoise": Preset(
