@@ -34,8 +34,9 @@ def autoencoder(run: Run, model: keras.Model, dataset: Dataset, plan: Plan, hist
     hp, encoder, decoder = plan.hp, model.get_layer("encoder"), model.get_layer("decoder")
     title = f"{dataset.name}: {describe(hp)}"
     figures.loss_curves({"training": history}, run.figure("loss"), title)
-    shown = {"strip": strip(model, dataset.test.first(PICTURES), hp)}
-    rows = {name.removesuffix("s"): images for name, images in _seen(model, dataset.test.first(PICTURES), hp).items()}
+    seen = _seen(model, dataset.test.first(PICTURES), hp)
+    shown = {"strip": {name: pack(images) for name, images in seen.items()}}
+    rows = {name.removesuffix("s"): images for name, images in seen.items()}
     if hp.task == "reconstruct":
         rows = {"target": rows["input"], "output": rows["output"]}
     figures.reconstructions(rows, run.figure("reconstructions"), f"{title} · {score}")
