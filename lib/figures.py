@@ -105,7 +105,7 @@ def latent_space(
             middle = np.median(mine, axis=0)
             box = dict(boxstyle="round,pad=0.15", facecolor="white", alpha=0.7, linewidth=0)
             axes.text(*middle, classes[number], ha="center", va="center", fontsize=8, weight="bold", bbox=box)
-    if labels is not None:
+    if labels is not None and len(classes) <= 20:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", markerscale=2, title="class")
     _entitle(figure, title)
     figure.savefig(path, dpi=120)

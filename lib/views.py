@@ -43,7 +43,7 @@ def autoencoder(run: Run, model: keras.Model, dataset: Dataset, plan: Plan, hist
 
     tested = dataset.test.first(POINTS)
     codes = latent.encoded(encoder, Batches(tested, latent.BATCH, hp))
-    labels = tested.labels if dataset.classes else None
+    labels = _sound(tested.labels, dataset.classes)
     if len(codes) > 3:
         views = latent.in_two_dimensions(codes, hp.seed)
         figures.latent_space(views, labels, dataset.classes, run.figure("latent"), f"{title} · {len(codes):,} test images")
@@ -57,6 +57,12 @@ def autoencoder(run: Run, model: keras.Model, dataset: Dataset, plan: Plan, hist
     if stands_alone(hp):
         shown["samples"] = pack(_drawn(run, decoder, encoder, dataset, codes, hp, title))
     return shown
+
+
+def _sound(labels: np.ndarray | None, classes: tuple[str, ...]) -> np.ndarray | None:
+    """The labels, if each is that of a class: an autoencoder's data may bring any."""
+    sound = labels is not None and classes and labels.min() >= 0 and labels.max() < len(classes)
+    return labels if sound else None
 
 
 def stands_alone(hp: Hyperparameters) -> bool:

@@ -143,6 +143,14 @@ def classify_on(model: str, colour: str) -> None:
     assert model.input_shape == (None, 12, 10, 3)
 
 
+@pytest.mark.parametrize("labels", [np.arange(80) % 4 - 1, np.arange(80) % 2 * 70_000])
+def test_an_autoencoder_lives_with_any_labels(labels):
+    np.savez("strange.npz", images=made.shapes(80)[0], labels=labels)
+    record, events = run("ae", dataset="strange.npz", layers=1, kernels=2, epochs=1, task="complete")
+    assert "figures/latent.png" in record["files"]
+    assert events[-1]["pictures"]["labels"] is None
+
+
 def test_the_tasks_are_all_tried_above():
     assert {"reconstruct", *(values.get("task", "reconstruct") for values in KINDS.values())} == set(TASKS)
 
