@@ -92,7 +92,7 @@ def show_reconstructions(session: Session) -> None:
 
 def compare(session: Session) -> None:
     """The loss against each hyperparameter that differs between the runs of this session with the task of the last one."""
-    alike = [run for run in session.finished if run["record"]["task"] == session.last["record"]["task"]]
+    alike = [run for run in session.finished if run["record"].get("task") == session.last["record"].get("task")]
     if others := len(session.finished) - len(alike):
         session.display.result(f"{others} of another task {'is' if others == 1 else 'are'} left out: errors do not compare.")
     rows = sorted(((run["folder"], run["record"]) for run in alike), key=lambda row: row[1]["metrics"][METRIC])

@@ -86,20 +86,19 @@ def _value(hp: Hyperparameters, name: str):
 
 
 def _preset(answers: Answers, values: dict) -> dict:
-    """Everything but the data as a preset has it; flags of the command line win, and other answers that change are named."""
+    """Everything but the data as a preset has it; what had been said otherwise is named."""
     listed = {name: f"{name:<18} {preset.what}; for {preset.dataset}" for name, preset in presets.PRESETS.items()}
     name = _select("Which network?", {BACK: "none: back"} | listed)
     if name == BACK:
         return values
     usuals = {s.name: usual(s, answers.program) for s in settings(answers.program) if s.metadata["group"] != "data"}
-    after = values | usuals | presets.values(name) | answers.flagged
+    after = values | usuals | presets.values(name)
+    said = answers.given | values  # chosen last, a preset wins over answers and even flags, but not in silence
     changes = [
-        f"{words(key)} {show(key, values[key])} → {show(key, after[key])}"
-        for key in QUESTIONS[answers.program]
-        if key in values and values[key] != after[key]
+        f"{words(key)} {show(key, said[key])} → {show(key, after[key])}" for key in said if said[key] != after.get(key, said[key])
     ]
     if changes:
-        print(f"{name} changes what you have answered: {', '.join(changes)}")
+        print(f"{name} changes what you have said: {', '.join(changes)}")
     return after
 
 

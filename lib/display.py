@@ -180,7 +180,7 @@ class Display:
                 table.add_row(name, *cells, f"{row['support']:,.0f}", end_section=name == record["dataset"]["classes"][-1])
         self.out.print(table)
         for text, style in classifier_remarks(record):
-            self.result(text, {"quiet": QUIET}.get(style, style))
+            self.result(text, {"bad": BAD, "quiet": QUIET}.get(style, style))
 
     def confusion(self, record: dict) -> None:
         classes, matrix = record["dataset"]["classes"], record["metrics"]["confusion_matrix"]

@@ -109,11 +109,6 @@ class Answers:
             if missing:
                 raise UserError(f"--no-input needs {' and '.join(missing)}")
 
-    @property
-    def flagged(self) -> dict:
-        """What flags of the command line have said, which nothing overrules but the person."""
-        return {name: self.given[name] for name in self._flagged}
-
     def open(self, name: str) -> bool:
         """Whether a field has no answer yet."""
         return name not in self.given

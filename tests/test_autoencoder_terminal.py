@@ -170,7 +170,7 @@ def test_advanced_settings_one_at_a_time():
     screen.press(DOWN, ENTER)
     screen.see("Which network?", "none: back", "cifar-base", "report A's base network")
     screen.press(DOWN, ENTER)
-    screen.see("latent 144", ADVANCED, "pool 1,2, upsampling nearest")
+    screen.see("cifar-base changes what you have said: layers 1 → 3, ", "latent 144", ADVANCED, "pool 1,2, upsampling nearest")
     screen.press(*[DOWN] * 4, ENTER)
     screen.see("Change the training?", "epochs")
     screen.press(DOWN, ENTER)
@@ -267,7 +267,7 @@ def test_a_conversation_with_results_survives_a_refused_run(tiny):
     screen.answer()
     train(screen)
     screen.see("The run failed: models/mine-2: cannot be made", MENU, "Show the loss plot")
-    screen.press(*[DOWN] * 5, ENTER)
+    screen.press(*[DOWN] * 11, ENTER)
     assert screen.leaves() == 0
 
 
