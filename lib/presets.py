@@ -92,7 +92,10 @@ PRESETS = {
     "best-colour": Preset(
         "our best for RGB from grey: a U-Net that leaves the brightness as it is", "cifar10", _COLOUR | dict(residual=True)
     ),
-    "best-yuv": Preset("our best for UV from Y: the same U-Net", "cifar10", _COLOUR | dict(colour_space="yuv")),
+    "best-yuv": Preset(
+        "our best for UV from Y: the same U-Net", "cifar10",
+        _COLOUR | dict(colour_space="yuv", learning_rate=0.003, epochs=9),
+    ),
     "best-half": Preset(
         "our best for complete: a U-Net with a dense code, on the mirror image", "fashion-mnist",
         _OURS | dict(

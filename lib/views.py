@@ -77,6 +77,8 @@ def _drawn(run: Run, decoder, encoder, dataset: Dataset, codes: np.ndarray, hp: 
     else:
         learned = latent.encoded(encoder, Batches(dataset.train.first(LEARNED_FROM), latent.BATCH, hp))
         drawn, source = latent.mixture(learned, SAMPLES, hp.seed), "codes from a Gaussian mixture"
+    if hp.task == "complete":
+        title = f"{title} · the missing half alone"
     samples = made(decoder, drawn, dataset, hp)
     figures.sheet(samples, SAMPLES_A_ROW, run.figure("samples"), f"{title} · {source}")
     if hp.variational and codes[0].size == 2:

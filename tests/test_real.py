@@ -73,6 +73,17 @@ REPORTS = {
     "A": (CIFAR, ["--preset", "cifar-base"], "test_mse", 0.0036),
     "A, ours": (CIFAR, ["--preset", "best-cifar"], "test_mse", 0.00035),
     "A, colour": (CIFAR, ["--preset", "best-colour"], "test_mse", 0.0050),
+    "B, UV": (CIFAR, ["--preset", "best-yuv"], "test_mse", 0.00295),
+    "D": (
+        "fashion-mnist",
+        [
+            *("--preset", "fashion-half", "--batch-size", "128", "--schedule", "cosine", "--learning-rate", "0.002"),
+            *("--optimizer", "adamw", "--weight-decay", "0.1", "--dropout", "0.1", "--gamma"),
+        ],
+        "test_mse",
+        0.0205,
+    ),
+    "D, ours": ("fashion-mnist", ["--preset", "best-half"], "test_mse", 0.0192),
     "E, VAE": ("mnist", ["--preset", "best-vae-2"], "test_negative_elbo", 145),
     "denoise": ("mnist", ["--preset", "best-denoise"], "test_mse", 10**-2.1),  # 21 dB
     "E": (
