@@ -106,8 +106,8 @@ PRESETS = {
     "best-latent-10": Preset(
         "our best for reconstruct at latent 10", "fashion-mnist",
         _OURS | dict(
-            layers=3, kernels="32,64,128", kernel_size="4,4,3", stride="2,2,1", fc_units="256", latent_dim=10,
-            activation="silu", epochs=20,
+            layers=2, kernels="32,64", kernel_size=4, stride=2, fc_units="512,256", latent_dim=10, activation="silu",
+            learning_rate=0.003, epochs=14,
         ),
     ),
     "best-vae-2": Preset(
