@@ -19,11 +19,12 @@ CHUNK = 512  # images in memory at once
 class Own:
     """Images in order, with a name each. Those of a folder are read as they are needed, any number of them.
 
-    `shape` is (height, width, channels) of what the model takes; `fit` and `invert` are those of `folders.fitted`.
+    `shape` is (height, width, channels) of what the model takes; `fit` and `invert` are those of `folders.fitted`. Of a
+    data set with a test set of its own these are the test images, with `every` the training images and then those.
     Raises `UserError` when there are none, or when a data set has another shape.
     """
 
-    def __init__(self, where: str, shape: tuple[int, int, int], fit: str = "crop", invert: bool = False):
+    def __init__(self, where: str, shape: tuple[int, int, int], fit: str = "crop", invert: bool = False, every=False):
         self.where, self.shape, self.fit, self.invert = where, shape, fit, invert
         self.labels: np.ndarray | None = None
         self.classes: tuple[str, ...] = ()
@@ -38,7 +39,7 @@ class Own:
                 self.classes = tuple(sorted(set(folders)))
                 self.labels = np.array([self.classes.index(folder) for folder in folders])
             return
-        images = tested(where)
+        images = everything(where) if every else tested(where)
         if images.images.shape[1:] != tuple(shape):
             raise UserError(
                 f"{where}: its images are {by(images.images.shape[1:])}, the model takes {by(shape)}; "
@@ -82,6 +83,17 @@ def tested(where: str) -> Images:
     if not images.classes and where in datasets.NAMES:
         return Images(images.images, images.labels, datasets.NAMES[where].classes)
     return images
+
+
+def everything(where: str) -> Images:
+    """The images of a data set, those for training first."""
+    source = datasets.source(where)
+    if source.test is None:
+        return source.train
+    images = np.concatenate([source.train.images, source.test.images])
+    labelled = source.train.labels is not None and source.test.labels is not None
+    labels = np.concatenate([source.train.labels, source.test.labels]) if labelled else None
+    return Images(images, labels, source.train.classes)
 
 
 def picture_files(where: str) -> list[Path]:

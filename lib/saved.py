@@ -153,7 +153,7 @@ def encode(program: Program, request: dict) -> None:
     if output.exists():
         raise UserError(f"{output} exists already; choose another --output")
     encoder, hp, image = _encoder(path)
-    own = Own(request["data"], image, request["fit"], request["invert"])
+    own = Own(request["data"], image, request["fit"], request["invert"], every=True)
     codes, kept = [], []
     for places, images in own.chunks(request["limit"]):
         inputs = tasks.scale(images) if hp.task == "denoise" else tasks.pairs(hp, images, np.random.default_rng(hp.seed))[0]

@@ -81,6 +81,15 @@ def test_subfolders_are_labels_and_one_file_is_a_folder_of_one():
     assert Own("p/cat/1.png", SHAPE).names == ["1.png"]
 
 
+def test_every_image_of_a_data_set_are_those_for_training_and_then_the_test_images():
+    images, labels = made.shapes(30)
+    np.savez("both.npz", x_train=images[:20], y_train=labels[:20], x_test=images[20:], y_test=labels[20:])
+    assert len(Own("both.npz", SHAPE)) == 10
+    every = Own("both.npz", SHAPE, every=True)
+    np.testing.assert_array_equal(np.concatenate([part for _, part in every.chunks()])[..., 0], images)
+    np.testing.assert_array_equal(every.labels, labels)
+
+
 def test_a_data_set_comes_as_it_is_or_not_at_all(tiny):
     own = Own(tiny["-t"], SHAPE)
     images = np.concatenate([images for _, images in own.chunks(7)])
