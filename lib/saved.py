@@ -11,12 +11,12 @@ import keras
 import numpy as np
 from PIL import Image
 
-from lib import evaluation, figures, idx, latent, networks, runs, storage, targets, tasks, views
+from lib import datasets, evaluation, figures, idx, latent, networks, runs, storage, targets, tasks, views
 from lib.backend import device
 from lib.errors import UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
-from lib.own import Own, tested
+from lib.own import Own
 from lib.process import Program, pack
 
 WORST = 10  # pictures shown, those with the largest errors
@@ -34,12 +34,8 @@ class Autoencoder:
     image: tuple[int, int, int]
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Inputs, outputs and targets for uint8 images. Nothing is made noisy: for denoise the images are what they are."""
-        pixels = tasks.scale(images)
-        if self.hp.task == "denoise":
-            inputs = wanted = pixels
-        else:
-            inputs, wanted = tasks.pairs(self.hp, images, np.random.default_rng(self.hp.seed))
+        """Inputs, outputs and targets for uint8 images."""
+        inputs, wanted = tasks.as_they_are(self.hp, images)
         return inputs, self.model.predict_on_batch(inputs), wanted
 
 
@@ -156,14 +152,15 @@ def encode(program: Program, request: dict) -> None:
     own = Own(request["data"], image, request["fit"], request["invert"], every=True)
     codes, kept = [], []
     for places, images in own.chunks(request["limit"]):
-        inputs = tasks.scale(images) if hp.task == "denoise" else tasks.pairs(hp, images, np.random.default_rng(hp.seed))[0]
-        codes.append(encoder.predict_on_batch(inputs))
+        codes.append(encoder.predict_on_batch(tasks.as_they_are(hp, images)[0]))
         kept += list(places)
         program.tell("progress", done=len(kept), of=min(request["limit"] or len(own), len(own)), what="images")
         if program.stopped.is_set():
             break
     found = np.concatenate(codes)
     labels = None if own.labels is None else own.labels[kept]
+    if output.suffix == ".idx" and labels is not None and not 0 <= labels.min() <= labels.max() <= 255:
+        raise UserError(f"{own.where}: its labels go up to {labels.max()}, an .idx file holds 0 to 255; write an .npz")
     output.parent.mkdir(parents=True, exist_ok=True)
     if output.suffix == ".npz":
         content = {"codes": found, "names": np.array([own.names[place] for place in kept])}
@@ -199,7 +196,7 @@ def generate(program: Program, request: dict) -> None:
         ends = []
         for file in request["between"]:
             _, images = next(Own(file, image, request["fit"], request["invert"]).chunks(1))
-            ends.append(encoder.predict_on_batch(tasks.pairs(hp, images, np.random.default_rng(seed))[0])[0])
+            ends.append(encoder.predict_on_batch(tasks.as_they_are(hp, images)[0])[0])
         codes, columns, how = latent.between(*ends, request["steps"]), request["steps"], " to ".join(request["between"])
     elif request["grid"]:
         if np.prod(shape) != 2:
@@ -229,13 +226,12 @@ def _codes(request: dict, path: Path, hp: Hyperparameters) -> np.ndarray:
     """Codes of images for a mixture to be fitted on: those of the data set that was given, or that the model learned from."""
     where = request["data"] or _learned_from(path)
     encoder, _, image = _encoder(path)
-    images = tested(where).images
+    images = datasets.source(where).train.images
     if images.shape[1:] != image:
         raise UserError(f"{where}: its images are {by(images.shape[1:])}, the model takes {by(image)}")
     chosen = np.sort(np.random.default_rng(request["seed"]).permutation(len(images))[: views.LEARNED_FROM])
     parts = [chosen[start : start + latent.BATCH] for start in range(0, len(chosen), latent.BATCH)]
-    random = np.random.default_rng(request["seed"])
-    return np.concatenate([encoder.predict_on_batch(tasks.pairs(hp, images[part], random)[0]) for part in parts])
+    return np.concatenate([encoder.predict_on_batch(tasks.as_they_are(hp, images[part])[0]) for part in parts])
 
 
 def _learned_from(path: Path) -> str:

@@ -65,6 +65,13 @@ def pairs(hp: Hyperparameters, images: np.ndarray, random: np.random.Generator) 
     return PAIRS[hp.task](hp, scale(images), random)
 
 
+def as_they_are(hp: Hyperparameters, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same for images that are to be used, not learned from: nothing random is done to them, so `denoise` adds no noise."""
+    if hp.task == "denoise":
+        return scale(images), scale(images)
+    return pairs(hp, images, np.random.default_rng(hp.seed))
+
+
 def halves(hp: Hyperparameters, image: tuple[int, int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Rows and columns of the given half and of the missing one."""
     axis, count = given_half(hp, image)

@@ -151,6 +151,10 @@ def test_encode_as_npz_and_idx(tiny):
     np.testing.assert_array_equal(np.frombuffer(raw[12:], ">f4").reshape(80, 3), found["codes"])
     assert Path("codes-labels.idx").read_bytes() == made.idx(labels)
 
+    np.savez("many.npz", images=images, labels=np.arange(80) * 5)
+    with pytest.raises(UserError, match=r"many\.npz: its labels go up to 395, an \.idx file holds 0 to 255; write an \.npz"):
+        done(saved.encode, models=path, data="many.npz", output="many.idx")
+
     with pytest.raises(UserError, match=r"codes\.npz exists already"):
         done(saved.encode, models=path, data="all.npz", output="codes.npz")
     with pytest.raises(UserError, match=r"codes\.txt: codes are written as \.npz or \.idx"):

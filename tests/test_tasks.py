@@ -148,6 +148,15 @@ def test_flipped_images_are_mirrored_or_as_they_were():
     assert 16 < same.sum() < 48
 
 
+def test_images_that_are_used_get_no_noise():
+    images = IMAGES[..., None]
+    inputs, targets = tasks.as_they_are(Hyperparameters(task="denoise"), images)
+    np.testing.assert_array_equal(inputs, tasks.scale(images))
+    np.testing.assert_array_equal(targets, inputs)
+    left, right = tasks.as_they_are(Hyperparameters(task="complete"), images)
+    np.testing.assert_array_equal(np.concatenate([left, right], axis=2), tasks.scale(images))
+
+
 def test_tones_change_but_not_their_order_nor_black_and_white():
     ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(50, axis=0)
     toned = tasks.toned(ramp, np.random.default_rng(0)).reshape(50, 256).astype(int)
