@@ -9,8 +9,8 @@ from lib.errors import exit_status
 from lib.fields import PER_LAYER
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
-from lib.questions import Answers, deaf_keyboard
-from lib.session import Session, pick_dataset, settled
+from lib.questions import Answers
+from lib.session import Session, draw_comparison, pick_dataset, settled
 
 METRIC = "test_mse"
 
@@ -105,14 +105,8 @@ def compare(session: Session) -> None:
     if len(finished) < 2:
         session.display.result("Fewer than two of them came to their end: there is nothing to draw yet.")
         return
-    points = runs.points(finished, differing, METRIC)
-    session.display.against(points, METRIC)
-    session.display.wait("drawing …")
-    with deaf_keyboard(), Worker() as worker:
-        path = str(Path(session.last["folder"]) / "figures" / "comparison.png")
-        worker.send("compare", points=points, metric=METRIC, path=path)
-        worker.follow(session.display)
-    session.display.result(path, "cyan")
+    path = str(Path(session.last["folder"]) / "figures" / "comparison.png")
+    draw_comparison(session.display, runs.points(finished, differing, METRIC), METRIC, path)
 
 
 def save(session: Session) -> None:

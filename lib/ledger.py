@@ -13,10 +13,10 @@ from lib.display import BAD, GOOD, QUIET, Display
 from lib.errors import UserError
 from lib.fields import PROGRAMS, TASKS
 from lib.kinds import Whole
-from lib.process import Worker
 from lib.questions import Flags
 from lib.records import MISSING, SORTS, STAR, Entry, find, named, order, some, sort_key
 from lib.results import CLASSIFY, clean
+from lib.session import draw_comparison
 
 STATUSES = ("finished", "interrupted", "failed", "running")
 LEFT = ("", "run", "task", "data set", "started", "status")  # columns of words
@@ -189,15 +189,10 @@ def draw(display: Display, entries: list[Entry], metric: str, folder: Path) -> N
         what = "Nothing differs between them" if len(found) > 1 else "Fewer than two finished runs have it"
         display.result(f"{what}: there is nothing to draw yet.")
         return
-    points = runs.points(found, differing, metric)
-    display.against(points, metric)
     if len({entry.group for entry in drawable}) > 1:
         display.result("They are of several tasks or data sets, which do not compare: --task and --dataset narrow it.", QUIET)
     path = folder / f"comparison-{re.sub(r'[^A-Za-z0-9_-]', '-', metric)}.png"
-    with Worker() as worker:
-        worker.send("compare", points=points, metric=metric, path=str(path))
-        worker.follow(display)
-    display.result(str(path), whole=True)
+    draw_comparison(display, runs.points(found, differing, metric), metric, str(path))
 
 
 def nothing(display: Display, program: str, entries: list[Entry], folder: Path) -> None:

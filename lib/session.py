@@ -113,6 +113,19 @@ class Session:
             runs.close(worker.folder, status, reason)
 
 
+def draw_comparison(display: Display, points: dict, metric: str, path: str) -> None:
+    """A metric of several runs against what differs between them (`runs.points`), on the screen and as a file."""
+    display.against(points, metric)
+    display.wait("drawing …")
+    with deaf_keyboard(), Worker() as worker:
+        try:
+            worker.send("compare", points=points, metric=metric, path=path)
+            worker.follow(display)
+        finally:
+            display.close()
+    display.result(path, whole=True)
+
+
 def pick_dataset(answers: Answers) -> str:
     """The data set that was given, or the answer to the first question; what is typed there is read whole, and asked again."""
     if answers.open("dataset"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lib import ledger, records, runs
+from lib import ledger, records, runs, session
 from lib.errors import UserError
 from lib.hyperparameters import Hyperparameters
 from tests.keys import PROJECT
@@ -300,7 +300,7 @@ class Pen:
 
 
 def test_a_figure_of_the_finished_runs_that_have_the_metric(called, monkeypatch):
-    monkeypatch.setattr(ledger, "Worker", Pen)
+    monkeypatch.setattr(session, "Worker", Pen)
     made("a", 0.02, layers=2)
     made("b", 0.01, layers=10)
     made("c", 0.03, layers=3)
