@@ -14,6 +14,10 @@ class RunFailed(Exception):
     """A run that started and could not finish (exit status 1)."""
 
 
+class Interrupted(Exception):
+    """A run that was stopped before there was anything to keep (exit status 130)."""
+
+
 def exit_status(name: str, program: Callable[[], int]) -> int:
     """Run `program` and turn its errors into one line on standard error and DESIGN's exit status."""
     try:
@@ -24,6 +28,6 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
     except RunFailed as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
+    except (Interrupted, KeyboardInterrupt) as error:
+        print(f"{name}: {error or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED

@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lib.written import replacing
+
 # Okabe and Ito's colours, which the colour-blind can tell apart, each with a line and a marker of its own.
 STYLES = [
     dict(color="#0072B2", linestyle="-", marker="o"),
@@ -35,7 +37,7 @@ def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
         axes.grid(alpha=0.3, which="both")
         axes.legend()
     _entitle(figure, title)
-    figure.savefig(path, dpi=120)
+    _save(figure, path)
 
 
 def reconstructions(rows: dict[str, np.ndarray], path: Path, title: str) -> None:
@@ -58,7 +60,7 @@ def image_rows(rows: list[tuple[str, np.ndarray]], path: Path, title: str) -> No
             _show(axes, image, cmap="magma" if name == ERROR else "gray")
         axes_row[0].set_ylabel(name, rotation=0, ha="right", va="center")
     _entitle(figure, title)
-    figure.savefig(path, dpi=120)
+    _save(figure, path)
 
 
 def sheet(images: np.ndarray, columns: int, path: Path, title: str, ticks: tuple[str, ...] = ()) -> None:
@@ -82,7 +84,7 @@ def sheet(images: np.ndarray, columns: int, path: Path, title: str, ticks: tuple
         axes.set_yticks([(rows - place - 0.5) * height - 0.5 for place in range(rows)], ticks[:rows], fontsize=7)
         axes.set(xlabel="first number of the code", ylabel="second number of the code")
     _entitle(figure, title)
-    figure.savefig(path, dpi=150)
+    _save(figure, path, dpi=150)
 
 
 def latent_space(
@@ -108,7 +110,7 @@ def latent_space(
     if labels is not None and len(classes) <= 20:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", markerscale=2, title="class")
     _entitle(figure, title)
-    figure.savefig(path, dpi=120)
+    _save(figure, path)
 
 
 def confusion(matrix: np.ndarray, classes: tuple[str, ...], path: Path, title: str) -> None:
@@ -130,7 +132,7 @@ def confusion(matrix: np.ndarray, classes: tuple[str, ...], path: Path, title: s
     axes.set(xlabel="predicted class", ylabel="true class")
     figure.colorbar(shown, label="share of the true class", shrink=0.8)
     _entitle(figure, title)
-    figure.savefig(path, dpi=120)
+    _save(figure, path)
 
 
 def predictions(images: np.ndarray, captions: list[str], path: Path, title: str) -> None:
@@ -145,7 +147,7 @@ def predictions(images: np.ndarray, captions: list[str], path: Path, title: str)
         _show(axes, image)
         axes.set_title(caption, fontsize=8)
     _entitle(figure, title)
-    figure.savefig(path, dpi=120)
+    _save(figure, path)
 
 
 def comparison(points: dict[str, list[tuple[str, float]]], metric: str, path: Path) -> None:
@@ -164,7 +166,7 @@ def comparison(points: dict[str, list[tuple[str, float]]], metric: str, path: Pa
         axes.grid(alpha=0.3)
     runs = len(next(iter(points.values())))
     _entitle(figure, f"{metric.replace('_', ' ')} of {runs} runs against what differed between them")
-    figure.savefig(path, dpi=120)
+    _save(figure, path)
 
 
 def probes(rows: list[dict], path: Path, title: str) -> None:
@@ -180,7 +182,12 @@ def probes(rows: list[dict], path: Path, title: str) -> None:
         axes.grid(alpha=0.3, which="both")
         axes.legend()
     _entitle(figure, title)
-    figure.savefig(path, dpi=120)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path, dpi: int = 120) -> None:
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=dpi)
 
 
 def _entitle(figure: Figure, title: str) -> None:

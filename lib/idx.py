@@ -8,6 +8,7 @@ import numpy as np
 
 from lib.errors import UserError
 from lib.files import GZIP, GZIP_RATIO, Header, Images, Source, by, image_shape, opened, product, reading, starts
+from lib.written import replacing
 
 CHUNK = 1 << 20  # bytes decompressed at once
 
@@ -82,11 +83,9 @@ def body(path: Path, sizes: tuple[int, ...], offset: int) -> np.ndarray:
 def write(path: Path, array: np.ndarray) -> list[str]:
     """Write uint8 or big-endian float32 values as an IDX file, whole or not at all; returns its name in a list."""
     kind = {"|u1": 0x08, ">f4": 0x0D}[array.dtype.str]
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
+    with replacing(path) as partial, partial.open("wb") as file:
         file.write(struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape))
         file.write(np.ascontiguousarray(array).tobytes())
-    partial.replace(path)
     return [str(path)]
 
 

@@ -18,7 +18,6 @@ from lib.records import MISSING, SORTS, STAR, Entry, find, named, order, some, s
 from lib.results import CLASSIFY, clean
 from lib.session import draw_comparison
 
-STATUSES = ("finished", "interrupted", "failed", "running")
 LEFT = ("", "run", "task", "data set", "started", "status")  # columns of words
 # What a terminal that is too narrow does without, the least important first.
 DISPENSABLE = ("started", "time", "epochs", "parameters", "latent size", "best baseline", "status")
@@ -36,7 +35,7 @@ def flags(program: str, verb: str) -> Flags:
     add("--task", choices=(*TASKS, CLASSIFY), help="only runs of this task")
     add("--dataset", "-d", metavar="NAME", help="only runs on this data set")
     add("--program", choices=PROGRAMS, help="only runs of this program")
-    add("--status", choices=STATUSES, help="only runs that ended like this")
+    add("--status", choices=runs.STATUSES, help="only runs that ended like this")
     add("--last", metavar="N", help="only the newest N of them")
     add("--only", nargs="+", metavar="RUN", help="only these runs, each a folder or a unique part of its name")
     add("--force", action="store_true", help="let --export replace a report that exists")
@@ -134,7 +133,7 @@ def table(display: Display, entries: list[Entry], best: set[int], extra: str) ->
         look = {"no_wrap": True, "width": width - 1} if fits or title != "run" else {"overflow": "fold"}
         drawn.add_column(_cell(title, title, width), **look)
     for entry, row in zip(entries, zip(*columns.values(), strict=True), strict=True):
-        look = {"failed": BAD, "finished": "bold" if id(entry) in best else ""}.get(entry.status, QUIET)
+        look = {runs.FAILED: BAD, runs.FINISHED: "bold" if id(entry) in best else ""}.get(entry.status, QUIET)
         cells = {title: _cell(title, text, widths[title]) for title, text in zip(columns, row, strict=True)}
         if entry.counts and (baseline := entry.best_baseline()):
             cells["score"].stylize(GOOD if entry.better(entry.score) < entry.better(baseline[1]) else BAD)
@@ -182,7 +181,7 @@ def draw(display: Display, entries: list[Entry], metric: str, folder: Path) -> N
     known = sorted({key for entry in entries for key in entry.known() if key in entry.record["metrics"]})
     if metric not in known:
         raise records.unknown("--figure", metric, known)
-    drawable = [e for e in entries if e.status == records.FINISHED and isinstance(e.record["metrics"].get(metric), int | float)]
+    drawable = [e for e in entries if e.status == runs.FINISHED and isinstance(e.record["metrics"].get(metric), int | float)]
     found = [entry.record for entry in drawable]
     differing = [name for name in runs.differing(found) if name != "program"]
     if len(found) < 2 or not differing:

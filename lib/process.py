@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.errors import RunFailed, UserError
+from lib.errors import Interrupted, RunFailed, UserError
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +37,9 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
+
+
+FAILURES = {"user": UserError, "run": RunFailed, "interrupted": Interrupted}  # what a `failed` event becomes
 
 
 class Worker:
@@ -89,7 +92,7 @@ class Worker:
         """Pass events on until the run is finished, and return that last event.
 
         The first Ctrl-C asks the worker to stop after the batch under way, the second one leaves (`KeyboardInterrupt`).
-        Raises `UserError` or `RunFailed` as the worker says, and `RunFailed` when it dies.
+        Raises `UserError`, `RunFailed` or `Interrupted` as the worker says, and `RunFailed` when it dies.
         """
         with self._first_ctrl_c_as_event():
             while True:
@@ -120,7 +123,7 @@ class Worker:
         if event["event"] == "run":
             self.folder = event["folder"]
         if event["event"] == "failed":
-            raise (UserError if event["kind"] == "user" else RunFailed)(event["message"])
+            raise FAILURES[event["kind"]](event["message"])
         return event
 
     def _died(self) -> RunFailed:

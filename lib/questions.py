@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lib import presets
 from lib.errors import UserError
-from lib.fields import PER_LAYER, defaults, find, known_answers, meaningless, read, settings, show, usual, words
+from lib.fields import PER_LAYER, defaults, find, known_answers, long_flag, meaningless, read, settings, show, usual, words
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import ALL, NONE, Places, Switch, Text
 
@@ -52,6 +52,7 @@ class Parser(Flags):
         self.add_argument(
             "--output", metavar="DIR", help="the run folder (default models/<time>-<dataset>-<task>); never overwritten"
         )
+        self.add_argument("--resume", metavar="DIR", help="go on with a run that was interrupted, from its last whole epoch")
         self.add_argument("--answers", metavar="FILE", help="answers from a file, such as the answers.json of a run")
         self.add_argument("--yes", action="store_true", help="ask nothing: take the default for whatever is not given")
         self.add_argument(
@@ -103,7 +104,12 @@ class Answers:
             self.given = presets.values(preset) | self.given
         self.asks = not (args.yes or args.no_input)
         self.terminal = sys.stdin is not None and sys.stdin.isatty()
-        if args.no_input:
+        if args.resume:
+            beside = [long_flag(name) for name in self._flagged]
+            beside += [f"--{name}" for name in ("preset", "answers", "output") if getattr(args, name, None)]
+            if beside:
+                raise UserError(f"--resume goes on with a run as it was asked for; leave {', '.join(beside)} out")
+        elif args.no_input:
             needed = [s for s in settings(program) if s.metadata["needed"] and s.name not in self.given]
             missing = [" or ".join(s.metadata["flags"]) for s in needed]
             if missing:

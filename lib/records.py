@@ -16,7 +16,6 @@ from lib.fields import settings, words
 from lib.results import BASELINES, CLASSIFY, clean, sound
 
 MISSING, STAR = "–", "★"  # what a record does not hold; the best of its group
-FINISHED = "finished"
 METRICS = {"autoencoder": ("test_mse", "MSE", 5), "classification": ("test_accuracy", "accuracy", 4)}  # key, words, decimals
 KEYED = ("hyperparameters", "metrics", "baselines", "timing")  # those whose parts have names of their own
 NAMES = {setting.name for setting in settings()}
@@ -82,7 +81,7 @@ class Entry:
     @property
     def counts(self) -> bool:
         """Whether it takes part where runs are compared."""
-        return self.status == FINISHED and self.score is not None
+        return self.status == runs.FINISHED and self.score is not None
 
     @property
     def started(self) -> float | None:

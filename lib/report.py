@@ -16,7 +16,7 @@ from lib.results import CLASSIFY, beside, classifier_remarks, is_number, measure
 
 FORMS = {".md": documents.markdown, ".html": documents.html}
 EPOCHS = 50  # rows that the table of a training has at most
-UNFINISHED = {"running": "is under way, or was cut off", "interrupted": "was interrupted", "failed": "failed"}
+UNFINISHED = {runs.RUNNING: "is under way", runs.INTERRUPTED: "was interrupted", runs.FAILED: "failed"}
 
 
 def require_free(path: Path, force: bool) -> None:
@@ -102,7 +102,7 @@ def _overview(entries: list[Entry], anchors: dict, best: set[int]) -> Table:
 
 def _run(entry: Entry, anchor: str) -> Section:
     record, parts = entry.record, []
-    if entry.status != records.FINISHED:
+    if entry.status != runs.FINISHED:
         said = f"{UNFINISHED.get(entry.status, entry.status)}{': ' + record['error'] if record.get('error') else ''}"
         parts.append(Paragraph(f"This run {said}. It takes no part in comparisons.", "bad"))
     parts += [

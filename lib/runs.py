@@ -1,18 +1,22 @@
 """The run folder and the ledger: names, atomic `run.json`, `answers.json`, listing, copies under another name."""
 
-import itertools
 import json
 import os
 import shutil
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from lib.errors import UserError
+from lib import locks
+from lib.errors import RunFailed, UserError
 from lib.fields import shown
 from lib.hyperparameters import Hyperparameters
+from lib.written import PARTIAL, cannot_write, make_folder, write_json
 
 MODELS = Path("models")
-RECORD, ANSWERS = "run.json", "answers.json"
+RECORD, ANSWERS, CHECKPOINT, LOCK = "run.json", "answers.json", "checkpoint", "lock"
+RUNNING, FINISHED, INTERRUPTED, FAILED = STATUSES = ("running", "finished", "interrupted", "failed")
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -23,16 +27,27 @@ class Run:
         self.folder, self.record = folder, record
 
     @classmethod
-    def create(cls, output: str | None, hp: Hyperparameters, dataset: str) -> "Run":
-        """Make the folder `output`, or a new one below models/; `UserError` where a run would be overwritten."""
-        if output:
+    def create(cls, output: str | None, hp: Hyperparameters, dataset: str, numbered: bool = False) -> "Run":
+        """Make the folder `output`, or a new one below models/; `UserError` where a run would be overwritten.
+
+        `numbered`: the first of OUTPUT-2, OUTPUT-3, … that is free, for a further run with the same `--output`.
+        """
+        if output and not numbered:
             folder = _claim(Path(output))
+        elif output:
+            folder = _claim_free(Path(output), first=2)
         else:
             name = f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset}-{hp.task if hp.program == 'autoencoder' else 'classify'}"
             folder = _claim_free(MODELS / name)
-        (folder / "figures").mkdir()
+        try:
+            (folder / "figures").mkdir()  # of two that found the folder empty only one can make this
+        except FileExistsError:
+            raise _taken(folder) from None
+        except OSError as error:
+            raise cannot_write(folder, error) from None
+        run = cls(folder, {"program": hp.program, "status": RUNNING})
+        run.hold()
         write_json(folder / ANSWERS, hp.to_json())
-        run = cls(folder, {"program": hp.program, "status": "running"})
         run.update(
             task=hp.task,
             hyperparameters=hp.to_json(),
@@ -41,21 +56,59 @@ class Run:
         )
         return run
 
+    @classmethod
+    def reopen(cls, folder: Path, sha256: str) -> "Run":
+        """Go on with a run, on the images that it began with, as their checksum says. Raises `UserError`."""
+        run = cls(folder, load(folder))
+        began_with = run.record.get("dataset", {}).get("sha256")
+        if began_with not in (None, sha256):
+            raise UserError(f"{folder}: began with other images than those that its data set holds now; begin a new run")
+        run.hold()
+        for rest in folder.rglob(f"*{PARTIAL}*"):  # of files that were being written when the process was killed
+            rest.unlink()
+        for key in ("error", "metrics", "baselines", "timing", "files"):  # of the model as it was then
+            run.record.pop(key, None)
+        run.update(status=RUNNING)
+        return run
+
+    def hold(self) -> None:
+        """Keep the folder for this process until it ends, however it ends. Raises `UserError` when another one has it."""
+        try:
+            self._lock = locks.take(make_folder(self.folder / CHECKPOINT) / LOCK)
+        except BlockingIOError:
+            raise UserError(f"{self.folder}: another process is training this run") from None
+
     def update(self, **changes) -> None:
         self.record |= changes
         write_json(self.folder / RECORD, self.record)
+
+    def finish(self) -> None:
+        """The record says last that all is there; then what only an unfinished run needs goes."""
+        self.update(status=FINISHED)
+        os.close(self._lock)
+        shutil.rmtree(self.folder / CHECKPOINT, ignore_errors=True)
 
     def figure(self, name: str) -> Path:
         return self.folder / "figures" / f"{name}.png"
 
     def files(self) -> list[str]:
         """What the folder holds for good, as paths relative to it."""
-        found = (path for path in self.folder.rglob("*") if path.is_file() and "checkpoint" not in path.parts)
+        found = (path for path in self.folder.rglob("*") if path.is_file() and CHECKPOINT not in path.parts)
         return sorted({path.relative_to(self.folder).as_posix() for path in found} | {RECORD})
 
 
 def load(folder: Path) -> dict:
-    """The record of a run. Raises `UserError` when there is none that can be read."""
+    """The record of a run. Raises `UserError` when there is none that can be read.
+
+    One that says `running` while no process holds its folder was killed: it comes as `interrupted`.
+    """
+    record = _read(folder)
+    if record["status"] == RUNNING and not locks.taken(Path(folder) / CHECKPOINT / LOCK):
+        record |= {"status": INTERRUPTED, "error": "its process was killed"}
+    return record
+
+
+def _read(folder: Path) -> dict:
     path = Path(folder) / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -83,8 +136,8 @@ def folders(top: Path) -> list[Path]:
     """Every folder with a record, at `top` or however deep below it, by name; half a copy is none."""
     found = []
     for folder, below, files in os.walk(top):
-        hidden = (".", *(("figures", "checkpoint") if RECORD in files else ()))
-        below[:] = [name for name in below if not name.startswith(hidden) and not name.endswith(".partial")]
+        hidden = (".", *(("figures", CHECKPOINT) if RECORD in files else ()))
+        below[:] = [name for name in below if not name.startswith(hidden) and not name.endswith(PARTIAL)]
         if RECORD in files:
             found.append(Path(folder))
     return sorted(found)
@@ -154,31 +207,34 @@ def rank(name: str, plain) -> tuple:
 
 
 def close(folder: Path, status: str, reason: str) -> None:
-    """Close the record of a run whose process is gone; one that was finished stays as it is."""
-    try:
-        run = Run(Path(folder), load(folder))
-    except UserError:
-        return
-    if run.record["status"] == "running":
-        run.update(status=status, error=reason)
+    """Close the record of a run that is over; one that was finished stays as it is, and so does what cannot be written."""
+    with suppress(UserError, RunFailed):
+        run = Run(Path(folder), _read(folder))
+        if run.record["status"] == RUNNING:
+            run.update(status=status, error=reason)
 
 
 def save_as(folder: Path, name: str) -> Path:
     """Copy a run under another name: NAME.h5 takes the model alone, any other name the whole folder (below models/).
 
-    What exists is never overwritten: `UserError`. The copy appears under its name only when it is whole.
+    What exists is never overwritten: `UserError`. The copy appears under its name only when it is whole; `RunFailed` when it
+    cannot be written.
     """
     target = free_name(name)
-    partial = target.with_name(target.name + ".partial")
+    make_folder(target.parent)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix == ".h5":
-            shutil.copyfile(folder / main_model(folder), partial)
-        else:
-            shutil.copytree(folder, partial)
-        os.replace(partial, target)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True) as staging:
+            copy = Path(staging) / target.name
+            if target.suffix == ".h5":
+                shutil.copyfile(folder / main_model(folder), copy)
+                os.link(copy, target)  # unlike a renaming it never takes the place of a file
+            else:
+                shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(CHECKPOINT))
+                os.rename(copy, target)
+    except FileExistsError:
+        raise UserError(f"{target} exists already; choose another name") from None
     except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror})") from None
+        raise cannot_write(target, error) from None
     return target
 
 
@@ -199,25 +255,18 @@ def main_model(folder: Path) -> str:
     return "classifier.h5" if load(folder).get("program") == "classification" else "autoencoder.h5"
 
 
-def write_json(path: Path, content: dict) -> None:
-    """Write, flush, rename: whoever reads sees the old file or the new one, never half of one."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, ensure_ascii=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-
-
 def _claim(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise UserError(f"{folder}: is not empty, and a run is never overwritten; choose another --output")
+            raise _taken(folder)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); choose another --output") from None
     return folder
+
+
+def _taken(folder: Path) -> UserError:
+    return UserError(f"{folder}: is not empty, and a run is never overwritten; choose another --output")
 
 
 def new_folder(output: str | None, usual: Path) -> Path:
@@ -225,13 +274,8 @@ def new_folder(output: str | None, usual: Path) -> Path:
     return _claim(Path(output)) if output else _claim_free(usual)
 
 
-def free_folder(output: str) -> str:
-    """The folder of a further run with the same `--output`: OUTPUT-2, or the next number that is free."""
-    return next(name for n in itertools.count(2) if not Path(name := f"{output}-{n}").exists())
-
-
-def _claim_free(folder: Path) -> Path:
-    for attempt in range(1, 1000):
+def _claim_free(folder: Path, first: int = 1) -> Path:
+    for attempt in range(first, 1000):
         candidate = folder if attempt == 1 else folder.with_name(f"{folder.name}-{attempt}")
         try:
             candidate.mkdir(parents=True)

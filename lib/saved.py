@@ -18,6 +18,7 @@ from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.own import Own
 from lib.process import Program, pack
+from lib.written import make_folder, replacing
 
 WORST = 10  # pictures shown, those with the largest errors
 PARTS = ("encoder", "decoder", "classifier")  # of a model, or another one
@@ -161,13 +162,12 @@ def encode(program: Program, request: dict) -> None:
     labels = None if own.labels is None else own.labels[kept]
     if output.suffix == ".idx" and labels is not None and not 0 <= labels.min() <= labels.max() <= 255:
         raise UserError(f"{own.where}: its labels go up to {labels.max()}, an .idx file holds 0 to 255; write an .npz")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     if output.suffix == ".npz":
         content = {"codes": found, "names": np.array([own.names[place] for place in kept])}
         content |= {} if labels is None else {"labels": labels}
-        partial = output.with_name(f"{output.stem}.partial.npz")
-        np.savez(partial, **content)
-        partial.replace(output)
+        with replacing(output) as partial:
+            np.savez(partial, **content)
         files = [str(output)]
     else:
         files = idx.write(output, latent.flat(found).astype(">f4"))
@@ -218,7 +218,8 @@ def generate(program: Program, request: dict) -> None:
     for number, image in enumerate(images, start=1):
         _save(image, folder / f"{number:0{len(str(len(images)))}}.png")
     figures.sheet(images, min(columns, len(images)), folder / "sheet.png", f"{path}: {how}", ticks)
-    np.save(folder / "codes.npy", codes)
+    with replacing(folder / "codes.npy") as partial:
+        np.save(partial, codes)
     program.tell("finished", folder=str(folder), count=len(images), how=how, columns=columns, pictures=pack(images))
 
 
@@ -269,8 +270,9 @@ def _png(names: list[str], place: int) -> str:
 
 
 def _save(image: np.ndarray, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
+    make_folder(path.parent)
+    with replacing(path) as partial:
+        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(partial)
 
 
 def _decibel(mse: float) -> str:
@@ -280,9 +282,7 @@ def _decibel(mse: float) -> str:
 
 def write_csv(path: Path, columns: list[str], rows: list[list[str]]) -> None:
     """A table as CSV, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(rows)
-    partial.replace(path)

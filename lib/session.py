@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib import datasets, readers, runs
-from lib.errors import INTERRUPTED, RunFailed, UserError
+from lib import datasets, readers, runs, unfinished
+from lib.errors import INTERRUPTED, Interrupted, RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.questions import Answers, Parser, deaf_keyboard
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lib.display import Display
 
 AGAIN, QUIT = "again", "quit"
+STATUS = {runs.FINISHED: 0, runs.FAILED: 1, runs.INTERRUPTED: INTERRUPTED}  # of the program, by that of its last run
 
 
 class Session:
@@ -53,7 +55,7 @@ class Session:
             ended = self._run(ask)
             if ended:
                 show()
-                status = INTERRUPTED if self.last["record"]["status"] == "interrupted" else 0
+                status = STATUS[self.last["record"]["status"]]
             if not self.answers.asks:
                 return status if ended else 1
             while (choice := self._choose(menu)) not in (AGAIN, QUIT):
@@ -78,13 +80,16 @@ class Session:
     def _run(self, ask) -> bool:
         """One run, in a worker that starts as soon as `ask` knows the data; whether it came to its end."""
         with Worker() as worker:
-            hp = ask(self.answers, worker)
+            if self.args.resume and not self._started:
+                hp, resumed = unfinished.require(Path(self.args.resume), self.answers.program), self.args.resume
+                worker.send("open", hyperparameters=hp.to_json())
+            else:
+                hp = ask(self.answers, worker)
+                resumed = self._offered(hp)
             self.answers.run_again(hp)
+            where = {"output": self.args.output, "numbered": self._started > 0, "resume": resumed}
             self._started += 1
-            output = self.args.output
-            if output and self._started > 1:
-                output = runs.free_folder(output)
-            worker.send("train", hyperparameters=hp.to_json(), output=output)
+            worker.send("train", hyperparameters=hp.to_json(), **where)
             self.display.wait("starting Keras and loading the data …")
             try:
                 with deaf_keyboard():
@@ -97,15 +102,38 @@ class Session:
                 if isinstance(error, UserError) and not (self.answers.terminal and self.finished):
                     raise
                 self.display.close()
-                self._close(worker, "failed", str(error))
+                self._close(worker, runs.FAILED, str(error))
                 self.display.note(f"The run failed: {error}", "bold red")
                 return False
+            except Interrupted as error:
+                if not self.answers.terminal:
+                    raise
+                self.display.close()
+                self.display.note(f"Interrupted: {error}.", "bold")
+                return False
             except KeyboardInterrupt:
-                self._close(worker, "interrupted", "left with a second Ctrl-C")
+                self._close(worker, runs.INTERRUPTED, "left with a second Ctrl-C")
                 raise
             finally:
                 self.display.close()
         return True
+
+    def _offered(self, hp: Hyperparameters) -> str | None:
+        """The folder of an interrupted run of just these settings, if the person wants to go on with it."""
+        folder = unfinished.like(hp, None if self._started else self.args.output)
+        if folder is None:
+            return None
+        found = f"{folder} was asked for the same, and interrupted {unfinished.progress(folder, hp)}"
+        if self.answers.asks and self.answers.terminal:
+            choices = {"on": "Go on with it, from its last whole epoch", "anew": "Begin anew, in another folder"}
+            chosen = self.answers.choose(f"{found}.", choices, last="anew")
+        elif self.args.output:  # there is no other folder to begin in
+            self.display.note(f"{found}; going on with it.")
+            chosen = "on"
+        else:
+            self.display.note(f"{found}; to go on with it: python {hp.program}.py --resume {folder}")
+            chosen = "anew"
+        return str(folder) if chosen == "on" else None
 
     def _close(self, worker: Worker, status: str, reason: str) -> None:
         worker.kill()

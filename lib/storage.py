@@ -1,8 +1,6 @@
 """Models in and out of `.h5`: whole Keras models that plain Keras opens, with what they are as HDF5 attributes inside."""
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +8,11 @@ import h5py
 import keras
 
 from lib import networks, targets
-from lib.errors import RunFailed, UserError
+from lib.errors import UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.runs import require_model
+from lib.written import replacing
 
 ATTRIBUTE = 60_000  # characters that an HDF5 attribute can hold, with room for its header
 PREFIX = "latent_lab_"  # so that our attributes and Keras's never meet
@@ -25,7 +24,6 @@ def save(model: keras.Model, path: Path, hp: Hyperparameters, classes: tuple[str
     The attributes hold the model's part (its name), the task, the pixel range, the hyperparameters and a classifier's
     classes; paths stay out. Raises `RunFailed` when the file cannot be written.
     """
-    partial = path.with_name(f"{path.stem}.partial.h5")
     attributes = {
         "part": model.name,
         "task": hp.task,
@@ -34,16 +32,11 @@ def save(model: keras.Model, path: Path, hp: Hyperparameters, classes: tuple[str
     }
     if classes and len(text := json.dumps(classes)) < ATTRIBUTE:
         attributes["classes"] = text
-    try:
+    with replacing(path) as partial:
         model.save(partial, include_optimizer=False)
         with h5py.File(partial, "a") as file:
             for name, value in attributes.items():
                 file.attrs[PREFIX + name] = value
-        os.replace(partial, path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise RunFailed(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 PRIVATE = ("dataset", "labels", "testset", "test_labels", "model")  # paths on somebody's machine

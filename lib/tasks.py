@@ -143,8 +143,7 @@ class Batches(keras.utils.PyDataset):
         self.part, self.batch_size, self.hp, self.form = part, batch_size, hp, form
         self.labels = part.labels if labelled else None
         self.learn, self.changes = learn, [change for name, change in CHANGES.items() if learn and getattr(hp, name)]
-        self.epoch = -1
-        self.on_epoch_end()
+        self.start(0)
 
     def __len__(self) -> int:
         return math.ceil(len(self.part) / self.batch_size)
@@ -162,7 +161,11 @@ class Batches(keras.utils.PyDataset):
         return (inputs, targets) if self.form is None else self.form(inputs, targets)
 
     def on_epoch_end(self) -> None:
-        self.epoch += 1
+        self.start(self.epoch + 1)
+
+    def start(self, epoch: int) -> None:
+        """Draw what epoch number `epoch`, from 0, begins with."""
+        self.epoch = epoch
         self._order = np.arange(len(self.part))
         if self.learn:
             self._random().shuffle(self._order)

@@ -11,6 +11,7 @@ from threading import Event
 import keras
 import numpy as np
 
+from lib.checkpoints import Checkpoint
 from lib.datasets import Dataset
 from lib.errors import RunFailed
 from lib.hyperparameters import Hyperparameters
@@ -19,6 +20,8 @@ from lib.tasks import Batches
 
 WARM_UP = 0.05  # share of the steps in which the learning rate rises to its highest
 SECONDS_BETWEEN_STEPS = 0.1  # how often a step is worth telling
+DIVERGED = 10  # times the loss of the first epoch: nothing learns any more there
+LOG = "tensorboard"  # in the run folder
 END = 0.01  # what the exponential schedule leaves of the learning rate
 
 # The words of `fields.LOSSES` and `fields.OPTIMIZERS` in Keras.
@@ -40,6 +43,16 @@ class Phase:
     weights: dict | None = None  # of several losses
     labelled: bool = False  # labels are the targets
     form: Callable | None = None  # what `tasks.Batches` does last
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a phase: the history (a list per quantity: `loss`, `val_loss`, …, `seconds`; a number per epoch), and,
+    where training ended for the worse, why; the model has its best weights either way.
+    """
+
+    history: dict[str, list[float]]
+    trouble: str = ""
 
 
 def autoencoder_phase(hp: Hyperparameters) -> Phase:
@@ -96,37 +109,48 @@ def fit(
     tell: Callable[..., None],
     stopped: Event,
     at_epoch: Callable[[dict], None],
-    log: Path | None = None,
-) -> dict[str, list[float]]:
+    folder: Path | None = None,
+) -> Trained:
     """Train `model` for one phase and leave the weights of its best epoch (by validation loss) in it.
 
     Parameters: `tell` takes the events (`step`, `epoch`), `stopped` ends training after the batch under way, and
-    `at_epoch` gets the history so far at the end of each epoch; a TensorBoard log goes below the folder `log` where
-    `hp.tensorboard` asks for one.
-    Returns the history: a list per quantity (`loss`, `val_loss`, …, `seconds`), one number per epoch.
-    Raises `RunFailed` when the loss is no number any more.
+    `at_epoch` gets the history so far at the end of each epoch. In `folder`, that of the run, each epoch leaves a checkpoint;
+    where there is one already, training goes on from it. A TensorBoard log goes there too where `hp.tensorboard` asks for it.
+    Raises `RunFailed` when the loss is no number any more before there are weights worth keeping, or when the checkpoint
+    cannot be written; `UserError` when it cannot be read.
     """
+    checkpoint = Checkpoint(folder, phase.name)
+    done = hp.epochs if checkpoint.over else checkpoint.epochs
     same = dict(hp=hp, labelled=phase.labelled, form=phase.form)
     train = Batches(dataset.train, hp.batch_size, learn=True, **same)
     validation = Batches(dataset.validation, hp.batch_size, **same)
     rate = schedule(hp, phase.learning_rate, len(train) * hp.epochs)
     model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
-    reporter = _Reporter(hp.epochs, len(dataset.train), hp.batch_size, tell, stopped, at_epoch)
+    train.start(done)
     # Without a patience of its own it never stops, and only keeps the best weights.
     best = keras.callbacks.EarlyStopping(monitor="val_loss", patience=hp.patience or hp.epochs, restore_best_weights=True)
-    callbacks = [best, keras.callbacks.TerminateOnNaN()]
+    lasting = [best]  # those that remember the epochs which are past
     if hp.schedule == "plateau":
-        callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=hp.plateau_factor, patience=hp.plateau_patience, min_delta=0))
-    if hp.tensorboard and log is not None:
-        callbacks.append(keras.callbacks.TensorBoard(log / phase.name, write_graph=False))
+        lasting.append(keras.callbacks.ReduceLROnPlateau(factor=hp.plateau_factor, patience=hp.plateau_patience, min_delta=0))
+    others = [keras.callbacks.TerminateOnNaN()]
+    if hp.tensorboard and folder is not None:
+        others.append(keras.callbacks.TensorBoard(folder / LOG / phase.name, write_graph=False))
+
+    def keep(history: dict, whole: bool) -> None:
+        if whole:  # and before the record, which never promises an epoch that could be lost
+            checkpoint.write(model, best, history)
+        at_epoch(history)
+
     # The reporter comes last, so that it sees what the others add to an epoch's numbers.
-    model.fit(train, validation_data=validation, epochs=hp.epochs, verbose=0, callbacks=[*callbacks, reporter])
-    if not all(map(math.isfinite, reporter.history["loss"][-1:])):
-        raise RunFailed(
-            f"the loss is no number any more after epoch {len(reporter.history['loss'])}; a smaller --learning-rate than "
-            f"{phase.learning_rate:g} may help"
-        )
-    return reporter.history
+    reporter = _Reporter(hp, len(dataset.train), tell, stopped, keep, lambda: checkpoint.restore(model, lasting))
+    callbacks = [*lasting, *others, reporter]
+    model.fit(train, validation_data=validation, epochs=hp.epochs, initial_epoch=done, verbose=0, callbacks=callbacks)
+    if not reporter.trouble:
+        return Trained(reporter.history)
+    advice = f"{reporter.trouble}; a smaller --learning-rate than {phase.learning_rate:g} may help"
+    if not reporter.history:
+        raise RunFailed(advice)
+    return Trained(reporter.history, f"{advice}; the weights of epoch {best.best_epoch + 1} are kept")
 
 
 def schedule(hp: Hyperparameters, rate: float, steps: int):
@@ -151,14 +175,18 @@ def optimizer(hp: Hyperparameters, rate) -> keras.optimizers.Optimizer:
 
 
 class _Reporter(keras.callbacks.Callback):
-    """Tells steps and epochs, keeps the history, and stops when asked."""
+    """Tells steps and epochs, keeps the history, and stops when asked or when nothing good can come of it any more."""
 
-    def __init__(self, epochs, images, batch_size, tell, stopped, at_epoch):
+    def __init__(self, hp, images, tell, stopped, keep, restore):
         super().__init__()
-        self.epochs, self.images, self.batch_size = epochs, images, batch_size
-        self.tell, self.stopped, self.at_epoch = tell, stopped, at_epoch
+        self.batch_size, self.images = hp.batch_size, images
+        self.tell, self.stopped, self.keep, self.restore = tell, stopped, keep, restore
         self.history: dict[str, list[float]] = {}
+        self.trouble = ""
         self.epoch, self.seen, self.began, self.told = 0, 0, 0.0, 0.0
+
+    def on_train_begin(self, logs=None):
+        self.history = self.restore()
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.seen, self.began = epoch + 1, 0, time.perf_counter()
@@ -183,10 +211,18 @@ class _Reporter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         numbers = {name: float(value) for name, value in logs.items()} | {"seconds": self.trained}
+        if not math.isfinite(numbers["loss"] + numbers["val_loss"]):
+            self._give_up(f"the loss is no number any more in epoch {self.epoch}")
+            return
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)
         self.tell("epoch", epoch=self.epoch, speed=self.seen / self.trained, **numbers)
-        self.at_epoch(self.history)
+        if numbers["loss"] > DIVERGED * self.history["loss"][0]:
+            self._give_up(f"the loss grew to {numbers['loss']:.3g} in epoch {self.epoch}, from {self.history['loss'][0]:.3g}")
+        self.keep(self.history, self.seen == self.images and not self.trouble)
+
+    def _give_up(self, trouble: str) -> None:
+        self.trouble, self.model.stop_training = trouble, True
 
 
 def images_per_second(history: dict[str, list[float]], images: int) -> float:

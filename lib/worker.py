@@ -17,7 +17,6 @@ from lib.process import Program
 from lib.tasks import Batches
 
 LIVE_PICTURES = 3  # shown after each epoch
-LOG = "tensorboard"
 LINEAR_IMAGES = 2000  # whose blocks a linear path begins with
 
 
@@ -41,26 +40,32 @@ def serve(program: Program) -> None:
         return
     dataset = open_dataset(_hyperparameters(request))
     program.tell("ready", device=device())
-    request = program.request()
-    train(program, _hyperparameters(request), dataset, request["output"])
+    train(program, program.request(), dataset)
 
 
-def train(program: Program, hp: Hyperparameters, dataset: Dataset, output: str | None) -> None:
-    """One run in its folder, which is made when nothing in the request can be wrong any more."""
+def train(program: Program, request: dict, dataset: Dataset) -> None:
+    """One run in its folder, which is made when nothing in the request can be wrong any more, or one that goes on."""
+    hp = _hyperparameters(request)
     if hp.program == "autoencoder":
         job, basis = train_autoencoder, shapes.plan(hp, dataset.shape)
     else:
         job, basis = train_classifier, storage.load_encoder(Path(hp.model), dataset.shape)
     if hp.tensorboard:
         require_tensorboard()
-    run = runs.Run.create(output, hp, dataset.name)
+    if program.stopped.is_set():
+        program.tell("failed", kind="interrupted", message="stopped before training began")
+        return
+    if request.get("resume"):
+        run = runs.Run.reopen(Path(request["resume"]), dataset.sha256)
+    else:
+        run = runs.Run.create(request["output"], hp, dataset.name, request.get("numbered", False))
     program.tell("run", folder=str(run.folder), device=device())
     run.update(dataset=dataset.to_json(), environment=environment())
     keras.utils.set_random_seed(hp.seed)
     try:
         job(program, run, hp, dataset, basis)
     except Exception as error:
-        runs.close(run.folder, "failed", _sentence(error))
+        runs.close(run.folder, runs.FAILED, _sentence(error))
         raise
 
 
@@ -89,7 +94,7 @@ def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
 
 def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, plan: shapes.Plan) -> None:
     """Build, train, save, evaluate, draw."""
-    began = time.time()
+    began = _began(run)
     model = networks.build_autoencoder(plan)
     if plan.linear:
         _, targets = Batches(dataset.train.first(LINEAR_IMAGES), LINEAR_IMAGES, hp)[0]
@@ -104,7 +109,7 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
 
     program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train), plan=shapes.describe(plan))
     phase = training.autoencoder_phase(hp)
-    history = training.fit(trainer, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder / LOG)
+    trained = training.fit(trainer, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder)
     interrupted = program.stopped.is_set()
 
     program.tell("stage", text="saving the models")
@@ -117,37 +122,42 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
     baselines = evaluation.autoencoder_baselines(dataset, hp, plan.latent_size)
 
     program.tell("stage", text="drawing figures")
-    pictures = views.autoencoder(run, model, dataset, plan, history, f"test MSE {metrics['test_mse']:.5f}", untrained)
-    _finish(program, run, began, interrupted, history, dataset, metrics, baselines, pictures)
+    score = f"test MSE {metrics['test_mse']:.5f}"
+    pictures = views.autoencoder(run, model, dataset, plan, trained.history, score, untrained)
+    run.update(history=trained.history, metrics=metrics, baselines=baselines)
+    _finish(program, run, began, interrupted, trained.trouble, pictures)
 
 
 def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, basis: tuple) -> None:
     """New layers on the encoder: trained alone, then everything; each phase saved; then the reports."""
-    began = time.time()
+    began = _began(run)
     encoder, view = basis
     model = networks.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, view)
     phases = list(training.classifier_phases(hp)) + ([training.scratch_phase(hp)] if hp.scratch else [])
     histories: dict[str, dict] = {}
+    trouble = ""
 
-    def learn(number: int, phase: training.Phase, network: keras.Model) -> None:
+    def learn(number: int, phase: training.Phase, network: keras.Model) -> str:
         def at_epoch(history: dict) -> None:
             run.update(history=histories | {phase.name: history})
 
         program.tell("phase", number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train))
-        log = run.folder / LOG
-        histories[phase.name] = training.fit(network, dataset, hp, phase, program.tell, program.stopped, at_epoch, log)
+        trained = training.fit(network, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder)
+        histories[phase.name] = trained.history
+        return trained.trouble
 
     for number, (phase, file) in enumerate(zip(phases, ("classifier-head.h5", "classifier.h5"), strict=False), start=1):
-        if program.stopped.is_set():
+        if program.stopped.is_set() or trouble:
             break
         networks.set_trainable(encoder, number == 2)
-        learn(number, phase, model)
+        trouble = learn(number, phase, model)
         program.tell("stage", text=f"saving phase {number}")
         storage.save(model, run.folder / file, hp, classes=dataset.classes)
     rival = None
-    if hp.scratch and not program.stopped.is_set():
+    if hp.scratch and not program.stopped.is_set() and not trouble:
+        keras.utils.set_random_seed(hp.seed)  # the same weights, whether or not the phases before were trained just now
         rival = networks.build_classifier(networks.with_random_weights(encoder), len(dataset.classes), hp, dataset.shape, view)
-        learn(3, phases[2], rival)
+        trouble = learn(3, phases[2], rival)
 
     interrupted = program.stopped.is_set()
     program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
@@ -159,7 +169,8 @@ def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, datas
 
     program.tell("stage", text="drawing figures")
     pictures = views.classifier(run, dataset, hp, histories, metrics, probabilities)
-    _finish(program, run, began, interrupted, histories, dataset, metrics, baselines, pictures)
+    run.update(history=histories, metrics=metrics, baselines=baselines)
+    _finish(program, run, began, interrupted, trouble, pictures)
 
 
 def compare(program: Program, request: dict) -> None:
@@ -184,13 +195,25 @@ VERBS = {
 }
 
 
-def _finish(program, run, began, interrupted, history, dataset, metrics, baselines, pictures) -> None:
+def _finish(program: Program, run: runs.Run, began: float, interrupted: bool, trouble: str, pictures: dict) -> None:
+    history, images = run.record["history"], run.record["dataset"]["sizes"]["train"]
     main = history if "loss" in history else history.get("everything", history["head"])
-    speed = training.images_per_second(main, len(dataset.train))
-    timing = {"seconds": time.time() - began, "images_per_second": speed}
-    run.update(metrics=metrics, baselines=baselines, timing=timing, files=run.files())
-    run.update(status="interrupted" if interrupted else "finished")
+    timing = {"seconds": time.time() - began, "images_per_second": training.images_per_second(main, images)}
+    run.update(timing=timing, files=run.files())
+    if trouble:
+        run.update(status=runs.FAILED, error=trouble)
+    elif interrupted:
+        run.update(status=runs.INTERRUPTED)
+    else:
+        run.finish()
     program.tell("finished", folder=str(run.folder), record=run.record, pictures=pictures)
+
+
+def _began(run: runs.Run) -> float:
+    """When the work of a run began; the epochs that it was trained for before it was interrupted count as work."""
+    history = run.record.get("history", {})
+    phases = [history] if "loss" in history else history.values()
+    return time.time() - sum(sum(phase["seconds"]) for phase in phases)
 
 
 def _hyperparameters(request: dict) -> Hyperparameters:

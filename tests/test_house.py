@@ -10,11 +10,25 @@ from tests.keys import PROJECT
 
 # A module imports only from lines above its own: first what everyone uses, then the programs', then the worker's.
 ORDER = [
-    *("errors", "kinds", "fields", "hyperparameters", "presets", "files", "idx", "cifar10", "arrays", "folders", "readers"),
-    *("targets", "shapes", "datasets", "own", "runs", "process"),
+    *(
+        "errors",
+        "written",
+        "locks",
+        "kinds",
+        "fields",
+        "hyperparameters",
+        "presets",
+        "files",
+        "idx",
+        "cifar10",
+        "arrays",
+        "folders",
+        "readers",
+    ),
+    *("targets", "shapes", "datasets", "own", "runs", "unfinished", "process"),
     *("pictures", "questions", "advanced", "results", "display", "session", "records", "documents", "report", "ledger"),
     *("using", "menus", "verbs"),
-    *("backend", "colour", "tasks", "variational", "networks", "storage", "training", "evaluation"),
+    *("backend", "colour", "tasks", "variational", "networks", "storage", "checkpoints", "training", "evaluation"),
     *("latent", "figures", "views", "saved", "probes", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]

@@ -1,5 +1,6 @@
 """python -m pytest tests/test_training.py"""
 
+import re
 import threading
 
 import keras
@@ -13,14 +14,24 @@ from lib.hyperparameters import Hyperparameters
 from lib.variational import Divergence, Sampling
 
 
-def trained(tiny, tell=lambda *args, **event: None, stopped=None, **values):
-    """A tiny autoencoder, trained; the history, the model, and the histories that `at_epoch` saw."""
+def quiet(*args, **event):
+    pass
+
+
+def trained(tiny, tell=quiet, stopped=None, folder=None, **values):
+    """A tiny autoencoder, trained; the history, the model, and the lengths of the histories that `at_epoch` saw."""
+    outcome, model, seen = outcome_of(tiny, tell, stopped, folder, **values)
+    assert outcome.trouble == ""
+    return outcome.history, model, seen
+
+
+def outcome_of(tiny, tell=quiet, stopped=None, folder=None, **values):
     hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=4, batch_size=8, **({"epochs": 3} | values))
     keras.utils.set_random_seed(hp.seed)
     dataset = datasets.load(hp)
     model = networks.build_autoencoder(shapes.plan(hp, dataset.shape))
     seen = []
-    history = training.fit(
+    outcome = training.fit(
         networks.build_trainer(model, hp),
         dataset,
         hp,
@@ -28,8 +39,9 @@ def trained(tiny, tell=lambda *args, **event: None, stopped=None, **values):
         tell,
         stopped or threading.Event(),
         lambda h: seen.append(len(h["loss"])),
+        folder,
     )
-    return history, model, seen
+    return outcome, model, seen
 
 
 def test_training_learns_and_tells(tiny):
@@ -67,8 +79,102 @@ def test_stopping_ends_after_the_batch_and_keeps_the_best_weights(tiny):
 
 def test_a_loss_that_is_no_number_is_explained(tiny, monkeypatch):
     monkeypatch.setattr(training.Batches, "__getitem__", lambda self, n: (np.full((8, 12, 10, 1), np.nan),) * 2)
-    with pytest.raises(RunFailed, match=r"the loss is no number any more after epoch 1; a smaller --learning-rate than 0\.005"):
+    with pytest.raises(RunFailed, match=r"the loss is no number any more in epoch 1; a smaller --learning-rate than 0\.005"):
         trained(tiny)
+
+
+def spoiled(monkeypatch, epoch: int, value: float) -> None:
+    """From that epoch on, counted from 0, the targets hold one value. (Before the first one Keras draws another, to build.)"""
+    true = training.Batches.__getitem__
+
+    def batch(self, number):
+        inputs, targets = true(self, number)
+        return (inputs, np.full_like(targets, value)) if self.learn and self.epoch > epoch else (inputs, targets)
+
+    monkeypatch.setattr(training.Batches, "__getitem__", batch)
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "epochs"),
+    [
+        (np.nan, "the loss is no number any more in epoch 4; a smaller --learning-rate than 0.005 may help", 3),
+        (100.0, "the loss grew to .* in epoch 4, from .*; a smaller --learning-rate than 0.005 may help", 4),
+    ],
+)
+def test_a_training_that_goes_wrong_keeps_its_best_weights(tiny, monkeypatch, value, words, epochs):
+    _, good, _ = trained(tiny, epochs=3, schedule="constant")
+    spoiled(monkeypatch, 3, value)
+    outcome, model, _ = outcome_of(tiny, epochs=10, schedule="constant")
+    assert len(outcome.history["loss"]) == epochs
+    best = 1 + int(np.argmin(outcome.history["val_loss"]))
+    assert re.fullmatch(f"{words}; the weights of epoch {best} are kept", outcome.trouble)
+    for kept, expected in zip(model.get_weights(), good.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, expected)
+
+
+class Killed(Exception):
+    pass
+
+
+def cut(tiny, folder, epoch: int, **values) -> None:
+    """Train, and die in the middle of an epoch."""
+
+    def tell(event, **content):
+        if event == "step" and content["epoch"] == epoch:
+            raise Killed
+
+    with pytest.raises(Killed):
+        trained(tiny, tell, folder=folder, **values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        dict(),
+        dict(dropout=0.3, shift=True, flip=True, gamma=True, task="denoise", noise=0.3, optimizer="adamw", weight_decay=0.01),
+        dict(variational=True, latent_dim=2, beta=0.5),
+        dict(schedule="plateau", plateau_patience=1, learning_rate=0.5, optimizer="sgd", task="complete", skip=True),
+        dict(schedule="exponential", optimizer="nadam", residual=True, task="denoise", l2=0.001),
+    ],
+    ids=["plain", "random", "variational", "plateau", "exponential"],
+)
+@pytest.mark.parametrize("epoch", [2, 5])
+def test_a_resumed_training_computes_the_same_numbers(tiny, tmp_path, monkeypatch, values, epoch):
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_STEPS", 0)
+    values = dict(epochs=6) | values
+    whole, expected, _ = trained(tiny, folder=tmp_path / "whole", **values)
+    cut(tiny, tmp_path / "cut", epoch, **values)
+    history, model, seen = trained(tiny, folder=tmp_path / "cut", **values)
+    assert seen == list(range(epoch, 7))
+    for name in set(whole) - {"seconds"}:
+        assert history[name] == whole[name], name
+    for mine, other in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_a_training_that_had_ended_gives_its_best_weights_again(tiny, tmp_path):
+    """Killed after the last epoch, or after patience had run out: nothing is left to train."""
+    for values in (dict(epochs=4, learning_rate=0.3, optimizer="sgd"), dict(epochs=30, learning_rate=1e-9, patience=3)):
+        folder = tmp_path / str(values["epochs"])
+        history, model, _ = trained(tiny, folder=folder, **values)
+        again, twin, seen = trained(tiny, folder=folder, **values)
+        assert (again, seen) == (history, [])
+        for mine, other in zip(twin.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, other)
+
+
+def test_an_epoch_that_was_left_in_the_middle_is_trained_again(tiny, tmp_path):
+    stopped = threading.Event()
+    whole, _, _ = trained(tiny, epochs=4)
+
+    def tell(event, **content):
+        if event == "epoch" and content["epoch"] == 2:
+            stopped.set()
+
+    history, _, _ = trained(tiny, tell, stopped, tmp_path, epochs=4)
+    assert len(history["loss"]) == 3
+    again, _, seen = trained(tiny, folder=tmp_path, epochs=4)
+    assert (again["loss"], seen) == (whole["loss"], [3, 4])
 
 
 def test_the_schedule_rises_then_falls_to_nothing():

@@ -1,0 +1,49 @@
+"""A lock on a file that ends with the process which took it, however that process ends."""
+
+import errno
+import os
+import time
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: there nobody is ever seen at work
+    fcntl = None
+
+PATIENCE = 1.0  # seconds: somebody who only looks holds the lock for a moment
+
+
+def take(path: Path) -> int:
+    """Lock a file, made where there is none, until the process ends, or `os.close` closes the descriptor that is returned.
+
+    Raises `BlockingIOError` when it is taken.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    until = time.monotonic() + PATIENCE
+    while not _locked(file, exclusive=True):
+        if time.monotonic() > until:
+            os.close(file)
+            raise BlockingIOError(errno.EWOULDBLOCK, "somebody else holds the lock", str(path))
+        time.sleep(PATIENCE / 50)
+    return file
+
+
+def taken(path: Path) -> bool:
+    """Whether another process, or another part of this one, holds the lock."""
+    try:
+        with path.open("rb") as file:
+            return not _locked(file.fileno(), exclusive=False)
+    except OSError:
+        return False
+
+
+def _locked(file: int, exclusive: bool) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: as on Windows
+        pass
+    return True

@@ -1,0 +1,41 @@
+"""Runs that can go on: those that were interrupted, killed or failed before their end."""
+
+from pathlib import Path
+
+from lib import runs
+from lib.errors import UserError
+from lib.hyperparameters import Hyperparameters
+
+
+def require(folder: Path, program: str) -> Hyperparameters:
+    """What a run that is to go on was asked for. Raises `UserError` when there is no such run, or when it cannot go on."""
+    record = runs.load(folder)
+    if record.get("program") != program:
+        raise UserError(f"{folder}: is no run of {program}.py")
+    if record["status"] == runs.FINISHED:
+        raise UserError(f"{folder}: came to its end already; leave --resume out to begin another run")
+    if record["status"] == runs.RUNNING:
+        raise UserError(f"{folder}: another process is training this run")
+    asked = record.get("hyperparameters")
+    if not isinstance(asked, dict):
+        raise UserError(f"{folder / runs.RECORD}: hyperparameters are missing")
+    return Hyperparameters.from_json(asked, f"{folder / runs.RECORD}: hyperparameters")
+
+
+def progress(folder: Path, hp: Hyperparameters) -> str:
+    """How far a run has come, as the end of a sentence."""
+    history = runs.load(folder).get("history", {})
+    phase, last = ("", history) if "loss" in history else next(reversed(history.items()), ("", {}))
+    return f"after epoch {len(last.get('loss', ()))} of {hp.epochs}" + (f" of phase {phase}" if phase else "")
+
+
+def like(hp: Hyperparameters, output: str | None) -> Path | None:
+    """The newest run that can go on and was asked for the same: the one in `output`, or else any below models/."""
+    places = [Path(output)] if output else [path.parent for path in runs.MODELS.glob(f"*/{runs.CHECKPOINT}")]
+    for folder in sorted(places, key=lambda place: place.name, reverse=True):
+        try:
+            if require(folder, hp.program) == hp and any((folder / runs.CHECKPOINT).glob("*.npz")):
+                return folder
+        except UserError:
+            continue
+    return None
