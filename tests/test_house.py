@@ -11,7 +11,7 @@ from tests.keys import PROJECT
 # A module imports only from lines above its own: first what everyone uses, then the programs', then the worker's.
 ORDER = [
     *("errors", "kinds", "fields", "hyperparameters", "presets", "files", "idx", "cifar10", "arrays", "folders", "readers"),
-    *("targets", "shapes", "datasets", "own", "runs", "process"),
+    *("targets", "shapes", "datasets", "own", "sound", "runs", "process"),
     *("pictures", "questions", "advanced", "results", "display", "session", "records", "documents", "report", "ledger"),
     *("using", "menus", "verbs"),
     *("backend", "colour", "tasks", "variational", "networks", "storage", "training", "evaluation"),
