@@ -308,7 +308,7 @@ def known_answers(record, program: str, where: str) -> dict:
             raise UserError(f"{where}: unknown key {shortened(key)}" + (f"; did you mean {close[0]!r}?" if close else ""))
         elif value is not None:
             try:
-                answers[key] = read(key, value)
+                answers[key] = find(key).metadata["kind"].read(value)
             except UserError as error:
-                raise UserError(f"{where}: {key}: {error}") from None
+                raise UserError(f"{where}: {key} {error}") from None
     return answers

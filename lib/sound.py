@@ -40,13 +40,7 @@ def _parts(record: dict):
     for section in ("metrics", "baselines", "timing"):
         for name, value in record.get(section, {}).items():
             if name not in TABLES:
-                psnr = name.endswith("_psnr")
-                yield (
-                    f"{section}.{name}",
-                    value,
-                    "a number",
-                    lambda value, psnr=psnr: _is_score(value) or (psnr and value is None),
-                )
+                yield f"{section}.{name}", value, "a number", _is_psnr if name.endswith("_psnr") else _is_score
 
 
 def _is_text(value) -> bool:
@@ -63,6 +57,10 @@ def _is_whole(value) -> bool:
 
 def _is_score(value) -> bool:
     return isinstance(value, float) or _is_whole(value)  # NaN too: a training that diverged has written it
+
+
+def _is_psnr(value) -> bool:
+    return value is None or _is_score(value)  # none is that of no error at all
 
 
 def _is_setting(value) -> bool:
