@@ -2,6 +2,8 @@
 
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +30,13 @@ class Numpy:
             return Header(_checked_array(path, "it", array.shape, array.dtype), array.shape[0])
         names = _npz_names(path)
         with reading(path), zipfile.ZipFile(path) as archive:
-            found = {role: _member_header(path, archive, name)[1] for role, name in names.items()}
-        shape = _checked_array(path, names["images"], found["images"].shape, found["images"].dtype)
-        test = 0
-        if "test_images" in found:
-            _checked_array(path, names["test_images"], found["test_images"].shape, found["test_images"].dtype)
-            test = found["test_images"].shape[0]
-        return Header(shape, found["images"].shape[0], test, labelled="labels" in names)
+            found = {}
+            for role in ("images", "test_images"):
+                if role in names:
+                    with _member(path, archive, names[role]) as (_, array):
+                        found[role] = array.shape[0], _checked_array(path, names[role], array.shape, array.dtype)
+        count, shape = found["images"]
+        return Header(shape, count, found.get("test_images", (0,))[0], labelled="labels" in names)
 
     @staticmethod
     def read(path: Path) -> Source:
@@ -44,7 +46,7 @@ class Numpy:
             return Source(Images(_as_images(path, "it", _mapped(path, array))))
         names = _npz_names(path)
         with reading(path), zipfile.ZipFile(path) as archive:
-            part = {role: _member(path, archive, name) for role, name in names.items()}
+            part = {role: _unpacked(path, archive, name) for role, name in names.items()}
         train = _npz_images(path, part, "images", "labels")
         test = _npz_images(path, part, "test_images", "test_labels") if "test_images" in part else None
         return Source(train, test)
@@ -105,21 +107,23 @@ def _npz_names(path: Path) -> dict[str, str]:
     return names
 
 
-def _member_header(path: Path, archive: zipfile.ZipFile, name: str):
-    """An array of an .npz, opened behind its header, and the header."""
-    file = archive.open(f"{name}.npy")
-    array = _header(path, name, file)
-    if array.size > path.stat().st_size * GZIP_RATIO:
-        raise UserError(f"{path}: {name} announces {array.size:,} bytes, more than the file can hold")
-    return file, array
+@contextmanager
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[tuple]:
+    """An array of an .npz, open behind its header, and the header."""
+    with archive.open(f"{name}.npy") as file:
+        array = _header(path, name, file)
+        if array.size > path.stat().st_size * GZIP_RATIO:
+            raise UserError(f"{path}: {name} announces {array.size:,} bytes, more than the file can hold")
+        yield file, array
 
 
-def _member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    file, array = _member_header(path, archive, name)
-    _require_numbers(path, name, array.dtype)
-    content = empty(path, (array.size,))
-    if fill(file, content) < array.size or file.read(1):  # at its end, its checksum is compared
-        raise UserError(f"{path}: {name} is truncated or too long: its header announces {by(array.shape)} of {array.dtype}")
+def _unpacked(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with _member(path, archive, name) as (file, array):
+        if array.dtype.kind not in "uif":
+            raise UserError(f"{path}: {name} is {array.dtype}; images and labels are numbers")
+        content = empty(path, (array.size,))
+        if fill(file, content) < array.size or file.read(1):  # at its end, its checksum is compared
+            raise UserError(f"{path}: {name} is truncated or too long: its header announces {by(array.shape)} of {array.dtype}")
     return content.view(array.dtype).reshape(array.shape, order=array.order)
 
 
@@ -147,11 +151,6 @@ def _npy_header(path: Path) -> Array:
 def _mapped(path: Path, array: Array) -> np.ndarray:
     with reading(path):
         return np.memmap(path, array.dtype, "r", array.offset, array.shape, array.order)
-
-
-def _require_numbers(path: Path, name: str, dtype: np.dtype) -> None:
-    if dtype.kind not in "uif":
-        raise UserError(f"{path}: {name} is {dtype}; images and labels are numbers")
 
 
 def _checked_array(path: Path, name: str, shape, dtype) -> tuple[int, int, int]:

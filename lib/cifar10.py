@@ -9,6 +9,7 @@ from lib.errors import UserError
 from lib.files import CHUNK, GZIP_RATIO, Header, Images, Source, empty, fill, opened, reading
 
 SHAPE = (32, 32, 3)
+PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 RECORD = 1 + 32 * 32 * 3
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -77,7 +78,7 @@ def _archive(path: Path) -> dict[str, np.ndarray]:
         while (block := file.read(tarfile.BLOCKSIZE)).strip(b"\0"):
             member = _member(block)
             name, size = Path(member.name).name, _size(member)
-            if member.isfile() and "_batch" in name and name.endswith(".bin"):
+            if member.type in PLAIN and "_batch" in name and name.endswith(".bin"):
                 if size > path.stat().st_size * GZIP_RATIO:
                     raise UserError(f"{path}: {member.name} announces {size:,} bytes, more than the archive can hold")
                 _records(f"{path}: {member.name}", size)
