@@ -300,7 +300,7 @@ def known_answers(record, program: str, where: str) -> dict:
     for key, value in record.items():
         if key == "program":
             if value not in PROGRAMS:
-                raise UserError(f"{where}: program: must be {' or '.join(PROGRAMS)}, not {shortened(value)}")
+                raise UserError(f"{where}: program must be {' or '.join(PROGRAMS)}, not {shortened(value)}")
             if value != program:
                 raise UserError(f"{where}: these are answers for {value}.py, not for {program}.py")
         elif key not in names:

@@ -90,6 +90,8 @@ class Answers:
         if program == "autoencoder":
             named = answered.pop("preset", None) if isinstance(answered, dict) else None
             preset = args.preset or named
+            if named is not None:
+                _require_preset(named, args.answers)
         self.given = known_answers(answered, program, args.answers) if args.answers else {}
         for setting in settings(program):
             if (value := getattr(args, setting.name)) is not None:
@@ -315,6 +317,13 @@ def _fits(name: str, value, layers: int) -> bool:
     if name in PER_LAYER:
         return value is None or len(value) in (1, layers) or len(set(value)) == 1
     return not isinstance(find(name).metadata["kind"], Places) or value in (ALL, ()) or value[-1] <= layers
+
+
+def _require_preset(name, where: str) -> None:
+    try:
+        presets.values(name)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def _from_file(name: str):

@@ -3,8 +3,6 @@
 import gzip
 import io
 import os
-import signal
-import socket
 import struct
 import tarfile
 import tracemalloc
@@ -18,10 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import autoencoder
-from lib import datasets, files, folders, own, readers
-from lib.errors import UserError, exit_status
-from tests import fuzz, made
+from lib import files, own, readers
+from lib.errors import UserError
+from tests import made
 
 IMAGES, LABELS = made.shapes(12)
 COLOUR, _ = made.shapes(12, 32, 32, channels=3)
@@ -29,13 +26,7 @@ BATCH = made.cifar(COLOUR, LABELS)
 MEGABYTE = 1 << 20
 
 
-@pytest.fixture(autouse=True)
-def _never_for_ever():
-    """What waits for a pipe waits until here."""
-    signal.signal(signal.SIGALRM, fuzz.hang)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @contextmanager
@@ -190,10 +181,10 @@ def test_sizes_that_no_archive_has():
     refused("c.tar.gz", "cannot be read: broken or truncated", readers.peek)
 
 
-def test_a_million_members_and_a_header_of_many_megabytes_take_no_memory():
+def test_very_many_members_and_a_header_of_many_megabytes_take_no_memory():
     with gzip.open("c.tar.gz", "wb", 1) as file:
-        file.write(member("pax", 100 * MEGABYTE, tarfile.XHDTYPE))
-        for _ in range(100):
+        file.write(member("pax", 40 * MEGABYTE, tarfile.XHDTYPE))
+        for _ in range(40):
             file.write(bytes(MEGABYTE))
         for _ in range(20):
             file.write(member("nothing.txt", 0) * 1000)
@@ -287,94 +278,3 @@ def test_zip_files_with_surprises():
     content = Path("twice.npz").read_bytes().replace(IMAGES.tobytes(), IMAGES[::-1].tobytes())
     Path("changed.npz").write_bytes(content)
     refused("changed.npz", "Bad CRC-32")
-
-
-def test_links_in_circles_and_to_nowhere():
-    Path("p/cat").mkdir(parents=True)
-    Image.fromarray(IMAGES[0]).save("p/cat/a.png")
-    for name, target in (("p/up", "."), ("p/above", ".."), ("p/root", "/"), ("p/itself", "itself"), ("p/cat/again", "..")):
-        Path(name).symlink_to(target, target_is_directory=True)
-    for name, target in (("gone", "nowhere"), ("zero", "/dev/zero"), ("null", "/dev/null"), ("loop", "loop.png")):
-        Path(f"p/cat/{name}.png").symlink_to(target)
-    os.mkfifo("p/cat/pipe.png")
-    source = readers.read(Path("p"))
-    assert (len(source.train), source.train.classes) == (1, ("cat",))
-    assert readers.peek(Path("p")).count == 1
-    assert own.Own("p", (8, 8, 1)).names == ["cat/a.png"]
-
-
-def test_a_folder_of_batches_that_are_none():
-    Path("c/data_batch_2.bin").mkdir(parents=True)
-    Path("c/data_batch_3.bin").symlink_to("nowhere")
-    os.mkfifo("c/data_batch_4.bin")
-    Path("c/data_batch_1.bin").write_bytes(BATCH)
-    assert len(readers.read(Path("c")).train) == 12
-
-
-def special(name: str) -> str:
-    """A path that is neither file nor folder."""
-    if name == "pipe":
-        os.mkfifo(name)
-    elif name == "socket":
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(name)
-    return name
-
-
-@pytest.mark.parametrize("name", ["pipe", "socket", "/dev/zero", "/dev/null"])
-@pytest.mark.parametrize("action", [readers.peek, readers.read, readers.peek_labels, readers.read_labels])
-def test_pipes_sockets_and_devices_are_not_opened(name, action):
-    refused(special(name), "is a pipe, a socket or a device; give a file or a folder", action)
-
-
-def test_paths_that_the_system_does_not_look_up():
-    long = "a" * 5000
-    refused(long, "cannot be read (File name too long)", readers.peek)
-    refused(long, "cannot be read (File name too long)", lambda path: datasets.peek(str(path)))
-    refused(long, "cannot be read (File name too long)", lambda path: own.require(str(path)))
-    Path("folder").mkdir()
-    refused("folder", "cannot be read (Is a directory)", readers.peek_labels)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read():
-    Path("p").mkdir()
-    Image.fromarray(IMAGES[0]).save("p/a.png")
-    Path("a.idx").write_bytes(made.idx(IMAGES))
-    for name in ("p", "a.idx"):
-        Path(name).chmod(0)
-        refused(name, "cannot be read (Permission denied)")
-        Path(name).chmod(0o700)
-
-
-def test_a_folder_that_may_not_be_listed(monkeypatch):
-    Path("p").mkdir()
-    monkeypatch.setattr(Path, "iterdir", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
-    with pytest.raises(UserError, match=r"p: cannot be read \(Permission denied\)"):
-        folders.pictures(Path("p"))
-
-
-def test_labels_and_images_that_differ_in_number():
-    Path("m").mkdir()
-    made.write_idx(Path("m/train-images-idx3-ubyte"), IMAGES)
-    made.write_idx(Path("m/train-labels-idx1-ubyte.gz"), LABELS[:5])
-    with pytest.raises(UserError, match=r"m/train-labels-idx1-ubyte\.gz: 5 labels for the 12 images of train-images-idx3-ubyte"):
-        readers.read(Path("m"))
-    np.savez("a.npz", x_train=IMAGES, x_test=IMAGES[:, :5])
-    with pytest.raises(UserError, match=r"a\.npz: test images are 5×10×1, training images 12×10×1"):
-        own.everything("a.npz")
-    Path("a.idx").write_bytes(struct.pack(">5I", 0x804, 2, 3, 3, 5) + bytes(90))
-    refused("a.idx", "its header announces 2×3×3×5; images have 1 channel (grey) or 3 (colour), not 5")
-
-
-def test_names_that_give_orders_to_a_terminal(capfd):
-    name = "evil\n\x1b[2Jname\x07"
-    Path(name).mkdir()
-    for argument in (name, f"{name}/none", special("pipe")):
-        assert exit_status("autoencoder.py", lambda argument=argument: autoencoder.main(["-d", argument, "--no-input"])) == 2
-        out, err = capfd.readouterr()
-        assert (out, err.count("\n"), err[:-1].isprintable()) == ("", 1, True)
-    Path(f"p/{name}").mkdir(parents=True)
-    Image.fromarray(IMAGES[0]).save(f"p/{name}/a.png")
-    assert readers.read(Path("p")).train.classes == ("evil \ufffd[2Jname\ufffd",)
-    assert datasets.short_name(f"p/{name}") == "evil \ufffd[2Jname\ufffd"
