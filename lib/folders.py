@@ -2,9 +2,10 @@
 
 import os
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", "
 # Of what Pillow could open, the rest is old or worse: an EPS, whatever its name, is a program that Ghostscript runs.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 MOST_PIXELS = 89_478_485  # of one picture: those of 256 MiB in colour, from where on Pillow speaks of a bomb
+LARGE = 1 << 24  # pixels from which on pictures are decoded one after the other, so that many at once do not fill the memory
+ALONE = threading.Lock()
 
 
 class Folder:
@@ -154,7 +157,8 @@ def _opened(file: Path):
         with Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise UserError(many)
-            yield image
+            with ALONE if image.width * image.height > LARGE else nullcontext():
+                yield image
     except Image.DecompressionBombError:
         raise UserError(many) from None
     except BROKEN as error:
