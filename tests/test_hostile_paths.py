@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import autoencoder
-from lib import datasets, folders, own, readers
+from lib import datasets, documents, folders, own, readers
 from lib.errors import UserError, exit_status
 from tests import made
 from tests.test_hostile import BATCH, IMAGES, LABELS, refused
@@ -54,6 +54,11 @@ def special(name: str) -> str:
 @pytest.mark.parametrize("action", [readers.peek, readers.read, readers.peek_labels, readers.read_labels])
 def test_pipes_sockets_and_devices_are_not_opened(name, action):
     refused(special(name), "is a pipe, a socket or a device; give a file or a folder", action)
+
+
+def test_a_figure_that_is_a_pipe_is_left_out_of_a_report():
+    os.mkfifo("loss.png")
+    assert not documents.is_png(Path("loss.png"))
 
 
 def test_paths_that_the_system_does_not_look_up():
