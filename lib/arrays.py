@@ -1,12 +1,19 @@
 """Images in NumPy's files: .npy (memory mapped) and .npz; unsigned bytes, or floating point from 0 to 1."""
 
+import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lib.errors import UserError
-from lib.files import GZIP_RATIO, NPY, ZIP, Header, Images, Source, by, image_shape, product, reading, starts
+from lib.files import GZIP_RATIO, NPY, ZIP, Header, Images, Source, by, empty, fill, image_shape, product, reading, starts
+
+LONGEST_HEADER = 10_000  # bytes; NumPy itself believes no longer ones
+FIELDS = {"descr": r"'([<>|=]?[biufcO]\d*)'", "fortran_order": "(True|False)", "shape": r"\(([\d, L]*)\)"}
 
 
 class Numpy:
@@ -19,23 +26,64 @@ class Numpy:
     @staticmethod
     def peek(path: Path) -> Header:
         if starts(path, NPY):
-            images = _load_numpy(path)
-            return Header(_checked_array(path, "it", images.shape, images.dtype), len(images))
+            array = _npy_header(path)
+            return Header(_checked_array(path, "it", array.shape, array.dtype), array.shape[0])
         names = _npz_names(path)
-        shape, dtype = _npz_header(path, names["images"])
-        test = _npz_header(path, names["test_images"])[0][0] if "test_images" in names else 0
-        return Header(_checked_array(path, names["images"], shape, dtype), shape[0], test, labelled="labels" in names)
+        with reading(path), zipfile.ZipFile(path) as archive:
+            found = {}
+            for role in ("images", "test_images"):
+                if role in names:
+                    with _member(path, archive, names[role]) as (_, array):
+                        found[role] = array.shape[0], _checked_array(path, names[role], array.shape, array.dtype)
+        count, shape = found["images"]
+        return Header(shape, count, found.get("test_images", (0,))[0], labelled="labels" in names)
 
     @staticmethod
     def read(path: Path) -> Source:
         if starts(path, NPY):
-            return Source(Images(_as_images(path, "it", _load_numpy(path))))
+            array = _npy_header(path)
+            _checked_array(path, "it", array.shape, array.dtype)
+            return Source(Images(_as_images(path, "it", _mapped(path, array))))
         names = _npz_names(path)
-        with reading(path), np.load(path, allow_pickle=False) as arrays:
-            part = {role: arrays[name] for role, name in names.items()}
+        with reading(path), zipfile.ZipFile(path) as archive:
+            part = {role: _unpacked(path, archive, name) for role, name in names.items()}
         train = _npz_images(path, part, "images", "labels")
         test = _npz_images(path, part, "test_images", "test_labels") if "test_images" in part else None
         return Source(train, test)
+
+
+@dataclass(frozen=True)
+class Array:
+    """What the header of an .npy file says: NumPy's shape, type and order, and where its numbers begin."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    order: str
+    offset: int
+
+    @property
+    def size(self) -> int:
+        """Its numbers in bytes."""
+        return product(self.shape) * self.dtype.itemsize
+
+
+def _header(path: Path, name: str, file) -> Array:
+    """Read with patterns, and not as the piece of Python that it is: nothing in it is evaluated, warns or nests."""
+    start = file.read(8)
+    width = 2 if start[6:7] == b"\1" else 4
+    length = int.from_bytes(file.read(width), "little")
+    if not start.startswith(NPY) or len(start) < 8 or length > LONGEST_HEADER:
+        raise UserError(f"{path}: {name} does not begin as an array of NumPy's does")
+    text = file.read(length).decode("latin-1")
+    found = {key: re.search(rf"'{key}': {pattern}", text) for key, pattern in FIELDS.items()}
+    if None in found.values():
+        raise UserError(f"{path}: {name} is no plain array of numbers; its header says {text.strip()[:120]}")
+    try:
+        dtype = np.dtype(found["descr"][1])
+    except TypeError:
+        raise UserError(f"{path}: {name} is {found['descr'][1]}, which is no type of numbers") from None
+    shape = tuple(map(int, re.findall(r"\d+", found["shape"][1])))
+    return Array(shape, dtype, "F" if found["fortran_order"][1] == "True" else "C", 8 + width + length)
 
 
 NPZ_ROLES = {
@@ -54,19 +102,29 @@ def _npz_names(path: Path) -> dict[str, str]:
     if "images" not in names and len(held) == 1:
         names["images"] = held[0]
     if "images" not in names:
-        raise UserError(f"{path}: none of its arrays ({', '.join(held) or 'there are none'}) is called x_train or images")
+        there = ", ".join(held[:10]) + (" …" if len(held) > 10 else "") or "there are none"
+        raise UserError(f"{path}: none of its arrays ({there}) is called x_train or images")
     return names
 
 
-def _npz_header(path: Path, name: str):
-    with reading(path), zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
-        version = np.lib.format.read_magic(file)
-        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = reader(file)
-    expected = product(shape) * dtype.itemsize
-    if expected > path.stat().st_size * GZIP_RATIO:
-        raise UserError(f"{path}: {name} announces {expected:,} bytes, more than the file can hold")
-    return shape, dtype
+@contextmanager
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[tuple]:
+    """An array of an .npz, open behind its header, and the header."""
+    with archive.open(f"{name}.npy") as file:
+        array = _header(path, name, file)
+        if array.size > path.stat().st_size * GZIP_RATIO:
+            raise UserError(f"{path}: {name} announces {array.size:,} bytes, more than the file can hold")
+        yield file, array
+
+
+def _unpacked(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with _member(path, archive, name) as (file, array):
+        if array.dtype.kind not in "uif":
+            raise UserError(f"{path}: {name} is {array.dtype}; images and labels are numbers")
+        content = empty(path, (array.size,))
+        if fill(file, content) < array.size or file.read(1):  # at its end, its checksum is compared
+            raise UserError(f"{path}: {name} is truncated or too long: its header announces {by(array.shape)} of {array.dtype}")
+    return content.view(array.dtype).reshape(array.shape, order=array.order)
 
 
 def _npz_images(path: Path, part: dict, images: str, labels: str) -> Images:
@@ -81,9 +139,18 @@ def _npz_images(path: Path, part: dict, images: str, labels: str) -> Images:
     return Images(array, found.astype(np.int64))
 
 
-def _load_numpy(path: Path) -> np.ndarray:
+def _npy_header(path: Path) -> Array:
+    with reading(path), path.open("rb") as file:
+        array = _header(path, "it", file)
+    expected, found = array.offset + array.size, path.stat().st_size
+    if found < expected:
+        raise UserError(f"{path}: is truncated: {found:,} bytes, where its header announces {by(array.shape)} of {array.dtype}")
+    return array
+
+
+def _mapped(path: Path, array: Array) -> np.ndarray:
     with reading(path):
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.memmap(path, array.dtype, "r", array.offset, array.shape, array.order)
 
 
 def _checked_array(path: Path, name: str, shape, dtype) -> tuple[int, int, int]:
@@ -98,19 +165,20 @@ def _as_images(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     shape = _checked_array(path, name, array.shape, array.dtype)
     if array.dtype == np.uint8:
         return array.reshape(len(array), *shape)
-    images = np.empty((len(array), *shape), np.uint8)
+    images = empty(path, (len(array), *shape))
     for start in range(0, len(array), 4096):
         part = np.asarray(array[start : start + 4096])
-        if not (part.min() >= 0 and part.max() <= 1):
-            raise UserError(
-                f"{path}: {name} goes from {part.min():g} to {part.max():g}; floating-point images go from 0 to 1: divide first"
-            )
+        with np.errstate(invalid="ignore"):  # NaN is refused below; that it was compared is nothing to warn of
+            low, high = part.min(), part.max()
+        if not (low >= 0 and high <= 1):
+            raise UserError(f"{path}: {name} goes from {low:g} to {high:g}; floating-point images go from 0 to 1: divide first")
         images[start : start + 4096] = np.round(part * 255).reshape(-1, *shape)
     return images
 
 
 def labels(path: Path) -> np.ndarray:
-    labels = _load_numpy(path)
-    if labels.ndim != 1 or labels.dtype.kind not in "ui":
-        raise UserError(f"{path}: labels are whole numbers in one dimension, not {labels.dtype} of shape {by(labels.shape)}")
-    return labels
+    """Labels from an .npy, memory mapped, shape (n,). Raises `UserError`."""
+    array = _npy_header(path)
+    if len(array.shape) != 1 or array.dtype.kind not in "ui" or not array.size:
+        raise UserError(f"{path}: labels are whole numbers in one dimension, not {array.dtype} of shape {by(array.shape)}")
+    return _mapped(path, array)

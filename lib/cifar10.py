@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from lib.errors import UserError
-from lib.files import GZIP_RATIO, Header, Images, Source, reading
+from lib.files import CHUNK, GZIP_RATIO, Header, Images, Source, empty, fill, opened, reading
 
 SHAPE = (32, 32, 3)
+PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 RECORD = 1 + 32 * 32 * 3
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -19,7 +20,7 @@ class Cifar10:
     @staticmethod
     def recognises(path: Path) -> bool:
         if path.is_dir():
-            return any(path.glob("*_batch*.bin"))
+            return bool(_files(path))
         return path.suffix == ".bin" or path.name.endswith((".tar.gz", ".tgz", ".tar"))
 
     @staticmethod
@@ -29,6 +30,8 @@ class Cifar10:
             tests = sum(count for name, count in sizes.items() if _is_test(name)) if path.is_dir() else 0
             return Header(SHAPE, (sum(sizes.values()) - tests) or tests, tests, labelled=True)
         # To list a compressed archive is to decompress it, so only `read` counts; the published set has these sizes.
+        with reading(path), opened(path) as file:
+            _member(file.read(tarfile.BLOCKSIZE))
         return Header(SHAPE, 50_000, 10_000, labelled=True)
 
     @staticmethod
@@ -37,16 +40,17 @@ class Cifar10:
             batches = {}
             for file in _files(path):
                 _records(file, file.stat().st_size)
-                batches[file.name] = np.fromfile(file, np.uint8)
+                with reading(file):
+                    batches[file.name] = np.memmap(file, np.uint8, "r")
         else:
             batches = _archive(path)
         train = [batch for name, batch in batches.items() if not (_is_test(name) and len(batches) > 1)]
         test = [batch for name, batch in batches.items() if _is_test(name) and len(batches) > 1]
-        return Source(_images(train), _images(test) if test else None)
+        return Source(_images(path, train), _images(path, test) if test else None)
 
 
 def _files(path: Path) -> list[Path]:
-    return sorted(path.glob("*_batch*.bin")) if path.is_dir() else [path]
+    return sorted(file for file in path.glob("*_batch*.bin") if file.is_file()) if path.is_dir() else [path]
 
 
 def _is_test(name: str) -> bool:
@@ -64,23 +68,54 @@ def _records(path, size: int) -> int:
 
 
 def _archive(path: Path) -> dict[str, np.ndarray]:
+    """The batches of an archive. It is read from its first byte to its last, block by block, and nothing is unpacked.
+
+    `tarfile.open` would follow what the headers say: numbers without an end, members by the million, in some versions back
+    to where it came from.
+    """
     batches = {}
-    with reading(path), tarfile.open(path) as archive:
-        for member in archive:
-            name = Path(member.name).name
-            if member.isfile() and "_batch" in name and name.endswith(".bin"):
-                if member.size > path.stat().st_size * GZIP_RATIO:
-                    raise UserError(f"{path}: {member.name} announces {member.size:,} bytes, more than the archive can hold")
-                _records(f"{path}: {member.name}", member.size)
-                batches[name] = np.frombuffer(archive.extractfile(member).read(), np.uint8)
+    with reading(path), opened(path) as file:
+        while (block := file.read(tarfile.BLOCKSIZE)).strip(b"\0"):
+            member = _member(block)
+            name, size = Path(member.name).name, _size(member)
+            if member.type in PLAIN and "_batch" in name and name.endswith(".bin"):
+                if size > path.stat().st_size * GZIP_RATIO:
+                    raise UserError(f"{path}: {member.name} announces {size:,} bytes, more than the archive can hold")
+                _records(f"{path}: {member.name}", size)
+                batches[name] = empty(path, (size,))
+                if fill(file, batches[name]) < size:
+                    raise EOFError
+                size = 0
+            _skip(file, size + -member.size % tarfile.BLOCKSIZE)
+        while file.read(CHUNK):  # to the end, where a gzip file has its checksum
+            pass
     if not batches:
         raise UserError(f"{path}: holds no CIFAR-10 batch (data_batch_1.bin …, test_batch.bin)")
     return dict(sorted(batches.items()))
 
 
-def _images(batches: list[np.ndarray]) -> Images:
+def _member(block: bytes) -> tarfile.TarInfo:
+    return tarfile.TarInfo.frombuf(block, "utf-8", "replace")
+
+
+def _size(member: tarfile.TarInfo) -> int:
+    """The bytes that follow a header; a link may announce those of the file that it means, and none follow."""
+    if member.size < 0:
+        raise tarfile.ReadError(f"{member.name} announces {member.size:,} bytes")
+    return 0 if member.issym() or member.islnk() or member.isdir() or member.isdev() else member.size
+
+
+def _skip(file, count: int) -> None:
+    while count > 0:
+        part = file.read(min(count, CHUNK))
+        if not part:
+            raise EOFError
+        count -= len(part)
+
+
+def _images(path: Path, batches: list[np.ndarray]) -> Images:
     count = sum(len(batch) for batch in batches) // RECORD
-    images, labels = np.empty((count, *SHAPE), np.uint8), np.empty(count, np.int64)
+    images, labels = empty(path, (count, *SHAPE)), np.empty(count, np.int64)
     start = 0
     for batch in batches:  # batch by batch, so that no second copy of the whole set is ever made
         records = batch.reshape(-1, RECORD)
@@ -89,5 +124,5 @@ def _images(batches: list[np.ndarray]) -> Images:
         images[part] = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         start += len(records)
     if labels.max() > 9:
-        raise UserError(f"label {labels.max()} is not one of CIFAR-10's ten: the file is no CIFAR-10 batch")
+        raise UserError(f"{path}: label {labels.max()} is not one of CIFAR-10's ten: it is no CIFAR-10 batch")
     return Images(images, labels, CLASSES)

@@ -8,8 +8,8 @@ import numpy as np
 
 from lib import cifar10, readers
 from lib.cifar10 import Cifar10
-from lib.errors import UserError
-from lib.files import Header, Images, Source, by
+from lib.errors import UserError, printable
+from lib.files import Header, Images, Source, by, exists
 from lib.hyperparameters import Hyperparameters
 from lib.idx import IdxFolder
 
@@ -124,7 +124,7 @@ def locate(where: str) -> Path | None:
     if where in NAMES:
         return next((DATA / place for place in PLACES.get(where, ()) if _holds_data(DATA / place)), None)
     path = Path(where)
-    if not path.exists():
+    if not exists(path):
         raise UserError(f"{where}: no such file or folder; the names are {', '.join(NAMES)}")
     return path
 
@@ -160,7 +160,7 @@ def short_name(where: str) -> str:
     """A name for folders and tables: that of the set, or the file's without what only says its format."""
     if where in NAMES:
         return where
-    path = Path(where)
+    path = Path(printable(where))
     stem = path.name.split(".")[0] or path.resolve().name
     if _published(path):
         return path.resolve().parent.name if path.resolve().parent.name in NAMES else stem.split("-idx")[0]

@@ -174,10 +174,10 @@ class Display:
             table.add_column(column, justify="right" if column else "left")
         for name, row in metrics["report"].items():
             if name == "accuracy":
-                table.add_row(name, "", "", f"{row:.4f}", f"{metrics['correct'] + metrics['incorrect']:,}", style="bold")
+                table.add_row(Text(name), "", "", f"{row:.4f}", f"{metrics['correct'] + metrics['incorrect']:,}", style="bold")
             else:
                 cells = [f"{row[key]:.4f}" for key in ("precision", "recall", "f1-score")]
-                table.add_row(name, *cells, f"{row['support']:,.0f}", end_section=name == record["dataset"]["classes"][-1])
+                table.add_row(Text(name), *cells, f"{row['support']:,.0f}", end_section=name == record["dataset"]["classes"][-1])
         self.out.print(table)
         for text, style in classifier_remarks(record):
             self.result(text, {"bad": BAD, "quiet": QUIET}.get(style, style))
@@ -188,10 +188,10 @@ class Display:
         table = Table(padding=(0, 0), pad_edge=False)
         table.add_column("")
         for name in classes:
-            table.add_column(f" {name[: max(4, 50 // len(classes))]}", justify="right", no_wrap=True)
+            table.add_column(Text(f" {name[: max(4, 50 // len(classes))]}"), justify="right", no_wrap=True)
         for place, (name, row) in enumerate(zip(classes, matrix, strict=True)):
             styles = (GOOD if place == column else BAD if count else QUIET for column, count in enumerate(row))
-            table.add_row(name, *(Text(str(n) if n else "·", style=style) for n, style in zip(row, styles, strict=True)))
+            table.add_row(Text(name), *(Text(str(n) if n else "·", style=style) for n, style in zip(row, styles, strict=True)))
         self.out.print(table)
 
     def _where(self, folder: str, record: dict) -> None:

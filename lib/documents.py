@@ -227,6 +227,8 @@ def markdown(document: Section, folder: str) -> tuple[str, dict[str, Path]]:
 
 def is_png(path: Path) -> bool:
     """Whether a file is a picture that both forms can hold; whatever else lies among the figures is left there."""
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with path.open("rb") as file:
             return file.read(16) == PNG + b"\0\0\0\rIHDR"

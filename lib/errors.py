@@ -6,11 +6,25 @@ from collections.abc import Callable
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
-class UserError(Exception):
+def printable(text: str) -> str:
+    """Text that stays on its line and gives a terminal no orders: a file, or a key in one, may be called anything."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+
+
+class Said(Exception):
+    """An error that is told to a person, in one line."""
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
+
+
+class UserError(Said):
     """Wrong arguments or data (exit status 2); the message says what, where and what to do."""
 
 
-class RunFailed(Exception):
+class RunFailed(Said):
     """A run that started and could not finish (exit status 1)."""
 
 

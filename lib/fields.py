@@ -9,7 +9,7 @@ import difflib
 from dataclasses import dataclass, field
 
 from lib.errors import UserError
-from lib.kinds import ALL, List, OneOf, Or, Places, Real, Several, Shares, Sizes, Span, Switch, Text, Whole
+from lib.kinds import ALL, List, OneOf, Or, Places, Real, Several, Shares, Sizes, Span, Switch, Text, Whole, shortened
 
 PROGRAMS = ("autoencoder", "classification")
 AUTOENCODER, CLASSIFICATION = ((program,) for program in PROGRAMS)
@@ -299,14 +299,16 @@ def known_answers(record, program: str, where: str) -> dict:
     answers = {}
     for key, value in record.items():
         if key == "program":
+            if value not in PROGRAMS:
+                raise UserError(f"{where}: program must be {' or '.join(PROGRAMS)}, not {shortened(value)}")
             if value != program:
                 raise UserError(f"{where}: these are answers for {value}.py, not for {program}.py")
         elif key not in names:
-            close = difflib.get_close_matches(str(key), names, n=1)
-            raise UserError(f"{where}: unknown key {key!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+            close = difflib.get_close_matches(key, names, n=1)
+            raise UserError(f"{where}: unknown key {shortened(key)}" + (f"; did you mean {close[0]!r}?" if close else ""))
         elif value is not None:
             try:
-                answers[key] = read(key, value)
+                answers[key] = find(key).metadata["kind"].read(value)
             except UserError as error:
-                raise UserError(f"{where}: {error}") from None
+                raise UserError(f"{where}: {key} {error}") from None
     return answers

@@ -1,8 +1,10 @@
 """What all readers of image files share: what they return, and how a file that cannot be right is refused."""
 
 import gzip
+import lzma
 import math
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -15,7 +17,16 @@ import numpy as np
 from lib.errors import UserError
 
 NPY, ZIP, GZIP = b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b"  # how these files begin
+CHUNK = 1 << 20  # bytes decompressed at once
+LONGEST = 200  # characters of what a library says
 GZIP_RATIO = 1032  # deflate cannot do better: what announces more than this is lying
+
+# What Python's own readers raise of files that are not what they say: of an encrypted member RuntimeError, of a number that
+# no memory has room for MemoryError or OverflowError, of a compression that they do not know NotImplementedError.
+BROKEN = (
+    OSError, EOFError, ValueError, RuntimeError, MemoryError, OverflowError, LookupError,
+    struct.error, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,19 +59,25 @@ class Header:
     labelled: bool = False
 
 
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder. Raises `UserError` for a name that the system does not even look up."""
+    with reading(path):
+        return path.exists()
+
+
 def require(path: Path) -> None:
-    if not path.exists():
+    """Refuse what is neither a file nor a folder: opening a pipe may wait for ever, and a device need not end."""
+    if not exists(path):
         raise UserError(f"{path}: no such file or folder")
+    if not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path}: is a pipe, a socket or a device; give a file or a folder")
 
 
 def starts(path: Path, magic: bytes) -> bool:
     if not path.is_file():
         return False
-    try:
-        with path.open("rb") as file:
-            return file.read(len(magic)) == magic
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    with reading(path), path.open("rb") as file:
+        return file.read(len(magic)) == magic
 
 
 def opened(path: Path):
@@ -72,9 +89,42 @@ def reading(path: Path):
     """Whatever a library says of a file that it cannot read becomes one sentence with the file's name."""
     try:
         yield
-    except (OSError, EOFError, ValueError, zlib.error, struct.error, tarfile.TarError, zipfile.BadZipFile) as error:
-        reason = getattr(error, "strerror", None) or str(error) or "it ends too early"
-        raise UserError(f"{path}: cannot be read: broken or truncated ({reason.splitlines()[0]})") from None
+    except BROKEN as error:
+        if reason := getattr(error, "strerror", None):
+            raise UserError(f"{path}: cannot be read ({reason})") from None
+        reason = str(error) or ("it asks for too much memory" if isinstance(error, MemoryError) else "it ends too early")
+        raise UserError(f"{path}: cannot be read: broken or truncated ({reason.splitlines()[0][:LONGEST]})") from None
+
+
+def empty(path: Path, shape, dtype=np.uint8) -> np.ndarray:
+    """Memory for what a file announces. Raises `UserError` where the machine has less: taking it would end the program."""
+    needed, free = product(shape) * np.dtype(dtype).itemsize, free_memory()
+    try:
+        if needed <= free:
+            return np.empty(shape, dtype)
+    except MemoryError:
+        free = min(needed, free)  # somebody has set a lower limit than what is there
+    raise UserError(
+        f"{path}: holds {needed / 1e9:,.1f} GB, and at most {free / 1e9:,.1f} GB of memory are free; "
+        "an .idx or .npy of bytes that is not compressed is read from the disk, whatever its size"
+    )
+
+
+def free_memory() -> int:
+    """Bytes of memory that are free; where the system does not tell, more than there can be."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return sys.maxsize
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), sys.maxsize)
+
+
+def fill(file, array: np.ndarray) -> int:
+    """Read bytes into an array, shape (n,) and uint8, a part at a time; how many there were."""
+    filled, room = 0, memoryview(array)
+    while filled < len(array) and (count := file.readinto(room[filled : filled + CHUNK])):
+        filled += count
+    return filled
 
 
 def image_shape(sizes) -> tuple[int, int, int]:
@@ -86,4 +136,4 @@ def product(sizes) -> int:
 
 
 def by(sizes) -> str:
-    return "×".join(f"{size:,}" for size in sizes)
+    return "×".join(f"{size:,}" for size in sizes) or "()"

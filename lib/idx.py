@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from lib.errors import UserError
-from lib.files import GZIP, GZIP_RATIO, Header, Images, Source, by, image_shape, opened, product, reading, starts
+from lib.files import GZIP, GZIP_RATIO, Header, Images, Source, by, empty, fill, image_shape, opened, product, reading, starts
 from lib.written import replacing
-
-CHUNK = 1 << 20  # bytes decompressed at once
 
 
 class Idx:
@@ -54,6 +52,8 @@ def header(path: Path, labels: bool = False) -> tuple[tuple[int, ...], int]:
     sizes = struct.unpack(f">{magic & 0xFF}I", raw)
     if 0 in sizes:
         raise UserError(f"{path}: its header announces no images at all: sizes {by(sizes)}")
+    if len(sizes) == 4 and sizes[3] not in (1, 3):
+        raise UserError(f"{path}: its header announces {by(sizes)}; images have 1 channel (grey) or 3 (colour), not {sizes[3]:,}")
     expected, found = 4 + len(raw) + product(sizes), path.stat().st_size
     if starts(path, GZIP):
         if expected > found * GZIP_RATIO:
@@ -67,13 +67,12 @@ def header(path: Path, labels: bool = False) -> tuple[tuple[int, ...], int]:
 
 def body(path: Path, sizes: tuple[int, ...], offset: int) -> np.ndarray:
     if not starts(path, GZIP):
-        return np.memmap(path, np.uint8, "r", offset, sizes)
-    body = np.empty(product(sizes), np.uint8)
+        with reading(path):
+            return np.memmap(path, np.uint8, "r", offset, sizes)
+    body = empty(path, (product(sizes),))
     with reading(path), gzip.open(path) as file:
         file.read(offset)
-        filled = 0
-        while filled < len(body) and (count := file.readinto(memoryview(body)[filled : filled + CHUNK])):
-            filled += count
+        filled = fill(file, body)
         if filled < len(body) or file.read(1):
             found = offset + filled + (1 if filled == len(body) else 0)
             raise _wrong_length(path, sizes, offset + len(body), found)
@@ -118,10 +117,13 @@ class IdxFolder:
         images, labels = (_idx_file(path, f"{name}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
         if images is None:
             return None
-        return Images(
-            Idx.read(images).train.images,
-            body(labels, *header(labels, labels=True)).astype(np.int64) if labels else None,
-        )
+        found = Idx.read(images).train.images
+        if labels is None:
+            return Images(found)
+        sizes, offset = header(labels, labels=True)
+        if sizes[0] != len(found):
+            raise UserError(f"{labels}: {sizes[0]:,} labels for the {len(found):,} images of {images.name}")
+        return Images(found, body(labels, sizes, offset).astype(np.int64))
 
 
 def _idx_file(folder: Path, name: str) -> Path | None:

@@ -2,11 +2,19 @@
 
 import math
 import os
+import reprlib
 from dataclasses import dataclass
 
 from lib.errors import UserError
 
 ALL, NONE = "all", "none"
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
+
+def shortened(value) -> str:
+    """A value as Python writes it, for a message: not all of it, nor all its depths, where there is much."""
+    return _SHORT.repr(value)
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class Whole:
         except ValueError:
             number = None
         if not isinstance(number, int) or isinstance(number, bool) or not self.low <= number <= self.high:
-            raise UserError(f"must be {self.range}, not {value!r}")
+            raise UserError(f"must be {self.range}, not {shortened(value)}")
         return number
 
     def show(self, value: int) -> str:
@@ -45,13 +53,13 @@ class Real:
     def read(self, value) -> float:
         try:
             number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         above = self.low < number if self.open_low else self.low <= number
         below = number < self.high if self.open_high else number <= self.high
         if not (above and below):
             point = " (write a decimal point)" if isinstance(value, str) and "," in value else ""
-            raise UserError(f"must be {self.range}, not {value!r}{point}")
+            raise UserError(f"must be {self.range}, not {shortened(value)}{point}")
         return number
 
     def show(self, value: float) -> str:
@@ -78,7 +86,7 @@ class Several:
         except UserError:
             numbers = ()
         if not numbers:
-            raise UserError(f"must be {self.range}, not {value!r}")
+            raise UserError(f"must be {self.range}, not {shortened(value)}")
         return numbers
 
     def show(self, value: tuple[int, ...]) -> str:
@@ -121,7 +129,7 @@ class Sizes:
         except (UserError, ValueError):
             sizes = ()
         if not sizes:
-            raise UserError(f"must be {self.range}, not {value!r}")
+            raise UserError(f"must be {self.range}, not {shortened(value)}")
         return sizes
 
     def _pair(self, part) -> tuple[int, int]:
@@ -151,14 +159,14 @@ class Places:
     range: str = f"numbers of layers with commas (1,2), {ALL} or {NONE}"
 
     def read(self, value) -> tuple[int, ...] | str:
-        if value in (ALL, True):
+        if value == ALL or value is True:  # 1 is the first layer
             return ALL
-        if value in (NONE, False):
+        if value == NONE or value is False:
             return ()
         try:
             return tuple(sorted(set(List(Whole(1, 64)).read(value))))
         except UserError:
-            raise UserError(f"must be {self.range}, not {value!r}") from None
+            raise UserError(f"must be {self.range}, not {shortened(value)}") from None
 
     def show(self, value: tuple[int, ...] | str) -> str:
         return value if value == ALL else ",".join(map(str, value)) or NONE
@@ -174,7 +182,7 @@ class Switch:
         words = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
         known = words.get(value.strip().lower()) if isinstance(value, str) else value
         if not isinstance(known, bool):
-            raise UserError(f"must be {self.range}, not {value!r}")
+            raise UserError(f"must be {self.range}, not {shortened(value)}")
         return known
 
     def show(self, value: bool) -> str:
@@ -195,7 +203,7 @@ class Span:
         except (UserError, ValueError):
             low, high = 1.0, 0.0
         if low > high:
-            raise UserError(f"must be {self.range}, not {value!r}")
+            raise UserError(f"must be {self.range}, not {shortened(value)}")
         return low, high
 
     def show(self, value: tuple[float, float]) -> str:
@@ -219,7 +227,7 @@ class Or:
         try:
             return self.kind.read(value)
         except UserError:
-            raise UserError(f"must be {self.range}, not {value!r}") from None
+            raise UserError(f"must be {self.range}, not {shortened(value)}") from None
 
     def show(self, value) -> str:
         return self.word if value is None else self.kind.show(value)
@@ -237,7 +245,7 @@ class OneOf:
 
     def read(self, value) -> str:
         if value not in self.choices:
-            raise UserError(f"must be {self.range}, not {value!r}")
+            raise UserError(f"must be {self.range}, not {shortened(value)}")
         return value
 
     def show(self, value: str) -> str:
@@ -255,12 +263,20 @@ class Text:
     range: str = "a file, a folder or a name"
 
     def read(self, value) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise UserError(f"must be {self.range}, not {value!r}")
+        if not isinstance(value, str) or not value.strip() or not _is_path(value):
+            raise UserError(f"must be {self.range}, not {shortened(value)}")
         return os.path.expanduser(value.strip())
 
     def show(self, value: str) -> str:
         return value
+
+
+def _is_path(text: str) -> bool:
+    """Whether a file could be called so."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -274,9 +290,9 @@ class Shares:
         try:
             train, validation, test = (Whole(0, 100).read(part) for part in parts)
         except (UserError, TypeError, ValueError):
-            raise UserError(f"must be {self.range}, not {value!r}") from None
+            raise UserError(f"must be {self.range}, not {shortened(value)}") from None
         if train + validation + test != 100 or not train or not validation:
-            raise UserError(f"must be {self.range}, not {value!r}")
+            raise UserError(f"must be {self.range}, not {shortened(value)}")
         return train, validation, test
 
     def show(self, value: tuple[int, int, int]) -> str:

@@ -12,11 +12,13 @@ from lib import records, report, runs
 from lib.display import BAD, GOOD, QUIET, Display
 from lib.errors import UserError
 from lib.fields import PROGRAMS, TASKS
+from lib.files import exists
 from lib.kinds import Whole
 from lib.questions import Flags
 from lib.records import MISSING, SORTS, STAR, Entry, find, named, order, some, sort_key
-from lib.results import CLASSIFY, clean
+from lib.results import CLASSIFY
 from lib.session import draw_comparison
+from lib.sound import clean
 
 LEFT = ("", "run", "task", "data set", "started", "status")  # columns of words
 # What a terminal that is too narrow does without, the least important first.
@@ -53,7 +55,7 @@ def command(program: str, words: list[str]) -> int:
     if args.export:
         report.require_free(Path(args.export), args.force)
     folder, display = Path(args.folder), Display()
-    if not folder.is_dir() and folder != runs.MODELS:
+    if not (exists(folder) and folder.is_dir()) and folder != runs.MODELS:
         raise UserError(f"{folder}: no such folder; give one with runs in it, or none for models")
     entries, unreadable = records.listed(folder)
     if unreadable:

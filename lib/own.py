@@ -9,8 +9,8 @@ import numpy as np
 from lib import datasets, readers
 from lib.cifar10 import Cifar10
 from lib.errors import UserError
-from lib.files import Images, by
-from lib.folders import SUFFIXES, fitted, pictures
+from lib.files import Images, by, exists
+from lib.folders import SUFFIXES, fitted, pictures, quietly
 from lib.idx import IdxFolder
 
 CHUNK = 512  # images in memory at once
@@ -61,7 +61,8 @@ class Own:
                     images = self._images.images[places]
                     yield places, 255 - images if self.invert else images
                     continue
-                read = list(pool.map(self._fitted, places))
+                with quietly():
+                    read = list(pool.map(self._fitted, places))
                 found = [place for place, image in zip(places, read, strict=True) if image is not None]
                 if found:
                     yield np.array(found), np.stack([image for image in read if image is not None])
@@ -90,7 +91,10 @@ def everything(where: str) -> Images:
     source = datasets.source(where)
     if source.test is None:
         return source.train
-    images = np.concatenate([source.train.images, source.test.images])
+    learned, held = source.train.images, source.test.images
+    if learned.shape[1:] != held.shape[1:]:
+        raise UserError(f"{where}: test images are {by(held.shape[1:])}, training images {by(learned.shape[1:])}")
+    images = np.concatenate([learned, held])
     labelled = source.train.labels is not None and source.test.labels is not None
     labels = np.concatenate([source.train.labels, source.test.labels]) if labelled else None
     return Images(images, labels, source.train.classes)
@@ -99,7 +103,7 @@ def everything(where: str) -> Images:
 def picture_files(where: str) -> list[Path]:
     """The pictures that a path means, none where it is a name, or a data set in one of the formats."""
     path = Path(where)
-    if where in datasets.NAMES or not path.exists():
+    if where in datasets.NAMES or not exists(path):
         return []
     if path.is_file():
         return [path] if path.suffix.lower() in SUFFIXES else []

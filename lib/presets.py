@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lib.errors import UserError
 from lib.fields import read
+from lib.kinds import shortened
 
 
 @dataclass(frozen=True)
@@ -132,5 +133,5 @@ def values(name: str) -> dict:
     if not isinstance(name, str) or name not in PRESETS:
         close = difflib.get_close_matches(str(name), PRESETS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(PRESETS)}"
-        raise UserError(f"preset {name!r} is unknown; {hint}")
+        raise UserError(f"preset {shortened(name)} is unknown; {hint}")
     return {key: read(key, value) for key, value in PRESETS[name].values.items()}

@@ -91,6 +91,8 @@ class Answers:
         if program == "autoencoder":
             named = answered.pop("preset", None) if isinstance(answered, dict) else None
             preset = args.preset or named
+            if named is not None:
+                _require_preset(named, args.answers)
         self.given = known_answers(answered, program, args.answers) if args.answers else {}
         for setting in settings(program):
             if (value := getattr(args, setting.name)) is not None:
@@ -323,11 +325,18 @@ def _fits(name: str, value, layers: int) -> bool:
     return not isinstance(find(name).metadata["kind"], Places) or value in (ALL, ()) or value[-1] <= layers
 
 
+def _require_preset(name, where: str) -> None:
+    try:
+        presets.values(name)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
 def _from_file(name: str):
     path = Path(name)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a mark at the beginning
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})") from None

@@ -12,7 +12,7 @@ from lib import arrays, idx
 from lib.arrays import Numpy
 from lib.cifar10 import Cifar10
 from lib.errors import UserError
-from lib.files import NPY, Header, Source, opened, require, starts
+from lib.files import NPY, Header, Source, empty, opened, reading, require, starts
 from lib.folders import Folder
 from lib.idx import Idx, IdxFolder
 
@@ -40,8 +40,10 @@ def read_labels(path: Path | str) -> np.ndarray:
     """Labels from an IDX file (plain or gzipped) or an .npy, as int64, shape (n,). Raises `UserError`."""
     path = Path(path)
     require(path)
-    labels = arrays.labels(path) if starts(path, NPY) else idx.body(path, *idx.header(path, labels=True))
-    return labels.astype(np.int64)
+    found = arrays.labels(path) if starts(path, NPY) else idx.body(path, *idx.header(path, labels=True))
+    labels = empty(path, found.shape, np.int64)
+    labels[:] = found
+    return labels
 
 
 def _format(path: Path):
@@ -49,7 +51,7 @@ def _format(path: Path):
     for candidate in FORMATS:
         if candidate.recognises(path):
             return candidate
-    with opened(path) as file:
+    with reading(path), opened(path) as file:
         start = file.read(4)
     raise UserError(
         f"{path}: is no data set that can be read: use IDX, .npz, .npy, CIFAR-10's binary version or a folder of images "

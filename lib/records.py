@@ -13,7 +13,9 @@ from lib import runs
 from lib.display import clock
 from lib.errors import UserError
 from lib.fields import settings, words
-from lib.results import BASELINES, CLASSIFY, clean, sound
+from lib.files import exists
+from lib.results import BASELINES, CLASSIFY
+from lib.sound import clean, fault, sound
 
 MISSING, STAR = "–", "★"  # what a record does not hold; the best of its group
 METRICS = {"autoencoder": ("test_mse", "MSE", 5), "classification": ("test_accuracy", "accuracy", 4)}  # key, words, decimals
@@ -33,11 +35,15 @@ OPTIONS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A run among others: its name below the folder that was looked through, its own folder, and its record, made sound."""
+    """A run among others: its name below the folder that was looked through, its own folder, and its record, made sound.
+
+    `fault` says what had to be left out for that, by its key.
+    """
 
     name: str
     folder: Path
     record: dict
+    fault: str = ""
 
     @property
     def status(self) -> str:
@@ -172,7 +178,8 @@ def entry(path: Path, top: Path) -> Entry:
     """The run of a folder, named as from `top`. Raises `UserError` when its record cannot be read."""
     name = path.relative_to(top).as_posix() if path != top else path.resolve().name
     try:
-        return Entry(clean(name), path, sound(runs.load(path)))
+        record = runs.load(path)
+        return Entry(clean(name), path, sound(record), fault(record))
     except RecursionError:
         raise UserError(f"{path / runs.RECORD}: is no record of a run") from None
 
@@ -205,17 +212,19 @@ def order(entries: list[Entry], by: str, backwards: bool) -> list[Entry]:
 
 
 def find(name: str, entries: list[Entry], top: Path) -> Entry:
-    """The run that is meant by a folder, or by a part of a name that no other has. Raises `UserError`."""
+    """The run that is meant by a folder, or by a part of a name that no other has. Raises `UserError`, for nonsense in it too."""
     path = Path(name)
     exact = [one for one in entries if path == one.folder or name == one.name]
-    if not exact and (path / runs.RECORD).is_file():
-        return entry(path, path)
+    if not exact and exists(path / runs.RECORD):
+        exact = [entry(path, path)]
     last = [one for one in entries if name == one.folder.name]
     found = exact or last or [one for one in entries if name in one.name]
     if not found:
         raise UserError(f"{name}: no run below {top} is called so; give a run folder, or a part of its name")
     if len(found) > 1:
         raise UserError(f"{name}: {len(found):,} runs are called so ({some(e.name for e in found)}); give more of the name")
+    if found[0].fault:
+        raise UserError(f"{found[0].folder / runs.RECORD}: {found[0].fault}")
     return found[0]
 
 

@@ -12,7 +12,8 @@ from lib.documents import Code, Folded, Link, Paragraph, Picture, Section, Stron
 from lib.errors import UserError
 from lib.fields import settings, show, usual, words
 from lib.records import MISSING, STAR, Entry, named, number
-from lib.results import CLASSIFY, beside, classifier_remarks, is_number, measured, remarks
+from lib.results import CLASSIFY, beside, classifier_remarks, measured, remarks
+from lib.sound import is_number
 
 FORMS = {".md": documents.markdown, ".html": documents.html}
 EPOCHS = 50  # rows that the table of a training has at most

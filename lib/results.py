@@ -1,13 +1,10 @@
-"""What a record says: made sound first, if others may have changed it; then in words, scores beside the baselines."""
+"""What a sound record says, in words: scores beside the baselines."""
 
 import math
 
 from rich.table import Table
 
 CLASSIFY = "classify"  # what the task of a classifier is called
-SECTIONS = ("dataset", "hyperparameters", "history", "metrics", "baselines", "timing", "environment")
-TABLES = ("report", "confusion_matrix")  # the metrics that are no number
-LARGEST_WHOLE = 2**63  # no number of ours is larger, and a float cannot hold any that somebody makes up
 _MEAN = {"constant": "constant mean image"}
 
 # The words for the baselines of each task, in the order of the table.
@@ -125,59 +122,3 @@ def classifier_remarks(record: dict) -> list[tuple[str, str]]:
 def decibel(psnr: float | None) -> str:
     """A PSNR as it is shown; no error at all has no number."""
     return "∞" if psnr is None else f"{psnr:.2f}"
-
-
-def sound(record: dict) -> dict:
-    """A record whose parts are what they should be, and absent where they are not; no number in it is NaN or infinite."""
-    record = {clean(key): clean(value) for key, value in record.items()}
-    for name in SECTIONS:
-        record[name] = record[name] if isinstance(record.get(name), dict) else {}
-    for name in ("program", "status", "task", "command", "started", "error"):
-        if not isinstance(record.get(name, ""), str):
-            del record[name]
-    data, metrics = record["dataset"], record["metrics"]
-    record["dataset"] = {key: data[key] for key in ("name", "sha256") if isinstance(data.get(key), str)} | {
-        "shape": [side for side in _list(data.get("shape")) if isinstance(side, int)],
-        "sizes": _numbers(data.get("sizes")),
-        "classes": [name for name in _list(data.get("classes")) if isinstance(name, str)],
-    }
-    report, matrix = metrics.get("report"), _list(metrics.get("confusion_matrix"))
-    for name in ("metrics", "baselines", "timing"):
-        record[name] = {key: value for key, value in _numbers(record[name]).items() if key not in TABLES}
-    if isinstance(report, dict):
-        rows = {name: {"f1-score": row} if is_number(row) else _numbers(row) for name, row in report.items()}
-        record["metrics"]["report"] = rows
-    if matrix and all(isinstance(row, list) and len(row) == len(matrix) and all(map(is_number, row)) for row in matrix):
-        record["metrics"]["confusion_matrix"] = matrix
-    return record
-
-
-def _numbers(value) -> dict:
-    """Those entries of what should be a dict that are numbers; a PSNR may be `None`, which is that of no error at all."""
-    items = value.items() if isinstance(value, dict) else ()
-    return {key: entry for key, entry in items if is_number(entry) or (entry is None and key.endswith("_psnr"))}
-
-
-def is_number(value) -> bool:
-    """Whether it is a number; yes and no are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _list(value) -> list:
-    return value if isinstance(value, list) else []
-
-
-def clean(value):
-    """JSON without what would harm a terminal or a page: control characters, halves of characters, numbers that are none."""
-    kind = type(value)
-    if kind is float:  # the most frequent first: a thousand records have some hundred thousand of them
-        return value if math.isfinite(value) else None
-    if kind is str:
-        if value.isprintable():
-            return value
-        return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value)
-    if kind is list:
-        return [clean(part) for part in value]
-    if kind is dict:
-        return {clean(key): clean(part) for key, part in value.items()}
-    return None if kind is int and abs(value) > LARGEST_WHOLE else value

@@ -11,7 +11,9 @@ from pathlib import Path
 from lib import locks
 from lib.errors import RunFailed, UserError
 from lib.fields import shown
+from lib.files import exists
 from lib.hyperparameters import Hyperparameters
+from lib.sound import sound
 from lib.written import PARTIAL, cannot_write, make_folder, write_json
 
 MODELS = Path("models")
@@ -110,6 +112,8 @@ def load(folder: Path) -> dict:
 
 def _read(folder: Path) -> dict:
     path = Path(folder) / RECORD
+    if exists(path) and not path.is_file():  # a pipe would be waited for, and a device read for ever
+        raise UserError(f"{path}: is no file; a run folder holds one")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -122,12 +126,12 @@ def _read(folder: Path) -> dict:
 
 
 def recorded(folder: Path = MODELS) -> list[tuple[Path, dict]]:
-    """Every readable run right below a folder, the oldest first."""
+    """Every readable run right below a folder, the oldest first, its record made sound."""
     found = []
     for path in sorted(Path(folder).glob(f"*/{RECORD}"), key=lambda path: path.parent.name):
         try:
-            found.append((path.parent, load(path.parent)))
-        except UserError:
+            found.append((path.parent, sound(load(path.parent))))
+        except (UserError, RecursionError):
             continue  # somebody else's file, or half a copy: not ours to judge in a list
     return found
 
@@ -147,14 +151,12 @@ def saved_models(image: tuple[int, int, int], folder: Path = MODELS) -> dict[str
     """The autoencoders of recorded runs for images of this shape (height, width, channels), newest first: path and what it is."""
     found = []
     for run, record in recorded(folder):
-        file, data = run / "autoencoder.h5", record.get("dataset", {})
-        if file.is_file() and record.get("metrics") and data.get("shape") == list(image):
-            hp, mse = record["hyperparameters"], record["metrics"].get("test_mse")
-            if mse is not None:
-                task = "VAE" if hp.get("variational") else hp.get("task", "reconstruct")
-                size = f"{hp['layers']} layers, {shown('kernels', hp['kernels'])} kernels"
-                what = f"{data['name']}, {task}, {size}, test MSE {mse:.5f}"
-                found.append((file.stat().st_mtime, str(file), what))
+        file, (data, hp, metrics) = run / "autoencoder.h5", (record[name] for name in ("dataset", "hyperparameters", "metrics"))
+        if file.is_file() and data["shape"] == list(image) and "test_mse" in metrics:
+            task = "VAE" if hp.get("variational") else typed("task", hp.get("task", "reconstruct"))
+            size = ", ".join(f"{typed(name, hp[name])} {name}" for name in ("layers", "kernels") if name in hp)
+            what = ", ".join(filter(None, (data.get("name"), task, size, f"test MSE {metrics['test_mse']:.5f}")))
+            found.append((file.stat().st_mtime, str(file), what))
     return {path: what for _, path, what in sorted(found, reverse=True)}
 
 

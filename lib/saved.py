@@ -18,6 +18,7 @@ from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.own import Own
 from lib.process import Program, pack
+from lib.sound import sound
 from lib.written import make_folder, replacing
 
 WORST = 10  # pictures shown, those with the largest errors
@@ -237,8 +238,8 @@ def _codes(request: dict, path: Path, hp: Hyperparameters) -> np.ndarray:
 
 def _learned_from(path: Path) -> str:
     try:
-        return runs.load(path.parent)["hyperparameters"]["dataset"]
-    except (UserError, KeyError):
+        return sound(runs.load(path.parent))["hyperparameters"]["dataset"]
+    except (UserError, KeyError, RecursionError):
         raise UserError(f"{path}: a plain autoencoder has no prior to draw from; give images to learn one from with -d") from None
 
 

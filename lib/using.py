@@ -4,10 +4,11 @@ import itertools
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from lib import datasets, runs
 from lib.display import BAD, QUIET, Display
-from lib.errors import UserError
+from lib.errors import UserError, printable
 from lib.files import by
 from lib.folders import FITS
 from lib.kinds import Several, Whole
@@ -186,9 +187,9 @@ def _table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     table = Table(title=title + more, title_justify="left")
     for number, column in enumerate(columns):
         look = {"overflow": "fold"} if number == 0 else {"justify": "right", "no_wrap": True}
-        table.add_column(column.replace("_", " "), **look)
-    for row in rows[:FIRST]:
-        table.add_row(*row)
+        table.add_column(Text(printable(column.replace("_", " "))), **look)
+    for row in rows[:FIRST]:  # names of files and of their folders, which may hold what rich or a terminal would obey
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table
 
 

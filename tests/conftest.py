@@ -1,6 +1,7 @@
 """Every test runs in an empty folder of its own, with the worker's environment and a tiny data set at hand."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,15 @@ def _alone(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     for name in ("FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def impatient():
+    """A test that waits for a pipe fails after a minute."""
+    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits for ever"))
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture

@@ -22,6 +22,12 @@ def test_a_program_gives_its_own_status():
     assert exit_status("p.py", lambda: 0) == 0
 
 
+@pytest.mark.parametrize("kind", [UserError, RunFailed])
+def test_an_error_stays_one_line_and_gives_a_terminal_no_orders(kind):
+    said = str(kind("a\nb\x1b[2J\x07\udcff × é"))
+    assert said == "a b\ufffd[2J\ufffd\ufffd × é"
+
+
 def test_bugs_are_not_hidden():
     with pytest.raises(ZeroDivisionError):
         exit_status("p.py", lambda: 1 // 0)

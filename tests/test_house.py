@@ -10,22 +10,9 @@ from tests.keys import PROJECT
 
 # A module imports only from lines above its own: first what everyone uses, then the programs', then the worker's.
 ORDER = [
-    *(
-        "errors",
-        "written",
-        "locks",
-        "kinds",
-        "fields",
-        "hyperparameters",
-        "presets",
-        "files",
-        "idx",
-        "cifar10",
-        "arrays",
-        "folders",
-        "readers",
-    ),
-    *("targets", "shapes", "datasets", "own", "runs", "unfinished", "process"),
+    *("errors", "written", "locks", "kinds", "fields", "hyperparameters", "presets"),
+    *("files", "idx", "cifar10", "arrays", "folders", "readers"),
+    *("targets", "shapes", "datasets", "own", "sound", "runs", "unfinished", "process"),
     *("pictures", "questions", "advanced", "results", "display", "session", "records", "documents", "report", "ledger"),
     *("using", "menus", "verbs"),
     *("backend", "colour", "tasks", "variational", "networks", "storage", "checkpoints", "training", "evaluation"),

@@ -127,6 +127,10 @@ def test_answers_that_somebody_edited_are_refused_by_name():
         known_answers([1], "autoencoder", "a.json")
 
 
+def test_the_first_layer_is_not_all_of_them():
+    assert (read("pool", 1), read("pool", True), read("pool", False)) == ((1,), "all", ())
+
+
 def test_hyperparameters_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Hyperparameters().layers = 3

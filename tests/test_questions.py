@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.errors import UserError
+from lib.fields import settings
 from lib.hyperparameters import Hyperparameters
 from lib.questions import Answers, Parser
 
@@ -81,6 +82,44 @@ def test_answers_files_that_are_none(text, words):
         answers("--answers", "a.json")
     with pytest.raises(UserError, match="no such file"):
         answers("--answers", "missing.json")
+
+
+def test_an_answers_file_of_an_editor_that_marks_its_files():
+    Path("a.json").write_text('{"epochs": 3}', encoding="utf-8-sig")
+    assert answers("--answers", "a.json").given["epochs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[" * 100_000, "a.json: cannot be read as JSON"),
+        (b"\xff\xfe{", "a.json: cannot be read as JSON"),
+        (b'{"epochs": ' + b"9" * 5000 + b"}", "a.json: cannot be read as JSON"),
+        (b'{"epochs": NaN}', "a.json: epochs must be a whole number from 1 to 100000, not nan"),
+        (b'{"learning_rate": ' + b"9" * 400 + b"}", "a.json: learning_rate must be a number above 0 to 10, not 9999"),
+        (b'{"dataset": "a\\u0000b"}', "a.json: dataset must be a file, a folder or a name, not 'a"),
+        (b'{"dataset": "\\ud800"}', "a.json: dataset must be a file"),
+        (b'{"program": ["autoencoder"]}', "a.json: program must be autoencoder or classification, not"),
+        (b'{"\\u001b[2J": 1}', "a.json: unknown key"),
+        (b'{"preset": ["mnist-10"]}', "a.json: preset .'mnist-10'. is unknown"),
+    ],
+)
+def test_an_answers_file_that_is_nonsense(content, words):
+    Path("a.json").write_bytes(content)
+    with pytest.raises(UserError, match=words) as error:
+        answers("--answers", "a.json")
+    assert len(str(error.value)) < 1000
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in settings("autoencoder")])
+def test_every_key_of_an_answers_file_is_refused_by_its_name(name):
+    for nonsense in ({"a": [1]}, [[{}]], [{}] * 1000, "\0", -(10**400), 1e999, "a" * 100_000, "x,y"):
+        Path("a.json").write_text(json.dumps({name: nonsense}))
+        if name in ("dataset", "testset") and isinstance(nonsense, str) and "\0" not in nonsense:
+            continue  # a path may be called almost anything
+        with pytest.raises(UserError, match=rf"^a\.json: {name} must be ") as error:
+            answers("--answers", "a.json")
+        assert len(str(error.value)) < 1000
 
 
 def test_running_again_asks_with_the_last_answers_as_defaults(monkeypatch):

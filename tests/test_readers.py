@@ -45,7 +45,7 @@ def test_any_idx_is_read_exactly_or_refused(tmp_path, sizes, gzipped, extra, cut
     content = (whole + extra)[: len(whole + extra) - cut] if cut < len(whole) else whole
     path = tmp_path / ("a.gz" if gzipped else "a.idx")
     path.write_bytes(gzip.compress(content) if gzipped else content)
-    if content == whole:
+    if content == whole and (len(sizes) == 3 or sizes[3] in (1, 3)):
         np.testing.assert_array_equal(readers.read(path).train.images.ravel(), array.ravel())
     else:
         with pytest.raises(UserError):

@@ -1,6 +1,7 @@
 """python -m pytest tests/test_runs.py"""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,6 @@ def test_records_that_cannot_be_read():
 
 
 def test_saved_models_are_listed_newest_first():
-    import os
-
     for age, name in enumerate(("new", "old", "small")):
         run = runs.Run.create(f"models/{name}", HP, "digits")
         run.update(dataset={"name": "d", "shape": [9 - 4 * (name == "small"), 9, 1]}, metrics={"test_mse": 0.5})
@@ -65,6 +64,33 @@ def test_saved_models_are_listed_newest_first():
     models = runs.saved_models((9, 9, 1))
     assert list(models) == ["models/new/autoencoder.h5", "models/old/autoencoder.h5"]
     assert models["models/new/autoencoder.h5"] == "d, reconstruct, 2 layers, 32 kernels, test MSE 0.50000"
+
+
+STRANGE = [None, True, -1, 10**400, 1e999, "\x1b[31m\ud800\n", [], [[]], {}, {"a": [1]}, [1, "a"]]
+
+
+def test_saved_models_among_nonsense():
+    for name in ("good", "bad"):
+        runs.Run.create(f"models/{name}", HP, "digits")
+        Path(f"models/{name}/autoencoder.h5").write_bytes(runs.HDF5)
+    record = runs.load(Path("models/good")) | {"dataset": {"name": "d", "shape": [9, 9, 1]}, "metrics": {"test_mse": 0.5}}
+    runs.write_json(Path("models/good/run.json"), record)
+    parts = {"name": "dataset", "test_mse": "metrics", "kernels": "hyperparameters", "task": "hyperparameters"}
+    for part, section in parts.items():
+        for strange in STRANGE:
+            for changed in (strange, record[section] | {part: strange}):
+                Path("models/bad/run.json").write_text(json.dumps(record | {section: changed}))
+                models = runs.saved_models((9, 9, 1))
+                assert "models/good/autoencoder.h5" in models
+                assert all(what.isprintable() for what in models.values())
+
+
+def test_a_record_that_is_a_pipe_is_not_waited_for():
+    Path("models/pipe").mkdir(parents=True)
+    os.mkfifo("models/pipe/run.json")
+    with pytest.raises(UserError, match=r"models/pipe/run\.json: is no file; a run folder holds one"):
+        runs.load(Path("models/pipe"))
+    assert runs.recorded() == []
 
 
 def test_a_further_run_takes_the_next_free_name():

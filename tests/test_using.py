@@ -23,6 +23,14 @@ def test_apply_from_the_command_line(tiny):
     assert len(list(Path("ae/applied/pictures").iterdir())) == 15
 
 
+def test_names_of_pictures_are_only_text(capsys):
+    names = ["[/x].png", "[red]a.png", "evil\n\x1b[2J.png"]
+    using.Display().out.print(using._table("t", ["picture", "mse [b]"], [[name, "0.1"] for name in names]))
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("[/x].png", "[red]a.png", "evil \ufffd[2J.png", "mse [b]"))
+    assert "\x1b" not in out
+
+
 def test_what_is_wrong_is_said_before_keras_starts(tiny):
     path = model()[0]
     Path("models").mkdir(exist_ok=True)
