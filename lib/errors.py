@@ -1,16 +1,31 @@
 """What can go wrong, and the one place where it becomes a line on the screen and an exit status."""
 
+import re
 import sys
 from collections.abc import Callable
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
-class UserError(Exception):
+def printable(text: str) -> str:
+    """Text that stays on its line and gives a terminal no orders: a file, or a key in one, may be called anything."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+
+
+class Said(Exception):
+    """An error that is told to a person, in one line."""
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
+
+
+class UserError(Said):
     """Wrong arguments or data (exit status 2); the message says what, where and what to do."""
 
 
-class RunFailed(Exception):
+class RunFailed(Said):
     """A run that started and could not finish (exit status 1)."""
 
 
@@ -27,3 +42,13 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def reason(error: BaseException) -> str:
+    """What a foreign exception says, as the end of a sentence: one line, without the system's numbers and paths."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    empty = "it ends too early" if isinstance(error, EOFError) else "no reason given"
+    text = getattr(error, "strerror", None) or str(error).strip() or empty
+    inner = re.search(r"(?:\[Errno -?\d+\] |error message = ')([^:\]'\"]+)", text)
+    return (inner[1] if inner else text.splitlines()[0]).rstrip(".:")

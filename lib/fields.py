@@ -303,7 +303,8 @@ def known_answers(record, program: str, where: str) -> dict:
                 raise UserError(f"{where}: these are answers for {value}.py, not for {program}.py")
         elif key not in names:
             close = difflib.get_close_matches(str(key), names, n=1)
-            raise UserError(f"{where}: unknown key {key!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+            hint = f"did you mean {close[0]!r}?" if close else "keys are the long flags' names, such as 'learning_rate'"
+            raise UserError(f"{where}: unknown key {key!r}; {hint}")
         elif value is not None:
             try:
                 answers[key] = read(key, value)

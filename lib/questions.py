@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lib import presets
-from lib.errors import UserError
-from lib.fields import PER_LAYER, defaults, find, known_answers, meaningless, read, settings, show, usual, words
+from lib.errors import UserError, reason
+from lib.fields import PER_LAYER, defaults, find, known_answers, long_flag, meaningless, read, settings, show, usual, words
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import ALL, NONE, Places, Switch, Text
 
@@ -96,7 +96,7 @@ class Answers:
                 try:
                     self.given[setting.name] = setting.metadata["kind"].read(value)
                 except UserError as error:
-                    raise UserError(f"{setting.metadata['flags'][-1]} {error}") from None
+                    raise UserError(f"{long_flag(setting.name)} {error}") from None
         self._flagged = [s.name for s in settings(program) if getattr(args, s.name) is not None]
         self._said = set(self.given)  # by the person, and so never to be dropped
         if preset is not None:
@@ -323,5 +323,5 @@ def _from_file(name: str):
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read as JSON ({reason(error)})") from None

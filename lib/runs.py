@@ -7,7 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
-from lib.errors import UserError
+from lib.errors import UserError, reason
 from lib.fields import shown
 from lib.hyperparameters import Hyperparameters
 
@@ -62,7 +62,7 @@ def load(folder: Path) -> dict:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; a run folder holds one") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+        raise UserError(f"{path}: cannot be read as JSON ({reason(error)})") from None
     if not isinstance(record, dict) or "status" not in record:
         raise UserError(f"{path}: is no record of a run")
     return record
@@ -114,7 +114,7 @@ def require_model(path: Path | str) -> None:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; train an autoencoder first, or give its path with -model") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give an autoencoder.h5 or encoder.h5") from None
+        raise UserError(f"{path}: cannot be read ({reason(error)}); give an autoencoder.h5 or encoder.h5") from None
     if start != HDF5:
         raise UserError(f"{path}: is no .h5 model; give an autoencoder.h5 or encoder.h5")
 
@@ -177,8 +177,8 @@ def save_as(folder: Path, name: str) -> Path:
         else:
             shutil.copytree(folder, partial)
         os.replace(partial, target)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # a name may hold what no name of a file can
+        raise UserError(f"{target}: cannot be written ({reason(error)})") from None
     return target
 
 
@@ -216,7 +216,7 @@ def _claim(folder: Path) -> Path:
         if any(folder.iterdir()):
             raise UserError(f"{folder}: is not empty, and a run is never overwritten; choose another --output")
     except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror}); choose another --output") from None
+        raise UserError(f"{folder}: cannot be made ({reason(error)}); choose another --output") from None
     return folder
 
 
@@ -239,5 +239,5 @@ def _claim_free(folder: Path) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise UserError(f"{candidate}: cannot be made ({error.strerror}); choose a folder with --output") from None
+            raise UserError(f"{candidate}: cannot be made ({reason(error)}); choose a folder with --output") from None
     raise UserError(f"{folder}: a thousand runs of this name exist; choose another --output")

@@ -10,7 +10,7 @@ import h5py
 import keras
 
 from lib import networks, targets
-from lib.errors import RunFailed, UserError
+from lib.errors import RunFailed, UserError, reason
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.runs import require_model
@@ -43,7 +43,7 @@ def save(model: keras.Model, path: Path, hp: Hyperparameters, classes: tuple[str
     except OSError as error:
         with suppress(OSError):
             partial.unlink()
-        raise RunFailed(f"{path}: cannot be written ({error.strerror or error})") from None
+        raise RunFailed(f"{path}: cannot be written ({reason(error)})") from None
 
 
 PRIVATE = ("dataset", "labels", "testset", "test_labels", "model")  # paths on somebody's machine
@@ -55,8 +55,7 @@ def load(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a foreign file can fail in any way; each of them is the file's fault
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path}: is no model that Keras can open ({reason})") from None
+        raise UserError(f"{path}: is no model that Keras can open ({reason(error)})") from None
 
 
 @dataclass(frozen=True)
