@@ -8,7 +8,8 @@ import numpy as np
 
 from lib import cifar10, readers
 from lib.cifar10 import Cifar10
-from lib.errors import UserError, printable
+from lib.errors import UserError, printable, reason
+from lib.fields import show
 from lib.files import Header, Images, Source, by, exists
 from lib.hyperparameters import Hyperparameters
 from lib.idx import IdxFolder
@@ -214,19 +215,22 @@ def split(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Part
     if test is None:
         if not share_test:
             raise UserError(f"split {share_train}/{share_validation}/0 leaves no test images, and there is no test set: give -t")
-        positions, held_out = _divide(positions, train.labels, _share(positions, 100 - share_test), hp.seed)
+        positions, held_out = _divide(positions, train.labels, _share(positions, 100 - share_test, hp), hp.seed)
         tested = Part(train, np.sort(held_out))
     else:
         tested = Part(test, np.arange(len(test)))
     share = 100 * share_train / (share_train + share_validation)
-    learned, validated = _divide(positions, train.labels, _share(positions, share), hp.seed)
+    learned, validated = _divide(positions, train.labels, _share(positions, share, hp), hp.seed)
     return Part(train, np.sort(learned)), Part(train, np.sort(validated)), tested
 
 
-def _share(positions: np.ndarray, percent: float) -> int:
+def _share(positions: np.ndarray, percent: float, hp: Hyperparameters) -> int:
     count = round(len(positions) * percent / 100)
     if not 0 < count < len(positions):
-        raise UserError(f"{len(positions)} images are too few to split; at least {FEWEST} are needed")
+        raise UserError(
+            f"{len(positions)} images are too few to split {show('split', hp.split)}: a part would stay empty; "
+            "use more of them, or another --split"
+        )
     return count
 
 
@@ -293,7 +297,7 @@ def _downloaded(where: str, known: Name) -> Source:
         pairs = getattr(keras.datasets, known.keras).load_data()
     except Exception as error:  # Keras passes on whatever its downloader raises
         place = DATA / PLACES[where][0]
-        raise UserError(f"{where} could not be downloaded ({str(error).splitlines()[0]}); put its files into {place}") from None
+        raise UserError(f"{where} could not be downloaded ({reason(error)}); put its files into {place}") from None
     height, width, channels = known.header.shape
     parts = [Images(x.reshape(-1, height, width, channels), y.reshape(-1).astype(np.int64), known.classes) for x, y in pairs]
     return Source(*parts)

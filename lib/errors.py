@@ -1,5 +1,6 @@
 """What can go wrong, and the one place where it becomes a line on the screen and an exit status."""
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -45,3 +46,13 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
     except (Interrupted, KeyboardInterrupt) as error:
         print(f"{name}: {error or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
+
+
+def reason(error: BaseException) -> str:
+    """What a foreign exception says, as the end of a sentence: one line, without the system's numbers and paths."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    empty = "it ends too early" if isinstance(error, EOFError) else "no reason given"
+    text = getattr(error, "strerror", None) or str(error).strip() or empty
+    inner = re.search(r"(?:\[Errno -?\d+\] |error message = ')([^:\]'\"]+)", text)
+    return (inner[1] if inner else text.splitlines()[0]).rstrip(".:")

@@ -305,7 +305,8 @@ def known_answers(record, program: str, where: str) -> dict:
                 raise UserError(f"{where}: these are answers for {value}.py, not for {program}.py")
         elif key not in names:
             close = difflib.get_close_matches(key, names, n=1)
-            raise UserError(f"{where}: unknown key {shortened(key)}" + (f"; did you mean {close[0]!r}?" if close else ""))
+            hint = f"did you mean {close[0]!r}?" if close else "keys are the long flags' names, such as 'learning_rate'"
+            raise UserError(f"{where}: unknown key {shortened(key)}; {hint}")
         elif value is not None:
             try:
                 answers[key] = find(key).metadata["kind"].read(value)

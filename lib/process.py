@@ -20,6 +20,7 @@ import numpy as np
 
 from lib.errors import Interrupted, RunFailed, UserError
 
+EVENT = b'{"event": '  # begins each line that is one
 PROJECT = Path(__file__).resolve().parent.parent
 
 # Said before the backend starts, since it reads them only then; whatever the person has set stays.
@@ -70,7 +71,8 @@ class Worker:
 
     def _listen(self) -> None:
         for line in self._process.stdout:
-            self._events.put(json.loads(line))
+            if line.startswith(EVENT):  # what a library prints while it is imported is none
+                self._events.put(json.loads(line))
         self._events.put(None)
 
     def send(self, verb: str, **content) -> None:

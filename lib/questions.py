@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lib import presets
-from lib.errors import UserError
+from lib.errors import UserError, reason
 from lib.fields import PER_LAYER, defaults, find, known_answers, long_flag, meaningless, read, settings, show, usual, words
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import ALL, NONE, Places, Switch, Text
@@ -99,7 +99,7 @@ class Answers:
                 try:
                     self.given[setting.name] = setting.metadata["kind"].read(value)
                 except UserError as error:
-                    raise UserError(f"{setting.metadata['flags'][-1]} {error}") from None
+                    raise UserError(f"{long_flag(setting.name)} {error}") from None
         self._flagged = [s.name for s in settings(program) if getattr(args, s.name) is not None]
         self._said = set(self.given)  # by the person, and so never to be dropped
         if preset is not None:
@@ -339,4 +339,4 @@ def _from_file(name: str):
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+        raise UserError(f"{path}: cannot be read as JSON ({reason(error)})") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lib import documents, records, runs
 from lib.documents import Code, Folded, Link, Paragraph, Picture, Section, Strong, Table
-from lib.errors import UserError
+from lib.errors import UserError, reason
 from lib.fields import settings, show, usual, words
 from lib.records import MISSING, STAR, Entry, named, number
 from lib.results import CLASSIFY, beside, classifier_remarks, measured, remarks
@@ -54,7 +54,7 @@ def export(entries: list[Entry], path: Path, force: bool) -> list[Path]:
                 os.replace(Path(staging) / name, pictures / name)
             os.replace(partial, path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+        raise UserError(f"{path}: cannot be written ({reason(error)})") from None
     return [path, *([pictures] if figures else [])]
 
 

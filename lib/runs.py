@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lib import locks
-from lib.errors import RunFailed, UserError
+from lib.errors import RunFailed, UserError, reason
 from lib.fields import shown
 from lib.files import exists
 from lib.hyperparameters import Hyperparameters
@@ -119,7 +119,7 @@ def _read(folder: Path) -> dict:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; a run folder holds one") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+        raise UserError(f"{path}: cannot be read as JSON ({reason(error)})") from None
     if not isinstance(record, dict) or "status" not in record:
         raise UserError(f"{path}: is no record of a run")
     return record
@@ -169,7 +169,7 @@ def require_model(path: Path | str) -> None:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; train an autoencoder first, or give its path with -model") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give an autoencoder.h5 or encoder.h5") from None
+        raise UserError(f"{path}: cannot be read ({reason(error)}); give an autoencoder.h5 or encoder.h5") from None
     if start != HDF5:
         raise UserError(f"{path}: is no .h5 model; give an autoencoder.h5 or encoder.h5")
 
@@ -235,7 +235,7 @@ def save_as(folder: Path, name: str) -> Path:
                 os.rename(copy, target)
     except FileExistsError:
         raise UserError(f"{target} exists already; choose another name") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name may hold what no name of a file can
         raise cannot_write(target, error) from None
     return target
 
@@ -263,7 +263,7 @@ def _claim(folder: Path) -> Path:
         if any(folder.iterdir()):
             raise _taken(folder)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror}); choose another --output") from None
+        raise UserError(f"{folder}: cannot be made ({reason(error)}); choose another --output") from None
     return folder
 
 
@@ -285,5 +285,5 @@ def _claim_free(folder: Path, first: int = 1) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise UserError(f"{candidate}: cannot be made ({error.strerror}); choose a folder with --output") from None
+            raise UserError(f"{candidate}: cannot be made ({reason(error)}); choose a folder with --output") from None
     raise UserError(f"{folder}: a thousand runs of this name exist; choose another --output")

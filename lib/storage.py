@@ -8,7 +8,7 @@ import h5py
 import keras
 
 from lib import networks, targets
-from lib.errors import UserError
+from lib.errors import UserError, reason
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.runs import require_model
@@ -48,8 +48,7 @@ def load(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a foreign file can fail in any way; each of them is the file's fault
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path}: is no model that Keras can open ({reason})") from None
+        raise UserError(f"{path}: is no model that Keras can open ({reason(error)})") from None
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,21 @@ from pathlib import Path
 from lib import runs
 from lib.errors import UserError
 from lib.hyperparameters import Hyperparameters
+from lib.sound import fault
 
 
 def require(folder: Path, program: str) -> Hyperparameters:
     """What a run that is to go on was asked for. Raises `UserError` when there is no such run, or when it cannot go on."""
     record = runs.load(folder)
+    if wrong := fault(record):
+        raise UserError(f"{folder / runs.RECORD}: {wrong}")
     if record.get("program") != program:
         raise UserError(f"{folder}: is no run of {program}.py")
     if record["status"] == runs.FINISHED:
         raise UserError(f"{folder}: came to its end already; leave --resume out to begin another run")
     if record["status"] == runs.RUNNING:
         raise UserError(f"{folder}: another process is training this run")
-    asked = record.get("hyperparameters")
-    if not isinstance(asked, dict):
-        raise UserError(f"{folder / runs.RECORD}: hyperparameters are missing")
-    return Hyperparameters.from_json(asked, f"{folder / runs.RECORD}: hyperparameters")
+    return Hyperparameters.from_json(record.get("hyperparameters", {}), f"{folder / runs.RECORD}: hyperparameters")
 
 
 def progress(folder: Path, hp: Hyperparameters) -> str:

@@ -2,14 +2,12 @@
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lib.errors import RunFailed
+from lib.errors import RunFailed, reason
 
-HDF5_ERRNO = re.compile(r"errno = (\d+)")  # how h5py passes on what the system said
 PARTIAL = ".partial"  # in the name of what is not whole yet
 
 
@@ -48,8 +46,6 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def cannot_write(path: Path | str, error: OSError) -> RunFailed:
+def cannot_write(path: Path | str, error: Exception) -> RunFailed:
     """The sentence for a file or folder that could not be written, with the reason and what to do."""
-    number = HDF5_ERRNO.search(str(error))
-    reason = error.strerror or (os.strerror(int(number[1])) if number else str(error).splitlines()[0])
-    return RunFailed(f"{path}: cannot be written ({reason}); free some space there, or choose another folder with --output")
+    return RunFailed(f"{path}: cannot be written ({reason(error)}); free some space, or choose another folder with --output")

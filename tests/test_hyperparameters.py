@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import UserError
-from lib.fields import ACTIVATIONS, LOSSES, OPTIMIZERS, PROGRAMS, SCHEDULES, defaults, known_answers, read, settings, show
+from lib.fields import ACTIVATIONS, LOSSES, OPTIMIZERS, PROGRAMS, SCHEDULES, defaults, read, settings, show
 from lib.hyperparameters import Hyperparameters
 from lib.questions import Parser
 
@@ -116,17 +116,6 @@ def test_refusals_say_what_would_work(name, value, words):
     assert words in str(error.value)
 
 
-def test_answers_that_somebody_edited_are_refused_by_name():
-    with pytest.raises(UserError, match=r"a\.json: unknown key 'layer'; did you mean 'layers'\?"):
-        known_answers({"layer": 3}, "autoencoder", "a.json")
-    with pytest.raises(UserError, match=r"a\.json: epochs must be"):
-        known_answers({"epochs": "many"}, "autoencoder", "a.json")
-    with pytest.raises(UserError, match=r"these are answers for autoencoder\.py, not for classification\.py"):
-        known_answers({"program": "autoencoder"}, "classification", "a.json")
-    with pytest.raises(UserError, match="must be a JSON object"):
-        known_answers([1], "autoencoder", "a.json")
-
-
 def test_the_first_layer_is_not_all_of_them():
     assert (read("pool", 1), read("pool", True), read("pool", False)) == ((1,), "all", ())
 
@@ -134,40 +123,6 @@ def test_the_first_layer_is_not_all_of_them():
 def test_hyperparameters_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Hyperparameters().layers = 3
-
-
-def test_a_program_must_be_one_of_the_two():
-    with pytest.raises(UserError, match="program must be autoencoder or classification"):
-        Hyperparameters(program="other")
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        (dict(noise=0.2), "noise is for --task denoise"),
-        (dict(task="denoise", missing="left"), "missing is for --task complete"),
-        (dict(beta=2), "beta is for --variational"),
-        (dict(plateau_factor=0.1), "plateau factor is for --schedule plateau"),
-        (dict(layers=0), "0 layers need a dense code: give --latent-dim"),
-        (dict(layers=0, latent_dim=2, decoder_kernels=3), "decoder kernels need layers"),
-        (dict(fc_units=9), "fully connected units need a dense code: give --latent-dim"),
-        (dict(skip=True), "skip connections would hand the image over"),
-        (dict(variational=True, task="denoise", skip=True), "a VAE has nothing but its code"),
-        (dict(residual=True), "residual is for denoise, complete and colorize in RGB"),
-        (dict(task="colorize", colour_space="yuv", residual=True), "residual is for denoise, complete and colorize in RGB"),
-        (dict(linear_path=8, latent_dim=3), "a linear path needs a convolutional code"),
-        (dict(linear_path=8, output_activation="sigmoid"), "linear path and a sigmoid output do not go together"),
-        (dict(task="colorize", colour_space="yuv", loss="bce"), "loss bce needs outputs from 0 to 1"),
-        (dict(layers=3, pool="2,4"), "pool 2,4: there is no layer 4, layers is 3"),
-        (dict(layers=3, batch_norm="4"), "batch norm 4: there is no layer 4, layers is 3"),
-        (dict(layers=3, stride="1,2"), "stride 1,2 are for 2 layers, but layers is 3; give one number, or one per layer"),
-        (dict(layers=1, kernel_size="4x2,3"), "kernel size 4x2,3 are for 2 layers, but layers is 1"),
-    ],
-)
-def test_what_does_not_go_together_is_refused(values, words):
-    with pytest.raises(UserError) as error:
-        Hyperparameters(**values)
-    assert words in str(error.value)
 
 
 def test_kernel_sizes_are_pairs_from_then_on_and_json_holds_what_one_would_type():

@@ -143,14 +143,6 @@ def test_sorting(called):
     assert "learning rate" in called("--sort", "learning-rate")[1]
 
 
-def test_a_key_that_no_run_has_is_refused_with_one_that_they_have(called):
-    made("a")
-    with pytest.raises(UserError, match="--sort leyers: no run has it; did you mean layers"):
-        called("--sort", "leyers")
-    with pytest.raises(UserError, match="--figure test_msee: no run has it; did you mean test_mse"):
-        called("--figure", "test_msee")
-
-
 def test_filters(called):
     made("a")
     made("noisy", task="denoise")

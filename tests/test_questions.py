@@ -34,13 +34,6 @@ def test_an_empty_line_means_the_default(monkeypatch, capsys):
     assert capsys.readouterr().err.splitlines()[1].endswith(": 32")
 
 
-def test_a_wrong_line_or_none_is_an_error(monkeypatch):
-    with pytest.raises(UserError, match="layers must be a whole number"):
-        answers(lines="many\n", monkeypatch=monkeypatch).ask("layers")
-    with pytest.raises(UserError, match="standard input ended before this was answered: Epochs"):
-        answers(lines="", monkeypatch=monkeypatch).ask("epochs")
-
-
 def test_yes_takes_defaults_and_no_input_names_what_is_missing():
     assert answers("--yes").ask("layers") == 5
     assert answers("--yes").pick("dataset", {"digits": "", "photos": ""}, lambda value: None) == "digits"
@@ -60,28 +53,6 @@ def test_flags_of_the_assignment():
 def test_the_verb_may_be_said_and_dashes_may_be_long():
     assert Parser("autoencoder", "").parse(["train", "–d", "digits"]).dataset == "digits"
     assert Parser("autoencoder", "").parse(["-d", "digits", "—epochs", "3"]).dataset == "digits"
-
-
-@pytest.mark.parametrize("words", [["--layer", "3"], ["invent"], ["--layers"]])
-def test_wrong_flags_are_one_sentence(words):
-    with pytest.raises(UserError, match=r"see python autoencoder\.py --help"):
-        Parser("autoencoder", "").parse(words)
-
-
-def test_a_wrong_value_is_said_with_its_flag():
-    with pytest.raises(UserError, match=r"--kernel-size must be a whole number from 1 to 64, or .*, not .0."):
-        answers("--kernel-size", "0")
-
-
-@pytest.mark.parametrize(
-    ("text", "words"), [("{", "cannot be read as JSON"), ("[]", "must be a JSON object"), ('{"layer": 1}', "unknown key 'layer'")]
-)
-def test_answers_files_that_are_none(text, words):
-    Path("a.json").write_text(text)
-    with pytest.raises(UserError, match=words):
-        answers("--answers", "a.json")
-    with pytest.raises(UserError, match="no such file"):
-        answers("--answers", "missing.json")
 
 
 def test_an_answers_file_of_an_editor_that_marks_its_files():

@@ -122,16 +122,6 @@ def test_save_as():
         runs.save_as(run.folder, "given/away.h5/below.h5")
 
 
-def test_require_model():
-    with pytest.raises(UserError, match=r"none\.h5: no such file; train an autoencoder first"):
-        runs.require_model("none.h5")
-    Path("text.h5").write_text("no model")
-    with pytest.raises(UserError, match=r"text\.h5: is no \.h5 model"):
-        runs.require_model("text.h5")
-    with pytest.raises(UserError, match="cannot be read"):
-        runs.require_model(".")
-
-
 def test_what_differs_and_the_points_to_draw():
     records = [
         {"hyperparameters": Hyperparameters(layers=layers, kernels=kernels).to_json(), "metrics": {"test_mse": mse}}

@@ -124,16 +124,6 @@ def test_nothing_is_overwritten(tiny):
         done(saved.apply, models=path, data=tiny["-t"], output="ae/applied")
 
 
-def test_what_is_no_autoencoder_is_refused(tiny):
-    model()
-    with pytest.raises(UserError, match=r"ae/encoder\.h5: is no whole autoencoder|its images are"):
-        done(saved.apply, models=["ae/encoder.h5"], data=tiny["-t"])
-    with pytest.raises(UserError, match=r"ae/autoencoder\.h5: is no classifier"):
-        done(saved.predict, models=["ae/autoencoder.h5"], data=tiny["-t"])
-    with pytest.raises(UserError, match=r"ae/encoder\.h5: holds no model called decoder"):
-        done(saved.generate, models=["ae/encoder.h5"], **DRAWN)
-
-
 def test_encode_as_npz_and_idx(tiny):
     path = model(latent_dim=3)
     images, labels = made.shapes(80)
@@ -196,17 +186,6 @@ def test_a_walk_between_two_pictures():
     ends = encoder.predict(made.shapes(2)[0][..., None] / np.float32(255), verbose=0)
     np.testing.assert_allclose(codes[[0, -1]], ends, atol=1e-5)
     assert len(codes) == 4
-
-
-@pytest.mark.parametrize("values", [{"task": "denoise", "skip": True}, {"task": "denoise", "residual": True}])
-def test_a_decoder_that_needs_more_than_a_code_draws_nothing(values, tiny):
-    with pytest.raises(UserError, match="its decoder needs more than a code"):
-        done(saved.generate, models=model(layers=2, **values), **DRAWN | {"data": tiny["-d"]})
-
-
-def test_a_grid_needs_two_numbers():
-    with pytest.raises(UserError, match="its code has 3 numbers; a grid needs two"):
-        done(saved.generate, models=model(variational=True, latent_dim=3), **DRAWN | {"grid": 4})
 
 
 def test_predict_gives_labels_confidences_and_the_accuracy_where_it_is_known():

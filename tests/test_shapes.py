@@ -121,22 +121,6 @@ def test_inputs_and_targets_of_each_task(image, task, side):
         assert given_[:2] == target[:2] == image[:2]
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        (dict(layers=6, pool="all", kernel_size=1), "pool after layer 6: 1×1 is left, nothing to halve; at most 5 layers"),
-        (dict(padding="valid", layers=9, kernel_size=5, stride=1), "size 5 does not fit: 4×4 is left before layer 7; at most 4"),
-        (dict(padding="valid", kernel_size="3x9", layers=4, stride=1), "size 3×9 does not fit: 22×4 is left before layer 4"),
-        (dict(linear_path=3, stride="4", layers=1), "linear path 3 leaves pixels out between the code's; at least 4 works"),
-        (dict(task="colorize"), "colorize needs colour images; these are 28×28×1"),
-    ],
-)
-def test_what_cannot_be_built_is_refused_with_what_works(values, words):
-    with pytest.raises(UserError) as error:
-        shapes.plan(Hyperparameters(**values), MNIST)
-    assert words in str(error.value)
-
-
 def test_skip_connections_join_maps_of_equal_size_and_keep_the_first_layer_whole():
     plan = shapes.plan(Hyperparameters(task="denoise", skip=True, layers=3, kernels="4,6,8"), MNIST)
     assert [layer.output for layer in plan.encoder] == [(28, 28, 4), (14, 14, 6), (7, 7, 8)]

@@ -23,22 +23,6 @@ def classify(tiny, **values) -> Hyperparameters:
     return Hyperparameters(program="classification", **files | values)
 
 
-def test_a_classifier_needs_labels(tiny):
-    with pytest.raises(UserError, match=r"train\.idx: has no labels; give them with -dl"):
-        worker.open_dataset(classify(tiny, labels=None))
-    with pytest.raises(UserError, match=r"test\.idx: has no labels; give them with -tl"):
-        worker.open_dataset(classify(tiny, test_labels=None))
-
-
-def test_a_classifier_needs_the_same_classes_in_both_parts_and_more_than_one(tiny):
-    np.save("strange.npy", np.arange(20))
-    with pytest.raises(UserError, match=r"strange\.npy: label 19 never occurs in training \(3 classes\)"):
-        worker.open_dataset(classify(tiny, test_labels="strange.npy"))
-    np.save("same.npy", np.zeros(60, int))
-    with pytest.raises(UserError, match=r"same\.npy: all training images have the same label; a classifier needs two"):
-        worker.open_dataset(classify(tiny, labels="same.npy", testset=None, test_labels=None))
-
-
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [

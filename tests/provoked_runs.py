@@ -1,0 +1,243 @@
+"""What provokes each error about runs, models and trainings, by module: (what to do, what is named, what is said)."""
+
+import importlib.util
+import os
+from pathlib import Path
+from unittest import mock
+
+import h5py
+import numpy as np
+
+from lib import backend, datasets, records, report, runs, saved, storage, training, using, worker
+from lib.hyperparameters import Hyperparameters
+from lib.process import Worker
+from tests import made, test_ledger, test_saved
+from tests.provoked_settings import called
+from tests.test_saved import COLOUR, DRAWN, GREY, model
+
+
+def written(name: str, content: str | bytes = "") -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def recorded(content: str):
+    runs.load(written("run/run.json", content).parent)
+
+
+def nested():
+    """A record that is JSON, and goes too deep for whatever walks through it."""
+    content = "[" * 600 + "]" * 600
+    records.entry(written("run/run.json", f'{{"status": "finished", "x": {content}}}').parent, Path("run"))
+
+
+def found(name: str):
+    for run in ("a-1", "a-2"):
+        test_ledger.made(run)
+    records.find(name, records.listed(runs.MODELS)[0], runs.MODELS)
+
+
+def listed(*words: str):
+    test_ledger.made("small")
+    called("autoencoder", "runs", *words)
+
+
+def copied(name: str):
+    runs.save_as(test_ledger.made("small"), name)
+
+
+def full(path: str):
+    entries, _ = records.listed(test_ledger.made("small").parent)
+    with mock.patch.object(os, "replace", side_effect=OSError(28, "No space left on device")):
+        report.export(entries, Path(path), force=False)
+
+
+def crowded():
+    with mock.patch.object(Path, "mkdir", side_effect=FileExistsError):
+        runs.new_folder(None, Path("models/run"))
+
+
+def told(kind: str, message: str):
+    Worker()._judge({"event": "failed", "kind": kind, "message": message})
+
+
+def dying(script: str):
+    """A worker that is this shell script."""
+    python = written("python", f"#!/bin/sh\n{script}\n").resolve()
+    python.chmod(0o755)
+    with mock.patch("sys.executable", str(python)), Worker() as process:
+        process.send("open")
+        process.follow(lambda event: None)
+
+
+def opened(labels, test_labels=None):
+    """A classifier's data set with these labels, in training and in test."""
+    images = made.shapes(20)[0]
+    files = {"dataset": images, "labels": labels, "testset": images, "test_labels": test_labels}
+    for name, array in files.items():
+        if array is not None:
+            np.save(f"{name}.npy", array)
+    names = {name: f"{name}.npy" for name, array in files.items() if array is not None}
+    worker.open_dataset(Hyperparameters(program="classification", **names))
+
+
+def without_tensorboard():
+    with mock.patch.object(importlib.util, "find_spec", return_value=None):
+        backend.require_tensorboard()
+
+
+def used(verb, models: list[str], **request):
+    test_saved.done(verb, models=models, **request)
+
+
+def drawn(models: list[str], **request):
+    used(saved.generate, models, **DRAWN | request)
+
+
+def images(name: str = "all.npz", **arrays) -> str:
+    np.savez(name, **{"images": made.shapes(20)[0]} | arrays)
+    return name
+
+
+def encoder(image: tuple, made_for: tuple = GREY, file: str = "autoencoder", **values):
+    model(image=made_for, **values)
+    storage.load_encoder(Path(f"ae/{file}.h5"), image)
+
+
+def lost():
+    """A decoder without an encoder, that is asked for codes."""
+    path = Path(model(latent_dim=2)[0])
+    for name in ("autoencoder", "encoder"):
+        path.with_stem(name).unlink()
+    drawn(["ae/decoder.h5"], data=images())
+
+
+def unwritable():
+    path = Path(model()[0])
+    network = storage.load(path)
+    storage.save(network, written("file") / "a.h5", Hyperparameters())
+
+
+def foreign():
+    with h5py.File("a.h5", "w"):
+        pass
+    storage.load(Path("a.h5"))
+
+
+class Diverging:
+    """Stands for a model whose loss is soon no number any more."""
+
+    def compile(self, *_, **__): ...
+
+    def fit(self, *_, callbacks, **__):
+        callbacks[-1].history["loss"] = [0.5, np.nan]
+
+
+def diverged():
+    hp = Hyperparameters(dataset="digits")
+    training.fit(Diverging(), datasets.load(hp), hp, training.autoencoder_phase(hp), None, None, None)
+
+
+LABELS = made.shapes(20)[1]
+
+CASES = {
+    "runs": [
+        (lambda: runs.load(Path("nowhere")), "nowhere/run.json", "no such file; a run folder holds one"),
+        (lambda: recorded("{"), "run/run.json", "cannot be read as JSON ("),
+        (lambda: recorded("[" * 100_000), "run/run.json", "cannot be read as JSON (it is nested too deeply)"),
+        (lambda: runs.load(written("x/run.json/y").parent.parent), "x/run.json", "cannot be read as JSON (Is a directory)"),
+        (lambda: recorded("[]"), "run/run.json", "is no record of a run"),
+        (lambda: recorded("{}"), "run/run.json", "is no record of a run"),
+        (lambda: called("autoencoder", "apply", "-model", "x.h5", "-d", "y"), "x.h5", "no such file; train an autoencoder first"),
+        (lambda: runs.require_model("."), ".", "cannot be read (Is a directory); give an autoencoder.h5 or encoder.h5"),
+        (lambda: runs.require_model(written("x.h5", "text")), "x.h5", "is no .h5 model; give an autoencoder.h5 or encoder.h5"),
+        (lambda: copied("new.h5"), "new.h5", "cannot be written (No such file or directory)"),
+        (lambda: copied("a\0b"), "a\ufffdb", "cannot be written (embedded null byte)"),
+        (lambda: runs.free_name(" "), "a name", "is needed"),
+        (lambda: copied("small"), "models/small", "exists already; choose another name"),
+        (lambda: runs.new_folder(str(written("x/y").parent), Path()), "x", "is not empty, and a run is never overwritten"),
+        (lambda: runs.new_folder(str(written("x") / "y"), Path()), "x/y", "cannot be made (Not a directory); choose another"),
+        (lambda: runs.new_folder(None, written("x") / "y"), "x/y", "cannot be made (Not a directory); choose a folder"),
+        (crowded, "models/run", "a thousand runs of this name exist; choose another --output"),
+    ],
+    "records": [
+        (nested, "run/run.json", "is no record of a run"),
+        (lambda: found("z"), "z", "no run below models is called so; give a run folder, or a part of its name"),
+        (lambda: found("a-"), "a-", "2 runs are called so (a-1, a-2); give more of the name"),
+        (lambda: listed("--sort", "leyers"), "--sort leyers", "no run has it; did you mean layers?"),
+        (lambda: listed("--figure", "test_msee"), "--figure test_msee", "no run has it; did you mean test_mse?"),
+        (lambda: listed("--figure", "zzzz"), "--figure zzzz", "no run has it; there are latent_size, parameters"),
+    ],
+    "ledger": [
+        (lambda: called("autoencoder", "runs", "nowhere"), "nowhere", "no such folder; give one with runs in it, or none for"),
+        (lambda: listed("--last", "0"), "--last", "must be a whole number from 1 to 1000000000, not '0'"),
+    ],
+    "report": [
+        (lambda: called("autoencoder", "runs", "--export", "r.pdf"), "r.pdf", "is told by its name, which must end in .md"),
+        (lambda: called("autoencoder", "runs", "--export", "none/r.md"), "none/r.md", "cannot be written, there is no folder"),
+        (lambda: report.require_free(written("r.html"), False), "r.html", "exists already; choose another name, or replace it"),
+        (lambda: report.require_free(written("r-figures/x").parent.with_name("r.md"), False), "r-figures", "exists already"),
+        (lambda: full("r.html"), "r.html", "cannot be written (No space left on device)"),
+    ],
+    "using": [
+        (lambda: called("classification", "probe", "--shares", "0"), "--shares", "must be a whole number from 1 to 100"),
+        (lambda: called("autoencoder", "generate", "-model", "x", "--grid", "1"), "--grid", "must be a whole number from 2 to"),
+        (lambda: using.whole("x"), "'x'", "must be a whole number from 0 to"),
+    ],
+    "process": [
+        (lambda: told("user", "x: no such file"), "x", "no such file"),
+        (lambda: told("run", "not enough memory; a smaller batch size needs less"), "not enough memory", "a smaller batch size"),
+        (lambda: dying("kill -9 $$"), "the training process", "was killed, most likely for want of memory; a smaller batch size"),
+        (lambda: dying("kill -11 $$"), "the training process", "was ended by signal 11: it said nothing"),
+        (lambda: dying("echo here; echo no keras >&2; exit 3"), "the training process", "ended with status 3: no keras"),
+    ],
+    "worker": [
+        (lambda: opened(None), "dataset.npy", "has no labels; give them with -dl"),
+        (lambda: opened(LABELS), "testset.npy", "has no labels; give them with -tl"),
+        (lambda: opened(LABELS * 0, LABELS), "labels.npy", "all training images have the same label; a classifier needs two"),
+        (lambda: opened(LABELS, LABELS * 9), "test_labels.npy", "label 18 never occurs in training (3 classes)"),
+    ],
+    "backend": [
+        (without_tensorboard, "--tensorboard", "needs a package that is not installed: pip install tensorflow tensorboard"),
+    ],
+    "storage": [
+        (unwritable, "file/a.h5", "cannot be written (Not a directory)"),
+        (foreign, "a.h5", "is no model that Keras can open (No model config found in the file"),
+        (lambda: storage.load(written("a.h5", runs.HDF5)), "a.h5", "is no model that Keras can open ("),
+        (lambda: encoder(GREY, file="decoder"), "ae/decoder.h5", "holds no model called encoder (it is called decoder); give an"),
+        (lambda: encoder((9, 9, 1)), "ae/autoencoder.h5", "its encoder takes images of 12×10×1, the data set has 9×9×1"),
+        (lambda: encoder((9, 9, 3), COLOUR, task="colorize"), "ae/autoencoder.h5", "the data set has 9×9×3 (9×9×1 for colorize)"),
+    ],
+    "saved": [
+        (lambda: used(saved.apply, [model()[0].replace("auto", "")], data="x"), "ae/encoder.h5", "is no whole autoencoder"),
+        (
+            lambda: used(saved.apply, model() + model("b", image=(8, 8, 1)), data="x"),
+            "12×10×1, 8×8×1",
+            "the models take images of different shapes:",
+        ),
+        (lambda: used(saved.predict, model(), data="x"), "ae/autoencoder.h5", "is no classifier; give the classifier.h5 that"),
+        (lambda: used(saved.encode, ["x"], data="x", output="codes.txt"), "codes.txt", "codes are written as .npz or .idx"),
+        (lambda: used(saved.encode, ["x"], data="x", output=images()), "all.npz", "exists already; choose another --output"),
+        (
+            lambda: used(saved.encode, model(), data=images(labels=np.arange(20) * 20), output="codes.idx"),
+            "all.npz",
+            "its labels go up to 380, an .idx file holds 0 to 255; write an .npz",
+        ),
+        (lambda: drawn([model()[0].replace("auto", "")]), "ae/encoder.h5", "holds no model called decoder; give an"),
+        (
+            lambda: drawn(model(layers=2, task="denoise", skip=True)),
+            "ae/autoencoder.h5",
+            "its decoder needs more than a code (skip connections or residual): there is nothing to draw from",
+        ),
+        (lambda: drawn(model(task="denoise", residual=True)), "ae/autoencoder.h5", "its decoder needs more than a code"),
+        (lambda: drawn(model(latent_dim=3), grid=4), "ae/autoencoder.h5", "its code has 3 numbers; a grid needs two"),
+        (lambda: drawn(model(), data="digits"), "digits", "its images are 28×28×1, the model takes 12×10×1"),
+        (lambda: drawn(model()), "ae/autoencoder.h5", "a plain autoencoder has no prior to draw from; give images to learn one"),
+        (lost, "ae/decoder.h5", "holds no encoder, nor is there one beside it; give an autoencoder.h5 or encoder.h5"),
+    ],
+    "training": [
+        (diverged, "after epoch 2", "the loss is no number any more after epoch 2; a smaller --learning-rate than 0.005 may"),
+    ],
+}  # fmt: skip

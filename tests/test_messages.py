@@ -1,0 +1,53 @@
+"""Every error message of the code, provoked. python -m pytest tests/test_messages.py
+
+A message that is new needs a case: a line in `provoked_settings.py`, `provoked_data.py` or `provoked_runs.py`.
+"""
+
+import re
+
+import pytest
+
+from lib.fields import settings, words
+from tests import provoked_data, provoked_runs, provoked_settings
+from tests.provoked import PLACES, Case, outcome
+
+TABLES = (provoked_settings.CASES, provoked_data.CASES, provoked_runs.CASES)
+CASES = [Case(module, *row) for table in TABLES for module, rows in table.items() for row in rows]
+FOREIGN = re.compile(r"Traceback|Errno|<\w+ |\w(Error|Exception|Warning)\b|[^']\b(None|nan)\b")  # Python's words, not a person's
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.module}: {case.says}")
+def test_a_message_says_what_is_wrong_where(case):
+    message, place = outcome(case)
+    assert case.names in message
+    assert case.says in message
+    assert place, "it comes from nowhere that `provoked.places` knows"
+    assert place.file in (f"lib/{case.module}.py", f"{case.module}.py")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.module}: {case.says}")
+def test_a_message_is_one_plain_sentence(case):
+    message, _ = outcome(case)
+    assert message == " ".join(message.split())
+    assert message.isprintable()
+    assert not message.endswith((".", ":", ";"))
+    assert not FOREIGN.search(message)
+    assert len(message.replace("invalid", "").split()) > 3
+
+
+def test_every_message_has_a_case():
+    provoked = {outcome(case)[1] for case in CASES}
+    assert not [f"{place.file}:{place.first}: {place.source}" for place in PLACES if place not in provoked]
+
+
+def test_every_word_of_a_message_is_seen():
+    said = {}
+    for message, place in map(outcome, CASES):
+        said[place] = said.get(place, "") + message + "\n"
+    assert not [f"{place.file}:{place.first}: {part!r}" for place in said for part in place.parts if part not in said[place]]
+
+
+def test_every_setting_that_belongs_to_another_says_so():
+    said = {outcome(case)[0] for case in CASES}
+    belonging = [setting.name for setting in settings() if setting.metadata["only"]]
+    assert not [name for name in belonging if not any(message.startswith(f"{words(name)} is for --") for message in said)]
