@@ -4,6 +4,13 @@ import re
 import sys
 from collections.abc import Callable
 
+# What libraries and systems say when memory is wanting, on a processor or a GPU.
+MEMORY = (
+    *("MemoryError", "bad_alloc", "OOM when", "ResourceExhausted", "RESOURCE_EXHAUSTED", "ut of memory"),
+    *("Cannot allocate memory", "failed to map segment", "Unable to allocate"),
+)
+LESS = "a smaller batch size or fewer kernels need less"
+OUT_OF_MEMORY = f"not enough memory; {LESS}"
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -44,8 +51,13 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     except (Interrupted, KeyboardInterrupt) as error:
-        print(f"{name}: {error or 'interrupted'}", file=sys.stderr)
+        print(f"{name}: {str(error) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
+
+
+def is_memory(text: str) -> bool:
+    """Whether what somebody says means that memory is wanting."""
+    return any(word in text for word in MEMORY)
 
 
 def reason(error: BaseException) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.errors import Interrupted, RunFailed, UserError
+from lib import terminal
+from lib.errors import LESS, OUT_OF_MEMORY, Interrupted, RunFailed, UserError, is_memory
 
 EVENT = b'{"event": '  # begins each line that is one
 PROJECT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,7 @@ ENVIRONMENT = {
 }
 
 
+LAST_WORDS = 30  # lines of a dead process's log that may say what it died of
 FAILURES = {"user": UserError, "run": RunFailed, "interrupted": Interrupted}  # what a `failed` event becomes
 
 
@@ -63,7 +65,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=ENVIRONMENT | os.environ | {"PYTHONPATH": path},
+            env=ENVIRONMENT | os.environ | terminal.named() | {"PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C is for the program, which then asks the worker to stop
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -131,10 +133,12 @@ class Worker:
     def _died(self) -> RunFailed:
         status = self._process.wait()
         if status == -signal.SIGKILL:
-            return RunFailed("the training process was killed, most likely for want of memory; a smaller batch size needs less")
+            return RunFailed(f"the training process was killed, most likely for want of memory; {LESS}")
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
+        if is_memory("\n".join(lines[-LAST_WORDS:])):
+            return RunFailed(OUT_OF_MEMORY)
         return RunFailed(f"the training process {how}: {lines[-1] if lines else 'it said nothing'}")
 
     def kill(self) -> None:
@@ -178,6 +182,7 @@ class Program:
                 self.stopped.set()
             else:
                 self._requests.put(request)
+        terminal.give_back()
         os._exit(0)  # nobody is there any more: a daemon thread can end a training in no other way
 
     def request(self) -> dict:

@@ -7,7 +7,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 from lib import presets
@@ -259,27 +258,6 @@ class Answers:
             raise UserError(f"standard input ended before this was answered: {question}; give a flag, one more line, or --yes")
         print(f"{question}: {line.strip() or default}", file=sys.stderr)
         return line.strip()
-
-
-@contextmanager
-def deaf_keyboard():
-    """Keys pressed while nothing is asked are not shown, nor kept for the next question; Ctrl-C works as ever."""
-    try:
-        import termios
-    except ImportError:  # Windows has none
-        yield
-        return
-    if sys.stdin is None or not sys.stdin.isatty():
-        yield
-        return
-    before = termios.tcgetattr(sys.stdin)
-    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
-    termios.tcsetattr(sys.stdin, termios.TCSANOW, silent)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def _hyphens(word: str) -> str:

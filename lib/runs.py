@@ -219,24 +219,21 @@ def close(folder: Path, status: str, reason: str) -> None:
 def save_as(folder: Path, name: str) -> Path:
     """Copy a run under another name: NAME.h5 takes the model alone, any other name the whole folder (below models/).
 
-    What exists is never overwritten: `UserError`. The copy appears under its name only when it is whole; `RunFailed` when it
-    cannot be written.
+    What exists is never overwritten: `UserError`. The copy appears under its name only when it is whole.
     """
     target = free_name(name)
-    make_folder(target.parent)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True) as staging:
             copy = Path(staging) / target.name
             if target.suffix == ".h5":
                 shutil.copyfile(folder / main_model(folder), copy)
-                os.link(copy, target)  # unlike a renaming it never takes the place of a file
+                os.link(copy, target)  # unlike a renaming it never takes the place of a file that somebody else made just now
             else:
                 shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(CHECKPOINT))
                 os.rename(copy, target)
-    except FileExistsError:
-        raise UserError(f"{target} exists already; choose another name") from None
     except (OSError, ValueError) as error:  # a name may hold what no name of a file can
-        raise cannot_write(target, error) from None
+        raise UserError(f"{target}: cannot be written ({reason(error)}); choose another name") from None
     return target
 
 

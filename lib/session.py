@@ -11,7 +11,8 @@ from lib import datasets, readers, runs, unfinished
 from lib.errors import INTERRUPTED, Interrupted, RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
-from lib.questions import Answers, Parser, deaf_keyboard
+from lib.questions import Answers, Parser
+from lib.terminal import deaf_keyboard
 
 if TYPE_CHECKING:
     from lib.display import Display

@@ -14,8 +14,9 @@ from lib.folders import FITS
 from lib.kinds import Several, Whole
 from lib.pictures import ARROW
 from lib.process import Worker
-from lib.questions import Answers, Flags, Parser, deaf_keyboard
+from lib.questions import Answers, Flags, Parser
 from lib.session import pick_labelled
+from lib.terminal import deaf_keyboard
 
 FIRST = 10  # rows of a long table on the screen; the file has all of them
 

@@ -11,7 +11,7 @@ import numpy as np
 from lib import datasets, evaluation, figures, networks, probes, runs, saved, shapes, storage, training, views
 from lib.backend import device, environment, require_tensorboard
 from lib.datasets import Dataset
-from lib.errors import RunFailed, UserError
+from lib.errors import OUT_OF_MEMORY, RunFailed, UserError, is_memory, reason
 from lib.hyperparameters import Hyperparameters
 from lib.process import Program
 from lib.tasks import Batches
@@ -223,10 +223,9 @@ def _hyperparameters(request: dict) -> Hyperparameters:
 def _sentence(error: BaseException) -> str:
     if isinstance(error, UserError | RunFailed):
         return str(error)
-    if isinstance(error, MemoryError) or "OOM" in str(error) or "RESOURCE_EXHAUSTED" in str(error):
-        return "not enough memory; a smaller batch size or fewer kernels need less"
-    first = str(error).strip().splitlines()[:1]
-    return f"{type(error).__name__}: {first[0] if first else 'no reason given'}"
+    if is_memory(f"{type(error).__name__}: {error}"):
+        return OUT_OF_MEMORY
+    return f"{type(error).__name__}: {reason(error)}"
 
 
 if __name__ == "__main__":

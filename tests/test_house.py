@@ -12,7 +12,7 @@ from tests.keys import PROJECT
 ORDER = [
     *("errors", "written", "locks", "kinds", "fields", "hyperparameters", "presets"),
     *("files", "idx", "cifar10", "arrays", "folders", "readers"),
-    *("targets", "shapes", "datasets", "own", "sound", "runs", "unfinished", "process"),
+    *("targets", "shapes", "datasets", "own", "sound", "runs", "unfinished", "terminal", "process"),
     *("pictures", "questions", "advanced", "results", "display", "session", "records", "documents", "report", "ledger"),
     *("using", "menus", "verbs"),
     *("backend", "colour", "tasks", "variational", "networks", "storage", "checkpoints", "training", "evaluation"),

@@ -2,13 +2,16 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lib import runs
-from lib.errors import UserError
+from lib.errors import RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
+from tests.keys import PROJECT
 
 HP = Hyperparameters(dataset="digits", layers=2)
 
@@ -20,7 +23,7 @@ def test_a_new_run_has_its_answers_and_its_record():
     assert Hyperparameters.from_json(json.loads((run.folder / "answers.json").read_text()), "") == HP
     record = runs.load(run.folder)
     assert (record["program"], record["status"], record["command"]) == ("autoencoder", "running", HP.command())
-    assert run.files() == ["answers.json", "run.json"]
+    assert run.files() == ["answers.json", "run.json"]  # the lock goes with the checkpoint
 
 
 def test_two_runs_of_one_second_do_not_meet():
@@ -94,8 +97,71 @@ def test_a_record_that_is_a_pipe_is_not_waited_for():
 
 
 def test_a_further_run_takes_the_next_free_name():
-    Path("models/mine-2").mkdir(parents=True)
-    assert runs.free_folder("models/mine") == "models/mine-3"
+    runs.Run.create("models/mine", HP, "digits")
+    Path("models/mine-2").mkdir()
+    assert runs.Run.create("models/mine", HP, "digits", numbered=True).folder == Path("models/mine-3")
+
+
+def test_a_run_that_finds_no_room_is_refused_by_its_folder(monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(
+        RunFailed, match=r"models/mine/answers.json: cannot be written \(No space left on device\); free some space"
+    ):
+        runs.Run.create("models/mine", HP, "digits")
+    assert not list(Path("models/mine").glob("*.json"))
+    runs.close(Path("models/mine"), "failed", "nor can that be written, and nobody cares")
+
+
+def test_what_is_finished_needs_no_checkpoint():
+    run = runs.Run.create("models/mine", HP, "digits")
+    assert (run.folder / "checkpoint" / "lock").is_file()
+    run.finish()
+    assert runs.load(run.folder)["status"] == "finished"
+    assert not (run.folder / "checkpoint").exists()
+
+
+def killed(folder: str, *others: str) -> Path:
+    """A run whose process is gone."""
+    script = f"from tests.test_runs import *; runs.Run.create({folder!r}, HP, 'digits').update(**dict({', '.join(others)}))"
+    subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(PROJECT)}, check=True)
+    return Path(folder)
+
+
+def test_a_run_that_nobody_is_at_any_more_was_interrupted():
+    folder = killed("models/mine")
+    assert json.loads((folder / "run.json").read_text())["status"] == "running"
+    record = runs.load(folder)
+    assert (record["status"], record["error"]) == ("interrupted", "its process was killed")
+    assert runs.recorded()[0][1]["status"] == "interrupted"
+
+
+def test_a_run_goes_on_where_nobody_is_at_it_and_the_images_are_the_same():
+    folder = killed("models/mine", "dataset={'sha256': 'abc'}", "metrics={'test_mse': 1.0}")
+    (folder / "autoencoder.partial.h5").write_bytes(b"half")
+    with pytest.raises(UserError, match=r"models/mine: began with other images than those that its data set holds now"):
+        runs.Run.reopen(folder, "def")
+    assert (folder / "autoencoder.partial.h5").exists()
+    run = runs.Run.reopen(folder, "abc")
+    assert runs.load(folder)["status"] == "running"
+    assert not {"metrics", "error"} & set(run.record)
+    assert not (folder / "autoencoder.partial.h5").exists()
+    with pytest.raises(UserError, match="models/mine: another process is training this run"):
+        runs.Run.reopen(folder, "abc")
+
+
+def test_of_twenty_that_want_one_folder_one_gets_it():
+    script = "from tests.test_runs import *; runs.Run.create('models/one', HP, 'digits')"
+    many = [
+        subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(PROJECT)}, stderr=subprocess.PIPE)
+        for _ in range(20)
+    ]
+    said = [process.communicate()[1].decode() for process in many]
+    assert sorted(process.returncode for process in many) == [0] + [1] * 19
+    assert sum("models/one: is not empty, and a run is never overwritten" in text for text in said) == 19
+    assert json.loads(Path("models/one/run.json").read_text())["program"] == "autoencoder"
 
 
 def test_a_run_whose_process_is_gone_is_closed_once():

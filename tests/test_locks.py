@@ -1,0 +1,57 @@
+"""python -m pytest tests/test_locks.py"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib import locks
+from tests.keys import PROJECT
+
+HOLDER = (
+    "import sys; from pathlib import Path; from lib import locks; locks.take(Path('lock')); print('held', flush=True); input()"
+)
+
+
+@pytest.fixture
+def holder():
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_lock_ends_with_its_process(holder):
+    path = Path("lock")
+    assert locks.taken(path)
+    with pytest.raises(BlockingIOError):
+        locks.take(path)
+    holder.kill()
+    holder.wait()
+    assert not locks.taken(path)
+    os.close(locks.take(path))
+    assert not locks.taken(path)
+
+
+def test_who_looks_keeps_nobody_out():
+    path = Path("lock")
+    assert not locks.taken(path)
+    held = locks.take(path)
+    assert locks.taken(path)
+    os.close(held)
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(monkeypatch):
+    def unsupported(*args):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(locks.fcntl, "flock", unsupported)
+    for file in (locks.take(Path("lock")), locks.take(Path("lock"))):
+        os.close(file)
+    monkeypatch.setattr(locks, "fcntl", None)
+    assert not locks.taken(Path("lock"))
