@@ -50,7 +50,7 @@ def train(program: Program, hp: Hyperparameters, dataset: Dataset, output: str |
     if hp.program == "autoencoder":
         job, basis = train_autoencoder, shapes.plan(hp, dataset.shape)
     else:
-        job, basis = train_classifier, storage.load_encoder(Path(hp.model), dataset.shape)
+        job, basis = train_classifier, storage.load_encoder(Path(hp.model), dataset.shape, hp.encoder_layer)
     if hp.tensorboard:
         require_tensorboard()
     run = runs.Run.create(output, hp, dataset.name)
@@ -121,10 +121,11 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
     _finish(program, run, began, interrupted, history, dataset, metrics, baselines, pictures)
 
 
-def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, basis: tuple) -> None:
+def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, basis: storage.Encoder) -> None:
     """New layers on the encoder: trained alone, then everything; each phase saved; then the reports."""
     began = time.time()
-    encoder, view = basis
+    encoder, view = basis.model, basis.hp
+    run.update(encoder_layer=basis.layer)
     model = networks.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, view)
     phases = list(training.classifier_phases(hp)) + ([training.scratch_phase(hp)] if hp.scratch else [])
     histories: dict[str, dict] = {}
@@ -133,7 +134,10 @@ def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, datas
         def at_epoch(history: dict) -> None:
             run.update(history=histories | {phase.name: history})
 
-        program.tell("phase", number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train))
+        plan = f"the code is the output of {basis.layer}" if number == 1 else ""
+        program.tell(
+            "phase", number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train), plan=plan
+        )
         log = run.folder / LOG
         histories[phase.name] = training.fit(network, dataset, hp, phase, program.tell, program.stopped, at_epoch, log)
 
