@@ -102,8 +102,12 @@ def _laid_flat(model: keras.Model, tensors: list, path: tuple, places: list[Plac
     graph = keras.Model(model.inputs, model.outputs)  # a Sequential has none of its own that can be walked
     walked = keras.models.clone_model(graph, clone_function=lambda layer: layer, call_function=noted)
     found = dict(zip(map(id, walked.inputs), tensors, strict=True))
+
+    def given(value):
+        return found.get(id(value), value)
+
     for layer, args, kwargs, outputs in calls:
-        args, kwargs = keras.tree.map_structure(lambda value: found.get(id(value), value), (args, kwargs))
+        args, kwargs = keras.tree.map_structure(given, (args, kwargs))
         inputs = [value for value in keras.tree.flatten((args, kwargs)) if isinstance(value, keras.KerasTensor)]
         if isinstance(layer, keras.Model):
             made = _laid_flat(layer, inputs, (*path, layer.name), places, copies)
@@ -139,7 +143,8 @@ def _named(places: list[Place], name: str, where: str) -> Place:
         return known[ends[0]]
     if ends:
         raise UserError(f"{where}: has {len(ends)} layers called {name}; give one of {', '.join(ends[:LISTED])}")
-    names = list(dict.fromkeys([path for path in reversed(known)] + [path.split("/")[-1] for path in reversed(known)]))
+    paths = list(reversed(known))
+    names = list(dict.fromkeys(paths + [path.split("/")[-1] for path in paths]))
     close = difflib.get_close_matches(name, names, n=3)
     words = (
         f"did you mean {' or '.join(close)}?" if close else f"it has {', '.join(names[:LISTED])}{', …' * (len(names) > LISTED)}"
@@ -163,7 +168,7 @@ def _narrowest(places: list[Place], pixels: int, output, where: str) -> Place:
     if smallest >= min(pixels, through[-1].size):
         narrow = sorted(through[:-1], key=lambda place: place.size)[:3]
         raise UserError(
-            f"{where}: no layer that everything passes through is smaller than both the input ({pixels:,} numbers) and the output "
+            f"{where}: no layer that everything passes through is smaller than both input ({pixels:,} numbers) and output "
             f"({by(through[-1].shape)}); name that of the code with --encoder-layer"
             + (f", such as {', '.join(map(str, narrow))}" if narrow else "")
         )

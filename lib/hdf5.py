@@ -39,7 +39,12 @@ BESIDE = (
     keras.initializers, keras.regularizers, keras.constraints, keras.optimizers, keras.optimizers.schedules, keras.losses,
     keras.metrics,
 )  # fmt: skip
-KNOWN = {*LAYERS.split(), *MODELS, *PLAIN, *(name for space in BESIDE for name, made in vars(space).items() if isinstance(made, type))}
+KNOWN = {
+    *LAYERS.split(),
+    *MODELS,
+    *PLAIN,
+    *(name for space in BESIDE for name, made in vars(space).items() if isinstance(made, type)),
+}
 
 
 def require_harmless(path: Path) -> None:
@@ -55,7 +60,7 @@ def require_harmless(path: Path) -> None:
     except Exception as error:  # broken files end in errors of any kind
         raise UserError(f"{path}: is no model that Keras can open: broken or truncated ({_line(error)})") from None
     if description is None:
-        raise UserError(f"{path}: holds no model that Keras can open, at most its weights; save a whole one with model.save(...)")
+        raise UserError(f"{path}: holds no model that Keras can open, at most weights; save a whole one with model.save(...)")
     _require_known(description, path)
 
 

@@ -109,7 +109,7 @@ def test_model_refusals(model):
         storage.load(Path("cut.h5"))
     with h5py.File("empty.h5", "w"):
         pass
-    with pytest.raises(UserError, match=r"empty\.h5: holds no model that Keras can open, at most its weights"):
+    with pytest.raises(UserError, match=r"empty\.h5: holds no model that Keras can open, at most weights"):
         storage.load(Path("empty.h5"))
 
 
