@@ -16,7 +16,8 @@ def readers() -> dict[str, object]:
 
     They make Keras's own layers and models, so nothing of this is in what is saved later.
     """
-    return {name: _Layer(name, keys) for name, keys in LEFTOVER.items()} | {name: _Graph() for name in GRAPHS}
+    mended = {name: _Layer(name, keys) for name, keys in LEFTOVER.items()}
+    return mended | {name: _Graph() for name in GRAPHS} | {"Sequential": _Sequence()}
 
 
 class _Layer:
@@ -40,3 +41,14 @@ class _Graph:
             if calls and classes.get(end[0]) == "Sequential":  # of the other models Keras 3 subtracts it itself
                 end[1] = max(0, end[1] - 1)
         return keras.Model.from_config(config, custom_objects=custom_objects)
+
+
+class _Sequence:
+    def from_config(self, config: dict, custom_objects=None) -> keras.Model:
+        """Up to 2.3 the first layer itself said what goes in, with the batch, which Keras 3 takes to be one more dimension."""
+        first, *others = config["layers"]
+        shape = first["config"].pop("batch_input_shape", None) if first["class_name"] != "InputLayer" else None
+        if shape is not None:
+            start = {"class_name": "InputLayer", "config": {"batch_input_shape": shape, "name": f"{config['name']}_input"}}
+            config["layers"] = [start, first, *others]
+        return keras.Sequential.from_config(config, custom_objects=custom_objects)

@@ -97,7 +97,7 @@ def test_the_code_is_found_and_is_what_the_model_computes_there(build, inner, la
     tensor = inner(model)
     seen = batch().reshape(3, *taken)
     part = next((part for part in model.layers if isinstance(part, keras.Model)), model)
-    expected = keras.Model(part.inputs, tensor)(seen)
+    expected = keras.Model(part.inputs[0], tensor)(seen)
     np.testing.assert_allclose(to_numpy(basis.model(batch())), to_numpy(expected), atol=1e-5)
 
 

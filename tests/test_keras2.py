@@ -138,8 +138,8 @@ def test_settings_that_keras_2_wrote_for_layers_without_them():
                  kernel_regularizer=None, kernel_constraint=None)  # fmt: skip
     parts = [layer("SeparableConv2D", "separable", **apart, batch_input_shape=[None, 4, 4, 1]),
              layer("Conv2DTranspose", "spread", **spread)]  # fmt: skip
-    separable = {"separable/depthwise_kernel": RANDOM.normal(size=(3, 3, 1, 1)), "separable/pointwise_kernel": RANDOM.normal(size=(1, 1, 1, 2)),
-                 "separable/bias": RANDOM.normal(size=2)}  # fmt: skip
+    shapes = {"depthwise_kernel": (3, 3, 1, 1), "pointwise_kernel": (1, 1, 1, 2), "bias": (2,)}
+    separable = {f"separable/{name}": RANDOM.normal(size=shape) for name, shape in shapes.items()}
     transposed = {"spread/kernel": RANDOM.normal(size=(3, 3, 1, 2)), "spread/bias": RANDOM.normal(size=1)}
     write("odd.h5", sequential("sequential", *parts), {"separable": separable, "spread": transposed})
     basis = storage.load_encoder(Path("odd.h5"), (4, 4, 1))
