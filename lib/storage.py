@@ -103,9 +103,7 @@ class Saved:
 
 def load_saved(path: Path) -> Saved:
     """A model with what its file says of it. Raises `UserError` as `load` does."""
-    model = load(path)
-    with h5py.File(path, "r") as file:
-        classes = _json(file.attrs.get(PREFIX + "classes"))
+    model, classes = load(path), _said(path, "classes")
     named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
     return Saved(model, _described(path), tuple(classes) if named else ())
 
@@ -143,16 +141,18 @@ def load_encoder(path: Path, image: tuple[int, int, int], layer: str | None = No
 
 def _described(path: Path) -> Hyperparameters | None:
     """The hyperparameters in a file of ours; `None` for anybody else's, and for what cannot be read as such."""
-    with h5py.File(path, "r") as file:
-        record = _json(file.attrs.get(PREFIX + "hyperparameters"))
+    record = _said(path, "hyperparameters")
     try:
-        return None if record is None else Hyperparameters.from_json(record, str(path))
+        return Hyperparameters.from_json(record, str(path)) if isinstance(record, dict) else None
     except UserError:
         return None
 
 
-def _json(text):
+def _said(path: Path, name: str):
+    """What a file says of itself under this name; `None` where that cannot be read, for it is the file's fault again."""
     try:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get(PREFIX + name)
         return json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError):  # a RecursionError is one of the last
         return None
