@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import h5py
-import keras
 import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as to_numpy
