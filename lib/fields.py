@@ -61,7 +61,11 @@ class Fields:
     )  # fmt: skip
     model: str | None = setting(
         None, Text("an .h5 file"), "-model", "--model", question="Saved autoencoder or encoder", needed=True,
-        programs=CLASSIFICATION, group="data", help="the saved autoencoder.h5 or encoder.h5",
+        programs=CLASSIFICATION, group="data", help="the saved autoencoder.h5 or encoder.h5, or anybody's",
+    )  # fmt: skip
+    encoder_layer: str | None = setting(
+        None, Text("the name of a layer"), "--encoder-layer", programs=CLASSIFICATION, group="data",
+        help="the layer whose output is the code, in a model made elsewhere (default: found by the rule in the README)",
     )  # fmt: skip
 
     task: str = setting("reconstruct", OneOf(TASKS), "--task", programs=AUTOENCODER, group="task", help="what the network learns")

@@ -238,9 +238,9 @@ def with_random_weights(encoder: keras.Model) -> keras.Model:
     fresh = keras.models.clone_model(encoder)
     fresh.trainable = True
     for layer in fresh.layers:
-        if layer.name.startswith(FIXED):
+        layer.trainable = not layer.name.startswith(FIXED)  # the model's setter alone does not reach a clone's layers
+        if not layer.trainable:
             layer.set_weights(encoder.get_layer(layer.name).get_weights())
-            layer.trainable = False
     return fresh
 
 

@@ -33,9 +33,11 @@ def probe(program: Program, request: dict, hp: Hyperparameters, dataset: Dataset
     The validation part stays out of what is learned from; fine-tuning takes its best epoch by it. Writes `probe.json` and
     `probe.png` into a folder of its own.
     """
-    encoder, view = storage.load_encoder(Path(hp.model), dataset.shape)
+    basis = storage.load_encoder(Path(hp.model), dataset.shape, hp.encoder_layer)
+    encoder, view = basis.model, basis.hp
     folder = runs.new_folder(request["output"], Path(hp.model).parent / "probed")
     program.tell("run", folder=str(folder), device=device())
+    program.tell("stage", text=f"the code is the output of {basis.layer}")
     keras.utils.set_random_seed(hp.seed)
     encoders = dict(zip(WEIGHTS, (encoder, networks.with_random_weights(encoder)), strict=True))
     rows: list[dict] = []
@@ -49,7 +51,13 @@ def probe(program: Program, request: dict, hp: Hyperparameters, dataset: Dataset
             for method, accuracy in _shallow(parts, dataset, places, hp).items():
                 rows.append(_row(method, name, share, len(places), accuracy))
     rows += _fine_tuned(program, request, dataset, encoders, view, hp)
-    record = {"model": hp.model, "dataset": dataset.to_json(), "accuracy": rows, "silhouette": scores}
+    record = {
+        "model": hp.model,
+        "encoder_layer": basis.layer,
+        "dataset": dataset.to_json(),
+        "accuracy": rows,
+        "silhouette": scores,
+    }
     program.tell("stage", text="drawing the figure")
     figures.probes(rows, folder / "probe.png", f"{dataset.name}: probes of {hp.model}")
     runs.write_json(folder / "probe.json", record)

@@ -46,7 +46,7 @@ def load_autoencoder(name: str) -> Autoencoder:
     path = Path(name)
     saved = storage.load_saved(path)
     model, given, made = saved.model, saved.model.input_shape, saved.model.output_shape
-    images = all(isinstance(shape, tuple) and len(shape) == 4 for shape in (given, made))
+    images = all(isinstance(shape, tuple) and len(shape) == 4 and None not in shape[1:] for shape in (given, made))
     if model.name in PARTS or not images:
         raise UserError(f"{path}: is no whole autoencoder (images in, images out); give an autoencoder.h5")
     hp = saved.hp or Hyperparameters()
@@ -112,7 +112,7 @@ def predict(program: Program, request: dict) -> None:
     made = saved.model.output_shape
     if not isinstance(made, tuple) or len(made) != 2 or saved.model.name != "classifier":
         raise UserError(f"{path}: is no classifier; give the classifier.h5 that classification.py has saved")
-    classes = saved.classes or tuple(map(str, range(made[1])))
+    classes = saved.classes if len(saved.classes) == made[1] else tuple(map(str, range(made[1])))
     own = Own(request["data"], tuple(saved.model.input_shape[1:]), request["fit"], request["invert"])
     folder = runs.new_folder(request["output"], path.parent / "predicted")
     program.tell("run", folder=str(folder), device=device())

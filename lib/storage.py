@@ -1,13 +1,15 @@
 """Models in and out of `.h5`: whole Keras models that plain Keras opens, with what they are as HDF5 attributes inside."""
 
 import json
+import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import keras
 
-from lib import networks, targets
+from lib import foreign, hdf5, keras2, targets
 from lib.errors import UserError, reason
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
@@ -15,6 +17,8 @@ from lib.runs import require_model
 from lib.written import replacing
 
 ATTRIBUTE = 60_000  # characters that an HDF5 attribute can hold, with room for its header
+LARGEST = 2**27  # numbers that a layer may make of one image: half a gigabyte
+MESSAGE = 300  # characters of Keras's, whose messages hold whole descriptions
 PREFIX = "latent_lab_"  # so that our attributes and Keras's never meet
 
 
@@ -43,12 +47,35 @@ PRIVATE = ("dataset", "labels", "testset", "test_labels", "model")  # paths on s
 
 
 def load(path: Path) -> keras.Model:
-    """A model from `.h5`, nothing in it executed. Raises `UserError` for what is none."""
+    """A model from `.h5`, of Keras 3 or 2, nothing in it executed. Raises `UserError` for what is none."""
     require_model(path)
+    hdf5.require_harmless(path)
+    scope = keras.StatelessScope()
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with warnings.catch_warnings(), scope:  # in here shapes are known and compared with the file's, and no memory is taken
+            warnings.simplefilter("ignore", UserWarning)  # about the older words of older files
+            try:
+                model = keras.saving.load_model(path, keras2.readers(), compile=False, safe_mode=True)
+                _require_moderate(model)
+            except BaseException:
+                keras.utils.clear_session()  # else what has just been refused would be made on the way out
+                raise
+        for variable in model.variables:
+            if (value := scope.get_current_value(variable)) is not None:
+                variable.assign(value)
+        return model
     except Exception as error:  # a foreign file can fail in any way; each of them is the file's fault
-        raise UserError(f"{path}: is no model that Keras can open ({reason(error)})") from None
+        raise UserError(f"{path}: is no model that Keras can open ({reason(error)[:MESSAGE]})") from None
+
+
+def _require_moderate(model: keras.Model) -> None:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _require_moderate(layer)
+            continue
+        for tensor in keras.tree.flatten(layer.output):
+            if math.prod(side or 1 for side in tensor.shape[1:]) > LARGEST:
+                raise ValueError(f"its layer {layer.name} makes {by(tensor.shape[1:])} numbers of each image")
 
 
 @dataclass(frozen=True)
@@ -68,47 +95,56 @@ class Saved:
 
 def load_saved(path: Path) -> Saved:
     """A model with what its file says of it. Raises `UserError` as `load` does."""
-    model = load(path)
-    with h5py.File(path, "r") as file:
-        classes = _json(file.attrs.get(PREFIX + "classes"))
+    model, classes = load(path), _said(path, "classes")
     named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
     return Saved(model, _described(path), tuple(classes) if named else ())
 
 
-def load_encoder(path: Path, image: tuple[int, int, int]) -> tuple[keras.Model, Hyperparameters | None]:
-    """The encoder in an `autoencoder.h5` or `encoder.h5`, with the code as its one output, and what its task showed it.
+@dataclass(frozen=True)
+class Encoder:
+    """What a classifier is built on: `model` gives the code and nothing else, `layer` says which layer of the file that is.
 
-    The latter are the hyperparameters of the autoencoder, as far as the file tells. Raises `UserError` when there is no
-    encoder, or when it cannot see images of shape (height, width, channels), nor that part of them which was its input.
+    `hp` are the hyperparameters of the autoencoder, as far as the file tells: what its task showed it of an image.
+    """
+
+    model: keras.Model
+    hp: Hyperparameters | None
+    layer: str
+
+
+def load_encoder(path: Path, image: tuple[int, int, int], layer: str | None = None) -> Encoder:
+    """The encoder in a model of ours or of anybody's (`foreign` has the rule), up to the layer of that name if one is given.
+
+    Raises `UserError` when there is no encoder, or when it cannot see images of shape (height, width, channels), nor that
+    part of them which was its input.
     """
     saved = load_saved(path)
-    encoder, hp = saved.part("encoder"), saved.hp
-    if encoder is None:
+    hp, seen = saved.hp, tuple(image)
+    if hp is not None and layer is None and saved.part("encoder") is None:
         raise UserError(
             f"{path}: holds no model called encoder (it is called {saved.model.name}); give an autoencoder.h5 or encoder.h5"
         )
-    taken = tuple(encoder.input_shape[1:])
-    seen = tuple(image)
-    if hp is not None and hp.task != "reconstruct":
-        seen, _ = targets.pair(hp, seen)
-    if taken != seen:
-        of = f" ({by(seen)} for {hp.task})" if seen != tuple(image) else ""
-        raise UserError(f"{path}: its encoder takes images of {by(taken)}, the data set has {by(image)}{of}")
-    return networks.code_alone(encoder), hp
+    of = ""
+    if hp is not None and hp.task != "reconstruct" and (seen := targets.pair(hp, seen)[0]) != tuple(image):
+        of = f"; {hp.task} showed it {by(seen)} of that"
+    encoder, found = foreign.encoder_of(saved.model, seen, layer, str(path), by(image) + of)
+    return Encoder(encoder, hp, found)
 
 
 def _described(path: Path) -> Hyperparameters | None:
     """The hyperparameters in a file of ours; `None` for anybody else's, and for what cannot be read as such."""
-    with h5py.File(path, "r") as file:
-        record = _json(file.attrs.get(PREFIX + "hyperparameters"))
+    record = _said(path, "hyperparameters")
     try:
-        return None if record is None else Hyperparameters.from_json(record, str(path))
+        return Hyperparameters.from_json(record, str(path)) if isinstance(record, dict) else None
     except UserError:
         return None
 
 
-def _json(text):
+def _said(path: Path, name: str):
+    """What a file says of itself under this name; `None` where that cannot be read, for it is the file's fault again."""
     try:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get(PREFIX + name)
         return json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError):  # a RecursionError is one of the last
         return None

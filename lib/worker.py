@@ -49,7 +49,7 @@ def train(program: Program, request: dict, dataset: Dataset) -> None:
     if hp.program == "autoencoder":
         job, basis = train_autoencoder, shapes.plan(hp, dataset.shape)
     else:
-        job, basis = train_classifier, storage.load_encoder(Path(hp.model), dataset.shape)
+        job, basis = train_classifier, storage.load_encoder(Path(hp.model), dataset.shape, hp.encoder_layer)
     if hp.tensorboard:
         require_tensorboard()
     if program.stopped.is_set():
@@ -128,10 +128,11 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
     _finish(program, run, began, interrupted, trained.trouble, pictures)
 
 
-def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, basis: tuple) -> None:
+def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, basis: storage.Encoder) -> None:
     """New layers on the encoder: trained alone, then everything; each phase saved; then the reports."""
     began = _began(run)
-    encoder, view = basis
+    encoder, view = basis.model, basis.hp
+    run.update(encoder_layer=basis.layer)
     model = networks.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, view)
     phases = list(training.classifier_phases(hp)) + ([training.scratch_phase(hp)] if hp.scratch else [])
     histories: dict[str, dict] = {}
@@ -141,7 +142,9 @@ def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, datas
         def at_epoch(history: dict) -> None:
             run.update(history=histories | {phase.name: history})
 
-        program.tell("phase", number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train))
+        plan = f"the code is the output of {basis.layer}" if number == 1 else ""
+        begun = dict(number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train), plan=plan)
+        program.tell("phase", **begun)
         trained = training.fit(network, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder)
         histories[phase.name] = trained.history
         return trained.trouble

@@ -15,7 +15,8 @@ ORDER = [
     *("targets", "shapes", "datasets", "own", "sound", "runs", "unfinished", "terminal", "process"),
     *("pictures", "questions", "advanced", "results", "display", "session", "records", "documents", "report", "ledger"),
     *("using", "menus", "verbs"),
-    *("backend", "colour", "tasks", "variational", "networks", "storage", "checkpoints", "training", "evaluation"),
+    *("backend", "colour", "tasks", "variational", "networks", "hdf5", "keras2", "foreign", "storage"),
+    *("checkpoints", "training", "evaluation"),
     *("latent", "figures", "views", "saved", "probes", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
