@@ -58,7 +58,10 @@ class Worker:
         self._events: queue.SimpleQueue[dict | None] = queue.SimpleQueue()  # a signal handler may put
 
     def _start(self) -> None:
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        try:
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        except OSError:  # no room even for that: what it says last will be missed
+            self._log = open(os.devnull, "w+b")  # noqa: SIM115
         path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
             [sys.executable, "-m", "lib.worker"],
