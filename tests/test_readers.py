@@ -153,7 +153,7 @@ def test_numpy_refusals():
         (IMAGES.reshape(12, -1), "has shape 12×120; images are (n, height, width)"),
         (IMAGES.astype(np.int32), "is int32; images are uint8"),
         (IMAGES / 2.0, "floating-point images go from 0 to 1: divide first"),
-        (np.full((3, 4, 4), np.nan), "floating-point images go from 0 to 1"),
+        (np.full((3, 4, 4), np.nan), "holds NaN or infinity"),
     ):
         np.save("a.npy", array)
         refused(Path("a.npy"), words)
