@@ -131,7 +131,7 @@ def npy_header(draw, content):
         )
     version = draw.choice((b"\x01\0", b"\x01\0", b"\x01\0", b"\x02\0", b"\x03\0", b"\x09\0"))
     raw = text.encode("latin-1") + b"\n"
-    size = len(raw).to_bytes(2 if version < b"\x02" else 4, "little") if draw.random() < 0.9 else b"\xff\xff\xff\xff"
+    size = min(len(raw), 65_535).to_bytes(2 if version < b"\x02" else 4, "little") if draw.random() < 0.9 else b"\xff\xff\xff\xff"
     return content[:6] + version + size + raw + content[10 + length :]
 
 
