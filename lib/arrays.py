@@ -120,7 +120,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[tuple]:
 def _unpacked(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
     with _member(path, archive, name) as (file, array):
         if array.dtype.kind not in "uif":
-            raise UserError(f"{path}: {name} is {array.dtype}; images and labels are numbers")
+            raise UserError(f"{path}: {name} is {array.dtype}; images and labels are whole numbers or floating point")
         content = empty(path, (array.size,))
         if fill(file, content) < array.size or file.read(1):  # at its end, its checksum is compared
             raise UserError(f"{path}: {name} is truncated or too long: its header announces {by(array.shape)} of {array.dtype}")
@@ -170,6 +170,8 @@ def _as_images(path: Path, name: str, array: np.ndarray) -> np.ndarray:
         part = np.asarray(array[start : start + 4096])
         with np.errstate(invalid="ignore"):  # NaN is refused below; that it was compared is nothing to warn of
             low, high = part.min(), part.max()
+        if not np.isfinite([low, high]).all():
+            raise UserError(f"{path}: {name} holds NaN or infinity, which no pixel can be; replace them by numbers from 0 to 1")
         if not (low >= 0 and high <= 1):
             raise UserError(f"{path}: {name} goes from {low:g} to {high:g}; floating-point images go from 0 to 1: divide first")
         images[start : start + 4096] = np.round(part * 255).reshape(-1, *shape)

@@ -2,13 +2,12 @@
 
 import json
 import random
-import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from lib.errors import UserError
+from lib.errors import UserError, reason
 from lib.runs import CHECKPOINT
 from lib.written import make_folder, replacing
 
@@ -45,8 +44,8 @@ class Checkpoint:
                 version, numbers, spare = state["random"]
                 self._random = version, tuple(numbers), spare
                 self._best = [file[f"best_{n}"] for n in range(state["best"])]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"{self.path}: cannot be read ({error}); delete it, and its phase begins anew") from None
+        except Exception as error:  # a damaged file can fail in any way that zipfile, numpy and Python's own tokenizer know
+            raise UserError(f"{self.path}: cannot be read ({reason(error)}); delete it, and its phase begins anew") from None
 
     @property
     def epochs(self) -> int:

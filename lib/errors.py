@@ -36,7 +36,7 @@ class RunFailed(Said):
     """A run that started and could not finish (exit status 1)."""
 
 
-class Interrupted(Exception):
+class Interrupted(Said):
     """A run that was stopped before there was anything to keep (exit status 130)."""
 
 

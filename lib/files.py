@@ -92,8 +92,8 @@ def reading(path: Path):
     except BROKEN as error:
         if reason := getattr(error, "strerror", None):
             raise UserError(f"{path}: cannot be read ({reason})") from None
-        reason = str(error) or ("it asks for too much memory" if isinstance(error, MemoryError) else "it ends too early")
-        raise UserError(f"{path}: cannot be read: broken or truncated ({reason.splitlines()[0][:LONGEST]})") from None
+        said = str(error) or ("it asks for too much memory" if isinstance(error, MemoryError) else "it ends too early")
+        raise UserError(f"{path}: cannot be read: broken or truncated ({said.splitlines()[0][:LONGEST]})") from None
 
 
 def empty(path: Path, shape, dtype=np.uint8) -> np.ndarray:

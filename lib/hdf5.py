@@ -11,8 +11,8 @@ from pathlib import Path
 import h5py
 import keras
 
-from lib.errors import UserError
-from lib.files import by, product
+from lib.errors import UserError, reason
+from lib.files import LONGEST, by, product
 
 OBJECTS, DEPTH = 20_000, 64  # groups and weights in a file, levels of its description: some ten times those of large models
 DESCRIPTION = 8 * 2**20  # characters of a model's description; the largest published ones have about one million
@@ -58,7 +58,7 @@ def require_harmless(path: Path) -> None:
     except UserError:
         raise
     except Exception as error:  # broken files end in errors of any kind
-        raise UserError(f"{path}: is no model that Keras can open: broken or truncated ({_line(error)})") from None
+        raise UserError(f"{path}: is no model that Keras can open: broken or truncated ({reason(error)[:LONGEST]})") from None
     if description is None:
         raise UserError(f"{path}: holds no model that Keras can open, at most weights; save a whole one with model.save(...)")
     _require_known(description, path)
@@ -112,7 +112,7 @@ def _stored(weights: h5py.Dataset, size: int, where: str) -> int:
     if weights.is_virtual or weights.external:
         raise UserError(f"{where} lies in another file; a model holds its weights itself")
     if weights.dtype.kind not in WEIGHTS:
-        raise UserError(f"{where} holds {weights.dtype}, not numbers")
+        raise UserError(f"{where} holds something else than numbers; Keras writes no such weights")
     count = weights.dtype.itemsize * product(weights.shape or ())
     compact = weights.id.get_create_plist().get_layout() == h5py.h5d.COMPACT  # in the header, 64 KiB at most
     if weights.chunks:
@@ -131,7 +131,7 @@ def _require_known(description, path: Path) -> None:
     try:
         waiting = [(json.loads(text), "", 0)]
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: its description cannot be read as JSON ({_line(error)})") from None
+        raise UserError(f"{path}: its description cannot be read as JSON ({reason(error)[:LONGEST]})") from None
     while waiting:
         part, layer, depth = waiting.pop()
         if depth > DEPTH:
@@ -155,12 +155,8 @@ def _require_own(part: dict, layer: str, path: Path) -> None:
     name, module, registered = part["class_name"], part.get("module"), part.get("registered_name")
     own = module is None or (isinstance(module, str) and (module == "keras" or module.startswith("keras.")))
     if not (isinstance(name, str) and name in KNOWN and own and registered in (None, name)):
-        called = f"{module}.{name}" if module else str(name)
+        called = ".".join(part if isinstance(part, str) else json.dumps(part) for part in ([module] if module else []) + [name])
         raise UserError(
             f"{path}: {layer or 'it'} is of the class {called[:80]}, and only those of Keras's own are opened that hold no code "
             "and read no files; save the model, or its encoder alone, without that"
         )
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

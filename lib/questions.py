@@ -11,7 +11,20 @@ from pathlib import Path
 
 from lib import presets
 from lib.errors import UserError, reason
-from lib.fields import PER_LAYER, defaults, find, known_answers, long_flag, meaningless, read, settings, show, usual, words
+from lib.fields import (
+    PER_LAYER,
+    PROGRAMS,
+    defaults,
+    find,
+    known_answers,
+    long_flag,
+    meaningless,
+    read,
+    settings,
+    show,
+    usual,
+    words,
+)
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import ALL, NONE, Places, Switch, Text
 
@@ -28,7 +41,20 @@ class Flags(argparse.ArgumentParser):
 
     def parse(self, line: list[str]) -> argparse.Namespace:
         """The flags of a command line."""
-        return self.parse_args([_hyphens(word) for word in line])
+        line = [_hyphens(word) for word in line]
+        self._require_own(line)
+        return self.parse_args(line)
+
+    def _require_own(self, line: list[str]) -> None:
+        """Refuse the other program's flags by name: for argparse -dl FILE would be the data set l, and a word too many."""
+        mine = self.prog.partition(".")[0]
+        for flag in (word.partition("=")[0] for word in line if word.startswith("-")):
+            if flag in self._option_string_actions:
+                continue
+            takers = {program: Parser(program, "")._option_string_actions for program in PROGRAMS}
+            others = [program for program in PROGRAMS if flag in takers[program]]
+            if others and mine not in others:
+                self.error(f"{flag} ({words(takers[others[0]][flag].dest)}) is for {others[0]}.py, not for {mine}.py")
 
     def error(self, message: str):
         raise UserError(f"{message}; see python {self.prog} --help")

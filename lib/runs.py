@@ -75,10 +75,13 @@ class Run:
 
     def hold(self) -> None:
         """Keep the folder for this process until it ends, however it ends. Raises `UserError` when another one has it."""
+        lock = make_folder(self.folder / CHECKPOINT) / LOCK
         try:
-            self._lock = locks.take(make_folder(self.folder / CHECKPOINT) / LOCK)
+            self._lock = locks.take(lock)
         except BlockingIOError:
-            raise UserError(f"{self.folder}: another process is training this run") from None
+            raise UserError(f"{self.folder}: another process is training this run; wait until it ends") from None
+        except OSError as error:
+            raise cannot_write(lock, error) from None
 
     def update(self, **changes) -> None:
         self.record |= changes

@@ -14,11 +14,11 @@ def require(folder: Path, program: str) -> Hyperparameters:
     if wrong := fault(record):
         raise UserError(f"{folder / runs.RECORD}: {wrong}")
     if record.get("program") != program:
-        raise UserError(f"{folder}: is no run of {program}.py")
+        raise UserError(f"{folder}: is no run of {program}.py; give --resume to the program that began it")
     if record["status"] == runs.FINISHED:
         raise UserError(f"{folder}: came to its end already; leave --resume out to begin another run")
     if record["status"] == runs.RUNNING:
-        raise UserError(f"{folder}: another process is training this run")
+        raise UserError(f"{folder}: another process is training this run; wait until it ends")
     return Hyperparameters.from_json(record.get("hyperparameters", {}), f"{folder / runs.RECORD}: hyperparameters")
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from lib.process import ENVIRONMENT
@@ -11,6 +12,10 @@ from lib.process import ENVIRONMENT
 os.environ |= ENVIRONMENT | os.environ  # before anything imports Keras
 
 from tests import made
+
+# How long an example takes says more of what else the machine is doing than of our code.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

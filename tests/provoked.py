@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from lib.errors import RunFailed, UserError
+from lib.errors import Interrupted, RunFailed, UserError
 from tests.keys import PROJECT
 
-ERRORS = (UserError, RunFailed)
-NAMES = {error.__name__ for error in ERRORS}
+ERRORS = (UserError, RunFailed, Interrupted)
+NAMES = {error.__name__ for error in ERRORS} | {"FAILURES"}  # the table of them by which a worker's come up the pipe
 
 
 class Place(NamedTuple):
@@ -37,7 +37,7 @@ class Case(NamedTuple):
 
 
 def places() -> list[Place]:
-    """Every place in the programs and in lib that makes a `UserError` or a `RunFailed`."""
+    """Every place in the programs and in lib that makes one of `ERRORS`."""
     found = []
     for path in [*PROJECT.glob("*.py"), *(PROJECT / "lib").glob("*.py")]:
         source = path.read_text(encoding="utf-8")
@@ -87,6 +87,8 @@ def _own(function: ast.AST) -> list[ast.AST]:
 def _makes(function: ast.expr) -> bool:
     if isinstance(function, ast.IfExp):
         return _makes(function.body) or _makes(function.orelse)
+    if isinstance(function, ast.Subscript):
+        return _makes(function.value)
     return isinstance(function, ast.Name) and function.id in NAMES
 
 

@@ -1,6 +1,7 @@
 """What provokes each error about images and labels, by module: (what to do, what is named, what is said)."""
 
 import gzip
+import os
 import struct
 import tarfile
 import zipfile
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from lib import datasets, folders, own, readers
+from lib import datasets, files, folders, own, readers
 from lib.hyperparameters import Hyperparameters
 from tests import made
 
@@ -118,6 +119,58 @@ def short_picture():
     folders.fitted(held("b.png", Path("a.png").read_bytes()[:60]), (12, 10, 1))
 
 
+def announced(side: int):
+    """A picture whose header announces a square of that side."""
+    Path("p").mkdir()
+    readers.peek(held("p/a.pgm", f"P5 {side} {side} 255\n".encode()).parent)
+
+
+def scarce():
+    with files.reading(Path("a.npz")):
+        raise MemoryError
+
+
+def full():
+    with mock.patch.object(files, "free_memory", return_value=0):
+        arrays(images=IMAGES)
+
+
+def piped() -> Path:
+    os.mkfifo("pipe")
+    return Path("pipe")
+
+
+def mismatched():
+    """MNIST's folder with labels for some of its images."""
+    Path("mnist").mkdir()
+    held("mnist/train-images-idx3-ubyte", made.idx(IMAGES))
+    held("mnist/train-labels-idx1-ubyte", made.idx(LABELS[:5]))
+    readers.read(Path("mnist"))
+
+
+def headed(header: str):
+    """An .npy with that header."""
+    read("a.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header.encode())
+
+
+def overlong():
+    """An .npz with more numbers than its header announces."""
+    np.save("a.npy", IMAGES)
+    with zipfile.ZipFile("a.npz", "w") as file:
+        file.writestr("images.npy", Path("a.npy").read_bytes() + b"more")
+    readers.read(Path("a.npz"))
+
+
+def cut():
+    np.save("a.npy", IMAGES)
+    read("a.npy", Path("a.npy").read_bytes()[:-1])
+
+
+def unlike():
+    np.savez("a.npz", x_train=IMAGES, x_test=IMAGES[:, :5])
+    own.everything("a.npz")
+
+
 def few(count: int):
     datasets.require_trainable(made.write_idx(Path("few.idx"), IMAGES[:count]).name)
 
@@ -128,7 +181,10 @@ CASES = {
         (unreadable, "a.idx", "cannot be read (Permission denied)"),
         (lambda: read("a.gz", gzip.compress(made.idx(IMAGES))[:-20]), "a.gz", "cannot be read: broken or truncated ("),
         (lambda: peeked("a.npz", b"PK\3\4nothing"), "a.npz", "cannot be read: broken or truncated (File is not a zip file)"),
-        (lambda: read("a.tar", b""), "a.tar", "cannot be read: broken or truncated ("),
+        (lambda: archive("data_batch_1.bin", 3073), "a.tar", "cannot be read: broken or truncated (it ends too early)"),
+        (scarce, "a.npz", "cannot be read: broken or truncated (it asks for too much memory)"),
+        (lambda: readers.peek(piped()), "pipe", "is a pipe, a socket or a device; give a file or a folder"),
+        (full, "a.npz", "holds 0.0 GB, and at most 0.0 GB of memory are free; an .idx or .npy of bytes that is not compressed"),
     ],
     "idx": [
         (lambda: labelled("l.idx", b"\0\0"), "l.idx", "is truncated: 2 bytes hold no IDX header"),
@@ -143,6 +199,12 @@ CASES = {
         (lambda: peeked("a.idx", made.idx(IMAGES) + b"\0"), "a.idx", "is too long: more bytes, where its header announces 20×12"),
         (lambda: read("a.gz", gzip.compress(made.idx(IMAGES)[:-1])), "a.gz", "is truncated: 2,415 bytes"),
         (lambda: read("a.gz", gzip.compress(made.idx(IMAGES) + b"\0")), "a.gz", "is too long: more bytes"),
+        (
+            lambda: peeked("a.idx", struct.pack(">5I", 0x804, 5, 8, 8, 4) + bytes(1280)),
+            "a.idx",
+            "its header announces 5×8×8×4; images have 1 channel (grey) or 3 (colour), not 4",
+        ),
+        (mismatched, "mnist/train-labels-idx1-ubyte", "5 labels for the 20 images of train-images-idx3-ubyte"),
     ],
     "cifar10": [
         (lambda: peeked("a.bin", RECORD[1:]), "a.bin", "3,072 bytes are not whole CIFAR-10 records of 3,073 bytes"),
@@ -153,6 +215,7 @@ CASES = {
     ],
     "arrays": [
         (lambda: arrays(one=IMAGES, two=IMAGES), "a.npz", "none of its arrays (one, two) is called x_train or images"),
+        (lambda: arrays(**dict.fromkeys("abcdefghijkl", IMAGES)), "a.npz", "(a, b, c, d, e, f, g, h, i, j …) is called x_train"),
         (textual, "a.npz", "none of its arrays (there are none) is called"),
         (boasting, "a.npz", "images announces 1,000,000,000,000 bytes, more than the file can hold"),
         (lambda: arrays(images=IMAGES, labels=LABELS / 2), "a.npz", "its labels must be whole numbers, not float64"),
@@ -161,6 +224,14 @@ CASES = {
         (lambda: array(np.zeros((2, 8, 8, 4), np.uint8)), "a.npy: it", "has shape 2×8×8×4; images are"),
         (lambda: array(IMAGES.astype(np.int64)), "a.npy: it", "is int64; images are uint8 from 0 to 255, or floating point"),
         (lambda: array(IMAGES / 2, peek=False), "a.npy: it", "goes from 0 to 110; floating-point images go from 0 to 1: divide"),
+        (lambda: array(IMAGES * np.nan, peek=False), "a.npy: it", "holds NaN or infinity, which no pixel can be; replace them"),
+        (lambda: array(np.full((3, 4, 4), np.inf), peek=False), "a.npy: it", "holds NaN or infinity"),
+        (lambda: read("a.npy", b"\x93NUMPY"), "a.npy: it", "does not begin as an array of NumPy's does"),
+        (lambda: headed("{'descr': '|O', 'fortran_order': False, 'shape': 3}"), "a.npy: it", "is no plain array of numbers; its"),
+        (lambda: headed("{'descr': '<f3', 'fortran_order': False, 'shape': (3,)}"), "a.npy", "is <f3, which is no type of"),
+        (lambda: arrays(images=IMAGES, labels=LABELS > 0), "a.npz: labels", "is bool; images and labels are whole numbers or"),
+        (overlong, "a.npz: images", "is truncated or too long: its header announces 20×12×10 of uint8"),
+        (cut, "a.npy", "is truncated: 2,527 bytes, where its header announces 20×12×10 of uint8"),
         (lambda: label_array(LABELS / 2), "l.npy", "labels are whole numbers in one dimension, not float64 of shape 20"),
         (lambda: label_array(LABELS[:, None]), "l.npy", "not uint8 of shape 20×1"),
     ],
@@ -169,6 +240,8 @@ CASES = {
         (pictures, "p", "holds no images (.bmp .gif .jpeg .jpg"),
         (lambda: folders.fitted(held("b.png", b"no picture"), (8, 8, 1)), "b.png", "cannot be read as an image ("),
         (short_picture, "b.png", "cannot be read as an image ("),
+        (lambda: announced(10_000), "p/a.pgm", "has more than 89,478,485 pixels, too many for one picture"),
+        (lambda: announced(20_000), "p/a.pgm", "has more than 89,478,485 pixels, too many for one picture"),
     ],
     "readers": [
         (lambda: peeked("notes.txt", b"abcd"), "notes.txt", "is no data set that can be read: use IDX, .npz, .npy, CIFAR-10's"),
@@ -191,6 +264,7 @@ CASES = {
     "own": [
         (lambda: own.Own("digits", (8, 8, 3)), "digits", "its images are 28×28×1, the model takes 8×8×3; only a folder of"),
         (broken_pictures, "p", "none of its 1 pictures can be read; p/b.png: cannot be read as an image"),
+        (unlike, "a.npz", "test images are 5×10×1, training images 12×10×1"),
         (lambda: own.require(" "), "a folder, a data set or a name", "is needed"),
     ],
 }  # fmt: skip

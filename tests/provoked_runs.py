@@ -5,15 +5,15 @@ import os
 from pathlib import Path
 from unittest import mock
 
-import h5py
 import numpy as np
 
-from lib import backend, datasets, records, report, runs, saved, storage, training, using, worker
+from lib import backend, datasets, locks, records, report, runs, saved, training, unfinished, using, worker
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
+from lib.written import write_json
 from tests import made, test_ledger, test_saved
 from tests.provoked_settings import called
-from tests.test_saved import COLOUR, DRAWN, GREY, model
+from tests.test_saved import DRAWN, model
 
 
 def written(name: str, content: str | bytes = "") -> Path:
@@ -23,7 +23,7 @@ def written(name: str, content: str | bytes = "") -> Path:
     return path
 
 
-def recorded(content: str):
+def recorded(content: str | bytes):
     runs.load(written("run/run.json", content).parent)
 
 
@@ -101,11 +101,6 @@ def images(name: str = "all.npz", **arrays) -> str:
     return name
 
 
-def encoder(image: tuple, made_for: tuple = GREY, file: str = "autoencoder", **values):
-    model(image=made_for, **values)
-    storage.load_encoder(Path(f"ae/{file}.h5"), image)
-
-
 def lost():
     """A decoder without an encoder, that is asked for codes."""
     path = Path(model(latent_dim=2)[0])
@@ -114,16 +109,35 @@ def lost():
     drawn(["ae/decoder.h5"], data=images())
 
 
-def unwritable():
-    path = Path(model()[0])
-    network = storage.load(path)
-    storage.save(network, written("file") / "a.h5", Hyperparameters())
+def killed(folder: str = "models/mine", **changes) -> Path:
+    """A run whose process is gone."""
+    run = runs.Run.create(folder, Hyperparameters(dataset="digits"), "digits")
+    run.update(**changes)
+    os.close(run._lock)
+    return run.folder
 
 
-def foreign():
-    with h5py.File("a.h5", "w"):
-        pass
-    storage.load(Path("a.h5"))
+def held(again):
+    """A run that another process is training while somebody wants to go on with it."""
+    run = runs.Run.create("models/mine", Hyperparameters(), "digits")
+    with mock.patch.object(locks, "PATIENCE", 0):
+        again(run)
+
+
+def locked():
+    """A run in a folder whose lock may not be opened."""
+    folder = killed()
+    with mock.patch.object(os, "open", side_effect=PermissionError(13, "Permission denied")):
+        runs.Run.reopen(folder, "abc")
+
+
+def faulty():
+    folder = killed(history=[])
+    records.find("mine", records.listed(folder.parent)[0], folder.parent)
+
+
+def resumed(program: str = "autoencoder", **changes):
+    unfinished.require(killed(**changes), program)
 
 
 class Diverging:
@@ -132,7 +146,11 @@ class Diverging:
     def compile(self, *_, **__): ...
 
     def fit(self, *_, callbacks, **__):
-        callbacks[-1].history["loss"] = [0.5, np.nan]
+        reporter = callbacks[-1]
+        reporter.set_model(self)
+        reporter.on_epoch_begin(1)
+        reporter.on_test_begin()
+        reporter.on_epoch_end(1, {"loss": np.nan, "val_loss": 0.5})
 
 
 def diverged():
@@ -147,7 +165,14 @@ CASES = {
         (lambda: runs.load(Path("nowhere")), "nowhere/run.json", "no such file; a run folder holds one"),
         (lambda: recorded("{"), "run/run.json", "cannot be read as JSON ("),
         (lambda: recorded("[" * 100_000), "run/run.json", "cannot be read as JSON (it is nested too deeply)"),
-        (lambda: runs.load(written("x/run.json/y").parent.parent), "x/run.json", "cannot be read as JSON (Is a directory)"),
+        (lambda: runs.load(written("x/run.json/y").parent.parent), "x/run.json", "is no file; a run folder holds one"),
+        (lambda: recorded(b"\xff"), "run/run.json", "cannot be read as JSON ('utf-8' codec can't decode byte 0xff in position 0"),
+        (
+            lambda: runs.Run.reopen(killed(dataset={"sha256": "abc"}), "def"),
+            "models/mine",
+            "began with other images than those that its data set holds now; begin a new run",
+        ),
+        (lambda: held(runs.Run.hold), "models/mine", "another process is training this run; wait until it ends"),
         (lambda: recorded("[]"), "run/run.json", "is no record of a run"),
         (lambda: recorded("{}"), "run/run.json", "is no record of a run"),
         (lambda: called("autoencoder", "apply", "-model", "x.h5", "-d", "y"), "x.h5", "no such file; train an autoencoder first"),
@@ -164,11 +189,22 @@ CASES = {
     ],
     "records": [
         (nested, "run/run.json", "is no record of a run"),
+        (faulty, "models/mine/run.json", "history must be an object, not []"),
         (lambda: found("z"), "z", "no run below models is called so; give a run folder, or a part of its name"),
         (lambda: found("a-"), "a-", "2 runs are called so (a-1, a-2); give more of the name"),
         (lambda: listed("--sort", "leyers"), "--sort leyers", "no run has it; did you mean layers?"),
         (lambda: listed("--figure", "test_msee"), "--figure test_msee", "no run has it; did you mean test_mse?"),
         (lambda: listed("--figure", "zzzz"), "--figure zzzz", "no run has it; there are latent_size, parameters"),
+    ],
+    "unfinished": [
+        (lambda: resumed(history=[]), "models/mine/run.json", "history must be an object, not []"),
+        (lambda: resumed("classification"), "models/mine", "is no run of classification.py; give --resume to the program that"),
+        (lambda: resumed(status="finished"), "models/mine", "came to its end already; leave --resume out to begin another run"),
+        (lambda: held(lambda run: unfinished.require(run.folder, "autoencoder")), "models/mine", "another process is training"),
+    ],
+    "written": [
+        (locked, "models/mine/checkpoint/lock", "cannot be written (Permission denied); free some space, or choose another"),
+        (lambda: write_json(Path("gone/a.json"), {}), "gone/a.json", "cannot be written (No such file or directory); free some"),
     ],
     "ledger": [
         (lambda: called("autoencoder", "runs", "nowhere"), "nowhere", "no such folder; give one with runs in it, or none for"),
@@ -189,6 +225,8 @@ CASES = {
     "process": [
         (lambda: told("user", "x: no such file"), "x", "no such file"),
         (lambda: told("run", "not enough memory; a smaller batch size needs less"), "not enough memory", "a smaller batch size"),
+        (lambda: told("interrupted", "stopped before training began"), "training", "stopped before training began"),
+        (lambda: dying("echo MemoryError >&2; exit 1"), "not enough memory", "a smaller batch size or fewer kernels need less"),
         (lambda: dying("kill -9 $$"), "the training process", "was killed, most likely for want of memory; a smaller batch size"),
         (lambda: dying("kill -11 $$"), "the training process", "was ended by signal 11: it said nothing"),
         (lambda: dying("echo here; echo no keras >&2; exit 3"), "the training process", "ended with status 3: no keras"),
@@ -201,14 +239,6 @@ CASES = {
     ],
     "backend": [
         (without_tensorboard, "--tensorboard", "needs a package that is not installed: pip install tensorflow tensorboard"),
-    ],
-    "storage": [
-        (unwritable, "file/a.h5", "cannot be written (Not a directory)"),
-        (foreign, "a.h5", "is no model that Keras can open (No model config found in the file"),
-        (lambda: storage.load(written("a.h5", runs.HDF5)), "a.h5", "is no model that Keras can open ("),
-        (lambda: encoder(GREY, file="decoder"), "ae/decoder.h5", "holds no model called encoder (it is called decoder); give an"),
-        (lambda: encoder((9, 9, 1)), "ae/autoencoder.h5", "its encoder takes images of 12×10×1, the data set has 9×9×1"),
-        (lambda: encoder((9, 9, 3), COLOUR, task="colorize"), "ae/autoencoder.h5", "the data set has 9×9×3 (9×9×1 for colorize)"),
     ],
     "saved": [
         (lambda: used(saved.apply, [model()[0].replace("auto", "")], data="x"), "ae/encoder.h5", "is no whole autoencoder"),
@@ -238,6 +268,6 @@ CASES = {
         (lost, "ae/decoder.h5", "holds no encoder, nor is there one beside it; give an autoencoder.h5 or encoder.h5"),
     ],
     "training": [
-        (diverged, "after epoch 2", "the loss is no number any more after epoch 2; a smaller --learning-rate than 0.005 may"),
+        (diverged, "in epoch 2", "the loss is no number any more in epoch 2; a smaller --learning-rate than 0.005 may"),
     ],
 }  # fmt: skip

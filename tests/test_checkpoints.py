@@ -62,7 +62,9 @@ def test_a_broken_file_and_that_of_another_network_are_refused(tmp_path):
     path = tmp_path / "checkpoint" / "phase.npz"
     content = path.read_bytes()
     renamed = content.replace(*(word.encode("utf-32-le") for word in ("history", "mystery")))
-    for broken in (b"", content[:100], content[:-30], b"PK" + content[40:], renamed):
+    version = content.index(b"PK\1\2") + 6  # of the zip format, which a reader must know
+    newer = content[:version] + b"\xff" + content[version + 1 :]
+    for broken in (b"", content[:100], content[:-30], b"PK" + content[40:], renamed, newer):
         path.write_bytes(broken)
         with pytest.raises(UserError, match=r"phase.npz: cannot be read \(.*\); delete it, and its phase begins anew"):
             Checkpoint(tmp_path, "phase")

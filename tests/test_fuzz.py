@@ -38,7 +38,7 @@ def test_very_many_cases_break_no_law():
     hold(int(os.environ.get("LATENT_LAB_FUZZ", 100_000)), first=1_000_000)
 
 
-@settings(suppress_health_check=list(HealthCheck), max_examples=300, deadline=None)
+@settings(suppress_health_check=list(HealthCheck), max_examples=300)
 @given(st.data(), EDITS)
 def test_whatever_hypothesis_does_to_a_file_breaks_no_law(tmp_path, data, edits):
     seed = KNOWN[data.draw(st.sampled_from(sorted(KNOWN)))]

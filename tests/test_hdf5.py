@@ -159,13 +159,13 @@ def replaced(file: h5py.File, **how) -> None:
         (dict(shape=(2**50, 3), dtype="f4"), "kernel announces 1,125,899,906,842,624×3 numbers, and the file does not have them"),
         (dict(shape=(2**50, 3), dtype="f4", chunks=(1024, 3)), "kernel is stored in pieces or compressed; undo that with"),
         (dict(data=np.zeros((120, 3), "f4"), compression="gzip"), "stored in pieces or compressed"),
-        (dict(data=np.array([b"text"])), "holds |S4, not numbers"),
+        (dict(data=np.array([b"text"])), "kernel holds something else than numbers"),
         (dict(data=np.zeros((3, 120), "f4")), "is no model that Keras can open .Shape mismatch"),
     ],
 )  # fmt: skip
 def test_weights_that_are_none_are_refused(bomb, how, words):
     replaced(bomb, **how)
-    refused(bomb, words.replace("|", r"\|"))
+    refused(bomb, words)
 
 
 def test_weights_put_together_from_elsewhere_are_refused(bomb):

@@ -61,7 +61,7 @@ def test_a_grid_holds_equal_shares_of_the_prior():
     assert TWO_CLOUDS[:, 0].min() <= spread[..., 0].min() < -4 < 4 < spread[..., 0].max() <= TWO_CLOUDS[:, 0].max()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(steps=st.integers(2, 9), rank=st.integers(1, 3))
 def test_a_walk_begins_and_ends_where_it_should_in_equal_steps(steps, rank):
     random = np.random.default_rng(steps)

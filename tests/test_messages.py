@@ -1,6 +1,6 @@
 """Every error message of the code, provoked. python -m pytest tests/test_messages.py
 
-A message that is new needs a case: a line in `provoked_settings.py`, `provoked_data.py` or `provoked_runs.py`.
+A message that is new needs a case: a line in one of the four tables, `provoked_*.py`.
 """
 
 import re
@@ -8,10 +8,10 @@ import re
 import pytest
 
 from lib.fields import settings, words
-from tests import provoked_data, provoked_runs, provoked_settings
+from tests import provoked_data, provoked_models, provoked_runs, provoked_settings
 from tests.provoked import PLACES, Case, outcome
 
-TABLES = (provoked_settings.CASES, provoked_data.CASES, provoked_runs.CASES)
+TABLES = (provoked_settings.CASES, provoked_data.CASES, provoked_runs.CASES, provoked_models.CASES)
 CASES = [Case(module, *row) for table in TABLES for module, rows in table.items() for row in rows]
 FOREIGN = re.compile(r"Traceback|Errno|<\w+ |\w(Error|Exception|Warning)\b|[^']\b(None|nan)\b")  # Python's words, not a person's
 

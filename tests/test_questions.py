@@ -55,6 +55,25 @@ def test_the_verb_may_be_said_and_dashes_may_be_long():
     assert Parser("autoencoder", "").parse(["-d", "digits", "—epochs", "3"]).dataset == "digits"
 
 
+@pytest.mark.parametrize(
+    ("program", "flag", "words"),
+    [
+        (
+            "autoencoder",
+            "-dl",
+            r"-dl \(labels\) is for classification.py, not for autoencoder.py; see python autoencoder.py --help",
+        ),
+        ("autoencoder", "--test-labels=x", r"--test-labels \(test labels\) is for classification.py"),
+        ("classification", "--preset", r"--preset \(preset\) is for autoencoder.py"),
+        ("classification", "--no-skip", r"--no-skip \(skip\) is for autoencoder.py"),
+        ("classification", "--nonsense", "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_the_other_programs_flags_are_named_as_such(program, flag, words):
+    with pytest.raises(UserError, match=words):
+        answers("-d", "digits", flag, "labels.idx", program=program)
+
+
 def test_an_answers_file_of_an_editor_that_marks_its_files():
     Path("a.json").write_text('{"epochs": 3}', encoding="utf-8-sig")
     assert answers("--answers", "a.json").given["epochs"] == 3
