@@ -139,7 +139,7 @@ class Session:
     def _close(self, worker: Worker, status: str, reason: str) -> None:
         worker.kill()
         if worker.folder:
-            runs.close(worker.folder, status, reason)
+            runs.close(Path(worker.folder), status, reason)
 
 
 def draw_comparison(display: Display, points: dict, metric: str, path: str) -> None:

@@ -25,7 +25,7 @@ def require(folder: Path, program: str) -> Hyperparameters:
 def progress(folder: Path, hp: Hyperparameters) -> str:
     """How far a run has come, as the end of a sentence."""
     history = runs.load(folder).get("history", {})
-    phase, last = ("", history) if "loss" in history else next(reversed(history.items()), ("", {}))
+    phase, last = ("", history) if "loss" in history else next(reversed(history.items()), ("", history))
     return f"after epoch {len(last.get('loss', ()))} of {hp.epochs}" + (f" of phase {phase}" if phase else "")
 
 
