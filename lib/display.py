@@ -18,7 +18,7 @@ from rich.text import Text
 from lib.fields import shown
 from lib.pictures import ARROW, LARGEST, graphic, half_blocks, loss_chart, per_row, scatter, strips, thinned
 from lib.process import pack, unpack
-from lib.results import classifier_remarks, remarks, scores
+from lib.results import classifier_remarks, ending, remarks, scores
 
 # The look, in one place.
 ACCENT, GOOD, BAD, QUIET = "cyan", "green", "red", "dim"
@@ -197,8 +197,8 @@ class Display:
         self.out.print(table)
 
     def _where(self, folder: str, record: dict) -> None:
-        if record["status"] == "interrupted":
-            self.result("Interrupted: these are the best weights up to there.", BAD)
+        if said := ending(record):
+            self.result(said, BAD)
         timing = record["timing"]
         self.result(f"{clock(timing['seconds'])} in all, {timing['images_per_second']:,.0f} images/s in training")
         self.result(f"{folder}: {', '.join(name for name in record['files'] if not name.endswith('.json'))}")
@@ -281,7 +281,7 @@ class Display:
             table.add_column(column.replace("_", " "), justify="left" if column == "run" else "right")
         for place, (folder, record) in enumerate(rows):
             values = (shown(name, record["hyperparameters"].get(name)) for name in differing)
-            stopped = record["status"] == "interrupted"
+            stopped = record["status"] != "finished"
             table.add_row(
                 f"{folder} (stopped in epoch {len(record['history']['loss'])})" if stopped else folder,
                 *values,

@@ -46,6 +46,13 @@ def beside(record: dict) -> dict[str, tuple]:
     return rows
 
 
+def ending(record: dict) -> str:
+    """Why a run ended before its time; nothing for one that did not."""
+    if record["status"] == "interrupted":
+        return "Interrupted: these are the best weights up to there."
+    return f"Failed: {record['error']}." if record["status"] == "failed" else ""
+
+
 def measured(record: dict) -> tuple[str, ...]:
     """What those numbers are; differences of colour are no image that could have a PSNR."""
     if record.get("program") == "classification":

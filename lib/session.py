@@ -103,8 +103,8 @@ class Session:
                 if isinstance(error, UserError) and not (self.answers.terminal and self.finished):
                     raise
                 self.display.close()
-                self._close(worker, runs.FAILED, str(error))
                 self.display.note(f"The run failed: {error}", "bold red")
+                self._close(worker, runs.FAILED, str(error))
                 return False
             except Interrupted as error:
                 if not self.answers.terminal:
@@ -139,7 +139,10 @@ class Session:
     def _close(self, worker: Worker, status: str, reason: str) -> None:
         worker.kill()
         if worker.folder:
-            runs.close(Path(worker.folder), status, reason)
+            folder = Path(worker.folder)
+            runs.close(folder, status, reason)
+            if unfinished.has_begun(folder):
+                self.display.note(f"To go on with it: python {self.answers.program}.py --resume {folder}")
 
 
 def draw_comparison(display: Display, points: dict, metric: str, path: str) -> None:

@@ -22,6 +22,11 @@ def require(folder: Path, program: str) -> Hyperparameters:
     return Hyperparameters.from_json(record.get("hyperparameters", {}), f"{folder / runs.RECORD}: hyperparameters")
 
 
+def has_begun(folder: Path) -> bool:
+    """Whether there is an epoch that need not be trained again."""
+    return any((folder / runs.CHECKPOINT).glob("*.npz"))
+
+
 def progress(folder: Path, hp: Hyperparameters) -> str:
     """How far a run has come, as the end of a sentence."""
     history = runs.load(folder).get("history", {})
@@ -34,7 +39,7 @@ def like(hp: Hyperparameters, output: str | None) -> Path | None:
     places = [Path(output)] if output else [path.parent for path in runs.MODELS.glob(f"*/{runs.CHECKPOINT}")]
     for folder in sorted(places, key=lambda place: place.name, reverse=True):
         try:
-            if require(folder, hp.program) == hp and any((folder / runs.CHECKPOINT).glob("*.npz")):
+            if require(folder, hp.program) == hp and has_begun(folder):
                 return folder
         except UserError:
             continue

@@ -1,0 +1,199 @@
+"""Interrupted at any moment, without room, without memory: nothing is lost. python -m pytest tests/test_interruption.py
+
+`python -m tests.kills 200` kills at random moments, as often as one likes.
+"""
+
+import json
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lib import runs
+from tests import kills
+from tests.keys import CTRL_C, ENTER, PROJECT, Terminal
+from tests.kills import Kill, Workplace
+
+LONG = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--batch-size", "8", "--epochs", "100000", "--no-input"]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory) -> Workplace:
+    return Workplace(tmp_path_factory.mktemp("kills"))
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [
+        Kill(1, "autoencoder", "child", True, 0.4),
+        Kill(2, "classification", "parent", True, 1.0),
+        Kill(3, "autoencoder", "both", True, 0.8),
+    ],
+    ids=lambda kill: kill.victim,
+)
+def test_a_killed_run_goes_on_as_if_nothing_had_been(workplace, kill):
+    assert workplace.carry_out(kill) in (runs.INTERRUPTED, runs.FAILED, runs.FINISHED)
+
+
+def start(program: str, *words: str, limits: dict | None = None) -> subprocess.Popen:
+    """A program without a terminal, and with limits of the system's (`resource.RLIMIT_…` to a number)."""
+
+    def limit():
+        for what, most in (limits or {}).items():
+            resource.setrlimit(what, (most, most))
+
+    return subprocess.Popen(
+        [sys.executable, str(PROJECT / program), *words],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=limit,
+    )  # fmt: skip
+
+
+def run(program: str, *words: str, limits: dict | None = None) -> tuple[int, str]:
+    """The exit status of a program, and what it said on standard error."""
+    with start(program, *words, limits=limits) as process:
+        said = process.communicate()[1]
+    assert "Traceback" not in said
+    return process.returncode, said
+
+
+def interrupted_at(words: str, *command: str, times: int = 1) -> tuple[int, str]:
+    """The same, and Ctrl-C is pressed when the program says these words; with `times=2` once more when it has understood."""
+    said = ""
+    with start(*command) as process:
+        for line in process.stderr:
+            said += line
+            if words in line and times:
+                process.send_signal(signal.SIGINT)
+                times, words = times - 1, "Stopping after"
+    return process.returncode, said
+
+
+def test_ctrl_c_while_loading_leaves_nothing(tiny):
+    with start("autoencoder.py", "-d", tiny["-d"], *LONG) as process:
+        time.sleep(1.5)  # Keras takes longer to import
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    assert (process.returncode, said.splitlines()[-1]) == (130, "autoencoder.py: stopped before training began")
+    assert not Path("models").exists()
+
+
+def test_ctrl_c_in_training_can_go_on_with_the_same_command(tiny):
+    words = ("-d", tiny["-d"], *LONG, "--output", "models/mine")
+    status, said = interrupted_at("epoch      3/", "autoencoder.py", *words)
+    assert status == 130
+    assert runs.load(Path("models/mine"))["status"] == "interrupted"
+    assert (Path("models/mine") / "autoencoder.h5").is_file()
+
+    status, said = interrupted_at("epoch      7/", "autoencoder.py", *words)
+    assert (status, "epoch      2/" in said) == (130, False)
+    assert re.search(r"models/mine was asked for the same, and interrupted after epoch \d of 100000; going on with it", said)
+
+    status, said = interrupted_at("epoch      1/", "autoencoder.py", *words[:-2])
+    assert status == 130
+    assert "to go on with it: python autoencoder.py --resume models/mine" in said
+
+    record = json.loads(Path("models/mine/run.json").read_text())
+    runs.write_json(Path("models/mine/run.json"), record | {"dataset": record["dataset"] | {"sha256": "0"}})
+    status, said = run("autoencoder.py", "--resume", "models/mine")
+    assert (status, said.count("\n")) == (2, 1)
+    assert "models/mine: began with other images than those that its data set holds now" in said
+
+
+@pytest.mark.parametrize("phase", ["head", "everything"])
+def test_ctrl_c_in_either_phase_goes_on_in_that_phase(workplace, monkeypatch, phase):
+    monkeypatch.chdir(workplace.folder)
+    output = f"models/stopped-in-{phase}"
+    words = kills.WORDS["classification"]
+    thirds = 0
+    with start("classification.py", *words, "--no-input", "--output", output) as process:
+        for line in process.stderr:
+            thirds += "epoch  3/15" in line
+            if "epoch  3/15" in line and thirds == (1 if phase == "head" else 2):
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    record = runs.load(Path(output))
+    assert (record["status"], list(record["history"])[-1]) == ("interrupted", phase)
+    assert run("classification.py", "--resume", output)[0] == 0
+    found, expected = kills.outcome(Path(output)), workplace.expected["classification"]
+    for name in expected:
+        kills.np.testing.assert_equal(found[name], expected[name], err_msg=name)
+
+
+def test_ctrl_c_while_figures_are_drawn_waits_for_them_and_a_second_one_leaves(workplace, monkeypatch):
+    monkeypatch.chdir(workplace.folder)
+    words = [*kills.WORDS["autoencoder"], "--no-input", "--output"]
+    status, said = interrupted_at("drawing figures", "autoencoder.py", *words, "models/once")
+    assert (status, runs.load(Path("models/once"))["status"]) == (0, "finished")
+    status, said = interrupted_at("drawing figures", "autoencoder.py", *words, "models/twice", times=2)
+    assert (status, runs.load(Path("models/twice"))["status"]) == (130, "interrupted")
+    assert "To go on with it: python autoencoder.py --resume models/twice" in said
+    status, said = run("autoencoder.py", "--resume", "models/twice")
+    assert (status, "epoch" in said) == (0, False)  # all of them were trained
+    kills.np.testing.assert_equal(kills.outcome(Path("models/twice")), workplace.expected["autoencoder"])
+
+
+def test_a_terminal_offers_to_go_on(tiny):
+    words = ("-d", tiny["-d"], *LONG[:6], "--batch-size", "8", "--epochs", "100000")
+    interrupted_at("epoch      3/", "autoencoder.py", *words, "--no-input")
+    screen = Terminal("autoencoder.py", *words)
+    screen.see("Advanced settings?")
+    screen.press(ENTER)
+    screen.see("was asked for the same, and interrupted after epoch", "of 100000.", "Go on with it", "Begin anew")
+    screen.press(ENTER)
+    screen.see("validation loss")
+    screen.press(CTRL_C)
+    screen.see("Interrupted: these are the best weights", "What next?")
+    screen.press(CTRL_C)
+    assert screen.leaves() == 130
+    assert len(list(Path("models").iterdir())) == 1
+
+
+@pytest.mark.parametrize("room", [0, 3000, 30_000])
+def test_without_room_the_reason_is_said_and_nothing_else_is_touched(workplace, monkeypatch, room):
+    """A limit on the size of a file stands for a full disk, and stops another write each time: the record, the models, …"""
+    monkeypatch.chdir(workplace.folder)
+    output = Path(f"models/room-{room}")
+    words = [*kills.WORDS["autoencoder"], "--no-input", "--output", str(output)]
+    status, said = run("autoencoder.py", *words, limits={resource.RLIMIT_FSIZE: room})
+    assert status == 1, said
+    assert re.search(rf"{output}/\S+: cannot be written \(File too large\); free some space, or choose another folder", said)
+    assert kills.require_whole(output) in ("absent", "failed", "interrupted")
+    assert not list(output.rglob("*.partial*"))
+    kills.np.testing.assert_equal(kills.outcome(Path("encoder")), workplace.expected["autoencoder"])
+    if (output / "run.json").exists():  # and with room again it goes on
+        assert run("autoencoder.py", "--resume", str(output))[0] == 0
+        kills.np.testing.assert_equal(kills.outcome(output), workplace.expected["autoencoder"])
+
+
+def test_without_memory_the_remedy_is_said(workplace, monkeypatch):
+    monkeypatch.chdir(workplace.folder)
+    words = [
+        "-d",
+        "digits",
+        "--layers",
+        "1",
+        "--kernels",
+        "512",
+        "--batch-size",
+        "1437",
+        "--no-input",
+        "--output",
+        "models/large",
+    ]
+    status, said = run("autoencoder.py", *words, limits={resource.RLIMIT_AS: 3 << 30})
+    assert status == 1
+    assert said.splitlines()[-1].endswith("not enough memory; a smaller batch size or fewer kernels need less")
+    assert runs.load(Path("models/large"))["error"] == "not enough memory; a smaller batch size or fewer kernels need less"
+
+
+def test_results_that_nobody_reads_end_quietly(workplace):
+    """As in `python autoencoder.py runs | head -1`."""
+    command = f"{sys.executable} {PROJECT / 'autoencoder.py'} runs . | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=workplace.folder, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr
