@@ -2,6 +2,7 @@
 """Latent Lab: train a convolutional autoencoder, look at what it learned, change your mind, run again."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from lib import datasets, runs, shapes, verbs
@@ -54,7 +55,7 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     for name in ("layers", "kernel_size", "kernels"):
         values[name] = answers.ask(
             name,
-            check=lambda value, name=name: candidate(UNKNOWN, name, value),
+            check=partial(candidate, UNKNOWN, name),
             preview=lambda value, name=name: shapes.describe(candidate({}, name, value)),
             default=_fitting(answers, name, values),
         )

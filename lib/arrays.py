@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Array:
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    order: str
+    order: Literal["C", "F"]
     offset: int
 
     @property
@@ -75,15 +76,15 @@ def _header(path: Path, name: str, file) -> Array:
     if not start.startswith(NPY) or len(start) < 8 or length > LONGEST_HEADER:
         raise UserError(f"{path}: {name} does not begin as an array of NumPy's does")
     text = file.read(length).decode("latin-1")
-    found = {key: re.search(rf"'{key}': {pattern}", text) for key, pattern in FIELDS.items()}
-    if None in found.values():
+    found = {key: match[1] for key, pattern in FIELDS.items() if (match := re.search(rf"'{key}': {pattern}", text))}
+    if len(found) < len(FIELDS):
         raise UserError(f"{path}: {name} is no plain array of numbers; its header says {text.strip()[:120]}")
     try:
-        dtype = np.dtype(found["descr"][1])
+        dtype = np.dtype(found["descr"])
     except TypeError:
-        raise UserError(f"{path}: {name} is {found['descr'][1]}, which is no type of numbers") from None
-    shape = tuple(map(int, re.findall(r"\d+", found["shape"][1])))
-    return Array(shape, dtype, "F" if found["fortran_order"][1] == "True" else "C", 8 + width + length)
+        raise UserError(f"{path}: {name} is {found['descr']}, which is no type of numbers") from None
+    shape = tuple(map(int, re.findall(r"\d+", found["shape"])))
+    return Array(shape, dtype, "F" if found["fortran_order"] == "True" else "C", 8 + width + length)
 
 
 NPZ_ROLES = {
@@ -97,8 +98,7 @@ NPZ_ROLES = {
 def _npz_names(path: Path) -> dict[str, str]:
     with reading(path), zipfile.ZipFile(path) as archive:
         held = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    names = {role: next((name for name in known if name in held), None) for role, known in NPZ_ROLES.items()}
-    names = {role: name for role, name in names.items() if name}
+    names = {role: next(name for name in known if name in held) for role, known in NPZ_ROLES.items() if {*known} & {*held}}
     if "images" not in names and len(held) == 1:
         names["images"] = held[0]
     if "images" not in names:

@@ -32,12 +32,12 @@ class Checkpoint:
         self._best: list[np.ndarray] = []
         self._random: tuple = random.getstate()
         if self.path and self.path.is_file():
-            self._read()
+            self._read(self.path)
 
-    def _read(self) -> None:
+    def _read(self, path: Path) -> None:
         try:
             # Opened here, since numpy leaves a file open that is none of its own.
-            with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 state = json.loads(str(file["state"]))
                 self.history, self.over = state["history"], state["over"]
                 self._variables = [file[f"variable_{n}"] for n in range(state["variables"])]
@@ -45,7 +45,7 @@ class Checkpoint:
                 self._random = version, tuple(numbers), spare
                 self._best = [file[f"best_{n}"] for n in range(state["best"])]
         except Exception as error:  # a damaged file can fail in any way that zipfile, numpy and Python's own tokenizer know
-            raise UserError(f"{self.path}: cannot be read ({reason(error)}); delete it, and its phase begins anew") from None
+            raise UserError(f"{path}: cannot be read ({reason(error)}); delete it, and its phase begins anew") from None
 
     @property
     def epochs(self) -> int:

@@ -37,7 +37,7 @@ class Cifar10:
     @staticmethod
     def read(path: Path) -> Source:
         if path.is_dir() or path.suffix == ".bin":
-            batches = {}
+            batches: dict[str, np.ndarray] = {}
             for file in _files(path):
                 _records(file, file.stat().st_size)
                 with reading(file):

@@ -67,8 +67,15 @@ class Part:
         return self.source.images[self.positions[which]]
 
     @property
-    def labels(self) -> np.ndarray | None:
-        return None if self.source.labels is None else self.source.labels[self.positions]
+    def labelled(self) -> bool:
+        return self.source.labels is not None
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The number of each image's class, shape (n,), of a part that is `labelled`."""
+        if self.source.labels is None:
+            raise LookupError("these images have no labels")
+        return self.source.labels[self.positions]
 
     def first(self, count: int) -> "Part":
         return Part(self.source, self.positions[:count])
@@ -173,26 +180,26 @@ def load(hp: Hyperparameters) -> Dataset:
 
     Raises `UserError` for whatever does not fit together: labels and images in number, training and test images in size.
     """
-    given = source(hp.dataset)
-    train = _labelled(given.train, hp.labels, hp.dataset)
+    where = hp.needed("dataset")
+    given = source(where)
+    train, test = _labelled(given.train, hp.labels, where), None
     if hp.testset:
         apart = source(hp.testset)
         test = _labelled(apart.test or apart.train, hp.test_labels, hp.testset)
-    else:
-        test = _labelled(given.test, hp.test_labels, hp.dataset) if given.test else None
+    elif given.test:
+        test = _labelled(given.test, hp.test_labels, where)
     if test is not None and test.images.shape[1:] != train.images.shape[1:]:
         raise UserError(
-            f"{hp.testset or hp.dataset}: test images are {by(test.images.shape[1:])}, "
-            f"training images {by(train.images.shape[1:])}"
+            f"{hp.testset or where}: test images are {by(test.images.shape[1:])}, training images {by(train.images.shape[1:])}"
         )
-    classes = train.classes or (NAMES[hp.dataset].classes if hp.dataset in NAMES else ())
+    classes = train.classes or (NAMES[where].classes if where in NAMES else ())
     if not classes and train.labels is not None and train.labels.max() < MOST_CLASSES:
         classes = tuple(map(str, range(int(train.labels.max()) + 1)))
     if hp.program == "classification":  # nothing else looks at labels
-        for part, where in ((train, hp.labels or hp.dataset), (test, hp.test_labels or hp.testset or hp.dataset)):
-            _require_classes(part, where)
+        _require_classes(train, hp.labels or where)
+        _require_classes(test, hp.test_labels or hp.testset or where)
     parts = split(train, test, hp)
-    return Dataset(short_name(hp.dataset), _checksum(train.images), train.images.shape[1:], classes, *parts)
+    return Dataset(short_name(where), _checksum(train.images), train.images.shape[1:], classes, *parts)
 
 
 def _require_classes(images: Images | None, where: str) -> None:
@@ -254,7 +261,7 @@ def source(where: str) -> Source:
     known = NAMES[where]
     if known.keras is None:
         return Source(_digits() if where == "digits" else _photos())
-    return _downloaded(where, known)
+    return _downloaded(where, known, known.keras)
 
 
 def _labelled(images: Images, labels: str | None, where: str) -> Images:
@@ -290,11 +297,11 @@ def _photos() -> Images:
     return Images(np.concatenate(images), np.array(labels), NAMES["photos"].classes)
 
 
-def _downloaded(where: str, known: Name) -> Source:
+def _downloaded(where: str, known: Name, module: str) -> Source:
     import keras
 
     try:
-        pairs = getattr(keras.datasets, known.keras).load_data()
+        pairs = getattr(keras.datasets, module).load_data()
     except Exception as error:  # Keras passes on whatever its downloader raises
         place = DATA / PLACES[where][0]
         raise UserError(f"{where} could not be downloaded ({reason(error)}); put its files into {place}") from None

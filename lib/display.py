@@ -7,7 +7,7 @@ import os
 import time
 
 import numpy as np
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -34,7 +34,8 @@ class Display:
         self.live_allowed = self.err.is_terminal and os.isatty(2) and not self.err.is_dumb_terminal
         self._live: Live | Status | Progress | None = None
         self._tenths, self._training = 0, False
-        self._running, self._numbers, self._picture, self._phase = Text(), Text(), None, {}
+        self._running, self._numbers, self._phase = Text(), Text(), {}
+        self._picture: Table | None = None
 
     def __call__(self, event: dict) -> None:
         getattr(self, f"_on_{event['event']}", lambda event: None)(event)
@@ -86,7 +87,7 @@ class Display:
             self._live.start()
 
     def _on_step(self, event: dict) -> None:
-        if self._live:
+        if isinstance(self._live, Live):
             images = self._phase["images"]
             if event["images"] < self._bars.tasks[self._steps].completed:
                 self._bars.reset(self._steps)  # a new epoch, and a new reckoning of the time left
@@ -101,7 +102,7 @@ class Display:
         names.sort(key=lambda name: name.removeprefix("val_") != "loss")  # the whole before its parts
         numbers = "   ".join(f"{_spoken(name)} {event[name]:.5f}" for name in names)
         line = f"epoch {epoch:>{len(str(epochs))}}/{epochs}   {numbers}   {event['speed']:,.0f} images/s"
-        if self._live:
+        if isinstance(self._live, Live):
             images = self._phase["images"]
             self._running, self._numbers = Text(""), Text(line)
             self._bars.update(self._steps, completed=images, count=f"{images:,}/{images:,}")
@@ -112,7 +113,7 @@ class Display:
             self.note(f"{line}   {clock(left)} left")
 
     def _on_picture(self, event: dict) -> None:
-        if self._live:
+        if isinstance(self._live, Live):
             self._picture = strips(self.err, _columns(event))
             self._live.update(self._drawing())
 
@@ -147,10 +148,11 @@ class Display:
         self.close()
 
     def _drawing(self) -> Group:
-        lines = [self._bars, self._running, self._numbers]
+        lines: list[RenderableType] = [self._bars, self._running, self._numbers]
         # What is higher than the screen leaves pieces of itself behind when it is drawn anew.
-        fits = self._picture is not None and self.err.height > self._picture.row_count * LARGEST // 2 + 6
-        return Group(*lines, self._picture) if fits else Group(*lines)
+        if self._picture is not None and self.err.height > self._picture.row_count * LARGEST // 2 + 6:
+            lines.append(self._picture)
+        return Group(*lines)
 
     # Results
 
@@ -326,16 +328,8 @@ def _demonstrate() -> None:
             time.sleep(0.05)
             display({"event": "step", "epoch": epoch, "images": images, "loss": 0.1 / epoch, "speed": 9000})
         noisy = np.clip(clean + random.normal(0, 200 / epoch, clean.shape), 0, 255).astype(np.uint8)
-        display(
-            {
-                "event": "epoch",
-                "epoch": epoch,
-                "loss": 0.1 / epoch,
-                "val_loss": 0.11 / epoch,
-                "speed": 9000.0,
-                "seconds": 1.0,
-            }
-        )
+        losses = {"loss": 0.1 / epoch, "val_loss": 0.11 / epoch}
+        display({"event": "epoch", "epoch": epoch, "speed": 9000.0, "seconds": 1.0} | losses)
         display({"event": "picture", "inputs": pack(clean), "outputs": pack(noisy)})
     display.close()
     display.curves(

@@ -6,8 +6,10 @@ Text is only text: whatever stands in a record is escaped here, in each form, an
 import base64
 import html as escapes
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 LONG = 40  # characters of a cell that may be broken anywhere
@@ -39,6 +41,14 @@ pre { background: var(--tint); padding: .75em; white-space: pre-wrap; } summary 
   figure, tr, pre { break-inside: avoid; } h2, h3 { break-after: avoid; }
 }
 """
+
+
+class Block(Protocol):
+    """What a document is made of, in both forms; `level` is that of the heading above it."""
+
+    def html(self, page: "Page", level: int) -> str: ...
+
+    def markdown(self, page: "Page", level: int) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -151,7 +161,7 @@ class Folded:
     """What most readers pass over."""
 
     summary: str
-    blocks: list
+    blocks: Sequence[Block]
 
     def html(self, page: "Page", level: int) -> str:
         inside = "\n".join(block.html(page, level) for block in self.blocks)
@@ -167,7 +177,7 @@ class Section:
     """A heading and what is below it."""
 
     title: str
-    blocks: list
+    blocks: Sequence[Block]
     anchor: str = ""
 
     def html(self, page: "Page", level: int = 1) -> str:

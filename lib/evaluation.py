@@ -37,7 +37,9 @@ def autoencoder_metrics(model: keras.Model, trainer: keras.Model, test: Part, hp
     which is what Keras calls accuracy when it is asked for images (report B). For a VAE `test_reconstruction`, `test_kl`
     and their sum, `test_negative_elbo`, in nats per image, with codes drawn as in training.
     """
-    loss, sums, numbers = training.pixel_loss(hp), collections.Counter(), collections.Counter()
+    loss = training.pixel_loss(hp)
+    sums: dict[str, float] = collections.defaultdict(float)
+    numbers: dict[str, int] = collections.defaultdict(int)
 
     def add(name: str, values: np.ndarray) -> None:
         sums[name] += float(values.sum(dtype=np.float64))
@@ -58,8 +60,8 @@ def autoencoder_metrics(model: keras.Model, trainer: keras.Model, test: Part, hp
         elif hp.task == "colorize":
             add("uv_mse", np.square(colour.to_yuv(outputs - targets)[..., 1:]))
     metrics = {f"test_{name}": total / numbers[name] for name, total in sums.items()}
-    metrics["test_psnr"] = psnr(metrics["test_rgb_mse" if hp.colour_differences else "test_mse"])
-    return metrics | (_bound(trainer, test, hp) if hp.variational else {})
+    of_images = metrics["test_rgb_mse" if hp.colour_differences else "test_mse"]
+    return metrics | {"test_psnr": psnr(of_images)} | (_bound(trainer, test, hp) if hp.variational else {})
 
 
 def _bound(trainer: keras.Model, test: Part, hp: Hyperparameters) -> dict:
@@ -89,15 +91,17 @@ def autoencoder_baselines(dataset: Dataset, hp: Hyperparameters, latent_size: in
     inputs, targets = Batches(part, len(part), hp)[0]
     methods = _methods(hp, inputs, targets, latent_size)
     del inputs, targets
-    batches, sums, numbers = Batches(dataset.test, BATCH, hp), collections.Counter(), 0
+    batches, numbers = Batches(dataset.test, BATCH, hp), 0
+    sums: dict[str, float] = collections.defaultdict(float)
     for number in range(len(batches)):
         inputs, targets = batches[number]
         numbers += targets.size
         for name, method in methods.items():
             sums[name] += np.square(method(inputs) - targets).sum(dtype=np.float64)
-    scores = {f"{name}_mse": float(total / numbers) for name, total in sums.items()}
+    errors = {name: float(total / numbers) for name, total in sums.items()}
+    scores: dict[str, float | None] = {f"{name}_mse": error for name, error in errors.items()}
     if not hp.colour_differences:
-        scores |= {f"{name}_psnr": psnr(scores[f"{name}_mse"]) for name in sums}
+        scores |= {f"{name}_psnr": psnr(error) for name, error in errors.items()}
     if "pca" in methods:
         scores["pca_components"] = min(latent_size, len(part), math.prod(dataset.shape))
     return scores

@@ -9,7 +9,7 @@ import difflib
 from dataclasses import dataclass, field
 
 from lib.errors import UserError
-from lib.kinds import ALL, List, OneOf, Or, Places, Real, Several, Shares, Sizes, Span, Switch, Text, Whole, shortened
+from lib.kinds import ALL, Kind, List, OneOf, Or, Places, Real, Several, Shares, Sizes, Span, Switch, Text, Whole, shortened
 
 PROGRAMS = ("autoencoder", "classification")
 AUTOENCODER, CLASSIFICATION = ((program,) for program in PROGRAMS)
@@ -23,7 +23,7 @@ LOSSES = ("mse", "mae", "huber", "bce")
 
 
 def setting(
-    default, kind, *flags: str, help: str, question: str | None = None, programs=PROGRAMS, needed=False, group="network",
+    default, kind: Kind, *flags: str, help: str, question: str | None = None, programs=PROGRAMS, needed=False, group="network",
     only: dict | None = None, **other_defaults,
 ):  # fmt: skip
     """A field of the table.

@@ -125,7 +125,7 @@ def confusion(matrix: np.ndarray, classes: tuple[str, ...], path: Path, title: s
         for row, column in np.ndindex(matrix.shape):
             if matrix[row, column]:
                 colour = "white" if shares[row, column] > 0.5 else "black"
-                axes.text(column, row, matrix[row, column], ha="center", va="center", fontsize=8, color=colour)
+                axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=8, color=colour)
     ticks = range(len(classes))
     axes.set_xticks(ticks, classes, rotation=45, ha="right")
     axes.set_yticks(ticks, classes)

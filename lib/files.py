@@ -121,7 +121,7 @@ def free_memory() -> int:
 
 def fill(file, array: np.ndarray) -> int:
     """Read bytes into an array, shape (n,) and uint8, a part at a time; how many there were."""
-    filled, room = 0, memoryview(array)
+    filled, room = 0, array.data
     while filled < len(array) and (count := file.readinto(room[filled : filled + CHUNK])):
         filled += count
     return filled

@@ -180,7 +180,8 @@ def _narrowest(places: list[Place], pixels: int, output, where: str) -> Place:
 
 def _passed_by_all(places: list[Place], output) -> list[Place]:
     """The places on every way from the input to `output`: after them nothing else is waiting to be used."""
-    needed, used = {id(output)}, []
+    needed = {id(output)}
+    used: list[Place] = []
     for place in reversed(places):
         if id(place.output) in needed:
             used.insert(0, place)

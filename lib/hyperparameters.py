@@ -63,6 +63,13 @@ class Hyperparameters(Fields):
         """Whether the targets are UV, which are no image by themselves."""
         return self.task == "colorize" and self.colour_space == "yuv"
 
+    def needed(self, name: str) -> str:
+        """The data set, or the model, which have no default. Raises `UserError` where an edited record names none."""
+        value = getattr(self, name)
+        if value is None:
+            raise UserError(f"{words(name)} missing: the run names none; begin a new one with {long_flag(name)}")
+        return value
+
     def to_json(self) -> dict:
         """The fields of this run's program, as JSON holds them (tuples become lists)."""
         return {"program": self.program} | {s.name: _plain(s, getattr(self, s.name)) for s in settings(self.program)}

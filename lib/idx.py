@@ -98,27 +98,25 @@ class IdxFolder:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        return path.is_dir() and _idx_file(path, "train-images-idx3-ubyte") is not None
+        return path.is_dir() and _idx_file(path, "train-images-idx3-ubyte").is_file()
 
     @staticmethod
     def peek(path: Path) -> Header:
         train = Idx.peek(_idx_file(path, "train-images-idx3-ubyte"))
         test = _idx_file(path, "t10k-images-idx3-ubyte")
-        labelled = _idx_file(path, "train-labels-idx1-ubyte") is not None
-        return Header(train.shape, train.count, Idx.peek(test).count if test else 0, labelled)
+        labelled = _idx_file(path, "train-labels-idx1-ubyte").is_file()
+        return Header(train.shape, train.count, Idx.peek(test).count if test.is_file() else 0, labelled)
 
     @staticmethod
     def read(path: Path) -> Source:
-        train, test = (IdxFolder._part(path, name) for name in ("train", "t10k"))
-        return Source(train, test)
+        tested = _idx_file(path, "t10k-images-idx3-ubyte").is_file()
+        return Source(IdxFolder._part(path, "train"), IdxFolder._part(path, "t10k") if tested else None)
 
     @staticmethod
-    def _part(path: Path, name: str) -> Images | None:
+    def _part(path: Path, name: str) -> Images:
         images, labels = (_idx_file(path, f"{name}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
-        if images is None:
-            return None
         found = Idx.read(images).train.images
-        if labels is None:
+        if not labels.is_file():
             return Images(found)
         sizes, offset = header(labels, labels=True)
         if sizes[0] != len(found):
@@ -126,5 +124,6 @@ class IdxFolder:
         return Images(found, body(labels, sizes, offset).astype(np.int64))
 
 
-def _idx_file(folder: Path, name: str) -> Path | None:
-    return next((file for file in (folder / name, folder / f"{name}.gz") if file.is_file()), None)
+def _idx_file(folder: Path, name: str) -> Path:
+    """The file of that name, or its gzip; the name as it is where there is neither, for a reader to say so."""
+    return next((file for file in (folder / name, folder / f"{name}.gz") if file.is_file()), folder / name)

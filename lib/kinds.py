@@ -4,6 +4,7 @@ import math
 import os
 import reprlib
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from lib.errors import UserError
 
@@ -15,6 +16,17 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 def shortened(value) -> str:
     """A value as Python writes it, for a message: not all of it, nor all its depths, where there is much."""
     return _SHORT.repr(value)
+
+
+class Kind(Protocol):
+    """What every kind can do: read a value, say which ones it takes, and show one as it would be typed."""
+
+    @property
+    def range(self) -> str: ...
+
+    def read(self, value) -> Any: ...
+
+    def show(self, value) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -219,7 +231,7 @@ class Or:
     """Another kind, or a word of its own that stands for `None`: `auto`, `off`."""
 
     word: str
-    kind: object
+    kind: Kind
 
     def read(self, value):
         if value is None or value == self.word:

@@ -135,11 +135,11 @@ def table(display: Display, entries: list[Entry], best: set[int], extra: str) ->
         look = {"no_wrap": True, "width": width - 1} if fits or title != "run" else {"overflow": "fold"}
         drawn.add_column(_cell(title, title, width), **look)
     for entry, row in zip(entries, zip(*columns.values(), strict=True), strict=True):
-        look = {runs.FAILED: BAD, runs.FINISHED: "bold" if id(entry) in best else ""}.get(entry.status, QUIET)
+        style = {runs.FAILED: BAD, runs.FINISHED: "bold" if id(entry) in best else ""}.get(entry.status, QUIET)
         cells = {title: _cell(title, text, widths[title]) for title, text in zip(columns, row, strict=True)}
         if entry.counts and (baseline := entry.best_baseline()):
             cells["score"].stylize(GOOD if entry.better(entry.score) < entry.better(baseline[1]) else BAD)
-        drawn.add_row(*cells.values(), style=look)
+        drawn.add_row(*cells.values(), style=style)
     return drawn
 
 

@@ -2,13 +2,12 @@
 
 import errno
 import os
+import sys
 import time
 from pathlib import Path
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows: there nobody is ever seen at work
-    fcntl = None
 
 PATIENCE = 1.0  # seconds: somebody who only looks holds the lock for a moment
 
@@ -38,7 +37,7 @@ def taken(path: Path) -> bool:
 
 
 def _locked(file: int, exclusive: bool) -> bool:
-    if fcntl is None:
+    if sys.platform == "win32":  # there nobody is ever seen at work
         return True
     try:
         fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)

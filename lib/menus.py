@@ -73,7 +73,7 @@ def generate(session: Session) -> None:
         return
     seed = session.answers.text("Seed (a whole number; another one draws other images)", using.whole)
     wanted = using.DRAWING | {"seed": using.whole(seed)}
-    _carry_out(session, "generate", None, wanted)
+    _carry_out(session, "generate", wanted)
 
 
 def probe(session: Session) -> None:
@@ -86,13 +86,15 @@ def probe(session: Session) -> None:
 def _use(session: Session, verb: str) -> None:
     data = session.answers.text(DATA, own.require)
     how = session.answers.choose("Made to fit how?", HOW, last="crop") if own.picture_files(data) else "crop"
-    _carry_out(session, verb, data, {"fit": how.split()[0], "invert": how.endswith("inverted")})
+    output = using.codes_file(_model(session), data) if verb == "encode" else None
+    _carry_out(session, verb, {"data": data, "output": output, "fit": how.split()[0], "invert": how.endswith("inverted")})
 
 
-def _carry_out(session: Session, verb: str, data: str | None, options: dict) -> None:
+def _carry_out(session: Session, verb: str, options: dict) -> None:
+    usual = {"models": [_model(session)], "data": None, "output": None, "fit": "crop", "invert": False, "limit": None}
+    using.carry_out(verb, usual | options, session.display)
+
+
+def _model(session: Session) -> str:
     folder = Path(session.last["folder"])
-    model = str(folder / main_model(folder))
-    wanted = {"models": [model], "data": data, "output": None, "fit": "crop", "invert": False, "limit": None} | options
-    if verb == "encode":
-        wanted["output"] = using.codes_file(model, data)
-    using.carry_out(verb, wanted, session.display)
+    return str(folder / main_model(folder))

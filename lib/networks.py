@@ -171,10 +171,12 @@ def begin_linear_path(model: keras.Model, plan: Plan, targets: np.ndarray) -> No
     the components in its middle; what overlaps is then learned. (On CIFAR-10 at latent 1024 blocks of 4×4 reach 0.00044,
     the same trained with kernels of 12×12 0.00030.)
     """
+    if plan.linear is None or plan.input != plan.target:
+        return
     kernel, stride = plan.linear
     count, height, width, channels = targets.shape
     rows, columns = height // stride, width // stride
-    if plan.input != plan.target or not rows * columns:
+    if not rows * columns:
         return
     blocks = targets[:, : rows * stride, : columns * stride].reshape(count, rows, stride, columns, stride, channels)
     blocks = blocks.swapaxes(2, 3).reshape(-1, stride * stride * channels)
@@ -203,7 +205,7 @@ def build_classifier(encoder: keras.Model, classes: int, hp: Hyperparameters, im
 
 def _seen(inputs, wanted: tuple, view: Hyperparameters | None):
     image = tuple(inputs.shape[1:])
-    if image == tuple(wanted):
+    if view is None or image == tuple(wanted):
         return inputs
     if wanted[2] == 1 and image[2] == 3:
         return _mixed(inputs, colour.LUMA[None], "grey")

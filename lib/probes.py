@@ -21,6 +21,7 @@ from lib.backend import device
 from lib.datasets import Dataset, Part
 from lib.hyperparameters import Hyperparameters
 from lib.process import Program
+from lib.written import write_json
 
 NEIGHBOURS = 5
 METHODS = ("linear probe", "nearest neighbours", "fine-tuned")
@@ -33,9 +34,10 @@ def probe(program: Program, request: dict, hp: Hyperparameters, dataset: Dataset
     The validation part stays out of what is learned from; fine-tuning takes its best epoch by it. Writes `probe.json` and
     `probe.png` into a folder of its own.
     """
-    basis = storage.load_encoder(Path(hp.model), dataset.shape, hp.encoder_layer)
+    path = Path(hp.needed("model"))
+    basis = storage.load_encoder(path, dataset.shape, hp.encoder_layer)
     encoder, view = basis.model, basis.hp
-    folder = runs.new_folder(request["output"], Path(hp.model).parent / "probed")
+    folder = runs.new_folder(request["output"], path.parent / "probed")
     program.tell("run", folder=str(folder), device=device())
     program.tell("stage", text=f"the code is the output of {basis.layer}")
     keras.utils.set_random_seed(hp.seed)
@@ -60,7 +62,7 @@ def probe(program: Program, request: dict, hp: Hyperparameters, dataset: Dataset
     }
     program.tell("stage", text="drawing the figure")
     figures.probes(rows, folder / "probe.png", f"{dataset.name}: probes of {hp.model}")
-    runs.write_json(folder / "probe.json", record)
+    write_json(folder / "probe.json", record)
     program.tell("finished", folder=str(folder), record=record)
 
 

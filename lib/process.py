@@ -63,7 +63,7 @@ class Worker:
         except OSError:  # no room even for that: what it says last will be missed
             self._log = open(os.devnull, "w+b")  # noqa: SIM115
         path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self._process = subprocess.Popen(
+        self._process = process = subprocess.Popen(
             [sys.executable, "-m", "lib.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -71,11 +71,14 @@ class Worker:
             env=ENVIRONMENT | os.environ | terminal.named() | {"PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C is for the program, which then asks the worker to stop
         )
+        assert process.stdin is not None, "a pipe, as asked for above"
+        assert process.stdout is not None, "a pipe as well"
+        self._requests, self._answers, self._wait = process.stdin, process.stdout, process.wait
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def _listen(self) -> None:
-        for line in self._process.stdout:
+        for line in self._answers:
             if line.startswith(EVENT):  # what a library prints while it is imported is none
                 self._events.put(json.loads(line))
         self._events.put(None)
@@ -85,8 +88,8 @@ class Worker:
         if self._process is None:
             self._start()
         try:
-            self._process.stdin.write(json.dumps({"verb": verb} | content).encode() + b"\n")
-            self._process.stdin.flush()
+            self._requests.write(json.dumps({"verb": verb} | content).encode() + b"\n")
+            self._requests.flush()
         except OSError:
             pass
 
@@ -134,7 +137,7 @@ class Worker:
         return event
 
     def _died(self) -> RunFailed:
-        status = self._process.wait()
+        status = self._wait()
         if status == -signal.SIGKILL:
             return RunFailed(f"the training process was killed, most likely for want of memory; {LESS}")
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
@@ -155,7 +158,7 @@ class Worker:
         self.kill()
         if self._process is not None:
             self._listener.join()
-            for file in (self._process.stdin, self._process.stdout, self._log):
+            for file in (self._requests, self._answers, self._log):
                 with suppress(OSError):  # what a dead process left unread in its pipe does not matter any more
                     file.close()
             self._process, self._events = None, queue.SimpleQueue()
@@ -199,7 +202,7 @@ class Program:
 
 def pack(images: np.ndarray) -> dict:
     """uint8 images as JSON can carry them."""
-    return {"shape": images.shape, "data": base64.b64encode(np.ascontiguousarray(images)).decode()}
+    return {"shape": images.shape, "data": base64.b64encode(np.ascontiguousarray(images).data).decode()}
 
 
 def unpack(packed: dict) -> np.ndarray:

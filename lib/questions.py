@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lib import presets
 from lib.errors import UserError, reason
@@ -36,7 +37,7 @@ PRESET = "a named network with its training; flags given beside it win (the READ
 class Flags(argparse.ArgumentParser):
     """The flags of a verb; wrong ones raise `UserError`."""
 
-    def __init__(self, prog: str, description: str):
+    def __init__(self, prog: str, description: str | None):
         super().__init__(prog=prog, description=description, allow_abbrev=False)
 
     def parse(self, line: list[str]) -> argparse.Namespace:
@@ -63,7 +64,7 @@ class Flags(argparse.ArgumentParser):
 class Parser(Flags):
     """Flags of the verb `train`: one for every hyperparameter of a program."""
 
-    def __init__(self, program: str, description: str):
+    def __init__(self, program: str, description: str | None):
         super().__init__(f"{program}.py", description)
         usual = defaults(program)
         for setting in settings(program):
@@ -156,7 +157,7 @@ class Answers:
         for name, value in list(values.items()):
             if name in self._said or name in answers or name == "program":
                 continue
-            fits = name in self.given or _fits(name, value, values.get("layers"))
+            fits = name in self.given or _fits(name, value, values.get("layers", 0))
             if meaningless(find(name), values) or not fits:
                 values[name] = usual(find(name), self.program)
         for name in self._flagged:
@@ -179,7 +180,7 @@ class Answers:
         self.defaults = self.defaults | {name: read(name, text) if text else None for name, text in typed.items()}
         self.given = {name: self.defaults[name] for name in data if self.defaults[name] is not None}
 
-    def ask(self, name: str, check: Callable[[object], object] = lambda value: None, preview=None, default=None):
+    def ask(self, name: str, check: Callable[[Any], object] = lambda value: None, preview=None, default=None):
         """The value of one field. `check` raises `UserError` for a value that does not fit; `preview` describes one.
 
         A wrong answer at a prompt is asked again; anywhere else it raises `UserError`.

@@ -5,6 +5,7 @@
 
 import datetime
 import difflib
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,7 +75,7 @@ class Entry:
 
     @property
     def _metric(self) -> tuple[str, str, int]:
-        return METRICS.get(self.record.get("program"), METRICS["autoencoder"])
+        return METRICS.get(self.record.get("program", ""), METRICS["autoencoder"])
 
     @property
     def metric(self) -> str:
@@ -109,8 +110,10 @@ class Entry:
         """How many epochs it was trained for, in each of its phases."""
         return " + ".join(str(len(curves["loss"])) for curves in self.phases.values() if "loss" in curves) or MISSING
 
-    def better(self, score: float) -> float:
-        """A number that is the smaller, the better the score is."""
+    def better(self, score: float | None) -> float:
+        """A number that is the smaller, the better the score is; none at all is the worst."""
+        if score is None:
+            return math.inf
         return -score if self.metric.endswith("accuracy") else score
 
     def best_baseline(self) -> tuple[str, float] | None:
@@ -118,7 +121,7 @@ class Entry:
         kind, found = self.metric.removeprefix("test_"), self.record["baselines"]
         known = [name for name in BASELINES.get(self.task, ()) if f"{name}_{kind}" in found and name != "scratch"]
         name = min(known, key=lambda name: self.better(found[f"{name}_{kind}"]), default=None)
-        return name and (name, found[f"{name}_{kind}"])
+        return None if name is None else (name, found[f"{name}_{kind}"])
 
     @property
     def scored(self) -> str:
@@ -149,7 +152,7 @@ class Entry:
     def rank(self, key: str) -> tuple | None:
         """Where it stands by a hyperparameter, a metric, a baseline or a timing; `None` where its record has none."""
         section = self._section(key)
-        return section and runs.rank(key, section[key])
+        return None if section is None else runs.rank(key, section[key])
 
     def text(self, key: str) -> str:
         """What the record has under that key, in words."""
@@ -186,7 +189,7 @@ def entry(path: Path, top: Path) -> Entry:
 
 def ranked(entries: list[Entry]) -> dict[tuple, list[Entry]]:
     """The finished runs of each group, the best first."""
-    found = {}
+    found: dict[tuple, list[Entry]] = {}
     for one in entries:
         if one.counts:
             found.setdefault(one.group, []).append(one)
@@ -205,10 +208,9 @@ def number(value) -> str:
 
 def order(entries: list[Entry], by: str, backwards: bool) -> list[Entry]:
     """The runs by one of `SORTS` or by a key of their records; last come those that have none."""
-    places = {id(entry): SORTS[by](entry) if by in SORTS else entry.rank(by) for entry in entries}
-    placed = [entry for entry in entries if places[id(entry)] is not None]
-    placed.sort(key=lambda entry: places[id(entry)], reverse=backwards)
-    return placed + [entry for entry in entries if places[id(entry)] is None]
+    places = [(SORTS[by](entry) if by in SORTS else entry.rank(by), entry) for entry in entries]
+    placed = sorted(((place, entry) for place, entry in places if place is not None), key=lambda one: one[0], reverse=backwards)
+    return [entry for _, entry in placed] + [entry for place, entry in places if place is None]
 
 
 def find(name: str, entries: list[Entry], top: Path) -> Entry:

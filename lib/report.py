@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from lib import documents, records, runs
-from lib.documents import Code, Folded, Link, Paragraph, Picture, Section, Strong, Table
+from lib.documents import Block, Code, Folded, Link, Paragraph, Picture, Section, Strong, Table
 from lib.errors import UserError, reason
 from lib.fields import settings, show, usual, words
 from lib.records import MISSING, STAR, Entry, named, number
@@ -79,7 +79,7 @@ def compose(entries: list[Entry], written: str) -> Section:
 
 
 def _machines(entries: list[Entry]) -> Table:
-    found = {}
+    found: dict[tuple, int] = {}
     for entry in entries:
         known = {name: value for name, value in entry.record["environment"].items() if isinstance(value, str)}
         backend = " on ".join(filter(None, [f"Keras {known['keras']}" if "keras" in known else "", known.get("backend")]))
@@ -102,7 +102,8 @@ def _overview(entries: list[Entry], anchors: dict, best: set[int]) -> Table:
 
 
 def _run(entry: Entry, anchor: str) -> Section:
-    record, parts = entry.record, []
+    record = entry.record
+    parts: list[Block] = []
     if entry.status != runs.FINISHED:
         said = f"{UNFINISHED.get(entry.status, entry.status)}{': ' + record['error'] if record.get('error') else ''}"
         parts.append(Paragraph(f"This run {said}. It takes no part in comparisons.", "bad"))
@@ -130,7 +131,7 @@ def _data(entry: Entry) -> Table:
     return Table("", (), [*rows, ("SHA-256", data.get("sha256", MISSING))], "ll")
 
 
-def _settings(entry: Entry) -> list:
+def _settings(entry: Entry) -> list[Block]:
     """What was set otherwise than by default, and everything, folded."""
     program = entry.record.get("program", "")
     defaults = {setting.name: show(setting.name, usual(setting, program)) or MISSING for setting in settings(program)}
@@ -146,8 +147,8 @@ def _settings(entry: Entry) -> list:
     return [first, Folded(f"All {len(texts)} settings", [every])]
 
 
-def _history(entry: Entry) -> list:
-    blocks = []
+def _history(entry: Entry) -> list[Block]:
+    blocks: list[Block] = []
     for phase, curves in entry.phases.items():
         epochs = max(map(len, curves.values()), default=0)
         if not epochs:
@@ -169,18 +170,18 @@ def _history(entry: Entry) -> list:
     return blocks or [Paragraph("No epoch was recorded.", "quiet")]
 
 
-def _scores(entry: Entry) -> list:
+def _scores(entry: Entry) -> list[Block]:
     record = entry.record
     if not record["metrics"]:
         return [Paragraph("It was never tested.", "quiet")]
     decimals = (4,) if "accuracy" in entry.metric else (5, 2)
-    rows = []
+    rows: list[tuple] = []
     for text, values in beside(record).items():
         cells = [_decimals(value, places) for value, places in zip(values, decimals, strict=False)]
         rows.append((Strong(text), *map(Strong, cells)) if not rows else (text, *cells))
     tested = record["dataset"]["sizes"].get("test")
     caption = f"Test set, {number(tested)} images" if tested is not None else "Test set"
-    blocks = [Table(caption, ("method", *measured(record)), rows, "l" + "r" * len(measured(record)))]
+    blocks: list[Block] = [Table(caption, ("method", *measured(record)), rows, "l" + "r" * len(measured(record)))]
     lines = classifier_remarks(record) if entry.task == CLASSIFY else remarks(record)
     blocks += [Paragraph(text, style) for text, style in lines if text]
     metrics = record["metrics"]

@@ -33,10 +33,11 @@ def beside(record: dict) -> dict[str, tuple]:
     A PSNR may be `None`, which is that of no error at all; what the record does not hold is NaN.
     """
     metrics, baselines = record["metrics"], record["baselines"]
+    kinds: tuple[str, ...] = ("accuracy",)
     if record.get("program") == "classification":
-        itself, task, kinds = "this classifier", CLASSIFY, ("accuracy",)
+        itself, task = "this classifier", CLASSIFY
     else:
-        itself, task, kinds = "this autoencoder", record.get("task"), ("mse", "psnr")[: len(measured(record))]
+        itself, task, kinds = "this autoencoder", record.get("task", ""), ("mse", "psnr")[: len(measured(record))]
     rows = {itself: tuple(metrics.get(f"test_{kind}", math.nan) for kind in kinds)}
     for name, text in BASELINES.get(task, {}).items():
         if f"{name}_{kinds[0]}" in baselines:
@@ -57,7 +58,7 @@ def measured(record: dict) -> tuple[str, ...]:
     if record.get("program") == "classification":
         return ("accuracy",)
     differences = "test_rgb_mse" in record["metrics"]
-    of = {"complete": " of the missing half", "colorize": " of U and V" if differences else ""}.get(record.get("task"), "")
+    of = {"complete": " of the missing half", "colorize": " of U and V" if differences else ""}.get(record.get("task", ""), "")
     return (f"MSE{of}",) if differences else (f"MSE{of}", "PSNR (dB)")
 
 

@@ -6,6 +6,7 @@ Each takes the program to tell and a request as `lib.using` makes it, and writes
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -116,7 +117,8 @@ def predict(program: Program, request: dict) -> None:
     own = Own(request["data"], tuple(saved.model.input_shape[1:]), request["fit"], request["invert"])
     folder = runs.new_folder(request["output"], path.parent / "predicted")
     program.tell("run", folder=str(folder), device=device())
-    table, shown, right, known, done = [], [], 0, 0, 0
+    table, right, known, done = [], 0, 0, 0
+    shown: list[tuple[np.ndarray, str]] = []
     for places, images in own.chunks(request["limit"]):
         probabilities = saved.model.predict_on_batch(tasks.scale(images))
         for place, image, row in zip(places, images, probabilities, strict=True):
@@ -165,7 +167,7 @@ def encode(program: Program, request: dict) -> None:
         raise UserError(f"{own.where}: its labels go up to {labels.max()}, an .idx file holds 0 to 255; write an .npz")
     make_folder(output.parent)
     if output.suffix == ".npz":
-        content = {"codes": found, "names": np.array([own.names[place] for place in kept])}
+        content: dict[str, Any] = {"codes": found, "names": np.array([own.names[place] for place in kept])}
         content |= {} if labels is None else {"labels": labels}
         with replacing(output) as partial:
             np.savez(partial, **content)
@@ -198,7 +200,11 @@ def generate(program: Program, request: dict) -> None:
         for file in request["between"]:
             _, images = next(Own(file, image, request["fit"], request["invert"]).chunks(1))
             ends.append(encoder.predict_on_batch(tasks.as_they_are(hp, images)[0])[0])
-        codes, columns, how = latent.between(*ends, request["steps"]), request["steps"], " to ".join(request["between"])
+        codes, columns, how = (
+            latent.between(ends[0], ends[1], request["steps"]),
+            request["steps"],
+            " to ".join(request["between"]),
+        )
     elif request["grid"]:
         if np.prod(shape) != 2:
             raise UserError(f"{path}: its code has {int(np.prod(shape)):,} numbers; a grid needs two")

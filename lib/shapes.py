@@ -11,7 +11,7 @@ from lib.errors import UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import ALL
-from lib.targets import Shape, cut_axis, mirrors, pair
+from lib.targets import ImageShape, Shape, cut_axis, mirrors, pair
 
 SMALLEST_MAP = 8  # halving goes on until a side is this small: 28 -> 14 -> 7, 32 -> 16 -> 8 as in report A
 
@@ -51,8 +51,8 @@ class Plan:
     """
 
     hp: Hyperparameters
-    input: Shape
-    target: Shape
+    input: ImageShape
+    target: ImageShape
     encoder: tuple[Layer, ...]
     decoder: tuple[Layer, ...]
     linear: tuple[int, int] | None = None
@@ -102,7 +102,7 @@ class Stage:
     normalised: bool  # whether `before` came out of a normalisation
 
 
-def plan(hp: Hyperparameters, image: Shape) -> Plan:
+def plan(hp: Hyperparameters, image: ImageShape) -> Plan:
     """The network that `hp` describes for images of shape (height, width, channels).
 
     Unless told otherwise the first convolutions halve the image, by a stride of 2. (With 3×3 kernels on MNIST strides
@@ -125,7 +125,9 @@ def plan(hp: Hyperparameters, image: Shape) -> Plan:
 
 def _encoder(hp: Hyperparameters, given: Shape) -> tuple[list[Layer], list[Stage], Shape]:
     """The encoder's layers, its stages, and the map that the last convolution leaves."""
-    layers, stages, size = [], [], given
+    layers: list[Layer] = []
+    stages: list[Stage] = []
+    size = given
     for number in range(1, hp.layers + 1):
         kernel = hp.kernel_size[number - 1]
         stride, pooled = _reduction(hp, number, given)
@@ -195,7 +197,7 @@ def _largest_kernel(hp: Hyperparameters, given: Shape) -> int:
     """The largest kernel size that fits everywhere; 1 always does."""
     for size in range(max(max(sides) for sides in hp.kernel_size) - 1, 1, -1):
         with suppress(_NoRoom):
-            _encoder(replace(hp, kernel_size=size), given)
+            _encoder(replace(hp, kernel_size=((size, size),)), given)
             return size
     return 1
 
@@ -212,7 +214,7 @@ def _decoder(hp: Hyperparameters, stages: list[Stage], code: Shape, output: Shap
             layers.append(_learning("dense", (prod(output),), (1, 1), units, activation=output_activation(hp)))
             return [*layers, Layer("reshape", output)]
         layers += [_dense(hp, prod(code), units, dropped=False), Layer("reshape", code)]
-    steps = _mirrored(stages, output) if hp.decoder_kernels is None else _named(hp, stages, output)
+    steps = _mirrored(stages, output) if hp.decoder_kernels is None else _named(hp.decoder_kernels, stages, output)
     for number, (kernels, kernel, factor, sides, stage) in enumerate(steps, 1):
         last = number == len(steps)
         normalised = stage.normalised if hp.decoder_kernels is None else bool(hp.batch_norm)
@@ -235,11 +237,12 @@ def _mirrored(stages: list[Stage], output: Shape) -> list[tuple]:
     return [*steps[:-1], (output[2], stages[0].kernel_size, stages[0].factor, output[:2], stages[0])]
 
 
-def _named(hp: Hyperparameters, stages: list[Stage], output: Shape) -> list[tuple]:
-    """The same for `hp.decoder_kernels`: what grows comes first, one factor a convolution; the last takes all that is left."""
+def _named(named: tuple[int, ...], stages: list[Stage], output: Shape) -> list[tuple]:
+    """The same for kernels that are named: what grows comes first, one factor a convolution; the last takes all that is left."""
     growing = [stage for stage in reversed(stages) if stage.factor > 1]
-    steps, kept = [], stages[-1]
-    for kernels in hp.decoder_kernels:
+    steps: list[tuple] = []
+    kept = stages[-1]
+    for kernels in named:
         stage = growing.pop(0) if growing else None
         factor, sides = (stage.factor, stage.before[:2]) if stage else (1, None)
         kept = stage or kept
@@ -318,7 +321,7 @@ def _learning(kind: str, output: Shape, kernel: tuple[int, int], inputs: int, no
 
 def describe(plan: Plan) -> str:
     """The plan in a line: latent size, compression, parameters, sizes."""
-    sizes = [plan.input]
+    sizes: list[Shape] = [plan.input]
     for layer in plan.encoder:
         if layer.kind == "pool":
             sizes[-1] = layer.output

@@ -112,20 +112,20 @@ class Encoder:
     layer: str
 
 
-def load_encoder(path: Path, image: tuple[int, int, int], layer: str | None = None) -> Encoder:
+def load_encoder(path: Path, image: targets.ImageShape, layer: str | None = None) -> Encoder:
     """The encoder in a model of ours or of anybody's (`foreign` has the rule), up to the layer of that name if one is given.
 
     Raises `UserError` when there is no encoder, or when it cannot see images of shape (height, width, channels), nor that
     part of them which was its input.
     """
     saved = load_saved(path)
-    hp, seen = saved.hp, tuple(image)
+    hp, seen = saved.hp, image
     if hp is not None and layer is None and saved.part("encoder") is None:
         raise UserError(
             f"{path}: holds no model called encoder (it is called {saved.model.name}); give an autoencoder.h5 or encoder.h5"
         )
     of = ""
-    if hp is not None and hp.task != "reconstruct" and (seen := targets.pair(hp, seen)[0]) != tuple(image):
+    if hp is not None and hp.task != "reconstruct" and (seen := targets.pair(hp, seen)[0]) != image:
         of = f"; {hp.task} showed it {by(seen)} of that"
     encoder, found = foreign.encoder_of(saved.model, seen, layer, str(path), by(image) + of)
     return Encoder(encoder, hp, found)

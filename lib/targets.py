@@ -4,7 +4,8 @@ from lib.errors import UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
 
-Shape = tuple[int, ...]  # (height, width, channels), or (units,)
+ImageShape = tuple[int, int, int]  # (height, width, channels)
+Shape = tuple[int, ...]  # that, or (units,)
 
 
 def mirrors(hp: Hyperparameters) -> bool:
@@ -13,7 +14,7 @@ def mirrors(hp: Hyperparameters) -> bool:
     return hp.task == "complete" and (hp.skip or hp.residual)
 
 
-def pair(hp: Hyperparameters, image: Shape) -> tuple[Shape, Shape]:
+def pair(hp: Hyperparameters, image: ImageShape) -> tuple[ImageShape, ImageShape]:
     """The shapes of input and target of the task. Raises `UserError` for images that it cannot be done with."""
     height, width, channels = image
     if hp.task == "colorize":
@@ -29,13 +30,14 @@ def pair(hp: Hyperparameters, image: Shape) -> tuple[Shape, Shape]:
     return image, image
 
 
-def whole(hp: Hyperparameters | None, given: Shape, made: Shape) -> Shape:
+def whole(hp: Hyperparameters | None, given: ImageShape, made: ImageShape) -> ImageShape:
     """The shape of the images of a task with this input and target: the inverse of `pair`. `hp` is `None` where unknown."""
     if hp is not None and hp.task == "colorize":
         return (*given[:2], 3)
     if hp is not None and hp.task == "complete":
-        axis = cut_axis(hp)
-        return (*given[:axis], given[axis] + made[axis], *given[axis + 1 :])
+        if cut_axis(hp) == 0:
+            return (given[0] + made[0], *given[1:])
+        return (given[0], given[1] + made[1], *given[2:])
     return given
 
 
@@ -44,7 +46,7 @@ def cut_axis(hp: Hyperparameters) -> int:
     return 0 if hp.missing in ("top", "bottom") else 1
 
 
-def given_half(hp: Hyperparameters, image: Shape) -> tuple[int, int]:
+def given_half(hp: Hyperparameters, image: ImageShape) -> tuple[int, int]:
     """The axis along which an image is cut in two (0: rows, 1: columns), and how many of them are given."""
     axis = cut_axis(hp)
     if image[axis] < 2:

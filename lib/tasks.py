@@ -93,7 +93,7 @@ def pictures(hp: Hyperparameters, inputs: np.ndarray, *outputs: np.ndarray) -> l
         blank = np.full_like(outputs[0], GREY / 255)
         return [picture(_joined(hp, inputs, half)) for half in (blank, *outputs)]
     if hp.colour_differences:
-        outputs = [colour.to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in outputs]
+        outputs = tuple(colour.to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in outputs)
     return [picture(inputs), *map(picture, outputs)]
 
 

@@ -5,10 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-try:
+if sys.platform != "win32":  # Windows has none
     import termios
-except ImportError:  # Windows has none
-    termios = None
 
 NAME = "LATENT_LAB_TERMINAL"  # the environment of a worker says where the person sits
 SANE = b"\r\x1b[?25h"  # the cursor that live displays hide
@@ -17,7 +15,7 @@ SANE = b"\r\x1b[?25h"  # the cursor that live displays hide
 @contextmanager
 def deaf_keyboard() -> Iterator[None]:
     """Keys pressed while nothing is asked are not shown, nor kept for the next question; Ctrl-C works as ever."""
-    if termios is None or sys.stdin is None or not sys.stdin.isatty():
+    if sys.platform == "win32" or sys.stdin is None or not sys.stdin.isatty():
         yield
         return
     before = termios.tcgetattr(sys.stdin)

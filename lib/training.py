@@ -83,13 +83,13 @@ def with_zeros(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, dic
 
 def classifier_phases(hp: Hyperparameters) -> tuple[Phase, Phase]:
     """Head first, then everything (report C, part B)."""
-    reasons = {
-        "head": "the encoder is frozen: the new layers start from random weights, and their first large errors would "
-        "destroy what it has learned",
-        "everything": "the new layers fit the encoder now, so all weights train together, at half the learning rate",
-    }
-    rates = (hp.learning_rate, hp.learning_rate / 2)
-    return tuple(_classifying(name, why, rate) for (name, why), rate in zip(reasons.items(), rates, strict=True))
+    frozen = (
+        "the encoder is frozen: the new layers start from random weights, and their first large errors would "
+        "destroy what it has learned"
+    )
+    together = "the new layers fit the encoder now, so all weights train together, at half the learning rate"
+    head = _classifying("head", frozen, hp.learning_rate)
+    return head, _classifying("everything", together, hp.learning_rate / 2)
 
 
 def scratch_phase(hp: Hyperparameters) -> Phase:
@@ -121,9 +121,8 @@ def fit(
     """
     checkpoint = Checkpoint(folder, phase.name)
     done = hp.epochs if checkpoint.over else checkpoint.epochs
-    same = dict(hp=hp, labelled=phase.labelled, form=phase.form)
-    train = Batches(dataset.train, hp.batch_size, learn=True, **same)
-    validation = Batches(dataset.validation, hp.batch_size, **same)
+    train = Batches(dataset.train, hp.batch_size, hp, learn=True, labelled=phase.labelled, form=phase.form)
+    validation = Batches(dataset.validation, hp.batch_size, hp, labelled=phase.labelled, form=phase.form)
     rate = schedule(hp, phase.learning_rate, len(train) * hp.epochs)
     model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
     train.start(done)

@@ -30,7 +30,7 @@ def has_begun(folder: Path) -> bool:
 def progress(folder: Path, hp: Hyperparameters) -> str:
     """How far a run has come, as the end of a sentence."""
     history = runs.load(folder).get("history", {})
-    phase, last = ("", history) if "loss" in history else next(reversed(history.items()), ("", {}))
+    phase, last = ("", history) if "loss" in history else next(reversed(history.items()), ("", history))
     return f"after epoch {len(last.get('loss', ()))} of {hp.epochs}" + (f" of phase {phase}" if phase else "")
 
 

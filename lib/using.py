@@ -25,7 +25,7 @@ def flags(program: str, verb: str) -> Flags:
     """The flags of a verb."""
     does = VERBS[verb].__doc__
     if verb == "probe":  # trains, and so has the flags of training
-        parser = Parser(program, does)
+        parser: Flags = Parser(program, does)
         parser.prog = f"{program}.py {verb}"
         parser.add_argument("--shares", metavar="1,10,100", default="1,10,100", help="percentages of the labels to learn from")
         return parser

@@ -1,6 +1,7 @@
 """What there is to look at after a training: the figures of a run, and the pictures that the program shows of it."""
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,7 +36,7 @@ def autoencoder(run: Run, model: keras.Model, dataset: Dataset, plan: Plan, hist
     title = f"{dataset.name}: {describe(hp)}"
     figures.loss_curves({"training": history}, run.figure("loss"), title)
     seen = _seen(model, dataset.test.first(PICTURES), hp)
-    shown = {"strip": {name: pack(images) for name, images in seen.items()}}
+    shown: dict[str, Any] = {"strip": {name: pack(images) for name, images in seen.items()}}
     rows = {name.removesuffix("s"): images for name, images in seen.items()}
     if hp.task == "reconstruct":
         rows = {"target": rows["input"], "output": rows["output"]}
@@ -43,7 +44,7 @@ def autoencoder(run: Run, model: keras.Model, dataset: Dataset, plan: Plan, hist
 
     tested = dataset.test.first(POINTS)
     codes = latent.encoded(encoder, Batches(tested, latent.BATCH, hp))
-    labels = _sound(tested.labels, dataset.classes)
+    labels = _sound(tested.labels, dataset.classes) if tested.labelled else None
     if len(codes) > 3:
         views = latent.in_two_dimensions(codes, hp.seed)
         figures.latent_space(views, labels, dataset.classes, run.figure("latent"), f"{title} · {len(codes):,} test images")
@@ -59,9 +60,9 @@ def autoencoder(run: Run, model: keras.Model, dataset: Dataset, plan: Plan, hist
     return shown
 
 
-def _sound(labels: np.ndarray | None, classes: tuple[str, ...]) -> np.ndarray | None:
+def _sound(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray | None:
     """The labels, if each is that of a class: an autoencoder's data may bring any."""
-    sound = labels is not None and classes and labels.min() >= 0 and labels.max() < len(classes)
+    sound = classes and labels.min() >= 0 and labels.max() < len(classes)
     return labels if sound else None
 
 
@@ -105,7 +106,8 @@ def made(decoder: keras.Model, codes: np.ndarray, dataset: Dataset | None, hp: H
 
 def noise(model: keras.Model, part: Part, hp: Hyperparameters) -> dict[str, np.ndarray]:
     """Clean images, and for each strength the noisy ones and what the model makes of them (report E); uint8 by name."""
-    part, found = part.first(NOISY), {}
+    part = part.first(NOISY)
+    found: dict[str, np.ndarray] = {}
     for strength in STRENGTHS:
         inputs, targets = Batches(part, len(part), dataclasses.replace(hp, noise=(strength, strength)))[0]
         found.setdefault("clean", tasks.picture(targets))

@@ -3,6 +3,7 @@
 import sys
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -47,9 +48,10 @@ def train(program: Program, request: dict, dataset: Dataset) -> None:
     """One run in its folder, which is made when nothing in the request can be wrong any more, or one that goes on."""
     hp = _hyperparameters(request)
     if hp.program == "autoencoder":
-        job, basis = train_autoencoder, shapes.plan(hp, dataset.shape)
+        job = partial(train_autoencoder, plan=shapes.plan(hp, dataset.shape))
     else:
-        job, basis = train_classifier, storage.load_encoder(Path(hp.model), dataset.shape, hp.encoder_layer)
+        basis = storage.load_encoder(Path(hp.needed("model")), dataset.shape, hp.encoder_layer)
+        job = partial(train_classifier, basis=basis)
     if hp.tensorboard:
         require_tensorboard()
     if program.stopped.is_set():
@@ -63,7 +65,7 @@ def train(program: Program, request: dict, dataset: Dataset) -> None:
     run.update(dataset=dataset.to_json(), environment=environment())
     keras.utils.set_random_seed(hp.seed)
     try:
-        job(program, run, hp, dataset, basis)
+        job(program, run, hp, dataset)
     except Exception as error:
         runs.close(run.folder, runs.FAILED, _sentence(error))
         raise
@@ -82,7 +84,7 @@ def open_dataset(hp: Hyperparameters) -> Dataset:
 def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
     """A classifier needs labels for training and test images, the same classes in both."""
     for part, images, flag in ((dataset.train, hp.dataset, "-dl"), (dataset.test, hp.testset or hp.dataset, "-tl")):
-        if part.labels is None:
+        if not part.labelled:
             raise UserError(f"{images}: has no labels; give them with {flag}")
     if len(np.unique(dataset.train.labels)) < 2:
         raise UserError(f"{hp.labels or hp.dataset}: all training images have the same label; a classifier needs two")

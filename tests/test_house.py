@@ -1,6 +1,7 @@
-"""Who may import whom, and what a program must not load before it is needed. python -m pytest tests/test_house.py"""
+"""Who may import whom, what must not be loaded before it is needed, style and types. python -m pytest tests/test_house.py"""
 
 import ast
+import os
 import subprocess
 import sys
 
@@ -52,6 +53,12 @@ def test_imports_go_one_way(module):
 def test_only_the_backend_module_may_touch_a_backend(module):
     if module != "backend":
         assert not {name.split(".")[0] for name in imports(PROJECT / "lib" / f"{module}.py")} & {"tensorflow", "jax", "torch"}
+
+
+@pytest.mark.parametrize("command", ["ruff check --no-cache", "ruff format --check --no-cache", f"mypy --cache-dir {os.devnull}"])
+def test_style_and_types_are_clean(command):
+    done = subprocess.run([sys.executable, "-m", *command.split()], cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("program", ["autoencoder", "classification"])
