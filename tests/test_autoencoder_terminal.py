@@ -229,6 +229,8 @@ def test_ctrl_c_stops_after_the_batch_and_a_second_one_leaves(tiny):
 
     screen.press(ENTER)
     enter_through(screen)
+    screen.see("was asked for the same, and interrupted after epoch", "Go on with it", "Begin anew")
+    screen.press(DOWN, ENTER)
     screen.see("validation loss")
     screen.press(CTRL_C)
     screen.see("Stopping after this batch")  # two signals at once may be one to a busy system

@@ -30,11 +30,11 @@ def workplace(tmp_path_factory) -> Workplace:
 @pytest.mark.parametrize(
     "kill",
     [
-        Kill(1, "autoencoder", "child", True, 0.4),
-        Kill(2, "classification", "parent", True, 1.0),
+        pytest.param(Kill(1, "autoencoder", "child", True, 0.4), marks=pytest.mark.slow),
+        pytest.param(Kill(2, "classification", "parent", True, 1.0), marks=pytest.mark.slow),
         Kill(3, "autoencoder", "both", True, 0.8),
     ],
-    ids=lambda kill: kill.victim,
+    ids=["child", "parent", "both"],
 )
 def test_a_killed_run_goes_on_as_if_nothing_had_been(workplace, kill):
     assert workplace.carry_out(kill) in (runs.INTERRUPTED, runs.FAILED, runs.FINISHED)
@@ -104,10 +104,11 @@ def test_ctrl_c_in_training_can_go_on_with_the_same_command(tiny):
     assert "models/mine: began with other images than those that its data set holds now" in said
 
 
-@pytest.mark.parametrize("phase", ["head", "everything"])
+@pytest.mark.parametrize("phase", [pytest.param("head", marks=pytest.mark.slow), "everything"])
 def test_ctrl_c_in_either_phase_goes_on_in_that_phase(workplace, monkeypatch, phase):
     monkeypatch.chdir(workplace.folder)
     output = f"models/stopped-in-{phase}"
+    expected = workplace.expected("classification")
     words = kills.WORDS["classification"]
     thirds = 0
     with start("classification.py", *words, "--no-input", "--output", output) as process:
@@ -119,7 +120,7 @@ def test_ctrl_c_in_either_phase_goes_on_in_that_phase(workplace, monkeypatch, ph
     record = runs.load(Path(output))
     assert (record["status"], list(record["history"])[-1]) == ("interrupted", phase)
     assert run("classification.py", "--resume", output)[0] == 0
-    found, expected = kills.outcome(Path(output)), workplace.expected["classification"]
+    found = kills.outcome(Path(output))
     for name in expected:
         kills.np.testing.assert_equal(found[name], expected[name], err_msg=name)
 
@@ -134,7 +135,7 @@ def test_ctrl_c_while_figures_are_drawn_waits_for_them_and_a_second_one_leaves(w
     assert "To go on with it: python autoencoder.py --resume models/twice" in said
     status, said = run("autoencoder.py", "--resume", "models/twice")
     assert (status, "epoch" in said) == (0, False)  # all of them were trained
-    kills.np.testing.assert_equal(kills.outcome(Path("models/twice")), workplace.expected["autoencoder"])
+    kills.np.testing.assert_equal(kills.outcome(Path("models/twice")), workplace.expected("autoencoder"))
 
 
 def test_a_terminal_offers_to_go_on(tiny):
@@ -153,21 +154,22 @@ def test_a_terminal_offers_to_go_on(tiny):
     assert len(list(Path("models").iterdir())) == 1
 
 
-@pytest.mark.parametrize("room", [0, 3000, 30_000])
+@pytest.mark.parametrize("room", [0, 3000, pytest.param(30_000, marks=pytest.mark.slow)])
 def test_without_room_the_reason_is_said_and_nothing_else_is_touched(workplace, monkeypatch, room):
     """A limit on the size of a file stands for a full disk, and stops another write each time: the record, the models, …"""
     monkeypatch.chdir(workplace.folder)
     output = Path(f"models/room-{room}")
+    expected = workplace.expected("autoencoder")
     words = [*kills.WORDS["autoencoder"], "--no-input", "--output", str(output)]
     status, said = run("autoencoder.py", *words, limits={resource.RLIMIT_FSIZE: room})
     assert status == 1, said
     assert re.search(rf"{output}/\S+: cannot be written \(File too large\); free some space, or choose another folder", said)
     assert kills.require_whole(output) in ("absent", "failed", "interrupted")
     assert not list(output.rglob("*.partial*"))
-    kills.np.testing.assert_equal(kills.outcome(Path("encoder")), workplace.expected["autoencoder"])
+    kills.np.testing.assert_equal(kills.outcome(Path("encoder")), expected)
     if (output / "run.json").exists():  # and with room again it goes on
         assert run("autoencoder.py", "--resume", str(output))[0] == 0
-        kills.np.testing.assert_equal(kills.outcome(output), workplace.expected["autoencoder"])
+        kills.np.testing.assert_equal(kills.outcome(output), expected)
 
 
 def test_without_memory_the_remedy_is_said(workplace, monkeypatch):
