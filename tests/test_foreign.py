@@ -208,7 +208,7 @@ def data() -> dict:
 def test_both_phases_and_one_from_scratch_and_plain_keras_opens_the_outcome():
     found(nested())
     hp, listener = Hyperparameters(**data(), scratch=True), Listener()
-    worker.train(listener, hp, worker.open_dataset(hp), "cl")
+    worker.train(listener, {"hyperparameters": hp.to_json(), "output": "cl"}, worker.open_dataset(hp))
     record = runs.load(Path("cl"))
     assert record["status"] == "finished"
     assert record["encoder_layer"] == "Encoder (5)"

@@ -54,7 +54,7 @@ def run(output: str, **values) -> tuple[dict, list[dict]]:
     """A whole run in this process: its record and its events."""
     hp = Hyperparameters(**values)
     listener = Listener()
-    worker.train(listener, hp, worker.open_dataset(hp), output)
+    worker.train(listener, {"hyperparameters": hp.to_json(), "output": output}, worker.open_dataset(hp))
     return runs.load(Path(output)), listener.events
 
 
