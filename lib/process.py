@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from lib import terminal
-from lib.errors import LESS, OUT_OF_MEMORY, Interrupted, RunFailed, UserError, is_memory
+from lib.errors import LESS, OUT_OF_MEMORY, Interrupted, RunFailed, UserError, is_memory, reason
 
 EVENT = b'{"event": '  # begins each line that is one
 PROJECT = Path(__file__).resolve().parent.parent
@@ -60,8 +60,8 @@ class Worker:
     def _start(self) -> None:
         try:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-        except OSError:  # no room even for that: what it says last will be missed
-            self._log = open(os.devnull, "w+b")  # noqa: SIM115
+        except OSError as error:
+            raise RunFailed(f"no temporary file can be written ({reason(error)}); free some space there") from None
         path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = process = subprocess.Popen(
             [sys.executable, "-m", "lib.worker"],

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import tempfile
 from pathlib import Path
 from unittest import mock
 
@@ -70,6 +71,12 @@ def dying(script: str):
     with mock.patch("sys.executable", str(python)), Worker() as process:
         process.send("open")
         process.follow(lambda event: None)
+
+
+def without_temporary_files():
+    """A worker on a system whose temporary folder is full."""
+    with mock.patch.object(tempfile, "TemporaryFile", side_effect=OSError(28, "No space left on device")), Worker() as process:
+        process.send("open")
 
 
 def opened(labels, test_labels=None):
@@ -227,6 +234,7 @@ CASES = {
         (lambda: told("run", "not enough memory; a smaller batch size needs less"), "not enough memory", "a smaller batch size"),
         (lambda: told("interrupted", "stopped before training began"), "training", "stopped before training began"),
         (lambda: dying("echo MemoryError >&2; exit 1"), "not enough memory", "a smaller batch size or fewer kernels need less"),
+        (without_temporary_files, "no temporary file", "can be written (No space left on device); free some space there"),
         (lambda: dying("kill -9 $$"), "the training process", "was killed, most likely for want of memory; a smaller batch size"),
         (lambda: dying("kill -11 $$"), "the training process", "was ended by signal 11: it said nothing"),
         (lambda: dying("echo here; echo no keras >&2; exit 3"), "the training process", "ended with status 3: no keras"),
