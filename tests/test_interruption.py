@@ -154,7 +154,7 @@ def test_a_terminal_offers_to_go_on(tiny):
     assert len(list(Path("models").iterdir())) == 1
 
 
-@pytest.mark.parametrize("room", [0, 300, 3000, pytest.param(30_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("room", [0, 3000, pytest.param(30_000, marks=pytest.mark.slow)])
 def test_without_room_the_reason_is_said_and_nothing_else_is_touched(workplace, monkeypatch, room):
     """A limit on the size of a file stands for a full disk, and stops another write each time: the record, the models, …"""
     monkeypatch.chdir(workplace.folder)
