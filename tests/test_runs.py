@@ -152,16 +152,39 @@ def test_a_run_goes_on_where_nobody_is_at_it_and_the_images_are_the_same():
         runs.Run.reopen(folder, "abc")
 
 
+def at_once(script: str, count: int = 20) -> list[tuple[int, str]]:
+    """So many processes that do the same: the exit status of each, and what it said on standard error."""
+    words, environment = (
+        [sys.executable, "-c", f"from tests.test_runs import *; {script}"],
+        os.environ | {"PYTHONPATH": str(PROJECT)},
+    )
+    many = [subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(count)]
+    return [(process.communicate()[1], process.returncode)[::-1] for process in many]
+
+
 def test_of_twenty_that_want_one_folder_one_gets_it():
-    script = "from tests.test_runs import *; runs.Run.create('models/one', HP, 'digits')"
-    many = [
-        subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(PROJECT)}, stderr=subprocess.PIPE)
-        for _ in range(20)
-    ]
-    said = [process.communicate()[1].decode() for process in many]
-    assert sorted(process.returncode for process in many) == [0] + [1] * 19
-    assert sum("models/one: is not empty, and a run is never overwritten" in text for text in said) == 19
+    found = at_once("runs.Run.create('models/one', HP, 'digits')")
+    assert sorted(status for status, _ in found) == [0] + [1] * 19
+    assert sum("models/one: is not empty, and a run is never overwritten" in said for _, said in found) == 19
     assert json.loads(Path("models/one/run.json").read_text())["program"] == "autoencoder"
+
+
+def test_twenty_sessions_share_one_folder():
+    """Each makes three runs, writes to each, lists all and copies one, as fast as it can."""
+    work = "[run.update(metrics={'test_mse': n}) for n in range(5)]; run.finish(); runs.recorded()"
+    script = f"""
+for numbered in (False, True, False):
+    run = runs.Run.create('models/mine' if numbered else None, HP, 'digits', numbered); {work}
+(run.folder / 'autoencoder.h5').write_bytes(b'weights')
+try: runs.save_as(run.folder, 'the-one')
+except UserError as error: assert 'exists already' in str(error)
+"""
+    assert [status for status, _ in at_once(f"exec({script!r})", 20)] == [0] * 20
+    recorded = runs.recorded()
+    assert len(recorded) == 61
+    assert all(record["metrics"] == {"test_mse": 4} and record["status"] == "finished" for _, record in recorded)
+    assert (Path("models/the-one") / "autoencoder.h5").read_bytes() == b"weights"
+    assert not [path for path in Path("models").iterdir() if path.name.startswith(".")]
 
 
 def test_a_run_whose_process_is_gone_is_closed_once():

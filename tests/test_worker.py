@@ -67,6 +67,21 @@ def colour(tmp_path) -> str:
     return "colour.npz"
 
 
+def test_a_gpu_without_memory_costs_the_run_and_nothing_else(tiny, monkeypatch):
+    run("first", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
+    before = {path: path.read_bytes() for path in Path("first").rglob("*") if path.is_file()}
+
+    def full(*args):
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 17179869184 bytes.\nBFC Allocator: …")
+
+    monkeypatch.setattr(worker.training, "fit", full)
+    with pytest.raises(RuntimeError):
+        run("second", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
+    record = runs.load(Path("second"))
+    assert (record["status"], record["error"]) == ("failed", "not enough memory; a smaller batch size or fewer kernels need less")
+    assert {path: path.read_bytes() for path in Path("first").rglob("*") if path.is_file()} == before
+
+
 KINDS = {
     "denoise, U-Net": dict(task="denoise", noise="0.1-0.4", skip=True, residual=True),
     "RGB from grey": dict(task="colorize", skip=True, residual=True),
