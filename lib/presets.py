@@ -108,7 +108,7 @@ PRESETS = {
         "our best for reconstruct at latent 10", "fashion-mnist",
         _OURS | dict(
             layers=2, kernels="32,64", kernel_size=4, stride=2, fc_units="512,256", latent_dim=10, activation="silu",
-            learning_rate=0.003, epochs=14,
+            learning_rate=0.003, epochs=25,
         ),
     ),
     "best-vae-2": Preset(
