@@ -125,6 +125,7 @@ def test_ctrl_c_in_either_phase_goes_on_in_that_phase(workplace, monkeypatch, ph
         kills.np.testing.assert_equal(found[name], expected[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_figures_are_drawn_waits_for_them_and_a_second_one_leaves(workplace, monkeypatch):
     monkeypatch.chdir(workplace.folder)
     words = [*kills.WORDS["autoencoder"], "--no-input", "--output"]
@@ -138,6 +139,7 @@ def test_ctrl_c_while_figures_are_drawn_waits_for_them_and_a_second_one_leaves(w
     kills.np.testing.assert_equal(kills.outcome(Path("models/twice")), workplace.expected("autoencoder"))
 
 
+@pytest.mark.slow  # tests/test_autoencoder_terminal.py is offered it too, and declines
 def test_a_terminal_offers_to_go_on(tiny):
     words = ("-d", tiny["-d"], *LONG[:6], "--batch-size", "8", "--epochs", "100000")
     interrupted_at("epoch      3/", "autoencoder.py", *words, "--no-input")

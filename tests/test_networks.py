@@ -40,7 +40,7 @@ COMMON = dict(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3])), st.fixed_dictionaries(COMMON))
 def test_what_the_planner_accepts_the_builder_builds(image, drawn):
     """Any combination: what is refused is refused before anything is built, the rest gives the target's exact size."""
