@@ -218,7 +218,7 @@ def _began(run: runs.Run) -> float:
     """When the work of a run began; the epochs that it was trained for before it was interrupted count as work."""
     history = run.record.get("history", {})
     phases = [history] if "loss" in history else history.values()
-    return time.time() - sum(sum(phase["seconds"]) for phase in phases)
+    return time.time() - sum(sum(phase.get("seconds", ())) for phase in phases)
 
 
 def _hyperparameters(request: dict) -> Hyperparameters:
