@@ -1,6 +1,7 @@
 """Data sets: names and places, training, validation and test parts, and the checksum that says which images they were."""
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -211,7 +212,11 @@ def _require_classes(images: Images | None, where: str) -> None:
 
 
 def split(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Part, Part, Part]:
-    """Training, validation and test parts, drawn with `hp.seed`; each class keeps its share where there are labels."""
+    """Training, validation and test parts, drawn with `hp.seed`; each class keeps its share where there are labels.
+
+    With `hp.fold` the validation part is one of equal parts, as in cross-validation; without it and without a share for it,
+    it is empty.
+    """
     share_train, share_validation, share_test = hp.split
     positions = np.arange(len(train))
     count = min(hp.limit or len(train), len(train))
@@ -226,8 +231,12 @@ def split(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Part
         tested = Part(train, np.sort(held_out))
     else:
         tested = Part(test, np.arange(len(test)))
-    share = 100 * share_train / (share_train + share_validation)
-    learned, validated = _divide(positions, train.labels, _share(positions, share, hp), hp.seed)
+    learned, validated = positions, positions[:0]
+    if hp.fold:
+        learned, validated = _folded(positions, train.labels, *hp.fold, hp.seed)
+    elif share_validation:
+        share = 100 * share_train / (share_train + share_validation)
+        learned, validated = _divide(positions, train.labels, _share(positions, share, hp), hp.seed)
     return Part(train, np.sort(learned)), Part(train, np.sort(validated)), tested
 
 
@@ -251,6 +260,21 @@ def _divide(positions: np.ndarray, labels: np.ndarray | None, count: int, seed: 
         if rarest.min() < 2 or len(rarest) > min(count, len(positions) - count):
             strata = None  # too few of a class to give each part one
     return train_test_split(positions, train_size=count, random_state=seed, stratify=strata)
+
+
+def _folded(positions: np.ndarray, labels: np.ndarray | None, number: int, of: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """All but one of so many equal parts, and that one, counted from 1."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    if len(positions) < of:
+        raise UserError(f"{len(positions)} images cannot make {of} folds; use more of them, or fewer folds")
+    strata = None if labels is None else labels[positions]
+    if strata is not None and np.unique(strata, return_counts=True)[1].min() < of:
+        strata = None  # too few of a class to give each part one
+    splitter = KFold if strata is None else StratifiedKFold
+    folds = splitter(of, shuffle=True, random_state=seed).split(positions, strata)
+    learned, validated = next(itertools.islice(folds, number - 1, None))
+    return positions[learned], positions[validated]
 
 
 def source(where: str) -> Source:

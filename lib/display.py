@@ -210,8 +210,8 @@ class Display:
             return
         for name, history in histories.items():
             if len(history["loss"]) == 1:
-                numbers = f"loss {history['loss'][0]:.5f}, validation loss {history['val_loss'][0]:.5f}"
-                self.result(f"{name}: one epoch makes no curve: {numbers}")
+                numbers = (f"{_spoken(key)} {history[key][0]:.5f}" for key in ("loss", "val_loss") if key in history)
+                self.result(f"{name}: one epoch makes no curve: {', '.join(numbers)}")
                 continue
             self.out.print(Text(f"{name}: loss (logarithmic) per epoch", style="bold"))
             colours = self.out.color_system is not None and not self.out.no_color

@@ -2,7 +2,7 @@
 
 import collections
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -29,8 +29,9 @@ def psnr(mse: float) -> float | None:
     return 10 * math.log10(1 / mse) if mse > 0 else None
 
 
-def autoencoder_metrics(model: keras.Model, trainer: keras.Model, test: Part, hp: Hyperparameters) -> dict:
-    """Scores of outputs against targets on the test set; each error is per pixel and channel, pixels in 0..1.
+def autoencoder_metrics(model: keras.Model, trainer: keras.Model, part: Part, hp: Hyperparameters, name: str = "test") -> dict:
+    """Scores of outputs against targets on a part, whose `name` theirs begin with; each error is per pixel and channel, pixels
+    in 0..1.
 
     `test_loss`, `test_mse` and `test_psnr` in dB always. For colorize `test_rgb_mse` and `test_uv_mse` as well, whichever
     of the two was learned, and `test_largest_channel_accuracy`: the share of pixels whose largest channel is the right one,
@@ -41,11 +42,11 @@ def autoencoder_metrics(model: keras.Model, trainer: keras.Model, test: Part, hp
     sums: dict[str, float] = collections.defaultdict(float)
     numbers: dict[str, int] = collections.defaultdict(int)
 
-    def add(name: str, values: np.ndarray) -> None:
-        sums[name] += float(values.sum(dtype=np.float64))
-        numbers[name] += values.size
+    def add(quantity: str, values: np.ndarray) -> None:
+        sums[quantity] += float(values.sum(dtype=np.float64))
+        numbers[quantity] += values.size
 
-    batches = Batches(test, BATCH, hp)
+    batches = Batches(part, BATCH, hp)
     for number in range(len(batches)):
         inputs, targets = batches[number]
         outputs = model.predict_on_batch(inputs)
@@ -59,19 +60,20 @@ def autoencoder_metrics(model: keras.Model, trainer: keras.Model, test: Part, hp
             add("largest_channel_accuracy", rgb.argmax(axis=-1) == right.argmax(axis=-1))
         elif hp.task == "colorize":
             add("uv_mse", np.square(colour.to_yuv(outputs - targets)[..., 1:]))
-    metrics = {f"test_{name}": total / numbers[name] for name, total in sums.items()}
-    of_images = metrics["test_rgb_mse" if hp.colour_differences else "test_mse"]
-    return metrics | {"test_psnr": psnr(of_images)} | (_bound(trainer, test, hp) if hp.variational else {})
+    metrics = {quantity: total / numbers[quantity] for quantity, total in sums.items()}
+    of_images = metrics["rgb_mse" if hp.colour_differences else "mse"]
+    metrics |= _bound(trainer, part, hp) if hp.variational else {}
+    return {f"{name}_{quantity}": value for quantity, value in metrics.items()} | {f"{name}_psnr": psnr(of_images)}
 
 
-def _bound(trainer: keras.Model, test: Part, hp: Hyperparameters) -> dict:
-    found = trainer.evaluate(Batches(test, BATCH, hp, form=training.with_zeros), verbose=0, return_dict=True)
+def _bound(trainer: keras.Model, part: Part, hp: Hyperparameters) -> dict:
+    found = trainer.evaluate(Batches(part, BATCH, hp, form=training.with_zeros), verbose=0, return_dict=True)
     reconstruction, kl = found[f"{RECONSTRUCTION}_loss"], found[f"{KL}_loss"]
     return {
-        "test_loss": reconstruction + hp.beta * kl,
-        "test_reconstruction": reconstruction,
-        "test_kl": kl,
-        "test_negative_elbo": reconstruction + kl,
+        "loss": reconstruction + hp.beta * kl,
+        "reconstruction": reconstruction,
+        "kl": kl,
+        "negative_elbo": reconstruction + kl,
     }
 
 
@@ -150,18 +152,21 @@ def _pca(images: np.ndarray, latent_size: int) -> Callable:
     return project
 
 
-def classifier_metrics(model: keras.Model, dataset: Dataset, hp: Hyperparameters) -> tuple[dict, np.ndarray]:
-    """DESIGN's metrics of a classifier, and the probabilities, shape (n, classes), that they come from."""
-    labels = dataset.test.labels
-    probabilities = model.predict(Batches(dataset.test, BATCH, hp, labelled=True), verbose=0)
+def classifier_metrics(
+    model: keras.Model, part: Part, classes: Sequence[str], hp: Hyperparameters, name: str = "test"
+) -> tuple[dict, np.ndarray]:
+    """DESIGN's metrics of a classifier on a part, whose `name` loss and accuracy begin with, and the probabilities, shape
+    (n, classes), that they come from."""
+    labels = part.labels
+    probabilities = model.predict(Batches(part, BATCH, hp, labelled=True), verbose=0)
     predicted = probabilities.argmax(axis=1)
     right = int((predicted == labels).sum())
     likelihood = probabilities[np.arange(len(labels)), labels]
-    names, numbers = list(dataset.classes), range(len(dataset.classes))
+    names, numbers = list(classes), range(len(classes))
     report = classification_report(labels, predicted, labels=numbers, target_names=names, output_dict=True, zero_division=0)
     metrics = {
-        "test_loss": float(-np.log(np.maximum(likelihood, keras.config.epsilon())).mean()),
-        "test_accuracy": right / len(labels),
+        f"{name}_loss": float(-np.log(np.maximum(likelihood, keras.config.epsilon())).mean()),
+        f"{name}_accuracy": right / len(labels),
         "correct": right,
         "incorrect": len(labels) - right,
         "report": report,

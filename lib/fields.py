@@ -9,7 +9,7 @@ import difflib
 from dataclasses import dataclass, field
 
 from lib.errors import UserError
-from lib.kinds import ALL, Kind, List, OneOf, Or, Places, Real, Several, Shares, Sizes, Span, Switch, Text, Whole, shortened
+from lib.kinds import ALL, Fold, Kind, List, OneOf, Or, Places, Real, Several, Shares, Sizes, Span, Switch, Text, Whole, shortened
 
 PROGRAMS = ("autoencoder", "classification")
 AUTOENCODER, CLASSIFICATION = ((program,) for program in PROGRAMS)
@@ -224,6 +224,10 @@ class Fields:
     split: tuple[int, int, int] = setting(
         (80, 10, 10), Shares(), "--split", group="data",
         help="percentages for training/validation/test; with a test set of its own, the first two share the rest",
+    )  # fmt: skip
+    fold: tuple[int, int] | None = setting(
+        None, Or("off", Fold()), "--fold", group="data",
+        help="cross-validation: validate on one of several equal parts of all that is not for the test, train on the others",
     )  # fmt: skip
 
 

@@ -25,13 +25,14 @@ ERROR = "error"  # the row that is no image
 
 
 def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
-    """Loss and validation loss per epoch, a panel per phase; the lists are those of `run.json`'s history."""
+    """Loss and, where there is one, validation loss per epoch, a panel per phase; the lists are those of `run.json`'s history."""
     figure = Figure((5.5 * len(histories), 4), layout="constrained")
     for axes, (phase, history) in zip(figure.subplots(1, len(histories), squeeze=False)[0], histories.items(), strict=True):
         epochs = range(1, len(history["loss"]) + 1)
         for name, label, style in (("loss", "training", STYLES[0]), ("val_loss", "validation", STYLES[1])):
-            axes.plot(epochs, history[name], label=label, markersize=4, **style)
-        scale = "log" if min(history["loss"] + history["val_loss"]) > 0 else "linear"
+            if name in history:
+                axes.plot(epochs, history[name], label=label, markersize=4, **style)
+        scale = "log" if min(history["loss"] + history.get("val_loss", [])) > 0 else "linear"
         axes.set(xlabel="epoch", ylabel="loss", yscale=scale, title=phase if len(histories) > 1 else "")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3, which="both")

@@ -42,6 +42,9 @@ class Hyperparameters(Fields):
         for setting_ in settings(self.program):
             if (reason := meaningless(setting_, self)) and getattr(self, setting_.name) != usual(setting_, self.program):
                 raise UserError(reason)
+        if not self.validates and (self.patience or self.schedule == "plateau"):
+            watches = "patience" if self.patience else "schedule plateau"
+            raise UserError(f"{watches} watches validation images, and split {show('split', self.split)} leaves none")
         if self.program == "autoencoder":
             _require_sense(self)
 
@@ -57,6 +60,11 @@ class Hyperparameters(Fields):
                 "give one number, or one per layer"
             )
         return values * self.layers
+
+    @property
+    def validates(self) -> bool:
+        """Whether some images are kept apart from training, to choose the best epoch by."""
+        return self.fold is not None or self.split[1] > 0
 
     @property
     def colour_differences(self) -> bool:
@@ -97,7 +105,7 @@ class Hyperparameters(Fields):
 
 
 def _require_sense(hp: Hyperparameters) -> None:
-    """Refuse settings that contradict each other, whatever the images. Raises `UserError`."""
+    """Refuse settings of a network that contradict each other, whatever the images. Raises `UserError`."""
     for name in ("pool", "batch_norm"):
         places = getattr(hp, name)
         if places != ALL and places and places[-1] > hp.layers:

@@ -295,7 +295,7 @@ def _is_path(text: str) -> bool:
 class Shares:
     """Percentages for training, validation and test, typed `80/10/10`; they sum to 100."""
 
-    range: str = "three whole percentages that sum to 100, such as 80/10/10 (training, validation, test; test may be 0)"
+    range: str = "three whole percentages that sum to 100, such as 80/10/10 (training, validation, test; the last two may be 0)"
 
     def read(self, value) -> tuple[int, int, int]:
         parts = value.split("/") if isinstance(value, str) else value
@@ -303,9 +303,29 @@ class Shares:
             train, validation, test = (Whole(0, 100).read(part) for part in parts)
         except (UserError, TypeError, ValueError):
             raise UserError(f"must be {self.range}, not {shortened(value)}") from None
-        if train + validation + test != 100 or not train or not validation:
+        if train + validation + test != 100 or not train:
             raise UserError(f"must be {self.range}, not {shortened(value)}")
         return train, validation, test
 
     def show(self, value: tuple[int, int, int]) -> str:
+        return "/".join(map(str, value))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One of several equal parts, typed `2/5`: the second of five; a tuple of both numbers."""
+
+    range: str = "one of two to a thousand equal parts, such as 2/5 for the second of five"
+
+    def read(self, value) -> tuple[int, int]:
+        parts = value.split("/") if isinstance(value, str) else value
+        try:
+            number, of = (Whole(1, 1000).read(part) for part in parts)
+        except (UserError, TypeError, ValueError):
+            number, of = 1, 0
+        if number > of or of < 2:
+            raise UserError(f"must be {self.range}, not {shortened(value)}")
+        return number, of
+
+    def show(self, value: tuple[int, int]) -> str:
         return "/".join(map(str, value))

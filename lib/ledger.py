@@ -13,8 +13,8 @@ from lib.display import BAD, GOOD, QUIET, Display
 from lib.errors import UserError
 from lib.fields import PROGRAMS, TASKS
 from lib.files import exists
+from lib.flags import Flags
 from lib.kinds import Whole
-from lib.questions import Flags
 from lib.records import MISSING, SORTS, STAR, Entry, find, named, order, some, sort_key
 from lib.results import CLASSIFY
 from lib.session import draw_comparison

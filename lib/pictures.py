@@ -17,7 +17,7 @@ TICK = 10  # columns from one tick of the axis to the next, as plotille draws th
 
 
 def loss_chart(history: dict[str, list[float]], colours: bool) -> str:
-    """Loss and validation loss per epoch, two at least, on a logarithmic axis, in braille dots."""
+    """Loss and, where there is one, validation loss per epoch, two at least, on a logarithmic axis, in braille dots."""
     figure = plotille.Figure()
     figure.width, figure.height = CHART
     figure.with_colors, figure.color_mode = colours, "names"
@@ -31,9 +31,10 @@ def loss_chart(history: dict[str, list[float]], colours: bool) -> str:
     figure.x_ticks_fkt = lambda low, high: f"{low:.0f}" if abs(low - round(low)) < 0.01 else ""
     figure.y_ticks_fkt = lambda low, high: f"{10**low:.3g}"
     for name, label, colour in (("loss", "training", "cyan"), ("val_loss", "validation", "yellow")):
-        values = [np.log10(max(value, 1e-12)) for value in history[name]]
+        values = [np.log10(max(value, 1e-12)) for value in history.get(name, [])]
         look = {"lc": colour} if colours else {"marker": label[0]}
-        figure.plot(list(range(1, epochs + 1)), values, label=label, **look)
+        if values:
+            figure.plot(list(range(1, epochs + 1)), values, label=label, **look)
     return figure.show(legend=True)
 
 

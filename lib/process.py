@@ -178,13 +178,14 @@ class Program:
         os.dup2(2, 1)  # what libraries print is not an event
         self._requests: queue.Queue[dict] = queue.Queue()
         self._lock = threading.Lock()
-        self.stopped = threading.Event()
+        self.stopped, self.why = threading.Event(), ""  # whether training is to end before its time, and what for
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         for line in sys.stdin.buffer:
             request = json.loads(line)
             if request["verb"] == "stop":
+                self.why = request.get("why", "")
                 self.stopped.set()
             else:
                 self._requests.put(request)

@@ -257,13 +257,18 @@ def main_model(folder: Path) -> str:
     return "classifier.h5" if load(folder).get("program") == "classification" else "autoencoder.h5"
 
 
-def _claim(folder: Path) -> Path:
+def make(folder: Path) -> Path:
+    """A folder that may be there already, such as that of a search. Raises `UserError` when it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise _taken(folder)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({reason(error)}); choose another --output") from None
+    return folder
+
+
+def _claim(folder: Path) -> Path:
+    if any(make(folder).iterdir()):
+        raise _taken(folder)
     return folder
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from lib import datasets, readers, runs, unfinished
 from lib.errors import INTERRUPTED, Interrupted, RunFailed, UserError
+from lib.flags import Parser
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
-from lib.questions import Answers, Parser
+from lib.questions import Answers
 from lib.terminal import deaf_keyboard
 
 if TYPE_CHECKING:

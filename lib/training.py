@@ -111,7 +111,8 @@ def fit(
     at_epoch: Callable[[dict], None],
     folder: Path | None = None,
 ) -> Trained:
-    """Train `model` for one phase and leave the weights of its best epoch (by validation loss) in it.
+    """Train `model` for one phase and leave the weights of its best epoch in it: by validation loss, or where no images are
+    kept apart for that, by the loss itself.
 
     Parameters: `tell` takes the events (`step`, `epoch`), `stopped` ends training after the batch under way, and
     `at_epoch` gets the history so far at the end of each epoch. In `folder`, that of the run, each epoch leaves a checkpoint;
@@ -127,7 +128,8 @@ def fit(
     model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
     train.start(done)
     # Without a patience of its own it never stops, and only keeps the best weights.
-    best = keras.callbacks.EarlyStopping(monitor="val_loss", patience=hp.patience or hp.epochs, restore_best_weights=True)
+    watched = "val_loss" if len(validation) else "loss"
+    best = keras.callbacks.EarlyStopping(monitor=watched, patience=hp.patience or hp.epochs, restore_best_weights=True)
     lasting = [best]  # those that remember the epochs which are past
     if hp.schedule == "plateau":
         lasting.append(keras.callbacks.ReduceLROnPlateau(factor=hp.plateau_factor, patience=hp.plateau_patience, min_delta=0))
@@ -143,7 +145,8 @@ def fit(
     # The reporter comes last, so that it sees what the others add to an epoch's numbers.
     reporter = _Reporter(hp, len(dataset.train), tell, stopped, keep, lambda: checkpoint.restore(model, lasting))
     callbacks = [*lasting, *others, reporter]
-    model.fit(train, validation_data=validation, epochs=hp.epochs, initial_epoch=done, verbose=0, callbacks=callbacks)
+    held = validation if len(validation) else None
+    model.fit(train, validation_data=held, epochs=hp.epochs, initial_epoch=done, verbose=0, callbacks=callbacks)
     if not reporter.trouble:
         return Trained(reporter.history)
     advice = f"{reporter.trouble}; a smaller --learning-rate than {phase.learning_rate:g} may help"
@@ -183,12 +186,13 @@ class _Reporter(keras.callbacks.Callback):
         self.history: dict[str, list[float]] = {}
         self.trouble = ""
         self.epoch, self.seen, self.began, self.told = 0, 0, 0.0, 0.0
+        self.trained: float | None = None
 
     def on_train_begin(self, logs=None):
         self.history = self.restore()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch, self.seen, self.began = epoch + 1, 0, time.perf_counter()
+        self.epoch, self.seen, self.began, self.trained = epoch + 1, 0, time.perf_counter(), None
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
@@ -209,8 +213,10 @@ class _Reporter(keras.callbacks.Callback):
         self.trained = time.perf_counter() - self.began  # validation is not training time
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.trained is None:
+            self.trained = time.perf_counter() - self.began
         numbers = {name: float(value) for name, value in logs.items()} | {"seconds": self.trained}
-        if not math.isfinite(numbers["loss"] + numbers["val_loss"]):
+        if not math.isfinite(numbers["loss"] + numbers.get("val_loss", 0)):
             self._give_up(f"the loss is no number any more in epoch {self.epoch}")
             return
         for name, value in numbers.items():

@@ -10,11 +10,12 @@ from lib import datasets, runs
 from lib.display import BAD, QUIET, Display
 from lib.errors import UserError, printable
 from lib.files import by
+from lib.flags import Flags, Parser
 from lib.folders import FITS
 from lib.kinds import Several, Whole
 from lib.pictures import ARROW
 from lib.process import Worker
-from lib.questions import Answers, Flags, Parser
+from lib.questions import Answers
 from lib.session import pick_labelled
 from lib.terminal import deaf_keyboard
 

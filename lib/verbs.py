@@ -10,8 +10,8 @@ from lib.errors import UserError
 
 # Verb to module: one with `VERBS`, functions of (program, words) that return an exit status, and `flags(program, verb)`.
 VERBS = {
-    "autoencoder": {"apply": "using", "generate": "using", "encode": "using", "runs": "ledger"},
-    "classification": {"predict": "using", "probe": "using", "runs": "ledger"},
+    "autoencoder": {"apply": "using", "generate": "using", "encode": "using", "search": "search", "runs": "ledger"},
+    "classification": {"predict": "using", "probe": "using", "search": "search", "runs": "ledger"},
 }
 
 

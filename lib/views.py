@@ -23,6 +23,7 @@ GRID = 15  # images a side
 PAIRS, STEPS = 5, 10  # of interpolations
 OF_EACH_CLASS = 5  # completed halves (report D)
 STRENGTHS, NOISY = (0.1, 0.3, 0.5, 0.7), 6  # standard deviations of noise, and images of each
+PHASES = {"head": "phase 1: the new layers", "everything": "phase 2: everything", "scratch": "from random weights"}
 EXAMPLES = 24  # of right and of wrong predictions
 
 
@@ -34,9 +35,9 @@ def autoencoder(run: Run, model: keras.Model, dataset: Dataset, plan: Plan, hist
     """
     hp, encoder, decoder = plan.hp, model.get_layer("encoder"), model.get_layer("decoder")
     title = f"{dataset.name}: {describe(hp)}"
-    figures.loss_curves({"training": history}, run.figure("loss"), title)
+    shown = curves(run, dataset, describe(hp), {"training": history})
     seen = _seen(model, dataset.test.first(PICTURES), hp)
-    shown: dict[str, Any] = {"strip": {name: pack(images) for name, images in seen.items()}}
+    shown["strip"] = {name: pack(images) for name, images in seen.items()}
     rows = {name.removesuffix("s"): images for name, images in seen.items()}
     if hp.task == "reconstruct":
         rows = {"target": rows["input"], "output": rows["output"]}
@@ -58,6 +59,13 @@ def autoencoder(run: Run, model: keras.Model, dataset: Dataset, plan: Plan, hist
     if stands_alone(hp):
         shown["samples"] = pack(_drawn(run, decoder, encoder, dataset, codes, hp, title))
     return shown
+
+
+def curves(run: Run, dataset: Dataset, what: str, histories: dict[str, dict]) -> dict[str, Any]:
+    """Draw the loss of each phase; there are no pictures for the program yet."""
+    named = {PHASES.get(name, name): history for name, history in histories.items()}
+    figures.loss_curves(named, run.figure("loss"), f"{dataset.name}: {what}")
+    return {}
 
 
 def _sound(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray | None:
@@ -155,13 +163,10 @@ def classifier(
     run: Run, dataset: Dataset, hp: Hyperparameters, histories: dict, metrics: dict, probabilities: np.ndarray
 ) -> dict:
     """Draw a classifier's figures, and return examples of right and wrong predictions for the program."""
-    title = f"{dataset.name}: fully connected {show('fc_units', hp.fc_units)}, dropout {hp.dropout:g}, "
-    title += f"batch {hp.batch_size}"
+    title = f"{dataset.name}: {describe_head(hp)}"
     scored = f"{title} · test accuracy {metrics['test_accuracy']:.4f}"
-    names = {"head": "phase 1: the new layers", "everything": "phase 2: everything", "scratch": "from random weights"}
-    figures.loss_curves({names[name]: history for name, history in histories.items()}, run.figure("loss"), title)
+    shown = curves(run, dataset, describe_head(hp), histories)
     figures.confusion(metrics["confusion_matrix"], dataset.classes, run.figure("confusion"), scored)
-    shown = {}
     for kind, right in (("right", True), ("wrong", False)):
         places, captions = _examples(dataset, probabilities, right)
         images = dataset.test.take(places)
@@ -199,3 +204,8 @@ def describe(hp: Hyperparameters) -> str:
         words += [f"fully connected {show('fc_units', hp.fc_units)}"] if hp.fc_units else []
         words.append(f"latent {hp.latent_dim}")
     return ", ".join([*words, f"batch {hp.batch_size}"])
+
+
+def describe_head(hp: Hyperparameters) -> str:
+    """The same for a classifier."""
+    return f"fully connected {show('fc_units', hp.fc_units)}, dropout {hp.dropout:g}, batch {hp.batch_size}"

@@ -45,7 +45,10 @@ def serve(program: Program) -> None:
 
 
 def train(program: Program, request: dict, dataset: Dataset) -> None:
-    """One run in its folder, which is made when nothing in the request can be wrong any more, or one that goes on."""
+    """One run in its folder, which is made when nothing in the request can be wrong any more, or one that goes on.
+
+    A `trial`, of a search, is judged on its validation images: the test set stays closed.
+    """
     hp = _hyperparameters(request)
     if hp.program == "autoencoder":
         job = partial(train_autoencoder, plan=shapes.plan(hp, dataset.shape))
@@ -65,7 +68,7 @@ def train(program: Program, request: dict, dataset: Dataset) -> None:
     run.update(dataset=dataset.to_json(), environment=environment())
     keras.utils.set_random_seed(hp.seed)
     try:
-        job(program, run, hp, dataset)
+        job(program, run, hp, dataset, request.get("trial", False))
     except Exception as error:
         runs.close(run.folder, runs.FAILED, _sentence(error))
         raise
@@ -94,7 +97,9 @@ def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
         raise UserError(f"{where}: label {highest} never occurs in training ({len(dataset.classes)} classes)")
 
 
-def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, plan: shapes.Plan) -> None:
+def train_autoencoder(
+    program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, trial: bool, plan: shapes.Plan
+) -> None:
     """Build, train, save, evaluate, draw."""
     began = _began(run)
     model = networks.build_autoencoder(plan)
@@ -102,8 +107,8 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
         _, targets = Batches(dataset.train.first(LINEAR_IMAGES), LINEAR_IMAGES, hp)[0]
         networks.begin_linear_path(model, plan, targets)
     trainer = networks.build_trainer(model, hp)
-    shown = dataset.validation.first(LIVE_PICTURES)
-    untrained = views.noise(model, dataset.test, hp) if hp.task == "denoise" else {}
+    shown = (dataset.validation if hp.validates else dataset.train).first(LIVE_PICTURES)
+    untrained = views.noise(model, dataset.test, hp) if hp.task == "denoise" and not trial else {}
 
     def at_epoch(history: dict) -> None:
         run.update(history=history)
@@ -118,19 +123,24 @@ def train_autoencoder(program: Program, run: runs.Run, hp: Hyperparameters, data
     for part in (model.get_layer("encoder"), model.get_layer("decoder"), model):
         storage.save(part, run.folder / f"{part.name}.h5", hp)
 
-    program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
-    metrics = evaluation.autoencoder_metrics(model, trainer, dataset.test, hp)
-    metrics |= {"latent_size": plan.latent_size, "parameters": model.count_params()}
-    baselines = evaluation.autoencoder_baselines(dataset, hp, plan.latent_size)
-
-    program.tell("stage", text="drawing figures")
-    score = f"test MSE {metrics['test_mse']:.5f}"
-    pictures = views.autoencoder(run, model, dataset, plan, trained.history, score, untrained)
-    run.update(history=trained.history, metrics=metrics, baselines=baselines)
+    sizes = {"latent_size": plan.latent_size, "parameters": model.count_params()}
+    if trial:
+        run.update(metrics=evaluation.autoencoder_metrics(model, trainer, dataset.validation, hp, "validation") | sizes)
+        pictures = views.curves(run, dataset, views.describe(hp), {"training": trained.history})
+    else:
+        program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
+        metrics = evaluation.autoencoder_metrics(model, trainer, dataset.test, hp) | sizes
+        run.update(metrics=metrics, baselines=evaluation.autoencoder_baselines(dataset, hp, plan.latent_size))
+        program.tell("stage", text="drawing figures")
+        score = f"test MSE {metrics['test_mse']:.5f}"
+        pictures = views.autoencoder(run, model, dataset, plan, trained.history, score, untrained)
+    run.update(history=trained.history)
     _finish(program, run, began, interrupted, trained.trouble, pictures)
 
 
-def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, basis: storage.Encoder) -> None:
+def train_classifier(
+    program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, trial: bool, basis: storage.Encoder
+) -> None:
     """New layers on the encoder: trained alone, then everything; each phase saved; then the reports."""
     began = _began(run)
     encoder, view = basis.model, basis.hp
@@ -165,16 +175,22 @@ def train_classifier(program: Program, run: runs.Run, hp: Hyperparameters, datas
         trouble = learn(3, phases[2], rival)
 
     interrupted = program.stopped.is_set()
-    program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
-    metrics, probabilities = evaluation.classifier_metrics(model, dataset, hp)
-    metrics["parameters"] = model.count_params()
-    baselines = evaluation.classifier_baselines(dataset, hp)
-    if rival is not None:
-        baselines["scratch_accuracy"] = evaluation.classifier_metrics(rival, dataset, hp)[0]["test_accuracy"]
-
-    program.tell("stage", text="drawing figures")
-    pictures = views.classifier(run, dataset, hp, histories, metrics, probabilities)
-    run.update(history=histories, metrics=metrics, baselines=baselines)
+    sizes = {"parameters": model.count_params()}
+    if trial:
+        metrics, _ = evaluation.classifier_metrics(model, dataset.validation, dataset.classes, hp, "validation")
+        run.update(metrics=metrics | sizes)
+        pictures = views.curves(run, dataset, views.describe_head(hp), histories)
+    else:
+        program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
+        metrics, probabilities = evaluation.classifier_metrics(model, dataset.test, dataset.classes, hp)
+        baselines = evaluation.classifier_baselines(dataset, hp)
+        if rival is not None:
+            scores, _ = evaluation.classifier_metrics(rival, dataset.test, dataset.classes, hp)
+            baselines["scratch_accuracy"] = scores["test_accuracy"]
+        run.update(metrics=metrics | sizes, baselines=baselines)
+        program.tell("stage", text="drawing figures")
+        pictures = views.classifier(run, dataset, hp, histories, metrics, probabilities)
+    run.update(history=histories)
     _finish(program, run, began, interrupted, trouble, pictures)
 
 
@@ -208,7 +224,7 @@ def _finish(program: Program, run: runs.Run, began: float, interrupted: bool, tr
     if trouble:
         run.update(status=runs.FAILED, error=trouble)
     elif interrupted:
-        run.update(status=runs.INTERRUPTED)
+        run.update(status=runs.INTERRUPTED, **({"error": program.why} if program.why else {}))
     else:
         run.finish()
     program.tell("finished", folder=str(run.folder), record=run.record, pictures=pictures)

@@ -29,9 +29,10 @@ from PIL import Image
 
 from lib import ledger, readers, records, report, runs
 from lib.errors import UserError
+from lib.flags import Parser
 from lib.folders import fitted, quietly
 from lib.hyperparameters import Hyperparameters
-from lib.questions import Answers, Parser
+from lib.questions import Answers
 from tests import made
 from tests.mutated import mutate
 

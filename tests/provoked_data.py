@@ -253,6 +253,7 @@ CASES = {
         (lambda: loaded(test=IMAGES[:, :5]), "testset.npy", "test images are 5×10×1, training images 12×10×1"),
         (lambda: loaded(labels=LABELS.astype(int) - 5), "labels.npy", "its labels go from -5 to -3; they are the numbers"),
         (lambda: loaded(labels=LABELS * np.int64(500)), "labels.npy", "its labels go from 0 to 1000; they are the numbers"),
+        (lambda: split(60, fold="2/70"), "54 images", "cannot make 70 folds; use more of them, or fewer folds"),
         (lambda: loaded(split="90/10/0"), "split 90/10/0", "leaves no test images, and there is no test set: give -t"),
         (lambda: split(20, limit=2), "2 images", "are too few to split 80/10/10: a part would stay empty; use more of them, or"),
         (lambda: split(12, split="98/1/1"), "12 images", "are too few to split 98/1/1"),

@@ -8,10 +8,11 @@ from unittest import mock
 import autoencoder
 import classification
 from lib import fields, presets, shapes, targets
+from lib.flags import Parser
 from lib.hyperparameters import Hyperparameters
-from lib.kinds import List, OneOf, Or, Places, Real, Several, Shares, Sizes, Span, Switch, Text, Whole
+from lib.kinds import Fold, List, OneOf, Or, Places, Real, Several, Shares, Sizes, Span, Switch, Text, Whole
 from lib.process import Worker
-from lib.questions import Answers, Parser
+from lib.questions import Answers
 from tests import made
 
 PROGRAMS = {"autoencoder": autoencoder, "classification": classification}
@@ -68,7 +69,9 @@ CASES = {
         (lambda: Text().read(" "), "' '", "must be a file, a folder or a name, not"),
         (lambda: Shares().read("80/20"), "'80/20'", "three whole percentages that sum to 100"),
         (lambda: Shares().read("80/10/20"), "'80/10/20'", "three whole percentages that sum to 100"),
-        (lambda: Shares().read("0/90/10"), "'0/90/10'", "test may be 0"),
+        (lambda: Shares().read("0/90/10"), "'0/90/10'", "the last two may be 0"),
+        (lambda: Fold().read("3/2"), "'3/2'", "must be one of two to a thousand equal parts, such as 2/5"),
+        (lambda: Fold().read("2"), "'2'", "must be one of two to a thousand equal parts"),
     ],
     "fields": [
         (lambda: fields.read("epochs", "0"), "epochs", "must be a whole number from 1 to 100000, not '0'"),
@@ -83,6 +86,8 @@ CASES = {
         (lambda: answered('{"epochs": "many"}'), "a.json", "epochs must be a whole number"),
     ],
     "hyperparameters": [
+        (lambda: Hyperparameters(split="90/0/10", patience=3), "90/0/10", "patience watches validation images, and split"),
+        (lambda: Hyperparameters(split="90/0/10", schedule="plateau"), "90/0/10", "schedule plateau watches validation images"),
         (lambda: Hyperparameters(program="decoder"), "'decoder'", "program must be autoencoder or classification, not"),
         (lambda: Hyperparameters(noise=0.4), "noise", "is for --task denoise"),
         (lambda: Hyperparameters(colour_space="yuv"), "colour space", "is for --task colorize"),
@@ -153,7 +158,7 @@ CASES = {
         (lambda: called("autoencoder", "--preset", "cifar-bas"), "'cifar-bas'", "is unknown; did you mean 'cifar-base'?"),
         (lambda: presets.values("x"), "'x'", "is unknown; there are cifar-base, cifar-1"),
     ],
-    "questions": [
+    "flags": [
         (lambda: called("autoencoder", "--nonsense"), "--nonsense", "unrecognized arguments"),
         (lambda: called("autoencoder", "--layer", "3"), "--layer 3", "unrecognized arguments"),
         (lambda: called("autoencoder", "train", "invent"), "invent", "unrecognized arguments"),
@@ -162,6 +167,8 @@ CASES = {
         (lambda: called("autoencoder", "apply", "-d", "digits"), "-model/--model", "see python autoencoder.py apply --help"),
         (lambda: called("autoencoder", "encode", "--fit", "squeeze"), "'squeeze'", "choose from"),
         (lambda: called("classification", "runs", "--json", "--figure", "x"), "--figure", "not allowed with argument --json"),
+    ],
+    "questions": [
         (lambda: called("autoencoder", "--epochs", "0"), "--epochs", "must be a whole number from 1 to 100000, not '0'"),
         (lambda: called("autoencoder", "--color-space", "x"), "--colour-space", "must be rgb or yuv, not 'x'"),
         (lambda: called("autoencoder", "--no-input"), "--no-input", "needs -d or --dataset"),
@@ -192,7 +199,7 @@ CASES = {
         (lambda: answered(json.dumps({"layers": 1}) + "}"), "a.json", "cannot be read as JSON (Extra data: line 1 column 14"),
     ],
     "verbs": [
-        (lambda: called("autoencoder", "fly"), "'fly'", "is no verb; there are train, apply, generate, encode, runs"),
-        (lambda: called("classification", "apply"), "'apply'", "is no verb; there are train, predict, probe, runs"),
+        (lambda: called("autoencoder", "fly"), "'fly'", "is no verb; there are train, apply, generate, encode, search, runs"),
+        (lambda: called("classification", "apply"), "'apply'", "is no verb; there are train, predict, probe, search, runs"),
     ],
 }  # fmt: skip

@@ -47,6 +47,31 @@ def test_parts_are_disjoint_whole_and_repeatable(tiny):
     assert not np.array_equal(dataset.train.positions, other.train.positions)
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_folds_are_equal_disjoint_and_cover_all_but_the_test_images(tiny, labelled):
+    labels = {"labels": tiny["-dl"]} if labelled else {}
+    parts = [datasets.load(hp(dataset=tiny["-d"], split="80/0/20", fold=f"{number}/4", **labels)) for number in range(1, 5)]
+    assert {(len(part.train), len(part.validation), len(part.test)) for part in parts} == {(36, 12, 12)}
+    assert len({tuple(part.test.positions) for part in parts}) == 1
+    validated = np.concatenate([part.validation.positions for part in parts])
+    assert len(set(validated)) == 48
+    for part in parts:
+        every = np.concatenate([part.train.positions, part.validation.positions, part.test.positions])
+        assert sorted(every) == list(range(60))
+        if labelled:
+            assert list(np.bincount(part.validation.labels)) == [4, 4, 4]
+
+
+def test_too_few_images_make_no_folds(tiny):
+    with pytest.raises(UserError, match="54 images cannot make 60 folds; use more of them, or fewer folds"):
+        datasets.load(hp(dataset=tiny["-d"], fold="2/60"))
+
+
+def test_no_share_for_validation_leaves_all_the_rest_for_training(tiny):
+    dataset = datasets.load(hp(dataset=tiny["-d"], split="80/0/20"))
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (48, 0, 12)
+
+
 def test_a_test_set_of_its_own_is_taken_whole(tiny):
     dataset = datasets.load(hp(dataset=tiny["-d"], labels=tiny["-dl"], testset=tiny["-t"], test_labels=tiny["-tl"], limit=30))
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (27, 3, 20)  # 80:10 of 30

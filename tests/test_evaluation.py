@@ -173,7 +173,9 @@ class Oracle:
 
 
 def test_the_report_of_a_known_classifier(dataset):
-    metrics, probabilities = evaluation.classifier_metrics(Oracle(dataset.test.labels), dataset, Hyperparameters())
+    metrics, probabilities = evaluation.classifier_metrics(
+        Oracle(dataset.test.labels), dataset.test, dataset.classes, Hyperparameters()
+    )
     assert (metrics["correct"], metrics["incorrect"], metrics["test_accuracy"]) == (18, 2, 0.9)
     assert np.array(metrics["confusion_matrix"]).sum() == 20
     assert np.trace(metrics["confusion_matrix"]) == 18

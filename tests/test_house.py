@@ -14,14 +14,14 @@ ORDER = [
     *("errors", "written", "locks", "kinds", "fields", "hyperparameters", "presets"),
     *("files", "idx", "cifar10", "arrays", "folders", "readers"),
     *("targets", "shapes", "datasets", "own", "sound", "runs", "unfinished", "terminal", "process"),
-    *("pictures", "questions", "advanced", "results", "display", "session", "records", "documents", "report", "ledger"),
-    *("using", "menus", "verbs"),
+    *("pictures", "flags", "questions", "advanced", "results", "display", "session", "records", "documents", "report", "ledger"),
+    *("using", "spaces", "studies", "trials", "scoreboard", "wanted", "search", "menus", "verbs"),
     *("backend", "colour", "tasks", "variational", "networks", "hdf5", "keras2", "foreign", "storage"),
     *("checkpoints", "training", "evaluation"),
     *("latent", "figures", "views", "saved", "probes", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
-HEAVY = ("keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "h5py", "PIL", "questionary")
+HEAVY = ("keras", "optuna", "sqlalchemy", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "h5py", "PIL", "questionary")
 
 
 def imports(path) -> set[str]:

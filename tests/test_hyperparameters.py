@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lib.errors import UserError
 from lib.fields import ACTIVATIONS, LOSSES, OPTIMIZERS, PROGRAMS, SCHEDULES, defaults, read, settings, show
+from lib.flags import Parser
 from lib.hyperparameters import Hyperparameters
-from lib.questions import Parser
 
 SIDES = st.tuples(st.integers(1, 64), st.integers(1, 64))
 
@@ -43,6 +43,7 @@ drawn = st.integers(1, 64).flatmap(
         limit=st.none() | st.integers(1, 10**9),
         seed=st.integers(0, 2**32 - 1),
         split=st.sampled_from([(80, 10, 10), (60, 20, 20), (90, 10, 0)]),
+        fold=st.none() | st.sampled_from([(1, 2), (5, 5)]),
     )
 )
 
@@ -94,7 +95,8 @@ def test_every_default_is_a_valid_answer(program):
         ("dropout", "nan", "dropout must be"),
         ("learning_rate", 0, "learning rate must be a number above 0 to 10"),
         ("split", "80/30/10", "split must be three whole percentages that sum to 100"),
-        ("split", "100/0/0", "split must be"),
+        ("split", "0/0/100", "split must be"),
+        ("fold", "0/5", "fold must be one of two to a thousand equal parts, such as 2/5 for the second of five, or off"),
         ("split", "80/10", "split must be"),
         ("task", "invent", "task must be reconstruct, denoise, colorize or complete, not 'invent'"),
         ("kernel_size", "4x", "kernel size must be a whole number from 1 to 64, or height x width (4x2)"),

@@ -9,8 +9,9 @@ import pytest
 
 from lib.errors import UserError
 from lib.fields import settings
+from lib.flags import Parser
 from lib.hyperparameters import Hyperparameters
-from lib.questions import Answers, Parser
+from lib.questions import Answers
 
 
 def answers(*words: str, lines: str | None = None, program: str = "autoencoder", monkeypatch=None) -> Answers:

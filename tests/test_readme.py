@@ -7,9 +7,10 @@ import pytest
 
 from lib import verbs
 from lib.fields import PROGRAMS, defaults, settings, show
+from lib.flags import Parser
 from lib.kinds import Places, Switch
 from lib.presets import PRESETS
-from lib.questions import Answers, Parser
+from lib.questions import Answers
 from tests.keys import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")

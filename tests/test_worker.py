@@ -3,6 +3,7 @@
 python -m pytest tests/test_worker.py
 """
 
+import dataclasses
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from lib import runs, worker
+from lib.display import Display
 from lib.errors import RunFailed, UserError
 from lib.fields import TASKS
 from lib.hyperparameters import Hyperparameters
@@ -50,11 +52,11 @@ class Listener:
         self.events.append(content | {"event": event})
 
 
-def run(output: str, **values) -> tuple[dict, list[dict]]:
+def run(output: str, trial: bool = False, **values) -> tuple[dict, list[dict]]:
     """A whole run in this process: its record and its events."""
     hp = Hyperparameters(**values)
     listener = Listener()
-    worker.train(listener, {"hyperparameters": hp.to_json(), "output": output}, worker.open_dataset(hp))
+    worker.train(listener, {"hyperparameters": hp.to_json(), "output": output, "trial": trial}, worker.open_dataset(hp))
     return runs.load(Path(output)), listener.events
 
 
@@ -172,3 +174,39 @@ def test_colorizing_grey_images_is_refused_before_a_folder_is_made(tiny):
     with pytest.raises(UserError, match="colorize needs colour images; these are 12×10×1"):
         run("ae", dataset=tiny["-d"], task="colorize")
     assert not Path("ae").exists()
+
+
+def test_a_trial_is_trained_as_any_run_and_never_sees_the_test_set(tiny, monkeypatch):
+    plain, _ = run("plain", dataset=tiny["-d"], testset=tiny["-t"], layers=1, kernels=2, epochs=3, fold="1/3")
+    real = worker.open_dataset
+
+    def without_test_images(hp):
+        dataset = real(hp)
+        return dataclasses.replace(dataset, test=dataset.test.first(0))
+
+    monkeypatch.setattr(worker, "open_dataset", without_test_images)
+    record, _ = run("trial", trial=True, dataset=tiny["-d"], testset=tiny["-t"], layers=1, kernels=2, epochs=3, fold="1/3")
+    assert record["status"] == "finished"
+    assert {name: losses for name, losses in record["history"].items() if name != "seconds"} == {
+        name: losses for name, losses in plain["history"].items() if name != "seconds"
+    }
+    assert record["metrics"]["validation_mse"] == pytest.approx(min(record["history"]["val_loss"]), rel=1e-4)
+    assert not [name for name in record["metrics"] if name.startswith("test")]
+    assert "baselines" not in record
+    assert {"autoencoder.h5", "figures/loss.png"} <= set(record["files"])
+
+    record, _ = run("head", trial=True, **classify(tiny, model="plain/autoencoder.h5", epochs=2, fc_units=(4,)).to_json())
+    assert 0 <= record["metrics"]["validation_accuracy"] <= 1
+    assert "test_accuracy" not in record["metrics"]
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_all_training_images_can_be_learned_from(tiny, epochs):
+    record, _ = run("all", dataset=tiny["-d"], layers=1, kernels=2, epochs=epochs, split="80/0/20")
+    assert record["dataset"]["sizes"] == {"train": 48, "validation": 0, "test": 12}
+    assert set(record["history"]) == {"loss", "seconds"}
+    assert record["metrics"]["test_mse"] > 0
+    Display().curves({"training": record["history"]}, "all/figures/loss.png")
+    head = classify(tiny, model="all/autoencoder.h5", epochs=epochs, fc_units=(4,), split="90/0/10")
+    record, _ = run("head", **head.to_json())
+    assert "val_accuracy" not in record["history"]["everything"]

@@ -1,0 +1,182 @@
+"""The verb `search`: trials until there are enough, what came of them, and the winner, trained again on all training images."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import socket
+import time
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from lib import runs, spaces, studies, unfinished
+from lib.display import ACCENT, Display
+from lib.errors import Interrupted, RunFailed, UserError
+from lib.hyperparameters import Hyperparameters
+from lib.pictures import ARROW
+from lib.process import Worker
+from lib.scoreboard import Scoreboard
+from lib.session import draw_comparison
+from lib.spaces import Choice
+from lib.studies import Purpose, Standing
+from lib.terminal import deaf_keyboard
+from lib.trials import Trials, finally_trained, measure
+from lib.wanted import Plan, planned
+
+ON = "the same command goes on with this search"
+MANY = 1000  # points of a grid that are looked at to find one that can be built
+
+
+def command(program: str, line: list[str]) -> int:
+    """Carry out `search` for either program; the exit status."""
+    return Search(planned(program, line), Display()).run()
+
+
+class Search:
+    """One worker of a search. What it needs to know of the others it learns from the study that they share."""
+
+    def __init__(self, plan: Plan, display: Display):
+        first = possible(plan)
+        self.plan, self.display, self.program = plan, display, first.program
+        self.measure = measure(first)
+        self.purpose = Purpose(
+            {name: value for name, value in first.to_json().items() if name not in plan.space},
+            plan.space, plan.sampler, plan.folds, plan.prune, self.measure.maximise, first.seed,
+        )  # fmt: skip
+        digest = hashlib.sha256(json.dumps(self.purpose.to_json(), sort_keys=True).encode()).hexdigest()[:6]
+        name = plan.study or f"{first.needed('dataset').strip('/').split('/')[-1].split('.')[0]}-{digest}"
+        self.folder = runs.make(Path(plan.output) if plan.output else runs.MODELS / f"search-{name}")
+        self.url = plan.storage or studies.default_url(self.folder)
+        self.study = studies.opened(name, self.purpose, self.url)
+        self.board = Scoreboard(display, f"validation {self.measure.words}", self.measure.maximise, plan.budget)
+
+    def run(self) -> int:
+        """Search, show what came of it, and train the winner; the exit status."""
+        self.display.note(f"{self.plan.text}  {ARROW}  {self.folder}", ACCENT)
+        interrupted = self._search()
+        now = studies.standing(self.study)
+        if now.ranked:
+            self._show(now)
+        if interrupted:
+            raise Interrupted(f"interrupted; {ON}")
+        if not now.ranked:
+            errors = [trial.user_attrs["error"] for trial in now.done if "error" in trial.user_attrs]
+            raise RunFailed(f"none of {len(now.done):,} trials came to its end: {errors[0] if errors else 'all were pruned'}")
+        if self.plan.retrain:
+            self._retrain(now.ranked[0][1])
+        return 0
+
+    def _search(self) -> bool:
+        """Do trials; whether a person has stopped it."""
+        trials = Trials(self.plan.make, self.plan.space, self.plan.image, self.plan.folds, self.folder, self.board)
+        deadline = None if self.plan.minutes is None else time.monotonic() + 60 * self.plan.minutes
+        self.board.start(studies.standing(self.study))
+        try:
+            with deaf_keyboard():
+                studies.work(self.study, trials, self.plan.budget, deadline, self.board)
+        except (Interrupted, KeyboardInterrupt):
+            if trials.number is not None:
+                studies.again(self.study, trials.number)
+            return True
+        finally:
+            self.board.close()
+        return False
+
+    def _show(self, now: Standing) -> None:
+        self.board.table(now)
+        self.board.importances(studies.importances(self.study, self.purpose.seed))
+        points = {
+            name: sorted(((trial.params[name], score) for score, trial in now.ranked if name in trial.params), key=_place)
+            for name in self.plan.space
+        }
+        shown = {name: [(spaces.typed(name, value), score) for value, score in pairs] for name, pairs in points.items()}
+        draw_comparison(self.display, shown, f"validation {self.measure.words}", str(self.folder / "comparison.png"))
+
+    def _retrain(self, winner: FrozenTrial) -> None:
+        """The winner on all training images, once, whichever worker comes first; the one time that the test set is opened."""
+        hp = finally_trained(self.plan.make(spaces.read_all(winner.params)), winner.user_attrs["epochs"])
+        purpose = Purpose(hp.to_json(), {}, "random", 1, False, self.measure.maximise, hp.seed)
+        study = studies.opened(f"{self.study.study_name}: trial {winner.number} trained on", purpose, self.url)
+        folder = self.folder / f"winner-{winner.number:04}"
+        under_way: list[int] = []
+        self.display.note(f"trial {winner.number} is the best: training it on all training images", "bold")
+
+        def train(trial: optuna.Trial) -> float:
+            under_way[:] = [trial.number]
+            trial.set_user_attr("folder", str(folder))
+            trial.set_user_attr("host", socket.gethostname())
+            with Worker() as worker:
+                worker.send("open", hyperparameters=hp.to_json())
+                resumed = unfinished.like(hp, str(folder))
+                where = {"output": str(resumed or folder), "resume": resumed and str(resumed)}
+                worker.send("train", hyperparameters=hp.to_json(), **where)
+                record = worker.follow(self.display)["record"]
+            if record["status"] == runs.INTERRUPTED:
+                raise Interrupted("interrupted")
+            if record["status"] == runs.FAILED:
+                raise RunFailed(record["error"])
+            under_way.clear()
+            return record["metrics"][f"test_{self.measure.metric}"]
+
+        budget = 1 + len(studies.standing(study).of(studies.FAIL))
+        try:
+            with deaf_keyboard():
+                studies.work(study, train, budget, None, Waiting(self.display))
+        except (Interrupted, KeyboardInterrupt):
+            studies.again(study, *under_way)
+            raise Interrupted(f"interrupted; {ON}") from None
+        finally:
+            self.display.close()
+        self._show_winner(study, folder)
+
+    def _show_winner(self, study: optuna.Study, folder: Path) -> None:
+        ended = studies.standing(study).done[-1]
+        if ended.state == studies.FAIL:
+            raise RunFailed(f"the winner could not be trained: {ended.user_attrs.get('error', 'see above')}")
+        if not (folder / runs.RECORD).exists():
+            where = f"{ended.user_attrs['folder']} on {ended.user_attrs['host']}"
+            self.display.result(f"Trained by another worker, to {self.board.score(ended.value or 0)}: {where}")
+            return
+        record = runs.load(folder)
+        show = self.display.classifier_result if self.program == "classification" else self.display.autoencoder_result
+        show(str(folder), record)
+
+
+class Waiting:
+    """What is shown while another worker trains the winner."""
+
+    def __init__(self, display: Display):
+        self.display, self._said = display, False
+
+    def ended(self, now: Standing) -> None:
+        self.display.close()
+
+    def waits(self, now: Standing) -> None:
+        if not self._said:
+            self.display.note(f"{now.running[0].user_attrs.get('host', 'another worker')} is training it; waiting for that")
+            self._said = True
+
+
+def possible(plan: Plan) -> Hyperparameters:
+    """The first point of the space that can be built. Raises `UserError` where none can."""
+    trials = Trials(plan.make, plan.space, plan.image, plan.folds, Path(), lambda event: None)
+    ends = [one.values if isinstance(one, Choice) else (one.low, one.high) for one in plan.space.values()]
+    wrong = None
+    for point in itertools.islice(itertools.product(*ends), MANY):
+        try:
+            return trials.hyperparameters(dict(zip(plan.space, point, strict=True)))
+        except UserError as error:
+            wrong = wrong or error
+    assert wrong is not None, "a space has one point at least"
+    raise wrong
+
+
+def _place(pair: tuple) -> tuple:
+    """Numbers in their order, then texts."""
+    return isinstance(pair[0], str), pair[0]
+
+
+VERBS = {"search": command}

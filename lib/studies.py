@@ -1,0 +1,249 @@
+"""Optuna's studies: where one lies, how it searches, which of its trials are left, and who does them.
+
+A study is shared by every process that opens it: one that dies is noticed by its heartbeat, and its trial is run again.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import optuna
+import sqlalchemy
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
+from optuna.importance import FanovaImportanceEvaluator
+from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial as Trial
+from optuna.trial import TrialState
+
+from lib.errors import RunFailed, UserError, reason
+from lib.spaces import Choice, Space
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+warnings.simplefilter("ignore", ExperimentalWarning)  # the heartbeat has been one for years
+
+HEARTBEAT, GRACE = 10, 60  # seconds: how often a worker says that it lives, and after what silence it is taken for dead
+BUSY = 60  # seconds that a worker waits for an SQLite file while others write to it
+IDLE = 1.0  # seconds between two looks at what others are doing
+UNDECIDED, LEAST = 5, 3  # trials, and reports of one, before any is given up
+PURPOSE, SURPLUS = "purpose", "surplus"  # attributes: what the study is for; a trial beyond the budget
+COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
+RUNNING, WAITING = TrialState.RUNNING, TrialState.WAITING
+DONE = (COMPLETE, PRUNED, FAIL)
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a search is for: workers share a study only when all of it is the same."""
+
+    base: dict  # hyperparameters as typed, those that are varied aside
+    space: Space
+    sampler: str
+    folds: int
+    prune: bool
+    maximise: bool
+    seed: int = 0
+
+    def to_json(self) -> dict:
+        space = {name: dimension.plain for name, dimension in self.space.items()}
+        return {"base": self.base, "space": space, "sampler": self.sampler, "folds": self.folds, "prune": self.prune}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The trials of a study that count, in the order in which they began: not those that were begun anew, nor surplus ones."""
+
+    trials: list[Trial] = field(default_factory=list)
+    maximise: bool = False
+
+    def of(self, *states: TrialState) -> list[Trial]:
+        return [trial for trial in self.trials if trial.state in states]
+
+    @property
+    def waiting(self) -> list[Trial]:
+        return self.of(WAITING)
+
+    @property
+    def running(self) -> list[Trial]:
+        return self.of(RUNNING)
+
+    @property
+    def complete(self) -> list[Trial]:
+        return self.of(COMPLETE)
+
+    @property
+    def ranked(self) -> list[tuple[float, Trial]]:
+        """The complete trials with their scores, the best first; of equal ones the earlier."""
+        scored = [(trial.value, trial) for trial in self.complete if trial.value is not None]
+        return sorted(scored, key=lambda pair: -pair[0] if self.maximise else pair[0])
+
+    @property
+    def done(self) -> list[Trial]:
+        return self.of(*DONE)
+
+
+class Watch(Protocol):
+    """Who wants to know how far it is."""
+
+    def ended(self, now: Standing) -> None:
+        """A trial of this process is over."""
+
+    def waits(self, now: Standing) -> None:
+        """There is nothing left to begin, but others are still at work."""
+
+
+class Surplus(Exception):
+    """A trial that was begun when others had begun enough already."""
+
+
+def default_url(folder: Path) -> str:
+    """The SQLite file of a search in its own folder."""
+    return f"sqlite:///{folder / 'study.db'}"
+
+
+def opened(name: str, purpose: Purpose, url: str) -> optuna.Study:
+    """The study of that name in a storage, made where there is none. Raises `UserError` for one that is for something else."""
+    try:
+        storage = _storage(url)
+        sampler, pruner = _sampler(purpose, purpose.seed), _pruner(purpose)
+        try:
+            direction = StudyDirection.MAXIMIZE if purpose.maximise else StudyDirection.MINIMIZE
+            study = optuna.create_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner, direction=direction)
+            study.set_user_attr(PURPOSE, purpose.to_json())
+        except DuplicatedStudyError:
+            study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
+            if Standing(study.get_trials(deepcopy=False)).running:  # others draw from this seed already
+                study.sampler = _sampler(purpose, None)
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
+        raise UserError(f"--storage {_public(url)}: cannot be opened ({_why(error)})") from None
+    _require_same(study, purpose)
+    return study
+
+
+def _storage(url: str) -> RDBStorage:
+    engine = {"connect_args": {"timeout": BUSY}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+    again = RetryHeartbeatStaleTrialCallback()
+    return RDBStorage(url, engine, heartbeat_interval=HEARTBEAT, grace_period=GRACE, heartbeat_stale_trial_callback=again)
+
+
+def _public(url: str) -> str:
+    """A URL without its password."""
+    try:
+        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
+    except sqlalchemy.exc.ArgumentError:
+        return url
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"it needs a package that is not installed: pip install {error.name}"
+    if isinstance(error, sqlalchemy.exc.ArgumentError):
+        return "it is no address of a database, such as sqlite:///search.db or postgresql://user@host/name"
+    return reason(getattr(error, "orig", None) or error)
+
+
+def _sampler(purpose: Purpose, seed: int | None) -> BaseSampler:
+    if purpose.sampler == "grid":
+        grid = {name: list(one.values) for name, one in purpose.space.items() if isinstance(one, Choice)}
+        return GridSampler(grid, purpose.seed)
+    return RandomSampler(seed) if purpose.sampler == "random" else TPESampler(seed=seed)
+
+
+def _pruner(purpose: Purpose) -> optuna.pruners.BasePruner:
+    if not purpose.prune:
+        return optuna.pruners.NopPruner()
+    return optuna.pruners.MedianPruner(n_startup_trials=UNDECIDED, n_warmup_steps=1 if purpose.folds > 1 else LEAST)
+
+
+def _require_same(study: optuna.Study, purpose: Purpose) -> None:
+    until = time.monotonic() + BUSY
+    while PURPOSE not in study.user_attrs and time.monotonic() < until:  # whoever made it says so a moment later
+        time.sleep(IDLE / 10)
+    known, mine = study.user_attrs.get(PURPOSE, {}), purpose.to_json()
+    differing = [key for key in mine if known.get(key) != mine[key]]
+    if differing == ["base"]:
+        base, other = mine["base"], known["base"]
+        differing = [name.replace("_", " ") for name in {**base, **other} if base.get(name) != other.get(name)]
+    if differing:
+        what = ", another ".join(differing)
+        raise UserError(f"the study {study.study_name} was begun with another {what}; give this one another name with --study")
+
+
+def suggested(trial: optuna.Trial, space: Space) -> dict:
+    """The values that a trial is to try."""
+    found = {}
+    for name, one in space.items():
+        if isinstance(one, Choice):
+            found[name] = trial.suggest_categorical(name, list(one.values))
+        elif isinstance(one.low, int) and isinstance(one.high, int):
+            found[name] = trial.suggest_int(name, one.low, one.high, log=one.log, step=one.step)
+        else:
+            found[name] = trial.suggest_float(name, one.low, one.high, log=one.log)
+    return found
+
+
+def standing(study: optuna.Study) -> Standing:
+    """Which trials there are, whoever did them."""
+    trials = study.get_trials(deepcopy=False)
+    anew = {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
+    counted = [trial for trial in trials if trial.number not in anew and SURPLUS not in trial.user_attrs]
+    return Standing(counted, study.direction == StudyDirection.MAXIMIZE)
+
+
+def again(study: optuna.Study, number: int) -> None:
+    """Put the trial of that number, which was interrupted, back among those that wait."""
+    interrupted = next(trial for trial in study.get_trials(deepcopy=False) if trial.number == number)
+    if interrupted.state == FAIL:
+        RetryHeartbeatStaleTrialCallback()(study, copy.deepcopy(interrupted))
+
+
+def work(
+    study: optuna.Study,
+    objective: Callable[[optuna.Trial], float],
+    budget: int | None,
+    deadline: float | None,
+    watch: Watch,
+) -> None:
+    """Do trials until as many as `budget` count or, by `time.monotonic`, the deadline has come; then wait for other workers.
+
+    A trial that raises `RunFailed` or `UserError` has failed, and counts; whatever else it raises ends the work.
+    """
+
+    def within_budget(trial: optuna.Trial) -> float:
+        before = [one for one in standing(study).trials if one.number < trial.number]
+        if budget is not None and len(before) >= budget:  # two workers saw room for one
+            trial.set_user_attr(SURPLUS, True)
+            raise Surplus
+        return objective(trial)
+
+    while True:
+        fail_stale_trials(study)
+        now = standing(study)
+        in_time = deadline is None or time.monotonic() < deadline
+        room = budget is None or len(now.trials) < budget
+        if in_time and (now.waiting or room):
+            study.optimize(within_budget, n_trials=1, catch=(RunFailed, UserError, Surplus))
+            watch.ended(standing(study))
+        elif now.running:
+            watch.waits(now)
+            time.sleep(IDLE)
+        else:
+            return
+
+
+def importances(study: optuna.Study, seed: int) -> dict[str, float]:
+    """How much of the differences between the finished trials each hyperparameter explains, the largest first; summing to 1.
+
+    By functional analysis of variance (Hutter et al. 2014).
+    """
+    try:
+        return optuna.importance.get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed))
+    except (ValueError, RuntimeError):  # too few trials, or all alike
+        return {}

@@ -1,0 +1,179 @@
+"""One trial of a search: the runs that it is made of, and the score on validation images that comes of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+
+from lib import runs, shapes, studies, unfinished
+from lib.errors import Interrupted, RunFailed, UserError
+from lib.hyperparameters import Hyperparameters
+from lib.process import Worker
+from lib.spaces import Space, read_all
+
+FORETOLD_WRONG = ("loss", "l2", "beta", "variational")  # where these vary, the losses of two trials do not compare
+PRUNED = "pruned: others were better at this point"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What the trials of a search are compared by: a metric, its name in words, and what of an epoch foretells it."""
+
+    metric: str
+    words: str
+    foretelling: str
+    maximise: bool = False
+
+
+MSE, ELBO = Measure("mse", "MSE", "val_loss"), Measure("negative_elbo", "negative ELBO", "val_loss")
+ACCURACY = Measure("accuracy", "accuracy", "val_accuracy", maximise=True)
+
+
+def measure(hp: Hyperparameters) -> Measure:
+    """The measure for what these train."""
+    return ACCURACY if hp.program == "classification" else ELBO if hp.variational else MSE
+
+
+class Trials:
+    """The objective of a study: called with a trial, it trains what that says and returns its score.
+
+    `make` gives the hyperparameters of some values; `image` is the shape of the images. Everything that happens goes to
+    `watch`, as events. The user attributes of a trial hold its `folder`, the `scores` of its folds, their best `epochs`, and
+    what it was too much for (`error`).
+    """
+
+    def __init__(
+        self,
+        make: Callable[[dict], Hyperparameters],
+        space: Space,
+        image: tuple[int, int, int],
+        folds: int,
+        folder: Path,
+        watch: Callable[[dict], None],
+    ):
+        self.make, self.space, self.image, self.folds, self.folder, self.watch = make, space, image, folds, folder, watch
+        self.comparable = not set(space) & set(FORETOLD_WRONG)
+        self.number: int | None = None  # of the trial under way
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """Raises `TrialPruned`, `RunFailed` or `UserError` where there is no score, `Interrupted` where a person stopped it."""
+        self.number = trial.number
+        params = studies.suggested(trial, self.space)
+        self.watch({"event": "trial", "number": trial.number, "params": params})
+        try:
+            hp = self.hyperparameters(params)
+            score = self._scored(trial, hp)
+        except (UserError, RunFailed) as error:
+            trial.set_user_attr("error", str(error))
+            raise
+        finally:
+            self.watch({"event": "trial_over", "number": trial.number})
+        self.number = None
+        return score
+
+    def hyperparameters(self, params: dict) -> Hyperparameters:
+        """What a trial trains. Raises `UserError` where that cannot be built."""
+        hp = self.make(read_all(params))
+        if hp.program == "autoencoder":
+            shapes.plan(hp, self.image)
+        return hp
+
+    def _scored(self, trial: optuna.Trial, hp: Hyperparameters) -> float:
+        by = measure(hp)
+        folder = self._folder(trial, hp)
+        scores, epochs = [], []
+        for number in range(1, self.folds + 1):
+            if self.folds > 1:
+                hp, place = dataclasses.replace(hp, fold=(number, self.folds)), folder / f"fold-{number}"
+                self.watch({"event": "fold", "number": number, "of": self.folds})
+            else:
+                place = folder
+            record = self._run(trial, hp, place, by.foretelling if self.folds == 1 and self.comparable else "")
+            scores.append(record["metrics"][f"validation_{by.metric}"])
+            epochs.append(best_epoch(record))
+            trial.set_user_attr("scores", scores)
+            trial.set_user_attr("epochs", epochs)
+            if 1 < self.folds > number:
+                trial.report(statistics.mean(scores), number)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+        return statistics.mean(scores)
+
+    def _folder(self, trial: optuna.Trial, hp: Hyperparameters) -> Path:
+        """The folder that the trial had when it was interrupted, if it lies here, or a new one."""
+        begun = trial.user_attrs.get("folder")
+        folder = Path(begun) if begun and Path(begun).parent == self.folder else self.folder / f"trial-{trial.number:04}"
+        if str(folder) != begun and folder.exists():
+            folder = runs.new_folder(None, folder)
+        trial.set_user_attr("folder", str(folder))
+        return folder
+
+    def _run(self, trial: optuna.Trial, hp: Hyperparameters, folder: Path, foretelling: str) -> dict:
+        """The record of a finished run in that folder: one that is there already, one gone on with, or a new one."""
+        resumed = None
+        if (folder / runs.RECORD).exists():
+            record = runs.load(folder)
+            if record["status"] == runs.FINISHED:
+                return record
+            if unfinished.like(hp, str(folder)):
+                resumed = str(folder)
+            else:
+                folder = runs.new_folder(None, folder)
+                trial.set_user_attr("folder", str(folder))
+        ahead: list[str] = []  # why the run is to end before its time, once that is known
+        past = 0  # epochs of the phases before
+
+        def follow(event: dict) -> None:
+            nonlocal past
+            self.watch(event)
+            if event["event"] == "phase":
+                past = (event["number"] - 1) * event["epochs"]
+            if event["event"] == "stopping":
+                ahead.append("interrupted")
+            if foretelling in event and event["event"] == "epoch" and not ahead:
+                trial.report(event[foretelling], past + event["epoch"])
+                if trial.should_prune():
+                    ahead.append(PRUNED)
+                    worker.send("stop", why=PRUNED)
+
+        with Worker() as worker:
+            worker.send("open", hyperparameters=hp.to_json())
+            where = {"output": str(folder), "resume": resumed}
+            worker.send("train", hyperparameters=hp.to_json(), trial=True, **where)
+            try:
+                record = worker.follow(follow)["record"]
+            except KeyboardInterrupt:
+                worker.kill()
+                runs.close(folder, runs.INTERRUPTED, "left with a second Ctrl-C")
+                raise
+        if ahead == [PRUNED]:
+            raise optuna.TrialPruned
+        if ahead:
+            raise Interrupted("interrupted")
+        if record["status"] == runs.FAILED:
+            raise RunFailed(record["error"])
+        return record
+
+
+def best_epoch(record: dict) -> int:
+    """The epoch whose weights a run has kept, counted from 1; of a classifier that of its second phase."""
+    history = record["history"]
+    losses = (history if "loss" in history else history["everything"])["val_loss"]
+    return losses.index(min(losses)) + 1
+
+
+def finally_trained(hp: Hyperparameters, epochs: list[int]) -> Hyperparameters:
+    """The winner's hyperparameters with all training images to learn from, for as many epochs as were best in its runs.
+
+    A schedule that watches validation images keeps them, and its epochs.
+    """
+    if hp.schedule == "plateau":
+        return dataclasses.replace(hp, fold=None)
+    train, validation, test = hp.split
+    whole = (train + validation, 0, test)
+    return dataclasses.replace(hp, fold=None, split=whole, patience=None, epochs=round(statistics.median(epochs)))
