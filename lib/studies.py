@@ -8,10 +8,10 @@ from __future__ import annotations
 import copy
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import optuna
 import sqlalchemy
@@ -31,6 +31,7 @@ warnings.simplefilter("ignore", ExperimentalWarning)  # the heartbeat has been o
 
 HEARTBEAT, GRACE = 10, 60  # seconds: how often a worker says that it lives, and after what silence it is taken for dead
 BUSY = 60  # seconds that a worker waits for an SQLite file while others write to it
+SEEDS = 1_000_003  # from the seed of one trial to that of the next
 IDLE = 1.0  # seconds between two looks at what others are doing
 UNDECIDED, LEAST = 5, 3  # trials, and reports of one, before any is given up
 PURPOSE, SURPLUS = "purpose", "surplus"  # attributes: what the study is for; a trial beyond the budget
@@ -112,15 +113,13 @@ def opened(name: str, purpose: Purpose, url: str) -> optuna.Study:
     """The study of that name in a storage, made where there is none. Raises `UserError` for one that is for something else."""
     try:
         storage = _storage(url)
-        sampler, pruner = _sampler(purpose, purpose.seed), _pruner(purpose)
+        sampler, pruner = _sampler(purpose), _pruner(purpose)
         try:
             direction = StudyDirection.MAXIMIZE if purpose.maximise else StudyDirection.MINIMIZE
             study = optuna.create_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner, direction=direction)
             study.set_user_attr(PURPOSE, purpose.to_json())
         except DuplicatedStudyError:
             study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
-            if Standing(study.get_trials(deepcopy=False)).running:  # others draw from this seed already
-                study.sampler = _sampler(purpose, None)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
         raise UserError(f"--storage {_public(url)}: cannot be opened ({_why(error)})") from None
     _require_same(study, purpose)
@@ -142,18 +141,45 @@ def _public(url: str) -> str:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, ModuleNotFoundError):
-        return f"it needs a package that is not installed: pip install {error.name}"
+    missing = error.__cause__ or error.__context__ or error
+    if isinstance(missing, ModuleNotFoundError):
+        return f"its driver, the Python package {missing.name}, is not installed"
     if isinstance(error, sqlalchemy.exc.ArgumentError):
         return "it is no address of a database, such as sqlite:///search.db or postgresql://user@host/name"
     return reason(getattr(error, "orig", None) or error)
 
 
-def _sampler(purpose: Purpose, seed: int | None) -> BaseSampler:
+class Numbered(BaseSampler):
+    """Another sampler, begun anew for each trial with a seed from the trial's number.
+
+    What is drawn then depends on the trials before, and neither on which worker draws nor on how often it was interrupted.
+    """
+
+    def __init__(self, sampler: type[RandomSampler] | type[TPESampler], seed: int):
+        self._make, self._seed = sampler, seed
+
+    def before_trial(self, study: optuna.Study, trial: Trial) -> None:
+        self._sampler = self._make(seed=(self._seed + SEEDS * trial.number) % 2**32)
+        self._sampler.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: Trial) -> dict:
+        return self._sampler.infer_relative_search_space(study, trial)
+
+    def sample_relative(self, study: optuna.Study, trial: Trial, search_space: dict) -> dict:
+        return self._sampler.sample_relative(study, trial, search_space)
+
+    def sample_independent(self, study: optuna.Study, trial: Trial, param_name: str, param_distribution) -> Any:
+        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, study: optuna.Study, trial: Trial, state: TrialState, values: Sequence[float] | None) -> None:
+        self._sampler.after_trial(study, trial, state, values)
+
+
+def _sampler(purpose: Purpose) -> BaseSampler:
     if purpose.sampler == "grid":
         grid = {name: list(one.values) for name, one in purpose.space.items() if isinstance(one, Choice)}
         return GridSampler(grid, purpose.seed)
-    return RandomSampler(seed) if purpose.sampler == "random" else TPESampler(seed=seed)
+    return Numbered(RandomSampler if purpose.sampler == "random" else TPESampler, purpose.seed)
 
 
 def _pruner(purpose: Purpose) -> optuna.pruners.BasePruner:

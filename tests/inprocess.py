@@ -1,0 +1,62 @@
+"""A worker that is no process: it trains here, so that a test of what is around it need not wait for Keras to start."""
+
+import json
+import threading
+
+import pytest
+
+from lib import worker
+from lib.errors import RunFailed, UserError
+
+
+class InProcess:
+    """Takes the place of `lib.process.Worker`: `send` keeps the requests, `follow` carries the last one out."""
+
+    begun = 0  # trainings, in all
+
+    def __init__(self):
+        self.folder, self.requests = None, []
+        self.stopped, self.why = threading.Event(), ""
+
+    def send(self, verb: str, **content) -> None:
+        if verb == "stop":
+            self.why = content.get("why", "")
+            self.stopped.set()
+        else:
+            self.requests.append(json.loads(json.dumps({"verb": verb} | content)))
+
+    def tell(self, event: str, **content) -> None:
+        self.last = json.loads(json.dumps({"event": event} | content))
+        self.on_event(self.last)
+
+    def follow(self, on_event) -> dict:
+        self.on_event, request = on_event, self.requests[-1]
+        try:
+            if request["verb"] == "train":
+                InProcess.begun += 1
+                worker.train(self, request, worker.open_dataset(worker._hyperparameters(request)))
+            else:
+                worker.VERBS[request["verb"]](self, request)
+        except UserError:
+            raise
+        except Exception as error:
+            raise RunFailed(worker._sentence(error)) from None
+        return self.last
+
+    def kill(self) -> None: ...
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None: ...
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Searches train in this process; the class, which counts how often."""
+    from lib import search, session, trials
+
+    for module in (search, session, trials):
+        monkeypatch.setattr(module, "Worker", InProcess)
+    InProcess.begun = 0
+    return InProcess

@@ -1,0 +1,219 @@
+"""Studies shared by workers, with objectives that cost nothing. python -m pytest tests/test_studies.py"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import optuna
+import pytest
+
+from lib import studies
+from lib.errors import Interrupted, RunFailed, UserError
+from lib.spaces import Choice, Range
+from lib.studies import Purpose
+from tests.keys import PROJECT
+
+GRID = {"kernels": Choice((1, 2, 3)), "epochs": Choice((1, 2))}
+FREE = {"learning_rate": Range(0.0001, 0.1, log=True), "kernels": Range(1, 8), "activation": Choice(("relu", "silu"))}
+URL = "sqlite:///study.db"
+
+
+def purpose(space=GRID, sampler="grid", **values) -> Purpose:
+    return Purpose(
+        **dict(base={"layers": 2}, space=space, sampler=sampler, folds=1, prune=False, maximise=False, seed=3) | values
+    )
+
+
+class Silent:
+    def ended(self, now): ...
+
+    def waits(self, now): ...
+
+
+def objective(space=GRID):
+    return lambda trial: float(studies.suggested(trial, space)["kernels"])
+
+
+def done(study, wanted=None, budget=None) -> list[dict]:
+    studies.work(study, wanted or objective(), budget, None, Silent())
+    return [trial.params for trial in studies.standing(study).done]
+
+
+def test_a_grid_is_tried_point_by_point_and_then_it_is_over():
+    study = studies.opened("s", purpose(), URL)
+    tried = done(study, budget=6)
+    assert sorted((point["kernels"], point["epochs"]) for point in tried) == [(k, e) for k in (1, 2, 3) for e in (1, 2)]
+    assert done(studies.opened("s", purpose(), URL), budget=6) == tried  # nothing is left
+    assert [score for score, _ in studies.standing(study).ranked] == [1, 1, 2, 2, 3, 3]
+
+
+def test_a_search_draws_the_same_with_the_same_seed_and_goes_on_where_it_was():
+    parts = [purpose(FREE, sampler, seed=seed) for sampler in ("tpe", "random") for seed in (1, 1, 2)]
+    drawn = []
+    for number, part in enumerate(parts):
+        study = studies.opened(f"s{number}", part, URL)
+        assert len(done(study, objective(FREE), 3)) == 3
+        drawn.append(done(study, objective(FREE), 5))
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[3] == drawn[4] != drawn[5]
+    assert all(
+        0.0001 <= params["learning_rate"] <= 0.1 and params["kernels"] in range(1, 9) for tried in drawn for params in tried
+    )
+
+
+def test_the_best_is_the_largest_where_larger_is_better():
+    study = studies.opened("s", purpose(maximise=True), URL)
+    done(study, budget=6)
+    assert [score for score, _ in studies.standing(study).ranked] == [3, 3, 2, 2, 1, 1]
+    assert next(iter(studies.importances(study, 0))) == "kernels"
+
+
+def test_a_failed_trial_counts_and_says_why():
+    def failing(trial):
+        kernels = studies.suggested(trial, GRID)["kernels"]
+        if kernels == 2:
+            raise RunFailed("diverged")
+        return kernels
+
+    study = studies.opened("s", purpose(), URL)
+    assert len(done(study, failing, 6)) == 6
+    assert Counter(trial.state.name for trial in studies.standing(study).done) == {"COMPLETE": 4, "FAIL": 2}
+
+
+def test_an_interrupted_trial_is_run_again():
+    study = studies.opened("s", purpose(), URL)
+
+    def interrupted(trial):
+        params = studies.suggested(trial, GRID)
+        trial.set_user_attr("folder", "there")
+        if trial.number == 2:
+            raise Interrupted("interrupted")
+        return float(params["kernels"])
+
+    with pytest.raises(Interrupted):
+        studies.work(study, interrupted, 6, None, Silent())
+    studies.again(study, 2)
+    assert studies.standing(study).waiting[0].user_attrs == {"folder": "there"}
+    tried = done(studies.opened("s", purpose(), URL), budget=6)
+    assert len({tuple(point.items()) for point in tried}) == len(tried) == 6
+
+
+def test_two_workers_share_a_study_and_never_do_too_much():
+    counted = []
+
+    def slowly(trial):
+        params = studies.suggested(trial, FREE)
+        counted.append(trial.number)
+        time.sleep(0.02)
+        return params["learning_rate"]
+
+    studies.opened("s", purpose(FREE, "tpe"), URL)
+
+    def worker():
+        studies.work(studies.opened("s", purpose(FREE, "tpe"), URL), slowly, 12, None, Silent())
+
+    workers = [threading.Thread(target=worker) for _ in range(3)]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+    study = studies.opened("s", purpose(FREE, "tpe"), URL)
+    assert len(studies.standing(study).complete) == len(counted) == 12
+    assert len({tuple(trial.params.items()) for trial in studies.standing(study).complete}) == 12
+
+
+DYING = """
+import os, sys, time
+from lib import studies
+from tests.test_studies import GRID, Silent, purpose
+studies.HEARTBEAT, studies.GRACE = 1, 2
+study = studies.opened("s", purpose(), "sqlite:///study.db")
+def objective(trial):
+    studies.suggested(trial, GRID)
+    print("begun", flush=True)
+    time.sleep(600)
+studies.work(study, objective, 6, None, Silent())
+"""
+
+
+def test_the_trial_of_a_killed_worker_is_noticed_and_run_again(monkeypatch):
+    monkeypatch.setattr(studies, "HEARTBEAT", 1)
+    monkeypatch.setattr(studies, "GRACE", 2)
+    process = subprocess.Popen(
+        [sys.executable, "-c", DYING], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(PROJECT)}
+    )
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    waited = []
+
+    class Waiting(Silent):
+        def waits(self, now):
+            waited.append(now)
+
+    study = studies.opened("s", purpose(), URL)
+    studies.work(study, objective(), 6, None, Waiting())
+    tried = [trial.params for trial in studies.standing(study).complete]
+    assert len({tuple(point.items()) for point in tried}) == len(tried) == 6
+
+
+def test_a_deadline_ends_it_between_two_trials():
+    study = studies.opened("s", purpose(FREE, "random"), URL)
+
+    def slowly(trial):
+        time.sleep(0.05)
+        return studies.suggested(trial, FREE)["learning_rate"]
+
+    studies.work(study, slowly, None, time.monotonic() + 0.3, Silent())
+    assert 1 <= len(studies.standing(study).complete) <= 7
+    assert not studies.standing(study).running
+
+
+def test_hopeless_trials_are_given_up():
+    study = studies.opened("s", purpose(FREE, "random", prune=True), URL)
+
+    def curve(trial):
+        studies.suggested(trial, FREE)
+        for epoch in range(1, 11):
+            trial.report(1.0 if trial.number < 6 else 2.0, epoch)
+            if trial.should_prune():
+                assert epoch >= studies.LEAST
+                raise optuna.TrialPruned
+        return 1.0
+
+    studies.work(study, curve, 8, None, Silent())
+    assert [trial.number for trial in studies.standing(study).of(studies.PRUNED)] == [6, 7]
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (dict(base={"layers": 3}), "the study s was begun with another layers; give this one another name with --study"),
+        (dict(folds=5), "another folds"),
+        (dict(space=FREE, sampler="tpe"), "another space, another sampler"),
+    ],
+)
+def test_a_study_is_for_one_purpose(changed, says):
+    studies.opened("s", purpose(), URL)
+    with pytest.raises(UserError, match=says):
+        studies.opened("s", purpose(**changed), URL)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "--storage nonsense: cannot be opened (it is no address of a database, such as sqlite:///search.db"),
+        ("sqlite:////nowhere/at/all.db", "cannot be opened (unable to open database file"),
+        ("oracle://user:secret@host/name", "its driver, the Python package oracledb, is not installed"),
+    ],
+)
+def test_a_storage_that_cannot_be_opened(url, says):
+    with pytest.raises(UserError) as error:
+        studies.opened("s", purpose(), url)
+    assert says in str(error.value)
+    assert "secret" not in str(error.value)
