@@ -90,8 +90,13 @@ class Run:
     def finish(self) -> None:
         """The record says last that all is there; then what only an unfinished run needs goes."""
         self.update(status=FINISHED)
+        self.leave(for_good=True)
+
+    def leave(self, for_good: bool) -> None:
+        """Let others have the folder; `for_good` ends what the run could have gone on from."""
         os.close(self._lock)
-        shutil.rmtree(self.folder / CHECKPOINT, ignore_errors=True)
+        if for_good:
+            shutil.rmtree(self.folder / CHECKPOINT, ignore_errors=True)
 
     def figure(self, name: str) -> Path:
         return self.folder / "figures" / f"{name}.png"

@@ -109,7 +109,7 @@ class Scoreboard:
         if self._bars:
             self._bars.update(self._epochs, visible=False)
         error = trial.user_attrs.get("error", "")
-        came = error or (f"{self.metric} {self.score(trial.value)}" if trial.value is not None else STATES.get(trial.state, ""))
+        came = error or STATES.get(trial.state) or f"{self.metric} {self.score(trial.value or 0)}"
         self.display.note(f"trial {trial.number}: {named(trial.params)}: {came}", BAD if error else "")
         if not self._bars:
             self.display.note(f"  {self._standing(now)}", QUIET)
@@ -134,7 +134,7 @@ class Scoreboard:
         for place, trial in enumerate([*ranked, *others][:ROWS]):
             scores = trial.user_attrs.get("scores", [])
             spread = (f"± {self.score(statistics.stdev(scores))}" if len(scores) > 1 else "",) if folds else ()
-            value = STATES[trial.state] if trial.value is None else self.score(trial.value)
+            value = STATES.get(trial.state) or self.score(trial.value or 0)
             took = clock(trial.duration.total_seconds()) if trial.duration else ""
             values = (
                 named({name: trial.params[name]}).removeprefix(words(name)).strip() if name in trial.params else ""

@@ -221,12 +221,12 @@ def _finish(program: Program, run: runs.Run, began: float, interrupted: bool, tr
     main = history if "loss" in history else history.get("everything", history["head"])
     timing = {"seconds": time.time() - began, "images_per_second": training.images_per_second(main, images)}
     run.update(timing=timing, files=run.files())
-    if trouble:
-        run.update(status=runs.FAILED, error=trouble)
-    elif interrupted:
-        run.update(status=runs.INTERRUPTED, **({"error": program.why} if program.why else {}))
-    else:
+    if not trouble and not interrupted:
         run.finish()
+    else:
+        why = trouble or program.why
+        run.update(status=runs.FAILED if trouble else runs.INTERRUPTED, **({"error": why} if why else {}))
+        run.leave(for_good=bool(program.why))  # a trial that was given up will never go on
     program.tell("finished", folder=str(run.folder), record=run.record, pictures=pictures)
 
 

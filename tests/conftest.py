@@ -55,3 +55,15 @@ def real():
     if not folder:
         pytest.skip("LATENT_LAB_DATA names no folder with real data sets")
     return Path(folder)
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Searches train in this process; the class, which counts how often."""
+    from lib import search, session, trials
+    from tests.inprocess import InProcess
+
+    for module in (search, session, trials):
+        monkeypatch.setattr(module, "Worker", InProcess)
+    InProcess.begun = 0
+    return InProcess

@@ -3,8 +3,6 @@
 import json
 import threading
 
-import pytest
-
 from lib import worker
 from lib.errors import RunFailed, UserError
 
@@ -49,14 +47,3 @@ class InProcess:
         return self
 
     def __exit__(self, *_) -> None: ...
-
-
-@pytest.fixture
-def in_process(monkeypatch):
-    """Searches train in this process; the class, which counts how often."""
-    from lib import search, session, trials
-
-    for module in (search, session, trials):
-        monkeypatch.setattr(module, "Worker", InProcess)
-    InProcess.begun = 0
-    return InProcess

@@ -46,7 +46,7 @@ class Listener:
     """Stands for the program: takes the events, asks for nothing."""
 
     def __init__(self):
-        self.stopped, self.events = threading.Event(), []
+        self.stopped, self.why, self.events = threading.Event(), "", []
 
     def tell(self, event: str, **content) -> None:
         self.events.append(content | {"event": event})
