@@ -23,7 +23,7 @@ from lib.session import draw_comparison
 from lib.spaces import Choice
 from lib.studies import Purpose, Standing
 from lib.terminal import deaf_keyboard
-from lib.trials import Trials, finally_trained, measure
+from lib.trials import Stopped, Trials, finally_trained, measure, require_finished
 from lib.wanted import Plan, planned
 
 ON = "the same command goes on with this search"
@@ -64,7 +64,7 @@ class Search:
             raise Interrupted(f"interrupted; {ON}")
         if not now.ranked:
             errors = [trial.user_attrs["error"] for trial in now.done if "error" in trial.user_attrs]
-            raise RunFailed(f"none of {len(now.done):,} trials came to its end: {errors[0] if errors else 'all were pruned'}")
+            raise RunFailed(f"none of {len(now.done):,} trials came to its end: {errors[0]}")
         if self.plan.retrain:
             self._retrain(now.ranked[0][1])
         return 0
@@ -77,7 +77,7 @@ class Search:
         try:
             with deaf_keyboard():
                 studies.work(self.study, trials, self.plan.budget, deadline, self.board)
-        except (Interrupted, KeyboardInterrupt):
+        except (Stopped, Interrupted, KeyboardInterrupt):
             if trials.number is not None:
                 studies.again(self.study, trials.number)
             return True
@@ -108,16 +108,11 @@ class Search:
             under_way[:] = [trial.number]
             trial.set_user_attr("folder", str(folder))
             trial.set_user_attr("host", socket.gethostname())
-            with Worker() as worker:
-                worker.send("open", hyperparameters=hp.to_json())
-                resumed = unfinished.like(hp, str(folder))
-                where = {"output": str(resumed or folder), "resume": resumed and str(resumed)}
-                worker.send("train", hyperparameters=hp.to_json(), **where)
-                record = worker.follow(self.display)["record"]
-            if record["status"] == runs.INTERRUPTED:
-                raise Interrupted("interrupted")
-            if record["status"] == runs.FAILED:
-                raise RunFailed(record["error"])
+            try:
+                record = self._trained(hp, folder)
+            except (UserError, RunFailed) as error:
+                trial.set_user_attr("error", str(error))
+                raise
             under_way.clear()
             return record["metrics"][f"test_{self.measure.metric}"]
 
@@ -125,17 +120,28 @@ class Search:
         try:
             with deaf_keyboard():
                 studies.work(study, train, budget, None, Waiting(self.display))
-        except (Interrupted, KeyboardInterrupt):
+        except (Stopped, Interrupted, KeyboardInterrupt):
             studies.again(study, *under_way)
             raise Interrupted(f"interrupted; {ON}") from None
         finally:
             self.display.close()
         self._show_winner(study, folder)
 
+    def _trained(self, hp: Hyperparameters, folder: Path) -> dict:
+        """The record of a finished run in that folder, which a killed one may have begun."""
+        resumed = unfinished.like(hp, str(folder))
+        where = {"output": str(folder), "resume": resumed and str(resumed)}
+        with Worker() as worker:
+            worker.send("open", hyperparameters=hp.to_json())
+            worker.send("train", hyperparameters=hp.to_json(), **where)
+            record = worker.follow(self.display)["record"]
+        require_finished(record)
+        return record
+
     def _show_winner(self, study: optuna.Study, folder: Path) -> None:
         ended = studies.standing(study).done[-1]
         if ended.state == studies.FAIL:
-            raise RunFailed(f"the winner could not be trained: {ended.user_attrs.get('error', 'see above')}")
+            raise RunFailed(f"the winner could not be trained: {ended.user_attrs['error']}")
         if not (folder / runs.RECORD).exists():
             where = f"{ended.user_attrs['folder']} on {ended.user_attrs['host']}"
             self.display.result(f"Trained by another worker, to {self.board.score(ended.value or 0)}: {where}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 
 from lib import runs, shapes, studies, unfinished
-from lib.errors import Interrupted, RunFailed, UserError
+from lib.errors import RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.spaces import Space, read_all
@@ -61,7 +61,7 @@ class Trials:
         self.number: int | None = None  # of the trial under way
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Raises `TrialPruned`, `RunFailed` or `UserError` where there is no score, `Interrupted` where a person stopped it."""
+        """Raises `TrialPruned`, `RunFailed` or `UserError` where there is no score, `Stopped` where a person stopped it."""
         self.number = trial.number
         params = studies.suggested(trial, self.space)
         self.watch({"event": "trial", "number": trial.number, "params": params})
@@ -153,11 +153,20 @@ class Trials:
                 raise
         if ahead == [PRUNED]:
             raise optuna.TrialPruned
-        if ahead:
-            raise Interrupted("interrupted")
-        if record["status"] == runs.FAILED:
-            raise RunFailed(record["error"])
+        require_finished(record)
         return record
+
+
+class Stopped(Exception):
+    """A person has stopped the training of a trial."""
+
+
+def require_finished(record: dict) -> None:
+    """Raises `Stopped` or `RunFailed` for a run that has not come to its end."""
+    if record["status"] == runs.INTERRUPTED:
+        raise Stopped
+    if record["status"] == runs.FAILED:
+        raise RunFailed(record["error"])
 
 
 def best_epoch(record: dict) -> int:

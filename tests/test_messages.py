@@ -8,10 +8,10 @@ import re
 import pytest
 
 from lib.fields import settings, words
-from tests import provoked_data, provoked_models, provoked_runs, provoked_settings
+from tests import provoked_data, provoked_models, provoked_runs, provoked_search, provoked_settings
 from tests.provoked import PLACES, Case, outcome
 
-TABLES = (provoked_settings.CASES, provoked_data.CASES, provoked_runs.CASES, provoked_models.CASES)
+TABLES = (provoked_settings.CASES, provoked_data.CASES, provoked_runs.CASES, provoked_models.CASES, provoked_search.CASES)
 CASES = [Case(module, *row) for table in TABLES for module, rows in table.items() for row in rows]
 FOREIGN = re.compile(r"Traceback|Errno|<\w+ |\w(Error|Exception|Warning)\b|[^']\b(None|nan)\b")  # Python's words, not a person's
 

@@ -1,0 +1,114 @@
+"""What provokes each error about searches, by module: (what to do, what is named, what is said)."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from unittest import mock
+
+from lib import questions, search, session, spaces, studies, trials, wanted
+from lib.errors import RunFailed
+from lib.spaces import Choice
+from lib.studies import Purpose
+from tests import made
+from tests.inprocess import InProcess
+
+TINY = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "1", "--no-input"]
+GRID = {"kernels": Choice((1, 2))}
+
+
+def space(grid: str = "", span: str = ""):
+    spaces.space("autoencoder", [grid] if grid else [], [span] if span else [])
+
+
+def planned(*words: str):
+    wanted.planned("autoencoder", ["-d", "digits", *TINY, *words])
+
+
+def opened(url: str = "sqlite:///study.db", **changed):
+    usual = dict(base={"layers": 2}, space=GRID, sampler="grid", folds=1, prune=False, maximise=False)
+    studies.opened("s", Purpose(**usual), "sqlite:///study.db")
+    studies.opened("s", Purpose(**usual | changed), url)
+
+
+def searched(*words: str, broken: str = "", stopped_at: int = 0, status: str = "", retrain: bool = False):
+    """A search whose trainings run in this process, and break, are stopped, or end with a status, from some training on."""
+    made.write_idx(Path("x.idx"), made.shapes(40)[0])
+    real = InProcess.follow
+
+    def follow(self, on_event):
+        request = self.requests[-1]
+        if retrain and (request["verb"] != "train" or request.get("trial")):
+            return real(self, on_event)
+        if broken:
+            raise RunFailed(broken)
+        if stopped_at and request["verb"] == "train" and InProcess.begun + 1 >= stopped_at:
+            on_event({"event": "stopping"})
+            self.stopped.set()
+            return {"record": {"status": "interrupted"}}
+        ended = real(self, on_event)
+        return ended | {"record": ended["record"] | {"status": status, "error": "it diverged"}} if status else ended
+
+    with ExitStack() as patches:
+        for module in (search, session, trials):
+            patches.enter_context(mock.patch.object(module, "Worker", InProcess))
+        patches.enter_context(mock.patch.object(InProcess, "follow", follow))
+        InProcess.begun = 0
+        search.command("autoencoder", ["-d", "x.idx", *TINY, "--output", "s", *(words or ["--grid", "kernels=2,3"])])
+
+
+def several(line: str):
+    answers = mock.Mock(terminal=False, _line=lambda *_: line)
+    questions.Answers.several(answers, "Vary?", {"kernels": "", "epochs": ""})
+
+
+def a_file():
+    Path("s").write_text("")
+    searched()
+
+
+CASES = {
+    "spaces": [
+        (lambda: space("kernels"), "--grid kernels", "must be NAME=…, such as --grid kernels=16,32,64"),
+        (lambda: space(span="epochs"), "--range epochs", "such as --range learning-rate=0.0001..0.01:log"),
+        (lambda: spaces.space("autoencoder", ["epochs=1,2"], ["epochs=1..2"]), "--range epochs=1..2", "epochs is varied twice"),
+        (lambda: space("kernels=0,1"), "--grid kernels=0,1", "kernels must be a whole number"),
+        (lambda: space("kernel=1,2"), "'kernel'", "cannot be varied; there are task, noise"),
+        (lambda: spaces.values("kernels", "1"), "", "there is nothing to choose from; give two values or more"),
+        (lambda: spaces.numbers("task", "a..b"), "task", "has no range; give its values with --grid"),
+        (lambda: spaces.numbers("epochs", "1-2"), "", "must be LOW..HIGH, LOW..HIGH:log or LOW..HIGH:STEP"),
+        (lambda: spaces.numbers("epochs", "2..1"), "", "its end must lie above its beginning"),
+        (lambda: spaces.numbers("dropout", "0..0.5:log"), "", "a logarithmic range begins above 0"),
+        (lambda: spaces.numbers("dropout", "0..0.5:1"), "", "only whole numbers have a step; give LOW..HIGH or LOW..HIGH:log"),
+    ],
+    "studies": [
+        (lambda: opened("postgres"), "postgres", "cannot be opened (it is no address of a database, such as sqlite:///search.db"),
+        (lambda: opened("sqlite:////no/where.db"), "/no/where.db", "cannot be opened (unable to open database file"),
+        (lambda: opened("oracle://me@host/x"), "oracle", "its driver, the Python package oracledb, is not installed"),
+        (lambda: opened(folds=3), "s", "was begun with another folds; give this one another name with --study"),
+        (lambda: opened(folds=3, prune=True), "s", "was begun with another folds, another prune; give"),
+        (lambda: opened(base={"layers": 3}), "s", "was begun with another layers; give"),
+    ],
+    "questions": [(lambda: several("kernels, kernel"), "'kernel'", "is not one of kernels, epochs")],
+    "runs": [(a_file, "s", "cannot be made (File exists); choose another --output")],
+    "wanted": [
+        (lambda: planned(), "nothing is varied", "give --grid kernels=16,32,64 or --range learning-rate="),
+        (lambda: planned("--resume", "x"), "--resume", "is for a single run; a search goes on when the same command is given"),
+        (lambda: planned("--range", "epochs=1..2", "--sampler", "grid"), "--sampler grid", "needs --grid for everything that"),
+        (
+            lambda: planned("--grid", "epochs=1,2", "--trials", "9"),
+            "--trials",
+            "is for --sampler random and tpe; this grid has 2",
+        ),
+        (lambda: planned("--grid", "epochs=1,2", "--folds", "1"), "--folds", "must be a whole number from 2"),
+    ],
+    "trials": [
+        (lambda: trials.require_finished({"status": "failed", "error": "the loss grew too much"}), "the loss", "grew too much"),
+    ],
+    "search": [
+        (lambda: searched(status="failed"), "it diverged", "none of 2 trials came to its end"),
+        (lambda: searched(broken="it broke"), "it broke", "none of 2 trials came to its end"),
+        (lambda: searched(stopped_at=1), "interrupted", "the same command goes on with this search"),
+        (lambda: searched(stopped_at=3, retrain=True), "interrupted", "the same command goes on with this search"),
+        (lambda: searched(broken="it broke", retrain=True), "it broke", "the winner could not be trained"),
+        (lambda: searched(status="failed", retrain=True), "it diverged", "the winner could not be trained"),
+    ],
+}
