@@ -33,6 +33,7 @@ def main(words: list[str] | None = None) -> int:
             "apply": ("Apply it to pictures of your own", verbs.from_menu("apply", session)),
             "encode": ("Save the codes of pictures or a data set", verbs.from_menu("encode", session)),
             "compare": ("Compare the runs so far", lambda: compare(session)),
+            "search": ("Search for better hyperparameters", verbs.from_menu("search", session)),
             "runs": ("List all recorded runs, and write a report", verbs.from_menu("runs", session)),
             "save": ("Save under another name", lambda: save(session)),
         },

@@ -30,6 +30,7 @@ def main(words: list[str] | None = None) -> int:
             ),
             "predict": ("Predict pictures of your own", verbs.from_menu("predict", session)),
             "probe": ("Probe the encoder with 1, 10 and 100 % of the labels", verbs.from_menu("probe", session)),
+            "search": ("Search for better hyperparameters", verbs.from_menu("search", session)),
             "runs": ("List all recorded runs, and write a report", verbs.from_menu("runs", session)),
         },
     )

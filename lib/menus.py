@@ -1,8 +1,11 @@
 """What both menus offer beside running again: the last run looked at, and its model used on something else."""
 
+import shlex
 from pathlib import Path
 
 from lib import ledger, own, report, using
+from lib.errors import Interrupted
+from lib.hyperparameters import Hyperparameters
 from lib.runs import main_model
 from lib.session import Session
 
@@ -74,6 +77,19 @@ def generate(session: Session) -> None:
     seed = session.answers.text("Seed (a whole number; another one draws other images)", using.whole)
     wanted = using.DRAWING | {"seed": using.whole(seed)}
     _carry_out(session, "generate", wanted)
+
+
+def search(session: Session) -> None:
+    """Trials of other hyperparameters, the rest as in the last run."""
+    from lib import wanted  # with Optuna, which takes a while to import
+    from lib.search import Search
+
+    last = Hyperparameters.from_json(session.last["record"]["hyperparameters"], "the last run")
+    line = shlex.split(last.command())[2:-1]  # between the program's name and --no-input
+    try:
+        Search(wanted.planned(last.program, line), session.display).run()
+    except Interrupted as error:
+        session.display.note(f"{str(error).capitalize()}.", "bold")
 
 
 def probe(session: Session) -> None:

@@ -125,9 +125,11 @@ class Entry:
 
     @property
     def scored(self) -> str:
-        """The score in words: `MSE 0.00471`."""
-        _, words, decimals = self._metric
-        return MISSING if self.score is None else f"{words} {self.score:.{decimals}f}"
+        """The score in words: `MSE 0.00471`; of a trial of a search that on its validation images."""
+        metric, words, decimals = self._metric
+        known = self.record["metrics"]
+        named = {metric: words, metric.replace("test", "validation"): f"validation {words}"}
+        return next((f"{said} {known[name]:.{decimals}f}" for name, said in named.items() if name in known), MISSING)
 
     @property
     def rival(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
-from lib import runs, spaces, studies, unfinished
+from lib import runs, spaces, studies, unfinished, wanted
 from lib.display import ACCENT, Display
 from lib.errors import Interrupted, RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
@@ -24,15 +24,15 @@ from lib.spaces import Choice
 from lib.studies import Purpose, Standing
 from lib.terminal import deaf_keyboard
 from lib.trials import Stopped, Trials, finally_trained, measure, require_finished
-from lib.wanted import Plan, planned
+from lib.wanted import Plan
 
-ON = "the same command goes on with this search"
+ON = "the same search goes on from there"
 MANY = 1000  # points of a grid that are looked at to find one that can be built
 
 
 def command(program: str, line: list[str]) -> int:
     """Carry out `search` for either program; the exit status."""
-    return Search(planned(program, line), Display()).run()
+    return Search(wanted.planned(program, line), Display()).run()
 
 
 class Search:
@@ -185,4 +185,4 @@ def _place(pair: tuple) -> tuple:
     return isinstance(pair[0], str), pair[0]
 
 
-VERBS = {"search": command}
+VERBS, flags = {"search": command}, wanted.flags

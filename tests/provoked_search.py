@@ -106,8 +106,8 @@ CASES = {
     "search": [
         (lambda: searched(status="failed"), "it diverged", "none of 2 trials came to its end"),
         (lambda: searched(broken="it broke"), "it broke", "none of 2 trials came to its end"),
-        (lambda: searched(stopped_at=1), "interrupted", "the same command goes on with this search"),
-        (lambda: searched(stopped_at=3, retrain=True), "interrupted", "the same command goes on with this search"),
+        (lambda: searched(stopped_at=1), "interrupted", "the same search goes on from there"),
+        (lambda: searched(stopped_at=3, retrain=True), "interrupted", "the same search goes on from there"),
         (lambda: searched(broken="it broke", retrain=True), "it broke", "the winner could not be trained"),
         (lambda: searched(status="failed", retrain=True), "it diverged", "the winner could not be trained"),
     ],

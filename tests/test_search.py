@@ -148,7 +148,7 @@ def test_a_search_that_is_interrupted_goes_on(tiny, in_process, monkeypatch, cap
         return real(self, stopping)
 
     monkeypatch.setattr(InProcess, "follow", interrupted)
-    with pytest.raises(Interrupted, match="the same command goes on with this search"):
+    with pytest.raises(Interrupted, match="the same search goes on from there"):
         searched(tiny, *TINY, *GRID)
     assert records_of("s")["trial-0001"]["status"] == "interrupted"
     monkeypatch.setattr(InProcess, "follow", real)
