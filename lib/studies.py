@@ -15,13 +15,14 @@ from typing import Any, Protocol
 
 import optuna
 import sqlalchemy
-from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, StorageInternalError
 from optuna.importance import FanovaImportanceEvaluator
 from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial as Trial
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from lib.errors import RunFailed, UserError, reason
 from lib.spaces import Choice, Space
@@ -30,6 +31,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.simplefilter("ignore", ExperimentalWarning)  # the heartbeat has been one for years
 
 HEARTBEAT, GRACE = 10, 60  # seconds: how often a worker says that it lives, and after what silence it is taken for dead
+ATTEMPTS = 5  # to open a storage that several workers find empty
 BUSY = 60  # seconds that a worker waits for an SQLite file while others write to it
 SEEDS = 1_000_003  # from the seed of one trial to that of the next
 IDLE = 1.0  # seconds between two looks at what others are doing
@@ -37,6 +39,7 @@ UNDECIDED, LEAST = 5, 3  # trials, and reports of one, before any is given up
 PURPOSE, SURPLUS = "purpose", "surplus"  # attributes: what the study is for; a trial beyond the budget
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 RUNNING, WAITING = TrialState.RUNNING, TrialState.WAITING
+LOST = (SQLAlchemyError, StorageInternalError, OSError)  # what a storage raises that cannot be reached
 DONE = (COMPLETE, PRUNED, FAIL)
 
 
@@ -111,18 +114,28 @@ def default_url(folder: Path) -> str:
 
 def opened(name: str, purpose: Purpose, url: str) -> optuna.Study:
     """The study of that name in a storage, made where there is none. Raises `UserError` for one that is for something else."""
-    try:
-        storage = _storage(url)
-        sampler, pruner = _sampler(purpose), _pruner(purpose)
+    for attempt in range(1, ATTEMPTS + 1):
         try:
-            direction = StudyDirection.MAXIMIZE if purpose.maximise else StudyDirection.MINIMIZE
-            study = optuna.create_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner, direction=direction)
-            study.set_user_attr(PURPOSE, purpose.to_json())
-        except DuplicatedStudyError:
-            study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
-        raise UserError(f"--storage {_public(url)}: cannot be opened ({_why(error)})") from None
+            study = _opened(name, purpose, url)
+            break
+        except LOST as error:
+            if attempt == ATTEMPTS or not any(word in str(error) for word in ("already exists", "duplicate key")):
+                raise UserError(f"--storage {_public(url)}: cannot be opened ({_why(error)})") from None
+            time.sleep(IDLE)  # another worker is making the tables at this very moment
+        except (ImportError, ValueError) as error:
+            raise UserError(f"--storage {_public(url)}: cannot be opened ({_why(error)})") from None
     _require_same(study, purpose)
+    return study
+
+
+def _opened(name: str, purpose: Purpose, url: str) -> optuna.Study:
+    storage, sampler, pruner = _storage(url), _sampler(purpose), _pruner(purpose)
+    try:
+        direction = StudyDirection.MAXIMIZE if purpose.maximise else StudyDirection.MINIMIZE
+        study = optuna.create_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner, direction=direction)
+        study.set_user_attr(PURPOSE, purpose.to_json())
+    except DuplicatedStudyError:
+        study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
     return study
 
 
@@ -140,13 +153,15 @@ def _public(url: str) -> str:
         return url
 
 
-def _why(error: Exception) -> str:
-    missing = error.__cause__ or error.__context__ or error
-    if isinstance(missing, ModuleNotFoundError):
-        return f"its driver, the Python package {missing.name}, is not installed"
+def _why(error: BaseException) -> str:
+    """What lies at the bottom of an error of Optuna's, of SQLAlchemy's, or of the driver's."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    if isinstance(error, ModuleNotFoundError):
+        return f"its driver, the Python package {error.name}, is not installed"
     if isinstance(error, sqlalchemy.exc.ArgumentError):
         return "it is no address of a database, such as sqlite:///search.db or postgresql://user@host/name"
-    return reason(getattr(error, "orig", None) or error)
+    return reason(error)
 
 
 class Numbered(BaseSampler):
@@ -249,19 +264,29 @@ def work(
             raise Surplus
         return objective(trial)
 
-    while True:
-        fail_stale_trials(study)
-        now = standing(study)
-        in_time = deadline is None or time.monotonic() < deadline
-        room = budget is None or len(now.trials) < budget
-        if in_time and (now.waiting or room):
-            study.optimize(within_budget, n_trials=1, catch=(RunFailed, UserError, Surplus))
-            watch.ended(standing(study))
-        elif now.running:
-            watch.waits(now)
-            time.sleep(IDLE)
-        else:
-            return
+    try:
+        while _worked(study, within_budget, budget, deadline, watch):
+            pass
+    except (*LOST, UnboundLocalError) as error:  # the last is what Optuna 5.0 makes of it when a trial cannot be closed
+        where = "the storage of this search cannot be reached any more"
+        raise RunFailed(f"{where} ({_why(error)}); give the same command when it can") from None
+
+
+def _worked(study: optuna.Study, objective: Callable, budget: int | None, deadline: float | None, watch: Watch) -> bool:
+    """Do a trial, or wait a moment for those of others; whether there may be more to do."""
+    fail_stale_trials(study)
+    now = standing(study)
+    in_time = deadline is None or time.monotonic() < deadline
+    room = budget is None or len(now.trials) < budget
+    if in_time and (now.waiting or room):
+        study.optimize(objective, n_trials=1, catch=(RunFailed, UserError, Surplus))
+        watch.ended(standing(study))
+    elif now.running:
+        watch.waits(now)
+        time.sleep(IDLE)
+    else:
+        return False
+    return True
 
 
 def importances(study: optuna.Study, seed: int) -> dict[str, float]:

@@ -29,6 +29,11 @@ def opened(url: str = "sqlite:///study.db", **changed):
     studies.opened("s", Purpose(**usual | changed), url)
 
 
+def lost():
+    with mock.patch.object(studies, "fail_stale_trials", side_effect=OSError(111, "Connection refused")):
+        searched()
+
+
 def searched(*words: str, broken: str = "", stopped_at: int = 0, status: str = "", retrain: bool = False):
     """A search whose trainings run in this process, and break, are stopped, or end with a status, from some training on."""
     made.write_idx(Path("x.idx"), made.shapes(40)[0])
@@ -83,6 +88,11 @@ CASES = {
         (lambda: opened("postgres"), "postgres", "cannot be opened (it is no address of a database, such as sqlite:///search.db"),
         (lambda: opened("sqlite:////no/where.db"), "/no/where.db", "cannot be opened (unable to open database file"),
         (lambda: opened("oracle://me@host/x"), "oracle", "its driver, the Python package oracledb, is not installed"),
+        (
+            lost,
+            "the storage of this search",
+            "cannot be reached any more (Connection refused); give the same command when it can",
+        ),
         (lambda: opened(folds=3), "s", "was begun with another folds; give this one another name with --study"),
         (lambda: opened(folds=3, prune=True), "s", "was begun with another folds, another prune; give"),
         (lambda: opened(base={"layers": 3}), "s", "was begun with another layers; give"),
