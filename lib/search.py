@@ -12,9 +12,10 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
-from lib import runs, spaces, studies, unfinished, wanted
+from lib import datasets, runs, spaces, studies, unfinished, wanted
 from lib.display import ACCENT, Display
 from lib.errors import Interrupted, RunFailed, UserError
+from lib.fields import show
 from lib.hyperparameters import Hyperparameters
 from lib.pictures import ARROW
 from lib.process import Worker
@@ -40,6 +41,10 @@ class Search:
 
     def __init__(self, plan: Plan, display: Display):
         first = possible(plan)
+        if plan.folds == 1 and not first.validates:
+            raise UserError(
+                f"split {show('split', first.split)} leaves no validation images to judge by; give --folds or another"
+            )
         self.plan, self.display, self.program = plan, display, first.program
         self.measure = measure(first)
         self.purpose = Purpose(
@@ -47,7 +52,7 @@ class Search:
             plan.space, plan.sampler, plan.folds, plan.prune, self.measure.maximise, first.seed,
         )  # fmt: skip
         digest = hashlib.sha256(json.dumps(self.purpose.to_json(), sort_keys=True).encode()).hexdigest()[:6]
-        name = plan.study or f"{first.needed('dataset').strip('/').split('/')[-1].split('.')[0]}-{digest}"
+        name = plan.study or f"{datasets.short_name(first.needed('dataset'))}-{digest}"
         self.folder = runs.make(Path(plan.output) if plan.output else runs.MODELS / f"search-{name}")
         self.url = plan.storage or studies.default_url(self.folder)
         self.study = studies.opened(name, self.purpose, self.url)
@@ -78,9 +83,11 @@ class Search:
             with deaf_keyboard():
                 studies.work(self.study, trials, self.plan.budget, deadline, self.board)
         except (Stopped, Interrupted, KeyboardInterrupt):
-            if trials.number is not None:
-                studies.again(self.study, trials.number)
+            studies.again(self.study, trials.number)
             return True
+        except UserError:  # what is wrong with the data is wrong for every trial
+            studies.again(self.study, trials.number)
+            raise
         finally:
             self.board.close()
         return False
@@ -101,19 +108,20 @@ class Search:
         purpose = Purpose(hp.to_json(), {}, "random", 1, False, self.measure.maximise, hp.seed)
         study = studies.opened(f"{self.study.study_name}: trial {winner.number} trained on", purpose, self.url)
         folder = self.folder / f"winner-{winner.number:04}"
-        under_way: list[int] = []
+        under_way: int | None = None
         self.display.note(f"trial {winner.number} is the best: training it on all training images", "bold")
 
         def train(trial: optuna.Trial) -> float:
-            under_way[:] = [trial.number]
+            nonlocal under_way
+            under_way = trial.number
             trial.set_user_attr("folder", str(folder))
             trial.set_user_attr("host", socket.gethostname())
             try:
                 record = self._trained(hp, folder)
-            except (UserError, RunFailed) as error:
+            except RunFailed as error:
                 trial.set_user_attr("error", str(error))
                 raise
-            under_way.clear()
+            under_way = None
             return record["metrics"][f"test_{self.measure.metric}"]
 
         budget = 1 + len(studies.standing(study).of(studies.FAIL))
@@ -121,7 +129,7 @@ class Search:
             with deaf_keyboard():
                 studies.work(study, train, budget, None, Waiting(self.display))
         except (Stopped, Interrupted, KeyboardInterrupt):
-            studies.again(study, *under_way)
+            studies.again(study, under_way)
             raise Interrupted(f"interrupted; {ON}") from None
         finally:
             self.display.close()
@@ -147,8 +155,10 @@ class Search:
             self.display.result(f"Trained by another worker, to {self.board.score(ended.value or 0)}: {where}")
             return
         record = runs.load(folder)
-        show = self.display.classifier_result if self.program == "classification" else self.display.autoencoder_result
-        show(str(folder), record)
+        if self.program == "classification":
+            self.display.classifier_result(str(folder), record)
+        else:
+            self.display.autoencoder_result(str(folder), record)
 
 
 class Waiting:

@@ -103,6 +103,10 @@ class Watch(Protocol):
         """There is nothing left to begin, but others are still at work."""
 
 
+class Unfit(Exception):
+    """The values of a trial do not go together."""
+
+
 class Surplus(Exception):
     """A trial that was begun when others had begun enough already."""
 
@@ -238,8 +242,10 @@ def standing(study: optuna.Study) -> Standing:
     return Standing(counted, study.direction == StudyDirection.MAXIMIZE)
 
 
-def again(study: optuna.Study, number: int) -> None:
-    """Put the trial of that number, which was interrupted, back among those that wait."""
+def again(study: optuna.Study, number: int | None) -> None:
+    """Put the trial of that number, which was interrupted, if one was, back among those that wait."""
+    if number is None:
+        return
     interrupted = next(trial for trial in study.get_trials(deepcopy=False) if trial.number == number)
     if interrupted.state == FAIL:
         RetryHeartbeatStaleTrialCallback()(study, copy.deepcopy(interrupted))
@@ -254,7 +260,7 @@ def work(
 ) -> None:
     """Do trials until as many as `budget` count or, by `time.monotonic`, the deadline has come; then wait for other workers.
 
-    A trial that raises `RunFailed` or `UserError` has failed, and counts; whatever else it raises ends the work.
+    A trial that raises `RunFailed` or `Unfit` has failed, and counts; whatever else it raises ends the work.
     """
 
     def within_budget(trial: optuna.Trial) -> float:
@@ -279,7 +285,7 @@ def _worked(study: optuna.Study, objective: Callable, budget: int | None, deadli
     in_time = deadline is None or time.monotonic() < deadline
     room = budget is None or len(now.trials) < budget
     if in_time and (now.waiting or room):
-        study.optimize(objective, n_trials=1, catch=(RunFailed, UserError, Surplus))
+        study.optimize(objective, n_trials=1, catch=(RunFailed, Unfit, Surplus))
         watch.ended(standing(study))
     elif now.running:
         watch.waits(now)

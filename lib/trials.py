@@ -61,20 +61,27 @@ class Trials:
         self.number: int | None = None  # of the trial under way
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Raises `TrialPruned`, `RunFailed` or `UserError` where there is no score, `Stopped` where a person stopped it."""
+        """Raises `TrialPruned`, `RunFailed` or `studies.Unfit` where there is no score, `Stopped` where a person stopped it."""
         self.number = trial.number
         params = studies.suggested(trial, self.space)
         self.watch({"event": "trial", "number": trial.number, "params": params})
         try:
-            hp = self.hyperparameters(params)
-            score = self._scored(trial, hp)
-        except (UserError, RunFailed) as error:
+            score = self._scored(trial, self._fitting(params))
+        except (RunFailed, studies.Unfit) as error:
             trial.set_user_attr("error", str(error))
+            self.number = None
             raise
-        finally:
-            self.watch({"event": "trial_over", "number": trial.number})
+        except optuna.TrialPruned:
+            self.number = None
+            raise
         self.number = None
         return score
+
+    def _fitting(self, params: dict) -> Hyperparameters:
+        try:
+            return self.hyperparameters(params)
+        except UserError as error:
+            raise studies.Unfit(str(error)) from None
 
     def hyperparameters(self, params: dict) -> Hyperparameters:
         """What a trial trains. Raises `UserError` where that cannot be built."""

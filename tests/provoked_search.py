@@ -116,6 +116,11 @@ CASES = {
     "search": [
         (lambda: searched(status="failed"), "it diverged", "none of 2 trials came to its end"),
         (lambda: searched(broken="it broke"), "it broke", "none of 2 trials came to its end"),
+        (
+            lambda: searched("--grid", "kernels=2,3", "--split", "90/0/10"),
+            "split 90/0/10",
+            "leaves no validation images; give --folds",
+        ),
         (lambda: searched(stopped_at=1), "interrupted", "the same search goes on from there"),
         (lambda: searched(stopped_at=3, retrain=True), "interrupted", "the same search goes on from there"),
         (lambda: searched(broken="it broke", retrain=True), "it broke", "the winner could not be trained"),

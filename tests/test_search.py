@@ -159,6 +159,18 @@ def test_a_search_that_is_interrupted_goes_on(tiny, in_process, monkeypatch, cap
     assert len(found["trial-0001"]["history"]["loss"]) == 2
 
 
+def test_what_is_wrong_with_the_data_ends_the_search_at_once(tiny, in_process, monkeypatch):
+    def refusing(self, on_event):
+        raise UserError("x.idx: ends too early")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(InProcess, "follow", refusing)
+        with pytest.raises(UserError, match="ends too early"):
+            searched(tiny, *TINY, *GRID)
+    assert searched(tiny, *TINY, *GRID) == 0  # once it is mended nothing is missing
+    assert len([name for name in records_of("s") if "trial" in name]) == 4
+
+
 def test_none_that_comes_to_its_end_is_a_failure(tiny, in_process, monkeypatch):
     def failing(self, on_event):
         raise RunFailed("it broke")
