@@ -1,16 +1,20 @@
-"""The hardware that trains, named for people. The one module that may touch a backend; so far Keras answers all of it."""
+"""The hardware that trains: named for people, and joined. The one module that may touch a backend."""
 
 import importlib.util
 import os
 import platform
 import shutil
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy
 import sklearn
 
 from lib.errors import UserError
+from lib.teams import Share, Team
 
 
 def device() -> str:
@@ -33,6 +37,59 @@ def environment() -> dict:
         "numpy": numpy.__version__,
         "scikit-learn": sklearn.__version__,
     }
+
+
+def join(team: Team) -> None:
+    """Meet the other processes of a team, before anything is computed. Raises `UserError` on a backend that cannot."""
+    if keras.backend.backend() != "jax":
+        raise UserError("--distributed needs JAX: pip install jax, and set KERAS_BACKEND=jax before the command")
+    if team.of > 1:
+        keras.distribution.initialize(team.address, team.of, team.number - 1)
+
+
+@contextmanager
+def distributed(team: Team | None) -> Iterator[Share | None]:
+    """Models that are built in this block live on all devices of a team; `None` is this process as it is."""
+    if team is None:
+        yield None
+        return
+    devices = keras.distribution.list_devices()
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False))
+    try:
+        yield Share(team, len(devices))
+    finally:
+        keras.distribution.set_distribution(None)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """What is computed in this block is computed by this process alone."""
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
+
+
+class Agreed(threading.Event):
+    """Whether training is to end, as all processes of a team know it: what one of them wants, they agree on after an epoch."""
+
+    def __init__(self, wanted: threading.Event, team: Team | None):
+        super().__init__()
+        self._wanted, self._team = wanted, team
+
+    def is_set(self) -> bool:
+        return super().is_set() if self._team is not None and self._team.of > 1 else self._wanted.is_set()
+
+    def agree(self) -> None:
+        """Ask all others; every process calls this at the same point."""
+        if self._team is None or self._team.of == 1:
+            return
+        from jax.experimental import multihost_utils
+
+        if multihost_utils.process_allgather(numpy.array(self._wanted.is_set())).any():
+            self.set()
 
 
 def require_tensorboard() -> None:

@@ -228,6 +228,27 @@ def copied(encoder: keras.Model) -> keras.Model:
     return twin
 
 
+def twin(model: keras.Model) -> keras.Model:
+    """The same network with the same weights, of which as much is frozen; where Keras distributes models, it lives there."""
+    found = keras.models.clone_model(model)
+    hand_over(model, found)
+    _freeze_alike(model, found)
+    return found
+
+
+def hand_over(model: keras.Model, other: keras.Model) -> None:
+    """Bring another model of the same network to the state of the first: weights, averages, and what dropout draws next."""
+    for variable, its_twin in zip(model.variables, other.variables, strict=True):
+        its_twin.assign(ops.convert_to_numpy(variable))
+
+
+def _freeze_alike(model: keras.Model, other: keras.Model) -> None:
+    for layer, its_twin in zip(model.layers, other.layers, strict=True):
+        its_twin.trainable = layer.trainable
+        if isinstance(layer, keras.Model):
+            _freeze_alike(layer, its_twin)
+
+
 def code_alone(encoder: keras.Model) -> keras.Model:
     """An encoder that gives its code and nothing else: its first output."""
     if len(encoder.outputs) == 1:

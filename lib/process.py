@@ -20,6 +20,7 @@ import numpy as np
 
 from lib import terminal
 from lib.errors import LESS, OUT_OF_MEMORY, Interrupted, RunFailed, UserError, is_memory, reason
+from lib.teams import Team
 
 EVENT = b'{"event": '  # begins each line that is one
 PROJECT = Path(__file__).resolve().parent.parent
@@ -52,7 +53,8 @@ class Worker:
     imports Keras and loads the data while the person answers the rest.
     """
 
-    def __init__(self):
+    def __init__(self, team: Team | None = None):
+        self.team = team  # of processes that train together
         self.folder: str | None = None  # of the run, once the worker has said it
         self._process: subprocess.Popen | None = None
         self._events: queue.SimpleQueue[dict | None] = queue.SimpleQueue()  # a signal handler may put
@@ -87,6 +89,8 @@ class Worker:
         """Send a request; one that arrives nowhere is noticed when the events end."""
         if self._process is None:
             self._start()
+            if self.team:
+                content |= {"team": self.team.to_json()}
         try:
             self._requests.write(json.dumps({"verb": verb} | content).encode() + b"\n")
             self._requests.flush()

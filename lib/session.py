@@ -13,6 +13,7 @@ from lib.flags import Parser
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.questions import Answers
+from lib.teams import Team
 from lib.terminal import deaf_keyboard
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ class Session:
     def __init__(self, program: str, description: str, words: list[str]):
         self.args = Parser(program, description).parse(words)
         self.answers = Answers(program, self.args)
+        self.team = None if self.args.distributed is None else Team.read(self.args.distributed)
+        if self.team and self.team.of > 1 and self.answers.asks:
+            raise UserError("--distributed with several processes needs --no-input or --yes: all must be given the same answers")
         self.finished: list[dict] = []
         self._started = 0
 
@@ -55,6 +59,9 @@ class Session:
         """
         while True:
             ended = self._run(ask)
+            if ended and self.last["record"] is None:
+                self.display.result(f"The run is kept by process 1 of {self.team.of if self.team else 1}.")
+                return 0
             if ended:
                 show()
                 status = STATUS[self.last["record"]["status"]]
@@ -81,7 +88,7 @@ class Session:
 
     def _run(self, ask) -> bool:
         """One run, in a worker that starts as soon as `ask` knows the data; whether it came to its end."""
-        with Worker() as worker:
+        with Worker(self.team) as worker:
             if self.args.resume and not self._started:
                 hp, resumed = unfinished.require(Path(self.args.resume), self.answers.program), self.args.resume
                 worker.send("open", hyperparameters=hp.to_json())

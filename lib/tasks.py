@@ -14,6 +14,7 @@ from lib import colour
 from lib.datasets import Part
 from lib.hyperparameters import Hyperparameters
 from lib.targets import cut_axis, given_half
+from lib.teams import Share
 
 GAMMA = 1.4  # the strongest change of tones
 GREY = 128  # what stands in a picture for the half that is missing
@@ -135,30 +136,41 @@ class Batches(keras.utils.PyDataset):
 
     Without `learn` it always gives the same batches in the part's order, as scores need them. With it, the order and the
     images' changes (`CHANGES`) are drawn anew for each epoch. Batches are those of `hp.task`, or images with their
-    labels where `labelled`; with `form`, (inputs, targets) go through it last.
+    labels where `labelled`; with `form`, (inputs, targets) go through it last. With a `share` it gives the same batches, but
+    for what cannot be divided equally, and of each the part of one process.
     """
 
-    def __init__(self, part: Part, batch_size: int, hp: Hyperparameters, learn=False, labelled=False, form=None):
+    def __init__(
+        self, part: Part, batch_size: int, hp: Hyperparameters, learn=False, labelled=False, form=None, share: Share | None = None
+    ):
         super().__init__()
-        self.part, self.batch_size, self.hp, self.form = part, batch_size, hp, form
+        self.part, self.batch_size, self.hp, self.form, self.share = part, batch_size, hp, form, share
         self.labels = part.labels if labelled else None
         self.learn, self.changes = learn, [change for name, change in CHANGES.items() if learn and getattr(hp, name)]
         self.start(0)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.part) / self.batch_size)
+        count = math.ceil(len(self.part) / self.batch_size)
+        return count if self.share is None or self._which(count - 1).size else count - 1
 
     def __getitem__(self, number: int) -> tuple:
-        which = self._order[number * self.batch_size : (number + 1) * self.batch_size]
-        which = np.sort(which)  # neighbours on disk are read together; the order within a batch changes nothing
+        which = np.sort(self._which(number))  # neighbours on disk are read together; the order in a batch changes nothing
         images = self.part.take(which)
         random = self._random(number)
         for change in self.changes:
             images = change(images, random)
         if self.labels is not None:
-            return scale(images), self.labels[which]
-        inputs, targets = pairs(self.hp, images, random)
+            inputs, targets = scale(images), self.labels[which]
+        else:
+            inputs, targets = pairs(self.hp, images, random)
+        if self.share is not None:  # after what is random, which is then the same for all
+            rows = self.share.rows(len(which))
+            inputs, targets = inputs[rows], targets[rows]
         return (inputs, targets) if self.form is None else self.form(inputs, targets)
+
+    def _which(self, number: int) -> np.ndarray:
+        which = self._order[number * self.batch_size : (number + 1) * self.batch_size]
+        return which if self.share is None else which[: self.share.count(len(which))]
 
     def on_epoch_end(self) -> None:
         self.start(self.epoch + 1)

@@ -17,6 +17,7 @@ from lib.errors import RunFailed
 from lib.hyperparameters import Hyperparameters
 from lib.networks import KL, RECONSTRUCTION, mean_of_outputs
 from lib.tasks import Batches
+from lib.teams import Share
 
 WARM_UP = 0.05  # share of the steps in which the learning rate rises to its highest
 SECONDS_BETWEEN_STEPS = 0.1  # how often a step is worth telling
@@ -110,6 +111,7 @@ def fit(
     stopped: Event,
     at_epoch: Callable[[dict], None],
     folder: Path | None = None,
+    share: Share | None = None,
 ) -> Trained:
     """Train `model` for one phase and leave the weights of its best epoch in it: by validation loss, or where no images are
     kept apart for that, by the loss itself.
@@ -117,13 +119,14 @@ def fit(
     Parameters: `tell` takes the events (`step`, `epoch`), `stopped` ends training after the batch under way, and
     `at_epoch` gets the history so far at the end of each epoch. In `folder`, that of the run, each epoch leaves a checkpoint;
     where there is one already, training goes on from it. A TensorBoard log goes there too where `hp.tensorboard` asks for it.
+    `share` is what this process takes of each batch, where several devices train together.
     Raises `RunFailed` when the loss is no number any more before there are weights worth keeping, or when the checkpoint
     cannot be written; `UserError` when it cannot be read.
     """
     checkpoint = Checkpoint(folder, phase.name)
     done = hp.epochs if checkpoint.over else checkpoint.epochs
-    train = Batches(dataset.train, hp.batch_size, hp, learn=True, labelled=phase.labelled, form=phase.form)
-    validation = Batches(dataset.validation, hp.batch_size, hp, labelled=phase.labelled, form=phase.form)
+    train = Batches(dataset.train, hp.batch_size, hp, learn=True, labelled=phase.labelled, form=phase.form, share=share)
+    validation = Batches(dataset.validation, hp.batch_size, hp, labelled=phase.labelled, form=phase.form, share=share)
     rate = schedule(hp, phase.learning_rate, len(train) * hp.epochs)
     model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
     train.start(done)

@@ -9,13 +9,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from lib import datasets, evaluation, figures, networks, probes, runs, saved, shapes, storage, training, views
-from lib.backend import device, environment, require_tensorboard
+from lib import datasets, evaluation, figures, networks, probes, runs, saved, shapes, storage, together, training, views
+from lib.backend import device, environment, join, require_tensorboard
 from lib.datasets import Dataset
 from lib.errors import OUT_OF_MEMORY, RunFailed, UserError, is_memory, reason
 from lib.hyperparameters import Hyperparameters
 from lib.process import Program
 from lib.tasks import Batches
+from lib.teams import Team
 
 LIVE_PICTURES = 3  # shown after each epoch
 LINEAR_IMAGES = 2000  # whose blocks a linear path begins with
@@ -39,15 +40,19 @@ def serve(program: Program) -> None:
     if request["verb"] in VERBS:
         VERBS[request["verb"]](program, request)
         return
+    team = Team(**request["team"]) if request.get("team") else None
+    if team:
+        join(team)
     dataset = open_dataset(_hyperparameters(request))
     program.tell("ready", device=device())
-    train(program, program.request(), dataset)
+    train(program, program.request(), dataset, team)
 
 
-def train(program: Program, request: dict, dataset: Dataset) -> None:
+def train(program: Program, request: dict, dataset: Dataset, team: Team | None = None) -> None:
     """One run in its folder, which is made when nothing in the request can be wrong any more, or one that goes on.
 
-    A `trial`, of a search, is judged on its validation images: the test set stays closed.
+    A `trial`, of a search, is judged on its validation images: the test set stays closed. Of a `team` the first process keeps
+    the run, and the others only help it to train.
     """
     hp = _hyperparameters(request)
     if hp.program == "autoencoder":
@@ -60,6 +65,11 @@ def train(program: Program, request: dict, dataset: Dataset) -> None:
     if program.stopped.is_set():
         program.tell("failed", kind="interrupted", message="stopped before training began")
         return
+    if team and not team.leads:
+        program.tell("run", folder=f"process {team.number} of {team.of}, for the run of the first", device=device())
+        keras.utils.set_random_seed(hp.seed)
+        help_to_train(program, hp, dataset, team, **job.keywords)
+        return
     if request.get("resume"):
         run = runs.Run.reopen(Path(request["resume"]), dataset.sha256)
     else:
@@ -68,7 +78,7 @@ def train(program: Program, request: dict, dataset: Dataset) -> None:
     run.update(dataset=dataset.to_json(), environment=environment())
     keras.utils.set_random_seed(hp.seed)
     try:
-        job(program, run, hp, dataset, request.get("trial", False))
+        job(program, run, hp, dataset, team, request.get("trial", False))
     except Exception as error:
         runs.close(run.folder, runs.FAILED, _sentence(error))
         raise
@@ -98,14 +108,11 @@ def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
 
 
 def train_autoencoder(
-    program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, trial: bool, plan: shapes.Plan
+    program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, team: Team | None, trial: bool, plan: shapes.Plan
 ) -> None:
     """Build, train, save, evaluate, draw."""
     began = _began(run)
-    model = networks.build_autoencoder(plan)
-    if plan.linear:
-        _, targets = Batches(dataset.train.first(LINEAR_IMAGES), LINEAR_IMAGES, hp)[0]
-        networks.begin_linear_path(model, plan, targets)
+    model = begun_autoencoder(plan, dataset)
     trainer = networks.build_trainer(model, hp)
     shown = (dataset.validation if hp.validates else dataset.train).first(LIVE_PICTURES)
     untrained = views.noise(model, dataset.test, hp) if hp.task == "denoise" and not trial else {}
@@ -116,7 +123,7 @@ def train_autoencoder(
 
     program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train), plan=shapes.describe(plan))
     phase = training.autoencoder_phase(hp)
-    trained = training.fit(trainer, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder)
+    trained = together.fit(trainer, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder, team)
     interrupted = program.stopped.is_set()
 
     program.tell("stage", text="saving the models")
@@ -139,13 +146,12 @@ def train_autoencoder(
 
 
 def train_classifier(
-    program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, trial: bool, basis: storage.Encoder
+    program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, team: Team | None, trial: bool, basis: storage.Encoder
 ) -> None:
     """New layers on the encoder: trained alone, then everything; each phase saved; then the reports."""
     began = _began(run)
-    encoder, view = basis.model, basis.hp
     run.update(encoder_layer=basis.layer)
-    model = networks.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, view)
+    model = classifier(basis, hp, dataset)
     phases = list(training.classifier_phases(hp)) + ([training.scratch_phase(hp)] if hp.scratch else [])
     histories: dict[str, dict] = {}
     trouble = ""
@@ -157,21 +163,20 @@ def train_classifier(
         plan = f"the code is the output of {basis.layer}" if number == 1 else ""
         begun = dict(number=number, of=len(phases), why=phase.why, epochs=hp.epochs, images=len(dataset.train), plan=plan)
         program.tell("phase", **begun)
-        trained = training.fit(network, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder)
+        trained = together.fit(network, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder, team)
         histories[phase.name] = trained.history
         return trained.trouble
 
     for number, (phase, file) in enumerate(zip(phases, ("classifier-head.h5", "classifier.h5"), strict=False), start=1):
         if program.stopped.is_set() or trouble:
             break
-        networks.set_trainable(encoder, number == 2)
+        networks.set_trainable(basis.model, number == 2)
         trouble = learn(number, phase, model)
         program.tell("stage", text=f"saving phase {number}")
         storage.save(model, run.folder / file, hp, classes=dataset.classes)
     rival = None
     if hp.scratch and not program.stopped.is_set() and not trouble:
-        keras.utils.set_random_seed(hp.seed)  # the same weights, whether or not the phases before were trained just now
-        rival = networks.build_classifier(networks.with_random_weights(encoder), len(dataset.classes), hp, dataset.shape, view)
+        rival = classifier(basis, hp, dataset, anew=True)
         trouble = learn(3, phases[2], rival)
 
     interrupted = program.stopped.is_set()
@@ -192,6 +197,46 @@ def train_classifier(
         pictures = views.classifier(run, dataset, hp, histories, metrics, probabilities)
     run.update(history=histories)
     _finish(program, run, began, interrupted, trouble, pictures)
+
+
+def help_to_train(
+    program: Program, hp: Hyperparameters, dataset: Dataset, team: Team, plan: shapes.Plan | None = None, basis=None
+) -> None:
+    """Compute a part of each batch for the process that keeps the run, phase by phase as that does."""
+
+    def learn(model: keras.Model, phase: training.Phase) -> bool:
+        """Whether there may be another phase."""
+        program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train))
+        trained = together.fit(model, dataset, hp, phase, program.tell, program.stopped, lambda history: None, None, team)
+        return not trained.trouble and not program.stopped.is_set()
+
+    if plan is not None:
+        learn(networks.build_trainer(begun_autoencoder(plan, dataset), hp), training.autoencoder_phase(hp))
+    else:
+        model, more = classifier(basis, hp, dataset), True
+        for number, phase in enumerate(training.classifier_phases(hp), start=1):
+            networks.set_trainable(basis.model, number == 2)
+            more = more and learn(model, phase)
+        if hp.scratch and more:
+            learn(classifier(basis, hp, dataset, anew=True), training.scratch_phase(hp))
+    program.tell("finished", folder="", record=None, pictures=None)
+
+
+def classifier(basis: storage.Encoder, hp: Hyperparameters, dataset: Dataset, anew=False) -> keras.Model:
+    """New layers on a saved encoder, or on the same network with random weights."""
+    if anew:
+        keras.utils.set_random_seed(hp.seed)  # the same weights, whether or not there were phases before
+    encoder = networks.with_random_weights(basis.model) if anew else basis.model
+    return networks.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, basis.hp)
+
+
+def begun_autoencoder(plan: shapes.Plan, dataset: Dataset) -> keras.Model:
+    """The network of a plan, its linear path set to the PCA of the first training images."""
+    model = networks.build_autoencoder(plan)
+    if plan.linear:
+        _, targets = Batches(dataset.train.first(LINEAR_IMAGES), LINEAR_IMAGES, plan.hp)[0]
+        networks.begin_linear_path(model, plan, targets)
+    return model
 
 
 def compare(program: Program, request: dict) -> None:

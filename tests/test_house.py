@@ -11,13 +11,13 @@ from tests.keys import PROJECT
 
 # A module imports only from lines above its own: first what everyone uses, then the programs', then the worker's.
 ORDER = [
-    *("errors", "written", "locks", "kinds", "fields", "hyperparameters", "presets"),
+    *("errors", "written", "locks", "kinds", "fields", "hyperparameters", "presets", "teams"),
     *("files", "idx", "cifar10", "arrays", "folders", "readers"),
     *("targets", "shapes", "datasets", "own", "sound", "runs", "unfinished", "terminal", "process"),
     *("pictures", "flags", "questions", "advanced", "results", "display", "session", "records", "documents", "report", "ledger"),
     *("using", "spaces", "studies", "trials", "scoreboard", "wanted", "search", "menus", "verbs"),
     *("backend", "colour", "tasks", "variational", "networks", "hdf5", "keras2", "foreign", "storage"),
-    *("checkpoints", "training", "evaluation"),
+    *("checkpoints", "training", "together", "evaluation"),
     *("latent", "figures", "views", "saved", "probes", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]

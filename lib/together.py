@@ -1,0 +1,54 @@
+"""Training on all devices of a team: a copy of the model learns there, and this process's own is kept at its side."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+
+import keras
+
+from lib import backend, networks, training
+from lib.datasets import Dataset
+from lib.hyperparameters import Hyperparameters
+from lib.teams import Team
+from lib.training import Phase, Trained
+
+
+def fit(
+    model: keras.Model,
+    dataset: Dataset,
+    hp: Hyperparameters,
+    phase: Phase,
+    tell: Callable[..., None],
+    stopped: Event,
+    at_epoch: Callable[[dict], None],
+    folder: Path | None,
+    team: Team | None,
+) -> Trained:
+    """`training.fit` with the same outcome, on the devices of a team; without one it is just that.
+
+    Each process of the team calls it with the same model, data and hyperparameters; what they compute is the same in all.
+    """
+    with backend.distributed(team) as share:
+        if share is None:
+            return training.fit(model, dataset, hp, phase, tell, stopped, at_epoch, folder)
+        drawn = random.getstate()
+        learner = networks.twin(model)
+        random.setstate(drawn)  # Keras draws the order of the batches from it, which is that of a process alone
+        agreed = backend.Agreed(stopped, share.team)
+
+        def beside(history: dict) -> None:
+            agreed.agree()
+            with backend.apart():
+                networks.hand_over(learner, model)
+                at_epoch(history)
+
+        trained = training.fit(learner, dataset, hp, phase, tell, agreed, beside, folder, share)
+        agreed.agree()
+    if agreed.is_set():
+        stopped.set()  # whoever has asked for it
+    networks.hand_over(learner, model)
+    model.compile(loss=phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
+    return trained
