@@ -32,6 +32,8 @@ class Session:
         self.team = None if self.args.distributed is None else Team.read(self.args.distributed)
         if self.team and self.team.of > 1 and self.answers.asks:
             raise UserError("--distributed with several processes needs --no-input or --yes: all must be given the same answers")
+        if self.team and self.team.of > 1 and self.args.resume:
+            raise UserError("--resume is for one process: what --distributed began on several goes on with the devices of one")
         self.finished: list[dict] = []
         self._started = 0
 
@@ -130,7 +132,7 @@ class Session:
     def _offered(self, hp: Hyperparameters) -> str | None:
         """The folder of an interrupted run of just these settings, if the person wants to go on with it."""
         folder = unfinished.like(hp, None if self._started else self.args.output)
-        if folder is None:
+        if folder is None or (self.team and self.team.of > 1):  # the others of a team know of no folder
             return None
         found = f"{folder} was asked for the same, and interrupted {unfinished.progress(folder, hp)}"
         if self.answers.asks and self.answers.terminal:

@@ -11,6 +11,7 @@ import numpy as np
 from lib import backend, datasets, locks, records, report, runs, saved, training, unfinished, using, worker
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
+from lib.teams import Team
 from lib.written import write_json
 from tests import made, test_ledger, test_saved
 from tests.provoked_settings import called
@@ -88,6 +89,11 @@ def opened(labels, test_labels=None):
             np.save(f"{name}.npy", array)
     names = {name: f"{name}.npy" for name, array in files.items() if array is not None}
     worker.open_dataset(Hyperparameters(program="classification", **names))
+
+
+def without_jax():
+    with mock.patch.object(backend.keras.backend, "backend", return_value="tensorflow"):
+        backend.join(Team())
 
 
 def without_tensorboard():
@@ -246,6 +252,7 @@ CASES = {
         (lambda: opened(LABELS, LABELS * 9), "test_labels.npy", "label 18 never occurs in training (3 classes)"),
     ],
     "backend": [
+        (without_jax, "--distributed", "needs JAX: pip install jax, and set KERAS_BACKEND=jax before the command"),
         (without_tensorboard, "--tensorboard", "needs a package that is not installed: pip install tensorflow tensorboard"),
     ],
     "saved": [

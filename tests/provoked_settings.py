@@ -13,6 +13,7 @@ from lib.hyperparameters import Hyperparameters
 from lib.kinds import Fold, List, OneOf, Or, Places, Real, Several, Shares, Sizes, Span, Switch, Text, Whole
 from lib.process import Worker
 from lib.questions import Answers
+from lib.teams import Team
 from tests import made
 
 PROGRAMS = {"autoencoder": autoencoder, "classification": classification}
@@ -197,6 +198,21 @@ CASES = {
         (lambda: answered("{"), "a.json", "cannot be read as JSON ("),
         (lambda: answered("[" * 100_000), "a.json", "cannot be read as JSON (it is nested too deeply)"),
         (lambda: answered(json.dumps({"layers": 1}) + "}"), "a.json", "cannot be read as JSON (Extra data: line 1 column 14"),
+    ],
+    "teams": [
+        (lambda: Team.read("lab:9911"), "'lab:9911'", "must be alone or HOST:PORT,N/OF, such as 10.0.0.1:9911,1/2, not"),
+    ],
+    "session": [
+        (
+            lambda: called("autoencoder", "-d", "digits", "--distributed", "lab:9911,1/2"),
+            "--distributed",
+            "with several processes needs --no-input or --yes: all must be given the same answers",
+        ),
+        (
+            lambda: called("autoencoder", "--resume", "x", "--no-input", "--distributed", "lab:9911,1/2"),
+            "--resume",
+            "is for one process: what --distributed began on several goes on with the devices of one",
+        ),
     ],
     "verbs": [
         (lambda: called("autoencoder", "fly"), "'fly'", "is no verb; there are train, apply, generate, encode, search, runs"),
