@@ -1,0 +1,150 @@
+"""What a search costs: workers side by side, a trial beside a plain run, ten thousand trials, and what a storage can take.
+
+python -m tests.benchmarks.search [workers|overhead|many|storage], all of it in some ten minutes; --storage URL for another
+than SQLite.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import optuna
+
+from lib import studies
+from lib.spaces import Range
+from lib.studies import Purpose
+from tests.keys import PROJECT
+
+TRAINING = ["-d", "digits", "--layers", "2", "--kernels", "8", "--kernel-size", "3", "--epochs", "3", "--no-input"]
+GRID = ["--grid", "learning-rate=0.001,0.002,0.003,0.004,0.005,0.006", "--no-retrain"]
+SPACE = {"learning_rate": Range(0.0001, 0.1, log=True), "kernels": Range(1, 64)}
+MANY, REPEATS = 10_000, 3
+ASKING = """
+import sys, time
+from lib import studies
+from tests.benchmarks.search import SPACE, Silent, purpose
+study = studies.opened("s", purpose("random"), sys.argv[1])
+def trial(trial):
+    params = studies.suggested(trial, SPACE)
+    for epoch in range(1, 6):
+        trial.report(params["learning_rate"], epoch)
+        trial.should_prune()
+    return params["learning_rate"]
+studies.work(study, trial, None, time.monotonic() + 10, Silent())
+"""
+
+
+class Silent:
+    def ended(self, now): ...
+
+    def waits(self, now): ...
+
+
+def purpose(sampler: str) -> Purpose:
+    return Purpose({}, SPACE, sampler, 1, True, False)
+
+
+def start(*words: str) -> subprocess.Popen:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, *words], env=os.environ | {"PYTHONPATH": str(PROJECT)}, **quiet)
+
+
+def took(*lines: list[str]) -> float:
+    """Seconds that some programs take at once."""
+    began = time.perf_counter()
+    running = [start(*line) for line in lines]
+    assert [process.wait() for process in running] == [0] * len(running)
+    return time.perf_counter() - began
+
+
+def workers() -> None:
+    """Trials an hour with one worker and with two, in turns."""
+    program, seconds = str(PROJECT / "autoencoder.py"), {1: [], 2: []}
+    for repeat in range(REPEATS):
+        for count in seconds:
+            line = [program, "search", *TRAINING, *GRID, "--output", f"{count}-{repeat}"]
+            seconds[count].append(took(*[line] * count))
+    for count, times in seconds.items():
+        median = statistics.median(times)
+        print(f"{count} worker{'s' if count > 1 else ''}: 6 trials in {median:.0f} s, {6 * 3600 / median:.0f} an hour")
+
+
+def overhead() -> None:
+    """A trial beside the plain run of the same settings, in turns."""
+    program = str(PROJECT / "autoencoder.py")
+    plain, trial = [], []
+    for repeat in range(REPEATS):
+        plain.append(took([program, *TRAINING, "--output", f"plain-{repeat}"]))
+        for count in (2, 6):
+            rates = ",".join(f"0.00{n + 1}" for n in range(count))
+            line = [
+                program,
+                "search",
+                *TRAINING,
+                "--grid",
+                f"learning-rate={rates}",
+                "--no-retrain",
+                "--output",
+                f"o{count}-{repeat}",
+            ]
+            trial.append(took(line))
+    each = [(six - two) / 4 for two, six in zip(trial[::2], trial[1::2], strict=True)]
+    fixed = [two - 2 * one for two, one in zip(trial[::2], each, strict=True)]
+    print(f"a plain run {statistics.median(plain):.1f} s, with test set, baselines and figures")
+    print(f"a trial {statistics.median(each):.1f} s, the search around them {statistics.median(fixed):.1f} s")
+
+
+def many() -> None:
+    """Ten thousand finished trials: to open the study, to know where it stands, to draw the next."""
+    url = "sqlite:///many.db"
+    study = studies.opened("s", purpose("tpe"), url)
+    distributions = {
+        "learning_rate": optuna.distributions.FloatDistribution(0.0001, 0.1, log=True),
+        "kernels": optuna.distributions.IntDistribution(1, 64),
+    }
+    rates = [0.0001 * 1000 ** (number / MANY) for number in range(MANY)]
+    study.add_trials(
+        optuna.create_trial(
+            params={"learning_rate": rate, "kernels": 1 + number % 64}, distributions=distributions, value=abs(rate - 0.01)
+        )
+        for number, rate in enumerate(rates)
+    )
+    began = time.perf_counter()
+    study = studies.opened("s", purpose("tpe"), url)
+    found = studies.standing(study)
+    print(f"{len(found.done):,} trials: opened and listed in {time.perf_counter() - began:.1f} s")
+    began = time.perf_counter()
+    studies.work(study, lambda trial: studies.suggested(trial, SPACE)["learning_rate"], MANY + 5, None, Silent())
+    print(f"a trial more, drawn by TPE, written and counted: {(time.perf_counter() - began) / 5:.2f} s")
+    began = time.perf_counter()
+    studies.importances(study, 0)
+    print(f"importances: {time.perf_counter() - began:.1f} s")
+
+
+def storage(url: str) -> None:
+    """Trials that cost nothing, five epochs each: how many a second a storage takes from so many workers."""
+    for count in (1, 2, 4, 8):
+        if url.startswith("sqlite"):
+            Path("busy.db").unlink(missing_ok=True)
+        study = studies.opened(f"s{count}" if not url.startswith("sqlite") else "s", purpose("random"), url)
+        lines = [["-c", ASKING.replace('"s"', f'"{study.study_name}"'), url]] * count
+        before = len(studies.standing(study).complete)
+        took(*lines)
+        done = len(studies.standing(study).complete) - before
+        print(f"{count} worker{'s' if count > 1 else ' '}: {done / 10:.1f} trials a second")
+
+
+if __name__ == "__main__":
+    chosen = [word for word in sys.argv[1:] if not word.startswith("-") and "://" not in word]
+    url = next((word for word in sys.argv[1:] if "://" in word), "sqlite:///busy.db")
+    parts = {"workers": workers, "overhead": overhead, "many": many, "storage": lambda: storage(url)}
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name in chosen or parts:
+            print(f"{name}:")
+            parts[name]()
+        os.chdir(PROJECT)
