@@ -87,9 +87,9 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def trained(program: str, words: list[str], output: str, processes: int) -> dict:
+def trained(program: str, words: list[str], output: str, processes: int, **environment: str) -> dict:
     """The record of a run that so many processes have trained, on JAX."""
-    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    environment = os.environ | {"KERAS_BACKEND": "jax"} | environment
     address, running = f"127.0.0.1:{free_port()}", []
     for number in range(1, processes + 1):
         team = ["--distributed", f"{address},{number}/{processes}"] if processes > 1 else []
@@ -129,6 +129,18 @@ def test_two_processes_train_what_one_trains(tiny, kind):
         both = trained("classification.py", [*data, *labels, *head], "heads", 2)
         for phase in ("head", "everything", "scratch"):
             same({"history": alone["history"][phase]}, {"history": both["history"][phase]}, rel=0.005)
+
+
+@pytest.mark.slow
+def test_two_devices_train_what_one_trains(tiny):
+    """A processor that is taken for two."""
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("JAX is not installed here")
+    words = ["-d", tiny["-d"], "--split", "80/20/0", "-t", tiny["-t"], "--layers", "1", "--kernels", "4", "--epochs", "2"]
+    alone = trained("autoencoder.py", [*words, "--batch-size", "12"], "alone", 1)
+    devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    both = trained("autoencoder.py", [*words, "--batch-size", "12", "--distributed"], "both", 1, **devices)
+    same(alone, both)
 
 
 def same(alone: dict, both: dict, rel: float = 1e-4) -> None:
