@@ -3,6 +3,8 @@
 import ast
 import contextlib
 import functools
+import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -34,6 +36,7 @@ class Case(NamedTuple):
     provoke: Callable[[], object]
     names: str
     says: str
+    number: int = 0  # among all cases
 
 
 def places() -> list[Place]:
@@ -51,7 +54,24 @@ def places() -> list[Place]:
 
 @functools.cache
 def outcome(case: Case) -> tuple[str, Place | None]:
-    """The message that a case provokes, and the place that made it; run once in a process, in an empty folder of its own."""
+    """The message that a case provokes, and the place that made it; the processes of a test run provoke each case but once."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return _provoked(case)
+    kept = Path(tempfile.gettempdir()) / f"provoked-{run}" / str(case.number)
+    if kept.is_file():
+        message, place = json.loads(kept.read_text(encoding="utf-8"))
+        return message, None if place is None else PLACES[place]
+    message, found = _provoked(case)
+    kept.parent.mkdir(exist_ok=True)
+    mine = kept.with_suffix(f".{os.getpid()}")  # another process may write the same
+    mine.write_text(json.dumps([message, found and PLACES.index(found)]), encoding="utf-8")
+    os.replace(mine, kept)
+    return message, found
+
+
+def _provoked(case: Case) -> tuple[str, Place | None]:
+    """Run once, in an empty folder of its own."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.ExitStack() as patches:
         for error in ERRORS:
             patches.enter_context(mock.patch.object(error, "__init__", _noting(error.__init__)))

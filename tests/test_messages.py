@@ -12,7 +12,8 @@ from tests import provoked_data, provoked_models, provoked_runs, provoked_search
 from tests.provoked import PLACES, Case, outcome
 
 TABLES = (provoked_settings.CASES, provoked_data.CASES, provoked_runs.CASES, provoked_models.CASES, provoked_search.CASES)
-CASES = [Case(module, *row) for table in TABLES for module, rows in table.items() for row in rows]
+ROWS = [(module, row) for table in TABLES for module, rows in table.items() for row in rows]
+CASES = [Case(module, *row, number) for number, (module, row) in enumerate(ROWS)]
 FOREIGN = re.compile(r"Traceback|Errno|<\w+ |\w(Error|Exception|Warning)\b|[^']\b(None|nan)\b")  # Python's words, not a person's
 
 
