@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from lib.display import ACCENT, BAD, QUIET, Display, clock
@@ -24,7 +24,7 @@ class Scoreboard:
     def __init__(self, display: Display, metric: str, maximise: bool, budget: int | None):
         self.display, self.metric, self.maximise, self.budget = display, metric, maximise, budget
         self._bars: Progress | None = None
-        self._what, self._fold, self._number = "", "", -1
+        self._fold, self._number = "", -1
         self._phase: dict = {}
 
     def score(self, value: float) -> str:
@@ -36,9 +36,9 @@ class Scoreboard:
             self.display.note(f"going on with a search of {len(now.done):,} finished trials; {self._standing(now)}")
         if not self.display.live_allowed:
             return
-        self._bars = Progress(
-            TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[text]}"), console=self.display.err
-        )
+        columns = (Column(no_wrap=True, overflow="ellipsis", ratio=share) for share in (2, 3))
+        words, numbers = (TextColumn(text, table_column=next(columns)) for text in ("{task.description}", "{task.fields[text]}"))
+        self._bars = Progress(words, BarColumn(20), numbers, console=self.display.err, expand=True)
         self._trials = self._bars.add_task("trials", total=self.budget, text="")
         self._epochs = self._bars.add_task("", total=None, text="", visible=False)
         self._bars.start()
@@ -79,9 +79,10 @@ class Scoreboard:
 
     def _on_trial(self, event: dict) -> None:
         self._number = event["number"]
-        self._what, self._fold = f"trial {event['number']}: {named(event['params'])}", ""
+        self._fold = ""
         if self._bars:
-            self._bars.reset(self._epochs, description=self._what, text="starting", visible=True)
+            what = f"trial {event['number']}: {named(event['params'])}"
+            self._bars.reset(self._epochs, description=what, text="starting", visible=True)
 
     def _on_fold(self, event: dict) -> None:
         self._fold = f"fold {event['number']} of {event['of']}, "

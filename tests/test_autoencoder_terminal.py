@@ -92,18 +92,18 @@ def test_the_whole_conversation():
     screen.see("80 codes of", "codes-mine.npz", MENU)
     screen.press(*[DOWN] * 8, ENTER)  # compare
     screen.see("The runs so far", "Nothing differs between them yet", MENU)
-    screen.press(*[DOWN] * 9, ENTER)  # all runs, and a report
+    screen.press(*[DOWN] * 10, ENTER)  # all runs, and a report
     screen.see("1 run below models", "A report of them")
     screen.answer("report.txt")
     screen.see("must end in .md or .html")
     screen.press(*[BACKSPACE] * 3)
     screen.answer("html")
     screen.see("report.html", MENU)
-    screen.press(*[DOWN] * 10, ENTER)  # save as
+    screen.press(*[DOWN] * 11, ENTER)  # save as
     screen.see("New name")
     screen.answer("best")
     screen.see("saved as models/best", MENU)
-    screen.press(*[DOWN] * 10, ENTER)
+    screen.press(*[DOWN] * 11, ENTER)
     screen.see("New name")
     screen.answer("best")
     screen.see("models/best exists already; choose another name")
@@ -126,7 +126,7 @@ def test_the_whole_conversation():
     screen.see("this autoencoder", MENU)
     screen.press(*[DOWN] * 8, ENTER)
     screen.see("The runs so far, best first", "test mse against layers", "figures/comparison.png", MENU)
-    screen.press(*[DOWN] * 11, ENTER)  # quit
+    screen.press(*[DOWN] * 12, ENTER)  # quit
     assert screen.leaves() == 0
 
     runs = sorted(path.parent.name for path in Path("models").glob("*/run.json"))
@@ -269,7 +269,7 @@ def test_a_conversation_with_results_survives_a_refused_run(tiny):
     screen.answer()
     train(screen)
     screen.see("The run failed: models/mine-2: cannot be made", MENU, "Show the loss plot")
-    screen.press(*[DOWN] * 11, ENTER)
+    screen.press(*[DOWN] * 12, ENTER)
     assert screen.leaves() == 0
 
 
@@ -281,7 +281,7 @@ def test_keys_pressed_while_it_trains_are_not_kept_for_the_menu(tiny):
     screen.see("epochs")
     screen.press(DOWN, ENTER, "x", ENTER)
     screen.see("this autoencoder", MENU)
-    screen.press(*[DOWN] * 11, ENTER)  # were the earlier keys kept, this would not be the way to quit
+    screen.press(*[DOWN] * 12, ENTER)  # were the earlier keys kept, this would not be the way to quit
     assert screen.leaves() == 0
 
 

@@ -88,11 +88,11 @@ def test_the_whole_conversation(tiny, model):
     screen.press(ENTER)
     screen.see("Phase 3 of 3: the same network from random weights", "Classification report")
     screen.see("from random weights: ", "pretraining gains", MENU)
-    screen.press(*[DOWN] * 7, ENTER)
+    screen.press(*[DOWN] * 8, ENTER)
     screen.see("★", "A report of them")
     screen.answer()
     screen.see(MENU)
-    screen.press(*[DOWN] * 8, ENTER)
+    screen.press(*[DOWN] * 9, ENTER)
     assert screen.leaves() == 0
     records = [json.loads(path.read_text()) for path in sorted(Path("models").glob("*classify*/run.json"))]
     assert [record["hyperparameters"]["fc_units"] for record in records] == [[8, 6], [4]]
