@@ -142,10 +142,11 @@ class Scoreboard:
                 for name in names
             )
             table.add_row(str(trial.number), *values, value, *spread, took, style="bold" if place == 0 and ranked else "")
-        out = self.display.out
+        out, usual = self.display.out, self.display.out.width
         if not out.is_terminal:  # whole in a file or a pipe
-            out.width = table.__rich_measure__(out, out.options.update(max_width=10_000)).maximum
+            out.width = max(usual, table.__rich_measure__(out, out.options.update(max_width=10_000)).maximum)
         out.print(table)
+        out.width = usual
         if len(now.done) > ROWS:
             self.display.result(f"and {len(now.done) - ROWS:,} more", QUIET)
         for trial in others:
