@@ -42,9 +42,7 @@ class Search:
     def __init__(self, plan: Plan, display: Display):
         first = possible(plan)
         if plan.folds == 1 and not first.validates:
-            raise UserError(
-                f"split {show('split', first.split)} leaves no validation images to judge by; give --folds or another"
-            )
+            raise UserError(f"split {show('split', first.split)} leaves no validation images; give --folds, or another")
         self.plan, self.display, self.program = plan, display, first.program
         self.measure = measure(first)
         self.purpose = Purpose(

@@ -82,6 +82,7 @@ def test_ctrl_c_while_loading_leaves_nothing(tiny):
     assert not Path("models").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_training_can_go_on_with_the_same_command(tiny):
     words = ("-d", tiny["-d"], *LONG, "--output", "models/mine")
     status, said = interrupted_at("epoch      3/", "autoencoder.py", *words)
@@ -104,7 +105,8 @@ def test_ctrl_c_in_training_can_go_on_with_the_same_command(tiny):
     assert "models/mine: began with other images than those that its data set holds now" in said
 
 
-@pytest.mark.parametrize("phase", [pytest.param("head", marks=pytest.mark.slow), "everything"])
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", ["head", "everything"])
 def test_ctrl_c_in_either_phase_goes_on_in_that_phase(workplace, monkeypatch, phase):
     monkeypatch.chdir(workplace.folder)
     output = f"models/stopped-in-{phase}"

@@ -60,7 +60,8 @@ FEW = {
 }
 
 
-@pytest.mark.parametrize("task", [name if name == "half" else pytest.param(name, marks=pytest.mark.slow) for name in FEW])
+@pytest.mark.slow
+@pytest.mark.parametrize("task", FEW)
 def test_every_task_learns_on_real_data(task, real):
     name, flags, metric, bound = FEW[task]
     done = run("autoencoder.py", "-d", str(real / name), *flags, "--limit", "6000", "--output", "models/ae", "--no-input")

@@ -136,7 +136,11 @@ def cut(tiny, folder, epoch: int, **values) -> None:
             dict(dropout=0.3, shift=True, flip=True, gamma=True, task="denoise", noise=0.3, optimizer="adamw", weight_decay=0.01),
         ),
         (3, dict(variational=True, latent_dim=2, beta=0.5)),
-        (4, dict(schedule="plateau", plateau_patience=1, learning_rate=0.5, optimizer="sgd", task="complete", skip=True)),
+        pytest.param(
+            4,
+            dict(schedule="plateau", plateau_patience=1, learning_rate=0.5, optimizer="sgd", task="complete", skip=True),
+            marks=pytest.mark.slow,
+        ),
         (2, dict(schedule="exponential", optimizer="nadam", residual=True, task="denoise", l2=0.001)),
     ],
     ids=["plain", "random", "variational", "plateau", "exponential"],

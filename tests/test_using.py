@@ -43,7 +43,7 @@ def test_what_is_wrong_is_said_before_keras_starts(tiny):
         (("generate", "-model", path, "--count", "0"), "--count must be a whole number from 1"),
         (("generate", "-model", path, "--grid", "1"), "--grid must be a whole number from 2"),
         (("apply", "-model", path, "-d", "data.npy", "--fit", "squeeze"), "invalid choice: 'squeeze'"),
-        (("fly",), "'fly' is no verb; there are train, apply, generate, encode, runs"),
+        (("fly",), "'fly' is no verb; there are train, apply, generate, encode, search, runs"),
     ):
         assert_refused(run("autoencoder.py", *words), text)
     assert_refused(run("classification.py", "probe", "--shares", "0"), "--shares must be")
