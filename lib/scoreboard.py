@@ -36,9 +36,11 @@ class Scoreboard:
             self.display.note(f"going on with a search of {len(now.done):,} finished trials; {self._standing(now)}")
         if not self.display.live_allowed:
             return
-        columns = (Column(no_wrap=True, overflow="ellipsis", ratio=share) for share in (2, 3))
-        words, numbers = (TextColumn(text, table_column=next(columns)) for text in ("{task.description}", "{task.fields[text]}"))
-        self._bars = Progress(words, BarColumn(20), numbers, console=self.display.err, expand=True)
+        what, how = (Column(no_wrap=True, overflow="ellipsis", ratio=share) for share in (2, 3))
+        self._bars = Progress(
+            TextColumn("{task.description}", table_column=what), BarColumn(20),
+            TextColumn("{task.fields[text]}", table_column=how), console=self.display.err, expand=True,
+        )  # fmt: skip
         self._trials = self._bars.add_task("trials", total=self.budget, text="")
         self._epochs = self._bars.add_task("", total=None, text="", visible=False)
         self._bars.start()

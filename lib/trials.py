@@ -92,7 +92,7 @@ class Trials:
 
     def _scored(self, trial: optuna.Trial, hp: Hyperparameters) -> float:
         by = measure(hp)
-        folder = self._folder(trial, hp)
+        folder = self._folder(trial)
         scores, epochs = [], []
         for number in range(1, self.folds + 1):
             if self.folds > 1:
@@ -111,7 +111,7 @@ class Trials:
                     raise optuna.TrialPruned
         return statistics.mean(scores)
 
-    def _folder(self, trial: optuna.Trial, hp: Hyperparameters) -> Path:
+    def _folder(self, trial: optuna.Trial) -> Path:
         """The folder that the trial had when it was interrupted, if it lies here, or a new one."""
         begun = trial.user_attrs.get("folder")
         folder = Path(begun) if begun and Path(begun).parent == self.folder else self.folder / f"trial-{trial.number:04}"
@@ -131,7 +131,8 @@ class Trials:
                 resumed = str(folder)
             else:
                 folder = runs.new_folder(None, folder)
-                trial.set_user_attr("folder", str(folder))
+                if self.folds == 1:  # else the folder of the trial is that above it
+                    trial.set_user_attr("folder", str(folder))
         ahead: list[str] = []  # why the run is to end before its time, once that is known
         past = 0  # epochs of the phases before
 
