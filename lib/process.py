@@ -183,7 +183,8 @@ class Program:
         self._requests: queue.Queue[dict] = queue.Queue()
         self._lock = threading.Lock()
         self.stopped, self.why = threading.Event(), ""  # whether training is to end before its time, and what for
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _listen(self) -> None:
         for line in sys.stdin.buffer:
@@ -195,6 +196,13 @@ class Program:
                 self._requests.put(request)
         terminal.give_back()
         os._exit(0)  # nobody is there any more: a daemon thread can end a training in no other way
+
+    def outlast(self) -> None:
+        """Stay, with nothing left to do, until the program is gone or ends this process.
+
+        One that is killed before it has put its terminal right leaves that to this process.
+        """
+        self._listener.join()
 
     def request(self) -> dict:
         return self._requests.get()

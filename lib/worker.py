@@ -32,6 +32,7 @@ def main() -> None:
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         program.tell("failed", kind="run", message=_sentence(error))
+    program.outlast()
 
 
 def serve(program: Program) -> None:

@@ -16,6 +16,7 @@ import tempfile
 import termios
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -92,11 +93,10 @@ class Workplace:
     def carry_out(self, kill: Kill) -> str:
         """Kill, look, go on; returns what was killed. Raises `AssertionError` for a promise that does not hold."""
         expected, folder = self.expected(kill.program), self.folder / "models" / f"run-{kill.number}"
-        keyboard, terminal = pty.openpty()
-        threading.Thread(target=_drain, args=(keyboard,), daemon=True).start()
+        terminal = opened_terminal()
         process = self.start(kill.program, "--output", str(folder), terminal=terminal)
         if kill.in_training:
-            wait_for(lambda: (folder / runs.RECORD).exists() or process.poll() is not None)
+            wait_for("a record", lambda: (folder / runs.RECORD).exists() or process.poll() is not None)
         with suppress(subprocess.TimeoutExpired):
             process.wait(kill.seconds)
         children = _children(process)
@@ -104,10 +104,10 @@ class Workplace:
             with suppress(psutil.NoSuchProcess, ProcessLookupError):
                 victim.send_signal(signal.SIGKILL)
         process.wait(PATIENCE)
-        wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
-        wait_for(lambda: not locks.taken(folder / runs.CHECKPOINT / runs.LOCK))  # its last thread may take a moment longer
+        wait_for("the last child", lambda: not any(_lives(child) for child in children))
+        wait_for("the lock", lambda: not locks.taken(folder / runs.CHECKPOINT / runs.LOCK))  # a thread may outlast its process
         if kill.victim != "both":
-            wait_for(lambda: termios.tcgetattr(terminal)[3] & (termios.ECHO | termios.ICANON) == termios.ECHO | termios.ICANON)
+            wait_for("the terminal", lambda: shows_keys(terminal))
         state = require_whole(folder)
         os.close(terminal)
         if state not in ("absent", runs.FINISHED):
@@ -165,6 +165,24 @@ def _children(process: subprocess.Popen) -> list[psutil.Process]:
         return []
 
 
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def opened_terminal() -> int:
+    """A terminal for a program, whose other end reads all that is written."""
+    keyboard, terminal = pty.openpty()
+    threading.Thread(target=_drain, args=(keyboard,), daemon=True).start()
+    return terminal
+
+
+def shows_keys(terminal: int) -> bool:
+    wanted = termios.ECHO | termios.ICANON
+    return termios.tcgetattr(terminal)[3] & wanted == wanted
+
+
 def _drain(keyboard: int) -> None:
     """Somebody must read what is written on a terminal."""
     with suppress(OSError):
@@ -172,10 +190,10 @@ def _drain(keyboard: int) -> None:
             pass
 
 
-def wait_for(condition) -> None:
+def wait_for(what: str, condition: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < until, "waited in vain"
+        assert time.monotonic() < until, f"waited in vain for {what}"
         time.sleep(0.005)
 
 

@@ -40,6 +40,20 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(workplace, kill):
     assert workplace.carry_out(kill) in (runs.INTERRUPTED, runs.FAILED, runs.FINISHED)
 
 
+@pytest.mark.slow
+def test_a_program_that_is_killed_when_its_worker_is_done_leaves_a_terminal_that_shows_keys(workplace):
+    folder, terminal = workplace.folder / "late", kills.opened_terminal()
+    process = workplace.start("autoencoder", "--output", str(folder), terminal=terminal)
+    kills.wait_for("the model", (folder / "autoencoder.h5").exists)
+    process.send_signal(signal.SIGSTOP)
+    kills.wait_for("the end of the run", lambda: runs.load(folder)["status"] == runs.FINISHED)
+    time.sleep(3)  # in which the worker would end
+    assert not kills.shows_keys(terminal)
+    process.kill()
+    process.wait()
+    kills.wait_for("the terminal", lambda: kills.shows_keys(terminal))
+
+
 def start(program: str, *words: str, limits: dict | None = None) -> subprocess.Popen:
     """A program without a terminal, and with limits of the system's (`resource.RLIMIT_…` to a number)."""
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import optuna
 
@@ -20,21 +19,21 @@ from lib.studies import Purpose
 from tests.keys import PROJECT
 
 TRAINING = ["-d", "digits", "--layers", "2", "--kernels", "8", "--kernel-size", "3", "--epochs", "3", "--no-input"]
-GRID = ["--grid", "learning-rate=0.001,0.002,0.003,0.004,0.005,0.006", "--no-retrain"]
+PROGRAM = str(PROJECT / "autoencoder.py")
 SPACE = {"learning_rate": Range(0.0001, 0.1, log=True), "kernels": Range(1, 64)}
-MANY, REPEATS = 10_000, 3
+MANY, REPEATS, SECONDS = 10_000, 3, 10
 ASKING = """
 import sys, time
 from lib import studies
-from tests.benchmarks.search import SPACE, Silent, purpose
-study = studies.opened("s", purpose("random"), sys.argv[1])
+from tests.benchmarks.search import SECONDS, SPACE, Silent, purpose
+study = studies.opened(sys.argv[1], purpose("random"), sys.argv[2])
 def trial(trial):
     params = studies.suggested(trial, SPACE)
     for epoch in range(1, 6):
         trial.report(params["learning_rate"], epoch)
         trial.should_prune()
     return params["learning_rate"]
-studies.work(study, trial, None, time.monotonic() + 10, Silent())
+studies.work(study, trial, None, time.monotonic() + SECONDS, Silent())
 """
 
 
@@ -61,13 +60,18 @@ def took(*lines: list[str]) -> float:
     return time.perf_counter() - began
 
 
+def search(trials: int, output: str) -> list[str]:
+    """The command of a search of so many trials."""
+    rates = ",".join(f"0.00{number}" for number in range(1, trials + 1))
+    return [PROGRAM, "search", *TRAINING, "--grid", f"learning-rate={rates}", "--no-retrain", "--output", output]
+
+
 def workers() -> None:
     """Trials an hour with one worker and with two, in turns."""
-    program, seconds = str(PROJECT / "autoencoder.py"), {1: [], 2: []}
+    seconds = {1: [], 2: []}
     for repeat in range(REPEATS):
         for count in seconds:
-            line = [program, "search", *TRAINING, *GRID, "--output", f"{count}-{repeat}"]
-            seconds[count].append(took(*[line] * count))
+            seconds[count].append(took(*[search(6, f"{count}-{repeat}")] * count))
     for count, times in seconds.items():
         median = statistics.median(times)
         print(f"{count} worker{'s' if count > 1 else ''}: 6 trials in {median:.0f} s, {6 * 3600 / median:.0f} an hour")
@@ -75,23 +79,10 @@ def workers() -> None:
 
 def overhead() -> None:
     """A trial beside the plain run of the same settings, in turns."""
-    program = str(PROJECT / "autoencoder.py")
     plain, trial = [], []
     for repeat in range(REPEATS):
-        plain.append(took([program, *TRAINING, "--output", f"plain-{repeat}"]))
-        for count in (2, 6):
-            rates = ",".join(f"0.00{n + 1}" for n in range(count))
-            line = [
-                program,
-                "search",
-                *TRAINING,
-                "--grid",
-                f"learning-rate={rates}",
-                "--no-retrain",
-                "--output",
-                f"o{count}-{repeat}",
-            ]
-            trial.append(took(line))
+        plain.append(took([PROGRAM, *TRAINING, "--output", f"plain-{repeat}"]))
+        trial += [took(search(count, f"{count}-trials-{repeat}")) for count in (2, 6)]
     each = [(six - two) / 4 for two, six in zip(trial[::2], trial[1::2], strict=True)]
     fixed = [two - 2 * one for two, one in zip(trial[::2], each, strict=True)]
     print(f"a plain run {statistics.median(plain):.1f} s, with test set, baselines and figures")
@@ -127,15 +118,13 @@ def many() -> None:
 
 def storage(url: str) -> None:
     """Trials that cost nothing, five epochs each: how many a second a storage takes from so many workers."""
+    rates = []
     for count in (1, 2, 4, 8):
-        if url.startswith("sqlite"):
-            Path("busy.db").unlink(missing_ok=True)
-        study = studies.opened(f"s{count}" if not url.startswith("sqlite") else "s", purpose("random"), url)
-        lines = [["-c", ASKING.replace('"s"', f'"{study.study_name}"'), url]] * count
-        before = len(studies.standing(study).complete)
-        took(*lines)
-        done = len(studies.standing(study).complete) - before
-        print(f"{count} worker{'s' if count > 1 else ' '}: {done / 10:.1f} trials a second")
+        study = studies.opened(f"{count} workers at {time.time():.0f}", purpose("random"), url)
+        took(*[["-c", ASKING, study.study_name, url]] * count)
+        rates.append(len(studies.standing(study).complete) / SECONDS)
+        print(f"{count} worker{'s' if count > 1 else ' '}: {rates[-1]:.1f} trials a second")
+    print(f"a trial costs {1 / rates[0] - 1 / max(rates):.3f} s in its worker and {1 / max(rates):.3f} s in the storage")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,187 @@
+"""Our default network beside the loops that people write by hand: images a second over whole epochs.
+
+python -m tests.benchmarks.training [DATASET] [--limit N] [--only NAME,...]   (default mnist, 12,000 images)
+
+The same network, batches of the same size, the same optimizer and learning rates; each contender in a process of its own, in
+turns, medians of three. A contender that lacks its package is left out. An epoch is whole: shuffling, steps, validation; ours
+has its checkpoint, its pictures and its record besides. The first epoch, in which things are compiled, is told apart.
+"""
+
+import argparse
+import importlib.util
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lib import datasets
+from lib.hyperparameters import Hyperparameters
+from tests.keys import PROJECT
+
+RUNS, EPOCHS = 3, 4
+HP = Hyperparameters(dataset="mnist")  # the default network, of which `lib` knows the rest
+KERNELS, BATCH, RATE, WARM_UP, MOMENTUM = 32, HP.batch_size, HP.learning_rate, 0.05, 0.9
+
+
+def rate(step: int, steps: int) -> float:
+    """The learning rate of a step, from 0: a linear warm-up, then half a cosine."""
+    rising = max(1, round(WARM_UP * steps))
+    if step < rising:
+        return RATE / 10 + (RATE - RATE / 10) * step / rising
+    return RATE * (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
+
+
+def ours(dataset: str, limit: int, arrays: Path) -> dict:
+    """What the program does once it has been told everything."""
+    from lib.process import Worker
+
+    hp, ended, losses = Hyperparameters(dataset=dataset, limit=limit, epochs=EPOCHS), [], []
+
+    def follow(event: dict) -> None:
+        if event["event"] in ("phase", "epoch"):
+            ended.append(time.perf_counter())
+        if event["event"] == "epoch":
+            losses.append(event["val_loss"])
+
+    with Worker() as worker:
+        worker.send("open", hyperparameters=hp.to_json())
+        worker.send("train", hyperparameters=hp.to_json(), output=str(arrays.parent / f"run-{time.time():.0f}"))
+        worker.follow(follow)
+    return {"seconds": np.diff(ended).tolist(), "losses": losses}
+
+
+def keras_notebook(dataset: str, limit: int, arrays: Path) -> dict:
+    """`fit` on float32 arrays, as in a notebook."""
+    import keras
+    from keras import layers
+
+    train, validation = (np.load(arrays)[name].astype("float32") / 255 for name in ("train", "validation"))
+    x = inputs = keras.Input(train.shape[1:])
+    for stride in (2, 2, 1, 1, 1, 1, 1, 1):
+        x = layers.Conv2D(KERNELS, 3, stride, "same", use_bias=False, kernel_initializer="he_normal")(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+    x = layers.Conv2DTranspose(KERNELS, 3, 2, "same", use_bias=False, kernel_initializer="he_normal")(x)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+    outputs = layers.Conv2DTranspose(train.shape[3], 3, 2, "same", activation="sigmoid")(x)
+    model = keras.Model(inputs, outputs)
+    steps = EPOCHS * math.ceil(len(train) / BATCH)
+    rising = round(WARM_UP * steps)
+    schedule = keras.optimizers.schedules.CosineDecay(RATE / 10, steps - rising, warmup_target=RATE, warmup_steps=rising)
+    model.compile(keras.optimizers.Adam(schedule), "mse")
+    ended = [time.perf_counter()]
+    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ended.append(time.perf_counter()))
+    told = model.fit(
+        train, train, BATCH, EPOCHS, verbose=0, validation_data=(validation, validation), callbacks=[clock]
+    )  # fmt: skip
+    return {"seconds": np.diff(ended).tolist(), "losses": told.history["val_loss"]}
+
+
+def pytorch(dataset: str, limit: int, arrays: Path, compiled: bool = False) -> dict:
+    """A loop over tensors that are in memory, channels last; on a GPU in bf16."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    train, validation = (
+        torch.from_numpy(np.load(arrays)[name]).permute(0, 3, 1, 2).to(device).contiguous(memory_format=torch.channels_last)
+        for name in ("train", "validation")
+    )
+    channels, stages = train.shape[1], []
+    for number, stride in enumerate((2, 2, 1, 1, 1, 1, 1, 1)):
+        stages.append(nn.Conv2d(KERNELS if number else channels, KERNELS, 3, stride, 1, bias=False))
+        stages += [nn.BatchNorm2d(KERNELS, 1e-3, 1 - MOMENTUM), nn.ReLU(inplace=True)]
+    stages.append(nn.ConvTranspose2d(KERNELS, KERNELS, 3, 2, 1, output_padding=1, bias=False))
+    stages += [nn.BatchNorm2d(KERNELS, 1e-3, 1 - MOMENTUM), nn.ReLU(inplace=True)]
+    stages += [nn.ConvTranspose2d(KERNELS, channels, 3, 2, 1, output_padding=1), nn.Sigmoid()]
+    for layer in stages:
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(layer.weight)
+    model = nn.Sequential(*stages).to(device, memory_format=torch.channels_last)
+    forward = torch.compile(model) if compiled else model
+    optimizer = torch.optim.Adam(model.parameters(), RATE, eps=1e-7, fused=True)
+    steps = EPOCHS * math.ceil(len(train) / BATCH)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps) / RATE)
+    mixed = torch.autocast(device, torch.bfloat16, enabled=device == "cuda")
+    ended, losses = [time.perf_counter()], []
+    for _ in range(EPOCHS):
+        model.train()
+        for which in torch.randperm(len(train), device=device).split(BATCH):
+            images = train[which].float() / 255
+            with mixed:
+                loss = nn.functional.mse_loss(forward(images), images)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+        model.eval()
+        with torch.inference_mode(), mixed:
+            parts = [part.float() / 255 for part in validation.split(BATCH)]
+            total = sum(nn.functional.mse_loss(forward(part), part, reduction="sum").item() for part in parts)
+        losses.append(total / validation.numel())
+        ended.append(time.perf_counter())
+    return {"seconds": np.diff(ended).tolist(), "losses": losses}
+
+
+def pytorch_compiled(dataset: str, limit: int, arrays: Path) -> dict:
+    return pytorch(dataset, limit, arrays, compiled=True)
+
+
+CONTENDERS = {
+    "ours": (ours, "keras"),
+    "Keras notebook": (keras_notebook, "keras"),
+    "PyTorch": (pytorch, "torch"),
+    "PyTorch, compiled": (pytorch_compiled, "torch"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", nargs="?", default="mnist")
+    parser.add_argument("--limit", type=int, default=12_000)
+    parser.add_argument("--only", default=",".join(CONTENDERS))
+    parser.add_argument("--contender", help=argparse.SUPPRESS)
+    parser.add_argument("--arrays", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.contender:
+        print(json.dumps(CONTENDERS[args.contender][0](args.dataset, args.limit, Path(args.arrays))))
+        return
+    names = [name for name in args.only.split(",") if importlib.util.find_spec(CONTENDERS[name][1])]
+    found = {name: [] for name in names}
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = Path(folder) / "arrays.npz"
+        data = datasets.load(Hyperparameters(dataset=args.dataset, limit=args.limit))
+        np.savez(arrays, train=data.train.take(slice(None)), validation=data.validation.take(slice(None)))
+        line = [sys.executable, "-m", "tests.benchmarks.training", args.dataset, "--limit", str(args.limit)]
+        for _ in range(RUNS):
+            for name in names:
+                command = [*line, "--arrays", str(arrays), "--contender", name]
+                said = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+                found[name].append(json.loads(said.splitlines()[-1]))
+    report(found, len(data.train))
+
+
+def report(found: dict[str, list[dict]], images: int) -> None:
+    speeds = {
+        name: [images / statistics.median(run["seconds"][1:]) for run in runs] for name, runs in found.items()
+    }  # fmt: skip
+    rival = "PyTorch" if "PyTorch" in found else next(iter(found))
+    print(f"{images:,} images an epoch, {EPOCHS} epochs, batches of {BATCH}")
+    print(f"{'':18} {'images/s':>9} {'':>16} {'of ' + rival:>10} {'first epoch':>12} {'loss, epoch 1':>14} {'last':>8}")
+    for name, runs in found.items():
+        median = statistics.median(speeds[name])
+        spread = f"{min(speeds[name]):,.0f} to {max(speeds[name]):,.0f}"
+        first = statistics.median(run["seconds"][0] for run in runs)
+        early, late = (statistics.median(run["losses"][place] for run in runs) for place in (0, -1))
+        ratio = median / statistics.median(speeds[rival])
+        print(f"{name:18} {median:9,.0f} {spread:>16} {ratio:9.2f}× {first:10.1f} s {early:14.5f} {late:8.5f}")
+
+
+if __name__ == "__main__":
+    main()
