@@ -3,9 +3,12 @@
 import gzip
 import lzma
 import math
+import os
+import shutil
 import struct
 import sys
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -14,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.errors import UserError
+from lib.errors import UserError, reason
 
 NPY, ZIP, GZIP = b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b"  # how these files begin
 CHUNK = 1 << 20  # bytes decompressed at once
+LARGE = 1 << 29  # bytes from which on images are unpacked into a file, not into memory: MNIST and CIFAR-10 are smaller
 LONGEST = 200  # characters of what a library says
 GZIP_RATIO = 1032  # deflate cannot do better: what announces more than this is lying
 
@@ -90,24 +94,48 @@ def reading(path: Path):
     try:
         yield
     except BROKEN as error:
-        if reason := getattr(error, "strerror", None):
-            raise UserError(f"{path}: cannot be read ({reason})") from None
+        if why := getattr(error, "strerror", None):
+            raise UserError(f"{path}: cannot be read ({why})") from None
         said = str(error) or ("it asks for too much memory" if isinstance(error, MemoryError) else "it ends too early")
         raise UserError(f"{path}: cannot be read: broken or truncated ({said.splitlines()[0][:LONGEST]})") from None
 
 
 def empty(path: Path, shape, dtype=np.uint8) -> np.ndarray:
-    """Memory for what a file announces. Raises `UserError` where the machine has less: taking it would end the program."""
-    needed, free = product(shape) * np.dtype(dtype).itemsize, free_memory()
+    """Room for what a file announces: in memory, or from `LARGE` on in a temporary file, memory mapped, which is gone with the
+    process. Raises `UserError` where the machine has less of either: taking it would end the program.
+    """
+    needed = product(shape) * np.dtype(dtype).itemsize
+    if needed >= LARGE:
+        return _unpacked(path, shape, dtype, needed)
+    free = free_memory()
     try:
         if needed <= free:
             return np.empty(shape, dtype)
     except MemoryError:
         free = min(needed, free)  # somebody has set a lower limit than what is there
     raise UserError(
-        f"{path}: holds {needed / 1e9:,.1f} GB, and at most {free / 1e9:,.1f} GB of memory are free; "
-        "an .idx or .npy of bytes that is not compressed is read from the disk, whatever its size"
+        f"{path}: holds {needed / 1e9:,.1f} GB, and at most {free / 1e9:,.1f} GB of memory are free; use fewer images"
     )
+
+
+def _unpacked(path: Path, shape, dtype, needed: int) -> np.ndarray:
+    try:
+        where = tempfile.gettempdir()
+        if needed > (free := shutil.disk_usage(where).free):
+            raise UserError(
+                f"{path}: holds {needed / 1e9:,.1f} GB unpacked, and {where} has room for {free / 1e9:,.1f} GB; set TMPDIR to a "
+                "folder with more, or give an .idx or .npy of bytes that is not compressed: it is read where it lies"
+            )
+        with tempfile.TemporaryFile() as file:
+            if hasattr(os, "posix_fallocate"):  # a hole in a file that then finds no room would end the process
+                os.posix_fallocate(file.fileno(), 0, needed)
+            else:
+                file.truncate(needed)
+            return np.memmap(file, dtype, "r+", shape=tuple(shape))
+    except OSError as error:
+        raise UserError(
+            f"{path}: there is no room to unpack it into ({reason(error)}); set TMPDIR to a folder with more"
+        ) from None
 
 
 def free_memory() -> int:

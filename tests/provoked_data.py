@@ -4,6 +4,7 @@ import gzip
 import os
 import struct
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 from unittest import mock
@@ -15,6 +16,8 @@ from PIL import Image
 from lib import datasets, files, folders, own, readers
 from lib.hyperparameters import Hyperparameters
 from tests import made
+
+FULL, HERE = "No space left on device", tempfile.gettempdir()
 
 HUGE = struct.pack(">IIII", 0x803, 10**6, 28, 28)
 IMAGES, LABELS = made.shapes(20)
@@ -135,6 +138,17 @@ def full():
         arrays(images=IMAGES)
 
 
+def roomless():
+    with mock.patch.object(files, "LARGE", 1), mock.patch.object(files.shutil, "disk_usage") as disk:
+        disk.return_value.free = 0
+        arrays(images=IMAGES)
+
+
+def scattered():
+    with mock.patch.object(files, "LARGE", 1), mock.patch.object(files.os, "posix_fallocate", side_effect=OSError(28, FULL)):
+        arrays(images=IMAGES)
+
+
 def piped() -> Path:
     os.mkfifo("pipe")
     return Path("pipe")
@@ -184,7 +198,10 @@ CASES = {
         (lambda: archive("data_batch_1.bin", 3073), "a.tar", "cannot be read: broken or truncated (it ends too early)"),
         (scarce, "a.npz", "cannot be read: broken or truncated (it asks for too much memory)"),
         (lambda: readers.peek(piped()), "pipe", "is a pipe, a socket or a device; give a file or a folder"),
-        (full, "a.npz", "holds 0.0 GB, and at most 0.0 GB of memory are free; an .idx or .npy of bytes that is not compressed"),
+        (full, "a.npz", "holds 0.0 GB, and at most 0.0 GB of memory are free; use fewer images"),
+        (roomless, "a.npz", f" GB unpacked, and {HERE} has room for 0.0 GB; set TMPDIR to a folder with more, or "),
+        (roomless, "a.npz", "give an .idx or .npy of bytes that is not compressed: it is read where it lies"),
+        (scattered, "a.npz", f"there is no room to unpack it into ({FULL}); set TMPDIR to a folder with more"),
     ],
     "idx": [
         (lambda: labelled("l.idx", b"\0\0"), "l.idx", "is truncated: 2 bytes hold no IDX header"),

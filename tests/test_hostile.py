@@ -5,12 +5,14 @@ import io
 import os
 import struct
 import tarfile
+import tempfile
 import tracemalloc
 import warnings
 import zipfile
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -68,14 +70,14 @@ def test_a_gzip_that_goes_on_behind_its_images_is_not_unpacked():
         refused("a.gz", "is too long: more bytes, where its header announces 12×12×10")
 
 
-def test_what_does_not_fit_into_memory_is_refused_before_it_is_taken(monkeypatch):
-    monkeypatch.setattr(files, "free_memory", lambda: 10**9)
+def test_what_has_no_room_is_refused_before_it_is_taken(monkeypatch):
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda where: SimpleNamespace(free=10**9))
     noise = os.urandom(2 * MEGABYTE)  # so many bytes that they could be two gigabytes, unpacked
     Path("a.gz").write_bytes(gzip.compress(struct.pack(">4I", 0x803, 2000, 1000, 1000) + noise))
     with zipfile.ZipFile("a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("images.npy", npy("|u1", "(2000, 1000, 1000)") + noise)
     Path("a.tar.gz").write_bytes(gzip.compress(member("data_batch_1.bin", 3073 * 600_000) + noise))
-    words = "GB, and at most 1.0 GB of memory are free; an .idx or .npy of bytes that is not compressed is read from the disk"
+    words = " has room for 1.0 GB; set TMPDIR to a folder with more, or give an .idx or .npy of bytes that is not compressed"
     with within(20):
         for name in ("a.gz", "a.npz", "a.tar.gz"):
             refused(name, words)
@@ -92,6 +94,22 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_taken(monkeypatch
 def test_free_memory_is_what_the_system_says():
     assert 0 < files.free_memory() <= 2**63
     np.testing.assert_array_equal(files.empty(Path("a"), (2, 3)).shape, (2, 3))
+
+
+def test_what_is_large_is_unpacked_into_a_file_that_nobody_sees(monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "LARGE", 1)
+    monkeypatch.setattr(files, "free_memory", lambda: 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert isinstance(files.empty(Path("a"), (2, 3)), np.memmap)
+    Path("a.gz").write_bytes(gzip.compress(made.idx(IMAGES)))
+    np.savez_compressed("a.npz", images=IMAGES)
+    Path("p").mkdir()
+    for number, image in enumerate(IMAGES):
+        Image.fromarray(image.reshape(image.shape[:2])).save(f"p/{number:02}.png")
+    for name in ("a.gz", "a.npz", "p"):
+        images = readers.read(Path(name)).train.images
+        np.testing.assert_array_equal(images.reshape(IMAGES.shape), IMAGES)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.gz", "a.npz", "p"}
 
 
 def png(width: int, height: int, pixels: bytes = b"") -> bytes:
