@@ -8,8 +8,8 @@ from lib import presets
 from lib.errors import UserError
 from lib.fields import QUESTIONS, find, meaningless, read, settings, show, usual, words
 from lib.hyperparameters import Hyperparameters
-from lib.kinds import OneOf, Or, Switch, Text
-from lib.questions import Answers, prompt_output, verdict
+from lib.kinds import Text, choices
+from lib.questions import Answers, prompt_output, typed, verdict
 
 TRAIN, BACK, PRESET = "train", "back", "preset"
 GROUPS = {"task": "what it learns", "network": "the network", "training": "the training", "data": "the data"}
@@ -35,14 +35,14 @@ def adjust(answers: Answers, values: dict, judge: Callable[[Hyperparameters], st
 def _first(answers: Answers, values: dict, judge) -> str:
     hp = answers.hyperparameters(values)
     groups = dict.fromkeys(setting.metadata["group"] for setting in _offered(answers.program, hp))
-    choices = {TRAIN: "no: start training"}
+    offered = {TRAIN: "no: start training"}
     if answers.program == "autoencoder":
-        choices[PRESET] = "a preset: the networks of the five reports, and our best"
-    choices |= {group: f"{GROUPS[group]}: {_summary(answers.program, hp, group)}" for group in GROUPS if group in groups}
+        offered[PRESET] = "a preset: the networks of the five reports, and our best"
+    offered |= {group: f"{GROUPS[group]}: {_summary(answers.program, hp, group)}" for group in GROUPS if group in groups}
     described = judge(hp)
     if described:
         print(described)
-    return _select("Advanced settings?", choices)
+    return _select("Advanced settings?", offered)
 
 
 def _offered(program: str, hp: Hyperparameters) -> list:
@@ -61,8 +61,8 @@ def _summary(program: str, hp: Hyperparameters, group: str) -> str:
 def _setting(answers: Answers, values: dict, group: str) -> str:
     hp = answers.hyperparameters(values)
     offered = [s for s in _offered(answers.program, hp) if s.metadata["group"] == group]
-    choices = {s.name: f"{words(s.name):<20} {show(s.name, getattr(hp, s.name)):<12} {s.metadata['help']}" for s in offered}
-    return _select(f"Change {GROUPS[group]}?", {BACK: "done"} | choices)
+    listed = {s.name: f"{words(s.name):<20} {show(s.name, getattr(hp, s.name)):<12} {s.metadata['help']}" for s in offered}
+    return _select(f"Change {GROUPS[group]}?", {BACK: "done"} | listed)
 
 
 def _value(hp: Hyperparameters, name: str):
@@ -71,18 +71,14 @@ def _value(hp: Hyperparameters, name: str):
 
     kind, current = find(name).metadata["kind"], getattr(hp, name)
     title = f"{words(name)[:1].upper()}{words(name)[1:]}"
-    inner = kind.kind if isinstance(kind, Or) else kind
-    if isinstance(inner, Switch):
-        return read(name, _select(title, {"yes": "yes", "no": "no"}, default=show(name, current)))
-    if isinstance(inner, OneOf):
-        offered = ([kind.word] if isinstance(kind, Or) else []) + list(inner.choices)
+    if offered := choices(kind):
         return read(name, _select(title, {choice: choice for choice in offered}, default=show(name, current)))
-    text = questionary.text(
+    text = typed(questionary.text(
         title, instruction=f"({find(name).metadata['help']}) [{show(name, current)}]",
         validate=lambda text: not text.strip() or verdict(lambda text: read(name, text), text), validate_while_typing=False,
         **prompt_output(),
-    ).unsafe_ask()  # fmt: skip
-    return read(name, text) if text.strip() else current
+    ))  # fmt: skip
+    return read(name, text) if text else current
 
 
 def _preset(answers: Answers, values: dict) -> dict:
@@ -114,8 +110,8 @@ def _try(answers: Answers, before: dict, after: dict, judge) -> dict:
     return after
 
 
-def _select(title: str, choices: dict[str, str], default: str | None = None) -> str:
+def _select(title: str, offered: dict[str, str], default: str | None = None) -> str:
     import questionary
 
-    listed = [questionary.Choice(text, key) for key, text in choices.items()]
+    listed = [questionary.Choice(text, key) for key, text in offered.items()]
     return questionary.select(title, listed, default=default, **prompt_output()).unsafe_ask()

@@ -22,6 +22,7 @@ from lib.results import classifier_remarks, ending, remarks, scores
 
 # The look, in one place.
 ACCENT, GOOD, BAD, QUIET = "cyan", "green", "red", "dim"
+MOST_BARS = 30  # of one quantity, under each other
 
 
 class Display:
@@ -294,6 +295,8 @@ class Display:
     def against(self, points: dict[str, list[tuple[str, float]]], metric: str) -> None:
         """The metric against each hyperparameter, a bar a run."""
         for name, scored in points.items():
+            if len(scored) > MOST_BARS:
+                continue  # the figure has them
             table = Table(title=f"{metric} against {name}".replace("_", " "), title_justify="left", box=None, show_header=False)
             highest = max(score for _, score in scored) or 1
             for value, score in scored:

@@ -50,7 +50,7 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
     except RunFailed as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
-    except (Interrupted, KeyboardInterrupt) as error:
+    except (Interrupted, KeyboardInterrupt, EOFError) as error:  # the last is Ctrl-D at a prompt
         print(f"{name}: {str(error) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
 

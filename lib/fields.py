@@ -46,7 +46,7 @@ class Fields:
 
     dataset: str | None = setting(
         None, Text(), "-d", "--dataset", question="Data set", needed=True, group="data",
-        help="training images: a file, a folder or a name",
+        help="training images",
     )  # fmt: skip
     labels: str | None = setting(
         None, Text(), "-dl", "--labels", question="Labels of the training images", programs=CLASSIFICATION, group="data",
@@ -218,7 +218,7 @@ class Fields:
 
     limit: int | None = setting(
         None, Or("all", Whole(1, 2**63 - 1)), "--limit", group="data",
-        help="use at most this many training images; the test set stays whole",
+        help="use at most this many of the training images; a test set of its own stays whole",
     )  # fmt: skip
     seed: int = setting(0, Whole(0, 2**32 - 1), "--seed", group="training", help="seed of everything random")
     split: tuple[int, int, int] = setting(

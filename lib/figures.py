@@ -21,6 +21,7 @@ STYLES = [
 POINTS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999", "#B8A800", "#7A4B9A"]
 MARKERS = "os^Dv<>pP*X"
 LETTERS = 13  # of a title that fit in an inch
+DECADE, MOST_TICKS = 10, 6  # from so many times the lowest value on an axis is logarithmic; up to so many values are marks on it
 ERROR = "error"  # the row that is no image
 
 
@@ -160,14 +161,28 @@ def comparison(points: dict[str, list[tuple[str, float]]], metric: str, path: Pa
     for axes in grid.flat[len(points) :]:
         axes.axis("off")
     for axes, (name, pairs) in zip(grid.flat, points.items(), strict=False):
-        places = {value: place for place, value in enumerate(dict.fromkeys(value for value, _ in pairs))}
+        values = list(dict.fromkeys(value for value, _ in pairs))
+        numbers = _numbers(values)
+        places = numbers or {value: place for place, value in enumerate(values)}
         axes.plot([places[value] for value, _ in pairs], [score for _, score in pairs], "o", color=STYLES[0]["color"])
-        axes.set_xticks(list(places.values()), list(places))
+        if numbers and 0 < DECADE * min(numbers.values()) <= max(numbers.values()):
+            axes.set_xscale("log")
+        if not numbers or len(values) <= MOST_TICKS:
+            axes.set_xticks(list(places.values()), values)
+            axes.minorticks_off()
         axes.set(xlabel=name.replace("_", " "), ylabel=metric.replace("_", " "))
         axes.grid(alpha=0.3)
     runs = len(next(iter(points.values())))
     _entitle(figure, f"{metric.replace('_', ' ')} of {runs} runs against what differed between them")
     _save(figure, path)
+
+
+def _numbers(values: list[str]) -> dict[str, float]:
+    """Values as numbers, which have their own places on an axis; nothing where one is a word."""
+    try:
+        return {value: float(value) for value in values}
+    except ValueError:
+        return {}
 
 
 def probes(rows: list[dict], path: Path, title: str) -> None:

@@ -67,6 +67,10 @@ class Parser(Flags):
             help="ask nothing, and fail at once when something without a default is missing",
         )
 
+    def describe(self, flag: str, text: str) -> None:
+        """Say something else of a flag in the help."""
+        self._option_string_actions[flag].help = text
+
     def _add(self, setting, metavar: str, text: str) -> None:
         """`--name VALUE`; for a switch `--name` alone, for layers that too; and `--no-name` for both."""
         name, flags, kind = setting.name, setting.metadata["flags"], setting.metadata["kind"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from lib.errors import UserError
@@ -90,8 +91,14 @@ class Hyperparameters(Fields):
 
     def command(self) -> str:
         """The command line that repeats this run without asking anything."""
-        line = ["python", f"{self.program}.py"]
+        return shlex.join(["python", f"{self.program}.py", *self.flags(), "--no-input"])
+
+    def flags(self, without: Collection[str] = ()) -> list[str]:
+        """The flags that say it, but for some fields."""
+        line = []
         for setting_ in settings(self.program):
+            if setting_.name in without:
+                continue
             name, metadata, value = setting_.name, setting_.metadata, getattr(self, setting_.name)
             as_usual = show(name, value) == show(name, usual(setting_, self.program))
             if as_usual and (value is None or not metadata["question"] or name not in SHOWN[self.program]):
@@ -101,7 +108,7 @@ class Hyperparameters(Fields):
                 line.append(flag if value else flag.replace("--", "--no-", 1))
             else:
                 line += [flag, show(name, value)]
-        return shlex.join([*line, "--no-input"])
+        return line
 
 
 def _require_sense(hp: Hyperparameters) -> None:

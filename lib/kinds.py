@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from lib.errors import UserError
 
 ALL, NONE = "all", "none"
+MOST_FOLDS = 1000
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
@@ -320,7 +321,7 @@ class Fold:
     def read(self, value) -> tuple[int, int]:
         parts = value.split("/") if isinstance(value, str) else value
         try:
-            number, of = (Whole(1, 1000).read(part) for part in parts)
+            number, of = (Whole(1, MOST_FOLDS).read(part) for part in parts)
         except (UserError, TypeError, ValueError):
             number, of = 1, 0
         if number > of or of < 2:
@@ -329,3 +330,11 @@ class Fold:
 
     def show(self, value: tuple[int, int]) -> str:
         return "/".join(map(str, value))
+
+
+def choices(kind: Kind) -> list[str]:
+    """All answers of a kind that takes a few words; else none."""
+    inner = kind.kind if isinstance(kind, Or) else kind
+    if isinstance(inner, Switch):
+        return ["yes", "no"]
+    return ([kind.word] if isinstance(kind, Or) else []) + list(inner.choices) if isinstance(inner, OneOf) else []

@@ -1,6 +1,5 @@
 """What both menus offer beside running again: the last run looked at, and its model used on something else."""
 
-import shlex
 from pathlib import Path
 
 from lib import ledger, own, report, using
@@ -85,9 +84,12 @@ def search(session: Session) -> None:
     from lib.search import Search
 
     last = Hyperparameters.from_json(session.last["record"]["hyperparameters"], "the last run")
-    line = shlex.split(last.command())[2:-1]  # between the program's name and --no-input
     try:
-        Search(wanted.planned(last.program, line), session.display).run()
+        plan = wanted.planned(last.program, last.flags())
+    except (KeyboardInterrupt, EOFError):  # at a question: nothing has begun
+        return
+    try:
+        Search(plan, session.display).run()
     except Interrupted as error:
         session.display.note(f"{str(error).capitalize()}.", "bold")
 

@@ -59,7 +59,8 @@ class Worker:
         self._process: subprocess.Popen | None = None
         self._events: queue.SimpleQueue[dict | None] = queue.SimpleQueue()  # a signal handler may put
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the process before there is a request, so that Keras is there when one comes."""
         try:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         except OSError as error:
@@ -88,7 +89,7 @@ class Worker:
     def send(self, verb: str, **content) -> None:
         """Send a request; one that arrives nowhere is noticed when the events end."""
         if self._process is None:
-            self._start()
+            self.start()
             if self.team:
                 content |= {"team": self.team.to_json()}
         try:

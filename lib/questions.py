@@ -3,12 +3,14 @@
 questionary is imported only when something is to be asked on a terminal.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib import presets
 from lib.errors import UserError, reason
@@ -27,6 +29,9 @@ from lib.fields import (
 )
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import ALL, Places, Text
+
+if TYPE_CHECKING:
+    from questionary import Question
 
 OTHER = "another path …"
 
@@ -128,14 +133,16 @@ class Answers:
         import questionary
 
         return judge(
-            questionary.text(
-                question,
-                instruction=f"[{show(name, default)}]",
-                validate=lambda text: verdict(judge, text),
-                validate_while_typing=False,
-                bottom_toolbar=(lambda: _previewed(judge, preview)) if preview else None,
-                **prompt_output(),
-            ).unsafe_ask()
+            typed(
+                questionary.text(
+                    question,
+                    instruction=f"[{show(name, default)}]",
+                    validate=lambda text: verdict(judge, text),
+                    validate_while_typing=False,
+                    bottom_toolbar=(lambda: _previewed(judge, preview)) if preview else None,
+                    **prompt_output(),
+                )
+            )
         )
 
     def pick(self, name: str, choices: dict[str, str], check: Callable[[str], object], hint: str = "") -> str:
@@ -162,10 +169,8 @@ class Answers:
         def judge(text: str):
             check(read(name, text))
 
-        return (
+        return typed(
             questionary.path(question, validate=lambda text: verdict(judge, text), validate_while_typing=False, **prompt_output())
-            .unsafe_ask()
-            .strip()
         )
 
     def choose(self, title: str, choices: dict[str, str], last: str) -> str:
@@ -190,14 +195,20 @@ class Answers:
         print(f"{title} {by_name[wanted]}", file=sys.stderr)
         return by_name[wanted]
 
-    def several(self, title: str, choices: dict[str, str]) -> list[str]:
-        """Some of `choices` (key: text), one at least. Piped answers are keys with commas between them."""
+    def several(self, title: str, choices: dict[str, str], details: dict[str, str] | None = None, least: int = 1) -> list[str]:
+        """At least so many of `choices` (key: text); `details` says more of the one that is pointed at.
+
+        Piped answers are keys with commas between them.
+        """
         if self.terminal:
             import questionary
 
-            listed = [questionary.Choice(text, key) for key, text in choices.items()]
-            at_least_one = lambda chosen: bool(chosen) or "choose one at least, with the space bar"  # noqa: E731
-            return questionary.checkbox(title, listed, validate=at_least_one, **prompt_output()).unsafe_ask()
+            listed = [questionary.Choice(text, key, description=(details or {}).get(key)) for key, text in choices.items()]
+            enough = lambda chosen: len(chosen) >= least or f"mark {least} at least, with the space bar"  # noqa: E731
+            return questionary.checkbox(
+                title, listed, validate=enough, use_search_filter=True, use_jk_keys=False,
+                instruction="(space marks, Enter goes on, letters filter)", **prompt_output(),
+            ).unsafe_ask()  # fmt: skip
         keys = [part.strip().replace("-", "_") for part in self._line(title, "").split(",")]
         if unknown := [key for key in keys if key not in choices]:
             raise UserError(f"{title}: {unknown[0]!r} is not one of {', '.join(choices)}")
@@ -211,10 +222,8 @@ class Answers:
             return answer
         import questionary
 
-        return (
+        return typed(
             questionary.text(question, validate=lambda text: verdict(check, text), validate_while_typing=False, **prompt_output())
-            .unsafe_ask()
-            .strip()
         )
 
     def _line(self, question: str, default: str) -> str:
@@ -223,6 +232,16 @@ class Answers:
             raise UserError(f"standard input ended before this was answered: {question}; give a flag, one more line, or --yes")
         print(f"{question}: {line.strip() or default}", file=sys.stderr)
         return line.strip()
+
+
+def typed(question: Question) -> str:
+    """What is typed at a prompt, whose verdict on a wrong answer is shown whole, in as many lines as the window needs."""
+    from prompt_toolkit.filters import to_filter
+
+    for window in question.application.layout.find_all_windows():
+        if window.height == 1:  # the bar of the verdict
+            window.height, window.wrap_lines, window.dont_extend_height = None, to_filter(True), to_filter(True)
+    return question.unsafe_ask().strip()
 
 
 def verdict(judge: Callable[[str], object], text: str):

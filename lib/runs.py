@@ -1,5 +1,6 @@
 """The run folder and the ledger: names, atomic `run.json`, `answers.json`, listing, copies under another name."""
 
+import itertools
 import json
 import os
 import shutil
@@ -134,9 +135,10 @@ def _read(folder: Path) -> dict:
 
 
 def recorded(folder: Path = MODELS) -> list[tuple[Path, dict]]:
-    """Every readable run right below a folder, the oldest first, its record made sound."""
+    """Every readable run right below a folder, the oldest first, and what searches there have found, their records made sound."""
     found = []
-    for path in sorted(Path(folder).glob(f"*/{RECORD}"), key=lambda path: path.parent.name):
+    paths = itertools.chain.from_iterable(Path(folder).glob(f"{where}/{RECORD}") for where in ("*", "*/winner-*"))
+    for path in sorted(paths, key=lambda path: path.parent.name):
         try:
             found.append((path.parent, sound(load(path.parent))))
         except (UserError, RecursionError):

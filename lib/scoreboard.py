@@ -11,7 +11,7 @@ from rich.text import Text
 from lib.display import ACCENT, BAD, QUIET, Display, clock
 from lib.fields import words
 from lib.spaces import named
-from lib.studies import FAIL, PRUNED, Standing
+from lib.studies import FAIL, GRACE, PRUNED, Standing
 
 ROWS = 15  # of the table of trials
 DECIMALS = {True: 4, False: 6}  # of an accuracy, of an error
@@ -24,7 +24,8 @@ class Scoreboard:
     def __init__(self, display: Display, metric: str, maximise: bool, budget: int | None):
         self.display, self.metric, self.maximise, self.budget = display, metric, maximise, budget
         self._bars: Progress | None = None
-        self._fold, self._number = "", -1
+        self._fold = ""
+        self._number: int | None = None  # of the trial under way
         self._phase: dict = {}
 
     def score(self, value: float) -> str:
@@ -33,7 +34,7 @@ class Scoreboard:
 
     def start(self, now: Standing) -> None:
         if now.done:
-            self.display.note(f"going on with a search of {len(now.done):,} finished trials; {self._standing(now)}")
+            self.display.note(f"going on with a search: {self._standing(now)}")
         if not self.display.live_allowed:
             return
         what, how = (Column(no_wrap=True, overflow="ellipsis", ratio=share) for share in (2, 3))
@@ -59,7 +60,7 @@ class Scoreboard:
 
     def _standing(self, now: Standing) -> str:
         counts = {"running": len(now.running), "pruned": len(now.of(PRUNED)), "failed": len(now.of(FAIL))}
-        parts = [f"{len(now.done):,}" + (f" of {self.budget:,}" if self.budget else "")]
+        parts = [f"{len(now.done):,}" + (f" of {self.budget:,} done" if self.budget else " done")]
         parts += [f"{count:,} {what}" for what, count in counts.items() if count]
         if now.ranked:
             score, best = now.ranked[0]
@@ -84,7 +85,7 @@ class Scoreboard:
         self._fold = ""
         if self._bars:
             what = f"trial {event['number']}: {named(event['params'])}"
-            self._bars.reset(self._epochs, description=what, text="starting", visible=True)
+            self._bars.reset(self._epochs, description=what, text="going on" if event["again"] else "starting", visible=True)
 
     def _on_fold(self, event: dict) -> None:
         self._fold = f"fold {event['number']} of {event['of']}, "
@@ -106,14 +107,14 @@ class Scoreboard:
     def ended(self, now: Standing) -> None:
         """A trial of this process is over."""
         self.show(now)
-        trial = next((trial for trial in now.trials if trial.number == self._number), None)
-        if trial is None:
+        if self._number is None:  # it had been surplus
             return
+        number, trial, self._number = self._number, now.trials[self._number], None
         if self._bars:
             self._bars.update(self._epochs, visible=False)
         error = trial.user_attrs.get("error", "")
         came = error or STATES.get(trial.state) or f"{self.metric} {self.score(trial.value or 0)}"
-        self.display.note(f"trial {trial.number}: {named(trial.params)}: {came}", BAD if error else "")
+        self.display.note(f"trial {number}: {named(trial.params)}: {came}", BAD if error else "")
         if not self._bars:
             self.display.note(f"  {self._standing(now)}", QUIET)
 
@@ -122,8 +123,8 @@ class Scoreboard:
         self.show(now)
         if self._bars:
             count = len(now.running)
-            what = f"waiting for {count} trial{'s' if count > 1 else ''} of other workers"
-            self._bars.update(self._epochs, description=what, total=None, text="", visible=True)
+            what, dead = f"waiting for {count} trial{'s' if count > 1 else ''}", f"dead ones are noticed after {GRACE} s"
+            self._bars.update(self._epochs, description=what, total=None, text=f"of other workers; {dead}", visible=True)
 
     def table(self, now: Standing) -> None:
         """The trials, best first, those without a score last."""
@@ -143,7 +144,7 @@ class Scoreboard:
                 named({name: trial.params[name]}).removeprefix(words(name)).strip() if name in trial.params else ""
                 for name in names
             )
-            table.add_row(str(trial.number), *values, value, *spread, took, style="bold" if place == 0 and ranked else "")
+            table.add_row(str(now.place(trial)), *values, value, *spread, took, style="bold" if place == 0 and ranked else "")
         out, usual = self.display.out, self.display.out.width
         if not out.is_terminal:  # whole in a file or a pipe
             out.width = max(usual, table.__rich_measure__(out, out.options.update(max_width=10_000)).maximum)
@@ -153,7 +154,7 @@ class Scoreboard:
             self.display.result(f"and {len(now.done) - ROWS:,} more", QUIET)
         for trial in others:
             if error := trial.user_attrs.get("error"):
-                self.display.result(f"trial {trial.number} failed: {error}", QUIET)
+                self.display.result(f"trial {now.place(trial)} failed: {error}", QUIET)
 
     def importances(self, shares: dict[str, float]) -> None:
         """How much each hyperparameter mattered."""

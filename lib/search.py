@@ -13,12 +13,11 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from lib import datasets, runs, spaces, studies, unfinished, wanted
-from lib.display import ACCENT, Display
+from lib.display import ACCENT, QUIET, Display
 from lib.errors import Interrupted, RunFailed, UserError
 from lib.fields import show
 from lib.hyperparameters import Hyperparameters
 from lib.pictures import ARROW
-from lib.process import Worker
 from lib.scoreboard import Scoreboard
 from lib.session import draw_comparison
 from lib.spaces import Choice
@@ -27,7 +26,7 @@ from lib.terminal import deaf_keyboard
 from lib.trials import Stopped, Trials, finally_trained, measure, require_finished
 from lib.wanted import Plan
 
-ON = "the same search goes on from there"
+OWN = ("study.db", "comparison.png", "trial-", "winner-")  # how what a search leaves in its folder is called
 MANY = 1000  # points of a grid that are looked at to find one that can be built
 
 
@@ -51,20 +50,32 @@ class Search:
         )  # fmt: skip
         digest = hashlib.sha256(json.dumps(self.purpose.to_json(), sort_keys=True).encode()).hexdigest()[:6]
         name = plan.study or f"{datasets.short_name(first.needed('dataset'))}-{digest}"
-        self.folder = runs.make(Path(plan.output) if plan.output else runs.MODELS / f"search-{name}")
+        self.folder = Path(plan.output) if plan.output else runs.MODELS / f"search-{name}"
+        if not plan.storage:
+            runs.make(self.folder)
+        require_own(self.folder)
         self.url = plan.storage or studies.default_url(self.folder)
         self.study = studies.opened(name, self.purpose, self.url)
+        runs.make(self.folder)
+        self.again = plan.command(first)
         self.board = Scoreboard(display, f"validation {self.measure.words}", self.measure.maximise, plan.budget)
+        self.trials = Trials(plan.make, plan.space, plan.image, plan.folds, self.folder, self.board)
 
     def run(self) -> int:
         """Search, show what came of it, and train the winner; the exit status."""
         self.display.note(f"{self.plan.text}  {ARROW}  {self.folder}", ACCENT)
+        if self.plan.answers.asks:
+            self.display.note(f"the same without questions: {self.again}", QUIET)
+        with self.trials:
+            return self._run()
+
+    def _run(self) -> int:
         interrupted = self._search()
         now = studies.standing(self.study)
         if now.ranked:
             self._show(now)
         if interrupted:
-            raise Interrupted(f"interrupted; {ON}")
+            raise Interrupted(f"interrupted; to go on: {self.again}")
         if not now.ranked:
             errors = [trial.user_attrs["error"] for trial in now.done if "error" in trial.user_attrs]
             raise RunFailed(f"none of {len(now.done):,} trials came to its end: {errors[0]}")
@@ -74,17 +85,16 @@ class Search:
 
     def _search(self) -> bool:
         """Do trials; whether a person has stopped it."""
-        trials = Trials(self.plan.make, self.plan.space, self.plan.image, self.plan.folds, self.folder, self.board)
         deadline = None if self.plan.minutes is None else time.monotonic() + 60 * self.plan.minutes
         self.board.start(studies.standing(self.study))
         try:
             with deaf_keyboard():
-                studies.work(self.study, trials, self.plan.budget, deadline, self.board)
+                studies.work(self.study, self.trials, self.plan.budget, deadline, self.board)
         except (Stopped, Interrupted, KeyboardInterrupt):
-            studies.again(self.study, trials.number)
+            studies.again(self.study, self.trials.number)
             return True
         except UserError:  # what is wrong with the data is wrong for every trial
-            studies.again(self.study, trials.number)
+            studies.again(self.study, self.trials.number)
             raise
         finally:
             self.board.close()
@@ -102,12 +112,14 @@ class Search:
 
     def _retrain(self, winner: FrozenTrial) -> None:
         """The winner on all training images, once, whichever worker comes first; the one time that the test set is opened."""
+        place = studies.standing(self.study).place(winner)
         hp = finally_trained(self.plan.make(spaces.read_all(winner.params)), winner.user_attrs["epochs"])
         purpose = Purpose(hp.to_json(), {}, "random", 1, False, self.measure.maximise, hp.seed)
-        study = studies.opened(f"{self.study.study_name}: trial {winner.number} trained on", purpose, self.url)
-        folder = self.folder / f"winner-{winner.number:04}"
+        study = studies.opened(f"{self.study.study_name}: trial {place} trained on", purpose, self.url)
+        folder = self.folder / f"winner-{place:04}"
         under_way: int | None = None
-        self.display.note(f"trial {winner.number} is the best: training it on all training images", "bold")
+        if not studies.standing(study).complete:
+            self.display.note(f"trial {place} is the best: training it on all training images", "bold")
 
         def train(trial: optuna.Trial) -> float:
             nonlocal under_way
@@ -128,7 +140,7 @@ class Search:
                 studies.work(study, train, budget, None, Waiting(self.display))
         except (Stopped, Interrupted, KeyboardInterrupt):
             studies.again(study, under_way)
-            raise Interrupted(f"interrupted; {ON}") from None
+            raise Interrupted(f"interrupted; to go on: {self.again}") from None
         finally:
             self.display.close()
         self._show_winner(study, folder)
@@ -137,7 +149,7 @@ class Search:
         """The record of a finished run in that folder, which a killed one may have begun."""
         resumed = unfinished.like(hp, str(folder))
         where = {"output": str(folder), "resume": resumed and str(resumed)}
-        with Worker() as worker:
+        with self.trials.worker() as worker:
             worker.send("open", hyperparameters=hp.to_json())
             worker.send("train", hyperparameters=hp.to_json(), **where)
             record = worker.follow(self.display)["record"]
@@ -172,6 +184,15 @@ class Waiting:
         if not self._said:
             self.display.note(f"{now.running[0].user_attrs.get('host', 'another worker')} is training it; waiting for that")
             self._said = True
+
+
+def require_own(folder: Path) -> None:
+    """Refuse a folder with anything but what a search leaves: to scatter trials among it helps nobody. Raises `UserError`."""
+    others = [path.name for path in folder.iterdir() if not path.name.startswith(OWN)] if folder.is_dir() else []
+    if others:
+        raise UserError(
+            f"--output {folder}: holds {others[0]}, which is not of a search; give a new folder, or that of one to go on with"
+        )
 
 
 def possible(plan: Plan) -> Hyperparameters:

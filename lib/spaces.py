@@ -1,12 +1,14 @@
 """What a search varies: hyperparameters by name, each with the values or the range that its trials take one from."""
 
+import difflib
 from dataclasses import dataclass
 
 from lib.errors import UserError
 from lib.fields import find, long_flag, read, settings, show, words
 from lib.kinds import Kind, Or, Real, Several, Sizes, Text, Whole, shortened
 
-FIXED = ("split", "fold", "tensorboard", "scratch")  # they say how a trial is judged or watched, not what it is
+WATCHED = ("split", "fold", "tensorboard", "scratch")  # they say how a trial is judged or watched, not what it is
+COMPARED = ("task", "noise", "colour_space", "missing", "variational")  # what is predicted: errors of different things
 LOG = "log"
 
 
@@ -70,17 +72,38 @@ EXAMPLES = {"--grid": "--grid kernels=16,32,64", "--range": "--range learning-ra
 
 def variables(program: str) -> list[str]:
     """The hyperparameters that a search can vary."""
-    named = [s for s in settings(program) if s.name not in FIXED]
+    named = [s for s in settings(program) if s.name not in (*WATCHED, *COMPARED)]
     return [s.name for s in named if s.name == "model" or not isinstance(s.metadata["kind"], Text)]
 
 
 def variable(program: str, name: str) -> str:
     """The hyperparameter that somebody means. Raises `UserError` where it is none that can be varied."""
     key = name.removeprefix("--").replace("-", "_")
+    if key in COMPARED:
+        raise UserError(f"{words(key)} cannot be varied: errors of different tasks do not compare; give one search to each")
     if key not in variables(program):
-        named = ", ".join(long_flag(known).removeprefix("--") for known in variables(program))
-        raise UserError(f"{shortened(name)} cannot be varied; there are {named}")
+        named = [long_flag(known).removeprefix("--") for known in variables(program)]
+        close = difflib.get_close_matches(key.replace("_", "-"), named, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(named)}"
+        raise UserError(f"{shortened(name)} cannot be varied; {hint}")
     return key
+
+
+def example(name: str, usual) -> str:
+    """How some values of it, and a range, would be typed by one who begins at the usual one."""
+    kind, one = find(name).metadata["kind"], _numeric(find(name).metadata["kind"])
+    if one is None:
+        return f"with {COMMA} between them, or {SLASH}"
+    while isinstance(usual, tuple):
+        usual = usual[0] if usual else None
+    if isinstance(one, Whole):
+        low, middle, high = (min(max(part, one.low), one.high) for part in ((usual or 8) // 2, usual or 8, (usual or 8) * 2))
+        several = f", 8{COMMA}16{SLASH}16{COMMA}32 by layers" if isinstance(kind, Several) else ""
+        return f"{low},{middle},{high}{several}, or a range {low}..{high}"
+    if one.high <= 1:
+        return "0.1,0.3,0.5, or a range 0.1..0.5"
+    start = usual or 0.001
+    return f"{start / 2:g},{start:g},{start * 2:g}, or a range {start / 10:g}..{start * 10:g}:{LOG}"
 
 
 def values(name: str, text: str) -> Choice:

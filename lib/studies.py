@@ -6,6 +6,7 @@ A study is shared by every process that opens it: one that dies is noticed by it
 from __future__ import annotations
 
 import copy
+import random
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 
 import optuna
 import sqlalchemy
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, StorageInternalError
 from optuna.importance import FanovaImportanceEvaluator
 from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
@@ -34,6 +36,8 @@ HEARTBEAT, GRACE = 10, 60  # seconds: how often a worker says that it lives, and
 ATTEMPTS = 5  # to open a storage that several workers find empty
 BUSY = 60  # seconds that a worker waits for an SQLite file while others write to it
 SEEDS = 1_000_003  # from the seed of one trial to that of the next
+ENOUGH = 200  # trials that importances are computed from: of ten thousand it would take minutes
+DIGITS = 4  # of a number that is drawn from a range
 IDLE = 1.0  # seconds between two looks at what others are doing
 UNDECIDED, LEAST = 5, 3  # trials, and reports of one, before any is given up
 PURPOSE, SURPLUS = "purpose", "surplus"  # attributes: what the study is for; a trial beyond the budget
@@ -62,10 +66,16 @@ class Purpose:
 
 @dataclass(frozen=True)
 class Standing:
-    """The trials of a study that count, in the order in which they began: not those that were begun anew, nor surplus ones."""
+    """The trials of a study that count, in the order in which they were first begun: of one that was begun anew the last
+    attempt; none that were surplus. Their places in it are the numbers that a person sees.
+    """
 
     trials: list[Trial] = field(default_factory=list)
     maximise: bool = False
+
+    def place(self, trial: Trial | optuna.Trial) -> int:
+        """The number of one of them as people count, from 0."""
+        return next(place for place, one in enumerate(self.trials) if one.number == trial.number)
 
     def of(self, *states: TrialState) -> list[Trial]:
         return [trial for trial in self.trials if trial.state in states]
@@ -169,7 +179,7 @@ def _why(error: BaseException) -> str:
 
 
 class Numbered(BaseSampler):
-    """Another sampler, begun anew for each trial with a seed from the trial's number.
+    """Another sampler, begun anew for each trial with a seed from the trial's place among them; it draws no needless digits.
 
     What is drawn then depends on the trials before, and neither on which worker draws nor on how often it was interrupted.
     """
@@ -178,20 +188,33 @@ class Numbered(BaseSampler):
         self._make, self._seed = sampler, seed
 
     def before_trial(self, study: optuna.Study, trial: Trial) -> None:
-        self._sampler = self._make(seed=(self._seed + SEEDS * trial.number) % 2**32)
+        self._sampler = self._make(seed=(self._seed + SEEDS * standing(study).place(trial)) % 2**32)
         self._sampler.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: Trial) -> dict:
         return self._sampler.infer_relative_search_space(study, trial)
 
     def sample_relative(self, study: optuna.Study, trial: Trial, search_space: dict) -> dict:
-        return self._sampler.sample_relative(study, trial, search_space)
+        drawn = self._sampler.sample_relative(study, trial, search_space)
+        return {name: _plain(value, search_space[name]) for name, value in drawn.items()}
 
     def sample_independent(self, study: optuna.Study, trial: Trial, param_name: str, param_distribution) -> Any:
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+        return _plain(self._sampler.sample_independent(study, trial, param_name, param_distribution), param_distribution)
 
     def after_trial(self, study: optuna.Study, trial: Trial, state: TrialState, values: Sequence[float] | None) -> None:
         self._sampler.after_trial(study, trial, state, values)
+
+
+def _plain(value, distribution: BaseDistribution):
+    """A number from a range with as many digits as a person would give it."""
+    if not isinstance(distribution, FloatDistribution):
+        return value
+    return min(max(float(f"{value:.{DIGITS}g}"), distribution.low), distribution.high)
+
+
+def _begun(trial: Trial) -> int:
+    """The number of the first attempt."""
+    return trial.system_attrs.get("failed_trial", trial.number)
 
 
 def _sampler(purpose: Purpose) -> BaseSampler:
@@ -239,7 +262,7 @@ def standing(study: optuna.Study) -> Standing:
     trials = study.get_trials(deepcopy=False)
     anew = {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
     counted = [trial for trial in trials if trial.number not in anew and SURPLUS not in trial.user_attrs]
-    return Standing(counted, study.direction == StudyDirection.MAXIMIZE)
+    return Standing(sorted(counted, key=_begun), study.direction == StudyDirection.MAXIMIZE)
 
 
 def again(study: optuna.Study, number: int | None) -> None:
@@ -264,8 +287,7 @@ def work(
     """
 
     def within_budget(trial: optuna.Trial) -> float:
-        before = [one for one in standing(study).trials if one.number < trial.number]
-        if budget is not None and len(before) >= budget:  # two workers saw room for one
+        if budget is not None and standing(study).place(trial) >= budget:  # two workers saw room for one
             trial.set_user_attr(SURPLUS, True)
             raise Surplus
         return objective(trial)
@@ -298,8 +320,15 @@ def _worked(study: optuna.Study, objective: Callable, budget: int | None, deadli
 def importances(study: optuna.Study, seed: int) -> dict[str, float]:
     """How much of the differences between the finished trials each hyperparameter explains, the largest first; summing to 1.
 
-    By functional analysis of variance (Hutter et al. 2014).
+    By functional analysis of variance (Hutter et al. 2014), of a sample where there are many trials. Nothing, while there are
+    fewer than two for each hyperparameter: those could differ as they do for any reason.
     """
+    complete = standing(study).complete
+    if not complete or len(complete) < 2 * len(complete[0].params):
+        return {}
+    if len(complete) > ENOUGH:
+        study = optuna.create_study(direction=study.direction)
+        study.add_trials(random.Random(seed).sample(complete, ENOUGH))
     try:
         return optuna.importance.get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed))
     except (ValueError, RuntimeError):  # too few trials, or all alike

@@ -16,7 +16,7 @@ from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
 from lib.spaces import Space, read_all
 
-FORETOLD_WRONG = ("loss", "l2", "beta", "variational")  # where these vary, the losses of two trials do not compare
+FORETOLD_WRONG = ("loss", "l2", "beta")  # where these vary, the losses of two trials do not compare
 PRUNED = "pruned: others were better at this point"
 
 
@@ -58,13 +58,22 @@ class Trials:
     ):
         self.make, self.space, self.image, self.folds, self.folder, self.watch = make, space, image, folds, folder, watch
         self.comparable = not set(space) & set(FORETOLD_WRONG)
-        self.number: int | None = None  # of the trial under way
+        self.number: int | None = None  # of the trial under way, in the study
+        self.place = 0  # of that trial, as people count
+        self._next = Worker()  # for the next run: it starts while this one trains
+
+    def __enter__(self) -> Trials:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._next.close()
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Raises `TrialPruned`, `RunFailed` or `studies.Unfit` where there is no score, `Stopped` where a person stopped it."""
         self.number = trial.number
         params = studies.suggested(trial, self.space)
-        self.watch({"event": "trial", "number": trial.number, "params": params})
+        self.place = studies.standing(trial.study).place(trial)
+        self.watch({"event": "trial", "number": self.place, "params": params, "again": "folder" in trial.user_attrs})
         try:
             score = self._scored(trial, self._fitting(params))
         except (RunFailed, studies.Unfit) as error:
@@ -82,6 +91,11 @@ class Trials:
             return self.hyperparameters(params)
         except UserError as error:
             raise studies.Unfit(str(error)) from None
+
+    def worker(self) -> Worker:
+        """A process for the next run, which has started while the one before was training."""
+        worker, self._next = self._next, Worker()
+        return worker
 
     def hyperparameters(self, params: dict) -> Hyperparameters:
         """What a trial trains. Raises `UserError` where that cannot be built."""
@@ -114,7 +128,7 @@ class Trials:
     def _folder(self, trial: optuna.Trial) -> Path:
         """The folder that the trial had when it was interrupted, if it lies here, or a new one."""
         begun = trial.user_attrs.get("folder")
-        folder = Path(begun) if begun and Path(begun).parent == self.folder else self.folder / f"trial-{trial.number:04}"
+        folder = Path(begun) if begun and Path(begun).parent == self.folder else self.folder / f"trial-{self.place:04}"
         if str(folder) != begun and folder.exists():
             folder = runs.new_folder(None, folder)
         trial.set_user_attr("folder", str(folder))
@@ -141,6 +155,8 @@ class Trials:
             self.watch(event)
             if event["event"] == "phase":
                 past = (event["number"] - 1) * event["epochs"]
+                if event["number"] == 1:
+                    self._next.start()
             if event["event"] == "stopping":
                 ahead.append("interrupted")
             if foretelling in event and event["event"] == "epoch" and not ahead:
@@ -149,7 +165,7 @@ class Trials:
                     ahead.append(PRUNED)
                     worker.send("stop", why=PRUNED)
 
-        with Worker() as worker:
+        with self.worker() as worker:
             worker.send("open", hyperparameters=hp.to_json())
             where = {"output": str(folder), "resume": resumed}
             worker.send("train", hyperparameters=hp.to_json(), trial=True, **where)

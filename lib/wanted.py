@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
+import shlex
 from dataclasses import dataclass
 
 from lib import datasets, spaces
 from lib.errors import UserError
-from lib.fields import QUESTIONS, find, words
+from lib.fields import QUESTIONS, find, long_flag, words
 from lib.flags import Flags, Parser
 from lib.hyperparameters import Hyperparameters
-from lib.kinds import Whole
+from lib.kinds import MOST_FOLDS, Whole, choices
 from lib.questions import Answers
 from lib.session import pick_dataset, pick_labelled
-from lib.spaces import Space
+from lib.spaces import Choice, Space
 
 SAMPLERS = ("grid", "random", "tpe")
-MOST = 1_000_000
+NUMBERS = {"trials": Whole(1, 1_000_000), "minutes": Whole(1, 1_000_000), "folds": Whole(2, MOST_FOLDS)}
 TRIALS = 20  # where a grid does not say how many
 HOW = {
     "grid": "a grid: every combination",
@@ -29,6 +31,9 @@ def flags(program: str, verb: str) -> Flags:
     """The flags of the verb: those of training, for what is not varied, and its own."""
     parser = Parser(program, "Search for better hyperparameters; every other flag says what all trials share.")
     parser.prog = f"{program}.py {verb}"
+    parser.describe("--output", "the folder of the search (default models/search-<dataset>-<what it is for>)")
+    for single in ("--resume", "--distributed"):
+        parser.describe(single, argparse.SUPPRESS)
     add = parser.add_argument
     grid = "vary a hyperparameter over some values: kernels=16,32,64; with slashes where they have commas: kernels=8,16/16,32"
     span = "vary a number: learning-rate=0.0001..0.01:log, or kernels=8..64:8 in steps of 8"
@@ -64,6 +69,19 @@ class Plan:
     storage: str | None
     retrain: bool
 
+    def command(self, first: Hyperparameters) -> str:
+        """The command of the same search, without questions; `first` is a point of its space."""
+        line = ["python", f"{first.program}.py", "search", *first.flags(without=self.space)]
+        for name, one in self.space.items():
+            line += ["--grid" if isinstance(one, Choice) else "--range", f"{long_flag(name).removeprefix('--')}={one}"]
+        line += ["--sampler", self.sampler, "--prune" if self.prune else "--no-prune"]
+        numbers = {"trials": self.budget if self.sampler != "grid" else None, "minutes": self.minutes}
+        others = {"folds": self.folds if self.folds > 1 else None, "study": self.study, "storage": self.storage}
+        for name, value in (numbers | others | {"output": self.output}).items():
+            if value is not None:
+                line += [f"--{name}", str(value)]
+        return shlex.join([*line, *([] if self.retrain else ["--no-retrain"]), "--no-input"])
+
     def make(self, varied: dict) -> Hyperparameters:
         """The hyperparameters of a trial."""
         return self.answers.hyperparameters(self.values | varied)
@@ -82,6 +100,8 @@ def planned(program: str, line: list[str]) -> Plan:
     args = flags(program, "search").parse(line)
     if args.resume:
         raise UserError("--resume is for a single run; a search goes on when the same command is given again")
+    if args.distributed is not None:
+        raise UserError("--distributed is for a single run; a search is shared by as many as are given the same command")
     answers = Answers(program, args)
     values = {"dataset": pick_dataset(answers)} if program == "autoencoder" else pick_labelled(answers)
     image = datasets.peek(values["dataset"]).shape
@@ -100,7 +120,7 @@ def planned(program: str, line: list[str]) -> Plan:
     sampler = args.sampler or _sampler(answers, size, asked)
     if sampler == "grid" and size is None:
         raise UserError("--sampler grid needs --grid for everything that varies; a range has no points")
-    numbers = {name: _number(getattr(args, name), name, low) for name, low in (("trials", 1), ("minutes", 1), ("folds", 2))}
+    numbers = {name: _number(getattr(args, name), name) for name in NUMBERS}
     if asked and answers.asks:
         numbers = _numbers(answers, numbers, sampler)
     budget = size if sampler == "grid" else numbers["trials"] or (None if numbers["minutes"] else TRIALS)
@@ -113,9 +133,9 @@ def planned(program: str, line: list[str]) -> Plan:
     )  # fmt: skip
 
 
-def _number(text: str | None, name: str, low: int) -> int | None:
+def _number(text: str | None, name: str) -> int | None:
     try:
-        return None if text is None else Whole(low, MOST).read(text)
+        return None if text is None else NUMBERS[name].read(text)
     except UserError as error:
         raise UserError(f"--{name} {error}") from None
 
@@ -125,8 +145,9 @@ def _varied(answers: Answers) -> tuple[list[str], list[str]]:
     if not answers.asks:
         raise UserError(f"nothing is varied: give {spaces.EXAMPLES['--grid']} or {spaces.EXAMPLES['--range']}")
     program = answers.program
-    offered = {name: f"{words(name):<22} {find(name).metadata['help']}" for name in spaces.variables(program)}
-    names = answers.several(VARIED, offered)
+    offered = [*QUESTIONS[program], *(name for name in spaces.variables(program) if name not in QUESTIONS[program])]
+    details = {name: find(name).metadata["help"] for name in offered}
+    names = answers.several(VARIED, {name: words(name) for name in offered}, details)
     grids: list[str] = []
     ranges: list[str] = []
     for name in names:
@@ -134,7 +155,12 @@ def _varied(answers: Answers) -> tuple[list[str], list[str]]:
         def judge(text: str, name=name) -> None:
             spaces.numbers(name, text) if ".." in text else spaces.values(name, text)
 
-        text = answers.text(f"Values of {words(name)} (some with commas, or a range such as 1..9)", judge)
+        few = choices(find(name).metadata["kind"])
+        if few and answers.terminal:
+            chosen = answers.several(f"Which values of {words(name)}?", {value: value for value in few}, least=2)
+            text = spaces.COMMA.join(chosen)
+        else:
+            text = answers.text(f"Values of {words(name)} ({spaces.example(name, answers.defaults[name])})", judge)
         (ranges if ".." in text else grids).append(f"{name}={text}")
     return grids, ranges
 
@@ -153,16 +179,16 @@ def _numbers(answers: Answers, known: dict, sampler: str) -> dict:
     """The numbers that no flag has given; Enter takes the usual ones."""
     found = dict(known)
     if known["trials"] is None and known["minutes"] is None and sampler != "grid":
-        found["trials"] = _asked(answers, f"How many trials? [{TRIALS}]", 1)
+        found["trials"] = _asked(answers, f"How many trials? [{TRIALS}]", "trials")
     if known["folds"] is None:
-        found["folds"] = _asked(answers, "Cross-validation in how many folds? [none]", 2)
+        found["folds"] = _asked(answers, "Cross-validation in how many folds? [none]", "folds")
     return found
 
 
-def _asked(answers: Answers, question: str, low: int) -> int | None:
+def _asked(answers: Answers, question: str, name: str) -> int | None:
     def judge(text: str) -> None:
         if text.strip():
-            Whole(low, MOST).read(text)
+            NUMBERS[name].read(text)
 
     text = answers.text(question, judge)
     return int(text) if text else None

@@ -41,7 +41,11 @@ class InProcess:
             raise RunFailed(worker._sentence(error)) from None
         return self.last
 
+    def start(self) -> None: ...
+
     def kill(self) -> None: ...
+
+    def close(self) -> None: ...
 
     def __enter__(self):
         return self

@@ -7,7 +7,7 @@ from pathlib import Path
 import pexpect
 
 PROJECT = Path(__file__).resolve().parent.parent
-ENTER, DOWN, UP, BACKSPACE, CTRL_C = "\r", "\x1b[B", "\x1b[A", "\x7f", "\x03"
+ENTER, DOWN, UP, BACKSPACE, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x1b[A", "\x7f", "\x03", "\x04"
 CURSOR_REPORT, CURSOR = "\x1b[6n", "\x1b[1;1R"  # a prompt asks where the cursor is, as any terminal can say
 SECONDS = 90  # for a training process on a busy machine
 

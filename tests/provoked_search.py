@@ -53,7 +53,7 @@ def searched(*words: str, broken: str = "", stopped_at: int = 0, status: str = "
         return ended | {"record": ended["record"] | {"status": status, "error": "it diverged"}} if status else ended
 
     with ExitStack() as patches:
-        for module in (search, session, trials):
+        for module in (session, trials):
             patches.enter_context(mock.patch.object(module, "Worker", InProcess))
         patches.enter_context(mock.patch.object(InProcess, "follow", follow))
         InProcess.begun = 0
@@ -63,6 +63,12 @@ def searched(*words: str, broken: str = "", stopped_at: int = 0, status: str = "
 def several(line: str):
     answers = mock.Mock(terminal=False, _line=lambda *_: line)
     questions.Answers.several(answers, "Vary?", {"kernels": "", "epochs": ""})
+
+
+def among_others():
+    Path("s").mkdir()
+    Path("s/run.json").write_text("{}")
+    searched()
 
 
 def a_file():
@@ -76,7 +82,13 @@ CASES = {
         (lambda: space(span="epochs"), "--range epochs", "such as --range learning-rate=0.0001..0.01:log"),
         (lambda: spaces.space("autoencoder", ["epochs=1,2"], ["epochs=1..2"]), "--range epochs=1..2", "epochs is varied twice"),
         (lambda: space("kernels=0,1"), "--grid kernels=0,1", "kernels must be a whole number"),
-        (lambda: space("kernel=1,2"), "'kernel'", "cannot be varied; there are task, noise"),
+        (lambda: space("kernel=1,2"), "'kernel'", "cannot be varied; did you mean 'kernels'?"),
+        (lambda: space("nonsense=1,2"), "'nonsense'", "cannot be varied; there are beta, layers, "),
+        (
+            lambda: space("noise=1,2"),
+            "noise",
+            "cannot be varied: errors of different tasks do not compare; give one search to each",
+        ),
         (lambda: spaces.values("kernels", "1"), "", "there is nothing to choose from; give two values or more"),
         (lambda: spaces.numbers("task", "a..b"), "task", "has no range; give its values with --grid"),
         (lambda: spaces.numbers("epochs", "1-2"), "", "must be LOW..HIGH, LOW..HIGH:log or LOW..HIGH:STEP"),
@@ -102,6 +114,11 @@ CASES = {
     "wanted": [
         (lambda: planned(), "nothing is varied", "give --grid kernels=16,32,64 or --range learning-rate="),
         (lambda: planned("--resume", "x"), "--resume", "is for a single run; a search goes on when the same command is given"),
+        (
+            lambda: planned("--distributed"),
+            "--distributed",
+            "is for a single run; a search is shared by as many as are given the",
+        ),
         (lambda: planned("--range", "epochs=1..2", "--sampler", "grid"), "--sampler grid", "needs --grid for everything that"),
         (
             lambda: planned("--grid", "epochs=1,2", "--trials", "9"),
@@ -121,8 +138,9 @@ CASES = {
             "split 90/0/10",
             "leaves no validation images; give --folds",
         ),
-        (lambda: searched(stopped_at=1), "interrupted", "the same search goes on from there"),
-        (lambda: searched(stopped_at=3, retrain=True), "interrupted", "the same search goes on from there"),
+        (lambda: searched(stopped_at=1), "interrupted", "; to go on: python autoencoder.py search --dataset x.idx"),
+        (lambda: searched(stopped_at=3, retrain=True), "interrupted", "; to go on: python autoencoder.py search --dataset x.idx"),
+        (among_others, "--output s", "holds run.json, which is not of a search; give a new folder, or that of one to go on with"),
         (lambda: searched(broken="it broke", retrain=True), "it broke", "the winner could not be trained"),
         (lambda: searched(status="failed", retrain=True), "it diverged", "the winner could not be trained"),
     ],

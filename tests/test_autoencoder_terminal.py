@@ -9,7 +9,7 @@ import autoencoder
 from lib.hyperparameters import Hyperparameters
 from lib.session import Session
 from tests import made
-from tests.keys import BACKSPACE, CTRL_C, DOWN, ENTER, Terminal
+from tests.keys import BACKSPACE, CTRL_C, CTRL_D, DOWN, ENTER, Terminal
 
 MENU, ADVANCED = "What next?", "Advanced settings?"
 QUESTIONS = ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size")
@@ -190,7 +190,7 @@ def test_advanced_settings_one_at_a_time():
     screen.see("this autoencoder", "4,911 parameters", MENU)
     screen.press(ENTER)
     screen.see("Convolution layers", "[3]")  # the preset's are the new defaults
-    screen.press(CTRL_C)
+    screen.press(CTRL_D)
     assert screen.leaves() == 130
     record = json.loads(next(Path("models").glob("*/run.json")).read_text())
     assert (record["task"], record["hyperparameters"]["pool"]) == ("reconstruct", [1, 2])

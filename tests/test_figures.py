@@ -64,6 +64,22 @@ def test_comparison():
     assert drawn("many.png").shape[1] == 2 * drawn("a.png").shape[1]
 
 
+def test_numbers_stand_where_they_belong(monkeypatch):
+    found = []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: found.append(figure))
+    rates = [(f"{0.001 * 1.3**n:.4g}", n / 10) for n in range(10)]
+    others = {"kernels": [("8", 0.1), ("16", 0.2), ("64", 0.3)], "activation": [("relu", 0.1), ("silu", 0.2)]}
+    figures.comparison({"learning_rate": rates, **others}, "test_mse", Path("a.png"))
+    rate, kernels, words = (axes for axes in found[0].axes if axes.get_xlabel())
+    assert [rate.get_xscale(), kernels.get_xscale(), words.get_xscale()] == ["log", "linear", "linear"]
+    assert len(rate.get_xticks()) != len(rates)
+    assert [list(axes.get_xticks()) for axes in (kernels, words)] == [[8, 16, 64], [0, 1]]
+    assert list(kernels.lines[0].get_xdata()) == [8, 16, 64]
+    assert [label.get_text() for label in words.get_xticklabels()] == ["relu", "silu"]
+    figures.comparison({"kernels": [(f"{n},{n}", n) for n in range(9)]}, "test_mse", Path("a.png"))
+    assert len(found[1].axes[0].get_xticks()) == 9
+
+
 def test_rows_of_images_of_any_proportions():
     images = made.shapes(4, channels=1)[0]
     wide = np.concatenate([images, images, images], axis=2)

@@ -59,13 +59,13 @@ def test_records_that_cannot_be_read():
 
 
 def test_saved_models_are_listed_newest_first():
-    for age, name in enumerate(("new", "old", "small")):
+    for age, name in enumerate(("new", "old", "search-x/winner-0003", "small", "search-x/trial-0003")):
         run = runs.Run.create(f"models/{name}", HP, "digits")
         run.update(dataset={"name": "d", "shape": [9 - 4 * (name == "small"), 9, 1]}, metrics={"test_mse": 0.5})
         (run.folder / "autoencoder.h5").write_bytes(runs.HDF5)
         os.utime(run.folder / "autoencoder.h5", (1000 - age, 1000 - age))
     models = runs.saved_models((9, 9, 1))
-    assert list(models) == ["models/new/autoencoder.h5", "models/old/autoencoder.h5"]
+    assert list(models) == [f"models/{name}/autoencoder.h5" for name in ("new", "old", "search-x/winner-0003")]
     assert models["models/new/autoencoder.h5"] == "d, reconstruct, 2 layers, 32 kernels, test MSE 0.50000"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from lib import records, runs, search, trials, wanted
 from lib.errors import Interrupted, RunFailed, UserError
+from lib.fields import QUESTIONS
 from lib.hyperparameters import Hyperparameters
 from tests.inprocess import InProcess
 from tests.keys import DOWN, ENTER, PROJECT, SECONDS, Terminal
@@ -66,7 +68,8 @@ def test_the_same_command_finds_nothing_left_to_do(tiny, in_process, capsys):
     again = capsys.readouterr()
     assert in_process.begun == trained == 3
     assert again.out == first.out
-    assert "going on with a search of 2 finished trials" in again.err
+    assert "going on with a search: 2 of 2 done, best" in again.err
+    assert "is the best: training" not in again.err
 
 
 def test_a_trial_is_the_run_that_its_command_repeats(tiny, in_process):
@@ -104,6 +107,24 @@ def test_a_classifier_is_searched_by_accuracy(tiny, in_process, capsys):
     scores = {name: r["metrics"]["validation_accuracy"] for name, r in found.items() if "trial" in name}
     assert found[f"winner-{max(scores, key=scores.get)[-4:]}"]["metrics"]["test_accuracy"] >= 0
     assert "validation accuracy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*PAIR, "--folds", "3", "--study", "mine", "--no-retrain"],
+        ["--range", "learning-rate=0.001..0.01:log", "--range", "kernels=2..8:2", "--trials", "3", "--prune", "--output", "s"],
+        ["--grid", "kernels=2/2,3", "--grid", "layers=1,2", "--sampler", "tpe", "--minutes", "2", "--preset", "latent-10"],
+    ],
+)
+def test_the_command_that_is_shown_is_that_of_the_same_search(tiny, words):
+    plan = wanted.planned("autoencoder", ["-d", tiny["-d"], "-t", tiny["-t"], *TINY[2:], *words])
+    shown = shlex.split(plan.command(search.possible(plan)))
+    assert shown[:3] == ["python", "autoencoder.py", "search"]
+    again = wanted.planned("autoencoder", shown[3:])
+    assert search.possible(again) == search.possible(plan)
+    fields = [name for name in vars(plan) if name not in ("answers", "values")]
+    assert [getattr(again, name) for name in fields] == [getattr(plan, name) for name in fields]
 
 
 @pytest.mark.slow
@@ -150,7 +171,7 @@ def test_a_search_that_is_interrupted_goes_on(tiny, in_process, monkeypatch, cap
         return real(self, stopping)
 
     monkeypatch.setattr(InProcess, "follow", interrupted)
-    with pytest.raises(Interrupted, match="the same search goes on from there"):
+    with pytest.raises(Interrupted, match=r"interrupted; to go on: python autoencoder\.py search --dataset"):
         searched(tiny, *TINY, *PAIR)
     assert records_of("s")["trial-0001"]["status"] == "interrupted"
     monkeypatch.setattr(InProcess, "follow", real)
@@ -241,7 +262,7 @@ def test_a_killed_worker_and_the_one_that_does_its_trial_again(tiny):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * SECONDS)
     assert done.returncode == 0, done.stderr
     found = records_of("s")
-    assert sorted(found) == ["trial-0000", "trial-0002"]  # number 1 is number 0 again, in its folder
+    assert sorted(found) == ["trial-0000", "trial-0001"]
     assert {record["status"] for record in found.values()} == {"finished"}
     epochs = len(begun["history"]["loss"])
     assert found["trial-0000"]["history"]["loss"][:epochs] == begun["history"]["loss"]
@@ -252,21 +273,20 @@ def test_a_search_in_a_terminal(tiny):
     """What to vary, over which values, and how, asked one after the other."""
     program = Terminal("autoencoder.py", "search", "-d", tiny["-d"], "-t", tiny["-t"])
     program.see("Vary which hyperparameters?")
-    program.press(*([DOWN] * wanted_place("kernels")), " ", ENTER)
-    program.see("Values of kernels")
+    program.press(*([DOWN] * QUESTIONS["autoencoder"].index("kernels")), " ", *"activat", " ", ENTER)
+    program.see("Values of kernels (16,32,64, 8,16/16,32 by layers, or a range 16..64)")
     program.answer("2,3")
+    program.see("Which values of activation?")
+    program.press(" ", ENTER)
+    program.see("mark 2 at least, with the space bar")
+    program.press(DOWN, " ", ENTER)
     for question, answer in (("layers", "1"), ("Kernel size", ""), ("Epochs", "1"), ("Batch size", "")):
         program.see(question)
         program.answer(answer)
-    program.see("How?", "a grid: every combination (2 trials)")
+    program.see("How?", "a grid: every combination (4 trials)")
     program.press(ENTER)
     program.see("Cross-validation in how many folds?")
     program.answer("")
-    program.see("trials", "2 trials, best first", "is the best: training it on all training images", "Test set, 20 images")
+    program.see("without questions: python autoencoder.py search", "4 trials, best first", "is the best: training it on all")
+    program.see("Test set, 20 images")
     assert program.leaves() == 0
-
-
-def wanted_place(name: str) -> int:
-    from lib import spaces
-
-    return spaces.variables("autoencoder").index(name)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lib import spaces
 from lib.errors import UserError
-from lib.fields import read
+from lib.fields import PROGRAMS, defaults, read
 from lib.spaces import Choice, Range
 
 
@@ -21,7 +21,6 @@ from lib.spaces import Choice, Range
         ("dropout=0,0.25", "dropout", (0.0, 0.25), 0.0),
         ("skip=yes,no", "skip", ("yes", "no"), True),
         ("optimizer=adam, adamw ,muon", "optimizer", ("adam", "adamw", "muon"), "adam"),
-        ("noise=0.1-0.3,0.4", "noise", ("0.1-0.3", 0.4), (0.1, 0.3)),
     ],
 )
 def test_values_are_those_that_the_flag_takes(typed, name, values, canonical):
@@ -51,11 +50,22 @@ def test_ranges(typed, name, expected):
     read(name, expected.high)
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_example_of_a_prompt_can_be_typed(program):
+    for name in spaces.variables(program):
+        grid, _, span = spaces.example(name, defaults(program)[name]).partition(", or a range ")
+        if span:
+            spaces.values(name, grid.split(" ")[0].rstrip(","))
+            spaces.numbers(name, span)
+
+
 @pytest.mark.parametrize(
     ("grids", "ranges", "says"),
     [
         (["kernels"], [], "--grid kernels: must be NAME=…, such as --grid kernels=16,32,64"),
-        (["kernel=1,2"], [], "'kernel' cannot be varied; there are task, noise"),
+        (["kernel=1,2"], [], "'kernel' cannot be varied; did you mean 'kernels'?"),
+        (["nonsense=1,2"], [], "'nonsense' cannot be varied; there are beta, layers"),
+        (["task=denoise,complete"], [], "task cannot be varied: errors of different tasks do not compare"),
         (["split=80/10/10"], [], "'split' cannot be varied"),
         (["kernels=16"], [], "--grid kernels=16: there is nothing to choose from; give two values or more"),
         (["kernels=16,16"], [], "there is nothing to choose from"),

@@ -65,6 +65,50 @@ def test_a_search_draws_the_same_with_the_same_seed_and_goes_on_where_it_was():
     )
 
 
+def test_an_interruption_changes_nothing_of_what_is_drawn():
+    def broken(trial):
+        studies.suggested(trial, FREE)
+        raise Interrupted("interrupted")
+
+    whole = done(studies.opened("whole", purpose(FREE, "random"), URL), objective(FREE), 4)
+    study = studies.opened("broken", purpose(FREE, "random"), URL)
+    done(study, objective(FREE), 1)
+    for number in (1, 2):  # the second trial, twice
+        with pytest.raises(Interrupted):
+            studies.work(study, broken, 4, None, Silent())
+        studies.again(study, number)
+    assert done(study, objective(FREE), 4) == whole
+    now = studies.standing(study)
+    assert [trial.number for trial in now.trials] == [0, 3, 4, 5]
+    assert [now.place(trial) for trial in now.trials] == [0, 1, 2, 3]
+
+
+def test_what_is_drawn_from_a_range_has_few_digits_and_stays_in_it():
+    rates = [params["learning_rate"] for params in done(studies.opened("s", purpose(FREE, "tpe"), URL), objective(FREE), 15)]
+    assert all(len(f"{rate:.12f}".replace("0.", "").strip("0")) <= 4 for rate in rates)
+    narrow = {"learning_rate": Range(0.123456, 0.123457)}
+    study = studies.opened("n", purpose(narrow, "random"), URL)
+    done(study, lambda trial: studies.suggested(trial, narrow)["learning_rate"], 3)
+    assert {trial.params["learning_rate"] for trial in studies.standing(study).trials} <= {0.123456, 0.123457}
+
+
+def test_importance_needs_two_trials_for_each_hyperparameter():
+    study = studies.opened("s", purpose(), URL)
+    done(study, budget=3)
+    assert studies.importances(study, 0) == {}
+    done(study, budget=4)
+    assert sum(studies.importances(study, 0).values()) == pytest.approx(1)
+
+
+def test_importances_of_many_trials_are_those_of_a_sample(monkeypatch):
+    study = studies.opened("s", purpose(FREE, "random", maximise=True), URL)
+    done(study, objective(FREE), 30)
+    whole = studies.importances(study, 0)
+    monkeypatch.setattr(studies, "ENOUGH", 20)
+    assert next(iter(studies.importances(study, 0))) == next(iter(whole)) == "kernels"
+    assert studies.importances(study, 0) == studies.importances(study, 0) != whole
+
+
 def test_the_best_is_the_largest_where_larger_is_better():
     study = studies.opened("s", purpose(maximise=True), URL)
     done(study, budget=6)

@@ -14,7 +14,7 @@ from lib.presets import PRESETS
 HOURS, EPOCHS, BEAT = 2, 10, 10  # simulated time; epochs of a trial, each a report; seconds between two heartbeats
 REQUESTS = EPOCHS + 6  # of a trial: begin, draw, look at the others, each epoch, scores, folder, end
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-STORAGES = {"SQLite": (0.05, 0.04), "PostgreSQL": (0.05, 0.01)}  # seconds a trial: in the worker and in the storage, measured
+STORAGES = {"SQLite": (0.021, 0.090), "PostgreSQL": (0.059, 0.097)}  # seconds a trial: in the worker and in the storage, measured
 TRIALS = (10, 60, 600)  # seconds that one trains
 # What a host trains, the shape of the images, images a second that it trains alone, images of it in a step. (measured, README)
 NETWORKS = {
