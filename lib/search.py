@@ -26,7 +26,7 @@ from lib.terminal import deaf_keyboard
 from lib.trials import Stopped, Trials, finally_trained, measure, require_finished
 from lib.wanted import Plan
 
-OWN = ("study.db", "comparison.png", "trial-", "winner-")  # how what a search leaves in its folder is called
+OWN = ("study.db", "comparison.", "trial-", "winner-")  # how what a search leaves in its folder is called
 MANY = 1000  # points of a grid that are looked at to find one that can be built
 
 

@@ -18,7 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises `RunFailed` with the system's reason when it cannot be written; then nothing is left of it, and what stood at
     `path` stays.
     """
-    partial = path.with_name(f"{path.stem}{PARTIAL}{path.suffix}")
+    partial = path.with_name(f"{path.stem}.{os.getpid()}{PARTIAL}{path.suffix}")  # another process may write the same file
     try:
         yield partial
         with partial.open("rb+") as file:

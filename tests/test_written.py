@@ -20,6 +20,19 @@ def test_a_file_appears_when_it_is_whole():
     assert os.listdir() == ["a.txt"]
 
 
+def test_two_processes_that_write_the_same_file_leave_a_whole_one(monkeypatch):
+    path = Path("a.txt")
+    with replacing(path) as mine:
+        mine.write_text("mine")
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "getpid", lambda: 1)
+            with replacing(path) as theirs:
+                theirs.write_text("theirs")
+        assert path.read_text() == "theirs"
+    assert path.read_text() == "mine"
+    assert os.listdir() == ["a.txt"]
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ZeroDivisionError()])
 def test_what_goes_wrong_leaves_what_was_there(error):
     path = Path("a.txt")
