@@ -1,7 +1,6 @@
 """What an interrupted training goes on from: all its numbers at the end of its last whole epoch, in one file per phase."""
 
 import json
-import random
 from pathlib import Path
 
 import keras
@@ -17,9 +16,8 @@ class Checkpoint:
 
     `history` is that of the epochs which it holds (a list per quantity), and `over` whether training had come to its end
     with them. A training that goes on from here computes the same numbers, bit for bit, as one that was never interrupted:
-    weights, the optimizer's and the random generators' states are kept as they are (Python's own too: Keras draws the order
-    of the batches from it), what is in a batch is drawn from the epoch's number, and the callbacks live through the past
-    epochs again.
+    weights, the optimizer's and the random generators' states are kept as they are, batches are drawn from the epoch's
+    number, and the callbacks live through the past epochs again.
 
     Raises `UserError` for a file that cannot be read.
     """
@@ -30,7 +28,6 @@ class Checkpoint:
         self.over = False
         self._variables: list[np.ndarray] = []
         self._best: list[np.ndarray] = []
-        self._random: tuple = random.getstate()
         if self.path and self.path.is_file():
             self._read(self.path)
 
@@ -41,8 +38,6 @@ class Checkpoint:
                 state = json.loads(str(file["state"]))
                 self.history, self.over = state["history"], state["over"]
                 self._variables = [file[f"variable_{n}"] for n in range(state["variables"])]
-                version, numbers, spare = state["random"]
-                self._random = version, tuple(numbers), spare
                 self._best = [file[f"best_{n}"] for n in range(state["best"])]
         except Exception as error:  # a damaged file can fail in any way that zipfile, numpy and Python's own tokenizer know
             raise UserError(f"{path}: cannot be read ({reason(error)}); delete it, and its phase begins anew") from None
@@ -58,7 +53,6 @@ class Checkpoint:
             return
         variables, weights = _variables(model), best.best_weights or []
         state = {"history": history, "over": best.stopped_epoch > 0, "variables": len(variables), "best": len(weights)}
-        state["random"] = random.getstate()
         content = {f"variable_{n}": keras.ops.convert_to_numpy(variable) for n, variable in enumerate(variables)}
         content |= {f"best_{n}": weight for n, weight in enumerate(weights)}
         make_folder(self.path.parent)
@@ -84,7 +78,6 @@ class Checkpoint:
             for callback in callbacks:
                 if isinstance(callback, keras.callbacks.EarlyStopping):
                     callback.best_weights = self._best or None
-            random.setstate(self._random)
         return {name: list(values) for name, values in self.history.items()}
 
 

@@ -132,31 +132,47 @@ CHANGES = {"shift": shifted, "flip": flipped, "gamma": toned}  # of training ima
 
 
 class Batches(keras.utils.PyDataset):
-    """A part of a data set as batches for Keras's `fit`.
+    """A part of a data set as batches for Keras.
 
-    Without `learn` it always gives the same batches in the part's order, as scores need them. With it, the order and the
-    images' changes (`CHANGES`) are drawn anew for each epoch. Batches are those of `hp.task`, or images with their
-    labels where `labelled`; with `form`, (inputs, targets) go through it last. With a `share` it gives the same batches, but
-    for what cannot be divided equally, and of each the part of one process.
+    Without `learn` they are always the same, in the part's order, as scores need them. With it, the order and the images'
+    changes (`CHANGES`) are drawn anew for each epoch; a number beyond the last batch of an epoch is of the next. For `fit`
+    batches are `endless`, beginning with epoch number `first`: Keras then builds one pipeline for all epochs, which works
+    ahead while scores are computed and pictures drawn, where a new one for each may stand still for a second.
+
+    Batches are those of `hp.task`, or images with their labels where `labelled`; with `form`, (inputs, targets) go through
+    it last. With a `share` it gives the same batches, but for what cannot be divided equally, and of each the part of one
+    process.
     """
 
     def __init__(
-        self, part: Part, batch_size: int, hp: Hyperparameters, learn=False, labelled=False, form=None, share: Share | None = None
-    ):
+        self, part: Part, batch_size: int, hp: Hyperparameters, learn=False, labelled=False, form=None,
+        share: Share | None = None, endless=False, first=0,
+    ):  # fmt: skip
         super().__init__()
         self.part, self.batch_size, self.hp, self.form, self.share = part, batch_size, hp, form, share
         self.labels = part.labels if labelled else None
         self.learn, self.changes = learn, [change for name, change in CHANGES.items() if learn and getattr(hp, name)]
-        self.start(0)
+        self.endless, self.first = endless, first
+        self._drawn = -1, np.arange(len(part))  # an epoch, and its order
 
     def __len__(self) -> int:
+        """How many batches an epoch has."""
         count = math.ceil(len(self.part) / self.batch_size)
-        return count if self.share is None or self._which(count - 1).size else count - 1
+        if self.share is None:
+            return count
+        last = len(self.part) - (count - 1) * self.batch_size
+        return count if self.share.count(last) else count - 1
 
-    def __getitem__(self, number: int) -> tuple:
-        which = np.sort(self._which(number))  # neighbours on disk are read together; the order in a batch changes nothing
+    @property
+    def num_batches(self) -> int | None:
+        return None if self.endless else len(self)
+
+    def __getitem__(self, index: int) -> tuple:
+        epoch, number = divmod(index, len(self))
+        epoch += self.first
+        which = np.sort(self._which(epoch, number))  # neighbours on disk are read together; the order in a batch changes nothing
         images = self.part.take(which)
-        random = self._random(number)
+        random = self._random(epoch, number)
         for change in self.changes:
             images = change(images, random)
         if self.labels is not None:
@@ -168,19 +184,16 @@ class Batches(keras.utils.PyDataset):
             inputs, targets = inputs[rows], targets[rows]
         return (inputs, targets) if self.form is None else self.form(inputs, targets)
 
-    def _which(self, number: int) -> np.ndarray:
-        which = self._order[number * self.batch_size : (number + 1) * self.batch_size]
+    def _which(self, epoch: int, number: int) -> np.ndarray:
+        which = self._order(epoch)[number * self.batch_size : (number + 1) * self.batch_size]
         return which if self.share is None else which[: self.share.count(len(which))]
 
-    def on_epoch_end(self) -> None:
-        self.start(self.epoch + 1)
+    def _order(self, epoch: int) -> np.ndarray:
+        drawn, order = self._drawn
+        if self.learn and drawn != epoch:
+            order = self._random(epoch).permutation(len(self.part))
+            self._drawn = epoch, order
+        return order
 
-    def start(self, epoch: int) -> None:
-        """Draw what epoch number `epoch`, from 0, begins with."""
-        self.epoch = epoch
-        self._order = np.arange(len(self.part))
-        if self.learn:
-            self._random().shuffle(self._order)
-
-    def _random(self, *where: int) -> np.random.Generator:
-        return np.random.default_rng((self.hp.seed, self.learn, self.epoch if self.learn else 0, *where))
+    def _random(self, epoch: int, *where: int) -> np.random.Generator:
+        return np.random.default_rng((self.hp.seed, self.learn, epoch if self.learn else 0, *where))

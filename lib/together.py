@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -34,9 +33,7 @@ def fit(
     with backend.distributed(team) as share:
         if share is None:
             return training.fit(model, dataset, hp, phase, tell, stopped, at_epoch, folder)
-        drawn = random.getstate()
         learner = networks.twin(model)
-        random.setstate(drawn)  # Keras draws the order of the batches from it, which is that of a process alone
         agreed = backend.Agreed(stopped, share.team)
 
         def beside(history: dict) -> None:

@@ -11,6 +11,7 @@ from threading import Event
 import keras
 import numpy as np
 
+from lib import backend
 from lib.checkpoints import Checkpoint
 from lib.datasets import Dataset
 from lib.errors import RunFailed
@@ -125,11 +126,12 @@ def fit(
     """
     checkpoint = Checkpoint(folder, phase.name)
     done = hp.epochs if checkpoint.over else checkpoint.epochs
-    train = Batches(dataset.train, hp.batch_size, hp, learn=True, labelled=phase.labelled, form=phase.form, share=share)
-    validation = Batches(dataset.validation, hp.batch_size, hp, labelled=phase.labelled, form=phase.form, share=share)
+    kind = dict(labelled=phase.labelled, form=phase.form, share=share, endless=True)
+    train = Batches(dataset.train, hp.batch_size, hp, learn=True, first=done, **kind)
+    validation = Batches(dataset.validation, hp.batch_size, hp, **kind)
     rate = schedule(hp, phase.learning_rate, len(train) * hp.epochs)
     model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
-    train.start(done)
+    model.optimizer.build(model.trainable_variables)
     # Without a patience of its own it never stops, and only keeps the best weights.
     watched = "val_loss" if len(validation) else "loss"
     best = keras.callbacks.EarlyStopping(monitor=watched, patience=hp.patience or hp.epochs, restore_best_weights=True)
@@ -148,8 +150,10 @@ def fit(
     # The reporter comes last, so that it sees what the others add to an epoch's numbers.
     reporter = _Reporter(hp, len(dataset.train), tell, stopped, keep, lambda: checkpoint.restore(model, lasting))
     callbacks = [*lasting, *others, reporter]
-    held = validation if len(validation) else None
-    model.fit(train, validation_data=held, epochs=hp.epochs, initial_epoch=done, verbose=0, callbacks=callbacks)
+    held = dict(validation_data=backend.pipeline(validation), validation_steps=len(validation)) if len(validation) else {}
+    epochs = dict(epochs=hp.epochs, initial_epoch=done, steps_per_epoch=len(train))
+    with backend.fused(model):
+        model.fit(backend.pipeline(train), **epochs, **held, shuffle=False, verbose=0, callbacks=callbacks)
     if not reporter.trouble:
         return Trained(reporter.history)
     advice = f"{reporter.trouble}; a smaller --learning-rate than {phase.learning_rate:g} may help"

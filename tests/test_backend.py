@@ -1,6 +1,8 @@
 """python -m pytest tests/test_backend.py"""
 
 import keras
+import numpy as np
+import pytest
 
 from lib import backend
 
@@ -23,3 +25,37 @@ def test_a_gpu_is_named_with_its_memory(monkeypatch, tmp_path):
 
 def test_the_environment_says_what_a_figure_depends_on():
     assert {"device", "python", "keras", "backend", "numpy"} <= set(backend.environment())
+
+
+def normalising(frozen: bool) -> keras.Model:
+    """A model with batch normalisation where it has a kernel (also inside another model), and where it has none."""
+    keras.utils.set_random_seed(5)
+    inner_inputs = keras.Input((6, 6, 3))
+    norm = keras.layers.BatchNormalization(momentum=0.8, gamma_initializer="random_uniform", name="inside")
+    inner = keras.Model(inner_inputs, norm(keras.layers.Conv2D(3, 3, use_bias=False)(inner_inputs)))
+    inputs = keras.Input((6, 6, 3))
+    x = keras.layers.BatchNormalization(name="outside")(inner(inputs))
+    x = keras.layers.BatchNormalization(scale=False, name="unscaled")(x)
+    x = keras.layers.BatchNormalization(name="flat")(keras.layers.Flatten()(x))
+    norm.trainable = not frozen
+    model = keras.Model(inputs, keras.layers.Dense(2)(x))
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends are left as they are")
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_kernel_normalises_as_keras_does(frozen):
+    images, targets = np.random.default_rng(0).normal(2, 3, (40, 6, 6, 3)), np.ones((40, 2))
+    plain, quick = normalising(frozen), normalising(frozen)
+    before = plain.fit(images, targets, batch_size=16, epochs=3, validation_data=(images, targets), verbose=0, shuffle=False)
+    names = ["inside", "outside", "unscaled", "flat"]
+    with backend.fused(quick):
+        found = [layer for layer in backend._all_layers(quick) if "call" in vars(layer)]
+        assert [layer.name for layer in found if layer.name in names] == ["inside", "outside"]
+        after = quick.fit(images, targets, batch_size=16, epochs=3, validation_data=(images, targets), verbose=0, shuffle=False)
+    assert not any("call" in vars(layer) for layer in backend._all_layers(quick))
+    for name, values in before.history.items():
+        np.testing.assert_allclose(after.history[name], values, rtol=1e-4)
+    for weight, other in zip(plain.get_weights(), quick.get_weights(), strict=True):
+        np.testing.assert_allclose(other, weight, rtol=1e-4, atol=1e-5)

@@ -18,12 +18,13 @@ PART = Part(Images(IMAGES[..., None], LABELS.astype(int)), np.array([9, 2, 4, 7,
 
 
 def batches(size: int, **values) -> tasks.Batches:
-    options = {key: values.pop(key) for key in ("learn", "labelled", "form") if key in values}
+    options = {key: values.pop(key) for key in ("learn", "labelled", "form", "endless", "first") if key in values}
     return tasks.Batches(PART, size, Hyperparameters(**values), **options)
 
 
-def everything(given: tasks.Batches) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(np.concatenate(arrays) for arrays in zip(*(given[n] for n in range(len(given))), strict=True))
+def everything(given: tasks.Batches, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    numbers = range(epoch * len(given), (epoch + 1) * len(given))
+    return tuple(np.concatenate(arrays) for arrays in zip(*(given[n] for n in numbers), strict=True))
 
 
 def test_every_task_that_can_be_named_can_be_made():
@@ -46,16 +47,20 @@ def test_batches_cover_the_part_in_its_order():
 def test_learning_shuffles_anew_each_epoch_and_the_same_each_time():
     def epochs(seed: int):
         given = batches(2, learn=True, labelled=True, seed=seed)
-        orders = []
-        for _ in range(3):
-            orders.append(everything(given)[1].tolist())
-            given.on_epoch_end()
-        return orders
+        return [everything(given, epoch)[1].tolist() for epoch in range(3)]
 
     assert epochs(3) == epochs(3)
     assert len({tuple(order) for order in epochs(3)}) > 1
     assert epochs(3) != epochs(4)
     assert all(sorted(order) == sorted(PART.labels) for order in epochs(3))
+
+
+def test_endless_batches_go_on_where_a_training_was_interrupted():
+    whole, rest = batches(2, learn=True, endless=True), batches(2, learn=True, endless=True, first=2)
+    assert whole.num_batches is None
+    assert len(whole) == batches(2).num_batches == 3
+    for number in range(7):
+        np.testing.assert_array_equal(whole[6 + number][0], rest[number][0])
 
 
 def test_labels_go_with_their_images():
@@ -66,14 +71,12 @@ def test_labels_go_with_their_images():
 
 def test_noise_is_drawn_anew_for_each_batch_and_epoch_and_its_target_is_clean():
     learning = batches(5, learn=True, task="denoise", noise=0.2)
-    first, clean = learning[0]
-    learning.on_epoch_end()
-    assert not np.array_equal(np.sort(first.ravel()), np.sort(learning[0][0].ravel()))
+    (first, clean), (second, _) = learning[0], learning[len(learning)]
+    assert not np.array_equal(np.sort(first.ravel()), np.sort(second.ravel()))
     np.testing.assert_array_equal(np.sort(tasks.picture(clean).ravel()), np.sort(IMAGES[PART.positions].ravel()))
     scoring = batches(5, task="denoise", noise=0.2)
     before = scoring[0][0]
-    scoring.on_epoch_end()
-    np.testing.assert_array_equal(before, scoring[0][0])  # scores always meet the same noise
+    np.testing.assert_array_equal(before, scoring[len(scoring)][0])  # scores always meet the same noise
     assert not np.array_equal(batches(5, task="denoise", noise=0.2, seed=1)[0][0], before)
 
 
@@ -133,9 +136,7 @@ def test_shifted_images_are_windows_of_their_bordered_selves():
 def test_changes_are_drawn_anew_each_epoch_for_learning_alone():
     for change in ({name: True} for name in tasks.CHANGES):
         learning = batches(5, learn=True, labelled=True, **change)
-        first = learning[0][0]
-        learning.on_epoch_end()
-        assert not np.array_equal(first, learning[0][0])
+        assert not np.array_equal(learning[0][0], learning[len(learning)][0])
         inputs, _ = everything(batches(5, **change))
         np.testing.assert_array_equal(tasks.picture(inputs)[..., 0], IMAGES[PART.positions])
 

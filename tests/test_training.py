@@ -84,12 +84,12 @@ def test_a_loss_that_is_no_number_is_explained(tiny, monkeypatch):
 
 
 def spoiled(monkeypatch, epoch: int, value: float) -> None:
-    """From that epoch on, counted from 0, the targets hold one value. (Before the first one Keras draws another, to build.)"""
+    """From that epoch on, counted from 0, the targets hold one value."""
     true = training.Batches.__getitem__
 
     def batch(self, number):
         inputs, targets = true(self, number)
-        return (inputs, np.full_like(targets, value)) if self.learn and self.epoch > epoch else (inputs, targets)
+        return (inputs, np.full_like(targets, value)) if self.learn and number >= epoch * len(self) else (inputs, targets)
 
     monkeypatch.setattr(training.Batches, "__getitem__", batch)
 
