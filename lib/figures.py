@@ -22,6 +22,7 @@ POINTS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 MARKERS = "os^Dv<>pP*X"
 LETTERS = 13  # of a title that fit in an inch
 DECADE, MOST_TICKS = 10, 6  # from so many times the lowest value on an axis is logarithmic; up to so many values are marks on it
+GAP = 0.08  # of an image's width, between two in a row
 ERROR = "error"  # the row that is no image
 
 
@@ -56,11 +57,10 @@ def image_rows(rows: list[tuple[str, np.ndarray]], path: Path, title: str) -> No
     wide = max(1.1, 1.1 * max(images.shape[2] / images.shape[1] for _, images in rows))
     heights = [height * wide for height in heights]
     figure = Figure((1.3 + wide * count, 0.8 + sum(heights) / 1.1), layout="constrained")
-    grid = figure.subplots(len(rows), count, squeeze=False, height_ratios=heights)
-    for axes_row, (name, images) in zip(grid, rows, strict=True):
-        for axes, image in zip(axes_row, images, strict=True):
-            _show(axes, image, cmap="magma" if name == ERROR else "gray")
-        axes_row[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    # One image a row: a hundred axes would take as many times as long to lay out and to draw.
+    for axes, (name, images) in zip(figure.subplots(len(rows), 1, squeeze=False, height_ratios=heights)[:, 0], rows, strict=True):
+        _show(axes, _side_by_side(images), cmap="magma" if name == ERROR else "gray")
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
     _entitle(figure, title)
     _save(figure, path)
 
@@ -211,6 +211,16 @@ def _entitle(figure: Figure, title: str) -> None:
     width = int(LETTERS * figure.get_size_inches()[0])
     lines = [part for line in title.split("\n") for part in textwrap.wrap(line, width)]
     figure.suptitle("\n".join(lines), fontsize=10)
+
+
+def _side_by_side(images: np.ndarray) -> np.ndarray:
+    """Images (n, height, width, …) as one, with white between them."""
+    count, height, width = images.shape[:3]
+    gap = max(1, round(GAP * width))
+    whole = np.ma.masked_all((height, count * (width + gap) - gap, *images.shape[3:]), images.dtype)
+    for place, image in enumerate(images):
+        whole[:, place * (width + gap) : place * (width + gap) + width] = image
+    return whole.filled(255) if images.ndim == 4 else whole
 
 
 def _show(axes, image: np.ndarray, cmap: str = "gray") -> None:
