@@ -41,7 +41,8 @@ ENVIRONMENT = {
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
 
-
+# How the kernel ends a process for which there is no memory, and how native code ends itself where it did not look.
+FOR_WANT_OF_MEMORY: dict[int, str] = {signal.SIGKILL: "was killed", signal.SIGSEGV: "crashed"}
 LAST_WORDS = 30  # lines of a dead process's log that may say what it died of
 FAILURES = {"user": UserError, "run": RunFailed, "interrupted": Interrupted}  # what a `failed` event becomes
 
@@ -143,8 +144,8 @@ class Worker:
 
     def _died(self) -> RunFailed:
         status = self._wait()
-        if status == -signal.SIGKILL:
-            return RunFailed(f"the training process was killed, most likely for want of memory; {LESS}")
+        if ended := FOR_WANT_OF_MEMORY.get(-status):
+            return RunFailed(f"the training process {ended}, most likely for want of memory; {LESS}")
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()

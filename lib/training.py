@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -126,9 +127,9 @@ def fit(
     """
     checkpoint = Checkpoint(folder, phase.name)
     done = hp.epochs if checkpoint.over else checkpoint.epochs
-    kind = dict(labelled=phase.labelled, form=phase.form, share=share, endless=True)
-    train = Batches(dataset.train, hp.batch_size, hp, learn=True, first=done, **kind)
-    validation = Batches(dataset.validation, hp.batch_size, hp, **kind)
+    batches = partial(Batches, labelled=phase.labelled, form=phase.form, share=share, endless=True)
+    train = batches(dataset.train, hp.batch_size, hp, learn=True, first=done)
+    validation = batches(dataset.validation, hp.batch_size, hp)
     rate = schedule(hp, phase.learning_rate, len(train) * hp.epochs)
     model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
     model.optimizer.build(model.trainable_variables)
@@ -229,7 +230,9 @@ class _Reporter(keras.callbacks.Callback):
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)
         self.tell("epoch", epoch=self.epoch, speed=self.seen / self.trained, **numbers)
-        if numbers["loss"] > DIVERGED * self.history["loss"][0]:
+        # What was trained before begins with so small a loss that a few images can multiply it: the others know better.
+        worse = numbers.get("val_loss", math.inf) > self.history.get("val_loss", [0.0])[0]
+        if worse and numbers["loss"] > DIVERGED * self.history["loss"][0]:
             self._give_up(f"the loss grew to {numbers['loss']:.3g} in epoch {self.epoch}, from {self.history['loss'][0]:.3g}")
         self.keep(self.history, self.seen == self.images and not self.trouble)
 

@@ -22,6 +22,7 @@ class Terminal(pexpect.spawn):
             env={**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "1", **environment},
             dimensions=(60, 140),
             encoding="utf-8",
+            codec_errors="replace",  # at Ctrl-C the terminal drops what it has not written, in the middle of a letter as well
             timeout=SECONDS,
         )
 

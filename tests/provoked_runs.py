@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+import keras
 import numpy as np
 
 from lib import backend, datasets, locks, records, report, runs, saved, training, unfinished, using, worker
@@ -156,6 +157,10 @@ def resumed(program: str = "autoencoder", **changes):
 class Diverging:
     """Stands for a model whose loss is soon no number any more."""
 
+    optimizer = keras.optimizers.SGD()
+    trainable_variables = ()
+    layers = ()
+
     def compile(self, *_, **__): ...
 
     def fit(self, *_, callbacks, **__):
@@ -242,7 +247,8 @@ CASES = {
         (lambda: dying("echo MemoryError >&2; exit 1"), "not enough memory", "a smaller batch size or fewer kernels need less"),
         (without_temporary_files, "no temporary file", "can be written (No space left on device); free some space there"),
         (lambda: dying("kill -9 $$"), "the training process", "was killed, most likely for want of memory; a smaller batch size"),
-        (lambda: dying("kill -11 $$"), "the training process", "was ended by signal 11: it said nothing"),
+        (lambda: dying("kill -11 $$"), "the training process", "crashed, most likely for want of memory; a smaller batch size"),
+        (lambda: dying("kill -6 $$"), "the training process", "was ended by signal 6: it said nothing"),
         (lambda: dying("echo here; echo no keras >&2; exit 3"), "the training process", "ended with status 3: no keras"),
     ],
     "worker": [
