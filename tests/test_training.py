@@ -83,15 +83,20 @@ def test_a_loss_that_is_no_number_is_explained(tiny, monkeypatch):
         trained(tiny)
 
 
-def spoiled(monkeypatch, epoch: int, value: float) -> None:
-    """From that epoch on, counted from 0, the targets hold one value."""
-    true = training.Batches.__getitem__
+def spoiled(monkeypatch, epoch: int, value: float):
+    """A `tell` from whose event of that epoch on all targets that are made hold one value."""
+    true, over = training.Batches.__getitem__, threading.Event()
 
     def batch(self, number):
         inputs, targets = true(self, number)
-        return (inputs, np.full_like(targets, value)) if number >= epoch * len(self) else (inputs, targets)
+        return (inputs, np.full_like(targets, value)) if over.is_set() else (inputs, targets)
+
+    def tell(event, **content):
+        if event == "epoch" and content["epoch"] == epoch:
+            over.set()
 
     monkeypatch.setattr(training.Batches, "__getitem__", batch)
+    return tell
 
 
 @pytest.mark.parametrize(
@@ -103,8 +108,7 @@ def spoiled(monkeypatch, epoch: int, value: float) -> None:
 )
 def test_a_training_that_goes_wrong_keeps_its_best_weights(tiny, monkeypatch, value, words, epochs):
     _, good, _ = trained(tiny, epochs=3, schedule="constant")
-    spoiled(monkeypatch, 3, value)
-    outcome, model, _ = outcome_of(tiny, epochs=10, schedule="constant")
+    outcome, model, _ = outcome_of(tiny, spoiled(monkeypatch, 3, value), epochs=10, schedule="constant")
     assert len(outcome.history["loss"]) == epochs
     best = 1 + int(np.argmin(outcome.history["val_loss"]))
     assert re.fullmatch(f"{words}; the weights of epoch {best} are kept", outcome.trouble)
