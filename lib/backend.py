@@ -113,6 +113,17 @@ def pipeline(batches: keras.utils.PyDataset):
     return found.prefetch(AHEAD).with_options(options)
 
 
+def prepare(model: keras.Model, batch: tuple) -> None:
+    """Make now what the first step would make: TensorFlow compiles a step twice in which variables are made."""
+    if keras.backend.backend() != "tensorflow":
+        return
+    model.optimizer.build(model.trainable_variables)
+    inputs, targets = keras.tree.map_structure(lambda array: array[:1], batch)
+    outputs = model(inputs)
+    model.compute_loss(inputs, targets, outputs)
+    model.compute_metrics(inputs, targets, outputs)
+
+
 @contextmanager
 def fused(model: keras.Model) -> Iterator[None]:
     """In this block a model's batch normalisation is TensorFlow's one kernel, instead of Keras's many: the same numbers, sooner.

@@ -132,7 +132,7 @@ def fit(
     validation = batches(dataset.validation, hp.batch_size, hp)
     rate = schedule(hp, phase.learning_rate, len(train) * hp.epochs)
     model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
-    model.optimizer.build(model.trainable_variables)
+    backend.prepare(model, train[0])
     # Without a patience of its own it never stops, and only keeps the best weights.
     watched = "val_loss" if len(validation) else "loss"
     best = keras.callbacks.EarlyStopping(monitor=watched, patience=hp.patience or hp.epochs, restore_best_weights=True)

@@ -163,6 +163,8 @@ class Diverging:
 
     def compile(self, *_, **__): ...
 
+    __call__ = compute_loss = compute_metrics = compile
+
     def fit(self, *_, callbacks, **__):
         reporter = callbacks[-1]
         reporter.set_model(self)
