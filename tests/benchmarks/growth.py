@@ -19,7 +19,7 @@ import psutil
 
 from lib import datasets
 from lib.hyperparameters import Hyperparameters
-from tests.keys import PROJECT
+from lib.process import PROJECT
 
 SIZES = (6_000, 60_000, 600_000, 6_000_000)
 LINE = ["--layers", "1", "--kernels", "4", "--epochs", "1", "--batch-size", "512", "--split", "98/1/1", "--no-input"]

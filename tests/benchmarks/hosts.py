@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.keys import PROJECT
+from lib.process import PROJECT
 
 REPEATS, CORES = 3, (0, 1)
 LINE = ["--layers", "3", "--kernels", "32", "--epochs", "3", "--batch-size", "128", "--limit", "12000", "--no-input"]

@@ -14,9 +14,9 @@ import time
 import optuna
 
 from lib import studies
+from lib.process import PROJECT
 from lib.spaces import Range
 from lib.studies import Purpose
-from tests.keys import PROJECT
 
 TRAINING = ["-d", "digits", "--layers", "2", "--kernels", "8", "--kernel-size", "3", "--epochs", "3", "--no-input"]
 PROGRAM = str(PROJECT / "autoencoder.py")

@@ -22,7 +22,7 @@ import numpy as np
 
 from lib import datasets
 from lib.hyperparameters import Hyperparameters
-from tests.keys import PROJECT
+from lib.process import PROJECT
 
 RUNS, EPOCHS = 3, 4
 HP = Hyperparameters(dataset="mnist")  # the default network, of which `lib` knows the rest
