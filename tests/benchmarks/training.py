@@ -137,7 +137,7 @@ CONTENDERS = {
     "ours": (ours, "keras"),
     "Keras notebook": (keras_notebook, "keras"),
     "PyTorch": (pytorch, "torch"),
-    "PyTorch, compiled": (pytorch_compiled, "torch"),
+    "PyTorch compiled": (pytorch_compiled, "torch"),
 }
 
 
