@@ -6,7 +6,8 @@ import platform
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -45,35 +46,46 @@ def environment() -> dict:
 
 def join(team: Team) -> None:
     """Meet the other processes of a team, before anything is computed. Raises `UserError` on a backend that cannot."""
-    if keras.backend.backend() != "jax":
-        raise UserError("--distributed needs JAX: pip install jax, and set KERAS_BACKEND=jax before the command")
+    kind = keras.backend.backend()
+    if kind != "jax" and (kind != "tensorflow" or team.of > 1):
+        raise UserError("--distributed with an address needs JAX: pip install jax, and set KERAS_BACKEND=jax before the command")
     if team.of > 1:
         keras.distribution.initialize(team.address, team.of, team.number - 1)
 
 
 @contextmanager
 def distributed(team: Team | None) -> Iterator[Share | None]:
-    """Models that are built in this block live on all devices of a team; `None` is this process as it is."""
+    """Models that are built in this block live on all devices of a team, in this thread; `None` is this process as it is."""
     if team is None:
         yield None
-        return
-    devices = keras.distribution.list_devices()
-    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False))
-    try:
-        yield Share(team, len(devices))
-    finally:
-        keras.distribution.set_distribution(None)
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        devices = [device.name for device in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")]
+        strategy = tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice())
+        with strategy.scope():
+            yield Share(team, strategy.num_replicas_in_sync)
+    else:
+        devices = keras.distribution.list_devices()
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False))
+        try:
+            yield Share(team, len(devices))
+        finally:
+            keras.distribution.set_distribution(None)
 
 
-@contextmanager
-def apart() -> Iterator[None]:
-    """What is computed in this block is computed by this process alone."""
-    before = keras.distribution.distribution()
-    keras.distribution.set_distribution(None)
-    try:
-        yield
-    finally:
-        keras.distribution.set_distribution(before)
+def apart(work: Callable[[], None]) -> None:
+    """Do what this process computes alone: in a thread of its own, which knows nothing of a distribution."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(work).result()
+
+
+def spread(layer: keras.layers.Layer) -> dict:
+    """The configuration of a layer as one that learns on several devices: batches are normalised whole, as JAX does by itself."""
+    config = layer.get_config()
+    if keras.backend.backend() == "tensorflow" and isinstance(layer, keras.layers.BatchNormalization):
+        config["synchronized"] = True
+    return config
 
 
 class Agreed(threading.Event):

@@ -57,7 +57,7 @@ class Parser(Flags):
         self.add_argument("--resume", metavar="DIR", help="go on with a run that was interrupted, from its last whole epoch")
         self.add_argument(
             "--distributed", nargs="?", const="", metavar="HOST:PORT,N/OF",
-            help="train on all devices of this machine, or as process N of those that meet at HOST:PORT of the first; needs JAX",
+            help="train on all devices of this machine, or as process N of those that meet at HOST:PORT of the first (JAX)",
         )  # fmt: skip
         self.add_argument("--answers", metavar="FILE", help="answers from a file, such as the answers.json of a run")
         self.add_argument("--yes", action="store_true", help="ask nothing: take the default for whatever is not given")

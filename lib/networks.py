@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers, ops
 from sklearn.decomposition import PCA
 
-from lib import colour, tasks
+from lib import backend, colour, tasks
 from lib.hyperparameters import Hyperparameters
 from lib.shapes import Layer, Plan
 from lib.targets import cut_axis, mirrors
@@ -230,7 +230,13 @@ def copied(encoder: keras.Model) -> keras.Model:
 
 def twin(model: keras.Model) -> keras.Model:
     """The same network with the same weights, of which as much is frozen; where Keras distributes models, it lives there."""
-    found = keras.models.clone_model(model)
+
+    def again(layer):
+        if isinstance(layer, keras.Model):
+            return keras.models.clone_model(layer, clone_function=again)
+        return type(layer).from_config(backend.spread(layer))
+
+    found = keras.models.clone_model(model, clone_function=again)
     hand_over(model, found)
     _freeze_alike(model, found)
     return found
@@ -294,5 +300,5 @@ def build_head(code: tuple[int, ...], classes: int, hp: Hyperparameters) -> kera
 
 
 def mean_of_outputs(targets, outputs):
-    """The loss of an output that is a loss already; its targets are zeros."""
-    return ops.mean(outputs)
+    """The loss of an output (n, 1) that is a loss already, for each image; its targets are zeros."""
+    return ops.mean(outputs, axis=-1)

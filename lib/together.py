@@ -38,9 +38,8 @@ def fit(
 
         def beside(history: dict) -> None:
             agreed.agree()
-            with backend.apart():
-                networks.hand_over(learner, model)
-                at_epoch(history)
+            networks.hand_over(learner, model)
+            backend.apart(lambda: at_epoch(history))
 
         trained = training.fit(learner, dataset, hp, phase, tell, agreed, beside, folder, share)
         agreed.agree()

@@ -68,8 +68,9 @@ def autoencoder_phase(hp: Hyperparameters) -> Phase:
     if not hp.variational:
         return Phase("autoencoder", "", hp.learning_rate, loss)
 
-    def nats(targets, outputs):
-        return math.prod(outputs.shape[1:]) * keras.ops.mean(loss(targets, outputs))
+    def nats(targets, outputs):  # one number an image: what Keras averages, it averages over devices as well
+        found = loss(targets, outputs)
+        return math.prod(outputs.shape[1:]) * keras.ops.mean(found, axis=tuple(range(1, len(found.shape))))
 
     losses = {RECONSTRUCTION: nats, KL: mean_of_outputs}
     return Phase("autoencoder", "", hp.learning_rate, losses, weights={RECONSTRUCTION: 1.0, KL: hp.beta}, form=with_zeros)

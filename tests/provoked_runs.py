@@ -94,7 +94,7 @@ def opened(labels, test_labels=None):
 
 def without_jax():
     with mock.patch.object(backend.keras.backend, "backend", return_value="tensorflow"):
-        backend.join(Team())
+        backend.join(Team("lab:9911", 1, 2))
 
 
 def without_tensorboard():
@@ -260,7 +260,7 @@ CASES = {
         (lambda: opened(LABELS, LABELS * 9), "test_labels.npy", "label 18 never occurs in training (3 classes)"),
     ],
     "backend": [
-        (without_jax, "--distributed", "needs JAX: pip install jax, and set KERAS_BACKEND=jax before the command"),
+        (without_jax, "--distributed", "with an address needs JAX: pip install jax, and set KERAS_BACKEND=jax"),
         (without_tensorboard, "--tensorboard", "needs a package that is not installed: pip install tensorflow tensorboard"),
     ],
     "saved": [

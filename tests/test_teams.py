@@ -143,6 +143,55 @@ def test_two_devices_train_what_one_trains(tiny):
     same(alone, both)
 
 
+# A processor that is taken for two, under TensorFlow: trained alone, together, and together with an interruption in between.
+MIRRORED = """
+import json, sys, threading
+from pathlib import Path
+import tensorflow as tf
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
+import keras
+from lib import datasets, networks, shapes, together, training
+from lib.hyperparameters import Hyperparameters
+from lib.teams import Team
+hp = Hyperparameters(dataset="train.idx", layers=1, kernels=4, epochs=3, batch_size=12, **json.loads(sys.argv[1]))
+dataset = datasets.load(hp)
+def trained(team, folder=None, until=3):
+    stopped, pictures = threading.Event(), []
+    def tell(event, **content):
+        if event == "epoch" and content["epoch"] == until < hp.epochs:
+            stopped.set()
+    keras.utils.set_random_seed(0)
+    model = networks.build_autoencoder(shapes.plan(hp, dataset.shape))
+    def at_epoch(history):
+        pictures.append(model.predict_on_batch(dataset.train.take(slice(4)).astype("float32") / 255))
+    trainer, phase = networks.build_trainer(model, hp), training.autoencoder_phase(hp)
+    outcome = together.fit(trainer, dataset, hp, phase, tell, stopped, at_epoch, folder, team)
+    assert (abs(pictures[0] - pictures[-1]).max() > 0) == (len(pictures) > 1)
+    return outcome.history
+histories = [trained(None), trained(Team())]
+trained(Team(), Path("cut"), 1)
+histories.append(trained(Team(), Path("cut")))
+print(json.dumps(histories))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [{"task": "denoise", "noise": 0.3}, {"variational": True, "latent_dim": 2}])
+def test_two_devices_under_tensorflow_train_what_one_trains(tiny, kind):
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow is not installed here")
+    environment = os.environ | {"KERAS_BACKEND": "tensorflow", "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", MIRRORED, json.dumps(kind)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    alone, both, resumed = (dict(history=history) for history in json.loads(done.stdout.splitlines()[-1]))
+    if "variational" in kind:  # each device draws codes of its own
+        alone = {"history": {"val_loss": alone["history"]["val_loss"]}}
+    same(alone, both, rel=0.02 if "variational" in kind else 0.005)
+    same(both, resumed)
+
+
 def same(alone: dict, both: dict, rel: float = 1e-4) -> None:
     """Sums are taken in another order, and Adam makes much of the last digit where a gradient is nearly nothing."""
     for name, values in alone["history"].items():
