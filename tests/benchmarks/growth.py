@@ -1,13 +1,13 @@
 """Do time per image and memory stay what they are when a data set grows? One epoch of a small network on larger and larger files.
 
-python -m tests.benchmarks.growth [IMAGES ...]   (default 6,000 60,000 600,000 6,000,000; the last takes 4.7 GB of disk at most)
+python -m tests.benchmarks.growth [IMAGES or DATASET ...]   (default 6,000 60,000 600,000 6,000,000)
 
-IDX files of 28×28, sparse but for their first images, memory mapped. Memory is that of all processes of the run together, at its
+Numbers are IDX files of 28×28, sparse but for their first images, memory mapped; a data set is trained on for an epoch with the
+default network, and all that comes after it. Memory is that of all processes of the run together, at its
 highest: what they hold themselves, and with the pages of files that the system would take back when it needs them.
 """
 
 import json
-import os
 import struct
 import subprocess
 import sys
@@ -22,7 +22,7 @@ from lib.hyperparameters import Hyperparameters
 from lib.process import PROJECT
 
 SIZES = (6_000, 60_000, 600_000, 6_000_000)
-LINE = ["--layers", "1", "--kernels", "4", "--epochs", "1", "--batch-size", "512", "--split", "98/1/1", "--no-input"]
+SMALL = ("--layers", "1", "--kernels", "4", "--batch-size", "512", "--split", "98/1/1")
 MEGABYTE = 1 << 20
 
 
@@ -52,25 +52,35 @@ def memory(process: psutil.Process) -> tuple[int, int]:
     return own, everything
 
 
+def trained(dataset: str, *words: str) -> tuple[float, dict, tuple[int, int]]:
+    """Seconds in all, the record, and the highest memory of a run."""
+    with tempfile.TemporaryDirectory() as folder:
+        began, peaks = time.perf_counter(), (0, 0)
+        line = [sys.executable, str(PROJECT / "autoencoder.py"), "-d", dataset, "--output", f"{folder}/run", *words]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        running = subprocess.Popen([*line, "--epochs", "1", "--no-input"], **quiet)
+        while running.poll() is None:
+            peaks = tuple(map(max, zip(peaks, memory(psutil.Process(running.pid)), strict=True)))
+            time.sleep(0.1)
+        assert running.returncode == 0
+        return time.perf_counter() - began, json.loads(Path(folder, "run", "run.json").read_text()), peaks
+
+
 def main() -> None:
-    print(f"{'images':>10} {'training, images/s':>19} {'the rest':>10} {'own memory':>12} {'with files':>12}")
-    for count in map(int, sys.argv[1:] or SIZES):
+    print(f"{'images':>12} {'training, images/s':>19} {'the rest':>10} {'own memory':>12} {'with files':>13}")
+    for given in sys.argv[1:] or map(str, SIZES):
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder) / "x.idx", count)
-            began, peaks = time.perf_counter(), (0, 0)
-            line = [sys.executable, str(PROJECT / "autoencoder.py"), "-d", "x.idx", "--output", "run", *LINE]
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            running = subprocess.Popen(line, cwd=folder, env=os.environ, **quiet)
-            while running.poll() is None:
-                found = memory(psutil.Process(running.pid))
-                peaks = tuple(map(max, zip(peaks, found, strict=True)))
-                time.sleep(0.1)
-            assert running.returncode == 0
-            whole, record = time.perf_counter() - began, json.loads((Path(folder) / "run" / "run.json").read_text())
-        speed = record["timing"]["images_per_second"]
-        rest = whole - record["dataset"]["sizes"]["train"] / speed
+            path, words = given, ()
+            if given.isdigit():
+                path, words = f"{folder}/x.idx", SMALL
+                write(Path(path), int(given))
+            whole, record, peaks = trained(path, *words)
+        speed, count = record["timing"]["images_per_second"], record["dataset"]["sizes"]["train"]
         own, everything = (peak / MEGABYTE for peak in peaks)
-        print(f"{count:10,} {speed:19,.0f} {rest:8.1f} s {own:9,.0f} MB {everything:9,.0f} MB", flush=True)
+        name = f"{int(given):,}" if given.isdigit() else Path(given).name
+        print(
+            f"{name:>12} {speed:19,.0f} {whole - count / speed:8.1f} s {own:9,.0f} MB {everything:10,.0f} MB", flush=True
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -133,11 +134,92 @@ def pytorch_compiled(dataset: str, limit: int, arrays: Path) -> dict:
     return pytorch(dataset, limit, arrays, compiled=True)
 
 
+def ours_on_jax(dataset: str, limit: int, arrays: Path) -> dict:
+    os.environ["KERAS_BACKEND"] = "jax"  # the worker's
+    return ours(dataset, limit, arrays)
+
+
+def jax_loop(dataset: str, limit: int, arrays: Path) -> dict:
+    """An epoch as one compiled scan over bytes on the device; on a GPU in bf16. The last, smaller batch is left out."""
+    import jax
+    from jax import lax
+    from jax import numpy as jnp
+
+    train, validation = (jax.device_put(np.load(arrays)[name]) for name in ("train", "validation"))
+    kind = jnp.bfloat16 if jax.default_backend() == "gpu" else jnp.float32
+    shapes, channels = ("NHWC", "HWIO", "NHWC"), train.shape[3]
+    strides = (2, 2, 1, 1, 1, 1, 1, 1, -2, -2)  # negative where the convolution is transposed
+    keys = jax.random.split(jax.random.key(0), len(strides))
+    weights, averages = [], []
+    for number, key in enumerate(keys):
+        first, last = number == 0, number == len(strides) - 1
+        size = (3, 3, channels if first else KERNELS, channels if last else KERNELS)
+        layer = {"kernel": jax.random.normal(key, size) * math.sqrt(2 / (9 * size[2]))}
+        weights.append(
+            layer | ({"bias": jnp.zeros(channels)} if last else {"gamma": jnp.ones(KERNELS), "beta": jnp.zeros(KERNELS)})
+        )
+        averages.append({} if last else {"mean": jnp.zeros(KERNELS), "variance": jnp.ones(KERNELS)})
+
+    def forward(weights, averages, x, learning):
+        seen = []
+        for layer, stride, average in zip(weights, strides, averages, strict=True):
+            steps, kernel = (abs(stride),) * 2, layer["kernel"].astype(kind)
+            convolve = lax.conv_transpose if stride < 0 else lax.conv_general_dilated
+            x = convolve(x.astype(kind), kernel, steps, "SAME", dimension_numbers=shapes).astype(jnp.float32)
+            if "bias" in layer:
+                seen.append({})
+                return jax.nn.sigmoid(x + layer["bias"]), seen
+            mean, variance = (x.mean((0, 1, 2)), x.var((0, 1, 2))) if learning else (average["mean"], average["variance"])
+            seen.append({"mean": mean, "variance": variance})
+            x = jax.nn.relu((x - mean) * lax.rsqrt(variance + 1e-3) * layer["gamma"] + layer["beta"])
+        raise AssertionError
+
+    def loss(weights, averages, images):
+        outputs, seen = forward(weights, averages, images, True)
+        return jnp.square(outputs - images).mean(), seen
+
+    def step(state, given):
+        weights, averages, first, second, number = state
+        which, speed = given
+        images = train[which].astype(jnp.float32) / 255
+        slopes, seen = jax.grad(loss, has_aux=True)(weights, averages, images)
+        averages = jax.tree.map(lambda old, new: MOMENTUM * old + (1 - MOMENTUM) * new, averages, seen)
+        first = jax.tree.map(lambda old, slope: 0.9 * old + 0.1 * slope, first, slopes)
+        second = jax.tree.map(lambda old, slope: 0.999 * old + 0.001 * slope**2, second, slopes)
+        scale = speed * jnp.sqrt(1 - 0.999 ** (number + 1)) / (1 - 0.9 ** (number + 1))
+        weights = jax.tree.map(lambda w, m, v: w - scale * m / (jnp.sqrt(v) + 1e-7), weights, first, second)
+        return (weights, averages, first, second, number + 1), None
+
+    @jax.jit
+    def epoch(state, key, speeds):
+        order = jax.random.permutation(key, len(train))[: len(speeds) * BATCH].reshape(-1, BATCH)
+        state, _ = lax.scan(step, state, (order, speeds))
+        parts = validation[: len(validation) // BATCH * BATCH].reshape(-1, BATCH, *validation.shape[1:])
+
+        def error(images):
+            images = images.astype(jnp.float32) / 255
+            return jnp.square(forward(state[0], state[1], images, False)[0] - images).mean()
+
+        return state, lax.map(error, parts).mean()
+
+    steps = len(train) // BATCH
+    speeds = np.array([rate(number, EPOCHS * steps) for number in range(EPOCHS * steps)], np.float32).reshape(EPOCHS, steps)
+    zeros = jax.tree.map(jnp.zeros_like, weights)
+    state, ended, losses = (weights, averages, zeros, zeros, 0), [time.perf_counter()], []
+    for number, key in enumerate(jax.random.split(jax.random.key(1), EPOCHS)):
+        state, found = epoch(state, key, speeds[number])
+        losses.append(float(found))
+        ended.append(time.perf_counter())
+    return {"seconds": np.diff(ended).tolist(), "losses": losses}
+
+
 CONTENDERS = {
     "ours": (ours, "keras"),
+    "ours on JAX": (ours_on_jax, "jax"),
     "Keras notebook": (keras_notebook, "keras"),
     "PyTorch": (pytorch, "torch"),
     "PyTorch compiled": (pytorch_compiled, "torch"),
+    "JAX scan": (jax_loop, "jax"),
 }
 
 
