@@ -39,7 +39,11 @@ def beside_it(path: Path) -> Path:
 def export(entries: list[Entry], path: Path, force: bool) -> list[Path]:
     """Write the report of these runs, whole or not at all; what was written. Raises `UserError`."""
     require_free(path, force)
-    document = compose(entries, time.strftime("%Y-%m-%d"))
+    return publish(compose(entries, time.strftime("%Y-%m-%d")), path)
+
+
+def publish(document: Section, path: Path) -> list[Path]:
+    """Write a document in the form that its name tells, with its pictures, in place of what was there. Raises `UserError`."""
     pictures = beside_it(path)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as staging:

@@ -12,18 +12,19 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
-from lib import datasets, runs, spaces, studies, unfinished, wanted
+from lib import datasets, runs, spaces, studies, wanted
 from lib.display import ACCENT, QUIET, Display
 from lib.errors import Interrupted, RunFailed, UserError
 from lib.fields import show
 from lib.hyperparameters import Hyperparameters
 from lib.pictures import ARROW
 from lib.scoreboard import Scoreboard
+from lib.series import Stopped
 from lib.session import draw_comparison
 from lib.spaces import Choice
 from lib.studies import Purpose, Standing
 from lib.terminal import deaf_keyboard
-from lib.trials import Stopped, Trials, finally_trained, measure, require_finished
+from lib.trials import Trials, finally_trained, measure
 from lib.wanted import Plan
 
 OWN = ("study.db", "comparison.", "trial-", "winner-")  # how what a search leaves in its folder is called
@@ -66,7 +67,7 @@ class Search:
         self.display.note(f"{self.plan.text}  {ARROW}  {self.folder}", ACCENT)
         if self.plan.answers.asks:
             self.display.note(f"the same without questions: {self.again}", QUIET)
-        with self.trials:
+        with self.trials.series:
             return self._run()
 
     def _run(self) -> int:
@@ -127,7 +128,8 @@ class Search:
             trial.set_user_attr("folder", str(folder))
             trial.set_user_attr("host", socket.gethostname())
             try:
-                record = self._trained(hp, folder)
+                where, record = self.trials.series.train(hp, folder, self.display)
+                trial.set_user_attr("folder", str(where))
             except RunFailed as error:
                 trial.set_user_attr("error", str(error))
                 raise
@@ -143,25 +145,15 @@ class Search:
             raise Interrupted(f"interrupted; to go on: {self.again}") from None
         finally:
             self.display.close()
-        self._show_winner(study, folder)
+        self._show_winner(study)
 
-    def _trained(self, hp: Hyperparameters, folder: Path) -> dict:
-        """The record of a finished run in that folder, which a killed one may have begun."""
-        resumed = unfinished.like(hp, str(folder))
-        where = {"output": str(folder), "resume": resumed and str(resumed)}
-        with self.trials.worker() as worker:
-            worker.send("open", hyperparameters=hp.to_json())
-            worker.send("train", hyperparameters=hp.to_json(), **where)
-            record = worker.follow(self.display)["record"]
-        require_finished(record)
-        return record
-
-    def _show_winner(self, study: optuna.Study, folder: Path) -> None:
+    def _show_winner(self, study: optuna.Study) -> None:
         ended = studies.standing(study).done[-1]
         if ended.state == studies.FAIL:
             raise RunFailed(f"the winner could not be trained: {ended.user_attrs['error']}")
+        folder = Path(ended.user_attrs["folder"])
         if not (folder / runs.RECORD).exists():
-            where = f"{ended.user_attrs['folder']} on {ended.user_attrs['host']}"
+            where = f"{folder} on {ended.user_attrs['host']}"
             self.display.result(f"Trained by another worker, to {self.board.score(ended.value or 0)}: {where}")
             return
         record = runs.load(folder)

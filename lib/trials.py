@@ -10,10 +10,10 @@ from pathlib import Path
 
 import optuna
 
-from lib import runs, shapes, studies, unfinished
+from lib import runs, shapes, studies
 from lib.errors import RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
-from lib.process import Worker
+from lib.series import Series
 from lib.spaces import Space, read_all
 
 FORETOLD_WRONG = ("loss", "l2", "beta")  # where these vary, the losses of two trials do not compare
@@ -60,13 +60,7 @@ class Trials:
         self.comparable = not set(space) & set(FORETOLD_WRONG)
         self.number: int | None = None  # of the trial under way, in the study
         self.place = 0  # of that trial, as people count
-        self._next = Worker()  # for the next run: it starts while this one trains
-
-    def __enter__(self) -> Trials:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._next.close()
+        self.series = Series()
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Raises `TrialPruned`, `RunFailed` or `studies.Unfit` where there is no score, `Stopped` where a person stopped it."""
@@ -91,11 +85,6 @@ class Trials:
             return self.hyperparameters(params)
         except UserError as error:
             raise studies.Unfit(str(error)) from None
-
-    def worker(self) -> Worker:
-        """A process for the next run, which has started while the one before was training."""
-        worker, self._next = self._next, Worker()
-        return worker
 
     def hyperparameters(self, params: dict) -> Hyperparameters:
         """What a trial trains. Raises `UserError` where that cannot be built."""
@@ -135,62 +124,25 @@ class Trials:
         return folder
 
     def _run(self, trial: optuna.Trial, hp: Hyperparameters, folder: Path, foretelling: str) -> dict:
-        """The record of a finished run in that folder: one that is there already, one gone on with, or a new one."""
-        resumed = None
-        if (folder / runs.RECORD).exists():
-            record = runs.load(folder)
-            if record["status"] == runs.FINISHED:
-                return record
-            if unfinished.like(hp, str(folder)):
-                resumed = str(folder)
-            else:
-                folder = runs.new_folder(None, folder)
-                if self.folds == 1:  # else the folder of the trial is that above it
-                    trial.set_user_attr("folder", str(folder))
-        ahead: list[str] = []  # why the run is to end before its time, once that is known
-        past = 0  # epochs of the phases before
+        """The record of the trial's run, or of one of its folds."""
+        past, pruned = 0, False  # epochs of the phases before
 
-        def follow(event: dict) -> None:
-            nonlocal past
+        def follow(event: dict) -> str | None:
+            nonlocal past, pruned
             self.watch(event)
+            if event["event"] == "run" and self.folds == 1:  # else the folder of the trial is that above it
+                trial.set_user_attr("folder", event["folder"])
             if event["event"] == "phase":
                 past = (event["number"] - 1) * event["epochs"]
-                if event["number"] == 1:
-                    self._next.start()
-            if event["event"] == "stopping":
-                ahead.append("interrupted")
-            if foretelling in event and event["event"] == "epoch" and not ahead:
+            if foretelling in event and event["event"] == "epoch" and not pruned:
                 trial.report(event[foretelling], past + event["epoch"])
-                if trial.should_prune():
-                    ahead.append(PRUNED)
-                    worker.send("stop", why=PRUNED)
+                pruned = trial.should_prune()
+            return PRUNED if pruned else None
 
-        with self.worker() as worker:
-            worker.send("open", hyperparameters=hp.to_json())
-            where = {"output": str(folder), "resume": resumed}
-            worker.send("train", hyperparameters=hp.to_json(), trial=True, **where)
-            try:
-                record = worker.follow(follow)["record"]
-            except KeyboardInterrupt:
-                worker.kill()
-                runs.close(folder, runs.INTERRUPTED, "left with a second Ctrl-C")
-                raise
-        if ahead == [PRUNED]:
+        _, record = self.series.train(hp, folder, follow, trial=True)
+        if record["status"] != runs.FINISHED:
             raise optuna.TrialPruned
-        require_finished(record)
         return record
-
-
-class Stopped(Exception):
-    """A person has stopped the training of a trial."""
-
-
-def require_finished(record: dict) -> None:
-    """Raises `Stopped` or `RunFailed` for a run that has not come to its end."""
-    if record["status"] == runs.INTERRUPTED:
-        raise Stopped
-    if record["status"] == runs.FAILED:
-        raise RunFailed(record["error"])
 
 
 def best_epoch(record: dict) -> int:

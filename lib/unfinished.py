@@ -1,5 +1,6 @@
 """Runs that can go on: those that were interrupted, killed or failed before their end."""
 
+import itertools
 from pathlib import Path
 
 from lib import runs
@@ -44,3 +45,27 @@ def like(hp: Hyperparameters, output: str | None) -> Path | None:
         except UserError:
             continue
     return None
+
+
+def standing(hp: Hyperparameters, folder: Path) -> tuple[dict | None, Path, bool]:
+    """How far a run of just these settings has come in `folder`, or in FOLDER-2, FOLDER-3, … where that holds another.
+
+    The record of a finished one; else its folder, and whether there is something in it to go on from.
+    """
+    for number in itertools.count(1):
+        place = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        if not place.is_dir() or not any(place.iterdir()):
+            return None, place, False
+        try:
+            record = runs.load(place)
+            if record["status"] == runs.FINISHED and _asked(record) == hp.to_json():
+                return record, place, False
+        except UserError:
+            continue
+        if like(hp, str(place)):
+            return None, place, True
+    raise AssertionError
+
+
+def _asked(record: dict) -> dict:
+    return Hyperparameters.from_json(record.get("hyperparameters", {}), "").to_json()

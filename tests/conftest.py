@@ -60,10 +60,10 @@ def real():
 @pytest.fixture
 def in_process(monkeypatch):
     """Searches train in this process; the class, which counts how often."""
-    from lib import session, trials
+    from lib import series, session
     from tests.inprocess import InProcess
 
-    for module in (session, trials):
+    for module in (session, series):
         monkeypatch.setattr(module, "Worker", InProcess)
     InProcess.begun = 0
     return InProcess

@@ -4,8 +4,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
-from lib import questions, search, session, spaces, studies, trials, wanted
+from lib import questions, search, series, session, spaces, studies, wanted
 from lib.errors import RunFailed
+from lib.hyperparameters import Hyperparameters
 from lib.spaces import Choice
 from lib.studies import Purpose
 from tests import made
@@ -53,11 +54,17 @@ def searched(*words: str, broken: str = "", stopped_at: int = 0, status: str = "
         return ended | {"record": ended["record"] | {"status": status, "error": "it diverged"}} if status else ended
 
     with ExitStack() as patches:
-        for module in (session, trials):
+        for module in (session, series):
             patches.enter_context(mock.patch.object(module, "Worker", InProcess))
         patches.enter_context(mock.patch.object(InProcess, "follow", follow))
         InProcess.begun = 0
         search.command("autoencoder", ["-d", "x.idx", *TINY, "--output", "s", *(words or ["--grid", "kernels=2,3"])])
+
+
+def diverging():
+    ended = {"record": {"status": "failed", "error": "it diverged this time"}}
+    with mock.patch.object(series, "Worker", InProcess), mock.patch.object(InProcess, "follow", return_value=ended):
+        series.Series().train(Hyperparameters(dataset="x.idx"), Path("s"), lambda event: None)
 
 
 def several(line: str):
@@ -127,9 +134,7 @@ CASES = {
         ),
         (lambda: planned("--grid", "epochs=1,2", "--folds", "1"), "--folds", "must be a whole number from 2"),
     ],
-    "trials": [
-        (lambda: trials.require_finished({"status": "failed", "error": "the loss grew too much"}), "the loss", "grew too much"),
-    ],
+    "series": [(diverging, "it diverged", "")],
     "search": [
         (lambda: searched(status="failed"), "it diverged", "none of 2 trials came to its end"),
         (lambda: searched(broken="it broke"), "it broke", "none of 2 trials came to its end"),

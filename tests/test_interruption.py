@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lib import runs
@@ -89,7 +90,8 @@ def interrupted_at(words: str, *command: str, times: int = 1) -> tuple[int, str]
 
 def test_ctrl_c_while_loading_leaves_nothing(tiny):
     with start("autoencoder.py", "-d", tiny["-d"], *LONG) as process:
-        time.sleep(1.5)  # Keras takes longer to import
+        kills.wait_for("the process that trains", psutil.Process(process.pid).children)
+        time.sleep(0.5)  # Keras takes longer to import
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
     assert (process.returncode, said.splitlines()[-1]) == (130, "autoencoder.py: stopped before training began")
