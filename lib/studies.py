@@ -34,6 +34,7 @@ warnings.simplefilter("ignore", ExperimentalWarning)  # the heartbeat has been o
 
 HEARTBEAT, GRACE = 10, 60  # seconds: how often a worker says that it lives, and after what silence it is taken for dead
 ATTEMPTS = 5  # to open a storage that several workers find empty
+MADE_BY_ANOTHER = ("already exists", "duplicate key", "UNIQUE constraint failed")  # as SQLite and PostgreSQL say it
 BUSY = 60  # seconds that a worker waits for an SQLite file while others write to it
 SEEDS = 1_000_003  # from the seed of one trial to that of the next
 ENOUGH = 200  # trials that importances are computed from: of ten thousand it would take minutes
@@ -133,7 +134,7 @@ def opened(name: str, purpose: Purpose, url: str) -> optuna.Study:
             study = _opened(name, purpose, url)
             break
         except LOST as error:
-            if attempt == ATTEMPTS or not any(word in str(error) for word in ("already exists", "duplicate key")):
+            if attempt == ATTEMPTS or not any(words in str(error) for words in MADE_BY_ANOTHER):
                 raise UserError(f"--storage {_public(url)}: cannot be opened ({_why(error)})") from None
             time.sleep(IDLE)  # another worker is making the tables at this very moment
         except (ImportError, ValueError) as error:

@@ -170,6 +170,31 @@ def test_two_workers_share_a_study_and_never_do_too_much():
     assert len({tuple(trial.params.items()) for trial in studies.standing(study).complete}) == 12
 
 
+COLLIDING = """
+import multiprocessing
+from lib import studies
+from tests.test_studies import purpose
+
+def work(number, together):
+    together.wait()
+    studies.opened("s", purpose(), f"sqlite:///{number}.db")
+
+fork = multiprocessing.get_context("fork")
+for number in range(4):
+    together = fork.Barrier(4)
+    workers = [fork.Process(target=work, args=(number, together)) for _ in range(4)]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+    assert [one.exitcode for one in workers] == [0] * 4
+"""
+
+
+def test_workers_that_begin_at_the_same_moment_make_one_storage():
+    subprocess.run([sys.executable, "-c", COLLIDING], check=True, env=os.environ | {"PYTHONPATH": str(PROJECT)})
+
+
 DYING = """
 import os, sys, time
 from lib import studies
