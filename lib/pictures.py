@@ -130,3 +130,12 @@ def thinned(images: np.ndarray, largest: int = LARGEST) -> np.ndarray:
 def _hex(pixel: np.ndarray) -> str:
     red, green, blue = pixel if len(pixel) == 3 else (pixel[0],) * 3
     return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def whole(out: Console, table: Table) -> None:
+    """Print a table as wide as a terminal is; in a file or a pipe as wide as it needs."""
+    usual = out.width
+    if not out.is_terminal:
+        out.width = max(usual, table.__rich_measure__(out, out.options.update(max_width=10_000)).maximum)
+    out.print(table)
+    out.width = usual

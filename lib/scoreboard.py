@@ -10,6 +10,7 @@ from rich.text import Text
 
 from lib.display import ACCENT, BAD, QUIET, Display, clock
 from lib.fields import words
+from lib.pictures import whole
 from lib.spaces import named
 from lib.studies import FAIL, GRACE, PRUNED, Standing
 
@@ -145,11 +146,7 @@ class Scoreboard:
                 for name in names
             )
             table.add_row(str(now.place(trial)), *values, value, *spread, took, style="bold" if place == 0 and ranked else "")
-        out, usual = self.display.out, self.display.out.width
-        if not out.is_terminal:  # whole in a file or a pipe
-            out.width = max(usual, table.__rich_measure__(out, out.options.update(max_width=10_000)).maximum)
-        out.print(table)
-        out.width = usual
+        whole(self.display.out, table)
         if len(now.done) > ROWS:
             self.display.result(f"and {len(now.done) - ROWS:,} more", QUIET)
         for trial in others:

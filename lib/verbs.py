@@ -10,7 +10,14 @@ from lib.errors import UserError
 
 # Verb to module: one with `VERBS`, functions of (program, words) that return an exit status, and `flags(program, verb)`.
 VERBS = {
-    "autoencoder": {"apply": "using", "generate": "using", "encode": "using", "search": "search", "runs": "ledger"},
+    "autoencoder": {
+        "apply": "using",
+        "generate": "using",
+        "encode": "using",
+        "search": "search",
+        "runs": "ledger",
+        "reproduce": "reproduce",
+    },
     "classification": {"predict": "using", "probe": "using", "search": "search", "runs": "ledger"},
 }
 

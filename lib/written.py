@@ -12,17 +12,19 @@ PARTIAL = ".partial"  # in the name of what is not whole yet
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, flushed: bool = True) -> Iterator[Path]:
     """A path to write to, which takes the place of `path` when the block is done: whoever reads sees the old file or the new.
 
+    What is one of thousands, and would be made again after a power cut, need not be `flushed` to the disk.
     Raises `RunFailed` with the system's reason when it cannot be written; then nothing is left of it, and what stood at
     `path` stays.
     """
     partial = path.with_name(f"{path.stem}.{os.getpid()}{PARTIAL}{path.suffix}")  # another process may write the same file
     try:
         yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
+        if flushed:
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
         raise cannot_write(path, error) from None

@@ -1,0 +1,319 @@
+"""The verb `reproduce`: the tables of the five reports, trained again and put beside their figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import shlex
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table as Screen
+from rich.text import Text
+
+from lib import documents, records, report, runs
+from lib.catalogue import ALL, CONTESTS, TABLES, Row, Settings, Table
+from lib.display import ACCENT, BAD, GOOD, QUIET, Display, clock
+from lib.documents import Block, Code, Paragraph, Picture, Section, Strong
+from lib.errors import Interrupted, RunFailed, UserError
+from lib.fields import read
+from lib.flags import Flags
+from lib.hyperparameters import Hyperparameters
+from lib.kinds import Whole
+from lib.pictures import ARROW, whole
+from lib.race import Race
+from lib.records import MISSING, Entry
+from lib.series import Series, Stopped
+from lib.terminal import deaf_keyboard
+
+FOLDER = "reproduce"  # below models/
+QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
+QUICK = f"a quick look, {QUICK_IMAGES:,} images and at most {QUICK_EPOCHS} epochs: no results"
+PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
+MOST_SEEDS = 100
+
+# What the figures of a report are: in words, how many decimals, and whether more is better.
+QUANTITIES = {
+    "loss": ("training loss", 5, False),
+    "val_loss": ("validation loss", 5, False),
+    "test_mse": ("test MSE", 5, False),
+    "test_negative_elbo": ("negative ELBO in nats", 2, False),
+    "test_largest_channel_accuracy": ("largest channel right", 4, True),
+    "test_loss": ("test loss", 4, False),
+    "test_accuracy": ("test accuracy", 4, True),
+    "scratch_accuracy": ("accuracy from scratch", 4, True),
+}
+
+
+def flags(program: str, verb: str) -> Flags:
+    """The flags of the verb."""
+    parser = Flags(f"{program}.py {verb}", "Train the tables of the five course reports again, beside their figures.")
+    add = parser.add_argument
+    names = f"{', '.join(TABLES)}; a letter means all tables of that report, {ALL} every one; without any they are listed"
+    add("tables", nargs="*", metavar="TABLE", help=names)
+    add("--best", action="store_true", help="our own settings for the same tasks at the same size of code")
+    add("--race", action="store_true", help=f"who reaches a report's figure first: {', '.join(CONTESTS)}")
+    add("--quick", action="store_true", help=f"a first look at all of it: {QUICK_IMAGES:,} images, {QUICK_EPOCHS} epochs")
+    add(
+        "--seeds",
+        metavar="N",
+        default="1",
+        help="train everything with so many seeds, from 0 on; the spread is shown (default 1)",
+    )
+    add("--output", metavar="DIR", help=f"where runs and tables go (default models/{FOLDER}, with --quick models/{FOLDER}-quick)")
+    return parser
+
+
+def command(program: str, line: list[str]) -> int:
+    """Carry out `reproduce`; the exit status."""
+    args = flags(program, "reproduce").parse(line)
+    if not args.tables and not args.race:
+        return offer()
+    try:
+        seeds = Whole(1, MOST_SEEDS).read(args.seeds)
+    except UserError as error:
+        raise UserError(f"--seeds {error}") from None
+    if args.best and args.race:
+        raise UserError("--race sets the plain recipe against ours; leave --best out")
+    folder = Path(args.output) if args.output else runs.MODELS / (f"{FOLDER}-quick" if args.quick else FOLDER)
+    again = shlex.join(["python", f"{program}.py", "reproduce", *line])
+    work = Reproduction(runs.make(folder), args.best, args.quick, range(seeds), again, Display())
+    with work.series:
+        try:
+            with deaf_keyboard():
+                if args.race:
+                    return Race(work).run(chosen(args.tables or [ALL], CONTESTS))
+                return max([work.table(name) for name in chosen(args.tables, TABLES)])
+        except (Stopped, Interrupted, KeyboardInterrupt):
+            raise Interrupted(f"interrupted; to go on: {again}") from None
+        finally:
+            work.display.close()
+
+
+def chosen(words: list[str], known: dict) -> list[str]:
+    """The tables, or contests, that are meant by names and letters. Raises `UserError`."""
+    found = []
+    for word in words:
+        meant = [name for name in known if word == ALL or name.lower() == word.lower() or name.split("-")[0] == word.upper()]
+        if not meant:
+            raise UserError(f"{word!r} cannot be reproduced; there are {', '.join(known)}, and {ALL}")
+        found += meant
+    return list(dict.fromkeys(found))
+
+
+def offer() -> int:
+    """List what can be reproduced."""
+    out = Display().out
+    table = Screen(title="What can be reproduced", title_justify="left")
+    for column in ("table", "what", "data set", "rows"):
+        table.add_column(column, justify="right" if column == "rows" else "left")
+    for name, one in TABLES.items():
+        table.add_row(name, one.what, one.dataset, str(len(one.rows)))
+    out.print(table)
+    for example, what in (
+        ("A-variants", "one table with the report's own settings"), ("C --best", "all tables of a report with ours"),
+        ("all --quick", "a first look at everything, in minutes"),
+        ("--race", f"the plain recipe against ours, until each has the report's figure: {', '.join(CONTESTS)}"),
+    ):  # fmt: skip
+        out.print(f"python autoencoder.py reproduce {example}", style=ACCENT, markup=False, highlight=False)
+        out.print(f"    {what}", style=QUIET, markup=False)
+    return 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training a row with one seed has given: its last run, and how long all of them took, in seconds."""
+
+    entry: Entry
+    seconds: float
+
+
+class Reproduction:
+    """Trains rows of tables into run folders of their own, once each, and writes what came of them."""
+
+    def __init__(self, folder: Path, best: bool, quick: bool, seeds: range, again: str, display: Display):
+        self.folder, self.best, self.quick, self.seeds, self.again = folder, best, quick, seeds, again
+        self.display, self.series = display, Series()
+        self.mark = QUICK if quick else ""
+        self._places = self._named()
+
+    def table(self, name: str) -> int:
+        """Train a table, showing each row as it is there, and write it to a file; the exit status."""
+        table = TABLES[name]
+        title = f"{name}: {table.what}, {table.dataset}" + (", our settings" if self.best else "")
+        self.display.note(f"{title}{f' ({self.mark})' if self.mark else ''}  {ARROW}  {self.folder}", "bold")
+        found: dict[str, list[Outcome]] = {}
+        wrong: dict[str, str] = {}
+        began, of = time.monotonic(), len(table.rows) * len(self.seeds)
+        for number, (row, seed) in enumerate(((row, seed) for row in table.rows for seed in self.seeds), start=1):
+            seeded = f", seed {seed}" if len(self.seeds) > 1 else ""
+            left = (time.monotonic() - began) / (number - 1) * (of - number + 1) if number > 1 else 0
+            about = f"; about {clock(left)} left" if left >= 1 else ""
+            self.display.note(f"{number} of {of}: {row.name}{seeded}{about}", ACCENT)
+            try:
+                outcome = self.outcome(self.settings(row), table.dataset, seed)
+            except RunFailed as error:
+                wrong[row.name] = str(error)
+                self.display.note(f"{row.name} failed: {error}", BAD)
+                continue
+            found.setdefault(row.name, []).append(outcome)
+            self.display.result(f"{name}, {row.name}{seeded}: {self._line(table, row, outcome)}")
+        self._show(title, table, found, wrong)
+        path = self.folder / f"{name}{'-best' if self.best else ''}{'-quick' if self.quick else ''}.md"
+        report.publish(self._document(title, table, found, wrong), path)
+        self.display.result(str(path), ACCENT, whole=True)
+        return 1 if wrong else 0
+
+    def settings(self, row: Row) -> Settings:
+        return row.best if self.best else row.plain
+
+    def outcome(self, settings: Settings, dataset: str, seed: int) -> Outcome:
+        """Train what the settings say, or find it trained. Raises `Stopped`, `RunFailed`, and `UserError` for the data."""
+        model, seconds, folder = None, 0.0, Path()
+        chain = self.runs(settings, dataset, seed)
+        for number, hp in enumerate(chain, start=1):
+            hp = hp if model is None else dataclasses.replace(hp, model=model)
+            folder, record = self.series.train(
+                hp, self.folder / self._places[_key(chain[:number])] / f"seed-{seed}", self.display
+            )
+            model, seconds = str(folder / "autoencoder.h5"), seconds + record["timing"]["seconds"]
+        return Outcome(records.entry(folder, self.folder), seconds)
+
+    def runs(self, settings: Settings, dataset: str, seed: int) -> list[Hyperparameters]:
+        """The runs of some settings, in order; the classifier's does not know its model yet."""
+        found = []
+        for program, values in (("autoencoder", settings.autoencoder), ("classification", settings.head)):
+            if values is None:
+                continue
+            values = values | dict(dataset=dataset, seed=seed)
+            if self.quick:
+                values |= dict(limit=QUICK_IMAGES, epochs=min(QUICK_EPOCHS, values["epochs"]))
+            found.append(Hyperparameters(program=program, **{name: read(name, value) for name, value in values.items()}))
+        return found
+
+    def _named(self) -> dict[str, str]:
+        """The folder of each run: what rows and tables share lies under the name of the first that has it."""
+        found: dict[str, str] = {}
+        for best in (False, True):
+            for name, table in TABLES.items():
+                for row in table.rows:
+                    chain = self.runs(row.best if best else row.plain, table.dataset, 0)
+                    for number, hp in enumerate(chain, start=1):
+                        words = [*(["best"] if best else []), name, row.name]
+                        words += ["autoencoder"] if hp.program == "autoencoder" and len(chain) > 1 else []
+                        found.setdefault(_key(chain[:number]), re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-"))
+        return found
+
+    # What came of it
+
+    def _cells(self, table: Table, row: Row, outcomes: list[Outcome]) -> list[tuple[str, bool]]:
+        """The cells after the row's name, each with whether it is as good as the report's figure."""
+        cells: list[tuple[str, bool]] = [(", ".join(dict.fromkeys(o.entry.text("latent_size") for o in outcomes)), False)]
+        for quantity, figure in zip(table.quantities, row.figures, strict=True):
+            cells.append((MISSING if figure is None else f"{figure:g}", False))
+            cells.append(_measured(quantity, [value(o.entry.record, quantity) for o in outcomes], figure))
+        if "test_mse" not in table.quantities and all("test_mse" in o.entry.record["metrics"] for o in outcomes):
+            cells.append(_measured("test_mse", [value(o.entry.record, "test_mse") for o in outcomes], None))
+        elif "test_mse" not in table.quantities:
+            cells.append((MISSING, False))
+        cells.append((_rival(outcomes[0].entry), False))
+        return [*cells, (clock(statistics.mean(o.seconds for o in outcomes)), False)]
+
+    def _head(self, table: Table) -> list[str]:
+        words = [QUANTITIES[quantity][0] for quantity in table.quantities]
+        head = ["row", "code", *(cell for word in words for cell in (f"{word}, report", "here"))]
+        return [*head, *([] if "test_mse" in table.quantities else ["test MSE"]), "trivial, on the test set", "time"]
+
+    def _line(self, table: Table, row: Row, outcome: Outcome) -> str:
+        """A row in words, as it comes."""
+        parts = []
+        for quantity, figure in zip(table.quantities, row.figures, strict=True):
+            words, decimals, _ = QUANTITIES[quantity]
+            here = value(outcome.entry.record, quantity)
+            number = MISSING if here is None else f"{here:.{decimals}f}"
+            parts.append(f"{words} {number}" + (f" (report {figure:g})" if figure is not None else ""))
+        said = f"{', '.join(parts)}; {_rival(outcome.entry)}; {clock(outcome.seconds)}"
+        return f"{self.mark}: {said}" if self.mark else said
+
+    def _show(self, title: str, table: Table, found: dict, wrong: dict) -> None:
+        screen = Screen(title=f"{title}{f' ({self.mark})' if self.mark else ''}", title_justify="left")
+        for place, column in enumerate(self._head(table)):
+            screen.add_column(column, justify="right" if place else "left")
+        for row in table.rows:
+            if row.name in found:
+                cells = self._cells(table, row, found[row.name])
+                screen.add_row(row.name, *(Text(text, style=GOOD if good else "") for text, good in cells))
+            else:
+                screen.add_row(row.name, Text("failed", style=BAD))
+        whole(self.display.out, screen)
+
+    def _document(self, title: str, table: Table, found: dict, wrong: dict) -> Section:
+        rows = [
+            (row.name, *(Strong(text) if good else text for text, good in self._cells(table, row, found[row.name])))
+            for row in table.rows
+            if row.name in found
+        ]
+        seeds = f"Seeds {', '.join(map(str, self.seeds))}; the mean and the standard deviation." if len(self.seeds) > 1 else ""
+        entries = [outcome.entry for outcomes in found.values() for outcome in outcomes]
+        machines = sorted({_machine(entry.record) for entry in entries})
+        parts: list[Block] = [
+            *([Paragraph(f"{QUICK[0].upper()}{QUICK[1:]}.", "bad")] if self.quick else []),
+            Paragraph(f"Written {time.strftime('%Y-%m-%d')}. Trained on {'; '.join(machines) or 'nothing'}."),
+            *([Paragraph(seeds)] if seeds else []),
+            Code(self.again),
+        ]
+        head = tuple(self._head(table))
+        parts += [documents.Table("", head, rows, "l" + "r" * (len(head) - 1))] if rows else []
+        parts += [Paragraph(f"{name} failed: {reason}", "bad") for name, reason in wrong.items()]
+        return Section(title, [*parts, *(self._pictures(name, outcomes[0].entry) for name, outcomes in found.items())])
+
+    def _pictures(self, name: str, entry: Entry) -> Section:
+        paths = (entry.folder / "figures" / f"{picture}.png" for picture in PICTURES)
+        pictures = [Picture(path, f"{name}: {path.stem}") for path in paths if documents.is_png(path)]
+        return Section(name, [Code(entry.record.get("command", "")), *pictures])
+
+
+def value(record: dict, quantity: str) -> float | None:
+    """A quantity of a finished run: a loss after its last epoch, or a score on the test set."""
+    if quantity in ("loss", "val_loss"):
+        values = record["history"].get(quantity)
+        return values[-1] if values else None
+    return (record["baselines"] if quantity == "scratch_accuracy" else record["metrics"]).get(quantity)
+
+
+def _measured(quantity: str, values: list[float | None], figure: float | None) -> tuple[str, bool]:
+    """A quantity over all seeds, and whether its mean is as good as the report's figure."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return MISSING, False
+    _, decimals, more = QUANTITIES[quantity]
+    mean = statistics.mean(known)
+    spread = f" ± {statistics.stdev(known):.{decimals}f}" if len(known) > 1 else ""
+    good = figure is not None and (mean >= figure if more else mean <= figure)
+    return f"{mean:.{decimals}f}{spread}", good
+
+
+def _rival(entry: Entry) -> str:
+    """The best trivial method, unless the code is as large as the image."""
+    record = entry.record
+    pixels = math.prod(record["dataset"].get("shape") or [0])
+    if record.get("task") == "reconstruct" and record["metrics"].get("latent_size", 0) >= pixels:
+        return "a copy: the code is as large as the image"
+    return entry.rival
+
+
+def _machine(record: dict) -> str:
+    known = record["environment"]
+    return f"{known.get('device')}, Keras {known.get('keras')}"
+
+
+def _key(chain: list[Hyperparameters]) -> str:
+    """What makes runs the same, but for their seed and where their model lies."""
+    return json.dumps([{k: v for k, v in hp.to_json().items() if k not in ("seed", "model")} for hp in chain], sort_keys=True)
+
+
+VERBS = {"reproduce": command}

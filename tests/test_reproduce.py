@@ -1,0 +1,265 @@
+"""The verb `reproduce`, with trainings in this process. python -m pytest tests/test_reproduce.py"""
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lib import catalogue, race, reproduce, runs, series, shapes
+from lib.catalogue import CONTESTS, TABLES, Contest, Row, Settings, Table
+from lib.datasets import NAMES
+from lib.errors import Interrupted, RunFailed, UserError
+from tests import made
+from tests.inprocess import InProcess
+from tests.keys import PROJECT
+
+TINY = dict(layers=1, kernel_size=3, kernels=2, epochs=3, batch_size=16)
+HEAD = dict(fc_units=4, epochs=3, batch_size=16)
+
+
+@pytest.fixture
+def tables(in_process, monkeypatch):
+    """Small tables in place of the reports', of images in a file with labels; how many trainings there were is counted."""
+    images, labels = made.shapes(80)
+    np.savez("x.npz", x_train=images[:60], y_train=labels[:60], x_test=images[60:], y_test=labels[60:])
+    ours = Settings(TINY | dict(kernels=3))
+    plain = Row("two / kernels", (0.5, 0.0001), Settings(TINY), ours)
+    labelled = Settings(TINY, HEAD)
+    small = {
+        "A-kernels": Table("kernels", "x.npz", ("test_mse", "val_loss"), (
+            plain, Row("three kernels", (None, 0.5), Settings(TINY | dict(kernels=3, learning_rate=0.001)), ours),
+        )),
+        "A-again": Table("the same", "x.npz", ("val_loss",), (Row("two", (0.1,), Settings(TINY), ours),)),
+        "B-labels": Table("labels", "x.npz", ("test_accuracy",), (Row("4 units", (0.0,), labelled, labelled),)),
+    }  # fmt: skip
+    contests = {
+        "A": Contest("kernels", "x.npz", "val_loss", 0.5, Settings(TINY), ours),
+        "B": Contest("labels", "x.npz", "val_accuracy", 2.0, Settings(TINY, HEAD), Settings(TINY, HEAD | dict(fc_units=5))),
+    }
+    monkeypatch.setattr(reproduce, "TABLES", small)
+    for module in (reproduce, race):
+        monkeypatch.setattr(module, "CONTESTS", contests)
+    return in_process
+
+
+def reproduced(*words: str) -> int:
+    return reproduce.command("autoencoder", list(words))
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("best", [False, True], ids=["report", "ours"])
+def test_every_row_can_be_built(name, best):
+    table = TABLES[name]
+    work = reproduce.Reproduction(Path("out"), best, False, range(1), "", None)
+    for row in table.rows:
+        assert len(row.figures) == len(table.quantities)
+        hp, *others = work.runs(work.settings(row), table.dataset, 0)
+        shapes.plan(hp, NAMES[table.dataset].header.shape)
+        assert [one.program for one in others] in ([], ["classification"])
+        assert all(quantity in reproduce.QUANTITIES for quantity in table.quantities)
+
+
+@pytest.mark.parametrize("contest", CONTESTS.values(), ids=CONTESTS)
+def test_every_contest_can_be_held(contest):
+    work = reproduce.Reproduction(Path("out"), False, False, range(1), "", None)
+    codes = []
+    for settings in (contest.plain, contest.ours):
+        hp = work.runs(settings, contest.dataset, 0)[0]
+        assert hp.validates
+        codes.append(shapes.plan(hp, NAMES[contest.dataset].header.shape).latent_size)
+    assert codes[0] >= codes[1] or contest.what.startswith("Fashion-MNIST's right half")  # which is no matter of the code
+
+
+def test_the_figures_are_those_of_the_reports():
+    """Some of each report, as shared/reports/README.md has them."""
+    figures = {name: {row.name: row.figures for row in table.rows} for name, table in TABLES.items()}
+    assert [figure for (figure,) in figures["A-variants"].values()] == [
+        0.0036,
+        0.0051,
+        0.00056,
+        0.0011,
+        0.0033,
+        0.0032,
+        0.044,
+        0.015,
+    ]
+    assert figures["B-batch-size"]["50"] == (0.0018, 0.8510)
+    assert figures["C-kernel-size"]["1×1"] == (0.0422, 0.6703)
+    assert figures["C-classifier"]["64"] == (0.0645, 0.9901)
+    assert figures["D-half"]["right half"] == (0.0273, 0.0273)
+    assert figures["E-grid"]["16/32/32"] == (0.021,)
+    assert {name[0] for name in TABLES} == set("ABCDE")
+
+
+def test_a_table_is_trained_shown_and_written(tables, capsys):
+    assert reproduced("A-kernels", "--output", "out") == 0
+    shown = capsys.readouterr()
+    found = {
+        path.name: runs.load(path / "seed-0") for path in Path("out").iterdir() if path.is_dir() and (path / "seed-0").exists()
+    }
+    assert {name: record["hyperparameters"]["kernels"] for name, record in found.items()} == {
+        "a-kernels-two-kernels": [2],
+        "a-kernels-three-kernels": [3],
+    }
+    record = found["a-kernels-two-kernels"]
+    assert (
+        f"test MSE {record['metrics']['test_mse']:.5f} (report 0.5), validation loss {record['history']['val_loss'][-1]:.5f}"
+        in shown.out
+    )
+    text = Path("out/A-kernels.md").read_text()
+    assert f"| 0.5 | **{record['metrics']['test_mse']:.5f}** | 0.0001 |" in text  # as good as the report's
+    assert f"| 0.0001 | {record['history']['val_loss'][-1]:.5f} |" in text  # and not
+    assert "    python autoencoder.py reproduce A-kernels --output out" in text
+    pictures = re.findall(r"\]\((A-kernels-figures/[^)]+)\)", text)
+    assert len(pictures) == 4
+    assert all(Path("out", picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
+
+
+def test_what_is_trained_is_not_trained_again_and_shared_between_tables(tables, capsys):
+    assert reproduced("A", "--output", "out") == 0
+    assert tables.begun == 2
+    first = Path("out/A-kernels.md").read_text()
+    assert reproduced("a-kernels", "--output", "out") == 0
+    assert tables.begun == 2
+    assert Path("out/A-kernels.md").read_text().replace("a-kernels --", "A --") == first
+    assert reproduced("A", "--best", "--output", "out") == 0
+    assert tables.begun == 3
+    assert "our settings" in capsys.readouterr().out
+    assert Path("out/A-kernels-best.md").is_file()
+
+
+def test_a_classifier_comes_with_its_autoencoder(tables, capsys):
+    assert reproduced("B-labels", "--output", "out") == 0
+    classifier = runs.load(Path("out/b-labels-4-units/seed-0"))
+    assert classifier["hyperparameters"]["model"] == "out/a-kernels-two-kernels/seed-0/autoencoder.h5"
+    assert f"test accuracy {classifier['metrics']['test_accuracy']:.4f} (report 0)" in capsys.readouterr().out
+    assert tables.begun == 2
+
+
+def test_several_seeds_show_their_spread(tables, capsys):
+    assert reproduced("A-again", "--seeds", "2", "--output", "out") == 0
+    values = [runs.load(Path(f"out/a-kernels-two-kernels/seed-{seed}"))["history"]["val_loss"][-1] for seed in (0, 1)]
+    assert values[0] != values[1]
+    mean, spread = np.mean(values), np.std(values, ddof=1)
+    assert f"{mean:.5f} ± {spread:.5f}" in capsys.readouterr().out
+    assert "Seeds 0, 1; the mean and the standard deviation" in Path("out/A-again.md").read_text()
+
+
+def test_a_quick_look_says_so_and_lies_elsewhere(tables, capsys):
+    assert reproduced("A-kernels", "--quick") == 0
+    folder = Path("models/reproduce-quick")
+    assert not Path("models/reproduce").exists()
+    record = runs.load(folder / "a-kernels-two-kernels" / "seed-0")
+    assert (record["hyperparameters"]["limit"], record["hyperparameters"]["epochs"]) == (2000, 2)
+    shown = capsys.readouterr()
+    assert shown.out.count("no results") >= 3  # each line and the table
+    assert "A quick look, 2,000 images and at most 2 epochs: no results" in (folder / "A-kernels-quick.md").read_text()
+
+
+def test_it_goes_on_where_it_was_stopped(tables, monkeypatch):
+    real = InProcess.follow
+
+    def interrupted(self, on_event):
+        def stop(event):
+            on_event(event)
+            if event["event"] == "epoch" and InProcess.begun == 2 and not self.stopped.is_set():
+                on_event({"event": "stopping"})
+                self.stopped.set()
+
+        return real(self, stop)
+
+    monkeypatch.setattr(InProcess, "follow", interrupted)
+    with pytest.raises(Interrupted, match=r"to go on: python autoencoder\.py reproduce A-kernels --output out"):
+        reproduced("A-kernels", "--output", "out")
+    left = runs.load(Path("out/a-kernels-three-kernels/seed-0"))
+    assert left["status"] == "interrupted"
+    monkeypatch.setattr(InProcess, "follow", real)
+    assert reproduced("A-kernels", "--output", "out") == 0
+    assert tables.begun == 3
+    ended = runs.load(Path("out/a-kernels-three-kernels/seed-0"))
+    assert ended["status"] == "finished"
+    assert ended["history"]["loss"][0] == left["history"]["loss"][0]
+
+
+def test_a_row_that_fails_does_not_end_the_others(tables, monkeypatch, capsys):
+    real = series.Series.train
+
+    def failing(self, hp, *words, **more):
+        if hp.kernels == (2,):
+            raise RunFailed("it broke down in the middle")
+        return real(self, hp, *words, **more)
+
+    monkeypatch.setattr(series.Series, "train", failing)
+    assert reproduced("A-kernels", "--output", "out") == 1
+    assert "two / kernels failed: it broke down in the middle" in capsys.readouterr().err
+    text = Path("out/A-kernels.md").read_text()
+    assert "two / kernels failed: it broke down in the middle" in text
+    assert "| three kernels |" in text
+
+
+def test_a_race_ends_when_the_figure_is_reached(tables, capsys):
+    assert reproduced("A", "--race", "--output", "out") == 0
+    assert tables.begun == 2
+    known = json.loads(Path("out/race.json").read_text())
+    assert {key: (found["reached"], found["epochs"]) for key, found in known.items()} == {
+        "A, plain, seed 0": (True, [1]),
+        "A, ours, seed 0": (True, [1]),
+    }
+    assert all(found["best"] <= 0.5 for found in known.values())
+    assert all(0 < found["seconds"] < 100 for found in known.values())
+    ratio = known["A, ours, seed 0"]["seconds"] / known["A, plain, seed 0"]["seconds"]
+    assert f"{ratio:.2f} of the time" in capsys.readouterr().out
+    assert f"{ratio:.2f} of the time" in Path("out/race.md").read_text()
+    assert reproduced("A", "--race", "--output", "out") == 0
+    assert tables.begun == 2
+
+
+def test_a_race_that_nobody_wins(tables, capsys):
+    assert reproduced("B", "--race", "--seeds", "2", "--output", "out") == 0
+    assert tables.begun == 8
+    known = json.loads(Path("out/race.json").read_text())
+    assert {tuple(found["epochs"]) for found in known.values()} == {(3, 6)}
+    assert not any(found["reached"] for found in known.values())
+    shown = capsys.readouterr().out
+    assert "does not reach it" in shown
+    assert "not there after" in shown
+
+
+def test_a_run_of_other_settings_is_left_alone(tables):
+    assert reproduced("A-again", "--output", "out") == 0
+    table = reproduce.TABLES["A-again"]
+    other = dataclasses.replace(table.rows[0], plain=Settings(TINY | dict(epochs=2)))
+    reproduce.TABLES["A-again"] = dataclasses.replace(table, rows=(other,))
+    reproduce.TABLES.pop("A-kernels")
+    Path("out/a-kernels-two-kernels").rename("out/a-again-two")
+    assert reproduced("A-again", "--output", "out") == 0
+    assert len(runs.load(Path("out/a-again-two/seed-0"))["history"]["loss"]) == 3
+    assert len(runs.load(Path("out/a-again-two/seed-0-2"))["history"]["loss"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["F"], "'F' cannot be reproduced; there are A-variants"),
+        (["A", "--seeds", "0"], "--seeds must be a whole number"),
+        (["--race", "--best"], "leave --best out"),
+    ],
+)
+def test_wrong_words_are_refused(words, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        reproduced(*words)
+
+
+def test_the_listing_names_every_table():
+    done = subprocess.run(
+        [sys.executable, PROJECT / "autoencoder.py", "reproduce"], capture_output=True, text=True, check=True,
+        env=os.environ | {"COLUMNS": "100"},
+    )  # fmt: skip
+    assert all(name in done.stdout for name in catalogue.TABLES)
+    assert "--race" in done.stdout
