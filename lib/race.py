@@ -6,6 +6,7 @@ import dataclasses
 import json
 import statistics
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table as Screen
@@ -14,6 +15,7 @@ from lib import documents, report, runs
 from lib.catalogue import CONTESTS, Contest, Settings
 from lib.display import ACCENT
 from lib.documents import Code, Paragraph, Section, Strong
+from lib.errors import UserError
 from lib.pictures import whole
 from lib.written import write_json
 
@@ -54,7 +56,7 @@ class Race:
     def __init__(self, work: Reproduction):
         self.work, self.display = work, work.display
         self.path = work.folder / FILE
-        self.known: dict[str, dict] = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
+        self.known = _read(self.path)
 
     def run(self, names: list[str]) -> int:
         """Hold the contests and show both times; the exit status."""
@@ -137,6 +139,19 @@ class Race:
         cells = [_cell(found, there[side]) for side, found in sides.items()]
         ratio = f"{'' if there['plain'] else 'less than '}{times['ours'] / times['plain']:.2f} of the time"
         return f"{name}: {contest.what}", f"{contest.figure:g}", *cells, ratio if there["ours"] else "does not reach it"
+
+
+def _read(path: Path) -> dict[str, dict]:
+    """What was run before. Raises `UserError` for a file that somebody has spoilt."""
+    if not path.is_file():
+        return {}
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            key: found for key, found in known.items() if {"asked", "seconds", "epochs", "reached", "best", "device"} <= {*found}
+        }
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        raise UserError(f"{path}: cannot be read; remove it, and the races are run again") from None
 
 
 def _cell(found: list[dict], there: bool) -> str:

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
-from lib import questions, search, series, session, spaces, studies, wanted
+from lib import questions, reproduce, search, series, session, spaces, studies, wanted
 from lib.errors import RunFailed
 from lib.hyperparameters import Hyperparameters
 from lib.spaces import Choice
@@ -65,6 +65,17 @@ def diverging():
     ended = {"record": {"status": "failed", "error": "it diverged this time"}}
     with mock.patch.object(series, "Worker", InProcess), mock.patch.object(InProcess, "follow", return_value=ended):
         series.Series().train(Hyperparameters(dataset="x.idx"), Path("s"), lambda event: None)
+
+
+def reproduced(*words: str):
+    with mock.patch.object(series.Series, "train", side_effect=series.Stopped):
+        reproduce.command("autoencoder", list(words))
+
+
+def spoilt_race():
+    Path("s").mkdir()
+    Path("s/race.json").write_text("[1]")
+    reproduced("A", "--race", "--output", "s")
 
 
 def several(line: str):
@@ -134,6 +145,13 @@ CASES = {
         ),
         (lambda: planned("--grid", "epochs=1,2", "--folds", "1"), "--folds", "must be a whole number from 2"),
     ],
+    "reproduce": [
+        (lambda: reproduced("F"), "'F'", "cannot be reproduced; there are A-variants, "),
+        (lambda: reproduced("A", "--seeds", "0"), "--seeds", "must be a whole number from 1"),
+        (lambda: reproduced("--race", "--best"), "--race", "sets the plain recipe against ours; leave --best out"),
+        (lambda: reproduced("A-colour"), "interrupted", "to go on: python autoencoder.py reproduce A-colour"),
+    ],
+    "race": [(spoilt_race, "s/race.json", "cannot be read; remove it, and the races are run again")],
     "series": [(diverging, "it diverged", "")],
     "search": [
         (lambda: searched(status="failed"), "it diverged", "none of 2 trials came to its end"),
