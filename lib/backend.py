@@ -20,6 +20,7 @@ from lib.errors import UserError
 from lib.teams import Share, Team
 
 AHEAD = 4  # batches that wait to be trained on
+GANG = 32 << 20  # bytes of batches that one call trains on
 
 
 def device() -> str:
@@ -125,9 +126,66 @@ def pipeline(batches: keras.utils.PyDataset):
     return found.prefetch(AHEAD).with_options(options)
 
 
+class Gangs(keras.utils.PyDataset):
+    """Batches of one size stacked, so that one compiled call trains on all of them; endless, as they are."""
+
+    def __init__(self, batches, bytes_at_once: int = GANG):
+        super().__init__(workers=2, max_queue_size=2)  # one prepares a gang while the device trains on the one before
+        self.batches, (inputs, targets) = batches, batches[0]
+        size = sum(array.nbytes for array in keras.tree.flatten((inputs, targets)))
+        whole = len(batches.part) // batches.batch_size  # the last batch may be smaller, and is then alone
+        count = max(1, min(bytes_at_once // size, whole))
+        self._ends = [*range(count, whole, count), *([whole] if whole else []), *([len(batches)] if whole < len(batches) else [])]
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @property
+    def num_batches(self) -> None:
+        return None
+
+    def __getitem__(self, index: int) -> tuple:
+        epoch, number = divmod(index, len(self))
+        places = range(self._ends[number - 1] if number else 0, self._ends[number])
+        found = [self.batches[epoch * len(self.batches) + place] for place in places]
+        return keras.tree.map_structure(lambda *arrays: numpy.stack(arrays), *found)
+
+    def images_until(self, number: int) -> int:
+        return self.batches.images_until(self._ends[number] - 1)
+
+
+def scans() -> bool:
+    """Whether steps are to be ganged: where a step is over before Python has asked for the next one."""
+    return keras.backend.backend() == "jax" and any(not name.startswith("cpu") for name in keras.distribution.list_devices())
+
+
+def ganged(model: keras.Model, batches):
+    """What `fit` trains a compiled model on: batches, or where steps are short gangs of them, which one call scans over.
+
+    Keras's own trainer for JAX makes each step a call of its own, whatever `steps_per_execution` says.
+    """
+    if not scans() or batches.share is not None:
+        return batches
+    import jax
+
+    def step(state, batch):
+        logs, state = model.train_step(state, batch)
+        return state, logs
+
+    @partial(jax.jit, donate_argnums=0)
+    def scan(state, gang):
+        state, logs = jax.lax.scan(step, state, gang)
+        return jax.tree.map(lambda values: values[-1], logs), state  # metrics are means since the epoch began
+
+    model.train_function = lambda state, iterator: scan(state, next(iterator))
+    return Gangs(batches)
+
+
 def prepare(model: keras.Model, batch: tuple) -> None:
-    """Make now what the first step would make: TensorFlow compiles a step twice in which variables are made."""
-    if keras.backend.backend() != "tensorflow":
+    """Make now what the first step would make: TensorFlow compiles a step twice in which variables are made, and what is
+    scanned over may make none.
+    """
+    if keras.backend.backend() != "tensorflow" and not scans():
         return
     model.optimizer.build(model.trainable_variables)
     inputs, targets = keras.tree.map_structure(lambda array: array[:1], batch)

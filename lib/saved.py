@@ -4,6 +4,9 @@ Each takes the program to tell and a request as `lib.using` makes it, and writes
 """
 
 import csv
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,22 +74,23 @@ def apply(program: Program, request: dict) -> None:
     names = _labels([model.path for model in models])
     kept: list[tuple[float, int, list[np.ndarray]]] = []
     done = 0
-    for places, images in own.chunks(request["limit"]):
-        rows: list[np.ndarray] = []
-        for number, model in enumerate(models):
-            inputs, outputs, wanted = model.run(images)
-            errors[number, places] = np.square(outputs - wanted).mean(axis=(1, 2, 3))
-            seen = tasks.pictures(model.hp, inputs, outputs, wanted)
-            rows = rows or [seen[0], seen[2]]
-            rows.insert(-1, seen[1])
-            for place, picture in zip(places, seen[1], strict=True):
-                _save(picture, folder / (names[number] if len(models) > 1 else "pictures") / _png(own.names, place))
-        kept += [(errors[0, place], place, [row[n] for row in rows]) for n, place in enumerate(places)]
-        kept = sorted(kept, key=lambda item: -item[0])[:WORST]
-        done += len(places)
-        program.tell("progress", done=done, of=min(request["limit"] or len(own), len(own)), what="pictures")
-        if program.stopped.is_set():
-            break
+    with Album() as album:
+        for places, images in own.chunks(request["limit"]):
+            rows: list[np.ndarray] = []
+            for number, model in enumerate(models):
+                inputs, outputs, wanted = model.run(images)
+                errors[number, places] = np.square(outputs - wanted).mean(axis=(1, 2, 3))
+                seen = tasks.pictures(model.hp, inputs, outputs, wanted)
+                rows = rows or [seen[0], seen[2]]
+                rows.insert(-1, seen[1])
+                place_for = folder / (names[number] if len(models) > 1 else "pictures")
+                album.add(seen[1], [place_for / _png(own.names, place) for place in places])
+            kept += [(errors[0, place], place, [row[n] for row in rows]) for n, place in enumerate(places)]
+            kept = sorted(kept, key=lambda item: -item[0])[:WORST]
+            done += len(places)
+            program.tell("progress", done=done, of=min(request["limit"] or len(own), len(own)), what="pictures")
+            if program.stopped.is_set():
+                break
     order = [place for place in np.argsort(-np.nan_to_num(errors[0], nan=-1), kind="stable") if not np.isnan(errors[0, place])]
     columns = [f"mse {name}" for name in names] if len(models) > 1 else ["mse"]
     table = [[own.names[place], *(f"{error:.6f}" for error in errors[:, place])] for place in order]
@@ -222,8 +226,8 @@ def generate(program: Program, request: dict) -> None:
     folder = runs.new_folder(request["output"], path.parent / "generated")
     program.tell("run", folder=str(folder), device=device())
     images = views.made(decoder, codes, None, hp)
-    for number, image in enumerate(images, start=1):
-        _save(image, folder / f"{number:0{len(str(len(images)))}}.png")
+    with Album() as album:
+        album.add(images, [folder / f"{number:0{len(str(len(images)))}}.png" for number in range(1, len(images) + 1)])
     figures.sheet(images, min(columns, len(images)), folder / "sheet.png", f"{path}: {how}", ticks)
     with replacing(folder / "codes.npy") as partial:
         np.save(partial, codes)
@@ -276,10 +280,33 @@ def _png(names: list[str], place: int) -> str:
     return f"{names[place]}.png" if place and Path(names[place - 1]).with_suffix(".png") == stem else str(stem)
 
 
+class Album:
+    """Pictures as PNG files, written while the next ones are computed. Raises `RunFailed` where one cannot be written."""
+
+    def __init__(self):
+        self._pool = ThreadPoolExecutor()
+        self._under_way: Iterator[None] = iter(())
+
+    def __enter__(self) -> "Album":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._pool.shutdown()
+        list(self._under_way)  # raises what has gone wrong
+
+    def add(self, images: np.ndarray, paths: Sequence[Path]) -> None:
+        """Write uint8 images (n, height, width, channels) once those before are there."""
+        list(self._under_way)
+        for folder in {path.parent for path in paths}:
+            make_folder(folder)
+        self._under_way = self._pool.map(_save, images, paths)
+
+
 def _save(image: np.ndarray, path: Path) -> None:
-    make_folder(path.parent)
-    with replacing(path) as partial:
-        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(partial)
+    content = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(content, "PNG", compress_level=1)
+    with replacing(path, flushed=False) as partial:
+        partial.write_bytes(content.getvalue())
 
 
 def _decibel(mse: float) -> str:

@@ -184,6 +184,10 @@ class Batches(keras.utils.PyDataset):
             inputs, targets = inputs[rows], targets[rows]
         return (inputs, targets) if self.form is None else self.form(inputs, targets)
 
+    def images_until(self, number: int) -> int:
+        """How many images of an epoch have been seen after that batch."""
+        return min(len(self.part), (number + 1) * self.batch_size)
+
     def _which(self, epoch: int, number: int) -> np.ndarray:
         which = self._order(epoch)[number * self.batch_size : (number + 1) * self.batch_size]
         return which if self.share is None else which[: self.share.count(len(which))]

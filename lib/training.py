@@ -134,6 +134,7 @@ def fit(
     rate = schedule(hp, phase.learning_rate, len(train) * hp.epochs)
     model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
     backend.prepare(model, train[0])
+    gangs = backend.ganged(model, train)
     # Without a patience of its own it never stops, and only keeps the best weights.
     watched = "val_loss" if len(validation) else "loss"
     best = keras.callbacks.EarlyStopping(monitor=watched, patience=hp.patience or hp.epochs, restore_best_weights=True)
@@ -150,12 +151,12 @@ def fit(
         at_epoch(history)
 
     # The reporter comes last, so that it sees what the others add to an epoch's numbers.
-    reporter = _Reporter(hp, len(dataset.train), tell, stopped, keep, lambda: checkpoint.restore(model, lasting))
+    reporter = _Reporter(gangs, tell, stopped, keep, lambda: checkpoint.restore(model, lasting))
     callbacks = [*lasting, *others, reporter]
     held = dict(validation_data=backend.pipeline(validation), validation_steps=len(validation)) if len(validation) else {}
-    epochs = dict(epochs=hp.epochs, initial_epoch=done, steps_per_epoch=len(train))
+    epochs = dict(epochs=hp.epochs, initial_epoch=done, steps_per_epoch=len(gangs))
     with backend.fused(model):
-        model.fit(backend.pipeline(train), **epochs, **held, shuffle=False, verbose=0, callbacks=callbacks)
+        model.fit(backend.pipeline(gangs), **epochs, **held, shuffle=False, verbose=0, callbacks=callbacks)
     if not reporter.trouble:
         return Trained(reporter.history)
     advice = f"{reporter.trouble}; a smaller --learning-rate than {phase.learning_rate:g} may help"
@@ -188,9 +189,9 @@ def optimizer(hp: Hyperparameters, rate) -> keras.optimizers.Optimizer:
 class _Reporter(keras.callbacks.Callback):
     """Tells steps and epochs, keeps the history, and stops when asked or when nothing good can come of it any more."""
 
-    def __init__(self, hp, images, tell, stopped, keep, restore):
+    def __init__(self, batches, tell, stopped, keep, restore):
         super().__init__()
-        self.batch_size, self.images = hp.batch_size, images
+        self.images_until, self.images = batches.images_until, batches.images_until(len(batches) - 1)
         self.tell, self.stopped, self.keep, self.restore = tell, stopped, keep, restore
         self.history: dict[str, list[float]] = {}
         self.trouble = ""
@@ -205,7 +206,7 @@ class _Reporter(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
-        self.seen = min(self.images, (batch + 1) * self.batch_size)
+        self.seen = self.images_until(batch)
         if self.stopped.is_set():
             self.model.stop_training = True
         if now - self.told >= SECONDS_BETWEEN_STEPS:

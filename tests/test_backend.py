@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from lib import backend
+from lib import backend, datasets
+from lib.hyperparameters import Hyperparameters
+from lib.tasks import Batches
 
 
 def test_the_processor_is_named_with_its_cores():
@@ -59,3 +61,21 @@ def test_the_kernel_normalises_as_keras_does(frozen):
         np.testing.assert_allclose(after.history[name], values, rtol=1e-4)
     for weight, other in zip(plain.get_weights(), quick.get_weights(), strict=True):
         np.testing.assert_allclose(other, weight, rtol=1e-4, atol=1e-5)
+
+
+def test_gangs_hold_the_batches_in_their_order(tiny):
+    data = datasets.load(Hyperparameters(dataset=tiny["-d"]))
+    batches = Batches(data.train, 8, Hyperparameters(), learn=True, endless=True)  # 48 images: 6 batches
+    odd = Batches(data.train, 10, Hyperparameters(), learn=True, endless=True)  # 4 batches and 8 images
+    of_two = backend.Gangs(batches, 2 * sum(array.nbytes for array in batches[0]))
+    of_three = backend.Gangs(odd, 3 * sum(array.nbytes for array in odd[0]) + 1)
+    assert [of_two[number][0].shape[:2] for number in range(len(of_two))] == [(2, 8)] * 3
+    assert [of_three[number][0].shape[:2] for number in range(len(of_three))] == [(3, 10), (1, 10), (1, 8)]
+    assert [of_three.images_until(number) for number in range(3)] == [30, 40, 48]
+    for gangs, single, ends in ((of_two, batches, [2, 4, 6, 8]), (of_three, odd, [3, 4, 5, 8])):
+        for number, end in enumerate(ends):  # the last is of the second epoch
+            first = ends[number - 1] if number else 0
+            for place, wanted in enumerate(range(first, end)):
+                for stacked, alone in zip(gangs[number], single[wanted], strict=True):
+                    np.testing.assert_array_equal(stacked[place], alone)
+    assert [len(backend.Gangs(batches, 1)), len(backend.Gangs(odd, 1 << 30))] == [6, 2]

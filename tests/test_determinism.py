@@ -10,6 +10,11 @@ import pytest
 
 from tests.keys import PROJECT
 
+GANGS = """
+from lib import backend
+backend.GANG = 100_000
+backend.scans = lambda: True
+"""
 # Three trainings whole, with seeds 0, 0 and 1, and one with seed 0 that dies in its third epoch and goes on.
 SCRIPT = """
 import json, sys
@@ -27,13 +32,31 @@ for history, model, _ in found:
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_one_seed_one_backend_one_result(tiny, backend):
+def results(backend: str, *scripts: str) -> list:
+    """What some lines of Python print as JSON, on a backend that may not be here."""
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed here")
     environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run([sys.executable, "-c", "".join(scripts)], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    one, two, other, resumed = (json.loads(line) for line in done.stdout.splitlines()[-4:])
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[{")]
+
+
+@pytest.mark.parametrize(
+    ("backend", "gangs"), [("tensorflow", ""), ("jax", ""), ("jax", GANGS)], ids=["tensorflow", "jax", "gangs"]
+)
+def test_one_seed_one_backend_one_result(tiny, backend, gangs):
+    one, two, other, resumed = results(backend, gangs, SCRIPT)
     assert one == two == resumed
     assert one != other
+
+
+def test_steps_in_gangs_are_the_same_steps(tiny):
+    """On JAX with a GPU many steps are one call; here the processor is told to do as much."""
+    whole = "from tests.test_training import trained\nimport json\n"
+    for more in ("", ", variational=True, latent_dim=2"):
+        line = f"print(json.dumps([trained({tiny}, epochs=3, shift=True{more})[0]]))\n"
+        alone, together = results("jax", whole, line, GANGS, line)
+        for name, values in alone[0].items():
+            if name != "seconds":
+                assert together[0][name] == pytest.approx(values, rel=1e-4), name
