@@ -182,10 +182,10 @@ def ganged(model: keras.Model, batches):
 
 
 def prepare(model: keras.Model, batch: tuple) -> None:
-    """Make now what the first step would make: TensorFlow compiles a step twice in which variables are made, and what is
-    scanned over may make none.
+    """Make now what the first step would make: TensorFlow compiles a step twice in which variables are made, and what JAX scans
+    over may make none.
     """
-    if keras.backend.backend() != "tensorflow" and not scans():
+    if keras.distribution.distribution() is not None:  # one image cannot be spread over devices
         return
     model.optimizer.build(model.trainable_variables)
     inputs, targets = keras.tree.map_structure(lambda array: array[:1], batch)
