@@ -187,11 +187,14 @@ def prepare(model: keras.Model, batch: tuple) -> None:
     """
     if keras.distribution.distribution() is not None:  # one image cannot be spread over devices
         return
+    seeds = [(state, numpy.array(state)) for state in model.non_trainable_variables if state.dtype == "uint32"]
     model.optimizer.build(model.trainable_variables)
     inputs, targets = keras.tree.map_structure(lambda array: array[:1], batch)
     outputs = model(inputs)
     model.compute_loss(inputs, targets, outputs)
     model.compute_metrics(inputs, targets, outputs)
+    for state, before in seeds:  # nothing that is drawn later has to do with this
+        state.assign(before)
 
 
 @contextmanager
