@@ -7,7 +7,6 @@ import json
 import statistics
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.table import Table as Screen
 
@@ -17,12 +16,10 @@ from lib.display import ACCENT
 from lib.documents import Code, Paragraph, Section, Strong
 from lib.errors import UserError
 from lib.pictures import whole
+from lib.work import Work
 from lib.written import write_json
 
-if TYPE_CHECKING:
-    from lib.reproduce import Reproduction
-
-FILE = "race.json"
+FILE, TITLE = "race.json", "Time to the report's figure"
 REACHED = "the figure is reached"
 SIDES = {"plain": "the report's recipe", "ours": "ours"}
 
@@ -53,7 +50,7 @@ class Watch:
 class Race:
     """Contests, each side until it is at the figure or at the end of its epochs; what was run is not run again."""
 
-    def __init__(self, work: Reproduction):
+    def __init__(self, work: Work):
         self.work, self.display = work, work.display
         self.path = work.folder / FILE
         self.known = _read(self.path)
@@ -105,7 +102,7 @@ class Race:
 
     def _show(self, names: list[str]) -> None:
         """Both times and their ratio, on the screen and in a file."""
-        screen = Screen(title=f"Time to the report's figure{self._mark}", title_justify="left")
+        screen = Screen(title=self.work.titled(TITLE), title_justify="left")
         head = ("contest", "figure", *(SIDES.values()), "ours needs")
         for place, column in enumerate(head):
             screen.add_column(column, justify="right" if place else "left")
@@ -124,12 +121,8 @@ class Race:
             documents.Table("", head, [(*row[:-1], Strong(row[-1])) for row in rows], "l" + "r" * (len(head) - 1)),
         ]
         path = self.work.folder / "race.md"
-        report.publish(Section(f"Time to the report's figure{self._mark}", parts), path)
+        report.publish(Section(self.work.titled(TITLE), parts), path)
         self.display.result(str(path), ACCENT, whole=True)
-
-    @property
-    def _mark(self) -> str:
-        return f" ({self.work.mark})" if self.work.mark else ""
 
     def _row(self, name: str) -> tuple[str, ...]:
         contest = CONTESTS[name]

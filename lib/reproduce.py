@@ -20,19 +20,17 @@ from lib.catalogue import ALL, CONTESTS, TABLES, Row, Settings, Table
 from lib.display import ACCENT, BAD, GOOD, QUIET, Display, clock
 from lib.documents import Block, Code, Paragraph, Picture, Section, Strong
 from lib.errors import Interrupted, RunFailed, UserError
-from lib.fields import read
 from lib.flags import Flags
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import Whole
 from lib.pictures import ARROW, whole
 from lib.race import Race
 from lib.records import MISSING, Entry
-from lib.series import Series, Stopped
+from lib.series import Stopped
 from lib.terminal import deaf_keyboard
+from lib.work import QUICK, QUICK_EPOCHS, QUICK_IMAGES, Work
 
 FOLDER = "reproduce"  # below models/
-QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
-QUICK = f"a quick look, {QUICK_IMAGES:,} images and at most {QUICK_EPOCHS} epochs: no results"
 PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
 MOST_SEEDS = 100
 
@@ -81,13 +79,14 @@ def command(program: str, line: list[str]) -> int:
         raise UserError("--race sets the plain recipe against ours; leave --best out")
     folder = Path(args.output) if args.output else runs.MODELS / (f"{FOLDER}-quick" if args.quick else FOLDER)
     again = shlex.join(["python", f"{program}.py", "reproduce", *line])
-    work = Reproduction(runs.make(folder), args.best, args.quick, range(seeds), again, Display())
+    work = Work(runs.make(folder), args.quick, range(seeds), again, Display())
     with work.series:
         try:
             with deaf_keyboard():
                 if args.race:
                     return Race(work).run(chosen(args.tables or [ALL], CONTESTS))
-                return max([work.table(name) for name in chosen(args.tables, TABLES)])
+                reproduction = Reproduction(work, args.best)
+                return max([reproduction.table(name) for name in chosen(args.tables, TABLES)])
         except (Stopped, Interrupted, KeyboardInterrupt):
             raise Interrupted(f"interrupted; to go on: {again}") from None
         finally:
@@ -135,22 +134,20 @@ class Outcome:
 class Reproduction:
     """Trains rows of tables into run folders of their own, once each, and writes what came of them."""
 
-    def __init__(self, folder: Path, best: bool, quick: bool, seeds: range, again: str, display: Display):
-        self.folder, self.best, self.quick, self.seeds, self.again = folder, best, quick, seeds, again
-        self.display, self.series = display, Series()
-        self.mark = QUICK if quick else ""
+    def __init__(self, work: Work, best: bool):
+        self.work, self.best, self.display = work, best, work.display
         self._places = self._named()
 
     def table(self, name: str) -> int:
         """Train a table, showing each row as it is there, and write it to a file; the exit status."""
         table = TABLES[name]
         title = f"{name}: {table.what}, {table.dataset}" + (", our settings" if self.best else "")
-        self.display.note(f"{title}{f' ({self.mark})' if self.mark else ''}  {ARROW}  {self.folder}", "bold")
+        self.display.note(f"{self.work.titled(title)}  {ARROW}  {self.work.folder}", "bold")
         found: dict[str, list[Outcome]] = {}
         wrong: dict[str, str] = {}
-        began, of = time.monotonic(), len(table.rows) * len(self.seeds)
-        for number, (row, seed) in enumerate(((row, seed) for row in table.rows for seed in self.seeds), start=1):
-            seeded = f", seed {seed}" if len(self.seeds) > 1 else ""
+        began, of = time.monotonic(), len(table.rows) * len(self.work.seeds)
+        for number, (row, seed) in enumerate(((row, seed) for row in table.rows for seed in self.work.seeds), start=1):
+            seeded = f", seed {seed}" if len(self.work.seeds) > 1 else ""
             left = (time.monotonic() - began) / (number - 1) * (of - number + 1) if number > 1 else 0
             about = f"; about {clock(left)} left" if left >= 1 else ""
             self.display.note(f"{number} of {of}: {row.name}{seeded}{about}", ACCENT)
@@ -163,7 +160,7 @@ class Reproduction:
             found.setdefault(row.name, []).append(outcome)
             self.display.result(f"{name}, {row.name}{seeded}: {self._line(table, row, outcome)}")
         self._show(title, table, found, wrong)
-        path = self.folder / f"{name}{'-best' if self.best else ''}{'-quick' if self.quick else ''}.md"
+        path = self.work.folder / f"{name}{'-best' if self.best else ''}{'-quick' if self.work.quick else ''}.md"
         report.publish(self._document(title, table, found, wrong), path)
         self.display.result(str(path), ACCENT, whole=True)
         return 1 if wrong else 0
@@ -174,26 +171,14 @@ class Reproduction:
     def outcome(self, settings: Settings, dataset: str, seed: int) -> Outcome:
         """Train what the settings say, or find it trained. Raises `Stopped`, `RunFailed`, and `UserError` for the data."""
         model, seconds, folder = None, 0.0, Path()
-        chain = self.runs(settings, dataset, seed)
+        chain = self.work.runs(settings, dataset, seed)
         for number, hp in enumerate(chain, start=1):
             hp = hp if model is None else dataclasses.replace(hp, model=model)
-            folder, record = self.series.train(
-                hp, self.folder / self._places[_key(chain[:number])] / f"seed-{seed}", self.display
+            folder, record = self.work.series.train(
+                hp, self.work.folder / self._places[_key(chain[:number])] / f"seed-{seed}", self.display
             )
             model, seconds = str(folder / "autoencoder.h5"), seconds + record["timing"]["seconds"]
-        return Outcome(records.entry(folder, self.folder), seconds)
-
-    def runs(self, settings: Settings, dataset: str, seed: int) -> list[Hyperparameters]:
-        """The runs of some settings, in order; the classifier's does not know its model yet."""
-        found = []
-        for program, values in (("autoencoder", settings.autoencoder), ("classification", settings.head)):
-            if values is None:
-                continue
-            values = values | dict(dataset=dataset, seed=seed)
-            if self.quick:
-                values |= dict(limit=QUICK_IMAGES, epochs=min(QUICK_EPOCHS, values["epochs"]))
-            found.append(Hyperparameters(program=program, **{name: read(name, value) for name, value in values.items()}))
-        return found
+        return Outcome(records.entry(folder, self.work.folder), seconds)
 
     def _named(self) -> dict[str, str]:
         """The folder of each run: what rows and tables share lies under the name of the first that has it."""
@@ -201,7 +186,7 @@ class Reproduction:
         for best in (False, True):
             for name, table in TABLES.items():
                 for row in table.rows:
-                    chain = self.runs(row.best if best else row.plain, table.dataset, 0)
+                    chain = self.work.runs(row.best if best else row.plain, table.dataset, 0)
                     for number, hp in enumerate(chain, start=1):
                         words = [*(["best"] if best else []), name, row.name]
                         words += ["autoencoder"] if hp.program == "autoencoder" and len(chain) > 1 else []
@@ -237,10 +222,10 @@ class Reproduction:
             number = MISSING if here is None else f"{here:.{decimals}f}"
             parts.append(f"{words} {number}" + (f" (report {figure:g})" if figure is not None else ""))
         said = f"{', '.join(parts)}; {_rival(outcome.entry)}; {clock(outcome.seconds)}"
-        return f"{self.mark}: {said}" if self.mark else said
+        return f"{QUICK}: {said}" if self.work.quick else said
 
     def _show(self, title: str, table: Table, found: dict, wrong: dict) -> None:
-        screen = Screen(title=f"{title}{f' ({self.mark})' if self.mark else ''}", title_justify="left")
+        screen = Screen(title=self.work.titled(title), title_justify="left")
         for place, column in enumerate(self._head(table)):
             screen.add_column(column, justify="right" if place else "left")
         for row in table.rows:
@@ -257,14 +242,18 @@ class Reproduction:
             for row in table.rows
             if row.name in found
         ]
-        seeds = f"Seeds {', '.join(map(str, self.seeds))}; the mean and the standard deviation." if len(self.seeds) > 1 else ""
+        seeds = (
+            f"Seeds {', '.join(map(str, self.work.seeds))}; the mean and the standard deviation."
+            if len(self.work.seeds) > 1
+            else ""
+        )
         entries = [outcome.entry for outcomes in found.values() for outcome in outcomes]
         machines = sorted({_machine(entry.record) for entry in entries})
         parts: list[Block] = [
-            *([Paragraph(f"{QUICK[0].upper()}{QUICK[1:]}.", "bad")] if self.quick else []),
+            *([Paragraph(f"{QUICK[0].upper()}{QUICK[1:]}.", "bad")] if self.work.quick else []),
             Paragraph(f"Written {time.strftime('%Y-%m-%d')}. Trained on {'; '.join(machines) or 'nothing'}."),
             *([Paragraph(seeds)] if seeds else []),
-            Code(self.again),
+            Code(self.work.again),
         ]
         head = tuple(self._head(table))
         parts += [documents.Table("", head, rows, "l" + "r" * (len(head) - 1))] if rows else []

@@ -37,6 +37,7 @@ ORDER = [
         "wanted",
         "search",
         "catalogue",
+        "work",
         "race",
         "reproduce",
         "menus",

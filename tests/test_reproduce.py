@@ -15,6 +15,7 @@ from lib import catalogue, race, reproduce, runs, series, shapes
 from lib.catalogue import CONTESTS, TABLES, Contest, Row, Settings, Table
 from lib.datasets import NAMES
 from lib.errors import Interrupted, RunFailed, UserError
+from lib.work import Work
 from tests import made
 from tests.inprocess import InProcess
 from tests.keys import PROJECT
@@ -56,10 +57,10 @@ def reproduced(*words: str) -> int:
 @pytest.mark.parametrize("best", [False, True], ids=["report", "ours"])
 def test_every_row_can_be_built(name, best):
     table = TABLES[name]
-    work = reproduce.Reproduction(Path("out"), best, False, range(1), "", None)
+    work = Work(Path("out"), False, range(1), "", None)
     for row in table.rows:
         assert len(row.figures) == len(table.quantities)
-        hp, *others = work.runs(work.settings(row), table.dataset, 0)
+        hp, *others = work.runs(row.best if best else row.plain, table.dataset, 0)
         shapes.plan(hp, NAMES[table.dataset].header.shape)
         assert [one.program for one in others] in ([], ["classification"])
         assert all(quantity in reproduce.QUANTITIES for quantity in table.quantities)
@@ -67,7 +68,7 @@ def test_every_row_can_be_built(name, best):
 
 @pytest.mark.parametrize("contest", CONTESTS.values(), ids=CONTESTS)
 def test_every_contest_can_be_held(contest):
-    work = reproduce.Reproduction(Path("out"), False, False, range(1), "", None)
+    work = Work(Path("out"), False, range(1), "", None)
     codes = []
     for settings in (contest.plain, contest.ours):
         hp = work.runs(settings, contest.dataset, 0)[0]

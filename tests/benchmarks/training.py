@@ -1,9 +1,9 @@
 """Our default network beside the loops that people write by hand: images a second over whole epochs.
 
-python -m tests.benchmarks.training [DATASET] [--limit N] [--only NAME,...]   (default mnist, 12,000 images)
+python -m tests.benchmarks.training [DATASET] [--limit N] [--only NAME,...] [--runs N]   (default mnist, 12,000 images, 3 runs)
 
 The same network, batches of the same size, the same optimizer and learning rates; each contender in a process of its own, in
-turns, medians of three. A contender that lacks its package is left out. An epoch is whole: shuffling, steps, validation; ours
+turns; medians, and the median of the ratios within each turn. A contender that lacks its package is left out. An epoch is whole: shuffling, steps, validation; ours
 has its checkpoint, its pictures and its record besides. The first epoch, in which things are compiled, is told apart.
 """
 
@@ -25,7 +25,7 @@ from lib import datasets
 from lib.hyperparameters import Hyperparameters
 from lib.process import PROJECT
 
-RUNS, EPOCHS = 3, 4
+EPOCHS = 4
 HP = Hyperparameters(dataset="mnist")  # the default network, of which `lib` knows the rest
 KERNELS, BATCH, RATE, WARM_UP, MOMENTUM = 32, HP.batch_size, HP.learning_rate, 0.05, 0.9
 
@@ -227,6 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", nargs="?", default="mnist")
     parser.add_argument("--limit", type=int, default=12_000)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", default=",".join(CONTENDERS))
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     parser.add_argument("--arrays", help=argparse.SUPPRESS)
@@ -241,7 +242,7 @@ def main() -> None:
         data = datasets.load(Hyperparameters(dataset=args.dataset, limit=args.limit))
         np.savez(arrays, train=data.train.take(slice(None)), validation=data.validation.take(slice(None)))
         line = [sys.executable, "-m", "tests.benchmarks.training", args.dataset, "--limit", str(args.limit)]
-        for _ in range(RUNS):
+        for _ in range(args.runs):
             for name in names:
                 command = [*line, "--arrays", str(arrays), "--contender", name]
                 said = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
@@ -261,7 +262,7 @@ def report(found: dict[str, list[dict]], images: int) -> None:
         spread = f"{min(speeds[name]):,.0f} to {max(speeds[name]):,.0f}"
         first = statistics.median(run["seconds"][0] for run in runs)
         early, late = (statistics.median(run["losses"][place] for run in runs) for place in (0, -1))
-        ratio = median / statistics.median(speeds[rival])
+        ratio = statistics.median(ours / theirs for ours, theirs in zip(speeds[name], speeds[rival], strict=True))
         print(f"{name:18} {median:9,.0f} {spread:>16} {ratio:9.2f}× {first:10.1f} s {early:14.5f} {late:8.5f}")
 
 
