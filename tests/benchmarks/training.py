@@ -3,8 +3,9 @@
 python -m tests.benchmarks.training [DATASET] [--limit N] [--only NAME,...] [--runs N]   (default mnist, 12,000 images, 3 runs)
 
 The same network, batches of the same size, the same optimizer and learning rates; each contender in a process of its own, in
-turns; medians, and the median of the ratios within each turn. A contender that lacks its package is left out. An epoch is whole: shuffling, steps, validation; ours
-has its checkpoint, its pictures and its record besides. The first epoch, in which things are compiled, is told apart.
+turns; medians, and the median of the ratios within each turn. A contender that lacks its package is left out. An epoch is whole:
+shuffling, steps, validation; ours has its checkpoint, its pictures and its record besides. The first epoch, in which things are
+compiled, is told apart.
 """
 
 import argparse
