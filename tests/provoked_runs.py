@@ -158,7 +158,7 @@ class Diverging:
     """Stands for a model whose loss is soon no number any more."""
 
     optimizer = keras.optimizers.SGD()
-    trainable_variables = ()
+    trainable_variables = non_trainable_variables = ()
     layers = ()
 
     def compile(self, *_, **__): ...
