@@ -90,7 +90,8 @@ def interrupted_at(words: str, *command: str, times: int = 1) -> tuple[int, str]
 
 def test_ctrl_c_while_loading_leaves_nothing(tiny):
     with start("autoencoder.py", "-d", tiny["-d"], *LONG) as process:
-        kills.wait_for("the process that trains", psutil.Process(process.pid).children)
+        program = psutil.Process(process.pid)
+        kills.wait_for("the process that trains", lambda: any("lib.worker" in child.cmdline() for child in program.children()))
         time.sleep(0.5)  # Keras takes longer to import
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
