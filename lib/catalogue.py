@@ -4,7 +4,8 @@ Where a report is silent its networks are trained plainly: Adam at 0.001, a cons
 not give, get its autoencoder's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 from lib.presets import PRESETS
 
@@ -52,14 +53,8 @@ class Contest:
     ours: Settings
 
 
-@dataclass(frozen=True)
-class _Made:
-    """Rows under construction, of one report."""
-
-    base: dict = field(default_factory=dict)
-
-    def row(self, name: str, figures, best: Settings, head: dict | None = None, **changed) -> Row:
-        return Row(name, figures if isinstance(figures, tuple) else (figures,), Settings(self.base | changed, head), best)
+def _row(base: dict, name: str, figures, best: Settings, head: dict | None = None, **changed) -> Row:
+    return Row(name, figures if isinstance(figures, tuple) else (figures,), Settings(base | changed, head), best)
 
 
 def _preset(name: str, **changed) -> dict:
@@ -93,9 +88,9 @@ _A = [
     ("6: stride 3", 0.044, "cifar-6", 16), ("7: padding valid", 0.015, "cifar-7", 400),
 ]  # fmt: skip
 _COLOUR = [("1", 0.0056, "cifar-colour-1"), ("2: larger kernels, 100 epochs", 0.0057, "cifar-colour-2")]
-_B = _Made(_plainly("cifar-custom"))
-_C = _Made(_plainly("mnist-10", epochs=15, batch_size=256))
-_E = _Made(_preset("latent-10"))
+_B = partial(_row, _plainly("cifar-custom"))
+_C = partial(_row, _plainly("mnist-10", epochs=15, batch_size=256))
+_E = partial(_row, _preset("latent-10"))
 _HEAD = dict(fc_units=64, epochs=20, batch_size=128, shift=False) | PLAIN
 _MNIST_HEAD = dict(fc_units=64, epochs=10, batch_size=128)
 _FASHION = dict(layers=3, kernels="32,64,128", kernel_size=3, pool="1,2", epochs=1, batch_size=128)
@@ -109,53 +104,53 @@ _LATENT_10 = _best("best-latent-10", split="100/0/0")
 TABLES = {
     "A-variants": Table(
         "the network and its seven variants", "cifar10", ("test_mse",),
-        tuple(_Made(_plainly(preset)).row(name, figure, _photographs(latent)) for name, figure, preset, latent in _A),
+        tuple(_row(_plainly(preset), name, figure, _photographs(latent)) for name, figure, preset, latent in _A),
     ),
     "A-colour": Table(
         "colorization, RGB from grey", "cifar10", ("test_mse",),
-        tuple(_Made(_plainly(preset)).row(name, figure, _best("best-colour")) for name, figure, preset in _COLOUR),
+        tuple(_row(_plainly(preset), name, figure, _best("best-colour")) for name, figure, preset in _COLOUR),
     ),
     "B-networks": Table(
         "the base network, the custom one, and padding valid", "cifar10", ("test_mse", "test_largest_channel_accuracy"),
         (
-            _Made(_plainly("cifar-base")).row("base, 50 epochs", (0.0039, 0.8209), _photographs(1024), epochs=50),
-            _B.row("custom: doubled channels, transposed", (0.0022, 0.8402), _photographs(4096)),
-            _Made(_plainly("cifar-7")).row("padding valid", (0.02, 0.70), _photographs(400), epochs=50),
+            _row(_plainly("cifar-base"), "base, 50 epochs", (0.0039, 0.8209), _photographs(1024), epochs=50),
+            _B("custom: doubled channels, transposed", (0.0022, 0.8402), _photographs(4096)),
+            _row(_plainly("cifar-7"), "padding valid", (0.02, 0.70), _photographs(400), epochs=50),
         ),
     ),
     "B-batch-size": Table(
         "batch sizes of the custom network", "cifar10", ("test_mse", "test_largest_channel_accuracy"),
         tuple(
-            _B.row(str(size), figures, _photographs(4096), batch_size=size)
+            _B(str(size), figures, _photographs(4096), batch_size=size)
             for size, figures in ((50, (0.0018, 0.8510)), (100, (None, None)), (200, (None, None)), (250, (None, None)))
         ),
     ),
     "B-colour": Table(
         "colorization, UV from Y", "cifar10", ("test_mse", "test_largest_channel_accuracy"),
-        (_Made(_plainly("cifar-yuv")).row("UV from Y", (0.031, 0.67), _best("best-yuv", split="100/0/0")),),
+        (_row(_plainly("cifar-yuv"), "UV from Y", (0.031, 0.67), _best("best-yuv", split="100/0/0")),),
     ),
     "C-layers": Table("layers", "mnist", ("loss", "val_loss"), tuple(
-        _C.row(f"{2 * layers} ({layers} + {layers})", figures, _digits(), layers=layers)
+        _C(f"{2 * layers} ({layers} + {layers})", figures, _digits(), layers=layers)
         for layers, figures in ((5, (0.0016, 0.0020)), (6, (0.0021, 0.0021)), (7, (0.0019, 0.0020)), (9, (0.0024, 0.0026)))
     )),
     "C-kernel-size": Table("kernel sizes", "mnist", ("loss", "val_loss"), tuple(
-        _C.row(f"{size}×{size}", figures, _digits(), kernel_size=size)
+        _C(f"{size}×{size}", figures, _digits(), kernel_size=size)
         for size, figures in ((1, (0.0422, 0.6703)), (2, (0.0023, 0.0027)), (3, (0.0017, 0.0026)), (4, (0.0018, 0.0019)))
     )),
     "C-kernels": Table("kernels per layer", "mnist", ("loss", "val_loss"), tuple(
-        _C.row(str(count), figures, _digits(kernels=count), kernels=count)
+        _C(str(count), figures, _digits(kernels=count), kernels=count)
         for count, figures in ((16, (0.0039, 0.0040)), (32, (0.0023, 0.0027)), (50, (0.0019, 0.0023)), (64, (0.0017, 0.0019)))
     )),
     "C-batch-size": Table("batch sizes", "mnist", ("loss", "val_loss"), tuple(
-        _C.row(str(size), figures, _digits(), batch_size=size)
+        _C(str(size), figures, _digits(), batch_size=size)
         for size, figures in ((128, (0.0011, 0.0011)), (190, (0.0014, 0.0017)), (256, (0.0016, 0.0018)), (512, (0.0024, 0.0025)))
     )),
     "C-epochs": Table("epochs, with batches of 128", "mnist", ("loss", "val_loss"), tuple(
-        _C.row(str(epochs), figures, _digits(epochs=epochs), epochs=epochs, batch_size=128)
+        _C(str(epochs), figures, _digits(epochs=epochs), epochs=epochs, batch_size=128)
         for epochs, figures in ((15, (0.0011, 0.0012)), (20, (0.00089, 0.0011)), (50, (0.00052, 0.00048)))
     )),
     "C-classifier": Table("fully connected units of the classifier", "mnist", ("test_loss", "test_accuracy"), tuple(
-        _C.row(
+        _C(
             str(units), figures, Settings(_digits().autoencoder, _MNIST_HEAD | dict(fc_units=units)),
             _HEAD | dict(fc_units=units), epochs=20, batch_size=128,
         )
@@ -163,29 +158,28 @@ TABLES = {
     )),
     "D-half": Table(
         "the missing right half", "fashion-mnist", ("loss", "val_loss"),
-        (_Made(_preset("fashion-half")).row("right half", (0.0273, 0.0273), _best("best-half", split="100/0/0")),),
+        (_row(_preset("fashion-half"), "right half", (0.0273, 0.0273), _best("best-half", split="100/0/0")),),
     ),
     "E-grid": Table("the grid search", "fashion-mnist", ("val_loss",), tuple(
-        _E.row(f"{first}/{second}/{third}", 0.021 if (first, second, third) == (16, 32, 32) else None, _LATENT_10,
+        _E(f"{first}/{second}/{third}", 0.021 if (first, second, third) == (16, 32, 32) else None, _LATENT_10,
                kernels=f"{first},{second},{third}")
         for first in (8, 16) for second in (16, 32) for third in (16, 32)
     )),
     "E-latent-10": Table(
         "the network that the grid search found", "fashion-mnist", ("loss", "val_loss", "test_mse"),
-        (_E.row("16/32/32, latent 10", (0.024, 0.021, 0.021), _LATENT_10),),
+        (_E("16/32/32, latent 10", (0.024, 0.021, 0.021), _LATENT_10),),
     ),
     "E-denoise": Table(
         "denoising, noise 0.1 to 0.9", "fashion-mnist", ("test_mse",),
-        (_Made(_preset("latent-10-denoise")).row(
-            "noise 0.1 to 0.9", None, _best("best-latent-10", task="denoise", noise="0.1-0.9")),),
+        (_row(_preset("latent-10-denoise"), "noise 0.1 to 0.9", None, _best("best-latent-10", task="denoise", noise="0.1-0.9")),),
     ),
     "E-labels": Table(
         "labels: the fine-tuned encoder, and a network from scratch", "fashion-mnist", ("test_accuracy", "scratch_accuracy"),
-        (_E.row("fine-tuned", (0.816, 0.898), Settings(_FASHION, _FASHION_HEAD), _LABELS),),
+        (_E("fine-tuned", (0.816, 0.898), Settings(_FASHION, _FASHION_HEAD), _LABELS),),
     ),
     "E-vae": Table(
         "the VAE with two numbers", "mnist", ("test_negative_elbo",),
-        (_Made(_preset("vae-2")).row("784–512–256–2", None, _best("best-vae-2")),),
+        (_row(_preset("vae-2"), "784–512–256–2", None, _best("best-vae-2")),),
     ),
 }  # fmt: skip
 

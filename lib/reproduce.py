@@ -159,7 +159,7 @@ class Reproduction:
                 continue
             found.setdefault(row.name, []).append(outcome)
             self.display.result(f"{name}, {row.name}{seeded}: {self._line(table, row, outcome)}")
-        self._show(title, table, found, wrong)
+        self._show(title, table, found)
         path = self.work.folder / f"{name}{'-best' if self.best else ''}{'-quick' if self.work.quick else ''}.md"
         report.publish(self._document(title, table, found, wrong), path)
         self.display.result(str(path), ACCENT, whole=True)
@@ -224,7 +224,7 @@ class Reproduction:
         said = f"{', '.join(parts)}; {_rival(outcome.entry)}; {clock(outcome.seconds)}"
         return f"{QUICK}: {said}" if self.work.quick else said
 
-    def _show(self, title: str, table: Table, found: dict, wrong: dict) -> None:
+    def _show(self, title: str, table: Table, found: dict) -> None:
         screen = Screen(title=self.work.titled(title), title_justify="left")
         for place, column in enumerate(self._head(table)):
             screen.add_column(column, justify="right" if place else "left")

@@ -58,14 +58,11 @@ def standing(hp: Hyperparameters, folder: Path) -> tuple[dict | None, Path, bool
             return None, place, False
         try:
             record = runs.load(place)
-            if record["status"] == runs.FINISHED and _asked(record) == hp.to_json():
+            asked = Hyperparameters.from_json(record.get("hyperparameters", {}), "")
+            if record["status"] == runs.FINISHED and asked == hp:
                 return record, place, False
         except UserError:
             continue
         if like(hp, str(place)):
             return None, place, True
     raise AssertionError
-
-
-def _asked(record: dict) -> dict:
-    return Hyperparameters.from_json(record.get("hyperparameters", {}), "").to_json()

@@ -17,7 +17,7 @@ from lib.datasets import NAMES
 from lib.errors import Interrupted, RunFailed, UserError
 from lib.work import Work
 from tests import made
-from tests.inprocess import InProcess
+from tests.inprocess import interrupted_in
 from tests.keys import PROJECT
 
 TINY = dict(layers=1, kernel_size=3, kernels=2, epochs=3, batch_size=16)
@@ -164,23 +164,11 @@ def test_a_quick_look_says_so_and_lies_elsewhere(tables, capsys):
 
 
 def test_it_goes_on_where_it_was_stopped(tables, monkeypatch):
-    real = InProcess.follow
-
-    def interrupted(self, on_event):
-        def stop(event):
-            on_event(event)
-            if event["event"] == "epoch" and InProcess.begun == 2 and not self.stopped.is_set():
-                on_event({"event": "stopping"})
-                self.stopped.set()
-
-        return real(self, stop)
-
-    monkeypatch.setattr(InProcess, "follow", interrupted)
+    interrupted_in(2, monkeypatch)
     with pytest.raises(Interrupted, match=r"to go on: python autoencoder\.py reproduce A-kernels --output out"):
         reproduced("A-kernels", "--output", "out")
     left = runs.load(Path("out/a-kernels-three-kernels/seed-0"))
     assert left["status"] == "interrupted"
-    monkeypatch.setattr(InProcess, "follow", real)
     assert reproduced("A-kernels", "--output", "out") == 0
     assert tables.begun == 3
     ended = runs.load(Path("out/a-kernels-three-kernels/seed-0"))

@@ -17,7 +17,7 @@ from lib import records, runs, search, trials, wanted
 from lib.errors import Interrupted, RunFailed, UserError
 from lib.fields import QUESTIONS
 from lib.hyperparameters import Hyperparameters
-from tests.inprocess import InProcess
+from tests.inprocess import InProcess, interrupted_in
 from tests.keys import DOWN, ENTER, PROJECT, SECONDS, Terminal
 
 TINY = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "2", "--batch-size", "16", "--no-input"]
@@ -159,22 +159,10 @@ def test_hopeless_trials_are_pruned_and_say_so(tiny, in_process, monkeypatch, ca
 
 
 def test_a_search_that_is_interrupted_goes_on(tiny, in_process, monkeypatch, capsys):
-    real = InProcess.follow
-
-    def interrupted(self, on_event):
-        def stopping(event):
-            on_event(event)
-            if event["event"] == "epoch" and InProcess.begun == 2 and not self.stopped.is_set():
-                on_event({"event": "stopping"})
-                self.stopped.set()
-
-        return real(self, stopping)
-
-    monkeypatch.setattr(InProcess, "follow", interrupted)
+    interrupted_in(2, monkeypatch)
     with pytest.raises(Interrupted, match=r"interrupted; to go on: python autoencoder\.py search --dataset"):
         searched(tiny, *TINY, *PAIR)
     assert records_of("s")["trial-0001"]["status"] == "interrupted"
-    monkeypatch.setattr(InProcess, "follow", real)
     assert searched(tiny, *TINY, *PAIR) == 0
     found = records_of("s")
     assert len([name for name in found if "trial" in name]) == 2  # the one that was interrupted went on in its folder
