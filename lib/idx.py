@@ -2,13 +2,15 @@
 
 import gzip
 import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from lib.errors import UserError
 from lib.files import GZIP, GZIP_RATIO, Header, Images, Source, by, empty, fill, image_shape, opened, product, reading, starts
-from lib.written import replacing
+from lib.written import make_folder, replacing
 
 
 class Idx:
@@ -81,11 +83,35 @@ def body(path: Path, sizes: tuple[int, ...], offset: int) -> np.ndarray:
 
 def write(path: Path, array: np.ndarray) -> list[str]:
     """Write uint8 or big-endian float32 values as an IDX file, whole or not at all; returns its name in a list."""
-    kind = {"|u1": 0x08, ">f4": 0x0D}[array.dtype.str]
     with replacing(path) as partial, partial.open("wb") as file:
-        file.write(struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape))
+        file.write(_start(array.shape, array.dtype.str))
         file.write(np.ascontiguousarray(array).tobytes())
     return [str(path)]
+
+
+@contextmanager
+def growing(path: Path, shape: tuple[int, int, int]) -> Iterator[Callable[[np.ndarray], None]]:
+    """A function that adds uint8 images (n, *shape) to an IDX file, which is there when the block is done: grey ones without
+    their channel. Raises `RunFailed` as `replacing` does.
+    """
+    make_folder(path.parent)
+    each, count = shape if shape[-1] > 1 else shape[:-1], 0
+    with replacing(path) as partial, partial.open("wb") as file:
+        file.write(_start((0, *each)))
+
+        def add(images: np.ndarray) -> None:
+            nonlocal count
+            count += len(images)
+            file.write(images.tobytes())
+
+        yield add
+        file.seek(0)
+        file.write(_start((count, *each)))
+
+
+def _start(sizes: tuple[int, ...], kind: str = "|u1") -> bytes:
+    """Magic number and sizes of an IDX file."""
+    return struct.pack(f">HBB{len(sizes)}I", 0, {"|u1": 0x08, ">f4": 0x0D}[kind], len(sizes), *sizes)
 
 
 def _wrong_length(path: Path, sizes, expected: int, found: int) -> UserError:

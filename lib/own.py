@@ -51,6 +51,11 @@ class Own:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def pictures(self) -> bool:
+        """Whether these are files of pictures, and no data set."""
+        return self._images is None
+
     def chunks(self, limit: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The places of some images, shape (n,), and the images, uint8; pictures that cannot be read become `problems`."""
         count = min(limit or len(self), len(self))

@@ -4,22 +4,20 @@ Each takes the program to tell and a request as `lib.using` makes it, and writes
 """
 
 import csv
-import io
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image
 
 from lib import datasets, evaluation, figures, idx, latent, networks, runs, storage, targets, tasks, views
 from lib.backend import device
 from lib.errors import UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
+from lib.outcomes import Album, outcomes
 from lib.own import Own
 from lib.process import Program, pack
 from lib.sound import sound
@@ -58,7 +56,7 @@ def load_autoencoder(name: str) -> Autoencoder:
 
 
 def apply(program: Program, request: dict) -> None:
-    """Every picture through one model or several: the outcomes as PNG, and a table of errors, worst first.
+    """Every picture through one model or several: the outcomes, and a table of errors, worst first.
 
     An error is the mean squared difference to what the task wants (for denoise: to the picture itself, so it says how
     much was changed), pixels in 0..1.
@@ -74,7 +72,9 @@ def apply(program: Program, request: dict) -> None:
     names = _labels([model.path for model in models])
     kept: list[tuple[float, int, list[np.ndarray]]] = []
     done = 0
-    with Album() as album:
+    with ExitStack() as files:
+        places_of = [folder / name for name in (names if len(models) > 1 else ["pictures"])]
+        add = [files.enter_context(outcomes(own, place)) for place in places_of]
         for places, images in own.chunks(request["limit"]):
             rows: list[np.ndarray] = []
             for number, model in enumerate(models):
@@ -83,8 +83,7 @@ def apply(program: Program, request: dict) -> None:
                 seen = tasks.pictures(model.hp, inputs, outputs, wanted)
                 rows = rows or [seen[0], seen[2]]
                 rows.insert(-1, seen[1])
-                place_for = folder / (names[number] if len(models) > 1 else "pictures")
-                album.add(seen[1], [place_for / _png(own.names, place) for place in places])
+                add[number](places, seen[1])
             kept += [(errors[0, place], place, [row[n] for row in rows]) for n, place in enumerate(places)]
             kept = sorted(kept, key=lambda item: -item[0])[:WORST]
             done += len(places)
@@ -106,6 +105,7 @@ def apply(program: Program, request: dict) -> None:
     program.tell(
         "finished", folder=str(folder), table=table, columns=["picture", *columns, "PSNR (dB)"], problems=own.problems,
         mean=[float(np.nanmean(row)) for row in errors], task=models[0].hp.task, heads=heads,
+        files=[f"{place.name}/" if own.pictures else f"{place.name}.idx" for place in places_of],
         pictures={name: pack(images) for name, images in zip(heads, columns_of, strict=True)},
     )  # fmt: skip
 
@@ -272,41 +272,6 @@ def _labels(paths: list[Path]) -> list[str]:
     """A short name for each model: its folder's, made different where two are alike."""
     names = [path.resolve().parent.name for path in paths]
     return names if len(set(names)) == len(names) else [f"{number} {name}" for number, name in enumerate(names, 1)]
-
-
-def _png(names: list[str], place: int) -> str:
-    """The name of the outcome for a picture; a second one that differs in its format alone keeps that."""
-    stem = Path(names[place]).with_suffix(".png")
-    return f"{names[place]}.png" if place and Path(names[place - 1]).with_suffix(".png") == stem else str(stem)
-
-
-class Album:
-    """Pictures as PNG files, written while the next ones are computed. Raises `RunFailed` where one cannot be written."""
-
-    def __init__(self):
-        self._pool = ThreadPoolExecutor()
-        self._under_way: Iterator[None] = iter(())
-
-    def __enter__(self) -> "Album":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._pool.shutdown()
-        list(self._under_way)  # raises what has gone wrong
-
-    def add(self, images: np.ndarray, paths: Sequence[Path]) -> None:
-        """Write uint8 images (n, height, width, channels) once those before are there."""
-        list(self._under_way)
-        for folder in {path.parent for path in paths}:
-            make_folder(folder)
-        self._under_way = self._pool.map(_save, images, paths)
-
-
-def _save(image: np.ndarray, path: Path) -> None:
-    content = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(content, "PNG", compress_level=1)
-    with replacing(path, flushed=False) as partial:
-        partial.write_bytes(content.getvalue())
 
 
 def _decibel(mse: float) -> str:

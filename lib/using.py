@@ -135,7 +135,7 @@ def _show_applied(display: Display, ended: dict) -> None:
         display.strip(ended["pictures"], str(Path(ended["folder"]) / "worst.png"), words=f" {ARROW} ".join(ended["heads"]))
     display.result(f"mean over {len(ended['table']):,} pictures: MSE {'   '.join(f'{mse:.6f}' for mse in ended['mean'])}")
     _show_problems(display, ended)
-    display.result(f"{ended['folder']}: the pictures, errors.csv, worst.png", whole=True)
+    display.result(f"{ended['folder']}: {', '.join(ended['files'])}, errors.csv, worst.png", whole=True)
 
 
 def _show_predicted(display: Display, ended: dict) -> None:

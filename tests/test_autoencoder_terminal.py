@@ -85,7 +85,7 @@ def test_the_whole_conversation():
     screen.see("no such file or folder")
     screen.press(*[BACKSPACE] * 7)
     screen.answer("data/mine.npy")
-    screen.see("error, worst first, 10 of 80", "applied: the pictures, errors.csv", MENU)
+    screen.see("error, worst first, 10 of 80", "applied: pictures.idx, errors.csv", MENU)
     screen.press(*[DOWN] * 7, ENTER)  # codes
     screen.see("Pictures: a folder")
     screen.answer("data/mine.npy")

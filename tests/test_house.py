@@ -45,7 +45,7 @@ ORDER = [
     ),
     *("backend", "colour", "tasks", "variational", "networks", "hdf5", "keras2", "foreign", "storage"),
     *("checkpoints", "training", "together", "evaluation"),
-    *("latent", "figures", "views", "saved", "probes", "worker"),
+    *("latent", "figures", "views", "outcomes", "saved", "probes", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
 HEAVY = ("keras", "optuna", "sqlalchemy", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "h5py", "PIL", "questionary")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib import networks, own, saved, shapes, storage
+from lib import networks, own, readers, saved, shapes, storage, tasks
 from lib.errors import UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import unpack
@@ -97,6 +97,18 @@ def test_an_error_is_the_one_that_numpy_finds(tiny):
         assert found[f"{number:02}"] == pytest.approx(error, abs=2e-6)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_outcomes_of_a_data_set_are_a_data_set_in_its_order(channels, monkeypatch):
+    monkeypatch.setattr(own, "CHUNK", 7)
+    images = made.shapes(20, 12, 10, channels=channels)[0].reshape(20, 12, 10, channels)
+    np.save("all.npy", images)
+    path = model(image=(12, 10, channels))
+    done(saved.apply, models=path, data="all.npy", output="out")
+    expected = storage.load(Path(path[0])).predict(tasks.scale(images), verbose=0)
+    assert np.array_equal(readers.read(Path("out/pictures.idx")).train.images, tasks.picture(expected))
+    assert not list(Path("out").glob("**/[0-9]*.png"))
+
+
 def test_ctrl_c_keeps_what_is_done(tiny, monkeypatch):
     monkeypatch.setattr(own, "CHUNK", 4)
     listener = Listener()
@@ -110,7 +122,7 @@ def test_several_models_side_by_side(tiny):
     ended = done(saved.apply, models=paths, data=tiny["-t"], output="out")
     assert ended["heads"] == ["input", "one", "two"]
     assert ended["columns"] == ["picture", "mse one", "mse two", "PSNR (dB)"]
-    assert {path.parent.name for path in Path("out").glob("*/*.png")} == {"one", "two"}
+    assert {path.stem for path in Path("out").glob("*.idx")} == {"one", "two"}
     other = model("wide", image=(8, 8, 1))
     with pytest.raises(UserError, match="the models take images of different shapes"):
         done(saved.apply, models=[*paths, *other], data=tiny["-t"])

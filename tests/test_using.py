@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib import using, verbs
+from lib import readers, using, verbs
 from lib.errors import UserError
 from tests import made
 from tests.test_no_terminal import assert_refused, run
@@ -20,7 +20,7 @@ def test_apply_from_the_command_line(tiny):
     assert "mean over 15 pictures: MSE" in done.stdout
     assert "15 of 15 pictures" in done.stderr
     assert "░" not in done.stdout  # no pictures where nobody looks
-    assert len(list(Path("ae/applied/pictures").iterdir())) == 15
+    assert readers.peek(Path("ae/applied/pictures.idx")).count == 15
 
 
 def test_names_of_pictures_are_only_text(capsys):
