@@ -63,6 +63,11 @@ class Part:
     def __len__(self) -> int:
         return len(self.positions)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of an image: height, width, channels."""
+        return self.source.images.shape[1:]
+
     def take(self, which) -> np.ndarray:
         """Images as uint8, shape (n, height, width, channels), at some places of this part."""
         return self.source.images[self.positions[which]]

@@ -9,7 +9,21 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from lib import datasets, evaluation, figures, networks, probes, runs, saved, shapes, storage, together, training, views
+from lib import (
+    baselines,
+    datasets,
+    evaluation,
+    figures,
+    networks,
+    probes,
+    runs,
+    saved,
+    shapes,
+    storage,
+    together,
+    training,
+    views,
+)
 from lib.backend import device, environment, join, require_tensorboard
 from lib.datasets import Dataset
 from lib.errors import OUT_OF_MEMORY, RunFailed, UserError, is_memory, reason
@@ -138,7 +152,7 @@ def train_autoencoder(
     else:
         program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
         metrics = evaluation.autoencoder_metrics(model, trainer, dataset.test, hp) | sizes
-        run.update(metrics=metrics, baselines=evaluation.autoencoder_baselines(dataset, hp, plan.latent_size))
+        run.update(metrics=metrics, baselines=baselines.for_autoencoder(dataset, hp, plan.latent_size))
         program.tell("stage", text="drawing figures")
         score = f"test MSE {metrics['test_mse']:.5f}"
         pictures = views.autoencoder(run, model, dataset, plan, trained.history, score, untrained)
@@ -189,11 +203,11 @@ def train_classifier(
     else:
         program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
         metrics, probabilities = evaluation.classifier_metrics(model, dataset.test, dataset.classes, hp)
-        baselines = evaluation.classifier_baselines(dataset, hp)
+        trivial = baselines.for_classifier(dataset, hp)
         if rival is not None:
             scores, _ = evaluation.classifier_metrics(rival, dataset.test, dataset.classes, hp)
-            baselines["scratch_accuracy"] = scores["test_accuracy"]
-        run.update(metrics=metrics | sizes, baselines=baselines)
+            trivial["scratch_accuracy"] = scores["test_accuracy"]
+        run.update(metrics=metrics | sizes, baselines=trivial)
         program.tell("stage", text="drawing figures")
         pictures = views.classifier(run, dataset, hp, histories, metrics, probabilities)
     run.update(history=histories)

@@ -49,6 +49,16 @@ def tiny(tmp_path):
 
 
 @pytest.fixture
+def dataset(tiny):
+    """The same, loaded."""
+    from lib import datasets
+    from lib.hyperparameters import Hyperparameters
+
+    flags = {"dataset": "-d", "labels": "-dl", "testset": "-t", "test_labels": "-tl"}
+    return datasets.load(Hyperparameters(program="classification", **{name: tiny[flag] for name, flag in flags.items()}))
+
+
+@pytest.fixture
 def real():
     """The folder with the published data sets (mnist/, fashion-mnist/, cifar-10/), where there is one."""
     folder = os.environ.get("LATENT_LAB_DATA")

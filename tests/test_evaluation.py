@@ -4,22 +4,19 @@ import keras
 import numpy as np
 import pytest
 
-from lib import datasets, evaluation, networks, shapes, training
+from lib import evaluation, networks, shapes, training
 from lib.hyperparameters import Hyperparameters
-from lib.tasks import Batches
 
 
-@pytest.fixture
-def dataset(tiny):
-    return datasets.load(
-        Hyperparameters(
-            program="classification", dataset=tiny["-d"], labels=tiny["-dl"], testset=tiny["-t"], test_labels=tiny["-tl"]
-        )
-    )
-
-
-def float_images(part) -> np.ndarray:
+def float_images(part: datasets.Part) -> np.ndarray:
+    """All images of a part as float64 in 0..1."""
     return part.take(slice(None)).astype(float) / 255
+
+
+def coloured(count: int = 40) -> datasets.Dataset:
+    """A data set of colour images, drawn at random."""
+    np.save("colour.npy", np.random.default_rng(0).integers(0, 256, (count, 6, 5, 3), dtype=np.uint8))
+    return datasets.load(Hyperparameters(dataset="colour.npy"))
 
 
 def test_psnr():
@@ -32,12 +29,6 @@ class Answering:
 
     def __init__(self, function):
         self.predict_on_batch = function
-
-
-def coloured(count: int = 40):
-    """A data set of colour images, drawn at random."""
-    np.save("colour.npy", np.random.default_rng(0).integers(0, 256, (count, 6, 5, 3), dtype=np.uint8))
-    return datasets.load(Hyperparameters(dataset="colour.npy"))
 
 
 def test_the_score_of_a_network_that_answers_grey(dataset):
@@ -101,65 +92,6 @@ def test_a_vae_is_scored_by_its_bound(dataset):
     assert metrics["test_reconstruction"] == pytest.approx(by_means, rel=1e-4)
 
 
-def test_baselines_against_their_definitions(dataset):
-    baselines = evaluation.autoencoder_baselines(dataset, Hyperparameters(), 3)
-    train, test = (float_images(part).reshape(len(part), -1) for part in (dataset.train, dataset.test))
-    assert baselines["constant_mse"] == pytest.approx(np.square(test - train.mean(axis=0)).mean(), rel=1e-4)
-    centred = train - train.mean(axis=0)
-    axes = np.linalg.svd(centred, full_matrices=False)[2][:3]
-    off = test - train.mean(axis=0)
-    assert baselines["pca_mse"] == pytest.approx(np.square(off - off @ axes.T @ axes).mean(), rel=1e-3)
-    assert baselines["pca_components"] == 3
-    assert set(baselines) == {"constant_mse", "constant_psnr", "pca_mse", "pca_psnr", "pca_components"}
-
-
-def test_the_noisy_input_is_a_baseline_of_denoising(dataset):
-    hp = Hyperparameters(task="denoise", noise=0.4)
-    baselines = evaluation.autoencoder_baselines(dataset, hp, 3)
-    noisy, clean = Batches(dataset.test, 512, hp)[0]
-    assert baselines["input_mse"] == pytest.approx(np.square(noisy - clean).mean(), rel=1e-4)
-    assert baselines["pca_mse"] < baselines["input_mse"]
-
-
-def test_baselines_of_colorization():
-    dataset = coloured(400)
-    rgb = evaluation.autoencoder_baselines(dataset, Hyperparameters(task="colorize"), 3)
-    test = float_images(dataset.test)
-    assert rgb["input_mse"] == pytest.approx(np.square(test - (test @ [0.299, 0.587, 0.114])[..., None]).mean(), rel=1e-4)
-    assert rgb["mean_colour_mse"] == pytest.approx(rgb["input_mse"], rel=0.05)  # colours drawn at random have no mean
-    uv = evaluation.autoencoder_baselines(dataset, Hyperparameters(task="colorize", colour_space="yuv"), 3)
-    luma = test @ [0.299, 0.587, 0.114]
-    differences = np.stack([0.492 * (test[..., 2] - luma), 0.877 * (test[..., 0] - luma)], axis=-1)
-    assert uv["input_mse"] == pytest.approx(np.square(differences).mean(), rel=1e-4)
-    assert "input_psnr" not in uv  # UV are no image
-
-
-def test_baselines_of_the_missing_half(dataset):
-    hp = Hyperparameters(task="complete", missing="bottom")
-    baselines = evaluation.autoencoder_baselines(dataset, hp, 3)
-    given = {name: float_images(part).reshape(len(part), -1) for name, part in (("train", dataset.train), ("test", dataset.test))}
-    (known, wanted), (new, hidden) = ((flat[:, :60], flat[:, 60:]) for flat in given.values())
-    assert baselines["constant_mse"] == pytest.approx(np.square(hidden - wanted.mean(axis=0)).mean(), rel=1e-4)
-    off, aim = known - known.mean(axis=0), wanted - wanted.mean(axis=0)
-    weights = np.linalg.solve(off.T @ off + np.eye(60), off.T @ aim)
-    predicted = (new - known.mean(axis=0)) @ weights + wanted.mean(axis=0)
-    assert baselines["ridge_mse"] == pytest.approx(np.square(hidden - predicted).mean(), rel=1e-3)
-    upside_down = float_images(dataset.test)[:, :6][:, ::-1].reshape(len(hidden), -1)
-    assert baselines["mirror_mse"] == pytest.approx(np.square(hidden - upside_down).mean(), rel=1e-4)
-    nearest = np.argsort(((new[:, None] - known) ** 2).sum(axis=-1), axis=1)[:, :15]
-    assert baselines["neighbours_mse"] == pytest.approx(np.square(hidden - wanted[nearest].mean(axis=1)).mean(), rel=1e-3)
-
-
-def test_a_code_as_large_as_the_image_makes_pca_perfect():
-    wide = datasets.load(Hyperparameters(dataset="digits", limit=900, seed=1))
-    baselines = evaluation.autoencoder_baselines(wide, Hyperparameters(), 5000)
-    assert (baselines["pca_mse"], baselines["pca_psnr"]) == (0, None) or baselines["pca_components"] < 784
-
-
-def test_pca_cannot_have_more_components_than_images(dataset):
-    assert evaluation.autoencoder_baselines(dataset, Hyperparameters(), 100)["pca_components"] == len(dataset.train)
-
-
 class Oracle:
     """Knows the labels, but for the first two images."""
 
@@ -183,11 +115,3 @@ def test_the_report_of_a_known_classifier(dataset):
     right, wrong = 0.8 + 0.2 / 3, 0.2 / 3
     assert metrics["test_loss"] == pytest.approx(-(18 * np.log(right) + 2 * np.log(wrong)) / 20)
     assert probabilities.shape == (20, 3)
-
-
-def test_classifier_baselines(dataset):
-    baselines = evaluation.classifier_baselines(dataset, Hyperparameters())
-    assert baselines["most_frequent_accuracy"] == pytest.approx(1 / 3, abs=0.05)
-    assert baselines["logistic_regression_accuracy"] == 1
-    assert baselines["nearest_neighbours_accuracy"] == 1
-    assert baselines["images_learned_from"] == len(dataset.train)

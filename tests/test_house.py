@@ -44,7 +44,7 @@ ORDER = [
         "verbs",
     ),
     *("backend", "colour", "tasks", "variational", "networks", "hdf5", "keras2", "foreign", "storage"),
-    *("checkpoints", "training", "together", "evaluation"),
+    *("checkpoints", "training", "together", "evaluation", "baselines"),
     *("latent", "figures", "views", "outcomes", "saved", "probes", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]

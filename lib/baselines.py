@@ -1,0 +1,151 @@
+"""The trivial methods that every score on the test set has to beat, fitted on training images."""
+
+import collections
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+from lib import colour
+from lib.datasets import Dataset, Part
+from lib.evaluation import BATCH, psnr
+from lib.hyperparameters import Hyperparameters
+from lib.targets import cut_axis
+from lib.tasks import Batches, scale
+
+BYTES = 256 << 20  # of images that a method may learn from, as they are or, where it needs all of them at once, as float32
+LARGEST = 4096  # pixels and channels whose covariance is no larger than that
+NEIGHBOURS = 15  # whose mean completes a half
+LABELLED = 10_000  # images that the classifiers learn from
+IMAGES = ("reconstruct", "denoise")  # tasks whose targets are the images themselves
+
+
+def for_autoencoder(dataset: Dataset, hp: Hyperparameters, latent_size: int) -> dict:
+    """What trivial methods reach on the same test set: `…_mse`, and `…_psnr` in dB where targets are images.
+
+    `constant`: the mean of the targets. `pca` (reconstruct, denoise): as many components as the code has numbers;
+    `pca_components` is what it could use, since a code with as many numbers as the image copies it. `input`: the noisy or
+    the grey image itself. `mean_colour`: grey with the mean colour difference of each place. `mirror`, `ridge` and
+    `neighbours` (complete): the given half's mirror image, linear regression from the given half, and the mean of the 15
+    images whose given half is the nearest.
+
+    They are fitted on as many training images as 256 MiB hold: as bytes for the first three, else as float32.
+    """
+    methods = _of_images(hp, dataset.train, latent_size) if hp.task in IMAGES else _of_pairs(hp, dataset.train)
+    batches, numbers = Batches(dataset.test, BATCH, hp), 0
+    sums: dict[str, float] = collections.defaultdict(float)
+    for number in range(len(batches)):
+        inputs, targets = batches[number]
+        numbers += targets.size
+        for name, method in methods.items():
+            sums[name] += np.square(method(inputs) - targets).sum(dtype=np.float64)
+    errors = {name: float(total / numbers) for name, total in sums.items()}
+    scores: dict[str, float | None] = {f"{name}_mse": error for name, error in errors.items()}
+    if not hp.colour_differences:
+        scores |= {f"{name}_psnr": psnr(error) for name, error in errors.items()}
+    if "pca" in methods:
+        scores["pca_components"] = _components(dataset.train, latent_size)
+    return scores
+
+
+def _of_images(hp: Hyperparameters, train: Part, latent_size: int) -> dict[str, Callable]:
+    """Methods that need no more than images: name to function from inputs (n, height, width, channels) to targets."""
+    pixels = math.prod(train.shape)
+    part = _sampled(train, BYTES // (pixels if pixels <= LARGEST else 4 * pixels), hp.seed)
+    mean = sum(images.sum(axis=0, dtype=np.float64) for images in _batches(part)) / np.float32(len(part))
+    mean = mean.astype(np.float32)
+    methods: dict[str, Callable] = {"constant": lambda given: mean}
+    if hp.task == "denoise":
+        methods["input"] = lambda given: given
+    axes = _principal_axes(part, mean, _components(train, latent_size))
+
+    def project(given: np.ndarray) -> np.ndarray:
+        off = (given - mean).reshape(len(given), -1)
+        return mean + (off @ axes @ axes.T).reshape(given.shape)
+
+    return methods | {"pca": project if axes.shape[1] < pixels else lambda given: given}
+
+
+def _of_pairs(hp: Hyperparameters, train: Part) -> dict[str, Callable]:
+    """Methods that learn what belongs to what: name to function from inputs (n, height, width, channels) to targets."""
+    pixels = 2 * math.prod(train.shape) if hp.task == "colorize" else math.prod(train.shape)
+    part = _sampled(train, BYTES // (4 * pixels), hp.seed)
+    inputs, targets = Batches(part, len(part), hp)[0]
+    mean = targets.mean(axis=0)
+    methods: dict[str, Callable] = {"constant": lambda given: mean}
+    if hp.task == "colorize":
+        methods["input"] = (lambda given: np.zeros(1, np.float32)) if hp.colour_differences else lambda given: given
+    if hp.task == "colorize" and hp.colour_space == "rgb":
+        difference = colour.to_yuv(targets).mean(axis=0)[..., 1:]
+        methods["mean_colour"] = lambda given: colour.to_rgb(
+            np.concatenate([given, np.broadcast_to(difference, (len(given), *difference.shape))], axis=-1)
+        )
+    if hp.task == "complete":
+        axis = 1 + cut_axis(hp)
+        if inputs.shape == targets.shape:
+            methods["mirror"] = lambda given: np.flip(given, axis)
+        known, wanted = (pixels.reshape(len(pixels), -1) for pixels in (inputs, targets))
+        neighbours = min(NEIGHBOURS, len(known))
+        for name, model in (
+            ("ridge", Ridge(alpha=1.0)),
+            ("neighbours", KNeighborsRegressor(neighbours, algorithm="brute")),
+        ):
+            model.fit(known, wanted)
+            methods[name] = lambda given, model=model: model.predict(given.reshape(len(given), -1)).reshape(-1, *mean.shape)
+    return methods
+
+
+def _components(train: Part, latent_size: int) -> int:
+    return min(latent_size, len(train), math.prod(train.shape))
+
+
+def _principal_axes(part: Part, mean: np.ndarray, count: int) -> np.ndarray:
+    """The directions in which images differ most, shape (pixels and channels, count).
+
+    scikit-learn's PCA holds all images as float32 and as much again; here the covariance is summed over batches, so that
+    memory does not depend on how many they are. Of large images the covariance is what is too large.
+    """
+    pixels = mean.size
+    if count == pixels:
+        return np.eye(pixels, dtype=np.float32)
+    if pixels > LARGEST:
+        images = np.concatenate(list(_batches(part))).reshape(len(part), -1)
+        return PCA(min(count, len(part)), svd_solver="full").fit(images).components_.T
+    covariance = np.zeros((pixels, pixels), np.float32)
+    for images in _batches(part):
+        off = (images - mean).reshape(len(images), -1)
+        covariance += off.T @ off
+    return np.linalg.eigh(covariance)[1][:, pixels - count :]
+
+
+def _batches(part: Part) -> Iterator[np.ndarray]:
+    for start in range(0, len(part), BATCH):
+        yield scale(part.take(slice(start, start + BATCH)))
+
+
+def for_classifier(dataset: Dataset, hp: Hyperparameters) -> dict:
+    """Test accuracy of the most frequent class, of logistic regression on pixels and of the 3 nearest neighbours.
+
+    The last two learn from at most 10,000 training images.
+    """
+    part = _sampled(dataset.train, min(LABELLED, BYTES // (4 * math.prod(dataset.shape))), hp.seed)
+    train, test = (scale(p.take(slice(None))).reshape(len(p), -1) for p in (part, dataset.test))
+    frequent = np.bincount(dataset.train.labels).argmax()
+    models = {
+        "logistic_regression_accuracy": LogisticRegression(C=0.1, tol=1e-3, max_iter=300),
+        "nearest_neighbours_accuracy": KNeighborsClassifier(n_neighbors=3, algorithm="brute"),
+    }
+    found = {"most_frequent_accuracy": float((dataset.test.labels == frequent).mean())}
+    for name, model in models.items():
+        if len(np.unique(part.labels)) > 1:
+            found[name] = float(model.fit(train, part.labels).score(test, dataset.test.labels))
+    return found | {"images_learned_from": len(part)}
+
+
+def _sampled(part: Part, count: int, seed: int) -> Part:
+    if len(part) <= count:
+        return part
+    return Part(part.source, np.sort(np.random.default_rng(seed).choice(part.positions, count, replace=False)))
