@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lib import evaluation, networks, shapes, training
+from lib import datasets, evaluation, networks, shapes, training
 from lib.hyperparameters import Hyperparameters
 
 
