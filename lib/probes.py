@@ -41,7 +41,7 @@ def probe(program: Program, request: dict, hp: Hyperparameters, dataset: Dataset
     program.tell("run", folder=str(folder), device=device())
     program.tell("stage", text=f"the code is the output of {basis.layer}")
     keras.utils.set_random_seed(hp.seed)
-    encoders = dict(zip(WEIGHTS, (encoder, networks.with_random_weights(encoder)), strict=True))
+    encoders = dict(zip(WEIGHTS, (encoder, networks.with_random_weights(encoder, basis.hp)), strict=True))
     rows: list[dict] = []
     scores = {"pixels": latent.silhouette(tasks.scale(dataset.test.take(slice(None))), dataset.test.labels, hp.seed)}
     for name, network in encoders.items():

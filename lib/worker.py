@@ -241,7 +241,7 @@ def classifier(basis: storage.Encoder, hp: Hyperparameters, dataset: Dataset, an
     """New layers on a saved encoder, or on the same network with random weights."""
     if anew:
         keras.utils.set_random_seed(hp.seed)  # the same weights, whether or not there were phases before
-    encoder = networks.with_random_weights(basis.model) if anew else basis.model
+    encoder = networks.with_random_weights(basis.model, basis.hp) if anew else basis.model
     return networks.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, basis.hp)
 
 

@@ -198,3 +198,38 @@ def test_the_encoders_averages_stay_while_everything_trains():
     for before, after in zip(means, encoder.non_trainable_weights, strict=True):
         np.testing.assert_array_equal(before, to_numpy(after))
     assert not np.array_equal(kernel, to_numpy(encoder.trainable_weights[0]))
+
+
+@pytest.mark.parametrize("upsampling", ["transpose", "nearest"])
+def test_what_keeps_its_shape_begins_as_the_identity(upsampling):
+    hp = Hyperparameters(
+        layers=3, kernel_size="3,4,3x5", kernels="6,6,6", stride="2,1,1", upsampling=upsampling, batch_norm="none"
+    )
+    model = networks.build_autoencoder(shapes.plan(hp, (12, 10, 1)))
+    encoder, maps = model.get_layer("encoder"), np.random.default_rng(0).random((2, 6, 5, 6), np.float32)
+    halves = (encoder, model.get_layer("decoder"))
+    kinds = keras.layers.Conv2D | keras.layers.Conv2DTranspose
+    convolutions = [layer for half in halves for layer in half.layers if isinstance(layer, kinds)]
+    convolutions = [layer for layer in convolutions if layer.input.shape == layer.output.shape]
+    assert len(convolutions) == 4
+    for layer in convolutions:
+        kernel, bias = layer.get_weights()
+        layer.set_weights([np.where(abs(kernel) > 0.5, kernel, 0), bias])
+        assert to_numpy(layer(maps)) == pytest.approx(maps, rel=0.5)
+        assert 0 < kernel[abs(kernel) < 0.5].std() < 0.1
+    first = encoder.layers[1].get_weights()[0]
+    assert np.square(first).mean() == pytest.approx(2 / 9, rel=0.6)  # he_normal
+
+
+def test_other_initializers_and_weights_begun_anew():
+    def nearly(part) -> bool:
+        return bool(np.trace(part.layers[-2].get_weights()[0][1, 1]) > 5)
+
+    for name in ("identity", "he_normal", "glorot_uniform"):
+        hp = Hyperparameters(layers=2, kernels=8, stride="2,1", initializer=name, batch_norm="none")
+        encoder = networks.build_autoencoder(shapes.plan(hp, (12, 10, 1))).get_layer("encoder")
+        assert nearly(encoder) == nearly(networks.with_random_weights(encoder, hp)) == (name == "identity")
+        assert not nearly(networks.with_random_weights(encoder))
+        assert encoder.layers[1].kernel_initializer.__class__.__name__ == (
+            "GlorotUniform" if name == "glorot_uniform" else "HeNormal"
+        )
