@@ -9,6 +9,7 @@ compiled, is told apart.
 """
 
 import argparse
+import dataclasses
 import importlib.util
 import json
 import math
@@ -27,7 +28,7 @@ from lib.hyperparameters import Hyperparameters
 from lib.process import PROJECT
 
 EPOCHS = 4
-HP = Hyperparameters(dataset="mnist")  # the default network, of which `lib` knows the rest
+HP = Hyperparameters(dataset="mnist", initializer="he_normal")  # the default network, but for weights that all can begin with
 KERNELS, BATCH, RATE, WARM_UP, MOMENTUM = 32, HP.batch_size, HP.learning_rate, 0.05, 0.9
 
 
@@ -43,7 +44,7 @@ def ours(dataset: str, limit: int, arrays: Path) -> dict:
     """What the program does once it has been told everything."""
     from lib.process import Worker
 
-    hp, ended, losses = Hyperparameters(dataset=dataset, limit=limit, epochs=EPOCHS), [], []
+    hp, ended, losses = dataclasses.replace(HP, dataset=dataset, limit=limit, epochs=EPOCHS), [], []
 
     def follow(event: dict) -> None:
         if event["event"] in ("phase", "epoch"):
