@@ -151,14 +151,17 @@ def _cell(found: list[dict], there: bool) -> str:
     """The times of one side: their median, and their range where there are several."""
     seconds = [one["seconds"] for one in found]
     spread = f" ({min(seconds):,.0f} to {max(seconds):,.0f})" if len(seconds) > 1 else ""
-    epochs = "; ".join(dict.fromkeys(" + ".join(map(str, one["epochs"])) for one in found))
-    return f"{'' if there else 'more than '}{statistics.median(seconds):,.0f} s{spread}, {epochs} epochs"
+    return f"{'' if there else 'more than '}{statistics.median(seconds):,.0f} s{spread}, {_epochs(found)}"
 
 
 def _told(found: dict) -> str:
     """How one side did, in words."""
-    epochs = " + ".join(map(str, found["epochs"]))
     if found["reached"]:
-        return f"there after {found['seconds']:,.1f} s, {epochs} epochs"
+        return f"there after {found['seconds']:,.1f} s, {_epochs([found])}"
     best = "nothing" if found["best"] is None else f"{found['best']:.5f}"
-    return f"not there after {found['seconds']:,.1f} s, {epochs} epochs; the best was {best}"
+    return f"not there after {found['seconds']:,.1f} s, {_epochs([found])}; the best was {best}"
+
+
+def _epochs(found: list[dict]) -> str:
+    counts = "; ".join(dict.fromkeys(" + ".join(map(str, one["epochs"])) for one in found))
+    return f"{counts} {'epoch' if counts == '1' else 'epochs'}"
