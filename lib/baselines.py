@@ -47,26 +47,25 @@ def for_autoencoder(dataset: Dataset, hp: Hyperparameters, latent_size: int) -> 
     if not hp.colour_differences:
         scores |= {f"{name}_psnr": psnr(error) for name, error in errors.items()}
     if "pca" in methods:
-        scores["pca_components"] = _components(dataset.train, latent_size)
+        scores["pca_components"] = _components(_images_for_pca(dataset.train, hp), latent_size)
     return scores
 
 
 def _of_images(hp: Hyperparameters, train: Part, latent_size: int) -> dict[str, Callable]:
     """Methods that need no more than images: name to function from inputs (n, height, width, channels) to targets."""
-    pixels = math.prod(train.shape)
-    part = _sampled(train, BYTES // (pixels if pixels <= LARGEST else 4 * pixels), hp.seed)
+    part = _images_for_pca(train, hp)
     mean = sum(images.sum(axis=0, dtype=np.float64) for images in _batches(part)) / np.float32(len(part))
     mean = mean.astype(np.float32)
     methods: dict[str, Callable] = {"constant": lambda given: mean}
     if hp.task == "denoise":
         methods["input"] = lambda given: given
-    axes = _principal_axes(part, mean, _components(train, latent_size))
+    axes = _principal_axes(part, mean, _components(part, latent_size))
 
     def project(given: np.ndarray) -> np.ndarray:
         off = (given - mean).reshape(len(given), -1)
         return mean + (off @ axes @ axes.T).reshape(given.shape)
 
-    return methods | {"pca": project if axes.shape[1] < pixels else lambda given: given}
+    return methods | {"pca": project if axes.shape[1] < mean.size else lambda given: given}
 
 
 def _of_pairs(hp: Hyperparameters, train: Part) -> dict[str, Callable]:
@@ -98,8 +97,13 @@ def _of_pairs(hp: Hyperparameters, train: Part) -> dict[str, Callable]:
     return methods
 
 
-def _components(train: Part, latent_size: int) -> int:
-    return min(latent_size, len(train), math.prod(train.shape))
+def _images_for_pca(train: Part, hp: Hyperparameters) -> Part:
+    pixels = math.prod(train.shape)
+    return _sampled(train, BYTES // (pixels if pixels <= LARGEST else 4 * pixels), hp.seed)
+
+
+def _components(part: Part, latent_size: int) -> int:
+    return min(latent_size, len(part), math.prod(part.shape))
 
 
 def _principal_axes(part: Part, mean: np.ndarray, count: int) -> np.ndarray:
@@ -113,7 +117,7 @@ def _principal_axes(part: Part, mean: np.ndarray, count: int) -> np.ndarray:
         return np.eye(pixels, dtype=np.float32)
     if pixels > LARGEST:
         images = np.concatenate(list(_batches(part))).reshape(len(part), -1)
-        return PCA(min(count, len(part)), svd_solver="full").fit(images).components_.T
+        return PCA(count, svd_solver="full").fit(images).components_.T
     covariance = np.zeros((pixels, pixels), np.float32)
     for images in _batches(part):
         off = (images - mean).reshape(len(images), -1)
