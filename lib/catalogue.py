@@ -98,12 +98,11 @@ _B = partial(_row, _plainly("cifar-custom"))
 _C = partial(_row, _plainly("mnist-10", epochs=15, batch_size=256))
 _E = partial(_row, _report("latent-10"))
 _HEAD = dict(fc_units=64, epochs=20, batch_size=128, shift=False) | PLAIN
-_MNIST_HEAD = dict(fc_units=64, epochs=10, batch_size=128)
-_FASHION = dict(layers=3, kernels="32,64,128", kernel_size=3, pool="1,2", epochs=1, batch_size=128)
-_FASHION_HEAD = dict(
-    fc_units=256, dropout=0.5, flip=True, shift=False, epochs=11, learning_rate=0.003, optimizer="adamw", weight_decay=0.05,
-    split="100/0/0", scratch=True,
+_POOLED = dict(layers=3, kernels="32,64,128", kernel_size=3, pool="1,2", epochs=1, batch_size=128)
+_POOLED_HEAD = dict(
+    fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05, split="100/0/0"
 )  # fmt: skip
+_FASHION_HEAD = _POOLED_HEAD | dict(flip=True, shift=False, epochs=11, scratch=True)
 _LABELS = dict(fc_units=32, epochs=20, batch_size=64, split="80/20/0", shift=False, scratch=True) | PLAIN
 _LATENT_10 = _best("best-latent-10", split="100/0/0")
 
@@ -157,8 +156,7 @@ TABLES = {
     )),
     "C-classifier": Table("fully connected units of the classifier", "mnist", ("test_loss", "test_accuracy"), tuple(
         _C(
-            str(units), figures, Settings(_digits().autoencoder, _MNIST_HEAD | dict(fc_units=units)),
-            _HEAD | dict(fc_units=units), epochs=20, batch_size=128,
+            str(units), figures, Settings(_POOLED, _POOLED_HEAD), _HEAD | dict(fc_units=units), epochs=20, batch_size=128,
         )
         for units, figures in ((64, (0.0645, 0.9901)), (128, (0.0782, 0.9899)), (256, (0.0880, 0.9890)))
     )),
@@ -181,7 +179,7 @@ TABLES = {
     ),
     "E-labels": Table(
         "labels: the fine-tuned encoder, and a network from scratch", "fashion-mnist", ("test_accuracy", "scratch_accuracy"),
-        (_E("fine-tuned", (0.816, 0.898), Settings(_FASHION, _FASHION_HEAD), _LABELS),),
+        (_E("fine-tuned", (0.816, 0.898), Settings(_POOLED, _FASHION_HEAD), _LABELS),),
     ),
     "E-vae": Table(
         "the VAE with two numbers", "mnist", ("test_negative_elbo",),
@@ -199,7 +197,9 @@ _HALF_AT_ONCE = Settings(
     _DENSE | dict(task="complete", missing="right", fc_units=512, latent_dim=256, learning_rate=0.003, batch_size=256)
 )
 _LATENT_10_AT_ONCE = Settings(_DENSE | dict(fc_units="512,256", latent_dim=10))
-_POOLED = dict(layers=3, kernels="32,32,64", pool="1,2,3", epochs=1, batch_size=128)
+_LABELS_AT_ONCE = Settings(
+    _POOLED | dict(kernels="32,32,64", pool="1,2,3"), dict(fc_units=64, epochs=4, batch_size=128)
+)  # fmt: skip
 
 CONTESTS = {
     "A": Contest(
@@ -220,6 +220,6 @@ CONTESTS = {
     ),
     "classifier": Contest(
         "MNIST's labels, autoencoder and classifier", "mnist", "val_accuracy", 0.9901,
-        Settings(_plainly("mnist-10"), _HEAD), Settings(_POOLED, _MNIST_HEAD | dict(epochs=4)),
+        Settings(_plainly("mnist-10"), _HEAD), _LABELS_AT_ONCE,
     ),
 }  # fmt: skip
