@@ -131,9 +131,10 @@ class Fields:
     batch_norm: tuple[int, ...] | str = setting(
         ALL, Places(), "--batch-norm", programs=AUTOENCODER, help="the layers that batch normalisation follows"
     )
-    initializer: str = setting(
-        "identity", OneOf(INITIALIZERS), "--initializer", programs=AUTOENCODER,
-        help="weights to begin with: Keras's, or identity: he_normal, but convolutions that keep a map's shape nearly copy it",
+    initializer: str | None = setting(
+        None, Or("auto", OneOf(INITIALIZERS)), "--initializer", programs=AUTOENCODER,
+        help="weights to begin with; identity is he_normal, but convolutions that keep a map's shape nearly copy it; "
+        "auto: identity, but he_normal for dense codes and for complete",
     )  # fmt: skip
     latent_dim: int | None = setting(
         None, Or("convolutional", Whole(1, 65_536)), "--latent-dim", programs=AUTOENCODER,

@@ -15,6 +15,7 @@ from lib.variational import Divergence, Sampling
 MOMENTUM = 0.9
 LEAK = 0.01  # report D's
 RECONSTRUCTION, KL = "reconstruction", "kl"  # outputs of a VAE in training
+IDENTITY, HE = "identity", "he_normal"
 NEARLY = 0.1  # what is left of random weights where a convolution begins as the identity
 FIXED = "fixed_"  # begins the names of layers that only move numbers about, and never learn
 
@@ -33,7 +34,7 @@ def build_autoencoder(plan: Plan) -> keras.Model:
     if plan.hp.residual:
         outputs = _added(inputs, outputs, plan)
     model = keras.Model(inputs, outputs, name="autoencoder")
-    if plan.hp.initializer == "identity":
+    if _initializer(plan.hp) == IDENTITY:
         begin_as_identities(encoder)
         begin_as_identities(decoder)
     return model
@@ -87,7 +88,8 @@ def _stack(x, steps, hp: Hyperparameters, half: str, start: int = 0, joined=()) 
     for number, step in enumerate(steps, start + 1):
         name = f"{half}_{number}"  # unlike any other in the whole model: .h5 files tell weights apart by name
         if step.learns:
-            x = _learned(step, hp, f"{step.kind}_{name}", "zeros" if step.zeroed else _initializer(hp))(x)
+            initializer = "zeros" if step.zeroed else _initializer(hp)
+            x = _learned(step, hp, f"{step.kind}_{name}", HE if initializer == IDENTITY else initializer)(x)
             if step.normalised:
                 x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x)
             x = _activation(step.activation, f"activation_{name}")(x)
@@ -113,7 +115,9 @@ def _learned(step: Layer, hp: Hyperparameters, name: str, initializer: str) -> l
 
 
 def _initializer(hp: Hyperparameters) -> str:
-    return "he_normal" if hp.initializer == "identity" else hp.initializer
+    """What `auto` means: a copy is a good beginning where maps are the code, and what is wanted is much like the input."""
+    copies = hp.latent_dim is None and hp.task != "complete"
+    return hp.initializer or (IDENTITY if copies else HE)
 
 
 def _fixed(step: Layer, before: tuple, name: str) -> layers.Layer:
@@ -297,7 +301,7 @@ def with_random_weights(encoder: keras.Model, hp: Hyperparameters | None = None)
         layer.trainable = not layer.name.startswith(FIXED)  # the model's setter alone does not reach a clone's layers
         if not layer.trainable:
             layer.set_weights(encoder.get_layer(layer.name).get_weights())
-    if hp is not None and hp.initializer == "identity":
+    if hp is not None and _initializer(hp) == IDENTITY:
         begin_as_identities(fresh)
     return fresh
 

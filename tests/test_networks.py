@@ -225,11 +225,16 @@ def test_other_initializers_and_weights_begun_anew():
     def nearly(part) -> bool:
         return bool(np.trace(part.layers[-2].get_weights()[0][1, 1]) > 5)
 
-    for name in ("identity", "he_normal", "glorot_uniform"):
-        hp = Hyperparameters(layers=2, kernels=8, stride="2,1", initializer=name, batch_norm="none")
+    cases = (
+        (True, dict(initializer="identity", task="complete")), (True, dict(task="denoise")), (False, dict(task="complete")),
+        (False, dict(initializer="he_normal")), (False, dict(initializer="glorot_uniform")),
+    )  # fmt: skip
+    for begins_so, values in cases:
+        hp = Hyperparameters(layers=2, kernels=8, stride="2,1", batch_norm="none", **values)
         encoder = networks.build_autoencoder(shapes.plan(hp, (12, 10, 1))).get_layer("encoder")
-        assert nearly(encoder) == nearly(networks.with_random_weights(encoder, hp)) == (name == "identity")
+        assert nearly(encoder) == nearly(networks.with_random_weights(encoder, hp)) == begins_so
         assert not nearly(networks.with_random_weights(encoder))
-        assert encoder.layers[1].kernel_initializer.__class__.__name__ == (
-            "GlorotUniform" if name == "glorot_uniform" else "HeNormal"
-        )
+        kind = "GlorotUniform" if hp.initializer == "glorot_uniform" else "HeNormal"
+        assert type(encoder.layers[1].kernel_initializer).__name__ == kind
+    dense = networks.build_autoencoder(shapes.plan(Hyperparameters(layers=2, kernels=8, stride="2,1", latent_dim=3), (12, 10, 1)))
+    assert np.trace(dense.get_layer("encoder").get_layer("conv_encoder_2").get_weights()[0][1, 1]) < 5
