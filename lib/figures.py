@@ -217,7 +217,9 @@ def _side_by_side(images: np.ndarray) -> np.ndarray:
     """Images (n, height, width, …) as one, with white between them."""
     count, height, width = images.shape[:3]
     gap = max(1, round(GAP * width))
-    whole = np.ma.masked_all((height, count * (width + gap) - gap, *images.shape[3:]), images.dtype)
+    # Zeros below the mask: Matplotlib computes there too, and of uninitialised memory that may be a warning.
+    whole = np.ma.zeros((height, count * (width + gap) - gap, *images.shape[3:]), images.dtype)
+    whole.mask = True
     for place, image in enumerate(images):
         whole[:, place * (width + gap) : place * (width + gap) + width] = image
     return whole.filled(255) if images.ndim == 4 else whole

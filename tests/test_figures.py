@@ -116,3 +116,12 @@ def test_probes():
     ]
     figures.probes(rows, Path("a.png"), "title")
     drawn("a.png")
+
+
+def test_there_is_nothing_between_images_of_errors():
+    images = np.random.default_rng(0).random((3, 4, 5))
+    joined = figures._side_by_side(images)
+    assert joined.shape == (4, 3 * 5 + 2)
+    np.testing.assert_array_equal(joined[:, 6:11].filled(9), images[1])
+    assert joined[:, [5, 11]].mask.all()
+    assert not joined[:, [5, 11]].data.any()  # in memory that nobody has written to there may be anything
