@@ -181,7 +181,7 @@ def begin_as_identities(model: keras.Model) -> None:
     """Let each convolution that keeps the shape of its map begin as the identity and a tenth of its random weights.
 
     A deep network then begins as the shallow one that its other layers are, and learns as fast: report C's 5 + 5 layers have
-    a validation error of 0.0009 after one epoch instead of 0.0018. (An initializer of our own, which would do the same,
+    a validation loss of 0.00043 after four epochs instead of 0.00131. (An initializer of our own, which would do the same,
     would need our code to open the saved model.)
     """
     for layer in model.layers:
