@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from lib import datasets, runs, shapes, verbs
+from lib import datasets, plans, runs, shapes, verbs
 from lib.errors import exit_status
 from lib.fields import PER_LAYER
 from lib.hyperparameters import Hyperparameters
@@ -49,7 +49,7 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     values = {"dataset": dataset}
     worker.send("open", hyperparameters=answers.data(values).to_json())
 
-    def candidate(base: dict, name: str, value) -> shapes.Plan:
+    def candidate(base: dict, name: str, value) -> plans.Plan:
         known = {key: answers.given[key] for key in UNKNOWN if key in answers.given}
         return shapes.plan(answers.hyperparameters(base | known | values | {name: value}), image)
 
@@ -57,14 +57,14 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
         values[name] = answers.ask(
             name,
             check=partial(candidate, UNKNOWN, name),
-            preview=lambda value, name=name: shapes.describe(candidate({}, name, value)),
+            preview=lambda value, name=name: plans.describe(candidate({}, name, value)),
             default=_fitting(answers, name, values),
         )
         worker.check()
     for name in ("epochs", "batch_size"):
         values[name] = answers.ask(name)
         worker.check()
-    return settled(answers, values, worker, lambda hp: shapes.describe(shapes.plan(hp, image)))
+    return settled(answers, values, worker, lambda hp: plans.describe(shapes.plan(hp, image)))
 
 
 # What stands in for the questions not answered yet when an answer is checked: the least that can be asked of an image.

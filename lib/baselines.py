@@ -2,22 +2,20 @@
 
 import collections
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from lib import colour
+from lib import colour, principal
 from lib.datasets import Dataset, Part
 from lib.evaluation import BATCH, psnr
 from lib.hyperparameters import Hyperparameters
+from lib.principal import BYTES, sampled
 from lib.targets import cut_axis
 from lib.tasks import Batches, scale
 
-BYTES = 256 << 20  # of images that a method may learn from, as they are or, where it needs all of them at once, as float32
-LARGEST = 4096  # pixels and channels whose covariance is no larger than that
 NEIGHBOURS = 15  # whose mean completes a half
 LABELLED = 10_000  # images that the classifiers learn from
 IMAGES = ("reconstruct", "denoise")  # tasks whose targets are the images themselves
@@ -47,19 +45,16 @@ def for_autoencoder(dataset: Dataset, hp: Hyperparameters, latent_size: int) -> 
     if not hp.colour_differences:
         scores |= {f"{name}_psnr": psnr(error) for name, error in errors.items()}
     if "pca" in methods:
-        scores["pca_components"] = _components(_images_for_pca(dataset.train, hp), latent_size)
+        scores["pca_components"] = principal.available(dataset.train, latent_size)
     return scores
 
 
 def _of_images(hp: Hyperparameters, train: Part, latent_size: int) -> dict[str, Callable]:
     """Methods that need no more than images: name to function from inputs (n, height, width, channels) to targets."""
-    part = _images_for_pca(train, hp)
-    mean = sum(images.sum(axis=0, dtype=np.float64) for images in _batches(part)) / np.float32(len(part))
-    mean = mean.astype(np.float32)
+    mean, axes = principal.components(train, latent_size, hp.seed)
     methods: dict[str, Callable] = {"constant": lambda given: mean}
     if hp.task == "denoise":
         methods["input"] = lambda given: given
-    axes = _principal_axes(part, mean, _components(part, latent_size))
 
     def project(given: np.ndarray) -> np.ndarray:
         off = (given - mean).reshape(len(given), -1)
@@ -71,7 +66,7 @@ def _of_images(hp: Hyperparameters, train: Part, latent_size: int) -> dict[str, 
 def _of_pairs(hp: Hyperparameters, train: Part) -> dict[str, Callable]:
     """Methods that learn what belongs to what: name to function from inputs (n, height, width, channels) to targets."""
     pixels = 2 * math.prod(train.shape) if hp.task == "colorize" else math.prod(train.shape)
-    part = _sampled(train, BYTES // (4 * pixels), hp.seed)
+    part = sampled(train, BYTES // (4 * pixels), hp.seed)
     inputs, targets = Batches(part, len(part), hp)[0]
     mean = targets.mean(axis=0)
     methods: dict[str, Callable] = {"constant": lambda given: mean}
@@ -97,45 +92,12 @@ def _of_pairs(hp: Hyperparameters, train: Part) -> dict[str, Callable]:
     return methods
 
 
-def _images_for_pca(train: Part, hp: Hyperparameters) -> Part:
-    pixels = math.prod(train.shape)
-    return _sampled(train, BYTES // (pixels if pixels <= LARGEST else 4 * pixels), hp.seed)
-
-
-def _components(part: Part, latent_size: int) -> int:
-    return min(latent_size, len(part), math.prod(part.shape))
-
-
-def _principal_axes(part: Part, mean: np.ndarray, count: int) -> np.ndarray:
-    """The directions in which images differ most, shape (pixels and channels, count).
-
-    scikit-learn's PCA holds all images as float32 and as much again; here the covariance is summed over batches, so that
-    memory does not depend on how many they are. Of large images the covariance is what is too large.
-    """
-    pixels = mean.size
-    if count == pixels:
-        return np.eye(pixels, dtype=np.float32)
-    if pixels > LARGEST:
-        images = np.concatenate(list(_batches(part))).reshape(len(part), -1)
-        return PCA(count, svd_solver="full").fit(images).components_.T
-    covariance = np.zeros((pixels, pixels), np.float32)
-    for images in _batches(part):
-        off = (images - mean).reshape(len(images), -1)
-        covariance += off.T @ off
-    return np.linalg.eigh(covariance)[1][:, pixels - count :]
-
-
-def _batches(part: Part) -> Iterator[np.ndarray]:
-    for start in range(0, len(part), BATCH):
-        yield scale(part.take(slice(start, start + BATCH)))
-
-
 def for_classifier(dataset: Dataset, hp: Hyperparameters) -> dict:
     """Test accuracy of the most frequent class, of logistic regression on pixels and of the 3 nearest neighbours.
 
     The last two learn from at most 10,000 training images.
     """
-    part = _sampled(dataset.train, min(LABELLED, BYTES // (4 * math.prod(dataset.shape))), hp.seed)
+    part = sampled(dataset.train, min(LABELLED, BYTES // (4 * math.prod(dataset.shape))), hp.seed)
     train, test = (scale(p.take(slice(None))).reshape(len(p), -1) for p in (part, dataset.test))
     frequent = np.bincount(dataset.train.labels).argmax()
     models = {
@@ -147,9 +109,3 @@ def for_classifier(dataset: Dataset, hp: Hyperparameters) -> dict:
         if len(np.unique(part.labels)) > 1:
             found[name] = float(model.fit(train, part.labels).score(test, dataset.test.labels))
     return found | {"images_learned_from": len(part)}
-
-
-def _sampled(part: Part, count: int, seed: int) -> Part:
-    if len(part) <= count:
-        return part
-    return Part(part.source, np.sort(np.random.default_rng(seed).choice(part.positions, count, replace=False)))

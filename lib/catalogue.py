@@ -12,6 +12,8 @@ from lib.presets import PRESETS
 PLAIN = dict(optimizer="adam", learning_rate=0.001, schedule="constant")
 KERAS = dict(initializer="glorot_uniform")  # its default, which no report says to have changed
 ALL = "all"
+FEW = 64  # numbers in a code
+PIXELS = 32 * 32 * 3  # of an image of CIFAR-10, times its channels
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,12 @@ def _best(name: str, **changed) -> Settings:
 
 
 def _photographs(latent: int) -> Settings:
-    """Ours for CIFAR-10 at so many numbers: maps of 8×8 where that is possible, else a dense code."""
-    if latent % 64 == 0:
-        return _best("best-cifar", kernels=f"32,64,{latent // 64}")
-    return _best("best-latent-10", kernels="32,64,128", layers=3, latent_dim=latent, epochs=10)
+    """Ours for CIFAR-10 at so many numbers: few need an encoder that learns, and with as many as in the image a PCA is a copy."""
+    if latent < FEW:
+        return _best("best-latent-10", kernels="32,64,128", layers=3, latent_dim=latent, epochs=10)
+    if latent < PIXELS:
+        return _best("best-cifar-dense", latent_dim=latent)
+    return _best("best-cifar", kernels=f"32,64,{latent // 64}")
 
 
 def _digits(**changed) -> Settings:

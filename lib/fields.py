@@ -161,6 +161,10 @@ class Fields:
         None, Or("off", Whole(1, 64)), "--linear-path", programs=AUTOENCODER,
         help="kernel size of one linear convolution into the code and one out of it, beside the others; begun as PCA of blocks",
     )  # fmt: skip
+    pca: bool = setting(
+        False, Switch(), "--pca", programs=AUTOENCODER,
+        help="the code is the PCA of whole images, as many components as --latent-dim; the layers improve what it gives back",
+    )  # fmt: skip
 
     epochs: int = setting(
         20, Whole(1, 100_000), "--epochs", question="Epochs", group="training", classification=15,

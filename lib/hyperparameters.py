@@ -118,7 +118,9 @@ def _require_sense(hp: Hyperparameters) -> None:
         if places != ALL and places and places[-1] > hp.layers:
             raise UserError(f"{words(name)} {show(name, places)}: there is no layer {places[-1]}, layers is {hp.layers}")
     output = "a sigmoid output" if hp.output_activation == "sigmoid" else ""
-    linear = "UV" if hp.colour_differences else "residual" if hp.residual else "linear path" if hp.linear_path else ""
+    adding = {"UV": hp.colour_differences, "residual": hp.residual, "linear path": hp.linear_path, "pca": hp.pca}
+    linear = next((name for name, given in adding.items() if given), "")
+    besides = hp.variational or hp.fc_units or hp.linear_path or hp.skip or hp.residual or hp.latent_activation != "linear"
     refusals = {
         "0 layers need a dense code: give --latent-dim": hp.layers == 0 and hp.latent_dim is None,
         "decoder kernels need layers": hp.layers == 0 and hp.decoder_kernels is not None,
@@ -134,6 +136,14 @@ def _require_sense(hp: Hyperparameters) -> None:
         ),
         "a linear path needs a convolutional code with padding same, and layers": (
             hp.linear_path and (hp.latent_dim is not None or hp.padding != "same")
+        ),
+        "pca gives a dense code, which its layers improve: give --latent-dim, and at least one layer": (
+            hp.pca and (hp.latent_dim is None or hp.layers == 0)
+        ),
+        "pca keeps the code as it is: neither variational nor fully connected units, linear path, skip, residual or latent "
+        "activation goes with it": hp.pca and bool(besides),
+        "pca is for reconstruct and denoise: input and target must be whole images": (
+            hp.pca and hp.task not in ("reconstruct", "denoise")
         ),
         f"{linear} and {output} do not go together: the values are not 0 to 1": bool(linear and output),
         "loss bce needs outputs from 0 to 1, such as a sigmoid gives": (

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 from keras import layers, ops
-from sklearn.decomposition import PCA
 
 from lib import backend, colour, tasks
+from lib.beginnings import begin_as_identities
 from lib.hyperparameters import Hyperparameters
-from lib.shapes import Layer, Plan
+from lib.plans import Layer, Plan
 from lib.targets import cut_axis, mirrors
 from lib.variational import Divergence, Sampling
 
@@ -16,7 +16,6 @@ MOMENTUM = 0.9
 LEAK = 0.01  # report D's
 RECONSTRUCTION, KL = "reconstruction", "kl"  # outputs of a VAE in training
 IDENTITY, HE = "identity", "he_normal"
-NEARLY = 0.1  # what is left of random weights where a convolution begins as the identity
 FIXED = "fixed_"  # begins the names of layers that only move numbers about, and never learn
 
 
@@ -72,12 +71,15 @@ def _encoder(plan: Plan) -> keras.Model:
 def _decoder(plan: Plan) -> keras.Model:
     code = keras.Input(plan.latent, name="code")
     joined = [keras.Input(plan.encoder[source].output, name=f"map_{n}") for n, source in enumerate(plan.joined, 1)]
-    outputs = _stack(code, plan.decoder, plan.hp, "decoder", joined=joined)[-1]
+    *made, outputs = _stack(code, plan.decoder, plan.hp, "decoder", joined=joined)
+    if plan.hp.pca:
+        image = next(x for x in made if tuple(x.shape[1:]) == plan.target)
+        outputs = layers.Add(name="output_sum")([outputs, image])
     if plan.linear:
         kernel, stride = plan.linear
-        made = plan.decoder[-1].output
-        linear = layers.Conv2DTranspose(made[2], kernel, strides=stride, padding="same", name="linear_decoder")(code)
-        linear = layers.Cropping2D(((0, linear.shape[1] - made[0]), (0, linear.shape[2] - made[1])), name="linear_crop")(linear)
+        size = plan.decoder[-1].output
+        linear = layers.Conv2DTranspose(size[2], kernel, strides=stride, padding="same", name="linear_decoder")(code)
+        linear = layers.Cropping2D(((0, linear.shape[1] - size[0]), (0, linear.shape[2] - size[1])), name="linear_crop")(linear)
         outputs = layers.Add(name="output_sum")([outputs, linear])
     return keras.Model([code, *joined] if joined else code, outputs, name="decoder")
 
@@ -106,7 +108,7 @@ def _stack(x, steps, hp: Hyperparameters, half: str, start: int = 0, joined=()) 
 def _learned(step: Layer, hp: Hyperparameters, name: str, initializer: str) -> layers.Layer:
     shared = dict(
         use_bias=not step.normalised, kernel_initializer=initializer, name=name,
-        kernel_regularizer=keras.regularizers.L2(hp.l2) if hp.l2 else None,
+        kernel_regularizer=keras.regularizers.L2(hp.l2) if hp.l2 and not step.fixed else None, trainable=not step.fixed,
     )  # fmt: skip
     if step.kind == "dense":
         return layers.Dense(step.output[0], **shared)
@@ -116,7 +118,7 @@ def _learned(step: Layer, hp: Hyperparameters, name: str, initializer: str) -> l
 
 def _initializer(hp: Hyperparameters) -> str:
     """What `auto` means: a copy is a good beginning where maps are the code, and what is wanted is much like the input."""
-    copies = hp.latent_dim is None and hp.task != "complete"
+    copies = (hp.latent_dim is None or hp.pca) and hp.task != "complete"
     return hp.initializer or (IDENTITY if copies else HE)
 
 
@@ -175,51 +177,6 @@ def _mirrored(inputs, plan: Plan, name: str):
     x = layer(x)
     layer.set_weights([matrix])
     return layers.Permute(swap, name=f"mirror_out_{name}")(x)
-
-
-def begin_as_identities(model: keras.Model) -> None:
-    """Let each convolution that keeps the shape of its map begin as the identity and a tenth of its random weights.
-
-    A deep network then begins as the shallow one that its other layers are, and learns as fast: report C's 5 + 5 layers have
-    a validation loss of 0.00043 after four epochs instead of 0.00131. (An initializer of our own, which would do the same,
-    would need our code to open the saved model.)
-    """
-    for layer in model.layers:
-        convolves = isinstance(layer, layers.Conv2D | layers.Conv2DTranspose) and layer.trainable
-        if not convolves or layer.strides != (1, 1) or layer.input.shape != layer.output.shape:
-            continue
-        kernel, *bias = layer.get_weights()
-        if kernel.any():  # zeros are meant to be zeros
-            kernel *= NEARLY
-            kernel[tuple((side - 1) // 2 for side in kernel.shape[:2])] += np.eye(kernel.shape[2], dtype=kernel.dtype)
-            layer.set_weights([kernel, *bias])
-
-
-def begin_linear_path(model: keras.Model, plan: Plan, targets: np.ndarray) -> None:
-    """Set the linear path to the PCA of the targets' blocks, which is where the convolutions begin to add to it.
-
-    `targets` is float32 (n, height, width, channels), some hundreds of images. A kernel that is larger than the stride gets
-    the components in its middle; what overlaps is then learned. (On CIFAR-10 at latent 1024 blocks of 4×4 reach 0.00044,
-    the same trained with kernels of 12×12 0.00030.)
-    """
-    if plan.linear is None or plan.input != plan.target:
-        return
-    kernel, stride = plan.linear
-    count, height, width, channels = targets.shape
-    rows, columns = height // stride, width // stride
-    if not rows * columns:
-        return
-    blocks = targets[:, : rows * stride, : columns * stride].reshape(count, rows, stride, columns, stride, channels)
-    blocks = blocks.swapaxes(2, 3).reshape(-1, stride * stride * channels)
-    components = min(plan.latent[2], *blocks.shape)
-    axes = PCA(components, svd_solver="covariance_eigh").fit(blocks).components_.T.reshape(stride, stride, channels, components)
-    top, left = (max((-(-side // stride) - 1) * stride + kernel - side, 0) // 2 for side in (height, width))
-    middle = (slice(top, top + stride), slice(left, left + stride), slice(None), slice(0, components))
-    weights, mean = np.zeros((kernel, kernel, channels, plan.latent[2]), np.float32), targets.mean(axis=(0, 1, 2))
-    weights[middle] = axes
-    into, out = model.get_layer("encoder").get_layer("linear_encoder"), model.get_layer("decoder").get_layer("linear_decoder")
-    into.set_weights([weights, -np.einsum("hwck,c->k", weights, mean)])
-    out.set_weights([weights, mean])
 
 
 def build_classifier(encoder: keras.Model, classes: int, hp: Hyperparameters, image: tuple, view=None) -> keras.Model:

@@ -90,6 +90,13 @@ PRESETS = {
             batch_norm="none", learning_rate=0.001, epochs=4, batch_size=128,
         ),
     ),
+    "best-cifar-dense": Preset(
+        "our best for reconstruct at 1,024 numbers: a PCA, and what improves the image it gives back", "cifar10",
+        dict(
+            layers=2, kernels=64, kernel_size="4,3", stride="2,1", pca=True, latent_dim=1024, activation="leaky_relu",
+            batch_norm="none", optimizer="adamw", learning_rate=0.002, epochs=5, batch_size=64,
+        ),
+    ),
     "best-colour": Preset(
         "our best for RGB from grey: a U-Net that leaves the brightness as it is", "cifar10", _COLOUR | dict(residual=True)
     ),

@@ -11,84 +11,10 @@ from lib.errors import UserError
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import ALL
-from lib.targets import ImageShape, Shape, cut_axis, mirrors, pair
+from lib.plans import Layer, Plan
+from lib.targets import ImageShape, Shape, mirrors, pair
 
 SMALLEST_MAP = 8  # halving goes on until a side is this small: 28 -> 14 -> 7, 32 -> 16 -> 8 as in report A
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One step of the encoder or the decoder.
-
-    `conv` convolves (with a stride it shrinks), `transpose` is its mirror (with a stride it grows); `pool` halves,
-    `upsample` grows by its stride, `pad` and `crop` put on or take off rows at the bottom and columns at the right;
-    `dense`, `flatten` and `reshape` are what Keras calls so; `join` takes in the map that layer `source` of the encoder
-    gave. `activation` comes after normalisation, `dropout` after the activation.
-    """
-
-    kind: str
-    output: Shape
-    kernel_size: tuple[int, int] = (0, 0)
-    stride: int = 1
-    padding: str = "same"
-    normalised: bool = False
-    activation: str = "linear"
-    dropout: bool = False
-    zeroed: bool = False  # begins with weights of zero
-    parameters: int = 0
-    source: int = -1
-
-    @property
-    def learns(self) -> bool:
-        return self.parameters > 0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Encoder and decoder as lists of layers; sizes are (height, width, channels), or (units,) for a dense code.
-
-    `linear` is the kernel size and the stride of the linear path beside them, where there is one.
-    """
-
-    hp: Hyperparameters
-    input: ImageShape
-    target: ImageShape
-    encoder: tuple[Layer, ...]
-    decoder: tuple[Layer, ...]
-    linear: tuple[int, int] | None = None
-
-    @property
-    def latent(self) -> Shape:
-        return self.encoder[-1].output
-
-    @property
-    def latent_size(self) -> int:
-        return prod(self.latent)
-
-    @property
-    def compression(self) -> float:
-        """Numbers in an input per number in its code."""
-        return prod(self.input) / self.latent_size
-
-    @property
-    def joined(self) -> tuple[int, ...]:
-        """The encoder's layers whose maps the decoder gets besides the code, in the decoder's order."""
-        return tuple(layer.source for layer in self.decoder if layer.kind == "join")
-
-    @property
-    def parameters(self) -> int:
-        """All weights, those of the moving averages included, as Keras's `count_params` has it."""
-        count = sum(layer.parameters for layer in self.encoder + self.decoder)
-        if self.hp.variational:
-            count += self.encoder[-1].parameters  # the variances have a layer like that of the means
-        if self.linear:
-            code, given, made = self.latent[-1], self.input[-1], self.decoder[-1].output[-1]
-            count += self.linear[0] ** 2 * code * (given + made) + code + made
-        if mirrors(self.hp):
-            axis = cut_axis(self.hp)
-            # Fixed: for the encoder, and for what is added to.
-            count += (1 + self.hp.residual) * self.input[axis] * self.target[axis]
-        return count + (9 if self.hp.residual and self.hp.task == "colorize" else 0)
 
 
 @dataclass(frozen=True)
@@ -115,16 +41,29 @@ def plan(hp: Hyperparameters, image: ImageShape) -> Plan:
     # A half that is mirrored first has the missing half's size from then on.
     seen = (*target[:2], given[2]) if mirrors(hp) else given
     try:
-        encoder, stages, code = _encoder(hp, seen)
+        convolutions, stages, code = _convolutions(hp, seen)
     except _NoRoom as reason:
         raise UserError(f"{reason}; at most {_largest_kernel(hp, seen)} works") from None
+    if hp.pca:
+        encoder, decoder = _pca(hp, given)
+        return Plan(hp, given, target, (*encoder,), (*decoder, *convolutions, *_growing(hp, stages, code, target)))
+    encoder = convolutions + (_dense_code(hp, code) if hp.latent_dim is not None else [])
     channels = 2 if hp.residual and hp.task == "colorize" else target[2]
     decoder = _decoder(hp, stages, code, (*target[:2], channels))
-    return Plan(hp, given, target, tuple(encoder), tuple(decoder), _linear(hp, stages, seen, target))
+    return Plan(hp, given, target, (*encoder,), (*decoder,), _linear(hp, stages, seen, target))
 
 
-def _encoder(hp: Hyperparameters, given: Shape) -> tuple[list[Layer], list[Stage], Shape]:
-    """The encoder's layers, its stages, and the map that the last convolution leaves."""
+def _pca(hp: Hyperparameters, image: ImageShape) -> tuple[list[Layer], list[Layer]]:
+    """From the image to its principal components and back, by weights that are not learned; the rest improves that image."""
+    size, components = prod(image), hp.latent_dim or 0
+    if components > size:
+        raise UserError(f"latent size {components:,} with pca: an image of {by(image)} has at most {size:,} components")
+    into, out = (_learning("dense", (units,), (1, 1), size + components - units, fixed=True) for units in (components, size))
+    return [Layer("flatten", (size,)), into], [out, Layer("reshape", image)]
+
+
+def _convolutions(hp: Hyperparameters, given: Shape) -> tuple[list[Layer], list[Stage], Shape]:
+    """The encoder's convolutions and pools, its stages, and the map that the last one leaves."""
     layers: list[Layer] = []
     stages: list[Stage] = []
     size = given
@@ -148,12 +87,15 @@ def _encoder(hp: Hyperparameters, given: Shape) -> tuple[list[Layer], list[Stage
         if pooled:
             size = (-(-size[0] // 2), -(-size[1] // 2), size[2])
             layers.append(Layer("pool", size))
-    if hp.latent_dim is not None:
-        layers.append(Layer("flatten", (prod(size),)))
-        for units in hp.fc_units:
-            layers.append(_dense(hp, units, layers[-1].output[0]))
-        layers.append(_learning("dense", (hp.latent_dim,), (1, 1), layers[-1].output[0], activation=hp.latent_activation))
     return layers, stages, size
+
+
+def _dense_code(hp: Hyperparameters, size: Shape) -> list[Layer]:
+    """From the last map to a code of so many numbers."""
+    layers = [Layer("flatten", (prod(size),))]
+    for units in hp.fc_units:
+        layers.append(_dense(hp, units, layers[-1].output[0]))
+    return [*layers, _learning("dense", (hp.latent_dim or 0,), (1, 1), layers[-1].output[0], activation=hp.latent_activation)]
 
 
 def _reduction(hp: Hyperparameters, number: int, given: Shape) -> tuple[int, bool]:
@@ -197,14 +139,14 @@ def _largest_kernel(hp: Hyperparameters, given: Shape) -> int:
     """The largest kernel size that fits everywhere; 1 always does."""
     for size in range(max(max(sides) for sides in hp.kernel_size) - 1, 1, -1):
         with suppress(_NoRoom):
-            _encoder(replace(hp, kernel_size=((size, size),)), given)
+            _convolutions(replace(hp, kernel_size=((size, size),)), given)
             return size
     return 1
 
 
 def _decoder(hp: Hyperparameters, stages: list[Stage], code: Shape, output: Shape) -> list[Layer]:
     """From the code to the target: dense layers first, where the code is dense, then a convolution per stage."""
-    layers, size = [], code
+    layers = []
     if hp.latent_dim is not None:
         units = hp.latent_dim
         for wanted in reversed(hp.fc_units):
@@ -214,6 +156,12 @@ def _decoder(hp: Hyperparameters, stages: list[Stage], code: Shape, output: Shap
             layers.append(_learning("dense", (prod(output),), (1, 1), units, activation=output_activation(hp)))
             return [*layers, Layer("reshape", output)]
         layers += [_dense(hp, prod(code), units, dropped=False), Layer("reshape", code)]
+    return layers + _growing(hp, stages, code, output)
+
+
+def _growing(hp: Hyperparameters, stages: list[Stage], size: Shape, output: Shape) -> list[Layer]:
+    """A convolution per stage, from the smallest map to the target's size."""
+    layers: list[Layer] = []
     steps = _mirrored(stages, output) if hp.decoder_kernels is None else _named(hp.decoder_kernels, stages, output)
     for number, (kernels, kernel, factor, sides, stage) in enumerate(steps, 1):
         last = number == len(steps)
@@ -273,7 +221,7 @@ def _grown(hp, size: Shape, output: Shape, kernel: tuple[int, int], factor: int,
         "transpose" if transposes or hp.padding == "valid" else "conv", (*made, output[2]), kernel, size[2], stride=stride,
         padding=hp.padding, normalised=normalised, activation=output_activation(hp) if last else hp.activation,
         # What is added to something good already begins with nothing.
-        zeroed=last and (hp.linear_path is not None or hp.residual or hp.colour_differences),
+        zeroed=last and _adds(hp),
     ))  # fmt: skip
     if made != output[:2]:
         layers.append(Layer("crop", output))
@@ -282,8 +230,12 @@ def _grown(hp, size: Shape, output: Shape, kernel: tuple[int, int], factor: int,
 
 def output_activation(hp: Hyperparameters) -> str:
     """Sigmoid wherever the last layer makes an image by itself."""
-    linear = hp.colour_differences or hp.residual or hp.linear_path is not None
-    return hp.output_activation or ("linear" if linear else "sigmoid")
+    return hp.output_activation or ("linear" if _adds(hp) else "sigmoid")
+
+
+def _adds(hp: Hyperparameters) -> bool:
+    """Whether what the last layer makes is added to something good already, or is no image."""
+    return hp.colour_differences or hp.residual or hp.linear_path is not None or hp.pca
 
 
 def _linear(hp: Hyperparameters, stages: list[Stage], given: Shape, target: Shape) -> tuple[int, int] | None:
@@ -317,21 +269,3 @@ def _learning(kind: str, output: Shape, kernel: tuple[int, int], inputs: int, no
     # A normalised layer has no bias: the normalisation brings its own, and three vectors more.
     weights = prod(kernel) * inputs * output[-1] + (4 if normalised else 1) * output[-1]
     return Layer(kind, output, kernel, normalised=normalised, parameters=weights, **rest)
-
-
-def describe(plan: Plan) -> str:
-    """The plan in a line: latent size, compression, parameters, sizes."""
-    sizes: list[Shape] = [plan.input]
-    for layer in plan.encoder:
-        if layer.kind == "pool":
-            sizes[-1] = layer.output
-        elif layer.learns:
-            sizes.append(layer.output)
-    shown = [*map(by, sizes)] if len(sizes) <= 6 else [*map(by, sizes[:3]), "…", *map(by, sizes[-2:])]
-    ratio = plan.compression
-    if 0.95 < ratio < 1.05:
-        compared = "as large as the image"
-    else:
-        compared = f"{ratio:.1f}× smaller than the image" if ratio > 1 else f"{1 / ratio:.1f}× as large as the image"
-    # What matters stands first: a narrow terminal cuts the rest off.
-    return f"latent {plan.latent_size:,}, {compared} · {plan.parameters:,} parameters · {' → '.join(shown)}"

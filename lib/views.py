@@ -10,9 +10,9 @@ from lib import figures, latent, tasks
 from lib.datasets import Dataset, Part
 from lib.fields import show
 from lib.hyperparameters import Hyperparameters
+from lib.plans import Plan
 from lib.process import pack
 from lib.runs import Run
-from lib.shapes import Plan
 from lib.tasks import Batches, pictures
 
 PICTURES = 10  # inputs with their outputs

@@ -11,10 +11,13 @@ import numpy as np
 
 from lib import (
     baselines,
+    beginnings,
     datasets,
     evaluation,
     figures,
     networks,
+    plans,
+    principal,
     probes,
     runs,
     saved,
@@ -123,7 +126,7 @@ def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
 
 
 def train_autoencoder(
-    program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, team: Team | None, trial: bool, plan: shapes.Plan
+    program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, team: Team | None, trial: bool, plan: plans.Plan
 ) -> None:
     """Build, train, save, evaluate, draw."""
     began = _began(run)
@@ -136,7 +139,7 @@ def train_autoencoder(
         run.update(history=history)
         program.tell("picture", **views.strip(model, shown, hp))
 
-    program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train), plan=shapes.describe(plan))
+    program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train), plan=plans.describe(plan))
     phase = training.autoencoder_phase(hp)
     trained = together.fit(trainer, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder, team)
     interrupted = program.stopped.is_set()
@@ -215,7 +218,7 @@ def train_classifier(
 
 
 def help_to_train(
-    program: Program, hp: Hyperparameters, dataset: Dataset, team: Team, plan: shapes.Plan | None = None, basis=None
+    program: Program, hp: Hyperparameters, dataset: Dataset, team: Team, plan: plans.Plan | None = None, basis=None
 ) -> None:
     """Compute a part of each batch for the process that keeps the run, phase by phase as that does."""
 
@@ -245,12 +248,14 @@ def classifier(basis: storage.Encoder, hp: Hyperparameters, dataset: Dataset, an
     return networks.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, basis.hp)
 
 
-def begun_autoencoder(plan: shapes.Plan, dataset: Dataset) -> keras.Model:
-    """The network of a plan, its linear path set to the PCA of the first training images."""
+def begun_autoencoder(plan: plans.Plan, dataset: Dataset) -> keras.Model:
+    """The network of a plan, with the principal components of training images where it wants them."""
     model = networks.build_autoencoder(plan)
     if plan.linear:
         _, targets = Batches(dataset.train.first(LINEAR_IMAGES), LINEAR_IMAGES, plan.hp)[0]
-        networks.begin_linear_path(model, plan, targets)
+        beginnings.begin_linear_path(model, plan, targets)
+    if plan.hp.pca:
+        beginnings.set_pca(model, plan, *principal.components(dataset.train, plan.latent_size, plan.hp.seed))
     return model
 
 

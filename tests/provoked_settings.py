@@ -117,6 +117,9 @@ CASES = {
         ),
         (lambda: Hyperparameters(linear_path=8, latent_dim=2), "a linear path", "needs a convolutional code"),
         (lambda: Hyperparameters(linear_path=8, padding="valid"), "a linear path", "with padding same, and layers"),
+        (lambda: Hyperparameters(pca=True), "pca gives a dense code", "give --latent-dim, and at least one layer"),
+        (lambda: Hyperparameters(pca=True, latent_dim=4, fc_units=8), "pca keeps the code as it is", "activation goes with it"),
+        (lambda: Hyperparameters(pca=True, latent_dim=4, task="complete"), "pca is for reconstruct and denoise", "whole images"),
         (
             lambda: Hyperparameters(task="colorize", colour_space="yuv", output_activation="sigmoid"),
             "UV and a sigmoid output",
@@ -147,6 +150,7 @@ CASES = {
         (lambda: plan(layers=6, kernel_size=1, pool="all"), "pool after layer 6", "1×1 is left, nothing to halve; at most 5"),
         (lambda: plan(variational=True, layers=2, pool="2"), "a pool after the last layer", "does not go with variational"),
         (lambda: plan(linear_path=8, layers=2, pool="2"), "a pool after the last layer", "does not go with linear path"),
+        (lambda: plan((4, 4, 3), layers=1, pca=True, latent_dim=49), "latent size 49 with pca", "has at most 48 components"),
         (lambda: plan(linear_path=3), "linear path 3", "leaves pixels out between the code's; at least 4 works"),
         (lambda: plan((64, 31, 1), layers=1, task="complete", linear_path=8), "64×15×1 and 64×16×1", "needs input and target"),
     ],

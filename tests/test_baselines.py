@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib import baselines, datasets
+from lib import baselines, datasets, principal
 from lib.hyperparameters import Hyperparameters
 from lib.tasks import Batches
 from tests.test_evaluation import coloured, float_images
@@ -23,7 +23,7 @@ def test_baselines_against_their_definitions(dataset):
 
 def test_large_images_have_their_axes_from_the_images_themselves(dataset, monkeypatch):
     found = baselines.for_autoencoder(dataset, Hyperparameters(), 3)
-    monkeypatch.setattr(baselines, "LARGEST", 100)
+    monkeypatch.setattr(principal, "LARGEST", 100)
     assert baselines.for_autoencoder(dataset, Hyperparameters(), 3) == pytest.approx(found, rel=1e-4)
 
 

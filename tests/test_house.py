@@ -13,7 +13,7 @@ from tests.keys import PROJECT
 ORDER = [
     *("errors", "written", "locks", "kinds", "fields", "hyperparameters", "presets", "teams"),
     *("files", "idx", "cifar10", "arrays", "folders", "readers"),
-    *("targets", "shapes", "datasets", "own", "sound", "runs", "unfinished", "terminal", "process"),
+    *("targets", "plans", "shapes", "datasets", "own", "sound", "runs", "unfinished", "terminal", "process"),
     *(
         "series",
         "pictures",
@@ -43,7 +43,7 @@ ORDER = [
         "menus",
         "verbs",
     ),
-    *("backend", "colour", "tasks", "variational", "networks", "hdf5", "keras2", "foreign", "storage"),
+    *("backend", "colour", "tasks", "principal", "variational", "beginnings", "networks", "hdf5", "keras2", "foreign", "storage"),
     *("checkpoints", "training", "together", "evaluation", "baselines"),
     *("latent", "figures", "views", "outcomes", "saved", "probes", "worker"),
 ]

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from keras.ops import convert_to_numpy as to_numpy
 from sklearn.decomposition import PCA
 
-from lib import colour, networks, shapes, tasks
+from lib import beginnings, colour, datasets, networks, principal, shapes, tasks
 from lib.errors import UserError
 from lib.fields import COLOUR_SPACES, SIDES, TASKS
+from lib.files import Images
 from lib.hyperparameters import Hyperparameters
 
 COMMON = dict(
@@ -34,6 +35,7 @@ COMMON = dict(
     residual=st.booleans(),
     linear_path=st.none() | st.integers(1, 12),
     variational=st.booleans(),
+    pca=st.sampled_from([False, False, False, True]),
     task=st.sampled_from(TASKS),
     missing=st.sampled_from(SIDES),
     colour_space=st.sampled_from(COLOUR_SPACES),
@@ -50,6 +52,8 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
     for name, task in (("missing", "complete"), ("colour_space", "colorize")):
         if values["task"] != task:
             del values[name]
+    if values["pca"]:  # goes with little; so that it is tried at all
+        values |= dict(latent_dim=3, fc_units=(), skip=False, residual=False, linear_path=None, variational=False)
     try:
         hp = Hyperparameters(**values)
         plan = shapes.plan(hp, image)
@@ -115,7 +119,7 @@ def test_residual_completion_begins_as_the_mirror_image(side, image):
 def test_a_linear_path_begins_as_the_pca_of_blocks(kernel):
     model, plan = built((16, 16, 3), layers=2, kernels="5,6", stride=2, linear_path=kernel)
     images = np.random.default_rng(0).random((300, 16, 16, 3), np.float32)
-    networks.begin_linear_path(model, plan, images)
+    beginnings.begin_linear_path(model, plan, images)
     blocks = images.reshape(300, 4, 4, 4, 4, 3).swapaxes(2, 3).reshape(-1, 48)
     pca = PCA(6, svd_solver="covariance_eigh").fit(blocks)
     centred = blocks - np.tile(images.mean(axis=(0, 1, 2)), 16)
@@ -123,6 +127,32 @@ def test_a_linear_path_begins_as_the_pca_of_blocks(kernel):
     found = to_numpy(model(images)) - images.mean(axis=(0, 1, 2))
     found = found.reshape(300, 4, 4, 4, 4, 3).swapaxes(2, 3).reshape(-1, 48)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_pca_is_what_its_network_begins_with_and_keeps():
+    rng, wanted = np.random.default_rng(0), 5
+    images = rng.integers(0, 256, (40, 8, 6, 3), dtype=np.uint8)
+    model, plan = built((8, 6, 3), layers=1, kernels=4, stride=2, pca=True, latent_dim=wanted, batch_norm="none")
+    part = datasets.Part(Images(images, None), np.arange(len(images)))
+    beginnings.set_pca(model, plan, *principal.components(part, wanted, 0))
+    scaled = tasks.scale(images)
+    pca = PCA(wanted, svd_solver="full").fit(scaled.reshape(40, -1))
+    expected = pca.inverse_transform(pca.transform(scaled.reshape(40, -1))).reshape(scaled.shape)
+    np.testing.assert_allclose(to_numpy(model(scaled)), expected, atol=1e-4)
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.fit(scaled, scaled, epochs=40, verbose=0)
+    codes = to_numpy(model.get_layer("encoder")(scaled))
+    np.testing.assert_allclose(np.abs(codes), np.abs(pca.transform(scaled.reshape(40, -1))[:, ::-1]), atol=1e-4)
+    assert np.square(to_numpy(model(scaled)) - scaled).mean() < np.square(expected - scaled).mean()
+
+
+def test_of_few_images_a_pca_leaves_numbers_of_its_code_empty():
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1), dtype=np.uint8)
+    model, plan = built((4, 4, 1), layers=1, kernels=2, pca=True, latent_dim=10)
+    part = datasets.Part(Images(images, None), np.arange(3))
+    beginnings.set_pca(model, plan, *principal.components(part, 10, 0))
+    assert (to_numpy(model.get_layer("encoder")(tasks.scale(images)))[:, 3:] == 0).all()
+    np.testing.assert_allclose(to_numpy(model(tasks.scale(images))), tasks.scale(images), atol=1e-4)
 
 
 def test_a_vae_goes_by_its_means_and_needs_no_class_of_ours_to_open(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import presets, shapes, targets
+from lib import plans, presets, shapes, targets
 from lib.errors import UserError
 from lib.fields import TASKS
 from lib.hyperparameters import Hyperparameters
@@ -15,7 +15,7 @@ images = st.tuples(st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 3
 CIFAR, MNIST = (32, 32, 3), (28, 28, 1)
 
 
-def planned(name: str, image=CIFAR) -> shapes.Plan:
+def planned(name: str, image=CIFAR) -> plans.Plan:
     return shapes.plan(Hyperparameters(**presets.values(name)), image)
 
 
@@ -130,6 +130,6 @@ def test_skip_connections_join_maps_of_equal_size_and_keep_the_first_layer_whole
 
 def test_the_line_under_the_prompt():
     plan = shapes.plan(Hyperparameters(layers=2, kernels="8,4"), MNIST)
-    assert shapes.describe(plan) == (
+    assert plans.describe(plan) == (
         f"latent 196, 4.0× smaller than the image · {plan.parameters:,} parameters · 28×28×1 → 14×14×8 → 7×7×4"
     )

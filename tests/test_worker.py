@@ -94,6 +94,7 @@ KINDS = {
     "dense VAE": dict(variational=True, layers=0, kernels=(4,), fc_units=9, latent_dim=2, batch_norm="none", loss="mse"),
     "convolutional VAE": dict(variational=True),
     "linear path": dict(linear_path=5),
+    "PCA, improved": dict(pca=True, latent_dim=6, layers=2, kernels=4),
     "pools": dict(pool="1", upsampling="nearest", decoder_kernels="none", activation="leaky_relu", padding="valid"),
 }
 
@@ -109,11 +110,12 @@ FIGURES = {
     "dense VAE": DRAWN | {"grid"},
     "convolutional VAE": DRAWN,
     "linear path": DRAWN,
+    "PCA, improved": DRAWN,
     "pools": DRAWN,
 }
 
 # Whole trainings for those that differ most; what each encoder gives is tested in test_storage and test_networks.
-CLASSIFIED = ("RGB from grey", "VAE", "top half, from the mirror image")
+CLASSIFIED = ("RGB from grey", "VAE", "PCA, improved", "top half, from the mirror image")
 
 
 @pytest.mark.parametrize("kind", KINDS)
