@@ -94,7 +94,7 @@ PRESETS = {
         "our best for reconstruct at 1,024 numbers: a PCA, and what improves the image it gives back", "cifar10",
         dict(
             layers=2, kernels=64, kernel_size="4,3", stride="2,1", pca=True, latent_dim=1024, activation="leaky_relu",
-            batch_norm="none", optimizer="adamw", learning_rate=0.002, epochs=5, batch_size=64,
+            batch_norm="none", optimizer="adamw", learning_rate=0.002, epochs=6, batch_size=64,
         ),
     ),
     "best-colour": Preset(

@@ -54,6 +54,7 @@ FEW = {
     # what, data set, flags, metric, and what a broken network cannot reach on 6,000 images
     "colour": (CIFAR, ["--preset", "best-colour", "--epochs", "2"], "test_mse", 0.0066),  # grey copied
     "blocks": (CIFAR, ["--preset", "best-cifar", "--epochs", "1"], "test_mse", 0.00044),  # PCA of 4×4 blocks
+    "pca": (CIFAR, ["--preset", "best-cifar-dense", "--latent-dim", "64", "--epochs", "3"], "test_mse", 0.0083),  # PCA: 0.0085
     "half": ("fashion-mnist", ["--preset", "fashion-half", "--batch-size", "64", "--epochs", "3"], "test_mse", 0.04),
     "noise": ("mnist", ["--preset", "best-denoise", "--noise", "0.4", "--epochs", "1"], "test_mse", 0.02),  # noisy: 0.08
     "vae": ("mnist", ["--preset", "best-vae-2", "--epochs", "15"], "test_negative_elbo", 190),  # each pixel its mean: 206
@@ -73,6 +74,7 @@ def test_every_task_learns_on_real_data(task, real):
 REPORTS = {
     "A": (CIFAR, ["--preset", "cifar-base"], "test_mse", 0.0036),
     "A, ours": (CIFAR, ["--preset", "best-cifar"], "test_mse", 0.00035),
+    "A, ours at 1,024 numbers": (CIFAR, ["--preset", "best-cifar-dense"], "test_mse", 0.00019),  # PCA: 0.000226
     "A, colour": (CIFAR, ["--preset", "best-colour"], "test_mse", 0.0050),
     "B, UV": (CIFAR, ["--preset", "best-yuv", "--split", "100/0/0"], "test_mse", 0.00295),
     "D": (
