@@ -72,7 +72,7 @@ def _decoder(plan: Plan) -> keras.Model:
     code = keras.Input(plan.latent, name="code")
     joined = [keras.Input(plan.encoder[source].output, name=f"map_{n}") for n, source in enumerate(plan.joined, 1)]
     *made, outputs = _stack(code, plan.decoder, plan.hp, "decoder", joined=joined)
-    if plan.hp.pca:
+    if plan.hp.pca:  # the layers saw the image that the components make, and found what to add to it
         image = next(x for x in made if tuple(x.shape[1:]) == plan.target)
         outputs = layers.Add(name="output_sum")([outputs, image])
     if plan.linear:

@@ -20,27 +20,28 @@ def available(train: Part, wanted: int) -> int:
 
 
 def components(train: Part, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mean image (height, width, channels) and the directions in which images differ most, the least of them first.
+    """The mean image (height, width, channels) and the directions in which images differ most, the greatest first.
 
-    The directions have the shape (pixels and channels, `available`); both are float32, of images from 0 to 1. They are found
-    from as many images as 256 MiB hold. scikit-learn's PCA holds all images as float32 and as much again; here the
-    covariance is summed over batches, so that memory does not depend on how many they are. Of large images the covariance is
-    what is too large.
+    The directions have the shape (pixels and channels, `available`), and what is largest in each is positive; both are
+    float32, of images from 0 to 1. They are found from as many images as 256 MiB hold. scikit-learn's PCA holds all images
+    as float32 and as much again; here the covariance is summed over batches, so that memory does not depend on how many they
+    are. Of large images the covariance is what is too large.
     """
     part, count = sampled(train, _count(train), seed), available(train, wanted)
     mean = sum(images.sum(axis=0, dtype=np.float64) for images in _batches(part)) / np.float32(len(part))
     mean = mean.astype(np.float32)
-    pixels = mean.size
-    if count == pixels:
-        return mean, np.eye(pixels, dtype=np.float32)
-    if pixels > LARGEST:
+    if count == mean.size:
+        return mean, np.eye(count, dtype=np.float32)
+    if mean.size > LARGEST:
         images = np.concatenate(list(_batches(part))).reshape(len(part), -1)
-        return mean, PCA(count, svd_solver="full").fit(images).components_.T[:, ::-1]
-    covariance = np.zeros((pixels, pixels), np.float32)
-    for images in _batches(part):
-        off = (images - mean).reshape(len(images), -1)
-        covariance += off.T @ off
-    return mean, np.linalg.eigh(covariance)[1][:, pixels - count :]
+        axes = PCA(count, svd_solver="full").fit(images).components_.T
+    else:
+        covariance = np.zeros((mean.size, mean.size), np.float32)
+        for images in _batches(part):
+            off = (images - mean).reshape(len(images), -1)
+            covariance += off.T @ off
+        axes = np.linalg.eigh(covariance)[1][:, : -count - 1 : -1]
+    return mean, axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(count)])
 
 
 def sampled(part: Part, count: int, seed: int) -> Part:

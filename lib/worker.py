@@ -130,7 +130,7 @@ def train_autoencoder(
 ) -> None:
     """Build, train, save, evaluate, draw."""
     began = _began(run)
-    model = begun_autoencoder(plan, dataset)
+    model = begun_autoencoder(program, plan, dataset)
     trainer = networks.build_trainer(model, hp)
     shown = (dataset.validation if hp.validates else dataset.train).first(LIVE_PICTURES)
     untrained = views.noise(model, dataset.test, hp) if hp.task == "denoise" and not trial else {}
@@ -229,7 +229,7 @@ def help_to_train(
         return not trained.trouble and not program.stopped.is_set()
 
     if plan is not None:
-        learn(networks.build_trainer(begun_autoencoder(plan, dataset), hp), training.autoencoder_phase(hp))
+        learn(networks.build_trainer(begun_autoencoder(program, plan, dataset), hp), training.autoencoder_phase(hp))
     else:
         model, more = classifier(basis, hp, dataset), True
         for number, phase in enumerate(training.classifier_phases(hp), start=1):
@@ -248,13 +248,14 @@ def classifier(basis: storage.Encoder, hp: Hyperparameters, dataset: Dataset, an
     return networks.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, basis.hp)
 
 
-def begun_autoencoder(plan: plans.Plan, dataset: Dataset) -> keras.Model:
+def begun_autoencoder(program: Program, plan: plans.Plan, dataset: Dataset) -> keras.Model:
     """The network of a plan, with the principal components of training images where it wants them."""
     model = networks.build_autoencoder(plan)
     if plan.linear:
         _, targets = Batches(dataset.train.first(LINEAR_IMAGES), LINEAR_IMAGES, plan.hp)[0]
         beginnings.begin_linear_path(model, plan, targets)
     if plan.hp.pca:
+        program.tell("stage", text=f"finding {plan.latent_size:,} principal components")
         beginnings.set_pca(model, plan, *principal.components(dataset.train, plan.latent_size, plan.hp.seed))
     return model
 
