@@ -89,7 +89,7 @@ def _stack(x, steps, hp: Hyperparameters, half: str, start: int = 0, joined=()) 
     found, joined = [x], list(joined)
     for number, step in enumerate(steps, start + 1):
         name = f"{half}_{number}"  # unlike any other in the whole model: .h5 files tell weights apart by name
-        if step.learns:
+        if step.has_weights:
             initializer = "zeros" if step.zeroed else _initializer(hp)
             x = _learned(step, hp, f"{step.kind}_{name}", HE if initializer == IDENTITY else initializer)(x)
             if step.normalised:

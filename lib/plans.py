@@ -32,7 +32,7 @@ class Layer:
     source: int = -1
 
     @property
-    def learns(self) -> bool:
+    def has_weights(self) -> bool:
         return self.parameters > 0
 
 
@@ -90,7 +90,7 @@ def describe(plan: Plan) -> str:
     for layer in plan.encoder:
         if layer.kind == "pool":
             sizes[-1] = layer.output
-        elif layer.learns:
+        elif layer.has_weights:
             sizes.append(layer.output)
     shown = [*map(by, sizes)] if len(sizes) <= 6 else [*map(by, sizes[:3]), "…", *map(by, sizes[-2:])]
     ratio = plan.compression

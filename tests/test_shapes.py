@@ -31,7 +31,7 @@ def test_report_c_on_mnist():
     plan = shapes.plan(Hyperparameters(), MNIST)
     assert [layer.output for layer in plan.encoder] == [(14, 14, 32), *[(7, 7, 32)] * 4]
     assert plan.latent_size == 7 * 7 * 32
-    assert sum(layer.learns for layer in plan.encoder + plan.decoder) == 10  # "10 layers": both halves
+    assert sum(layer.has_weights for layer in plan.encoder + plan.decoder) == 10  # "10 layers": both halves
 
 
 def test_cifar_10_is_halved_twice_as_in_report_a():
@@ -101,7 +101,7 @@ def test_a_plan_mirrors_and_ends_at_the_target_or_says_what_works(image, layers,
             shapes.plan(dataclasses.replace(hp, kernel_size=largest + 1), image)
         return
     assert plan.decoder[-1].output == plan.target == image
-    assert sum(layer.learns for layer in plan.decoder) == sum(layer.learns for layer in plan.encoder) == layers
+    assert sum(layer.has_weights for layer in plan.decoder) == sum(layer.learns for layer in plan.encoder) == layers
     assert min(plan.latent[:2]) <= max(shapes.SMALLEST_MAP, -(-min(image[:2]) // 2**layers))
 
 
