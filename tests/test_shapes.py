@@ -101,7 +101,7 @@ def test_a_plan_mirrors_and_ends_at_the_target_or_says_what_works(image, layers,
             shapes.plan(dataclasses.replace(hp, kernel_size=largest + 1), image)
         return
     assert plan.decoder[-1].output == plan.target == image
-    assert sum(layer.has_weights for layer in plan.decoder) == sum(layer.learns for layer in plan.encoder) == layers
+    assert sum(layer.has_weights for layer in plan.decoder) == sum(layer.has_weights for layer in plan.encoder) == layers
     assert min(plan.latent[:2]) <= max(shapes.SMALLEST_MAP, -(-min(image[:2]) // 2**layers))
 
 
