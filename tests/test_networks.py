@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from keras.ops import convert_to_numpy as to_numpy
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from lib import beginnings, colour, datasets, networks, principal, shapes, tasks
@@ -130,20 +131,21 @@ def test_a_linear_path_begins_as_the_pca_of_blocks(kernel):
 
 
 def test_a_pca_is_what_its_network_begins_with_and_keeps():
-    rng, wanted = np.random.default_rng(0), 5
-    images = rng.integers(0, 256, (40, 8, 6, 3), dtype=np.uint8)
-    model, plan = built((8, 6, 3), layers=1, kernels=4, stride=2, pca=True, latent_dim=wanted, batch_norm="none")
-    part = datasets.Part(Images(images, None), np.arange(len(images)))
+    keras.utils.set_random_seed(0)
+    images, wanted = (load_digits().images[:300, ..., None] * 15).astype(np.uint8), 5
+    model, plan = built(images.shape[1:], layers=1, kernels=8, stride=2, pca=True, latent_dim=wanted, batch_norm="none")
+    part = datasets.Part(Images(images), np.arange(len(images)))
     beginnings.set_pca(model, plan, *principal.components(part, wanted, 0))
     scaled = tasks.scale(images)
-    pca = PCA(wanted, svd_solver="full").fit(scaled.reshape(40, -1))
-    expected = pca.inverse_transform(pca.transform(scaled.reshape(40, -1))).reshape(scaled.shape)
+    flat = scaled.reshape(len(images), -1)
+    pca = PCA(wanted, svd_solver="full").fit(flat)
+    expected = pca.inverse_transform(pca.transform(flat)).reshape(scaled.shape)
     np.testing.assert_allclose(to_numpy(model(scaled)), expected, atol=1e-4)
     model.compile(keras.optimizers.Adam(0.01), "mse")
-    model.fit(scaled, scaled, epochs=40, verbose=0)
+    model.fit(scaled, scaled, epochs=20, verbose=0)
     codes = to_numpy(model.get_layer("encoder")(scaled))
-    np.testing.assert_allclose(np.abs(codes), np.abs(pca.transform(scaled.reshape(40, -1))), atol=1e-4)
-    assert np.square(to_numpy(model(scaled)) - scaled).mean() < np.square(expected - scaled).mean()
+    np.testing.assert_allclose(np.abs(codes), np.abs(pca.transform(flat)), atol=1e-4)
+    assert np.square(to_numpy(model(scaled)) - scaled).mean() < 0.98 * np.square(expected - scaled).mean()
 
 
 def test_of_few_images_a_pca_leaves_numbers_of_its_code_empty():
