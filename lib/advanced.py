@@ -9,7 +9,7 @@ from lib.errors import UserError
 from lib.fields import QUESTIONS, find, meaningless, read, settings, show, usual, words
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import Text, choices
-from lib.questions import Answers, prompt_output, typed, verdict
+from lib.questions import Answers, asked, prompt_output, typed, verdict
 
 TRAIN, BACK, PRESET = "train", "back", "preset"
 GROUPS = {"task": "what it learns", "network": "the network", "training": "the training", "data": "the data"}
@@ -114,4 +114,4 @@ def _select(title: str, offered: dict[str, str], default: str | None = None) -> 
     import questionary
 
     listed = [questionary.Choice(text, key) for key, text in offered.items()]
-    return questionary.select(title, listed, default=default, **prompt_output()).unsafe_ask()
+    return asked(questionary.select(title, listed, default=default, **prompt_output()))

@@ -160,7 +160,7 @@ class Answers:
         question = find(name).metadata["question"]
         listed = [questionary.Choice(f"{value:<15} {what}" if what else value, value) for value, what in choices.items()]
         if listed:
-            chosen = questionary.select(question, [*listed, questionary.Choice(OTHER, "")], **prompt_output()).unsafe_ask()
+            chosen = asked(questionary.select(question, [*listed, questionary.Choice(OTHER, "")], **prompt_output()))
             if chosen and (judged := verdict(check, chosen)) is True:
                 return chosen
             if chosen:
@@ -179,7 +179,7 @@ class Answers:
             import questionary
 
             listed = [questionary.Choice(text, key) for key, text in choices.items()]
-            return questionary.select(title, listed, **prompt_output()).unsafe_ask()
+            return asked(questionary.select(title, listed, **prompt_output()))
         keys = list(choices)
         line = sys.stdin.readline()
         wanted = line.strip()
@@ -205,10 +205,10 @@ class Answers:
 
             listed = [questionary.Choice(text, key, description=(details or {}).get(key)) for key, text in choices.items()]
             enough = lambda chosen: len(chosen) >= least or f"mark {least} at least, with the space bar"  # noqa: E731
-            return questionary.checkbox(
+            return asked(questionary.checkbox(
                 title, listed, validate=enough, use_search_filter=True, use_jk_keys=False,
                 instruction="(space marks, Enter goes on, letters filter)", **prompt_output(),
-            ).unsafe_ask()  # fmt: skip
+            ))  # fmt: skip
         keys = [part.strip().replace("-", "_") for part in self._line(title, "").split(",")]
         if unknown := [key for key in keys if key not in choices]:
             raise UserError(f"{title}: {unknown[0]!r} is not one of {', '.join(choices)}")
@@ -234,6 +234,20 @@ class Answers:
         return line.strip()
 
 
+def asked(question: Question):
+    """The answer. Ctrl-C leaves as a signal too, as which it comes while a prompt begins.
+
+    Questionary's menus know it as a key alone, and prompt_toolkit keeps the signal from everybody else.
+    """
+    from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
+    from prompt_toolkit.keys import Keys
+
+    signals, keys = KeyBindings(), question.application.key_bindings
+    signals.add(Keys.SIGINT)(lambda event: event.app.exit(exception=KeyboardInterrupt))
+    question.application.key_bindings = merge_key_bindings([keys, signals] if keys else [signals])
+    return question.unsafe_ask()
+
+
 def typed(question: Question) -> str:
     """What is typed at a prompt, whose verdict on a wrong answer is shown whole, in as many lines as the window needs."""
     from prompt_toolkit.filters import to_filter
@@ -241,7 +255,7 @@ def typed(question: Question) -> str:
     for window in question.application.layout.find_all_windows():
         if window.height == 1:  # the bar of the verdict
             window.height, window.wrap_lines, window.dont_extend_height = None, to_filter(True), to_filter(True)
-    return question.unsafe_ask().strip()
+    return asked(question).strip()
 
 
 def verdict(judge: Callable[[str], object], text: str):

@@ -1,6 +1,7 @@
 """autoencoder.py in a real pseudo-terminal, from first prompt to quit. python -m pytest tests/test_autoencoder_terminal.py"""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,15 @@ def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
     screen.press(CTRL_C)
     assert screen.leaves() == 130
     assert not Path("models").exists()
+
+
+def test_ctrl_c_as_a_signal_leaves_every_kind_of_prompt(tiny):
+    """As which it comes where a prompt has begun, but does not read keys yet."""
+    screens = [(Terminal("autoencoder.py"), "Data set"), (Terminal("autoencoder.py", "-d", tiny["-d"]), "Convolution layers")]
+    for screen, prompt in screens:
+        screen.see(prompt)
+        screen.kill(signal.SIGINT)
+        assert screen.leaves() == 130
 
 
 def test_ctrl_c_stops_after_the_batch_and_a_second_one_leaves(tiny):
