@@ -11,6 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from lib import colour, principal
 from lib.datasets import Dataset, Part
 from lib.evaluation import BATCH, psnr
+from lib.fields import IMAGE_TASKS
 from lib.hyperparameters import Hyperparameters
 from lib.principal import BYTES, sampled
 from lib.targets import cut_axis
@@ -18,7 +19,6 @@ from lib.tasks import Batches, scale
 
 NEIGHBOURS = 15  # whose mean completes a half
 LABELLED = 10_000  # images that the classifiers learn from
-IMAGES = ("reconstruct", "denoise")  # tasks whose targets are the images themselves
 
 
 def for_autoencoder(dataset: Dataset, hp: Hyperparameters, latent_size: int) -> dict:
@@ -32,7 +32,7 @@ def for_autoencoder(dataset: Dataset, hp: Hyperparameters, latent_size: int) -> 
 
     They are fitted on as many training images as 256 MiB hold: as bytes for the first three, else as float32.
     """
-    methods = _of_images(hp, dataset.train, latent_size) if hp.task in IMAGES else _of_pairs(hp, dataset.train)
+    methods = _of_images(hp, dataset.train, latent_size) if hp.task in IMAGE_TASKS else _of_pairs(hp, dataset.train)
     batches, numbers = Batches(dataset.test, BATCH, hp), 0
     sums: dict[str, float] = collections.defaultdict(float)
     for number in range(len(batches)):

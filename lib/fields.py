@@ -14,6 +14,7 @@ from lib.kinds import ALL, Fold, Kind, List, OneOf, Or, Places, Real, Several, S
 PROGRAMS = ("autoencoder", "classification")
 AUTOENCODER, CLASSIFICATION = ((program,) for program in PROGRAMS)
 TASKS = ("reconstruct", "denoise", "colorize", "complete")
+IMAGE_TASKS = ("reconstruct", "denoise")  # whose targets are the images themselves
 COLOUR_SPACES = ("rgb", "yuv")
 SIDES = ("right", "left", "top", "bottom")
 ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu", "elu", "selu", "tanh", "sigmoid", "softplus")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lib.errors import UserError
 from lib.fields import (
+    IMAGE_TASKS,
     PER_LAYER,
     PROGRAMS,
     SHOWN,
@@ -142,9 +143,7 @@ def _require_sense(hp: Hyperparameters) -> None:
         ),
         "pca keeps the code as it is: neither variational nor fully connected units, linear path, skip, residual or latent "
         "activation goes with it": hp.pca and bool(besides),
-        "pca is for reconstruct and denoise: input and target must be whole images": (
-            hp.pca and hp.task not in ("reconstruct", "denoise")
-        ),
+        "pca is for reconstruct and denoise: input and target must be whole images": (hp.pca and hp.task not in IMAGE_TASKS),
         f"{linear} and {output} do not go together: the values are not 0 to 1": bool(linear and output),
         "loss bce needs outputs from 0 to 1, such as a sigmoid gives": (
             hp.loss == "bce" and bool(linear or hp.output_activation == "linear")

@@ -15,6 +15,7 @@ import numpy as np
 from lib import datasets, evaluation, figures, idx, latent, networks, runs, storage, targets, tasks, views
 from lib.backend import device
 from lib.errors import UserError
+from lib.fields import IMAGE_TASKS
 from lib.files import by
 from lib.hyperparameters import Hyperparameters
 from lib.outcomes import Album, outcomes
@@ -97,7 +98,7 @@ def apply(program: Program, request: dict) -> None:
     write_csv(folder / "errors.csv", ["picture", *columns, "psnr_db"], table)
     heads = ["input", *(names if len(models) > 1 else ["output"]), "true"]
     columns_of = [np.stack([item[2][n] for item in kept]) for n in range(len(heads))]
-    same = models[0].hp.task in ("reconstruct", "denoise")
+    same = models[0].hp.task in IMAGE_TASKS
     if same:  # what is wanted is the input
         heads, columns_of = heads[:-1], columns_of[:-1]
     title = f"{own.where}, {done:,} pictures through {', '.join(map(str, request['models']))}: the largest errors"

@@ -58,7 +58,7 @@ def _pca(hp: Hyperparameters, image: ImageShape) -> tuple[list[Layer], list[Laye
     size, components = prod(image), hp.latent_dim or 0
     if components > size:
         raise UserError(f"latent size {components:,} with pca: an image of {by(image)} has at most {size:,} components")
-    into, out = (_learning("dense", (units,), (1, 1), size + components - units, fixed=True) for units in (components, size))
+    into, out = (_weighted("dense", (units,), (1, 1), size + components - units, fixed=True) for units in (components, size))
     return [Layer("flatten", (size,)), into], [out, Layer("reshape", image)]
 
 
@@ -74,7 +74,7 @@ def _convolutions(hp: Hyperparameters, given: Shape) -> tuple[list[Layer], list[
         output = tuple(_convolved(side, k, stride, hp.padding) for side, k in zip(size, kernel, strict=False))
         code = number == hp.layers and hp.latent_dim is None
         stages.append(Stage(kernel, stride * (2 if pooled else 1), size, len(layers) - 1, _normalises(hp, number - 1)))
-        layers.append(_learning(
+        layers.append(_weighted(
             "conv", (*output, hp.kernels[number - 1]), kernel, size[2], stride=stride, padding=hp.padding,
             normalised=_normalises(hp, number) and not (code and (hp.linear_path or hp.variational)),
             activation=hp.latent_activation if code else hp.activation,
@@ -95,7 +95,7 @@ def _dense_code(hp: Hyperparameters, size: Shape) -> list[Layer]:
     layers = [Layer("flatten", (prod(size),))]
     for units in hp.fc_units:
         layers.append(_dense(hp, units, layers[-1].output[0]))
-    return [*layers, _learning("dense", (hp.latent_dim or 0,), (1, 1), layers[-1].output[0], activation=hp.latent_activation)]
+    return [*layers, _weighted("dense", (hp.latent_dim or 0,), (1, 1), layers[-1].output[0], activation=hp.latent_activation)]
 
 
 def _reduction(hp: Hyperparameters, number: int, given: Shape) -> tuple[int, bool]:
@@ -153,7 +153,7 @@ def _decoder(hp: Hyperparameters, stages: list[Stage], code: Shape, output: Shap
             layers.append(_dense(hp, wanted, units))
             units = wanted
         if not stages:
-            layers.append(_learning("dense", (prod(output),), (1, 1), units, activation=output_activation(hp)))
+            layers.append(_weighted("dense", (prod(output),), (1, 1), units, activation=output_activation(hp)))
             return [*layers, Layer("reshape", output)]
         layers += [_dense(hp, prod(code), units, dropped=False), Layer("reshape", code)]
     return layers + _growing(hp, stages, code, output)
@@ -217,7 +217,7 @@ def _grown(hp, size: Shape, output: Shape, kernel: tuple[int, int], factor: int,
     if factor > 1 and not transposes:
         size = (size[0] * factor, size[1] * factor, size[2])
         layers.append(Layer("upsample", size, stride=factor))
-    layers.append(_learning(
+    layers.append(_weighted(
         "transpose" if transposes or hp.padding == "valid" else "conv", (*made, output[2]), kernel, size[2], stride=stride,
         padding=hp.padding, normalised=normalised, activation=output_activation(hp) if last else hp.activation,
         # What is added to something good already begins with nothing.
@@ -259,13 +259,13 @@ def _convolved(side: int, kernel: int, stride: int, padding: str) -> int:
 
 
 def _dense(hp: Hyperparameters, units: int, inputs: int, dropped: bool = True) -> Layer:
-    return _learning(
+    return _weighted(
         "dense", (units,), (1, 1), inputs, normalised=hp.batch_norm == ALL, activation=hp.activation,
         dropout=dropped and hp.dropout > 0,
     )  # fmt: skip
 
 
-def _learning(kind: str, output: Shape, kernel: tuple[int, int], inputs: int, normalised: bool = False, **rest) -> Layer:
+def _weighted(kind: str, output: Shape, kernel: tuple[int, int], inputs: int, normalised: bool = False, **rest) -> Layer:
     # A normalised layer has no bias: the normalisation brings its own, and three vectors more.
     weights = prod(kernel) * inputs * output[-1] + (4 if normalised else 1) * output[-1]
     return Layer(kind, output, kernel, normalised=normalised, parameters=weights, **rest)
