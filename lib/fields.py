@@ -290,7 +290,9 @@ def read(name: str, value):
 
 def words(name: str) -> str:
     """The name of a field as people say it."""
-    spoken = {"dataset": "data set", "fc_units": "fully connected units", "latent_dim": "latent size", "l2": "L2 penalty"}
+    spoken = {
+        "dataset": "data set", "fc_units": "fully connected units", "latent_dim": "latent size", "l2": "L2 penalty", "pca": "PCA",
+    }  # fmt: skip
     return spoken.get(name, name.replace("_", " "))
 
 

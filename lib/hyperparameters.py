@@ -138,12 +138,12 @@ def _require_sense(hp: Hyperparameters) -> None:
         "a linear path needs a convolutional code with padding same, and layers": (
             hp.linear_path and (hp.latent_dim is not None or hp.padding != "same")
         ),
-        "pca gives a dense code, which its layers improve: give --latent-dim, and at least one layer": (
+        "PCA gives a dense code, which its layers improve: give --latent-dim, and at least one layer": (
             hp.pca and (hp.latent_dim is None or hp.layers == 0)
         ),
-        "pca keeps the code as it is: neither variational nor fully connected units, linear path, skip, residual or latent "
+        "PCA keeps the code as it is: neither variational nor fully connected units, linear path, skip, residual or latent "
         "activation goes with it": hp.pca and bool(besides),
-        "pca is for reconstruct and denoise: input and target must be whole images": (hp.pca and hp.task not in IMAGE_TASKS),
+        "PCA is for reconstruct and denoise: input and target must be whole images": (hp.pca and hp.task not in IMAGE_TASKS),
         f"{linear} and {output} do not go together: the values are not 0 to 1": bool(linear and output),
         "loss bce needs outputs from 0 to 1, such as a sigmoid gives": (
             hp.loss == "bce" and bool(linear or hp.output_activation == "linear")

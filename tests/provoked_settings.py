@@ -117,9 +117,9 @@ CASES = {
         ),
         (lambda: Hyperparameters(linear_path=8, latent_dim=2), "a linear path", "needs a convolutional code"),
         (lambda: Hyperparameters(linear_path=8, padding="valid"), "a linear path", "with padding same, and layers"),
-        (lambda: Hyperparameters(pca=True), "pca gives a dense code", "give --latent-dim, and at least one layer"),
-        (lambda: Hyperparameters(pca=True, latent_dim=4, fc_units=8), "pca keeps the code as it is", "activation goes with it"),
-        (lambda: Hyperparameters(pca=True, latent_dim=4, task="complete"), "pca is for reconstruct and denoise", "whole images"),
+        (lambda: Hyperparameters(pca=True), "PCA gives a dense code", "give --latent-dim, and at least one layer"),
+        (lambda: Hyperparameters(pca=True, latent_dim=4, fc_units=8), "PCA keeps the code as it is", "activation goes with it"),
+        (lambda: Hyperparameters(pca=True, latent_dim=4, task="complete"), "PCA is for reconstruct and denoise", "whole images"),
         (
             lambda: Hyperparameters(task="colorize", colour_space="yuv", output_activation="sigmoid"),
             "UV and a sigmoid output",
