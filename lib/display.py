@@ -70,7 +70,7 @@ class Display:
     def _on_phase(self, event: dict) -> None:
         self.close()
         self._training = True
-        self._phase, self._started = event, time.monotonic()
+        self._phase, self._started, self._before = event, time.monotonic(), None
         self._running, self._numbers, self._picture = Text(""), Text(""), None
         if event.get("plan"):
             self.note(event["plan"], QUIET)
@@ -99,6 +99,8 @@ class Display:
 
     def _on_epoch(self, event: dict) -> None:
         epoch, epochs = event["epoch"], self._phase["epochs"]
+        if self._before is None:  # epochs that an earlier process has trained
+            self._before = epoch - 1
         names = [name for name in event if name.endswith(("loss", "accuracy"))]
         names.sort(key=lambda name: name.removeprefix("val_") != "loss")  # the whole before its parts
         numbers = "   ".join(f"{_spoken(name)} {event[name]:.5f}" for name in names)
@@ -110,7 +112,7 @@ class Display:
             self._bars.update(self._epochs, completed=epoch * self._phase["images"], count=f"{epoch}/{epochs}")
             self._live.update(self._drawing())
         else:
-            left = (time.monotonic() - self._started) / epoch * (epochs - epoch)
+            left = (time.monotonic() - self._started) / (epoch - self._before) * (epochs - epoch)
             self.note(f"{line}   {clock(left)} left")
 
     def _on_picture(self, event: dict) -> None:

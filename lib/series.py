@@ -54,6 +54,8 @@ class Series:
 
         worker, self._next = self._next, Worker()
         with worker:
+            if resumed:
+                watch({"event": "stage", "text": "interrupted before: going on from its last whole epoch"})
             worker.send("open", hyperparameters=hp.to_json())
             where = {"output": str(folder), "resume": str(folder) if resumed else None}
             worker.send("train", hyperparameters=hp.to_json(), trial=trial, **where)

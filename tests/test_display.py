@@ -1,6 +1,7 @@
 """python -m pytest tests/test_display.py"""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -59,6 +60,16 @@ def test_without_a_terminal_an_epoch_is_a_line_on_standard_error(capsys):
     assert "Phase 1 of 2: because." in err
     assert "epoch 1/3   loss 0.50000   validation loss 0.25000   1,234 images/s" in err
     assert "left" in err
+
+
+def test_what_is_left_is_reckoned_from_the_epochs_of_this_process(capsys, monkeypatch):
+    now = iter((0.0, 10.0, 20.0))
+    monkeypatch.setattr(display.time, "monotonic", lambda: next(now))
+    shown = display.Display()
+    shown(PHASE | {"epochs": 10})
+    for epoch in (8, 9):  # seven were trained before somebody stopped it
+        shown(EPOCH | {"epoch": epoch})
+    assert re.findall(r"(\d+/10).* (\S+) left", capsys.readouterr().err) == [("8/10", "0:20"), ("9/10", "0:10")]
 
 
 def test_the_parts_of_a_loss_come_after_the_whole(capsys):

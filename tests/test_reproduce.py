@@ -163,13 +163,15 @@ def test_a_quick_look_says_so_and_lies_elsewhere(tables, capsys):
     assert "A quick look, 2,000 images and at most 2 epochs: no results" in (folder / "A-kernels-quick.md").read_text()
 
 
-def test_it_goes_on_where_it_was_stopped(tables, monkeypatch):
+def test_it_goes_on_where_it_was_stopped(tables, monkeypatch, capsys):
     interrupted_in(2, monkeypatch)
     with pytest.raises(Interrupted, match=r"to go on: python autoencoder\.py reproduce A-kernels --output out"):
         reproduced("A-kernels", "--output", "out")
     left = runs.load(Path("out/a-kernels-three-kernels/seed-0"))
     assert left["status"] == "interrupted"
+    capsys.readouterr()
     assert reproduced("A-kernels", "--output", "out") == 0
+    assert "2 of 2: three kernels\ninterrupted before: going on from its last whole epoch …\n" in capsys.readouterr().err
     assert tables.begun == 3
     ended = runs.load(Path("out/a-kernels-three-kernels/seed-0"))
     assert ended["status"] == "finished"
