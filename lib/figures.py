@@ -24,21 +24,29 @@ LETTERS = 13  # of a title that fit in an inch
 DECADE, MOST_TICKS = 10, 6  # from so many times the lowest value on an axis is logarithmic; up to so many values are marks on it
 GAP = 0.08  # of an image's width, between two in a row
 ERROR = "error"  # the row that is no image
+# What is drawn of a history, from the top down.
+CURVES = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "KL divergence", "accuracy": "accuracy"}
 
 
 def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
-    """Loss and, where there is one, validation loss per epoch, a panel per phase; the lists are those of `run.json`'s history."""
-    figure = Figure((5.5 * len(histories), 4), layout="constrained")
-    for axes, (phase, history) in zip(figure.subplots(1, len(histories), squeeze=False)[0], histories.items(), strict=True):
-        epochs = range(1, len(history["loss"]) + 1)
-        for name, label, style in (("loss", "training", STYLES[0]), ("val_loss", "validation", STYLES[1])):
-            if name in history:
-                axes.plot(epochs, history[name], label=label, markersize=4, **style)
-        scale = "log" if min(history["loss"] + history.get("val_loss", [])) > 0 else "linear"
-        axes.set(xlabel="epoch", ylabel="loss", yscale=scale, title=phase if len(histories) > 1 else "")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3, which="both")
-        axes.legend()
+    """What `run.json`'s history has per epoch, in training and, where there is one, in validation: a column of panels per phase,
+    the loss first, then the parts of it (a VAE's) and the accuracy.
+    """
+    drawn = [name for name in CURVES if all(name in history for history in histories.values())]
+    figure = Figure((5.5 * len(histories), 1 + 3 * len(drawn)), layout="constrained")
+    panels = figure.subplots(len(drawn), len(histories), squeeze=False, sharex="col")
+    for column, (phase, history) in enumerate(histories.items()):
+        for name, axes in zip(drawn, panels[:, column], strict=True):
+            lines = {label: history[key] for key, label in ((name, "training"), (f"val_{name}", "validation")) if key in history}
+            for (label, values), style in zip(lines.items(), STYLES, strict=False):
+                axes.plot(range(1, len(values) + 1), values, label=label, markersize=4, **style)
+            shares = name == "accuracy" or min(min(values) for values in lines.values()) <= 0
+            axes.set(ylabel=CURVES[name], yscale="linear" if shares else "log")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.grid(alpha=0.3, which="both")
+            axes.legend()
+        panels[0, column].set_title(phase if len(histories) > 1 else "")
+        panels[-1, column].set_xlabel("epoch")
     _entitle(figure, title)
     _save(figure, path)
 

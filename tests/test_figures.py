@@ -45,6 +45,20 @@ def test_loss_curves_have_a_panel_per_phase():
     assert drawn("two.png").shape[1] == 2 * drawn("one.png").shape[1]
 
 
+def test_accuracy_and_the_parts_of_a_loss_have_panels_of_their_own(monkeypatch):
+    found = []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: found.append(figure))
+    accuracy = {"accuracy": [0.5, 0.9], "val_accuracy": [0.4, 0.8], "seconds": [1.0, 1.0]}
+    figures.loss_curves({"head": HISTORY | accuracy, "everything": HISTORY | accuracy}, Path("a.png"), "title")
+    parts = {"kl_loss": [0.0, 2.0], "reconstruction_loss": [9.0, 5.0], "val_kl_loss": [1.0, 2.0]}
+    figures.loss_curves({"autoencoder": HISTORY | parts}, Path("b.png"), "title")
+    words = [[(axes.get_ylabel(), axes.get_yscale()) for axes in figure.axes] for figure in found]
+    assert words[0] == 2 * [("loss", "log")] + 2 * [("accuracy", "linear")]
+    assert words[1] == [("loss", "log"), ("reconstruction", "log"), ("KL divergence", "linear")]  # 0 has no logarithm
+    assert [list(line.get_ydata()) for line in found[0].axes[2].lines] == [[0.5, 0.9], [0.4, 0.8]]
+    assert [len(axes.lines) for axes in found[1].axes] == [2, 1, 2]  # no validation, no line
+
+
 @pytest.mark.parametrize("classes", [2, 30])
 def test_confusion(classes):
     figures.confusion(np.eye(classes, dtype=int) * 7, tuple(map(str, range(classes))), Path("a.png"), "title")
