@@ -166,7 +166,7 @@ def difference(display: Display, a: Entry, b: Entry) -> None:
             pair = [entry.record[section].get(key) for entry in (a, b)]
             if a.text(key) == b.text(key):
                 continue
-            change = "" if section == "hyperparameters" else _change(*pair)
+            change = "" if section == "hyperparameters" else _change(key, *pair)
             drawn.add_row(Text(named(key)), Text(a.text(key)), Text(b.text(key)), change)
     if not display.out.is_terminal:
         display.out.width = drawn.__rich_measure__(display.out, display.out.options.update(max_width=10_000)).maximum
@@ -211,7 +211,9 @@ def _at(record: dict, path: tuple[str, ...]):
     return record.get(path[0], MISSING) if len(path) == 1 else record[path[0]].get(path[1], MISSING)
 
 
-def _change(before: float | None, after: float | None) -> str:
+def _change(key: str, before: float | None, after: float | None) -> str:
+    if key.endswith("_psnr") and before is not None and after is not None:
+        return f"{after - before:+.1f} dB"  # a logarithm already
     return f"{100 * (after - before) / abs(before):+.1f} %" if before and after is not None else ""
 
 

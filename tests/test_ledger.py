@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def made(name: str, score: float | None = 0.01, status: str = "finished", progra
         run.update(metrics=metrics | {"report": report, "confusion_matrix": [[5, 0], [1, 4]]})
         run.update(baselines={"most_frequent_accuracy": 0.5, "logistic_regression_accuracy": 0.75, "images_learned_from": 80})
     elif score is not None:
-        run.update(metrics={"test_loss": score, "test_mse": score, "test_psnr": 20.0, "latent_size": 32, "parameters": 1234})
+        psnr = round(-10 * math.log10(score), 1)
+        run.update(metrics={"test_loss": score, "test_mse": score, "test_psnr": psnr, "latent_size": 32, "parameters": 1234})
         run.update(
             baselines={"constant_mse": 0.07, "constant_psnr": 11.5, "pca_mse": 0.02, "pca_psnr": 17.0, "pca_components": 32}
         )
@@ -247,6 +249,7 @@ def test_what_differs_between_two_runs(called):
     assert rows["layers"] == ["2", "3", ""]
     assert rows["activation"] == ["relu", "silu", ""]
     assert rows["test mse"] == ["0.02", "0.01", "-50.0 %"]
+    assert rows["test psnr"] == ["17", "20", "+3.0 dB"]
     assert "epochs" not in rows
     assert "Nothing differs" in called("--diff", "first", "first")[1]
 
