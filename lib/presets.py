@@ -118,6 +118,10 @@ PRESETS = {
             learning_rate=0.003, epochs=25,
         ),
     ),
+    "best-labels": Preset(
+        "our best encoder for classification.py: five convolutions, three pools", "fashion-mnist",
+        dict(layers=5, kernels="32,64,64,128,128", kernel_size=3, pool="1,3,5", epochs=1, batch_size=128),
+    ),
     "best-vae-2": Preset(
         "our best VAE with two numbers in its code: fully connected", "mnist",
         _OURS | dict(

@@ -124,3 +124,15 @@ def test_report_c(real):
     )
     assert done.returncode == 0, done.stderr
     assert runs.load(Path("models/cl"))["metrics"]["test_accuracy"] >= 0.992
+
+
+@pytest.mark.slow
+def test_fashions_labels(real):
+    data = ["-d", str(real / "fashion-mnist"), "--no-input"]
+    done = run("autoencoder.py", *data, "--preset", "best-labels", "--output", "models/ae", seconds=3600)
+    assert done.returncode == 0, done.stderr
+    head = "--fc-units 256 --dropout 0.5 --flip --no-shift --epochs 10 --learning-rate 0.003 --optimizer adamw"
+    data += ["--weight-decay", "0.05", "--split", "100/0/0", "-model", "models/ae/autoencoder.h5", "--output", "models/cl"]
+    done = run("classification.py", *data, *head.split(), seconds=3600)
+    assert done.returncode == 0, done.stderr
+    assert runs.load(Path("models/cl"))["metrics"]["test_accuracy"] >= 0.935
