@@ -219,7 +219,7 @@ class Reproduction:
         for quantity, figure in zip(table.quantities, row.figures, strict=True):
             words, decimals, _ = QUANTITIES[quantity]
             here = value(outcome.entry.record, quantity)
-            number = MISSING if here is None else f"{here:.{decimals}f}"
+            number = MISSING if here is None else _number(here, decimals)
             parts.append(f"{words} {number}" + (f" (report {figure:g})" if figure is not None else ""))
         said = f"{', '.join(parts)}; {_rival(outcome.entry)}; {clock(outcome.seconds)}"
         return f"{QUICK}: {said}" if self.work.quick else said
@@ -281,9 +281,15 @@ def _measured(quantity: str, values: list[float | None], figure: float | None) -
         return MISSING, False
     _, decimals, more = QUANTITIES[quantity]
     mean = statistics.mean(known)
-    spread = f" ± {statistics.stdev(known):.{decimals}f}" if len(known) > 1 else ""
+    spread = f" ± {_number(statistics.stdev(known), decimals)}" if len(known) > 1 else ""
     good = figure is not None and (mean >= figure if more else mean <= figure)
-    return f"{mean:.{decimals}f}{spread}", good
+    return f"{_number(mean, decimals)}{spread}", good
+
+
+def _number(value: float, decimals: int) -> str:
+    """With so many decimals, unless nothing would be left of it."""
+    text = f"{value:.{decimals}f}"
+    return text if float(text) or not value else f"{value:.1g}"
 
 
 def _rival(entry: Entry) -> str:

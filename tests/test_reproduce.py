@@ -152,6 +152,13 @@ def test_several_seeds_show_their_spread(tables, capsys):
     assert "Seeds 0, 1; the mean and the standard deviation" in Path("out/A-again.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("values", "text"), [([2.5e-07], "2e-07"), ([0.0], "0.00000"), ([0.00126], "0.00126"), ([0.1, 0.1], "0.10000 ± 0.00000")]
+)
+def test_small_numbers_are_not_rounded_to_nothing(values, text):
+    assert reproduce._measured("test_mse", values, 0.01) == (text, values[0] < 0.01)
+
+
 def test_a_quick_look_says_so_and_lies_elsewhere(tables, capsys):
     assert reproduced("A-kernels", "--quick") == 0
     folder = Path("models/reproduce-quick")
