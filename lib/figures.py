@@ -40,8 +40,8 @@ def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
             lines = {label: history[key] for key, label in ((name, "training"), (f"val_{name}", "validation")) if key in history}
             for (label, values), style in zip(lines.items(), STYLES, strict=False):
                 axes.plot(range(1, len(values) + 1), values, label=label, markersize=4, **style)
-            shares = name == "accuracy" or min(min(values) for values in lines.values()) <= 0
-            axes.set(ylabel=CURVES[name], yscale="linear" if shares else "log")
+            linear = name == "accuracy" or min(map(min, lines.values())) <= 0
+            axes.set(ylabel=CURVES[name], yscale="linear" if linear else "log")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3, which="both")
             axes.legend()

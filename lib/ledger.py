@@ -212,9 +212,11 @@ def _at(record: dict, path: tuple[str, ...]):
 
 
 def _change(key: str, before: float | None, after: float | None) -> str:
-    if key.endswith("_psnr") and before is not None and after is not None:
+    if before is None or after is None:
+        return ""
+    if key.endswith("_psnr"):
         return f"{after - before:+.1f} dB"  # a logarithm already
-    return f"{100 * (after - before) / abs(before):+.1f} %" if before and after is not None else ""
+    return f"{100 * (after - before) / abs(before):+.1f} %" if before else ""
 
 
 VERBS = {"runs": command}

@@ -2,6 +2,7 @@
 
 import io
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_without_a_terminal_an_epoch_is_a_line_on_standard_error(capsys):
 
 def test_what_is_left_is_reckoned_from_the_epochs_of_this_process(capsys, monkeypatch):
     now = iter((0.0, 10.0, 20.0))
-    monkeypatch.setattr(display.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: next(now)))
     shown = display.Display()
     shown(PHASE | {"epochs": 10})
     for epoch in (8, 9):  # seven were trained before somebody stopped it
