@@ -18,7 +18,7 @@ from rich.text import Text
 from lib.fields import shown
 from lib.pictures import ARROW, LARGEST, graphic, half_blocks, loss_chart, per_row, scatter, strips, thinned
 from lib.process import pack, unpack
-from lib.results import classifier_remarks, ending, remarks, scores
+from lib.results import classifier_remarks, ending, fixed, remarks, scores
 
 # The look, in one place.
 ACCENT, GOOD, BAD, QUIET = "cyan", "green", "red", "dim"
@@ -94,7 +94,7 @@ class Display:
                 self._bars.reset(self._steps)  # a new epoch, and a new reckoning of the time left
             self._bars.update(self._steps, completed=event["images"], count=f"{event['images']:,}/{images:,}")
             self._bars.update(self._epochs, completed=(event["epoch"] - 1) * images + event["images"])
-            self._running = Text(f"loss {event['loss']:.5f}   {event['speed']:,.0f} images/s", style=QUIET)
+            self._running = Text(f"loss {fixed(event['loss'])}   {event['speed']:,.0f} images/s", style=QUIET)
             self._live.update(self._drawing())
 
     def _on_epoch(self, event: dict) -> None:
@@ -103,7 +103,7 @@ class Display:
             self._before = epoch - 1
         names = [name for name in event if name.endswith(("loss", "accuracy"))]
         names.sort(key=lambda name: name.removeprefix("val_") != "loss")  # the whole before its parts
-        numbers = "   ".join(f"{_spoken(name)} {event[name]:.5f}" for name in names)
+        numbers = "   ".join(f"{_spoken(name)} {fixed(event[name])}" for name in names)
         line = f"epoch {epoch:>{len(str(epochs))}}/{epochs}   {numbers}   {event['speed']:,.0f} images/s"
         if isinstance(self._live, Live):
             images = self._phase["images"]
@@ -213,7 +213,7 @@ class Display:
             return
         for name, history in histories.items():
             if len(history["loss"]) == 1:
-                numbers = (f"{_spoken(key)} {history[key][0]:.5f}" for key in ("loss", "val_loss") if key in history)
+                numbers = (f"{_spoken(key)} {fixed(history[key][0])}" for key in ("loss", "val_loss") if key in history)
                 self.result(f"{name}: one epoch makes no curve: {', '.join(numbers)}")
                 continue
             self.out.print(Text(f"{name}: loss (logarithmic) per epoch", style="bold"))
@@ -288,7 +288,7 @@ class Display:
             table.add_row(
                 f"{folder} (stopped in epoch {len(record['history']['loss'])})" if stopped else folder,
                 *values,
-                f"{record['metrics'][metric]:.5f}",
+                fixed(record["metrics"][metric]),
                 f"{record['timing']['images_per_second']:,.0f}",
                 style="bold" if place == 0 else "",
             )
@@ -302,7 +302,7 @@ class Display:
             table = Table(title=f"{metric} against {name}".replace("_", " "), title_justify="left", box=None, show_header=False)
             highest = max(score for _, score in scored) or 1
             for value, score in scored:
-                table.add_row(value, f"{score:.5f}", Text("█" * max(1, round(40 * score / highest)), style=ACCENT))
+                table.add_row(value, fixed(score), Text("█" * max(1, round(40 * score / highest)), style=ACCENT))
             self.out.print(table)
 
 

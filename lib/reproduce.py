@@ -26,6 +26,7 @@ from lib.kinds import Whole
 from lib.pictures import ARROW, whole
 from lib.race import Race
 from lib.records import MISSING, Entry
+from lib.results import fixed
 from lib.series import Stopped
 from lib.terminal import deaf_keyboard
 from lib.work import QUICK, QUICK_EPOCHS, QUICK_IMAGES, Work
@@ -219,7 +220,7 @@ class Reproduction:
         for quantity, figure in zip(table.quantities, row.figures, strict=True):
             words, decimals, _ = QUANTITIES[quantity]
             here = value(outcome.entry.record, quantity)
-            number = MISSING if here is None else _number(here, decimals)
+            number = MISSING if here is None else fixed(here, decimals)
             parts.append(f"{words} {number}" + (f" (report {figure:g})" if figure is not None else ""))
         said = f"{', '.join(parts)}; {_rival(outcome.entry)}; {clock(outcome.seconds)}"
         return f"{QUICK}: {said}" if self.work.quick else said
@@ -281,15 +282,9 @@ def _measured(quantity: str, values: list[float | None], figure: float | None) -
         return MISSING, False
     _, decimals, more = QUANTITIES[quantity]
     mean = statistics.mean(known)
-    spread = f" ± {_number(statistics.stdev(known), decimals)}" if len(known) > 1 else ""
+    spread = f" ± {fixed(statistics.stdev(known), decimals)}" if len(known) > 1 else ""
     good = figure is not None and (mean >= figure if more else mean <= figure)
-    return f"{_number(mean, decimals)}{spread}", good
-
-
-def _number(value: float, decimals: int) -> str:
-    """With so many decimals, unless nothing would be left of it."""
-    text = f"{value:.{decimals}f}"
-    return text if float(text) or not value else f"{value:.1g}"
+    return f"{fixed(mean, decimals)}{spread}", good
 
 
 def _rival(entry: Entry) -> str:

@@ -69,7 +69,7 @@ def scores(record: dict) -> Table:
     for column in measured(record):
         table.add_column(column, justify="right")
     for place, (text, (mse, *psnr)) in enumerate(beside(record).items()):
-        table.add_row(text, f"{mse:.5f}", *map(decibel, psnr), style="" if place else "bold")
+        table.add_row(text, fixed(mse), *map(decibel, psnr), style="" if place else "bold")
     return table
 
 
@@ -88,9 +88,9 @@ def remarks(record: dict) -> list[tuple[str, str]]:
         terms = f"reconstruction {metrics['test_reconstruction']:.2f} + KL divergence {metrics['test_kl']:.2f}"
         lines.append((f"negative ELBO {metrics['test_negative_elbo']:.2f} nats per image = {terms}", ""))
     if "test_rgb_mse" in metrics:
-        lines.append((f"MSE of the whole picture in RGB, with the given Y: {metrics['test_rgb_mse']:.5f}", ""))
+        lines.append((f"MSE of the whole picture in RGB, with the given Y: {fixed(metrics['test_rgb_mse'])}", ""))
     if "test_uv_mse" in metrics:
-        lines.append((f"MSE of the colour differences U and V: {metrics['test_uv_mse']:.5f}", ""))
+        lines.append((f"MSE of the colour differences U and V: {fixed(metrics['test_uv_mse'])}", ""))
     if "test_largest_channel_accuracy" in metrics:
         share = f"{metrics['test_largest_channel_accuracy']:.4f}"
         lines.append((f"pixels whose largest channel is the right one (what Keras calls accuracy): {share}", ""))
@@ -125,6 +125,12 @@ def classifier_remarks(record: dict) -> list[tuple[str, str]]:
     if metrics.get("test_accuracy", 1) <= best:
         lines.append(("No better than the best of these: train for more epochs, or give it more units.", "bad"))
     return lines
+
+
+def fixed(value: float, decimals: int = 5) -> str:
+    """A number with so many decimals, unless nothing would be left of it."""
+    text = f"{value:.{decimals}f}"
+    return text if float(text) or not value else f"{value:.1g}"
 
 
 def decibel(psnr: float | None) -> str:

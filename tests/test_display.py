@@ -63,6 +63,13 @@ def test_without_a_terminal_an_epoch_is_a_line_on_standard_error(capsys):
     assert "left" in err
 
 
+def test_a_loss_too_small_for_its_decimals_keeps_a_digit(capsys):
+    shown = display.Display()
+    shown(PHASE)
+    shown(EPOCH | {"loss": 2.5e-7, "val_loss": 0.0})
+    assert "loss 2e-07   validation loss 0.00000 " in capsys.readouterr().err
+
+
 def test_what_is_left_is_reckoned_from_the_epochs_of_this_process(capsys, monkeypatch):
     now = iter((0.0, 10.0, 20.0))
     monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: next(now)))
