@@ -9,7 +9,7 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-PATIENCE = 1.0  # seconds: somebody who only looks holds the lock for a moment
+PATIENCE = 60.0  # seconds to wait for those who only look: a moment each, but they may be many, and stopped while they look
 
 
 def take(path: Path) -> int:
@@ -20,10 +20,12 @@ def take(path: Path) -> int:
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     until = time.monotonic() + PATIENCE
     while not _locked(file, exclusive=True):
-        if time.monotonic() > until:
+        # with those who look it can be shared; with one who has it, it cannot
+        if not _locked(file, exclusive=False) or time.monotonic() > until:
             os.close(file)
             raise BlockingIOError(errno.EWOULDBLOCK, "somebody else holds the lock", str(path))
-        time.sleep(PATIENCE / 50)
+        _unlocked(file)  # or of two who want it each would keep it from the other
+        time.sleep(0.02)
     return file
 
 
@@ -34,6 +36,11 @@ def taken(path: Path) -> bool:
             return not _locked(file.fileno(), exclusive=False)
     except OSError:
         return False
+
+
+def _unlocked(file: int) -> None:
+    if sys.platform != "win32":
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _locked(file: int, exclusive: bool) -> bool:

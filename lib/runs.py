@@ -1,12 +1,12 @@
 """The run folder and the ledger: names, atomic `run.json`, `answers.json`, listing, copies under another name."""
 
-import itertools
 import json
 import os
 import shutil
 import tempfile
 import time
 from contextlib import suppress
+from glob import glob
 from pathlib import Path
 
 from lib import locks
@@ -114,9 +114,10 @@ def load(folder: Path) -> dict:
     One that says `running` while no process holds its folder was killed: it comes as `interrupted`.
     """
     record = _read(folder)
-    if record["status"] == RUNNING and not locks.taken(Path(folder) / CHECKPOINT / LOCK):
-        record |= {"status": INTERRUPTED, "error": "its process was killed"}
-    return record
+    if record["status"] != RUNNING or locks.taken(Path(folder) / CHECKPOINT / LOCK):
+        return record
+    record = _read(folder)  # it may have finished in between
+    return record | {"status": INTERRUPTED, "error": "its process was killed"} if record["status"] == RUNNING else record
 
 
 def _read(folder: Path) -> dict:
@@ -137,8 +138,9 @@ def _read(folder: Path) -> dict:
 def recorded(folder: Path = MODELS) -> list[tuple[Path, dict]]:
     """Every readable run right below a folder, the oldest first, and what searches there have found, their records made sound."""
     found = []
-    paths = itertools.chain.from_iterable(Path(folder).glob(f"{where}/{RECORD}") for where in ("*", "*/winner-*"))
-    for path in sorted(paths, key=lambda path: path.parent.name):
+    # not Path.glob: it raises when a folder goes while it looks, such as one that a copy is made in
+    names = [name for where in ("*", "*/winner-*") for name in glob(f"{where}/{RECORD}", root_dir=folder)]
+    for path in sorted((Path(folder, name) for name in names), key=lambda path: path.parent.name):
         try:
             found.append((path.parent, sound(load(path.parent))))
         except (UserError, RecursionError):
@@ -243,6 +245,7 @@ def save_as(folder: Path, name: str) -> Path:
                 shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(CHECKPOINT))
                 os.rename(copy, target)
     except (OSError, ValueError) as error:  # a name may hold what no name of a file can
+        _require_free(target)  # somebody may have made it just now
         raise UserError(f"{target}: cannot be written ({reason(error)}); choose another name") from None
     return target
 
@@ -254,9 +257,13 @@ def free_name(name: str) -> Path:
     target = Path(name.strip()).expanduser()
     if target.parent == Path(".") and target.suffix != ".h5":
         target = MODELS / target
+    _require_free(target)
+    return target
+
+
+def _require_free(target: Path) -> None:
     if target.exists():
         raise UserError(f"{target} exists already; choose another name")
-    return target
 
 
 def main_model(folder: Path) -> str:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,28 @@ def test_who_looks_keeps_nobody_out():
     held = locks.take(path)
     assert locks.taken(path)
     os.close(held)
+
+
+def test_who_takes_a_lock_waits_for_those_who_look():
+    """However long they are at it: where many list the runs, one of them may be stopped while it looks."""
+    path = Path("lock")
+    path.touch()
+    with path.open("rb") as file:
+        locks.fcntl.flock(file, locks.fcntl.LOCK_SH)
+        look = threading.Timer(1.5, lambda: locks.fcntl.flock(file, locks.fcntl.LOCK_UN))
+        look.start()
+        began = time.monotonic()
+        held = locks.take(path)
+        assert time.monotonic() - began > 1
+        look.join()
+    os.close(held)
+
+
+def test_where_somebody_has_it_nobody_waits(holder):
+    began = time.monotonic()
+    with pytest.raises(BlockingIOError):
+        locks.take(Path("lock"))
+    assert time.monotonic() - began < locks.PATIENCE / 4
 
 
 def test_a_file_system_without_locks_keeps_nobody_out(monkeypatch):

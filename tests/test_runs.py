@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
-from lib import runs
+from lib import locks, runs
 from lib.errors import RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
 from tests.keys import PROJECT
@@ -179,12 +182,39 @@ for numbered in (False, True, False):
 try: runs.save_as(run.folder, 'the-one')
 except UserError as error: assert 'exists already' in str(error)
 """
-    assert [status for status, _ in at_once(f"exec({script!r})", 20)] == [0] * 20
+    assert [said for status, said in at_once(f"exec({script!r})", 20) if status] == []
     recorded = runs.recorded()
     assert len(recorded) == 61
     assert all(record["metrics"] == {"test_mse": 4} and record["status"] == "finished" for _, record in recorded)
     assert (Path("models/the-one") / "autoencoder.h5").read_bytes() == b"weights"
     assert not [path for path in Path("models").iterdir() if path.name.startswith(".")]
+
+
+def test_runs_are_listed_while_folders_come_and_go():
+    """A copy is made in a folder beside the runs, which is gone when the copy is there."""
+    runs.Run.create("models/mine", HP, "digits").finish()
+    over = threading.Event()
+
+    def come_and_go():
+        while not over.is_set():
+            tempfile.TemporaryDirectory(prefix=".copy-", dir="models").cleanup()
+
+    others = [threading.Thread(target=come_and_go) for _ in range(3)]
+    for other in others:
+        other.start()
+    try:
+        found = {len(runs.recorded()) for _ in range(1000)}
+    finally:
+        over.set()
+        for other in others:
+            other.join()
+    assert found == {1}
+
+
+def test_a_run_that_finishes_while_somebody_looks_is_finished():
+    run = runs.Run.create("models/mine", HP, "digits")
+    with mock.patch.object(locks, "taken", side_effect=lambda path: run.finish()):
+        assert runs.load(run.folder)["status"] == "finished"
 
 
 def test_a_run_whose_process_is_gone_is_closed_once():
@@ -205,6 +235,8 @@ def test_save_as():
     for taken in ("best", "given/away.h5"):
         with pytest.raises(UserError, match="exists already; choose another name"):
             runs.save_as(run.folder, taken)
+    with pytest.raises(UserError, match="exists already"), mock.patch.object(runs, "free_name", Path):  # made just now
+        runs.save_as(run.folder, "models/best")
     with pytest.raises(UserError, match="a name is needed"):
         runs.save_as(run.folder, " ")
     with pytest.raises(UserError, match="cannot be written"):
