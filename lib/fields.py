@@ -218,6 +218,10 @@ class Fields:
         False, Switch(), "--gamma", group="training",
         help="change the tones of each training image by a gamma of 0.71 to 1.4, drawn anew; black and white stay",
     )  # fmt: skip
+    warp: bool = setting(
+        False, Switch(), "--warp", group="training", classification=True,
+        help="turn, stretch, slant and bend three in five training images a little, drawn anew",
+    )  # fmt: skip
     labels_fraction: float = setting(
         1.0, Real(0, 1, open_low=True), "--labels-fraction", programs=CLASSIFICATION, group="data",
         help="share of the labelled training images to use, each class in proportion",

@@ -11,12 +11,12 @@ import keras
 import numpy as np
 
 from lib import colour
+from lib.changes import CHANGES
 from lib.datasets import Part
 from lib.hyperparameters import Hyperparameters
 from lib.targets import cut_axis, given_half
 from lib.teams import Share
 
-GAMMA = 1.4  # the strongest change of tones
 GREY = 128  # what stands in a picture for the half that is missing
 
 Pairs = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -101,34 +101,6 @@ def pictures(hp: Hyperparameters, inputs: np.ndarray, *outputs: np.ndarray) -> l
 def _joined(hp: Hyperparameters, given: np.ndarray, missing: np.ndarray) -> np.ndarray:
     axis = 1 + cut_axis(hp)
     return np.concatenate([given, missing] if hp.missing in ("right", "bottom") else [missing, given], axis=axis)
-
-
-def shifted(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Each image moved a little, by up to a fourteenth of its sides (2 pixels of 28), its border repeated.
-
-    What a picture shows does not depend on where exactly it stands; a classifier learns that from moved copies.
-    """
-    count, height, width, _ = images.shape
-    down, right = max(1, height // 14), max(1, width // 14)
-    padded = np.pad(images, ((0, 0), (down, down), (right, right), (0, 0)), mode="edge")
-    rows = random.integers(0, 2 * down + 1, (count, 1)) + np.arange(height)
-    columns = random.integers(0, 2 * right + 1, (count, 1)) + np.arange(width)
-    return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
-def flipped(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Every other image, at random, mirrored left to right."""
-    return np.where(random.random((len(images), 1, 1, 1)) < 0.5, images, images[:, :, ::-1])
-
-
-def toned(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Each image with its tones changed by a gamma from 1 / 1.4 to 1.4, all its pixels alike; black and white stay."""
-    gammas = np.exp(random.uniform(-np.log(GAMMA), np.log(GAMMA), (len(images), 1)))
-    curves = np.round(255 * (np.arange(256) / 255) ** gammas).astype(np.uint8)  # (n, 256)
-    return curves[np.arange(len(images))[:, None, None, None], images]
-
-
-CHANGES = {"shift": shifted, "flip": flipped, "gamma": toned}  # of training images, by the field that asks for them
 
 
 class Batches(keras.utils.PyDataset):

@@ -43,7 +43,7 @@ ORDER = [
         "menus",
         "verbs",
     ),
-    *("backend", "colour", "tasks", "principal", "variational", "beginnings", "networks", "hdf5", "keras2", "foreign", "storage"),
+    *("backend", "colour", "changes", "tasks", "principal", "variational", "beginnings", "networks", "hdf5", "keras2", "foreign", "storage"),
     *("checkpoints", "training", "together", "evaluation", "baselines"),
     *("latent", "figures", "views", "outcomes", "saved", "probes", "worker"),
 ]
