@@ -1,6 +1,7 @@
 """What is done to training images, anew in each epoch, so that a network sees more of them than there are.
 
-Each takes images, uint8 of shape (n, height, width, channels), and where its numbers come from, and gives as many of the same shape.
+Each takes images, uint8 of shape (n, height, width, channels), and where its random numbers come from, and gives as many of
+the same shape.
 """
 
 import numpy as np
@@ -39,7 +40,7 @@ def toned(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def warped(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Three in five images turned, stretched, slanted and bent a little, about their middle; beyond its border each goes on as it ends.
+    """Three in five images turned, stretched, slanted and bent a little, their borders going on as they end.
 
     Handwriting and clothes differ by such things (Simard et al., "Best practices for convolutional neural networks applied to
     visual document analysis", 2003). Cubic splines keep what is sharp: with linear ones networks learn to blur.
@@ -51,7 +52,7 @@ def warped(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
     spared = random.random(count) < SPARED
     points = np.indices(sides).reshape(2, -1) - middle  # (2, height · width)
     down, right = (_between(side) for side in sides)
-    bends = (down @ astray @ right.T).reshape(count, 2, -1)
+    bends = (down @ astray @ right.T).reshape(count, *points.shape)
     result = images.copy()
     for number in np.flatnonzero(~spared):
         places = slants[number] @ points + bends[number] + middle

@@ -219,7 +219,7 @@ class Fields:
         help="change the tones of each training image by a gamma of 0.71 to 1.4, drawn anew; black and white stay",
     )  # fmt: skip
     warp: bool = setting(
-        False, Switch(), "--warp", group="training", classification=True,
+        False, Switch(), "--warp", group="training",
         help="turn, stretch, slant and bend three in five training images a little, drawn anew",
     )  # fmt: skip
     labels_fraction: float = setting(

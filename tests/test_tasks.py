@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from lib import targets, tasks
+from lib.changes import CHANGES
 from lib.datasets import Part
 from lib.fields import COLOUR_SPACES, SIDES, TASKS
 from lib.files import Images
@@ -119,34 +120,12 @@ def test_colours_from_grey(space):
     assert np.abs(shown[..., 0] - np.asarray([Image.fromarray(image).convert("L") for image in images]).astype(int)).max() <= 1
 
 
-def test_shifted_images_are_windows_of_their_bordered_selves():
-    random = np.random.default_rng(0)
-    images = IMAGES[..., None]
-    moved = tasks.shifted(images, random)
-    assert moved.shape == images.shape
-    bordered = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-    offsets = set()
-    for image, window in zip(bordered, moved, strict=True):
-        places = [(y, x) for y in range(3) for x in range(3) if np.array_equal(image[y : y + 12, x : x + 10], window)]
-        assert len(places) == 1
-        offsets |= set(places)
-    assert len(offsets) > 3
-
-
 def test_changes_are_drawn_anew_each_epoch_for_learning_alone():
-    for change in ({name: True} for name in tasks.CHANGES):
+    for change in ({name: True} for name in CHANGES):
         learning = batches(5, learn=True, labelled=True, **change)
         assert not np.array_equal(learning[0][0], learning[len(learning)][0])
         inputs, _ = everything(batches(5, **change))
         np.testing.assert_array_equal(tasks.picture(inputs)[..., 0], IMAGES[PART.positions])
-
-
-def test_flipped_images_are_mirrored_or_as_they_were():
-    images = np.random.default_rng(0).integers(0, 256, (64, 5, 4, 3), dtype=np.uint8)
-    mirrored = tasks.flipped(images, np.random.default_rng(0))
-    same = (mirrored == images).all(axis=(1, 2, 3))
-    np.testing.assert_array_equal(mirrored[~same], images[~same][:, :, ::-1])
-    assert 16 < same.sum() < 48
 
 
 def test_images_that_are_used_get_no_noise():
@@ -156,16 +135,6 @@ def test_images_that_are_used_get_no_noise():
     np.testing.assert_array_equal(targets, inputs)
     left, right = tasks.as_they_are(Hyperparameters(task="complete"), images)
     np.testing.assert_array_equal(np.concatenate([left, right], axis=2), tasks.scale(images))
-
-
-def test_tones_change_but_not_their_order_nor_black_and_white():
-    ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(50, axis=0)
-    toned = tasks.toned(ramp, np.random.default_rng(0)).reshape(50, 256).astype(int)
-    assert (np.diff(toned, axis=1) >= 0).all()
-    assert (toned[:, 0] == 0).all()
-    assert (toned[:, -1] == 255).all()
-    middles = toned[:, 128]
-    assert 255 * (128 / 255) ** 1.4 - 1 <= middles.min() < 110 < 145 < middles.max() <= 255 * (128 / 255) ** (1 / 1.4) + 1
 
 
 def test_images_stay_bytes_until_a_batch_is_taken():

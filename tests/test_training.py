@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lib import datasets, networks, shapes, training
+from lib.changes import CHANGES
 from lib.errors import RunFailed
 from lib.fields import LOSSES, OPTIMIZERS
 from lib.hyperparameters import Hyperparameters
@@ -137,7 +138,7 @@ def cut(tiny, folder, epoch: int, **values) -> None:
         (2, dict()),
         (
             4,
-            dict(dropout=0.3, shift=True, flip=True, gamma=True, task="denoise", noise=0.3, optimizer="adamw", weight_decay=0.01),
+            dict.fromkeys(CHANGES, True) | dict(dropout=0.3, task="denoise", noise=0.3, optimizer="adamw", weight_decay=0.01),
         ),
         (3, dict(variational=True, latent_dim=2, beta=0.5)),
         pytest.param(
