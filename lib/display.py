@@ -16,9 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from lib.fields import shown
+from lib.kinds import fixed
 from lib.pictures import ARROW, LARGEST, graphic, half_blocks, loss_chart, per_row, scatter, strips, thinned
 from lib.process import pack, unpack
-from lib.results import classifier_remarks, ending, fixed, remarks, scores
+from lib.results import classifier_remarks, ending, remarks, scores
 
 # The look, in one place.
 ACCENT, GOOD, BAD, QUIET = "cyan", "green", "red", "dim"

@@ -19,6 +19,12 @@ def shortened(value) -> str:
     return _SHORT.repr(value)
 
 
+def fixed(value: float, decimals: int = 5) -> str:
+    """A number with so many decimals, unless nothing would be left of it."""
+    text = f"{value:.{decimals}f}"
+    return text if float(text) or not value else f"{value:.1g}"
+
+
 class Kind(Protocol):
     """What every kind can do: read a value, say which ones it takes, and show one as it would be typed."""
 

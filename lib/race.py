@@ -15,6 +15,7 @@ from lib.catalogue import CONTESTS, Contest, Settings
 from lib.display import ACCENT
 from lib.documents import Code, Paragraph, Section, Strong
 from lib.errors import UserError
+from lib.kinds import fixed
 from lib.pictures import whole
 from lib.work import Work
 from lib.written import write_json
@@ -158,7 +159,7 @@ def _told(found: dict) -> str:
     """How one side did, in words."""
     if found["reached"]:
         return f"there after {found['seconds']:,.1f} s, {_epochs([found])}"
-    best = "nothing" if found["best"] is None else f"{found['best']:.5f}"
+    best = "nothing" if found["best"] is None else fixed(found["best"])
     return f"not there after {found['seconds']:,.1f} s, {_epochs([found])}; the best was {best}"
 
 

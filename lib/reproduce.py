@@ -22,11 +22,10 @@ from lib.documents import Block, Code, Paragraph, Picture, Section, Strong
 from lib.errors import Interrupted, RunFailed, UserError
 from lib.flags import Flags
 from lib.hyperparameters import Hyperparameters
-from lib.kinds import Whole
+from lib.kinds import Whole, fixed
 from lib.pictures import ARROW, whole
 from lib.race import Race
 from lib.records import MISSING, Entry
-from lib.results import fixed
 from lib.series import Stopped
 from lib.terminal import deaf_keyboard
 from lib.work import QUICK, QUICK_EPOCHS, QUICK_IMAGES, Work

@@ -4,6 +4,8 @@ import math
 
 from rich.table import Table
 
+from lib.kinds import fixed
+
 CLASSIFY = "classify"  # what the task of a classifier is called
 _MEAN = {"constant": "constant mean image"}
 
@@ -125,12 +127,6 @@ def classifier_remarks(record: dict) -> list[tuple[str, str]]:
     if metrics.get("test_accuracy", 1) <= best:
         lines.append(("No better than the best of these: train for more epochs, or give it more units.", "bad"))
     return lines
-
-
-def fixed(value: float, decimals: int = 5) -> str:
-    """A number with so many decimals, unless nothing would be left of it."""
-    text = f"{value:.{decimals}f}"
-    return text if float(text) or not value else f"{value:.1g}"
 
 
 def decibel(psnr: float | None) -> str:

@@ -14,6 +14,7 @@ from lib.errors import RunFailed, UserError, reason
 from lib.fields import shown
 from lib.files import exists
 from lib.hyperparameters import Hyperparameters
+from lib.kinds import fixed
 from lib.sound import sound
 from lib.written import PARTIAL, cannot_write, make_folder, write_json
 
@@ -167,7 +168,7 @@ def saved_models(image: tuple[int, int, int], folder: Path = MODELS) -> dict[str
         if file.is_file() and data["shape"] == list(image) and "test_mse" in metrics:
             task = "VAE" if hp.get("variational") else typed("task", hp.get("task", "reconstruct"))
             size = ", ".join(f"{typed(name, hp[name])} {name}" for name in ("layers", "kernels") if name in hp)
-            what = ", ".join(filter(None, (data.get("name"), task, size, f"test MSE {metrics['test_mse']:.5f}")))
+            what = ", ".join(filter(None, (data.get("name"), task, size, f"test MSE {fixed(metrics['test_mse'])}")))
             found.append((file.stat().st_mtime, str(file), what))
     return {path: what for _, path, what in sorted(found, reverse=True)}
 

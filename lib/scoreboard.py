@@ -10,6 +10,7 @@ from rich.text import Text
 
 from lib.display import ACCENT, BAD, QUIET, Display, clock
 from lib.fields import words
+from lib.kinds import fixed
 from lib.pictures import whole
 from lib.spaces import named
 from lib.studies import FAIL, GRACE, PRUNED, Standing
@@ -98,7 +99,7 @@ class Scoreboard:
         if self._bars:
             images, epochs = self._phase["images"], self._phase["epochs"]
             phase = f"phase {self._phase['number']} of {self._phase['of']}, " if self._phase["of"] > 1 else ""
-            text = f"{self._fold}{phase}epoch {event['epoch']} of {epochs}, loss {event['loss']:.5f}"
+            text = f"{self._fold}{phase}epoch {event['epoch']} of {epochs}, loss {fixed(event['loss'])}"
             done = (event["epoch"] - 1) * images + event["images"]
             self._bars.update(self._epochs, total=images * epochs, completed=done, text=text)
 

@@ -31,6 +31,7 @@ from lib.backend import device, environment, join, require_tensorboard
 from lib.datasets import Dataset
 from lib.errors import OUT_OF_MEMORY, RunFailed, UserError, is_memory, reason
 from lib.hyperparameters import Hyperparameters
+from lib.kinds import fixed
 from lib.process import Program
 from lib.tasks import Batches
 from lib.teams import Team
@@ -157,7 +158,7 @@ def train_autoencoder(
         metrics = evaluation.autoencoder_metrics(model, trainer, dataset.test, hp) | sizes
         run.update(metrics=metrics, baselines=baselines.for_autoencoder(dataset, hp, plan.latent_size))
         program.tell("stage", text="drawing figures")
-        score = f"test MSE {metrics['test_mse']:.5f}"
+        score = f"test MSE {fixed(metrics['test_mse'])}"
         pictures = views.autoencoder(run, model, dataset, plan, trained.history, score, untrained)
     run.update(history=trained.history)
     _finish(program, run, began, interrupted, trained.trouble, pictures)
