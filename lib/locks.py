@@ -9,7 +9,8 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-PATIENCE = 60.0  # seconds to wait for those who only look: a moment each, but they may be many, and stopped while they look
+ENDING = 1.0  # seconds to wait for one who has a lock: it may be about to end
+LOOKING = 60.0  # and for those who only look: a moment each, but they may be many, and stopped while they look
 
 
 def take(path: Path) -> int:
@@ -18,13 +19,12 @@ def take(path: Path) -> int:
     Raises `BlockingIOError` when it is taken.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    until = time.monotonic() + PATIENCE
+    began = time.monotonic()
     while not _locked(file, exclusive=True):
-        # with those who look it can be shared; with one who has it, it cannot
-        if not _locked(file, exclusive=False) or time.monotonic() > until:
+        patience = LOOKING if _shared(file) else ENDING
+        if time.monotonic() - began > patience:
             os.close(file)
             raise BlockingIOError(errno.EWOULDBLOCK, "somebody else holds the lock", str(path))
-        _unlocked(file)  # or of two who want it each would keep it from the other
         time.sleep(0.02)
     return file
 
@@ -38,9 +38,12 @@ def taken(path: Path) -> bool:
         return False
 
 
-def _unlocked(file: int) -> None:
-    if sys.platform != "win32":
+def _shared(file: int) -> bool:
+    """Whether it can be shared, as with those who look; with one who has it, it cannot."""
+    shared = _locked(file, exclusive=False)
+    if shared and sys.platform != "win32":  # given back, or of two who want it each would keep it from the other
         fcntl.flock(file, fcntl.LOCK_UN)
+    return shared
 
 
 def _locked(file: int, exclusive: bool) -> bool:
