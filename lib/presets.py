@@ -122,7 +122,7 @@ PRESETS = {
         "our best for reconstruct at latent 32", "mnist",
         _OURS | dict(
             layers=2, kernels="32,64", kernel_size=4, stride=2, fc_units="512", latent_dim=32, activation="silu",
-            learning_rate=0.003, epochs=60,
+            learning_rate=0.003, weight_decay=0.05, warp=True, epochs=110,
         ),
     ),
     "best-labels": Preset(
