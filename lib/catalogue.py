@@ -102,11 +102,10 @@ _B = partial(_row, _plainly("cifar-custom"))
 _C = partial(_row, _plainly("mnist-10", epochs=15, batch_size=256))
 _E = partial(_row, _report("latent-10"))
 _HEAD = dict(fc_units=64, epochs=20, batch_size=128, shift=False) | PLAIN
-_POOLED = dict(layers=3, kernels="32,64,128", kernel_size=3, pool="1,2", epochs=1, batch_size=128)
-_POOLED_HEAD = dict(
+_BEST_HEAD = dict(
     fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05, split="100/0/0"
 )  # fmt: skip
-_FASHION_HEAD = _POOLED_HEAD | dict(flip=True, shift=False, scratch=True)
+_FASHION_HEAD = _BEST_HEAD | dict(flip=True, shift=False, scratch=True)
 _LABELS = dict(fc_units=32, epochs=20, batch_size=64, split="80/20/0", shift=False, scratch=True) | PLAIN
 _LATENT_10 = _best("best-latent-10", split="100/0/0")
 
@@ -160,7 +159,8 @@ TABLES = {
     )),
     "C-classifier": Table("fully connected units of the classifier", "mnist", ("test_loss", "test_accuracy"), tuple(
         _C(
-            str(units), figures, Settings(_POOLED, _POOLED_HEAD), _HEAD | dict(fc_units=units), epochs=20, batch_size=128,
+            str(units), figures, Settings(_preset("best-labels"), _BEST_HEAD), _HEAD | dict(fc_units=units), epochs=20,
+            batch_size=128,
         )
         for units, figures in ((64, (0.0645, 0.9901)), (128, (0.0782, 0.9899)), (256, (0.0880, 0.9890)))
     )),
@@ -202,7 +202,8 @@ _HALF_AT_ONCE = Settings(
 )
 _LATENT_10_AT_ONCE = Settings(_DENSE | dict(fc_units="512,256", latent_dim=10))
 _LABELS_AT_ONCE = Settings(
-    _POOLED | dict(kernels="32,32,64", pool="1,2,3"), dict(fc_units=64, epochs=4, batch_size=128)
+    dict(layers=3, kernels="32,32,64", kernel_size=3, pool="1,2,3", epochs=1, batch_size=128),
+    dict(fc_units=64, epochs=4, batch_size=128),
 )  # fmt: skip
 
 CONTESTS = {
