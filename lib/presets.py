@@ -34,7 +34,7 @@ _E = dict(
     learning_rate=0.001, schedule="constant", l2=1e-5, patience=8, epochs=50, batch_size=64,
 )  # fmt: skip
 
-# Ours: each found on validation images within what two processor cores train in ten minutes to an hour and a half.
+# Ours: each found on validation images within what two processor cores train in ten minutes to two hours.
 _OURS = dict(optimizer="adamw", learning_rate=0.002, weight_decay=1e-4, batch_size=128)
 _COLOUR = _OURS | dict(
     task="colorize", layers=5, kernels="32,64,64,128,128", kernel_size="4,3,3,3,3", stride="2,2,1,2,1", skip=True, flip=True,
@@ -122,7 +122,7 @@ PRESETS = {
         "our best for reconstruct at latent 32", "mnist",
         _OURS | dict(
             layers=2, kernels="32,64", kernel_size=4, stride=2, fc_units="512", latent_dim=32, activation="silu",
-            learning_rate=0.003, weight_decay=0.05, warp=True, epochs=110,
+            learning_rate=0.003, weight_decay=0.05, warp=True, epochs=165,
         ),
     ),
     "best-labels": Preset(

@@ -108,7 +108,7 @@ REPORTS = {
 def test_the_reports_networks(report, real):
     name, flags, metric, bound = REPORTS[report]
     words = ["-d", str(real / name), *flags, "--output", "models/ae", "--no-input"]
-    done = run("autoencoder.py", *words, seconds=3600)
+    done = run("autoencoder.py", *words, seconds=4 * 3600)
     assert done.returncode == 0, done.stderr
     assert runs.load(Path("models/ae"))["metrics"][metric] <= bound
 
