@@ -36,8 +36,7 @@ def _first(answers: Answers, values: dict, judge) -> str:
     hp = answers.hyperparameters(values)
     groups = dict.fromkeys(setting.metadata["group"] for setting in _offered(answers.program, hp))
     offered = {TRAIN: "no: start training"}
-    if answers.program == "autoencoder":
-        offered[PRESET] = "a preset: the networks of the five reports, and our best"
+    offered[PRESET] = "a preset: the networks of the five reports, and our best"
     offered |= {group: f"{GROUPS[group]}: {_summary(answers.program, hp, group)}" for group in GROUPS if group in groups}
     described = judge(hp)
     if described:
@@ -83,12 +82,14 @@ def _value(hp: Hyperparameters, name: str):
 
 def _preset(answers: Answers, values: dict) -> dict:
     """Everything but the data as a preset has it; what had been said otherwise is named."""
-    listed = {name: f"{name:<18} {preset.what}; for {preset.dataset}" for name, preset in presets.PRESETS.items()}
+    known = presets.of(answers.program)
+    width = max(map(len, known))
+    listed = {name: f"{name:<{width}} {preset.what}; for {preset.dataset}" for name, preset in known.items()}
     name = _select("Which network?", {BACK: "none: back"} | listed)
     if name == BACK:
         return values
     usuals = {s.name: usual(s, answers.program) for s in settings(answers.program) if s.metadata["group"] != "data"}
-    after = values | usuals | presets.values(name)
+    after = values | usuals | presets.values(name, answers.program)
     said = answers.given | values  # chosen last, a preset wins over answers and even flags, but not in silence
     changes = [
         f"{words(key)} {show(key, said[key])} → {show(key, after[key])}" for key in said if said[key] != after.get(key, said[key])

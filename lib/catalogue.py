@@ -73,6 +73,10 @@ def _plainly(name: str, **changed) -> dict:
     return _report(name) | PLAIN | changed
 
 
+def _plainly_head(name: str, **changed) -> dict:
+    return _preset(name) | PLAIN | changed
+
+
 def _best(name: str, **changed) -> Settings:
     return Settings(_preset(name, **changed))
 
@@ -101,12 +105,10 @@ _COLOUR = [("1", 0.0056, "cifar-colour-1"), ("2: larger kernels, 100 epochs", 0.
 _B = partial(_row, _plainly("cifar-custom"))
 _C = partial(_row, _plainly("mnist-10", epochs=15, batch_size=256))
 _E = partial(_row, _report("latent-10"))
-_HEAD = dict(fc_units=64, epochs=20, batch_size=128, shift=False) | PLAIN
-_BEST_HEAD = dict(
-    fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05, split="100/0/0"
-)  # fmt: skip
-_FASHION_HEAD = _BEST_HEAD | dict(flip=True, shift=False, scratch=True)
-_LABELS = dict(fc_units=32, epochs=20, batch_size=64, split="80/20/0", shift=False, scratch=True) | PLAIN
+_HEAD = _plainly_head("mnist-classifier")
+_LABELS = _plainly_head("fashion-classifier", split="80/20/0", scratch=True)
+_BEST_HEAD = _preset("best-mnist-classifier", split="100/0/0")
+_FASHION_HEAD = _preset("best-fashion-classifier", split="100/0/0", scratch=True)
 _LATENT_10 = _best("best-latent-10", split="100/0/0")
 
 TABLES = {

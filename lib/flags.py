@@ -49,8 +49,7 @@ class Parser(Flags):
                 "" if show(setting.name, default) == "" else f" (default {show(setting.name, default)})"
             )
             self._add(setting, show(setting.name, default) or "TEXT", text.replace("%", "%%"))
-        if program == "autoencoder":
-            self.add_argument("--preset", metavar="NAME", help=PRESET)
+        self.add_argument("--preset", metavar="NAME", help=PRESET)
         self.add_argument(
             "--output", metavar="DIR", help="the run folder (default models/<time>-<dataset>-<task>); never overwritten"
         )

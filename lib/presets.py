@@ -1,4 +1,7 @@
-"""Named networks: those that the five reports train, and our best for each task. A preset is data, as a run is."""
+"""Named networks: those that the five reports train, and our best for each task. A preset is data, as a run is.
+
+A classifier's is what stands on the encoder, whichever that is, and how it is trained.
+"""
 
 import difflib
 from dataclasses import dataclass
@@ -10,11 +13,12 @@ from lib.kinds import shortened
 
 @dataclass(frozen=True)
 class Preset:
-    """Values of hyperparameters under a name: what it is, and which data set it is made for."""
+    """Values of hyperparameters under a name: what it is, which data set it is made for, and whose hyperparameters they are."""
 
     what: str
     dataset: str
     values: dict
+    program: str = "autoencoder"
 
 
 # What report A's networks have in common: plain convolutions with ReLU, pools, nearest neighbours; the code goes through
@@ -39,6 +43,9 @@ _OURS = dict(optimizer="adamw", learning_rate=0.002, weight_decay=1e-4, batch_si
 _COLOUR = _OURS | dict(
     task="colorize", layers=5, kernels="32,64,64,128,128", kernel_size="4,3,3,3,3", stride="2,2,1,2,1", skip=True, flip=True,
     epochs=6,
+)  # fmt: skip
+_OUR_LABELS = dict(
+    fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05, batch_size=128
 )  # fmt: skip
 
 PRESETS = {
@@ -143,13 +150,36 @@ PRESETS = {
             epochs=3,
         ),
     ),
+    "mnist-classifier": Preset(
+        "report C's classifier: 64 units", "mnist",
+        dict(fc_units=64, epochs=20, batch_size=128, shift=False), "classification",
+    ),
+    "fashion-classifier": Preset(
+        "report E's classifier: 32 units", "fashion-mnist",
+        dict(fc_units=32, epochs=20, batch_size=64, shift=False), "classification",
+    ),
+    "best-mnist-classifier": Preset(
+        "our best on the encoder of best-labels: dropout, weight decay, moved images", "mnist", _OUR_LABELS, "classification"
+    ),
+    "best-fashion-classifier": Preset(
+        "our best on the encoder of best-labels: the same, with mirrored images", "fashion-mnist",
+        _OUR_LABELS | dict(flip=True, shift=False), "classification",
+    ),
 }  # fmt: skip
 
 
-def values(name: str) -> dict:
-    """The values of a preset, canonical. Raises `UserError` for a name that is none."""
+def of(program: str) -> dict[str, Preset]:
+    """The presets of a program."""
+    return {name: preset for name, preset in PRESETS.items() if preset.program == program}
+
+
+def values(name: str, program: str = "autoencoder") -> dict:
+    """The values of a program's preset, canonical. Raises `UserError` for a name that is none, or the other program's."""
+    known = of(program)
     if not isinstance(name, str) or name not in PRESETS:
-        close = difflib.get_close_matches(str(name), PRESETS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(PRESETS)}"
+        close = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
         raise UserError(f"preset {shortened(name)} is unknown; {hint}")
-    return {key: read(key, value) for key, value in PRESETS[name].values.items()}
+    if name not in known:
+        raise UserError(f"preset {name!r} is for {PRESETS[name].program}.py; {program}.py has {', '.join(known)}")
+    return {key: read(key, value) for key, value in known[name].values.items()}

@@ -43,12 +43,10 @@ class Answers:
         self.program = program
         self.defaults = defaults(program)
         answered = _from_file(args.answers) if args.answers else {}
-        preset = None
-        if program == "autoencoder":
-            named = answered.pop("preset", None) if isinstance(answered, dict) else None
-            preset = args.preset or named
-            if named is not None:
-                _require_preset(named, args.answers)
+        named = answered.pop("preset", None) if isinstance(answered, dict) else None
+        preset = args.preset or named
+        if named is not None:
+            _require_preset(named, program, args.answers)
         self.given = known_answers(answered, program, args.answers) if args.answers else {}
         for setting in settings(program):
             if (value := getattr(args, setting.name)) is not None:
@@ -59,7 +57,7 @@ class Answers:
         self._flagged = [s.name for s in settings(program) if getattr(args, s.name) is not None]
         self._said = set(self.given)  # by the person, and so never to be dropped
         if preset is not None:
-            self.given = presets.values(preset) | self.given
+            self.given = presets.values(preset, program) | self.given
         self.asks = not (args.yes or args.no_input)
         self.terminal = sys.stdin is not None and sys.stdin.isatty()
         if args.resume:
@@ -295,9 +293,9 @@ def _fits(name: str, value, layers: int) -> bool:
     return not isinstance(find(name).metadata["kind"], Places) or value in (ALL, ()) or value[-1] <= layers
 
 
-def _require_preset(name, where: str) -> None:
+def _require_preset(name, program: str, where: str) -> None:
     try:
-        presets.values(name)
+        presets.values(name, program)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
 

@@ -69,7 +69,7 @@ def test_the_whole_conversation(tiny, model):
         screen.see(question, default)
         screen.answer()
     screen.see(ADVANCED)
-    screen.press(DOWN, DOWN, ENTER)  # the training: random weights beside the pretrained ones
+    screen.press(*[DOWN] * 3, ENTER)  # the training: random weights beside the pretrained ones
     screen.see("Change the training?", "scratch", "no")
     screen.press(*[UP] * 2, ENTER)
     screen.see("Scratch", "yes", "no")
@@ -77,7 +77,7 @@ def test_the_whole_conversation(tiny, model):
     screen.see("Change the training?")
     screen.press(ENTER)
     screen.see(ADVANCED)
-    screen.press(*[DOWN] * 3, ENTER)
+    screen.press(*[DOWN] * 4, ENTER)
     screen.see("Change the data?", "labels fraction", "1.0")
     screen.press(DOWN, ENTER)
     screen.see("Labels fraction", "[1.0]")
@@ -100,6 +100,20 @@ def test_the_whole_conversation(tiny, model):
     assert [record["dataset"]["sizes"]["train"] for record in records] == [53, 27]
     assert "scratch_accuracy" in records[1]["baselines"]
     assert all({"classifier-head.h5", "classifier.h5", "figures/confusion.png"} <= set(record["files"]) for record in records)
+
+
+def test_a_preset_for_the_head(tiny, model):
+    """Only a classifier's are offered, and what they change is named."""
+    flags = ("-model", model, "--fc-units", "8", "--dropout", "0.5", "--epochs", "1", "--batch-size", "8")
+    screen = Terminal("classification.py", *(word for pair in tiny.items() for word in pair), *flags)
+    screen.see(ADVANCED, "no: start training", "a preset", "the training")
+    screen.press(DOWN, ENTER)
+    screen.see("Which network?", "none: back", "mnist-classifier", "report C's classifier", "best-fashion-classifier")
+    screen.press(*[DOWN] * 3, ENTER)
+    screen.see("best-mnist-classifier changes what you have said: fully connected units 8 → 256, epochs 1 → 10, ", ADVANCED)
+    screen.see("the training: ", "optimizer adamw", "weight decay 0.05")
+    screen.press("\x03")
+    assert screen.leaves() == 130
 
 
 def test_labels_that_the_data_lacks_are_asked_for(tiny, model):

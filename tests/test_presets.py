@@ -4,12 +4,24 @@ import pytest
 
 from lib import presets
 from lib.datasets import NAMES
+from lib.errors import UserError
 from lib.hyperparameters import Hyperparameters
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)
 def test_every_preset_is_whole_and_known_by_its_data_set(name):
-    hp = Hyperparameters(**presets.values(name))
+    preset = presets.PRESETS[name]
+    hp = Hyperparameters(program=preset.program, **presets.values(name, preset.program))
     assert hp.dataset is None  # a preset is for any images
-    assert presets.PRESETS[name].dataset in NAMES
-    assert presets.PRESETS[name].what
+    assert preset.dataset in NAMES
+    assert preset.what
+
+
+def test_each_program_has_its_own():
+    assert presets.values("best-mnist-classifier", "classification")["fc_units"] == (256,)
+    with pytest.raises(UserError, match=r"'best-labels' is for autoencoder.py; classification.py has mnist-classifier, "):
+        presets.values("best-labels", "classification")
+    with pytest.raises(UserError, match=r"'mnist-classifier' is for classification.py; autoencoder.py has cifar-base, "):
+        presets.values("mnist-classifier")
+    with pytest.raises(UserError, match="did you mean 'mnist-classifier'"):
+        presets.values("mnist-classifer", "classification")

@@ -65,7 +65,6 @@ def test_the_verb_may_be_said_and_dashes_may_be_long():
             r"-dl \(labels\) is for classification.py, not for autoencoder.py; see python autoencoder.py --help",
         ),
         ("autoencoder", "--test-labels=x", r"--test-labels \(test labels\) is for classification.py"),
-        ("classification", "--preset", r"--preset \(preset\) is for autoencoder.py"),
         ("classification", "--no-skip", r"--no-skip \(skip\) is for autoencoder.py"),
         ("classification", "--nonsense", "unrecognized arguments: --nonsense"),
     ],
@@ -153,13 +152,19 @@ def test_flags_win_over_an_answers_file_and_that_over_a_preset():
         answers("--preset", "x")
 
 
-def test_a_preset_in_an_answers_file_is_a_name_and_for_autoencoders():
+def test_a_preset_in_an_answers_file_is_a_name_of_the_same_program():
     Path("a.json").write_text('{"preset": ["cifar-base"]}')
     with pytest.raises(UserError, match=r"preset \['cifar-base'\] is unknown"):
         answers("--answers", "a.json")
     Path("a.json").write_text('{"preset": "cifar-base"}')
-    with pytest.raises(UserError, match="unknown key 'preset'"):
-        Answers("classification", Parser("classification", "").parse(["--answers", "a.json"]))
+    with pytest.raises(UserError, match=r"a.json: preset 'cifar-base' is for autoencoder.py; classification.py has "):
+        answers("--answers", "a.json", program="classification")
+
+
+def test_a_classifiers_preset_and_what_is_said_beside_it():
+    asked = answers("-d", "digits", "--preset", "best-fashion-classifier", "--epochs", "2", "--yes", program="classification")
+    hp = asked.hyperparameters({"model": "m.h5"})
+    assert (hp.fc_units, hp.dropout, hp.flip, hp.shift, hp.epochs, hp.optimizer) == ((256,), 0.5, True, False, 2, "adamw")
 
 
 def test_what_a_preset_says_of_another_task_makes_way_but_not_what_a_person_says():

@@ -55,8 +55,10 @@ def test_the_table_of_flags_is_the_programs():
 
 def presets_table() -> str:
     """The table of presets, as it must stand in the README."""
-    rows = ["| preset | what it is | made for |", "|---|---|---|"]
-    return "\n".join(rows + [f"| `{name}` | {preset.what} | `{preset.dataset}` |" for name, preset in PRESETS.items()])
+    rows = ["| preset | what it is | made for | program |", "|---|---|---|---|"]
+    return "\n".join(
+        rows + [f"| `{name}` | {preset.what} | `{preset.dataset}` | `{preset.program}.py` |" for name, preset in PRESETS.items()]
+    )
 
 
 def test_the_table_of_presets_is_the_programs():

@@ -127,18 +127,17 @@ def test_report_c(real):
     assert runs.load(Path("models/cl"))["metrics"]["test_accuracy"] >= 0.992
 
 
-LABELS = {"fashion-mnist": ("--flip --no-shift", 0.935), "mnist": ("", 0.995)}
+LABELS = {"fashion-mnist": ("best-fashion-classifier", 0.935), "mnist": ("best-mnist-classifier", 0.995)}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LABELS)
 def test_labels(name, real):
-    moved, bound = LABELS[name]
+    preset, bound = LABELS[name]
     data = ["-d", str(real / name), "--no-input"]
     done = run("autoencoder.py", *data, "--preset", "best-labels", "--output", "models/ae", seconds=3600)
     assert done.returncode == 0, done.stderr
-    head = f"--fc-units 256 --dropout 0.5 {moved} --epochs 10 --learning-rate 0.003 --optimizer adamw --weight-decay 0.05"
-    data += ["--split", "100/0/0", "-model", "models/ae/autoencoder.h5", "--output", "models/cl"]
-    done = run("classification.py", *data, *head.split(), seconds=3600)
+    data += ["--preset", preset, "--split", "100/0/0", "-model", "models/ae/autoencoder.h5", "--output", "models/cl"]
+    done = run("classification.py", *data, seconds=3600)
     assert done.returncode == 0, done.stderr
     assert runs.load(Path("models/cl"))["metrics"]["test_accuracy"] >= bound
