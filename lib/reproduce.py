@@ -145,18 +145,21 @@ class Reproduction:
         self.display.note(f"{self.work.titled(title)}  {ARROW}  {self.work.folder}", "bold")
         found: dict[str, list[Outcome]] = {}
         wrong: dict[str, str] = {}
-        began, of = time.monotonic(), len(table.rows) * len(self.work.seeds)
-        for number, (row, seed) in enumerate(((row, seed) for row in table.rows for seed in self.work.seeds), start=1):
+        planned = [(row, seed) for row in table.rows for seed in self.work.seeds]
+        epochs = [self._epochs(row, table.dataset) for row, _ in planned]
+        seconds, trained = 0.0, 0  # of the rows before, also where an earlier call has trained them
+        for number, (row, seed) in enumerate(planned):
             seeded = f", seed {seed}" if len(self.work.seeds) > 1 else ""
-            left = (time.monotonic() - began) / (number - 1) * (of - number + 1) if number > 1 else 0
+            left = seconds / trained * sum(epochs[number:]) if trained else 0
             about = f"; about {clock(left)} left" if left >= 1 else ""
-            self.display.note(f"{number} of {of}: {row.name}{seeded}{about}", ACCENT)
+            self.display.note(f"{number + 1} of {len(planned)}: {row.name}{seeded}{about}", ACCENT)
             try:
                 outcome = self.outcome(self.settings(row), table.dataset, seed)
             except RunFailed as error:
                 wrong[row.name] = str(error)
                 self.display.note(f"{row.name} failed: {error}", BAD)
                 continue
+            seconds, trained = seconds + outcome.seconds, trained + epochs[number]
             found.setdefault(row.name, []).append(outcome)
             self.display.result(f"{name}, {row.name}{seeded}: {self._line(table, row, outcome)}")
         self._show(title, table, found)
@@ -167,6 +170,10 @@ class Reproduction:
 
     def settings(self, row: Row) -> Settings:
         return row.best if self.best else row.plain
+
+    def _epochs(self, row: Row, dataset: str) -> int:
+        """How many a row trains for, in all its runs, unless it stops before."""
+        return sum(hp.epochs for hp in self.work.runs(self.settings(row), dataset, 0))
 
     def outcome(self, settings: Settings, dataset: str, seed: int) -> Outcome:
         """Train what the settings say, or find it trained. Raises `Stopped`, `RunFailed`, and `UserError` for the data."""

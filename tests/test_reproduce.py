@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,18 @@ def test_what_is_trained_is_not_trained_again_and_shared_between_tables(tables, 
     assert Path("out/A-kernels-best.md").is_file()
 
 
+def test_what_is_left_goes_by_how_long_the_rows_before_took_whenever_they_were_trained(tables, monkeypatch, capsys):
+    monkeypatch.setitem(reproduce.TABLES["A-kernels"].rows[1].plain.autoencoder, "epochs", 6)
+    assert reproduced("A-kernels", "--output", "out") == 0
+    first = Path("out/a-kernels-two-kernels/seed-0/run.json")
+    record = json.loads(first.read_text())
+    first.write_text(json.dumps(record | {"timing": record["timing"] | {"seconds": 1800}}))
+    shutil.rmtree("out/a-kernels-three-kernels")
+    capsys.readouterr()
+    assert reproduced("A-kernels", "--output", "out") == 0
+    assert "2 of 2: three kernels; about 1:00:00 left" in capsys.readouterr().err
+
+
 def test_a_classifier_comes_with_its_autoencoder(tables, capsys):
     assert reproduced("B-labels", "--output", "out") == 0
     classifier = runs.load(Path("out/b-labels-4-units/seed-0"))
@@ -178,7 +191,8 @@ def test_it_goes_on_where_it_was_stopped(tables, monkeypatch, capsys):
     assert left["status"] == "interrupted"
     capsys.readouterr()
     assert reproduced("A-kernels", "--output", "out") == 0
-    assert "2 of 2: three kernels\ninterrupted before: going on from its last whole epoch …\n" in capsys.readouterr().err
+    said = r"2 of 2: three kernels(; about 0:0\d left)?\ninterrupted before: going on from its last whole epoch …\n"
+    assert re.search(said, capsys.readouterr().err)
     assert tables.begun == 3
     ended = runs.load(Path("out/a-kernels-three-kernels/seed-0"))
     assert ended["status"] == "finished"
