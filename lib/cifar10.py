@@ -9,22 +9,24 @@ from lib.errors import UserError
 from lib.files import CHUNK, GZIP_RATIO, Header, Images, Source, empty, fill, opened, reading
 
 SHAPE = (32, 32, 3)
+FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"  # as they are published
 PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 RECORD = 1 + 32 * 32 * 3
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 class Cifar10:
-    """CIFAR-10's binary version: a folder or .tar.gz of batches (test_batch apart), or a single .bin."""
+    """CIFAR-10's binary version: a folder or .tar.gz of batches (test_batch apart), what holds one of these, or a single .bin."""
 
     @staticmethod
     def recognises(path: Path) -> bool:
         if path.is_dir():
-            return bool(_files(path))
+            return bool(_files(path)) or _place(path) != path
         return path.suffix == ".bin" or path.name.endswith((".tar.gz", ".tgz", ".tar"))
 
     @staticmethod
     def peek(path: Path) -> Header:
+        path = _place(path)
         if path.is_dir() or path.suffix == ".bin":
             sizes = {file.name: _records(file, file.stat().st_size) for file in _files(path)}
             tests = sum(count for name, count in sizes.items() if _is_test(name)) if path.is_dir() else 0
@@ -36,6 +38,7 @@ class Cifar10:
 
     @staticmethod
     def read(path: Path) -> Source:
+        path = _place(path)
         if path.is_dir() or path.suffix == ".bin":
             batches: dict[str, np.ndarray] = {}
             for file in _files(path):
@@ -47,6 +50,15 @@ class Cifar10:
         train = [batch for name, batch in batches.items() if not (_is_test(name) and len(batches) > 1)]
         test = [batch for name, batch in batches.items() if _is_test(name) and len(batches) > 1]
         return Source(_images(path, train), _images(path, test) if test else None)
+
+
+def _place(path: Path) -> Path:
+    """Where the batches are: a folder without any may hold the published archive, or what was unpacked from it."""
+    if not path.is_dir() or _files(path):
+        return path
+    if (path / FOLDER).is_dir() and _files(path / FOLDER):
+        return path / FOLDER
+    return path / ARCHIVE if (path / ARCHIVE).is_file() else path
 
 
 def _files(path: Path) -> list[Path]:

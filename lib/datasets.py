@@ -48,9 +48,8 @@ NAMES = {
 PLACES = {
     "mnist": ("mnist", "MNIST", "."),
     "fashion-mnist": ("fashion-mnist", "fashion_mnist", "FashionMNIST"),
-    "cifar10": ("cifar10", "cifar-10", "cifar-10-batches-bin", "cifar-10-binary.tar.gz", "cifar10/cifar-10-binary.tar.gz",
-                "cifar-10/cifar-10-binary.tar.gz"),
-}  # fmt: skip
+    "cifar10": ("cifar10", "cifar-10", cifar10.FOLDER, cifar10.ARCHIVE),
+}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import shutil
 import struct
 import tarfile
 from pathlib import Path
@@ -110,13 +111,17 @@ def test_cifar_10_folder_file_and_archive():
     cifar_folder(folder)
     with tarfile.open("cifar.tar.gz", "w:gz") as archive:
         archive.add(folder, "cifar-10-batches-bin")
-    for path in (folder, Path("cifar.tar.gz")):
+    for path in ("unpacked", "packed"):
+        Path(path).mkdir()
+    shutil.copytree(folder, "unpacked/cifar-10-batches-bin")
+    shutil.copy("cifar.tar.gz", "packed/cifar-10-binary.tar.gz")
+    for path in (folder, Path("cifar.tar.gz"), Path("unpacked"), Path("packed")):
         source = readers.read(path)
         np.testing.assert_array_equal(source.train.images, COLOUR[:9])
         np.testing.assert_array_equal(source.train.labels, LABELS[:9])
         np.testing.assert_array_equal(source.test.images, COLOUR[9:])
         assert source.train.classes[0] == "airplane"
-    assert readers.peek(folder) == readers.Header((32, 32, 3), 9, 3, labelled=True)
+    assert readers.peek(folder) == readers.peek(Path("unpacked")) == readers.Header((32, 32, 3), 9, 3, labelled=True)
     np.testing.assert_array_equal(readers.read(folder / "test_batch.bin").train.images, COLOUR[9:])
 
 
