@@ -162,6 +162,10 @@ CASES = {
     "presets": [
         (lambda: called("autoencoder", "--preset", "cifar-bas"), "'cifar-bas'", "is unknown; did you mean 'cifar-base'?"),
         (lambda: presets.values("x"), "'x'", "is unknown; there are cifar-base, cifar-1"),
+        (
+            lambda: called("classification", "--preset", "best-labels"), "'best-labels'",
+            "is for autoencoder.py; classification.py has mnist-classifier, ",
+        ),
     ],
     "flags": [
         (lambda: called("autoencoder", "--nonsense"), "--nonsense", "unrecognized arguments"),
