@@ -35,8 +35,7 @@ def adjust(answers: Answers, values: dict, judge: Callable[[Hyperparameters], st
 def _first(answers: Answers, values: dict, judge) -> str:
     hp = answers.hyperparameters(values)
     groups = dict.fromkeys(setting.metadata["group"] for setting in _offered(answers.program, hp))
-    offered = {TRAIN: "no: start training"}
-    offered[PRESET] = "a preset: the networks of the five reports, and our best"
+    offered = {TRAIN: "no: start training", PRESET: "a preset: the networks of the five reports, and our best"}
     offered |= {group: f"{GROUPS[group]}: {_summary(answers.program, hp, group)}" for group in GROUPS if group in groups}
     described = judge(hp)
     if described:

@@ -73,10 +73,6 @@ def _plainly(name: str, **changed) -> dict:
     return _report(name) | PLAIN | changed
 
 
-def _plainly_head(name: str, **changed) -> dict:
-    return _preset(name) | PLAIN | changed
-
-
 def _best(name: str, **changed) -> Settings:
     return Settings(_preset(name, **changed))
 
@@ -105,8 +101,8 @@ _COLOUR = [("1", 0.0056, "cifar-colour-1"), ("2: larger kernels, 100 epochs", 0.
 _B = partial(_row, _plainly("cifar-custom"))
 _C = partial(_row, _plainly("mnist-10", epochs=15, batch_size=256))
 _E = partial(_row, _report("latent-10"))
-_HEAD = _plainly_head("mnist-classifier")
-_LABELS = _plainly_head("fashion-classifier", split="80/20/0", scratch=True)
+_HEAD = _preset("mnist-classifier", **PLAIN)
+_LABELS = _preset("fashion-classifier", **PLAIN, split="80/20/0", scratch=True)
 _BEST_HEAD = _preset("best-mnist-classifier", split="100/0/0")
 _FASHION_HEAD = _preset("best-fashion-classifier", split="100/0/0", scratch=True)
 _LATENT_10 = _best("best-latent-10", split="100/0/0")

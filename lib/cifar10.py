@@ -20,8 +20,9 @@ class Cifar10:
 
     @staticmethod
     def recognises(path: Path) -> bool:
+        path = _place(path)
         if path.is_dir():
-            return bool(_files(path)) or _place(path) != path
+            return bool(_files(path))
         return path.suffix == ".bin" or path.name.endswith((".tar.gz", ".tgz", ".tar"))
 
     @staticmethod
