@@ -42,7 +42,7 @@ _E = dict(
 _OURS = dict(optimizer="adamw", learning_rate=0.002, weight_decay=1e-4, batch_size=128)
 _COLOUR = _OURS | dict(
     task="colorize", layers=5, kernels="32,64,64,128,128", kernel_size="4,3,3,3,3", stride="2,2,1,2,1", skip=True, flip=True,
-    epochs=6,
+    dropout=0.15,
 )  # fmt: skip
 _OUR_LABELS = dict(
     fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05, batch_size=128
@@ -105,11 +105,12 @@ PRESETS = {
         ),
     ),
     "best-colour": Preset(
-        "our best for RGB from grey: a U-Net that leaves the brightness as it is", "cifar10", _COLOUR | dict(residual=True)
+        "our best for RGB from grey: a U-Net that leaves the brightness as it is, on moved images", "cifar10",
+        _COLOUR | dict(residual=True, shift=True, epochs=30),
     ),
     "best-yuv": Preset(
-        "our best for UV from Y: the same U-Net, with dropout and for longer", "cifar10",
-        _COLOUR | dict(colour_space="yuv", learning_rate=0.003, dropout=0.15, epochs=20),
+        "our best for UV from Y: the same U-Net", "cifar10",
+        _COLOUR | dict(colour_space="yuv", learning_rate=0.003, epochs=20),
     ),
     "best-half": Preset(
         "our best for complete: a U-Net with a dense code, on the mirror image", "fashion-mnist",
