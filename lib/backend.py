@@ -85,7 +85,9 @@ def spread(layer: keras.layers.Layer) -> dict:
     """The configuration of a layer as one that learns on several devices: batches are normalised whole, as JAX does by itself."""
     config = layer.get_config()
     if keras.backend.backend() == "tensorflow" and isinstance(layer, keras.layers.BatchNormalization):
-        config["synchronized"] = True
+        import tensorflow as tf
+
+        config["synchronized"] = tf.distribute.has_strategy()
     return config
 
 
@@ -232,7 +234,7 @@ def _has_a_kernel(layer: keras.layers.Layer) -> bool:
         and layer.scale
         and layer.center
         and not layer.synchronized
-        and layer.compute_dtype == "float32"
+        and layer.compute_dtype in ("float32", "bfloat16")
     )
 
 

@@ -20,6 +20,7 @@ SIDES = ("right", "left", "top", "bottom")
 ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu", "elu", "selu", "tanh", "sigmoid", "softplus")
 OPTIMIZERS = ("adam", "adamw", "nadam", "adamax", "rmsprop", "sgd", "adagrad", "adadelta", "adafactor", "lion", "muon")
 INITIALIZERS = ("identity", "he_normal", "glorot_uniform")
+PRECISIONS = ("float32", "bfloat16")
 SCHEDULES = ("cosine", "constant", "plateau", "exponential")
 LOSSES = ("mse", "mae", "huber", "bce")
 
@@ -202,6 +203,10 @@ class Fields:
     patience: int | None = setting(
         None, Or("off", Whole(1, 100_000)), "--patience", group="training",
         help="epochs without improvement before training stops; the best weights are kept either way",
+    )  # fmt: skip
+    precision: str = setting(
+        "float32", OneOf(PRECISIONS), "--precision", group="training",
+        help="what training computes in; bfloat16 is faster where the device has it, weights and files stay float32",
     )  # fmt: skip
     tensorboard: bool = setting(
         False, Switch(), "--tensorboard", group="training",

@@ -1,5 +1,7 @@
 """Keras models from a plan: encoder, decoder, the autoencoder that joins them, and the classifier on an encoder."""
 
+from functools import partial
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -216,18 +218,42 @@ def copied(encoder: keras.Model) -> keras.Model:
     return twin
 
 
-def twin(model: keras.Model) -> keras.Model:
-    """The same network with the same weights, of which as much is frozen; where Keras distributes models, it lives there."""
+def twin(model: keras.Model, precision: str = "float32") -> keras.Model:
+    """The same network with the same weights, of which as much is frozen; where Keras distributes models, it lives there.
 
-    def again(layer):
+    With a `precision` of `bfloat16` the models inside it compute in that, but for `_exact`, and keep their weights as float32
+    (Micikevicius et al., "Mixed precision training", 2018).
+    """
+
+    def again(layer, policies=None):
         if isinstance(layer, keras.Model):
-            return keras.models.clone_model(layer, clone_function=again)
-        return type(layer).from_config(backend.spread(layer))
+            inside = policies_of(layer) if precision != "float32" else None
+            return keras.models.clone_model(layer, clone_function=partial(again, policies=inside))
+        config = backend.spread(layer)
+        if policies:
+            config["dtype"] = policies[layer.name]
+        return type(layer).from_config(config)
+
+    def policies_of(part):
+        exact = _exact(part)
+        return {layer.name: "float32" if layer.name in exact else f"mixed_{precision}" for layer in part.layers}
 
     found = keras.models.clone_model(model, clone_function=again)
     hand_over(model, found)
     _freeze_alike(model, found)
     return found
+
+
+def _exact(part: keras.Model) -> set[str]:
+    """The layers of an encoder, a decoder or a head that are never rounded: the fixed ones, and those that give its first
+    output (code, image, probabilities), back to the last ones with weights."""
+    exact, wanted = {layer.name for layer in part.layers if layer.name.startswith(FIXED)}, {id(part.outputs[0])}
+    for layer in reversed(part.layers):
+        if id(layer.output) in wanted:
+            exact.add(layer.name)
+            if not layer.weights:
+                wanted |= {id(tensor) for tensor in keras.tree.flatten(layer.input)}
+    return exact
 
 
 def hand_over(model: keras.Model, other: keras.Model) -> None:

@@ -1,4 +1,4 @@
-"""Training on all devices of a team: a copy of the model learns there, and this process's own is kept at its side."""
+"""Training on all devices of a team, or in rougher numbers: a copy of the model learns so, and the model is kept at its side."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def fit(
     folder: Path | None,
     team: Team | None,
 ) -> Trained:
-    """`training.fit` with the same outcome, on the devices of a team; without one it is just that.
+    """`training.fit` with the same outcome, on the devices of a team, in `hp.precision`; with neither it is just that.
 
     Each process of the team calls it with the same model, data and hyperparameters; what they compute is the same in all.
     """
     with backend.distributed(team) as share:
-        if share is None:
+        if share is None and hp.precision == "float32":
             return training.fit(model, dataset, hp, phase, tell, stopped, at_epoch, folder)
-        learner = networks.twin(model)
-        agreed = backend.Agreed(stopped, share.team)
+        learner = networks.twin(model, hp.precision)
+        agreed = backend.Agreed(stopped, team)
 
         def beside(history: dict) -> None:
             agreed.agree()

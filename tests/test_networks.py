@@ -184,6 +184,35 @@ def test_a_classifier_takes_whole_images_whatever_its_encoder_saw(view):
     np.testing.assert_allclose(to_numpy(model(tasks.scale(images))), to_numpy(expected), atol=1e-6)
 
 
+NETWORKS = {
+    "plain": dict(layers=2, kernels="3,4", batch_norm="all"),
+    "dense": dict(layers=1, kernels=3, fc_units="9", latent_dim=4),
+    "variational": dict(layers=1, kernels=3, variational=True, latent_dim=2),
+    "unet": dict(task="complete", layers=2, kernels="3,4", skip=True, residual=True),
+    "linear": dict(layers=2, kernels="4,4", stride=2, linear_path=4),
+}
+
+
+@pytest.mark.parametrize("values", NETWORKS.values(), ids=NETWORKS)
+def test_a_twin_in_bfloat16_rounds_what_is_hidden_and_nothing_else(values):
+    model, plan = built((8, 8, 1), **values)
+    model = networks.build_trainer(model, plan.hp)
+    twin = networks.twin(model, "bfloat16")
+    assert {variable.dtype for variable in twin.trainable_variables} == {"float32"}
+    for name in ("encoder", "decoder"):
+        part = twin.get_layer(name)
+        rough = {layer.name for layer in part.layers if layer.compute_dtype == "bfloat16"}
+        assert f"activation_{name}_1" in rough
+        assert part.outputs[0].dtype == "float32"  # the code, the picture
+        assert not {layer for layer in rough if layer.startswith((networks.FIXED, "linear_"))}
+        assert {layer.compute_dtype for layer in model.get_layer(name).layers} == {"float32"}  # the model is as it was
+    images = np.random.default_rng(0).random((3, *plan.input), np.float32)
+    exact, rounded = (to_numpy(networks.code_alone(network.get_layer("encoder"))(images)) for network in (model, twin))
+    apart = abs(exact - rounded).max()
+    assert apart < 0.05 * abs(exact).max()
+    assert (apart > 0) == (not plan.linear)  # what is beside a linear path begins with zeros
+
+
 def test_no_two_layers_share_a_name():
     hp = Hyperparameters(layers=3, kernels=4, fc_units="8,6", latent_dim=3)
     model = networks.build_autoencoder(shapes.plan(hp, (13, 17, 3)))

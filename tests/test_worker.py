@@ -95,6 +95,7 @@ KINDS = {
     "convolutional VAE": dict(variational=True),
     "linear path": dict(linear_path=5),
     "PCA, improved": dict(pca=True, latent_dim=6, layers=2, kernels=4),
+    "in bfloat16": dict(precision="bfloat16", dropout=0.1),
     "pools": dict(pool="1", upsampling="nearest", decoder_kernels="none", activation="leaky_relu", padding="valid"),
 }
 
@@ -111,6 +112,7 @@ FIGURES = {
     "convolutional VAE": DRAWN,
     "linear path": DRAWN,
     "PCA, improved": DRAWN,
+    "in bfloat16": DRAWN,
     "pools": DRAWN,
 }
 
@@ -159,6 +161,18 @@ def test_an_autoencoder_lives_with_any_labels(labels):
 
 def test_the_tasks_are_all_tried_above():
     assert {"reconstruct", *(values.get("task", "reconstruct") for values in KINDS.values())} == set(TASKS)
+
+
+def test_a_classifier_that_learned_in_bfloat16_is_one_of_float32(colour):
+    run("ae", dataset=colour, layers=2, kernels=4, epochs=1)
+    head = dict(program="classification", dataset=colour, model="ae/autoencoder.h5", fc_units=8, batch_size=16, scratch=True)
+    records = [run(name, epochs=2, precision=name, **head)[0] for name in ("float32", "bfloat16")]
+    exact, rounded = ([record["history"][phase]["loss"] for phase in ("head", "everything", "scratch")] for record in records)
+    assert exact != rounded
+    np.testing.assert_allclose(rounded, exact, rtol=0.1)
+    model = keras.models.load_model("bfloat16/classifier.h5", compile=False)
+    parts = [model, model.get_layer("encoder"), model.get_layer("head")]
+    assert {layer.compute_dtype for part in parts for layer in part.layers} == {"float32"}
 
 
 def test_pretraining_is_compared_with_random_weights_on_few_labels(colour):
