@@ -109,8 +109,7 @@ def _use(session: Session, verb: str) -> None:
 
 
 def _carry_out(session: Session, verb: str, options: dict) -> None:
-    usual = {"models": [_model(session)], "data": None, "output": None, "fit": "crop", "invert": False, "limit": None}
-    using.carry_out(verb, usual | options, session.display)
+    using.carry_out(verb, using.PLAIN | {"models": [_model(session)]} | options, session.display)
 
 
 def _model(session: Session) -> str:

@@ -5,8 +5,9 @@ Each takes the program to tell and a request as `lib.using` makes it, and writes
 
 import csv
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import keras
@@ -21,6 +22,7 @@ from lib.hyperparameters import Hyperparameters
 from lib.outcomes import Album, outcomes
 from lib.own import Own
 from lib.process import Program, pack
+from lib.refinement import Refined
 from lib.sound import sound
 from lib.written import make_folder, replacing
 
@@ -34,14 +36,24 @@ class Autoencoder:
     """A saved autoencoder: `image` is the shape (height, width, channels) of the whole images of its task."""
 
     path: Path
-    model: keras.Model
+    saved: storage.Saved
     hp: Hyperparameters
     image: tuple[int, int, int]
+    model: keras.Model | Refined
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Inputs, outputs and targets for uint8 images."""
         inputs, wanted = tasks.as_they_are(self.hp, images)
         return inputs, self.model.predict_on_batch(inputs), wanted
+
+    def refined(self, steps: int, stopped: Event) -> "Autoencoder":
+        """The same with refined codes. Raises `UserError` where the input is not the target, or there are no such parts."""
+        encoder, decoder = self.saved.part("encoder"), self.saved.part("decoder")
+        if self.hp.task != "reconstruct":
+            raise UserError(f"{self.path}: it is for {self.hp.task}; --refine is for reconstruct, where what is wanted is given")
+        if encoder is None or decoder is None or len(decoder.inputs) > 1:
+            raise UserError(f"{self.path}: --refine needs a model called encoder, and one called decoder that takes a code alone")
+        return replace(self, model=Refined(networks.code_alone(encoder), decoder, steps, stopped))
 
 
 def load_autoencoder(name: str) -> Autoencoder:
@@ -53,7 +65,7 @@ def load_autoencoder(name: str) -> Autoencoder:
     if model.name in PARTS or not images:
         raise UserError(f"{path}: is no whole autoencoder (images in, images out); give an autoencoder.h5")
     hp = saved.hp or Hyperparameters()
-    return Autoencoder(path, model, hp, targets.whole(hp, given[1:], made[1:]))
+    return Autoencoder(path, saved, hp, targets.whole(hp, given[1:], made[1:]), model)
 
 
 def apply(program: Program, request: dict) -> None:
@@ -66,11 +78,14 @@ def apply(program: Program, request: dict) -> None:
     shapes = {model.image for model in models}
     if len(shapes) > 1:
         raise UserError(f"the models take images of different shapes: {', '.join(by(shape) for shape in shapes)}")
+    names = _labels([model.path for model in models])
+    if steps := request["refine"]:
+        names = [f"{name}{end}" for name in names for end in ("", "-refined")]
+        models = [each for model in models for each in (model, model.refined(steps, program.stopped))]
     own = Own(request["data"], models[0].image, request["fit"], request["invert"])
     folder = runs.new_folder(request["output"], models[0].path.parent / "applied")
     program.tell("run", folder=str(folder), device=device())
     errors = np.full((len(models), len(own)), np.nan)
-    names = _labels([model.path for model in models])
     kept: list[tuple[float, int, list[np.ndarray]]] = []
     done = 0
     with ExitStack() as files:
@@ -105,7 +120,7 @@ def apply(program: Program, request: dict) -> None:
     figures.image_rows(list(zip(heads, columns_of, strict=True)), folder / "worst.png", title)
     program.tell(
         "finished", folder=str(folder), table=table, columns=["picture", *columns, "PSNR (dB)"], problems=own.problems,
-        mean=[float(np.nanmean(row)) for row in errors], task=models[0].hp.task, heads=heads,
+        mean=[float(np.nanmean(row)) for row in errors], task=models[0].hp.task, heads=heads, refined=bool(steps),
         files=[f"{place.name}/" if own.pictures else f"{place.name}.idx" for place in places_of],
         pictures={name: pack(images) for name, images in zip(heads, columns_of, strict=True)},
     )  # fmt: skip
@@ -159,9 +174,12 @@ def encode(program: Program, request: dict) -> None:
         raise UserError(f"{output} exists already; choose another --output")
     encoder, hp, image = _encoder(path)
     own = Own(request["data"], image, request["fit"], request["invert"], every=True)
+    code = encoder.predict_on_batch
+    if request["refine"]:
+        code = load_autoencoder(request["models"][0]).refined(request["refine"], program.stopped).model.encode
     codes, kept = [], []
     for places, images in own.chunks(request["limit"]):
-        codes.append(encoder.predict_on_batch(tasks.as_they_are(hp, images)[0]))
+        codes.append(code(tasks.as_they_are(hp, images)[0]))
         kept += list(places)
         program.tell("progress", done=len(kept), of=min(request["limit"] or len(own), len(own)), what="images")
         if program.stopped.is_set():

@@ -43,6 +43,10 @@ def flags(program: str, verb: str) -> Flags:
         "(pad), or out of proportion (stretch); colour becomes grey where the model is grey"))  # fmt: skip
     parser.add_argument("--invert", action="store_true", help="black on white becomes white on black, as in MNIST")
     parser.add_argument("--limit", metavar="N", help="at most so many pictures")
+    if verb in ("apply", "encode"):
+        parser.add_argument("--refine", metavar="STEPS", help=(
+            "improve each image's code by so many steps of gradient descent, 100 for instance, to see what the decoder could do "
+            "with a better encoder"))  # fmt: skip
     if verb == "generate":
         parser.add_argument("--count", metavar="N", default="48", help="images to draw (default 48)")
         parser.add_argument("--mixture", action="store_true", help="draw a VAE's codes from a Gaussian mixture too")
@@ -61,7 +65,8 @@ def request(args, **more) -> dict:
     if args.dataset:
         datasets.locate(args.dataset)
     common = {"models": models, "data": args.dataset, "output": args.output, "fit": args.fit, "invert": args.invert}
-    return common | {"limit": whole(args.limit, "--limit", 1)} | more
+    numbers = {name: whole(getattr(args, name, None), f"--{name}", 1) for name in ("limit", "refine")}
+    return common | numbers | more
 
 
 def apply(program: str, words: list[str]) -> int:
@@ -91,6 +96,7 @@ def generate(program: str, words: list[str]) -> int:
 
 LOWEST = {"count": 1, "grid": 2, "steps": 2, "seed": 0}
 SHARES = [0.01, 0.1, 1.0]  # of the labels
+PLAIN = {"data": None, "output": None, "fit": "crop", "invert": False, "limit": None, "refine": None}
 DRAWING = {"mixture": False, "between": None, "count": 48, "grid": None, "steps": 10, "seed": 0}  # where nothing was said
 
 
@@ -134,6 +140,10 @@ def _show_applied(display: Display, ended: dict) -> None:
     if display.out.is_terminal:
         display.strip(ended["pictures"], str(Path(ended["folder"]) / "worst.png"), words=f" {ARROW} ".join(ended["heads"]))
     display.result(f"mean over {len(ended['table']):,} pictures: MSE {'   '.join(f'{mse:.6f}' for mse in ended['mean'])}")
+    if ended["refined"]:
+        for before, after in zip(ended["mean"][::2], ended["mean"][1::2], strict=True):
+            share = 1 - after / before if before else 0
+            display.result(f"refined codes take {share:.1%} of that away: the encoder's share of it")
     _show_problems(display, ended)
     display.result(f"{ended['folder']}: {', '.join(ended['files'])}, errors.csv, worst.png", whole=True)
 

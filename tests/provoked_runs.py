@@ -16,7 +16,7 @@ from lib.teams import Team
 from lib.written import write_json
 from tests import made, test_ledger, test_saved
 from tests.provoked_settings import called
-from tests.test_saved import DRAWN, model
+from tests.test_saved import DRAWN, GREY, model
 
 
 def written(name: str, content: str | bytes = "") -> Path:
@@ -104,6 +104,13 @@ def without_tensorboard():
 
 def used(verb, models: list[str], **request):
     test_saved.done(verb, models=models, **request)
+
+
+def flat() -> list[str]:
+    """An autoencoder in one piece, that knows no encoder."""
+    image = keras.Input(GREY, name="image")
+    keras.Model(image, keras.layers.Conv2D(1, 3, padding="same", name="all")(image), name="flat").save("flat.h5")
+    return ["flat.h5"]
 
 
 def drawn(models: list[str], **request):
@@ -269,6 +276,16 @@ CASES = {
             lambda: used(saved.apply, model() + model("b", image=(8, 8, 1)), data="x"),
             "12×10×1, 8×8×1",
             "the models take images of different shapes:",
+        ),
+        (
+            lambda: used(saved.apply, model() + model("b", task="denoise"), data="x", refine=5),
+            "b/autoencoder.h5",
+            "it is for denoise; --refine is for reconstruct, where what is wanted is given",
+        ),
+        (
+            lambda: used(saved.apply, flat(), data=images(), refine=5),
+            "flat.h5",
+            "--refine needs a model called encoder, and one called decoder that takes a code alone",
         ),
         (lambda: used(saved.predict, model(), data="x"), "ae/autoencoder.h5", "is no classifier; give the classifier.h5 that"),
         (lambda: used(saved.encode, ["x"], data="x", output="codes.txt"), "codes.txt", "codes are written as .npz or .idx"),

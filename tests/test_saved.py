@@ -15,7 +15,7 @@ from lib.process import unpack
 from tests import made
 
 GREY, COLOUR = (12, 10, 1), (12, 10, 3)
-COMMON = {"output": None, "fit": "crop", "invert": False, "limit": None}
+COMMON = {"output": None, "fit": "crop", "invert": False, "limit": None, "refine": None}
 DRAWN = {"mixture": False, "between": None, "count": 6, "grid": None, "steps": 4, "seed": 0, "data": None}
 
 
@@ -161,6 +161,25 @@ def test_encode_as_npz_and_idx(tiny):
         done(saved.encode, models=path, data="all.npz", output="codes.npz")
     with pytest.raises(UserError, match=r"codes\.txt: codes are written as \.npz or \.idx"):
         done(saved.encode, models=path, data="all.npz", output="codes.txt")
+
+
+def test_refined_codes_stand_beside_the_encoders_and_are_better(tiny, monkeypatch):
+    monkeypatch.setattr(own, "CHUNK", 12)  # a second batch is a smaller one
+    path = model(latent_dim=3)
+    ended = done(saved.apply, models=path, data=tiny["-t"], output="out", refine=40)
+    assert ended["columns"] == ["picture", "mse ae", "mse ae-refined", "PSNR (dB)"]
+    assert ended["heads"] == ["input", "ae", "ae-refined"]
+    found = rows("out/errors.csv")
+    assert len(found) == 20
+    before, after = (np.array([float(row[f"mse {name}"]) for row in found]) for name in ("ae", "ae-refined"))
+    assert (after < before).all()
+    images = readers.read(Path(tiny["-t"])).train.images / np.float32(255)
+    made_of = readers.read(Path("out/ae-refined.idx")).train.images / np.float32(255)
+    assert np.square(made_of - images).mean() == pytest.approx(ended["mean"][1], abs=1e-3)
+
+    done(saved.encode, models=path, data=tiny["-t"], output="codes.npz", refine=40)
+    outputs = storage.load(Path("ae/decoder.h5")).predict(np.load("codes.npz")["codes"], verbose=0)
+    assert np.square(outputs - images).mean() == pytest.approx(ended["mean"][1], rel=1e-3)
 
 
 def test_a_vae_draws_from_its_prior_and_on_a_grid():

@@ -1,5 +1,6 @@
 """The verbs of a saved model from the command line. python -m pytest tests/test_using.py"""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,19 @@ def test_apply_from_the_command_line(tiny):
     assert readers.peek(Path("ae/applied/pictures.idx")).count == 15
 
 
+def test_refined_codes_from_the_command_line(tiny):
+    path = model(latent_dim=3)[0]
+    done = run("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "30")
+    assert done.returncode == 0, done.stderr
+    before, after, share = re.search(
+        r"MSE ([\d.]+)   ([\d.]+)\nrefined codes take ([\d.]+)% of that away: the encoder's share of it", done.stdout
+    ).groups()
+    assert float(share) == pytest.approx(100 * (1 - float(after) / float(before)), abs=0.1)
+    done = run("autoencoder.py", "encode", "-model", path, "-d", tiny["-t"], "--refine", "2")
+    assert done.returncode == 0, done.stderr
+    assert np.load("ae/codes-test.npz")["codes"].shape == (20, 3)
+
+
 def test_names_of_pictures_are_only_text(capsys):
     names = ["[/x].png", "[red]a.png", "evil\n\x1b[2J.png"]
     using.Display().out.print(using._table("t", ["picture", "mse [b]"], [[name, "0.1"] for name in names]))
@@ -43,6 +57,7 @@ def test_what_is_wrong_is_said_before_keras_starts(tiny):
         (("generate", "-model", path, "--count", "0"), "--count must be a whole number from 1"),
         (("generate", "-model", path, "--grid", "1"), "--grid must be a whole number from 2"),
         (("apply", "-model", path, "-d", "data.npy", "--fit", "squeeze"), "invalid choice: 'squeeze'"),
+        (("apply", "-model", path, "-d", "data.npy", "--refine", "0"), "--refine must be a whole number from 1"),
         (("fly",), "'fly' is no verb; there are train, apply, generate, encode, search, runs"),
     ):
         assert_refused(run("autoencoder.py", *words), text)
