@@ -39,7 +39,7 @@ class Refined:
         moved = search.get_layer("moved")
         moved.begin(codes)
         for variable in search.optimizer.variables:  # the codes before have left their momentum there
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(np.zeros(variable.shape, variable.dtype))
         before = search.predict_on_batch(images)
         for _ in range(self.steps):
             if self.stopped.is_set():
