@@ -45,7 +45,7 @@ def flags(program: str, verb: str) -> Flags:
     parser.add_argument("--limit", metavar="N", help="at most so many pictures")
     if verb in ("apply", "encode"):
         parser.add_argument("--refine", metavar="STEPS", help=(
-            "improve each image's code by so many steps of gradient descent, 100 for instance, to see what the decoder could do "
+            "improve each image's code by so many steps of gradient descent, 30 for instance, to see what the decoder could do "
             "with a better encoder"))  # fmt: skip
     if verb == "generate":
         parser.add_argument("--count", metavar="N", default="48", help="images to draw (default 48)")
