@@ -114,7 +114,7 @@ TABLES = {
     ),
     "A-colour": Table(
         "colorization, RGB from grey", "cifar10", ("test_mse",),
-        tuple(_row(_plainly(preset), name, figure, _best("best-colour")) for name, figure, preset in _COLOUR),
+        tuple(_row(_plainly(preset), name, figure, _best("best-colour", split="100/0/0")) for name, figure, preset in _COLOUR),
     ),
     "B-networks": Table(
         "the base network, the custom one, and padding valid", "cifar10", ("test_mse", "test_largest_channel_accuracy"),
