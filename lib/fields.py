@@ -206,7 +206,7 @@ class Fields:
     )  # fmt: skip
     precision: str = setting(
         "float32", OneOf(PRECISIONS), "--precision", group="training",
-        help="what training computes in; bfloat16 is faster where the device has it, weights and files stay float32",
+        help="what training computes in; bfloat16 is faster on some devices and slower on others; weights and files stay float32",
     )  # fmt: skip
     tensorboard: bool = setting(
         False, Switch(), "--tensorboard", group="training",
