@@ -96,8 +96,9 @@ def generate(program: str, words: list[str]) -> int:
 
 LOWEST = {"count": 1, "grid": 2, "steps": 2, "seed": 0}
 SHARES = [0.01, 0.1, 1.0]  # of the labels
+# Where nothing was said: of every verb, and of `generate` besides.
 PLAIN = {"data": None, "output": None, "fit": "crop", "invert": False, "limit": None, "refine": None}
-DRAWING = {"mixture": False, "between": None, "count": 48, "grid": None, "steps": 10, "seed": 0}  # where nothing was said
+DRAWING = {"mixture": False, "between": None, "count": 48, "grid": None, "steps": 10, "seed": 0}
 
 
 def predict(program: str, words: list[str]) -> int:
@@ -141,9 +142,9 @@ def _show_applied(display: Display, ended: dict) -> None:
         display.strip(ended["pictures"], str(Path(ended["folder"]) / "worst.png"), words=f" {ARROW} ".join(ended["heads"]))
     display.result(f"mean over {len(ended['table']):,} pictures: MSE {'   '.join(f'{mse:.6f}' for mse in ended['mean'])}")
     if ended["refined"]:
-        for before, after in zip(ended["mean"][::2], ended["mean"][1::2], strict=True):
+        for name, before, after in zip(ended["heads"][1::2], ended["mean"][::2], ended["mean"][1::2], strict=True):
             share = 1 - after / before if before else 0
-            display.result(f"refined codes take {share:.1%} of that away: the encoder's share of it")
+            display.result(f"{printable(name)}: refined codes take {share:.1%} of that away, the encoder's share of it")
     _show_problems(display, ended)
     display.result(f"{ended['folder']}: {', '.join(ended['files'])}, errors.csv, worst.png", whole=True)
 

@@ -29,7 +29,7 @@ def test_refined_codes_from_the_command_line(tiny):
     done = run("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "30")
     assert done.returncode == 0, done.stderr
     before, after, share = re.search(
-        r"MSE ([\d.]+)   ([\d.]+)\nrefined codes take ([\d.]+)% of that away: the encoder's share of it", done.stdout
+        r"MSE ([\d.]+)   ([\d.]+)\nae: refined codes take ([\d.]+)% of that away, the encoder's share of it", done.stdout
     ).groups()
     assert float(share) == pytest.approx(100 * (1 - float(after) / float(before)), abs=0.1)
     done = run("autoencoder.py", "encode", "-model", path, "-d", tiny["-t"], "--refine", "2")
