@@ -4,6 +4,7 @@ Each takes the program to tell and a request as `lib.using` makes it, and writes
 """
 
 import csv
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,11 +88,10 @@ def apply(program: Program, request: dict) -> None:
     program.tell("run", folder=str(folder), device=device())
     errors = np.full((len(models), len(own)), np.nan)
     kept: list[tuple[float, int, list[np.ndarray]]] = []
-    done = 0
     with ExitStack() as files:
         places_of = [folder / name for name in (names if len(models) > 1 else ["pictures"])]
         add = [files.enter_context(outcomes(own, place)) for place in places_of]
-        for places, images in own.chunks(request["limit"]):
+        for places, images in _chunks(program, own, request, "pictures"):
             rows: list[np.ndarray] = []
             for number, model in enumerate(models):
                 inputs, outputs, wanted = model.run(images)
@@ -102,10 +102,6 @@ def apply(program: Program, request: dict) -> None:
                 add[number](places, seen[1])
             kept += [(errors[0, place], place, [row[n] for row in rows]) for n, place in enumerate(places)]
             kept = sorted(kept, key=lambda item: -item[0])[:WORST]
-            done += len(places)
-            program.tell("progress", done=done, of=min(request["limit"] or len(own), len(own)), what="pictures")
-            if program.stopped.is_set():
-                break
     order = [place for place in np.argsort(-np.nan_to_num(errors[0], nan=-1), kind="stable") if not np.isnan(errors[0, place])]
     columns = [f"mse {name}" for name in names] if len(models) > 1 else ["mse"]
     table = [[own.names[place], *(f"{error:.6f}" for error in errors[:, place])] for place in order]
@@ -116,7 +112,7 @@ def apply(program: Program, request: dict) -> None:
     same = models[0].hp.task in IMAGE_TASKS
     if same:  # what is wanted is the input
         heads, columns_of = heads[:-1], columns_of[:-1]
-    title = f"{own.where}, {done:,} pictures through {', '.join(map(str, request['models']))}: the largest errors"
+    title = f"{own.where}, {len(order):,} pictures through {', '.join(map(str, request['models']))}: the largest errors"
     figures.image_rows(list(zip(heads, columns_of, strict=True)), folder / "worst.png", title)
     program.tell(
         "finished", folder=str(folder), table=table, columns=["picture", *columns, "PSNR (dB)"], problems=own.problems,
@@ -137,9 +133,9 @@ def predict(program: Program, request: dict) -> None:
     own = Own(request["data"], tuple(saved.model.input_shape[1:]), request["fit"], request["invert"])
     folder = runs.new_folder(request["output"], path.parent / "predicted")
     program.tell("run", folder=str(folder), device=device())
-    table, right, known, done = [], 0, 0, 0
+    table, right, known = [], 0, 0
     shown: list[tuple[np.ndarray, str]] = []
-    for places, images in own.chunks(request["limit"]):
+    for places, images in _chunks(program, own, request, "pictures"):
         probabilities = saved.model.predict_on_batch(tasks.scale(images))
         for place, image, row in zip(places, images, probabilities, strict=True):
             first, second = np.argsort(-row, kind="stable")[:2]
@@ -151,10 +147,6 @@ def predict(program: Program, request: dict) -> None:
             table.append(cells)
             if len(shown) < PREDICTIONS:
                 shown.append((image, f"{classes[first]} ({row[first]:.0%})"))
-        done += len(places)
-        program.tell("progress", done=done, of=min(request["limit"] or len(own), len(own)), what="pictures")
-        if program.stopped.is_set():
-            break
     columns = ["picture", "label", "confidence", "second", "second_confidence", *(["true"] if known else [])]
     write_csv(folder / "predictions.csv", columns, table)
     images, captions = np.stack([image for image, _ in shown]), [caption for _, caption in shown]
@@ -178,12 +170,9 @@ def encode(program: Program, request: dict) -> None:
     if request["refine"]:
         code = load_autoencoder(request["models"][0]).refined(request["refine"], program.stopped).model.encode
     codes, kept = [], []
-    for places, images in own.chunks(request["limit"]):
+    for places, images in _chunks(program, own, request, "images"):
         codes.append(code(tasks.as_they_are(hp, images)[0]))
         kept += list(places)
-        program.tell("progress", done=len(kept), of=min(request["limit"] or len(own), len(own)), what="images")
-        if program.stopped.is_set():
-            break
     found = np.concatenate(codes)
     labels = None if own.labels is None else own.labels[kept]
     if output.suffix == ".idx" and labels is not None and not 0 <= labels.min() <= labels.max() <= 255:
@@ -281,6 +270,17 @@ def _encoder(path: Path) -> tuple[keras.Model, Hyperparameters, tuple[int, int, 
             made = saved.model.output_shape[1:] if saved.model.name == "autoencoder" else given
             return encoder, hp, targets.whole(hp, given, made)
     raise UserError(f"{path}: holds no encoder, nor is there one beside it; give an autoencoder.h5 or encoder.h5")
+
+
+def _chunks(program: Program, own: Own, request: dict, what: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The places and the images of `Own.chunks`, telling the program how far it is, from nothing on; Ctrl-C ends them."""
+    of = min(request["limit"] or len(own), len(own))
+    program.tell("progress", done=0, of=of, what=what)
+    for places, images in own.chunks(request["limit"]):
+        yield places, images
+        program.tell("progress", done=int(places[-1]) + 1, of=of, what=what)
+        if program.stopped.is_set():
+            return
 
 
 def _class(own: Own, place: int) -> str | None:

@@ -141,7 +141,7 @@ def test_remarks_on_what_only_some_runs_have():
 
 def test_progress_without_a_terminal_is_a_line_per_tenth(capsys):
     screen = display.Display()
-    for done in range(1, 101):
+    for done in range(101):
         screen({"event": "progress", "done": done, "of": 100, "what": "pictures"})
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 10

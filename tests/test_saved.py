@@ -117,6 +117,19 @@ def test_ctrl_c_keeps_what_is_done(tiny, monkeypatch):
     assert len(rows("ae/applied/errors.csv")) == 4
 
 
+def test_progress_is_told_from_the_start_and_counts_pictures_that_cannot_be_read(monkeypatch):
+    monkeypatch.setattr(own, "CHUNK", 2)
+    Path("own").mkdir()
+    Path("own/0.png").write_text("no picture")
+    for number, image in enumerate(made.shapes(3)[0], start=1):
+        Image.fromarray(image).save(f"own/{number}.png")
+    listener = Listener()
+    saved.encode(listener, COMMON | {"models": model(), "data": "own", "output": "codes.npz"})
+    told = [event for event in listener.events if event["event"] == "progress"]
+    assert [event["done"] for event in told] == [0, 2, 4]
+    assert {event["of"] for event in told} == {4}
+
+
 def test_several_models_side_by_side(tiny):
     paths = model("one", seed=1) + model("two", kernels=3)
     ended = done(saved.apply, models=paths, data=tiny["-t"], output="out")
