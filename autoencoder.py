@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from lib import datasets, plans, runs, shapes, verbs
-from lib.errors import exit_status
+from lib.errors import UserError, exit_status
 from lib.fields import PER_LAYER
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
@@ -50,13 +50,23 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     worker.send("open", hyperparameters=answers.data(values).to_json())
 
     def candidate(base: dict, name: str, value) -> plans.Plan:
-        known = {key: answers.given[key] for key in UNKNOWN if key in answers.given}
-        return shapes.plan(answers.hyperparameters(base | known | values | {name: value}), image)
+        return shapes.plan(answers.hyperparameters(base | values | {name: value}), image)
+
+    def check(name: str, value) -> None:
+        known = {key: answers.given[key] for key in UNKNOWN[0] if key in answers.given}
+        errors = []
+        for unknown in UNKNOWN:
+            try:
+                candidate(unknown | known, name, value)
+                return
+            except UserError as error:
+                errors.append(error)
+        raise errors[0]
 
     for name in ("layers", "kernel_size", "kernels"):
         values[name] = answers.ask(
             name,
-            check=partial(candidate, UNKNOWN, name),
+            check=partial(check, name),
             preview=lambda value, name=name: plans.describe(candidate({}, name, value)),
             default=_fitting(answers, name, values),
         )
@@ -67,8 +77,9 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     return settled(answers, values, worker, lambda hp: plans.describe(shapes.plan(hp, image)))
 
 
-# What stands in for the questions not answered yet when an answer is checked: the least that can be asked of an image.
-UNKNOWN = {"layers": 1, "kernel_size": 1, "kernels": (1,)}
+# What stands in for the questions not answered yet when an answer is checked: the least that can be asked of an image. A
+# kernel of one pixel fits everywhere, but halves by a pool, which not every code allows; one of two halves by a stride.
+UNKNOWN = ({"layers": 1, "kernel_size": 1, "kernels": (1,)}, {"layers": 1, "kernel_size": 2, "kernels": (1,)})
 
 
 def _fitting(answers: Answers, name: str, values: dict):

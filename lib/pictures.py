@@ -8,8 +8,7 @@ from rich.text import Text
 
 RAMP = " ░▒▓█"  # for images where there are no colours
 HALF = "▀"  # the upper pixel in the foreground colour, the lower one in the background's
-ARROW, GAP = "→", "   "
-SIGNS = (ARROW, "│")  # between input and output, between output and target
+ARROW, BESIDE, GAP = "→", "│", "   "  # between input and output, between output and target or another output, between groups
 LARGEST = 32  # pixels a side in the terminal; larger images are thinned
 HALF_BLOCK_COLOURS = ("truecolor", "256")
 CHART = (56, 14)  # columns and rows of a curve, so that it fits on 80 with its labels
@@ -79,14 +78,18 @@ def graphic(path: str):
 
 
 def strips(console: Console, columns: list[np.ndarray]) -> Table:
-    """input → output (│ target) side by side, as many as the console is wide. uint8, each (n, height, width, channels)."""
+    """input → output (│ output …) (│ target), as many beside one another as the console is wide.
+
+    uint8, each (n, height, width, channels).
+    """
     grid = Table.grid()
     largest = _largest(console, len(columns))
     cells = []
     for images in zip(*(thinned(column[: per_row(console, columns)], largest) for column in columns), strict=True):
         cells.append(Text(GAP))
-        for image, sign in zip(images, ("", *SIGNS), strict=False):
-            if sign:
+        for number, image in enumerate(images):
+            if number:
+                sign = ARROW if number == 1 else BESIDE
                 cells.append(Text("\n" * (image.shape[0] // 4) + f" {sign} ", style="dim"))
             cells.append(half_blocks(console, image))
     grid.add_row(*cells[1:])

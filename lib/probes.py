@@ -52,7 +52,10 @@ def probe(program: Program, request: dict, hp: Hyperparameters, dataset: Dataset
             places = _share(dataset, share, hp)
             for method, accuracy in _shallow(parts, dataset, places, hp).items():
                 rows.append(_row(method, name, share, len(places), accuracy))
-    rows += _fine_tuned(program, request, dataset, encoders, view, hp)
+    trained = _fine_tuned(program, request, dataset, encoders, view, hp)
+    wanted = len(request["shares"]) * len(encoders)
+    missing = f"{len(trained)} of {wanted} classifiers are trained" if len(trained) < wanted else ""
+    rows += trained
     record = {
         "model": hp.model,
         "encoder_layer": basis.layer,
@@ -63,7 +66,7 @@ def probe(program: Program, request: dict, hp: Hyperparameters, dataset: Dataset
     program.tell("stage", text="drawing the figure")
     figures.probes(rows, folder / "probe.png", f"{dataset.name}: probes of {hp.model}")
     write_json(folder / "probe.json", record)
-    program.tell("finished", folder=str(folder), record=record)
+    program.tell("finished", folder=str(folder), record=record, missing=missing)
 
 
 def _codes(encoder: keras.Model, part: Part, image: tuple, view: Hyperparameters | None) -> np.ndarray:
@@ -101,7 +104,7 @@ def _shallow(parts: dict[str, np.ndarray], dataset: Dataset, places: np.ndarray,
 
 def _fine_tuned(program: Program, request: dict, dataset: Dataset, encoders: dict, view, hp: Hyperparameters) -> list[dict]:
     """The classifier of this project, trained at each share: in its two phases, and from random weights at once."""
-    rows = []
+    rows: list[dict] = []
     number, of = 0, len(request["shares"]) * len(encoders)
     for share in request["shares"]:
         places = _share(dataset, share, hp)
@@ -119,10 +122,10 @@ def _fine_tuned(program: Program, request: dict, dataset: Dataset, encoders: dic
                     networks.set_trainable(fresh, step == 1)
                 program.tell("phase", number=number, of=of, why=why, epochs=hp.epochs, images=len(places))
                 training.fit(model, smaller, hp, phase, program.tell, program.stopped, lambda history: None)
+            if program.stopped.is_set():  # and it has not learned all that it was to
+                return rows
             accuracy = float((_predicted(model, dataset) == dataset.test.labels).mean())
             rows.append(_row(METHODS[2], name, share, len(places), accuracy))
-            if program.stopped.is_set():
-                return rows
     return rows
 
 

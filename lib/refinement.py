@@ -1,5 +1,6 @@
 """Codes improved after training, each for its own image: what a decoder can show when it is given the best code there is."""
 
+from collections.abc import Callable
 from threading import Event
 
 import keras
@@ -14,11 +15,13 @@ class Refined:
 
     What an autoencoder loses on new images is partly its encoder's, which is one function for all of them (the amortization
     gap: Cremer, Li and Duvenaud 2018; codes refined like these: Kim et al. 2018). So many `steps` of Adam, in which nothing
-    but the codes changes; `stopped` ends them early.
+    but the codes changes; `stopped` ends them early, and `told` learns after each which share of them is done.
     """
 
-    def __init__(self, encoder: keras.Model, decoder: keras.Model, steps: int, stopped: Event):
-        self.encoder, self.decoder, self.steps, self.stopped = encoder, decoder, steps, stopped
+    def __init__(
+        self, encoder: keras.Model, decoder: keras.Model, steps: int, stopped: Event, told: Callable[[float], None]
+    ):  # fmt: skip
+        self.encoder, self.decoder, self.steps, self.stopped, self.told = encoder, decoder, steps, stopped, told
         self._searches: dict[int, keras.Model] = {}  # for so many codes at once
         decoder.trainable = False
 
@@ -41,10 +44,11 @@ class Refined:
         for variable in search.optimizer.variables:  # the codes before have left their momentum there
             variable.assign(np.zeros(variable.shape, variable.dtype))
         before = search.predict_on_batch(images)
-        for _ in range(self.steps):
+        for step in range(self.steps):
             if self.stopped.is_set():
                 break
             search.train_on_batch(images, images)
+            self.told((step + 1) / self.steps)
         after = search.predict_on_batch(images)
         better = _errors(after, images) < _errors(before, images)
         return np.where(_along(better, codes), moved.codes, codes), np.where(_along(better, images), after, before)

@@ -4,8 +4,8 @@ Each takes the program to tell and a request as `lib.using` makes it, and writes
 """
 
 import csv
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -23,6 +23,7 @@ from lib.hyperparameters import Hyperparameters
 from lib.outcomes import Album, outcomes
 from lib.own import Own
 from lib.process import Program, pack
+from lib.progress import Progress
 from lib.refinement import Refined
 from lib.sound import sound
 from lib.written import make_folder, replacing
@@ -47,24 +48,26 @@ class Autoencoder:
         inputs, wanted = tasks.as_they_are(self.hp, images)
         return inputs, self.model.predict_on_batch(inputs), wanted
 
-    def refined(self, steps: int, stopped: Event) -> "Autoencoder":
+    def refined(self, steps: int, stopped: Event, told: Callable[[float], None]) -> "Autoencoder":
         """The same with refined codes. Raises `UserError` where the input is not the target, or there are no such parts."""
         encoder, decoder = self.saved.part("encoder"), self.saved.part("decoder")
         if self.hp.task != "reconstruct":
             raise UserError(f"{self.path}: it is for {self.hp.task}; --refine is for reconstruct, where what is wanted is given")
         if encoder is None or decoder is None or len(decoder.inputs) > 1:
-            raise UserError(f"{self.path}: --refine needs a model called encoder, and one called decoder that takes a code alone")
-        return replace(self, model=Refined(networks.code_alone(encoder), decoder, steps, stopped))
+            raise UserError(
+                f"{self.path}: --refine needs two models in it, one called encoder, one called decoder that takes a code alone"
+            )
+        return replace(self, model=Refined(networks.code_alone(encoder), decoder, steps, stopped, told))
 
 
-def load_autoencoder(name: str) -> Autoencoder:
-    """A whole autoencoder from `.h5`. Raises `UserError` for any other model."""
+def load_autoencoder(name: str, needed: str = "") -> Autoencoder:
+    """A whole autoencoder from `.h5`. Raises `UserError` for any other model, and says what it is needed for."""
     path = Path(name)
     saved = storage.load_saved(path)
     model, given, made = saved.model, saved.model.input_shape, saved.model.output_shape
     images = all(isinstance(shape, tuple) and len(shape) == 4 and None not in shape[1:] for shape in (given, made))
     if model.name in PARTS or not images:
-        raise UserError(f"{path}: is no whole autoencoder (images in, images out); give an autoencoder.h5")
+        raise UserError(f"{path}: is no whole autoencoder (images in, images out){needed}; give an autoencoder.h5")
     hp = saved.hp or Hyperparameters()
     return Autoencoder(path, saved, hp, targets.whole(hp, given[1:], made[1:]), model)
 
@@ -79,22 +82,21 @@ def apply(program: Program, request: dict) -> None:
     shapes = {model.image for model in models}
     if len(shapes) > 1:
         raise UserError(f"the models take images of different shapes: {', '.join(by(shape) for shape in shapes)}")
-    names = _labels([model.path for model in models])
-    if steps := request["refine"]:
-        names = [f"{name}{end}" for name in names for end in ("", "-refined")]
-        models = [each for model in models for each in (model, model.refined(steps, program.stopped))]
     own = Own(request["data"], models[0].image, request["fit"], request["invert"])
-    folder = runs.new_folder(request["output"], models[0].path.parent / "applied")
-    program.tell("run", folder=str(folder), device=device())
+    progress = Progress(program, own, request, "pictures")
+    names, steps = _labels([model.path for model in models]), request["refine"]
+    if steps:
+        names = [f"{name}{end}" for name in names for end in ("", "-refined")]
+        better = [model.refined(steps, program.stopped, progress.part(n, len(models))) for n, model in enumerate(models)]
+        models = [each for pair in zip(models, better, strict=True) for each in pair]
     errors = np.full((len(models), len(own)), np.nan)
     kept: list[tuple[float, int, list[np.ndarray]]] = []
-    with ExitStack() as files:
-        places_of = [folder / name for name in (names if len(models) > 1 else ["pictures"])]
+    with _folder(program, request, models[0].path.parent / "applied") as folder, ExitStack() as files:
+        places_of = [folder / name for name in (["pictures"] if len(models) == 1 else names)]
         add = [files.enter_context(outcomes(own, place)) for place in places_of]
-        for places, images in _chunks(program, own, request, "pictures"):
+        for places, _, found in progress.through(lambda images: [model.run(images) for model in models]):
             rows: list[np.ndarray] = []
-            for number, model in enumerate(models):
-                inputs, outputs, wanted = model.run(images)
+            for number, (model, (inputs, outputs, wanted)) in enumerate(zip(models, found, strict=True)):
                 errors[number, places] = np.square(outputs - wanted).mean(axis=(1, 2, 3))
                 seen = tasks.pictures(model.hp, inputs, outputs, wanted)
                 rows = rows or [seen[0], seen[2]]
@@ -103,11 +105,12 @@ def apply(program: Program, request: dict) -> None:
             kept += [(errors[0, place], place, [row[n] for row in rows]) for n, place in enumerate(places)]
             kept = sorted(kept, key=lambda item: -item[0])[:WORST]
     order = [place for place in np.argsort(-np.nan_to_num(errors[0], nan=-1), kind="stable") if not np.isnan(errors[0, place])]
-    columns = [f"mse {name}" for name in names] if len(models) > 1 else ["mse"]
+    alone = len(models) == 1
+    columns = ["mse", "psnr_db"] if alone else [f"mse {name}" for name in names]
     table = [[own.names[place], *(f"{error:.6f}" for error in errors[:, place])] for place in order]
-    table = [[*row, _decibel(errors[0, place])] for row, place in zip(table, order, strict=True)]
-    write_csv(folder / "errors.csv", ["picture", *columns, "psnr_db"], table)
-    heads = ["input", *(names if len(models) > 1 else ["output"]), "true"]
+    table = [[*row, *([_decibel(errors[0, place])] if alone else [])] for row, place in zip(table, order, strict=True)]
+    write_csv(folder / "errors.csv", ["picture", *columns], table)
+    heads = ["input", *(["output"] if alone else names), "true"]
     columns_of = [np.stack([item[2][n] for item in kept]) for n in range(len(heads))]
     same = models[0].hp.task in IMAGE_TASKS
     if same:  # what is wanted is the input
@@ -115,8 +118,9 @@ def apply(program: Program, request: dict) -> None:
     title = f"{own.where}, {len(order):,} pictures through {', '.join(map(str, request['models']))}: the largest errors"
     figures.image_rows(list(zip(heads, columns_of, strict=True)), folder / "worst.png", title)
     program.tell(
-        "finished", folder=str(folder), table=table, columns=["picture", *columns, "PSNR (dB)"], problems=own.problems,
-        mean=[float(np.nanmean(row)) for row in errors], task=models[0].hp.task, heads=heads, refined=bool(steps),
+        "finished", folder=str(folder), table=table, columns=["picture", *columns], problems=own.problems,
+        mean=[float(np.nanmean(row)) for row in errors], task=models[0].hp.task, heads=heads, names=names, refined=bool(steps),
+        missing=progress.missing,
         files=[f"{place.name}/" if own.pictures else f"{place.name}.idx" for place in places_of],
         pictures={name: pack(images) for name, images in zip(heads, columns_of, strict=True)},
     )  # fmt: skip
@@ -131,29 +135,29 @@ def predict(program: Program, request: dict) -> None:
         raise UserError(f"{path}: is no classifier; give the classifier.h5 that classification.py has saved")
     classes = saved.classes if len(saved.classes) == made[1] else tuple(map(str, range(made[1])))
     own = Own(request["data"], tuple(saved.model.input_shape[1:]), request["fit"], request["invert"])
-    folder = runs.new_folder(request["output"], path.parent / "predicted")
-    program.tell("run", folder=str(folder), device=device())
+    progress = Progress(program, own, request, "pictures")
     table, right, known = [], 0, 0
     shown: list[tuple[np.ndarray, str]] = []
-    for places, images in _chunks(program, own, request, "pictures"):
-        probabilities = saved.model.predict_on_batch(tasks.scale(images))
-        for place, image, row in zip(places, images, probabilities, strict=True):
-            first, second = np.argsort(-row, kind="stable")[:2]
-            cells = [own.names[place], classes[first], f"{row[first]:.4f}", classes[second], f"{row[second]:.4f}"]
-            truth = _class(own, place)
-            if truth in classes:
-                known, right = known + 1, right + (truth == classes[first])
-                cells.append(truth)
-            table.append(cells)
-            if len(shown) < PREDICTIONS:
-                shown.append((image, f"{classes[first]} ({row[first]:.0%})"))
+    with _folder(program, request, path.parent / "predicted") as folder:
+        for places, images, made in progress.through(lambda images: saved.model.predict_on_batch(tasks.scale(images))):
+            for place, image, row in zip(places, images, made, strict=True):
+                first, second = np.argsort(-row, kind="stable")[:2]
+                cells = [own.names[place], classes[first], f"{row[first]:.4f}", classes[second], f"{row[second]:.4f}"]
+                truth = _class(own, place)
+                if truth in classes:
+                    known, right = known + 1, right + (truth == classes[first])
+                    cells.append(truth)
+                table.append(cells)
+                if len(shown) < PREDICTIONS:
+                    shown.append((image, f"{classes[first]} ({row[first]:.0%})"))
     columns = ["picture", "label", "confidence", "second", "second_confidence", *(["true"] if known else [])]
     write_csv(folder / "predictions.csv", columns, table)
     images, captions = np.stack([image for image, _ in shown]), [caption for _, caption in shown]
     figures.predictions(images, captions, folder / "predictions.png", f"{own.where}, seen by {path}")
     program.tell(
         "finished", folder=str(folder), table=table, columns=columns, problems=own.problems,
-        accuracy=right / known if known else None, known=known, pictures={"images": pack(images), "captions": captions},
+        accuracy=right / known if known else None, known=known, missing=progress.missing,
+        pictures={"images": pack(images), "captions": captions},
     )  # fmt: skip
 
 
@@ -166,12 +170,14 @@ def encode(program: Program, request: dict) -> None:
         raise UserError(f"{output} exists already; choose another --output")
     encoder, hp, image = _encoder(path)
     own = Own(request["data"], image, request["fit"], request["invert"], every=True)
+    progress = Progress(program, own, request, "images")
     code = encoder.predict_on_batch
-    if request["refine"]:
-        code = load_autoencoder(request["models"][0]).refined(request["refine"], program.stopped).model.encode
+    if steps := request["refine"]:
+        whole = load_autoencoder(request["models"][0], ", which --refine needs")
+        code = whole.refined(steps, program.stopped, progress.part(0, 1)).model.encode
     codes, kept = [], []
-    for places, images in _chunks(program, own, request, "images"):
-        codes.append(code(tasks.as_they_are(hp, images)[0]))
+    for places, _, made in progress.through(lambda images: code(tasks.as_they_are(hp, images)[0])):
+        codes.append(made)
         kept += list(places)
     found = np.concatenate(codes)
     labels = None if own.labels is None else own.labels[kept]
@@ -189,8 +195,9 @@ def encode(program: Program, request: dict) -> None:
         if labels is not None:
             files += idx.write(output.with_name(f"{output.stem}-labels.idx"), labels.astype(np.uint8))
     program.tell(
-        "finished", folder=str(output.parent), files=files, count=len(found), shape=list(found.shape[1:]), problems=own.problems
-    )
+        "finished", folder=str(output.parent), files=files, count=len(found), shape=list(found.shape[1:]), problems=own.problems,
+        refined=bool(steps), missing=progress.missing,
+    )  # fmt: skip
 
 
 def generate(program: Program, request: dict) -> None:
@@ -272,15 +279,19 @@ def _encoder(path: Path) -> tuple[keras.Model, Hyperparameters, tuple[int, int, 
     raise UserError(f"{path}: holds no encoder, nor is there one beside it; give an autoencoder.h5 or encoder.h5")
 
 
-def _chunks(program: Program, own: Own, request: dict, what: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The places and the images of `Own.chunks`, telling the program how far it is, from nothing on; Ctrl-C ends them."""
-    of = min(request["limit"] or len(own), len(own))
-    program.tell("progress", done=0, of=of, what=what)
-    for places, images in own.chunks(request["limit"]):
-        yield places, images
-        program.tell("progress", done=int(places[-1]) + 1, of=of, what=what)
-        if program.stopped.is_set():
-            return
+@contextmanager
+def _folder(program: Program, request: dict, usual: Path) -> Iterator[Path]:
+    """A new folder for what is made; where nothing could be, it goes again."""
+    before = bool(request["output"]) and Path(request["output"]).exists()
+    folder = runs.new_folder(request["output"], usual)
+    program.tell("run", folder=str(folder), device=device())
+    try:
+        yield folder
+    except BaseException:
+        if not before:
+            with suppress(OSError):  # where it is not empty
+                folder.rmdir()
+        raise
 
 
 def _class(own: Own, place: int) -> str | None:

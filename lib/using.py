@@ -3,23 +3,25 @@
 import itertools
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from lib import datasets, runs
+from lib import datasets, pictures, runs
 from lib.display import BAD, QUIET, Display
-from lib.errors import UserError, printable
+from lib.errors import INTERRUPTED, UserError, printable
 from lib.files import by
 from lib.flags import Flags, Parser
 from lib.folders import FITS
 from lib.kinds import Several, Whole
-from lib.pictures import ARROW
+from lib.pictures import ARROW, BESIDE
 from lib.process import Worker
 from lib.questions import Answers
 from lib.session import pick_labelled
 from lib.terminal import deaf_keyboard
 
 FIRST = 10  # rows of a long table on the screen; the file has all of them
+NAME = 12  # columns of the terminal that the name of a picture has at the least
 
 
 def flags(program: str, verb: str) -> Flags:
@@ -77,12 +79,14 @@ def apply(program: str, words: list[str]) -> int:
 def encode(program: str, words: list[str]) -> int:
     """The codes of images, as .npz or as an IDX file."""
     args = flags(program, "encode").parse(words)
-    return carry_out("encode", request(args, output=args.output or codes_file(args.model, args.dataset)))
+    wanted = request(args)
+    wanted["output"] = args.output or codes_file(args.model, args.dataset, "-refined" if wanted["refine"] else "")
+    return carry_out("encode", wanted)
 
 
-def codes_file(model: str, data: str) -> str:
+def codes_file(model: str, data: str, end: str = "") -> str:
     """Where codes go unless told otherwise: beside the model, under the name of the data, with a number where that is taken."""
-    first = Path(model).parent / f"codes-{datasets.short_name(data)}.npz"
+    first = Path(model).parent / f"codes-{datasets.short_name(data)}{end}.npz"
     others = (first.with_stem(f"{first.stem}-{number}") for number in itertools.count(2))
     return str(next(path for path in itertools.chain([first], others) if not path.exists()))
 
@@ -132,25 +136,33 @@ def carry_out(verb: str, wanted: dict, display: Display | None = None) -> int:
         finally:
             display.close()
     SHOW[verb](display, ended)
-    return 0
+    if not (missing := ended.get("missing")):
+        return 0
+    display.note(f"Interrupted: {missing}.", "bold")
+    return INTERRUPTED
 
 
 def _show_applied(display: Display, ended: dict) -> None:
     what = {"denoise": "what was changed", "complete": "error of the missing half"}.get(ended["task"], "error")
-    display.out.print(_table(f"{what}, worst first", ended["columns"], ended["table"]))
+    _show_table(display, f"{what}, worst first", ended, "errors.csv")
     if display.out.is_terminal:
-        display.strip(ended["pictures"], str(Path(ended["folder"]) / "worst.png"), words=f" {ARROW} ".join(ended["heads"]))
-    display.result(f"mean over {len(ended['table']):,} pictures: MSE {'   '.join(f'{mse:.6f}' for mse in ended['mean'])}")
+        first, *others = ended["heads"]
+        words = f"{first} {ARROW} {f' {BESIDE} '.join(others)}"
+        display.strip(ended["pictures"], str(Path(ended["folder"]) / "worst.png"), words)
+    count, names = len(ended["table"]), ended["names"]
+    means = (f"{'' if len(names) == 1 else name + ' '}{mse:.6f}" for name, mse in zip(names, ended["mean"], strict=True))
+    display.result(printable(f"mean over {count:,} picture{'s' if count > 1 else ''}: MSE {'   '.join(means)}"))
     if ended["refined"]:
-        for name, before, after in zip(ended["heads"][1::2], ended["mean"][::2], ended["mean"][1::2], strict=True):
+        for name, before, after in zip(names[::2], ended["mean"][::2], ended["mean"][1::2], strict=True):
             share = 1 - after / before if before else 0
-            display.result(f"{printable(name)}: refined codes take {share:.1%} of that away, the encoder's share of it")
+            words = f"refined codes take {share:.1%} of the error away; at least so much is the encoder's"
+            display.result(f"{printable(name)}: {words}")
     _show_problems(display, ended)
     display.result(f"{ended['folder']}: {', '.join(ended['files'])}, errors.csv, worst.png", whole=True)
 
 
 def _show_predicted(display: Display, ended: dict) -> None:
-    display.out.print(_table("predictions", ended["columns"], ended["table"]))
+    _show_table(display, "predictions", ended, "predictions.csv")
     if display.out.is_terminal:
         display.gallery(ended["pictures"], str(Path(ended["folder"]) / "predictions.png"))
     if ended["accuracy"] is not None:
@@ -161,7 +173,8 @@ def _show_predicted(display: Display, ended: dict) -> None:
 
 def _show_encoded(display: Display, ended: dict) -> None:
     _show_problems(display, ended)
-    display.result(f"{ended['count']:,} codes of {by(ended['shape'])} numbers: {', '.join(ended['files'])}", whole=True)
+    refined = "refined " if ended["refined"] else ""
+    display.result(f"{ended['count']:,} {refined}codes of {by(ended['shape'])} numbers: {', '.join(ended['files'])}", whole=True)
 
 
 def _show_generated(display: Display, ended: dict) -> None:
@@ -195,15 +208,22 @@ SHOW = {
 }
 
 
-def _table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
-    more = f", {FIRST} of {len(rows):,}" if len(rows) > FIRST else ""
-    table = Table(title=title + more, title_justify="left")
-    for number, column in enumerate(columns):
-        look = {"overflow": "fold"} if number == 0 else {"justify": "right", "no_wrap": True}
+def _show_table(display: Display, title: str, ended: dict, file: str) -> None:
+    """The first rows. A terminal that is too narrow for all columns shows the first ones; a file or a pipe gets them all."""
+    rows = [[printable(cell) for cell in row] for row in ended["table"][:FIRST]]  # names of files, with whatever is in them
+    least = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
+    least[0] = min(least[0], NAME)
+    ends = itertools.accumulate(width + 3 for width in least)  # a space on either side, and a line
+    fits = sum(end < display.out.width for end in ends) if display.out.is_terminal else len(least)
+    title += f", {FIRST} of {len(ended['table']):,}" if len(ended["table"]) > FIRST else ""
+    title += f"; {len(least) - fits} more columns in {file}" if fits < len(least) else ""
+    table = Table(title=title, title_justify="left")
+    for number, (column, width) in enumerate(zip(ended["columns"][:fits], least, strict=False)):
+        look = {"justify": "right", "min_width": width} if number else {"overflow": "fold"}
         table.add_column(Text(printable(column.replace("_", " "))), **look)
-    for row in rows[:FIRST]:  # names of files and of their folders, which may hold what rich or a terminal would obey
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    return table
+    for row in rows:
+        table.add_row(*map(Text, row[:fits]))
+    pictures.whole(display.out, table)
 
 
 def _show_problems(display: Display, ended: dict) -> None:

@@ -29,7 +29,7 @@ from lib import (
 )
 from lib.backend import device, environment, join, require_tensorboard
 from lib.datasets import Dataset
-from lib.errors import OUT_OF_MEMORY, RunFailed, UserError, is_memory, reason
+from lib.errors import OUT_OF_MEMORY, Interrupted, RunFailed, UserError, is_memory, reason
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import fixed
 from lib.process import Program
@@ -47,6 +47,8 @@ def main() -> None:
         serve(program)
     except UserError as error:
         program.tell("failed", kind="user", message=str(error))
+    except Interrupted as error:
+        program.tell("failed", kind="interrupted", message=str(error))
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         program.tell("failed", kind="run", message=_sentence(error))
@@ -82,8 +84,7 @@ def train(program: Program, request: dict, dataset: Dataset, team: Team | None =
     if hp.tensorboard:
         require_tensorboard()
     if program.stopped.is_set():
-        program.tell("failed", kind="interrupted", message="stopped before training began")
-        return
+        raise Interrupted("stopped before training began")
     if team and not team.leads:
         program.tell("run", folder=f"process {team.number} of {team.of}, for the run of the first", device=device())
         keras.utils.set_random_seed(hp.seed)

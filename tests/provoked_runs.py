@@ -113,6 +113,18 @@ def flat() -> list[str]:
     return ["flat.h5"]
 
 
+def stopped(verb, program: test_saved.Listener, **request):
+    verb(program, test_saved.COMMON | request)
+
+
+def stopped_early():
+    """A training that was stopped while its data were loaded."""
+    program = test_saved.Listener(until=0)
+    program.tell("progress", done=0)
+    dataset = datasets.load(hp := Hyperparameters(dataset=images(), layers=1))
+    worker.train(program, {"hyperparameters": hp.to_json()}, dataset)
+
+
 def drawn(models: list[str], **request):
     used(saved.generate, models, **DRAWN | request)
 
@@ -264,11 +276,19 @@ CASES = {
         (lambda: opened(None), "dataset.npy", "has no labels; give them with -dl"),
         (lambda: opened(LABELS), "testset.npy", "has no labels; give them with -tl"),
         (lambda: opened(LABELS * 0, LABELS), "labels.npy", "all training images have the same label; a classifier needs two"),
+        (stopped_early, "training", "stopped before training began"),
         (lambda: opened(LABELS, LABELS * 9), "test_labels.npy", "label 18 never occurs in training (3 classes)"),
     ],
     "backend": [
         (without_jax, "--distributed", "with an address needs JAX: pip install jax, and set KERAS_BACKEND=jax"),
         (without_tensorboard, "--tensorboard", "needs a package that is not installed: pip install tensorflow tensorboard"),
+    ],
+    "progress": [
+        (
+            lambda: stopped(saved.apply, test_saved.Listener(until=0), models=model(), data=images()),
+            "the first pictures",
+            "stopped before the first pictures were done; nothing is written",
+        ),
     ],
     "saved": [
         (lambda: used(saved.apply, [model()[0].replace("auto", "")], data="x"), "ae/encoder.h5", "is no whole autoencoder"),
@@ -278,14 +298,14 @@ CASES = {
             "the models take images of different shapes:",
         ),
         (
-            lambda: used(saved.apply, model() + model("b", task="denoise"), data="x", refine=5),
+            lambda: used(saved.apply, model() + model("b", task="denoise"), data=images(), refine=5),
             "b/autoencoder.h5",
             "it is for denoise; --refine is for reconstruct, where what is wanted is given",
         ),
         (
             lambda: used(saved.apply, flat(), data=images(), refine=5),
             "flat.h5",
-            "--refine needs a model called encoder, and one called decoder that takes a code alone",
+            "--refine needs two models in it, one called encoder, one called decoder that takes a code alone",
         ),
         (lambda: used(saved.predict, model(), data="x"), "ae/autoencoder.h5", "is no classifier; give the classifier.h5 that"),
         (lambda: used(saved.encode, ["x"], data="x", output="codes.txt"), "codes.txt", "codes are written as .npz or .idx"),

@@ -139,6 +139,16 @@ def test_remarks_on_what_only_some_runs_have():
         assert words in text
 
 
+def test_all_outputs_stand_beside_the_input():
+    screen = console(color_system=None)
+    columns = [np.full((1, 8, 8, 1), value, np.uint8) for value in (0, 64, 128, 192, 255)]
+    screen.print(pictures.strips(screen, columns))
+    rows = screen.file.getvalue().splitlines()
+    shown = ["".join(chunk) for chunk in (row.split() for row in rows)]
+    assert rows[2].replace(" ", "") == "→" + "│".join(sign * 8 for sign in "░▒▓█")
+    assert len(shown) == 4
+
+
 def test_progress_without_a_terminal_is_a_line_per_tenth(capsys):
     screen = display.Display()
     for done in range(101):

@@ -58,7 +58,7 @@ ORDER = [
         "storage",
     ),
     *("checkpoints", "training", "together", "evaluation", "baselines"),
-    *("latent", "figures", "views", "outcomes", "refinement", "saved", "probes", "worker"),
+    *("latent", "figures", "views", "outcomes", "progress", "refinement", "saved", "probes", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
 HEAVY = ("keras", "optuna", "sqlalchemy", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "h5py", "PIL", "questionary")

@@ -19,6 +19,7 @@ from lib import runs
 from tests import kills
 from tests.keys import CTRL_C, ENTER, PROJECT, Terminal
 from tests.kills import Kill, Workplace
+from tests.test_saved import model
 
 LONG = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--batch-size", "8", "--epochs", "100000", "--no-input"]
 
@@ -97,6 +98,16 @@ def test_ctrl_c_while_loading_leaves_nothing(tiny):
         said = process.communicate()[1]
     assert (process.returncode, said.splitlines()[-1]) == (130, "autoencoder.py: stopped before training began")
     assert not Path("models").exists()
+
+
+def test_ctrl_c_while_a_model_is_used_leaves_nothing_half_done(tiny):
+    path = model(latent_dim=3)[0]
+    before = sorted(Path().rglob("*"))
+    command = ("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "20000")
+    status, said = interrupted_at("4 of 20 pictures", *command)
+    assert status == 130
+    assert said.splitlines()[-1] == "autoencoder.py: stopped before the first pictures were done; nothing is written"
+    assert sorted(Path().rglob("*")) == before
 
 
 @pytest.mark.slow

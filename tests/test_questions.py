@@ -4,13 +4,16 @@ import io
 import json
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+import autoencoder
 from lib.errors import UserError
 from lib.fields import settings
 from lib.flags import Parser
 from lib.hyperparameters import Hyperparameters
+from lib.process import Worker
 from lib.questions import Answers
 
 
@@ -181,3 +184,16 @@ def test_running_again_with_other_layers_drops_what_went_by_layers(monkeypatch):
     assert (hp.stride, hp.pool, hp.patience) == (None, (), 4)
     same = asked.hyperparameters({"layers": 3})
     assert (same.stride, same.pool) == ((2, 2, 1), (3,))
+
+
+@pytest.mark.parametrize("words", [("--linear-path", "8"), ("--variational",)])
+def test_layers_are_asked_for_without_a_pool_that_nobody_wants(words):
+    with mock.patch.object(Worker, "send"):
+        hp = autoencoder.ask(answers("-d", "digits", "--layers", "2", "--no-input", *words), Worker())
+    assert hp.layers == 2
+
+
+def test_what_no_kernel_goes_with_is_refused_as_the_smallest_would_be():
+    asked = answers("-d", "digits", "--layers", "2", "--pool", "2", "--linear-path", "8", "--no-input")
+    with mock.patch.object(Worker, "send"), pytest.raises(UserError, match="a pool after the last layer"):
+        autoencoder.ask(asked, Worker())

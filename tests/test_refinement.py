@@ -20,12 +20,12 @@ def network(**values) -> keras.Model:
     return networks.build_autoencoder(shapes.plan(Hyperparameters(**usual | values), IMAGE))
 
 
-def refined(model: keras.Model, steps: int = 60, stopped: bool = False) -> Refined:
+def refined(model: keras.Model, steps: int = 60, stopped: bool = False, told=lambda share: None) -> Refined:
     """With refined codes."""
     event = threading.Event()
     if stopped:
         event.set()
-    return Refined(networks.code_alone(model.get_layer("encoder")), model.get_layer("decoder"), steps, event)
+    return Refined(networks.code_alone(model.get_layer("encoder")), model.get_layer("decoder"), steps, event, told)
 
 
 def images(count: int, seed: int = 0) -> np.ndarray:
@@ -84,6 +84,12 @@ def test_ctrl_c_keeps_what_there_is():
     np.testing.assert_array_equal(
         refined(model, 10**9, stopped=True).encode(wanted), model.get_layer("encoder").predict_on_batch(wanted)
     )
+
+
+def test_it_tells_how_far_it_is():
+    told: list[float] = []
+    refined(network(), 4, told=told.append).encode(images(5))
+    assert told == [0.25, 0.5, 0.75, 1]
 
 
 def test_a_code_of_zeros_and_a_map_are_moved_too():

@@ -1,6 +1,7 @@
 """What a saved model is used for, in this process. python -m pytest tests/test_saved.py"""
 
 import csv
+import math
 import threading
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lib import networks, own, readers, saved, shapes, storage, tasks
-from lib.errors import UserError
+from lib.errors import Interrupted, UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import unpack
 from tests import made
@@ -20,13 +21,15 @@ DRAWN = {"mixture": False, "between": None, "count": 6, "grid": None, "steps": 4
 
 
 class Listener:
-    """Stands for the program."""
+    """Stands for the program; somebody stops it once so many pictures are done."""
 
-    def __init__(self):
-        self.stopped, self.events = threading.Event(), []
+    def __init__(self, until: float = math.inf):
+        self.stopped, self.events, self.until = threading.Event(), [], until
 
     def tell(self, event: str, **content) -> None:
         self.events.append(content | {"event": event})
+        if event == "progress" and content["done"] >= self.until:
+            self.stopped.set()
 
 
 def done(verb, **request) -> dict:
@@ -109,12 +112,31 @@ def test_the_outcomes_of_a_data_set_are_a_data_set_in_its_order(channels, monkey
     assert not list(Path("out").glob("**/[0-9]*.png"))
 
 
-def test_ctrl_c_keeps_what_is_done(tiny, monkeypatch):
+@pytest.mark.parametrize(("refine", "until"), [(None, 8), (20, 10)])  # when two chunks are through; in the middle of the third
+def test_ctrl_c_keeps_what_is_done_and_drops_what_is_half_done(tiny, monkeypatch, refine, until):
     monkeypatch.setattr(own, "CHUNK", 4)
-    listener = Listener()
-    listener.stopped.set()
-    saved.apply(listener, COMMON | {"models": model(), "data": tiny["-t"]})
-    assert len(rows("ae/applied/errors.csv")) == 4
+    asked = COMMON | {"models": model(latent_dim=3), "data": tiny["-t"], "refine": refine}
+    listener = Listener(until)
+    saved.apply(listener, asked)
+    assert len(rows("ae/applied/errors.csv")) == 8
+    assert listener.events[-1]["missing"] == "8 of 20 pictures are done"
+    for name in listener.events[-1]["files"]:
+        assert readers.peek(Path("ae/applied", name)).count == 8
+    saved.encode(listener := Listener(until), asked | {"output": "codes.npz"})
+    assert len(np.load("codes.npz")["codes"]) == 8
+    assert listener.events[-1]["missing"] == "8 of 20 images are done"
+
+
+@pytest.mark.parametrize("output", [None, "new", "there"])
+def test_ctrl_c_before_anything_is_done_leaves_nothing(tiny, output):
+    Path("there").mkdir()
+    asked = COMMON | {"models": model(latent_dim=3), "data": tiny["-t"], "output": output, "refine": 20}
+    before = sorted(Path().rglob("*"))
+    with pytest.raises(Interrupted, match="stopped before the first pictures were done; nothing is written"):
+        saved.apply(Listener(until=10), asked)
+    with pytest.raises(Interrupted, match="stopped before the first images were done"):
+        saved.encode(Listener(until=0), asked | {"output": "codes.npz"})
+    assert sorted(Path().rglob("*")) == before
 
 
 def test_progress_is_told_from_the_start_and_counts_pictures_that_cannot_be_read(monkeypatch):
@@ -134,7 +156,7 @@ def test_several_models_side_by_side(tiny):
     paths = model("one", seed=1) + model("two", kernels=3)
     ended = done(saved.apply, models=paths, data=tiny["-t"], output="out")
     assert ended["heads"] == ["input", "one", "two"]
-    assert ended["columns"] == ["picture", "mse one", "mse two", "PSNR (dB)"]
+    assert ended["columns"] == ["picture", "mse one", "mse two"]
     assert {path.stem for path in Path("out").glob("*.idx")} == {"one", "two"}
     other = model("wide", image=(8, 8, 1))
     with pytest.raises(UserError, match="the models take images of different shapes"):
@@ -179,8 +201,11 @@ def test_encode_as_npz_and_idx(tiny):
 def test_refined_codes_stand_beside_the_encoders_and_are_better(tiny, monkeypatch):
     monkeypatch.setattr(own, "CHUNK", 12)  # a second batch is a smaller one
     path = model(latent_dim=3)
-    ended = done(saved.apply, models=path, data=tiny["-t"], output="out", refine=40)
-    assert ended["columns"] == ["picture", "mse ae", "mse ae-refined", "PSNR (dB)"]
+    listener = Listener()
+    saved.apply(listener, COMMON | {"models": path, "data": tiny["-t"], "output": "out", "refine": 40})
+    *told, ended = (event for event in listener.events if event["event"] in ("progress", "finished"))
+    assert [event["done"] for event in told] == list(range(21))  # finer than chunks
+    assert ended["columns"] == ["picture", "mse ae", "mse ae-refined"]
     assert ended["heads"] == ["input", "ae", "ae-refined"]
     found = rows("out/errors.csv")
     assert len(found) == 20

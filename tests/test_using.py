@@ -1,10 +1,13 @@
 """The verbs of a saved model from the command line. python -m pytest tests/test_using.py"""
 
+import io
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
 from lib import readers, using, verbs
 from lib.errors import UserError
@@ -28,18 +31,46 @@ def test_refined_codes_from_the_command_line(tiny):
     path = model(latent_dim=3)[0]
     done = run("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "30")
     assert done.returncode == 0, done.stderr
-    before, after, share = re.search(
-        r"MSE ([\d.]+)   ([\d.]+)\nae: refined codes take ([\d.]+)% of that away, the encoder's share of it", done.stdout
-    ).groups()
+    found = re.search(r"MSE ae ([\d.]+)   ae-refined ([\d.]+)\nae: refined codes take ([\d.]+)% of the error away", done.stdout)
+    before, after, share = found.groups()
     assert float(share) == pytest.approx(100 * (1 - float(after) / float(before)), abs=0.1)
     done = run("autoencoder.py", "encode", "-model", path, "-d", tiny["-t"], "--refine", "2")
     assert done.returncode == 0, done.stderr
-    assert np.load("ae/codes-test.npz")["codes"].shape == (20, 3)
+    assert "20 refined codes of 3 numbers: ae/codes-test-refined.npz" in done.stdout
+    assert np.load("ae/codes-test-refined.npz")["codes"].shape == (20, 3)
+    refused = run("autoencoder.py", "encode", "-model", "ae/encoder.h5", "-d", tiny["-t"], "--refine", "2")
+    assert_refused(refused, "ae/encoder.h5: is no whole autoencoder (images in, images out), which --refine needs; give")
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_a_terminal_too_narrow_for_many_models_shows_whole_numbers_of_the_first(width):
+    names = ["one", "one-refined", "two", "two-refined", "three", "three-refined"]
+    screen = using.Display()
+    screen.out = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    table = [["a/picture with a long name.png", *(f"0.12345{n}" for n in range(6))]]
+    ended = {"table": table, "columns": ["picture", *(f"mse {name}" for name in names)]}
+    using._show_table(screen, "errors", ended, "errors.csv")
+    out = screen.out.file.getvalue()
+    shown = re.findall(r"0\.12345(\d)", out)
+    assert "".join(shown) == "012345"[: len(shown)]
+    assert len(shown) >= min(6, (width - 16) // 11)
+    assert (f"{6 - len(shown)} more columns in errors.csv" in " ".join(out.split())) == (len(shown) < 6)
+    assert "picture" in out
+    assert max(map(cell_len, out.splitlines())) <= width
+
+
+def test_a_pipe_gets_all_columns(capsys):
+    columns = ["picture", *(f"mse model-{n}-refined" for n in range(9))]
+    using._show_table(using.Display(), "errors", {"table": [["a.png", *["0.123456"] * 9]], "columns": columns}, "errors.csv")
+    out = capsys.readouterr().out
+    assert out.count("0.123456") == 9
+    assert all(column in out for column in columns)
 
 
 def test_names_of_pictures_are_only_text(capsys):
     names = ["[/x].png", "[red]a.png", "evil\n\x1b[2J.png"]
-    using.Display().out.print(using._table("t", ["picture", "mse [b]"], [[name, "0.1"] for name in names]))
+    table = [[name, "0.1"] for name in names]
+    using._show_table(using.Display(), "t", {"table": table, "columns": ["picture", "mse [b]"]}, "errors.csv")
     out = capsys.readouterr().out
     assert all(name in out for name in ("[/x].png", "[red]a.png", "evil \ufffd[2J.png", "mse [b]"))
     assert "\x1b" not in out
