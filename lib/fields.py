@@ -147,6 +147,10 @@ class Fields:
         classification=(64,),
         help="units of each fully connected layer (128,64 for two layers); autoencoder: between convolutions and dense code",
     )  # fmt: skip
+    feedback: tuple[int, ...] = setting(
+        (), List(Whole(1, 65_536)), "--feedback", programs=AUTOENCODER,
+        help="units of a layer that corrects the dense code, seeing what the decoder leaves over (twice: 512,512)",
+    )  # fmt: skip
     dropout: float = setting(
         0.0, Real(0, 1, open_high=True), "--dropout", question="Dropout (share of units silenced while training)",
         classification=0.2, help="dropout after each fully connected layer (or each convolution where there is none), a share",

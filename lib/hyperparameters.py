@@ -144,6 +144,15 @@ def _require_sense(hp: Hyperparameters) -> None:
         "PCA keeps the code as it is: neither variational nor fully connected units, linear path, skip, residual or latent "
         "activation goes with it": hp.pca and bool(besides),
         "PCA is for reconstruct and denoise: input and target must be whole images": (hp.pca and hp.task not in IMAGE_TASKS),
+        "feedback corrects a dense code by what is left over of the image: it needs --latent-dim, and reconstruct or denoise": (
+            hp.feedback and (hp.latent_dim is None or hp.task not in IMAGE_TASKS)
+        ),
+        "feedback corrects a plain code: neither variational nor pca, skip, residual or latent activation goes with it": (
+            hp.feedback and bool(hp.variational or hp.pca or hp.skip or hp.residual or hp.latent_activation != "linear")
+        ),
+        "feedback needs a decoder that is the same in training and after it: give --batch-norm none and no dropout": (
+            hp.feedback and bool(hp.batch_norm or hp.dropout)
+        ),
         f"{linear} and {output} do not go together: the values are not 0 to 1": bool(linear and output),
         "loss bce needs outputs from 0 to 1, such as a sigmoid gives": (
             hp.loss == "bce" and bool(linear or hp.output_activation == "linear")

@@ -28,7 +28,8 @@ def build_autoencoder(plan: Plan) -> keras.Model:
     the code: the means, where it is variational, and then the logarithms of the variances are the second; with skip
     connections the maps that the decoder joins follow, and are its inputs after the code.
     """
-    encoder, decoder = _encoder(plan), _decoder(plan)
+    decoder = _decoder(plan)
+    encoder = _encoder(plan, decoder)
     inputs = keras.Input(plan.input, name="image")
     found = encoder(inputs)
     outputs = decoder(found[0] if plan.hp.variational else found)
@@ -52,7 +53,7 @@ def build_trainer(autoencoder: keras.Model, hp: Hyperparameters) -> keras.Model:
     return keras.Model(inputs, {RECONSTRUCTION: outputs, KL: Divergence(name="divergence")(z_mean, z_log_var)}, name="vae")
 
 
-def _encoder(plan: Plan) -> keras.Model:
+def _encoder(plan: Plan, decoder: keras.Model) -> keras.Model:
     hp, inputs = plan.hp, keras.Input(plan.input, name="image")
     *hidden, last = plan.encoder
     seen = _mirrored(inputs, plan, "encoder") if mirrors(hp) else inputs
@@ -62,12 +63,27 @@ def _encoder(plan: Plan) -> keras.Model:
         kernel, stride = plan.linear
         linear = layers.Conv2D(plan.latent[2], kernel, strides=stride, padding="same", name="linear_encoder")(seen)
         code = layers.Add(name="code_sum")([code, linear])
+    for number, units in enumerate(hp.feedback, 1):
+        code = _corrected(inputs, code, decoder, units, hp, f"feedback_{number}")
     if hp.variational:
         variances = _learned(last, hp, "z_log_var", "zeros")(maps[-1])  # so that σ begins at 1
         return keras.Model(inputs, [code, variances], name="encoder")
     # maps[0] is the image, so that of layer n is maps[n + 1].
     joined = [maps[source + 1] for source in plan.joined]
     return keras.Model(inputs, [code, *joined] if joined else code, name="encoder")
+
+
+def _corrected(inputs, code, decoder: keras.Model, units: int, hp: Hyperparameters, name: str):
+    """The code and what a fully connected layer adds to it, which sees the image, what the decoder leaves over of it, and the
+    code (iterative amortized inference: Marino, Yue and Mandt 2018)."""
+    left = layers.Subtract(name=f"left_{name}")([inputs, decoder(code)])
+    flat = [layers.Flatten(name=f"flatten_{what}_{name}")(x) for what, x in (("left", left), ("image", inputs))]
+    x = layers.Concatenate(name=f"seen_{name}")([*flat, code])
+    shared = dict(kernel_regularizer=keras.regularizers.L2(hp.l2) if hp.l2 else None)
+    x = layers.Dense(units, use_bias=False, kernel_initializer=HE, name=f"fc_{name}", **shared)(x)
+    x = _activation(hp.activation, f"activation_{name}")(layers.LayerNormalization(name=f"norm_{name}")(x))
+    step = layers.Dense(code.shape[-1], kernel_initializer="zeros", name=f"step_{name}", **shared)(x)
+    return layers.Add(name=f"sum_{name}")([code, step])
 
 
 def _decoder(plan: Plan) -> keras.Model:
@@ -225,10 +241,14 @@ def twin(model: keras.Model, precision: str = "float32") -> keras.Model:
     (Micikevicius et al., "Mixed precision training", 2018).
     """
 
+    models: dict[int, keras.Model] = {}  # an encoder with feedback has the same decoder inside
+
     def again(layer, policies=None):
         if isinstance(layer, keras.Model):
             inside = policies_of(layer) if precision != "float32" else None
-            return keras.models.clone_model(layer, clone_function=partial(again, policies=inside))
+            if id(layer) not in models:
+                models[id(layer)] = keras.models.clone_model(layer, clone_function=partial(again, policies=inside))
+            return models[id(layer)]
         config = backend.spread(layer)
         if policies:
             config["dtype"] = policies[layer.name]

@@ -77,6 +77,9 @@ class Plan:
         if self.linear:
             code, given, made = self.latent[-1], self.input[-1], self.decoder[-1].output[-1]
             count += self.linear[0] ** 2 * code * (given + made) + code + made
+        for units in self.hp.feedback:  # its layers see the image, what is left over of it, and the code
+            seen = 2 * prod(self.input) + self.latent_size
+            count += (seen + 2) * units + (units + 1) * self.latent_size
         if mirrors(self.hp):
             axis = cut_axis(self.hp)
             # Fixed: for the encoder, and for what is added to.

@@ -118,6 +118,13 @@ CASES = {
         (lambda: Hyperparameters(linear_path=8, latent_dim=2), "a linear path", "needs a convolutional code"),
         (lambda: Hyperparameters(linear_path=8, padding="valid"), "a linear path", "with padding same, and layers"),
         (lambda: Hyperparameters(pca=True), "PCA gives a dense code", "give --latent-dim, and at least one layer"),
+        (lambda: Hyperparameters(feedback=8), "feedback corrects a dense code", "needs --latent-dim, and reconstruct or denoise"),
+        (
+            lambda: Hyperparameters(feedback=8, latent_dim=4, variational=True),
+            "feedback corrects a plain code",
+            "neither variational nor pca, skip, residual or latent activation goes with it",
+        ),
+        (lambda: Hyperparameters(feedback=8, latent_dim=4), "feedback needs a decoder", "give --batch-norm none and no dropout"),
         (lambda: Hyperparameters(pca=True, latent_dim=4, fc_units=8), "PCA keeps the code as it is", "activation goes with it"),
         (lambda: Hyperparameters(pca=True, latent_dim=4, task="complete"), "PCA is for reconstruct and denoise", "whole images"),
         (

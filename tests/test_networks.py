@@ -37,6 +37,7 @@ COMMON = dict(
     linear_path=st.none() | st.integers(1, 12),
     variational=st.booleans(),
     pca=st.sampled_from([False, False, False, True]),
+    feedback=st.sampled_from([(), (), (5,), (6, 4)]),
     task=st.sampled_from(TASKS),
     missing=st.sampled_from(SIDES),
     colour_space=st.sampled_from(COLOUR_SPACES),
@@ -54,7 +55,11 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
         if values["task"] != task:
             del values[name]
     if values["pca"]:  # goes with little; so that it is tried at all
-        values |= dict(latent_dim=3, fc_units=(), skip=False, residual=False, linear_path=None, variational=False)
+        values |= dict(latent_dim=3, fc_units=(), skip=False, residual=False, linear_path=None, variational=False, feedback=())
+    if values["feedback"]:
+        values |= dict(
+            latent_dim=3, skip=False, residual=False, linear_path=None, variational=False, batch_norm="none", dropout=0
+        )
     try:
         hp = Hyperparameters(**values)
         plan = shapes.plan(hp, image)
@@ -190,6 +195,7 @@ NETWORKS = {
     "variational": dict(layers=1, kernels=3, variational=True, latent_dim=2),
     "unet": dict(task="complete", layers=2, kernels="3,4", skip=True, residual=True),
     "linear": dict(layers=2, kernels="4,4", stride=2, linear_path=4),
+    "feedback": dict(layers=1, kernels=3, fc_units="9", latent_dim=4, batch_norm="none", feedback="6,5"),
 }
 
 
@@ -213,12 +219,70 @@ def test_a_twin_in_bfloat16_rounds_what_is_hidden_and_nothing_else(values):
     assert (apart > 0) == (not plan.linear)  # what is beside a linear path begins with zeros
 
 
-def test_no_two_layers_share_a_name():
-    hp = Hyperparameters(layers=3, kernels=4, fc_units="8,6", latent_dim=3)
+@pytest.mark.parametrize("feedback", [(), (7, 5)])
+def test_no_two_layers_share_a_name(feedback):
+    hp = Hyperparameters(layers=3, kernels=4, fc_units="8,6", latent_dim=3, batch_norm="none", feedback=feedback)
     model = networks.build_autoencoder(shapes.plan(hp, (13, 17, 3)))
-    halves = [model.get_layer("encoder"), model.get_layer("decoder")]
-    names = [layer.name for half in halves for layer in half.layers]
+    encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+    names = [layer.name for layer in (*encoder.layers, *decoder.layers) if layer is not decoder]
     assert len(names) == len(set(names))
+
+
+CORRECTED = dict(layers=1, kernels=3, fc_units="9", latent_dim=4, batch_norm="none", activation="silu", feedback="6,5")
+
+
+def test_feedback_begins_with_the_code_as_it_is_and_then_moves_it():
+    model, plan = built((8, 8, 1), **CORRECTED)
+    encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+    assert [layer for layer in encoder.layers if layer is decoder] == [decoder]  # the same weights, not others like them
+    images = np.random.default_rng(0).random((5, *plan.input), np.float32)
+    first = keras.Model(encoder.inputs[0], encoder.get_layer("left_feedback_1").input[1])  # what the first code is decoded to
+    np.testing.assert_array_equal(to_numpy(model(images)), to_numpy(first(images)))
+    before = to_numpy(encoder(images))
+    encoder.get_layer("step_feedback_2").set_weights([np.ones((5, 4), np.float32), np.ones(4, np.float32)])
+    moved = to_numpy(encoder(images)) - before
+    assert (abs(moved) > 0.1).all()
+    np.testing.assert_array_equal(to_numpy(model(images)), to_numpy(decoder(encoder(images))))
+
+
+def test_feedback_sees_what_is_left_over():
+    model, plan = built((8, 8, 1), **CORRECTED | {"feedback": "6"})
+    encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+    encoder.get_layer("step_feedback_1").set_weights([np.ones((6, 4), np.float32), np.zeros(4, np.float32)])
+    images = np.random.default_rng(0).random((5, *plan.input), np.float32)
+    before = to_numpy(encoder(images))
+    decoder.set_weights([2 * weights for weights in decoder.get_weights()])
+    assert (abs(to_numpy(encoder(images)) - before) > 1e-3).any()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_feedbacks_decoder_is_one_in_a_twin_as_well(precision):
+    model, plan = built((8, 8, 1), **CORRECTED)
+    twin = networks.twin(model, precision)
+    assert twin.get_layer("decoder") in twin.get_layer("encoder").layers
+    assert len(twin.trainable_variables) == len(model.trainable_variables)
+    images = np.random.default_rng(0).random((40, *plan.input), np.float32)
+    twin.compile("adam", "mse")
+    twin.fit(images, images, epochs=2, verbose=0)
+    networks.hand_over(twin, model)
+    np.testing.assert_allclose(
+        twin.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6 if precision == "float32" else 0.02
+    )
+
+
+def test_the_files_of_a_network_with_feedback_agree_and_need_no_class_of_ours(tmp_path):
+    model, plan = built((8, 8, 1), **CORRECTED)
+    images = np.random.default_rng(0).random((6, *plan.input), np.float32)
+    model.compile("adam", "mse")
+    model.fit(images, images, epochs=2, verbose=0)
+    opened = {}
+    for part in (model, model.get_layer("encoder"), model.get_layer("decoder")):
+        path = tmp_path / f"{part.name}.h5"
+        part.save(path)
+        opened[part.name] = keras.models.load_model(path, compile=False)
+    expected = to_numpy(model(images))
+    np.testing.assert_allclose(to_numpy(opened["autoencoder"](images)), expected, atol=1e-6)
+    np.testing.assert_allclose(to_numpy(opened["decoder"](opened["encoder"](images))), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("units", ["7", "7,5"])

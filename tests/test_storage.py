@@ -68,6 +68,7 @@ def test_the_encoder_of_either_file(model):
     [
         dict(variational=True, latent_dim=2), dict(task="denoise", skip=True), dict(task="colorize", colour_space="yuv"),
         dict(task="complete", missing="top"), dict(latent_dim=3, fc_units=5), dict(linear_path=4),
+        dict(latent_dim=3, batch_norm="none", feedback=4),
     ],
 )  # fmt: skip
 def test_the_encoder_of_every_kind_gives_its_code_and_nothing_else(values):

@@ -95,6 +95,7 @@ KINDS = {
     "convolutional VAE": dict(variational=True),
     "linear path": dict(linear_path=5),
     "PCA, improved": dict(pca=True, latent_dim=6, layers=2, kernels=4),
+    "feedback": dict(latent_dim=6, batch_norm="none", feedback="8"),
     "in bfloat16": dict(precision="bfloat16", dropout=0.1),
     "pools": dict(pool="1", upsampling="nearest", decoder_kernels="none", activation="leaky_relu", padding="valid"),
 }
@@ -112,12 +113,13 @@ FIGURES = {
     "convolutional VAE": DRAWN,
     "linear path": DRAWN,
     "PCA, improved": DRAWN,
+    "feedback": DRAWN,
     "in bfloat16": DRAWN,
     "pools": DRAWN,
 }
 
 # Whole trainings for those that differ most; what each encoder gives is tested in test_storage and test_networks.
-CLASSIFIED = ("RGB from grey", "VAE", "PCA, improved", "top half, from the mirror image")
+CLASSIFIED = ("RGB from grey", "VAE", "PCA, improved", "feedback", "top half, from the mirror image")
 
 
 @pytest.mark.parametrize("kind", KINDS)
