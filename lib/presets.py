@@ -44,6 +44,9 @@ _COLOUR = _OURS | dict(
     task="colorize", layers=5, kernels="32,64,64,128,128", kernel_size="4,3,3,3,3", stride="2,2,1,2,1", skip=True, flip=True,
     dropout=0.15,
 )  # fmt: skip
+_CORRECTED = _OURS | dict(
+    layers=2, kernels="32,64", kernel_size=4, stride=2, batch_norm="none", feedback="512", activation="silu", weight_decay=0.05,
+)  # fmt: skip
 _OUR_LABELS = dict(
     fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05, batch_size=128
 )  # fmt: skip
@@ -110,7 +113,7 @@ PRESETS = {
     ),
     "best-yuv": Preset(
         "our best for UV from Y: the same U-Net", "cifar10",
-        _COLOUR | dict(colour_space="yuv", learning_rate=0.003, epochs=20),
+        _COLOUR | dict(colour_space="yuv", shift=True, learning_rate=0.003, epochs=60),
     ),
     "best-half": Preset(
         "our best for complete: a U-Net with a dense code, on the mirror image", "fashion-mnist",
@@ -120,18 +123,12 @@ PRESETS = {
         ),
     ),
     "best-latent-10": Preset(
-        "our best for reconstruct at latent 10", "fashion-mnist",
-        _OURS | dict(
-            layers=2, kernels="32,64", kernel_size=4, stride=2, fc_units="512,256", latent_dim=10, activation="silu",
-            learning_rate=0.003, epochs=25,
-        ),
+        "our best for reconstruct at latent 10: its encoder sees what the decoder leaves over", "fashion-mnist",
+        _CORRECTED | dict(fc_units="512,256", latent_dim=10, epochs=38),
     ),
     "best-latent-32": Preset(
-        "our best for reconstruct at latent 32", "mnist",
-        _OURS | dict(
-            layers=2, kernels="32,64", kernel_size=4, stride=2, fc_units="512", latent_dim=32, activation="silu",
-            learning_rate=0.003, weight_decay=0.05, warp=True, epochs=165,
-        ),
+        "our best for reconstruct at latent 32: the same, on bent images", "mnist",
+        _CORRECTED | dict(fc_units="512", latent_dim=32, warp=True, epochs=50),
     ),
     "best-labels": Preset(
         "our best encoder for classification.py: five convolutions, three pools", "fashion-mnist",

@@ -102,12 +102,12 @@ def test_ctrl_c_while_loading_leaves_nothing(tiny):
 
 def test_ctrl_c_while_a_model_is_used_leaves_nothing_half_done(tiny):
     path = model(latent_dim=3)[0]
-    before = sorted(Path().rglob("*"))
+    before = sorted(Path("ae").rglob("*"))
     command = ("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "20000")
     status, said = interrupted_at("4 of 20 pictures", *command)
     assert status == 130
     assert said.splitlines()[-1] == "autoencoder.py: stopped before the first pictures were done; nothing is written"
-    assert sorted(Path().rglob("*")) == before
+    assert sorted(Path("ae").rglob("*")) == before
 
 
 @pytest.mark.slow
