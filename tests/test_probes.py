@@ -4,14 +4,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from lib import datasets, networks, probes, shapes, storage, worker
+from lib import datasets, networks, probes, shapes, storage, using, worker
 from lib.hyperparameters import Hyperparameters
 from tests import made
 from tests.test_saved import Listener
 
 
-def test_every_probe_at_every_share_beside_random_weights():
+def probed(listener: Listener) -> dict:
+    """The record of an untrained encoder, probed."""
     images, labels = made.shapes(200)
     np.savez("all.npz", images=images, labels=labels)
     plain = Hyperparameters(layers=1, kernels=2)
@@ -19,9 +21,13 @@ def test_every_probe_at_every_share_beside_random_weights():
     hp = Hyperparameters(
         program="classification", dataset="all.npz", model="autoencoder.h5", fc_units=4, epochs=2, batch_size=16, shift=False
     )
-    listener = Listener()
     probes.probe(listener, {"shares": [0.05, 1.0], "output": "out"}, hp, worker.open_dataset(hp))
-    record = json.loads(Path("out/probe.json").read_text())
+    return json.loads(Path("out/probe.json").read_text())
+
+
+def test_every_probe_at_every_share_beside_random_weights():
+    record = probed(listener := Listener())
+    assert listener.events[-1]["missing"] == ""
     assert {row["labels"] for row in record["accuracy"]} == {9, 160}
     assert len(record["accuracy"]) == len(probes.METHODS) * len(probes.WEIGHTS) * 2
     known = {(row["method"], row["weights"], row["labels"]): row["test_accuracy"] for row in record["accuracy"]}
@@ -32,6 +38,24 @@ def test_every_probe_at_every_share_beside_random_weights():
     assert Path("out/probe.png").is_file()
     phases = [event for event in listener.events if event["event"] == "phase"]
     assert [phase["images"] for phase in phases] == [9, 9, 9, 160, 160, 160]
+
+
+class Impatient(Listener):
+    """Stops when a classifier of that number begins."""
+
+    def tell(self, event: str, **content) -> None:
+        super().tell(event, **content)
+        if event == "phase" and content["number"] == self.until:
+            self.stopped.set()
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_ctrl_c_leaves_out_a_classifier_that_has_not_learned_all(number):
+    record = probed(listener := Impatient(until=number))
+    trained = [row for row in record["accuracy"] if row["method"] == probes.METHODS[2]]
+    assert len(trained) == number - 1
+    assert listener.events[-1]["missing"] == f"{number - 1} of 4 classifiers are trained"
+    using._show_probed(using.Display(), listener.events[-1])
 
 
 def test_a_share_of_the_labels_has_every_class():
