@@ -70,7 +70,7 @@ class Display:
 
     def _on_phase(self, event: dict) -> None:
         self.close()
-        self._training = True
+        self._training = event.get("kept", True)
         self._phase, self._started, self._before = event, time.monotonic(), None
         self._running, self._numbers, self._picture = Text(""), Text(""), None
         if event.get("plan"):

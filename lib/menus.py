@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from lib import ledger, own, report, using
-from lib.errors import Interrupted
 from lib.hyperparameters import Hyperparameters
 from lib.runs import main_model
 from lib.session import Session
@@ -88,10 +87,7 @@ def search(session: Session) -> None:
         plan = wanted.planned(last.program, last.flags())
     except (KeyboardInterrupt, EOFError):  # at a question: nothing has begun
         return
-    try:
-        Search(plan, session.display).run()
-    except Interrupted as error:
-        session.display.note(f"{str(error).capitalize()}.", "bold")
+    Search(plan, session.display).run()
 
 
 def probe(session: Session) -> None:

@@ -120,10 +120,10 @@ def _fine_tuned(program: Program, request: dict, dataset: Dataset, encoders: dic
             for step, phase in enumerate(phases):
                 if pretrained:
                     networks.set_trainable(fresh, step == 1)
-                program.tell("phase", number=number, of=of, why=why, epochs=hp.epochs, images=len(places))
+                program.tell("phase", number=number, of=of, why=why, epochs=hp.epochs, images=len(places), kept=False)
                 training.fit(model, smaller, hp, phase, program.tell, program.stopped, lambda history: None)
-            if program.stopped.is_set():  # and it has not learned all that it was to
-                return rows
+                if program.stopped.is_set():  # and it has not learned all that it was to
+                    return rows
             accuracy = float((_predicted(model, dataset) == dataset.test.labels).mean())
             rows.append(_row(METHODS[2], name, share, len(places), accuracy))
     return rows

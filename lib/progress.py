@@ -23,20 +23,23 @@ class Progress:
         self.limit, self.of = request["limit"], min(request["limit"] or len(own), len(own))
         self.done = 0  # images that are through, or cannot be read
         self._under_way, self._told = 0, -1
-        self._tell(0)
 
     def through(self, work: Callable[[np.ndarray], Made]) -> Iterator[tuple[np.ndarray, np.ndarray, Made]]:
         """The places of a chunk, its images (n, height, width, channels), uint8, and what `work` makes of these.
 
         Raises `Interrupted` where there is nothing to keep.
         """
+        self._tell(0)
         for places, images in self.own.chunks(self.limit):
             self._under_way = len(images)
-            made = work(images)
-            if self.program.stopped.is_set():
+            made = None if self.program.stopped.is_set() else work(images)
+            if made is None or self.program.stopped.is_set():
                 break
             yield places, images, made
             self.done = int(places[-1]) + 1
+            self._tell(self.done)
+        else:
+            self.done = self.of  # with those at the end that cannot be read
             self._tell(self.done)
         if not self.done:
             raise Interrupted(f"stopped before the first {self.what} were done; nothing is written")

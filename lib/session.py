@@ -82,6 +82,10 @@ class Session:
             if not self.answers.terminal:
                 raise
             self.display.note(str(error), "bold red")
+        except Interrupted as error:
+            if not self.answers.terminal:
+                raise
+            self.display.note(f"{str(error)[:1].upper()}{str(error)[1:]}", "bold")
 
     def _choose(self, menu: dict) -> str:
         texts = {key: text for key, (text, _) in menu.items()} if self.finished else {}

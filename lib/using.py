@@ -21,6 +21,7 @@ from lib.session import pick_labelled
 from lib.terminal import deaf_keyboard
 
 FIRST = 10  # rows of a long table on the screen; the file has all of them
+HEADS = {"psnr_db": "PSNR (dB)"}  # of columns that a file calls otherwise
 NAME = 12  # columns of the terminal that the name of a picture has at the least
 
 
@@ -166,7 +167,8 @@ def _show_predicted(display: Display, ended: dict) -> None:
     if display.out.is_terminal:
         display.gallery(ended["pictures"], str(Path(ended["folder"]) / "predictions.png"))
     if ended["accuracy"] is not None:
-        display.result(f"accuracy {ended['accuracy']:.4f} on the {ended['known']:,} pictures whose label is known")
+        known = f"{ended['known']:,} picture{'s' if ended['known'] > 1 else ''}"
+        display.result(f"accuracy {ended['accuracy']:.4f} on the {known} whose label is known")
     _show_problems(display, ended)
     display.result(f"{ended['folder']}: predictions.csv, predictions.png", whole=True)
 
@@ -210,17 +212,18 @@ SHOW = {
 
 def _show_table(display: Display, title: str, ended: dict, file: str) -> None:
     """The first rows. A terminal that is too narrow for all columns shows the first ones; a file or a pipe gets them all."""
-    rows = [[printable(cell) for cell in row] for row in ended["table"][:FIRST]]  # names of files, with whatever is in them
+    count = len(ended["columns"])
+    rows = [[*map(printable, row), *[""] * (count - len(row))] for row in ended["table"][:FIRST]]  # printable: names of files
     least = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
     least[0] = min(least[0], NAME)
     ends = itertools.accumulate(width + 3 for width in least)  # a space on either side, and a line
-    fits = sum(end < display.out.width for end in ends) if display.out.is_terminal else len(least)
+    fits = sum(end < display.out.width for end in ends) if display.out.is_terminal else count
     title += f", {FIRST} of {len(ended['table']):,}" if len(ended["table"]) > FIRST else ""
-    title += f"; {len(least) - fits} more columns in {file}" if fits < len(least) else ""
+    title += f"; {count - fits} more column{'s' if count - fits > 1 else ''} in {file}" if fits < count else ""
     table = Table(title=title, title_justify="left")
     for number, (column, width) in enumerate(zip(ended["columns"][:fits], least, strict=False)):
         look = {"justify": "right", "min_width": width} if number else {"overflow": "fold"}
-        table.add_column(Text(printable(column.replace("_", " "))), **look)
+        table.add_column(Text(HEADS.get(column, printable(column.replace("_", " ")))), **look)
     for row in rows:
         table.add_row(*map(Text, row[:fits]))
     pictures.whole(display.out, table)

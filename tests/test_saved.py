@@ -50,6 +50,15 @@ def model(folder: str = "ae", image=GREY, **values) -> list[str]:
     return [f"{folder}/autoencoder.h5"]
 
 
+def classifier() -> list[str]:
+    """An untrained classifier of three classes, and its path in a list."""
+    hp = Hyperparameters(layers=1, kernels=2)
+    encoder = networks.build_autoencoder(shapes.plan(hp, GREY)).get_layer("encoder")
+    head = Hyperparameters(program="classification", fc_units=4)
+    storage.save(networks.build_classifier(encoder, 3, head, GREY), Path("classifier.h5"), head, ("left", "middle", "bottom"))
+    return ["classifier.h5"]
+
+
 def rows(path: str) -> list[dict]:
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -145,11 +154,21 @@ def test_progress_is_told_from_the_start_and_counts_pictures_that_cannot_be_read
     Path("own/0.png").write_text("no picture")
     for number, image in enumerate(made.shapes(3)[0], start=1):
         Image.fromarray(image).save(f"own/{number}.png")
-    listener = Listener()
+    Path("own/4.png").write_text("no picture either")
+    listener = Listener(until=5)
     saved.encode(listener, COMMON | {"models": model(), "data": "own", "output": "codes.npz"})
     told = [event for event in listener.events if event["event"] == "progress"]
-    assert [event["done"] for event in told] == [0, 2, 4]
-    assert {event["of"] for event in told} == {4}
+    assert [event["done"] for event in told] == [0, 2, 4, 5]
+    assert {event["of"] for event in told} == {5}
+    assert listener.events[-1]["missing"] == ""  # stopped when everything was done
+    assert len(np.load("codes.npz")["codes"]) == 3
+
+
+@pytest.mark.parametrize("verb", ["apply", "predict"])
+def test_the_bar_begins_after_what_would_end_it(tiny, verb):
+    listener = Listener()
+    getattr(saved, verb)(listener, COMMON | {"models": model() if verb == "apply" else classifier(), "data": tiny["-t"]})
+    assert [event["event"] for event in listener.events] == ["run", "progress", "progress", "finished"]
 
 
 def test_several_models_side_by_side(tiny):
@@ -258,10 +277,7 @@ def test_a_walk_between_two_pictures():
 
 
 def test_predict_gives_labels_confidences_and_the_accuracy_where_it_is_known():
-    hp = Hyperparameters(layers=1, kernels=2)
-    encoder = networks.build_autoencoder(shapes.plan(hp, GREY)).get_layer("encoder")
-    head = Hyperparameters(program="classification", fc_units=4)
-    storage.save(networks.build_classifier(encoder, 3, head, GREY), Path("classifier.h5"), head, ("left", "middle", "bottom"))
+    classifier()
     for image, label in zip(*made.shapes(6), strict=True):
         folder = Path("own", ("left", "middle", "bottom")[label])
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.cells import cell_len
 from rich.console import Console
 
 from lib import readers, using, verbs
-from lib.errors import UserError
+from lib.errors import Interrupted, UserError
+from lib.session import Session
 from tests import made
 from tests.test_no_terminal import assert_refused, run
-from tests.test_saved import model
+from tests.test_saved import classifier, model
 
 
 def test_apply_from_the_command_line(tiny):
@@ -54,9 +56,33 @@ def test_a_terminal_too_narrow_for_many_models_shows_whole_numbers_of_the_first(
     shown = re.findall(r"0\.12345(\d)", out)
     assert "".join(shown) == "012345"[: len(shown)]
     assert len(shown) >= min(6, (width - 16) // 11)
-    assert (f"{6 - len(shown)} more columns in errors.csv" in " ".join(out.split())) == (len(shown) < 6)
+    assert (f"{6 - len(shown)} more column" in " ".join(out.split())) == (len(shown) < 6)
     assert "picture" in out
     assert max(map(cell_len, out.splitlines())) <= width
+
+
+def test_predictions_where_some_folders_are_named_for_no_class():
+    classifier()
+    for number, folder in enumerate(("left", "bird")):
+        Path("own", folder).mkdir(parents=True)
+        Image.fromarray(made.shapes(2)[0][number]).save(f"own/{folder}/{number}.png")
+    done = run("classification.py", "predict", "-model", "classifier.h5", "-d", "own")
+    assert done.returncode == 0, done.stderr
+    assert "true" in done.stdout
+    assert "on the 1 picture whose label is known" in done.stdout
+
+
+def test_a_menus_verb_that_is_stopped_leads_back_to_the_menu(capsys):
+    def stopped():
+        raise Interrupted("stopped; to go on: python autoencoder.py search --study Mine")
+
+    session = Session("autoencoder", "", ["-d", "digits", "--yes"])
+    session.answers.terminal = True
+    session._act(stopped)
+    assert "Stopped; to go on: python autoencoder.py search --study Mine" in " ".join(capsys.readouterr().err.split())
+    session.answers.terminal = False
+    with pytest.raises(Interrupted):
+        session._act(stopped)
 
 
 def test_a_pipe_gets_all_columns(capsys):
