@@ -28,8 +28,9 @@ def build_autoencoder(plan: Plan) -> keras.Model:
     the code: the means, where it is variational, and then the logarithms of the variances are the second; with skip
     connections the maps that the decoder joins follow, and are its inputs after the code.
     """
-    decoder = _decoder(plan)
-    encoder = _encoder(plan, decoder)
+    encoder, decoder = _encoder(plan), _decoder(plan)
+    for number, units in enumerate(plan.hp.feedback, 1):
+        encoder = _with_feedback(encoder, decoder, units, plan.hp, f"feedback_{number}")
     inputs = keras.Input(plan.input, name="image")
     found = encoder(inputs)
     outputs = decoder(found[0] if plan.hp.variational else found)
@@ -53,7 +54,7 @@ def build_trainer(autoencoder: keras.Model, hp: Hyperparameters) -> keras.Model:
     return keras.Model(inputs, {RECONSTRUCTION: outputs, KL: Divergence(name="divergence")(z_mean, z_log_var)}, name="vae")
 
 
-def _encoder(plan: Plan, decoder: keras.Model) -> keras.Model:
+def _encoder(plan: Plan) -> keras.Model:
     hp, inputs = plan.hp, keras.Input(plan.input, name="image")
     *hidden, last = plan.encoder
     seen = _mirrored(inputs, plan, "encoder") if mirrors(hp) else inputs
@@ -63,8 +64,6 @@ def _encoder(plan: Plan, decoder: keras.Model) -> keras.Model:
         kernel, stride = plan.linear
         linear = layers.Conv2D(plan.latent[2], kernel, strides=stride, padding="same", name="linear_encoder")(seen)
         code = layers.Add(name="code_sum")([code, linear])
-    for number, units in enumerate(hp.feedback, 1):
-        code = _corrected(inputs, code, decoder, units, hp, f"feedback_{number}")
     if hp.variational:
         variances = _learned(last, hp, "z_log_var", "zeros")(maps[-1])  # so that σ begins at 1
         return keras.Model(inputs, [code, variances], name="encoder")
@@ -73,9 +72,10 @@ def _encoder(plan: Plan, decoder: keras.Model) -> keras.Model:
     return keras.Model(inputs, [code, *joined] if joined else code, name="encoder")
 
 
-def _corrected(inputs, code, decoder: keras.Model, units: int, hp: Hyperparameters, name: str):
-    """The code and what a fully connected layer adds to it, which sees the image, what the decoder leaves over of it, and the
-    code (iterative amortized inference: Marino, Yue and Mandt 2018)."""
+def _with_feedback(encoder: keras.Model, decoder: keras.Model, units: int, hp: Hyperparameters, name: str) -> keras.Model:
+    """The encoder, to whose code a fully connected layer adds a correction: it sees the image, what the decoder leaves over
+    of it, and the code (iterative amortized inference: Marino, Yue and Mandt 2018)."""
+    inputs, code = encoder.input, encoder.output
     left = layers.Subtract(name=f"left_{name}")([inputs, decoder(code)])
     flat = [layers.Flatten(name=f"flatten_{what}_{name}")(x) for what, x in (("left", left), ("image", inputs))]
     x = layers.Concatenate(name=f"seen_{name}")([*flat, code])
@@ -83,7 +83,7 @@ def _corrected(inputs, code, decoder: keras.Model, units: int, hp: Hyperparamete
     x = layers.Dense(units, use_bias=False, kernel_initializer=HE, name=f"fc_{name}", **shared)(x)
     x = _activation(hp.activation, f"activation_{name}")(layers.LayerNormalization(name=f"norm_{name}")(x))
     step = layers.Dense(code.shape[-1], kernel_initializer="zeros", name=f"step_{name}", **shared)(x)
-    return layers.Add(name=f"sum_{name}")([code, step])
+    return keras.Model(inputs, layers.Add(name=f"sum_{name}")([code, step]), name="encoder")
 
 
 def _decoder(plan: Plan) -> keras.Model:

@@ -47,7 +47,7 @@ def outcome_of(tiny, tell=quiet, stopped=None, folder=None, **values):
 
 def test_training_learns_and_tells(tiny):
     events = []
-    history, _, seen = trained(tiny, lambda event, **content: events.append((event, content)), epochs=8)
+    history, _, seen = trained(tiny, lambda event, **content: events.append((event, content)), epochs=8, learning_rate=0.02)
     assert history["loss"][-1] < history["loss"][0] / 2
     assert seen == list(range(1, 9))
     epochs = [content for event, content in events if event == "epoch"]
