@@ -179,7 +179,13 @@ class Fields:
     batch_size: int = setting(
         128, Whole(1, 65_536), "--batch-size", question="Batch size", group="training", help="images per training step"
     )
-    optimizer: str = setting("adam", OneOf(OPTIMIZERS), "--optimizer", group="training", help="by Keras's name")
+    optimizer: str = setting(
+        "adam",
+        OneOf(OPTIMIZERS),
+        "--optimizer",
+        group="training",
+        help="by Keras's name; muon is for fully connected layers, AdamW trains the others then",
+    )
     learning_rate: float = setting(
         0.005, Real(0, 10, open_low=True), "--learning-rate", group="training", classification=0.01,
         help="highest learning rate of the schedule",
