@@ -80,7 +80,10 @@ def _best(name: str, **changed) -> Settings:
 def _photographs(latent: int) -> Settings:
     """Ours for CIFAR-10 at so many numbers: few need an encoder that learns, and with as many as in the image a PCA is a copy."""
     if latent < FEW:
-        return _best("best-latent-10", kernels="32,64,128", layers=3, latent_dim=latent, weight_decay=1e-4, epochs=10)
+        return _best(
+            "best-latent-10", kernels="32,64,128", layers=3, latent_dim=latent, feedback="none", batch_norm="all",
+            learning_rate=0.003, weight_decay=1e-4, epochs=10,
+        )  # fmt: skip
     if latent < PIXELS:
         return _best("best-cifar-dense", latent_dim=latent)
     return _best("best-cifar", kernels=f"32,64,{latent // 64}")

@@ -44,7 +44,9 @@ _COLOUR = _OURS | dict(
     task="colorize", layers=5, kernels="32,64,64,128,128", kernel_size="4,3,3,3,3", stride="2,2,1,2,1", skip=True, flip=True,
     dropout=0.15,
 )  # fmt: skip
-_DENSE = _OURS | dict(layers=2, kernels="32,64", kernel_size=4, stride=2, activation="silu", weight_decay=0.05)
+_FEEDBACK = _OURS | dict(
+    layers=2, kernels="32,64", kernel_size=4, stride=2, activation="silu", batch_norm="none", feedback="512", weight_decay=0.05
+)  # fmt: skip
 _OUR_LABELS = dict(
     fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05, batch_size=128
 )  # fmt: skip
@@ -121,12 +123,12 @@ PRESETS = {
         ),
     ),
     "best-latent-10": Preset(
-        "our best for reconstruct at latent 10", "fashion-mnist",
-        _DENSE | dict(fc_units="512,256", latent_dim=10, learning_rate=0.003, epochs=38),
+        "our best for reconstruct at latent 10: its encoder sees what the decoder leaves over", "fashion-mnist",
+        _FEEDBACK | dict(fc_units="512,256", latent_dim=10, weight_decay=0.3, epochs=20),
     ),
     "best-latent-32": Preset(
-        "our best for reconstruct at latent 32: its encoder sees what the decoder leaves over, on bent images", "mnist",
-        _DENSE | dict(fc_units="512", latent_dim=32, batch_norm="none", feedback="512", warp=True, epochs=50),
+        "our best for reconstruct at latent 32: likewise, on bent images", "mnist",
+        _FEEDBACK | dict(fc_units="512", latent_dim=32, warp=True, epochs=50),
     ),
     "best-labels": Preset(
         "our best encoder for classification.py: five convolutions, three pools", "fashion-mnist",
