@@ -161,7 +161,7 @@ PRESETS = {
     ),
     "best-fashion-classifier": Preset(
         "our best on the encoder of best-labels: the same, with mirrored images", "fashion-mnist",
-        _OUR_LABELS | dict(flip=True, shift=False, learning_rate=0.006), "classification",
+        _OUR_LABELS | dict(flip=True, shift=False), "classification",
     ),
 }  # fmt: skip
 
