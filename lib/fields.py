@@ -237,6 +237,10 @@ class Fields:
         False, Switch(), "--warp", group="training",
         help="turn, stretch, slant and bend three in five training images a little, drawn anew",
     )  # fmt: skip
+    erase: bool = setting(
+        False, Switch(), "--erase", programs=CLASSIFICATION, group="training",
+        help="hide a part of every other training image, 2 to 40 % of it, behind noise, drawn anew",
+    )  # fmt: skip
     labels_fraction: float = setting(
         1.0, Real(0, 1, open_low=True), "--labels-fraction", programs=CLASSIFICATION, group="data",
         help="share of the labelled training images to use, each class in proportion",
