@@ -100,3 +100,28 @@ def test_warped_images_stay_sharp():
 def test_what_is_even_stays_so():
     images = np.full((20, 9, 9, 1), 37, np.uint8)
     np.testing.assert_array_equal(changes.warped(images, np.random.default_rng(0)), images)
+
+
+def test_every_other_image_has_a_rectangle_of_noise():
+    images = np.zeros((400, 40, 30, 2), np.uint8)
+    hidden = changes.erased(images, np.random.default_rng(0)).any(axis=3)
+    chosen = hidden.any(axis=(1, 2))
+    assert 160 < chosen.sum() < 240
+    areas, ratios, corners = [], [], set()
+    for mask in hidden[chosen]:
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        height, width = (int(np.ptp(places)) + 1 for places in (rows, columns))
+        assert mask.mean() > 0.99 * height * width / mask.size  # a whole rectangle, but for noise that is black by chance
+        areas.append(height * width / mask.size)
+        ratios.append(height / width)
+        corners.add((rows[0], columns[0]))
+    assert 0.01 < min(areas) < 0.05 < 0.3 < max(areas) < 0.43
+    assert min(ratios) < 0.5 < 2 < max(ratios)
+    assert len(corners) > chosen.sum() / 2
+
+
+def test_noise_is_of_every_brightness_and_channels_have_their_own():
+    erased = changes.erased(np.zeros((400, 40, 30, 2), np.uint8), np.random.default_rng(0))
+    noise = erased[erased.any(axis=3)].astype(float)  # (pixels, 2)
+    assert np.histogram(noise, 4, (0, 256))[0].min() > 0.24 * noise.size
+    assert abs(np.corrcoef(noise.T)[0, 1]) < 0.05
