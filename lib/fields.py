@@ -241,6 +241,10 @@ class Fields:
         False, Switch(), "--erase", programs=CLASSIFICATION, group="training",
         help="hide a part of every other training image, 2 to 40 % of it, behind noise, drawn anew",
     )  # fmt: skip
+    tta: bool = setting(
+        False, Switch(), "--tta", programs=CLASSIFICATION, group="training", only={"flip": True},
+        help="test-time augmentation: the saved classifier gives the mean of what it finds in an image and its mirror image (with --flip)",
+    )  # fmt: skip
     labels_fraction: float = setting(
         1.0, Real(0, 1, open_low=True), "--labels-fraction", programs=CLASSIFICATION, group="data",
         help="share of the labelled training images to use, each class in proportion",
@@ -315,6 +319,7 @@ def words(name: str) -> str:
     """The name of a field as people say it."""
     spoken = {
         "dataset": "data set", "fc_units": "fully connected units", "latent_dim": "latent size", "l2": "L2 penalty", "pca": "PCA",
+        "tta": "test-time augmentation",
     }  # fmt: skip
     return spoken.get(name, name.replace("_", " "))
 

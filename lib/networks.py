@@ -188,10 +188,17 @@ def _mirrored(inputs, plan: Plan, name: str):
     matrix = np.eye(given, dtype=np.float32)[:, np.maximum(given - 1 - places, 0)]
     if plan.hp.missing in ("left", "top"):
         matrix = matrix[::-1]
-    # Permutations and a fixed dense layer, so that any Keras opens the file: the mirrored axis goes last and comes back.
+    return _rearranged(inputs, axis, matrix, name)
+
+
+def _rearranged(x, axis: int, matrix: np.ndarray, name: str):
+    """Images whose rows (axis 0) or columns (axis 1) are others: a fixed matrix (before, after) says which.
+
+    Permutations and a fixed dense layer, so that any Keras opens the file: the axis goes last and comes back.
+    """
     swap = (3, 2, 1) if axis == 0 else (1, 3, 2)
-    x = layers.Permute(swap, name=f"mirror_in_{name}")(inputs)
-    layer = layers.Dense(wanted, use_bias=False, trainable=False, name=f"{FIXED}mirror_{name}")
+    x = layers.Permute(swap, name=f"mirror_in_{name}")(x)
+    layer = layers.Dense(matrix.shape[1], use_bias=False, trainable=False, name=f"{FIXED}mirror_{name}")
     x = layer(x)
     layer.set_weights([matrix])
     return layers.Permute(swap, name=f"mirror_out_{name}")(x)
@@ -207,6 +214,19 @@ def build_classifier(encoder: keras.Model, classes: int, hp: Hyperparameters, im
     x = _seen(inputs, encoder.input_shape[1:], view)
     head = build_head(encoder.output_shape[1:], classes, hp)
     return keras.Model(inputs, head(encoder(x)), name="classifier")
+
+
+def averaged(classifier: keras.Model) -> keras.Model:
+    """The classifier that gives the mean of the probabilities of an image and of its mirror image (test-time augmentation:
+    Krizhevsky et al., "ImageNet classification with deep convolutional neural networks", 2012). Its layers are the same ones."""
+    inputs = keras.Input(classifier.input_shape[1:], name="image")
+    width = inputs.shape[2]
+    found = []
+    for x in (inputs, _rearranged(inputs, 1, np.eye(width, dtype=np.float32)[::-1], "image")):
+        for layer in classifier.layers[1:]:  # a chain, whose models stay where they are found
+            x = layer(x)
+        found.append(x)
+    return keras.Model(inputs, layers.Average(name="mean_probabilities")(found), name=classifier.name)
 
 
 def _seen(inputs, wanted: tuple, view: Hyperparameters | None):

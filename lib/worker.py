@@ -172,6 +172,7 @@ def train_classifier(
     began = _began(run)
     run.update(encoder_layer=basis.layer)
     model = classifier(basis, hp, dataset)
+    saved = networks.averaged(model) if hp.tta else model
     phases = list(training.classifier_phases(hp)) + ([training.scratch_phase(hp)] if hp.scratch else [])
     histories: dict[str, dict] = {}
     trouble = ""
@@ -193,7 +194,7 @@ def train_classifier(
         networks.set_trainable(basis.model, number == 2)
         trouble = learn(number, phase, model)
         program.tell("stage", text=f"saving phase {number}")
-        storage.save(model, run.folder / file, hp, classes=dataset.classes)
+        storage.save(saved, run.folder / file, hp, classes=dataset.classes)
     rival = None
     if hp.scratch and not program.stopped.is_set() and not trouble:
         rival = classifier(basis, hp, dataset, anew=True)
@@ -202,14 +203,15 @@ def train_classifier(
     interrupted = program.stopped.is_set()
     sizes = {"parameters": model.count_params()}
     if trial:
-        metrics, _ = evaluation.classifier_metrics(model, dataset.validation, dataset.classes, hp, "validation")
+        metrics, _ = evaluation.classifier_metrics(saved, dataset.validation, dataset.classes, hp, "validation")
         run.update(metrics=metrics | sizes)
         pictures = views.curves(run, dataset, views.describe_head(hp), histories)
     else:
         program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
-        metrics, probabilities = evaluation.classifier_metrics(model, dataset.test, dataset.classes, hp)
+        metrics, probabilities = evaluation.classifier_metrics(saved, dataset.test, dataset.classes, hp)
         trivial = baselines.for_classifier(dataset, hp)
         if rival is not None:
+            rival = networks.averaged(rival) if hp.tta else rival
             scores, _ = evaluation.classifier_metrics(rival, dataset.test, dataset.classes, hp)
             trivial["scratch_accuracy"] = scores["test_accuracy"]
         run.update(metrics=metrics | sizes, baselines=trivial)

@@ -189,6 +189,26 @@ def test_a_classifier_takes_whole_images_whatever_its_encoder_saw(view):
     np.testing.assert_allclose(to_numpy(model(tasks.scale(images))), to_numpy(expected), atol=1e-6)
 
 
+@pytest.mark.parametrize("view", [None, dict(task="colorize"), dict(task="complete"), dict(task="complete", missing="top")])
+def test_an_averaging_classifier_sees_both_sides(view, tmp_path):
+    """… in a file that plain Keras opens, too."""
+    keras.utils.set_random_seed(0)
+    seen = Hyperparameters(layers=1, kernels=2, latent_dim=3, **(view or {}))
+    encoder = networks.build_autoencoder(shapes.plan(seen, (9, 7, 3))).get_layer("encoder")
+    hp = Hyperparameters(program="classification", fc_units=(5,))
+    plain = networks.build_classifier(encoder, 4, hp, (9, 7, 3), seen)
+    both = networks.averaged(plain)
+    images = np.random.default_rng(0).random((6, 9, 7, 3), np.float32)
+    wanted = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])) / 2
+    both.save(tmp_path / "classifier.h5", include_optimizer=False)
+    for model in (both, keras.models.load_model(tmp_path / "classifier.h5", compile=False)):
+        assert model.name == "classifier"
+        assert {"encoder", "head"} <= {layer.name for layer in model.layers}
+        np.testing.assert_allclose(model.predict_on_batch(images), wanted, atol=1e-6)
+        np.testing.assert_allclose(model.predict_on_batch(images[:, :, ::-1]), wanted, atol=1e-6)
+    assert np.abs(plain.predict_on_batch(images) - wanted).max() > 1e-4
+
+
 NETWORKS = {
     "plain": dict(layers=2, kernels="3,4", batch_norm="all"),
     "dense": dict(layers=1, kernels=3, fc_units="9", latent_dim=4),

@@ -188,6 +188,27 @@ def test_pretraining_is_compared_with_random_weights_on_few_labels(colour):
     assert set(record["files"]) & {"classifier.h5", "classifier-head.h5"}
 
 
+def test_what_is_saved_averages_over_mirror_images_as_its_scores_do(colour):
+    run("ae", dataset=colour, layers=1, kernels=4, epochs=1)
+    head = dict(program="classification", dataset=colour, model="ae/encoder.h5", fc_units=8, epochs=2, batch_size=8, flip=True)
+    (plain, _), (both, _) = (run(name, **head, scratch=True, tta=name == "both") for name in ("plain", "both"))
+    for phase in ("head", "everything", "scratch"):
+        assert both["history"][phase]["val_loss"] == plain["history"][phase]["val_loss"]  # the same training
+    assert both["metrics"]["parameters"] == plain["metrics"]["parameters"]
+    hp = Hyperparameters(**head)
+    test = worker.open_dataset(hp).test
+    images = test.take(slice(None)) / np.float32(255)
+    for file in ("classifier-head.h5", "classifier.h5"):
+        one, two = (keras.models.load_model(f"{name}/{file}", compile=False) for name in ("plain", "both"))
+        mean = (one.predict_on_batch(images) + one.predict_on_batch(images[:, :, ::-1])) / 2
+        np.testing.assert_allclose(two.predict_on_batch(images), mean, atol=1e-6)
+    found = -np.log(mean[np.arange(len(test)), test.labels]).mean()
+    assert both["metrics"]["test_loss"] == pytest.approx(found, rel=1e-4)
+    assert plain["metrics"]["test_loss"] != pytest.approx(found, rel=1e-4)
+    again, _ = run("again", **head | dict(model="both/classifier.h5"))  # the encoder is found in there as in any
+    assert again["status"] == "finished"
+
+
 def test_colorizing_grey_images_is_refused_before_a_folder_is_made(tiny):
     with pytest.raises(UserError, match="colorize needs colour images; these are 12×10×1"):
         run("ae", dataset=tiny["-d"], task="colorize")
