@@ -243,7 +243,7 @@ class Fields:
     )  # fmt: skip
     tta: bool = setting(
         False, Switch(), "--tta", programs=CLASSIFICATION, group="training", only={"flip": True},
-        help="test-time augmentation: the saved classifier gives the mean of what it finds in an image and its mirror image (with --flip)",
+        help="test-time augmentation: what is saved averages over an image and its mirror image (with --flip)",
     )  # fmt: skip
     labels_fraction: float = setting(
         1.0, Real(0, 1, open_low=True), "--labels-fraction", programs=CLASSIFICATION, group="data",
