@@ -216,9 +216,12 @@ def build_classifier(encoder: keras.Model, classes: int, hp: Hyperparameters, im
     return keras.Model(inputs, head(encoder(x)), name="classifier")
 
 
-def averaged(classifier: keras.Model) -> keras.Model:
-    """The classifier that gives the mean of the probabilities of an image and of its mirror image (test-time augmentation:
-    Krizhevsky et al., "ImageNet classification with deep convolutional neural networks", 2012). Its layers are the same ones."""
+def answering(classifier: keras.Model, hp: Hyperparameters) -> keras.Model:
+    """What is saved and scored of a classifier: itself, or with `hp.tta` a model of the same layers that gives the mean of the
+    probabilities of an image and of its mirror image (test-time augmentation: Krizhevsky et al., "ImageNet classification with
+    deep convolutional neural networks", 2012)."""
+    if not hp.tta:
+        return classifier
     inputs = keras.Input(classifier.input_shape[1:], name="image")
     width = inputs.shape[2]
     found = []

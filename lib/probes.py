@@ -124,7 +124,7 @@ def _fine_tuned(program: Program, request: dict, dataset: Dataset, encoders: dic
                 training.fit(model, smaller, hp, phase, program.tell, program.stopped, lambda history: None)
                 if program.stopped.is_set():  # and it has not learned all that it was to
                     return rows
-            accuracy = float((_predicted(model, dataset) == dataset.test.labels).mean())
+            accuracy = float((_predicted(networks.answering(model, hp), dataset) == dataset.test.labels).mean())
             rows.append(_row(METHODS[2], name, share, len(places), accuracy))
     return rows
 

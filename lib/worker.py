@@ -172,7 +172,7 @@ def train_classifier(
     began = _began(run)
     run.update(encoder_layer=basis.layer)
     model = classifier(basis, hp, dataset)
-    saved = networks.averaged(model) if hp.tta else model
+    saved = networks.answering(model, hp)
     phases = list(training.classifier_phases(hp)) + ([training.scratch_phase(hp)] if hp.scratch else [])
     histories: dict[str, dict] = {}
     trouble = ""
@@ -211,8 +211,7 @@ def train_classifier(
         metrics, probabilities = evaluation.classifier_metrics(saved, dataset.test, dataset.classes, hp)
         trivial = baselines.for_classifier(dataset, hp)
         if rival is not None:
-            rival = networks.averaged(rival) if hp.tta else rival
-            scores, _ = evaluation.classifier_metrics(rival, dataset.test, dataset.classes, hp)
+            scores, _ = evaluation.classifier_metrics(networks.answering(rival, hp), dataset.test, dataset.classes, hp)
             trivial["scratch_accuracy"] = scores["test_accuracy"]
         run.update(metrics=metrics | sizes, baselines=trivial)
         program.tell("stage", text="drawing figures")

@@ -195,9 +195,9 @@ def test_an_averaging_classifier_sees_both_sides(view, tmp_path):
     keras.utils.set_random_seed(0)
     seen = Hyperparameters(layers=1, kernels=2, latent_dim=3, **(view or {}))
     encoder = networks.build_autoencoder(shapes.plan(seen, (9, 7, 3))).get_layer("encoder")
-    hp = Hyperparameters(program="classification", fc_units=(5,))
+    hp = Hyperparameters(program="classification", fc_units=(5,), flip=True, tta=True)
     plain = networks.build_classifier(encoder, 4, hp, (9, 7, 3), seen)
-    both = networks.averaged(plain)
+    both = networks.answering(plain, hp)
     images = np.random.default_rng(0).random((6, 9, 7, 3), np.float32)
     wanted = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])) / 2
     both.save(tmp_path / "classifier.h5", include_optimizer=False)

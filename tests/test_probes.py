@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -12,15 +13,14 @@ from tests import made
 from tests.test_saved import Listener
 
 
-def probed(listener: Listener) -> dict:
+def probed(listener: Listener, **values) -> dict:
     """The record of an untrained encoder, probed."""
     images, labels = made.shapes(200)
     np.savez("all.npz", images=images, labels=labels)
     plain = Hyperparameters(layers=1, kernels=2)
     storage.save(networks.build_autoencoder(shapes.plan(plain, (12, 10, 1))), Path("autoencoder.h5"), plain)
-    hp = Hyperparameters(
-        program="classification", dataset="all.npz", model="autoencoder.h5", fc_units=4, epochs=2, batch_size=16, shift=False
-    )
+    shared = dict(fc_units=4, epochs=2, batch_size=16, shift=False)
+    hp = Hyperparameters(program="classification", dataset="all.npz", model="autoencoder.h5", **shared | values)
     probes.probe(listener, {"shares": [0.05, 1.0], "output": "out"}, hp, worker.open_dataset(hp))
     return json.loads(Path("out/probe.json").read_text())
 
@@ -38,6 +38,23 @@ def test_every_probe_at_every_share_beside_random_weights():
     assert Path("out/probe.png").is_file()
     phases = [event for event in listener.events if event["event"] == "phase"]
     assert [phase["images"] for phase in phases] == [9, 9, 9, 160, 160, 160]
+
+
+def test_what_is_fine_tuned_is_scored_as_it_would_be_saved(monkeypatch):
+    """With `--tta` that is another model: here one that always says 1."""
+
+    def constant(classifier, hp):
+        assert hp.tta
+        always = keras.layers.Dense(3, kernel_initializer="zeros")
+        model = keras.Model(classifier.input, always(classifier.output))
+        always.bias.assign([0, 1, 0])
+        return model
+
+    monkeypatch.setattr(networks, "answering", constant)
+    rows = probed(Listener(), flip=True, tta=True)["accuracy"]
+    share = np.mean(np.load("all.npz")["labels"] == 1)
+    tuned = [row["test_accuracy"] for row in rows if row["method"] == probes.METHODS[2]]
+    assert tuned == pytest.approx([share] * 4, abs=0.05)
 
 
 class Impatient(Listener):
