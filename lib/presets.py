@@ -160,8 +160,8 @@ PRESETS = {
         "our best on the encoder of best-labels: dropout, weight decay, moved images", "mnist", _OUR_LABELS, "classification"
     ),
     "best-fashion-classifier": Preset(
-        "our best on the encoder of best-labels: likewise, on mirrored images, seen from both sides", "fashion-mnist",
-        _OUR_LABELS | dict(flip=True, shift=False, tta=True), "classification",
+        "our best on the encoder of best-labels: likewise, on erased and mirrored images, seen from both sides", "fashion-mnist",
+        _OUR_LABELS | dict(epochs=20, flip=True, shift=False, erase=True, tta=True), "classification",
     ),
 }  # fmt: skip
 
