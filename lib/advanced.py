@@ -59,7 +59,8 @@ def _summary(program: str, hp: Hyperparameters, group: str) -> str:
 def _setting(answers: Answers, values: dict, group: str) -> str:
     hp = answers.hyperparameters(values)
     offered = [s for s in _offered(answers.program, hp) if s.metadata["group"] == group]
-    listed = {s.name: f"{words(s.name):<20} {show(s.name, getattr(hp, s.name)):<12} {s.metadata['help']}" for s in offered}
+    width = max(len(words(s.name)) for s in offered)
+    listed = {s.name: f"{words(s.name):<{width}} {show(s.name, getattr(hp, s.name)):<12} {s.metadata['help']}" for s in offered}
     return _select(f"Change {GROUPS[group]}?", {BACK: "done"} | listed)
 
 

@@ -319,7 +319,7 @@ def words(name: str) -> str:
     """The name of a field as people say it."""
     spoken = {
         "dataset": "data set", "fc_units": "fully connected units", "latent_dim": "latent size", "l2": "L2 penalty", "pca": "PCA",
-        "tta": "test-time augmentation",
+        "tta": "TTA",
     }  # fmt: skip
     return spoken.get(name, name.replace("_", " "))
 

@@ -96,7 +96,7 @@ CASES = {
         (lambda: Hyperparameters(beta=2), "beta", "is for --variational"),
         (lambda: Hyperparameters(plateau_factor=0.3), "plateau factor", "is for --schedule plateau"),
         (lambda: Hyperparameters(plateau_patience=3), "plateau patience", "is for --schedule plateau"),
-        (lambda: Hyperparameters(program="classification", tta=True), "test-time augmentation", "is for --flip"),
+        (lambda: Hyperparameters(program="classification", tta=True), "TTA", "is for --flip"),
         (lambda: Hyperparameters().needed("dataset"), "data set", "missing: the run names none; begin a new one with --dataset"),
         (lambda: too_few_kernels("kernels", "8,16"), "kernels 8,16", "are for 2 layers, but layers is 3; give one number"),
         (lambda: too_few_kernels("kernel_size", "3,4x2"), "kernel size 3,4x2", "are for 2 layers, but layers is 3"),
