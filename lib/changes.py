@@ -1,7 +1,7 @@
 """What is done to training images, anew in each epoch, so that a network sees more of them than there are.
 
 Each takes images, uint8 of shape (n, height, width, channels), and where its random numbers come from, and gives as many of
-the same shape.
+the same shape; `erased` takes what a network is given of them.
 """
 
 import numpy as np
@@ -73,20 +73,22 @@ def _between(side: int) -> np.ndarray:
     return np.stack([np.interp(where, np.arange(POINTS), point) for point in np.eye(POINTS)], axis=1)
 
 
-def erased(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Every other image, at random, with a rectangle of noise anywhere in it, of 2 to 40 % of its area.
+def erased(inputs: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Every other input of a network, at random, with a rectangle of noise anywhere in it, of 2 to 40 % of its area; float32
+    in 0..1 of shape (n, height, width, channels), and so is what comes of it.
 
-    A classifier that cannot count on any one part learns from all of them (Zhong et al., "Random Erasing Data Augmentation",
-    2020; its shares and shapes are taken over).
+    A network that cannot count on any one part learns from all of them (Zhong et al., "Random Erasing Data Augmentation",
+    2020; its shares and shapes are taken over). What it is to find stays whole.
     """
-    count, height, width, _ = images.shape
+    count, height, width, _ = inputs.shape
     areas = random.uniform(*ERASED, count) * height * width
     ratios = np.exp(random.uniform(np.log(SLIMMEST), -np.log(SLIMMEST), count))
     rows = _rectangle(np.sqrt(areas * ratios), height, random)
     columns = _rectangle(np.sqrt(areas / ratios), width, random)
     chosen = random.random((count, 1, 1)) < 0.5
     hidden = (chosen & rows[:, :, None] & columns[:, None, :])[..., None]
-    return np.where(hidden, random.integers(0, 256, images.shape, dtype=np.uint8), images)
+    noise = random.integers(0, 256, inputs.shape, dtype=np.uint8)
+    return np.where(hidden, noise / np.float32(255), inputs)
 
 
 def _rectangle(lengths: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:
@@ -98,4 +100,4 @@ def _rectangle(lengths: np.ndarray, side: int, random: np.random.Generator) -> n
 
 
 # Of training images, by the field that asks for them.
-CHANGES = {"shift": shifted, "flip": flipped, "gamma": toned, "warp": warped, "erase": erased}
+CHANGES = {"shift": shifted, "flip": flipped, "gamma": toned, "warp": warped}

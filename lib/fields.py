@@ -238,8 +238,8 @@ class Fields:
         help="turn, stretch, slant and bend three in five training images a little, drawn anew",
     )  # fmt: skip
     erase: bool = setting(
-        False, Switch(), "--erase", programs=CLASSIFICATION, group="training",
-        help="hide a part of every other training image, 2 to 40 % of it, behind noise, drawn anew",
+        False, Switch(), "--erase", group="training",
+        help="hide a part of every other training input, 2 to 40 % of it, behind noise, drawn anew; targets stay whole",
     )  # fmt: skip
     tta: bool = setting(
         False, Switch(), "--tta", programs=CLASSIFICATION, group="training", only={"flip": True},

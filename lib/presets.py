@@ -116,10 +116,11 @@ PRESETS = {
         _COLOUR | dict(colour_space="yuv", shift=True, learning_rate=0.003, epochs=60),
     ),
     "best-half": Preset(
-        "our best for complete: a U-Net with a dense code, on the mirror image", "fashion-mnist",
+        "our best for complete: a U-Net with a dense code, on the mirror image, from erased halves", "fashion-mnist",
         _OURS | dict(
             task="complete", layers=3, kernels="32,64,128", kernel_size="4,4,3", stride="2,2,1", latent_dim=448,
-            activation="silu", skip=True, residual=True, gamma=True, learning_rate=0.003, weight_decay=0.05, epochs=7,
+            activation="silu", skip=True, residual=True, gamma=True, erase=True, learning_rate=0.003, weight_decay=0.05,
+            epochs=20,
         ),
     ),
     "best-latent-10": Preset(

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from lib import colour
-from lib.changes import CHANGES
+from lib.changes import CHANGES, erased
 from lib.datasets import Part
 from lib.hyperparameters import Hyperparameters
 from lib.targets import cut_axis, given_half
@@ -151,6 +151,8 @@ class Batches(keras.utils.PyDataset):
             inputs, targets = scale(images), self.labels[which]
         else:
             inputs, targets = pairs(self.hp, images, random)
+        if self.learn and self.hp.erase:
+            inputs = erased(inputs, random)
         if self.share is not None:  # after what is random, which is then the same for all
             rows = self.share.rows(len(which))
             inputs, targets = inputs[rows], targets[rows]

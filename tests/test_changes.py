@@ -103,7 +103,7 @@ def test_what_is_even_stays_so():
 
 
 def test_every_other_image_has_a_rectangle_of_noise():
-    images = np.zeros((400, 40, 30, 2), np.uint8)
+    images = np.zeros((400, 40, 30, 2), np.float32)
     hidden = changes.erased(images, np.random.default_rng(0)).any(axis=3)
     chosen = hidden.any(axis=(1, 2))
     assert 160 < chosen.sum() < 240
@@ -121,7 +121,8 @@ def test_every_other_image_has_a_rectangle_of_noise():
 
 
 def test_noise_is_of_every_brightness_and_channels_have_their_own():
-    erased = changes.erased(np.zeros((400, 40, 30, 2), np.uint8), np.random.default_rng(0))
-    noise = erased[erased.any(axis=3)].astype(float)  # (pixels, 2)
-    assert np.histogram(noise, 4, (0, 256))[0].min() > 0.24 * noise.size
+    erased = changes.erased(np.zeros((400, 40, 30, 2), np.float32), np.random.default_rng(0))
+    assert erased.dtype == np.float32
+    noise = erased[erased.any(axis=3)]  # (pixels, 2)
+    assert np.histogram(noise, 4, (0, 1))[0].min() > 0.24 * noise.size
     assert abs(np.corrcoef(noise.T)[0, 1]) < 0.05

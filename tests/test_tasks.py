@@ -128,6 +128,32 @@ def test_changes_are_drawn_anew_each_epoch_for_learning_alone():
         np.testing.assert_array_equal(tasks.picture(inputs)[..., 0], IMAGES[PART.positions])
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_erased_from_an_input_is_still_to_be_found(task):
+    images = np.full((40, 6, 8, 3), 60, np.uint8)
+    hp = Hyperparameters(task=task, erase=True, **dict(noise=0) if task == "denoise" else {})
+    wanted = tasks.pairs(hp, images, np.random.default_rng(0))
+    part = Part(Images(images, np.arange(40)), np.arange(40))
+    learned, again, used = (tasks.Batches(part, 40, hp, learn=learn) for learn in (True, True, False))
+    inputs, targets = learned[0]
+    assert inputs.dtype == np.float32
+    whole = (inputs == wanted[0]).all(axis=(1, 2, 3))
+    assert 8 < whole.sum() < 32
+    np.testing.assert_array_equal(targets, wanted[1])
+    np.testing.assert_array_equal(inputs, again[0][0])
+    assert (inputs != learned[1][0]).any()  # the next epoch's
+    np.testing.assert_array_equal(used[0][0], wanted[0])
+
+
+def test_a_classifier_sees_images_of_which_a_part_is_erased():
+    images = np.full((40, 6, 8, 3), 60, np.uint8)
+    hp = Hyperparameters(program="classification", shift=False, erase=True)
+    part = Part(Images(images, np.arange(40)), np.arange(40))
+    inputs, labels = tasks.Batches(part, 40, hp, learn=True, labelled=True)[0]
+    assert 8 < (inputs == np.float32(60 / 255)).all(axis=(1, 2, 3)).sum() < 32
+    assert set(labels) == set(range(40))
+
+
 def test_images_that_are_used_get_no_noise():
     images = IMAGES[..., None]
     inputs, targets = tasks.as_they_are(Hyperparameters(task="denoise"), images)
