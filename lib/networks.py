@@ -1,13 +1,12 @@
-"""Keras models from a plan: encoder, decoder, the autoencoder that joins them, and the classifier on an encoder."""
-
-from functools import partial
+"""Keras models from a plan: encoder, decoder, and the autoencoder that joins them."""
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from lib import backend, colour, tasks
+from lib import colour
 from lib.beginnings import begin_as_identities
+from lib.fixed import mixed, rearranged
 from lib.hyperparameters import Hyperparameters
 from lib.plans import Layer, Plan
 from lib.targets import cut_axis, mirrors
@@ -18,7 +17,6 @@ MOMENTUM = 0.9
 LEAK = 0.01  # report D's
 RECONSTRUCTION, KL = "reconstruction", "kl"  # outputs of a VAE in training
 IDENTITY, HE = "identity", "he_normal"
-FIXED = "fixed_"  # begins the names of layers that only move numbers about, and never learn
 
 
 def build_autoencoder(plan: Plan) -> keras.Model:
@@ -37,7 +35,7 @@ def build_autoencoder(plan: Plan) -> keras.Model:
     if plan.hp.residual:
         outputs = _added(inputs, outputs, plan)
     model = keras.Model(inputs, outputs, name="autoencoder")
-    if _initializer(plan.hp) == IDENTITY:
+    if initializer(plan.hp) == IDENTITY:
         begin_as_identities(encoder)
         begin_as_identities(decoder)
     return model
@@ -108,8 +106,8 @@ def _stack(x, steps, hp: Hyperparameters, half: str, start: int = 0, joined=()) 
     for number, step in enumerate(steps, start + 1):
         name = f"{half}_{number}"  # unlike any other in the whole model: .h5 files tell weights apart by name
         if step.has_weights:
-            initializer = "zeros" if step.zeroed else _initializer(hp)
-            x = _learned(step, hp, f"{step.kind}_{name}", HE if initializer == IDENTITY else initializer)(x)
+            begun = "zeros" if step.zeroed else initializer(hp)
+            x = _learned(step, hp, f"{step.kind}_{name}", HE if begun == IDENTITY else begun)(x)
             if step.normalised:
                 x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x)
             x = _activation(step.activation, f"activation_{name}")(x)
@@ -134,7 +132,7 @@ def _learned(step: Layer, hp: Hyperparameters, name: str, initializer: str) -> l
     return kind(step.output[2], step.kernel_size, strides=step.stride, padding=step.padding, **shared)
 
 
-def _initializer(hp: Hyperparameters) -> str:
+def initializer(hp: Hyperparameters) -> str:
     """What `auto` means: a copy is a good beginning where maps are the code, and what is wanted is much like the input."""
     copies = (hp.latent_dim is None or hp.pca) and hp.task != "complete"
     return hp.initializer or (IDENTITY if copies else HE)
@@ -166,17 +164,8 @@ def _added(inputs, outputs, plan: Plan):
         start = _mirrored(inputs, plan, "output") if plan.hp.task == "complete" else inputs
         # Cut off at 0 and 1: black stays black whatever is added below it, so that only what can be seen is learned.
         return layers.ReLU(max_value=1.0, name="clip")(layers.Add(name="residual")([start, outputs]))
-    # A layer of its own would need our code to open the file; a convolution with fixed weights does not.
     yuv = layers.Concatenate(name="yuv")([inputs, outputs])
-    return _mixed(yuv, colour.TO_RGB, "rgb")
-
-
-def _mixed(x, matrix: np.ndarray, name: str):
-    """Each pixel times a fixed matrix, shape (channels out, channels in)."""
-    layer = layers.Conv2D(matrix.shape[0], 1, use_bias=False, trainable=False, name=name)
-    mixed = layer(x)
-    layer.set_weights([matrix.T[None, None]])
-    return mixed
+    return mixed(yuv, colour.TO_RGB, "rgb")
 
 
 def _mirrored(inputs, plan: Plan, name: str):
@@ -188,128 +177,7 @@ def _mirrored(inputs, plan: Plan, name: str):
     matrix = np.eye(given, dtype=np.float32)[:, np.maximum(given - 1 - places, 0)]
     if plan.hp.missing in ("left", "top"):
         matrix = matrix[::-1]
-    return _rearranged(inputs, axis, matrix, name)
-
-
-def _rearranged(x, axis: int, matrix: np.ndarray, name: str):
-    """Images whose rows (axis 0) or columns (axis 1) are others: a fixed matrix (before, after) says which.
-
-    Permutations and a fixed dense layer, so that any Keras opens the file: the axis goes last and comes back.
-    """
-    swap = (3, 2, 1) if axis == 0 else (1, 3, 2)
-    x = layers.Permute(swap, name=f"mirror_in_{name}")(x)
-    layer = layers.Dense(matrix.shape[1], use_bias=False, trainable=False, name=f"{FIXED}mirror_{name}")
-    x = layer(x)
-    layer.set_weights([matrix])
-    return layers.Permute(swap, name=f"mirror_out_{name}")(x)
-
-
-def build_classifier(encoder: keras.Model, classes: int, hp: Hyperparameters, image: tuple, view=None) -> keras.Model:
-    """Fully connected layers on an encoder, named `classifier` (report C, part B): images in, class probabilities out.
-
-    `image` is the shape of the images, `view` the hyperparameters of the autoencoder where its encoder saw only a part of
-    them (grey, one half): fixed layers then take that part.
-    """
-    inputs = keras.Input(image, name="image")
-    x = _seen(inputs, encoder.input_shape[1:], view)
-    head = build_head(encoder.output_shape[1:], classes, hp)
-    return keras.Model(inputs, head(encoder(x)), name="classifier")
-
-
-def answering(classifier: keras.Model, hp: Hyperparameters) -> keras.Model:
-    """What is saved and scored of a classifier: itself, or with `hp.tta` a model of the same layers that gives the mean of the
-    probabilities of an image and of its mirror image (test-time augmentation: Krizhevsky et al., "ImageNet classification with
-    deep convolutional neural networks", 2012)."""
-    if not hp.tta:
-        return classifier
-    inputs = keras.Input(classifier.input_shape[1:], name="image")
-    width = inputs.shape[2]
-    found = []
-    for x in (inputs, _rearranged(inputs, 1, np.eye(width, dtype=np.float32)[::-1], "image")):
-        for layer in classifier.layers[1:]:  # a chain, whose models stay where they are found
-            x = layer(x)
-        found.append(x)
-    return keras.Model(inputs, layers.Average(name="mean_probabilities")(found), name=classifier.name)
-
-
-def _seen(inputs, wanted: tuple, view: Hyperparameters | None):
-    image = tuple(inputs.shape[1:])
-    if view is None or image == tuple(wanted):
-        return inputs
-    if wanted[2] == 1 and image[2] == 3:
-        return _mixed(inputs, colour.LUMA[None], "grey")
-    given, _ = tasks.halves(view, image)
-    sides = [part.indices(side)[:2] for part, side in zip(given, image, strict=False)]
-    cropped = tuple((start, side - stop) for (start, stop), side in zip(sides, image, strict=False))
-    return layers.Cropping2D(cropped, name="half")(inputs)
-
-
-def seeing(encoder: keras.Model, image: tuple, view: Hyperparameters | None) -> keras.Model:
-    """The encoder behind fixed layers that take from whole images of shape `image` what it saw in its task."""
-    inputs = keras.Input(image, name="image")
-    return keras.Model(inputs, encoder(_seen(inputs, encoder.input_shape[1:], view)), name="seeing")
-
-
-def copied(encoder: keras.Model) -> keras.Model:
-    """The same network with the same weights, which can be trained without changing the first."""
-    twin = with_random_weights(encoder)
-    twin.set_weights(encoder.get_weights())
-    return twin
-
-
-def twin(model: keras.Model, precision: str = "float32") -> keras.Model:
-    """The same network with the same weights, of which as much is frozen; where Keras distributes models, it lives there.
-
-    With a `precision` of `bfloat16` the models inside it compute in that, but for `_exact`, and keep their weights as float32
-    (Micikevicius et al., "Mixed precision training", 2018).
-    """
-
-    models: dict[int, keras.Model] = {}  # an encoder with feedback has the same decoder inside
-
-    def again(layer, policies=None):
-        if isinstance(layer, keras.Model):
-            inside = policies_of(layer) if precision != "float32" else None
-            if id(layer) not in models:
-                models[id(layer)] = keras.models.clone_model(layer, clone_function=partial(again, policies=inside))
-            return models[id(layer)]
-        config = backend.spread(layer)
-        if policies:
-            config["dtype"] = policies[layer.name]
-        return type(layer).from_config(config)
-
-    def policies_of(part):
-        exact = _exact(part)
-        return {layer.name: "float32" if layer.name in exact else f"mixed_{precision}" for layer in part.layers}
-
-    found = keras.models.clone_model(model, clone_function=again)
-    hand_over(model, found)
-    _freeze_alike(model, found)
-    return found
-
-
-def _exact(part: keras.Model) -> set[str]:
-    """The layers of an encoder, a decoder or a head that are never rounded: the fixed ones, and those that give its first
-    output (code, image, probabilities), back to the last ones with weights."""
-    exact, wanted = {layer.name for layer in part.layers if layer.name.startswith(FIXED)}, {id(part.outputs[0])}
-    for layer in reversed(part.layers):
-        if id(layer.output) in wanted:
-            exact.add(layer.name)
-            if not layer.weights:
-                wanted |= {id(tensor) for tensor in keras.tree.flatten(layer.input)}
-    return exact
-
-
-def hand_over(model: keras.Model, other: keras.Model) -> None:
-    """Bring another model of the same network to the state of the first: weights, averages, and what dropout draws next."""
-    for variable, its_twin in zip(model.variables, other.variables, strict=True):
-        its_twin.assign(ops.convert_to_numpy(variable))
-
-
-def _freeze_alike(model: keras.Model, other: keras.Model) -> None:
-    for layer, its_twin in zip(model.layers, other.layers, strict=True):
-        its_twin.trainable = layer.trainable
-        if isinstance(layer, keras.Model):
-            _freeze_alike(layer, its_twin)
+    return rearranged(inputs, axis, matrix, name)
 
 
 def code_alone(encoder: keras.Model) -> keras.Model:
@@ -317,45 +185,6 @@ def code_alone(encoder: keras.Model) -> keras.Model:
     if len(encoder.outputs) == 1:
         return encoder
     return keras.Model(encoder.inputs[0], encoder.outputs[0], name="encoder")
-
-
-def with_random_weights(encoder: keras.Model, hp: Hyperparameters | None = None) -> keras.Model:
-    """The same network, begun anew, as `hp` of its autoencoder says where that is known; what is fixed in it stays."""
-    fresh = keras.models.clone_model(encoder)
-    fresh.trainable = True
-    for layer in fresh.layers:
-        layer.trainable = not layer.name.startswith(FIXED)  # the model's setter alone does not reach a clone's layers
-        if not layer.trainable:
-            layer.set_weights(encoder.get_layer(layer.name).get_weights())
-    if hp is not None and _initializer(hp) == IDENTITY:
-        begin_as_identities(fresh)
-    return fresh
-
-
-def set_trainable(encoder: keras.Model, trainable: bool) -> None:
-    """Freeze an encoder or let it train; its batch normalisation keeps, either way, the averages that the autoencoder learned."""
-    encoder.trainable = trainable
-    for layer in encoder.layers:
-        if layer.name.startswith(FIXED):
-            layer.trainable = False
-        if isinstance(layer, layers.BatchNormalization):
-            # Not trainable means inference mode as well. (Calling the encoder with training=False does not: Keras 3.15
-            # passes the outer model's mode on, and the averages drift.)
-            layer.trainable = False
-
-
-def build_head(code: tuple[int, ...], classes: int, hp: Hyperparameters) -> keras.Model:
-    """The new layers alone, named `head`: codes in, class probabilities out."""
-    inputs = keras.Input(code, name="code")
-    x = layers.Flatten(name="flatten")(inputs)
-    x = layers.BatchNormalization(momentum=MOMENTUM, name="norm_head")(x)
-    penalty = keras.regularizers.L2(hp.l2) if hp.l2 else None
-    for number, units in enumerate(hp.fc_units, 1):
-        x = layers.Dense(
-            units, activation="relu", kernel_initializer="he_normal", kernel_regularizer=penalty, name=f"fc_{number}"
-        )(x)
-        x = layers.Dropout(hp.dropout, seed=hp.seed + number, name=f"dropout_{number}")(x)
-    return keras.Model(inputs, layers.Dense(classes, activation="softmax", name="probabilities")(x), name="head")
 
 
 def mean_of_outputs(targets, outputs):

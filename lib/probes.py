@@ -16,7 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lib import figures, latent, networks, runs, storage, tasks, training
+from lib import classifiers, copies, figures, latent, runs, storage, tasks, training
 from lib.backend import device
 from lib.datasets import Dataset, Part
 from lib.hyperparameters import Hyperparameters
@@ -41,7 +41,7 @@ def probe(program: Program, request: dict, hp: Hyperparameters, dataset: Dataset
     program.tell("run", folder=str(folder), device=device())
     program.tell("stage", text=f"the code is the output of {basis.layer}")
     keras.utils.set_random_seed(hp.seed)
-    encoders = dict(zip(WEIGHTS, (encoder, networks.with_random_weights(encoder, basis.hp)), strict=True))
+    encoders = dict(zip(WEIGHTS, (encoder, copies.with_random_weights(encoder, basis.hp)), strict=True))
     rows: list[dict] = []
     scores = {"pixels": latent.silhouette(tasks.scale(dataset.test.take(slice(None))), dataset.test.labels, hp.seed)}
     for name, network in encoders.items():
@@ -71,7 +71,7 @@ def probe(program: Program, request: dict, hp: Hyperparameters, dataset: Dataset
 
 def _codes(encoder: keras.Model, part: Part, image: tuple, view: Hyperparameters | None) -> np.ndarray:
     """The codes of a part, shape (n, numbers); the encoder sees of each image what it saw as part of its autoencoder."""
-    seer = networks.seeing(encoder, image, view)
+    seer = classifiers.seeing(encoder, image, view)
     chunks = (part.take(slice(start, start + latent.BATCH)) for start in range(0, len(part), latent.BATCH))
     return np.concatenate([latent.flat(seer.predict_on_batch(tasks.scale(images))) for images in chunks])
 
@@ -112,19 +112,19 @@ def _fine_tuned(program: Program, request: dict, dataset: Dataset, encoders: dic
         smaller = dataclasses.replace(dataset, train=part)
         for name, encoder in encoders.items():
             number += 1
-            fresh = networks.copied(encoder)
-            model = networks.build_classifier(fresh, len(dataset.classes), hp, dataset.shape, view)
+            fresh = copies.copied(encoder)
+            model = classifiers.build_classifier(fresh, len(dataset.classes), hp, dataset.shape, view)
             pretrained = name == WEIGHTS[0]
             why = f"{name}, fine-tuned with {len(places):,} labels"
             phases = training.classifier_phases(hp) if pretrained else (training.scratch_phase(hp),)
             for step, phase in enumerate(phases):
                 if pretrained:
-                    networks.set_trainable(fresh, step == 1)
+                    classifiers.set_trainable(fresh, step == 1)
                 program.tell("phase", number=number, of=of, why=why, epochs=hp.epochs, images=len(places), kept=False)
                 training.fit(model, smaller, hp, phase, program.tell, program.stopped, lambda history: None)
                 if program.stopped.is_set():  # and it has not learned all that it was to
                     return rows
-            accuracy = float((_predicted(networks.answering(model, hp), dataset) == dataset.test.labels).mean())
+            accuracy = float((_predicted(classifiers.answering(model, hp), dataset) == dataset.test.labels).mean())
             rows.append(_row(METHODS[2], name, share, len(places), accuracy))
     return rows
 

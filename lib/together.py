@@ -8,7 +8,7 @@ from threading import Event
 
 import keras
 
-from lib import backend, networks, training
+from lib import backend, copies, training
 from lib.datasets import Dataset
 from lib.hyperparameters import Hyperparameters
 from lib.teams import Team
@@ -33,18 +33,18 @@ def fit(
     with backend.distributed(team) as share:
         if share is None and hp.precision == "float32":
             return training.fit(model, dataset, hp, phase, tell, stopped, at_epoch, folder)
-        learner = networks.twin(model, hp.precision)
+        learner = copies.twin(model, hp.precision)
         agreed = backend.Agreed(stopped, team)
 
         def beside(history: dict) -> None:
             agreed.agree()
-            networks.hand_over(learner, model)
+            copies.hand_over(learner, model)
             backend.apart(lambda: at_epoch(history))
 
         trained = training.fit(learner, dataset, hp, phase, tell, agreed, beside, folder, share)
         agreed.agree()
     if agreed.is_set():
         stopped.set()  # whoever has asked for it
-    networks.hand_over(learner, model)
+    copies.hand_over(learner, model)
     model.compile(loss=phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
     return trained

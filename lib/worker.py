@@ -12,6 +12,8 @@ import numpy as np
 from lib import (
     baselines,
     beginnings,
+    classifiers,
+    copies,
     datasets,
     evaluation,
     figures,
@@ -172,7 +174,7 @@ def train_classifier(
     began = _began(run)
     run.update(encoder_layer=basis.layer)
     model = classifier(basis, hp, dataset)
-    saved = networks.answering(model, hp)
+    answering = classifiers.answering(model, hp)
     phases = list(training.classifier_phases(hp)) + ([training.scratch_phase(hp)] if hp.scratch else [])
     histories: dict[str, dict] = {}
     trouble = ""
@@ -191,10 +193,10 @@ def train_classifier(
     for number, (phase, file) in enumerate(zip(phases, ("classifier-head.h5", "classifier.h5"), strict=False), start=1):
         if program.stopped.is_set() or trouble:
             break
-        networks.set_trainable(basis.model, number == 2)
+        classifiers.set_trainable(basis.model, number == 2)
         trouble = learn(number, phase, model)
         program.tell("stage", text=f"saving phase {number}")
-        storage.save(saved, run.folder / file, hp, classes=dataset.classes)
+        storage.save(answering, run.folder / file, hp, classes=dataset.classes)
     rival = None
     if hp.scratch and not program.stopped.is_set() and not trouble:
         rival = classifier(basis, hp, dataset, anew=True)
@@ -203,15 +205,15 @@ def train_classifier(
     interrupted = program.stopped.is_set()
     sizes = {"parameters": model.count_params()}
     if trial:
-        metrics, _ = evaluation.classifier_metrics(saved, dataset.validation, dataset.classes, hp, "validation")
+        metrics, _ = evaluation.classifier_metrics(answering, dataset.validation, dataset.classes, hp, "validation")
         run.update(metrics=metrics | sizes)
         pictures = views.curves(run, dataset, views.describe_head(hp), histories)
     else:
         program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
-        metrics, probabilities = evaluation.classifier_metrics(saved, dataset.test, dataset.classes, hp)
+        metrics, probabilities = evaluation.classifier_metrics(answering, dataset.test, dataset.classes, hp)
         trivial = baselines.for_classifier(dataset, hp)
         if rival is not None:
-            scores, _ = evaluation.classifier_metrics(networks.answering(rival, hp), dataset.test, dataset.classes, hp)
+            scores, _ = evaluation.classifier_metrics(classifiers.answering(rival, hp), dataset.test, dataset.classes, hp)
             trivial["scratch_accuracy"] = scores["test_accuracy"]
         run.update(metrics=metrics | sizes, baselines=trivial)
         program.tell("stage", text="drawing figures")
@@ -236,7 +238,7 @@ def help_to_train(
     else:
         model, more = classifier(basis, hp, dataset), True
         for number, phase in enumerate(training.classifier_phases(hp), start=1):
-            networks.set_trainable(basis.model, number == 2)
+            classifiers.set_trainable(basis.model, number == 2)
             more = more and learn(model, phase)
         if hp.scratch and more:
             learn(classifier(basis, hp, dataset, anew=True), training.scratch_phase(hp))
@@ -247,8 +249,8 @@ def classifier(basis: storage.Encoder, hp: Hyperparameters, dataset: Dataset, an
     """New layers on a saved encoder, or on the same network with random weights."""
     if anew:
         keras.utils.set_random_seed(hp.seed)  # the same weights, whether or not there were phases before
-    encoder = networks.with_random_weights(basis.model, basis.hp) if anew else basis.model
-    return networks.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, basis.hp)
+    encoder = copies.with_random_weights(basis.model, basis.hp) if anew else basis.model
+    return classifiers.build_classifier(encoder, len(dataset.classes), hp, dataset.shape, basis.hp)
 
 
 def begun_autoencoder(program: Program, plan: plans.Plan, dataset: Dataset) -> keras.Model:

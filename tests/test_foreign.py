@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 from keras.ops import convert_to_numpy as to_numpy
 
-from lib import networks, probes, runs, storage, worker
+from lib import classifiers, copies, probes, runs, storage, worker
 from lib.errors import UserError
 from lib.hyperparameters import Hyperparameters
 from tests import made
@@ -186,17 +186,17 @@ def test_a_model_that_scales_bytes_itself_gets_what_it_expects():
 
 def test_layers_inside_freeze_and_begin_anew():
     encoder = found(randomized(nested())).model
-    networks.set_trainable(encoder, False)
+    classifiers.set_trainable(encoder, False)
     assert encoder.trainable_weights == []
-    networks.set_trainable(encoder, True)
+    classifiers.set_trainable(encoder, True)
     normalised = [layer for layer in encoder.layers if isinstance(layer, layers.BatchNormalization)]
     assert len(normalised) == 1
     assert not normalised[0].trainable
     assert len(encoder.trainable_weights) == 6
-    fresh = networks.with_random_weights(encoder)
+    fresh = copies.with_random_weights(encoder)
     assert not np.allclose(fresh.get_weights()[0], encoder.get_weights()[0])
     assert len(fresh.trainable_weights) == 8
-    np.testing.assert_allclose(to_numpy(networks.copied(encoder)(batch())), to_numpy(encoder(batch())), atol=1e-6)
+    np.testing.assert_allclose(to_numpy(copies.copied(encoder)(batch())), to_numpy(encoder(batch())), atol=1e-6)
 
 
 def data() -> dict:

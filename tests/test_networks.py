@@ -12,7 +12,7 @@ from keras.ops import convert_to_numpy as to_numpy
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from lib import beginnings, colour, datasets, networks, principal, shapes, tasks
+from lib import beginnings, classifiers, colour, copies, datasets, fixed, networks, principal, shapes, tasks
 from lib.errors import UserError
 from lib.fields import COLOUR_SPACES, SIDES, TASKS
 from lib.files import Images
@@ -176,69 +176,6 @@ def test_a_vae_goes_by_its_means_and_needs_no_class_of_ours_to_open(tmp_path):
     subprocess.run([sys.executable, "-c", script, *files], check=True, capture_output=True, cwd=tmp_path)
 
 
-@pytest.mark.parametrize("view", [{"task": "colorize"}, *({"task": "complete", "missing": side} for side in SIDES)])
-def test_a_classifier_takes_whole_images_whatever_its_encoder_saw(view):
-    hp = Hyperparameters(layers=1, kernels=2, **view)
-    plan = shapes.plan(hp, (9, 7, 3))
-    autoencoder = networks.build_autoencoder(plan)
-    encoder = networks.code_alone(autoencoder.get_layer("encoder"))
-    model = networks.build_classifier(encoder, 3, Hyperparameters(program="classification"), (9, 7, 3), hp)
-    images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
-    inputs, _ = tasks.pairs(hp, images, np.random.default_rng(0))
-    expected = model.get_layer("head")(encoder(inputs))
-    np.testing.assert_allclose(to_numpy(model(tasks.scale(images))), to_numpy(expected), atol=1e-6)
-
-
-@pytest.mark.parametrize("view", [None, dict(task="colorize"), dict(task="complete"), dict(task="complete", missing="top")])
-def test_an_averaging_classifier_sees_both_sides(view, tmp_path):
-    """… in a file that plain Keras opens, too."""
-    keras.utils.set_random_seed(0)
-    seen = Hyperparameters(layers=1, kernels=2, latent_dim=3, **(view or {}))
-    encoder = networks.build_autoencoder(shapes.plan(seen, (9, 7, 3))).get_layer("encoder")
-    hp = Hyperparameters(program="classification", fc_units=(5,), flip=True, tta=True)
-    plain = networks.build_classifier(encoder, 4, hp, (9, 7, 3), seen)
-    both = networks.answering(plain, hp)
-    images = np.random.default_rng(0).random((6, 9, 7, 3), np.float32)
-    wanted = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])) / 2
-    both.save(tmp_path / "classifier.h5", include_optimizer=False)
-    for model in (both, keras.models.load_model(tmp_path / "classifier.h5", compile=False)):
-        assert model.name == "classifier"
-        assert {"encoder", "head"} <= {layer.name for layer in model.layers}
-        np.testing.assert_allclose(model.predict_on_batch(images), wanted, atol=1e-6)
-        np.testing.assert_allclose(model.predict_on_batch(images[:, :, ::-1]), wanted, atol=1e-6)
-    assert np.abs(plain.predict_on_batch(images) - wanted).max() > 1e-4
-
-
-NETWORKS = {
-    "plain": dict(layers=2, kernels="3,4", batch_norm="all"),
-    "dense": dict(layers=1, kernels=3, fc_units="9", latent_dim=4),
-    "variational": dict(layers=1, kernels=3, variational=True, latent_dim=2),
-    "unet": dict(task="complete", layers=2, kernels="3,4", skip=True, residual=True),
-    "linear": dict(layers=2, kernels="4,4", stride=2, linear_path=4),
-    "feedback": dict(layers=1, kernels=3, fc_units="9", latent_dim=4, batch_norm="none", feedback="6,5"),
-}
-
-
-@pytest.mark.parametrize("values", NETWORKS.values(), ids=NETWORKS)
-def test_a_twin_in_bfloat16_rounds_what_is_hidden_and_nothing_else(values):
-    model, plan = built((8, 8, 1), **values)
-    model = networks.build_trainer(model, plan.hp)
-    twin = networks.twin(model, "bfloat16")
-    assert {variable.dtype for variable in twin.trainable_variables} == {"float32"}
-    for name in ("encoder", "decoder"):
-        part = twin.get_layer(name)
-        rough = {layer.name for layer in part.layers if layer.compute_dtype == "bfloat16"}
-        assert f"activation_{name}_1" in rough
-        assert part.outputs[0].dtype == "float32"  # the code, the picture
-        assert not {layer for layer in rough if layer.startswith((networks.FIXED, "linear_"))}
-        assert {layer.compute_dtype for layer in model.get_layer(name).layers} == {"float32"}  # the model is as it was
-    images = np.random.default_rng(0).random((3, *plan.input), np.float32)
-    exact, rounded = (to_numpy(networks.code_alone(network.get_layer("encoder"))(images)) for network in (model, twin))
-    apart = abs(exact - rounded).max()
-    assert apart < 0.05 * abs(exact).max()
-    assert (apart > 0) == (not plan.linear)  # what is beside a linear path begins with zeros
-
-
 @pytest.mark.parametrize("feedback", [(), (7, 5)])
 def test_no_two_layers_share_a_name(feedback):
     hp = Hyperparameters(layers=3, kernels=4, fc_units="8,6", latent_dim=3, batch_norm="none", feedback=feedback)
@@ -275,21 +212,6 @@ def test_feedback_sees_what_is_left_over():
     assert (abs(to_numpy(encoder(images)) - before) > 1e-3).any()
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_feedbacks_decoder_is_one_in_a_twin_as_well(precision):
-    model, plan = built((8, 8, 1), **CORRECTED)
-    twin = networks.twin(model, precision)
-    assert twin.get_layer("decoder") in twin.get_layer("encoder").layers
-    assert len(twin.trainable_variables) == len(model.trainable_variables)
-    images = np.random.default_rng(0).random((40, *plan.input), np.float32)
-    twin.compile("adam", "mse")
-    twin.fit(images, images, epochs=2, verbose=0)
-    networks.hand_over(twin, model)
-    np.testing.assert_allclose(
-        twin.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6 if precision == "float32" else 0.02
-    )
-
-
 def test_the_files_of_a_network_with_feedback_agree_and_need_no_class_of_ours(tmp_path):
     model, plan = built((8, 8, 1), **CORRECTED)
     images = np.random.default_rng(0).random((6, *plan.input), np.float32)
@@ -305,22 +227,12 @@ def test_the_files_of_a_network_with_feedback_agree_and_need_no_class_of_ours(tm
     np.testing.assert_allclose(to_numpy(opened["decoder"](opened["encoder"](images))), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("units", ["7", "7,5"])
-def test_the_classifier_gives_probabilities(units):
-    encoder = networks.build_autoencoder(shapes.plan(Hyperparameters(layers=1, kernels=2), (8, 8, 1))).get_layer("encoder")
-    hp = Hyperparameters(program="classification", fc_units=units, dropout=0.9)
-    model = networks.build_classifier(encoder, 3, hp, (8, 8, 1))
-    outputs = to_numpy(model(np.zeros((4, 8, 8, 1), np.float32)))
-    np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
-    assert [layer.units for layer in model.get_layer("head").layers if isinstance(layer, keras.layers.Dense)] == [*hp.fc_units, 3]
-
-
 def test_what_is_fixed_in_an_encoder_stays_when_it_trains_and_when_it_begins_anew():
     model, _ = built((6, 8, 1), task="complete", residual=True, layers=1, kernels=2)
     encoder = model.get_layer("encoder")
-    fresh = networks.with_random_weights(encoder)
-    networks.set_trainable(encoder, True)
-    (mirror,) = [layer for layer in encoder.layers if layer.name.startswith(networks.FIXED)]
+    fresh = copies.with_random_weights(encoder)
+    classifiers.set_trainable(encoder, True)
+    (mirror,) = [layer for layer in encoder.layers if layer.name.startswith(fixed.FIXED)]
     for network in (encoder, fresh):
         layer = network.get_layer(mirror.name)
         assert not layer.trainable
@@ -328,21 +240,6 @@ def test_what_is_fixed_in_an_encoder_stays_when_it_trains_and_when_it_begins_ane
     kernels = [network.get_layer("conv_encoder_1").get_weights()[0] for network in (encoder, fresh)]
     assert not np.array_equal(*kernels)
     assert fresh.get_layer("conv_encoder_1").trainable
-
-
-def test_the_encoders_averages_stay_while_everything_trains():
-    hp = Hyperparameters(layers=1, kernels=2)
-    encoder = networks.build_autoencoder(shapes.plan(hp, (8, 8, 1))).get_layer("encoder")
-    model = networks.build_classifier(encoder, 2, hp, (8, 8, 1))
-    networks.set_trainable(encoder, True)
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    means = [to_numpy(weight) for weight in encoder.non_trainable_weights]
-    kernel = to_numpy(encoder.trainable_weights[0])
-    assert len(means) == 4
-    model.fit(np.random.default_rng(0).random((8, 8, 8, 1)), np.arange(8) % 2, verbose=0)
-    for before, after in zip(means, encoder.non_trainable_weights, strict=True):
-        np.testing.assert_array_equal(before, to_numpy(after))
-    assert not np.array_equal(kernel, to_numpy(encoder.trainable_weights[0]))
 
 
 @pytest.mark.parametrize("upsampling", ["transpose", "nearest"])
@@ -377,8 +274,8 @@ def test_other_initializers_and_weights_begun_anew():
     for begins_so, values in cases:
         hp = Hyperparameters(layers=2, kernels=8, stride="2,1", batch_norm="none", **values)
         encoder = networks.build_autoencoder(shapes.plan(hp, (12, 10, 1))).get_layer("encoder")
-        assert nearly(encoder) == nearly(networks.with_random_weights(encoder, hp)) == begins_so
-        assert not nearly(networks.with_random_weights(encoder))
+        assert nearly(encoder) == nearly(copies.with_random_weights(encoder, hp)) == begins_so
+        assert not nearly(copies.with_random_weights(encoder))
         kind = "GlorotUniform" if hp.initializer == "glorot_uniform" else "HeNormal"
         assert type(encoder.layers[1].kernel_initializer).__name__ == kind
     dense = networks.build_autoencoder(shapes.plan(Hyperparameters(layers=2, kernels=8, stride="2,1", latent_dim=3), (12, 10, 1)))

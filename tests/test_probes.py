@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from lib import datasets, networks, probes, shapes, storage, using, worker
+from lib import classifiers, datasets, networks, probes, shapes, storage, using, worker
 from lib.hyperparameters import Hyperparameters
 from tests import made
 from tests.test_saved import Listener
@@ -50,7 +50,7 @@ def test_what_is_fine_tuned_is_scored_as_it_would_be_saved(monkeypatch):
         always.bias.assign([0, 1, 0])
         return model
 
-    monkeypatch.setattr(networks, "answering", constant)
+    monkeypatch.setattr(classifiers, "answering", constant)
     rows = probed(Listener(), flip=True, tta=True)["accuracy"]
     share = np.mean(np.load("all.npz")["labels"] == 1)
     tuned = [row["test_accuracy"] for row in rows if row["method"] == probes.METHODS[2]]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib import networks, own, readers, saved, shapes, storage, tasks
+from lib import classifiers, networks, own, readers, saved, shapes, storage, tasks
 from lib.errors import Interrupted, UserError
 from lib.hyperparameters import Hyperparameters
 from lib.process import unpack
@@ -55,7 +55,7 @@ def classifier() -> list[str]:
     hp = Hyperparameters(layers=1, kernels=2)
     encoder = networks.build_autoencoder(shapes.plan(hp, GREY)).get_layer("encoder")
     head = Hyperparameters(program="classification", fc_units=4)
-    storage.save(networks.build_classifier(encoder, 3, head, GREY), Path("classifier.h5"), head, ("left", "middle", "bottom"))
+    storage.save(classifiers.build_classifier(encoder, 3, head, GREY), Path("classifier.h5"), head, ("left", "middle", "bottom"))
     return ["classifier.h5"]
 
 
