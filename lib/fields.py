@@ -184,7 +184,7 @@ class Fields:
         OneOf(OPTIMIZERS),
         "--optimizer",
         group="training",
-        help="by Keras's name; muon is for fully connected layers, AdamW trains the others then",
+        help="by Keras's name; muon is for layers of 16 or more channels or units, AdamW trains the others then",
     )
     learning_rate: float = setting(
         0.005, Real(0, 10, open_low=True), "--learning-rate", group="training", classification=0.01,

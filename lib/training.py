@@ -17,6 +17,7 @@ from lib.checkpoints import Checkpoint
 from lib.datasets import Dataset
 from lib.errors import RunFailed
 from lib.hyperparameters import Hyperparameters
+from lib.muon import Muon
 from lib.networks import KL, RECONSTRUCTION, mean_of_outputs
 from lib.tasks import Batches
 from lib.teams import Share
@@ -27,10 +28,10 @@ DIVERGED = 10  # times the loss of the first epoch: nothing learns any more ther
 LOG = "tensorboard"  # in the run folder
 END = 0.01  # what the exponential schedule leaves of the learning rate
 
-# The words of `fields.LOSSES` and `fields.OPTIMIZERS` in Keras.
+# The words of `fields.LOSSES` and `fields.OPTIMIZERS` in Keras; Muon is ours.
 KERAS_LOSSES = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "huber": "huber", "bce": "binary_crossentropy"}
 OPTIMIZER_CLASSES = {cls.lower(): cls for cls in (
-    "Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "SGD", "Adagrad", "Adadelta", "Adafactor", "Lion", "Muon",
+    "Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "SGD", "Adagrad", "Adadelta", "Adafactor", "Lion",
 )}  # fmt: skip
 
 
@@ -182,6 +183,8 @@ def schedule(hp: Hyperparameters, rate: float, steps: int):
 
 def optimizer(hp: Hyperparameters, rate) -> keras.optimizers.Optimizer:
     """The optimizer of that Keras name, with `hp.weight_decay` where there is any."""
+    if hp.optimizer == "muon":
+        return Muon(rate, weight_decay=hp.weight_decay, adam_weight_decay=hp.weight_decay)
     decay = {"weight_decay": hp.weight_decay} if hp.weight_decay or hp.optimizer == "adamw" else {}
     return getattr(keras.optimizers, OPTIMIZER_CLASSES[hp.optimizer])(learning_rate=rate, **decay)
 

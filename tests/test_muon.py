@@ -1,0 +1,57 @@
+"""python -m pytest tests/test_muon.py"""
+
+import keras
+import numpy as np
+import pytest
+
+from lib.hyperparameters import Hyperparameters
+from lib.muon import FEWEST, Muon
+from lib.training import optimizer
+
+RATE = 0.01
+RNG = np.random.default_rng(0)
+
+
+def stepped(rule, shape, steps=1, value=None, gradient=None):
+    """A variable before and after some steps of an optimizer."""
+    before = RNG.normal(size=shape).astype(np.float32) if value is None else value
+    gradient = RNG.normal(size=shape).astype(np.float32) if gradient is None else gradient
+    variable = keras.Variable(before)
+    rule.build([variable])
+    for _ in range(steps):
+        rule.apply([keras.ops.convert_to_tensor(gradient)])
+    return before, keras.ops.convert_to_numpy(variable)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 16, 32), (4, 4, 32, 16), (1, 1, 16, 16)])
+def test_a_step_of_a_kernel_is_nearly_orthogonal(shape):
+    before, after = stepped(Muon(RATE, weight_decay=None), shape)
+    matrix = (before - after).reshape(-1, shape[-1])
+    found = np.linalg.svd(matrix, compute_uv=False) / (RATE * 0.2 * max(matrix.shape) ** 0.5)
+    # Five steps of Newton and Schulz come no nearer to 1.
+    assert found.min() > 0.6
+    assert found.max() < 1.3
+
+
+def test_a_fully_connected_layer_is_trained_as_by_keras():
+    value, gradient = RNG.normal(size=(2, 40, 20)).astype(np.float32)
+    _, ours = stepped(Muon(RATE), None, 3, value, gradient)
+    _, theirs = stepped(keras.optimizers.Muon(RATE), None, 3, value, gradient)
+    assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, FEWEST - 1, 32), (3, 3, 32, 3), (64, 10), (32,)])
+def test_what_faces_images_or_classes_is_trained_by_adamw(shape):
+    value, gradient = RNG.normal(size=(2, *shape)).astype(np.float32)
+    _, ours = stepped(Muon(RATE, weight_decay=0.1, adam_weight_decay=0.1), None, 3, value, gradient)
+    _, theirs = stepped(keras.optimizers.AdamW(RATE, weight_decay=0.1), None, 3, value, gradient)
+    assert ours == pytest.approx(theirs, abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 16, 16), (32,)])
+def test_weights_decay_as_the_hyperparameters_say_and_not_by_kerass_default(shape):
+    value, nothing = np.ones(shape, np.float32), np.zeros(shape, np.float32)
+    for decay, left in ((0.0, 1.0), (0.5, 1 - 0.5 * RATE)):
+        hp = Hyperparameters(optimizer="muon", weight_decay=decay)
+        _, after = stepped(optimizer(hp, RATE), None, 1, value, nothing)
+        assert after == pytest.approx(left, abs=1e-6)
