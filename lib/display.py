@@ -309,7 +309,7 @@ class Display:
 
 def _spoken(name: str) -> str:
     """A quantity of the history as people say it."""
-    return name.replace("_loss", "" if name.removeprefix("val_") != "loss" else "_loss").replace("val_", "validation ")
+    return name.replace("val_", "validation ").replace("_loss", "").replace("_", " ")
 
 
 def clock(seconds: float) -> str:

@@ -60,7 +60,10 @@ def autoencoder_metrics(model: keras.Model, trainer: keras.Model, part: Part, hp
 
 
 def _bound(trainer: keras.Model, part: Part, hp: Hyperparameters) -> dict:
-    found = trainer.evaluate(Batches(part, BATCH, hp, form=training.with_zeros), verbose=0, return_dict=True)
+    def form(inputs, targets, labels):  # a test set may have none, or others
+        return training.for_trainer(hp, inputs, targets, np.zeros_like(labels))
+
+    found = trainer.evaluate(Batches(part, BATCH, hp, form=form), verbose=0, return_dict=True)
     reconstruction, kl = found[f"{RECONSTRUCTION}_loss"], found[f"{KL}_loss"]
     return {
         "loss": reconstruction + hp.beta * kl,

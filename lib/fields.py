@@ -210,6 +210,10 @@ class Fields:
         None, Or("auto", OneOf(LOSSES)), "--loss", programs=AUTOENCODER, group="training",
         help="auto: mean squared error, and binary cross-entropy for VAEs",
     )  # fmt: skip
+    label_weight: float = setting(
+        0.0, Real(0, 1000), "--label-weight", programs=AUTOENCODER, group="training",
+        help="weight of telling the classes apart by the code, beside the loss; learned with the training images' labels",
+    )  # fmt: skip
     patience: int | None = setting(
         None, Or("off", Whole(1, 100_000)), "--patience", group="training",
         help="epochs without improvement before training stops; the best weights are kept either way",

@@ -25,7 +25,10 @@ DECADE, MOST_TICKS = 10, 6  # from so many times the lowest value on an axis is 
 GAP = 0.08  # of an image's width, between two in a row
 ERROR = "error"  # the row that is no image
 # What is drawn of a history, from the top down.
-CURVES = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "KL divergence", "accuracy": "accuracy"}
+CURVES = {
+    "loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "KL divergence", "accuracy": "accuracy",
+    "labels_accuracy": "accuracy of labels",
+}  # fmt: skip
 
 
 def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
@@ -40,7 +43,7 @@ def loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
             lines = {label: history[key] for key, label in ((name, "training"), (f"val_{name}", "validation")) if key in history}
             for (label, values), style in zip(lines.items(), STYLES, strict=False):
                 axes.plot(range(1, len(values) + 1), values, label=label, markersize=4, **style)
-            linear = name == "accuracy" or min(map(min, lines.values())) <= 0
+            linear = name.endswith("accuracy") or min(map(min, lines.values())) <= 0
             axes.set(ylabel=CURVES[name], yscale="linear" if linear else "log")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3, which="both")

@@ -15,7 +15,7 @@ from lib.variational import Divergence, Sampling
 # Keras's default of 0.99 leaves the moving averages far behind in the few hundred steps of a short training.
 MOMENTUM = 0.9
 LEAK = 0.01  # report D's
-RECONSTRUCTION, KL = "reconstruction", "kl"  # outputs of a VAE in training
+RECONSTRUCTION, KL, LABELS = "reconstruction", "kl", "labels"  # outputs in training, where there are several
 IDENTITY, HE = "identity", "he_normal"
 
 
@@ -31,9 +31,7 @@ def build_autoencoder(plan: Plan) -> keras.Model:
         encoder = _with_feedback(encoder, decoder, units, plan.hp, f"feedback_{number}")
     inputs = keras.Input(plan.input, name="image")
     found = encoder(inputs)
-    outputs = decoder(found[0] if plan.hp.variational else found)
-    if plan.hp.residual:
-        outputs = _added(inputs, outputs, plan)
+    outputs = _decoded(decoder, found[0] if plan.hp.variational else found, inputs, plan)
     model = keras.Model(inputs, outputs, name="autoencoder")
     if initializer(plan.hp) == IDENTITY:
         begin_as_identities(encoder)
@@ -41,15 +39,35 @@ def build_autoencoder(plan: Plan) -> keras.Model:
     return model
 
 
-def build_trainer(autoencoder: keras.Model, hp: Hyperparameters) -> keras.Model:
-    """The model that learns: the autoencoder itself; for a VAE one that draws its codes and gives the KL divergence too."""
-    if not hp.variational:
+def build_trainer(autoencoder: keras.Model, plan: Plan, classes: int = 0) -> keras.Model:
+    """The model that learns: the autoencoder itself, or one of its encoder and decoder that has further outputs.
+
+    For a VAE it draws its codes, and gives the KL divergence. With a `label_weight` it gives the probability of each of the
+    `classes`, found from the code, or from its maps' means (Iizuka, Simo-Serra and Ishikawa, "Let there be Color!", 2016):
+    what tells the classes apart helps to know what is in a picture.
+    """
+    hp = plan.hp
+    if not (hp.variational or hp.label_weight):
         return autoencoder
     encoder, decoder = autoencoder.get_layer("encoder"), autoencoder.get_layer("decoder")
-    inputs = keras.Input(encoder.input_shape[1:], name="image")
-    z_mean, z_log_var = encoder(inputs)
-    outputs = decoder(Sampling(hp.seed, name="sampling")(z_mean, z_log_var))
-    return keras.Model(inputs, {RECONSTRUCTION: outputs, KL: Divergence(name="divergence")(z_mean, z_log_var)}, name="vae")
+    inputs = keras.Input(plan.input, name="image")
+    found = encoder(inputs)
+    code = found[0] if len(encoder.outputs) > 1 else found
+    outputs = {}
+    if hp.variational:
+        z_mean, z_log_var = found
+        outputs[KL] = Divergence(name="divergence")(z_mean, z_log_var)
+        found = Sampling(hp.seed, name="sampling")(z_mean, z_log_var)
+    outputs[RECONSTRUCTION] = _decoded(decoder, found, inputs, plan)
+    if hp.label_weight:
+        seen = layers.GlobalAveragePooling2D(name="means")(code) if len(code.shape) > 2 else code
+        outputs[LABELS] = layers.Dense(classes, activation="softmax", name="classes")(seen)
+    return keras.Model(inputs, outputs, name="trainer")
+
+
+def _decoded(decoder: keras.Model, found, inputs, plan: Plan):
+    outputs = decoder(found)
+    return _added(inputs, outputs, plan) if plan.hp.residual else outputs
 
 
 def _encoder(plan: Plan) -> keras.Model:

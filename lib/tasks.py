@@ -111,9 +111,9 @@ class Batches(keras.utils.PyDataset):
     batches are `endless`, beginning with epoch number `first`: Keras then builds one pipeline for all epochs, which works
     ahead while scores are computed and pictures drawn, where a new one for each may stand still for a second.
 
-    Batches are those of `hp.task`, or images with their labels where `labelled`; with `form`, (inputs, targets) go through
-    it last. With a `share` it gives the same batches, but for what cannot be divided equally, and of each the part of one
-    process.
+    Batches are those of `hp.task`, or images with their labels where `labelled`; with `form`, inputs, targets and labels
+    (zeros of a part that has none) go through it last. With a `share` it gives the same batches, but for what cannot be
+    divided equally, and of each the part of one process.
     """
 
     def __init__(
@@ -122,7 +122,8 @@ class Batches(keras.utils.PyDataset):
     ):  # fmt: skip
         super().__init__()
         self.part, self.batch_size, self.hp, self.form, self.share = part, batch_size, hp, form, share
-        self.labels = part.labels if labelled else None
+        self.labelled = labelled
+        self.labels = part.labels if labelled or part.labelled else np.zeros(len(part), np.uint8)
         self.learn, self.changes = learn, [change for name, change in CHANGES.items() if learn and getattr(hp, name)]
         self.endless, self.first = endless, first
         self._drawn = -1, np.arange(len(part))  # an epoch, and its order
@@ -147,16 +148,14 @@ class Batches(keras.utils.PyDataset):
         random = self._random(epoch, number)
         for change in self.changes:
             images = change(images, random)
-        if self.labels is not None:
-            inputs, targets = scale(images), self.labels[which]
-        else:
-            inputs, targets = pairs(self.hp, images, random)
+        labels = self.labels[which]
+        inputs, targets = (scale(images), labels) if self.labelled else pairs(self.hp, images, random)
         if self.learn and self.hp.erase:
             inputs = erased(inputs, random)
         if self.share is not None:  # after what is random, which is then the same for all
             rows = self.share.rows(len(which))
-            inputs, targets = inputs[rows], targets[rows]
-        return (inputs, targets) if self.form is None else self.form(inputs, targets)
+            inputs, targets, labels = inputs[rows], targets[rows], labels[rows]
+        return (inputs, targets) if self.form is None else self.form(inputs, targets, labels)
 
     def images_until(self, number: int) -> int:
         """How many images of an epoch have been seen after that batch."""

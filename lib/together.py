@@ -46,5 +46,5 @@ def fit(
     if agreed.is_set():
         stopped.set()  # whoever has asked for it
     copies.hand_over(learner, model)
-    model.compile(loss=phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
+    model.compile(loss=phase.loss, loss_weights=phase.weights, metrics=phase.metrics)
     return trained

@@ -18,7 +18,7 @@ from lib.datasets import Dataset
 from lib.errors import RunFailed
 from lib.hyperparameters import Hyperparameters
 from lib.muon import Muon
-from lib.networks import KL, RECONSTRUCTION, mean_of_outputs
+from lib.networks import KL, LABELS, RECONSTRUCTION, mean_of_outputs
 from lib.tasks import Batches
 from lib.teams import Share
 
@@ -26,6 +26,7 @@ WARM_UP = 0.05  # share of the steps in which the learning rate rises to its hig
 SECONDS_BETWEEN_STEPS = 0.1  # how often a step is worth telling
 DIVERGED = 10  # times the loss of the first epoch: nothing learns any more there
 LOG = "tensorboard"  # in the run folder
+CROSS_ENTROPY = "sparse_categorical_crossentropy"
 END = 0.01  # what the exponential schedule leaves of the learning rate
 
 # The words of `fields.LOSSES` and `fields.OPTIMIZERS` in Keras; Muon is ours.
@@ -43,7 +44,7 @@ class Phase:
     why: str
     learning_rate: float
     loss: object  # as Keras's `compile` takes it
-    metrics: tuple[str, ...] = ()
+    metrics: object = None  # likewise
     weights: dict | None = None  # of several losses
     labelled: bool = False  # labels are the targets
     form: Callable | None = None  # what `tasks.Batches` does last
@@ -60,21 +61,27 @@ class Trained:
 
 
 def autoencoder_phase(hp: Hyperparameters) -> Phase:
-    """The one phase of an autoencoder: its loss to the target; for a VAE that in nats per image, and the KL divergence.
+    """The one phase of an autoencoder: its loss to the target; for a VAE that in nats per image, and the KL divergence; with a
+    `label_weight` the cross-entropy of the labels as well, which its `loss` then leaves out.
 
     The negative ELBO with binary cross-entropy is summed over pixels and channels. With mean squared error the squares are
     summed: a Gaussian likelihood of variance 1/2, up to a constant.
     """
     loss = pixel_loss(hp)
-    if not hp.variational:
+    if not (hp.variational or hp.label_weight):
         return Phase("autoencoder", "", hp.learning_rate, loss)
 
     def nats(targets, outputs):  # one number an image: what Keras averages, it averages over devices as well
         found = loss(targets, outputs)
         return math.prod(outputs.shape[1:]) * keras.ops.mean(found, axis=tuple(range(1, len(found.shape))))
 
-    losses = {RECONSTRUCTION: nats, KL: mean_of_outputs}
-    return Phase("autoencoder", "", hp.learning_rate, losses, weights={RECONSTRUCTION: 1.0, KL: hp.beta}, form=with_zeros)
+    losses: dict[str, object] = {RECONSTRUCTION: nats if hp.variational else loss}
+    weights, metrics = {RECONSTRUCTION: 1.0}, {}
+    if hp.variational:
+        losses[KL], weights[KL] = mean_of_outputs, hp.beta
+    if hp.label_weight:
+        losses[LABELS], weights[LABELS], metrics[LABELS] = CROSS_ENTROPY, hp.label_weight, ["accuracy", CROSS_ENTROPY]
+    return Phase("autoencoder", "", hp.learning_rate, losses, metrics, weights, form=partial(for_trainer, hp))
 
 
 def pixel_loss(hp: Hyperparameters) -> Callable:
@@ -82,8 +89,14 @@ def pixel_loss(hp: Hyperparameters) -> Callable:
     return keras.losses.get(KERAS_LOSSES[hp.loss or ("bce" if hp.variational else "mse")])
 
 
-def with_zeros(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, dict]:
-    return inputs, {RECONSTRUCTION: targets, KL: np.zeros((len(targets), 1), np.float32)}
+def for_trainer(hp: Hyperparameters, inputs: np.ndarray, targets: np.ndarray, labels: np.ndarray):
+    """Inputs, and a target for each output of `networks.build_trainer`."""
+    wanted = {RECONSTRUCTION: targets}
+    if hp.variational:
+        wanted[KL] = np.zeros((len(targets), 1), np.float32)
+    if hp.label_weight:
+        wanted[LABELS] = labels
+    return inputs, wanted
 
 
 def classifier_phases(hp: Hyperparameters) -> tuple[Phase, Phase]:
@@ -103,7 +116,7 @@ def scratch_phase(hp: Hyperparameters) -> Phase:
 
 
 def _classifying(name: str, why: str, rate: float) -> Phase:
-    return Phase(name, why, rate, "sparse_categorical_crossentropy", ("accuracy",), labelled=True)
+    return Phase(name, why, rate, CROSS_ENTROPY, ["accuracy"], labelled=True)
 
 
 def fit(
@@ -133,7 +146,7 @@ def fit(
     train = batches(dataset.train, hp.batch_size, hp, learn=True, first=done)
     validation = batches(dataset.validation, hp.batch_size, hp)
     rate = schedule(hp, phase.learning_rate, len(train) * hp.epochs)
-    model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=list(phase.metrics))
+    model.compile(optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=phase.metrics)
     backend.prepare(model, train[0])
     gangs = backend.ganged(model, train)
     # Without a patience of its own it never stops, and only keeps the best weights.
@@ -151,9 +164,11 @@ def fit(
             checkpoint.write(model, best, history)
         at_epoch(history)
 
-    # The reporter comes last, so that it sees what the others add to an epoch's numbers.
+    # The reporter comes last, so that it sees what the others add to an epoch's numbers, or take from them.
     reporter = _Reporter(gangs, tell, stopped, keep, lambda: checkpoint.restore(model, lasting))
     callbacks = [*lasting, *others, reporter]
+    if phase.weights and LABELS in phase.weights:
+        callbacks.insert(0, _Apart(phase.weights))
     held = dict(validation_data=backend.pipeline(validation), validation_steps=len(validation)) if len(validation) else {}
     epochs = dict(epochs=hp.epochs, initial_epoch=done, steps_per_epoch=len(gangs))
     with backend.fused(model):
@@ -187,6 +202,29 @@ def optimizer(hp: Hyperparameters, rate) -> keras.optimizers.Optimizer:
         return Muon(rate, weight_decay=hp.weight_decay, adam_weight_decay=hp.weight_decay)
     decay = {"weight_decay": hp.weight_decay} if hp.weight_decay or hp.optimizer == "adamw" else {}
     return getattr(keras.optimizers, OPTIMIZER_CLASSES[hp.optimizer])(learning_rate=rate, **decay)
+
+
+class _Apart(keras.callbacks.Callback):
+    """Takes what the labels cost out of the losses, before anybody looks: runs with and without labels can be compared so,
+    and the best epoch is the autoencoder's."""
+
+    def __init__(self, weights: dict[str, float]):
+        super().__init__()
+        self.weight = weights[LABELS]
+        self.told_twice = [LABELS] if KL in weights else [LABELS, RECONSTRUCTION]
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._take(logs, "")
+
+    def on_epoch_end(self, epoch, logs=None):
+        for kind in ("", "val_") if "val_loss" in logs else ("",):
+            self._take(logs, kind)
+
+    def _take(self, logs: dict, kind: str) -> None:
+        # The metric, which is a mean over images as the whole is; `labels_loss` is one over batches.
+        logs[f"{kind}loss"] -= self.weight * logs.pop(f"{kind}{LABELS}_{CROSS_ENTROPY}")
+        for name in self.told_twice:
+            del logs[f"{kind}{name}_loss"]
 
 
 class _Reporter(keras.callbacks.Callback):

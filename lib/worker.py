@@ -113,6 +113,8 @@ def open_dataset(hp: Hyperparameters) -> Dataset:
     dataset = datasets.load(hp)
     if hp.program == "classification":
         require_labels(dataset, hp)
+    elif hp.label_weight:
+        require_classes(dataset, hp)
     return dataset
 
 
@@ -129,13 +131,19 @@ def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
         raise UserError(f"{where}: label {highest} never occurs in training ({len(dataset.classes)} classes)")
 
 
+def require_classes(dataset: Dataset, hp: Hyperparameters) -> None:
+    """An autoencoder that learns to tell classes apart needs labels for training images."""
+    if not dataset.train.labelled:
+        raise UserError(f"{hp.dataset}: has no labels for --label-weight; IDX folders, .npz and a folder per class have them")
+
+
 def train_autoencoder(
     program: Program, run: runs.Run, hp: Hyperparameters, dataset: Dataset, team: Team | None, trial: bool, plan: plans.Plan
 ) -> None:
     """Build, train, save, evaluate, draw."""
     began = _began(run)
     model = begun_autoencoder(program, plan, dataset)
-    trainer = networks.build_trainer(model, hp)
+    trainer = networks.build_trainer(model, plan, len(dataset.classes))
     shown = (dataset.validation if hp.validates else dataset.train).first(LIVE_PICTURES)
     untrained = views.noise(model, dataset.test, hp) if hp.task == "denoise" and not trial else {}
 
@@ -234,7 +242,8 @@ def help_to_train(
         return not trained.trouble and not program.stopped.is_set()
 
     if plan is not None:
-        learn(networks.build_trainer(begun_autoencoder(program, plan, dataset), hp), training.autoencoder_phase(hp))
+        model = begun_autoencoder(program, plan, dataset)
+        learn(networks.build_trainer(model, plan, len(dataset.classes)), training.autoencoder_phase(hp))
     else:
         model, more = classifier(basis, hp, dataset), True
         for number, phase in enumerate(training.classifier_phases(hp), start=1):

@@ -92,6 +92,11 @@ def opened(labels, test_labels=None):
     worker.open_dataset(Hyperparameters(program="classification", **names))
 
 
+def opened_for_classes():
+    np.save("dataset.npy", made.shapes(20)[0])
+    worker.open_dataset(Hyperparameters(dataset="dataset.npy", label_weight=0.1))
+
+
 def without_jax():
     with mock.patch.object(backend.keras.backend, "backend", return_value="tensorflow"):
         backend.join(Team("lab:9911", 1, 2))
@@ -276,6 +281,7 @@ CASES = {
         (lambda: opened(None), "dataset.npy", "has no labels; give them with -dl"),
         (lambda: opened(LABELS), "testset.npy", "has no labels; give them with -tl"),
         (lambda: opened(LABELS * 0, LABELS), "labels.npy", "all training images have the same label; a classifier needs two"),
+        (opened_for_classes, "dataset.npy", "has no labels for --label-weight; IDX folders, .npz"),
         (stopped_early, "training", "stopped before training began"),
         (lambda: opened(LABELS, LABELS * 9), "test_labels.npy", "label 18 never occurs in training (3 classes)"),
     ],

@@ -20,7 +20,7 @@ NETWORKS = {
 @pytest.mark.parametrize("values", NETWORKS.values(), ids=NETWORKS)
 def test_a_twin_in_bfloat16_rounds_what_is_hidden_and_nothing_else(values):
     model, plan = built((8, 8, 1), **values)
-    model = networks.build_trainer(model, plan.hp)
+    model = networks.build_trainer(model, plan)
     twin = copies.twin(model, "bfloat16")
     assert {variable.dtype for variable in twin.trainable_variables} == {"float32"}
     for name in ("encoder", "decoder"):

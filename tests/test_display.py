@@ -85,6 +85,8 @@ def test_the_parts_of_a_loss_come_after_the_whole(capsys):
     shown(PHASE)
     shown({"event": "epoch", "epoch": 1, "kl_loss": 2.0, "loss": 3.0, "val_kl_loss": 4.0, "val_loss": 5.0, "speed": 1.0})
     assert "loss 3.00000   validation loss 5.00000   kl 2.00000   validation kl 4.00000" in capsys.readouterr().err
+    shown(EPOCH | {"labels_accuracy": 0.5, "val_labels_accuracy": 0.25})
+    assert "0.25000   labels accuracy 0.50000   validation labels accuracy 0.25000   1,234" in capsys.readouterr().err
 
 
 def test_on_a_terminal_bars_numbers_and_pictures_live():

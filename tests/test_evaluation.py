@@ -77,11 +77,13 @@ def test_accuracy_in_report_bs_sense():
     assert red["test_largest_channel_accuracy"] == pytest.approx(share)
 
 
-def test_a_vae_is_scored_by_its_bound(dataset):
-    hp = Hyperparameters(variational=True, layers=1, kernels=2, latent_dim=2, beta=3)
-    model = networks.build_autoencoder(shapes.plan(hp, dataset.shape))
+@pytest.mark.parametrize("label_weight", [0, 0.5])
+def test_a_vae_is_scored_by_its_bound(dataset, label_weight):
+    hp = Hyperparameters(variational=True, layers=1, kernels=2, latent_dim=2, beta=3, label_weight=label_weight)
+    plan = shapes.plan(hp, dataset.shape)
+    model = networks.build_autoencoder(plan)
     model.get_layer("encoder").get_layer("z_log_var").bias.assign([-30, -30])  # so that codes are drawn where the means are
-    trainer = networks.build_trainer(model, hp)
+    trainer = networks.build_trainer(model, plan, len(dataset.classes))
     phase = training.autoencoder_phase(hp)
     trainer.compile("adam", phase.loss, loss_weights=phase.weights)
     metrics = evaluation.autoencoder_metrics(model, trainer, dataset.test, hp)

@@ -36,6 +36,7 @@ drawn = st.integers(1, 64).flatmap(
         patience=st.none() | st.integers(1, 9),
         flip=st.booleans(),
         l2=st.sampled_from([0, 1e-5]),
+        label_weight=st.sampled_from([0, 1e-5]),
         kernels=st.one_of(st.integers(1, 4096), st.lists(st.integers(1, 4096), min_size=layers, max_size=layers)),
         epochs=st.integers(1, 100_000),
         batch_size=st.integers(1, 65_536),

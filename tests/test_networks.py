@@ -32,6 +32,7 @@ COMMON = dict(
     fc_units=st.sampled_from([(), (5,), (6, 4)]),
     dropout=st.sampled_from([0, 0.3]),
     l2=st.sampled_from([0, 1e-4]),
+    label_weight=st.sampled_from([0, 0.1]),
     skip=st.booleans(),
     residual=st.booleans(),
     linear_path=st.none() | st.integers(1, 12),
@@ -77,10 +78,14 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
     if shapes.output_activation(hp) == "sigmoid":
         assert outputs.min() >= 0
         assert outputs.max() <= 1
-    if hp.variational:
-        drawn = networks.build_trainer(model, hp)(inputs)
+    trainer = networks.build_trainer(model, plan, 5)
+    if hp.variational or hp.label_weight:
+        drawn = trainer(inputs)
         assert drawn["reconstruction"].shape == targets.shape
-        assert drawn["kl"].shape == (2, 1)
+        assert drawn["kl"].shape == (2, 1) if hp.variational else "kl" not in drawn
+        assert drawn["labels"].shape == (2, 5) if hp.label_weight else "labels" not in drawn
+    else:
+        assert trainer is model
     keras.backend.clear_session()
 
 

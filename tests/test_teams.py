@@ -162,10 +162,11 @@ def trained(team, folder=None, until=3):
         if event == "epoch" and content["epoch"] == until < hp.epochs:
             stopped.set()
     keras.utils.set_random_seed(0)
-    model = networks.build_autoencoder(shapes.plan(hp, dataset.shape))
+    plan = shapes.plan(hp, dataset.shape)
+    model = networks.build_autoencoder(plan)
     def at_epoch(history):
         pictures.append(model.predict_on_batch(dataset.train.take(slice(4)).astype("float32") / 255))
-    trainer, phase = networks.build_trainer(model, hp), training.autoencoder_phase(hp)
+    trainer, phase = networks.build_trainer(model, plan), training.autoencoder_phase(hp)
     outcome = together.fit(trainer, dataset, hp, phase, tell, stopped, at_epoch, folder, team)
     assert (abs(pictures[0] - pictures[-1]).max() > 0) == (len(pictures) > 1)
     return outcome.history

@@ -16,7 +16,8 @@ def trained(tiny, folder=None, stop_after=None, **values):
     hp = Hyperparameters(dataset=tiny["-d"], layers=2, kernels="4,6", batch_size=8, **({"epochs": 6} | values))
     keras.utils.set_random_seed(hp.seed)
     dataset = datasets.load(hp)
-    model = networks.build_trainer(networks.build_autoencoder(shapes.plan(hp, dataset.shape)), hp)
+    plan = shapes.plan(hp, dataset.shape)
+    model = networks.build_trainer(networks.build_autoencoder(plan), plan, len(dataset.classes))
     stopped, seen = threading.Event(), []
 
     def at_epoch(history):
@@ -32,7 +33,15 @@ def trained(tiny, folder=None, stop_after=None, **values):
     return outcome.history, model, seen
 
 
-@pytest.mark.parametrize("values", [{}, {"variational": True, "latent_dim": 2, "dropout": 0.1}], ids=["plain", "variational"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"variational": True, "latent_dim": 2, "dropout": 0.1},
+        {"label_weight": 0.01, "labels": "train-labels.idx", "optimizer": "muon", "latent_dim": 16},
+    ],
+    ids=["plain", "variational", "labels"],
+)
 def test_bfloat16_learns_as_float32_does_and_leaves_a_model_of_float32(tiny, values):
     expected, _, _ = trained(tiny, **values)
     history, model, seen = trained(tiny, precision="bfloat16", **values)

@@ -30,10 +30,11 @@ def outcome_of(tiny, tell=quiet, stopped=None, folder=None, **values):
     hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=4, batch_size=8, **({"epochs": 3} | values))
     keras.utils.set_random_seed(hp.seed)
     dataset = datasets.load(hp)
-    model = networks.build_autoencoder(shapes.plan(hp, dataset.shape))
+    plan = shapes.plan(hp, dataset.shape)
+    model = networks.build_autoencoder(plan)
     seen = []
     outcome = training.fit(
-        networks.build_trainer(model, hp),
+        networks.build_trainer(model, plan, len(dataset.classes)),
         dataset,
         hp,
         training.autoencoder_phase(hp),
@@ -147,9 +148,9 @@ def cut(tiny, folder, epoch: int, **values) -> None:
             marks=pytest.mark.slow,
         ),
         (2, dict(schedule="exponential", optimizer="nadam", residual=True, task="denoise", l2=0.001)),
-        (2, dict(optimizer="muon", latent_dim=16, weight_decay=0.01)),
+        (2, dict(optimizer="muon", latent_dim=16, weight_decay=0.01, label_weight=0.1, labels="train-labels.idx")),
     ],
-    ids=["plain", "random", "variational", "plateau", "exponential", "muon"],
+    ids=["plain", "random", "variational", "plateau", "exponential", "muon and labels"],
 )
 def test_a_resumed_training_computes_the_same_numbers(tiny, tmp_path, monkeypatch, epoch, values):
     monkeypatch.setattr(training, "SECONDS_BETWEEN_STEPS", 0)
@@ -241,6 +242,41 @@ def test_l2_is_added_to_the_loss(tiny):
     plain, _, _ = trained(tiny, epochs=1, learning_rate=1e-9)
     heavy, _, _ = trained(tiny, epochs=1, learning_rate=1e-9, l2=0.1)
     assert heavy["val_loss"][0] > plain["val_loss"][0] + 0.1
+
+
+@pytest.mark.parametrize("variational", [False, True])
+def test_labels_are_learned_by_the_code_and_not_counted_as_loss(tiny, variational):
+    values = dict(latent_dim=4, fc_units=16, epochs=20, learning_rate=0.01, variational=variational)
+    history, model, _ = trained(tiny, label_weight=1, labels=tiny["-dl"], **values)
+    parts = {"loss", "labels_accuracy"} | ({"reconstruction_loss", "kl_loss"} if variational else set())
+    assert set(history) == parts | {f"val_{part}" for part in parts} | {"seconds"}
+    if variational:
+        for prefix in ("", "val_"):
+            total, image, kl = (np.array(history[prefix + name]) for name in ("loss", "reconstruction_loss", "kl_loss"))
+            np.testing.assert_allclose(total, image + kl, rtol=1e-3)
+    assert history["loss"][-1] < history["loss"][0]
+    assert history["labels_accuracy"][-1] > 0.9 > history["labels_accuracy"][0]
+    assert [layer.name for layer in model.layers if isinstance(layer, keras.Model)] == ["encoder", "decoder"]
+
+
+def test_the_loss_beside_labels_is_the_error_of_the_images_alone(tiny):
+    """To float32's last digits, whatever the last batch's size and the weight."""
+    values = dict(learning_rate=1e-9, epochs=1, batch_norm="none", l2=0.01, labels=tiny["-dl"])
+    plain, _, _ = trained(tiny, **values)
+    labelled, _, _ = trained(tiny, label_weight=2, **values)
+    assert labelled["val_loss"] == pytest.approx(plain["val_loss"], rel=1e-5)
+    assert labelled["loss"] == pytest.approx(plain["loss"], rel=1e-5)
+
+
+def test_steps_tell_the_loss_without_the_labels(tiny, monkeypatch):
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_STEPS", 0)
+    steps = []
+    history, _, _ = trained(
+        tiny, lambda event, **content: steps.append(content) if event == "step" else None, epochs=1, label_weight=100,
+        labels=tiny["-dl"],
+    )  # fmt: skip
+    assert steps[-1]["loss"] == pytest.approx(history["loss"][0], rel=1e-3)
+    assert max(step["loss"] for step in steps) < 1  # the cross-entropy of three classes is 1.1
 
 
 @pytest.mark.parametrize("loss", ["bce", "mse"])
