@@ -200,8 +200,9 @@ def load(hp: Hyperparameters) -> Dataset:
     classes = train.classes or (NAMES[where].classes if where in NAMES else ())
     if not classes and train.labels is not None and train.labels.max() < MOST_CLASSES:
         classes = tuple(map(str, range(int(train.labels.max()) + 1)))
-    if hp.program == "classification":  # nothing else looks at labels
+    if hp.program == "classification" or hp.label_weight:  # nothing else learns labels
         _require_classes(train, hp.labels or where)
+    if hp.program == "classification":
         _require_classes(test, hp.test_labels or hp.testset or where)
     parts = split(train, test, hp)
     return Dataset(short_name(where), _checksum(train.images), train.images.shape[1:], classes, *parts)

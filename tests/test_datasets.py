@@ -104,6 +104,8 @@ def test_what_does_not_fit_together_is_refused(tiny, tmp_path):
         datasets.load(hp(dataset=tiny["-d"], labels="negative.npy"))
     np.savez("ids.npz", images=made.shapes(60)[0], labels=np.arange(60) * 10**9)
     assert datasets.load(Hyperparameters(dataset="ids.npz")).classes == ()  # an autoencoder does not look at labels
+    with pytest.raises(UserError, match=r"ids\.npz: its labels go from 0 to 59000000000"):  # unless it learns them
+        datasets.load(Hyperparameters(dataset="ids.npz", label_weight=0.1))
     np.save("huge.npy", np.arange(60) * 10**9)
     with pytest.raises(UserError, match=r"huge\.npy: its labels go from 0 to 59000000000"):
         datasets.load(hp(dataset=tiny["-d"], labels="huge.npy"))
