@@ -184,7 +184,7 @@ class Fields:
         OneOf(OPTIMIZERS),
         "--optimizer",
         group="training",
-        help="by Keras's name; muon is for layers of 16 or more channels or units, AdamW trains the others then",
+        help="by Keras's name; with muon AdamW trains what has fewer than 16 channels or units",
     )
     learning_rate: float = setting(
         0.005, Real(0, 10, open_low=True), "--learning-rate", group="training", classification=0.01,
@@ -212,7 +212,7 @@ class Fields:
     )  # fmt: skip
     label_weight: float = setting(
         0.0, Real(0, 1000), "--label-weight", programs=AUTOENCODER, group="training",
-        help="weight of telling the classes apart by the code, beside the loss; learned with the training images' labels",
+        help="how much learning the labels counts, beside the loss; tells the code what is in a picture",
     )  # fmt: skip
     patience: int | None = setting(
         None, Or("off", Whole(1, 100_000)), "--patience", group="training",
