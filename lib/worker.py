@@ -114,7 +114,7 @@ def open_dataset(hp: Hyperparameters) -> Dataset:
     if hp.program == "classification":
         require_labels(dataset, hp)
     elif hp.label_weight:
-        require_classes(dataset, hp)
+        require_training_labels(dataset, hp)
     return dataset
 
 
@@ -131,7 +131,7 @@ def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
         raise UserError(f"{where}: label {highest} never occurs in training ({len(dataset.classes)} classes)")
 
 
-def require_classes(dataset: Dataset, hp: Hyperparameters) -> None:
+def require_training_labels(dataset: Dataset, hp: Hyperparameters) -> None:
     """An autoencoder that learns to tell classes apart needs labels for training images."""
     if not dataset.train.labelled:
         raise UserError(f"{hp.dataset}: has no labels for --label-weight; IDX folders, .npz and a folder per class have them")
