@@ -256,6 +256,8 @@ def test_labels_are_learned_by_the_code_and_not_counted_as_loss(tiny, variationa
             np.testing.assert_allclose(total, image + kl, rtol=1e-3)
     assert history["loss"][-1] < history["loss"][0]
     assert history["labels_accuracy"][-1] > 0.9 > history["labels_accuracy"][0]
+    alone, _, _ = trained(tiny, label_weight=1, labels=tiny["-dl"], split="90/0/10", **values | dict(epochs=1))
+    assert set(alone) == parts | {"seconds"}  # without validation images as well
     assert [layer.name for layer in model.layers if isinstance(layer, keras.Model)] == ["encoder", "decoder"]
 
 
