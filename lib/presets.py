@@ -112,8 +112,11 @@ PRESETS = {
         _COLOUR | dict(residual=True, shift=True, epochs=90),
     ),
     "best-yuv": Preset(
-        "our best for UV from Y: the same U-Net", "cifar10",
-        _COLOUR | dict(colour_space="yuv", shift=True, learning_rate=0.003, epochs=60),
+        "our best for UV from Y: a U-Net that begins at the image's size; its code learns the labels too", "cifar10",
+        _COLOUR | dict(
+            colour_space="yuv", layers=6, kernels="16,32,64,64,128,128", kernel_size="3,4,3,3,3,3", stride="1,2,2,1,2,1",
+            shift=True, optimizer="muon", learning_rate=0.003, weight_decay=0.05, label_weight=0.001, epochs=60,
+        ),
     ),
     "best-half": Preset(
         "our best for complete: a U-Net with a dense code, on the mirror image, from erased halves", "fashion-mnist",

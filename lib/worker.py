@@ -134,7 +134,8 @@ def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
 def require_training_labels(dataset: Dataset, hp: Hyperparameters) -> None:
     """An autoencoder that learns to tell classes apart needs labels for training images."""
     if not dataset.train.labelled:
-        raise UserError(f"{hp.dataset}: has no labels for --label-weight; IDX folders, .npz and a folder per class have them")
+        have = "IDX folders, .npz and a folder per class have them"
+        raise UserError(f"{hp.dataset}: has no labels for --label-weight; {have}, and --label-weight 0 needs none")
 
 
 def train_autoencoder(

@@ -281,7 +281,7 @@ CASES = {
         (lambda: opened(None), "dataset.npy", "has no labels; give them with -dl"),
         (lambda: opened(LABELS), "testset.npy", "has no labels; give them with -tl"),
         (lambda: opened(LABELS * 0, LABELS), "labels.npy", "all training images have the same label; a classifier needs two"),
-        (opened_for_classes, "dataset.npy", "has no labels for --label-weight; IDX folders, .npz"),
+        (opened_for_classes, "dataset.npy", "has no labels for --label-weight; IDX folders, .npz and a folder"),
         (stopped_early, "training", "stopped before training began"),
         (lambda: opened(LABELS, LABELS * 9), "test_labels.npy", "label 18 never occurs in training (3 classes)"),
     ],
