@@ -1,5 +1,6 @@
 """Every test runs in an empty folder of its own, with the worker's environment and a tiny data set at hand."""
 
+import faulthandler
 import os
 import signal
 from pathlib import Path
@@ -16,6 +17,17 @@ from tests import made
 # How long an example takes says more of what else the machine is doing than of our code.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in whatever a script starts with `&`; the programs inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Long tests may take as long as they take: the limit of pyproject.toml is for all others."""
+    if item.get_closest_marker("slow") or item.get_closest_marker("fuzz"):
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(autouse=True)

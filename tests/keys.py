@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pexpect
@@ -28,8 +29,7 @@ class Terminal(pexpect.spawn):
 
     def see(self, *texts: str) -> None:
         for text in texts:
-            while self.expect_exact([CURSOR_REPORT, text]) == 0:
-                self.send(CURSOR)
+            self._wait_for(text)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -40,7 +40,12 @@ class Terminal(pexpect.spawn):
 
     def leaves(self) -> int:
         """Wait for the end of the program; its exit status."""
-        while self.expect_exact([CURSOR_REPORT, pexpect.EOF]) == 0:
-            self.send(CURSOR)
+        self._wait_for(pexpect.EOF)
         self.close()
         return self.exitstatus
+
+    def _wait_for(self, end) -> None:
+        """However often the program asks for the cursor meanwhile."""
+        until = time.monotonic() + SECONDS
+        while self.expect_exact([CURSOR_REPORT, end], timeout=max(0, until - time.monotonic())) == 0:
+            self.send(CURSOR)
