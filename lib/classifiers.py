@@ -1,11 +1,10 @@
 """The classifier on a saved encoder: its new layers, what it sees, what of it learns, and what it answers."""
 
 import keras
-import numpy as np
 from keras import layers
 
 from lib import colour, tasks
-from lib.fixed import FIXED, mixed, rearranged
+from lib.fixed import FIXED, mirrored, mixed
 from lib.hyperparameters import Hyperparameters
 from lib.networks import MOMENTUM
 
@@ -29,9 +28,8 @@ def answering(classifier: keras.Model, hp: Hyperparameters) -> keras.Model:
     if not hp.tta:
         return classifier
     inputs = keras.Input(classifier.input_shape[1:], name="image")
-    width = inputs.shape[2]
     found = []
-    for x in (inputs, rearranged(inputs, 1, np.eye(width, dtype=np.float32)[::-1], "image")):
+    for x in (inputs, mirrored(inputs, "image")):
         for layer in classifier.layers[1:]:  # a chain, whose models stay where they are found
             x = layer(x)
         found.append(x)

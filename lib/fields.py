@@ -246,7 +246,7 @@ class Fields:
         help="hide a part of every other training input, 2 to 40 % of it, behind noise, drawn anew; targets stay whole",
     )  # fmt: skip
     tta: bool = setting(
-        False, Switch(), "--tta", programs=CLASSIFICATION, group="training", only={"flip": True},
+        False, Switch(), "--tta", group="training", only={"flip": True},
         help="test-time augmentation: what is saved averages over an image and its mirror image (with --flip)",
     )  # fmt: skip
     labels_fraction: float = setting(

@@ -28,3 +28,8 @@ def rearranged(x, axis: int, matrix: np.ndarray, name: str):
     x = layer(x)
     layer.set_weights([matrix])
     return layers.Permute(swap, name=f"mirror_out_{name}")(x)
+
+
+def mirrored(x, name: str):
+    """Images as a mirror shows them: their columns from right to left."""
+    return rearranged(x, 1, np.eye(x.shape[2], dtype=np.float32)[::-1], name)

@@ -143,6 +143,10 @@ def _require_sense(hp: Hyperparameters) -> None:
         ),
         "PCA keeps the code as it is: neither variational nor fully connected units, linear path, skip, residual or latent "
         "activation goes with it": hp.pca and bool(besides),
+        "TTA makes a picture of two codes: it is for denoise, colorize and complete": hp.tta and hp.task == "reconstruct",
+        "TTA mirrors images left to right: with missing left or right, that is another task": (
+            hp.tta and hp.task == "complete" and hp.missing in ("left", "right")
+        ),
         "PCA is for reconstruct and denoise: input and target must be whole images": (hp.pca and hp.task not in IMAGE_TASKS),
         "feedback corrects a dense code by what is left over of the image: it needs --latent-dim, and reconstruct or denoise": (
             hp.feedback and (hp.latent_dim is None or hp.task not in IMAGE_TASKS)

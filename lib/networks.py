@@ -6,7 +6,7 @@ from keras import layers, ops
 
 from lib import colour
 from lib.beginnings import begin_as_identities
-from lib.fixed import mixed, rearranged
+from lib.fixed import mirrored, mixed, rearranged
 from lib.hyperparameters import Hyperparameters
 from lib.plans import Layer, Plan
 from lib.targets import cut_axis, mirrors
@@ -65,9 +65,22 @@ def build_trainer(autoencoder: keras.Model, plan: Plan, classes: int = 0) -> ker
     return keras.Model(inputs, outputs, name="trainer")
 
 
-def _decoded(decoder: keras.Model, found, inputs, plan: Plan):
+def answering(autoencoder: keras.Model, plan: Plan) -> keras.Model:
+    """What is saved and scored of an autoencoder: itself, or with `hp.tta` a model of the same encoder and decoder that gives
+    the mean of the picture they make of an image and of that, mirrored back, which they make of its mirror image."""
+    if not plan.hp.tta:
+        return autoencoder
+    inputs, picture = autoencoder.inputs[0], autoencoder.outputs[0]
+    seen = mirrored(inputs, "image")
+    found = autoencoder.get_layer("encoder")(seen)
+    other = _decoded(autoencoder.get_layer("decoder"), found[0] if plan.hp.variational else found, seen, plan, "_mirrored")
+    pictures = [picture, mirrored(other, "picture")]
+    return keras.Model(inputs, layers.Average(name="mean_picture")(pictures), name=autoencoder.name)
+
+
+def _decoded(decoder: keras.Model, found, inputs, plan: Plan, side: str = ""):
     outputs = decoder(found)
-    return _added(inputs, outputs, plan) if plan.hp.residual else outputs
+    return _added(inputs, outputs, plan, side) if plan.hp.residual else outputs
 
 
 def _encoder(plan: Plan) -> keras.Model:
@@ -175,15 +188,16 @@ def _activation(kind: str, name: str) -> layers.Layer:
     return layers.LeakyReLU(LEAK, name=name) if kind == "leaky_relu" else layers.Activation(kind, name=name)
 
 
-def _added(inputs, outputs, plan: Plan):
+def _added(inputs, outputs, plan: Plan, side: str):
     """Input plus what the network found: noise to take away, colour differences that leave the brightness as it is, or
     what in the missing half is not the mirror image of the given one."""
     if plan.hp.task != "colorize":
-        start = _mirrored(inputs, plan, "output") if plan.hp.task == "complete" else inputs
+        start = _mirrored(inputs, plan, f"output{side}") if plan.hp.task == "complete" else inputs
         # Cut off at 0 and 1: black stays black whatever is added below it, so that only what can be seen is learned.
-        return layers.ReLU(max_value=1.0, name="clip")(layers.Add(name="residual")([start, outputs]))
-    yuv = layers.Concatenate(name="yuv")([inputs, outputs])
-    return mixed(yuv, colour.TO_RGB, "rgb")
+        total = layers.Add(name=f"residual{side}")([start, outputs])
+        return layers.ReLU(max_value=1.0, name=f"clip{side}")(total)
+    yuv = layers.Concatenate(name=f"yuv{side}")([inputs, outputs])
+    return mixed(yuv, colour.TO_RGB, f"rgb{side}")
 
 
 def _mirrored(inputs, plan: Plan, name: str):

@@ -115,7 +115,7 @@ PRESETS = {
         "our best for UV from Y: a U-Net that begins at the image's size; its code learns the labels too", "cifar10",
         _COLOUR | dict(
             colour_space="yuv", layers=6, kernels="16,32,64,64,128,128", kernel_size="3,4,3,3,3,3", stride="1,2,2,1,2,1",
-            shift=True, optimizer="muon", learning_rate=0.003, weight_decay=0.05, label_weight=0.001, epochs=60,
+            shift=True, optimizer="muon", learning_rate=0.003, weight_decay=0.05, label_weight=0.001, tta=True, epochs=60,
         ),
     ),
     "best-half": Preset(

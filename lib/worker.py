@@ -158,20 +158,21 @@ def train_autoencoder(
     interrupted = program.stopped.is_set()
 
     program.tell("stage", text="saving the models")
-    for part in (model.get_layer("encoder"), model.get_layer("decoder"), model):
+    answering = networks.answering(model, plan)
+    for part in (model.get_layer("encoder"), model.get_layer("decoder"), answering):
         storage.save(part, run.folder / f"{part.name}.h5", hp)
 
     sizes = {"latent_size": plan.latent_size, "parameters": model.count_params()}
     if trial:
-        run.update(metrics=evaluation.autoencoder_metrics(model, trainer, dataset.validation, hp, "validation") | sizes)
+        run.update(metrics=evaluation.autoencoder_metrics(answering, trainer, dataset.validation, hp, "validation") | sizes)
         pictures = views.curves(run, dataset, views.describe(hp), {"training": trained.history})
     else:
         program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
-        metrics = evaluation.autoencoder_metrics(model, trainer, dataset.test, hp) | sizes
+        metrics = evaluation.autoencoder_metrics(answering, trainer, dataset.test, hp) | sizes
         run.update(metrics=metrics, baselines=baselines.for_autoencoder(dataset, hp, plan.latent_size))
         program.tell("stage", text="drawing figures")
         score = f"test MSE {fixed(metrics['test_mse'])}"
-        pictures = views.autoencoder(run, model, dataset, plan, trained.history, score, untrained)
+        pictures = views.autoencoder(run, answering, dataset, plan, trained.history, score, untrained)
     run.update(history=trained.history)
     _finish(program, run, began, interrupted, trained.trouble, pictures)
 

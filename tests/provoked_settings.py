@@ -97,6 +97,8 @@ CASES = {
         (lambda: Hyperparameters(plateau_factor=0.3), "plateau factor", "is for --schedule plateau"),
         (lambda: Hyperparameters(plateau_patience=3), "plateau patience", "is for --schedule plateau"),
         (lambda: Hyperparameters(program="classification", tta=True), "TTA", "is for --flip"),
+        (lambda: Hyperparameters(flip=True, tta=True), "TTA makes a picture of two codes", "is for denoise, colorize"),
+        (lambda: Hyperparameters(task="complete", flip=True, tta=True), "TTA mirrors images", "with missing left or right"),
         (lambda: Hyperparameters().needed("dataset"), "data set", "missing: the run names none; begin a new one with --dataset"),
         (lambda: too_few_kernels("kernels", "8,16"), "kernels 8,16", "are for 2 layers, but layers is 3; give one number"),
         (lambda: too_few_kernels("kernel_size", "3,4x2"), "kernel size 3,4x2", "are for 2 layers, but layers is 3"),

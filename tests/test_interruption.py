@@ -9,7 +9,10 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -22,6 +25,7 @@ from tests.kills import Kill, Workplace
 from tests.test_saved import model
 
 LONG = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--batch-size", "8", "--epochs", "100000", "--no-input"]
+PATIENCE = 300  # seconds for one program on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +60,26 @@ def test_a_program_that_is_killed_when_its_worker_is_done_leaves_a_terminal_that
     kills.wait_for("the terminal", lambda: kills.shows_keys(terminal))
 
 
-def start(program: str, *words: str, limits: dict | None = None) -> subprocess.Popen:
-    """A program without a terminal, and with limits of the system's (`resource.RLIMIT_…` to a number)."""
+@contextmanager
+def start(program: str, *words: str, limits: dict | None = None) -> Iterator[subprocess.Popen]:
+    """A program without a terminal, and with limits of the system's (`resource.RLIMIT_…` to a number).
+
+    One that does not end, as it would not if Ctrl-C were lost on it, is killed.
+    """
 
     def limit():
         for what, most in (limits or {}).items():
             resource.setrlimit(what, (most, most))
 
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, str(PROJECT / program), *words],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=limit,
-    )  # fmt: skip
+    ) as process:  # fmt: skip
+        patience = threading.Timer(PATIENCE, process.kill)
+        patience.start()
+        yield process
+        process.wait()
+        patience.cancel()
 
 
 def run(program: str, *words: str, limits: dict | None = None) -> tuple[int, str]:

@@ -35,6 +35,7 @@ COMMON = dict(
     label_weight=st.sampled_from([0, 0.1]),
     skip=st.booleans(),
     residual=st.booleans(),
+    tta=st.booleans(),
     linear_path=st.none() | st.integers(1, 12),
     variational=st.booleans(),
     pca=st.sampled_from([False, False, False, True]),
@@ -51,7 +52,7 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
     """Any combination: what is refused is refused before anything is built, the rest gives the target's exact size."""
     values, layers = dict(drawn), len(drawn["kernels"])
     sizes, strides = values.pop("sizes"), values.pop("strides")
-    values |= dict(layers=layers, kernel_size=sizes[:layers], stride=strides and strides[:layers])
+    values |= dict(layers=layers, kernel_size=sizes[:layers], stride=strides and strides[:layers], flip=values["tta"])
     for name, task in (("missing", "complete"), ("colour_space", "colorize")):
         if values["task"] != task:
             del values[name]
@@ -78,6 +79,10 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
     if shapes.output_activation(hp) == "sigmoid":
         assert outputs.min() >= 0
         assert outputs.max() <= 1
+    answering = networks.answering(model, plan)
+    assert (answering is model) != hp.tta
+    mean = (outputs + to_numpy(model(inputs[:, :, ::-1]))[:, :, ::-1]) / 2 if hp.tta else outputs
+    np.testing.assert_allclose(to_numpy(answering(inputs)), mean, rtol=1e-3, atol=1e-4 * np.abs(mean).max())
     trainer = networks.build_trainer(model, plan, 5)
     if hp.variational or hp.label_weight:
         drawn = trainer(inputs)
@@ -179,6 +184,36 @@ def test_a_vae_goes_by_its_means_and_needs_no_class_of_ours_to_open(tmp_path):
         files.append(str(tmp_path / f"{part.name}.h5"))
         part.save(files[-1])
     subprocess.run([sys.executable, "-c", script, *files], check=True, capture_output=True, cwd=tmp_path)
+
+
+SEEN_TWICE = {
+    "denoise, U-Net": dict(task="denoise", skip=True, residual=True),
+    "VAE": dict(task="denoise", variational=True, latent_dim=2),
+    "RGB from grey": dict(task="colorize", residual=True),
+    "UV from Y, U-Net": dict(task="colorize", colour_space="yuv", skip=True),
+    "top half": dict(task="complete", missing="top", residual=True),
+}
+
+
+@pytest.mark.parametrize("kind", SEEN_TWICE)
+def test_an_averaging_autoencoder_sees_both_sides(kind, tmp_path):
+    """… in a file that plain Keras opens, and with the parts that any other has."""
+    keras.utils.set_random_seed(0)
+    plain, plan = built((9, 7, 3), layers=2, kernels=3, flip=True, tta=True, **SEEN_TWICE[kind])
+    random = np.random.default_rng(0)
+    for weight in plain.trainable_weights:  # some begin as zeros
+        weight.assign(random.normal(0, 0.3, weight.shape))
+    both = networks.answering(plain, plan)
+    images = random.random((4, *plan.input), np.float32)
+    wanted = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])[:, :, ::-1]) / 2
+    both.save(tmp_path / "autoencoder.h5", include_optimizer=False)
+    for model in (both, keras.models.load_model(tmp_path / "autoencoder.h5", compile=False)):
+        assert model.name == "autoencoder"
+        np.testing.assert_allclose(model.predict_on_batch(images), wanted, rtol=1e-4, atol=1e-6)
+        codes = (keras.tree.flatten(each.get_layer("encoder").predict_on_batch(images)) for each in (model, plain))
+        for found, right in zip(*codes, strict=True):
+            np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-6)
+    assert np.abs(plain.predict_on_batch(images) - wanted).max() > 1e-3
 
 
 @pytest.mark.parametrize("feedback", [(), (7, 5)])

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from lib import runs, worker
+from lib import runs, tasks, worker
 from lib.display import Display
 from lib.errors import RunFailed, UserError
 from lib.fields import TASKS
@@ -207,6 +207,22 @@ def test_what_is_saved_averages_over_mirror_images_as_its_scores_do(colour):
     assert plain["metrics"]["test_loss"] != pytest.approx(found, rel=1e-4)
     again, _ = run("again", **head | dict(model="both/classifier.h5"))  # the encoder is found in there as in any
     assert again["status"] == "finished"
+
+
+def test_a_picture_that_is_saved_is_the_mean_of_two_as_its_scores_say(colour):
+    values = dict(dataset=colour, task="colorize", skip=True, layers=1, kernels=4, epochs=2, batch_size=8, flip=True)
+    (plain, _), (both, _) = (run(name, **values, tta=name == "both") for name in ("plain", "both"))
+    assert both["history"]["val_loss"] == plain["history"]["val_loss"]  # the same training
+    assert both["metrics"]["parameters"] == plain["metrics"]["parameters"]
+    hp = Hyperparameters(**values)
+    inputs, targets = tasks.as_they_are(hp, worker.open_dataset(hp).test.take(slice(None)))
+    one, two = (keras.models.load_model(f"{name}/autoencoder.h5", compile=False) for name in ("plain", "both"))
+    mean = (one.predict_on_batch(inputs) + one.predict_on_batch(inputs[:, :, ::-1])[:, :, ::-1]) / 2
+    np.testing.assert_allclose(two.predict_on_batch(inputs), mean, atol=1e-6)
+    assert both["metrics"]["test_mse"] == pytest.approx(np.square(mean - targets).mean(), rel=1e-4)
+    assert both["metrics"]["test_mse"] < plain["metrics"]["test_mse"]
+    trial, _ = run("trial", trial=True, **values, tta=True)
+    assert trial["metrics"]["validation_mse"] < min(trial["history"]["val_loss"])
 
 
 def test_colorizing_grey_images_is_refused_before_a_folder_is_made(tiny):
