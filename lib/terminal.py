@@ -14,25 +14,48 @@ SANE = b"\r\x1b[?25h"  # the cursor that live displays hide
 
 @contextmanager
 def deaf_keyboard() -> Iterator[None]:
-    """Keys pressed while nothing is asked are not shown, nor kept for the next question; Ctrl-C works as ever."""
-    if sys.platform == "win32" or sys.stdin is None or not sys.stdin.isatty():
+    """Keys pressed while nothing is asked are not shown, nor kept for the next question; Ctrl-C works as ever.
+
+    Nor does it drop what is on its way to the screen, as terminals do otherwise: the rest of a picture would come without its
+    beginning, and on Linux a thread that was waiting for room to write more would never be woken.
+    """
+    terminal = _ours()
+    if terminal is None:
         yield
         return
-    before = termios.tcgetattr(sys.stdin)
-    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
-    termios.tcsetattr(sys.stdin, termios.TCSANOW, silent)
+    before = termios.tcgetattr(terminal)
+    deaf = before[3] & ~termios.ECHO | termios.NOFLSH
+    termios.tcsetattr(terminal, termios.TCSANOW, [*before[:3], deaf, *before[4:]])
     try:
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        if _ours() == terminal:  # a shell has put it right when it sent us into the background
+            termios.tcsetattr(terminal, termios.TCSANOW, before)
+            termios.tcflush(terminal, termios.TCIFLUSH)
+
+
+def _ours() -> int | None:
+    """The terminal that is ours to change, if any: standard input's or, where that is a file, standard error's."""
+    if sys.platform == "win32":
+        return None
+    for file in (sys.stdin, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # none, a closed one, or what a test puts in its place
+            if file.isatty() and not _in_background(file.fileno()):
+                return file.fileno()
+    return None
+
+
+def _in_background(terminal: int) -> bool:
+    """Whether the terminal belongs to another job of the shell's: who changes it then is stopped."""
+    with suppress(OSError):  # not the one that this session is governed from, so that nobody is
+        return os.tcgetpgrp(terminal) != os.getpgrp()
+    return False
 
 
 def named() -> dict[str, str]:
     """What the environment of a worker says of this process's terminal."""
-    with suppress(OSError, ValueError, AttributeError):  # no terminal, no standard input, no such thing on Windows
-        return {NAME: os.ttyname(sys.stdin.fileno())}
-    return {}
+    terminal = _ours()
+    return {} if terminal is None else {NAME: os.ttyname(terminal)}
 
 
 def give_back() -> None:
@@ -42,6 +65,6 @@ def give_back() -> None:
         mode = termios.tcgetattr(terminal)
         # Without ICANON somebody else reads keys one by one and echoes them: a shell, which puts things right by itself.
         if mode[3] & termios.ICANON and not mode[3] & termios.ECHO:
-            termios.tcsetattr(terminal, termios.TCSANOW, [*mode[:3], mode[3] | termios.ECHO, *mode[4:]])
+            termios.tcsetattr(terminal, termios.TCSANOW, [*mode[:3], mode[3] & ~termios.NOFLSH | termios.ECHO, *mode[4:]])
             os.write(terminal, SANE)
         os.close(terminal)

@@ -180,7 +180,7 @@ def opened_terminal() -> int:
 
 def shows_keys(terminal: int) -> bool:
     wanted = termios.ECHO | termios.ICANON
-    return termios.tcgetattr(terminal)[3] & wanted == wanted
+    return termios.tcgetattr(terminal)[3] & (wanted | termios.NOFLSH) == wanted
 
 
 def _drain(keyboard: int) -> None:

@@ -1,0 +1,92 @@
+"""The terminal while somebody waits: what Ctrl-C and a shell's `&` do. python -m pytest tests/test_terminal.py"""
+
+import io
+import sys
+
+import pexpect
+
+from lib.terminal import deaf_keyboard, named
+from tests.keys import CTRL_C, PROJECT
+from tests.kills import wait_for
+
+WRITTEN = 200_000  # more than a terminal holds before somebody reads it
+
+WRITING = f"""
+import os, signal, threading
+from pathlib import Path
+from lib.terminal import deaf_keyboard
+
+pressed = threading.Event()
+signal.signal(signal.SIGINT, lambda *_: pressed.set())
+with deaf_keyboard():
+    writer = threading.Thread(target=lambda: [os.write(2, b"x" * 1000) for _ in range({WRITTEN // 1000})])
+    writer.start()
+    Path("writing").touch()
+    while not pressed.wait(0.01):
+        pass
+    Path("pressed").touch()
+    writer.join()
+print("the end")
+"""
+
+IN_THE_BACKGROUND = """
+import os
+from lib.terminal import deaf_keyboard
+
+if not (job := os.fork()):
+    os.setpgid(0, 0)  # what a shell does
+    with deaf_keyboard():
+        os._exit(7)
+_, status = os.waitpid(job, os.WUNTRACED)
+print("stopped" if os.WIFSTOPPED(status) else f"ended with {os.waitstatus_to_exitcode(status)}")
+"""
+
+MODES = """
+import sys, termios
+from lib.terminal import deaf_keyboard
+
+modes = lambda: termios.tcgetattr(2)[3]
+before = modes()
+with deaf_keyboard():
+    print("deaf", before & termios.ECHO > 0, modes() & termios.ECHO > 0, modes() & termios.ISIG > 0)
+print("again", modes() == before)
+"""
+
+
+def terminal(*command: str) -> pexpect.spawn:
+    """A command in a terminal of its own."""
+    return pexpect.spawn(command[0], list(command[1:]), env={"PYTHONPATH": str(PROJECT)}, encoding="utf-8", timeout=60)
+
+
+def test_ctrl_c_drops_nothing_that_was_written(tmp_path):
+    screen = terminal(sys.executable, "-c", WRITING)
+    wait_for("the writer", (tmp_path / "writing").exists)
+    screen.send(CTRL_C)
+    wait_for("the handler of Ctrl-C", (tmp_path / "pressed").exists)
+    screen.expect_exact("the end")  # the writer, which nobody had read, was not forgotten
+    assert screen.before.count("x") == WRITTEN
+
+
+def test_a_job_in_the_background_leaves_the_terminal_alone_and_goes_on():
+    terminal(sys.executable, "-c", IN_THE_BACKGROUND).expect_exact("ended with 7")
+
+
+def test_keys_are_not_shown_meanwhile_and_all_is_as_before_afterwards():
+    screen = terminal(sys.executable, "-c", MODES)
+    screen.expect_exact("deaf True False True")
+    screen.expect_exact("again True")
+
+
+def test_a_terminal_on_standard_error_alone_is_deaf_as_well(tmp_path):
+    """As in `python autoencoder.py < answers.txt`."""
+    (tmp_path / "script.py").write_text(MODES)
+    screen = terminal("/bin/sh", "-c", f"{sys.executable} script.py < script.py")
+    screen.expect_exact("deaf True False True")
+    screen.expect_exact("again True")
+
+
+def test_without_any_terminal_nothing_is_asked_of_one(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with deaf_keyboard():
+        assert named() == {}
