@@ -1,4 +1,4 @@
-"""Muon for convolutions as well."""
+"""Muon for convolutions as well, and in fewer multiplications."""
 
 import keras
 from keras import ops
@@ -18,7 +18,23 @@ class Muon(keras.optimizers.Muon):
         return len(variable.shape) not in (2, 4) or min(variable.shape[-2:]) < FEWEST
 
     def zeropower_via_newtonschulz5(self, x, steps: int):
-        return ops.reshape(super().zeropower_via_newtonschulz5(_matrix(x), steps), x.shape)
+        """What Keras's gives but for rounding.
+
+        A step of Newton and Schulz multiplies a matrix X by a polynomial of its Gram matrix X Xᵀ, so all steps together do.
+        Gram matrices alone are small squares: for a kernel of 9 · 64 rows and 64 columns this takes a third of the
+        multiplications.
+        """
+        wide = _matrix(x)
+        tall = wide.shape[0] > wide.shape[1]
+        wide = ops.transpose(wide) if tall else wide
+        wide = wide / (ops.norm(wide) + keras.config.epsilon())
+        gram, one = wide @ ops.transpose(wide), ops.eye(wide.shape[0], dtype=wide.dtype)
+        whole = one
+        for _ in range(steps):
+            factor = self.muon_a * one + self.muon_b * gram + self.muon_c * gram @ gram
+            gram, whole = factor @ gram @ factor, factor @ whole
+        wide = whole @ wide
+        return ops.reshape(ops.transpose(wide) if tall else wide, x.shape)
 
     def lr_adjust(self, x):
         return ops.reshape(super().lr_adjust(_matrix(x)), x.shape)

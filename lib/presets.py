@@ -41,8 +41,9 @@ _E = dict(
 # Ours: each found on validation images within what two processor cores train in ten minutes to two hours and a half.
 _OURS = dict(optimizer="adamw", learning_rate=0.002, weight_decay=1e-4, batch_size=128)
 _COLOUR = _OURS | dict(
-    task="colorize", layers=5, kernels="32,64,64,128,128", kernel_size="4,3,3,3,3", stride="2,2,1,2,1", skip=True, flip=True,
-    dropout=0.15,
+    task="colorize", layers=6, kernels="16,32,64,64,128,128", kernel_size="3,4,3,3,3,3", stride="1,2,2,1,2,1", skip=True,
+    flip=True, shift=True, tta=True, dropout=0.15, optimizer="muon", learning_rate=0.003, weight_decay=0.05, label_weight=0.001,
+    epochs=60,
 )  # fmt: skip
 _FEEDBACK = _OURS | dict(
     layers=2, kernels="32,64", kernel_size=4, stride=2, activation="silu", batch_norm="none", feedback="512", weight_decay=0.05
@@ -108,16 +109,10 @@ PRESETS = {
         ),
     ),
     "best-colour": Preset(
-        "our best for RGB from grey: a U-Net that leaves the brightness as it is, on moved images", "cifar10",
-        _COLOUR | dict(residual=True, shift=True, epochs=90),
+        "our best for RGB from grey: a U-Net that leaves the brightness as it is; its code learns the labels too", "cifar10",
+        _COLOUR | dict(residual=True),
     ),
-    "best-yuv": Preset(
-        "our best for UV from Y: a U-Net that begins at the image's size; its code learns the labels too", "cifar10",
-        _COLOUR | dict(
-            colour_space="yuv", layers=6, kernels="16,32,64,64,128,128", kernel_size="3,4,3,3,3,3", stride="1,2,2,1,2,1",
-            shift=True, optimizer="muon", learning_rate=0.003, weight_decay=0.05, label_weight=0.001, tta=True, epochs=60,
-        ),
-    ),
+    "best-yuv": Preset("our best for UV from Y: the same network", "cifar10", _COLOUR | dict(colour_space="yuv")),
     "best-half": Preset(
         "our best for complete: a U-Net with a dense code, on the mirror image, from erased halves", "fashion-mnist",
         _OURS | dict(

@@ -37,7 +37,22 @@ def test_a_fully_connected_layer_is_trained_as_by_keras():
     value, gradient = RNG.normal(size=(2, 40, 20)).astype(np.float32)
     _, ours = stepped(Muon(RATE), None, 3, value, gradient)
     _, theirs = stepped(keras.optimizers.Muon(RATE), None, 3, value, gradient)
-    assert np.array_equal(ours, theirs)
+    assert ours == pytest.approx(theirs, abs=1e-6)  # of steps of 0.01
+
+
+@pytest.mark.parametrize("shape", [(300, 40), (40, 300), (64, 64), (3, 3, 16, 32)])
+@pytest.mark.parametrize("directions", [5, None])
+def test_steps_are_orthogonalised_as_by_keras(shape, directions):
+    """Also gradients of a few directions and little else, as most are."""
+    rows, columns = int(np.prod(shape[:-1])), shape[-1]
+    gradient = RNG.normal(size=(rows, columns))
+    if directions:
+        gradient = RNG.normal(size=(rows, directions)) @ RNG.normal(size=(directions, columns)) + gradient / 1000
+    ours = Muon(RATE).zeropower_via_newtonschulz5(keras.ops.convert_to_tensor(gradient.reshape(shape), "float32"), 5)
+    theirs = keras.optimizers.Muon(RATE).zeropower_via_newtonschulz5(keras.ops.convert_to_tensor(gradient, "float32"), 5)
+    ours, theirs = (keras.ops.convert_to_numpy(steps) for steps in (ours, theirs))
+    assert ours.shape == shape
+    assert np.abs(ours.reshape(rows, columns) - theirs).max() < 1e-3 * np.abs(theirs).max()
 
 
 @pytest.mark.parametrize("shape", [(3, 3, FEWEST - 1, 32), (3, 3, 32, 3), (64, 10), (32,)])
