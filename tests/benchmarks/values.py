@@ -1,0 +1,55 @@
+"""What a hyperparameter does to the speed of training: presets (data in data/) with each of its values, in turns; medians of
+whole epochs, the first not counted.
+
+python -m tests.benchmarks.values precision=float32,bfloat16 best-colour best-half best-latent-10
+python -m tests.benchmarks.values optimizer=adamw,muon best-colour best-latent-10
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+from pathlib import Path
+
+from lib import fields, presets
+from lib.hyperparameters import Hyperparameters
+from lib.process import Worker
+
+TURNS, EPOCHS, IMAGES = 2, 3, 6000
+
+
+def trained(preset: presets.Preset, changed: dict) -> tuple[list[float], float]:
+    """Images a second in each epoch but the first, and the last validation loss."""
+    values = preset.values | dict(epochs=EPOCHS, limit=IMAGES) | changed
+    hp = Hyperparameters(dataset=preset.dataset, **values).to_json()
+    with Worker() as worker:
+        worker.send("open", hyperparameters=hp)
+        worker.send("train", hyperparameters=hp, output=None, trial=True)
+        record = worker.follow(lambda event: None)["record"]
+    images = record["dataset"]["sizes"]["train"]
+    return [images / seconds for seconds in record["history"]["seconds"][1:]], record["history"]["val_loss"][-1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("values", metavar="NAME=VALUE,VALUE", help="the others are compared with the first")
+    parser.add_argument("presets", nargs="+", choices=presets.of("autoencoder"), metavar="PRESET")
+    args, data = parser.parse_args(), Path("data").resolve()
+    name, _, values = args.values.partition("=")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        Path("data").symlink_to(data)
+        for preset in args.presets:
+            speeds: dict[str, list[float]] = {value: [] for value in values.split(",")}
+            for _ in range(TURNS):
+                for value, found in speeds.items():
+                    numbers, loss = trained(presets.PRESETS[preset], {name: fields.read(name, value)})
+                    found += numbers
+                    print(f"{preset} {value}: {statistics.median(numbers):,.0f} images/s, validation loss {loss:.5f}", flush=True)
+            medians = {value: statistics.median(found) for value, found in speeds.items()}
+            first = next(iter(medians.values()))
+            print(f"{preset}:", ", ".join(f"{value} {speed:,.0f} ({speed / first:.2f})" for value, speed in medians.items()))
+
+
+if __name__ == "__main__":
+    main()
