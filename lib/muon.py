@@ -28,10 +28,10 @@ class Muon(keras.optimizers.Muon):
         tall = wide.shape[0] > wide.shape[1]
         wide = ops.transpose(wide) if tall else wide
         wide = wide / (ops.norm(wide) + keras.config.epsilon())
-        gram, one = wide @ ops.transpose(wide), ops.eye(wide.shape[0], dtype=wide.dtype)
-        whole = one
+        gram, identity = wide @ ops.transpose(wide), ops.eye(wide.shape[0], dtype=wide.dtype)
+        whole = identity
         for _ in range(steps):
-            factor = self.muon_a * one + self.muon_b * gram + self.muon_c * gram @ gram
+            factor = self.muon_a * identity + self.muon_b * gram + self.muon_c * gram @ gram
             gram, whole = factor @ gram @ factor, factor @ whole
         wide = whole @ wide
         return ops.reshape(ops.transpose(wide) if tall else wide, x.shape)

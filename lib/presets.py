@@ -38,7 +38,7 @@ _E = dict(
     learning_rate=0.001, schedule="constant", l2=1e-5, patience=8, epochs=50, batch_size=64,
 )  # fmt: skip
 
-# Ours: each found on validation images within what two processor cores train in ten minutes to two hours and a half.
+# Ours: each found on validation images within what two processor cores train in ten minutes to an hour and a half.
 _OURS = dict(optimizer="adamw", learning_rate=0.002, weight_decay=1e-4, batch_size=128)
 _COLOUR = _OURS | dict(
     task="colorize", layers=6, kernels="16,32,64,64,128,128", kernel_size="3,4,3,3,3,3", stride="1,2,2,1,2,1", skip=True,
