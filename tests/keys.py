@@ -1,6 +1,7 @@
 """A program in a real pseudo-terminal, with keys by name."""
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -9,12 +10,12 @@ import pexpect
 
 PROJECT = Path(__file__).resolve().parent.parent
 ENTER, DOWN, UP, BACKSPACE, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x1b[A", "\x7f", "\x03", "\x04"
-CURSOR_REPORT, CURSOR = "\x1b[6n", "\x1b[1;1R"  # a prompt asks where the cursor is, as any terminal can say
+CURSOR_REPORT, CURSOR = re.escape("\x1b[6n"), "\x1b[1;1R"  # a prompt asks where the cursor is, as any terminal can say
 SECONDS = 90  # for a training process on a busy machine
 
 
 class Terminal(pexpect.spawn):
-    """`see` waits for words on the screen; `press` sends keys, `answer` a text and Enter."""
+    """`see` waits for words (or what a compiled pattern matches) on the screen; `press` sends keys, `answer` a text and Enter."""
 
     def __init__(self, program: str, *words: str, **environment: str):
         super().__init__(
@@ -27,9 +28,9 @@ class Terminal(pexpect.spawn):
             timeout=SECONDS,
         )
 
-    def see(self, *texts: str) -> None:
+    def see(self, *texts: str | re.Pattern) -> None:
         for text in texts:
-            self._wait_for(text)
+            self._wait_for(re.escape(text) if isinstance(text, str) else text)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -47,5 +48,5 @@ class Terminal(pexpect.spawn):
     def _wait_for(self, end) -> None:
         """However often the program asks for the cursor meanwhile."""
         until = time.monotonic() + SECONDS
-        while self.expect_exact([CURSOR_REPORT, end], timeout=max(0, until - time.monotonic())) == 0:
+        while self.expect([CURSOR_REPORT, end], timeout=max(0, until - time.monotonic())) == 0:
             self.send(CURSOR)

@@ -10,21 +10,23 @@ from tests import made
 from tests.keys import CTRL_C, ENTER, Terminal
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+# Or later: a live picture leaves out an epoch that is over before it is drawn again.
+THIRD = re.compile(r"epoch +([3-9]|[1-3]\d)/50")
 RUN = Path("models/reproduce/e-vae-784-512-256-2/seed-0/run.json")
 
 
 @pytest.fixture
 def digits():
     """A data set that is called mnist."""
-    images, labels = made.shapes(1000, 28, 28)
+    images, labels = made.shapes(2000, 28, 28)
     Path("data/mnist").mkdir(parents=True)
-    for name, content in zip(NAMES, (images[:900], labels[:900], images[900:], labels[900:]), strict=True):
+    for name, content in zip(NAMES, (images[:1900], labels[:1900], images[1900:], labels[1900:]), strict=True):
         made.write_idx(Path("data/mnist") / name, content)
 
 
 def test_a_table_left_with_ctrl_c_goes_on_where_it_was(digits):
     screen = Terminal("autoencoder.py", "reproduce", "E-vae")
-    screen.see("E-vae: the VAE with two numbers, mnist", "1 of 1: 784–512–256–2", "epoch  3/50")
+    screen.see("E-vae: the VAE with two numbers, mnist", "1 of 1: 784–512–256–2", THIRD)
     screen.press(CTRL_C)
     screen.see("interrupted; to go on: python autoencoder.py reproduce E-vae")
     assert screen.leaves() == 130
