@@ -40,7 +40,7 @@ def test_a_fully_connected_layer_is_trained_as_by_keras():
     assert ours == pytest.approx(theirs, abs=1e-6)  # of steps of 0.01
 
 
-@pytest.mark.parametrize("shape", [(300, 40), (40, 300), (64, 64), (3, 3, 16, 32)])
+@pytest.mark.parametrize("shape", [(300, 40), (40, 300), (64, 64), (70, 40), (3, 3, 16, 32)])
 @pytest.mark.parametrize("directions", [5, None])
 def test_steps_are_orthogonalised_as_by_keras(shape, directions):
     """Also gradients of a few directions and little else, as most are."""
@@ -53,6 +53,53 @@ def test_steps_are_orthogonalised_as_by_keras(shape, directions):
     ours, theirs = (keras.ops.convert_to_numpy(steps) for steps in (ours, theirs))
     assert ours.shape == shape
     assert np.abs(ours.reshape(rows, columns) - theirs).max() < 1e-3 * np.abs(theirs).max()
+
+
+class Rounded(np.ndarray):
+    """float32 numbers that are multiplied as a GPU does it: with ten bits of each (TF32)."""
+
+    def __matmul__(self, other):
+        return np.matmul(_ten_bits(self), _ten_bits(other)).view(Rounded)
+
+
+def _ten_bits(numbers) -> np.ndarray:
+    bits = np.ascontiguousarray(numbers, np.float32).view(np.uint32)
+    return ((bits + (1 << 12)) >> 13 << 13).view(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(576, 64), (1152, 128), (64, 64)])
+@pytest.mark.parametrize("directions", [1, 5])
+@pytest.mark.parametrize("rest", [0.1, 0.01, 0.001])
+def test_what_a_gpu_rounds_does_not_grow(monkeypatch, shape, directions, rest):
+    """A gradient of few directions leaves others next to nothing, and rounding less than nothing."""
+    gradient = RNG.normal(size=(shape[0], directions)) @ RNG.normal(size=(directions, shape[1]))
+    gradient = np.asarray(gradient + rest * RNG.normal(size=shape), np.float32)
+    exact = keras.ops.convert_to_numpy(keras.optimizers.Muon(RATE).zeropower_via_newtonschulz5(keras.ops.array(gradient), 5))
+    for name in ("cast", "transpose", "reshape"):
+        monkeypatch.setattr(keras.ops, name, getattr(np, name, lambda x, dtype: x.astype(dtype)))
+    monkeypatch.setattr(keras.ops, "norm", np.linalg.norm)
+    monkeypatch.setattr(keras.ops, "eye", lambda n: np.eye(n, dtype=np.float32))
+    found = np.asarray(Muon(RATE).zeropower_via_newtonschulz5(gradient.view(Rounded), 5))
+    assert np.linalg.norm(found, 2) < 1.3
+    assert np.linalg.norm(found - exact) < 0.2 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_steps_of_nothing_are_none_and_coarse_ones_are_computed_finely(dtype):
+    rule, gradient = Muon(RATE), RNG.normal(size=(160, 40)).astype(np.float32)
+    nothing = rule.zeropower_via_newtonschulz5(keras.ops.zeros((160, 40), dtype), 5)
+    assert (keras.ops.convert_to_numpy(keras.ops.cast(nothing, "float32")) == 0).all()
+    found = rule.zeropower_via_newtonschulz5(keras.ops.cast(gradient, dtype), 5)
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    values = np.linalg.svd(keras.ops.convert_to_numpy(keras.ops.cast(found, "float32")), compute_uv=False)
+    assert 0.6 < values.min() < values.max() < 1.3
+
+
+def test_layers_can_be_left_to_adamw():
+    kernels = {name: keras.Variable(np.zeros((3, 3, 16, 16)), name=name) for name in ("first", "last", "embedding")}
+    rule = Muon(RATE, exclude_layers=["last"])
+    assert [rule._should_use_adamw(kernel) for kernel in kernels.values()] == [False, True, True]
+    assert not Muon(RATE, exclude_embeddings=False)._should_use_adamw(kernels["embedding"])
 
 
 @pytest.mark.parametrize("shape", [(3, 3, FEWEST - 1, 32), (3, 3, 32, 3), (64, 10), (32,)])
