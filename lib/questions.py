@@ -94,9 +94,9 @@ class Answers:
         return Hyperparameters(**values)
 
     def data(self, answers: dict) -> Hyperparameters:
-        """What opening the data needs, whatever the network will be."""
+        """What opening the data needs, whatever the network will be: where they are, and whether labels are wanted of them."""
         values = self.defaults | self.given | answers
-        names = [s.name for s in settings(self.program) if s.metadata["group"] == "data"]
+        names = [s.name for s in settings(self.program) if s.metadata["group"] == "data" or s.name == "label_weight"]
         return Hyperparameters(program=self.program, seed=values["seed"], **{name: values[name] for name in names})
 
     def run_again(self, hp: Hyperparameters) -> None:

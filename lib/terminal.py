@@ -55,16 +55,24 @@ def _in_background(terminal: int) -> bool:
 def named() -> dict[str, str]:
     """What the environment of a worker says of this process's terminal."""
     terminal = _ours()
-    return {} if terminal is None else {NAME: os.ttyname(terminal)}
+    if terminal is not None:
+        with suppress(OSError):  # in some containers it has no name
+            return {NAME: os.ttyname(terminal)}
+    return {}
 
 
 def give_back() -> None:
     """Give the person a terminal back that a killed program has left deaf; one that has been put right meanwhile stays."""
-    with suppress(OSError, KeyError):
-        terminal = os.open(os.environ[NAME], os.O_RDWR | os.O_NOCTTY)
+    if sys.platform == "win32" or NAME not in os.environ:
+        return
+    with suppress(OSError, termios.error), open(os.environ[NAME], "r+b", buffering=0, opener=_uncontrolling) as terminal:
         mode = termios.tcgetattr(terminal)
         # Without ICANON somebody else reads keys one by one and echoes them: a shell, which puts things right by itself.
         if mode[3] & termios.ICANON and not mode[3] & termios.ECHO:
             termios.tcsetattr(terminal, termios.TCSANOW, [*mode[:3], mode[3] & ~termios.NOFLSH | termios.ECHO, *mode[4:]])
-            os.write(terminal, SANE)
-        os.close(terminal)
+            terminal.write(SANE)
+
+
+def _uncontrolling(path: str, flags: int) -> int:
+    """Opens a terminal that does not become this process's own."""
+    return os.open(path, flags | os.O_NOCTTY)

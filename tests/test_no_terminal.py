@@ -193,6 +193,16 @@ def test_labels_that_do_not_match_are_refused(in_trained, tiny):
         Path("kept").rename("models")
 
 
+def test_labels_that_an_autoencoder_wants_are_looked_for_before_it_trains():
+    np.save("none.npy", IMAGES)
+    np.savez("ids.npz", images=IMAGES, labels=LABELS.astype(int) - 1)
+    for data, words in (
+        ("none.npy", "none.npy: has no labels for --label-weight"),
+        ("ids.npz", "ids.npz: its labels go from -1 to 1; they are the numbers of classes"),
+    ):
+        assert_refused(run("autoencoder.py", "-d", data, *SMALL, "--label-weight", "0.1", "--no-input"), words)
+
+
 def test_models_that_are_none_or_do_not_fit_are_refused(in_trained, tmp_path, monkeypatch):
     encoder = str(trained_model := Path("models/ae/encoder.h5").resolve())
     monkeypatch.chdir(tmp_path)

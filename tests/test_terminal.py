@@ -1,11 +1,16 @@
 """The terminal while somebody waits: what Ctrl-C and a shell's `&` do. python -m pytest tests/test_terminal.py"""
 
+import errno
 import io
+import os
 import sys
+from unittest.mock import Mock
 
 import pexpect
+import pytest
 
-from lib.terminal import deaf_keyboard, named
+import lib.terminal
+from lib.terminal import NAME, deaf_keyboard, give_back, named
 from tests.keys import CTRL_C, PROJECT
 from tests.kills import wait_for
 
@@ -90,3 +95,17 @@ def test_without_any_terminal_nothing_is_asked_of_one(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     with deaf_keyboard():
         assert named() == {}
+
+
+def test_a_terminal_without_a_name_is_not_named(monkeypatch):
+    monkeypatch.setattr(lib.terminal, "_ours", lambda: 99)
+    monkeypatch.setattr(os, "ttyname", Mock(side_effect=OSError(errno.ENODEV, "No such device")))
+    assert named() == {}
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/nowhere", None])
+def test_what_is_no_terminal_any_more_is_left_alone(monkeypatch, path):
+    monkeypatch.delenv(NAME, raising=False)
+    if path:
+        monkeypatch.setenv(NAME, path)
+    give_back()
