@@ -1,4 +1,5 @@
-"""What five course reports trained and found, row by row, and our own settings for the same task at the same size of code.
+"""What five course reports trained and found, row by row, and our own settings for the same task; at the same size of code
+where the code is all that a picture is made from.
 
 Where a report is silent its networks are trained plainly: Adam at 0.001, a constant rate. Classifiers, whose epochs report C does
 not give, get its autoencoder's.
@@ -54,6 +55,11 @@ class Contest:
     figure: float
     plain: Settings
     ours: Settings
+
+    @property
+    def watched(self) -> str:
+        """The quantity in words."""
+        return "validation accuracy" if self.quantity == "val_accuracy" else "validation error"
 
 
 def _row(base: dict, name: str, figures, best: Settings, head: dict | None = None, **changed) -> Row:

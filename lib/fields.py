@@ -203,7 +203,7 @@ class Fields:
         help="epochs without improvement before the learning rate is cut",
     )  # fmt: skip
     weight_decay: float = setting(
-        0.0, Real(0, 1), "--weight-decay", group="training", help="of the optimizer, decoupled from the loss (for adamw)"
+        0.0, Real(0, 1), "--weight-decay", group="training", help="of the optimizer, decoupled from the loss"
     )
     l2: float = setting(0.0, Real(0, 10), "--l2", group="training", help="L2 penalty on kernels, added to the loss")
     loss: str | None = setting(

@@ -135,6 +135,11 @@ def _hex(pixel: np.ndarray) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
+def fits(out: Console, table: Table) -> bool:
+    """Whether a table can be shown without cutting what must not be broken; it can in a file or a pipe."""
+    return not out.is_terminal or table.__rich_measure__(out, out.options.update(max_width=10_000)).minimum <= out.width
+
+
 def whole(out: Console, table: Table) -> None:
     """Print a table as wide as a terminal is; in a file or a pipe as wide as it needs."""
     usual = out.width

@@ -8,25 +8,28 @@ import statistics
 import time
 from pathlib import Path
 
-from rich.table import Table as Screen
+from rich.text import Text
 
 from lib import documents, report, runs
-from lib.catalogue import CONTESTS, Contest, Settings
-from lib.display import ACCENT
+from lib.catalogue import CONTESTS
+from lib.display import ACCENT, BAD
 from lib.documents import Code, Paragraph, Section, Strong
-from lib.errors import UserError
+from lib.errors import RunFailed, UserError
 from lib.kinds import fixed
-from lib.pictures import whole
-from lib.work import Work
+from lib.work import MOST_SEEDS, QUICK, Work
 from lib.written import write_json
 
-FILE, TITLE = "race.json", "Time to the report's figure"
+FILE, TITLE = "race", "Time to the report's figure"
+KEPT = {"asked", "seconds", "epochs", "reached", "best", "code", "device", "command", "date"}  # of one side with one seed
 REACHED = "the figure is reached"
 SIDES = {"plain": "the report's recipe", "ours": "ours"}
 
 
 class Watch:
-    """Follows the events of a run: how long it trains, and when it is at the figure. Times are in seconds, by the clock."""
+    """Follows the events of a run: how long it trains, and when it is at the figure. Times are in seconds, by the clock.
+
+    An L2 penalty in the loss would be held against whoever has one, so the error alone is what counts.
+    """
 
     def __init__(self, quantity: str, figure: float):
         self.quantity, self.figure = quantity, figure
@@ -40,7 +43,8 @@ class Watch:
         if event["event"] == "epoch" and self._began is not None and not self.reached:
             self.seconds = time.perf_counter() - self._began
             self.epochs += 1
-            found, more = event.get(self.quantity), self.quantity.endswith("accuracy")
+            found = event.get(self.quantity.replace("loss", "mse"), event.get(self.quantity))
+            more = self.quantity.endswith("accuracy")
             if found is not None:
                 better = max if more else min
                 self.best = found if self.best is None else better(self.best, found)
@@ -53,28 +57,48 @@ class Race:
 
     def __init__(self, work: Work):
         self.work, self.display = work, work.display
-        self.path = work.folder / FILE
+        self.path = work.folder / work.file(FILE, ".json")
         self.known = _read(self.path)
+        self._held: list[str] = []
 
     def run(self, names: list[str]) -> int:
-        """Hold the contests and show both times; the exit status."""
-        for name in names:
-            contest = CONTESTS[name]
-            self.display.note(f"{name}: {contest.what}, until {contest.quantity} is at {contest.figure:g}", "bold")
-            for side, settings in (("plain", contest.plain), ("ours", contest.ours)):
-                for seed in self.work.seeds:
-                    found = self._side(name, contest, side, settings, seed)
-                    self.display.result(f"{name}, {SIDES[side]}, seed {seed}: {_told(found)}")
-        self._show(names)
+        """Hold the contests and show both times of each; the exit status."""
+        try:
+            return self.work.through(names, self._hold)
+        finally:
+            if self._held:
+                self._show()
+
+    def _hold(self, name: str) -> int:
+        contest = CONTESTS[name]
+        self.display.note(f"{name}: {contest.what}, until {contest.watched} is at {contest.figure:g}", "bold")
+        for side in SIDES:
+            for seed in self.work.seeds:
+                try:
+                    found = self._known(name, side, seed) or self._run(name, side, seed)
+                except RunFailed as error:
+                    self.display.note(f"{name}, {SIDES[side]}, seed {seed}, failed: {error}", BAD)
+                    return 1
+                self.display.result(f"{name}, {SIDES[side]}, seed {seed}: {_told(found)}")
+        self._held.append(name)
         return 0
 
-    def _side(self, name: str, contest: Contest, side: str, settings: Settings, seed: int) -> dict:
+    def _asked(self, name: str, side: str, seed: int) -> dict:
+        """What makes a contest the same as one before."""
+        contest = CONTESTS[name]
+        settings = contest.plain if side == "plain" else contest.ours
         chain = self.work.runs(settings, contest.dataset, seed)
-        asked = [hp.to_json() for hp in chain]
-        key = f"{name}, {side}, seed {seed}"
-        if self.known.get(key, {}).get("asked") == asked:
-            return self.known[key]
-        parts, model = [], None
+        return {"runs": [hp.to_json() for hp in chain], "until": [contest.watched, contest.figure]}
+
+    def _known(self, name: str, side: str, seed: int) -> dict | None:
+        """How one side did in a call before, if its settings and the figure were the same."""
+        found = self.known.get(_key(name, side, seed))
+        return found if found and found["asked"] == self._asked(name, side, seed) else None
+
+    def _run(self, name: str, side: str, seed: int) -> dict:
+        contest = CONTESTS[name]
+        chain = self.work.runs(contest.plain if side == "plain" else contest.ours, contest.dataset, seed)
+        parts, model, code = [], None, None
         for number, hp in enumerate(chain, start=1):
             last = number == len(chain)
             hp = hp if model is None else dataclasses.replace(hp, model=model)
@@ -85,54 +109,78 @@ class Race:
                 return watch(event)
 
             place = runs.new_folder(None, self.work.folder / "race" / f"{name}-{side}-{hp.program}-seed-{seed}")
-            folder, record = self.work.series.train(hp, place, follow, trial=True, ahead=False)
-            model = str(folder / "autoencoder.h5")
+            try:
+                folder, record = self.work.series.train(hp, place, follow, trial=True, ahead=False)
+            except UserError:
+                if not any(place.iterdir()):  # the data are missing: nothing has begun
+                    place.rmdir()
+                raise
+            model, code = str(folder / "autoencoder.h5"), record["metrics"].get("latent_size", code)
             parts.append(watch)
         found = {
-            "asked": asked,
+            "asked": self._asked(name, side, seed),
             "seconds": sum(part.seconds for part in parts),
             "epochs": [part.epochs for part in parts],
             "reached": parts[-1].reached,
             "best": parts[-1].best,
+            "code": code,
             "device": record["environment"]["device"],
+            "command": self.work.again,
             "date": time.strftime("%Y-%m-%d"),
         }
-        self.known[key] = found
+        self.known[_key(name, side, seed)] = found
         write_json(self.path, self.known)
         return found
 
-    def _show(self, names: list[str]) -> None:
-        """Both times and their ratio, on the screen and in a file."""
-        screen = Screen(title=self.work.titled(TITLE), title_justify="left")
-        head = ("contest", "figure", *(SIDES.values()), "ours needs")
-        for place, column in enumerate(head):
-            screen.add_column(column, justify="right" if place else "left")
-        rows = [self._row(name) for name in names]
-        for row in rows:
-            screen.add_row(*row)
-        whole(self.display.out, screen)
-        devices = sorted({found["device"] for key, found in self.known.items() if key.partition(",")[0] in names})
+    def _show(self) -> None:
+        """Both times and their ratio: of this call's contests on the screen, of all that are known in a file."""
+        head = ("contest", "figure", "code", *SIDES.values(), "ours needs")
+        rows = {name: self._row(name, list(self.work.seeds)) for name in self._held}
+        self.work.show(TITLE, head, [[Text(cell) for cell in row] for row in rows.values()])
+        for name in CONTESTS:
+            if name not in rows and (seeds := self._seeds(name)):
+                rows[name] = self._row(name, seeds)
+        rows = {name: rows[name] for name in CONTESTS if name in rows}
+        shown = [found for name in rows for found in self._of(name)]
         parts: list[documents.Block] = [
-            Paragraph(f"Written {time.strftime('%Y-%m-%d')}. Trained on {'; '.join(devices)}."),
+            *([Paragraph(f"{QUICK[0].upper()}{QUICK[1:]}.", "bad")] if self.work.quick else []),
+            Paragraph(f"Written {time.strftime('%Y-%m-%d')}. Trained on {'; '.join(sorted({one['device'] for one in shown}))}."),
             Paragraph(
-                "Seconds from the first step to the end of the epoch whose validation is at the figure, with every validation "
-                "on the way; without what comes before the first step and after the last."
+                "Seconds from the beginning of the training, with its compilation, to the end of the epoch whose validation is "
+                "at the figure, with every validation on the way; without loading the data, and without what comes after. Of "
+                "several seeds the median, and the range. The code is the report's and ours."
             ),
-            Code(self.work.again),
-            documents.Table("", head, [(*row[:-1], Strong(row[-1])) for row in rows], "l" + "r" * (len(head) - 1)),
+            *(Code(command) for command in dict.fromkeys(one["command"] for one in shown)),
+            documents.Table("", head, [(*row[:-1], Strong(row[-1])) for row in rows.values()], "l" + "r" * (len(head) - 1)),
         ]
-        path = self.work.folder / "race.md"
-        report.publish(Section(self.work.titled(TITLE), parts), path)
+        path = self.work.folder / self.work.file(FILE, ".md")
+        report.publish(Section(TITLE, parts), path)
         self.display.result(str(path), ACCENT, whole=True)
 
-    def _row(self, name: str) -> tuple[str, ...]:
+    def _seeds(self, name: str) -> list[int]:
+        """The seeds that both sides were run with, in this call or in others."""
+        return [seed for seed in range(MOST_SEEDS) if all(self._known(name, side, seed) for side in SIDES)]
+
+    def _of(self, name: str) -> list[dict]:
+        """All that is known of a contest, in this call or in others."""
+        sides = (self._known(name, side, seed) for side in SIDES for seed in self._seeds(name))
+        return [found for found in sides if found]
+
+    def _row(self, name: str, seeds: list[int]) -> tuple[str, ...]:
         contest = CONTESTS[name]
-        sides = {side: [self.known[f"{name}, {side}, seed {seed}"] for seed in self.work.seeds] for side in SIDES}
+        sides = {side: [self.known[_key(name, side, seed)] for seed in seeds] for side in SIDES}
         times = {side: statistics.median(one["seconds"] for one in found) for side, found in sides.items()}
         there = {side: all(one["reached"] for one in found) for side, found in sides.items()}
         cells = [_cell(found, there[side]) for side, found in sides.items()]
+        codes = " and ".join(dict.fromkeys(f"{found[0]['code']:,}" if found[0]["code"] else "–" for found in sides.values()))
         ratio = f"{'' if there['plain'] else 'less than '}{times['ours'] / times['plain']:.2f} of the time"
-        return f"{name}: {contest.what}", f"{contest.figure:g}", *cells, ratio if there["ours"] else "does not reach it"
+        if not there["ours"]:
+            ratio = "does not reach it" if there["plain"] else "neither reaches it"
+        return f"{name}: {contest.what}", f"{contest.figure:g}", codes, *cells, ratio
+
+
+def _key(name: str, side: str, seed: int) -> str:
+    return f"{name}, {side}, seed {seed}"
 
 
 def _read(path: Path) -> dict[str, dict]:
@@ -141,9 +189,7 @@ def _read(path: Path) -> dict[str, dict]:
         return {}
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            key: found for key, found in known.items() if {"asked", "seconds", "epochs", "reached", "best", "device"} <= {*found}
-        }
+        return {key: found for key, found in known.items() if {*found} >= KEPT}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{path}: cannot be read; remove it, and the races are run again") from None
 

@@ -22,7 +22,7 @@ class Refined:
         self, encoder: keras.Model, decoder: keras.Model, steps: int, stopped: Event, told: Callable[[float], None]
     ):  # fmt: skip
         self.encoder, self.decoder, self.steps, self.stopped, self.told = encoder, decoder, steps, stopped, told
-        self._searches: dict[int, keras.Model] = {}  # for so many codes at once
+        self._searching: keras.Model | None = None  # for as many codes at once as there were at most
         decoder.trainable = False
 
     def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
@@ -35,10 +35,13 @@ class Refined:
 
     def _refined(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Codes and what is made of them. That of an image does not depend on those beside it, and is never worse than before."""
-        codes = self.encoder.predict_on_batch(images)
-        if len(codes) not in self._searches:
-            self._searches[len(codes)] = self._search(codes.shape, images.shape)
-        search = self._searches[len(codes)]
+        codes, count = self.encoder.predict_on_batch(images), len(images)
+        if self._searching is None or count > self._searching.input_shape[0]:
+            self._searching = self._search(codes.shape, images.shape)
+        search = self._searching
+        # Fewer are filled up, since each other number of them would be compiled anew.
+        places = np.resize(np.arange(count), search.input_shape[0])
+        images, codes = images[places], codes[places]
         moved = search.get_layer("moved")
         moved.begin(codes)
         for variable in search.optimizer.variables:  # the codes before have left their momentum there
@@ -51,7 +54,8 @@ class Refined:
             self.told((step + 1) / self.steps)
         after = search.predict_on_batch(images)
         better = _errors(after, images) < _errors(before, images)
-        return np.where(_along(better, codes), moved.codes, codes), np.where(_along(better, images), after, before)
+        found = np.where(_along(better, codes), moved.codes, codes), np.where(_along(better, images), after, before)
+        return found[0][:count], found[1][:count]
 
     def _search(self, codes: tuple[int, ...], images: tuple[int, ...]) -> keras.Model:
         """A model that is trained on images, and has nothing to learn but a code for each."""

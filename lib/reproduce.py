@@ -9,13 +9,14 @@ import re
 import shlex
 import statistics
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table as Screen
 from rich.text import Text
 
-from lib import documents, records, report, runs
+from lib import documents, records, report, runs, unfinished
 from lib.catalogue import ALL, CONTESTS, TABLES, Row, Settings, Table
 from lib.display import ACCENT, BAD, GOOD, QUIET, Display, clock
 from lib.documents import Block, Code, Paragraph, Picture, Section, Strong
@@ -23,16 +24,17 @@ from lib.errors import Interrupted, RunFailed, UserError
 from lib.flags import Flags
 from lib.hyperparameters import Hyperparameters
 from lib.kinds import Whole, fixed
-from lib.pictures import ARROW, whole
+from lib.pictures import ARROW
 from lib.race import Race
 from lib.records import MISSING, Entry
 from lib.series import Stopped
 from lib.terminal import deaf_keyboard
-from lib.work import QUICK, QUICK_EPOCHS, QUICK_IMAGES, Work
+from lib.work import MOST_SEEDS, QUICK, QUICK_EPOCHS, QUICK_IMAGES, Work
 
 FOLDER = "reproduce"  # below models/
 PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
-MOST_SEEDS = 100
+RIVAL = "trivial, on the test set"
+PENALISED = "Losses have the L2 penalty on kernels in them, as Keras's do; errors on the test set do not."
 
 # What the figures of a report are: in words, how many decimals, and whether more is better.
 QUANTITIES = {
@@ -53,7 +55,11 @@ def flags(program: str, verb: str) -> Flags:
     add = parser.add_argument
     names = f"{', '.join(TABLES)}; a letter means all tables of that report, {ALL} every one; without any they are listed"
     add("tables", nargs="*", metavar="TABLE", help=names)
-    add("--best", action="store_true", help="our own settings for the same tasks at the same size of code")
+    add(
+        "--best",
+        action="store_true",
+        help=("our own settings for the same tasks; what reconstructs has a code of the same size, and the table says which"),
+    )
     add("--race", action="store_true", help=f"who reaches a report's figure first: {', '.join(CONTESTS)}")
     add("--quick", action="store_true", help=f"a first look at all of it: {QUICK_IMAGES:,} images, {QUICK_EPOCHS} epochs")
     add(
@@ -69,24 +75,24 @@ def flags(program: str, verb: str) -> Flags:
 def command(program: str, line: list[str]) -> int:
     """Carry out `reproduce`; the exit status."""
     args = flags(program, "reproduce").parse(line)
-    if not args.tables and not args.race:
+    if not line:
         return offer()
+    if not args.tables and not args.race:
+        raise UserError(f"reproduce what? Name tables beside {' '.join(line)}: {', '.join(TABLES)}, or {ALL}")
     try:
         seeds = Whole(1, MOST_SEEDS).read(args.seeds)
     except UserError as error:
         raise UserError(f"--seeds {error}") from None
     if args.best and args.race:
         raise UserError("--race sets the plain recipe against ours; leave --best out")
+    names = chosen(args.tables or [ALL], CONTESTS if args.race else TABLES)
     folder = Path(args.output) if args.output else runs.MODELS / (f"{FOLDER}-quick" if args.quick else FOLDER)
     again = shlex.join(["python", f"{program}.py", "reproduce", *line])
     work = Work(runs.make(folder), args.quick, range(seeds), again, Display())
     with work.series:
         try:
             with deaf_keyboard():
-                if args.race:
-                    return Race(work).run(chosen(args.tables or [ALL], CONTESTS))
-                reproduction = Reproduction(work, args.best)
-                return max([reproduction.table(name) for name in chosen(args.tables, TABLES)])
+                return (Race(work) if args.race else Reproduction(work, args.best)).run(names)
         except (Stopped, Interrupted, KeyboardInterrupt):
             raise Interrupted(f"interrupted; to go on: {again}") from None
         finally:
@@ -99,7 +105,8 @@ def chosen(words: list[str], known: dict) -> list[str]:
     for word in words:
         meant = [name for name in known if word == ALL or name.lower() == word.lower() or name.split("-")[0] == word.upper()]
         if not meant:
-            raise UserError(f"{word!r} cannot be reproduced; there are {', '.join(known)}, and {ALL}")
+            what = "has no race" if known is CONTESTS else "is no table"
+            raise UserError(f"{word!r} {what}; there are {', '.join(known)}, and {ALL}")
         found += meant
     return list(dict.fromkeys(found))
 
@@ -125,10 +132,24 @@ def offer() -> int:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training a row with one seed has given: its last run, and how long all of them took, in seconds."""
+    """What training a row with one seed has given: its runs, a classifier's after its autoencoder's."""
 
-    entry: Entry
-    seconds: float
+    runs: tuple[Entry, ...]
+
+    @property
+    def entry(self) -> Entry:
+        """The last run, which has the figures."""
+        return self.runs[-1]
+
+    @property
+    def code(self) -> str:
+        """How many numbers are in a code."""
+        return self.runs[0].text("latent_size")
+
+    @property
+    def seconds(self) -> float:
+        """How long all runs took."""
+        return sum(run.record["timing"]["seconds"] for run in self.runs)
 
 
 class Reproduction:
@@ -138,7 +159,11 @@ class Reproduction:
         self.work, self.best, self.display = work, best, work.display
         self._places = self._named()
 
-    def table(self, name: str) -> int:
+    def run(self, names: list[str]) -> int:
+        """Train tables; the exit status."""
+        return self.work.through(names, self._table)
+
+    def _table(self, name: str) -> int:
         """Train a table, showing each row as it is there, and write it to a file; the exit status."""
         table = TABLES[name]
         title = f"{name}: {table.what}, {table.dataset}" + (", our settings" if self.best else "")
@@ -146,24 +171,26 @@ class Reproduction:
         found: dict[str, list[Outcome]] = {}
         wrong: dict[str, str] = {}
         planned = [(row, seed) for row in table.rows for seed in self.work.seeds]
+        known = [self._trained(self.settings(row), table.dataset, seed) for row, seed in planned]
         epochs = [self._epochs(row, table.dataset) for row, _ in planned]
         seconds, trained = 0.0, 0  # of the rows before, also where an earlier call has trained them
         for number, (row, seed) in enumerate(planned):
             seeded = f", seed {seed}" if len(self.work.seeds) > 1 else ""
-            left = seconds / trained * sum(epochs[number:]) if trained else 0
-            about = f"; about {clock(left)} left" if left >= 1 else ""
+            ahead = sum(count for count, there in zip(epochs[number:], known[number:], strict=True) if not there)
+            left = seconds / trained * ahead if trained else 0
+            about = "; trained already" if known[number] else f"; about {clock(left)} left" if left >= 1 else ""
             self.display.note(f"{number + 1} of {len(planned)}: {row.name}{seeded}{about}", ACCENT)
             try:
                 outcome = self.outcome(self.settings(row), table.dataset, seed)
             except RunFailed as error:
-                wrong[row.name] = str(error)
-                self.display.note(f"{row.name} failed: {error}", BAD)
+                wrong[f"{row.name}{seeded}"] = str(error)
+                self.display.note(f"{row.name}{seeded} failed: {error}", BAD)
                 continue
             seconds, trained = seconds + outcome.seconds, trained + epochs[number]
             found.setdefault(row.name, []).append(outcome)
             self.display.result(f"{name}, {row.name}{seeded}: {self._line(table, row, outcome)}")
         self._show(title, table, found)
-        path = self.work.folder / f"{name}{'-best' if self.best else ''}{'-quick' if self.work.quick else ''}.md"
+        path = self.work.folder / self.work.file(f"{name}{'-best' if self.best else ''}", ".md")
         report.publish(self._document(title, table, found, wrong), path)
         self.display.result(str(path), ACCENT, whole=True)
         return 1 if wrong else 0
@@ -177,15 +204,28 @@ class Reproduction:
 
     def outcome(self, settings: Settings, dataset: str, seed: int) -> Outcome:
         """Train what the settings say, or find it trained. Raises `Stopped`, `RunFailed`, and `UserError` for the data."""
-        model, seconds, folder = None, 0.0, Path()
+        entries: list[Entry] = []
+        for hp, place in self._placed(settings, dataset, seed):
+            hp = dataclasses.replace(hp, model=str(entries[-1].folder / "autoencoder.h5")) if entries else hp
+            folder, _ = self.work.series.train(hp, place, self.display)
+            entries.append(records.entry(folder, self.work.folder))
+        return Outcome(tuple(entries))
+
+    def _trained(self, settings: Settings, dataset: str, seed: int) -> bool:
+        """Whether an earlier call has trained what the settings say."""
+        model = None
+        for hp, place in self._placed(settings, dataset, seed):
+            record, folder, _ = unfinished.standing(dataclasses.replace(hp, model=model), place)
+            if record is None:
+                return False
+            model = str(folder / "autoencoder.h5")
+        return True
+
+    def _placed(self, settings: Settings, dataset: str, seed: int) -> Iterator[tuple[Hyperparameters, Path]]:
+        """The runs of some settings, in order, and the folder of each."""
         chain = self.work.runs(settings, dataset, seed)
         for number, hp in enumerate(chain, start=1):
-            hp = hp if model is None else dataclasses.replace(hp, model=model)
-            folder, record = self.work.series.train(
-                hp, self.work.folder / self._places[_key(chain[:number])] / f"seed-{seed}", self.display
-            )
-            model, seconds = str(folder / "autoencoder.h5"), seconds + record["timing"]["seconds"]
-        return Outcome(records.entry(folder, self.work.folder), seconds)
+            yield hp, self.work.folder / self._places[_key(chain[:number])] / f"seed-{seed}"
 
     def _named(self) -> dict[str, str]:
         """The folder of each run: what rows and tables share lies under the name of the first that has it."""
@@ -204,21 +244,27 @@ class Reproduction:
 
     def _cells(self, table: Table, row: Row, outcomes: list[Outcome]) -> list[tuple[str, bool]]:
         """The cells after the row's name, each with whether it is as good as the report's figure."""
-        cells: list[tuple[str, bool]] = [(", ".join(dict.fromkeys(o.entry.text("latent_size") for o in outcomes)), False)]
+        cells: list[tuple[str, bool]] = [(", ".join(dict.fromkeys(outcome.code for outcome in outcomes)), False)]
         for quantity, figure in zip(table.quantities, row.figures, strict=True):
             cells.append((MISSING if figure is None else f"{figure:g}", False))
             cells.append(_measured(quantity, [value(o.entry.record, quantity) for o in outcomes], figure))
-        if "test_mse" not in table.quantities and all("test_mse" in o.entry.record["metrics"] for o in outcomes):
+        if self._scored(table):
             cells.append(_measured("test_mse", [value(o.entry.record, "test_mse") for o in outcomes], None))
-        elif "test_mse" not in table.quantities:
-            cells.append((MISSING, False))
         cells.append((_rival(outcomes[0].entry), False))
         return [*cells, (clock(statistics.mean(o.seconds for o in outcomes)), False)]
 
+    def _scored(self, table: Table) -> bool:
+        """Whether a table that does not ask for it gets the error on the test set besides."""
+        return "test_mse" not in table.quantities and self.settings(table.rows[0]).head is None
+
     def _head(self, table: Table) -> list[str]:
         words = [QUANTITIES[quantity][0] for quantity in table.quantities]
-        head = ["row", "code", *(cell for word in words for cell in (f"{word}, report", "here"))]
-        return [*head, *([] if "test_mse" in table.quantities else ["test MSE"]), "trivial, on the test set", "time"]
+        head = [
+            "the report's row" if self.best else "row",
+            "code",
+            *(cell for word in words for cell in (f"{word}, report", "here")),
+        ]
+        return [*head, *(["test MSE"] if self._scored(table) else []), RIVAL, "time"]
 
     def _line(self, table: Table, row: Row, outcome: Outcome) -> str:
         """A row in words, as it comes."""
@@ -229,23 +275,30 @@ class Reproduction:
             number = MISSING if here is None else fixed(here, decimals)
             parts.append(f"{words} {number}" + (f" (report {figure:g})" if figure is not None else ""))
         said = f"{', '.join(parts)}; {_rival(outcome.entry)}; {clock(outcome.seconds)}"
-        return f"{QUICK}: {said}" if self.work.quick else said
+        return f"a quick look, no results; {said}" if self.work.quick else said
+
+    def _named_row(self, row: Row, outcomes: list[Outcome]) -> str:
+        """A row's name, and how many of its seeds have failed."""
+        failed = len(self.work.seeds) - len(outcomes)
+        return f"{row.name} ({failed} of {len(self.work.seeds)} seeds failed)" if failed else row.name
 
     def _show(self, title: str, table: Table, found: dict) -> None:
-        screen = Screen(title=self.work.titled(title), title_justify="left")
-        for place, column in enumerate(self._head(table)):
-            screen.add_column(column, justify="right" if place else "left")
+        rows = []
         for row in table.rows:
             if row.name in found:
                 cells = self._cells(table, row, found[row.name])
-                screen.add_row(row.name, *(Text(text, style=GOOD if good else "") for text, good in cells))
+                named = self._named_row(row, found[row.name])
+                rows.append([Text(named), *(Text(text, style=GOOD if good else "") for text, good in cells)])
             else:
-                screen.add_row(row.name, Text("failed", style=BAD))
-        whole(self.display.out, screen)
+                rows.append([Text(row.name), Text("failed", style=BAD)])
+        self.work.show(title, self._head(table), rows, broken=(RIVAL,))
 
     def _document(self, title: str, table: Table, found: dict, wrong: dict) -> Section:
         rows = [
-            (row.name, *(Strong(text) if good else text for text, good in self._cells(table, row, found[row.name])))
+            (
+                self._named_row(row, found[row.name]),
+                *(Strong(text) if good else text for text, good in self._cells(table, row, found[row.name])),
+            )
             for row in table.rows
             if row.name in found
         ]
@@ -256,21 +309,23 @@ class Reproduction:
         )
         entries = [outcome.entry for outcomes in found.values() for outcome in outcomes]
         machines = sorted({_machine(entry.record) for entry in entries})
+        penalised = any(entry.record["hyperparameters"].get("l2") for entry in entries)
         parts: list[Block] = [
             *([Paragraph(f"{QUICK[0].upper()}{QUICK[1:]}.", "bad")] if self.work.quick else []),
             Paragraph(f"Written {time.strftime('%Y-%m-%d')}. Trained on {'; '.join(machines) or 'nothing'}."),
             *([Paragraph(seeds)] if seeds else []),
+            *([Paragraph(PENALISED)] if penalised else []),
             Code(self.work.again),
         ]
         head = tuple(self._head(table))
         parts += [documents.Table("", head, rows, "l" + "r" * (len(head) - 1))] if rows else []
         parts += [Paragraph(f"{name} failed: {reason}", "bad") for name, reason in wrong.items()]
-        return Section(title, [*parts, *(self._pictures(name, outcomes[0].entry) for name, outcomes in found.items())])
+        return Section(title, [*parts, *(self._pictures(name, outcomes[0]) for name, outcomes in found.items())])
 
-    def _pictures(self, name: str, entry: Entry) -> Section:
-        paths = (entry.folder / "figures" / f"{picture}.png" for picture in PICTURES)
+    def _pictures(self, name: str, outcome: Outcome) -> Section:
+        paths = (outcome.entry.folder / "figures" / f"{picture}.png" for picture in PICTURES)
         pictures = [Picture(path, f"{name}: {path.stem}") for path in paths if documents.is_png(path)]
-        return Section(name, [Code(entry.record.get("command", "")), *pictures])
+        return Section(name, [*(Code(run.record.get("command", "")) for run in outcome.runs), *pictures])
 
 
 def value(record: dict, quantity: str) -> float | None:
@@ -299,7 +354,7 @@ def _rival(entry: Entry) -> str:
     pixels = math.prod(record["dataset"].get("shape") or [0])
     if record.get("task") == "reconstruct" and record["metrics"].get("latent_size", 0) >= pixels:
         return "a copy: the code is as large as the image"
-    return entry.rival
+    return f"{entry.rival} in MSE" if record["hyperparameters"].get("variational") else entry.rival
 
 
 def _machine(record: dict) -> str:

@@ -240,7 +240,7 @@ def generate(program: Program, request: dict) -> None:
         how = "codes from a Gaussian mixture"
     folder = runs.new_folder(request["output"], path.parent / "generated")
     program.tell("run", folder=str(folder), device=device())
-    images = views.made(decoder, codes, None, hp)
+    images = views.made(decoder, codes, hp)
     with Album() as album:
         album.add(images, [folder / f"{number:0{len(str(len(images)))}}.png" for number in range(1, len(images) + 1)])
     figures.sheet(images, min(columns, len(images)), folder / "sheet.png", f"{path}: {how}", ticks)

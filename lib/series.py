@@ -55,7 +55,12 @@ class Series:
         worker, self._next = self._next, Worker()
         with worker:
             if resumed:
-                watch({"event": "stage", "text": "interrupted before: going on from its last whole epoch"})
+                how = (
+                    ": going on from its last whole epoch"
+                    if unfinished.has_begun(folder)
+                    else " its first epoch ended: beginning again"
+                )
+                watch({"event": "stage", "text": f"interrupted before{how}"})
             worker.send("open", hyperparameters=hp.to_json())
             where = {"output": str(folder), "resume": str(folder) if resumed else None}
             worker.send("train", hyperparameters=hp.to_json(), trial=trial, **where)

@@ -5,7 +5,6 @@ batch), so a batch is the same whoever asks for it, and when.
 """
 
 import math
-from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -18,8 +17,6 @@ from lib.targets import cut_axis, given_half
 from lib.teams import Share
 
 GREY = 128  # what stands in a picture for the half that is missing
-
-Pairs = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def scale(images: np.ndarray) -> np.ndarray:

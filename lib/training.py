@@ -69,7 +69,8 @@ def autoencoder_phase(hp: Hyperparameters) -> Phase:
     """
     loss = pixel_loss(hp)
     if not (hp.variational or hp.label_weight):
-        return Phase("autoencoder", "", hp.learning_rate, loss)
+        # With a penalty the loss is no longer the error alone, which has to be told apart.
+        return Phase("autoencoder", "", hp.learning_rate, loss, ["mse"] if hp.l2 else [])
 
     def nats(targets, outputs):  # one number an image: what Keras averages, it averages over devices as well
         found = loss(targets, outputs)

@@ -39,18 +39,23 @@ def like(hp: Hyperparameters, output: str | None) -> Path | None:
     """The newest run that can go on and was asked for the same: the one in `output`, or else any below models/."""
     places = [Path(output)] if output else [path.parent for path in runs.MODELS.glob(f"*/{runs.CHECKPOINT}")]
     for folder in sorted(places, key=lambda place: place.name, reverse=True):
-        try:
-            if require(folder, hp.program) == hp and has_begun(folder):
-                return folder
-        except UserError:
-            continue
+        if _asked_for(hp, folder) and has_begun(folder):
+            return folder
     return None
+
+
+def _asked_for(hp: Hyperparameters, folder: Path) -> bool:
+    """Whether there is a run of just these settings that did not come to its end."""
+    try:
+        return require(folder, hp.program) == hp
+    except UserError:
+        return False
 
 
 def standing(hp: Hyperparameters, folder: Path) -> tuple[dict | None, Path, bool]:
     """How far a run of just these settings has come in `folder`, or in FOLDER-2, FOLDER-3, … where that holds another.
 
-    The record of a finished one; else its folder, and whether there is something in it to go on from.
+    The record of a finished one; else its folder, and whether it was begun there, if only in its first epoch.
     """
     for number in itertools.count(1):
         place = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
@@ -63,6 +68,6 @@ def standing(hp: Hyperparameters, folder: Path) -> tuple[dict | None, Path, bool
                 return record, place, False
         except UserError:
             continue
-        if like(hp, str(place)):
+        if _asked_for(hp, place):
             return None, place, True
     raise AssertionError

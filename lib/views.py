@@ -88,22 +88,22 @@ def _drawn(run: Run, decoder, encoder, dataset: Dataset, codes: np.ndarray, hp: 
         drawn, source = latent.mixture(learned, SAMPLES, hp.seed), "codes from a Gaussian mixture"
     if hp.task == "complete":
         title = f"{title} · the missing half alone"
-    samples = made(decoder, drawn, dataset, hp)
+    samples = made(decoder, drawn, hp)
     figures.sheet(samples, SAMPLES_A_ROW, run.figure("samples"), f"{title} · {source}")
     if hp.variational and codes[0].size == 2:
         grid = latent.grid(GRID)
         ticks = tuple(f"{number:.1f}" for number in grid[:GRID, 0])
-        images = made(decoder, grid.reshape(-1, *codes.shape[1:]), dataset, hp)
+        images = made(decoder, grid.reshape(-1, *codes.shape[1:]), hp)
         figures.sheet(images, GRID, run.figure("grid"), f"{title} · quantiles of the prior", ticks)
     pairs = min(PAIRS, len(codes) // 2)
     walks = [latent.between(codes[2 * place], codes[2 * place + 1], STEPS) for place in range(pairs)]
     if walks:
-        images = made(decoder, np.concatenate(walks), dataset, hp)
+        images = made(decoder, np.concatenate(walks), hp)
         figures.sheet(images, STEPS, run.figure("interpolation"), f"{title} · from one test image to another")
     return samples
 
 
-def made(decoder: keras.Model, codes: np.ndarray, dataset: Dataset | None, hp: Hyperparameters) -> np.ndarray:
+def made(decoder: keras.Model, codes: np.ndarray, hp: Hyperparameters) -> np.ndarray:
     """Codes as pictures, uint8; UV with a middle grey for the brightness, halves as they are."""
     outputs = latent.decoded(decoder, codes)
     if hp.colour_differences:

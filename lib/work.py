@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rich.table import Table
+from rich.text import Text
+
 from lib.catalogue import Settings
-from lib.display import Display
+from lib.display import BAD, Display
+from lib.errors import UserError
 from lib.fields import read
 from lib.hyperparameters import Hyperparameters
+from lib.pictures import fits, whole
 from lib.series import Series
 
+MOST_SEEDS = 100
 QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
 QUICK = f"a quick look, {QUICK_IMAGES:,} images and at most {QUICK_EPOCHS} epochs: no results"
+
+WORDS = 10  # columns of the terminal for what may be broken into lines
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,50 @@ class Work:
     again: str
     display: Display
     series: Series = field(default_factory=Series)
+
+    def through(self, names: list[str], one: Callable[[str], int]) -> int:
+        """Do one thing of each name; the worst exit status. What has no data is left out, and named at the end (`UserError`)."""
+        statuses, missing = [0], {}
+        for name in names:
+            try:
+                statuses.append(one(name))
+            except UserError as error:
+                if len(names) == 1:
+                    raise
+                self.display.note(f"{name} is left out: {error}", BAD)
+                missing[name] = str(error)
+        if missing:
+            raise UserError(
+                "; ".join(
+                    f"{', '.join(n for n in missing if missing[n] == why)}: {why}" for why in dict.fromkeys(missing.values())
+                )
+            )
+        return max(statuses)
+
+    def file(self, name: str, end: str) -> str:
+        """A file that says so by its name where what is in it is no result."""
+        return f"{name}{'-quick' if self.quick else ''}{end}"
+
+    def show(self, title: str, head: Sequence[str], rows: list[list[Text]], broken: Sequence[str] = ()) -> None:
+        """A table, its numbers in one piece; on a terminal that is too narrow for that, a line for each of them.
+
+        The first column and `broken` ones hold words, which may go on in the next line.
+        """
+        table = Table(title=self.titled(title), title_justify="left")
+        for place, column in enumerate(head):
+            words = not place or column in broken
+            least = WORDS if words else max((row[place].cell_len for row in rows if place < len(row)), default=0)
+            table.add_column(column, justify="right" if place else "left", min_width=least)
+        for row in rows:
+            table.add_row(*row)
+        if fits(self.display.out, table):
+            whole(self.display.out, table)
+            return
+        self.display.result(self.titled(title), "italic")
+        for first, *others in rows:
+            self.display.result(first.plain, "bold")
+            for column, cell in zip(head[1:], others, strict=False):
+                self.display.result(f"  {column}: {cell.plain}", str(cell.style))
 
     def titled(self, title: str) -> str:
         """A title that says so where the numbers below it are no results."""

@@ -53,14 +53,14 @@ class InProcess:
     def __exit__(self, *_) -> None: ...
 
 
-def interrupted_in(training: int, monkeypatch) -> None:
-    """From now on Ctrl-C is pressed after the first epoch of that training, counted from 1."""
+def interrupted_in(training: int, monkeypatch, at: str = "epoch") -> None:
+    """From now on Ctrl-C is pressed after the first epoch (or another event) of that training, counted from 1."""
     real = InProcess.follow
 
     def follow(self, on_event):
         def stop(event):
             on_event(event)
-            if event["event"] == "epoch" and InProcess.begun == training and not self.stopped.is_set():
+            if event["event"] == at and InProcess.begun == training and not self.stopped.is_set():
                 on_event({"event": "stopping"})
                 self.stopped.set()
 

@@ -62,6 +62,16 @@ def test_an_image_has_the_same_code_whatever_is_beside_it_or_came_before():
     np.testing.assert_allclose(np.concatenate([way.encode(image[None]) for image in wanted]), together, atol=1e-3)
 
 
+def test_fewer_images_than_before_compile_nothing_anew(monkeypatch):
+    made, way = [], refined(network())
+    monkeypatch.setattr(
+        Refined, "_search", lambda self, *shapes, search=Refined._search: made.append(shapes) or search(self, *shapes)
+    )
+    for count in (4, 3, 1, 6, 5):
+        assert len(way.encode(images(count))) == count
+    assert [codes[0] for codes, _ in made] == [4, 6]
+
+
 @pytest.mark.parametrize("layer", ["encoder", "decoder"])
 def test_nothing_but_the_codes_changes(layer):
     model = network()

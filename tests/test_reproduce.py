@@ -1,6 +1,7 @@
 """The verb `reproduce`, with trainings in this process. python -m pytest tests/test_reproduce.py"""
 
 import dataclasses
+import io
 import json
 import os
 import re
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from lib import catalogue, race, reproduce, runs, series, shapes
 from lib.catalogue import CONTESTS, TABLES, Contest, Row, Settings, Table
 from lib.datasets import NAMES
+from lib.display import Display
 from lib.errors import Interrupted, RunFailed, UserError
 from lib.work import Work
 from tests import made
@@ -67,6 +70,16 @@ def test_every_row_can_be_built(name, best):
         assert all(quantity in reproduce.QUANTITIES for quantity in table.quantities)
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_what_reconstructs_has_a_code_of_the_same_size(name):
+    work, table = Work(Path("out"), False, range(1), "", None), TABLES[name]
+    for row in table.rows:
+        if row.plain.head is None:
+            plain, ours = (work.runs(settings, table.dataset, 0)[0] for settings in (row.plain, row.best))
+            sizes = [shapes.plan(hp, NAMES[table.dataset].header.shape).latent_size for hp in (plain, ours)]
+            assert sizes[0] == sizes[1] or plain.task in ("colorize", "complete"), row.name
+
+
 @pytest.mark.parametrize("contest", CONTESTS.values(), ids=CONTESTS)
 def test_every_contest_can_be_held(contest):
     work = Work(Path("out"), False, range(1), "", None)
@@ -75,7 +88,7 @@ def test_every_contest_can_be_held(contest):
         hp = work.runs(settings, contest.dataset, 0)[0]
         assert hp.validates
         codes.append(shapes.plan(hp, NAMES[contest.dataset].header.shape).latent_size)
-    assert codes[0] >= codes[1] or contest.what.startswith("Fashion-MNIST's right half")  # which is no matter of the code
+    assert codes[0] >= codes[1] or hp.task == "complete"  # which is no matter of the code
 
 
 def test_the_figures_are_those_of_the_reports():
@@ -127,8 +140,10 @@ def test_what_is_trained_is_not_trained_again_and_shared_between_tables(tables, 
     assert reproduced("A", "--output", "out") == 0
     assert tables.begun == 2
     first = Path("out/A-kernels.md").read_text()
+    capsys.readouterr()
     assert reproduced("a-kernels", "--output", "out") == 0
     assert tables.begun == 2
+    assert "1 of 2: two / kernels; trained already\n2 of 2: three kernels; trained already\n" in capsys.readouterr().err
     assert Path("out/A-kernels.md").read_text().replace("a-kernels --", "A --") == first
     assert reproduced("A", "--best", "--output", "out") == 0
     assert tables.begun == 3
@@ -199,15 +214,42 @@ def test_it_goes_on_where_it_was_stopped(tables, monkeypatch, capsys):
     assert ended["history"]["loss"][0] == left["history"]["loss"][0]
 
 
-def test_a_row_that_fails_does_not_end_the_others(tables, monkeypatch, capsys):
+def test_what_was_stopped_in_its_first_epoch_begins_again_where_it_was(tables, monkeypatch, capsys):
+    interrupted_in(1, monkeypatch, "phase")
+    with pytest.raises(Interrupted):
+        reproduced("A-again", "--output", "out")
+    assert runs.load(Path("out/a-kernels-two-kernels/seed-0"))["status"] == "interrupted"
+    assert reproduced("A-again", "--output", "out") == 0
+    assert "interrupted before its first epoch ended: beginning again" in capsys.readouterr().err
+    assert [path.name for path in Path("out/a-kernels-two-kernels").iterdir()] == ["seed-0"]
+    assert runs.load(Path("out/a-kernels-two-kernels/seed-0"))["status"] == "finished"
+
+
+def failing_with(monkeypatch, which) -> None:
+    """From now on those runs break down."""
     real = series.Series.train
 
     def failing(self, hp, *words, **more):
-        if hp.kernels == (2,):
+        if which(hp):
             raise RunFailed("it broke down in the middle")
         return real(self, hp, *words, **more)
 
     monkeypatch.setattr(series.Series, "train", failing)
+
+
+def test_a_seed_that_fails_is_named_in_its_row(tables, monkeypatch, capsys):
+    failing_with(monkeypatch, lambda hp: hp.seed == 1)
+    assert reproduced("A-again", "--seeds", "2", "--output", "out") == 1
+    shown = capsys.readouterr()
+    assert "two, seed 1 failed: it broke down" in shown.err
+    assert "1 of 2 seeds failed" in " ".join(shown.out.split())
+    text = Path("out/A-again.md").read_text()
+    assert "| two (1 of 2 seeds failed) |" in text
+    assert "two, seed 1 failed: it broke down" in text
+
+
+def test_a_row_that_fails_does_not_end_the_others(tables, monkeypatch, capsys):
+    failing_with(monkeypatch, lambda hp: hp.kernels == (2,))
     assert reproduced("A-kernels", "--output", "out") == 1
     assert "two / kernels failed: it broke down in the middle" in capsys.readouterr().err
     text = Path("out/A-kernels.md").read_text()
@@ -239,8 +281,56 @@ def test_a_race_that_nobody_wins(tables, capsys):
     assert {tuple(found["epochs"]) for found in known.values()} == {(3, 6)}
     assert not any(found["reached"] for found in known.values())
     shown = capsys.readouterr().out
-    assert "does not reach it" in shown
+    assert "neither reaches it" in shown
     assert "not there after" in shown
+
+
+def test_races_of_several_calls_stand_in_one_file_and_quick_ones_in_another(tables):
+    assert reproduced("A", "--race", "--output", "out") == 0
+    assert reproduced("B", "--race", "--output", "out") == 0
+    text = Path("out/race.md").read_text()
+    assert text.index("| A: kernels |") < text.index("| B: labels |")
+    assert all(f"    python autoencoder.py reproduce {name} --race --output out" in text for name in "AB")
+    code = runs.load(next(Path("out/race").glob("B-plain-autoencoder*")))["metrics"]["latent_size"]
+    assert f"| B: labels | 2 | {code} |" in text
+    whole = Path("out/race.json").read_text()
+    assert reproduced("A", "--race", "--quick", "--output", "out") == 0
+    assert (Path("out/race.json").read_text(), Path("out/race.md").read_text()) == (whole, text)
+    assert "no results" in Path("out/race-quick.md").read_text()
+    reproduce.CONTESTS["A"] = race.CONTESTS["A"] = dataclasses.replace(race.CONTESTS["A"], figure=0.4)
+    begun = tables.begun
+    assert reproduced("A", "--race", "--output", "out") == 0
+    assert tables.begun == begun + 2  # another figure is another race
+
+
+def test_what_a_penalty_costs_is_no_error():
+    watch = race.Watch("val_loss", 0.02)
+    watch({"event": "phase"})
+    assert watch({"event": "epoch", "val_loss": 0.022, "val_mse": 0.019}) == race.REACHED
+    assert (watch.best, watch.epochs) == (0.019, 1)
+
+
+def test_a_race_that_fails_does_not_end_the_others(tables, monkeypatch, capsys):
+    failing_with(monkeypatch, lambda hp: hp.kernels == (3,))
+    assert reproduced("--race", "--output", "out") == 1
+    assert "A, ours, seed 0, failed: it broke down in the middle" in capsys.readouterr().err
+    text = Path("out/race.md").read_text()
+    assert "| B: labels |" in text
+    assert "| A: kernels |" not in text
+
+
+@pytest.mark.parametrize("race", [[], ["--race"]])
+def test_what_has_no_data_is_left_out_and_said_at_the_end(tables, capsys, race):
+    for known in (reproduce.TABLES, reproduce.CONTESTS):
+        first = next(iter(known))
+        known[first] = dataclasses.replace(known[first], dataset="nowhere.npz")
+    with pytest.raises(UserError, match=r"^A(-kernels)?: nowhere\.npz: no such file or folder"):
+        reproduced("all", *race, "--output", "out")
+    shown = capsys.readouterr()
+    assert "is left out: nowhere.npz" in shown.err
+    assert "labels" in shown.out
+    assert Path("out", "race.md" if race else "B-labels.md").is_file()
+    assert not list(Path("out").glob("race/A*"))
 
 
 def test_a_run_of_other_settings_is_left_alone(tables):
@@ -258,14 +348,36 @@ def test_a_run_of_other_settings_is_left_alone(tables):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["F"], "'F' cannot be reproduced; there are A-variants"),
+        (["F"], "'F' is no table; there are A-variants"),
+        (["C-layers", "--race"], "'C-layers' has no race; there are A, C, D, E, classifier, and all"),
         (["A", "--seeds", "0"], "--seeds must be a whole number"),
         (["--race", "--best"], "leave --best out"),
+        (["--best", "--quick"], "reproduce what? Name tables beside --best --quick: A-variants"),
     ],
 )
 def test_wrong_words_are_refused(words, message):
     with pytest.raises(UserError, match=re.escape(message)):
         reproduced(*words)
+    assert not Path("models").exists()
+
+
+def test_a_narrow_terminal_cuts_no_number(tables, monkeypatch):
+    lines = {}
+    for width in (40, 60, 80, 100, 140):
+        screen = io.StringIO()
+        display = Display()
+        display.out = Console(file=screen, force_terminal=True, width=width, color_system=None)
+        monkeypatch.setattr(reproduce, "Display", lambda display=display: display)
+        for words in (["A-kernels"], ["A", "--race"]):
+            assert reproduced(*words, "--seeds", "2", "--output", "out") == 0
+        text = screen.getvalue()
+        assert "…" not in text
+        lines[width] = "  validation loss, report: 0.0001" in text
+        for measured in re.findall(r"\d\.\d{5} ± \d\.\d{5}", Path("out/A-kernels.md").read_text()):
+            assert measured in text
+    assert lines[40]
+    assert lines[60]
+    assert not lines[140]
 
 
 def test_the_listing_names_every_table():

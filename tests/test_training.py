@@ -242,6 +242,8 @@ def test_l2_is_added_to_the_loss(tiny):
     plain, _, _ = trained(tiny, epochs=1, learning_rate=1e-9)
     heavy, _, _ = trained(tiny, epochs=1, learning_rate=1e-9, l2=0.1)
     assert heavy["val_loss"][0] > plain["val_loss"][0] + 0.1
+    assert "val_mse" not in plain
+    assert heavy["val_mse"][0] == pytest.approx(plain["val_loss"][0], abs=1e-4)  # which is what races look at
 
 
 @pytest.mark.parametrize("variational", [False, True])
