@@ -33,7 +33,8 @@ from lib.work import MOST_SEEDS, QUICK, QUICK_EPOCHS, QUICK_IMAGES, Work
 
 FOLDER = "reproduce"  # below models/
 PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
-RIVAL = "trivial, on the test set"
+COPY = "a copy: the code is as large as the image"
+FIRST = 2  # columns before the quantities: the row, and how many numbers are in its code
 PENALISED = "Losses have the L2 penalty on kernels in them, as Keras's do; errors on the test set do not."
 
 # What the figures of a report are: in words, how many decimals, and whether more is better.
@@ -264,7 +265,7 @@ class Reproduction:
             "code",
             *(cell for word in words for cell in (f"{word}, report", "here")),
         ]
-        return [*head, *(["test MSE"] if self._scored(table) else []), RIVAL, "time"]
+        return [*head, *(["test MSE"] if self._scored(table) else []), "trivial, on the test set", "time"]
 
     def _line(self, table: Table, row: Row, outcome: Outcome) -> str:
         """A row in words, as it comes."""
@@ -283,15 +284,22 @@ class Reproduction:
         return f"{row.name} ({failed} of {len(self.work.seeds)} seeds failed)" if failed else row.name
 
     def _show(self, title: str, table: Table, found: dict) -> None:
+        """The table on the screen, each of the report's figures in brackets after what is here."""
+        head = self._head(table)
+        pairs = range(FIRST, FIRST + 2 * len(table.quantities), 2)
+        ends = slice(FIRST + 2 * len(table.quantities), None)
+        short = [*head[:FIRST], *(head[place].replace(", report", " (report)") for place in pairs), *head[ends]]
         rows = []
         for row in table.rows:
-            if row.name in found:
-                cells = self._cells(table, row, found[row.name])
-                named = self._named_row(row, found[row.name])
-                rows.append([Text(named), *(Text(text, style=GOOD if good else "") for text, good in cells)])
-            else:
-                rows.append([Text(row.name), Text("failed", style=BAD)])
-        self.work.show(title, self._head(table), rows, broken=(RIVAL,))
+            if row.name not in found:
+                rows.append([Text(row.name), Text("failed", style=BAD), *[Text("")] * (len(short) - 2)])
+                continue
+            cells = [(self._named_row(row, found[row.name]), False), *self._cells(table, row, found[row.name])]
+            beside = [(f"{cells[place + 1][0]} ({cells[place][0]})", cells[place + 1][1]) for place in pairs]
+            texts = [*cells[:FIRST], *beside, *cells[ends]]
+            texts = [(text.replace(f" ({MISSING})", "").replace(COPY, COPY.partition(":")[0]), good) for text, good in texts]
+            rows.append([Text(text, style=GOOD if good else "") for text, good in texts])
+        self.work.show(title, short, rows)
 
     def _document(self, title: str, table: Table, found: dict, wrong: dict) -> Section:
         rows = [
@@ -353,7 +361,7 @@ def _rival(entry: Entry) -> str:
     record = entry.record
     pixels = math.prod(record["dataset"].get("shape") or [0])
     if record.get("task") == "reconstruct" and record["metrics"].get("latent_size", 0) >= pixels:
-        return "a copy: the code is as large as the image"
+        return COPY
     return f"{entry.rival} in MSE" if record["hyperparameters"].get("variational") else entry.rival
 
 

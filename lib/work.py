@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -20,8 +21,6 @@ from lib.series import Series
 MOST_SEEDS = 100
 QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
 QUICK = f"a quick look, {QUICK_IMAGES:,} images and at most {QUICK_EPOCHS} epochs: no results"
-
-WORDS = 10  # columns of the terminal for what may be broken into lines
 
 
 @dataclass(frozen=True)
@@ -58,15 +57,12 @@ class Work:
         """A file that says so by its name where what is in it is no result."""
         return f"{name}{'-quick' if self.quick else ''}{end}"
 
-    def show(self, title: str, head: Sequence[str], rows: list[list[Text]], broken: Sequence[str] = ()) -> None:
-        """A table, its numbers in one piece; on a terminal that is too narrow for that, a line for each of them.
-
-        The first column and `broken` ones hold words, which may go on in the next line.
-        """
+    def show(self, title: str, head: Sequence[str], rows: list[list[Text]]) -> None:
+        """A table, its words and numbers in one piece; on a terminal that is too narrow for that, a line for each cell."""
         table = Table(title=self.titled(title), title_justify="left")
         for place, column in enumerate(head):
-            words = not place or column in broken
-            least = WORDS if words else max((row[place].cell_len for row in rows if place < len(row)), default=0)
+            words = [word for row in rows for word in row[place].plain.split()] if rows else []
+            least = max(map(cell_len, [*words, *column.split()]))
             table.add_column(column, justify="right" if place else "left", min_width=least)
         for row in rows:
             table.add_row(*row)
