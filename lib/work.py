@@ -36,7 +36,8 @@ class Work:
 
     def through(self, names: list[str], one: Callable[[str], int]) -> int:
         """Do one thing of each name; the worst exit status. What has no data is left out, and named at the end (`UserError`)."""
-        statuses, missing = [0], {}
+        statuses = [0]
+        missing: dict[str, list[str]] = {}
         for name in names:
             try:
                 statuses.append(one(name))
@@ -44,13 +45,10 @@ class Work:
                 if len(names) == 1:
                     raise
                 self.display.note(f"{name} is left out: {error}", BAD)
-                missing[name] = str(error)
+                missing.setdefault(str(error), []).append(name)
         if missing:
-            raise UserError(
-                "; ".join(
-                    f"{', '.join(n for n in missing if missing[n] == why)}: {why}" for why in dict.fromkeys(missing.values())
-                )
-            )
+            left_out = (f"{', '.join(names)} ({reason})" for reason, names in missing.items())
+            raise UserError(f"left out: {', '.join(left_out)}")
         return max(statuses)
 
     def file(self, name: str, end: str) -> str:

@@ -5,10 +5,12 @@ from pathlib import Path
 from unittest import mock
 
 from lib import questions, reproduce, search, series, session, spaces, studies, wanted
-from lib.errors import RunFailed
+from lib.display import Display
+from lib.errors import RunFailed, UserError
 from lib.hyperparameters import Hyperparameters
 from lib.spaces import Choice
 from lib.studies import Purpose
+from lib.work import Work
 from tests import made
 from tests.inprocess import InProcess
 
@@ -70,6 +72,13 @@ def diverging():
 def reproduced(*words: str):
     with mock.patch.object(series.Series, "train", side_effect=series.Stopped):
         reproduce.command("autoencoder", list(words))
+
+
+def without_data():
+    def one(name: str):
+        raise UserError("nowhere: no such file or folder")
+
+    Work(Path(), False, range(1), "", Display()).through(["A", "B"], one)
 
 
 def spoilt_race():
@@ -146,11 +155,14 @@ CASES = {
         (lambda: planned("--grid", "epochs=1,2", "--folds", "1"), "--folds", "must be a whole number from 2"),
     ],
     "reproduce": [
-        (lambda: reproduced("F"), "'F'", "cannot be reproduced; there are A-variants, "),
+        (lambda: reproduced("F"), "'F'", "is no table; there are A-variants, "),
+        (lambda: reproduced("C-layers", "--race"), "'C-layers'", "has no race; there are A, "),
+        (lambda: reproduced("--best"), "reproduce what? Name tables beside --best", ": A-variants, "),
         (lambda: reproduced("A", "--seeds", "0"), "--seeds", "must be a whole number from 1"),
         (lambda: reproduced("--race", "--best"), "--race", "sets the plain recipe against ours; leave --best out"),
         (lambda: reproduced("A-colour"), "interrupted", "to go on: python autoencoder.py reproduce A-colour"),
     ],
+    "work": [(without_data, "A, B", "left out: A, B (nowhere: no such file or folder)")],
     "race": [(spoilt_race, "s/race.json", "cannot be read; remove it, and the races are run again")],
     "series": [(diverging, "it diverged", "")],
     "search": [
