@@ -34,6 +34,10 @@ class Row:
     plain: Settings
     best: Settings
 
+    def settings(self, best: bool) -> Settings:
+        """Ours, or the report's."""
+        return self.best if best else self.plain
+
 
 @dataclass(frozen=True)
 class Table:

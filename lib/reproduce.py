@@ -4,50 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import re
 import shlex
-import statistics
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table as Screen
-from rich.text import Text
 
-from lib import documents, records, report, runs, unfinished
-from lib.catalogue import ALL, CONTESTS, TABLES, Row, Settings, Table
-from lib.display import ACCENT, BAD, GOOD, QUIET, Display, clock
-from lib.documents import Block, Code, Paragraph, Picture, Section, Strong
+from lib import records, report, runs, unfinished
+from lib.catalogue import ALL, CONTESTS, TABLES, Row, Settings
+from lib.compared import Compared, Outcome
+from lib.display import ACCENT, BAD, QUIET, Display, clock
 from lib.errors import Interrupted, RunFailed, UserError
 from lib.flags import Flags
 from lib.hyperparameters import Hyperparameters
-from lib.kinds import Whole, fixed
+from lib.kinds import Whole
 from lib.pictures import ARROW
 from lib.race import Race
-from lib.records import MISSING, Entry
+from lib.records import Entry
 from lib.series import Stopped
 from lib.terminal import deaf_keyboard
-from lib.work import MOST_SEEDS, QUICK, QUICK_EPOCHS, QUICK_IMAGES, Work
+from lib.work import MOST_SEEDS, QUICK_EPOCHS, QUICK_IMAGES, Work
 
 FOLDER = "reproduce"  # below models/
-PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
-COPY = "a copy: the code is as large as the image"
-FIRST = 2  # columns before the quantities: the row, and how many numbers are in its code
-PENALISED = "Losses have the L2 penalty on kernels in them, as Keras's do; errors on the test set do not."
-
-# What the figures of a report are: in words, how many decimals, and whether more is better.
-QUANTITIES = {
-    "loss": ("training loss", 5, False),
-    "val_loss": ("validation loss", 5, False),
-    "test_mse": ("test MSE", 5, False),
-    "test_negative_elbo": ("negative ELBO in nats", 2, False),
-    "test_largest_channel_accuracy": ("largest channel right", 4, True),
-    "test_loss": ("test loss", 4, False),
-    "test_accuracy": ("test accuracy", 4, True),
-    "scratch_accuracy": ("accuracy from scratch", 4, True),
-}
 
 
 def flags(program: str, verb: str) -> Flags:
@@ -131,28 +110,6 @@ def offer() -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What training a row with one seed has given: its runs, a classifier's after its autoencoder's."""
-
-    runs: tuple[Entry, ...]
-
-    @property
-    def entry(self) -> Entry:
-        """The last run, which has the figures."""
-        return self.runs[-1]
-
-    @property
-    def code(self) -> str:
-        """How many numbers are in a code."""
-        return self.runs[0].text("latent_size")
-
-    @property
-    def seconds(self) -> float:
-        """How long all runs took."""
-        return sum(run.record["timing"]["seconds"] for run in self.runs)
-
-
 class Reproduction:
     """Trains rows of tables into run folders of their own, once each, and writes what came of them."""
 
@@ -167,12 +124,12 @@ class Reproduction:
     def _table(self, name: str) -> int:
         """Train a table, showing each row as it is there, and write it to a file; the exit status."""
         table = TABLES[name]
-        title = f"{name}: {table.what}, {table.dataset}" + (", our settings" if self.best else "")
-        self.display.note(f"{self.work.titled(title)}  {ARROW}  {self.work.folder}", "bold")
+        compared = Compared(self.work, name, table, self.best)
+        self.display.note(f"{self.work.titled(compared.title)}  {ARROW}  {self.work.folder}", "bold")
         found: dict[str, list[Outcome]] = {}
         wrong: dict[str, str] = {}
         planned = [(row, seed) for row in table.rows for seed in self.work.seeds]
-        known = [self._trained(self.settings(row), table.dataset, seed) for row, seed in planned]
+        known = [self._trained(row.settings(self.best), table.dataset, seed) for row, seed in planned]
         epochs = [self._epochs(row, table.dataset) for row, _ in planned]
         seconds, trained = 0.0, 0  # of the rows before, also where an earlier call has trained them
         for number, (row, seed) in enumerate(planned):
@@ -182,26 +139,23 @@ class Reproduction:
             about = "; trained already" if known[number] else f"; about {clock(left)} left" if left >= 1 else ""
             self.display.note(f"{number + 1} of {len(planned)}: {row.name}{seeded}{about}", ACCENT)
             try:
-                outcome = self.outcome(self.settings(row), table.dataset, seed)
+                outcome = self.outcome(row.settings(self.best), table.dataset, seed)
             except RunFailed as error:
                 wrong[f"{row.name}{seeded}"] = str(error)
                 self.display.note(f"{row.name}{seeded} failed: {error}", BAD)
                 continue
             seconds, trained = seconds + outcome.seconds, trained + epochs[number]
             found.setdefault(row.name, []).append(outcome)
-            self.display.result(f"{name}, {row.name}{seeded}: {self._line(table, row, outcome)}")
-        self._show(title, table, found)
+            self.display.result(f"{name}, {row.name}{seeded}: {compared.line(row, outcome)}")
+        compared.show(found)
         path = self.work.folder / self.work.file(f"{name}{'-best' if self.best else ''}", ".md")
-        report.publish(self._document(title, table, found, wrong), path)
+        report.publish(compared.document(found, wrong), path)
         self.display.result(str(path), ACCENT, whole=True)
         return 1 if wrong else 0
 
-    def settings(self, row: Row) -> Settings:
-        return row.best if self.best else row.plain
-
     def _epochs(self, row: Row, dataset: str) -> int:
         """How many a row trains for, in all its runs, unless it stops before."""
-        return sum(hp.epochs for hp in self.work.runs(self.settings(row), dataset, 0))
+        return sum(hp.epochs for hp in self.work.runs(row.settings(self.best), dataset, 0))
 
     def outcome(self, settings: Settings, dataset: str, seed: int) -> Outcome:
         """Train what the settings say, or find it trained. Raises `Stopped`, `RunFailed`, and `UserError` for the data."""
@@ -234,140 +188,12 @@ class Reproduction:
         for best in (False, True):
             for name, table in TABLES.items():
                 for row in table.rows:
-                    chain = self.work.runs(row.best if best else row.plain, table.dataset, 0)
+                    chain = self.work.runs(row.settings(best), table.dataset, 0)
                     for number, hp in enumerate(chain, start=1):
                         words = [*(["best"] if best else []), name, row.name]
                         words += ["autoencoder"] if hp.program == "autoencoder" and len(chain) > 1 else []
                         found.setdefault(_key(chain[:number]), re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-"))
         return found
-
-    # What came of it
-
-    def _cells(self, table: Table, row: Row, outcomes: list[Outcome]) -> list[tuple[str, bool]]:
-        """The cells after the row's name, each with whether it is as good as the report's figure."""
-        cells: list[tuple[str, bool]] = [(", ".join(dict.fromkeys(outcome.code for outcome in outcomes)), False)]
-        for quantity, figure in zip(table.quantities, row.figures, strict=True):
-            cells.append((MISSING if figure is None else f"{figure:g}", False))
-            cells.append(_measured(quantity, [value(o.entry.record, quantity) for o in outcomes], figure))
-        if self._scored(table):
-            cells.append(_measured("test_mse", [value(o.entry.record, "test_mse") for o in outcomes], None))
-        cells.append((_rival(outcomes[0].entry), False))
-        return [*cells, (clock(statistics.mean(o.seconds for o in outcomes)), False)]
-
-    def _scored(self, table: Table) -> bool:
-        """Whether a table that does not ask for it gets the error on the test set besides."""
-        return "test_mse" not in table.quantities and self.settings(table.rows[0]).head is None
-
-    def _head(self, table: Table) -> list[str]:
-        words = [QUANTITIES[quantity][0] for quantity in table.quantities]
-        head = [
-            "the report's row" if self.best else "row",
-            "code",
-            *(cell for word in words for cell in (f"{word}, report", "here")),
-        ]
-        return [*head, *(["test MSE"] if self._scored(table) else []), "trivial, on the test set", "time"]
-
-    def _line(self, table: Table, row: Row, outcome: Outcome) -> str:
-        """A row in words, as it comes."""
-        parts = []
-        for quantity, figure in zip(table.quantities, row.figures, strict=True):
-            words, decimals, _ = QUANTITIES[quantity]
-            here = value(outcome.entry.record, quantity)
-            number = MISSING if here is None else fixed(here, decimals)
-            parts.append(f"{words} {number}" + (f" (report {figure:g})" if figure is not None else ""))
-        said = f"{', '.join(parts)}; {_rival(outcome.entry)}; {clock(outcome.seconds)}"
-        return f"a quick look, no results; {said}" if self.work.quick else said
-
-    def _named_row(self, row: Row, outcomes: list[Outcome]) -> str:
-        """A row's name, and how many of its seeds have failed."""
-        failed = len(self.work.seeds) - len(outcomes)
-        return f"{row.name} ({failed} of {len(self.work.seeds)} seeds failed)" if failed else row.name
-
-    def _show(self, title: str, table: Table, found: dict) -> None:
-        """The table on the screen, each of the report's figures in brackets after what is here."""
-        head = self._head(table)
-        pairs = range(FIRST, FIRST + 2 * len(table.quantities), 2)
-        ends = slice(FIRST + 2 * len(table.quantities), None)
-        short = [*head[:FIRST], *(head[place].replace(", report", " (report)") for place in pairs), *head[ends]]
-        rows = []
-        for row in table.rows:
-            if row.name not in found:
-                rows.append([Text(row.name), Text("failed", style=BAD), *[Text("")] * (len(short) - 2)])
-                continue
-            cells = [(self._named_row(row, found[row.name]), False), *self._cells(table, row, found[row.name])]
-            beside = [(f"{cells[place + 1][0]} ({cells[place][0]})", cells[place + 1][1]) for place in pairs]
-            texts = [*cells[:FIRST], *beside, *cells[ends]]
-            texts = [(text.replace(f" ({MISSING})", "").replace(COPY, COPY.partition(":")[0]), good) for text, good in texts]
-            rows.append([Text(text, style=GOOD if good else "") for text, good in texts])
-        self.work.show(title, short, rows)
-
-    def _document(self, title: str, table: Table, found: dict, wrong: dict) -> Section:
-        rows = [
-            (
-                self._named_row(row, found[row.name]),
-                *(Strong(text) if good else text for text, good in self._cells(table, row, found[row.name])),
-            )
-            for row in table.rows
-            if row.name in found
-        ]
-        seeds = (
-            f"Seeds {', '.join(map(str, self.work.seeds))}; the mean and the standard deviation."
-            if len(self.work.seeds) > 1
-            else ""
-        )
-        entries = [outcome.entry for outcomes in found.values() for outcome in outcomes]
-        machines = sorted({_machine(entry.record) for entry in entries})
-        penalised = any(entry.record["hyperparameters"].get("l2") for entry in entries)
-        parts: list[Block] = [
-            *([Paragraph(f"{QUICK[0].upper()}{QUICK[1:]}.", "bad")] if self.work.quick else []),
-            Paragraph(f"Written {time.strftime('%Y-%m-%d')}. Trained on {'; '.join(machines) or 'nothing'}."),
-            *([Paragraph(seeds)] if seeds else []),
-            *([Paragraph(PENALISED)] if penalised else []),
-            Code(self.work.again),
-        ]
-        head = tuple(self._head(table))
-        parts += [documents.Table("", head, rows, "l" + "r" * (len(head) - 1))] if rows else []
-        parts += [Paragraph(f"{name} failed: {reason}", "bad") for name, reason in wrong.items()]
-        return Section(title, [*parts, *(self._pictures(name, outcomes[0]) for name, outcomes in found.items())])
-
-    def _pictures(self, name: str, outcome: Outcome) -> Section:
-        paths = (outcome.entry.folder / "figures" / f"{picture}.png" for picture in PICTURES)
-        pictures = [Picture(path, f"{name}: {path.stem}") for path in paths if documents.is_png(path)]
-        return Section(name, [*(Code(run.record.get("command", "")) for run in outcome.runs), *pictures])
-
-
-def value(record: dict, quantity: str) -> float | None:
-    """A quantity of a finished run: a loss after its last epoch, or a score on the test set."""
-    if quantity in ("loss", "val_loss"):
-        values = record["history"].get(quantity)
-        return values[-1] if values else None
-    return (record["baselines"] if quantity == "scratch_accuracy" else record["metrics"]).get(quantity)
-
-
-def _measured(quantity: str, values: list[float | None], figure: float | None) -> tuple[str, bool]:
-    """A quantity over all seeds, and whether its mean is as good as the report's figure."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return MISSING, False
-    _, decimals, more = QUANTITIES[quantity]
-    mean = statistics.mean(known)
-    spread = f" ± {fixed(statistics.stdev(known), decimals)}" if len(known) > 1 else ""
-    good = figure is not None and (mean >= figure if more else mean <= figure)
-    return f"{fixed(mean, decimals)}{spread}", good
-
-
-def _rival(entry: Entry) -> str:
-    """The best trivial method, unless the code is as large as the image."""
-    record = entry.record
-    pixels = math.prod(record["dataset"].get("shape") or [0])
-    if record.get("task") == "reconstruct" and record["metrics"].get("latent_size", 0) >= pixels:
-        return COPY
-    return f"{entry.rival} in MSE" if record["hyperparameters"].get("variational") else entry.rival
-
-
-def _machine(record: dict) -> str:
-    known = record["environment"]
-    return f"{known.get('device')}, Keras {known.get('keras')}"
 
 
 def _key(chain: list[Hyperparameters]) -> str:

@@ -39,6 +39,7 @@ ORDER = [
         "catalogue",
         "work",
         "race",
+        "compared",
         "reproduce",
         "menus",
         "verbs",

@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from lib import catalogue, race, reproduce, runs, series, shapes
+from lib import catalogue, compared, race, reproduce, runs, series, shapes
 from lib.catalogue import CONTESTS, TABLES, Contest, Row, Settings, Table
 from lib.datasets import NAMES
 from lib.display import Display
@@ -65,10 +65,10 @@ def test_every_row_can_be_built(name, best):
     work = Work(Path("out"), False, range(1), "", None)
     for row in table.rows:
         assert len(row.figures) == len(table.quantities)
-        hp, *others = work.runs(row.best if best else row.plain, table.dataset, 0)
+        hp, *others = work.runs(row.settings(best), table.dataset, 0)
         shapes.plan(hp, NAMES[table.dataset].header.shape)
         assert [one.program for one in others] in ([], ["classification"])
-        assert all(quantity in reproduce.QUANTITIES for quantity in table.quantities)
+        assert all(quantity in compared.QUANTITIES for quantity in table.quantities)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -185,7 +185,7 @@ def test_several_seeds_show_their_spread(tables, capsys):
     ("values", "text"), [([2.5e-07], "2e-07"), ([0.0], "0.00000"), ([0.00126], "0.00126"), ([0.1, 0.1], "0.10000 ± 0.00000")]
 )
 def test_small_numbers_are_not_rounded_to_nothing(values, text):
-    assert reproduce._measured("test_mse", values, 0.01) == (text, values[0] < 0.01)
+    assert compared.measured("test_mse", values, 0.01) == (text, values[0] < 0.01)
 
 
 def test_a_quick_look_says_so_and_lies_elsewhere(tables, capsys):

@@ -1,0 +1,188 @@
+"""A table of a report and what came of it: each row in words as it comes, all of them on the screen and in a document."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from dataclasses import dataclass
+from itertools import chain
+
+from rich.text import Text
+
+from lib import documents
+from lib.catalogue import Row, Table
+from lib.display import BAD, GOOD, clock
+from lib.documents import Block, Code, Paragraph, Picture, Section, Strong
+from lib.kinds import fixed
+from lib.records import MISSING, Entry
+from lib.work import QUICK, Work
+
+PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
+COPY = "a copy: the code is as large as the image"
+PENALISED = "Losses have the L2 penalty on kernels in them, as Keras's do; errors on the test set do not."
+
+# What the figures of a report are: in words, how many decimals, and whether more is better.
+QUANTITIES = {
+    "loss": ("training loss", 5, False),
+    "val_loss": ("validation loss", 5, False),
+    "test_mse": ("test MSE", 5, False),
+    "test_negative_elbo": ("negative ELBO in nats", 2, False),
+    "test_largest_channel_accuracy": ("largest channel right", 4, True),
+    "test_loss": ("test loss", 4, False),
+    "test_accuracy": ("test accuracy", 4, True),
+    "scratch_accuracy": ("accuracy from scratch", 4, True),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training a row with one seed has given: its runs, a classifier's after its autoencoder's."""
+
+    runs: tuple[Entry, ...]
+
+    @property
+    def entry(self) -> Entry:
+        """The last run, which has the figures."""
+        return self.runs[-1]
+
+    @property
+    def code(self) -> str:
+        """How many numbers are in a code."""
+        return self.runs[0].text("latent_size")
+
+    @property
+    def seconds(self) -> float:
+        """How long all runs took."""
+        return sum(run.record["timing"]["seconds"] for run in self.runs)
+
+
+class Compared:
+    """The figures of a report beside ours. What was `found` are the outcomes of each row, by its name, one for each seed."""
+
+    def __init__(self, work: Work, name: str, table: Table, best: bool):
+        self.work, self.table, self.best = work, table, best
+        self.title = f"{name}: {table.what}, {table.dataset}" + (", our settings" if best else "")
+        # A table that does not ask for it gets the error on the test set besides.
+        self._besides = ["test_mse"] if "test_mse" not in table.quantities and not table.rows[0].settings(best).head else []
+
+    def line(self, row: Row, outcome: Outcome) -> str:
+        """A row in words, as it comes."""
+        parts = []
+        for quantity, figure in zip(self.table.quantities, row.figures, strict=True):
+            here, _ = measured(quantity, [value(outcome.entry.record, quantity)], figure)
+            parts.append(f"{QUANTITIES[quantity][0]} {here}" + (f" (report {figure:g})" if figure is not None else ""))
+        said = f"{', '.join(parts)}; {_rival(outcome.entry)}; {clock(outcome.seconds)}"
+        return f"a quick look, no results; {said}" if self.work.quick else said
+
+    def show(self, found: dict[str, list[Outcome]]) -> None:
+        """The table on the screen, each of the report's figures in brackets after what is here."""
+        words = [QUANTITIES[quantity][0] for quantity in self.table.quantities]
+        head = [self._row, "code", *(f"{word} (report)" for word in words), *self._last]
+        rows = []
+        for row in self.table.rows:
+            if row.name not in found:
+                rows.append([Text(row.name), Text("failed", style=BAD), *[Text("")] * (len(head) - 2)])
+                continue
+            outcomes = found[row.name]
+            rows.append([Text(self._named(row, outcomes)), Text(_codes(outcomes))])
+            for figure, here, good in self._pairs(row, outcomes):
+                rows[-1].append(Text(here if figure == MISSING else f"{here} ({figure})", style=GOOD if good else ""))
+            rows[-1] += [Text(text.replace(COPY, COPY.partition(":")[0])) for text in self._others(outcomes)]
+        self.work.show(self.title, head, rows)
+
+    def document(self, found: dict[str, list[Outcome]], wrong: dict[str, str]) -> Section:
+        """The table with the command and the pictures of each row, and why the `wrong` ones are missing."""
+        words = [QUANTITIES[quantity][0] for quantity in self.table.quantities]
+        head = (self._row, "code", *chain.from_iterable((f"{word}, report", "here") for word in words), *self._last)
+        rows = []
+        for row in self.table.rows:
+            if outcomes := found.get(row.name):
+                pairs = ((figure, Strong(here) if good else here) for figure, here, good in self._pairs(row, outcomes))
+                first = (self._named(row, outcomes), _codes(outcomes))
+                rows.append((*first, *chain.from_iterable(pairs), *self._others(outcomes)))
+        entries = [outcome.entry for outcomes in found.values() for outcome in outcomes]
+        machines = sorted({_machine(entry.record) for entry in entries})
+        seeds = f"Seeds {', '.join(map(str, self.work.seeds))}; the mean and the standard deviation."
+        penalised = any(entry.record["hyperparameters"].get("l2") for entry in entries)
+        parts: list[Block] = [
+            *([Paragraph(f"{QUICK[0].upper()}{QUICK[1:]}.", "bad")] if self.work.quick else []),
+            Paragraph(f"Written {time.strftime('%Y-%m-%d')}. Trained on {'; '.join(machines) or 'nothing'}."),
+            *([Paragraph(seeds)] if len(self.work.seeds) > 1 else []),
+            *([Paragraph(PENALISED)] if penalised else []),
+            Code(self.work.again),
+        ]
+        parts += [documents.Table("", head, rows, "l" + "r" * (len(head) - 1))] if rows else []
+        parts += [Paragraph(f"{name} failed: {reason}", "bad") for name, reason in wrong.items()]
+        return Section(self.title, [*parts, *(_pictures(name, outcomes[0]) for name, outcomes in found.items())])
+
+    @property
+    def _row(self) -> str:
+        return "the report's row" if self.best else "row"
+
+    @property
+    def _last(self) -> list[str]:
+        return [*(QUANTITIES[quantity][0] for quantity in self._besides), "trivial, on the test set", "time"]
+
+    def _named(self, row: Row, outcomes: list[Outcome]) -> str:
+        """A row's name, and how many of its seeds have failed."""
+        failed = len(self.work.seeds) - len(outcomes)
+        return f"{row.name} ({failed} of {len(self.work.seeds)} seeds failed)" if failed else row.name
+
+    def _pairs(self, row: Row, outcomes: list[Outcome]) -> list[tuple[str, str, bool]]:
+        """Of each quantity the report's figure, ours, and whether that is as good."""
+        found = []
+        for quantity, figure in zip(self.table.quantities, row.figures, strict=True):
+            here, good = measured(quantity, [value(outcome.entry.record, quantity) for outcome in outcomes], figure)
+            found.append((MISSING if figure is None else f"{figure:g}", here, good))
+        return found
+
+    def _others(self, outcomes: list[Outcome]) -> list[str]:
+        """What no report has: our score on the test set, the best trivial method's, and the time."""
+        records = [outcome.entry.record for outcome in outcomes]
+        besides = [measured(quantity, [value(record, quantity) for record in records], None)[0] for quantity in self._besides]
+        return [*besides, _rival(outcomes[0].entry), clock(statistics.mean(outcome.seconds for outcome in outcomes))]
+
+
+def _codes(outcomes: list[Outcome]) -> str:
+    return ", ".join(dict.fromkeys(outcome.code for outcome in outcomes))
+
+
+def _pictures(name: str, outcome: Outcome) -> Section:
+    paths = (outcome.entry.folder / "figures" / f"{picture}.png" for picture in PICTURES)
+    pictures = [Picture(path, f"{name}: {path.stem}") for path in paths if documents.is_png(path)]
+    return Section(name, [*(Code(run.record.get("command", "")) for run in outcome.runs), *pictures])
+
+
+def value(record: dict, quantity: str) -> float | None:
+    """A quantity of a finished run: a loss after its last epoch, or a score on the test set."""
+    if quantity in ("loss", "val_loss"):
+        values = record["history"].get(quantity)
+        return values[-1] if values else None
+    return (record["baselines"] if quantity == "scratch_accuracy" else record["metrics"]).get(quantity)
+
+
+def measured(quantity: str, values: list[float | None], figure: float | None) -> tuple[str, bool]:
+    """A quantity over all seeds, and whether its mean is as good as the report's figure."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return MISSING, False
+    _, decimals, more = QUANTITIES[quantity]
+    mean = statistics.mean(known)
+    spread = f" ± {fixed(statistics.stdev(known), decimals)}" if len(known) > 1 else ""
+    good = figure is not None and (mean >= figure if more else mean <= figure)
+    return f"{fixed(mean, decimals)}{spread}", good
+
+
+def _rival(entry: Entry) -> str:
+    """The best trivial method, unless the code is as large as the image."""
+    record = entry.record
+    pixels = math.prod(record["dataset"].get("shape") or [0])
+    if record.get("task") == "reconstruct" and record["metrics"].get("latent_size", 0) >= pixels:
+        return COPY
+    return f"{entry.rival} in MSE" if record["hyperparameters"].get("variational") else entry.rival
+
+
+def _machine(record: dict) -> str:
+    known = record["environment"]
+    return f"{known.get('device')}, Keras {known.get('keras')}"
