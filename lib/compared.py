@@ -72,7 +72,7 @@ class Compared:
         for quantity, figure in zip(self.table.quantities, row.figures, strict=True):
             here, _ = measured(quantity, [value(outcome.entry.record, quantity)], figure)
             parts.append(f"{QUANTITIES[quantity][0]} {here}" + (f" (report {figure:g})" if figure is not None else ""))
-        said = f"{', '.join(parts)}; {_rival(outcome.entry)}; {clock(outcome.seconds)}"
+        said = f"{', '.join(parts)}; {_rival([outcome])}; {clock(outcome.seconds)}"
         return f"a quick look, no results; {said}" if self.work.quick else said
 
     def show(self, found: dict[str, list[Outcome]]) -> None:
@@ -141,7 +141,7 @@ class Compared:
         """What no report has: our score on the test set, the best trivial method's, and the time."""
         records = [outcome.entry.record for outcome in outcomes]
         besides = [measured(quantity, [value(record, quantity) for record in records], None)[0] for quantity in self._besides]
-        return [*besides, _rival(outcomes[0].entry), clock(statistics.mean(outcome.seconds for outcome in outcomes))]
+        return [*besides, _rival(outcomes), clock(statistics.mean(outcome.seconds for outcome in outcomes))]
 
 
 def _codes(outcomes: list[Outcome]) -> str:
@@ -174,13 +174,14 @@ def measured(quantity: str, values: list[float | None], figure: float | None) ->
     return f"{fixed(mean, decimals)}{spread}", good
 
 
-def _rival(entry: Entry) -> str:
-    """The best trivial method, unless the code is as large as the image."""
-    record = entry.record
+def _rival(outcomes: list[Outcome]) -> str:
+    """The best trivial method, with each of its scores where seeds differ, unless the code is as large as the image."""
+    record = outcomes[0].entry.record
     pixels = math.prod(record["dataset"].get("shape") or [0])
     if record.get("task") == "reconstruct" and record["metrics"].get("latent_size", 0) >= pixels:
         return COPY
-    return f"{entry.rival} in MSE" if record["hyperparameters"].get("variational") else entry.rival
+    found = "; ".join(dict.fromkeys(outcome.entry.rival for outcome in outcomes))
+    return f"{found} in MSE" if record["hyperparameters"].get("variational") else found
 
 
 def _machine(record: dict) -> str:

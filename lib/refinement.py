@@ -22,6 +22,7 @@ class Refined:
         self, encoder: keras.Model, decoder: keras.Model, steps: int, stopped: Event, told: Callable[[float], None]
     ):  # fmt: skip
         self.encoder, self.decoder, self.steps, self.stopped, self.told = encoder, decoder, steps, stopped, told
+        self.errors: list[np.ndarray] = []  # of the images so far, float32 (2, n): with the encoder's codes, and with these
         self._searching: keras.Model | None = None  # for as many codes at once as there were at most
         decoder.trainable = False
 
@@ -53,7 +54,9 @@ class Refined:
             search.train_on_batch(images, images)
             self.told((step + 1) / self.steps)
         after = search.predict_on_batch(images)
-        better = _errors(after, images) < _errors(before, images)
+        lost, left = _errors(before, images), _errors(after, images)
+        better = left < lost
+        self.errors.append(np.stack([lost, np.minimum(lost, left)])[:, :count])
         found = np.where(_along(better, codes), moved.codes, codes), np.where(_along(better, images), after, before)
         return found[0][:count], found[1][:count]
 

@@ -171,10 +171,11 @@ def encode(program: Program, request: dict) -> None:
     encoder, hp, image = _encoder(path)
     own = Own(request["data"], image, request["fit"], request["invert"], every=True)
     progress = Progress(program, own, request, "images")
-    code = encoder.predict_on_batch
+    code, refined = encoder.predict_on_batch, None
     if steps := request["refine"]:
         whole = load_autoencoder(request["models"][0], ", which --refine needs")
-        code = whole.refined(steps, program.stopped, progress.part(0, 1)).model.encode
+        refined = whole.refined(steps, program.stopped, progress.part(0, 1)).model
+        code = refined.encode
     codes, kept = [], []
     for places, _, made in progress.through(lambda images: code(tasks.as_they_are(hp, images)[0])):
         codes.append(made)
@@ -196,7 +197,8 @@ def encode(program: Program, request: dict) -> None:
             files += idx.write(output.with_name(f"{output.stem}-labels.idx"), labels.astype(np.uint8))
     program.tell(
         "finished", folder=str(output.parent), files=files, count=len(found), shape=list(found.shape[1:]), problems=own.problems,
-        refined=bool(steps), missing=progress.missing,
+        missing=progress.missing,
+        refined=refined and np.concatenate(refined.errors, axis=1)[:, : len(found)].mean(axis=1, dtype=float).tolist(),
     )  # fmt: skip
 
 

@@ -155,9 +155,7 @@ def _show_applied(display: Display, ended: dict) -> None:
     display.result(printable(f"mean over {count:,} picture{'s' if count > 1 else ''}: MSE {'   '.join(means)}"))
     if ended["refined"]:
         for name, before, after in zip(names[::2], ended["mean"][::2], ended["mean"][1::2], strict=True):
-            share = 1 - after / before if before else 0
-            words = f"refined codes take {share:.1%} of the error away; at least so much is the encoder's"
-            display.result(f"{printable(name)}: {words}")
+            display.result(f"{printable(name)}: {_gained(before, after)}")
     _show_problems(display, ended)
     display.result(f"{ended['folder']}: {', '.join(ended['files'])}, errors.csv, worst.png", whole=True)
 
@@ -176,7 +174,16 @@ def _show_predicted(display: Display, ended: dict) -> None:
 def _show_encoded(display: Display, ended: dict) -> None:
     _show_problems(display, ended)
     refined = "refined " if ended["refined"] else ""
+    if refined:
+        before, after = ended["refined"]
+        display.result(f"MSE {before:.6f}, refined {after:.6f}: {_gained(before, after)}")
     display.result(f"{ended['count']:,} {refined}codes of {by(ended['shape'])} numbers: {', '.join(ended['files'])}", whole=True)
+
+
+def _gained(before: float, after: float) -> str:
+    """What refining codes has taken off the mean error."""
+    share = 1 - after / before if before else 0
+    return f"refined codes take {share:.1%} of the error away; at least so much is the encoder's"
 
 
 def _show_generated(display: Display, ended: dict) -> None:

@@ -59,6 +59,9 @@ def test_an_image_has_the_same_code_whatever_is_beside_it_or_came_before():
     assert not np.allclose(together, way.encoder.predict_on_batch(wanted), atol=0.01)
     way.encode(images(6, seed=1))
     np.testing.assert_array_equal(way.encode(wanted), together)
+    assert [errors.shape for errors in way.errors] == [(2, 6)] * 3
+    lost = [error(pictures, wanted) for pictures in (network().predict_on_batch(wanted), way.predict_on_batch(wanted))]
+    np.testing.assert_allclose(way.errors[0], lost, rtol=1e-4)
     np.testing.assert_allclose(np.concatenate([way.encode(image[None]) for image in wanted]), together, atol=1e-3)
 
 

@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from lib import catalogue, compared, race, reproduce, runs, series, shapes
+from lib import catalogue, compared, race, records, reproduce, runs, series, shapes
 from lib.catalogue import CONTESTS, TABLES, Contest, Row, Settings, Table
 from lib.datasets import NAMES
 from lib.display import Display
@@ -178,7 +178,11 @@ def test_several_seeds_show_their_spread(tables, capsys):
     assert values[0] != values[1]
     mean, spread = np.mean(values), np.std(values, ddof=1)
     assert f"{mean:.5f} ± {spread:.5f}" in capsys.readouterr().out
-    assert "Seeds 0, 1; the mean and the standard deviation" in Path("out/A-again.md").read_text()
+    text = Path("out/A-again.md").read_text()
+    assert "Seeds 0, 1; the mean and the standard deviation" in text
+    folders = (Path(f"out/a-kernels-two-kernels/seed-{seed}") for seed in (0, 1))
+    rivals = [records.entry(folder, Path("out")).rival for folder in folders]
+    assert f"| {'; '.join(dict.fromkeys(rivals))} |" in text
 
 
 @pytest.mark.parametrize(

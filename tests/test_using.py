@@ -39,6 +39,9 @@ def test_refined_codes_from_the_command_line(tiny):
     done = run("autoencoder.py", "encode", "-model", path, "-d", tiny["-t"], "--refine", "2")
     assert done.returncode == 0, done.stderr
     assert "20 refined codes of 3 numbers: ae/codes-test-refined.npz" in done.stdout
+    found = re.search(r"MSE ([\d.]+), refined ([\d.]+): refined codes take ([\d.]+)% of the error away", done.stdout)
+    assert found[1] == before
+    assert 0 < float(found[2]) < float(before)
     assert np.load("ae/codes-test-refined.npz")["codes"].shape == (20, 3)
     refused = run("autoencoder.py", "encode", "-model", "ae/encoder.h5", "-d", tiny["-t"], "--refine", "2")
     assert_refused(refused, "ae/encoder.h5: is no whole autoencoder (images in, images out), which --refine needs; give")
