@@ -40,6 +40,10 @@ class Interrupted(Said):
     """A run that was stopped before there was anything to keep (exit status 130)."""
 
 
+class Withdrawn(KeyboardInterrupt):
+    """A question that was left with Ctrl-C or Ctrl-D: what it was asked for has not begun."""
+
+
 def exit_status(name: str, program: Callable[[], int]) -> int:
     """Run `program` and turn its errors into one line on standard error and DESIGN's exit status."""
     try:
@@ -50,7 +54,7 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
     except RunFailed as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
-    except (Interrupted, KeyboardInterrupt, EOFError) as error:  # the last is Ctrl-D at a prompt
+    except (Interrupted, KeyboardInterrupt) as error:
         print(f"{name}: {str(error) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
 

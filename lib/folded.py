@@ -92,7 +92,7 @@ def _pairs(model: keras.Model) -> Iterator[tuple[layers.UpSampling2D, layers.Con
         for node in layer._inbound_nodes:
             for tensor in node.input_tensors:
                 readers.setdefault(id(tensor), []).append(layer)
-    outputs = {id(tensor) for tensor in model.outputs}
+    outputs = {id(tensor) for tensor in getattr(model, "outputs", ())}  # a model that somebody's code makes as it runs has none
     for layer in model.layers:
         if type(layer) is not layers.UpSampling2D or layer.interpolation != "nearest" or len(layer._inbound_nodes) != 1:
             continue

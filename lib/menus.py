@@ -83,11 +83,7 @@ def search(session: Session) -> None:
     from lib.search import Search
 
     last = Hyperparameters.from_json(session.last["record"]["hyperparameters"], "the last run")
-    try:
-        plan = wanted.planned(last.program, last.flags())
-    except (KeyboardInterrupt, EOFError):  # at a question: nothing has begun
-        return
-    Search(plan, session.display).run()
+    Search(wanted.planned(last.program, last.flags()), session.display).run()
 
 
 def probe(session: Session) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib import presets
-from lib.errors import UserError, reason
+from lib.errors import UserError, Withdrawn, reason
 from lib.fields import (
     PER_LAYER,
     defaults,
@@ -233,7 +233,7 @@ class Answers:
 
 
 def asked(question: Question):
-    """The answer. Ctrl-C leaves as a signal too, as which it comes while a prompt begins.
+    """The answer. Ctrl-C leaves (`Withdrawn`) as a signal too, as which it comes while a prompt begins.
 
     Questionary's menus know it as a key alone, and prompt_toolkit keeps the signal from everybody else.
     """
@@ -243,7 +243,10 @@ def asked(question: Question):
     signals, keys = KeyBindings(), question.application.key_bindings
     signals.add(Keys.SIGINT)(lambda event: event.app.exit(exception=KeyboardInterrupt))
     question.application.key_bindings = merge_key_bindings([keys, signals] if keys else [signals])
-    return question.unsafe_ask()
+    try:
+        return question.unsafe_ask()
+    except (KeyboardInterrupt, EOFError):  # the last is Ctrl-D
+        raise Withdrawn from None
 
 
 def typed(question: Question) -> str:

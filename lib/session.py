@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib import datasets, readers, runs, unfinished
-from lib.errors import INTERRUPTED, Interrupted, RunFailed, UserError
+from lib.errors import INTERRUPTED, Interrupted, RunFailed, UserError, Withdrawn
 from lib.flags import Parser
 from lib.hyperparameters import Hyperparameters
 from lib.process import Worker
@@ -60,7 +60,12 @@ class Session:
         `menu` maps a key to its text and what it does with the last run; running again and quitting are added.
         """
         while True:
-            ended = self._run(ask)
+            try:
+                ended = self._run(ask)
+            except Withdrawn:  # by a person who has changed their mind, and has results already
+                if not self.finished:
+                    raise
+                ended = False
             if ended and self.last["record"] is None:
                 self.display.result(f"The run is kept by process 1 of {self.team.of if self.team else 1}.")
                 return 0
@@ -75,13 +80,15 @@ class Session:
                 return 0
 
     def _act(self, action: Callable[[], None]) -> None:
-        """Do what the menu offers; on a terminal what goes wrong is a sentence, and the menu comes again."""
+        """Do what the menu offers; on a terminal what goes wrong is a sentence. A question left leads to the menu as well."""
         try:
             action()
         except (UserError, RunFailed) as error:
             if not self.answers.terminal:
                 raise
             self.display.note(str(error), "bold red")
+        except Withdrawn:
+            pass
         except Interrupted as error:
             if not self.answers.terminal:
                 raise

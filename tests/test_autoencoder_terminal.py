@@ -111,6 +111,15 @@ def test_the_whole_conversation():
     screen.press(*[BACKSPACE] * 4)
     screen.answer("best.h5")
     screen.see("saved as best.h5", MENU)
+    screen.press(*[DOWN] * 11, ENTER)
+    screen.see("New name")
+    screen.press(CTRL_C)  # a question that is left leads back to the menu
+    screen.see(MENU)
+    screen.press(ENTER)
+    screen.see("Convolution layers", "[2]")
+    screen.press(CTRL_C)
+    screen.see(MENU)
+    assert len(list(Path("models").glob("*/run.json"))) == 2  # the run, and its copy
 
     screen.press(ENTER)  # again, with the last answers as defaults
     screen.see("Convolution layers", "[2]")
@@ -192,6 +201,8 @@ def test_advanced_settings_one_at_a_time():
     screen.press(ENTER)
     screen.see("Convolution layers", "[3]")  # the preset's are the new defaults
     screen.press(CTRL_D)
+    screen.see(MENU)
+    screen.press(CTRL_C)
     assert screen.leaves() == 130
     record = json.loads(next(Path("models").glob("*/run.json")).read_text())
     assert (record["task"], record["hyperparameters"]["pool"]) == ("reconstruct", [1, 2])

@@ -82,6 +82,26 @@ def test_what_somebody_else_needs_is_made(how):
     assert not is_folded(model)
 
 
+def test_layers_in_a_row_are_folded_and_a_model_of_code_is_left_as_it_is():
+    def row() -> list[layers.Layer]:
+        return [layers.UpSampling2D(2), layers.Conv2D(2, 5, padding="same")]
+
+    assert is_folded(keras.Sequential([keras.Input(INPUT), *row()]))
+    assert not is_folded(keras.Sequential(row()))
+
+    class Code(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.row = row()
+
+        def call(self, inputs):
+            return self.row[1](self.row[0](inputs))
+
+    model = Code()
+    model(given_images())
+    assert not is_folded(model)
+
+
 def test_a_gpu_is_left_alone(monkeypatch):
     model = doubling()
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0", "gpu:0"])
