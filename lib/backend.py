@@ -25,11 +25,15 @@ GANG = 32 << 20  # bytes of batches that one call trains on
 
 def device() -> str:
     """What Keras trains on: each GPU with its memory, or the processor with the cores that this process may use."""
-    accelerators = [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
-    if accelerators:
-        return f"GPU: {_gpu_names() or ', '.join(accelerators)} ({_backend()})"
+    if found := accelerators():
+        return f"GPU: {_gpu_names() or ', '.join(found)} ({_backend()})"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"CPU: {_processor()}, {cores} core{'s' if cores != 1 else ''} ({_backend()})"
+
+
+def accelerators() -> list[str]:
+    """Keras's names of all devices that are no processors."""
+    return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 
 
 def environment() -> dict:
@@ -158,7 +162,7 @@ class Gangs(keras.utils.PyDataset):
 
 def scans() -> bool:
     """Whether steps are to be ganged: where a step is over before Python has asked for the next one."""
-    return keras.backend.backend() == "jax" and any(not name.startswith("cpu") for name in keras.distribution.list_devices())
+    return keras.backend.backend() == "jax" and bool(accelerators())
 
 
 def ganged(model: keras.Model, batches):

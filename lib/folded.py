@@ -1,4 +1,4 @@
-"""Nearest neighbours and the convolution after them as one convolution of the small maps: the same numbers, sooner.
+"""Nearest neighbours and the convolution after them as one convolution of the small maps: the same but for rounding, sooner.
 
 Where an image is doubled first, a kernel of 5×5 sees only nine different pixels at each place. Which weights fall on the same
 pixel depends on the place's row and column, even or odd; added up beforehand they are four kernels of 3×3, whose outputs take
@@ -13,6 +13,8 @@ from functools import partial
 import keras
 import numpy as np
 from keras import layers, ops
+
+from lib import backend
 
 FEW = 0.4  # of the products; with 3×3 kernels, 4/9 of them, putting the outputs in order takes what is gained
 
@@ -70,8 +72,7 @@ def folded(model: keras.Model) -> Iterator[None]:
 
     Not on GPUs, where it was not measured.
     """
-    accelerated = any(not name.startswith("cpu") for name in keras.distribution.list_devices())
-    pairs = [] if accelerated else list(_pairs(model))
+    pairs = [] if backend.accelerators() else list(_pairs(model))
     for upsampling, convolution, rows, columns in pairs:
         upsampling.call = lambda inputs: inputs
         convolution.convolution_op = partial(_convolved, rows=rows, columns=columns)
