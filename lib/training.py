@@ -16,7 +16,6 @@ from lib import backend
 from lib.checkpoints import Checkpoint
 from lib.datasets import Dataset
 from lib.errors import RunFailed
-from lib.folded import folded
 from lib.hyperparameters import Hyperparameters
 from lib.muon import Muon
 from lib.networks import KL, LABELS, RECONSTRUCTION, mean_of_outputs
@@ -173,7 +172,7 @@ def fit(
         callbacks.insert(0, _Apart(phase.weights))
     held = dict(validation_data=backend.pipeline(validation), validation_steps=len(validation)) if len(validation) else {}
     epochs = dict(epochs=hp.epochs, initial_epoch=done, steps_per_epoch=len(gangs))
-    with backend.fused(model), folded(model):
+    with backend.fused(model):
         model.fit(backend.pipeline(gangs), **epochs, **held, shuffle=False, verbose=0, callbacks=callbacks)
     if not reporter.trouble:
         return Trained(reporter.history)

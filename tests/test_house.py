@@ -61,7 +61,7 @@ ORDER = [
         "foreign",
         "storage",
     ),
-    *("checkpoints", "muon", "folded", "training", "together", "evaluation", "baselines"),
+    *("checkpoints", "muon", "training", "together", "evaluation", "baselines"),
     *("latent", "figures", "views", "outcomes", "progress", "refinement", "saved", "probes", "worker"),
 ]
 PROGRAMS_ONLY, WORKERS = ORDER[ORDER.index("pictures") : ORDER.index("backend")], ORDER[ORDER.index("backend") :]
