@@ -8,18 +8,20 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from lib.process import ENVIRONMENT
+from lib.worker import run_sequence
+from lib.worker.process import WORKER_ENVIRONMENT
+from tests.harness import sample_files
 
-os.environ |= ENVIRONMENT | os.environ  # before anything imports Keras
-
-from tests import made
+os.environ |= WORKER_ENVIRONMENT | os.environ  # before anything imports Keras
 
 # How long an example takes says more of what else the machine is doing than of our code.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in whatever a script starts with `&`; the programs inherit it
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as in whatever a script starts with `&`; the programs inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -49,13 +51,15 @@ def impatient():
 
 @pytest.fixture
 def tiny(tmp_path):
-    """Four IDX files: 60 training and 20 test images of 12×10, three classes; as the flags of classification.py."""
-    images, labels = made.shapes(80)
+    """Four IDX files: 60 training and 20 test images of 12×10, three classes; as the flags of
+    classification.py.
+    """
+    images, labels = sample_files.shapes(80)
     files = {
-        "-d": made.write_idx(tmp_path / "train.idx", images[:60]),
-        "-dl": made.write_idx(tmp_path / "train-labels.idx", labels[:60]),
-        "-t": made.write_idx(tmp_path / "test.idx", images[60:]),
-        "-tl": made.write_idx(tmp_path / "test-labels.idx", labels[60:]),
+        "-d": sample_files.write_idx(tmp_path / "train.idx", images[:60]),
+        "-dl": sample_files.write_idx(tmp_path / "train-labels.idx", labels[:60]),
+        "-t": sample_files.write_idx(tmp_path / "test.idx", images[60:]),
+        "-tl": sample_files.write_idx(tmp_path / "test-labels.idx", labels[60:]),
     }
     return {flag: path.name for flag, path in files.items()}
 
@@ -63,11 +67,13 @@ def tiny(tmp_path):
 @pytest.fixture
 def dataset(tiny):
     """The same, loaded."""
-    from lib import datasets
-    from lib.hyperparameters import Hyperparameters
+    from lib.config.hyperparameters import Hyperparameters
+    from lib.data import datasets
 
     flags = {"dataset": "-d", "labels": "-dl", "testset": "-t", "test_labels": "-tl"}
-    return datasets.load(Hyperparameters(program="classification", **{name: tiny[flag] for name, flag in flags.items()}))
+    return datasets.load_dataset(
+        Hyperparameters(program="classification", **{name: tiny[flag] for name, flag in flags.items()})
+    )
 
 
 @pytest.fixture
@@ -82,10 +88,10 @@ def real():
 @pytest.fixture
 def in_process(monkeypatch):
     """Searches train in this process; the class, which counts how often."""
-    from lib import series, session
-    from tests.inprocess import InProcess
+    from lib.cli import session
+    from tests.harness.in_process_worker import InProcess
 
-    for module in (session, series):
+    for module in (session, run_sequence):
         monkeypatch.setattr(module, "Worker", InProcess)
     InProcess.begun = 0
     return InProcess

@@ -1,4 +1,6 @@
-"""autoencoder.py in a real pseudo-terminal, from first prompt to quit. python -m pytest tests/test_autoencoder_terminal.py"""
+"""autoencoder.py in a real pseudo-terminal, from first prompt to quit. python -m pytest
+tests/test_autoencoder_terminal.py
+"""
 
 import json
 import signal
@@ -7,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 import autoencoder
-from lib.hyperparameters import Hyperparameters
-from lib.session import Session
-from tests import made
-from tests.keys import BACKSPACE, CTRL_C, CTRL_D, DOWN, ENTER, Terminal
+from lib.cli.session import Session
+from lib.config.hyperparameters import Hyperparameters
+from tests.harness import sample_files
+from tests.harness.terminal_session import BACKSPACE, CTRL_C, CTRL_D, DOWN, ENTER, Terminal
 
 MENU, ADVANCED = "What next?", "Advanced settings?"
 QUESTIONS = ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size")
@@ -34,7 +36,7 @@ def train(screen: Terminal) -> None:
 
 def test_the_whole_conversation():
     Path("data").mkdir()
-    np.save("data/mine.npy", made.shapes(80)[0])
+    np.save("data/mine.npy", sample_files.shapes(80)[0])
     screen = Terminal("autoencoder.py")
     screen.see("Data set", "digits", "photos", "data/mine.npy", "another path")
     screen.press(DOWN, DOWN, ENTER)
@@ -61,9 +63,17 @@ def test_the_whole_conversation():
     train(screen)
 
     screen.see(
-        "CPU", "latent 60, 2.0× smaller than the image", "epochs", "images/s", "2/2", "this autoencoder", "PCA, 60 components"
+        "CPU",
+        "latent 60, 2.0× smaller than the image",
+        "epochs",
+        "images/s",
+        "2/2",
+        "this autoencoder",
+        "PCA, 60 components",
     )
-    screen.see("Again: python autoencoder.py --dataset data/mine.npy --layers 2 --kernel-size 3 --kernels 4,2")
+    screen.see(
+        "Again: python autoencoder.py --dataset data/mine.npy --layers 2 --kernel-size 3 --kernels 4,2"
+    )
     screen.see(MENU)
     screen.press(DOWN, ENTER)  # the loss plot
     screen.see("loss (logarithmic) per epoch", "figures/loss.png", MENU)
@@ -151,9 +161,17 @@ def test_the_whole_conversation():
 
 def test_advanced_settings_one_at_a_time():
     """A task with its option, a refused change, a preset over all of it, and its numbers in the record."""
-    np.save("colour.npy", made.shapes(80, channels=3)[0])
-    screen = Terminal("autoencoder.py", "-d", "colour.npy", *ONE_LAYER, "--epochs", "1", "--batch-size", "16")
-    screen.see("latent 60", ADVANCED, "no: start training", "a preset", "what it learns", "the network", "the training")
+    np.save("color.npy", sample_files.shapes(80, channels=3)[0])
+    screen = Terminal("autoencoder.py", "-d", "color.npy", *ONE_LAYER, "--epochs", "1", "--batch-size", "16")
+    screen.see(
+        "latent 60",
+        ADVANCED,
+        "no: start training",
+        "a preset",
+        "what it learns",
+        "the network",
+        "the training",
+    )
     screen.press(DOWN, DOWN, ENTER)
     screen.see("Change what it learns?", "done", "task", "reconstruct", "variational")
     screen.press(DOWN, ENTER)
@@ -174,13 +192,21 @@ def test_advanced_settings_one_at_a_time():
     screen.press(*[DOWN] * 2, ENTER)
     screen.see("Kernel size", "[3]")
     screen.answer("11")
-    screen.see("Not changed: kernel size 11 does not fit: 12×10 is left before layer 1; at most 10 works", "Change the network?")
+    screen.see(
+        "Not changed: kernel size 11 does not fit: 12×10 is left before layer 1; at most 10 works",
+        "Change the network?",
+    )
     screen.press(ENTER)
     screen.see(ADVANCED)
     screen.press(DOWN, ENTER)
     screen.see("Which network?", "none: back", "cifar-base", "report A's base network")
     screen.press(DOWN, ENTER)
-    screen.see("cifar-base changes what you have said: layers 1 → 3, ", "latent 144", ADVANCED, "pool 1,2, upsampling nearest")
+    screen.see(
+        "cifar-base changes what you have said: layers 1 → 3, ",
+        "latent 144",
+        ADVANCED,
+        "pool 1,2, upsampling nearest",
+    )
     screen.press(*[DOWN] * 4, ENTER)
     screen.see("Change the training?", "epochs")
     screen.press(DOWN, ENTER)
@@ -229,7 +255,10 @@ def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
 
 def test_ctrl_c_as_a_signal_leaves_every_kind_of_prompt(tiny):
     """As which it comes where a prompt has begun, but does not read keys yet."""
-    screens = [(Terminal("autoencoder.py"), "Data set"), (Terminal("autoencoder.py", "-d", tiny["-d"]), "Convolution layers")]
+    screens = [
+        (Terminal("autoencoder.py"), "Data set"),
+        (Terminal("autoencoder.py", "-d", tiny["-d"]), "Convolution layers"),
+    ]
     for screen, prompt in screens:
         screen.see(prompt)
         screen.kill(signal.SIGINT)
@@ -277,7 +306,9 @@ def test_a_killed_run_is_a_sentence_and_a_menu(tiny):
 
 
 def test_a_conversation_with_results_survives_a_refused_run(tiny):
-    screen = Terminal("autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--epochs", "1", "--output", "models/mine")
+    screen = Terminal(
+        "autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--epochs", "1", "--output", "models/mine"
+    )
     screen.see("Batch size")
     screen.answer()
     train(screen)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from lib import networks, shapes, storage
-from lib.hyperparameters import Hyperparameters
-from lib.runs import Run
-from tests.keys import BACKSPACE, DOWN, ENTER, UP, Terminal
+from lib.config import architecture_planner
+from lib.config.hyperparameters import Hyperparameters
+from lib.models import autoencoder
+from lib.models.saving import model_files
+from lib.runs.run_folder import Run
+from tests.harness.terminal_session import BACKSPACE, DOWN, ENTER, UP, Terminal
 
 MENU, ADVANCED = "What next?", "Advanced settings?"
 
@@ -19,7 +21,11 @@ def model(tiny) -> str:
     hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2)
     run = Run.create("models/ae", hp, "tiny")
     run.update(dataset={"name": "tiny", "shape": [12, 10, 1]}, metrics={"test_mse": 0.5})
-    storage.save(networks.build_autoencoder(shapes.plan(hp, (12, 10, 1))), run.folder / "autoencoder.h5", hp)
+    model_files.save_model(
+        autoencoder.build_autoencoder(architecture_planner.plan_architecture(hp, (12, 10, 1))),
+        run.folder / "autoencoder.h5",
+        hp,
+    )
     return str(run.folder / "autoencoder.h5")
 
 
@@ -45,7 +51,14 @@ def test_the_whole_conversation(tiny, model):
     screen.press(ENTER)
     screen.see("Phase 1 of 2: the encoder is frozen", "Phase 2 of 2: ", "all weights train together")
     screen.see("Classification report", "precision", "recall", "f1-score", "support", "accuracy", "macro avg")
-    screen.see("Test loss", "Test accuracy", "Correct labels found", "Incorrect labels found", "Confusion matrix", MENU)
+    screen.see(
+        "Test loss",
+        "Test accuracy",
+        "Correct labels found",
+        "Incorrect labels found",
+        "Confusion matrix",
+        MENU,
+    )
     screen.press(DOWN, ENTER)
     screen.see("phase 1, head: loss", "phase 2, everything: loss", "figures/loss.png", MENU)
     screen.press(DOWN, DOWN, ENTER)
@@ -61,7 +74,15 @@ def test_the_whole_conversation(tiny, model):
     screen.press(*[DOWN] * 6, ENTER)
     for number in range(1, 7):
         screen.see(f"Phase {number} of 6")
-    screen.see("linear probe", "this encoder", "random weights", "fine-tuned", "silhouette", "probed: probe.json", MENU)
+    screen.see(
+        "linear probe",
+        "this encoder",
+        "random weights",
+        "fine-tuned",
+        "silhouette",
+        "probed: probe.json",
+        MENU,
+    )
     screen.press(ENTER)
     screen.see("Fully connected units", "[8,6]")
     screen.answer("4")
@@ -96,10 +117,16 @@ def test_the_whole_conversation(tiny, model):
     assert screen.leaves() == 0
     records = [json.loads(path.read_text()) for path in sorted(Path("models").glob("*classify*/run.json"))]
     assert [record["hyperparameters"]["fc_units"] for record in records] == [[8, 6], [4]]
-    assert [set(record["history"]) for record in records] == [{"head", "everything"}, {"head", "everything", "scratch"}]
+    assert [set(record["history"]) for record in records] == [
+        {"head", "everything"},
+        {"head", "everything", "scratch"},
+    ]
     assert [record["dataset"]["sizes"]["train"] for record in records] == [53, 27]
     assert "scratch_accuracy" in records[1]["baselines"]
-    assert all({"classifier-head.h5", "classifier.h5", "figures/confusion.png"} <= set(record["files"]) for record in records)
+    assert all(
+        {"classifier-head.h5", "classifier.h5", "figures/confusion.png"} <= set(record["files"])
+        for record in records
+    )
 
 
 def test_a_preset_for_the_head(tiny, model):
@@ -108,9 +135,14 @@ def test_a_preset_for_the_head(tiny, model):
     screen = Terminal("classification.py", *(word for pair in tiny.items() for word in pair), *flags)
     screen.see(ADVANCED, "no: start training", "a preset", "the training")
     screen.press(DOWN, ENTER)
-    screen.see("Which network?", "none: back", "mnist-classifier", "report C's classifier", "best-fashion-classifier")
+    screen.see(
+        "Which network?", "none: back", "mnist-classifier", "report C's classifier", "best-fashion-classifier"
+    )
     screen.press(*[DOWN] * 3, ENTER)
-    screen.see("best-mnist-classifier changes what you have said: fully connected units 8 → 256, epochs 1 → 10, ", ADVANCED)
+    screen.see(
+        "best-mnist-classifier changes what you have said: fully connected units 8 → 256, epochs 1 → 10, ",
+        ADVANCED,
+    )
     screen.see("the training: ", "optimizer adamw", "weight decay 0.05")
     screen.press("\x03")
     assert screen.leaves() == 130

@@ -1,4 +1,6 @@
-"""Same seed, same machine, same backend: same numbers, interrupted or not. python -m pytest tests/test_determinism.py"""
+"""Same seed, same machine, same backend: same numbers, interrupted or not. python -m pytest
+tests/test_determinism.py
+"""
 
 import importlib.util
 import json
@@ -8,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.keys import PROJECT
+from tests.harness.terminal_session import PROJECT
 
 GANGS = """
 from lib import backend
@@ -19,7 +21,7 @@ backend.scans = lambda: True
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from tests.test_training import cut, trained, training
+from tests.training.test_trainer import cut, trained, training
 training.SECONDS_BETWEEN_STEPS = 0
 tiny = {"-d": "train.idx"}
 asked = dict(epochs=4, task="denoise", noise=0.3, dropout=0.2, shift=True, skip=True, optimizer="adamw", weight_decay=0.01)
@@ -37,13 +39,17 @@ def results(backend: str, *scripts: str) -> list:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed here")
     environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run([sys.executable, "-c", "".join(scripts)], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "".join(scripts)], capture_output=True, text=True, env=environment, check=False
+    )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[{")]
 
 
 @pytest.mark.parametrize(
-    ("backend", "gangs"), [("tensorflow", ""), ("jax", ""), ("jax", GANGS)], ids=["tensorflow", "jax", "gangs"]
+    ("backend", "gangs"),
+    [("tensorflow", ""), ("jax", ""), ("jax", GANGS)],
+    ids=["tensorflow", "jax", "gangs"],
 )
 def test_one_seed_one_backend_one_result(tiny, backend, gangs):
     one, two, other, resumed = results(backend, gangs, SCRIPT)
@@ -53,7 +59,7 @@ def test_one_seed_one_backend_one_result(tiny, backend, gangs):
 
 def test_steps_in_gangs_are_the_same_steps(tiny):
     """On JAX with a GPU many steps are one call; here the processor is told to do as much."""
-    whole = "from tests.test_training import trained\nimport json\n"
+    whole = "from tests.training.test_trainer import trained\nimport json\n"
     for more in ("", ", variational=True, latent_dim=2"):
         line = f"print(json.dumps([trained({tiny}, epochs=3, shift=True{more})[0]]))\n"
         alone, together = results("jax", whole, line, GANGS, line)

@@ -1,7 +1,8 @@
-"""A disk that is full from some write on, whichever that is, in both programs. python -m pytest -m slow tests/test_full_disk.py
+"""A disk that is full from some write on, whichever that is, in both programs. python -m pytest -m slow
+tests/test_full_disk.py
 
-Every file of a run is flushed to the disk before it takes its place (`written.replacing`), so a disk is full at every write when
-it is full at every flush.
+Every file of a run is flushed to the disk before it takes its place (`written.replacing`), so a disk is full
+at every write when it is full at every flush.
 """
 
 import errno
@@ -12,9 +13,11 @@ from pathlib import Path
 import h5py
 import pytest
 
-from lib import runs, worker, written
-from lib.errors import RunFailed, UserError
-from tests.test_worker import classify, run
+from lib.common import filesystem
+from lib.common.errors import RunFailed, UserError
+from lib.runs import records, run_folder
+from lib.worker import training_jobs
+from tests.worker.test_training_jobs import classify, run
 
 FEWEST = 8  # flushes in the shortest run
 
@@ -35,8 +38,8 @@ class Disk:
 def left(monkeypatch):
     """The runs that were begun, so that their folders can be left as by a process that has ended."""
     begun = []
-    hold = runs.Run.hold
-    monkeypatch.setattr(runs.Run, "hold", lambda run: (hold(run), begun.append(run))[0])
+    hold = run_folder.Run.hold
+    monkeypatch.setattr(run_folder.Run, "hold", lambda run: (hold(run), begun.append(run))[0])
 
     def leave():
         for one in begun:
@@ -49,7 +52,12 @@ def left(monkeypatch):
 
 def attempt(program: str, tiny: dict, output: str) -> None:
     if program == "classification":
-        run(output, **classify(tiny, model="encoder/autoencoder.h5", epochs=2, fc_units=(4,), batch_size=20).to_json())
+        run(
+            output,
+            **classify(
+                tiny, model="encoder/autoencoder.h5", epochs=2, fc_units=(4,), batch_size=20
+            ).to_json(),
+        )
     else:
         run(output, dataset=tiny["-d"], testset=tiny["-t"], layers=1, kernels=2, epochs=2, batch_size=20)
 
@@ -59,34 +67,40 @@ def attempt(program: str, tiny: dict, output: str) -> None:
 def test_a_full_disk_at_every_write(tiny, monkeypatch, left, program):
     run("encoder", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
     whole = Disk(None)
-    monkeypatch.setattr(written.os, "fsync", whole.fsync)
+    monkeypatch.setattr(filesystem.os, "fsync", whole.fsync)
     attempt(program, tiny, "whole")
     left()
     earlier = {path: path.read_bytes() for path in Path("whole").rglob("*") if path.is_file()}
     assert whole.flushed > FEWEST
     for room in range(whole.flushed):
         folder = Path(f"room-{room}")
-        monkeypatch.setattr(written.os, "fsync", Disk(room).fsync)
-        with pytest.raises(RunFailed, match=r"cannot be written \(No space left on device\); free some space, or choose"):
+        monkeypatch.setattr(filesystem.os, "fsync", Disk(room).fsync)
+        with pytest.raises(
+            RunFailed, match=r"cannot be written \(No space left on device\); free some space, or choose"
+        ):
             attempt(program, tiny, str(folder))
         left()
         files = [path for path in folder.rglob("*") if path.is_file()]
-        assert not [path for path in files if written.PARTIAL in path.name]
+        assert not [path for path in files if filesystem.PARTIAL_MARK in path.name]
         for path in files:
             if path.suffix == ".h5":
                 h5py.File(path).close()
-        if (folder / runs.RECORD).exists():
-            assert runs.load(folder)["status"] == "interrupted"  # the last that could be said of it
-        monkeypatch.setattr(written.os, "fsync", Disk(None).fsync)  # with room again it goes on
+        if (folder / records.RECORD).exists():
+            assert records.load_record(folder)["status"] == "interrupted"  # the last that could be said of it
+        monkeypatch.setattr(filesystem.os, "fsync", Disk(None).fsync)  # with room again it goes on
         with suppress(UserError):
             resumed(program, tiny, folder)
             left()
-            assert runs.load(folder)["status"] == "finished"
+            assert records.load_record(folder)["status"] == "finished"
     assert {path: path.read_bytes() for path in Path("whole").rglob("*") if path.is_file()} == earlier
 
 
 def resumed(program: str, tiny: dict, folder: Path) -> None:
-    from tests.test_worker import Listener
+    from tests.worker.test_training_jobs import Listener
 
-    hp = worker._hyperparameters({"hyperparameters": runs.load(folder)["hyperparameters"]})
-    worker.train(Listener(), {"hyperparameters": hp.to_json(), "resume": str(folder)}, worker.open_dataset(hp))
+    hp = training_jobs.read_hyperparameters(
+        {"hyperparameters": records.load_record(folder)["hyperparameters"]}
+    )
+    training_jobs.run_training(
+        Listener(), {"hyperparameters": hp.to_json(), "resume": str(folder)}, training_jobs.open_dataset(hp)
+    )

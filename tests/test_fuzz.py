@@ -9,17 +9,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests import fuzz
-from tests.keys import PROJECT
+from tests.harness import fuzzing
+from tests.harness.terminal_session import PROJECT
 
-GROWN = 1200 << 20  # bytes that memory may grow by: those of the largest picture that is decoded, and of its copy in colour
-KNOWN = fuzz.seeds()
-EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 16), st.binary(max_size=16)), min_size=1, max_size=6)
+GROWN = (
+    1200 << 20
+)  # bytes that memory may grow by: those of the largest picture that is decoded, and of its copy in color
+KNOWN = fuzzing.seeds()
+EDITS = st.lists(
+    st.tuples(st.floats(0, 1), st.integers(0, 16), st.binary(max_size=16)), min_size=1, max_size=6
+)
 
 
 def hold(count: int, first: int) -> None:
-    """The law for so many cases, in a process of their own: a crash, an endless loop or a warning of C's is seen too."""
-    line = [sys.executable, "-m", "tests.fuzz", str(count), "--first", str(first)]
+    """The law for so many cases, in a process of their own: a crash, an endless loop or a warning of C's is
+    seen too.
+    """
+    line = [sys.executable, "-m", "tests.harness.fuzzing", str(count), "--first", str(first)]
     done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, timeout=60 + count)
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
@@ -42,9 +48,9 @@ def test_very_many_cases_break_no_law():
 @given(st.data(), EDITS)
 def test_whatever_hypothesis_does_to_a_file_breaks_no_law(tmp_path, data, edits):
     seed = KNOWN[data.draw(st.sampled_from(sorted(KNOWN)))]
-    name = data.draw(st.sampled_from(fuzz.changeable(seed)))
+    name = data.draw(st.sampled_from(fuzzing.changeable(seed)))
     content = seed.files[name]
     for place, replaced, by in edits:
         start = round(place * len(content))
         content = content[:start] + by + content[start + replaced :]
-    fuzz.law(seed, tmp_path / "case", {name: content})
+    fuzzing.law(seed, tmp_path / "case", {name: content})

@@ -1,6 +1,7 @@
-"""Interrupted at any moment, without room, without memory: nothing is lost. python -m pytest tests/test_interruption.py
+"""Interrupted at any moment, without room, without memory: nothing is lost. python -m pytest
+tests/test_interruption.py
 
-`python -m tests.kills 200` kills at random moments, as often as one likes.
+`python -m tests.harness.kill_trials 200` kills at random moments, as often as one likes.
 """
 
 import json
@@ -18,13 +19,25 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lib import runs
-from tests import kills
-from tests.keys import CTRL_C, ENTER, PROJECT, Terminal
-from tests.kills import Kill, Workplace
-from tests.test_saved import model
+from lib.runs import records, run_folder
+from tests.harness import kill_trials
+from tests.harness.kill_trials import Kill, Workplace
+from tests.harness.terminal_session import CTRL_C, ENTER, PROJECT, Terminal
+from tests.worker.test_model_jobs import model
 
-LONG = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--batch-size", "8", "--epochs", "100000", "--no-input"]
+LONG = [
+    "--layers",
+    "1",
+    "--kernel-size",
+    "3",
+    "--kernels",
+    "2",
+    "--batch-size",
+    "8",
+    "--epochs",
+    "100000",
+    "--no-input",
+]
 PATIENCE = 300  # seconds for one program on a busy machine
 
 
@@ -43,21 +56,23 @@ def workplace(tmp_path_factory) -> Workplace:
     ids=["child", "parent", "both"],
 )
 def test_a_killed_run_goes_on_as_if_nothing_had_been(workplace, kill):
-    assert workplace.carry_out(kill) in (runs.INTERRUPTED, runs.FAILED, runs.FINISHED)
+    assert workplace.carry_out(kill) in (records.INTERRUPTED, records.FAILED, records.FINISHED)
 
 
 @pytest.mark.slow
 def test_a_program_that_is_killed_when_its_worker_is_done_leaves_a_terminal_that_shows_keys(workplace):
-    folder, terminal = workplace.folder / "late", kills.opened_terminal()
+    folder, terminal = workplace.folder / "late", kill_trials.opened_terminal()
     process = workplace.start("autoencoder", "--output", str(folder), terminal=terminal)
-    kills.wait_for("the model", (folder / "autoencoder.h5").exists)
+    kill_trials.wait_for("the model", (folder / "autoencoder.h5").exists)
     process.send_signal(signal.SIGSTOP)
-    kills.wait_for("the end of the run", lambda: runs.load(folder)["status"] == runs.FINISHED)
+    kill_trials.wait_for(
+        "the end of the run", lambda: records.load_record(folder)["status"] == records.FINISHED
+    )
     time.sleep(3)  # in which the worker would end
-    assert not kills.shows_keys(terminal)
+    assert not kill_trials.shows_keys(terminal)
     process.kill()
     process.wait()
-    kills.wait_for("the terminal", lambda: kills.shows_keys(terminal))
+    kill_trials.wait_for("the terminal", lambda: kill_trials.shows_keys(terminal))
 
 
 @contextmanager
@@ -73,8 +88,12 @@ def start(program: str, *words: str, limits: dict | None = None) -> Iterator[sub
 
     with subprocess.Popen(
         [sys.executable, str(PROJECT / program), *words],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=limit,
-    ) as process:  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=limit,
+    ) as process:
         patience = threading.Timer(PATIENCE, process.kill)
         patience.start()
         yield process
@@ -91,7 +110,9 @@ def run(program: str, *words: str, limits: dict | None = None) -> tuple[int, str
 
 
 def interrupted_at(words: str, *command: str, times: int = 1) -> tuple[int, str]:
-    """The same, and Ctrl-C is pressed when the program says these words; with `times=2` once more when it has understood."""
+    """The same, and Ctrl-C is pressed when the program says these words; with `times=2` once more when it has
+    understood.
+    """
     said = ""
     with start(*command) as process:
         for line in process.stderr:
@@ -105,11 +126,17 @@ def interrupted_at(words: str, *command: str, times: int = 1) -> tuple[int, str]
 def test_ctrl_c_while_loading_leaves_nothing(tiny):
     with start("autoencoder.py", "-d", tiny["-d"], *LONG) as process:
         program = psutil.Process(process.pid)
-        kills.wait_for("the process that trains", lambda: any("lib.worker" in child.cmdline() for child in program.children()))
+        kill_trials.wait_for(
+            "the process that trains",
+            lambda: any("lib.worker.main" in child.cmdline() for child in program.children()),
+        )
         time.sleep(0.5)  # Keras takes longer to import
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
-    assert (process.returncode, said.splitlines()[-1]) == (130, "autoencoder.py: stopped before training began")
+    assert (process.returncode, said.splitlines()[-1]) == (
+        130,
+        "autoencoder.py: stopped before training began",
+    )
     assert not Path("models").exists()
 
 
@@ -119,7 +146,10 @@ def test_ctrl_c_while_a_model_is_used_leaves_nothing_half_done(tiny):
     command = ("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "20000")
     status, said = interrupted_at("4 of 20 pictures", *command)
     assert status == 130
-    assert said.splitlines()[-1] == "autoencoder.py: stopped before the first pictures were done; nothing is written"
+    assert (
+        said.splitlines()[-1]
+        == "autoencoder.py: stopped before the first pictures were done; nothing is written"
+    )
     assert sorted(Path("ae").rglob("*")) == before
 
 
@@ -128,19 +158,24 @@ def test_ctrl_c_in_training_can_go_on_with_the_same_command(tiny):
     words = ("-d", tiny["-d"], *LONG, "--output", "models/mine")
     status, said = interrupted_at("epoch      3/", "autoencoder.py", *words)
     assert status == 130
-    assert runs.load(Path("models/mine"))["status"] == "interrupted"
+    assert records.load_record(Path("models/mine"))["status"] == "interrupted"
     assert (Path("models/mine") / "autoencoder.h5").is_file()
 
     status, said = interrupted_at("epoch      7/", "autoencoder.py", *words)
     assert (status, "epoch      2/" in said) == (130, False)
-    assert re.search(r"models/mine was asked for the same, and interrupted after epoch \d of 100000; going on with it", said)
+    assert re.search(
+        r"models/mine was asked for the same, and interrupted after epoch \d of 100000; going on with it",
+        said,
+    )
 
     status, said = interrupted_at("epoch      1/", "autoencoder.py", *words[:-2])
     assert status == 130
     assert "to go on with it: python autoencoder.py --resume models/mine" in said
 
     record = json.loads(Path("models/mine/run.json").read_text())
-    runs.write_json(Path("models/mine/run.json"), record | {"dataset": record["dataset"] | {"sha256": "0"}})
+    run_folder.write_json(
+        Path("models/mine/run.json"), record | {"dataset": record["dataset"] | {"sha256": "0"}}
+    )
     status, said = run("autoencoder.py", "--resume", "models/mine")
     assert (status, said.count("\n")) == (2, 1)
     assert "models/mine: began with other images than those that its data set holds now" in said
@@ -152,7 +187,7 @@ def test_ctrl_c_in_either_phase_goes_on_in_that_phase(workplace, monkeypatch, ph
     monkeypatch.chdir(workplace.folder)
     output = f"models/stopped-in-{phase}"
     expected = workplace.expected("classification")
-    words = kills.WORDS["classification"]
+    words = kill_trials.WORDS["classification"]
     thirds = 0
     with start("classification.py", *words, "--no-input", "--output", output) as process:
         for line in process.stderr:
@@ -160,26 +195,28 @@ def test_ctrl_c_in_either_phase_goes_on_in_that_phase(workplace, monkeypatch, ph
             if "epoch  3/15" in line and thirds == (1 if phase == "head" else 2):
                 process.send_signal(signal.SIGINT)
     assert process.returncode == 130
-    record = runs.load(Path(output))
+    record = records.load_record(Path(output))
     assert (record["status"], list(record["history"])[-1]) == ("interrupted", phase)
     assert run("classification.py", "--resume", output)[0] == 0
-    found = kills.outcome(Path(output))
+    found = kill_trials.outcome(Path(output))
     for name in expected:
-        kills.np.testing.assert_equal(found[name], expected[name], err_msg=name)
+        kill_trials.np.testing.assert_equal(found[name], expected[name], err_msg=name)
 
 
 @pytest.mark.slow
 def test_ctrl_c_while_figures_are_drawn_waits_for_them_and_a_second_one_leaves(workplace, monkeypatch):
     monkeypatch.chdir(workplace.folder)
-    words = [*kills.WORDS["autoencoder"], "--no-input", "--output"]
+    words = [*kill_trials.WORDS["autoencoder"], "--no-input", "--output"]
     status, said = interrupted_at("drawing figures", "autoencoder.py", *words, "models/once")
-    assert (status, runs.load(Path("models/once"))["status"]) == (0, "finished")
+    assert (status, records.load_record(Path("models/once"))["status"]) == (0, "finished")
     status, said = interrupted_at("drawing figures", "autoencoder.py", *words, "models/twice", times=2)
-    assert (status, runs.load(Path("models/twice"))["status"]) == (130, "interrupted")
+    assert (status, records.load_record(Path("models/twice"))["status"]) == (130, "interrupted")
     assert "To go on with it: python autoencoder.py --resume models/twice" in said
     status, said = run("autoencoder.py", "--resume", "models/twice")
     assert (status, "epoch" in said) == (0, False)  # all of them were trained
-    kills.np.testing.assert_equal(kills.outcome(Path("models/twice")), workplace.expected("autoencoder"))
+    kill_trials.np.testing.assert_equal(
+        kill_trials.outcome(Path("models/twice")), workplace.expected("autoencoder")
+    )
 
 
 @pytest.mark.slow  # tests/test_autoencoder_terminal.py is offered it too, and declines
@@ -189,7 +226,9 @@ def test_a_terminal_offers_to_go_on(tiny):
     screen = Terminal("autoencoder.py", *words)
     screen.see("Advanced settings?")
     screen.press(ENTER)
-    screen.see("was asked for the same, and interrupted after epoch", "of 100000.", "Go on with it", "Begin anew")
+    screen.see(
+        "was asked for the same, and interrupted after epoch", "of 100000.", "Go on with it", "Begin anew"
+    )
     screen.press(ENTER)
     screen.see("validation loss")
     screen.press(CTRL_C)
@@ -201,23 +240,28 @@ def test_a_terminal_offers_to_go_on(tiny):
 
 @pytest.mark.parametrize("room", [0, 3000, pytest.param(30_000, marks=pytest.mark.slow)])
 def test_without_room_the_reason_is_said_and_nothing_else_is_touched(workplace, monkeypatch, room):
-    """A limit on the size of a file stands for a full disk, and stops another write each time: the record, the models, …"""
+    """A limit on the size of a file stands for a full disk, and stops another write each time: the record,
+    the models, …
+    """
     monkeypatch.chdir(workplace.folder)
     output = Path(f"models/room-{room}")
     expected = workplace.expected("autoencoder")
-    words = [*kills.WORDS["autoencoder"], "--no-input", "--output", str(output)]
+    words = [*kill_trials.WORDS["autoencoder"], "--no-input", "--output", str(output)]
     status, said = run("autoencoder.py", *words, limits={resource.RLIMIT_FSIZE: room})
     assert status == 1, said
     if not room:
         assert "no temporary file can be written (No usable temporary directory found in" in said
         return
-    assert re.search(rf"{output}/\S+: cannot be written \(File too large\); free some space, or choose another folder", said)
-    assert kills.require_whole(output) in ("absent", "failed", "interrupted")
+    assert re.search(
+        rf"{output}/\S+: cannot be written \(File too large\); free some space, or choose another folder",
+        said,
+    )
+    assert kill_trials.require_whole(output) in ("absent", "failed", "interrupted")
     assert not list(output.rglob("*.partial*"))
-    kills.np.testing.assert_equal(kills.outcome(Path("encoder")), expected)
+    kill_trials.np.testing.assert_equal(kill_trials.outcome(Path("encoder")), expected)
     if (output / "run.json").exists():  # and with room again it goes on
         assert run("autoencoder.py", "--resume", str(output))[0] == 0
-        kills.np.testing.assert_equal(kills.outcome(output), expected)
+        kill_trials.np.testing.assert_equal(kill_trials.outcome(output), expected)
 
 
 def test_without_memory_the_remedy_is_said(workplace, monkeypatch):
@@ -238,12 +282,16 @@ def test_without_memory_the_remedy_is_said(workplace, monkeypatch):
     status, said = run("autoencoder.py", *words, limits={resource.RLIMIT_AS: 3 << 30})
     assert status == 1
     assert said.splitlines()[-1].endswith("memory; a smaller batch size or fewer kernels need less")
-    assert runs.load(Path("models/large"))["error"].endswith("memory; a smaller batch size or fewer kernels need less")
+    assert records.load_record(Path("models/large"))["error"].endswith(
+        "memory; a smaller batch size or fewer kernels need less"
+    )
 
 
 def test_results_that_nobody_reads_end_quietly(workplace):
     """As in `python autoencoder.py runs | head -1`."""
     command = f"{sys.executable} {PROJECT / 'autoencoder.py'} runs . | head -1"
-    done = subprocess.run(["bash", "-c", command], cwd=workplace.folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=workplace.folder, capture_output=True, text=True, check=False
+    )
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr

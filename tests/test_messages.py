@@ -7,14 +7,28 @@ import re
 
 import pytest
 
-from lib.fields import settings, words
-from tests import provoked_data, provoked_models, provoked_runs, provoked_search, provoked_settings
-from tests.provoked import PLACES, Case, outcome
+from lib.config.fields import display_name, settings
+from tests.harness import (
+    error_cases_data,
+    error_cases_models,
+    error_cases_runs,
+    error_cases_search,
+    error_cases_settings,
+)
+from tests.harness.error_cases import PLACES, Case, outcome
 
-TABLES = (provoked_settings.CASES, provoked_data.CASES, provoked_runs.CASES, provoked_models.CASES, provoked_search.CASES)
+TABLES = (
+    error_cases_settings.CASES,
+    error_cases_data.CASES,
+    error_cases_runs.CASES,
+    error_cases_models.CASES,
+    error_cases_search.CASES,
+)
 ROWS = [(module, row) for table in TABLES for module, rows in table.items() for row in rows]
 CASES = [Case(module, *row, number) for number, (module, row) in enumerate(ROWS)]
-FOREIGN = re.compile(r"Traceback|Errno|<\w+ |\w(Error|Exception|Warning)\b|[^']\b(None|nan)\b")  # Python's words, not a person's
+FOREIGN = re.compile(
+    r"Traceback|Errno|<\w+ |\w(Error|Exception|Warning)\b|[^']\b(None|nan)\b"
+)  # Python's words, not a person's
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.module}: {case.says}")
@@ -45,10 +59,19 @@ def test_every_word_of_a_message_is_seen():
     said = {}
     for message, place in map(outcome, CASES):
         said[place] = said.get(place, "") + message + "\n"
-    assert not [f"{place.file}:{place.first}: {part!r}" for place in said for part in place.parts if part not in said[place]]
+    assert not [
+        f"{place.file}:{place.first}: {part!r}"
+        for place in said
+        for part in place.parts
+        if part not in said[place]
+    ]
 
 
 def test_every_setting_that_belongs_to_another_says_so():
     said = {outcome(case)[0] for case in CASES}
     belonging = [setting.name for setting in settings() if setting.metadata["only"]]
-    assert not [name for name in belonging if not any(message.startswith(f"{words(name)} is for --") for message in said)]
+    assert not [
+        name
+        for name in belonging
+        if not any(message.startswith(f"{display_name(name)} is for --") for message in said)
+    ]

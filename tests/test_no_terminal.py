@@ -1,4 +1,6 @@
-"""Both programs without a terminal: flags, files, lines, and every bad input. python -m pytest tests/test_no_terminal.py"""
+"""Both programs without a terminal: flags, files, lines, and every bad input. python -m pytest
+tests/test_no_terminal.py
+"""
 
 import gzip
 import os
@@ -10,14 +12,16 @@ import keras
 import numpy as np
 import pytest
 
-from lib import runs
-from tests import made
-from tests.keys import PROJECT
+from lib.runs import records
+from tests.harness import sample_files
+from tests.harness.terminal_session import PROJECT
 
 SMALL = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "1", "--batch-size", "16"]
 
 
-def run(program: str, *words: str, lines: str | None = None, seconds: int = 300) -> subprocess.CompletedProcess:
+def run(
+    program: str, *words: str, lines: str | None = None, seconds: int = 300
+) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, str(PROJECT / program), *words],
         input=lines,
@@ -45,16 +49,26 @@ def trained(tmp_path_factory):
     here = Path.cwd()
     os.chdir(folder)
     try:
-        images, labels = made.shapes(80)
+        images, labels = sample_files.shapes(80)
         for name, array in (("x", images[:60]), ("y", labels[:60]), ("tx", images[60:]), ("ty", labels[60:])):
-            made.write_idx(Path(f"{name}.gz"), array)
+            sample_files.write_idx(Path(f"{name}.gz"), array)
         data = ["-d", "x.gz", "-t", "tx.gz"]
         first = run("autoencoder.py", *data, *SMALL, "--output", "models/ae", "--no-input")
         head = ["--fc-units", "8", "--dropout", "0", "--epochs", "12", "--batch-size", "8"]
         second = run(
-            "classification.py", *data, "-dl", "y.gz", "-tl", "ty.gz", "-model", "models/ae/encoder.h5", *head,
-            "--output", "models/cl", "--no-input",
-        )  # fmt: skip
+            "classification.py",
+            *data,
+            "-dl",
+            "y.gz",
+            "-tl",
+            "ty.gz",
+            "-model",
+            "models/ae/encoder.h5",
+            *head,
+            "--output",
+            "models/cl",
+            "--no-input",
+        )
     finally:
         os.chdir(here)
     return folder, first, second
@@ -77,29 +91,38 @@ def test_flags_alone_train_an_autoencoder(in_trained):
 
 
 def test_the_run_folder_is_designs(in_trained):
-    record = runs.load(Path("models/ae"))
+    record = records.load_record(Path("models/ae"))
     assert (record["program"], record["status"], record["task"]) == ("autoencoder", "finished", "reconstruct")
     assert record["dataset"]["sizes"] == {"train": 53, "validation": 7, "test": 20}
     assert {"test_loss", "test_mse", "test_psnr", "latent_size", "parameters"} <= set(record["metrics"])
     assert {"constant_mse", "pca_mse"} <= set(record["baselines"])
     assert {"seconds", "images_per_second"} <= set(record["timing"])
     assert len(record["history"]["loss"]) == len(record["history"]["val_loss"]) == 1
-    found = {path.relative_to("models/ae").as_posix() for path in Path("models/ae").rglob("*") if path.is_file()}
+    found = {
+        path.relative_to("models/ae").as_posix() for path in Path("models/ae").rglob("*") if path.is_file()
+    }
     assert found == set(record["files"])
-    assert {"run.json", "answers.json", "autoencoder.h5", "encoder.h5", "decoder.h5", "figures/loss.png"} <= found
+    assert {
+        "run.json",
+        "answers.json",
+        "autoencoder.h5",
+        "encoder.h5",
+        "decoder.h5",
+        "figures/loss.png",
+    } <= found
 
 
 def test_the_saved_autoencoder_scores_what_the_record_says(in_trained):
-    images = made.shapes(80)[0][60:, ..., None].astype("float32") / 255
+    images = sample_files.shapes(80)[0][60:, ..., None].astype("float32") / 255
     model = keras.models.load_model("models/ae/autoencoder.h5", compile=False)
     error = float(np.square(keras.ops.convert_to_numpy(model(images)) - images).mean())
-    assert error == pytest.approx(runs.load(Path("models/ae"))["metrics"]["test_mse"], rel=1e-4)
+    assert error == pytest.approx(records.load_record(Path("models/ae"))["metrics"]["test_mse"], rel=1e-4)
 
 
 def test_the_classifier_learns_and_reports(in_trained):
     _, _, done = in_trained
     assert done.returncode == 0, done.stderr
-    record = runs.load(Path("models/cl"))
+    record = records.load_record(Path("models/cl"))
     metrics = record["metrics"]
     assert metrics["test_accuracy"] >= 0.9  # three shapes told apart; chance is 0.35
     assert metrics["correct"] + metrics["incorrect"] == 20
@@ -116,15 +139,17 @@ def test_the_classifier_learns_and_reports(in_trained):
     ):
         assert words in done.stdout
     model = keras.models.load_model("models/cl/classifier.h5", compile=False)
-    images, labels = made.shapes(80)
-    predicted = keras.ops.convert_to_numpy(model(images[60:, ..., None].astype("float32") / 255)).argmax(axis=1)
+    images, labels = sample_files.shapes(80)
+    predicted = keras.ops.convert_to_numpy(model(images[60:, ..., None].astype("float32") / 255)).argmax(
+        axis=1
+    )
     assert int((predicted == labels[60:]).sum()) == metrics["correct"]
 
 
 def test_an_answers_file_replays_a_run_to_the_same_numbers(in_trained):
     done = run("autoencoder.py", "--answers", "models/ae/answers.json", "--yes", "--output", "models/replay")
     assert done.returncode == 0, done.stderr
-    one, two = (runs.load(Path("models", name)) for name in ("ae", "replay"))
+    one, two = (records.load_record(Path("models", name)) for name in ("ae", "replay"))
     assert one["hyperparameters"] == two["hyperparameters"]
     assert one["history"]["loss"] == two["history"]["loss"]
     assert one["metrics"] == two["metrics"]
@@ -137,7 +162,7 @@ def test_lines_on_standard_input_answer_questions_and_the_menu(tiny):
     assert "Kernel size (3 means 3×3): 3" in done.stderr
     assert "test mse against layers" in done.stdout
     assert len(list(Path("models").glob("*/run.json"))) == 3
-    assert runs.load(Path("models/kept"))["hyperparameters"]["kernels"] == [4, 4]
+    assert records.load_record(Path("models/kept"))["hyperparameters"]["kernels"] == [4, 4]
 
 
 def test_the_end_of_the_lines_at_the_menu_means_quit(tiny):
@@ -150,13 +175,16 @@ def test_output_goes_where_it_was_said_and_never_over_a_run(in_trained):
     assert "models/ae: is not empty, and a run is never overwritten; choose another --output" in done.stderr
 
 
-IMAGES, LABELS = made.shapes(60)
+IMAGES, LABELS = sample_files.shapes(60)
 
 
 def bad_files() -> dict[str, tuple[bytes, str]]:
-    whole, zipped = made.idx(IMAGES), gzip.compress(made.idx(IMAGES))
+    whole, zipped = sample_files.idx(IMAGES), gzip.compress(sample_files.idx(IMAGES))
     return {
-        "magic": (b"\0\0\x08\x07" + whole[4:], "magic number 2055 is not that of an IDX file of images (2051)"),
+        "magic": (
+            b"\0\0\x08\x07" + whole[4:],
+            "magic number 2055 is not that of an IDX file of images (2051)",
+        ),
         "truncated": (whole[:-5], "is truncated"),
         "over-long": (whole + b"12345", "is too long"),
         "broken.gz": (zipped[: len(zipped) // 2], "broken or truncated"),
@@ -168,25 +196,36 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
 def test_bad_images_are_refused(name):
     content, words = bad_files()[name]
     Path(name).write_bytes(content)
-    assert_refused(run("autoencoder.py", "-d", name, *SMALL, "--no-input"), f"autoencoder.py: {name}: ", words)
+    assert_refused(
+        run("autoencoder.py", "-d", name, *SMALL, "--no-input"), f"autoencoder.py: {name}: ", words
+    )
 
 
 def test_paths_that_do_not_exist_are_refused(tiny):
     assert_refused(run("autoencoder.py", "-d", "nowhere", "--no-input"), "nowhere: no such file or folder")
-    assert_refused(run("autoencoder.py", "-d", tiny["-d"], "-t", "nowhere", "--no-input"), "nowhere: no such file or folder")
+    assert_refused(
+        run("autoencoder.py", "-d", tiny["-d"], "-t", "nowhere", "--no-input"),
+        "nowhere: no such file or folder",
+    )
     data = [word for pair in tiny.items() for word in pair]
-    assert_refused(run("classification.py", *data, "-model", "no.h5", "--no-input"), "no.h5: no such file; train an autoencoder")
-    assert_refused(run("classification.py", *data, "-dl", "no", "-model", "no.h5", "--no-input"), "no: no such file or folder")
+    assert_refused(
+        run("classification.py", *data, "-model", "no.h5", "--no-input"),
+        "no.h5: no such file; train an autoencoder",
+    )
+    assert_refused(
+        run("classification.py", *data, "-dl", "no", "-model", "no.h5", "--no-input"),
+        "no: no such file or folder",
+    )
 
 
 def test_labels_that_do_not_match_are_refused(in_trained, tiny):
     Path("models").rename("kept")
     try:
         data = ["-d", tiny["-d"], "-dl", "wrong", "-t", tiny["-t"], "-tl", tiny["-tl"]]
-        images, labels = made.shapes(80)
-        made.write_idx(Path("wrong"), LABELS[:59])
+        images, labels = sample_files.shapes(80)
+        sample_files.write_idx(Path("wrong"), LABELS[:59])
         for flag, array in zip(tiny, (images[:60], labels[:60], images[60:], labels[60:]), strict=True):
-            made.write_idx(Path(tiny[flag]), array)
+            sample_files.write_idx(Path(tiny[flag]), array)
         done = run("classification.py", *data, "-model", "kept/ae/encoder.h5", "--no-input")
         assert_refused(done, "wrong: 59 labels for the 60 images of train.idx")
     finally:
@@ -200,7 +239,9 @@ def test_labels_that_an_autoencoder_wants_are_looked_for_before_it_trains():
         ("none.npy", "none.npy: has no labels for --label-weight"),
         ("ids.npz", "ids.npz: its labels go from -1 to 1; they are the numbers of classes"),
     ):
-        assert_refused(run("autoencoder.py", "-d", data, *SMALL, "--label-weight", "0.1", "--no-input"), words)
+        assert_refused(
+            run("autoencoder.py", "-d", data, *SMALL, "--label-weight", "0.1", "--no-input"), words
+        )
 
 
 def test_models_that_are_none_or_do_not_fit_are_refused(in_trained, tmp_path, monkeypatch):
@@ -217,7 +258,9 @@ def test_models_that_are_none_or_do_not_fit_are_refused(in_trained, tmp_path, mo
 
 
 def test_a_kernel_that_does_not_fit_and_flags_that_do_not_exist(tiny):
-    assert_refused(run("autoencoder.py", "-d", tiny["-d"], "--kernel-size", "9", "--no-input"), "at most 5 works")
+    assert_refused(
+        run("autoencoder.py", "-d", tiny["-d"], "--kernel-size", "9", "--no-input"), "at most 5 works"
+    )
     assert_refused(run("autoencoder.py", "--epoch", "3"), "unrecognized arguments: --epoch 3")
     assert_refused(run("autoencoder.py", "--no-input"), "--no-input needs -d or --dataset")
 

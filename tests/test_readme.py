@@ -5,13 +5,13 @@ import re
 
 import pytest
 
-from lib import verbs
-from lib.fields import PROGRAMS, defaults, settings, show
-from lib.flags import Parser
-from lib.kinds import Places, Switch
-from lib.presets import PRESETS
-from lib.questions import Answers
-from tests.keys import PROJECT
+from lib.cli import commands
+from lib.cli.parser import TrainParser
+from lib.cli.prompts import Answers
+from lib.config.fields import PROGRAMS, default_values, format_value, settings
+from lib.config.presets import PRESETS
+from lib.config.value_types import LayerNumbers, Switch
+from tests.harness.terminal_session import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
@@ -25,13 +25,15 @@ def flags_table() -> str:
     for setting in settings():
         metadata, programs = setting.metadata, setting.metadata["programs"]
         flags = list(metadata["flags"])
-        if isinstance(metadata["kind"], Switch | Places):
+        if isinstance(metadata["kind"], Switch | LayerNumbers):
             flags += [flag.replace("--", "--no-", 1) for flag in flags]
-        texts = {program: show(setting.name, defaults(program)[setting.name]) for program in programs}
+        texts = {
+            program: format_value(setting.name, default_values(program)[setting.name]) for program in programs
+        }
         default = "; ".join(dict.fromkeys(texts.values())) if len(texts) > 1 else next(iter(texts.values()))
         rows.append(f"| {_named(flags)} | {_where(programs)} | {default} | {metadata['help']} |")
     known = {flag for setting in settings() for flag in setting.metadata["flags"]}
-    others = {program: Parser(program, "")._actions for program in PROGRAMS}
+    others = {program: TrainParser(program, "")._actions for program in PROGRAMS}
     both = {flag for action in others["classification"] for flag in action.option_strings}
     for action in others["autoencoder"]:
         if not known & set(action.option_strings) and action.help != argparse.SUPPRESS:
@@ -57,7 +59,11 @@ def presets_table() -> str:
     """The table of presets, as it must stand in the README."""
     rows = ["| preset | what it is | made for | program |", "|---|---|---|---|"]
     return "\n".join(
-        rows + [f"| `{name}` | {preset.what} | `{preset.dataset}` | `{preset.program}.py` |" for name, preset in PRESETS.items()]
+        rows
+        + [
+            f"| `{name}` | {preset.what} | `{preset.dataset}` | `{preset.program}.py` |"
+            for name, preset in PRESETS.items()
+        ]
     )
 
 
@@ -66,31 +72,46 @@ def test_the_table_of_presets_is_the_programs():
     assert written.group(1) == presets_table(), f"put this between the marks:\n{presets_table()}"
 
 
-@pytest.mark.parametrize("line", re.findall(r"^    python (.*?)(?:  #.*)?$", README.replace("\\\n", " "), re.MULTILINE))
+@pytest.mark.parametrize(
+    "line", re.findall(r"^    python (.*?)(?:  #.*)?$", README.replace("\\\n", " "), re.MULTILINE)
+)
 def test_every_command_parses(line):
     program, *words = re.split(r" [<>&]", line)[0].split()  # what follows is for the shell
     program = program.removesuffix(".py")
-    if words and words[0] in verbs.VERBS[program]:
-        verbs.flags(program, words[0]).parse(words[1:])
+    if words and words[0] in commands.MODULES[program]:
+        commands.command_parser(program, words[0]).parse(words[1:])
         return
-    args = Parser(program, "").parse(words)
+    args = TrainParser(program, "").parse(words)
     if args.dataset and not args.answers:  # what it says can be built
         Answers(program, args).hyperparameters({})
 
 
 def test_no_flag_is_invented():
-    parsers = [Parser(program, "") for program in PROGRAMS]
-    parsers += [verbs.flags(program, verb) for program in PROGRAMS for verb in verbs.VERBS[program]]
-    known = {flag for parser in parsers for action in parser._actions for flag in action.option_strings} | ELSEWHERE
+    parsers = [TrainParser(program, "") for program in PROGRAMS]
+    parsers += [
+        commands.command_parser(program, verb) for program in PROGRAMS for verb in commands.MODULES[program]
+    ]
+    known = {
+        flag for parser in parsers for action in parser._actions for flag in action.option_strings
+    } | ELSEWHERE
     prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose)) <= known
 
 
-@pytest.mark.parametrize(("program", "verb"), [(program, verb) for program in PROGRAMS for verb in verbs.VERBS[program]])
+@pytest.mark.parametrize(
+    ("program", "verb"), [(program, verb) for program in PROGRAMS for verb in commands.MODULES[program]]
+)
 def test_every_verb_and_each_of_its_own_flags_is_in_the_readme(program, verb):
     assert f"python {program}.py {verb}" in README
-    training = {flag for known in PROGRAMS for action in Parser(known, "")._actions for flag in action.option_strings}
-    own = {flag for action in verbs.flags(program, verb)._actions for flag in action.option_strings} - training
+    training = {
+        flag
+        for known in PROGRAMS
+        for action in TrainParser(known, "")._actions
+        for flag in action.option_strings
+    }
+    own = {
+        flag for action in commands.command_parser(program, verb)._actions for flag in action.option_strings
+    } - training
     assert {flag for flag in own if f"`{flag}" not in README and f"{flag} " not in README} == set()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import runs
+from lib.runs import records
 from tests.test_no_terminal import run
 
 
@@ -15,7 +15,7 @@ def test_digits_from_pixels_to_labels():
     """Bundled data, both programs: better than half the mean image's error, and than chance by far."""
     done = run("autoencoder.py", "-d", "digits", "--epochs", "8", "--output", "models/ae", "--no-input")
     assert done.returncode == 0, done.stderr
-    record = runs.load(Path("models/ae"))
+    record = records.load_record(Path("models/ae"))
     assert record["metrics"]["test_mse"] < 0.1 * record["baselines"]["constant_mse"]
     done = run(
         "classification.py",
@@ -30,7 +30,7 @@ def test_digits_from_pixels_to_labels():
         "--no-input",
     )
     assert done.returncode == 0, done.stderr
-    record = runs.load(Path("models/cl"))
+    record = records.load_record(Path("models/cl"))
     assert record["metrics"]["test_accuracy"] > 0.93 > record["baselines"]["most_frequent_accuracy"]
 
 
@@ -39,25 +39,53 @@ def test_real_mnist_in_two_epochs(real):
     data = ["-d", str(real / "mnist"), "--limit", "10000"]
     done = run("autoencoder.py", *data, "--epochs", "2", "--output", "models/ae", "--no-input")
     assert done.returncode == 0, done.stderr
-    record = runs.load(Path("models/ae"))
+    record = records.load_record(Path("models/ae"))
     assert record["dataset"]["sizes"] == {"train": 8889, "validation": 1111, "test": 10_000}
     assert record["metrics"]["test_mse"] < 0.0168
     done = run(
-        "classification.py", *data, "-model", "models/ae/autoencoder.h5", "--epochs", "2", "--output", "models/cl", "--no-input"
+        "classification.py",
+        *data,
+        "-model",
+        "models/ae/autoencoder.h5",
+        "--epochs",
+        "2",
+        "--output",
+        "models/cl",
+        "--no-input",
     )
     assert done.returncode == 0, done.stderr
-    assert runs.load(Path("models/cl"))["metrics"]["test_accuracy"] > 0.93
+    assert records.load_record(Path("models/cl"))["metrics"]["test_accuracy"] > 0.93
 
 
 CIFAR = "cifar-10/cifar-10-binary.tar.gz"
 FEW = {
     # what, data set, flags, metric, and what a broken network cannot reach on 6,000 images
-    "colour": (CIFAR, ["--preset", "best-colour", "--epochs", "2"], "test_mse", 0.0066),  # grey copied
+    "color": (CIFAR, ["--preset", "best-color", "--epochs", "2"], "test_mse", 0.0066),  # gray copied
     "blocks": (CIFAR, ["--preset", "best-cifar", "--epochs", "1"], "test_mse", 0.00044),  # PCA of 4×4 blocks
-    "pca": (CIFAR, ["--preset", "best-cifar-dense", "--latent-dim", "64", "--epochs", "3"], "test_mse", 0.0083),  # PCA: 0.0085
-    "half": ("fashion-mnist", ["--preset", "fashion-half", "--batch-size", "64", "--epochs", "3"], "test_mse", 0.04),
-    "noise": ("mnist", ["--preset", "best-denoise", "--noise", "0.4", "--epochs", "1"], "test_mse", 0.02),  # noisy: 0.08
-    "vae": ("mnist", ["--preset", "best-vae-2", "--epochs", "15"], "test_negative_elbo", 190),  # each pixel its mean: 206
+    "pca": (
+        CIFAR,
+        ["--preset", "best-cifar-dense", "--latent-dim", "64", "--epochs", "3"],
+        "test_mse",
+        0.0083,
+    ),  # PCA: 0.0085
+    "half": (
+        "fashion-mnist",
+        ["--preset", "fashion-half", "--batch-size", "64", "--epochs", "3"],
+        "test_mse",
+        0.04,
+    ),
+    "noise": (
+        "mnist",
+        ["--preset", "best-denoise", "--noise", "0.4", "--epochs", "1"],
+        "test_mse",
+        0.02,
+    ),  # noisy: 0.08
+    "vae": (
+        "mnist",
+        ["--preset", "best-vae-2", "--epochs", "15"],
+        "test_negative_elbo",
+        190,
+    ),  # each pixel its mean: 206
 }
 
 
@@ -65,22 +93,46 @@ FEW = {
 @pytest.mark.parametrize("task", FEW)
 def test_every_task_learns_on_real_data(task, real):
     name, flags, metric, bound = FEW[task]
-    done = run("autoencoder.py", "-d", str(real / name), *flags, "--limit", "6000", "--output", "models/ae", "--no-input")
+    done = run(
+        "autoencoder.py",
+        "-d",
+        str(real / name),
+        *flags,
+        "--limit",
+        "6000",
+        "--output",
+        "models/ae",
+        "--no-input",
+    )
     assert done.returncode == 0, done.stderr
-    assert runs.load(Path("models/ae"))["metrics"][metric] < bound
+    assert records.load_record(Path("models/ae"))["metrics"][metric] < bound
 
 
 # The networks of the reports on the full data sets: flags, metric, and what they have to reach.
 REPORTS = {
     "A": (CIFAR, ["--preset", "cifar-base"], "test_mse", 0.0036),
     "A, ours": (CIFAR, ["--preset", "best-cifar"], "test_mse", 0.00035),
-    "A, ours at 1,024 numbers": (CIFAR, ["--preset", "best-cifar-dense"], "test_mse", 0.00019),  # PCA: 0.000226
-    "A, colour": (CIFAR, ["--preset", "best-colour"], "test_mse", 0.0045),
+    "A, ours at 1,024 numbers": (
+        CIFAR,
+        ["--preset", "best-cifar-dense"],
+        "test_mse",
+        0.00019,
+    ),  # PCA: 0.000226
+    "A, color": (CIFAR, ["--preset", "best-color"], "test_mse", 0.0045),
     "B, UV": (CIFAR, ["--preset", "best-yuv"], "test_mse", 0.00265),
     "D": (
         "fashion-mnist",
         [
-            *("--preset", "fashion-half", "--batch-size", "128", "--schedule", "cosine", "--learning-rate", "0.002"),
+            *(
+                "--preset",
+                "fashion-half",
+                "--batch-size",
+                "128",
+                "--schedule",
+                "cosine",
+                "--learning-rate",
+                "0.002",
+            ),
             *("--optimizer", "adamw", "--weight-decay", "0.1", "--dropout", "0.1", "--gamma"),
         ],
         "test_mse",
@@ -88,7 +140,12 @@ REPORTS = {
     ),
     "D, ours": ("fashion-mnist", ["--preset", "best-half", "--split", "100/0/0"], "test_mse", 0.0185),
     "E, ours": ("fashion-mnist", ["--preset", "best-latent-10", "--split", "100/0/0"], "test_mse", 0.0097),
-    "MNIST at 32 numbers": ("mnist", ["--preset", "best-latent-32", "--split", "100/0/0"], "test_mse", 0.0021),
+    "MNIST at 32 numbers": (
+        "mnist",
+        ["--preset", "best-latent-32", "--split", "100/0/0"],
+        "test_mse",
+        0.0021,
+    ),
     "E, VAE": ("mnist", ["--preset", "best-vae-2"], "test_negative_elbo", 145),
     "denoise": ("mnist", ["--preset", "best-denoise"], "test_mse", 10**-2.1),  # 21 dB
     "E": (
@@ -110,7 +167,7 @@ def test_the_reports_networks(report, real):
     words = ["-d", str(real / name), *flags, "--output", "models/ae", "--no-input"]
     done = run("autoencoder.py", *words, seconds=4 * 3600)
     assert done.returncode == 0, done.stderr
-    assert runs.load(Path("models/ae"))["metrics"][metric] <= bound
+    assert records.load_record(Path("models/ae"))["metrics"][metric] <= bound
 
 
 @pytest.mark.slow
@@ -119,12 +176,19 @@ def test_report_c(real):
     data = ["-d", str(real / "mnist")]
     done = run("autoencoder.py", *data, "--epochs", "20", "--output", "models/ae", "--no-input", seconds=3600)
     assert done.returncode == 0, done.stderr
-    assert min(runs.load(Path("models/ae"))["history"]["val_loss"]) <= 0.0011
+    assert min(records.load_record(Path("models/ae"))["history"]["val_loss"]) <= 0.0011
     done = run(
-        "classification.py", *data, "-model", "models/ae/autoencoder.h5", "--output", "models/cl", "--no-input", seconds=3600
+        "classification.py",
+        *data,
+        "-model",
+        "models/ae/autoencoder.h5",
+        "--output",
+        "models/cl",
+        "--no-input",
+        seconds=3600,
     )
     assert done.returncode == 0, done.stderr
-    assert runs.load(Path("models/cl"))["metrics"]["test_accuracy"] >= 0.992
+    assert records.load_record(Path("models/cl"))["metrics"]["test_accuracy"] >= 0.992
 
 
 LABELS = {"fashion-mnist": ("best-fashion-classifier", 0.937), "mnist": ("best-mnist-classifier", 0.995)}
@@ -137,7 +201,16 @@ def test_labels(name, real):
     data = ["-d", str(real / name), "--no-input"]
     done = run("autoencoder.py", *data, "--preset", "best-labels", "--output", "models/ae", seconds=3600)
     assert done.returncode == 0, done.stderr
-    data += ["--preset", preset, "--split", "100/0/0", "-model", "models/ae/autoencoder.h5", "--output", "models/cl"]
+    data += [
+        "--preset",
+        preset,
+        "--split",
+        "100/0/0",
+        "-model",
+        "models/ae/autoencoder.h5",
+        "--output",
+        "models/cl",
+    ]
     done = run("classification.py", *data, seconds=3600)
     assert done.returncode == 0, done.stderr
-    assert runs.load(Path("models/cl"))["metrics"]["test_accuracy"] >= bound
+    assert records.load_record(Path("models/cl"))["metrics"]["test_accuracy"] >= bound

@@ -1,4 +1,5 @@
-"""What is around training: a run's own stages, `runs` over a thousand folders, a report, and `apply` beside bare predictions.
+"""What is around training: a run's own stages, `runs` over a thousand folders, a report, and `apply` beside
+bare predictions.
 
 python -m tests.benchmarks.around [stages|runs|apply]   (default all)
 """
@@ -12,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from lib.hyperparameters import Hyperparameters
-from lib.process import PROJECT, Worker
+from lib.config.hyperparameters import Hyperparameters
+from lib.worker.process import PROJECT, Worker
 from tests.benchmarks.growth import write
 
 REPEATS, FOLDERS, REPORTED, PICTURES = 3, 1000, 20, 100_000
@@ -30,7 +31,13 @@ for start in range(0, len(images), batch):
 def took(*words: str) -> float:
     began = time.perf_counter()
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
-    subprocess.run([sys.executable, *words], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, *words],
+        check=True,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return time.perf_counter() - began
 
 
@@ -80,7 +87,9 @@ def runs() -> None:
 
 
 def apply() -> None:
-    """The default network on 100,000 images of 28×28: `apply`, which writes each outcome as PNG, beside predictions alone."""
+    """The default network on 100,000 images of 28×28: `apply`, which writes each outcome as PNG, beside
+    predictions alone.
+    """
     trained("model", epochs=1)
     write(Path("many.idx"), PICTURES)
     model, seconds = "model/autoencoder.h5", {"predictions alone": [], "apply": []}
@@ -91,7 +100,10 @@ def apply() -> None:
     usual = statistics.median(seconds["predictions alone"])
     for name, times in seconds.items():
         middle = statistics.median(times)
-        print(f"{name:30} {middle:6.1f} s, {PICTURES / middle:7,.0f} images/s with everything, {middle / usual:.2f}×")
+        print(
+            f"{name:30} {middle:6.1f} s, {PICTURES / middle:7,.0f} images/s with everything, "
+            f"{middle / usual:.2f}×"
+        )
 
 
 PARTS = {"stages": stages, "runs": runs, "apply": apply}

@@ -1,4 +1,5 @@
-"""Does the worker's environment make training faster? The same run with it and without, in turns; medians of three.
+"""Does the worker's environment make training faster? The same run with it and without, in turns; medians of
+three.
 
 python -m tests.benchmarks.environment
 """
@@ -7,14 +8,14 @@ import os
 import statistics
 import tempfile
 
-from lib import process
-from lib.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import Hyperparameters
+from lib.worker import process
 
 RUNS = 3
 
 
 def images_per_second(environment: dict[str, str]) -> float:
-    process.ENVIRONMENT = environment
+    process.WORKER_ENVIRONMENT = environment
     hp = Hyperparameters(dataset="digits", epochs=5).to_json()
     with process.Worker() as worker:
         worker.send("open", hyperparameters=hp)
@@ -24,7 +25,7 @@ def images_per_second(environment: dict[str, str]) -> float:
 
 def main() -> None:
     os.chdir(tempfile.mkdtemp())
-    ours = process.ENVIRONMENT
+    ours = process.WORKER_ENVIRONMENT
     speeds = {"with": [], "without": []}
     for _ in range(RUNS):
         speeds["with"].append(images_per_second(ours))

@@ -1,10 +1,12 @@
-"""Do time per image and memory stay what they are when a data set grows? One epoch of a small network on larger and larger files.
+"""Do time per image and memory stay what they are when a data set grows? One epoch of a small network on
+larger and larger files.
 
 python -m tests.benchmarks.growth [IMAGES or DATASET ...]   (default 6,000 60,000 600,000 6,000,000)
 
-Numbers are IDX files of 28×28, sparse but for their first images, memory mapped; a data set is trained on for an epoch with the
-default network, and all that comes after it. Memory is that of all processes of the run together, at its
-highest: what they hold themselves, and with the pages of files that the system would take back when it needs them.
+Numbers are IDX files of 28×28, sparse but for their first images, memory mapped; a data set is trained on for
+an epoch with the default network, and all that comes after it. Memory is that of all processes of the run
+together, at its highest: what they hold themselves, and with the pages of files that the system would take
+back when it needs them.
 """
 
 import json
@@ -17,9 +19,9 @@ from pathlib import Path
 
 import psutil
 
-from lib import datasets
-from lib.hyperparameters import Hyperparameters
-from lib.process import PROJECT
+from lib.config.hyperparameters import Hyperparameters
+from lib.data import datasets
+from lib.worker.process import PROJECT
 
 SIZES = (6_000, 60_000, 600_000, 6_000_000)
 SMALL = ("--layers", "1", "--kernels", "4", "--batch-size", "512", "--split", "98/1/1")
@@ -27,7 +29,7 @@ MEGABYTE = 1 << 20
 
 
 def write(path: Path, count: int) -> None:
-    images = datasets.load(Hyperparameters(dataset="digits")).train.take(slice(None))[:count]
+    images = datasets.load_dataset(Hyperparameters(dataset="digits")).train.take(slice(None))[:count]
     with path.open("wb") as file:
         file.write(struct.pack(">4I", 0x803, count, *images.shape[1:3]))
         file.write(images.tobytes())
@@ -56,7 +58,15 @@ def trained(dataset: str, *words: str) -> tuple[float, dict, tuple[int, int]]:
     """Seconds in all, the record, and the highest memory of a run."""
     with tempfile.TemporaryDirectory() as folder:
         began, peaks = time.perf_counter(), (0, 0)
-        line = [sys.executable, str(PROJECT / "autoencoder.py"), "-d", dataset, "--output", f"{folder}/run", *words]
+        line = [
+            sys.executable,
+            str(PROJECT / "autoencoder.py"),
+            "-d",
+            dataset,
+            "--output",
+            f"{folder}/run",
+            *words,
+        ]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         running = subprocess.Popen([*line, "--epochs", "1", "--no-input"], **quiet)
         while running.poll() is None:
@@ -79,8 +89,9 @@ def main() -> None:
         own, everything = (peak / MEGABYTE for peak in peaks)
         name = f"{int(given):,}" if given.isdigit() else Path(given).name
         print(
-            f"{name:>12} {speed:19,.0f} {whole - count / speed:8.1f} s {own:9,.0f} MB {everything:10,.0f} MB", flush=True
-        )  # fmt: skip
+            f"{name:>12} {speed:19,.0f} {whole - count / speed:8.1f} s {own:9,.0f} MB {everything:10,.0f} MB",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

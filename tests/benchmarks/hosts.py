@@ -14,10 +14,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lib.process import PROJECT
+from lib.worker.process import PROJECT
 
 REPEATS, CORES = 3, (0, 1)
-LINE = ["--layers", "3", "--kernels", "32", "--epochs", "3", "--batch-size", "128", "--limit", "12000", "--no-input"]
+LINE = [
+    "--layers",
+    "3",
+    "--kernels",
+    "32",
+    "--epochs",
+    "3",
+    "--batch-size",
+    "128",
+    "--limit",
+    "12000",
+    "--no-input",
+]
 
 
 def start(core: int, *words: str) -> subprocess.Popen:
@@ -32,7 +44,10 @@ def trained(count: int, dataset: str, output: Path) -> tuple[float, float]:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     words = ["-d", dataset, "--output", str(output)]
-    teams = [["--distributed", f"{address},{number}/{count}"] if count > 1 else [] for number in range(1, count + 1)]
+    teams = [
+        ["--distributed", f"{address},{number}/{count}"] if count > 1 else []
+        for number in range(1, count + 1)
+    ]
     running = [start(core, *words, *team) for core, team in zip(CORES, teams, strict=False)]
     assert [process.wait() for process in running] == [0] * count
     record = json.loads((output / "run.json").read_text())
@@ -51,7 +66,10 @@ def main() -> None:
     for count, found in speeds.items():
         each = ", ".join(f"{speed:,.0f}" for speed in found)
         what = f"{count} process{'es' if count > 1 else ''}, a core each"
-        print(f"{what}: {statistics.median(found):,.0f} images a second ({each}); validation loss {losses[count][0]:.6f}")
+        print(
+            f"{what}: {statistics.median(found):,.0f} images a second ({each}); validation loss "
+            f"{losses[count][0]:.6f}"
+        )
 
 
 if __name__ == "__main__":

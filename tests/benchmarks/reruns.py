@@ -1,4 +1,5 @@
-"""Memory over twenty runs in one session: of the program, and of all its processes while the next question waits.
+"""Memory over twenty runs in one session: of the program, and of all its processes while the next question
+waits.
 
 python -m tests.benchmarks.reruns
 """
@@ -8,7 +9,7 @@ import tempfile
 
 import psutil
 
-from tests.keys import DOWN, ENTER, Terminal
+from tests.harness.terminal_session import DOWN, ENTER, Terminal
 
 RUNS = 20
 
@@ -20,8 +21,18 @@ def megabytes(processes) -> float:
 def main() -> None:
     os.chdir(tempfile.mkdtemp())
     screen = Terminal(
-        "autoencoder.py", "-d", "digits", "--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "1"
-    )  # fmt: skip
+        "autoencoder.py",
+        "-d",
+        "digits",
+        "--layers",
+        "1",
+        "--kernel-size",
+        "3",
+        "--kernels",
+        "2",
+        "--epochs",
+        "1",
+    )
     screen.see("Batch size")
     screen.press(ENTER)
     print("run  program MB  all MB at the menu")
@@ -29,11 +40,19 @@ def main() -> None:
         screen.see("What next?")
         program = psutil.Process(screen.pid)
         print(
-            f"{run:3}  {megabytes([program]):10.1f}  {megabytes([program, *program.children(recursive=True)]):6.1f}", flush=True
+            f"{run:3}  {megabytes([program]):10.1f}  "
+            f"{megabytes([program, *program.children(recursive=True)]):6.1f}",
+            flush=True,
         )
         if run < RUNS:
             screen.press(ENTER)
-            for question in ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size"):
+            for question in (
+                "Convolution layers",
+                "Kernel size",
+                "Kernels per layer",
+                "Epochs",
+                "Batch size",
+            ):
                 screen.see(question)
                 screen.press(ENTER)
     screen.press(*[DOWN] * 5, ENTER)

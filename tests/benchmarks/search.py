@@ -1,7 +1,8 @@
-"""What a search costs: workers side by side, a trial beside a plain run, ten thousand trials, and what a storage can take.
+"""What a search costs: workers side by side, a trial beside a plain run, ten thousand trials, and what a
+storage can take.
 
-python -m tests.benchmarks.search [workers|overhead|many|storage], all of it in some ten minutes; --storage URL for another
-than SQLite.
+python -m tests.benchmarks.search [workers|overhead|many|storage], all of it in some ten minutes; --storage
+URL for another than SQLite.
 """
 
 import os
@@ -13,12 +14,23 @@ import time
 
 import optuna
 
-from lib import studies
-from lib.process import PROJECT
-from lib.spaces import Range
-from lib.studies import Purpose
+from lib.search.space import Range
+from lib.search.study import StudyDefinition, importances, open_study, run_trials, study_state, suggest_params
+from lib.worker.process import PROJECT
 
-TRAINING = ["-d", "digits", "--layers", "2", "--kernels", "8", "--kernel-size", "3", "--epochs", "3", "--no-input"]
+TRAINING = [
+    "-d",
+    "digits",
+    "--layers",
+    "2",
+    "--kernels",
+    "8",
+    "--kernel-size",
+    "3",
+    "--epochs",
+    "3",
+    "--no-input",
+]
 PROGRAM = str(PROJECT / "autoencoder.py")
 SPACE = {"learning_rate": Range(0.0001, 0.1, log=True), "kernels": Range(1, 64)}
 MANY, REPEATS, SECONDS = 10_000, 3, 10
@@ -43,8 +55,8 @@ class Silent:
     def waits(self, now): ...
 
 
-def purpose(sampler: str) -> Purpose:
-    return Purpose({}, SPACE, sampler, 1, True, False)
+def purpose(sampler: str) -> StudyDefinition:
+    return StudyDefinition({}, SPACE, sampler, 1, True, False)
 
 
 def start(*words: str) -> subprocess.Popen:
@@ -63,7 +75,16 @@ def took(*lines: list[str]) -> float:
 def search(trials: int, output: str) -> list[str]:
     """The command of a search of so many trials."""
     rates = ",".join(f"0.00{number}" for number in range(1, trials + 1))
-    return [PROGRAM, "search", *TRAINING, "--grid", f"learning-rate={rates}", "--no-retrain", "--output", output]
+    return [
+        PROGRAM,
+        "search",
+        *TRAINING,
+        "--grid",
+        f"learning-rate={rates}",
+        "--no-retrain",
+        "--output",
+        output,
+    ]
 
 
 def workers() -> None:
@@ -74,7 +95,10 @@ def workers() -> None:
             seconds[count].append(took(*[search(6, f"{count}-{repeat}")] * count))
     for count, times in seconds.items():
         median = statistics.median(times)
-        print(f"{count} worker{'s' if count > 1 else ''}: 6 trials in {median:.0f} s, {6 * 3600 / median:.0f} an hour")
+        print(
+            f"{count} worker{'s' if count > 1 else ''}: 6 trials in {median:.0f} s, {6 * 3600 / median:.0f} "
+            f"an hour"
+        )
 
 
 def overhead() -> None:
@@ -92,7 +116,7 @@ def overhead() -> None:
 def many() -> None:
     """Ten thousand finished trials: to open the study, to know where it stands, to draw the next."""
     url = "sqlite:///many.db"
-    study = studies.opened("s", purpose("tpe"), url)
+    study = open_study("s", purpose("tpe"), url)
     distributions = {
         "learning_rate": optuna.distributions.FloatDistribution(0.0001, 0.1, log=True),
         "kernels": optuna.distributions.IntDistribution(1, 64),
@@ -100,19 +124,21 @@ def many() -> None:
     rates = [0.0001 * 1000 ** (number / MANY) for number in range(MANY)]
     study.add_trials(
         optuna.create_trial(
-            params={"learning_rate": rate, "kernels": 1 + number % 64}, distributions=distributions, value=abs(rate - 0.01)
+            params={"learning_rate": rate, "kernels": 1 + number % 64},
+            distributions=distributions,
+            value=abs(rate - 0.01),
         )
         for number, rate in enumerate(rates)
     )
     began = time.perf_counter()
-    study = studies.opened("s", purpose("tpe"), url)
-    found = studies.standing(study)
+    study = open_study("s", purpose("tpe"), url)
+    found = study_state(study)
     print(f"{len(found.done):,} trials: opened and listed in {time.perf_counter() - began:.1f} s")
     began = time.perf_counter()
-    studies.work(study, lambda trial: studies.suggested(trial, SPACE)["learning_rate"], MANY + 5, None, Silent())
+    run_trials(study, lambda trial: suggest_params(trial, SPACE)["learning_rate"], MANY + 5, None, Silent())
     print(f"a trial more, drawn by TPE, written and counted: {(time.perf_counter() - began) / 5:.2f} s")
     began = time.perf_counter()
-    studies.importances(study, 0)
+    importances(study, 0)
     print(f"importances: {time.perf_counter() - began:.1f} s")
 
 
@@ -120,11 +146,14 @@ def storage(url: str) -> None:
     """Trials that cost nothing, five epochs each: how many a second a storage takes from so many workers."""
     rates = []
     for count in (1, 2, 4, 8):
-        study = studies.opened(f"{count} workers at {time.time():.0f}", purpose("random"), url)
+        study = open_study(f"{count} workers at {time.time():.0f}", purpose("random"), url)
         took(*[["-c", ASKING, study.study_name, url]] * count)
-        rates.append(len(studies.standing(study).complete) / SECONDS)
+        rates.append(len(study_state(study).complete) / SECONDS)
         print(f"{count} worker{'s' if count > 1 else ' '}: {rates[-1]:.1f} trials a second")
-    print(f"a trial costs {1 / rates[0] - 1 / max(rates):.3f} s in its worker and {1 / max(rates):.3f} s in the storage")
+    print(
+        f"a trial costs {1 / rates[0] - 1 / max(rates):.3f} s in its worker and {1 / max(rates):.3f} s in "
+        f"the storage"
+    )
 
 
 if __name__ == "__main__":

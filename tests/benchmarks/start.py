@@ -1,4 +1,5 @@
-"""How long a person waits for the first question and for --help: medians of nine starts, the first one not counted.
+"""How long a person waits for the first question and for --help: medians of nine starts, the first one not
+counted.
 
 python -m tests.benchmarks.start
 """
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from tests.keys import CTRL_C, PROJECT, Terminal
+from tests.harness.terminal_session import CTRL_C, PROJECT, Terminal
 
 STARTS = 9
 

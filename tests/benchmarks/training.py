@@ -1,11 +1,12 @@
 """Our default network beside the loops that people write by hand: images a second over whole epochs.
 
-python -m tests.benchmarks.training [DATASET] [--limit N] [--only NAME,...] [--runs N]   (default mnist, 12,000 images, 3 runs)
+python -m tests.benchmarks.training [DATASET] [--limit N] [--only NAME,...] [--runs N]   (default mnist,
+12,000 images, 3 runs)
 
-The same network, batches of the same size, the same optimizer and learning rates; each contender in a process of its own, in
-turns; medians, and the median of the ratios within each turn. A contender that lacks its package is left out. An epoch is whole:
-shuffling, steps, validation; ours has its checkpoint, its pictures and its record besides. The first epoch, in which things are
-compiled, is told apart.
+The same network, batches of the same size, the same optimizer and learning rates; each contender in a process
+of its own, in turns; medians, and the median of the ratios within each turn. A contender that lacks its
+package is left out. An epoch is whole: shuffling, steps, validation; ours has its checkpoint, its pictures
+and its record besides. The first epoch, in which things are compiled, is told apart.
 """
 
 import argparse
@@ -23,12 +24,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import datasets
-from lib.hyperparameters import Hyperparameters
-from lib.process import PROJECT
+from lib.config.hyperparameters import Hyperparameters
+from lib.data import datasets
+from lib.worker.process import PROJECT
 
 EPOCHS = 4
-HP = Hyperparameters(dataset="mnist", initializer="he_normal")  # the default network, but for weights that all can begin with
+HP = Hyperparameters(
+    dataset="mnist", initializer="he_normal"
+)  # the default network, but for weights that all can begin with
 KERNELS, BATCH, RATE, WARM_UP, MOMENTUM = 32, HP.batch_size, HP.learning_rate, 0.05, 0.9
 
 
@@ -42,7 +45,7 @@ def rate(step: int, steps: int) -> float:
 
 def ours(dataset: str, limit: int, arrays: Path) -> dict:
     """What the program does once it has been told everything."""
-    from lib.process import Worker
+    from lib.worker.process import Worker
 
     hp, ended, losses = dataclasses.replace(HP, dataset=dataset, limit=limit, epochs=EPOCHS), [], []
 
@@ -54,7 +57,9 @@ def ours(dataset: str, limit: int, arrays: Path) -> dict:
 
     with Worker() as worker:
         worker.send("open", hyperparameters=hp.to_json())
-        worker.send("train", hyperparameters=hp.to_json(), output=str(arrays.parent / f"run-{time.time():.0f}"))
+        worker.send(
+            "train", hyperparameters=hp.to_json(), output=str(arrays.parent / f"run-{time.time():.0f}")
+        )
         worker.follow(follow)
     return {"seconds": np.diff(ended).tolist(), "losses": losses}
 
@@ -75,13 +80,15 @@ def keras_notebook(dataset: str, limit: int, arrays: Path) -> dict:
     model = keras.Model(inputs, outputs)
     steps = EPOCHS * math.ceil(len(train) / BATCH)
     rising = round(WARM_UP * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(RATE / 10, steps - rising, warmup_target=RATE, warmup_steps=rising)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        RATE / 10, steps - rising, warmup_target=RATE, warmup_steps=rising
+    )
     model.compile(keras.optimizers.Adam(schedule), "mse")
     ended = [time.perf_counter()]
     clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ended.append(time.perf_counter()))
     told = model.fit(
         train, train, BATCH, EPOCHS, verbose=0, validation_data=(validation, validation), callbacks=[clock]
-    )  # fmt: skip
+    )
     return {"seconds": np.diff(ended).tolist(), "losses": told.history["val_loss"]}
 
 
@@ -93,7 +100,10 @@ def pytorch(dataset: str, limit: int, arrays: Path, compiled: bool = False) -> d
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train, validation = (
-        torch.from_numpy(np.load(arrays)[name]).permute(0, 3, 1, 2).to(device).contiguous(memory_format=torch.channels_last)
+        torch.from_numpy(np.load(arrays)[name])
+        .permute(0, 3, 1, 2)
+        .to(device)
+        .contiguous(memory_format=torch.channels_last)
         for name in ("train", "validation")
     )
     channels, stages = train.shape[1], []
@@ -142,7 +152,9 @@ def ours_on_jax(dataset: str, limit: int, arrays: Path) -> dict:
 
 
 def jax_loop(dataset: str, limit: int, arrays: Path) -> dict:
-    """An epoch as one compiled scan over bytes on the device; on a GPU in bf16. The last, smaller batch is left out."""
+    """An epoch as one compiled scan over bytes on the device; on a GPU in bf16. The last, smaller batch is
+    left out.
+    """
     import jax
     from jax import lax
     from jax import numpy as jnp
@@ -158,7 +170,12 @@ def jax_loop(dataset: str, limit: int, arrays: Path) -> dict:
         size = (3, 3, channels if first else KERNELS, channels if last else KERNELS)
         layer = {"kernel": jax.random.normal(key, size) * math.sqrt(2 / (9 * size[2]))}
         weights.append(
-            layer | ({"bias": jnp.zeros(channels)} if last else {"gamma": jnp.ones(KERNELS), "beta": jnp.zeros(KERNELS)})
+            layer
+            | (
+                {"bias": jnp.zeros(channels)}
+                if last
+                else {"gamma": jnp.ones(KERNELS), "beta": jnp.zeros(KERNELS)}
+            )
         )
         averages.append({} if last else {"mean": jnp.zeros(KERNELS), "variance": jnp.ones(KERNELS)})
 
@@ -171,7 +188,9 @@ def jax_loop(dataset: str, limit: int, arrays: Path) -> dict:
             if "bias" in layer:
                 seen.append({})
                 return jax.nn.sigmoid(x + layer["bias"]), seen
-            mean, variance = (x.mean((0, 1, 2)), x.var((0, 1, 2))) if learning else (average["mean"], average["variance"])
+            mean, variance = (
+                (x.mean((0, 1, 2)), x.var((0, 1, 2))) if learning else (average["mean"], average["variance"])
+            )
             seen.append({"mean": mean, "variance": variance})
             x = jax.nn.relu((x - mean) * lax.rsqrt(variance + 1e-3) * layer["gamma"] + layer["beta"])
         raise AssertionError
@@ -205,7 +224,9 @@ def jax_loop(dataset: str, limit: int, arrays: Path) -> dict:
         return state, lax.map(error, parts).mean()
 
     steps = len(train) // BATCH
-    speeds = np.array([rate(number, EPOCHS * steps) for number in range(EPOCHS * steps)], np.float32).reshape(EPOCHS, steps)
+    speeds = np.array([rate(number, EPOCHS * steps) for number in range(EPOCHS * steps)], np.float32).reshape(
+        EPOCHS, steps
+    )
     zeros = jax.tree.map(jnp.zeros_like, weights)
     state, ended, losses = (weights, averages, zeros, zeros, 0), [time.perf_counter()], []
     for number, key in enumerate(jax.random.split(jax.random.key(1), EPOCHS)):
@@ -226,7 +247,9 @@ CONTENDERS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("dataset", nargs="?", default="mnist")
     parser.add_argument("--limit", type=int, default=12_000)
     parser.add_argument("--runs", type=int, default=3)
@@ -241,7 +264,7 @@ def main() -> None:
     found = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder) / "arrays.npz"
-        data = datasets.load(Hyperparameters(dataset=args.dataset, limit=args.limit))
+        data = datasets.load_dataset(Hyperparameters(dataset=args.dataset, limit=args.limit))
         np.savez(arrays, train=data.train.take(slice(None)), validation=data.validation.take(slice(None)))
         line = [sys.executable, "-m", "tests.benchmarks.training", args.dataset, "--limit", str(args.limit)]
         for _ in range(args.runs):
@@ -255,17 +278,24 @@ def main() -> None:
 def report(found: dict[str, list[dict]], images: int) -> None:
     speeds = {
         name: [images / statistics.median(run["seconds"][1:]) for run in runs] for name, runs in found.items()
-    }  # fmt: skip
+    }
     rival = "PyTorch" if "PyTorch" in found else next(iter(found))
     print(f"{images:,} images an epoch, {EPOCHS} epochs, batches of {BATCH}")
-    print(f"{'':18} {'images/s':>9} {'':>16} {'of ' + rival:>10} {'first epoch':>12} {'loss, epoch 1':>14} {'last':>8}")
+    print(
+        f"{'':18} {'images/s':>9} {'':>16} {'of ' + rival:>10} {'first epoch':>12} {'loss, epoch 1':>14} "
+        f"{'last':>8}"
+    )
     for name, runs in found.items():
         median = statistics.median(speeds[name])
         spread = f"{min(speeds[name]):,.0f} to {max(speeds[name]):,.0f}"
         first = statistics.median(run["seconds"][0] for run in runs)
         early, late = (statistics.median(run["losses"][place] for run in runs) for place in (0, -1))
-        ratio = statistics.median(ours / theirs for ours, theirs in zip(speeds[name], speeds[rival], strict=True))
-        print(f"{name:18} {median:9,.0f} {spread:>16} {ratio:9.2f}× {first:10.1f} s {early:14.5f} {late:8.5f}")
+        ratio = statistics.median(
+            ours / theirs for ours, theirs in zip(speeds[name], speeds[rival], strict=True)
+        )
+        print(
+            f"{name:18} {median:9,.0f} {spread:>16} {ratio:9.2f}× {first:10.1f} s {early:14.5f} {late:8.5f}"
+        )
 
 
 if __name__ == "__main__":

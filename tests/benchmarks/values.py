@@ -1,8 +1,8 @@
-"""What a hyperparameter does to the speed of training: presets (data in data/) with each of its values, in turns; medians of
-whole epochs, the first not counted.
+"""What a hyperparameter does to the speed of training: presets (data in data/) with each of its values, in
+turns; medians of whole epochs, the first not counted.
 
-python -m tests.benchmarks.values precision=float32,bfloat16 best-colour best-half best-latent-10
-python -m tests.benchmarks.values optimizer=adamw,muon best-colour best-latent-10
+python -m tests.benchmarks.values precision=float32,bfloat16 best-color best-half best-latent-10
+python -m tests.benchmarks.values optimizer=adamw,muon best-color best-latent-10
 """
 
 import argparse
@@ -11,9 +11,9 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from lib import fields, presets
-from lib.hyperparameters import Hyperparameters
-from lib.process import Worker
+from lib.config import fields, presets
+from lib.config.hyperparameters import Hyperparameters
+from lib.worker.process import Worker
 
 TURNS, EPOCHS, IMAGES = 2, 3, 6000
 
@@ -27,13 +27,17 @@ def trained(preset: presets.Preset, changed: dict) -> tuple[list[float], float]:
         worker.send("train", hyperparameters=hp, output=None, trial=True)
         record = worker.follow(lambda event: None)["record"]
     images = record["dataset"]["sizes"]["train"]
-    return [images / seconds for seconds in record["history"]["seconds"][1:]], record["history"]["val_loss"][-1]
+    return [images / seconds for seconds in record["history"]["seconds"][1:]], record["history"]["val_loss"][
+        -1
+    ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("values", metavar="NAME=VALUE,VALUE", help="the others are compared with the first")
-    parser.add_argument("presets", nargs="+", choices=presets.of("autoencoder"), metavar="PRESET")
+    parser.add_argument("presets", nargs="+", choices=presets.presets_for("autoencoder"), metavar="PRESET")
     args, data = parser.parse_args(), Path("data").resolve()
     name, _, values = args.values.partition("=")
     with tempfile.TemporaryDirectory() as folder:
@@ -43,12 +47,19 @@ def main() -> None:
             speeds: dict[str, list[float]] = {value: [] for value in values.split(",")}
             for _ in range(TURNS):
                 for value, found in speeds.items():
-                    numbers, loss = trained(presets.PRESETS[preset], {name: fields.read(name, value)})
+                    numbers, loss = trained(presets.PRESETS[preset], {name: fields.parse_value(name, value)})
                     found += numbers
-                    print(f"{preset} {value}: {statistics.median(numbers):,.0f} images/s, validation loss {loss:.5f}", flush=True)
+                    print(
+                        f"{preset} {value}: {statistics.median(numbers):,.0f} images/s, validation loss "
+                        f"{loss:.5f}",
+                        flush=True,
+                    )
             medians = {value: statistics.median(found) for value, found in speeds.items()}
             first = next(iter(medians.values()))
-            print(f"{preset}:", ", ".join(f"{value} {speed:,.0f} ({speed / first:.2f})" for value, speed in medians.items()))
+            print(
+                f"{preset}:",
+                ", ".join(f"{value} {speed:,.0f} ({speed / first:.2f})" for value, speed in medians.items()),
+            )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,508 @@
+"""Everything that a prompt or a flag can set: one table, read by the parser, the prompts, the answers files
+and the README.
+
+A field carries its kind (how an answer is read and bounded), its flags, its question and its help.
+Adding a hyperparameter is adding one field.
+"""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+
+from lib.common.errors import UserError
+from lib.common.formatting import abbreviate
+from lib.config.value_types import (
+    ALL,
+    FloatInterval,
+    FloatRange,
+    Fold,
+    IntList,
+    IntRange,
+    KernelSizes,
+    LayerNumbers,
+    OneOf,
+    OrWord,
+    PerLayer,
+    SplitPercentages,
+    Switch,
+    Text,
+    ValueType,
+)
+from lib.tasks import TASKS
+from lib.tasks.colorization import COLOR_SPACES
+from lib.tasks.completion import SIDES
+
+PROGRAMS = ("autoencoder", "classification")
+AUTOENCODER, CLASSIFICATION = ((program,) for program in PROGRAMS)
+ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu", "elu", "selu", "tanh", "sigmoid", "softplus")
+OPTIMIZERS = (
+    "adam",
+    "adamw",
+    "nadam",
+    "adamax",
+    "rmsprop",
+    "sgd",
+    "adagrad",
+    "adadelta",
+    "adafactor",
+    "lion",
+    "muon",
+)
+INITIALIZERS = ("identity", "he_normal", "glorot_uniform")
+PRECISIONS = ("float32", "bfloat16")
+SCHEDULES = ("cosine", "constant", "plateau", "exponential")
+LOSSES = ("mse", "mae", "huber", "bce")
+
+
+def setting(
+    default,
+    kind: ValueType,
+    *flags: str,
+    help: str,
+    question: str | None = None,
+    programs=PROGRAMS,
+    needed=False,
+    group="network",
+    only: dict | None = None,
+    **other_defaults,
+):
+    """A field of the table.
+
+    `needed` ones have no default, `other_defaults` are those of single programs, by name. `only` names
+    another field and the value that it must have for this one to mean anything; `group` is where an advanced
+    user looks for it.
+    """
+    metadata = dict(
+        kind=kind,
+        flags=flags,
+        help=help,
+        question=question,
+        programs=programs,
+        needed=needed,
+        group=group,
+        only=only,
+        defaults=other_defaults,
+    )
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The table. `hyperparameters.Hyperparameters` is made of it, and knows what goes together."""
+
+    program: str = "autoencoder"
+
+    # fmt: off
+
+    dataset: str | None = setting(
+        None, Text(), "-d", "--dataset", question="Data set", needed=True, group="data",
+        help="training images",
+    )
+    labels: str | None = setting(
+        None, Text(), "-dl", "--labels", question="Labels of the training images", programs=CLASSIFICATION, group="data",
+        help="labels of the training images, where the data set has none of its own",
+    )
+    testset: str | None = setting(
+        None,
+        Text(),
+        "-t",
+        "--testset",
+        group="data",
+        help="test images (default: those of the data set, else a part of it)",
+    )
+    test_labels: str | None = setting(
+        None, Text(), "-tl", "--test-labels", question="Labels of the test images", programs=CLASSIFICATION, group="data",
+        help="labels of the test images, where the test set has none of its own",
+    )
+    model: str | None = setting(
+        None, Text("an .h5 file"), "-model", "--model", question="Saved autoencoder or encoder", needed=True,
+        programs=CLASSIFICATION, group="data", help="the saved autoencoder.h5 or encoder.h5, or anybody's",
+    )
+    encoder_layer: str | None = setting(
+        None, Text("the name of a layer"), "--encoder-layer", programs=CLASSIFICATION, group="data",
+        help="the layer whose output is the code, in a model made elsewhere (default: found by the rule in "
+             "the README)",
+    )
+
+    task: str = setting(
+        "reconstruct",
+        OneOf(tuple(TASKS)),
+        "--task",
+        programs=AUTOENCODER,
+        group="task",
+        help="what the network learns",
+    )
+    noise: tuple[float, float] = setting(
+        (0.3, 0.3), FloatInterval(FloatRange(0, 10)), "--noise", programs=AUTOENCODER, group="task", only={"task": "denoise"},
+        help="standard deviation of the Gaussian noise, with pixels in 0..1; drawn anew for each batch",
+    )
+    color_space: str = setting(
+        "rgb", OneOf(COLOR_SPACES), "--color-space", "--colour-space", programs=AUTOENCODER, group="task",
+        only={"task": "colorize"}, help="what is predicted from the gray image: RGB, or the color "
+                                        "differences UV",
+    )
+    missing: str = setting(
+        "right", OneOf(SIDES), "--missing", programs=AUTOENCODER, group="task", only={"task": "complete"},
+        help="the half that is missing and predicted from the other",
+    )
+    variational: bool = setting(
+        False,
+        Switch(),
+        "--variational",
+        programs=AUTOENCODER,
+        group="task",
+        help="a variational autoencoder (VAE)",
+    )
+    beta: float = setting(
+        1.0, FloatRange(0, 1000), "--beta", programs=AUTOENCODER, group="task", only={"variational": True},
+        help="weight of the KL divergence beside the reconstruction",
+    )
+
+    layers: int = setting(
+        5, IntRange(0, 64), "--layers", question="Convolution layers of the encoder (the decoder mirrors "
+                                                 "them)",
+        programs=AUTOENCODER, help="convolutions in the encoder; the decoder has as many",
+    )
+    kernel_size: tuple[tuple[int, int], ...] = setting(
+        ((3, 3),), KernelSizes(IntRange(1, 64)), "--kernel-size", question="Kernel size (3 means 3×3)",
+        programs=AUTOENCODER, help="height and width of the kernels, in pixels: 3, 4x2, or one per layer "
+                                   "(5,3,3)",
+    )
+    kernels: tuple[int, ...] = setting(
+        (32,), PerLayer(IntRange(1, 4096)), "--kernels", question="Kernels per layer (one number, or one "
+                                                                  "per layer: 8,12,16)",
+        programs=AUTOENCODER, help="kernels per layer: one number, or one per layer (8,12,16)",
+    )
+    stride: tuple[int, ...] | None = setting(
+        None, OrWord("auto", PerLayer(IntRange(1, 16))), "--stride", programs=AUTOENCODER,
+        help="stride of the encoder's convolutions; auto halves with the first ones down to 8 pixels, or "
+             "leaves it to --pool",
+    )
+    pool: tuple[int, ...] | str = setting(
+        (), LayerNumbers(), "--pool", programs=AUTOENCODER, help="the layers that a max pooling of 2 follows"
+    )
+    padding: str = setting(
+        "same", OneOf(("same", "valid")), "--padding", programs=AUTOENCODER, help="of the convolutions"
+    )
+    upsampling: str = setting(
+        "transpose", OneOf(("transpose", "nearest")), "--upsampling", programs=AUTOENCODER,
+        help="how the decoder doubles: transposed convolutions, or nearest neighbors and then a convolution",
+    )
+    decoder_kernels: tuple[int, ...] | None = setting(
+        None, OrWord("mirror", IntList(IntRange(1, 4096))), "--decoder-kernels", programs=AUTOENCODER,
+        help="kernels of the decoder's convolutions before the last one, where the decoder is no mirror of "
+             "the encoder",
+    )
+    activation: str = setting(
+        "relu",
+        OneOf(ACTIVATIONS),
+        "--activation",
+        programs=AUTOENCODER,
+        help="of the hidden layers; leaky_relu has slope 0.01",
+    )
+    latent_activation: str = setting(
+        "linear",
+        OneOf(("linear", *ACTIVATIONS)),
+        "--latent-activation",
+        programs=AUTOENCODER,
+        help="of the code",
+    )
+    output_activation: str | None = setting(
+        None, OrWord("auto", OneOf(("sigmoid", "linear"))), "--output-activation", programs=AUTOENCODER,
+        help="of the last layer; auto is sigmoid wherever the output is an image",
+    )
+    batch_norm: tuple[int, ...] | str = setting(
+        ALL,
+        LayerNumbers(),
+        "--batch-norm",
+        programs=AUTOENCODER,
+        help="the layers that batch normalization follows",
+    )
+    initializer: str | None = setting(
+        None, OrWord("auto", OneOf(INITIALIZERS)), "--initializer", programs=AUTOENCODER,
+        help="weights to begin with; identity is he_normal, but convolutions that keep a map's shape nearly "
+             "copy it; "
+        "auto: identity, but he_normal for dense codes and for complete",
+    )
+    latent_dim: int | None = setting(
+        None, OrWord("convolutional", IntRange(1, 65_536)), "--latent-dim", programs=AUTOENCODER,
+        help="numbers in a dense code; convolutional: the last layer's maps are the code",
+    )
+    fc_units: tuple[int, ...] = setting(
+        (), IntList(IntRange(1, 65_536)), "--fc-units", question="Fully connected units (one layer: 64; "
+                                                                 "two: 128,64)",
+        classification=(64,),
+        help="units of each fully connected layer (128,64 for two layers); autoencoder: between "
+             "convolutions and dense code",
+    )
+    feedback: tuple[int, ...] = setting(
+        (), IntList(IntRange(1, 65_536)), "--feedback", programs=AUTOENCODER,
+        help="units of a layer that corrects the dense code, seeing what the decoder leaves over (twice: "
+             "512,512)",
+    )
+    dropout: float = setting(
+        0.0, FloatRange(0, 1, open_high=True), "--dropout", question="Dropout (share of units silenced "
+                                                                     "while training)",
+        classification=0.2, help="dropout after each fully connected layer (or each convolution where there "
+                                 "is none), a share",
+    )
+    skip: bool = setting(
+        False, Switch(), "--skip", programs=AUTOENCODER,
+        help="skip connections (U-Net): the decoder also gets the encoder's maps; not for reconstruct",
+    )
+    residual: bool = setting(
+        False, Switch(), "--residual", programs=AUTOENCODER,
+        help="the network predicts what to add: to the noisy image; to the gray one, brightness kept; to "
+             "the half's mirror image",
+    )
+    linear_path: int | None = setting(
+        None, OrWord("off", IntRange(1, 64)), "--linear-path", programs=AUTOENCODER,
+        help="kernel size of one linear convolution into the code and one out of it, beside the others; "
+             "begun as PCA of blocks",
+    )
+    pca: bool = setting(
+        False, Switch(), "--pca", programs=AUTOENCODER,
+        help="the code is the PCA of whole images, as many components as --latent-dim; the layers improve "
+             "what it gives back",
+    )
+
+    epochs: int = setting(
+        20, IntRange(1, 100_000), "--epochs", question="Epochs", group="training", classification=15,
+        help="passes over the training images (classification: in each of the two phases)",
+    )
+    batch_size: int = setting(
+        128,
+        IntRange(1, 65_536),
+        "--batch-size",
+        question="Batch size",
+        group="training",
+        help="images per training step",
+    )
+    optimizer: str = setting(
+        "adam",
+        OneOf(OPTIMIZERS),
+        "--optimizer",
+        group="training",
+        help="by Keras's name; with muon AdamW trains what has fewer than 16 channels or units",
+    )
+    learning_rate: float = setting(
+        0.005, FloatRange(0, 10, open_low=True), "--learning-rate", group="training", classification=0.01,
+        help="highest learning rate of the schedule",
+    )
+    schedule: str = setting(
+        "cosine", OneOf(SCHEDULES), "--schedule", group="training",
+        help="cosine: short warm-up, then down to nothing; plateau: cut when validation rests; exponential: "
+             "to a hundredth",
+    )
+    plateau_factor: float = setting(
+        0.5, FloatRange(0, 1, open_low=True, open_high=True), "--plateau-factor", group="training", only={"schedule": "plateau"},
+        help="what the learning rate is multiplied by when validation stands still",
+    )
+    plateau_patience: int = setting(
+        2, IntRange(1, 100_000), "--plateau-patience", group="training", only={"schedule": "plateau"},
+        help="epochs without improvement before the learning rate is cut",
+    )
+    weight_decay: float = setting(
+        0.0,
+        FloatRange(0, 1),
+        "--weight-decay",
+        group="training",
+        help="of the optimizer, decoupled from the loss",
+    )
+    l2: float = setting(
+        0.0, FloatRange(0, 10), "--l2", group="training", help="L2 penalty on kernels, added to the loss"
+    )
+    loss: str | None = setting(
+        None, OrWord("auto", OneOf(LOSSES)), "--loss", programs=AUTOENCODER, group="training",
+        help="auto: mean squared error, and binary cross-entropy for VAEs",
+    )
+    label_weight: float = setting(
+        0.0, FloatRange(0, 1000), "--label-weight", programs=AUTOENCODER, group="training",
+        help="how much learning the labels counts, beside the loss; tells the code what is in a picture",
+    )
+    patience: int | None = setting(
+        None, OrWord("off", IntRange(1, 100_000)), "--patience", group="training",
+        help="epochs without improvement before training stops; the best weights are kept either way",
+    )
+    precision: str = setting(
+        "float32", OneOf(PRECISIONS), "--precision", group="training",
+        help="what training computes in; bfloat16 is faster on some devices and slower on others; weights "
+             "and files stay float32",
+    )
+    tensorboard: bool = setting(
+        False, Switch(), "--tensorboard", group="training",
+        help="write a TensorBoard log into the run folder; look at it with tensorboard --logdir models",
+    )
+    flip: bool = setting(
+        False,
+        Switch(),
+        "--flip",
+        group="training",
+        help="mirror every other training image, left to right, drawn anew",
+    )
+    shift: bool = setting(
+        False, Switch(), "--shift", group="training", classification=True,
+        help="move each training image by up to a fourteenth of its sides (2 pixels of 28), drawn anew",
+    )
+    gamma: bool = setting(
+        False, Switch(), "--gamma", group="training",
+        help="change the tones of each training image by a gamma of 0.71 to 1.4, drawn anew; black and "
+             "white stay",
+    )
+    warp: bool = setting(
+        False, Switch(), "--warp", group="training",
+        help="turn, stretch, slant and bend three in five training images a little, drawn anew",
+    )
+    erase: bool = setting(
+        False, Switch(), "--erase", group="training",
+        help="hide a part of every other training input, 2 to 40 % of it, behind noise, drawn anew; targets "
+             "stay whole",
+    )
+    tta: bool = setting(
+        False, Switch(), "--tta", group="training", only={"flip": True},
+        help="test-time augmentation: what is saved averages over an image and its mirror image (with "
+             "--flip)",
+    )
+    labels_fraction: float = setting(
+        1.0, FloatRange(0, 1, open_low=True), "--labels-fraction", programs=CLASSIFICATION, group="data",
+        help="share of the labeled training images to use, each class in proportion",
+    )
+    scratch: bool = setting(
+        False, Switch(), "--scratch", programs=CLASSIFICATION, group="training",
+        help="train the same network from random weights as well, to see what pretraining gains",
+    )
+
+    limit: int | None = setting(
+        None, OrWord("all", IntRange(1, 2**63 - 1)), "--limit", group="data",
+        help="use at most this many of the training images; a test set of its own stays whole",
+    )
+    seed: int = setting(
+        0, IntRange(0, 2**32 - 1), "--seed", group="training", help="seed of everything random"
+    )
+    split: tuple[int, int, int] = setting(
+        (80, 10, 10), SplitPercentages(), "--split", group="data",
+        help="percentages for training/validation/test; with a test set of its own, the first two share the "
+             "rest",
+    )
+    fold: tuple[int, int] | None = setting(
+        None, OrWord("off", Fold()), "--fold", group="data",
+        help="cross-validation: validate on one of several equal parts of all that is not for the test, "
+             "train on the others",
+    )
+    # fmt: on
+
+
+FORMER_NAMES = {
+    "colour_space": "color_space"
+}  # keys in answers files, records and models of earlier versions
+PER_LAYER = ("kernel_size", "kernels", "stride")
+QUESTIONS = {
+    "autoencoder": ("layers", "kernel_size", "kernels", "epochs", "batch_size"),
+    "classification": ("fc_units", "dropout", "epochs", "batch_size"),
+}  # the short way, in the order in which it is asked
+ALWAYS_IN_COMMAND = {
+    program: ("dataset", "labels", "testset", "test_labels", "model", *names)
+    for program, names in QUESTIONS.items()
+}
+
+
+def inapplicable_reason(setting_: dataclasses.Field, hp) -> str:
+    """Why a field means nothing beside the others (an object or a dict of answers), or nothing."""
+    for name, value in (setting_.metadata["only"] or {}).items():
+        if (hp.get(name) if isinstance(hp, dict) else getattr(hp, name)) != value:
+            return f"{display_name(setting_.name)} is for {long_flag(name)}" + (
+                "" if value is True else f" {value}"
+            )
+    return ""
+
+
+def default_of(setting_: dataclasses.Field, program: str):
+    """The default of a field in a program, as it is typed or JSON has it, made canonical."""
+    value = setting_.metadata["defaults"].get(program, setting_.default)
+    return value if value is None else parse_value(setting_.name, value)
+
+
+def settings(program: str | None = None) -> list[dataclasses.Field]:
+    """The fields that flags and prompts set, those of one program or all, in the order in which they are
+    asked.
+    """
+    fields = [f for f in dataclasses.fields(Fields) if f.metadata]
+    return [f for f in fields if program is None or program in f.metadata["programs"]]
+
+
+def get_field(name: str) -> dataclasses.Field:
+    """The field of that name."""
+    return Fields.__dataclass_fields__[name]
+
+
+def long_flag(name: str) -> str:
+    """The flag that the README and the messages name: the first one with two hyphens."""
+    return next(flag for flag in get_field(name).metadata["flags"] if flag.startswith("--"))
+
+
+def parse_value(name: str, value):
+    """A value as the field `name` wants it; `UserError` names the field and says what would work."""
+    try:
+        return get_field(name).metadata["kind"].read(value)
+    except UserError as error:
+        raise UserError(f"{display_name(name)} {error}") from None
+
+
+def display_name(name: str) -> str:
+    """The name of a field as people say it."""
+    spoken = {
+        "dataset": "data set",
+        "fc_units": "fully connected units",
+        "latent_dim": "latent size",
+        "l2": "L2 penalty",
+        "pca": "PCA",
+        "tta": "TTA",
+    }
+    return spoken.get(name, name.replace("_", " "))
+
+
+def format_value(name: str, value) -> str:
+    """A value as a person would type it."""
+    kind = get_field(name).metadata["kind"]
+    return "" if value is None and not isinstance(kind, OrWord) else kind.show(value)
+
+
+def format_json_value(name: str, plain) -> str:
+    """The same for a value as JSON holds it."""
+    return format_value(name, parse_value(name, plain)) if plain is not None else format_value(name, None)
+
+
+def default_values(program: str) -> dict:
+    """The default of every field of a program (`None` where there is none)."""
+    return {"program": program} | {s.name: default_of(s, program) for s in settings(program)}
+
+
+def parse_answers(record, program: str, where: str) -> dict:
+    """The fields in a JSON object that somebody may have edited: unknown keys and wrong values are refused by
+    name.
+    """
+    if not isinstance(record, dict):
+        raise UserError(f'{where}: must be a JSON object such as {{"epochs": 20}}')
+    names = [s.name for s in settings(program)]
+    answers = {}
+    for key, value in record.items():
+        key = FORMER_NAMES.get(key, key)
+        if key == "program":
+            if value not in PROGRAMS:
+                raise UserError(f"{where}: program must be {' or '.join(PROGRAMS)}, not {abbreviate(value)}")
+            if value != program:
+                raise UserError(f"{where}: these are answers for {value}.py, not for {program}.py")
+        elif key not in names:
+            close = difflib.get_close_matches(key, names, n=1)
+            hint = (
+                f"did you mean {close[0]!r}?"
+                if close
+                else "keys are the long flags' names, such as 'learning_rate'"
+            )
+            raise UserError(f"{where}: unknown key {abbreviate(key)}; {hint}")
+        elif value is not None:
+            try:
+                answers[key] = get_field(key).metadata["kind"].read(value)
+            except UserError as error:
+                raise UserError(f"{where}: {key} {error}") from None
+    return answers

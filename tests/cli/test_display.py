@@ -1,0 +1,237 @@
+"""python -m pytest tests/cli/test_display.py"""
+
+import io
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from lib.cli import display, terminal_graphics
+from lib.common import formatting
+from lib.common.serialization import pack_images, unpack_images
+from lib.runs import summary
+from tests.harness import sample_files
+
+PHASE = {
+    "event": "phase",
+    "number": 1,
+    "of": 2,
+    "why": "because",
+    "epochs": 3,
+    "images": 60,
+    "plan": "12×10×1",
+}
+EPOCH = {"event": "epoch", "epoch": 1, "loss": 0.5, "val_loss": 0.25, "seconds": 1.0, "speed": 1234.0}
+
+
+def console(**options) -> Console:
+    return Console(
+        **(
+            {"file": io.StringIO(), "force_terminal": True, "width": 80, "color_system": "truecolor"}
+            | options
+        )
+    )
+
+
+def test_two_pixels_a_character_in_their_colors():
+    image = np.array([[[255, 0, 0]], [[0, 0, 255]]], np.uint8)
+    text = terminal_graphics.half_blocks(console(), image)
+    assert (text.plain, str(text.spans[0].style)) == ("▀", "#ff0000 on #0000ff")
+
+
+def test_without_colors_shades_stand_in():
+    image = np.array([[[0], [255]], [[0], [255]], [[255], [128]], [[255], [128]]], np.uint8)
+    for plain in (console(no_color=True), console(color_system=None)):
+        assert terminal_graphics.half_blocks(plain, image).plain == " █\n█▒"
+
+
+def test_large_images_are_thinned():
+    assert terminal_graphics.subsample(np.zeros((2, 100, 65, 3))).shape == (2, 25, 17, 3)
+
+
+def test_a_chart_of_two_epochs_and_of_many():
+    for epochs in (2, 3, 30):
+        history = {
+            "loss": [0.5 / n for n in range(1, epochs + 1)],
+            "val_loss": [0.6 / n for n in range(1, epochs + 1)],
+        }
+        chart = terminal_graphics.loss_chart(history, colors=False)
+        assert "training" in chart
+        assert max(map(len, chart.splitlines())) <= 80
+        assert "validation" in chart
+        assert "\x1b" not in chart
+
+
+def test_images_survive_the_pipe():
+    images, _ = sample_files.shapes(3, channels=3)
+    np.testing.assert_array_equal(unpack_images(pack_images(images)), images)
+
+
+def test_without_a_terminal_an_epoch_is_a_line_on_standard_error(capsys):
+    shown = display.Display()
+    shown(PHASE)
+    shown({"event": "step", "epoch": 1, "images": 8, "loss": 0.5, "speed": 1.0})
+    shown(EPOCH)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Phase 1 of 2: because." in err
+    assert "epoch 1/3   loss 0.50000   validation loss 0.25000   1,234 images/s" in err
+    assert "left" in err
+
+
+def test_a_loss_too_small_for_its_decimals_keeps_a_digit(capsys):
+    shown = display.Display()
+    shown(PHASE)
+    shown(EPOCH | {"loss": 2.5e-7, "val_loss": 0.0})
+    assert "loss 2e-07   validation loss 0.00000 " in capsys.readouterr().err
+
+
+def test_what_is_left_is_reckoned_from_the_epochs_of_this_process(capsys, monkeypatch):
+    now = iter((0.0, 10.0, 20.0))
+    monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    shown = display.Display()
+    shown(PHASE | {"epochs": 10})
+    for epoch in (8, 9):  # seven were trained before somebody stopped it
+        shown(EPOCH | {"epoch": epoch})
+    assert re.findall(r"(\d+/10).* (\S+) left", capsys.readouterr().err) == [
+        ("8/10", "0:20"),
+        ("9/10", "0:10"),
+    ]
+
+
+def test_the_parts_of_a_loss_come_after_the_whole(capsys):
+    shown = display.Display()
+    shown(PHASE)
+    shown(
+        {
+            "event": "epoch",
+            "epoch": 1,
+            "kl_loss": 2.0,
+            "loss": 3.0,
+            "val_kl_loss": 4.0,
+            "val_loss": 5.0,
+            "speed": 1.0,
+        }
+    )
+    assert (
+        "loss 3.00000   validation loss 5.00000   kl 2.00000   validation kl 4.00000"
+        in capsys.readouterr().err
+    )
+    shown(EPOCH | {"labels_accuracy": 0.5, "val_labels_accuracy": 0.25})
+    assert (
+        "0.25000   labels accuracy 0.50000   validation labels accuracy 0.25000   1,234"
+        in capsys.readouterr().err
+    )
+
+
+def test_on_a_terminal_bars_numbers_and_pictures_live():
+    shown = display.Display()
+    shown.err, shown.live_allowed = console(width=100), True
+    shown(PHASE)
+    shown({"event": "step", "epoch": 1, "images": 8, "loss": 0.5, "speed": 10.0})
+    shown(EPOCH)
+    images, _ = sample_files.shapes(2, channels=1)
+    shown({"event": "picture", "inputs": pack_images(images), "outputs": pack_images(images)})
+    shown({"event": "stage", "text": "saving"})
+    output = shown.err.file.getvalue()
+    for words in ("epochs", "1/3", "60/60", "1,234 images/s", "validation loss 0.25000", "▀", "saving …"):
+        assert words in output
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(7, "0:07"), (754.4, "12:34"), (3723, "1:02:03")])
+def test_clock(seconds, text):
+    assert formatting.format_duration(seconds) == text
+
+
+def test_unknown_events_are_passed_over():
+    display.Display()({"event": "from a newer worker"})
+
+
+def record(task: str, metrics: dict, baselines: dict, **hp) -> dict:
+    common = {"test_loss": 0.01, "test_mse": 0.01, "test_psnr": 20.0, "latent_size": 8, "parameters": 1234}
+    return {
+        "task": task,
+        "metrics": common | metrics,
+        "baselines": {"constant_mse": 0.05, "constant_psnr": 13.0} | baselines,
+        "hyperparameters": hp,
+        "dataset": {"shape": [8, 8, 3], "sizes": {"test": 50}},
+    }
+
+
+def test_scores_stand_beside_the_baselines_of_their_task():
+    screen = console(width=100)
+    screen.print(display.scores_table(record("complete", {}, {"ridge_mse": 0.03, "ridge_psnr": 15.2})))
+    screen.print(display.scores_table(record("colorize", {"test_rgb_mse": 0.02}, {"input_mse": 0.004})))
+    output = screen.file.getvalue()
+    for words in (
+        "MSE of the missing half",
+        "ridge regression from the given half",
+        "15.20",
+        "MSE of U and V",
+        "the gray input",
+    ):
+        assert words in output
+    assert "nearest neighbors" not in output  # it was not measured
+
+
+def test_remarks_on_what_only_some_runs_have():
+    vae = {"test_negative_elbo": 150.5, "test_reconstruction": 144.25, "test_kl": 6.25}
+    lines = dict(summary.autoencoder_remarks(record("reconstruct", vae, {}, skip=False)))
+    assert "negative ELBO 150.50 nats per image = reconstruction 144.25 + KL divergence 6.25" in lines
+    lines = dict(
+        summary.autoencoder_remarks(
+            record("denoise", {"test_mse": 0.06, "test_largest_channel_accuracy": 0.5}, {}, skip=True)
+        )
+    )
+    assert "bad" in lines.values()
+    text = " ".join(lines)
+    for words in (
+        "largest channel",
+        "No better than the mean",
+        "Skip connections carry the image past the code",
+    ):
+        assert words in text
+
+
+def test_all_outputs_stand_beside_the_input():
+    screen = console(color_system=None)
+    columns = [np.full((1, 8, 8, 1), value, np.uint8) for value in (0, 64, 128, 192, 255)]
+    screen.print(terminal_graphics.image_strips(screen, columns))
+    rows = screen.file.getvalue().splitlines()
+    shown = ["".join(chunk) for chunk in (row.split() for row in rows)]
+    assert rows[2].replace(" ", "") == "→" + "│".join(sign * 8 for sign in "░▒▓█")
+    assert len(shown) == 4
+
+
+def test_progress_without_a_terminal_is_a_line_per_tenth(capsys):
+    screen = display.Display()
+    for done in range(101):
+        screen({"event": "progress", "done": done, "of": 100, "what": "pictures"})
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10
+    assert lines[0] == "10 of 100 pictures"
+    assert lines[-1] == "100 of 100 pictures"
+
+
+def test_a_scatter_has_a_sign_for_each_class():
+    points = np.array([[0, 0], [1, 1], [1, 0]])
+    shown = terminal_graphics.scatter_plot(points, [0, 1, 2], ["Trouser", "T-shirt", "Bag"], colors=False)
+    assert "T Trouser   s T-shirt   B Bag" in shown
+    assert {"T", "s", "B"} <= set(shown.split("T Trouser")[0])
+    assert "·" in terminal_graphics.scatter_plot(points, None, [], colors=False)
+
+
+def test_sheets_and_the_latent_space_fit_the_screen(capsys):
+    screen = display.Display()
+    screen.sheet(pack_images(made_shapes(30)), 12, "sheet.png")
+    screen.latent({"PCA": [[0, 0], [1, 2]]}, None, [], "latent.png")
+    out = capsys.readouterr().out
+    assert "sheet.png" in out
+    assert "latent.png" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def made_shapes(count: int) -> np.ndarray:
+    return sample_files.shapes(count, channels=1)[0]

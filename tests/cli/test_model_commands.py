@@ -1,0 +1,176 @@
+"""The verbs of a saved model from the command line. python -m pytest tests/cli/test_model_commands.py"""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.cells import cell_len
+from rich.console import Console
+
+from lib.cli import commands, model_commands
+from lib.cli.session import Session
+from lib.common.errors import Interrupted, UserError
+from lib.data.formats import registry
+from tests.harness import sample_files
+from tests.test_no_terminal import assert_refused, run
+from tests.worker.test_model_jobs import classifier, model
+
+
+def test_apply_from_the_command_line(tiny):
+    path = model()[0]
+    done = run("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--limit", "15")
+    assert done.returncode == 0, done.stderr
+    assert "error, worst first, 10 of 15" in done.stdout
+    assert "mean over 15 pictures: MSE" in done.stdout
+    assert "15 of 15 pictures" in done.stderr
+    assert "░" not in done.stdout  # no pictures where nobody looks
+    assert registry.peek_source(Path("ae/applied/pictures.idx")).count == 15
+
+
+def test_refined_codes_from_the_command_line(tiny):
+    path = model(latent_dim=3)[0]
+    done = run("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "30")
+    assert done.returncode == 0, done.stderr
+    found = re.search(
+        r"MSE ae ([\d.]+)   ae-refined ([\d.]+)\nae: refined codes take ([\d.]+)% of the error away",
+        done.stdout,
+    )
+    before, after, share = found.groups()
+    assert float(share) == pytest.approx(100 * (1 - float(after) / float(before)), abs=0.1)
+    done = run("autoencoder.py", "encode", "-model", path, "-d", tiny["-t"], "--refine", "2")
+    assert done.returncode == 0, done.stderr
+    assert "20 refined codes of 3 numbers: ae/codes-test-refined.npz" in done.stdout
+    found = re.search(
+        r"MSE ([\d.]+), refined ([\d.]+): refined codes take ([\d.]+)% of the error away", done.stdout
+    )
+    assert found[1] == before
+    assert 0 < float(found[2]) < float(before)
+    assert np.load("ae/codes-test-refined.npz")["codes"].shape == (20, 3)
+    refused = run("autoencoder.py", "encode", "-model", "ae/encoder.h5", "-d", tiny["-t"], "--refine", "2")
+    assert_refused(
+        refused, "ae/encoder.h5: is no whole autoencoder (images in, images out), which --refine needs; give"
+    )
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_a_terminal_too_narrow_for_many_models_shows_whole_numbers_of_the_first(width):
+    names = ["one", "one-refined", "two", "two-refined", "three", "three-refined"]
+    screen = model_commands.Display()
+    screen.out = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    table = [["a/picture with a long name.png", *(f"0.12345{n}" for n in range(6))]]
+    ended = {"table": table, "columns": ["picture", *(f"mse {name}" for name in names)]}
+    model_commands._show_table(screen, "errors", ended, "errors.csv")
+    out = screen.out.file.getvalue()
+    shown = re.findall(r"0\.12345(\d)", out)
+    assert "".join(shown) == "012345"[: len(shown)]
+    assert len(shown) >= min(6, (width - 16) // 11)
+    assert (f"{6 - len(shown)} more column" in " ".join(out.split())) == (len(shown) < 6)
+    assert "picture" in out
+    assert max(map(cell_len, out.splitlines())) <= width
+
+
+def test_predictions_where_some_folders_are_named_for_no_class():
+    classifier()
+    for number, folder in enumerate(("left", "bird")):
+        Path("own", folder).mkdir(parents=True)
+        Image.fromarray(sample_files.shapes(2)[0][number]).save(f"own/{folder}/{number}.png")
+    done = run("classification.py", "predict", "-model", "classifier.h5", "-d", "own")
+    assert done.returncode == 0, done.stderr
+    assert "true" in done.stdout
+    assert "on the 1 picture whose label is known" in done.stdout
+
+
+def test_a_menus_verb_that_is_stopped_leads_back_to_the_menu(capsys):
+    def stopped():
+        raise Interrupted("stopped; to go on: python autoencoder.py search --study Mine")
+
+    session = Session("autoencoder", "", ["-d", "digits", "--yes"])
+    session.answers.terminal = True
+    session._act(stopped)
+    assert "Stopped; to go on: python autoencoder.py search --study Mine" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    session.answers.terminal = False
+    with pytest.raises(Interrupted):
+        session._act(stopped)
+
+
+def test_a_pipe_gets_all_columns(capsys):
+    columns = ["picture", *(f"mse model-{n}-refined" for n in range(9))]
+    model_commands._show_table(
+        model_commands.Display(),
+        "errors",
+        {"table": [["a.png", *["0.123456"] * 9]], "columns": columns},
+        "errors.csv",
+    )
+    out = capsys.readouterr().out
+    assert out.count("0.123456") == 9
+    assert all(column in out for column in columns)
+
+
+def test_names_of_pictures_are_only_text(capsys):
+    names = ["[/x].png", "[red]a.png", "evil\n\x1b[2J.png"]
+    table = [[name, "0.1"] for name in names]
+    model_commands._show_table(
+        model_commands.Display(), "t", {"table": table, "columns": ["picture", "mse [b]"]}, "errors.csv"
+    )
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("[/x].png", "[red]a.png", "evil \ufffd[2J.png", "mse [b]"))
+    assert "\x1b" not in out
+
+
+def test_what_is_wrong_is_said_before_keras_starts(tiny):
+    path = model()[0]
+    Path("models").mkdir(exist_ok=True)
+    Path("models").rmdir()
+    np.save("data.npy", sample_files.shapes(80)[0])
+    assert_refused(
+        run("autoencoder.py", "apply", "-d", tiny["-t"]),
+        "the following arguments are required: -model/--model",
+    )
+    assert_refused(
+        run("autoencoder.py", "apply", "-model", "none.h5", "-d", tiny["-t"]), "none.h5: no such file"
+    )
+    assert_refused(
+        run("autoencoder.py", "apply", "-model", path, "-d", "nowhere"), "nowhere: no such file or folder"
+    )
+    for words, text in (
+        (("generate", "-model", path, "--count", "0"), "--count must be a whole number from 1"),
+        (("generate", "-model", path, "--grid", "1"), "--grid must be a whole number from 2"),
+        (("apply", "-model", path, "-d", "data.npy", "--fit", "squeeze"), "invalid choice: 'squeeze'"),
+        (
+            ("apply", "-model", path, "-d", "data.npy", "--refine", "0"),
+            "--refine must be a whole number from 1",
+        ),
+        (("fly",), "'fly' is no command; there are train, apply, generate, encode, search, runs"),
+    ):
+        assert_refused(run("autoencoder.py", *words), text)
+    assert_refused(run("classification.py", "probe", "--shares", "0"), "--shares must be")
+
+
+def test_codes_lie_beside_the_model_under_the_name_of_the_data():
+    assert model_commands.default_codes_file("a/encoder.h5", "data/mine.npy") == "a/codes-mine.npz"
+    Path("a").mkdir()
+    Path("a/codes-mine.npz").touch()
+    assert model_commands.default_codes_file("a/encoder.h5", "data/mine.npy") == "a/codes-mine-2.npz"
+
+
+@pytest.mark.parametrize(
+    ("program", "verb"),
+    [(program, verb) for program in commands.MODULES for verb in commands.MODULES[program]],
+)
+def test_every_verb_explains_itself(program, verb, capsys):
+    parser = commands.command_parser(program, verb)
+    assert parser.prog == f"{program}.py {verb}"
+    assert len(parser.description) > 20
+    with pytest.raises(UserError, match=f"see python {program}.py {verb} --help"):
+        commands.run_named_command(program, [verb, "--nonsense"])
+
+
+def test_no_verb_means_training():
+    assert commands.run_named_command("autoencoder", []) is None
+    assert commands.run_named_command("autoencoder", ["train", "-d", "digits"]) is None
+    assert commands.run_named_command("autoencoder", ["-d", "digits"]) is None

@@ -1,0 +1,235 @@
+"""Answers without a terminal; test_autoencoder_terminal.py has the prompts. python -m pytest
+tests/cli/test_prompts.py
+"""
+
+import io
+import json
+import sys
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+import autoencoder
+from lib.cli.parser import TrainParser
+from lib.cli.prompts import Answers
+from lib.common.errors import UserError
+from lib.config.fields import settings
+from lib.config.hyperparameters import Hyperparameters
+from lib.worker.process import Worker
+
+
+def answers(*words: str, lines: str | None = None, program: str = "autoencoder", monkeypatch=None) -> Answers:
+    if lines is not None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+    return Answers(program, TrainParser(program, "").parse(list(words)))
+
+
+def test_a_flag_wins_over_the_file_and_the_file_over_lines(monkeypatch):
+    Path("a.json").write_text(json.dumps({"layers": 2, "epochs": 7}))
+    asked = answers("--answers", "a.json", "--layers", "4", lines="99\n", monkeypatch=monkeypatch)
+    assert asked.ask("layers") == 4
+    assert asked.ask("epochs") == 7
+    assert asked.ask("batch_size") == 99
+
+
+def test_an_empty_line_means_the_default(monkeypatch, capsys):
+    asked = answers(lines="\n  \n", monkeypatch=monkeypatch)
+    assert asked.ask("layers") == 5
+    assert asked.ask("kernels") == (32,)
+    assert capsys.readouterr().err.splitlines()[1].endswith(": 32")
+
+
+def test_yes_takes_defaults_and_no_input_names_what_is_missing():
+    assert answers("--yes").ask("layers") == 5
+    assert answers("--yes").pick("dataset", {"digits": "", "photos": ""}, lambda value: None) == "digits"
+    with pytest.raises(UserError, match=r"--no-input needs -d or --dataset$"):
+        answers("--no-input")
+    with pytest.raises(UserError, match="--no-input needs -d or --dataset and -model or --model"):
+        answers("--no-input", program="classification")
+    with pytest.raises(UserError, match="model missing: give -model or --model"):
+        answers("--yes", program="classification").pick("model", {}, lambda value: None)
+
+
+def test_flags_of_the_assignment():
+    args = TrainParser("classification", "").parse(
+        ["-d", "x", "-dl", "xl", "-t", "t", "-tl", "tl", "-model", "m.h5"]
+    )
+    assert (args.dataset, args.labels, args.testset, args.test_labels, args.model) == (
+        "x",
+        "xl",
+        "t",
+        "tl",
+        "m.h5",
+    )
+
+
+def test_the_verb_may_be_said_and_dashes_may_be_long():
+    assert TrainParser("autoencoder", "").parse(["train", "–d", "digits"]).dataset == "digits"
+    assert TrainParser("autoencoder", "").parse(["-d", "digits", "—epochs", "3"]).dataset == "digits"
+
+
+@pytest.mark.parametrize(
+    ("program", "flag", "words"),
+    [
+        (
+            "autoencoder",
+            "-dl",
+            r"-dl \(labels\) is for classification.py, not for autoencoder.py; see python autoencoder.py "
+            r"--help",
+        ),
+        ("autoencoder", "--test-labels=x", r"--test-labels \(test labels\) is for classification.py"),
+        ("classification", "--no-skip", r"--no-skip \(skip\) is for autoencoder.py"),
+        ("classification", "--nonsense", "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_the_other_programs_flags_are_named_as_such(program, flag, words):
+    with pytest.raises(UserError, match=words):
+        answers("-d", "digits", flag, "labels.idx", program=program)
+
+
+def test_an_answers_file_of_an_editor_that_marks_its_files():
+    Path("a.json").write_text('{"epochs": 3}', encoding="utf-8-sig")
+    assert answers("--answers", "a.json").given["epochs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[" * 100_000, "a.json: cannot be read as JSON"),
+        (b"\xff\xfe{", "a.json: cannot be read as JSON"),
+        (b'{"epochs": ' + b"9" * 5000 + b"}", "a.json: cannot be read as JSON"),
+        (b'{"epochs": NaN}', "a.json: epochs must be a whole number from 1 to 100000, not nan"),
+        (
+            b'{"learning_rate": ' + b"9" * 400 + b"}",
+            "a.json: learning_rate must be a number above 0 to 10, not 9999",
+        ),
+        (b'{"dataset": "a\\u0000b"}', "a.json: dataset must be a file, a folder or a name, not 'a"),
+        (b'{"dataset": "\\ud800"}', "a.json: dataset must be a file"),
+        (b'{"program": ["autoencoder"]}', "a.json: program must be autoencoder or classification, not"),
+        (b'{"\\u001b[2J": 1}', "a.json: unknown key"),
+        (b'{"preset": ["mnist-10"]}', "a.json: preset .'mnist-10'. is unknown"),
+    ],
+)
+def test_an_answers_file_that_is_nonsense(content, words):
+    Path("a.json").write_bytes(content)
+    with pytest.raises(UserError, match=words) as error:
+        answers("--answers", "a.json")
+    assert len(str(error.value)) < 1000
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in settings("autoencoder")])
+def test_every_key_of_an_answers_file_is_refused_by_its_name(name):
+    for nonsense in ({"a": [1]}, [[{}]], [{}] * 1000, "\0", -(10**400), 1e999, "a" * 100_000, "x,y"):
+        Path("a.json").write_text(json.dumps({name: nonsense}))
+        if name in ("dataset", "testset") and isinstance(nonsense, str) and "\0" not in nonsense:
+            continue  # a path may be called almost anything
+        with pytest.raises(UserError, match=rf"^a\.json: {name} must be ") as error:
+            answers("--answers", "a.json")
+        assert len(str(error.value)) < 1000
+
+
+def test_running_again_asks_with_the_last_answers_as_defaults(monkeypatch):
+    asked = answers("-d", "digits", "--layers", "2", "--seed", "7", lines="\n\n", monkeypatch=monkeypatch)
+    asked.run_again(Hyperparameters(program="autoencoder", dataset="digits", layers=2, kernels="4,8", seed=7))
+    assert asked.ask("dataset") == "digits"  # not asked
+    assert asked.ask("layers") == 2
+    assert asked.ask("kernels") == (4, 8)
+    assert asked.hyperparameters({"layers": 2, "kernels": (4, 8)}).seed == 7
+
+
+def test_choices_by_key_number_text_and_end(monkeypatch):
+    asked = answers(lines="b\n1\nBeta\n\nz\n", monkeypatch=monkeypatch)
+    choices = {"a": "Alpha", "b": "Beta"}
+    assert [asked.choose("?", choices, last="q") for _ in range(4)] == ["b", "a", "b", "a"]
+    with pytest.raises(UserError, match="'z' is not one of a, b"):
+        asked.choose("?", choices, last="q")
+    assert asked.choose("?", choices, last="q") == "q"
+
+
+def test_switches_and_layers_have_flags_of_their_own():
+    parser = TrainParser("autoencoder", "")
+    assert parser.parse(["--skip"]).skip == "yes"
+    assert parser.parse(["--no-skip"]).skip == "no"
+    assert parser.parse(["--batch-norm"]).batch_norm == "all"
+    assert parser.parse(["--batch-norm", "1,2"]).batch_norm == "1,2"
+    assert parser.parse(["--no-batch-norm"]).batch_norm == "none"
+    assert parser.parse([]).skip is None
+
+
+def test_flags_win_over_an_answers_file_and_that_over_a_preset():
+    Path("a.json").write_text('{"preset": "cifar-base", "batch_size": 9, "epochs": 8}')
+    hp = answers("-d", "photos", "--answers", "a.json", "--epochs", "7", "--yes").hyperparameters({})
+    assert (hp.kernels, hp.pool, hp.batch_size, hp.epochs) == ((8, 12, 16), (1, 2), 9, 7)
+    hp = answers("-d", "photos", "--answers", "a.json", "--preset", "cifar-4", "--yes").hyperparameters({})
+    assert hp.kernel_size[0] == (5, 5)
+    with pytest.raises(UserError, match="preset 'cifar-bas' is unknown; did you mean 'cifar-base'"):
+        answers("--preset", "cifar-bas")
+    with pytest.raises(UserError, match="preset 'x' is unknown; there are cifar-base, cifar-1"):
+        answers("--preset", "x")
+
+
+def test_a_preset_in_an_answers_file_is_a_name_of_the_same_program():
+    Path("a.json").write_text('{"preset": ["cifar-base"]}')
+    with pytest.raises(UserError, match=r"preset \['cifar-base'\] is unknown"):
+        answers("--answers", "a.json")
+    Path("a.json").write_text('{"preset": "cifar-base"}')
+    with pytest.raises(
+        UserError, match=r"a.json: preset 'cifar-base' is for autoencoder.py; classification.py has "
+    ):
+        answers("--answers", "a.json", program="classification")
+
+
+def test_a_classifiers_preset_and_what_is_said_beside_it():
+    asked = answers(
+        "-d",
+        "digits",
+        "--preset",
+        "best-fashion-classifier",
+        "--epochs",
+        "2",
+        "--yes",
+        program="classification",
+    )
+    hp = asked.hyperparameters({"model": "m.h5"})
+    assert (hp.fc_units, hp.dropout, hp.flip, hp.shift, hp.epochs, hp.optimizer) == (
+        (256,),
+        0.5,
+        True,
+        False,
+        2,
+        "adamw",
+    )
+
+
+def test_what_a_preset_says_of_another_task_makes_way_but_not_what_a_person_says():
+    hp = answers(
+        "-d", "photos", "--preset", "fashion-half", "--task", "reconstruct", "--yes"
+    ).hyperparameters({})
+    assert (hp.task, hp.missing, hp.latent_dim) == ("reconstruct", "right", 64)
+    with pytest.raises(UserError, match="missing is for --task complete"):
+        answers("-d", "photos", "--missing", "left", "--yes").hyperparameters({})
+
+
+def test_running_again_with_other_layers_drops_what_went_by_layers(monkeypatch):
+    asked = answers("-d", "digits", monkeypatch=monkeypatch, lines="")
+    asked.run_again(
+        Hyperparameters(dataset="digits", layers=3, stride="2,2,1", pool="3", kernel_size="3,5,3", patience=4)
+    )
+    hp = asked.hyperparameters({"layers": 2, "kernels": (8,), "kernel_size": ((3, 3),)})
+    assert (hp.stride, hp.pool, hp.patience) == (None, (), 4)
+    same = asked.hyperparameters({"layers": 3})
+    assert (same.stride, same.pool) == ((2, 2, 1), (3,))
+
+
+@pytest.mark.parametrize("words", [("--linear-path", "8"), ("--variational",)])
+def test_layers_are_asked_for_without_a_pool_that_nobody_wants(words):
+    with mock.patch.object(Worker, "send"):
+        hp = autoencoder.ask(answers("-d", "digits", "--layers", "2", "--no-input", *words), Worker())
+    assert hp.layers == 2
+
+
+def test_what_no_kernel_goes_with_is_refused_as_the_smallest_would_be():
+    asked = answers("-d", "digits", "--layers", "2", "--pool", "2", "--linear-path", "8", "--no-input")
+    with mock.patch.object(Worker, "send"), pytest.raises(UserError, match="a pool after the last layer"):
+        autoencoder.ask(asked, Worker())

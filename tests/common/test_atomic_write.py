@@ -1,0 +1,66 @@
+"""python -m pytest tests/common/test_atomic_write.py"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from lib.common.errors import RunFailed
+from lib.common.filesystem import atomic_write, make_folder, write_json
+
+
+def test_a_file_appears_when_it_is_whole():
+    path = Path("a.txt")
+    path.write_text("before")
+    with atomic_write(path) as partial:
+        partial.write_text("after")
+        assert path.read_text() == "before"
+    assert path.read_text() == "after"
+    assert os.listdir() == ["a.txt"]
+
+
+def test_two_processes_that_write_the_same_file_leave_a_whole_one(monkeypatch):
+    path = Path("a.txt")
+    with atomic_write(path) as mine:
+        mine.write_text("mine")
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "getpid", lambda: 1)
+            with atomic_write(path) as theirs:
+                theirs.write_text("theirs")
+        assert path.read_text() == "theirs"
+    assert path.read_text() == "mine"
+    assert os.listdir() == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ZeroDivisionError()])
+def test_what_goes_wrong_leaves_what_was_there(error):
+    path = Path("a.txt")
+    path.write_text("before")
+
+    def write():
+        with atomic_write(path) as partial:
+            partial.write_text("half")
+            raise error
+
+    with pytest.raises(RunFailed if isinstance(error, OSError) else ZeroDivisionError):
+        write()
+    assert path.read_text() == "before"
+    assert os.listdir() == ["a.txt"]
+
+
+def test_what_cannot_be_written_says_why_and_what_to_do():
+    words = (
+        r"gone/a.json: cannot be written \(No such file or directory\); free some space, or choose "
+        r"another folder with --output"
+    )
+    with pytest.raises(RunFailed, match=words):
+        write_json(Path("gone/a.json"), {})
+    Path("file").write_text("")
+    with pytest.raises(RunFailed, match=r"file/below: cannot be written \(Not a directory\)"):
+        make_folder(Path("file/below"))
+
+
+def test_json_is_read_back():
+    write_json(Path("a.json"), {"name": "Größe", "n": [1, None]})
+    assert json.loads(Path("a.json").read_text(encoding="utf-8")) == {"name": "Größe", "n": [1, None]}

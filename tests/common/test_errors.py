@@ -1,0 +1,36 @@
+"""python -m pytest tests/common/test_errors.py"""
+
+import pytest
+
+from lib.common.errors import RunFailed, UserError, exit_status
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "line"),
+    [
+        (UserError("no such file"), 2, "p.py: no such file\n"),
+        (RunFailed("it broke"), 1, "p.py: it broke\n"),
+        (KeyboardInterrupt(), 130, "p.py: interrupted\n"),
+    ],
+)
+def test_an_error_is_one_line_and_a_status(raised, status, line, capsys):
+    def program():
+        raise raised
+
+    assert exit_status("p.py", program) == status
+    assert capsys.readouterr() == ("", line)
+
+
+def test_a_program_gives_its_own_status():
+    assert exit_status("p.py", lambda: 0) == 0
+
+
+@pytest.mark.parametrize("kind", [UserError, RunFailed])
+def test_an_error_stays_one_line_and_gives_a_terminal_no_orders(kind):
+    said = str(kind("a\nb\x1b[2J\x07\udcff × é"))
+    assert said == "a b\ufffd[2J\ufffd\ufffd × é"
+
+
+def test_bugs_are_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        exit_status("p.py", lambda: 1 // 0)

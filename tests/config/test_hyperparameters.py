@@ -1,0 +1,168 @@
+"""python -m pytest tests/config/test_hyperparameters.py"""
+
+import dataclasses
+import json
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.cli.parser import TrainParser
+from lib.common.errors import UserError
+from lib.config.fields import (
+    ACTIVATIONS,
+    LOSSES,
+    OPTIMIZERS,
+    PROGRAMS,
+    SCHEDULES,
+    default_values,
+    format_value,
+    parse_value,
+    settings,
+)
+from lib.config.hyperparameters import Hyperparameters
+
+SIDES = st.tuples(st.integers(1, 64), st.integers(1, 64))
+
+drawn = st.integers(1, 64).flatmap(
+    lambda layers: st.builds(
+        Hyperparameters,
+        dataset=st.sampled_from(["digits", "data/my images", "it's.idx"]),
+        layers=st.just(layers),
+        kernel_size=st.one_of(st.integers(1, 64), st.lists(SIDES, min_size=layers, max_size=layers)),
+        stride=st.none() | st.lists(st.integers(1, 16), min_size=layers, max_size=layers),
+        pool=st.one_of(st.just("all"), st.lists(st.integers(1, layers), max_size=3)),
+        batch_norm=st.one_of(st.just("all"), st.lists(st.integers(1, layers), max_size=3)),
+        padding=st.sampled_from(["same", "valid"]),
+        upsampling=st.sampled_from(["transpose", "nearest"]),
+        decoder_kernels=st.none() | st.lists(st.integers(1, 99), max_size=3),
+        activation=st.sampled_from(ACTIVATIONS),
+        optimizer=st.sampled_from(OPTIMIZERS),
+        schedule=st.sampled_from(SCHEDULES),
+        variational=st.booleans(),
+        latent_dim=st.none() | st.integers(1, 9),
+        loss=st.none() | st.sampled_from(LOSSES),
+        patience=st.none() | st.integers(1, 9),
+        flip=st.booleans(),
+        l2=st.sampled_from([0, 1e-5]),
+        label_weight=st.sampled_from([0, 1e-5]),
+        kernels=st.one_of(
+            st.integers(1, 4096), st.lists(st.integers(1, 4096), min_size=layers, max_size=layers)
+        ),
+        epochs=st.integers(1, 100_000),
+        batch_size=st.integers(1, 65_536),
+        learning_rate=st.floats(1e-6, 10),
+        limit=st.none() | st.integers(1, 10**9),
+        seed=st.integers(0, 2**32 - 1),
+        split=st.sampled_from([(80, 10, 10), (60, 20, 20), (90, 10, 0)]),
+        fold=st.none() | st.sampled_from([(1, 2), (5, 5)]),
+    )
+)
+
+
+@given(drawn)
+def test_json_there_and_back_is_the_same(hp):
+    assert Hyperparameters.from_json(json.loads(json.dumps(hp.to_json())), "a test") == hp
+
+
+@given(drawn)
+def test_the_command_repeats_the_run(hp):
+    words = shlex.split(hp.command())
+    assert words[:2] == ["python", "autoencoder.py"]
+    args = TrainParser("autoencoder", "").parse(words[2:])
+    assert args.no_input
+    given_ = {
+        s.name: getattr(args, s.name) for s in settings("autoencoder") if getattr(args, s.name) is not None
+    }
+    assert Hyperparameters(**default_values("autoencoder") | given_) == hp
+
+
+def test_one_number_of_kernels_becomes_one_per_layer():
+    assert Hyperparameters(layers=3, kernels=8).kernels == (8, 8, 8)
+    assert Hyperparameters(layers=3, kernels="8, 12,16").kernels == (8, 12, 16)
+    with pytest.raises(UserError, match="kernels 4,4,4 are for 3 layers, but layers is 2"):
+        Hyperparameters(layers=2, kernels="4,4,4")
+    with pytest.raises(UserError, match="kernels 8,12,16 are for 3 layers, but layers is 2"):
+        Hyperparameters(layers=2, kernels="8,12,16")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_default_is_a_valid_answer(program):
+    for setting in settings(program):
+        value = default_values(program)[setting.name]
+        if value is not None:
+            assert parse_value(setting.name, format_value(setting.name, value)) == parse_value(
+                setting.name, value
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("layers", "65", "layers must be a whole number from 0 to 64, not '65'"),
+        ("layers", "three", "layers must be a whole number"),
+        ("dropout", "0,2", "(write a decimal point)"),
+        (
+            "fc_units",
+            "a",
+            "fully connected units must be a whole number from 1 to 65536, or several with commas (128,64)",
+        ),
+        ("layers", 2.5, "layers must be a whole number"),
+        ("layers", True, "layers must be a whole number"),
+        ("kernels", "8,,16", "kernels must be a whole number from 1 to 4096, or several"),
+        ("kernels", [], "kernels must be"),
+        ("dropout", "1", "dropout must be a number from 0 below 1"),
+        ("dropout", "nan", "dropout must be"),
+        ("learning_rate", 0, "learning rate must be a number above 0 to 10"),
+        ("split", "80/30/10", "split must be three whole percentages that sum to 100"),
+        ("split", "0/0/100", "split must be"),
+        (
+            "fold",
+            "0/5",
+            "fold must be one of two to a thousand equal parts, such as 2/5 for the second of five, or off",
+        ),
+        ("split", "80/10", "split must be"),
+        ("task", "invent", "task must be reconstruct, denoise, colorize or complete, not 'invent'"),
+        ("kernel_size", "4x", "kernel size must be a whole number from 1 to 64, or height x width (4x2)"),
+        ("kernel_size", "4x2x1", "kernel size must be"),
+        ("kernel_size", "65", "kernel size must be"),
+        (
+            "stride",
+            "0",
+            "stride must be a whole number from 1 to 16, or several with commas (8,12,16), or auto",
+        ),
+        ("pool", "first", "pool must be numbers of layers with commas (1,2), all or none, not 'first'"),
+        ("noise", "0.5-0.1", "noise must be a number from 0 to 10, or a range of them (0.1-0.9)"),
+        ("noise", "0.1-0.2-0.3", "noise must be"),
+        ("skip", "maybe", "skip must be yes or no, not 'maybe'"),
+        ("latent_dim", "-1", "latent size must be a whole number from 1 to 65536, or convolutional"),
+        ("optimizer", "magic", "optimizer must be adam, adamw"),
+        ("dataset", "  ", "data set must be a file, a folder or a name"),
+    ],
+)
+def test_refusals_say_what_would_work(name, value, words):
+    with pytest.raises(UserError) as error:
+        parse_value(name, value)
+    assert words in str(error.value)
+
+
+def test_the_first_layer_is_not_all_of_them():
+    assert (parse_value("pool", 1), parse_value("pool", True), parse_value("pool", False)) == (
+        (1,),
+        "all",
+        (),
+    )
+
+
+def test_hyperparameters_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Hyperparameters().layers = 3
+
+
+def test_kernel_sizes_are_pairs_from_then_on_and_json_holds_what_one_would_type():
+    hp = Hyperparameters(layers=2, kernel_size="4x2")
+    assert hp.kernel_size == ((4, 2), (4, 2))
+    assert hp.to_json()["kernel_size"] == "4x2"
+    assert Hyperparameters().to_json()["kernel_size"] == 3
+    assert Hyperparameters(layers=2, kernel_size="5, 4×2").to_json()["kernel_size"] == "5,4x2"

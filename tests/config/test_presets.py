@@ -1,0 +1,31 @@
+"""Sizes of the presets are in test_shapes.py. python -m pytest tests/config/test_presets.py"""
+
+import pytest
+
+from lib.common.errors import UserError
+from lib.config import presets
+from lib.config.hyperparameters import Hyperparameters
+from lib.data.datasets import NAMED_DATASETS
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_every_preset_is_whole_and_known_by_its_data_set(name):
+    preset = presets.PRESETS[name]
+    hp = Hyperparameters(program=preset.program, **presets.preset_values(name, preset.program))
+    assert hp.dataset is None  # a preset is for any images
+    assert preset.dataset in NAMED_DATASETS
+    assert preset.what
+
+
+def test_each_program_has_its_own():
+    assert presets.preset_values("best-mnist-classifier", "classification")["fc_units"] == (256,)
+    with pytest.raises(
+        UserError, match=r"'best-labels' is for autoencoder.py; classification.py has mnist-classifier, "
+    ):
+        presets.preset_values("best-labels", "classification")
+    with pytest.raises(
+        UserError, match=r"'mnist-classifier' is for classification.py; autoencoder.py has cifar-base, "
+    ):
+        presets.preset_values("mnist-classifier")
+    with pytest.raises(UserError, match="did you mean 'mnist-classifier'"):
+        presets.preset_values("mnist-classifer", "classification")

@@ -1,0 +1,240 @@
+"""python -m pytest tests/data/test_formats.py"""
+
+import gzip
+import io
+import shutil
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from lib.common.errors import UserError
+from lib.data.formats import registry
+from tests.harness import sample_files
+
+IMAGES, LABELS = sample_files.shapes(12)
+COLOR, _ = sample_files.shapes(12, 32, 32, channels=3)
+
+
+def refused(path, words, action=registry.read_source):
+    with pytest.raises(UserError) as error:
+        action(path)
+    assert str(error.value).startswith(str(path))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a.idx", "a.gz", "train-images-idx3-ubyte"])
+def test_idx_plain_and_gzipped(name):
+    path = sample_files.write_idx(Path(name), IMAGES)
+    assert registry.peek_source(path) == registry.Header((12, 10, 1), 12)
+    images = registry.read_source(path).train.images
+    np.testing.assert_array_equal(images[..., 0], IMAGES)
+    assert isinstance(images, np.memmap) == (not name.endswith(".gz"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(
+    st.lists(st.integers(1, 6), min_size=3, max_size=4),
+    st.booleans(),
+    st.binary(min_size=0, max_size=3),
+    st.integers(0, 400),
+)
+def test_any_idx_is_read_exactly_or_refused(tmp_path, sizes, gzipped, extra, cut):
+    array = np.random.default_rng(0).integers(0, 256, sizes, dtype=np.uint8)
+    whole = sample_files.idx(array)
+    content = (whole + extra)[: len(whole + extra) - cut] if cut < len(whole) else whole
+    path = tmp_path / ("a.gz" if gzipped else "a.idx")
+    path.write_bytes(gzip.compress(content) if gzipped else content)
+    if content == whole and (len(sizes) == 3 or sizes[3] in (1, 3)):
+        np.testing.assert_array_equal(registry.read_source(path).train.images.ravel(), array.ravel())
+    else:
+        with pytest.raises(UserError):
+            registry.read_source(path)
+
+
+def test_idx_refusals():
+    path = Path("a.idx")
+    path.write_bytes(struct.pack(">4I", 1234, 1, 2, 2) + b"abcd")
+    refused(path, "magic number 1234 is not that of an IDX file of images (2051)")
+    path.write_bytes(sample_files.idx(LABELS))
+    refused(path, "it holds labels (give it with -dl or -tl)")
+    refused(
+        sample_files.write_idx(path, IMAGES),
+        "not that of an IDX file of labels (2049): it holds images",
+        registry.read_labels,
+    )
+    path.write_bytes(sample_files.idx(IMAGES)[:-1])
+    refused(
+        path, "is truncated: 1,455 bytes, where its header announces 12×12×10 (1,456 bytes with the header)"
+    )
+    path.write_bytes(sample_files.idx(IMAGES) + b"x")
+    refused(path, "is too long")
+    path.write_bytes(struct.pack(">4I", 0x803, 0, 28, 28))
+    refused(path, "announces no images")
+    path.write_bytes(b"\0\0\x08\x03\0\0")
+    refused(path, "is truncated: its header ends after 6 bytes")
+    path.write_bytes(b"hello, this is no data set")
+    refused(path, "is no data set that can be read: use IDX")
+    path.write_bytes(b"")
+    refused(path, "is no data set that can be read: use IDX")
+    refused(Path("missing"), "no such file or folder")
+
+
+def test_gzip_refusals():
+    path = Path("a.gz")
+    whole = gzip.compress(sample_files.idx(IMAGES))
+    path.write_bytes(whole[:-20])
+    refused(path, "broken or truncated")
+    path.write_bytes(whole[:30] + b"\xff\xff\xff" + whole[33:])
+    refused(path, "")
+    path.write_bytes(gzip.compress(sample_files.idx(IMAGES) + b"x"))
+    refused(path, "is too long")
+    path.write_bytes(gzip.compress(sample_files.idx(IMAGES)[:-7]))
+    refused(path, "is truncated: 1,449 bytes")
+    path.write_bytes(gzip.compress(struct.pack(">4I", 0x803, 4_000_000_000, 60_000, 60_000)))
+    refused(path, "more than a gzip file of", registry.peek_source)
+
+
+def test_labels():
+    np.testing.assert_array_equal(registry.read_labels(sample_files.write_idx(Path("l.gz"), LABELS)), LABELS)
+    np.save("l.npy", LABELS.astype(np.int32))
+    np.testing.assert_array_equal(registry.read_labels("l.npy"), LABELS)
+    assert registry.peek_labels("l.npy") == registry.peek_labels("l.gz") == 12
+    np.save("f.npy", LABELS / 2)
+    refused(Path("f.npy"), "labels are whole numbers", registry.read_labels)
+
+
+def cifar_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "data_batch_1.bin").write_bytes(sample_files.cifar(COLOR[:5], LABELS[:5]))
+    (path / "data_batch_2.bin").write_bytes(sample_files.cifar(COLOR[5:9], LABELS[5:9]))
+    (path / "test_batch.bin").write_bytes(sample_files.cifar(COLOR[9:], LABELS[9:]))
+
+
+def test_cifar_10_folder_file_and_archive():
+    folder = Path("cifar")
+    cifar_folder(folder)
+    with tarfile.open("cifar.tar.gz", "w:gz") as archive:
+        archive.add(folder, "cifar-10-batches-bin")
+    for path in ("unpacked", "packed"):
+        Path(path).mkdir()
+    shutil.copytree(folder, "unpacked/cifar-10-batches-bin")
+    shutil.copy("cifar.tar.gz", "packed/cifar-10-binary.tar.gz")
+    for path in (folder, Path("cifar.tar.gz"), Path("unpacked"), Path("packed")):
+        source = registry.read_source(path)
+        np.testing.assert_array_equal(source.train.images, COLOR[:9])
+        np.testing.assert_array_equal(source.train.labels, LABELS[:9])
+        np.testing.assert_array_equal(source.test.images, COLOR[9:])
+        assert source.train.classes[0] == "airplane"
+    assert (
+        registry.peek_source(folder)
+        == registry.peek_source(Path("unpacked"))
+        == registry.Header((32, 32, 3), 9, 3, labeled=True)
+    )
+    np.testing.assert_array_equal(registry.read_source(folder / "test_batch.bin").train.images, COLOR[9:])
+
+
+def test_cifar_10_refusals():
+    path = Path("data_batch_1.bin")
+    path.write_bytes(sample_files.cifar(COLOR, LABELS)[:-1])
+    refused(path, "are not whole CIFAR-10 records", registry.peek_source)
+    path.write_bytes(sample_files.cifar(COLOR, LABELS + 20))
+    with pytest.raises(UserError, match="label 22 is not one of CIFAR-10's ten"):
+        registry.read_source(path)
+    with tarfile.open("empty.tar.gz", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("readme.txt"), io.BytesIO(b""))
+    refused(Path("empty.tar.gz"), "holds no CIFAR-10 batch")
+    Path("broken.tar.gz").write_bytes(Path("empty.tar.gz").read_bytes()[:15])
+    refused(Path("broken.tar.gz"), "broken or truncated")
+
+
+def test_numpy_arrays():
+    np.save("a.npy", IMAGES)
+    np.testing.assert_array_equal(registry.read_source(Path("a.npy")).train.images[..., 0], IMAGES)
+    np.save("f.npy", COLOR / np.float32(255))
+    np.testing.assert_array_equal(registry.read_source(Path("f.npy")).train.images, COLOR)
+    np.savez("k.npz", x_train=IMAGES[:8], y_train=LABELS[:8], x_test=IMAGES[8:], y_test=LABELS[8:])
+    source = registry.read_source(Path("k.npz"))
+    np.testing.assert_array_equal(source.test.images[..., 0], IMAGES[8:])
+    np.testing.assert_array_equal(source.train.labels, LABELS[:8])
+    assert registry.peek_source(Path("k.npz")) == registry.Header((12, 10, 1), 8, 4, labeled=True)
+    np.savez_compressed("one.npz", whatever=IMAGES)
+    assert registry.peek_source(Path("one.npz")).count == 12
+
+
+def test_numpy_refusals():
+    for array, words in (
+        (IMAGES.reshape(12, -1), "has shape 12×120; images are (n, height, width)"),
+        (IMAGES.astype(np.int32), "is int32; images are uint8"),
+        (IMAGES / 2.0, "floating-point images go from 0 to 1: divide first"),
+        (np.full((3, 4, 4), np.nan), "holds NaN or infinity"),
+    ):
+        np.save("a.npy", array)
+        refused(Path("a.npy"), words)
+    np.save("a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    refused(Path("a.npy"), "")
+    np.savez("a.npz", images=IMAGES, labels=LABELS[:5])
+    refused(Path("a.npz"), "5 labels for 12 images")
+    np.savez("a.npz", one=IMAGES, two=IMAGES)
+    refused(Path("a.npz"), "none of its arrays (one, two) is called x_train or images")
+    Path("a.npz").write_bytes(Path("a.npz").read_bytes()[:100])
+    refused(Path("a.npz"), "broken or truncated")
+
+
+def test_a_folder_of_pictures():
+    for number, (image, label) in enumerate(zip(COLOR, LABELS, strict=True)):
+        folder = Path("pictures") / "abc"[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{number:02}.png")
+    source = registry.read_source(Path("pictures"))
+    assert source.train.classes == ("a", "b", "c")
+    np.testing.assert_array_equal(source.train.images[source.train.labels == 1], COLOR[LABELS == 1])
+    assert registry.peek_source(Path("pictures")) == registry.Header((32, 32, 3), 12, labeled=True)
+
+
+def test_picture_refusals():
+    folder = Path("pictures")
+    folder.mkdir()
+    refused(folder, "holds no images")
+    Image.fromarray(IMAGES[0]).save(folder / "a.png")
+    Image.fromarray(IMAGES[0][:5]).save(folder / "b.png")
+    with pytest.raises(UserError, match=r"b\.png: is 5×10×1, while a\.png is 12×10×1"):
+        registry.read_source(folder)
+    (folder / "b.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"b\.png: cannot be read as an image"):
+        registry.read_source(folder)
+
+
+def test_mnists_four_files_in_a_folder():
+    folder = Path("m")
+    folder.mkdir()
+    sample_files.write_idx(folder / "train-images-idx3-ubyte.gz", IMAGES[:8])
+    sample_files.write_idx(folder / "train-labels-idx1-ubyte.gz", LABELS[:8])
+    sample_files.write_idx(folder / "t10k-images-idx3-ubyte", IMAGES[8:])
+    assert registry.peek_source(folder) == registry.Header((12, 10, 1), 8, 4, labeled=True)
+    source = registry.read_source(folder)
+    np.testing.assert_array_equal(source.train.labels, LABELS[:8])
+    assert source.test.labels is None
+
+
+def test_real_mnist_is_the_published_one(real):
+    source = registry.read_source(real / "mnist")
+    assert (len(source.train), len(source.test)) == (60_000, 10_000)
+    assert np.bincount(source.test.labels).tolist() == [
+        980,
+        1135,
+        1032,
+        1010,
+        982,
+        892,
+        958,
+        1028,
+        974,
+        1009,
+    ]  # report C

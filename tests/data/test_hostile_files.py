@@ -1,0 +1,332 @@
+"""Bombs, traps and nonsense, each in its own file: python -m pytest tests/data/test_hostile_files.py"""
+
+import gzip
+import io
+import os
+import struct
+import tarfile
+import tempfile
+import tracemalloc
+import warnings
+import zipfile
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lib.common.errors import UserError
+from lib.data import user_images
+from lib.data.formats import base, registry
+from tests.harness import sample_files
+
+IMAGES, LABELS = sample_files.shapes(12)
+COLOR, _ = sample_files.shapes(12, 32, 32, channels=3)
+BATCH = sample_files.cifar(COLOR, LABELS)
+MEGABYTE = 1 << 20
+
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+@contextmanager
+def within(megabytes: float):
+    """Memory that Python and NumPy take stays below this many megabytes."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < megabytes * MEGABYTE
+    finally:
+        tracemalloc.stop()
+
+
+def refused(path, words, action=registry.read_source):
+    with pytest.raises(UserError) as error:
+        action(Path(path))
+    said = str(error.value)
+    assert said.startswith(str(path))
+    assert words in said
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize("action", [registry.peek_source, registry.read_source])
+def test_idx_headers_that_announce_petabytes(action):
+    header = struct.pack(">4I", 0x803, 2**32 - 1, 2**32 - 1, 2**32 - 1)
+    Path("a.idx").write_bytes(header + bytes(100))
+    Path("a.gz").write_bytes(gzip.compress(header + bytes(100)))
+    with within(5):
+        refused(
+            "a.idx", "is truncated: 116 bytes, where its header announces 4,294,967,295×4,294,967,295", action
+        )
+        refused("a.gz", "more than a gzip file of", action)
+
+
+def test_a_gzip_that_goes_on_behind_its_images_is_not_unpacked():
+    with gzip.open("a.gz", "wb", 1) as file:
+        file.write(sample_files.idx(IMAGES))
+        for _ in range(200):
+            file.write(bytes(MEGABYTE))
+    with within(10):
+        refused("a.gz", "is too long: more bytes, where its header announces 12×12×10")
+
+
+def test_what_has_no_room_is_refused_before_it_is_taken(monkeypatch):
+    monkeypatch.setattr(base.shutil, "disk_usage", lambda where: SimpleNamespace(free=10**9))
+    noise = os.urandom(2 * MEGABYTE)  # so many bytes that they could be two gigabytes, unpacked
+    Path("a.gz").write_bytes(gzip.compress(struct.pack(">4I", 0x803, 2000, 1000, 1000) + noise))
+    with zipfile.ZipFile("a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images.npy", npy("|u1", "(2000, 1000, 1000)") + noise)
+    Path("a.tar.gz").write_bytes(gzip.compress(member("data_batch_1.bin", 3073 * 600_000) + noise))
+    words = (
+        " has room for 1.0 GB; set TMPDIR to a folder with more, or give an .idx or .npy of bytes that "
+        "is not compressed"
+    )
+    with within(20):
+        for name in ("a.gz", "a.npz", "a.tar.gz"):
+            refused(name, words)
+    monkeypatch.setattr(base, "free_memory", lambda: 1000)
+    Path("p").mkdir()
+    Image.fromarray(COLOR[0]).save("p/a.png")
+    Path("data_batch_1.bin").write_bytes(BATCH)
+    np.save("l.npy", np.arange(1000))
+    refused("p", "of memory are free")
+    refused("data_batch_1.bin", "of memory are free")
+    refused("l.npy", "of memory are free", registry.read_labels)
+
+
+def test_free_memory_is_what_the_system_says():
+    assert 0 < base.free_memory() <= 2**63
+    np.testing.assert_array_equal(base.allocate(Path("a"), (2, 3)).shape, (2, 3))
+
+
+def test_what_is_large_is_unpacked_into_a_file_that_nobody_sees(monkeypatch, tmp_path):
+    monkeypatch.setattr(base, "ON_DISK_FROM", 1)
+    monkeypatch.setattr(base, "free_memory", lambda: 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert isinstance(base.allocate(Path("a"), (2, 3)), np.memmap)
+    Path("a.gz").write_bytes(gzip.compress(sample_files.idx(IMAGES)))
+    np.savez_compressed("a.npz", images=IMAGES)
+    Path("p").mkdir()
+    for number, image in enumerate(IMAGES):
+        Image.fromarray(image.reshape(image.shape[:2])).save(f"p/{number:02}.png")
+    for name in ("a.gz", "a.npz", "p"):
+        images = registry.read_source(Path(name)).train.images
+        np.testing.assert_array_equal(images.reshape(IMAGES.shape), IMAGES)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.gz", "a.npz", "p"}
+
+
+def png(width: int, height: int, pixels: bytes = b"") -> bytes:
+    chunks = [
+        (b"IHDR", struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(pixels)),
+        (b"IEND", b""),
+    ]
+    packed = (
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+@pytest.mark.parametrize("side", [10_000, 20_000])  # of the first Pillow warns, the second it refuses
+def test_png_bombs(side, capfd):
+    Path("p").mkdir()
+    Path("p/a.png").write_bytes(png(side, side, bytes(MEGABYTE)))
+    with within(5), warnings.catch_warnings(action="error"):
+        for action in (
+            registry.peek_source,
+            registry.read_source,
+            lambda path: user_images.UserImages(str(path), (8, 8, 1)).chunks().__next__(),
+        ):
+            with pytest.raises(
+                UserError, match=r"p/a\.png: has more than 89,478,485 pixels, too many for one picture"
+            ):
+                action(Path("p"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_picture_of_another_size_is_refused_before_it_is_decoded():
+    Path("p").mkdir()
+    Image.fromarray(IMAGES[0]).save("p/a.png")
+    Path("p/b.png").write_bytes(png(9000, 9000, b"no pixels"))
+    with within(5), pytest.raises(UserError, match=r"p/b\.png: is 9,000×9,000×1, while a\.png is 12×10×1"):
+        registry.read_source(Path("p"))
+
+
+def test_what_no_picture_is_is_not_tried_as_one():
+    """Pillow hands an EPS, whatever its name is, to Ghostscript, which runs it."""
+    Path("p").mkdir()
+    Path("p/a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
+    with pytest.raises(UserError, match=r"p/a\.png: cannot be read as an image \(cannot identify image file"):
+        registry.read_source(Path("p"))
+
+
+def test_libraries_that_talk_are_not_heard(capfd):
+    Path("p").mkdir()
+    Image.fromarray(COLOR[0]).save("p/a.tiff", compression="tiff_lzw")
+    content = Path("p/a.tiff").read_bytes()
+    Path("p/a.tiff").write_bytes(
+        content[:8] + bytes(60) + content[68:]
+    )  # libtiff itself writes of this to standard error
+    with pytest.raises(UserError, match=r"p/a\.tiff: cannot be read as an image"):
+        registry.read_source(Path("p"))
+    assert capfd.readouterr() == ("", "")
+
+
+def member(name: str, size: int, kind: bytes = tarfile.REGTYPE, body: bytes = b"") -> bytes:
+    """A member of a tar file; the size that it announces need not be that of its body."""
+    info = tarfile.TarInfo(name)
+    info.size, info.type, info.linkname = size, kind, "/etc/passwd"
+    return info.tobuf(tarfile.GNU_FORMAT) + body + bytes(-len(body) % 512)
+
+
+def test_nothing_of_an_archive_lands_on_the_disk():
+    names = ("../../data_batch_1.bin", "/tmp/data_batch_2.bin", "a/../../test_batch.bin")
+    Path("a").mkdir()
+    os.chdir("a")
+    Path("c.tar").write_bytes(b"".join(member(name, len(BATCH), body=BATCH) for name in names) + bytes(1024))
+    before = {*Path("..").rglob("*"), *Path("/tmp").glob("*.bin")}
+    source = registry.read_source(Path("c.tar"))
+    assert (len(source.train), len(source.test)) == (24, 12)
+    assert {*Path("..").rglob("*"), *Path("/tmp").glob("*.bin")} == before
+
+
+def test_links_devices_and_headers_of_every_kind_are_passed_over():
+    kinds = b"123456" + tarfile.XHDTYPE + tarfile.GNUTYPE_LONGNAME
+    strange = b"".join(
+        member("data_batch_9.bin", 10**9 if kind in b"12346" else 0, bytes([kind])) for kind in kinds
+    )
+    Path("c.tar").write_bytes(strange + member("data_batch_1.bin", len(BATCH), body=BATCH) + bytes(1024))
+    np.testing.assert_array_equal(registry.read_source(Path("c.tar")).train.images, COLOR)
+    Path("c.tar").write_bytes(
+        member("data_batch_1.bin", len(BATCH), tarfile.GNUTYPE_SPARSE, BATCH) + bytes(1024)
+    )
+    refused("c.tar", "holds no CIFAR-10 batch")
+
+
+def test_sizes_that_no_archive_has():
+    negative = bytearray(member("data_batch_1.bin", 0))
+    negative[124:136] = (
+        b"\xff" * 12
+    )  # -1: some versions of Python's tarfile go back and read it again, for ever
+    negative[148:156] = b" " * 8
+    negative[148:156] = b"%06o\0 " % sum(negative)
+    Path("c.tar").write_bytes(bytes(negative) + bytes(1024))
+    refused("c.tar", "announces -1 bytes")
+    Path("c.tar").write_bytes(member("data_batch_1.bin", 8 * 2**60) + bytes(1024))
+    refused("c.tar", "announces 9,223,372,036,854,775,808 bytes, more than the archive can hold")
+    Path("c.tar").write_bytes(member("pax", 8 * 2**60, tarfile.XHDTYPE) + bytes(1024))
+    refused("c.tar", "it ends too early")
+    Path("c.tar").write_bytes(member("data_batch_1.bin", len(BATCH), body=BATCH[:-600]))
+    refused("c.tar", "it ends too early")
+    Path("c.tar.gz").write_bytes(b"no archive at all")
+    refused("c.tar.gz", "cannot be read: broken or truncated", registry.peek_source)
+
+
+def test_very_many_members_and_a_header_of_many_megabytes_take_no_memory():
+    with gzip.open("c.tar.gz", "wb", 1) as file:
+        file.write(member("pax", 40 * MEGABYTE, tarfile.XHDTYPE))
+        for _ in range(40):
+            file.write(bytes(MEGABYTE))
+        for _ in range(20):
+            file.write(member("nothing.txt", 0) * 1000)
+        file.write(bytes(1024))
+    with within(10):
+        refused("c.tar.gz", "holds no CIFAR-10 batch")
+
+
+class Payload:
+    """What unpickles itself as a call."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("planted"),)
+
+
+def test_a_pickle_does_not_run():
+    planted = np.array([Payload()] * 12, dtype=object).reshape(3, 2, 2)
+    np.save("a.npy", planted, allow_pickle=True)
+    np.savez("a.npz", images=planted, allow_pickle=True)
+    np.savez("l.npz", images=IMAGES, labels=planted)
+    for name in ("a.npy", "a.npz", "l.npz"):
+        refused(name, "object")
+    refused("a.npy", "not object of shape 3×2×2", registry.read_labels)
+    assert not Path("planted").exists()
+    np.load("a.npy", allow_pickle=True)
+    assert Path("planted").exists()  # and it would have run
+
+
+def npy(descr: str, shape: str, order: str = "False") -> bytes:
+    text = f"{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (npy("|u1", "(9223372036854775807, 9223372036854775807, 2)"), "is truncated"),
+        (npy("|u1", "(-1, 12, 10)"), "is no plain array of numbers"),
+        (npy("|u1", "()") + b"1", "it has shape (); images are (n, height, width)"),
+        (npy("|u3", "(1, 1, 1)") + bytes(3), "it is |u3, which is no type of numbers"),
+        (npy("|u1", "(1, 1, 1" + "1" * 5000 + ")"), "broken or truncated"),
+        (npy("|u1", "(1, 1, 1)" + "(" * 8000), "is truncated"),
+        (npy("('|u1', 'x')", "(1, 1, 1)"), "is no plain array of numbers; its header says {'descr':"),
+        (b"\x93NUMPY\x02\0" + b"\xff" * 4 + b"{" * 100, "it does not begin as an array of NumPy's does"),
+        (b"\x93NUMPY", "it does not begin as an array of NumPy's does"),
+    ],
+)
+def test_headers_of_npy_files(content, words):
+    Path("a.npy").write_bytes(content)
+    refused("a.npy", words)
+    with zipfile.ZipFile("a.npz", "w") as archive:
+        archive.writestr("images.npy", content)
+    with pytest.raises(UserError, match=r"^a\.npz: "):
+        registry.read_source(Path("a.npz"))
+
+
+def test_arrays_of_any_order_and_end_are_read():
+    np.save("f.npy", np.asfortranarray(IMAGES))
+    np.testing.assert_array_equal(registry.read_source(Path("f.npy")).train.images[..., 0], IMAGES)
+    np.save("b.npy", np.asfortranarray(IMAGES / 255).astype(">f4"))
+    np.testing.assert_array_equal(registry.read_source(Path("b.npy")).train.images[..., 0], IMAGES)
+    np.savez("b.npz", images=np.asfortranarray(IMAGES), labels=LABELS.astype(">u8"))
+    source = registry.read_source(Path("b.npz"))
+    np.testing.assert_array_equal(source.train.images[..., 0], IMAGES)
+    np.testing.assert_array_equal(source.train.labels, LABELS)
+    np.save("s.npy", np.zeros(12, [("a", "u1"), ("b", "f4")]))
+    refused("s.npy", "is no plain array of numbers")
+    np.save("none.npy", np.zeros(0, int))
+    refused("none.npy", "labels are whole numbers in one dimension", registry.peek_labels)
+
+
+def test_zip_files_with_surprises():
+    with (
+        zipfile.ZipFile("bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("images.npy", "w") as file,
+    ):
+        file.write(npy("|u1", "(12, 12, 10)"))
+        for _ in range(200):
+            file.write(bytes(MEGABYTE))
+    with within(10):
+        refused("bomb.npz", "images is truncated or too long: its header announces 12×12×10 of uint8")
+    with zipfile.ZipFile("twice.npz", "w") as archive, warnings.catch_warnings(action="ignore"):
+        for array in (IMAGES[:3], IMAGES):
+            content = io.BytesIO()
+            np.save(content, array)
+            archive.writestr("images.npy", content.getvalue())
+    assert (
+        len(registry.read_source(Path("twice.npz")).train)
+        == registry.peek_source(Path("twice.npz")).count
+        == 12
+    )  # the later one
+    content = bytearray(Path("twice.npz").read_bytes())
+    for place in range(len(content) - 4):
+        if content[place : place + 4] in (b"PK\3\4", b"PK\1\2"):
+            content[place + (6 if content[place + 2] == 3 else 8)] |= 1  # says that it is encrypted
+    Path("secret.npz").write_bytes(content)
+    refused("secret.npz", "is encrypted, password required")
+    content = Path("twice.npz").read_bytes().replace(IMAGES.tobytes(), IMAGES[::-1].tobytes())
+    Path("changed.npz").write_bytes(content)
+    refused("changed.npz", "Bad CRC-32")

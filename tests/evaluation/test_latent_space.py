@@ -1,0 +1,89 @@
+"""python -m pytest tests/evaluation/test_latent_space.py"""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.evaluation import latent_space
+
+TWO_CLOUDS = np.concatenate([np.full((40, 3), -5.0), np.full((40, 3), 5.0)]).astype(
+    np.float32
+) + np.random.default_rng(0).normal(0, 0.5, (80, 3)).astype(np.float32)
+LABELS = np.repeat([0, 1], 40)
+
+
+def test_codes_in_two_dimensions_keep_apart_what_lies_apart():
+    views = latent_space.project_to_2d(TWO_CLOUDS, seed=0)
+    assert [name.split(",")[0] for name in views] == ["PCA", "t-SNE"]
+    for points in views.values():
+        assert points.shape == (80, 2)
+        first, second = points[LABELS == 0], points[LABELS == 1]
+        gap = np.linalg.norm(first.mean(axis=0) - second.mean(axis=0))
+        assert gap > 2 * max(first.std(), second.std())
+
+
+def test_two_numbers_are_shown_as_they_are_and_dead_codes_as_one_point():
+    views = latent_space.project_to_2d(TWO_CLOUDS[:, :2], seed=0)
+    np.testing.assert_array_equal(views["the code itself"], TWO_CLOUDS[:, :2])
+    assert np.unique(*latent_space.project_to_2d(np.ones((9, 4, 4, 2)), 0).values()).size == 1
+
+
+@pytest.mark.parametrize("shape", [(3,), (5, 4, 4)])
+def test_a_mixture_draws_where_the_codes_lie(shape):
+    random = np.random.default_rng(0)
+    codes = (
+        np.sign(random.normal(size=(400, *(1,) * len(shape)))) * 5 + random.normal(0, 0.3, (400, *shape))
+    ).astype(np.float32)
+    drawn = latent_space.sample_mixture(codes, 100, seed=1)
+    assert drawn.shape == (100, *shape)
+    means = latent_space.flatten_codes(drawn).mean(axis=1)
+    assert (np.abs(np.abs(means) - 5) < 1).mean() > 0.9
+    assert 0.2 < (means > 0).mean() < 0.8
+    np.testing.assert_array_equal(drawn, latent_space.sample_mixture(codes, 100, seed=1))
+    assert (drawn != latent_space.sample_mixture(codes, 100, seed=2)).any()
+
+
+def test_few_codes_and_constant_ones_still_make_a_mixture():
+    assert latent_space.sample_mixture(np.ones((2, 4), np.float32), 3, seed=0).shape == (3, 4)
+
+
+def test_the_prior_is_a_unit_gaussian():
+    drawn = latent_space.sample_prior(20_000, (2,), seed=0)
+    assert abs(drawn.mean()) < 0.02
+    assert abs(drawn.std() - 1) < 0.02
+
+
+def test_a_grid_holds_equal_shares_of_the_prior():
+    grid = latent_space.prior_grid(4).reshape(4, 4, 2)
+    assert (np.diff(grid[0, :, 0]) > 0).all()  # to the right
+    assert (np.diff(grid[:, 0, 1]) < 0).all()  # and up, as on a map
+    np.testing.assert_allclose(grid[0, :, 0], [-1.1503, -0.3186, 0.3186, 1.1503], atol=1e-4)
+    spread = latent_space.fit_grid(latent_space.prior_grid(4), TWO_CLOUDS[:, :2]).reshape(4, 4, 2)
+    assert (
+        TWO_CLOUDS[:, 0].min()
+        <= spread[..., 0].min()
+        < -4
+        < 4
+        < spread[..., 0].max()
+        <= TWO_CLOUDS[:, 0].max()
+    )
+
+
+@settings(max_examples=30)
+@given(steps=st.integers(2, 9), rank=st.integers(1, 3))
+def test_a_walk_begins_and_ends_where_it_should_in_equal_steps(steps, rank):
+    random = np.random.default_rng(steps)
+    first, second = random.normal(size=(2, *(3,) * rank)).astype(np.float32)
+    walk = latent_space.interpolate(first, second, steps)
+    np.testing.assert_allclose(walk[0], first, atol=1e-6)
+    np.testing.assert_allclose(walk[-1], second, atol=1e-6)
+    np.testing.assert_allclose(
+        np.diff(walk, axis=0), np.broadcast_to((second - first) / (steps - 1), walk[1:].shape), atol=1e-5
+    )
+
+
+def test_silhouette():
+    assert latent_space.class_silhouette(TWO_CLOUDS, LABELS, seed=0) > 0.8
+    assert latent_space.class_silhouette(TWO_CLOUDS, LABELS[::-1] * 0, seed=0) is None
+    assert abs(latent_space.class_silhouette(TWO_CLOUDS, np.arange(80) % 2, seed=0)) < 0.1

@@ -1,0 +1,402 @@
+"""What provokes each error about runs, models and trainings, by module: (what to do, what is named, what is
+said).
+"""
+
+import importlib.util
+import os
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import keras
+import numpy as np
+
+from lib.cli import model_commands
+from lib.common import filesystem
+from lib.common.filesystem import write_json
+from lib.config.hyperparameters import Hyperparameters
+from lib.config.process_group import ProcessGroup
+from lib.data import datasets
+from lib.runs import records, report, resume, run_entries, run_folder
+from lib.training import backend, distributed, phases, trainer
+from lib.worker import model_jobs, training_jobs
+from lib.worker.process import Worker
+from tests.cli import test_runs_command
+from tests.harness import sample_files
+from tests.harness.error_cases_settings import called
+from tests.worker import test_model_jobs
+from tests.worker.test_model_jobs import DRAWN, GREY, model
+
+
+def written(name: str, content: str | bytes = "") -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def recorded(content: str | bytes):
+    records.load_record(written("run/run.json", content).parent)
+
+
+def nested():
+    """A record that is JSON, and goes too deep for whatever walks through it."""
+    content = "[" * 600 + "]" * 600
+    run_entries.load_entry(
+        written("run/run.json", f'{{"status": "finished", "x": {content}}}').parent, Path("run")
+    )
+
+
+def found(name: str):
+    for run in ("a-1", "a-2"):
+        test_runs_command.made(run)
+    run_entries.find_entry(name, run_entries.list_entries(records.MODELS_FOLDER)[0], records.MODELS_FOLDER)
+
+
+def listed(*words: str):
+    test_runs_command.made("small")
+    called("autoencoder", "runs", *words)
+
+
+def copied(name: str):
+    run_folder.copy_run(test_runs_command.made("small"), name)
+
+
+def full(path: str):
+    entries, _ = run_entries.list_entries(test_runs_command.made("small").parent)
+    with mock.patch.object(os, "replace", side_effect=OSError(28, "No space left on device")):
+        report.export_report(entries, Path(path), force=False)
+
+
+def crowded():
+    with mock.patch.object(Path, "mkdir", side_effect=FileExistsError):
+        run_folder.new_output_folder(None, Path("models/run"))
+
+
+def told(kind: str, message: str):
+    Worker()._judge({"event": "failed", "kind": kind, "message": message})
+
+
+def dying(script: str):
+    """A worker that is this shell script."""
+    python = written("python", f"#!/bin/sh\n{script}\n").resolve()
+    python.chmod(0o755)
+    with mock.patch("sys.executable", str(python)), Worker() as process:
+        process.send("open")
+        process.follow(lambda event: None)
+
+
+def without_temporary_files():
+    """A worker on a system whose temporary folder is full."""
+    with (
+        mock.patch.object(tempfile, "TemporaryFile", side_effect=OSError(28, "No space left on device")),
+        Worker() as process,
+    ):
+        process.send("open")
+
+
+def opened(labels, test_labels=None):
+    """A classifier's data set with these labels, in training and in test."""
+    images = sample_files.shapes(20)[0]
+    files = {"dataset": images, "labels": labels, "testset": images, "test_labels": test_labels}
+    for name, array in files.items():
+        if array is not None:
+            np.save(f"{name}.npy", array)
+    names = {name: f"{name}.npy" for name, array in files.items() if array is not None}
+    training_jobs.open_dataset(Hyperparameters(program="classification", **names))
+
+
+def opened_for_classes():
+    np.save("dataset.npy", sample_files.shapes(20)[0])
+    training_jobs.open_dataset(Hyperparameters(dataset="dataset.npy", label_weight=0.1))
+
+
+def without_jax():
+    with mock.patch.object(backend.keras.backend, "backend", return_value="tensorflow"):
+        distributed.join_process_group(ProcessGroup("lab:9911", 1, 2))
+
+
+def without_tensorboard():
+    with mock.patch.object(importlib.util, "find_spec", return_value=None):
+        backend.require_tensorboard()
+
+
+def used(verb, models: list[str], **request):
+    test_model_jobs.done(verb, models=models, **request)
+
+
+def flat() -> list[str]:
+    """An autoencoder in one piece, that knows no encoder."""
+    image = keras.Input(GREY, name="image")
+    keras.Model(image, keras.layers.Conv2D(1, 3, padding="same", name="all")(image), name="flat").save(
+        "flat.h5"
+    )
+    return ["flat.h5"]
+
+
+def stopped(verb, program: test_model_jobs.Listener, **request):
+    verb(program, test_model_jobs.COMMON | request)
+
+
+def stopped_early():
+    """A training that was stopped while its data were loaded."""
+    program = test_model_jobs.Listener(until=0)
+    program.tell("progress", done=0)
+    dataset = datasets.load_dataset(hp := Hyperparameters(dataset=images(), layers=1))
+    training_jobs.run_training(program, {"hyperparameters": hp.to_json()}, dataset)
+
+
+def drawn(models: list[str], **request):
+    used(model_jobs.generate, models, **DRAWN | request)
+
+
+def images(name: str = "all.npz", **arrays) -> str:
+    np.savez(name, **{"images": sample_files.shapes(20)[0]} | arrays)
+    return name
+
+
+def lost():
+    """A decoder without an encoder, that is asked for codes."""
+    path = Path(model(latent_dim=2)[0])
+    for name in ("autoencoder", "encoder"):
+        path.with_stem(name).unlink()
+    drawn(["ae/decoder.h5"], data=images())
+
+
+def killed(folder: str = "models/mine", **changes) -> Path:
+    """A run whose process is gone."""
+    run = run_folder.Run.create(folder, Hyperparameters(dataset="digits"), "digits")
+    run.update(**changes)
+    os.close(run._lock)
+    return run.folder
+
+
+def held(again):
+    """A run that another process is training while somebody wants to go on with it."""
+    run = run_folder.Run.create("models/mine", Hyperparameters(), "digits")
+    with mock.patch.object(filesystem, "HOLDER_TIMEOUT", 0):
+        again(run)
+
+
+def locked():
+    """A run in a folder whose lock may not be opened."""
+    folder = killed()
+    with mock.patch.object(os, "open", side_effect=PermissionError(13, "Permission denied")):
+        run_folder.Run.reopen(folder, "abc")
+
+
+def faulty():
+    folder = killed(history=[])
+    run_entries.find_entry("mine", run_entries.list_entries(folder.parent)[0], folder.parent)
+
+
+def resumed(program: str = "autoencoder", **changes):
+    resume.require_resumable(killed(**changes), program)
+
+
+class Diverging:
+    """Stands for a model whose loss is soon no number any more."""
+
+    optimizer = keras.optimizers.SGD()
+    trainable_variables = non_trainable_variables = ()
+    layers = ()
+
+    def compile(self, *_, **__): ...
+
+    __call__ = compute_loss = compute_metrics = compile
+
+    def fit(self, *_, callbacks, **__):
+        reporter = callbacks[-1]
+        reporter.set_model(self)
+        reporter.on_epoch_begin(1)
+        reporter.on_test_begin()
+        reporter.on_epoch_end(1, {"loss": np.nan, "val_loss": 0.5})
+
+
+def diverged():
+    hp = Hyperparameters(dataset="digits")
+    trainer.fit(Diverging(), datasets.load_dataset(hp), hp, phases.autoencoder_phase(hp), None, None, None)
+
+
+LABELS = sample_files.shapes(20)[1]
+
+CASES = {
+    "runs/run_folder": [
+        (lambda: records.load_record(Path("nowhere")), "nowhere/run.json", "no such file; a run folder "
+                                                                           "holds one"),
+        (lambda: recorded("{"), "run/run.json", "cannot be read as JSON ("),
+        (lambda: recorded("[" * 100_000), "run/run.json", "cannot be read as JSON (it is nested too deeply)"),
+        (lambda: records.load_record(written("x/run.json/y").parent.parent), "x/run.json", "is no file; a "
+                                                                                           "run folder holds one"),
+        (lambda: recorded(b"\xff"), "run/run.json", "cannot be read as JSON ('utf-8' codec can't decode "
+                                                    "byte 0xff in position 0"),
+        (
+            lambda: run_folder.Run.reopen(killed(dataset={"sha256": "abc"}), "def"),
+            "models/mine",
+            "began with other images than those that its data set holds now; begin a new run",
+        ),
+        (lambda: held(run_folder.Run.hold), "models/mine", "another process is training this run; wait "
+                                                           "until it ends"),
+        (lambda: recorded("[]"), "run/run.json", "is no record of a run"),
+        (lambda: recorded("{}"), "run/run.json", "is no record of a run"),
+        (lambda: called("autoencoder", "apply", "-model", "x.h5", "-d", "y"), "x.h5", "no such file; train "
+                                                                                      "an autoencoder first"),
+        (lambda: run_folder.require_model_file("."), ".", "cannot be read (Is a directory); give an "
+                                                          "autoencoder.h5 or encoder.h5"),
+        (lambda: run_folder.require_model_file(written("x.h5", "text")), "x.h5", "is no .h5 model; give an "
+                                                                                 "autoencoder.h5 or "
+                                                                                 "encoder.h5"),
+        (lambda: copied("new.h5"), "new.h5", "cannot be written (No such file or directory)"),
+        (lambda: copied("a\0b"), "a\ufffdb", "cannot be written (embedded null byte)"),
+        (lambda: run_folder.require_free_name(" "), "a name", "is needed"),
+        (lambda: copied("small"), "models/small", "exists already; choose another name"),
+        (lambda: run_folder.new_output_folder(str(written("x/y").parent), Path()), "x", "is not empty, and "
+                                                                                        "a run is never "
+                                                                                        "overwritten"),
+        (lambda: run_folder.new_output_folder(str(written("x") / "y"), Path()), "x/y", "cannot be made (Not "
+                                                                                       "a directory); "
+                                                                                       "choose another"),
+        (lambda: run_folder.new_output_folder(None, written("x") / "y"), "x/y", "cannot be made (Not a "
+                                                                                "directory); choose a folder"),
+        (crowded, "models/run", "a thousand runs of this name exist; choose another --output"),
+    ],
+    "runs/run_entries": [
+        (nested, "run/run.json", "is no record of a run"),
+        (faulty, "models/mine/run.json", "history must be an object, not []"),
+        (lambda: found("z"), "z", "no run below models is called so; give a run folder, or a part of its "
+                                  "name"),
+        (lambda: found("a-"), "a-", "2 runs are called so (a-1, a-2); give more of the name"),
+        (lambda: listed("--sort", "leyers"), "--sort leyers", "no run has it; did you mean layers?"),
+        (lambda: listed("--figure", "test_msee"), "--figure test_msee", "no run has it; did you mean "
+                                                                        "test_mse?"),
+        (lambda: listed("--figure", "zzzz"), "--figure zzzz", "no run has it; there are latent_size, "
+                                                              "parameters"),
+    ],
+    "runs/resume": [
+        (lambda: resumed(history=[]), "models/mine/run.json", "history must be an object, not []"),
+        (lambda: resumed("classification"), "models/mine", "is no run of classification.py; give --resume "
+                                                           "to the program that"),
+        (lambda: resumed(status="finished"), "models/mine", "came to its end already; leave --resume out to "
+                                                            "begin another run"),
+        (lambda: held(lambda run: resume.require_resumable(run.folder, "autoencoder")), "models/mine", "another process is training"),
+    ],
+    "common/filesystem": [
+        (locked, "models/mine/checkpoint/lock", "cannot be written (Permission denied); free some space, or "
+                                                "choose another"),
+        (lambda: write_json(Path("gone/a.json"), {}), "gone/a.json", "cannot be written (No such file or "
+                                                                     "directory); free some"),
+    ],
+    "cli/runs_command": [
+        (lambda: called("autoencoder", "runs", "nowhere"), "nowhere", "no such folder; give one with runs "
+                                                                      "in it, or none for"),
+        (lambda: listed("--last", "0"), "--last", "must be a whole number from 1 to 1000000000, not '0'"),
+    ],
+    "runs/report": [
+        (lambda: called("autoencoder", "runs", "--export", "r.pdf"), "r.pdf", "is told by its name, which "
+                                                                              "must end in .md"),
+        (lambda: called("autoencoder", "runs", "--export", "none/r.md"), "none/r.md", "cannot be written, "
+                                                                                      "there is no folder"),
+        (lambda: report.require_free_report(written("r.html"), False), "r.html", "exists already; choose "
+                                                                                 "another name, or replace "
+                                                                                 "it"),
+        (lambda: report.require_free_report(written("r-figures/x").parent.with_name("r.md"), False), "r-figures", "exists already"),
+        (lambda: full("r.html"), "r.html", "cannot be written (No space left on device)"),
+    ],
+    "cli/model_commands": [
+        (lambda: called("classification", "probe", "--shares", "0"), "--shares", "must be a whole number "
+                                                                                 "from 1 to 100"),
+        (lambda: called("autoencoder", "generate", "-model", "x", "--grid", "1"), "--grid", "must be a whole number from 2 to"),
+        (lambda: model_commands.read_integer("x"), "'x'", "must be a whole number from 0 to"),
+    ],
+    "worker/process": [
+        (lambda: told("user", "x: no such file"), "x", "no such file"),
+        (lambda: told("run", "not enough memory; a smaller batch size needs less"), "not enough memory", "a smaller batch size"),
+        (lambda: told("interrupted", "stopped before training began"), "training", "stopped before training "
+                                                                                   "began"),
+        (lambda: dying("echo MemoryError >&2; exit 1"), "not enough memory", "a smaller batch size or fewer "
+                                                                             "kernels need less"),
+        (without_temporary_files, "no temporary file", "can be written (No space left on device); free some "
+                                                       "space there"),
+        (lambda: dying("kill -9 $$"), "the training process", "was killed, most likely for want of memory; "
+                                                              "a smaller batch size"),
+        (lambda: dying("kill -11 $$"), "the training process", "crashed, most likely for want of memory; a "
+                                                               "smaller batch size"),
+        (lambda: dying("kill -6 $$"), "the training process", "was ended by signal 6: it said nothing"),
+        (lambda: dying("echo here; echo no keras >&2; exit 3"), "the training process", "ended with status "
+                                                                                        "3: no keras"),
+    ],
+    "worker/training_jobs": [
+        (lambda: opened(None), "dataset.npy", "has no labels; give them with -dl"),
+        (lambda: opened(LABELS), "testset.npy", "has no labels; give them with -tl"),
+        (lambda: opened(LABELS * 0, LABELS), "labels.npy", "all training images have the same label; a "
+                                                           "classifier needs two"),
+        (opened_for_classes, "dataset.npy", "has no labels for --label-weight; IDX folders, .npz and a "
+                                            "folder"),
+        (stopped_early, "training", "stopped before training began"),
+        (lambda: opened(LABELS, LABELS * 9), "test_labels.npy", "label 18 never occurs in training (3 "
+                                                                "classes)"),
+    ],
+    "training/backend": [
+        (without_jax, "--distributed", "with an address needs JAX: pip install jax, and set "
+                                       "KERAS_BACKEND=jax"),
+        (without_tensorboard, "--tensorboard", "needs a package that is not installed: pip install "
+                                               "tensorflow tensorboard"),
+    ],
+    "worker/image_output": [
+        (
+            lambda: stopped(model_jobs.apply, test_model_jobs.Listener(until=0), models=model(), data=images()),
+            "the first pictures",
+            "stopped before the first pictures were done; nothing is written",
+        ),
+    ],
+    "worker/model_jobs": [
+        (lambda: used(model_jobs.apply, [model()[0].replace("auto", "")], data="x"), "ae/encoder.h5", "is no whole autoencoder"),
+        (
+            lambda: used(model_jobs.apply, model() + model("b", image=(8, 8, 1)), data="x"),
+            "12×10×1, 8×8×1",
+            "the models take images of different shapes:",
+        ),
+        (
+            lambda: used(model_jobs.apply, model() + model("b", task="denoise"), data=images(), refine=5),
+            "b/autoencoder.h5",
+            "it is for denoise; --refine is for reconstruct, where what is wanted is given",
+        ),
+        (
+            lambda: used(model_jobs.apply, flat(), data=images(), refine=5),
+            "flat.h5",
+            "--refine needs two models in it, one called encoder, one called decoder that takes a code alone",
+        ),
+        (lambda: used(model_jobs.predict, model(), data="x"), "ae/autoencoder.h5", "is no classifier; give "
+                                                                                   "the classifier.h5 that"),
+        (lambda: used(model_jobs.encode, ["x"], data="x", output="codes.txt"), "codes.txt", "codes are written as .npz or .idx"),
+        (lambda: used(model_jobs.encode, ["x"], data="x", output=images()), "all.npz", "exists already; "
+                                                                                       "choose another "
+                                                                                       "--output"),
+        (
+            lambda: used(model_jobs.encode, model(), data=images(labels=np.arange(20) * 20), output="codes.idx"),
+            "all.npz",
+            "its labels go up to 380, an .idx file holds 0 to 255; write an .npz",
+        ),
+        (lambda: drawn([model()[0].replace("auto", "")]), "ae/encoder.h5", "holds no model called decoder; "
+                                                                           "give an"),
+        (
+            lambda: drawn(model(layers=2, task="denoise", skip=True)),
+            "ae/autoencoder.h5",
+            "its decoder needs more than a code (skip connections or residual): there is nothing to draw "
+            "from",
+        ),
+        (lambda: drawn(model(task="denoise", residual=True)), "ae/autoencoder.h5", "its decoder needs more "
+                                                                                   "than a code"),
+        (lambda: drawn(model(latent_dim=3), grid=4), "ae/autoencoder.h5", "its code has 3 numbers; a grid "
+                                                                          "needs two"),
+        (lambda: drawn(model(), data="digits"), "digits", "its images are 28×28×1, the model takes 12×10×1"),
+        (lambda: drawn(model()), "ae/autoencoder.h5", "a plain autoencoder has no prior to draw from; give "
+                                                      "images to learn one"),
+        (lost, "ae/decoder.h5", "holds no encoder, nor is there one beside it; give an autoencoder.h5 or "
+                                "encoder.h5"),
+    ],
+    "training/trainer": [
+        (diverged, "in epoch 2", "the loss is no number any more in epoch 2; a smaller --learning-rate than "
+                                 "0.005 may"),
+    ],
+}  # fmt: skip

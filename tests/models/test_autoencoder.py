@@ -1,0 +1,375 @@
+"""python -m pytest tests/models/test_autoencoder.py"""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
+from keras.ops import convert_to_numpy as to_numpy
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+
+from lib.common.errors import UserError
+from lib.config import architecture_planner
+from lib.config.hyperparameters import Hyperparameters
+from lib.data import splits
+from lib.data.formats.base import Images
+from lib.models import autoencoder, classifier, cloning, fixed_layers, initialization
+from lib.models.pca import principal_components
+from lib.tasks import TASKS, base, colorization, pixels
+from lib.tasks.colorization import COLOR_SPACES
+from lib.tasks.completion import SIDES
+
+COMMON = dict(
+    kernels=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    sizes=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=4, max_size=4),
+    strides=st.none() | st.lists(st.integers(1, 3), min_size=4, max_size=4),
+    pool=st.one_of(st.just(()), st.just("all"), st.lists(st.integers(1, 4), max_size=2)),
+    padding=st.sampled_from(["same", "valid"]),
+    upsampling=st.sampled_from(["transpose", "nearest"]),
+    decoder_kernels=st.none() | st.lists(st.integers(1, 5), max_size=3),
+    activation=st.sampled_from(["relu", "leaky_relu", "silu"]),
+    batch_norm=st.sampled_from(["all", "none", "1"]),
+    latent_dim=st.none() | st.integers(1, 6),
+    fc_units=st.sampled_from([(), (5,), (6, 4)]),
+    dropout=st.sampled_from([0, 0.3]),
+    l2=st.sampled_from([0, 1e-4]),
+    label_weight=st.sampled_from([0, 0.1]),
+    skip=st.booleans(),
+    residual=st.booleans(),
+    tta=st.booleans(),
+    linear_path=st.none() | st.integers(1, 12),
+    variational=st.booleans(),
+    pca=st.sampled_from([False, False, False, True]),
+    feedback=st.sampled_from([(), (), (5,), (6, 4)]),
+    task=st.sampled_from(list(TASKS)),
+    missing=st.sampled_from(SIDES),
+    color_space=st.sampled_from(COLOR_SPACES),
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3])), st.fixed_dictionaries(COMMON)
+)
+def test_what_the_planner_accepts_the_builder_builds(image, drawn):
+    """Any combination: what is refused is refused before anything is built, the rest gives the target's exact
+    size.
+    """
+    values, layers = dict(drawn), len(drawn["kernels"])
+    sizes, strides = values.pop("sizes"), values.pop("strides")
+    values |= dict(
+        layers=layers, kernel_size=sizes[:layers], stride=strides and strides[:layers], flip=values["tta"]
+    )
+    for name, task in (("missing", "complete"), ("color_space", "colorize")):
+        if values["task"] != task:
+            del values[name]
+    if values["pca"]:  # goes with little; so that it is tried at all
+        values |= dict(
+            latent_dim=3,
+            fc_units=(),
+            skip=False,
+            residual=False,
+            linear_path=None,
+            variational=False,
+            feedback=(),
+        )
+    if values["feedback"]:
+        values |= dict(
+            latent_dim=3,
+            skip=False,
+            residual=False,
+            linear_path=None,
+            variational=False,
+            batch_norm="none",
+            dropout=0,
+        )
+    try:
+        hp = Hyperparameters(**values)
+        plan = architecture_planner.plan_architecture(hp, image)
+    except UserError:
+        reject()
+    model = autoencoder.build_autoencoder(plan)
+    assert model.count_params() == plan.parameters
+    code = model.get_layer("encoder").outputs[0]
+    assert tuple(code.shape[1:]) == plan.latent
+    images = np.random.default_rng(0).integers(0, 256, (2, *image), dtype=np.uint8)
+    inputs, targets = base.make_pair(hp, images, np.random.default_rng(0))
+    outputs = to_numpy(model(inputs))
+    assert outputs.shape == targets.shape == (2, *plan.target)
+    assert np.isfinite(outputs).all()
+    if architecture_planner.output_activation(hp) == "sigmoid":
+        assert outputs.min() >= 0
+        assert outputs.max() <= 1
+    answering = autoencoder.autoencoder_for_inference(model, plan)
+    assert (answering is model) != hp.tta
+    mean = (outputs + to_numpy(model(inputs[:, :, ::-1]))[:, :, ::-1]) / 2 if hp.tta else outputs
+    np.testing.assert_allclose(to_numpy(answering(inputs)), mean, rtol=1e-3, atol=1e-4 * np.abs(mean).max())
+    trainer = autoencoder.build_training_model(model, plan, 5)
+    if hp.variational or hp.label_weight:
+        drawn = trainer(inputs)
+        assert drawn["reconstruction"].shape == targets.shape
+        assert drawn["kl"].shape == (2, 1) if hp.variational else "kl" not in drawn
+        assert drawn["labels"].shape == (2, 5) if hp.label_weight else "labels" not in drawn
+    else:
+        assert trainer is model
+    keras.backend.clear_session()
+
+
+def built(image=(28, 28, 1), **values):
+    hp = Hyperparameters(**values)
+    plan = architecture_planner.plan_architecture(hp, image)
+    return autoencoder.build_autoencoder(plan), plan
+
+
+def test_residual_denoising_begins_as_the_noisy_image_itself():
+    model, plan = built(task="denoise", residual=True, layers=2, kernels=4)
+    noisy = np.random.default_rng(0).random((2, *plan.input), np.float32)
+    np.testing.assert_array_equal(to_numpy(model(noisy)), noisy)
+
+
+def test_residual_color_begins_gray_and_never_changes_the_brightness():
+    model, plan = built((8, 8, 3), task="colorize", residual=True, layers=2, kernels=4, skip=True)
+    gray = np.random.default_rng(0).random((2, *plan.input), np.float32)
+    np.testing.assert_allclose(to_numpy(model(gray)), np.repeat(gray, 3, axis=-1), atol=1e-5)
+    for weight in model.trainable_weights:
+        weight.assign(np.random.default_rng(1).normal(0, 0.3, weight.shape))
+    colored = to_numpy(model(gray))
+    assert colored.std(axis=-1).max() > 0.01
+    np.testing.assert_allclose(colorization.rgb_to_luma(colored), gray, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("image", [(6, 8, 1), (7, 9, 3)])
+def test_residual_completion_begins_as_the_mirror_image(side, image):
+    model, plan = built(image, task="complete", missing=side, residual=True, layers=2, kernels=3, skip=True)
+    images = np.random.default_rng(0).integers(0, 256, (2, *image), dtype=np.uint8)
+    given, missing = base.make_pair(plan.hp, images, np.random.default_rng(0))
+    axis = 1 if side in ("top", "bottom") else 2
+    mirror = np.flip(given, axis)
+    if given.shape != missing.shape:  # the outermost row or column twice, far from the middle
+        outermost = np.take(mirror, [-1 if side in ("right", "bottom") else 0], axis)
+        mirror = np.concatenate(
+            [mirror, outermost] if side in ("right", "bottom") else [outermost, mirror], axis
+        )
+    np.testing.assert_allclose(to_numpy(model(given)), mirror, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", [4, 7, 12])
+def test_a_linear_path_begins_as_the_pca_of_blocks(kernel):
+    model, plan = built((16, 16, 3), layers=2, kernels="5,6", stride=2, linear_path=kernel)
+    images = np.random.default_rng(0).random((300, 16, 16, 3), np.float32)
+    initialization.initialize_linear_path(model, plan, images)
+    blocks = images.reshape(300, 4, 4, 4, 4, 3).swapaxes(2, 3).reshape(-1, 48)
+    pca = PCA(6, svd_solver="covariance_eigh").fit(blocks)
+    centered = blocks - np.tile(images.mean(axis=(0, 1, 2)), 16)
+    expected = centered @ pca.components_.T @ pca.components_
+    found = to_numpy(model(images)) - images.mean(axis=(0, 1, 2))
+    found = found.reshape(300, 4, 4, 4, 4, 3).swapaxes(2, 3).reshape(-1, 48)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_pca_is_what_its_network_begins_with_and_keeps():
+    keras.utils.set_random_seed(0)
+    images, wanted = (load_digits().images[:300, ..., None] * 15).astype(np.uint8), 5
+    model, plan = built(
+        images.shape[1:], layers=1, kernels=8, stride=2, pca=True, latent_dim=wanted, batch_norm="none"
+    )
+    part = splits.Subset(Images(images), np.arange(len(images)))
+    initialization.initialize_pca(model, plan, *principal_components(part, wanted, 0))
+    scaled = pixels.to_float(images)
+    flat = scaled.reshape(len(images), -1)
+    pca = PCA(wanted, svd_solver="full").fit(flat)
+    expected = pca.inverse_transform(pca.transform(flat)).reshape(scaled.shape)
+    np.testing.assert_allclose(to_numpy(model(scaled)), expected, atol=1e-4)
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.fit(scaled, scaled, epochs=20, verbose=0)
+    codes = to_numpy(model.get_layer("encoder")(scaled))
+    np.testing.assert_allclose(np.abs(codes), np.abs(pca.transform(flat)), atol=1e-4)
+    assert np.square(to_numpy(model(scaled)) - scaled).mean() < 0.98 * np.square(expected - scaled).mean()
+
+
+def test_of_few_images_a_pca_leaves_numbers_of_its_code_empty():
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1), dtype=np.uint8)
+    model, plan = built((4, 4, 1), layers=1, kernels=2, pca=True, latent_dim=10)
+    part = splits.Subset(Images(images, None), np.arange(3))
+    initialization.initialize_pca(model, plan, *principal_components(part, 10, 0))
+    assert (to_numpy(model.get_layer("encoder")(pixels.to_float(images)))[:, 3:] == 0).all()
+    np.testing.assert_allclose(to_numpy(model(pixels.to_float(images))), pixels.to_float(images), atol=1e-4)
+
+
+def test_a_vae_goes_by_its_means_and_needs_no_class_of_ours_to_open(tmp_path):
+    model, plan = built(variational=True, layers=1, kernels=3, latent_dim=2)
+    image = np.random.default_rng(0).random((2, *plan.input), np.float32)
+    z_mean, z_log_var = model.get_layer("encoder")(image)
+    np.testing.assert_allclose(to_numpy(z_log_var), 0, atol=1e-6)  # σ begins at 1
+    np.testing.assert_array_equal(to_numpy(model(image)), to_numpy(model.get_layer("decoder")(z_mean)))
+    script = "import keras, sys; [keras.models.load_model(p, compile=False) for p in sys.argv[1:]]"
+    files = []
+    for part in (model, model.get_layer("encoder"), model.get_layer("decoder")):
+        files.append(str(tmp_path / f"{part.name}.h5"))
+        part.save(files[-1])
+    subprocess.run([sys.executable, "-c", script, *files], check=True, capture_output=True, cwd=tmp_path)
+
+
+SEEN_TWICE = {
+    "denoise, U-Net": dict(task="denoise", skip=True, residual=True),
+    "VAE": dict(task="denoise", variational=True, latent_dim=2),
+    "RGB from gray": dict(task="colorize", residual=True),
+    "UV from Y, U-Net": dict(task="colorize", color_space="yuv", skip=True),
+    "top half": dict(task="complete", missing="top", residual=True),
+}
+
+
+@pytest.mark.parametrize("kind", SEEN_TWICE)
+def test_an_averaging_autoencoder_sees_both_sides(kind, tmp_path):
+    """… in a file that plain Keras opens, and with the parts that any other has."""
+    keras.utils.set_random_seed(0)
+    plain, plan = built((9, 7, 3), layers=2, kernels=3, flip=True, tta=True, **SEEN_TWICE[kind])
+    random = np.random.default_rng(0)
+    for weight in plain.trainable_weights:  # some begin as zeros
+        weight.assign(random.normal(0, 0.3, weight.shape))
+    both = autoencoder.autoencoder_for_inference(plain, plan)
+    images = random.random((4, *plan.input), np.float32)
+    wanted = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])[:, :, ::-1]) / 2
+    both.save(tmp_path / "autoencoder.h5", include_optimizer=False)
+    for model in (both, keras.models.load_model(tmp_path / "autoencoder.h5", compile=False)):
+        assert model.name == "autoencoder"
+        np.testing.assert_allclose(model.predict_on_batch(images), wanted, rtol=1e-4, atol=1e-6)
+        codes = (
+            keras.tree.flatten(each.get_layer("encoder").predict_on_batch(images)) for each in (model, plain)
+        )
+        for found, right in zip(*codes, strict=True):
+            np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-6)
+    assert np.abs(plain.predict_on_batch(images) - wanted).max() > 1e-3
+
+
+@pytest.mark.parametrize("feedback", [(), (7, 5)])
+def test_no_two_layers_share_a_name(feedback):
+    hp = Hyperparameters(
+        layers=3, kernels=4, fc_units="8,6", latent_dim=3, batch_norm="none", feedback=feedback
+    )
+    model = autoencoder.build_autoencoder(architecture_planner.plan_architecture(hp, (13, 17, 3)))
+    encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+    names = [layer.name for layer in (*encoder.layers, *decoder.layers) if layer is not decoder]
+    assert len(names) == len(set(names))
+
+
+CORRECTED = dict(
+    layers=1, kernels=3, fc_units="9", latent_dim=4, batch_norm="none", activation="silu", feedback="6,5"
+)
+
+
+def test_feedback_begins_with_the_code_as_it_is_and_then_moves_it():
+    model, plan = built((8, 8, 1), **CORRECTED)
+    encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+    assert [layer for layer in encoder.layers if layer is decoder] == [
+        decoder
+    ]  # the same weights, not others like them
+    images = np.random.default_rng(0).random((5, *plan.input), np.float32)
+    first = keras.Model(
+        encoder.inputs[0], encoder.get_layer("left_feedback_1").input[1]
+    )  # what the first code is decoded to
+    np.testing.assert_array_equal(to_numpy(model(images)), to_numpy(first(images)))
+    before = to_numpy(encoder(images))
+    encoder.get_layer("step_feedback_2").set_weights([np.ones((5, 4), np.float32), np.ones(4, np.float32)])
+    moved = to_numpy(encoder(images)) - before
+    assert (abs(moved) > 0.1).all()
+    np.testing.assert_array_equal(to_numpy(model(images)), to_numpy(decoder(encoder(images))))
+
+
+def test_feedback_sees_what_is_left_over():
+    model, plan = built((8, 8, 1), **CORRECTED | {"feedback": "6"})
+    encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+    encoder.get_layer("step_feedback_1").set_weights([np.ones((6, 4), np.float32), np.zeros(4, np.float32)])
+    images = np.random.default_rng(0).random((5, *plan.input), np.float32)
+    before = to_numpy(encoder(images))
+    decoder.set_weights([2 * weights for weights in decoder.get_weights()])
+    assert (abs(to_numpy(encoder(images)) - before) > 1e-3).any()
+
+
+def test_the_files_of_a_network_with_feedback_agree_and_need_no_class_of_ours(tmp_path):
+    model, plan = built((8, 8, 1), **CORRECTED)
+    images = np.random.default_rng(0).random((6, *plan.input), np.float32)
+    model.compile("adam", "mse")
+    model.fit(images, images, epochs=2, verbose=0)
+    opened = {}
+    for part in (model, model.get_layer("encoder"), model.get_layer("decoder")):
+        path = tmp_path / f"{part.name}.h5"
+        part.save(path)
+        opened[part.name] = keras.models.load_model(path, compile=False)
+    expected = to_numpy(model(images))
+    np.testing.assert_allclose(to_numpy(opened["autoencoder"](images)), expected, atol=1e-6)
+    np.testing.assert_allclose(to_numpy(opened["decoder"](opened["encoder"](images))), expected, atol=1e-6)
+
+
+def test_what_is_fixed_in_an_encoder_stays_when_it_trains_and_when_it_begins_anew():
+    model, _ = built((6, 8, 1), task="complete", residual=True, layers=1, kernels=2)
+    encoder = model.get_layer("encoder")
+    fresh = cloning.clone_reinitialized(encoder)
+    classifier.set_trainable(encoder, True)
+    (mirror,) = [layer for layer in encoder.layers if layer.name.startswith(fixed_layers.FIXED_PREFIX)]
+    for network in (encoder, fresh):
+        layer = network.get_layer(mirror.name)
+        assert not layer.trainable
+        np.testing.assert_array_equal(layer.get_weights()[0], np.eye(4)[::-1])
+    kernels = [network.get_layer("conv_encoder_1").get_weights()[0] for network in (encoder, fresh)]
+    assert not np.array_equal(*kernels)
+    assert fresh.get_layer("conv_encoder_1").trainable
+
+
+@pytest.mark.parametrize("upsampling", ["transpose", "nearest"])
+def test_what_keeps_its_shape_begins_as_the_identity(upsampling):
+    hp = Hyperparameters(
+        layers=3,
+        kernel_size="3,4,3x5",
+        kernels="6,6,6",
+        stride="2,1,1",
+        upsampling=upsampling,
+        batch_norm="none",
+    )
+    model = autoencoder.build_autoencoder(architecture_planner.plan_architecture(hp, (12, 10, 1)))
+    encoder, maps = model.get_layer("encoder"), np.random.default_rng(0).random((2, 6, 5, 6), np.float32)
+    halves = (encoder, model.get_layer("decoder"))
+    kinds = keras.layers.Conv2D | keras.layers.Conv2DTranspose
+    convolutions = [layer for half in halves for layer in half.layers if isinstance(layer, kinds)]
+    convolutions = [layer for layer in convolutions if layer.input.shape == layer.output.shape]
+    assert len(convolutions) == 4
+    for layer in convolutions:
+        kernel, bias = layer.get_weights()
+        layer.set_weights([np.where(abs(kernel) > 0.5, kernel, 0), bias])
+        assert to_numpy(layer(maps)) == pytest.approx(maps, rel=0.5)
+        assert 0 < kernel[abs(kernel) < 0.5].std() < 0.1
+    first = encoder.layers[1].get_weights()[0]
+    assert np.square(first).mean() == pytest.approx(2 / 9, rel=0.6)  # he_normal
+
+
+def test_other_initializers_and_weights_begun_anew():
+    def nearly(part) -> bool:
+        return bool(np.trace(part.layers[-2].get_weights()[0][1, 1]) > 5)
+
+    cases = (
+        (True, dict(initializer="identity", task="complete")),
+        (True, dict(task="denoise")),
+        (False, dict(task="complete")),
+        (False, dict(initializer="he_normal")),
+        (False, dict(initializer="glorot_uniform")),
+    )
+    for begins_so, values in cases:
+        hp = Hyperparameters(layers=2, kernels=8, stride="2,1", batch_norm="none", **values)
+        encoder = autoencoder.build_autoencoder(
+            architecture_planner.plan_architecture(hp, (12, 10, 1))
+        ).get_layer("encoder")
+        assert nearly(encoder) == nearly(cloning.clone_reinitialized(encoder, hp)) == begins_so
+        assert not nearly(cloning.clone_reinitialized(encoder))
+        kind = "GlorotUniform" if hp.initializer == "glorot_uniform" else "HeNormal"
+        assert type(encoder.layers[1].kernel_initializer).__name__ == kind
+    dense = autoencoder.build_autoencoder(
+        architecture_planner.plan_architecture(
+            Hyperparameters(layers=2, kernels=8, stride="2,1", latent_dim=3), (12, 10, 1)
+        )
+    )
+    assert np.trace(dense.get_layer("encoder").get_layer("conv_encoder_2").get_weights()[0][1, 1]) < 5

@@ -1,0 +1,79 @@
+"""python -m pytest tests/models/test_classifier.py"""
+
+import keras
+import numpy as np
+import pytest
+from keras.ops import convert_to_numpy as to_numpy
+
+from lib.config import architecture_planner
+from lib.config.hyperparameters import Hyperparameters
+from lib.models import classifier
+from lib.models.autoencoder import build_autoencoder, code_only
+from lib.tasks import base, pixels
+from lib.tasks.completion import SIDES
+
+
+@pytest.mark.parametrize(
+    "view", [{"task": "colorize"}, *({"task": "complete", "missing": side} for side in SIDES)]
+)
+def test_a_classifier_takes_whole_images_whatever_its_encoder_saw(view):
+    hp = Hyperparameters(layers=1, kernels=2, **view)
+    plan = architecture_planner.plan_architecture(hp, (9, 7, 3))
+    autoencoder = build_autoencoder(plan)
+    encoder = code_only(autoencoder.get_layer("encoder"))
+    model = classifier.build_classifier(encoder, 3, Hyperparameters(program="classification"), (9, 7, 3), hp)
+    images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
+    inputs, _ = base.make_pair(hp, images, np.random.default_rng(0))
+    expected = model.get_layer("head")(encoder(inputs))
+    np.testing.assert_allclose(to_numpy(model(pixels.to_float(images))), to_numpy(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "view", [None, dict(task="colorize"), dict(task="complete"), dict(task="complete", missing="top")]
+)
+def test_an_averaging_classifier_sees_both_sides(view, tmp_path):
+    """… in a file that plain Keras opens, too."""
+    keras.utils.set_random_seed(0)
+    seen = Hyperparameters(layers=1, kernels=2, latent_dim=3, **(view or {}))
+    encoder = build_autoencoder(architecture_planner.plan_architecture(seen, (9, 7, 3))).get_layer("encoder")
+    hp = Hyperparameters(program="classification", fc_units=(5,), flip=True, tta=True)
+    plain = classifier.build_classifier(encoder, 4, hp, (9, 7, 3), seen)
+    both = classifier.classifier_for_inference(plain, hp)
+    images = np.random.default_rng(0).random((6, 9, 7, 3), np.float32)
+    wanted = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])) / 2
+    both.save(tmp_path / "classifier.h5", include_optimizer=False)
+    for model in (both, keras.models.load_model(tmp_path / "classifier.h5", compile=False)):
+        assert model.name == "classifier"
+        assert {"encoder", "head"} <= {layer.name for layer in model.layers}
+        np.testing.assert_allclose(model.predict_on_batch(images), wanted, atol=1e-6)
+        np.testing.assert_allclose(model.predict_on_batch(images[:, :, ::-1]), wanted, atol=1e-6)
+    assert np.abs(plain.predict_on_batch(images) - wanted).max() > 1e-4
+
+
+@pytest.mark.parametrize("units", ["7", "7,5"])
+def test_the_classifier_gives_probabilities(units):
+    encoder = build_autoencoder(
+        architecture_planner.plan_architecture(Hyperparameters(layers=1, kernels=2), (8, 8, 1))
+    ).get_layer("encoder")
+    hp = Hyperparameters(program="classification", fc_units=units, dropout=0.9)
+    model = classifier.build_classifier(encoder, 3, hp, (8, 8, 1))
+    outputs = to_numpy(model(np.zeros((4, 8, 8, 1), np.float32)))
+    np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
+    assert [
+        layer.units for layer in model.get_layer("head").layers if isinstance(layer, keras.layers.Dense)
+    ] == [*hp.fc_units, 3]
+
+
+def test_the_encoders_averages_stay_while_everything_trains():
+    hp = Hyperparameters(layers=1, kernels=2)
+    encoder = build_autoencoder(architecture_planner.plan_architecture(hp, (8, 8, 1))).get_layer("encoder")
+    model = classifier.build_classifier(encoder, 2, hp, (8, 8, 1))
+    classifier.set_trainable(encoder, True)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    means = [to_numpy(weight) for weight in encoder.non_trainable_weights]
+    kernel = to_numpy(encoder.trainable_weights[0])
+    assert len(means) == 4
+    model.fit(np.random.default_rng(0).random((8, 8, 8, 1)), np.arange(8) % 2, verbose=0)
+    for before, after in zip(means, encoder.non_trainable_weights, strict=True):
+        np.testing.assert_array_equal(before, to_numpy(after))
+    assert not np.array_equal(kernel, to_numpy(encoder.trainable_weights[0]))

@@ -1,0 +1,299 @@
+"""python -m pytest tests/runs/test_report.py"""
+
+import html.parser
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from markdown_it import MarkdownIt  # rich brings it along
+
+from lib.common.errors import UserError
+from lib.runs import documents, report, run_entries
+from tests.cli.test_runs_command import edited, made
+
+NASTY = "<script>alert(1)</script> | `a` [b](c) *d* & \"e\" 'f'"
+VOID = {"meta", "img"}
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(width: int = 900, height: int = 2) -> bytes:
+    """A gray picture, byte for byte as the format is published."""
+    header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress((b"\0" + b"\x80" * width) * height)
+    return documents.PNG + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def changed(folder: Path, **parts) -> None:
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | parts))
+
+
+@pytest.fixture
+def several():
+    """Runs of both programs with figures; the last one failed, and somebody wrote into its record."""
+    for name, score, layers in (("first", 0.02, 2), ("second", 0.01, 3)):
+        (made(name, score, layers=layers) / "figures" / "loss.png").write_bytes(png())
+    (made("labels", 0.9, program="classification") / "figures" / "confusion.png").write_bytes(png())
+    folder = made(f"a&b <i> | #{1}", None, status="failed", dataset=NASTY.replace("/", ""))
+    changed(folder, error=NASTY, command=f"python autoencoder.py {NASTY}")
+    (folder / "figures" / "not a picture.png").write_text(NASTY)
+    return folder
+
+
+class Strict(html.parser.HTMLParser):
+    """Refuses what a browser would only guess: tags left open, attributes or ids given twice, links to
+    nothing.
+    """
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.open, self.ids, self.links, self.tags, self.text, self.images = [], [], [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        assert len(named) == len(attributes), tag
+        assert not any(name.startswith("on") for name in named), tag
+        self.tags.append(tag)
+        self.ids += [named["id"]] if "id" in named else []
+        self.links += [named["href"]] if "href" in named else []
+        if tag == "img":
+            assert named["alt"]
+            self.images.append(named)
+        if tag == "p":
+            assert self.open[-1] in ("section", "details")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        assert not re.search(r"<\w", data) or "script" in data or "<i>" in data
+        self.text.append(data)
+
+    def error(self, message):
+        raise AssertionError(message)
+
+
+def parsed(page: str) -> Strict:
+    strict = Strict()
+    strict.feed(page)
+    strict.close()
+    assert page.startswith("<!DOCTYPE html>")
+    assert not strict.open
+    assert len(set(strict.ids)) == len(strict.ids)
+    assert {link.removeprefix("#") for link in strict.links} == set(strict.ids)
+    return strict
+
+
+def test_the_page_is_valid_whole_and_harmless(called, several):
+    assert called("--export", "report.html")[:2] == (0, "report.html\n")
+    page = Path("report.html").read_text(encoding="utf-8")
+    found, text = parsed(page), " ".join(parsed(page).text)
+    assert not {"script", "link", "iframe", "i"} & set(found.tags)
+    assert not re.search(r"https?:|src=\"(?!data:image/png;base64,)|url\(|@import", page)
+    assert [(image["width"], image["height"]) for image in found.images] == [("900", "2")] * 3
+    assert page.count(f"data:image/png;base64,{'iVBORw0KGgo'}") == 3
+    assert text.count(NASTY) >= 2
+    assert os.listdir(".").count("report.html") == 1
+    assert not [name for name in os.listdir(".") if name.startswith(".")]  # nothing is left beside it
+
+
+def test_what_the_report_says(called, several):
+    called("--export", "report.html")
+    text = " ".join(" ".join(parsed(Path("report.html").read_text(encoding="utf-8")).text).split())
+    for words in (
+        "Latent Lab: 4 runs",
+        "CPU: made up",
+        "Keras 3.15.1 on tensorflow",
+        "this autoencoder 0.01000 20.00",
+        "constant mean image 0.07000 11.50",
+        "PCA, 32 components 0.02000 17.00",
+        "Set otherwise than by default setting value default data set digits – layers 3 5",
+        "5f2c5f2c",
+        "2 epochs; the validation loss is lowest after epoch 2, 0.3.",
+        "epoch loss validation loss 1 0.5 0.4 2 0.25 0.3",
+        "this classifier 0.9000",
+        "always the most frequent class 0.5000",
+        "Correct labels found: 9",
+        "cat 0.5000 0.2500 0.1250 5",
+        "accuracy – – 0.9000 –",
+        "cat 5 0 dog 1 4",
+        "Phase everything",
+        "This run failed: <script>",
+        "It was never tested.",
+        "python autoencoder.py --dataset digits --layers 2",
+        "best run score best baseline finished runs reconstruct digits second MSE 0.01000 PCA 0.02000 2",
+        "reconstruct, digits; best first run second first score MSE 0.01000 MSE 0.02000 layers 3 2",
+    ):
+        assert words in text, words
+
+
+def test_the_markdown_has_its_pictures_beside_it(called, several):
+    Path("out").mkdir()
+    status, out, _ = called("--export", "out/my report.md", "--sort", "name")
+    assert (status, out) == (0, "out/my report.md\nout/my report-figures\n")
+    text = Path("out/my report.md").read_text(encoding="utf-8")
+    links = re.findall(r"^!\[.*\]\((.*)\)$", text, re.MULTILINE)
+    assert len(links) == 3
+    for link in links:
+        assert Path("out", unquote(link)).read_bytes() == png()
+        assert " " not in link
+    assert len(os.listdir("out/my report-figures")) == 3
+    assert "<script" not in text.replace(r"\<script", "").replace("    python autoencoder.py <script", "")
+    anchors = set(re.findall(r'^<a id="(.*)"></a>$', text, re.MULTILINE))
+    assert set(re.findall(r"\]\(#(.*?)\)", text)) == anchors
+    for table in re.findall(r"(?:^\|.*\|\n?)+", text, re.MULTILINE):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1, table  # no cell has broken out
+    assert "| **this autoencoder** | **0.01000** | **20.00** |" in text
+
+
+def test_what_stands_in_a_record_is_text_to_markdown(called, several):
+    called("--export", "report.md")
+    text = Path("report.md").read_text(encoding="utf-8")
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    parts = [part for token in tokens for part in (token.children or [token])]
+    own = re.compile(r'<a id="run-\d">|</a>|<details><summary>[\w ,]+</summary>|</details>')
+    assert not [
+        part.content for part in parts if part.type.startswith("html") and own.sub("", part.content).strip()
+    ]
+    said = ["".join(part.content for part in token.children) for token in tokens if token.type == "inline"]
+    assert sum(NASTY in line for line in said) == 1  # the error
+    assert (
+        sum(NASTY.replace("/", "") in line for line in said) >= 3
+    )  # the data set, in tables and in a heading
+    assert [token.content.strip() for token in tokens if token.type == "code_block"][
+        -1
+    ] == f"python autoencoder.py {NASTY}"
+    assert sum(token.type == "table_open" for token in tokens) == len(
+        re.findall(r"^\|[|:-]+\|$", text, re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md"])
+def test_nothing_is_overwritten_unless_forced(called, several, name):
+    Path(name).write_text("mine")
+    with pytest.raises(
+        UserError, match=rf"{name} exists already; choose another name, or replace it with --force"
+    ):
+        called("--export", name)
+    assert Path(name).read_text() == "mine"
+    called("--export", name, "--force")
+    assert "Latent Lab" in Path(name).read_text(encoding="utf-8")
+
+
+def test_a_folder_of_pictures_that_is_there_keeps_what_is_in_it(called, several):
+    Path("report-figures").mkdir()
+    Path("report-figures/mine").write_text("mine")
+    with pytest.raises(UserError, match="report-figures exists already"):
+        called("--export", "report.md")
+    assert not Path("report.md").exists()
+    called("--export", "report.md", "--force")
+    assert len(os.listdir("report-figures")) == 4
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md"])
+def test_a_report_that_cannot_be_finished_leaves_nothing(called, several, name, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    before = sorted(os.listdir("."))
+    with pytest.raises(UserError, match=rf"{name}: cannot be written \(No space left on device\)"):
+        called("--export", name)
+    assert sorted(os.listdir(".")) == before
+
+
+def test_names_that_cannot_be_a_report(called):
+    with pytest.raises(UserError, match=r"report\.pdf: .*must end in \.md or \.html"):
+        called("--export", "report.pdf")
+    with pytest.raises(UserError, match=r"none/report\.md: cannot be written, there is no folder none"):
+        called("--export", "none/report.md")
+    assert called("--export", "report.md")[0] == 0
+    assert not Path("report.md").exists()  # there are no runs
+
+
+@pytest.mark.parametrize("program", ["autoencoder", "classification"])
+def test_no_record_however_edited_is_a_traceback(program):
+    folder = made("whole", 0.5, program=program)
+    for number, record in enumerate(edited(json.loads((folder / "run.json").read_text()))[::4]):
+        Path(f"models/{number:04}").mkdir()
+        Path(f"models/{number:04}/run.json").write_text(json.dumps(record))
+    entries, _ = run_entries.list_entries(Path("models"))
+    page, _ = documents.to_html(report.compose_report(entries, "2026-03-01"), "")
+    assert len(re.findall("<h2>", parsed(page) and page)) >= len(entries)
+    documents.to_markdown(report.compose_report(entries, "2026-03-01"), "")
+
+
+def test_a_long_training_is_a_short_table():
+    folder = made("long")
+    changed(folder, history={"loss": [1 / n for n in range(1, 1002)]})
+    entries, _ = run_entries.list_entries(Path("models"))
+    page, _ = documents.to_html(report.compose_report(entries, "2026-03-01"), "")
+    rows = re.findall(r'<tr><th scope="row">(\d+)</th>', page)
+    assert (rows[:2], rows[-1], len(rows) <= report.MAX_EPOCH_ROWS + 1) == (["1", "22"], "1001", True)
+
+
+def chromium(*words: str) -> str:
+    words = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *words)
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium to look at the page with")
+def test_a_browser_shows_it_on_a_desk_and_on_a_phone(called, several, tmp_path):
+    """Nothing is wider than the page, and every picture is drawn."""
+    folder = made(
+        "one-name-that-is-longer-than-a-phone-is-wide-and-has-no-space" * 2, 0.9, program="classification"
+    )
+    names = [f"class {n}" for n in range(30)]
+    data = json.loads((folder / "run.json").read_text())["dataset"] | {"classes": names}
+    metrics = {"test_accuracy": 0.9, "confusion_matrix": [[1000] * 30] * 30}
+    changed(
+        folder, dataset=data, metrics=metrics, history={"head": {f"loss_{n}": [0.123456] for n in range(20)}}
+    )
+    called("--export", "report.html")
+    page = Path("report.html").read_text(encoding="utf-8")
+    look = (
+        "<script>addEventListener('load', () => document.title = [document.documentElement.scrollWidth, "
+        "innerWidth,"
+        " [...document.images].every(image => image.naturalWidth == 900 && image.clientWidth <= "
+        "innerWidth)].join())</script>"
+    )
+    policy = re.compile(r'<meta http-equiv="Content-Security-Policy".*?>')  # which would not let us look
+    frames = Path("frames.html")
+    Path("looked.html").write_text(
+        policy.sub(look, page).replace("<details>", "<details open>"), encoding="utf-8"
+    )
+    frames.write_text(
+        "<script>addEventListener('load', () => setTimeout(() => document.title = "
+        "[...document.querySelectorAll('iframe')]"
+        ".map(frame => frame.contentDocument.title).join(';'), 200))</script>"
+        + "".join(
+            f'<iframe src="looked.html" width="{width}" height="800"></iframe>' for width in (360, 400, 1200)
+        )
+    )
+    shown = chromium(
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--allow-file-access-from-files",
+        "--virtual-time-budget=5000",
+        "--window-size=1400,900",
+        "--dump-dom",
+        frames.resolve().as_uri(),
+    )
+    title = re.search(r"<title>(.*?)</title>", shown).group(1)
+    for measured in title.split(";"):
+        whole, window, drawn = measured.split(",")
+        assert (int(whole) <= int(window), drawn) == (True, "true"), title
+    assert len(title.split(";")) == 3

@@ -1,0 +1,386 @@
+"""The verb `search`, with trainings in this process and in others. python -m pytest
+tests/search/test_command.py
+"""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+
+from lib.common.errors import Interrupted, RunFailed, UserError
+from lib.config.fields import QUESTIONS
+from lib.config.hyperparameters import Hyperparameters
+from lib.runs import records, run_entries
+from lib.search import options, trials
+from lib.search.command import first_buildable, run_search
+from tests.harness.in_process_worker import InProcess, interrupted_in
+from tests.harness.terminal_session import DOWN, ENTER, PROJECT, SECONDS, Terminal
+
+TINY = [
+    "--layers",
+    "1",
+    "--kernel-size",
+    "3",
+    "--kernels",
+    "2",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "16",
+    "--no-input",
+]
+PAIR = ["--grid", "kernels=2,3"]
+GRID = [*PAIR, "--grid", "learning-rate=0.001,0.01"]
+
+
+def searched(tiny, *words: str, program: str = "autoencoder", output: str = "s") -> int:
+    data = ["-d", tiny["-d"], "-t", tiny["-t"]]
+    if program == "classification":
+        data += ["-dl", tiny["-dl"], "-tl", tiny["-tl"]]
+    return run_search(program, [*data, "--output", output, *words])
+
+
+def records_of(folder: str) -> dict[str, dict]:
+    entries, unreadable = run_entries.list_entries(Path(folder))
+    assert not unreadable
+    return {entry.name: entry.record for entry in entries}
+
+
+def test_a_grid_and_its_winner(tiny, in_process, capsys):
+    assert searched(tiny, *TINY, *GRID) == 0
+    found = records_of("s")
+    assert sorted(found) == [
+        "trial-0000",
+        "trial-0001",
+        "trial-0002",
+        "trial-0003",
+        *(n for n in found if "winner" in n),
+    ]
+    assert {record["status"] for record in found.values()} == {"finished"}
+    winner = next(name for name in found if "winner" in name)
+    scores = {name: record["metrics"]["validation_mse"] for name, record in found.items() if name != winner}
+    best = min(scores, key=scores.get)
+    assert winner == f"winner-{best[-4:]}"
+    # The test set is opened once: for the winner, which learned from all other images.
+    assert all("test_mse" not in found[name]["metrics"] for name in scores)
+    assert found[winner]["metrics"]["test_mse"] > 0
+    assert found[winner]["dataset"]["sizes"] == {"train": 60, "validation": 0, "test": 20}
+    same = ("kernels", "learning_rate")
+    assert [found[winner]["hyperparameters"][name] for name in same] == [
+        found[best]["hyperparameters"][name] for name in same
+    ]
+    shown = capsys.readouterr()
+    assert "4 trials, best first" in shown.out
+    assert "How much of the differences each" in shown.out
+    assert "validation MSE against learning rate" in shown.out
+    assert f"trial {int(best[-4:])} is the best" in shown.err
+    assert Path("s/comparison.png").stat().st_size > 10_000
+
+
+def test_the_same_command_finds_nothing_left_to_do(tiny, in_process, capsys):
+    assert searched(tiny, *TINY, *PAIR) == 0
+    trained, first = in_process.begun, capsys.readouterr()
+    assert searched(tiny, *TINY, *PAIR) == 0
+    again = capsys.readouterr()
+    assert in_process.begun == trained == 3
+    assert again.out == first.out
+    assert "going on with a search: 2 of 2 done, best" in again.err
+    assert "is the best: training" not in again.err
+
+
+def test_a_trial_is_the_run_that_its_command_repeats(tiny, in_process):
+    searched(tiny, *TINY, "--grid", "kernels=2,3", "--no-retrain")
+    trial = records.load_record(Path("s/trial-0001"))
+    hp = Hyperparameters.from_json(trial["hyperparameters"], "")
+    plain = InProcess()
+    plain.send("train", hyperparameters=hp.to_json(), output="plain")
+    record = plain.follow(lambda event: None)["record"]
+    for name in ("loss", "val_loss"):
+        assert record["history"][name] == trial["history"][name]
+
+
+def test_cross_validation(tiny, in_process, capsys):
+    assert searched(tiny, *TINY, "--grid", "kernels=2,3", "--folds", "3", program="autoencoder") == 0
+    found = records_of("s")
+    assert sum("fold" in name for name in found) == 6
+    folds = [found[f"trial-0000/fold-{number}"] for number in (1, 2, 3)]
+    assert [fold["hyperparameters"]["fold"] for fold in folds] == [[1, 3], [2, 3], [3, 3]]
+    assert [fold["dataset"]["sizes"] for fold in folds] == [{"train": 40, "validation": 20, "test": 20}] * 3
+    scores = [fold["metrics"]["validation_mse"] for fold in folds]
+    assert f"{sum(scores) / 3:.6f}" in (shown := capsys.readouterr().out)
+    assert "spread" in shown
+    assert "±" in shown
+
+
+def test_a_classifier_is_searched_by_accuracy(tiny, in_process, capsys):
+    encoder = InProcess()
+    hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
+    encoder.send("train", hyperparameters=hp.to_json(), output="e")
+    encoder.follow(lambda event: None)
+    words = [
+        "--model",
+        "e/autoencoder.h5",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "16",
+        "--dropout",
+        "0",
+        "--no-input",
+    ]
+    assert searched(tiny, *words, "--grid", "fc-units=4/8,4", program="classification") == 0
+    found = records_of("s")
+    scores = {name: r["metrics"]["validation_accuracy"] for name, r in found.items() if "trial" in name}
+    assert found[f"winner-{max(scores, key=scores.get)[-4:]}"]["metrics"]["test_accuracy"] >= 0
+    assert "validation accuracy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*PAIR, "--folds", "3", "--study", "mine", "--no-retrain"],
+        [
+            "--range",
+            "learning-rate=0.001..0.01:log",
+            "--range",
+            "kernels=2..8:2",
+            "--trials",
+            "3",
+            "--prune",
+            "--output",
+            "s",
+        ],
+        [
+            "--grid",
+            "kernels=2/2,3",
+            "--grid",
+            "layers=1,2",
+            "--sampler",
+            "tpe",
+            "--minutes",
+            "2",
+            "--preset",
+            "latent-10",
+        ],
+    ],
+)
+def test_the_command_that_is_shown_is_that_of_the_same_search(tiny, words):
+    plan = options.read_options("autoencoder", ["-d", tiny["-d"], "-t", tiny["-t"], *TINY[2:], *words])
+    shown = shlex.split(plan.command(first_buildable(plan)))
+    assert shown[:3] == ["python", "autoencoder.py", "search"]
+    again = options.read_options("autoencoder", shown[3:])
+    assert first_buildable(again) == first_buildable(plan)
+    fields = [name for name in vars(plan) if name not in ("answers", "values")]
+    assert [getattr(again, name) for name in fields] == [getattr(plan, name) for name in fields]
+
+
+@pytest.mark.slow
+def test_tpe_over_ranges_with_a_budget(tiny, in_process, capsys):
+    words = [
+        "--range",
+        "learning-rate=0.0001..0.1:log",
+        "--range",
+        "kernels=1..4",
+        "--grid",
+        "activation=relu,silu",
+    ]
+    assert searched(tiny, *TINY, *words, "--trials", "4", "--no-retrain") == 0
+    assert searched(tiny, *TINY, *words, "--trials", "6", "--no-retrain") == 0
+    assert in_process.begun == 6
+    found = records_of("s")
+    assert len({json.dumps(record["hyperparameters"]) for record in found.values()}) == 6
+    assert "6 trials, best first" in capsys.readouterr().out
+
+
+def test_what_cannot_be_built_is_a_failed_trial_with_its_reason(tiny, in_process, capsys):
+    assert searched(tiny, *TINY, "--grid", "kernel-size=3,60", "--no-retrain") == 0
+    assert in_process.begun == 1
+    assert (
+        "failed: kernel size 60 does not fit: 12×10 is left before layer 1; at most 10 works"
+        in capsys.readouterr().out
+    )
+    with pytest.raises(UserError, match="kernel size 60 does not fit"):
+        searched(tiny, *TINY, "--grid", "kernel-size=60,61", output="other")
+
+
+def test_hopeless_trials_are_pruned_and_say_so(tiny, in_process, monkeypatch, capsys):
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: trial.number == 1)
+    assert searched(tiny, *TINY, "--grid", "kernels=2,3", "--epochs", "5", "--prune", "--no-retrain") == 0
+    found = records_of("s")
+    assert [record["status"] for record in found.values()] == ["finished", "interrupted"]
+    pruned = found["trial-0001"]
+    assert pruned["error"] == trials.PRUNED
+    assert len(pruned["history"]["loss"]) < 5
+    assert not Path("s/trial-0001/checkpoint").exists()  # it will never go on
+    assert "│     1 │       2 │         pruned │" in capsys.readouterr().out
+
+
+def test_a_search_that_is_interrupted_goes_on(tiny, in_process, monkeypatch, capsys):
+    interrupted_in(2, monkeypatch)
+    with pytest.raises(Interrupted, match=r"interrupted; to go on: python autoencoder\.py search --dataset"):
+        searched(tiny, *TINY, *PAIR)
+    assert records_of("s")["trial-0001"]["status"] == "interrupted"
+    assert searched(tiny, *TINY, *PAIR) == 0
+    found = records_of("s")
+    assert (
+        len([name for name in found if "trial" in name]) == 2
+    )  # the one that was interrupted went on in its folder
+    assert found["trial-0001"]["status"] == "finished"
+    assert len(found["trial-0001"]["history"]["loss"]) == 2
+
+
+def test_what_is_wrong_with_the_data_ends_the_search_at_once(tiny, in_process, monkeypatch):
+    def refusing(self, on_event):
+        raise UserError("x.idx: ends too early")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(InProcess, "follow", refusing)
+        with pytest.raises(UserError, match="ends too early"):
+            searched(tiny, *TINY, *PAIR)
+    assert searched(tiny, *TINY, *PAIR) == 0  # once it is mended nothing is missing
+    assert len([name for name in records_of("s") if "trial" in name]) == 2
+
+
+def test_none_that_comes_to_its_end_is_a_failure(tiny, in_process, monkeypatch):
+    def failing(self, on_event):
+        raise RunFailed("it broke")
+
+    monkeypatch.setattr(InProcess, "follow", failing)
+    with pytest.raises(RunFailed, match="none of 2 trials came to its end: it broke"):
+        searched(tiny, *TINY, "--grid", "kernels=2,3")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "nothing is varied: give --grid kernels=16,32,64 or --range learning-rate=0.0001..0.01:log"),
+        (
+            ["--resume", "x"],
+            "--resume is for a single run; a search goes on when the same command is given again",
+        ),
+        (
+            ["--range", "kernels=1..4", "--sampler", "grid"],
+            "--sampler grid needs --grid for everything that varies",
+        ),
+        (
+            ["--grid", "kernels=1,2", "--trials", "5"],
+            "--trials is for --sampler random and tpe; this grid has 2 points",
+        ),
+        (["--range", "kernels=1..4", "--trials", "0"], "--trials must be a whole number from 1"),
+        (["--grid", "kernels=1,2", "--folds", "1"], "--folds must be a whole number from 2"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused(tiny, words, says):
+    with pytest.raises(UserError) as error:
+        options.read_options("autoencoder", ["-d", tiny["-d"], *TINY, *words])
+    assert says in str(error.value)
+
+
+def test_a_folder_that_cannot_be_made(tiny, in_process):
+    Path("s").write_text("a file")
+    with pytest.raises(UserError, match=r"s: cannot be made \(File exists\); choose another --output"):
+        searched(tiny, *TINY, *PAIR)
+
+
+def test_the_epochs_of_the_winner_are_those_that_were_best():
+    hp = Hyperparameters(dataset="digits", patience=3, fold="2/3", epochs=20)
+    final = trials.final_hyperparameters(hp, [4, 9, 5])
+    assert (final.epochs, final.split, final.fold, final.patience) == (5, (90, 0, 10), None, None)
+    watching = trials.final_hyperparameters(
+        Hyperparameters(dataset="digits", schedule="plateau", epochs=20), [4]
+    )
+    assert (watching.epochs, watching.split) == (20, (80, 10, 10))
+
+
+IMPATIENT = """
+import sys
+import autoencoder
+from lib import studies
+from lib.errors import exit_status
+studies.HEARTBEAT, studies.GRACE = 1, 3
+sys.exit(exit_status("autoencoder.py", lambda: autoencoder.main(sys.argv[1:])))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_worker_and_the_one_that_does_its_trial_again(tiny):
+    """For real: both processes of a search are killed; the same command notices, goes on with the trial, and
+    does the rest.
+    """
+    words = [
+        *TINY[:-5],
+        "--batch-size",
+        "4",
+        "--epochs",
+        "40",
+        "--no-input",
+        "--grid",
+        "kernels=2,3",
+        "--no-retrain",
+    ]
+    command = [
+        sys.executable,
+        "-c",
+        IMPATIENT,
+        "search",
+        "-d",
+        tiny["-d"],
+        "-t",
+        tiny["-t"],
+        "--output",
+        "s",
+        *words,
+    ]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    killed = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + SECONDS
+    while not list(Path("s").glob("trial-*/checkpoint/*.npz")) and time.monotonic() < until:
+        time.sleep(0.05)
+    for process in (*psutil.Process(killed.pid).children(), killed):
+        process.send_signal(signal.SIGKILL)
+    killed.wait()
+    begun = records_of("s")["trial-0000"]
+    assert begun["status"] == "interrupted"
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * SECONDS)
+    assert done.returncode == 0, done.stderr
+    found = records_of("s")
+    assert sorted(found) == ["trial-0000", "trial-0001"]
+    assert {record["status"] for record in found.values()} == {"finished"}
+    epochs = len(begun["history"]["loss"])
+    assert found["trial-0000"]["history"]["loss"][:epochs] == begun["history"]["loss"]
+    assert "2 trials, best first" in done.stdout
+
+
+def test_a_search_in_a_terminal(tiny):
+    """What to vary, over which values, and how, asked one after the other."""
+    program = Terminal("autoencoder.py", "search", "-d", tiny["-d"], "-t", tiny["-t"])
+    program.see("Vary which hyperparameters?")
+    program.press(*([DOWN] * QUESTIONS["autoencoder"].index("kernels")), " ", *"activat", " ", ENTER)
+    program.see("Values of kernels (16,32,64, 8,16/16,32 by layers, or a range 16..64)")
+    program.answer("2,3")
+    program.see("Which values of activation?")
+    program.press(" ", ENTER)
+    program.see("mark 2 at least, with the space bar")
+    program.press(DOWN, " ", ENTER)
+    for question, answer in (("layers", "1"), ("Kernel size", ""), ("Epochs", "1"), ("Batch size", "")):
+        program.see(question)
+        program.answer(answer)
+    program.see("How?", "a grid: every combination (4 trials)")
+    program.press(ENTER)
+    program.see("Cross-validation in how many folds?")
+    program.answer("")
+    program.see(
+        "without questions: python autoencoder.py search",
+        "4 trials, best first",
+        "is the best: training it on all",
+    )
+    program.see("Test set, 20 images")
+    assert program.leaves() == 0

@@ -1,0 +1,113 @@
+"""What a search varies, read from what somebody typed. python -m pytest tests/search/test_space.py"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.common.errors import UserError
+from lib.config.fields import PROGRAMS, default_values, parse_value
+from lib.search.space import (
+    Choices,
+    Range,
+    describe_example,
+    format_params,
+    grid_size,
+    list_variables,
+    parse_range,
+    parse_space,
+    parse_values,
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "values", "canonical"),
+    [
+        ("kernels=16,32,64", "kernels", (16, 32, 64), (16,)),
+        ("kernels=8,16/16,32", "kernels", ("8,16", "16,32"), (8, 16)),
+        ("kernel-size=2,3,4x2", "kernel_size", (2, 3, "4x2"), ((2, 2),)),
+        ("pool=none/1,2/all", "pool", ("none", "1,2", "all"), ()),
+        ("latent-dim=convolutional,10", "latent_dim", ("convolutional", 10), None),
+        ("dropout=0,0.25", "dropout", (0.0, 0.25), 0.0),
+        ("skip=yes,no", "skip", ("yes", "no"), True),
+        ("optimizer=adam, adamw ,muon", "optimizer", ("adam", "adamw", "muon"), "adam"),
+    ],
+)
+def test_values_are_those_that_the_flag_takes(typed, name, values, canonical):
+    space = parse_space("autoencoder", [typed], [])
+    assert space == {name: Choices(values)}
+    assert parse_value(name, values[0]) == canonical
+    assert (
+        parse_space("autoencoder", [f"{name}={space[name]}"], []) == space
+    )  # as it is shown it can be typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "expected"),
+    [
+        ("learning-rate=0.0001..0.01:log", "learning_rate", Range(0.0001, 0.01, log=True)),
+        ("dropout=0..0.5", "dropout", Range(0.0, 0.5)),
+        ("kernels=8..64:8", "kernels", Range(8, 64, step=8)),
+        ("kernel-size=2..5", "kernel_size", Range(2, 5)),
+        ("fc-units=16..512:log", "fc_units", Range(16, 512, log=True)),
+        ("latent-dim=2..64:log", "latent_dim", Range(2, 64, log=True)),
+    ],
+)
+def test_ranges(typed, name, expected):
+    program = "classification" if name == "fc_units" else "autoencoder"
+    space = parse_space(program, [], [typed])
+    assert space == {name: expected}
+    assert parse_space(program, [], [f"{name}={space[name]}"]) == space
+    parse_value(name, expected.low)
+    parse_value(name, expected.high)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_example_of_a_prompt_can_be_typed(program):
+    for name in list_variables(program):
+        grid, _, span = describe_example(name, default_values(program)[name]).partition(", or a range ")
+        if span:
+            parse_values(name, grid.split(" ")[0].rstrip(","))
+            parse_range(name, span)
+
+
+@pytest.mark.parametrize(
+    ("grids", "ranges", "says"),
+    [
+        (["kernels"], [], "--grid kernels: must be NAME=…, such as --grid kernels=16,32,64"),
+        (["kernel=1,2"], [], "'kernel' cannot be varied; did you mean 'kernels'?"),
+        (["nonsense=1,2"], [], "'nonsense' cannot be varied; there are beta, layers"),
+        (["task=denoise,complete"], [], "task cannot be varied: errors of different tasks do not compare"),
+        (["split=80/10/10"], [], "'split' cannot be varied"),
+        (["kernels=16"], [], "--grid kernels=16: there is nothing to choose from; give two values or more"),
+        (["kernels=16,16"], [], "there is nothing to choose from"),
+        (["kernels=16,many"], [], "--grid kernels=16,many: kernels must be a whole number from 1 to 4096"),
+        (["kernels=1,2"], ["kernels=1..4"], "--range kernels=1..4: kernels is varied twice"),
+        ([], ["activation=1..2"], "activation has no range; give its values with --grid"),
+        ([], ["kernels=1-4"], "must be LOW..HIGH, LOW..HIGH:log or LOW..HIGH:STEP"),
+        ([], ["kernels=4..4"], "its end must lie above its beginning"),
+        ([], ["dropout=0..0.5:log"], "a logarithmic range begins above 0"),
+        ([], ["dropout=0..0.5:0.1"], "only whole numbers have a step; give LOW..HIGH or LOW..HIGH:log"),
+        ([], ["kernels=8..64:0"], "must be a whole number from 1 to 56, not '0'"),
+    ],
+)
+def test_what_cannot_be_varied_so_is_refused(grids, ranges, says):
+    with pytest.raises(UserError) as error:
+        parse_space("autoencoder", grids, ranges)
+    assert says in str(error.value)
+
+
+@given(st.lists(st.integers(1, 4096), min_size=2, max_size=6, unique=True))
+def test_any_grid_of_numbers_keeps_them(numbers):
+    space = parse_space("autoencoder", ["kernels=" + ",".join(map(str, numbers))], [])
+    assert space["kernels"].plain == numbers
+    assert grid_size(space) == len(numbers)
+
+
+def test_the_size_is_that_of_all_combinations():
+    grids = ["kernels=16,32,64", "kernel-size=2,3", "epochs=1,2"]
+    assert grid_size(parse_space("autoencoder", grids, [])) == 12
+    assert grid_size(parse_space("autoencoder", grids, ["dropout=0..0.5"])) is None
+
+
+def test_values_in_words():
+    assert format_params({"kernels": "8,16", "learning_rate": 0.001}) == "kernels 8,16, learning rate 0.001"

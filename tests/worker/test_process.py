@@ -1,0 +1,107 @@
+"""python -m pytest tests/worker/test_process.py"""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from lib.common.errors import RunFailed, UserError
+from lib.config.hyperparameters import Hyperparameters
+from lib.worker.process import Worker
+
+
+def request(tiny, **values) -> dict:
+    defaults = {"dataset": tiny["-d"], "layers": 1, "kernels": 2, "epochs": 1, "batch_size": 16}
+    return Hyperparameters(**defaults | values).to_json()
+
+
+def test_a_run_through_the_pipe(tiny):
+    events = []
+    with Worker() as worker:
+        worker.send("open", hyperparameters=request(tiny))
+        worker.send("train", hyperparameters=request(tiny), output="run")
+        ended = worker.follow(events.append)
+    names = [event["event"] for event in events]
+    assert names[:3] == ["ready", "run", "phase"]
+    assert names[-1] == "finished"
+    assert {"epoch", "picture", "stage"} <= set(names)
+    assert ended["record"]["status"] == "finished"
+    assert worker.folder == "run"
+
+
+def test_errors_come_up_the_pipe(tiny):
+    with Worker() as worker:
+        worker.send("open", hyperparameters=request(tiny, dataset="nowhere"))
+        with pytest.raises(UserError, match="nowhere: no such file or folder"):
+            worker.follow(lambda event: None)
+
+
+def test_errors_are_seen_while_the_person_still_answers(tiny):
+    with Worker() as worker:
+        worker.check()
+        worker.send("open", hyperparameters=request(tiny, dataset="nowhere"))
+        with pytest.raises(UserError, match="nowhere"):
+            _check_for_a_minute(worker)
+
+
+def _check_for_a_minute(worker):
+    for _ in range(600):
+        worker.check()
+        time.sleep(0.1)
+
+
+def test_a_killed_worker_is_a_sentence(tiny):
+    def kill(event):
+        if event["event"] == "epoch":
+            os.kill(worker._process.pid, signal.SIGKILL)
+
+    with Worker() as worker:
+        worker.send("open", hyperparameters=request(tiny))
+        worker.send("train", hyperparameters=request(tiny, epochs=500), output="run")
+        with pytest.raises(
+            RunFailed, match="was killed, most likely for want of memory; a smaller batch size"
+        ):
+            worker.follow(kill)
+
+
+def test_a_worker_whose_program_is_gone_ends_itself(tiny):
+    with Worker() as worker:
+        worker.send("open", hyperparameters=request(tiny))
+        process = psutil.Process(worker._process.pid)
+        worker.send("train", hyperparameters=request(tiny, epochs=100_000), output="run")
+        while worker._events.get()["event"] != "epoch":
+            pass
+        worker._process.stdin.close()
+        process.wait(timeout=10)
+
+
+def test_stop_keeps_what_was_learned(tiny):
+    def stop(event):
+        if event["event"] == "epoch" and event["epoch"] == 2:
+            worker.send("stop")
+
+    with Worker() as worker:
+        worker.send("open", hyperparameters=request(tiny))
+        worker.send("train", hyperparameters=request(tiny, epochs=100_000), output="run")
+        record = worker.follow(stop)["record"]
+    assert record["status"] == "interrupted"
+    assert 2 <= len(record["history"]["loss"]) < 1000
+    assert {"autoencoder.h5", "encoder.h5", "decoder.h5"} <= set(record["files"])
+
+
+def test_ctrl_c_at_any_event_loses_none(tiny):
+    def interrupt(event):
+        if event["event"] == "finished" or (event["event"] == "epoch" and event["epoch"] == 1):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    events = []
+    with Worker() as worker:
+        worker.send("open", hyperparameters=request(tiny))
+        worker.send("train", hyperparameters=request(tiny, epochs=100_000), output="run")
+        with pytest.raises(KeyboardInterrupt):  # the second, which comes with the last event
+            worker.follow(lambda event: (events.append(event["event"]), interrupt(event)))
+    assert events.count("stopping") == 1
+    assert events[-1] == "finished"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

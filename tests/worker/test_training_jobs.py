@@ -1,0 +1,331 @@
+"""What the worker refuses of data that could be read, and every kind of run from data to record, in this
+process.
+
+python -m pytest tests/worker/test_training_jobs.py
+"""
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from lib.cli.display import Display
+from lib.common import errors
+from lib.common.errors import RunFailed, UserError
+from lib.common.serialization import unpack_images
+from lib.config.hyperparameters import Hyperparameters
+from lib.runs.records import load_record
+from lib.tasks import TASKS, base
+from lib.worker import training_jobs
+from tests.harness import sample_files
+
+
+def classify(tiny, **values) -> Hyperparameters:
+    files = {"dataset": tiny["-d"], "labels": tiny["-dl"], "testset": tiny["-t"], "test_labels": tiny["-tl"]}
+    return Hyperparameters(program="classification", **files | values)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RunFailed("it broke"), "it broke"),
+        (MemoryError(), "not enough memory; a smaller batch size or fewer kernels need less"),
+        (RuntimeError("OOM when allocating tensor\nwith shape"), "not enough memory"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8 bytes"),
+            "not enough memory",
+        ),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), "not enough memory"),
+        (ValueError("there is no ROOM for it"), "ValueError: there is no ROOM for it"),
+        (ValueError("first line\nsecond line"), "ValueError: first line"),
+        (KeyError(), "KeyError: no reason given"),
+    ],
+)
+def test_every_failure_is_a_sentence(error, sentence):
+    assert errors.describe_failure(error).startswith(sentence)
+
+
+class Listener:
+    """Stands for the program: takes the events, asks for nothing."""
+
+    def __init__(self):
+        self.stopped, self.why, self.events = threading.Event(), "", []
+
+    def tell(self, event: str, **content) -> None:
+        self.events.append(content | {"event": event})
+
+
+def run(output: str, trial: bool = False, **values) -> tuple[dict, list[dict]]:
+    """A whole run in this process: its record and its events."""
+    hp = Hyperparameters(**values)
+    listener = Listener()
+    training_jobs.run_training(
+        listener,
+        {"hyperparameters": hp.to_json(), "output": output, "trial": trial},
+        training_jobs.open_dataset(hp),
+    )
+    return load_record(Path(output)), listener.events
+
+
+@pytest.fixture
+def color(tmp_path) -> str:
+    """80 labeled color images: shapes in a color of their own."""
+    images, labels = sample_files.shapes(80, channels=3)
+    tinted = (images * np.array([[1, 0.6, 0.2], [0.3, 1, 0.5], [0.4, 0.2, 1]])[labels][:, None, None]).astype(
+        np.uint8
+    )
+    np.savez("color.npz", images=tinted, labels=labels)
+    return "color.npz"
+
+
+def test_a_gpu_without_memory_costs_the_run_and_nothing_else(tiny, monkeypatch):
+    run("first", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
+    before = {path: path.read_bytes() for path in Path("first").rglob("*") if path.is_file()}
+
+    def full(*args):
+        raise RuntimeError(
+            "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 17179869184 bytes.\nBFC Allocator: …"
+        )
+
+    monkeypatch.setattr(training_jobs.training, "fit", full)
+    with pytest.raises(RuntimeError):
+        run("second", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
+    record = load_record(Path("second"))
+    assert (record["status"], record["error"]) == (
+        "failed",
+        "not enough memory; a smaller batch size or fewer kernels need less",
+    )
+    assert {path: path.read_bytes() for path in Path("first").rglob("*") if path.is_file()} == before
+
+
+KINDS = {
+    "denoise, U-Net": dict(task="denoise", noise="0.1-0.4", skip=True, residual=True),
+    "RGB from gray": dict(task="colorize", skip=True, residual=True),
+    "UV from Y": dict(task="colorize", color_space="yuv"),
+    "right half": dict(task="complete", fc_units=8, latent_dim=4),
+    "top half, from the mirror image": dict(task="complete", missing="top", residual=True, skip=True),
+    "VAE": dict(variational=True, latent_dim=2),
+    "dense VAE": dict(
+        variational=True, layers=0, kernels=(4,), fc_units=9, latent_dim=2, batch_norm="none", loss="mse"
+    ),
+    "convolutional VAE": dict(variational=True),
+    "linear path": dict(linear_path=5),
+    "PCA, improved": dict(pca=True, latent_dim=6, layers=2, kernels=4),
+    "feedback": dict(latent_dim=6, batch_norm="none", feedback="8"),
+    "in bfloat16": dict(precision="bfloat16", dropout=0.1),
+    "pools": dict(
+        pool="1", upsampling="nearest", decoder_kernels="none", activation="leaky_relu", padding="valid"
+    ),
+}
+
+
+DRAWN = {"samples", "interpolation"}  # what a decoder can do that needs nothing but a code
+FIGURES = {
+    "denoise, U-Net": {"noise"},
+    "RGB from gray": set(),
+    "UV from Y": DRAWN,
+    "right half": DRAWN,  # no class has five test images here
+    "top half, from the mirror image": set(),
+    "VAE": DRAWN | {"grid"},
+    "dense VAE": DRAWN | {"grid"},
+    "convolutional VAE": DRAWN,
+    "linear path": DRAWN,
+    "PCA, improved": DRAWN,
+    "feedback": DRAWN,
+    "in bfloat16": DRAWN,
+    "pools": DRAWN,
+}
+
+# Whole trainings for those that differ most; what each encoder gives is tested in test_storage and
+# test_networks.
+CLASSIFIED = ("RGB from gray", "VAE", "PCA, improved", "feedback", "top half, from the mirror image")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_of_every_kind(kind, color):
+    values = dict(dataset=color, layers=2, kernels=4, epochs=2, batch_size=16) | KINDS[kind]
+    record, events = run("ae", **values)
+    metrics, baselines = record["metrics"], record["baselines"]
+    assert record["status"] == "finished"
+    assert np.isfinite(
+        [metrics["test_loss"], metrics["test_mse"], *(v for v in baselines.values() if v is not None)]
+    ).all()
+    assert {
+        "autoencoder.h5",
+        "encoder.h5",
+        "decoder.h5",
+        "figures/reconstructions.png",
+        "figures/loss.png",
+    } <= set(record["files"])
+    figures = {
+        file.removeprefix("figures/").removesuffix(".png")
+        for file in record["files"]
+        if file.startswith("figures/")
+    }
+    assert figures == {"loss", "reconstructions", "latent"} | FIGURES[kind]
+    shown = events[-1]["pictures"]
+    assert len(shown["labels"]) == len(shown["latent"]["t-SNE"]) == 8
+    shown = shown["strip"]
+    assert ("targets" in shown) == (values.get("task") is not None)
+    outputs, whole = unpack_images(shown["outputs"]), (8, 12, 10, 3)
+    assert outputs.shape == whole  # halves are put together, UV becomes a picture
+    assert ("test_kl" in metrics) == bool(values.get("variational"))
+    if kind in CLASSIFIED:
+        classify_on("ae/autoencoder.h5", color)
+
+
+def classify_on(model: str, color: str) -> None:
+    head = dict(program="classification", dataset=color, model=model, fc_units=8, epochs=2, batch_size=16)
+    record, _ = run("cl", **head)
+    assert record["metrics"]["correct"] + record["metrics"]["incorrect"] == 8
+    model = keras.models.load_model("cl/classifier.h5", compile=False)
+    assert model.input_shape == (None, 12, 10, 3)
+
+
+@pytest.mark.parametrize("labels", [np.arange(80) % 4 - 1, np.arange(80) % 2 * 70_000])
+def test_an_autoencoder_lives_with_any_labels(labels):
+    np.savez("strange.npz", images=sample_files.shapes(80)[0], labels=labels)
+    record, events = run("ae", dataset="strange.npz", layers=1, kernels=2, epochs=1, task="complete")
+    assert "figures/latent.png" in record["files"]
+    assert events[-1]["pictures"]["labels"] is None
+
+
+def test_the_tasks_are_all_tried_above():
+    assert {"reconstruct", *(values.get("task", "reconstruct") for values in KINDS.values())} == set(TASKS)
+
+
+def test_a_classifier_that_learned_in_bfloat16_is_one_of_float32(color):
+    run("ae", dataset=color, layers=2, kernels=4, epochs=1)
+    head = dict(
+        program="classification",
+        dataset=color,
+        model="ae/autoencoder.h5",
+        fc_units=8,
+        batch_size=16,
+        scratch=True,
+    )
+    records = [run(name, epochs=2, precision=name, **head)[0] for name in ("float32", "bfloat16")]
+    exact, rounded = (
+        [record["history"][phase]["loss"] for phase in ("head", "everything", "scratch")]
+        for record in records
+    )
+    assert exact != rounded
+    np.testing.assert_allclose(rounded, exact, rtol=0.1)
+    model = keras.models.load_model("bfloat16/classifier.h5", compile=False)
+    parts = [model, model.get_layer("encoder"), model.get_layer("head")]
+    assert {layer.compute_dtype for part in parts for layer in part.layers} == {"float32"}
+
+
+def test_pretraining_is_compared_with_random_weights_on_few_labels(color):
+    run("ae", dataset=color, layers=1, kernels=4, epochs=1)
+    head = dict(
+        program="classification", dataset=color, model="ae/encoder.h5", fc_units=8, epochs=2, batch_size=8
+    )
+    record, events = run("cl", **head, scratch=True, labels_fraction=0.5)
+    assert record["dataset"]["sizes"] == {"train": 32, "validation": 4, "test": 4}
+    assert 0 <= record["baselines"]["scratch_accuracy"] <= 1
+    assert [event["of"] for event in events if event["event"] == "phase"] == [3, 3, 3]
+    assert set(record["history"]) == {"head", "everything", "scratch"}
+    assert set(record["files"]) & {"classifier.h5", "classifier-head.h5"}
+
+
+def test_what_is_saved_averages_over_mirror_images_as_its_scores_do(color):
+    run("ae", dataset=color, layers=1, kernels=4, epochs=1)
+    head = dict(
+        program="classification",
+        dataset=color,
+        model="ae/encoder.h5",
+        fc_units=8,
+        epochs=2,
+        batch_size=8,
+        flip=True,
+    )
+    (plain, _), (both, _) = (
+        run(name, **head, scratch=True, tta=name == "both") for name in ("plain", "both")
+    )
+    for phase in ("head", "everything", "scratch"):
+        assert both["history"][phase]["val_loss"] == plain["history"][phase]["val_loss"]  # the same training
+    assert both["metrics"]["parameters"] == plain["metrics"]["parameters"]
+    hp = Hyperparameters(**head)
+    test = training_jobs.open_dataset(hp).test
+    images = test.take(slice(None)) / np.float32(255)
+    for file in ("classifier-head.h5", "classifier.h5"):
+        one, two = (keras.models.load_model(f"{name}/{file}", compile=False) for name in ("plain", "both"))
+        mean = (one.predict_on_batch(images) + one.predict_on_batch(images[:, :, ::-1])) / 2
+        np.testing.assert_allclose(two.predict_on_batch(images), mean, atol=1e-6)
+    found = -np.log(mean[np.arange(len(test)), test.labels]).mean()
+    assert both["metrics"]["test_loss"] == pytest.approx(found, rel=1e-4)
+    assert plain["metrics"]["test_loss"] != pytest.approx(found, rel=1e-4)
+    again, _ = run(
+        "again", **head | dict(model="both/classifier.h5")
+    )  # the encoder is found in there as in any
+    assert again["status"] == "finished"
+
+
+def test_a_picture_that_is_saved_is_the_mean_of_two_as_its_scores_say(color):
+    values = dict(
+        dataset=color, task="colorize", skip=True, layers=1, kernels=4, epochs=2, batch_size=8, flip=True
+    )
+    (plain, _), (both, _) = (run(name, **values, tta=name == "both") for name in ("plain", "both"))
+    assert both["history"]["val_loss"] == plain["history"]["val_loss"]  # the same training
+    assert both["metrics"]["parameters"] == plain["metrics"]["parameters"]
+    hp = Hyperparameters(**values)
+    inputs, targets = base.make_inference_pair(hp, training_jobs.open_dataset(hp).test.take(slice(None)))
+    one, two = (
+        keras.models.load_model(f"{name}/autoencoder.h5", compile=False) for name in ("plain", "both")
+    )
+    mean = (one.predict_on_batch(inputs) + one.predict_on_batch(inputs[:, :, ::-1])[:, :, ::-1]) / 2
+    np.testing.assert_allclose(two.predict_on_batch(inputs), mean, atol=1e-6)
+    assert both["metrics"]["test_mse"] == pytest.approx(np.square(mean - targets).mean(), rel=1e-4)
+    assert both["metrics"]["test_mse"] < plain["metrics"]["test_mse"]
+    trial, _ = run("trial", trial=True, **values, tta=True)
+    assert trial["metrics"]["validation_mse"] < min(trial["history"]["val_loss"])
+
+
+def test_colorizing_gray_images_is_refused_before_a_folder_is_made(tiny):
+    with pytest.raises(UserError, match="colorize needs color images; these are 12×10×1"):
+        run("ae", dataset=tiny["-d"], task="colorize")
+    assert not Path("ae").exists()
+
+
+def test_a_trial_is_trained_as_any_run_and_never_sees_the_test_set(tiny, monkeypatch):
+    plain, _ = run("plain", dataset=tiny["-d"], testset=tiny["-t"], layers=1, kernels=2, epochs=3, fold="1/3")
+    real = training_jobs.open_dataset
+
+    def without_test_images(hp):
+        dataset = real(hp)
+        return dataclasses.replace(dataset, test=dataset.test.first(0))
+
+    monkeypatch.setattr(training_jobs, "open_dataset", without_test_images)
+    record, _ = run(
+        "trial", trial=True, dataset=tiny["-d"], testset=tiny["-t"], layers=1, kernels=2, epochs=3, fold="1/3"
+    )
+    assert record["status"] == "finished"
+    assert {name: losses for name, losses in record["history"].items() if name != "seconds"} == {
+        name: losses for name, losses in plain["history"].items() if name != "seconds"
+    }
+    assert record["metrics"]["validation_mse"] == pytest.approx(min(record["history"]["val_loss"]), rel=1e-4)
+    assert not [name for name in record["metrics"] if name.startswith("test")]
+    assert "baselines" not in record
+    assert {"autoencoder.h5", "figures/loss.png"} <= set(record["files"])
+
+    record, _ = run(
+        "head", trial=True, **classify(tiny, model="plain/autoencoder.h5", epochs=2, fc_units=(4,)).to_json()
+    )
+    assert 0 <= record["metrics"]["validation_accuracy"] <= 1
+    assert "test_accuracy" not in record["metrics"]
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_all_training_images_can_be_learned_from(tiny, epochs):
+    record, _ = run("all", dataset=tiny["-d"], layers=1, kernels=2, epochs=epochs, split="80/0/20")
+    assert record["dataset"]["sizes"] == {"train": 48, "validation": 0, "test": 12}
+    assert set(record["history"]) == {"loss", "seconds"}
+    assert record["metrics"]["test_mse"] > 0
+    Display().curves({"training": record["history"]}, "all/figures/loss.png")
+    head = classify(tiny, model="all/autoencoder.h5", epochs=epochs, fc_units=(4,), split="90/0/10")
+    record, _ = run("head", **head.to_json())
+    assert "val_accuracy" not in record["history"]["everything"]
