@@ -4,6 +4,7 @@ A message that is new needs a case: a line in one of the four tables, `provoked_
 """
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_message_says_what_is_wrong_where(case):
     assert case.names in message
     assert case.says in message
     assert place, "it comes from nowhere that `provoked.places` knows"
-    assert place.file in (f"lib/{case.module}.py", f"{case.module}.py")
+    assert Path(place.file).parts[:2] == ("lib", case.module.split("/")[0])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.module}: {case.says}")

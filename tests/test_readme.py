@@ -122,3 +122,4 @@ def test_quick_start_is_two_commands():
     assert all("\n" not in block for block in blocks)
     assert "requirements.txt" in blocks[0]
     assert "python -m pytest" in blocks[1]
+    assert (PROJECT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == blocks[1]

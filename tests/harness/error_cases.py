@@ -19,7 +19,7 @@ from tests.harness.terminal_session import PROJECT
 
 ERRORS = (UserError, RunFailed, Interrupted)
 NAMES = {error.__name__ for error in ERRORS} | {
-    "FAILURES"
+    "ERROR_CLASSES"
 }  # the table of them by which a worker's come up the pipe
 
 

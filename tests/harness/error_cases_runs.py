@@ -222,135 +222,252 @@ LABELS = sample_files.shapes(20)[1]
 
 CASES = {
     "runs/run_folder": [
-        (lambda: records.load_record(Path("nowhere")), "nowhere/run.json", "no such file; a run folder "
-                                                                           "holds one"),
+        (
+            lambda: records.load_record(Path("nowhere")),
+            "nowhere/run.json",
+            "no such file; a run folder holds one",
+        ),
         (lambda: recorded("{"), "run/run.json", "cannot be read as JSON ("),
         (lambda: recorded("[" * 100_000), "run/run.json", "cannot be read as JSON (it is nested too deeply)"),
-        (lambda: records.load_record(written("x/run.json/y").parent.parent), "x/run.json", "is no file; a "
-                                                                                           "run folder holds one"),
-        (lambda: recorded(b"\xff"), "run/run.json", "cannot be read as JSON ('utf-8' codec can't decode "
-                                                    "byte 0xff in position 0"),
+        (
+            lambda: records.load_record(written("x/run.json/y").parent.parent),
+            "x/run.json",
+            "is no file; a run folder holds one",
+        ),
+        (
+            lambda: recorded(b"\xff"),
+            "run/run.json",
+            "cannot be read as JSON ('utf-8' codec can't decode byte 0xff in position 0",
+        ),
         (
             lambda: run_folder.Run.reopen(killed(dataset={"sha256": "abc"}), "def"),
             "models/mine",
             "began with other images than those that its data set holds now; begin a new run",
         ),
-        (lambda: held(run_folder.Run.hold), "models/mine", "another process is training this run; wait "
-                                                           "until it ends"),
+        (
+            lambda: held(run_folder.Run.hold),
+            "models/mine",
+            "another process is training this run; wait until it ends",
+        ),
         (lambda: recorded("[]"), "run/run.json", "is no record of a run"),
         (lambda: recorded("{}"), "run/run.json", "is no record of a run"),
-        (lambda: called("autoencoder", "apply", "-model", "x.h5", "-d", "y"), "x.h5", "no such file; train "
-                                                                                      "an autoencoder first"),
-        (lambda: run_folder.require_model_file("."), ".", "cannot be read (Is a directory); give an "
-                                                          "autoencoder.h5 or encoder.h5"),
-        (lambda: run_folder.require_model_file(written("x.h5", "text")), "x.h5", "is no .h5 model; give an "
-                                                                                 "autoencoder.h5 or "
-                                                                                 "encoder.h5"),
+        (
+            lambda: called("autoencoder", "apply", "-model", "x.h5", "-d", "y"),
+            "x.h5",
+            "no such file; train an autoencoder first",
+        ),
+        (
+            lambda: run_folder.require_model_file("."),
+            ".",
+            "cannot be read (Is a directory); give an autoencoder.h5 or encoder.h5",
+        ),
+        (
+            lambda: run_folder.require_model_file(written("x.h5", "text")),
+            "x.h5",
+            "is no .h5 model; give an autoencoder.h5 or encoder.h5",
+        ),
         (lambda: copied("new.h5"), "new.h5", "cannot be written (No such file or directory)"),
         (lambda: copied("a\0b"), "a\ufffdb", "cannot be written (embedded null byte)"),
         (lambda: run_folder.require_free_name(" "), "a name", "is needed"),
         (lambda: copied("small"), "models/small", "exists already; choose another name"),
-        (lambda: run_folder.new_output_folder(str(written("x/y").parent), Path()), "x", "is not empty, and "
-                                                                                        "a run is never "
-                                                                                        "overwritten"),
-        (lambda: run_folder.new_output_folder(str(written("x") / "y"), Path()), "x/y", "cannot be made (Not "
-                                                                                       "a directory); "
-                                                                                       "choose another"),
-        (lambda: run_folder.new_output_folder(None, written("x") / "y"), "x/y", "cannot be made (Not a "
-                                                                                "directory); choose a folder"),
+        (
+            lambda: run_folder.new_output_folder(str(written("x/y").parent), Path()),
+            "x",
+            "is not empty, and a run is never overwritten",
+        ),
+        (
+            lambda: run_folder.new_output_folder(str(written("x") / "y"), Path()),
+            "x/y",
+            "cannot be made (Not a directory); choose another",
+        ),
+        (
+            lambda: run_folder.new_output_folder(None, written("x") / "y"),
+            "x/y",
+            "cannot be made (Not a directory); choose a folder",
+        ),
         (crowded, "models/run", "a thousand runs of this name exist; choose another --output"),
     ],
     "runs/run_entries": [
         (nested, "run/run.json", "is no record of a run"),
         (faulty, "models/mine/run.json", "history must be an object, not []"),
-        (lambda: found("z"), "z", "no run below models is called so; give a run folder, or a part of its "
-                                  "name"),
+        (
+            lambda: found("z"),
+            "z",
+            "no run below models is called so; give a run folder, or a part of its name",
+        ),
         (lambda: found("a-"), "a-", "2 runs are called so (a-1, a-2); give more of the name"),
         (lambda: listed("--sort", "leyers"), "--sort leyers", "no run has it; did you mean layers?"),
-        (lambda: listed("--figure", "test_msee"), "--figure test_msee", "no run has it; did you mean "
-                                                                        "test_mse?"),
-        (lambda: listed("--figure", "zzzz"), "--figure zzzz", "no run has it; there are latent_size, "
-                                                              "parameters"),
+        (
+            lambda: listed("--figure", "test_msee"),
+            "--figure test_msee",
+            "no run has it; did you mean test_mse?",
+        ),
+        (
+            lambda: listed("--figure", "zzzz"),
+            "--figure zzzz",
+            "no run has it; there are latent_size, parameters",
+        ),
     ],
     "runs/resume": [
         (lambda: resumed(history=[]), "models/mine/run.json", "history must be an object, not []"),
-        (lambda: resumed("classification"), "models/mine", "is no run of classification.py; give --resume "
-                                                           "to the program that"),
-        (lambda: resumed(status="finished"), "models/mine", "came to its end already; leave --resume out to "
-                                                            "begin another run"),
-        (lambda: held(lambda run: resume.require_resumable(run.folder, "autoencoder")), "models/mine", "another process is training"),
+        (
+            lambda: resumed("classification"),
+            "models/mine",
+            "is no run of classification.py; give --resume to the program that",
+        ),
+        (
+            lambda: resumed(status="finished"),
+            "models/mine",
+            "came to its end already; leave --resume out to begin another run",
+        ),
+        (
+            lambda: held(lambda run: resume.require_resumable(run.folder, "autoencoder")),
+            "models/mine",
+            "another process is training",
+        ),
     ],
     "common/filesystem": [
-        (locked, "models/mine/checkpoint/lock", "cannot be written (Permission denied); free some space, or "
-                                                "choose another"),
-        (lambda: write_json(Path("gone/a.json"), {}), "gone/a.json", "cannot be written (No such file or "
-                                                                     "directory); free some"),
+        (
+            locked,
+            "models/mine/checkpoint/lock",
+            "cannot be written (Permission denied); free some space, or choose another",
+        ),
+        (
+            lambda: write_json(Path("gone/a.json"), {}),
+            "gone/a.json",
+            "cannot be written (No such file or directory); free some",
+        ),
     ],
     "cli/runs_command": [
-        (lambda: called("autoencoder", "runs", "nowhere"), "nowhere", "no such folder; give one with runs "
-                                                                      "in it, or none for"),
+        (
+            lambda: called("autoencoder", "runs", "nowhere"),
+            "nowhere",
+            "no such folder; give one with runs in it, or none for",
+        ),
         (lambda: listed("--last", "0"), "--last", "must be a whole number from 1 to 1000000000, not '0'"),
     ],
     "runs/report": [
-        (lambda: called("autoencoder", "runs", "--export", "r.pdf"), "r.pdf", "is told by its name, which "
-                                                                              "must end in .md"),
-        (lambda: called("autoencoder", "runs", "--export", "none/r.md"), "none/r.md", "cannot be written, "
-                                                                                      "there is no folder"),
-        (lambda: report.require_free_report(written("r.html"), False), "r.html", "exists already; choose "
-                                                                                 "another name, or replace "
-                                                                                 "it"),
-        (lambda: report.require_free_report(written("r-figures/x").parent.with_name("r.md"), False), "r-figures", "exists already"),
+        (
+            lambda: called("autoencoder", "runs", "--export", "r.pdf"),
+            "r.pdf",
+            "is told by its name, which must end in .md",
+        ),
+        (
+            lambda: called("autoencoder", "runs", "--export", "none/r.md"),
+            "none/r.md",
+            "cannot be written, there is no folder",
+        ),
+        (
+            lambda: report.require_free_report(written("r.html"), False),
+            "r.html",
+            "exists already; choose another name, or replace it",
+        ),
+        (
+            lambda: report.require_free_report(written("r-figures/x").parent.with_name("r.md"), False),
+            "r-figures",
+            "exists already",
+        ),
         (lambda: full("r.html"), "r.html", "cannot be written (No space left on device)"),
     ],
     "cli/model_commands": [
-        (lambda: called("classification", "probe", "--shares", "0"), "--shares", "must be a whole number "
-                                                                                 "from 1 to 100"),
-        (lambda: called("autoencoder", "generate", "-model", "x", "--grid", "1"), "--grid", "must be a whole number from 2 to"),
+        (
+            lambda: called("classification", "probe", "--shares", "0"),
+            "--shares",
+            "must be a whole number from 1 to 100",
+        ),
+        (
+            lambda: called("autoencoder", "generate", "-model", "x", "--grid", "1"),
+            "--grid",
+            "must be a whole number from 2 to",
+        ),
         (lambda: model_commands.read_integer("x"), "'x'", "must be a whole number from 0 to"),
     ],
     "worker/process": [
         (lambda: told("user", "x: no such file"), "x", "no such file"),
-        (lambda: told("run", "not enough memory; a smaller batch size needs less"), "not enough memory", "a smaller batch size"),
-        (lambda: told("interrupted", "stopped before training began"), "training", "stopped before training "
-                                                                                   "began"),
-        (lambda: dying("echo MemoryError >&2; exit 1"), "not enough memory", "a smaller batch size or fewer "
-                                                                             "kernels need less"),
-        (without_temporary_files, "no temporary file", "can be written (No space left on device); free some "
-                                                       "space there"),
-        (lambda: dying("kill -9 $$"), "the training process", "was killed, most likely for want of memory; "
-                                                              "a smaller batch size"),
-        (lambda: dying("kill -11 $$"), "the training process", "crashed, most likely for want of memory; a "
-                                                               "smaller batch size"),
+        (
+            lambda: told("run", "not enough memory; a smaller batch size needs less"),
+            "not enough memory",
+            "a smaller batch size",
+        ),
+        (
+            lambda: told("interrupted", "stopped before training began"),
+            "training",
+            "stopped before training began",
+        ),
+        (
+            lambda: dying("echo MemoryError >&2; exit 1"),
+            "not enough memory",
+            "a smaller batch size or fewer kernels need less",
+        ),
+        (
+            without_temporary_files,
+            "no temporary file",
+            "can be written (No space left on device); free some space there",
+        ),
+        (
+            lambda: dying("kill -9 $$"),
+            "the training process",
+            "was killed, most likely for want of memory; a smaller batch size",
+        ),
+        (
+            lambda: dying("kill -11 $$"),
+            "the training process",
+            "crashed, most likely for want of memory; a smaller batch size",
+        ),
         (lambda: dying("kill -6 $$"), "the training process", "was ended by signal 6: it said nothing"),
-        (lambda: dying("echo here; echo no keras >&2; exit 3"), "the training process", "ended with status "
-                                                                                        "3: no keras"),
+        (
+            lambda: dying("echo here; echo no keras >&2; exit 3"),
+            "the training process",
+            "ended with status 3: no keras",
+        ),
     ],
     "worker/training_jobs": [
         (lambda: opened(None), "dataset.npy", "has no labels; give them with -dl"),
         (lambda: opened(LABELS), "testset.npy", "has no labels; give them with -tl"),
-        (lambda: opened(LABELS * 0, LABELS), "labels.npy", "all training images have the same label; a "
-                                                           "classifier needs two"),
-        (opened_for_classes, "dataset.npy", "has no labels for --label-weight; IDX folders, .npz and a "
-                                            "folder"),
+        (
+            lambda: opened(LABELS * 0, LABELS),
+            "labels.npy",
+            "all training images have the same label; a classifier needs two",
+        ),
+        (
+            opened_for_classes,
+            "dataset.npy",
+            "has no labels for --label-weight; IDX folders, .npz and a folder",
+        ),
         (stopped_early, "training", "stopped before training began"),
-        (lambda: opened(LABELS, LABELS * 9), "test_labels.npy", "label 18 never occurs in training (3 "
-                                                                "classes)"),
+        (
+            lambda: opened(LABELS, LABELS * 9),
+            "test_labels.npy",
+            "label 18 never occurs in training (3 classes)",
+        ),
     ],
     "training/backend": [
-        (without_jax, "--distributed", "with an address needs JAX: pip install jax, and set "
-                                       "KERAS_BACKEND=jax"),
-        (without_tensorboard, "--tensorboard", "needs a package that is not installed: pip install "
-                                               "tensorflow tensorboard"),
+        (
+            without_jax,
+            "--distributed",
+            "with an address needs JAX: pip install jax, and set KERAS_BACKEND=jax",
+        ),
+        (
+            without_tensorboard,
+            "--tensorboard",
+            "needs a package that is not installed: pip install tensorflow tensorboard",
+        ),
     ],
     "worker/image_output": [
         (
-            lambda: stopped(model_jobs.apply, test_model_jobs.Listener(until=0), models=model(), data=images()),
+            lambda: stopped(
+                model_jobs.apply, test_model_jobs.Listener(until=0), models=model(), data=images()
+            ),
             "the first pictures",
             "stopped before the first pictures were done; nothing is written",
         ),
     ],
     "worker/model_jobs": [
-        (lambda: used(model_jobs.apply, [model()[0].replace("auto", "")], data="x"), "ae/encoder.h5", "is no whole autoencoder"),
+        (
+            lambda: used(model_jobs.apply, [model()[0].replace("auto", "")], data="x"),
+            "ae/encoder.h5",
+            "is no whole autoencoder",
+        ),
         (
             lambda: used(model_jobs.apply, model() + model("b", image=(8, 8, 1)), data="x"),
             "12×10×1, 8×8×1",
@@ -366,37 +483,66 @@ CASES = {
             "flat.h5",
             "--refine needs two models in it, one called encoder, one called decoder that takes a code alone",
         ),
-        (lambda: used(model_jobs.predict, model(), data="x"), "ae/autoencoder.h5", "is no classifier; give "
-                                                                                   "the classifier.h5 that"),
-        (lambda: used(model_jobs.encode, ["x"], data="x", output="codes.txt"), "codes.txt", "codes are written as .npz or .idx"),
-        (lambda: used(model_jobs.encode, ["x"], data="x", output=images()), "all.npz", "exists already; "
-                                                                                       "choose another "
-                                                                                       "--output"),
         (
-            lambda: used(model_jobs.encode, model(), data=images(labels=np.arange(20) * 20), output="codes.idx"),
+            lambda: used(model_jobs.predict, model(), data="x"),
+            "ae/autoencoder.h5",
+            "is no classifier; give the classifier.h5 that",
+        ),
+        (
+            lambda: used(model_jobs.encode, ["x"], data="x", output="codes.txt"),
+            "codes.txt",
+            "codes are written as .npz or .idx",
+        ),
+        (
+            lambda: used(model_jobs.encode, ["x"], data="x", output=images()),
+            "all.npz",
+            "exists already; choose another --output",
+        ),
+        (
+            lambda: used(
+                model_jobs.encode, model(), data=images(labels=np.arange(20) * 20), output="codes.idx"
+            ),
             "all.npz",
             "its labels go up to 380, an .idx file holds 0 to 255; write an .npz",
         ),
-        (lambda: drawn([model()[0].replace("auto", "")]), "ae/encoder.h5", "holds no model called decoder; "
-                                                                           "give an"),
+        (
+            lambda: drawn([model()[0].replace("auto", "")]),
+            "ae/encoder.h5",
+            "holds no model called decoder; give an",
+        ),
         (
             lambda: drawn(model(layers=2, task="denoise", skip=True)),
             "ae/autoencoder.h5",
             "its decoder needs more than a code (skip connections or residual): there is nothing to draw "
             "from",
         ),
-        (lambda: drawn(model(task="denoise", residual=True)), "ae/autoencoder.h5", "its decoder needs more "
-                                                                                   "than a code"),
-        (lambda: drawn(model(latent_dim=3), grid=4), "ae/autoencoder.h5", "its code has 3 numbers; a grid "
-                                                                          "needs two"),
+        (
+            lambda: drawn(model(task="denoise", residual=True)),
+            "ae/autoencoder.h5",
+            "its decoder needs more than a code",
+        ),
+        (
+            lambda: drawn(model(latent_dim=3), grid=4),
+            "ae/autoencoder.h5",
+            "its code has 3 numbers; a grid needs two",
+        ),
         (lambda: drawn(model(), data="digits"), "digits", "its images are 28×28×1, the model takes 12×10×1"),
-        (lambda: drawn(model()), "ae/autoencoder.h5", "a plain autoencoder has no prior to draw from; give "
-                                                      "images to learn one"),
-        (lost, "ae/decoder.h5", "holds no encoder, nor is there one beside it; give an autoencoder.h5 or "
-                                "encoder.h5"),
+        (
+            lambda: drawn(model()),
+            "ae/autoencoder.h5",
+            "a plain autoencoder has no prior to draw from; give images to learn one",
+        ),
+        (
+            lost,
+            "ae/decoder.h5",
+            "holds no encoder, nor is there one beside it; give an autoencoder.h5 or encoder.h5",
+        ),
     ],
     "training/trainer": [
-        (diverged, "in epoch 2", "the loss is no number any more in epoch 2; a smaller --learning-rate than "
-                                 "0.005 may"),
+        (
+            diverged,
+            "in epoch 2",
+            "the loss is no number any more in epoch 2; a smaller --learning-rate than 0.005 may",
+        ),
     ],
-}  # fmt: skip
+}

@@ -1,0 +1,122 @@
+"""Models and run folders of earlier versions load and work. python -m pytest tests/test_earlier_versions.py
+
+Those in tests/data_of_earlier_versions/ were written on 28 November 2026, when lib/ had no packages.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lib.runs.records import load_record
+from lib.runs.run_entries import list_entries
+from tests.harness import sample_files
+from tests.harness.terminal_session import PROJECT
+
+FOLDER = PROJECT / "tests" / "data_of_earlier_versions"
+RUNS = sorted(path.name for path in FOLDER.iterdir())
+
+
+def run_program(program: str, *words: str) -> int:
+    import autoencoder
+    import classification
+
+    return {"autoencoder": autoencoder, "classification": classification}[program].main(list(words))
+
+
+@pytest.fixture
+def data():
+    """The data sets that the runs name in their records, in the working folder."""
+    images, labels = sample_files.shapes(80)
+    sample_files.write_idx(Path("train.idx"), images[:60])
+    sample_files.write_idx(Path("test.idx"), images[60:])
+    sample_files.write_idx(Path("train-labels.idx"), labels[:60])
+    sample_files.write_idx(Path("test-labels.idx"), labels[60:])
+
+
+def test_every_record_is_listed_without_a_fault():
+    entries, unreadable = list_entries(FOLDER)
+    assert sorted(entry.name for entry in entries) == RUNS
+    assert not unreadable
+    assert not [entry.fault for entry in entries if entry.fault]
+
+
+def test_former_keys_of_a_record_are_renamed():
+    assert "colour_space" in (FOLDER / "colorize" / "run.json").read_text(encoding="utf-8")
+    assert load_record(FOLDER / "colorize")["hyperparameters"]["color_space"] == "yuv"
+    assert "mean_color_mse" in load_record(FOLDER / "colorize-rgb")["baselines"]
+    assert "neighbors_psnr" in load_record(FOLDER / "complete")["baselines"]
+    assert "nearest_neighbors_accuracy" in load_record(FOLDER / "classification")["baselines"]
+
+
+def test_an_interrupted_run_is_finished_from_its_checkpoint(data):
+    shutil.copytree(FOLDER / "interrupted", "interrupted")
+    Path("interrupted/figures").mkdir()  # empty, which git does not keep
+    before = json.loads(Path("interrupted/run.json").read_text(encoding="utf-8"))["history"]["loss"]
+    assert run_program("autoencoder", "--resume", "interrupted", "--no-input") == 0
+    record = load_record(Path("interrupted"))
+    assert record["status"] == "finished"
+    assert record["history"]["loss"][: len(before)] == before
+    assert len(record["history"]["loss"]) == record["hyperparameters"]["epochs"] > len(before)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "colorize"])
+def test_a_saved_autoencoder_scores_as_its_record_says(name, data):
+    if name == "colorize":
+        rng = np.random.default_rng(0)
+        np.save("images.npy", rng.integers(0, 255, (60, 8, 8, 3), dtype=np.uint8))
+    words = ["-model", str(FOLDER / name / "autoencoder.h5"), "--output", "applied"]
+    words += ["-d", "test.idx" if name == "autoencoder" else "images.npy"]
+    assert run_program("autoencoder", "apply", *words) == 0
+    rows = Path("applied/errors.csv").read_text(encoding="utf-8").splitlines()[1:]
+    if name == "autoencoder":
+        mse = np.mean([float(row.split(",")[1]) for row in rows])
+        assert mse == pytest.approx(load_record(FOLDER / name)["metrics"]["test_mse"], abs=1e-5)
+    else:
+        assert len(rows) == 60
+
+
+def test_a_saved_classifier_predicts_and_its_encoder_is_trained_on(data):
+    words = [
+        "-model",
+        str(FOLDER / "classification" / "classifier.h5"),
+        "-d",
+        "test.idx",
+        "--output",
+        "predicted",
+    ]
+    assert run_program("classification", "predict", *words) == 0
+    assert len(Path("predicted/predictions.csv").read_text(encoding="utf-8").splitlines()) == 21
+    words = [
+        "-d",
+        "train.idx",
+        "-dl",
+        "train-labels.idx",
+        "-t",
+        "test.idx",
+        "-tl",
+        "test-labels.idx",
+        "--epochs",
+        "1",
+    ]
+    words += ["--model", str(FOLDER / "autoencoder" / "autoencoder.h5"), "--no-input", "--output", "trained"]
+    assert run_program("classification", *words) == 0
+
+
+def test_answers_and_presets_of_earlier_versions_are_understood(data):
+    from lib.config.presets import preset_values
+
+    words = [
+        "--answers",
+        str(FOLDER / "colorize" / "answers.json"),
+        "--epochs",
+        "1",
+        "--no-input",
+        "--output",
+        "again",
+    ]
+    np.save("colour.npy", np.random.default_rng(0).integers(0, 255, (60, 8, 8, 3), dtype=np.uint8))
+    assert run_program("autoencoder", *words, "--colour-space", "yuv") == 0
+    assert preset_values("best-colour") == preset_values("best-color")
