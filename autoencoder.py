@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Latent Lab: train a convolutional autoencoder, look at what it learned, change your mind, run again."""
+"""Latent Lab's program for autoencoders: prompts, training, result, menu. Other commands are in `lib/cli`."""
 
 import sys
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 from lib.cli import commands
 from lib.cli.prompts import Answers
-from lib.cli.session import Session, ask_dataset, draw_comparison, finish_answers
+from lib.cli.session import Session, ask_dataset, ask_remaining_settings, draw_comparison
 from lib.common.errors import UserError, exit_status
 from lib.config.architecture import Architecture, describe_architecture
 from lib.config.architecture_planner import plan_architecture
@@ -17,17 +17,38 @@ from lib.data import datasets
 from lib.runs import records, run_folder
 from lib.worker.process import Worker
 
+DESCRIPTION = (
+    "Latent Lab: train a convolutional autoencoder, look at what it learned, change your mind, run again."
+)
 METRIC = "test_mse"
 
+# Values assumed for settings that are still open when another one is checked: the networks that fit the most
+# images. A kernel of 1×1 fits everywhere but needs pooling to halve an image, which dense codes do not allow;
+# one of 2×2 can halve it with its stride.
+SMALLEST_NETWORKS = (
+    {"layers": 1, "kernel_size": 1, "kernels": (1,)},
+    {"layers": 1, "kernel_size": 2, "kernels": (1,)},
+)
 
-def main(words: list[str] | None = None) -> int:
-    words = sys.argv[1:] if words is None else words
-    if (status := commands.run_named_command("autoencoder", words)) is not None:
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        arguments: the command line after the program; by default that of this process.
+
+    Returns:
+        The exit status.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if (status := commands.run_named_command("autoencoder", arguments)) is not None:
         return status
-    session = Session("autoencoder", commands.program_description("autoencoder", __doc__), words)
-    return session.hold(
+    session = Session("autoencoder", commands.program_description("autoencoder", DESCRIPTION), arguments)
+    return session.run(
         ask,
-        show=lambda: session.display.autoencoder_result(session.last["folder"], session.last["record"]),
+        show=lambda: session.display.show_autoencoder_result(
+            session.last_run.folder, session.last_run.record
+        ),
         menu={
             "loss": ("Show the loss plot", lambda: show_loss(session)),
             "pictures": ("Show reconstructions", lambda: show_reconstructions(session)),
@@ -41,30 +62,39 @@ def main(words: list[str] | None = None) -> int:
             "encode": ("Save the codes of pictures or a data set", commands.menu_action("encode", session)),
             "compare": ("Compare the runs so far", lambda: compare(session)),
             "search": ("Search for better hyperparameters", commands.menu_action("search", session)),
-            "runs": ("List all recorded runs, and write a report", commands.menu_action("runs", session)),
+            "runs": (
+                "List all recorded runs, and write a report",
+                commands.menu_action("list_runs", session),
+            ),
             "save": ("Save under another name", lambda: save(session)),
         },
     )
 
 
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:
-    """The data set, then the five questions; an answer that cannot be built is refused with what would work."""
-    dataset = ask_dataset(answers)
-    image = datasets.peek(dataset).shape
-    if "testset" in answers.given:
-        datasets.peek(answers.given["testset"])
-    values = {"dataset": dataset}
-    worker.send("open", hyperparameters=answers.data(values).to_json())
+    """Ask for the data set and the five main settings, and offer the others.
 
-    def candidate(base: dict, name: str, value) -> Architecture:
-        return plan_architecture(answers.hyperparameters(base | values | {name: value}), image)
+    A value with which no network can be built is refused with the bound that works.
+    """
+    dataset = ask_dataset(answers)
+    image_shape = datasets.peek(dataset).shape
+    if "testset" in answers.provided:
+        datasets.peek(answers.provided["testset"])
+    values: dict[str, Any] = {"dataset": dataset}
+    worker.send("open", hyperparameters=answers.data_settings(values).to_json())
+
+    def plan(assumed: dict, name: str, value) -> Architecture:
+        return plan_architecture(answers.hyperparameters(assumed | values | {name: value}), image_shape)
+
+    def preview(name: str, value) -> str:
+        return describe_architecture(plan({}, name, value))
 
     def check(name: str, value) -> None:
-        known = {key: answers.given[key] for key in UNKNOWN[0] if key in answers.given}
         errors = []
-        for unknown in UNKNOWN:
+        for network in SMALLEST_NETWORKS:
+            provided = {key: answers.provided[key] for key in network if key in answers.provided}
             try:
-                candidate(unknown | known, name, value)
+                plan(network | provided, name, value)
                 return
             except UserError as error:
                 errors.append(error)
@@ -74,82 +104,70 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
         values[name] = answers.ask(
             name,
             check=partial(check, name),
-            preview=lambda value, name=name: describe_architecture(candidate({}, name, value)),
-            default=_fitting(answers, name, values),
+            preview=partial(preview, name),
+            default=_default_that_fits(answers, name, values),
         )
-        worker.check()
+        worker.raise_pending_error()
     for name in ("epochs", "batch_size"):
         values[name] = answers.ask(name)
-        worker.check()
-    return finish_answers(
-        answers, values, worker, lambda hp: describe_architecture(plan_architecture(hp, image))
+        worker.raise_pending_error()
+    return ask_remaining_settings(
+        answers, values, worker, lambda hp: describe_architecture(plan_architecture(hp, image_shape))
     )
 
 
-# What stands in for the questions not answered yet when an answer is checked: the least that can be asked of
-# an image. A kernel of one pixel fits everywhere, but halves by a pool, which not every code allows; one of
-# two halves by a stride.
-UNKNOWN = ({"layers": 1, "kernel_size": 1, "kernels": (1,)}, {"layers": 1, "kernel_size": 2, "kernels": (1,)})
-
-
-def _fitting(answers: Answers, name: str, values: dict):
-    """A default that goes with what is known already: as many layers as `--kernels 8,12,16` names, and the
-    other way round.
-    """
-    kernels = answers.given.get("kernels", answers.defaults["kernels"])
+def _default_that_fits(answers: Answers, name: str, values: dict[str, Any]):
+    """A default that fits the values so far: `--kernels 8,12,16` means 3 layers; None for the usual one."""
     if name == "layers":
-        named = [len(answers.given[key] or ()) for key in PER_LAYER if key in answers.given]
-        return max(named, default=0) if max(named, default=0) > 1 else None
+        lengths = [len(answers.provided[key] or ()) for key in PER_LAYER if key in answers.provided]
+        return max(lengths, default=0) if max(lengths, default=0) > 1 else None
+    kernels = answers.provided.get("kernels", answers.defaults["kernels"])
     if name == "kernels" and len(kernels) not in (1, values["layers"]) and len(set(kernels)) > 1:
         return kernels[:1]
     return None
 
 
 def show_loss(session: Session) -> None:
-    folder = Path(session.last["folder"])
-    session.display.curves(
-        {"training": session.last["record"]["history"]}, str(folder / "figures" / "loss.png")
-    )
+    """Show the loss curves of the last run."""
+    run = session.last_run
+    session.display.show_loss_curves({"training": run.record["history"]}, run.figure_path("loss"))
 
 
 def show_reconstructions(session: Session) -> None:
-    folder = Path(session.last["folder"])
-    session.display.strip(session.last["pictures"]["strip"], str(folder / "figures" / "reconstructions.png"))
+    """Show test images and their reconstructions by the last run."""
+    run = session.last_run
+    session.display.show_image_strip(run.pictures["strip"], run.figure_path("reconstructions"))
 
 
 def compare(session: Session) -> None:
-    """The loss against each hyperparameter that differs between the runs of this session with the task of the
-    last one.
-    """
-    alike = [
-        run for run in session.finished if run["record"].get("task") == session.last["record"].get("task")
-    ]
-    if others := len(session.finished) - len(alike):
+    """Show the test MSE against each hyperparameter that differs between the session's runs of one task."""
+    task = session.last_run.record.get("task")
+    same_task = [run for run in session.finished_runs if run.record.get("task") == task]
+    if count := len(session.finished_runs) - len(same_task):
         session.display.result(
-            f"{others} of another task {'is' if others == 1 else 'are'} left out: errors do not compare."
+            f"{count} of another task {'is' if count == 1 else 'are'} left out: errors do not compare."
         )
-    rows = sorted(
-        ((run["folder"], run["record"]) for run in alike), key=lambda row: row[1]["metrics"][METRIC]
-    )
-    differing = records.differing_hyperparameters([record for _, record in rows])
-    session.display.comparison(rows, differing, METRIC)
+    runs = sorted(((run.folder, run.record) for run in same_task), key=lambda run: run[1]["metrics"][METRIC])
+    differing = records.differing_hyperparameters([record for _, record in runs])
+    session.display.show_run_comparison(runs, differing, METRIC)
     if not differing:
         session.display.result("Nothing differs between them yet: run again with other hyperparameters.")
         return
-    finished = [record for _, record in rows if record["status"] == "finished"]
+    finished = [record for _, record in runs if record["status"] == records.FINISHED]
     if len(finished) < 2:
         session.display.result("Fewer than two of them came to their end: there is nothing to draw yet.")
         return
-    path = str(Path(session.last["folder"]) / "figures" / "comparison.png")
-    draw_comparison(session.display, records.metric_points(finished, differing, METRIC), METRIC, path)
+    points = records.metric_points(finished, differing, METRIC)
+    draw_comparison(session.display, points, METRIC, session.last_run.figure_path("comparison"))
 
 
 def save(session: Session) -> None:
-    name = session.answers.text(
+    """Copy the last run, or its model, to a name that is asked for."""
+    name = session.answers.ask_text(
         "New name (name.h5 copies the model, any other name the whole run into models/)",
         run_folder.require_free_name,
     )
-    session.display.result(f"saved as {run_folder.copy_run(Path(session.last['folder']), name)}")
+    session.display.result(f"saved as {run_folder.copy_run(session.last_run.folder, name)}")
 
 
 if __name__ == "__main__":

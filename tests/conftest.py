@@ -89,9 +89,21 @@ def real():
 def in_process(monkeypatch):
     """Searches train in this process; the class, which counts how often."""
     from lib.cli import session
-    from tests.harness.in_process_worker import InProcess
+    from tests.harness.in_process_worker import InProcessWorker
 
     for module in (session, run_sequence):
-        monkeypatch.setattr(module, "Worker", InProcess)
-    InProcess.begun = 0
-    return InProcess
+        monkeypatch.setattr(module, "Worker", InProcessWorker)
+    InProcessWorker.trainings = 0
+    return InProcessWorker
+
+
+@pytest.fixture
+def call_runs(capsys):
+    """A function that calls the command `runs` and returns its exit status, standard output and error."""
+    from lib.cli import runs_command
+
+    def call(*words: str, program: str = "autoencoder") -> tuple[int, str, str]:
+        status = runs_command.run_runs(program, list(words))
+        return status, *capsys.readouterr()
+
+    return call

@@ -1,6 +1,7 @@
 """Import rules of DESIGN, section 2; what must not be loaded before it is needed; style and types.
 
 python -m pytest tests/test_architecture.py
+python -m tests.test_architecture             prints how many modules of one package import from another
 """
 
 import ast
@@ -25,7 +26,7 @@ WORKER_INTERFACE = {"lib.worker.messages", "lib.worker.process", "lib.worker.run
 BACKENDS = {"tensorflow", "jax", "torch"}
 BACKEND_MODULES = {"lib.training.backend", "lib.training.distributed"}
 HEAVY = {"keras", "sklearn", "matplotlib", "h5py"}
-SLOW_TO_START = (*HEAVY, *BACKENDS, "optuna", "sqlalchemy", "PIL", "questionary")
+SLOW_TO_START = (*HEAVY, *BACKENDS, "optuna", "sqlalchemy", "PIL", "questionary", "rich", "plotille")
 
 # Imported inside of functions that only the worker calls: splits and bundled data sets are scikit-learn's,
 # downloads Keras's.
@@ -155,6 +156,15 @@ def test_search_and_reproduction_can_be_deleted(tmp_path):
         )
         assert "runs" in done.stdout
         assert "search" not in done.stdout
+        name = program.removesuffix(".py")
+        script = (
+            f"from lib.cli import commands; menu = dict.fromkeys(('search', 'runs', 'loss')); "
+            f"print(*commands.available_menu({name!r}, menu))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == ["runs", "loss"]
 
 
 @pytest.mark.parametrize("package", [f"lib.{package}" for package in PACKAGES])
@@ -182,3 +192,16 @@ def test_style_and_types_are_clean(command):
         [sys.executable, "-m", *command.split()], cwd=PROJECT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def print_import_matrix() -> None:
+    """A row for each package, a column for each package that it imports from."""
+    matrix = import_matrix()
+    width = max(map(len, PACKAGES))
+    print(" " * width, *(f"{name[:6]:>6}" for name in PACKAGES))
+    for row in PACKAGES:
+        print(f"{row:{width}}", *(f"{matrix.get((row, column), ''):>6}" for column in PACKAGES))
+
+
+if __name__ == "__main__":
+    print_import_matrix()

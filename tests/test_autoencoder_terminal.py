@@ -1,5 +1,6 @@
-"""autoencoder.py in a real pseudo-terminal, from first prompt to quit. python -m pytest
-tests/test_autoencoder_terminal.py
+"""autoencoder.py in a pseudo-terminal, from the first prompt to quitting.
+
+python -m pytest tests/test_autoencoder_terminal.py
 """
 
 import json
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import autoencoder
-from lib.cli.session import Session
+from lib.cli.session import FinishedRun, Session
 from lib.config.hyperparameters import Hyperparameters
 from tests.harness import sample_files
 from tests.harness.terminal_session import BACKSPACE, CTRL_C, CTRL_D, DOWN, ENTER, Terminal
@@ -90,7 +91,7 @@ def test_the_whole_conversation():
     screen.press(*[BACKSPACE] * 4)
     screen.answer("7")
     screen.see("48 images, codes from a Gaussian mixture", "generated: the images", MENU)
-    screen.press(*[DOWN] * 6, ENTER)  # pictures of one's own
+    screen.press(*[DOWN] * 6, ENTER)  # the user's pictures
     screen.see("Pictures: a folder")
     screen.answer("nowhere")
     screen.see("no such file or folder")
@@ -254,7 +255,7 @@ def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
 
 
 def test_ctrl_c_as_a_signal_leaves_every_kind_of_prompt(tiny):
-    """As which it comes where a prompt has begun, but does not read keys yet."""
+    """Ctrl-C is a signal until a prompt has put the terminal into raw mode."""
     screens = [
         (Terminal("autoencoder.py"), "Data set"),
         (Terminal("autoencoder.py", "-d", tiny["-d"]), "Convolution layers"),
@@ -338,7 +339,7 @@ def test_keys_pressed_while_it_trains_are_not_kept_for_the_menu(tiny):
 
 
 def test_runs_that_were_all_interrupted_are_compared_without_a_drawing(capsys):
-    def interrupted(layers: int) -> dict:
+    def interrupted(layers: int) -> FinishedRun:
         record = {
             "status": "interrupted",
             "hyperparameters": Hyperparameters(layers=layers).to_json(),
@@ -346,10 +347,10 @@ def test_runs_that_were_all_interrupted_are_compared_without_a_drawing(capsys):
             "history": {"loss": [0.5]},
             "timing": {"images_per_second": 100.0},
         }
-        return {"folder": f"models/{layers}", "record": record, "pictures": None}
+        return FinishedRun(Path("models", str(layers)), record, {})
 
     session = Session("autoencoder", "", [])
-    session.finished = [interrupted(2), interrupted(1)]
+    session.finished_runs = [interrupted(2), interrupted(1)]
     autoencoder.compare(session)
     shown = capsys.readouterr().out
     assert "stopped in" in shown

@@ -1,4 +1,4 @@
-"""classification.py in a real pseudo-terminal. python -m pytest tests/test_classification_terminal.py"""
+"""classification.py in a pseudo-terminal. python -m pytest tests/test_classification_terminal.py"""
 
 import json
 from pathlib import Path

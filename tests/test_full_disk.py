@@ -38,13 +38,13 @@ class Disk:
 def left(monkeypatch):
     """The runs that were begun, so that their folders can be left as by a process that has ended."""
     begun = []
-    hold = run_folder.Run.hold
-    monkeypatch.setattr(run_folder.Run, "hold", lambda run: (hold(run), begun.append(run))[0])
+    lock = run_folder.Run.lock
+    monkeypatch.setattr(run_folder.Run, "lock", lambda run: (lock(run), begun.append(run))[0])
 
     def leave():
         for one in begun:
             with suppress(OSError):
-                one.leave(for_good=False)
+                one.release(delete_checkpoint=False)
         begun.clear()
 
     return leave
@@ -85,7 +85,7 @@ def test_a_full_disk_at_every_write(tiny, monkeypatch, left, program):
         for path in files:
             if path.suffix == ".h5":
                 h5py.File(path).close()
-        if (folder / records.RECORD).exists():
+        if (folder / records.RECORD_FILE).exists():
             assert records.load_record(folder)["status"] == "interrupted"  # the last that could be said of it
         monkeypatch.setattr(filesystem.os, "fsync", Disk(None).fsync)  # with room again it goes on
         with suppress(UserError):
@@ -96,11 +96,11 @@ def test_a_full_disk_at_every_write(tiny, monkeypatch, left, program):
 
 
 def resumed(program: str, tiny: dict, folder: Path) -> None:
-    from tests.worker.test_training_jobs import Listener
+    from tests.harness.in_process_worker import RecordingChannel
 
     hp = training_jobs.read_hyperparameters(
         {"hyperparameters": records.load_record(folder)["hyperparameters"]}
     )
     training_jobs.run_training(
-        Listener(), {"hyperparameters": hp.to_json(), "resume": str(folder)}, training_jobs.open_dataset(hp)
+        RecordingChannel(), {"hyperparameters": hp.to_json(), "resume": str(folder)}, training_jobs.open_dataset(hp)
     )

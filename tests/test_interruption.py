@@ -23,7 +23,7 @@ from lib.runs import records, run_folder
 from tests.harness import kill_trials
 from tests.harness.kill_trials import Kill, Workplace
 from tests.harness.terminal_session import CTRL_C, ENTER, PROJECT, Terminal
-from tests.worker.test_model_jobs import model
+from tests.worker.test_model_jobs import save_autoencoder
 
 LONG = [
     "--layers",
@@ -141,7 +141,7 @@ def test_ctrl_c_while_loading_leaves_nothing(tiny):
 
 
 def test_ctrl_c_while_a_model_is_used_leaves_nothing_half_done(tiny):
-    path = model(latent_dim=3)[0]
+    path = save_autoencoder(latent_dim=3)[0]
     before = sorted(Path("ae").rglob("*"))
     command = ("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "20000")
     status, said = interrupted_at("4 of 20 pictures", *command)

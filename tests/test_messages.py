@@ -70,7 +70,7 @@ def test_every_word_of_a_message_is_seen():
 
 def test_every_setting_that_belongs_to_another_says_so():
     said = {outcome(case)[0] for case in CASES}
-    belonging = [setting.name for setting in settings() if setting.metadata["only"]]
+    belonging = [setting.name for setting in settings() if setting.metadata["only_when"]]
     assert not [
         name
         for name in belonging

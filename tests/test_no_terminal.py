@@ -1,5 +1,6 @@
-"""Both programs without a terminal: flags, files, lines, and every bad input. python -m pytest
-tests/test_no_terminal.py
+"""Both programs without a terminal: flags, answers files, lines on standard input, bad input.
+
+python -m pytest tests/test_no_terminal.py
 """
 
 import gzip
@@ -90,7 +91,7 @@ def test_flags_alone_train_an_autoencoder(in_trained):
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_the_run_folder_is_designs(in_trained):
+def test_the_run_folder_is_complete(in_trained):
     record = records.load_record(Path("models/ae"))
     assert (record["program"], record["status"], record["task"]) == ("autoencoder", "finished", "reconstruct")
     assert record["dataset"]["sizes"] == {"train": 53, "validation": 7, "test": 20}
@@ -169,7 +170,7 @@ def test_the_end_of_the_lines_at_the_menu_means_quit(tiny):
     assert run("autoencoder.py", "-d", tiny["-d"], lines="1\n3\n2\n1\n16\n").returncode == 0
 
 
-def test_output_goes_where_it_was_said_and_never_over_a_run(in_trained):
+def test_output_is_never_written_over_a_run(in_trained):
     done = run("autoencoder.py", "-d", "x.gz", *SMALL, "--output", "models/ae", "--no-input")
     assert done.returncode == 2
     assert "models/ae: is not empty, and a run is never overwritten; choose another --output" in done.stderr

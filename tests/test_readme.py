@@ -25,7 +25,7 @@ def flags_table() -> str:
     for setting in settings():
         metadata, programs = setting.metadata, setting.metadata["programs"]
         flags = list(metadata["flags"])
-        if isinstance(metadata["kind"], Switch | LayerNumbers):
+        if isinstance(metadata["value_type"], Switch | LayerNumbers):
             flags += [flag.replace("--", "--no-", 1) for flag in flags]
         texts = {
             program: format_value(setting.name, default_values(program)[setting.name]) for program in programs
@@ -33,11 +33,11 @@ def flags_table() -> str:
         default = "; ".join(dict.fromkeys(texts.values())) if len(texts) > 1 else next(iter(texts.values()))
         rows.append(f"| {_named(flags)} | {_where(programs)} | {default} | {metadata['help']} |")
     known = {flag for setting in settings() for flag in setting.metadata["flags"]}
-    others = {program: TrainParser(program, "")._actions for program in PROGRAMS}
-    both = {flag for action in others["classification"] for flag in action.option_strings}
-    for action in others["autoencoder"]:
+    options = {program: TrainParser(program, "").options for program in PROGRAMS}
+    for action in dict.fromkeys(options["autoencoder"].values()):
         if not known & set(action.option_strings) and action.help != argparse.SUPPRESS:
-            where = _where(PROGRAMS if set(action.option_strings) <= both else PROGRAMS[:1])
+            is_shared = set(action.option_strings) <= options["classification"].keys()
+            where = _where(PROGRAMS if is_shared else PROGRAMS[:1])
             rows.append(f"| {_named(action.option_strings)} | {where} |  | {action.help} |")
     return "\n".join(rows)
 
@@ -61,7 +61,7 @@ def presets_table() -> str:
     return "\n".join(
         rows
         + [
-            f"| `{name}` | {preset.what} | `{preset.dataset}` | `{preset.program}.py` |"
+            f"| `{name}` | {preset.description} | `{preset.dataset}` | `{preset.program}.py` |"
             for name, preset in PRESETS.items()
         ]
     )
@@ -89,29 +89,20 @@ def test_every_command_parses(line):
 def test_no_flag_is_invented():
     parsers = [TrainParser(program, "") for program in PROGRAMS]
     parsers += [
-        commands.command_parser(program, verb) for program in PROGRAMS for verb in commands.MODULES[program]
+        commands.command_parser(program, name) for program in PROGRAMS for name in commands.MODULES[program]
     ]
-    known = {
-        flag for parser in parsers for action in parser._actions for flag in action.option_strings
-    } | ELSEWHERE
+    known = {flag for parser in parsers for flag in parser.options} | ELSEWHERE
     prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose)) <= known
 
 
 @pytest.mark.parametrize(
-    ("program", "verb"), [(program, verb) for program in PROGRAMS for verb in commands.MODULES[program]]
+    ("program", "command"), [(program, name) for program in PROGRAMS for name in commands.MODULES[program]]
 )
-def test_every_verb_and_each_of_its_own_flags_is_in_the_readme(program, verb):
-    assert f"python {program}.py {verb}" in README
-    training = {
-        flag
-        for known in PROGRAMS
-        for action in TrainParser(known, "")._actions
-        for flag in action.option_strings
-    }
-    own = {
-        flag for action in commands.command_parser(program, verb)._actions for flag in action.option_strings
-    } - training
+def test_every_command_and_each_of_its_own_flags_is_in_the_readme(program, command):
+    assert f"python {program}.py {command}" in README
+    training = {flag for known in PROGRAMS for flag in TrainParser(known, "").options}
+    own = commands.command_parser(program, command).options.keys() - training
     assert {flag for flag in own if f"`{flag}" not in README and f"{flag} " not in README} == set()
 
 

@@ -1,0 +1,30 @@
+"""Conversation with the user: command line, prompts, screen output and menus.
+
+    parser             command-line flags of all settings
+    prompts            answers from flags, files, prompts
+    advanced_prompts   menus of all further settings
+    session            prompts, training, result, menu, again
+    display            progress, results and images on screen
+    terminal_graphics  images, charts, tables as text
+    commands           registry of all commands
+    menu               entries of both programs' menus
+    model_commands     apply, encode, generate, predict, probe
+    runs_command       lists, comparisons, reports of runs
+    _compat            workarounds for limits of libraries
+
+The command line of a program begins with a command, which `commands` looks up, or starts a `Session`. It asks
+for hyperparameters with `Answers`, trains in a child process (`lib.worker.process.Worker`), whose events are
+shown by `Display`, and offers the menu. Nothing here imports Keras.
+
+Nothing is re-exported, so that the first prompt appears before rich and plotille are imported. Other packages
+use `Answers`, `CommandParser` and `TrainParser`, `Session` and the functions of its module, `Display` and its
+styles, `print_table`, `table_fits` and the signs of `terminal_graphics`.
+
+>>> from lib.cli.parser import TrainParser
+>>> from lib.cli.prompts import Answers
+>>> answers = Answers("autoencoder", TrainParser("autoencoder", "").parse(["--layers", "2", "--yes"]))
+>>> answers.ask("layers"), answers.ask("kernels")
+(2, (32,))
+>>> answers.hyperparameters({"dataset": "digits"}).kernels
+(32, 32)
+"""

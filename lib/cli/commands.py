@@ -1,17 +1,25 @@
-"""Registry of commands: which module carries out each, beside `train`.
+"""Registry of the commands of both programs, except `train`: the module that runs each.
 
-Modules are imported when they are needed, so that the first question appears at once.
+Modules are imported when their command is used, so that the first prompt of `train` appears at once. A module
+of commands has `COMMANDS`, which maps a command to a function of (program, arguments) that returns the exit
+status, and `make_parser(program, command)`. `lib.search.command` also has `run_from_menu(session)`.
 """
+
+from __future__ import annotations
 
 import importlib
 import importlib.util
 from collections.abc import Callable
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from lib.common.errors import UserError
 
-# A module of a command has `COMMANDS` (command to function of (program, words), which returns the exit
-# status) and `make_parser(program, command)`; one that a menu offers as well has `run_from_menu(session)`.
+if TYPE_CHECKING:
+    from lib.cli.parser import CommandParser
+    from lib.cli.session import Session
+
+# The module of each command, by program. Those of packages that have been deleted are skipped.
 MODULES = {
     "autoencoder": {
         "apply": "lib.cli.model_commands",
@@ -29,33 +37,35 @@ MODULES = {
     },
 }
 
+Menu = dict[str, tuple[str, Callable[[], None]]]  # text and action of each key
+
 
 def command_names(program: str) -> list[str]:
-    """Return the commands of a program whose packages are there."""
+    """Return the commands of a program, except `train` and those whose package has been deleted."""
     return [name for name, module in MODULES[program].items() if _is_installed(module)]
 
 
-def command_parser(program: str, command: str):
+def command_parser(program: str, command: str) -> CommandParser:
     """Return the parser of a command's flags."""
     return command_module(program, command).make_parser(program, command)
 
 
-def run_named_command(program: str, words: list[str]) -> int | None:
-    """Carry out the command that a command line begins with.
+def run_named_command(program: str, arguments: list[str]) -> int | None:
+    """Run the command that a command line begins with.
 
     Args:
         program: `autoencoder` or `classification`.
-        words: the command line without the program.
+        arguments: the command line after the program.
 
     Returns:
-        The exit status; `None` where the line begins with no command, and so means `train`.
+        The exit status; None if the command is `train` or left out, which means the same.
 
     Raises:
-        UserError: the first word is a command that the program does not have.
+        UserError: the first word is no command of the program, or the command raises it.
     """
-    command = words[0] if words else ""
+    command = arguments[0] if arguments else ""
     if command in command_names(program):
-        return command_module(program, command).COMMANDS[command](program, words[1:])
+        return command_module(program, command).COMMANDS[command](program, arguments[1:])
     if command and command != "train" and command.isalpha():
         raise UserError(
             f"{command!r} is no command; there are {', '.join(['train', *command_names(program)])}"
@@ -63,13 +73,19 @@ def run_named_command(program: str, words: list[str]) -> int | None:
     return None
 
 
-def menu_action(name: str, session) -> Callable[[], None]:
-    """Return the function of `lib.cli.menu` of that name, to be called for this session."""
+def menu_action(name: str, session: Session) -> Callable[[], None]:
+    """Return a function that calls the function `name` of `lib.cli.menu` with the session."""
     return lambda: getattr(importlib.import_module("lib.cli.menu"), name)(session)
 
 
+def available_menu(program: str, menu: Menu) -> Menu:
+    """Return a menu without the commands whose package has been deleted."""
+    missing = MODULES[program].keys() - command_names(program)
+    return {key: entry for key, entry in menu.items() if key not in missing}
+
+
 def program_description(program: str, text: str) -> str:
-    """Return what `--help` says of a program, and where its commands explain themselves."""
+    """Return the description in a program's `--help`: a text, and a list of the commands."""
     commands = ", ".join(command_names(program))
     return (
         f"{text} Commands beside train: {commands}; python {program}.py COMMAND --help says what each does."
@@ -77,11 +93,10 @@ def program_description(program: str, text: str) -> str:
 
 
 def command_module(program: str, command: str) -> ModuleType:
-    """Return the module that carries out a command."""
+    """Return the module of a command."""
     return importlib.import_module(MODULES[program][command])
 
 
 def _is_installed(module: str) -> bool:
-    """Whether the package of a module is there: those of `search` and `reproduce` can be deleted."""
     package, _, _ = module.rpartition(".")
     return importlib.util.find_spec(package) is not None

@@ -1,61 +1,89 @@
-"""The command line: the flags of a verb, and those of `train`, one for every hyperparameter."""
+"""Command-line parsers: one for the options of any command, one for `train` with a flag per setting."""
 
 import argparse
+from typing import Any
 
 from lib.common.errors import UserError
 from lib.config.fields import PROGRAMS, default_values, display_name, format_value, settings
 from lib.config.value_types import ALL, NONE, LayerNumbers, Switch
 
-DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # what word processors make of the hyphen in a copied command
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # by which word processors replace hyphens in a command
 PRESET_HELP = "a named network with its training; flags given beside it win (the README lists them)"
 
 
 class CommandParser(argparse.ArgumentParser):
-    """The flags of a verb; wrong ones raise `UserError`."""
+    """Parser of a command's flags that raises `UserError` instead of ending the program.
+
+    Args:
+        prog: program and command, such as `autoencoder.py runs`.
+        description: first paragraph of the help.
+
+    Attributes:
+        options: the argparse action of each flag.
+    """
 
     def __init__(self, prog: str, description: str | None):
+        self.options: dict[str, argparse.Action] = {}  # before argparse adds --help
         super().__init__(prog=prog, description=description, allow_abbrev=False)
 
-    def parse(self, line: list[str]) -> argparse.Namespace:
-        """The flags of a command line."""
-        line = [_restore_hyphens(word) for word in line]
-        self._require_own(line)
-        return self.parse_args(line)
+    def add_argument(self, *flags: str, **options: Any) -> argparse.Action:
+        return self._record_flags(super().add_argument(*flags, **options))
 
-    def _require_own(self, line: list[str]) -> None:
-        """Refuse the other program's flags by name: for argparse -dl FILE would be the data set l, and a word
-        too many.
+    def add_exclusive_group(self, *flags: tuple[str, dict[str, Any]]) -> None:
+        """Add flags of which at most one may be given, each with its options of `add_argument`."""
+        group = self.add_mutually_exclusive_group()
+        for flag, options in flags:
+            self._record_flags(group.add_argument(flag, **options))
+
+    def _record_flags(self, action: argparse.Action) -> argparse.Action:
+        self.options |= dict.fromkeys(action.option_strings, action)
+        return action
+
+    def parse(self, arguments: list[str]) -> argparse.Namespace:
+        """Return the values of a command line.
+
+        Args:
+            arguments: the words after the program and the command.
+
+        Raises:
+            UserError: a flag is unknown, belongs to the other program, or has a wrong value.
         """
-        mine = self.prog.partition(".")[0]
-        for flag in (word.partition("=")[0] for word in line if word.startswith("-")):
-            if flag in self._option_string_actions:
+        arguments = [_restore_hyphens(word) for word in arguments]
+        self._refuse_flags_of_other_program(arguments)
+        return self.parse_args(arguments)
+
+    def _refuse_flags_of_other_program(self, arguments: list[str]) -> None:
+        """Name the program that has a flag: argparse would take -dl FILE for the data set l and a file."""
+        program = self.prog.partition(".")[0]
+        for flag in (word.partition("=")[0] for word in arguments if word.startswith("-")):
+            if flag in self.options:
                 continue
-            takers = {program: TrainParser(program, "")._option_string_actions for program in PROGRAMS}
-            others = [program for program in PROGRAMS if flag in takers[program]]
-            if others and mine not in others:
-                self.error(
-                    f"{flag} ({display_name(takers[others[0]][flag].dest)}) is for {others[0]}.py, not for "
-                    f"{mine}.py"
-                )
+            actions = {name: TrainParser(name, "").options.get(flag) for name in PROGRAMS}
+            owners = {name: action for name, action in actions.items() if action is not None}
+            if owners and program not in owners:
+                owner, action = next(iter(owners.items()))
+                self.error(f"{flag} ({display_name(action.dest)}) is for {owner}.py, not for {program}.py")
 
     def error(self, message: str):
         raise UserError(f"{message}; see python {self.prog} --help")
 
 
 class TrainParser(CommandParser):
-    """Flags of the verb `train`: one for every hyperparameter of a program."""
+    """Parser of the command `train`, with a flag for every setting of a program.
+
+    Args:
+        program: `autoencoder` or `classification`.
+        description: first paragraph of the help.
+    """
 
     def __init__(self, program: str, description: str | None):
         super().__init__(f"{program}.py", description)
-        usual = default_values(program)
+        defaults = default_values(program)
         for setting in settings(program):
-            kind, default = setting.metadata["kind"], usual[setting.name]
-            text = f"{setting.metadata['help']}: {kind.range}" + (
-                ""
-                if format_value(setting.name, default) == ""
-                else f" (default {format_value(setting.name, default)})"
-            )
-            self._add(setting, format_value(setting.name, default) or "TEXT", text.replace("%", "%%"))
+            default = format_value(setting.name, defaults[setting.name])
+            help_text = f"{setting.metadata['help']}: {setting.metadata['value_type'].description}"
+            help_text += f" (default {default})" if default else ""
+            self._add_setting(setting, default or "TEXT", help_text.replace("%", "%%"))
         self.add_argument("--preset", metavar="NAME", help=PRESET_HELP)
         self.add_argument(
             "--output",
@@ -85,36 +113,34 @@ class TrainParser(CommandParser):
             help="ask nothing, and fail at once when something without a default is missing",
         )
 
-    def describe(self, flag: str, text: str) -> None:
-        """Say something else of a flag in the help."""
-        self._option_string_actions[flag].help = text
+    def set_help(self, flag: str, text: str) -> None:
+        """Replace the help text of a flag; `argparse.SUPPRESS` hides it."""
+        self.options[flag].help = text
 
-    def _add(self, setting, metavar: str, text: str) -> None:
-        """`--name VALUE`; for a switch `--name` alone, for layers that too; and `--no-name` for both."""
-        name, flags, kind = setting.name, setting.metadata["flags"], setting.metadata["kind"]
-        if not isinstance(kind, Switch | LayerNumbers):
-            self.add_argument(*flags, dest=name, metavar=metavar, help=text)
+    def _add_setting(self, setting, metavar: str, help_text: str) -> None:
+        """Add `--name VALUE`; for a switch `--name` alone, for layer numbers either; `--no-name` for both."""
+        name, flags = setting.name, setting.metadata["flags"]
+        value_type = setting.metadata["value_type"]
+        if not isinstance(value_type, Switch | LayerNumbers):
+            self.add_argument(*flags, dest=name, metavar=metavar, help=help_text)
             return
-        if isinstance(kind, Switch):
-            self.add_argument(*flags, dest=name, action="store_const", const="yes", help=text)
+        if isinstance(value_type, Switch):
+            self.add_argument(*flags, dest=name, action="store_const", const="yes", help=help_text)
         else:
-            self.add_argument(*flags, dest=name, nargs="?", const=ALL, metavar=metavar, help=text)
-        off = "no" if isinstance(kind, Switch) else NONE
+            self.add_argument(*flags, dest=name, nargs="?", const=ALL, metavar=metavar, help=help_text)
+        off = "no" if isinstance(value_type, Switch) else NONE
         opposites = [flag.replace("--", "--no-", 1) for flag in flags]
         self.add_argument(*opposites, dest=name, action="store_const", const=off, help=argparse.SUPPRESS)
 
-    def parse(self, line: list[str]) -> argparse.Namespace:
-        """The flags of a command line, whose first word may be the verb `train`."""
-        return super().parse(line[1:] if line[:1] == ["train"] else line)
+    def parse(self, arguments: list[str]) -> argparse.Namespace:
+        """Return the values of a command line, which may begin with the command `train`."""
+        return super().parse(arguments[1:] if arguments[:1] == ["train"] else arguments)
 
 
 def _restore_hyphens(word: str) -> str:
-    """A flag with the hyphens that it had before somebody's word processor saw it: –d is -d, —epochs is
-    --epochs.
-    """
-    bare = word.lstrip(DASHES)
-    return (
-        word
-        if bare == word or not bare
-        else ("-" if len(word) - len(bare) == 1 and word[0] != "—" else "--") + bare
-    )
+    """A flag with hyphens instead of dashes: –d becomes -d, —epochs becomes --epochs."""
+    name = word.lstrip(DASHES)
+    if name == word or not name:
+        return word
+    single = len(word) - len(name) == 1 and word[0] != "—"
+    return ("-" if single else "--") + name

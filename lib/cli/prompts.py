@@ -1,7 +1,6 @@
-"""Where answers come from: flag, answers file, lines on standard input, prompt, in this order; else the
-default.
+"""Answers of a program: from flags, an answers file, standard input or prompts, in this order, else defaults.
 
-questionary is imported only when something is to be asked on a terminal.
+questionary is imported only for a prompt on a terminal, so that everything else starts fast.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib.cli._compat import interrupt_on_signal, wrap_validation_message
 from lib.common.errors import PromptCancelled, UserError, reason
 from lib.config.fields import (
     PER_LAYER,
@@ -38,241 +38,230 @@ OTHER_PATH = "another path …"
 
 
 class Answers:
-    """The answers of one session, wherever they come from."""
+    """Values of a program's settings, and prompts for those that are still open.
+
+    Args:
+        program: `autoencoder` or `classification`.
+        args: values of the flags of `TrainParser`.
+
+    Attributes:
+        program: the argument.
+        defaults: value of each setting that is neither provided nor asked for.
+        provided: values of the settings that need no prompt: from flags, answers file or preset.
+        interactive: settings without a value are asked for; False with --yes and --no-input.
+        has_terminal: standard input is a terminal; else answers are read from it line by line.
+
+    Raises:
+        UserError: a value is wrong, a flag does not go with --resume, or --no-input lacks a required one.
+    """
 
     def __init__(self, program: str, args: argparse.Namespace):
         self.program = program
         self.defaults = default_values(program)
-        answered = _read_answers_file(args.answers) if args.answers else {}
-        named = answered.pop("preset", None) if isinstance(answered, dict) else None
-        preset = args.preset or named
-        if named is not None:
-            _check_preset(named, program, args.answers)
-        self.given = parse_answers(answered, program, args.answers) if args.answers else {}
-        for setting in settings(program):
-            if (value := getattr(args, setting.name)) is not None:
-                try:
-                    self.given[setting.name] = setting.metadata["kind"].read(value)
-                except UserError as error:
-                    raise UserError(f"{long_flag(setting.name)} {error}") from None
-        self._flagged = [s.name for s in settings(program) if getattr(args, s.name) is not None]
-        self._said = set(self.given)  # by the person, and so never to be dropped
+        self.interactive = not (args.yes or args.no_input)
+        self.has_terminal = sys.stdin is not None and sys.stdin.isatty()
+        content = _read_answers_file(args.answers) if args.answers else {}
+        file_preset = content.pop("preset", None) if isinstance(content, dict) else None
+        if file_preset is not None:
+            _check_preset(file_preset, program, args.answers)
+        self.provided = parse_answers(content, program, args.answers) if args.answers else {}
+        from_flags = _parse_flags(program, args)
+        self.provided |= from_flags
+        self._flag_names = list(from_flags)
+        self._explicit = set(self.provided)  # from flags or file; never dropped, unlike those of a preset
+        preset = args.preset or file_preset
         if preset is not None:
-            self.given = preset_values(preset, program) | self.given
-        self.asks = not (args.yes or args.no_input)
-        self.terminal = sys.stdin is not None and sys.stdin.isatty()
+            self.provided = preset_values(preset, program) | self.provided
         if args.resume:
-            beside = [long_flag(name) for name in self._flagged]
-            beside += [f"--{name}" for name in ("preset", "answers", "output") if getattr(args, name, None)]
-            if beside:
-                raise UserError(
-                    f"--resume goes on with a run as it was asked for; leave {', '.join(beside)} out"
-                )
+            self._refuse_settings_of_resumed_run(args)
         elif args.no_input:
-            needed = [s for s in settings(program) if s.metadata["needed"] and s.name not in self.given]
-            missing = [" or ".join(s.metadata["flags"]) for s in needed]
-            if missing:
-                raise UserError(f"--no-input needs {' and '.join(missing)}")
+            self._require_complete()
 
-    def open(self, name: str) -> bool:
-        """Whether a field has no answer yet."""
-        return name not in self.given
+    def _refuse_settings_of_resumed_run(self, args: argparse.Namespace) -> None:
+        flags = [long_flag(name) for name in self._flag_names]
+        flags += [f"--{name}" for name in ("preset", "answers", "output") if getattr(args, name, None)]
+        if flags:
+            raise UserError(f"--resume goes on with a run as it was asked for; leave {', '.join(flags)} out")
 
-    def hyperparameters(self, answers: dict) -> Hyperparameters:
-        """Those answers, what was given without a question, and defaults for the rest.
+    def _require_complete(self) -> None:
+        required = [setting for setting in settings(self.program) if setting.metadata["required"]]
+        missing = [" or ".join(s.metadata["flags"]) for s in required if s.name not in self.provided]
+        if missing:
+            raise UserError(f"--no-input needs {' and '.join(missing)}")
 
-        Values of a preset or of the last run that mean nothing beside the others, or do not fit the number of
-        layers any more, make way; what the person has said is kept, and refused by `Hyperparameters` where it
-        must be.
+    def is_open(self, name: str) -> bool:
+        """Return whether a setting has no provided value."""
+        return name not in self.provided
+
+    def hyperparameters(self, answers: dict[str, Any]) -> Hyperparameters:
+        """Return the hyperparameters of given answers, provided values and defaults, in this order.
+
+        Values of a preset or of the last run that do not apply to the others, or do not fit the number of
+        layers, are replaced by defaults.
+
+        Raises:
+            UserError: an answer, or a value from a flag or file, does not fit the others.
         """
-        values = self.defaults | self.given | answers
+        values = self.defaults | self.provided | answers
         for name, value in list(values.items()):
-            if name in self._said or name in answers or name == "program":
+            if name in self._explicit or name in answers or name == "program":
                 continue
-            fits = name in self.given or _fits_layers(name, value, values.get("layers", 0))
+            fits = name in self.provided or _fits_layers(name, value, values.get("layers", 0))
             if inapplicable_reason(get_field(name), values) or not fits:
                 values[name] = default_of(get_field(name), self.program)
-        for name in self._flagged:
+        for name in self._flag_names:
             if reason := inapplicable_reason(get_field(name), values):
                 raise UserError(reason)
         return Hyperparameters(**values)
 
-    def data(self, answers: dict) -> Hyperparameters:
-        """What opening the data needs, whatever the network will be: where they are, and whether labels are
-        wanted of them.
-        """
-        values = self.defaults | self.given | answers
+    def data_settings(self, answers: dict[str, Any]) -> Hyperparameters:
+        """Return hyperparameters with all that loading the data needs; the network's have defaults."""
+        values = self.defaults | self.provided | answers
         names = [
-            s.name
-            for s in settings(self.program)
-            if s.metadata["group"] == "data" or s.name == "label_weight"
+            setting.name
+            for setting in settings(self.program)
+            # With a label weight an autoencoder needs the labels.
+            if setting.metadata["group"] == "data" or setting.name == "label_weight"
         ]
         return Hyperparameters(
             program=self.program, seed=values["seed"], **{name: values[name] for name in names}
         )
 
-    def run_again(self, hp: Hyperparameters) -> None:
-        """From now on everything but the data is asked, with the last answers as defaults."""
-        data = [s.name for s in settings(self.program) if isinstance(s.metadata["kind"], Text)]
-        self._said, self._flagged = set(), []
-        # As they would be typed: one number of kernels stays one, whatever the number of layers will be.
-        typed = {s.name: format_value(s.name, getattr(hp, s.name)) for s in settings(self.program)}
+    def use_as_defaults(self, hp: Hyperparameters) -> None:
+        """Make the values of a run the defaults of the next one, which asks for all but paths."""
+        paths = [s.name for s in settings(self.program) if isinstance(s.metadata["value_type"], Text)]
+        self._explicit, self._flag_names = set(), []
+        # Through text: kernels that are equal in all layers become one number, which fits any other depth.
+        texts = {s.name: format_value(s.name, getattr(hp, s.name)) for s in settings(self.program)}
         self.defaults = self.defaults | {
-            name: parse_value(name, text) if text else None for name, text in typed.items()
+            name: parse_value(name, text) if text else None for name, text in texts.items()
         }
-        self.given = {name: self.defaults[name] for name in data if self.defaults[name] is not None}
+        self.provided = {name: self.defaults[name] for name in paths if self.defaults[name] is not None}
 
-    def ask(self, name: str, check: Callable[[Any], object] = lambda value: None, preview=None, default=None):
-        """The value of one field. `check` raises `UserError` for a value that does not fit; `preview`
-        describes one.
+    def ask(
+        self,
+        name: str,
+        check: Callable[[Any], object] = lambda value: None,
+        preview: Callable[[Any], str] | None = None,
+        default=None,
+    ):
+        """Return the value of a setting: the provided one, else the answer to its question.
 
-        A wrong answer at a prompt is asked again; anywhere else it raises `UserError`.
+        Args:
+            name: the setting.
+            check: raises `UserError` for a value that does not fit.
+            preview: describes a value in the line below the prompt.
+            default: value for an empty answer, instead of the setting's default.
+
+        Raises:
+            UserError: the value is wrong and was not typed at a prompt, which asks again.
         """
         default = self.defaults[name] if default is None else default
+        default_text = format_value(name, default)
 
-        def judge(text: str):
-            value = parse_value(name, text if text.strip() else format_value(name, default))
+        def parse(text: str):
+            value = parse_value(name, text if text.strip() else default_text)
             check(value)
             return value
 
-        if name in self.given:
-            check(self.given[name])
-            return self.given[name]
-        if not self.asks:
-            return judge("")
+        if name in self.provided:
+            check(self.provided[name])
+            return self.provided[name]
+        if not self.interactive:
+            return parse("")
         question = get_field(name).metadata["question"]
-        if not self.terminal:
-            return judge(self._line(question, format_value(name, default)))
-        import questionary
+        if not self.has_terminal:
+            return parse(self._read_line(question, default_text))
+        toolbar = (lambda: _preview_text(parse, preview)) if preview else None
+        return parse(prompt_text(question, parse, instruction=f"[{default_text}]", bottom_toolbar=toolbar))
 
-        return judge(
-            ask_text(
-                questionary.text(
-                    question,
-                    instruction=f"[{format_value(name, default)}]",
-                    validate=lambda text: validation_result(judge, text),
-                    validate_while_typing=False,
-                    bottom_toolbar=(lambda: _preview_text(judge, preview)) if preview else None,
-                    **prompt_output(),
-                )
-            )
-        )
+    def ask_path(
+        self, name: str, choices: dict[str, str], check: Callable[[str], object], hint: str = ""
+    ) -> str:
+        """Return the value of a setting that names a file or folder.
 
-    def pick(self, name: str, choices: dict[str, str], check: Callable[[str], object], hint: str = "") -> str:
-        """The value of a field that names a file or folder: one of `choices` (value: what it is), or any
-        other path.
+        Args:
+            name: the setting.
+            choices: paths to choose from, with a description each. A prompt also offers any other path;
+                without a prompt the first is the default.
+            check: raises `UserError` for a path that does not fit.
+            hint: a remedy besides the flag, for the error message.
 
-        `hint` says what else than a flag would help where there is nothing to choose from and nobody to ask.
+        Raises:
+            UserError: the path is wrong and was not typed at a prompt, or there is neither path nor prompt.
         """
         first = next(iter(choices), None)
-        if name in self.given or not self.asks or not self.terminal:
-            if first is None and name not in self.given and not self.asks:
-                raise UserError(
-                    f"{display_name(name)} missing: {hint}give "
-                    f"{' or '.join(get_field(name).metadata['flags'])}"
-                )
+        if name in self.provided or not self.interactive or not self.has_terminal:
+            if first is None and name not in self.provided and not self.interactive:
+                flags = " or ".join(get_field(name).metadata["flags"])
+                raise UserError(f"{display_name(name)} missing: {hint}give {flags}")
             return self.ask(name, check, default=first)
-        import questionary
-
         question = get_field(name).metadata["question"]
-        listed = [
-            questionary.Choice(f"{value:<15} {what}" if what else value, value)
-            for value, what in choices.items()
-        ]
-        if listed:
-            chosen = ask_question(
-                questionary.select(question, [*listed, questionary.Choice(OTHER_PATH, "")], **prompt_output())
-            )
-            if chosen and (judged := validation_result(check, chosen)) is True:
-                return chosen
-            if chosen:
-                print(judged, file=sys.stderr)
+        if choices:
+            texts = {path: f"{path:<15} {text}" if text else path for path, text in choices.items()}
+            path = prompt_choice(question, texts | {"": OTHER_PATH})
+            if path and (message := validation_result(check, path)) is True:
+                return path
+            if path:
+                print(message, file=sys.stderr)
+        return prompt_text(question, lambda text: check(parse_value(name, text)), is_path=True)
 
-        def judge(text: str):
-            check(parse_value(name, text))
+    def choose(self, title: str, choices: dict[str, str], at_end: str) -> str:
+        """Return the key of one of several choices.
 
-        return ask_text(
-            questionary.path(
-                question,
-                validate=lambda text: validation_result(judge, text),
-                validate_while_typing=False,
-                **prompt_output(),
-            )
-        )
+        Args:
+            title: the question.
+            choices: text of each key. A line of standard input may be a key, its number or its text.
+            at_end: the key at the end of standard input.
 
-    def choose(self, title: str, choices: dict[str, str], last: str) -> str:
-        """One of `choices` (key: text). Piped answers may be a key, its number or its text; their end means
-        `last`.
+        Raises:
+            UserError: a line of standard input is no choice.
         """
-        if self.terminal:
-            import questionary
-
-            listed = [questionary.Choice(text, key) for key, text in choices.items()]
-            return ask_question(questionary.select(title, listed, **prompt_output()))
+        if self.has_terminal:
+            return prompt_choice(title, choices)
         keys = list(choices)
         line = sys.stdin.readline()
-        wanted = line.strip()
-        if not wanted:
-            return last if not line else keys[0]
-        by_name = (
-            {key: key for key in keys}
-            | {str(n): key for n, key in enumerate(keys, 1)}
-            | {text: key for key, text in choices.items()}
-        )
-        if wanted not in by_name:
-            raise UserError(f"{title}: {wanted!r} is not one of {', '.join(keys)}")
-        print(f"{title} {by_name[wanted]}", file=sys.stderr)
-        return by_name[wanted]
+        answer = line.strip()
+        if not answer:
+            return keys[0] if line else at_end
+        key_of = {key: key for key in keys}
+        key_of |= {str(number): key for number, key in enumerate(keys, 1)}
+        key_of |= {text: key for key, text in choices.items()}
+        if answer not in key_of:
+            raise UserError(f"{title}: {answer!r} is not one of {', '.join(keys)}")
+        print(f"{title} {key_of[answer]}", file=sys.stderr)
+        return key_of[answer]
 
-    def several(
-        self, title: str, choices: dict[str, str], details: dict[str, str] | None = None, least: int = 1
+    def choose_several(
+        self, title: str, choices: dict[str, str], details: dict[str, str] | None = None, min_count: int = 1
     ) -> list[str]:
-        """At least so many of `choices` (key: text); `details` says more of the one that is pointed at.
+        """Return the keys of some of several choices.
 
-        Piped answers are keys with commas between them.
+        Args:
+            title: the question.
+            choices: text of each key. A line of standard input is keys with commas between them.
+            details: a further text of each key, shown below the menu for the one under the pointer.
+            min_count: how many must be chosen at a prompt.
+
+        Raises:
+            UserError: a line of standard input has a key that is no choice.
         """
-        if self.terminal:
-            import questionary
-
-            listed = [
-                questionary.Choice(text, key, description=(details or {}).get(key))
-                for key, text in choices.items()
-            ]
-            enough = lambda chosen: len(chosen) >= least or f"mark {least} at least, with the space bar"
-            return ask_question(
-                questionary.checkbox(
-                    title,
-                    listed,
-                    validate=enough,
-                    use_search_filter=True,
-                    use_jk_keys=False,
-                    instruction="(space marks, Enter goes on, letters filter)",
-                    **prompt_output(),
-                )
-            )
-        keys = [part.strip().replace("-", "_") for part in self._line(title, "").split(",")]
+        if self.has_terminal:
+            return _prompt_several(title, choices, details or {}, min_count)
+        keys = [part.strip().replace("-", "_") for part in self._read_line(title, "").split(",")]
         if unknown := [key for key in keys if key not in choices]:
             raise UserError(f"{title}: {unknown[0]!r} is not one of {', '.join(choices)}")
         return keys
 
-    def text(self, question: str, check: Callable[[str], object]) -> str:
-        """A line of text that `check` accepts."""
-        if not self.terminal:
-            answer = self._line(question, "").strip()
-            check(answer)
-            return answer
-        import questionary
+    def ask_text(self, question: str, check: Callable[[str], object]) -> str:
+        """Return a line of text, stripped, for which `check` does not raise `UserError`."""
+        if self.has_terminal:
+            return prompt_text(question, check)
+        answer = self._read_line(question, "").strip()
+        check(answer)
+        return answer
 
-        return ask_text(
-            questionary.text(
-                question,
-                validate=lambda text: validation_result(check, text),
-                validate_while_typing=False,
-                **prompt_output(),
-            )
-        )
-
-    def _line(self, question: str, default: str) -> str:
+    def _read_line(self, question: str, default: str) -> str:
         line = sys.stdin.readline() if sys.stdin else ""
         if not line:
             raise UserError(
@@ -283,62 +272,95 @@ class Answers:
         return line.strip()
 
 
-def ask_question(question: Question):
-    """The answer. Ctrl-C leaves (`Withdrawn`) as a signal too, as which it comes while a prompt begins.
+def prompt_text(question: str, check: Callable[[str], object], is_path: bool = False, **options: Any) -> str:
+    """Ask for a text on the terminal until `check` raises no `UserError`; return it stripped.
 
-    Questionary's menus know it as a key alone, and prompt_toolkit keeps the signal from everybody else.
+    Args:
+        question: text before the input.
+        check: raises `UserError` with the message for a wrong input.
+        is_path: complete paths with the Tab key.
+        options: further options of `questionary.text`.
     """
-    from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
-    from prompt_toolkit.keys import Keys
+    import questionary
 
-    signals, keys = KeyBindings(), question.application.key_bindings
-    signals.add(Keys.SIGINT)(lambda event: event.app.exit(exception=KeyboardInterrupt))
-    question.application.key_bindings = merge_key_bindings([keys, signals] if keys else [signals])
+    make_prompt = questionary.path if is_path else questionary.text
+    prompt = make_prompt(
+        question,
+        validate=lambda text: validation_result(check, text),
+        validate_while_typing=False,
+        **options,
+        **_output_options(),
+    )
+    wrap_validation_message(prompt)
+    return _run_prompt(prompt).strip()
+
+
+def prompt_choice(title: str, choices: dict[str, str], default: str | None = None) -> str:
+    """Show a menu on the terminal; return the key of the choice.
+
+    Args:
+        title: the question.
+        choices: text of each key.
+        default: the key that is selected first.
+    """
+    import questionary
+
+    listed = [questionary.Choice(text, key) for key, text in choices.items()]
+    return _run_prompt(questionary.select(title, listed, default=default, **_output_options()))
+
+
+def _prompt_several(
+    title: str, choices: dict[str, str], details: dict[str, str], min_count: int
+) -> list[str]:
+    import questionary
+
+    def check(keys: list[str]) -> bool | str:
+        return len(keys) >= min_count or f"mark {min_count} at least, with the space bar"
+
+    prompt = questionary.checkbox(
+        title,
+        [questionary.Choice(text, key, description=details.get(key)) for key, text in choices.items()],
+        validate=check,
+        use_search_filter=True,
+        use_jk_keys=False,
+        instruction="(space marks, Enter goes on, letters filter)",
+        **_output_options(),
+    )
+    return _run_prompt(prompt)
+
+
+def _run_prompt(prompt: Question):
+    """The answer. Raises `PromptCancelled` for Ctrl-C, as a key or a signal, and for Ctrl-D."""
+    interrupt_on_signal(prompt)
     try:
-        return question.unsafe_ask()
-    except (KeyboardInterrupt, EOFError):  # the last is Ctrl-D
+        return prompt.unsafe_ask()
+    except (KeyboardInterrupt, EOFError):
         raise PromptCancelled from None
 
 
-def ask_text(question: Question) -> str:
-    """What is typed at a prompt, whose verdict on a wrong answer is shown whole, in as many lines as the
-    window needs.
-    """
-    from prompt_toolkit.filters import to_filter
-
-    for window in question.application.layout.find_all_windows():
-        if window.height == 1:  # the bar of the verdict
-            window.height, window.wrap_lines, window.dont_extend_height = (
-                None,
-                to_filter(True),
-                to_filter(True),
-            )
-    return ask_question(question).strip()
-
-
-def validation_result(judge: Callable[[str], object], text: str):
-    """True, or the sentence to show: the form in which questionary wants it."""
+def validation_result(check: Callable[[str], object], text: str) -> bool | str:
+    """Return True, or the message of the `UserError` that `check` raises, as questionary expects it."""
     try:
-        judge(text)
+        check(text)
     except UserError as error:
-        return str(error).removeprefix(f"{text.strip()}: ")  # the line is short, and the path stands above it
+        return str(error).removeprefix(f"{text.strip()}: ")  # the line is short, and the text is above it
     return True
 
 
-def _preview_text(judge, preview: Callable[[object], str]) -> str:
+def _preview_text(parse: Callable[[str], Any], preview: Callable[[Any], str]) -> str:
     from prompt_toolkit.application import get_app
 
     buffer = get_app().current_buffer
     if buffer.validation_error:
-        return ""  # said in a line of its own already
+        return ""  # the message is shown already
     try:
-        return preview(judge(buffer.text))
+        return preview(parse(buffer.text))
     except UserError as error:
         return str(error)
 
 
-def prompt_output() -> dict:
-    """Prompts go to the terminal even when the results are sent to a file."""
+def _output_options() -> dict[str, Any]:
+    """Options that send prompts to standard error if results are redirected to a file."""
     if sys.stdout.isatty():
         return {}
     from prompt_toolkit.output import create_output
@@ -347,27 +369,37 @@ def prompt_output() -> dict:
 
 
 def _fits_layers(name: str, value, layers: int) -> bool:
-    """Whether a value that goes by layers goes with so many."""
+    """Whether a value per layer, or of layer numbers, fits the number of layers."""
     if name in PER_LAYER:
         return value is None or len(value) in (1, layers) or len(set(value)) == 1
-    return (
-        not isinstance(get_field(name).metadata["kind"], LayerNumbers)
-        or value in (ALL, ())
-        or value[-1] <= layers
-    )
+    if not isinstance(get_field(name).metadata["value_type"], LayerNumbers):
+        return True
+    return value in (ALL, ()) or value[-1] <= layers
 
 
-def _check_preset(name, program: str, where: str) -> None:
+def _parse_flags(program: str, args: argparse.Namespace) -> dict[str, Any]:
+    values = {}
+    for setting in settings(program):
+        text = getattr(args, setting.name)
+        if text is not None:
+            try:
+                values[setting.name] = setting.metadata["value_type"].parse(text)
+            except UserError as error:
+                raise UserError(f"{long_flag(setting.name)} {error}") from None
+    return values
+
+
+def _check_preset(name, program: str, path: str) -> None:
     try:
         preset_values(name, program)
     except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise UserError(f"{path}: {error}") from None
 
 
 def _read_answers_file(name: str):
     path = Path(name)
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a mark at the beginning
+        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -1,0 +1,21 @@
+"""Helpers without knowledge of images or networks; every other package may import them.
+
+    errors          exceptions and exit statuses
+    filesystem      atomic writes and file locks
+    formatting      numbers and values as text
+    serialization   images as JSON values
+    terminal_state  keyboard echo and its restoration
+
+Library code raises the exceptions of `errors`, and only `exit_status`, in the two programs, turns them into
+a line and a status. Files of runs are written with `filesystem`, so that no reader sees an unfinished one.
+Other packages import from the modules; nothing is re-exported here.
+
+>>> from lib.common.errors import UserError, exit_status
+>>> from lib.common.formatting import abbreviate, format_duration, format_shape
+>>> format_shape((28, 28, 1)), format_duration(3723), abbreviate("many")
+('28×28×1', '1:02:03', "'many'")
+>>> def program():
+...     raise UserError("epochs must be a whole number")
+>>> exit_status("autoencoder.py", program)  # prints the message on standard error
+2
+"""

@@ -1,10 +1,11 @@
-"""What can go wrong, and the one place where it becomes a line on the screen and an exit status."""
+"""Exceptions with a message for the user, and their exit statuses."""
 
 import re
 import sys
 from collections.abc import Callable
 
-# What libraries and systems say when memory is wanting, on a processor or a GPU.
+# Parts of the messages of Python, NumPy, TensorFlow, JAX and the operating system when memory is exhausted,
+# on a processor or a GPU.
 MEMORY_MESSAGES = (
     *("MemoryError", "bad_alloc", "OOM when", "ResourceExhausted", "RESOURCE_EXHAUSTED", "ut of memory"),
     *("Cannot allocate memory", "failed to map segment", "Unable to allocate"),
@@ -15,8 +16,10 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 def printable(text: str) -> str:
-    """Text that stays on its line and gives a terminal no orders: a file, or a key in one, may be called
-    anything.
+    """The text on one line and without control characters.
+
+    Names of files, and of keys in them, are foreign data: an escape sequence in a message would control the
+    terminal. Unprintable whitespace becomes a space, every other unprintable character U+FFFD.
     """
     if text.isprintable():
         return text
@@ -24,14 +27,14 @@ def printable(text: str) -> str:
 
 
 class ReportedError(Exception):
-    """An error that is told to a person, in one line."""
+    """Base class of the errors that users see as one line, without a traceback."""
 
     def __init__(self, message: str):
         super().__init__(printable(message))
 
 
 class UserError(ReportedError):
-    """Wrong arguments or data (exit status 2); the message says what, where and what to do."""
+    """Wrong arguments or data (exit status 2); the message states the cause, the place and the remedy."""
 
 
 class RunFailed(ReportedError):
@@ -39,15 +42,24 @@ class RunFailed(ReportedError):
 
 
 class Interrupted(ReportedError):
-    """A run that was stopped before there was anything to keep (exit status 130)."""
+    """A run that was stopped before it had a result (exit status 130)."""
 
 
 class PromptCancelled(KeyboardInterrupt):
-    """A question that was left with Ctrl-C or Ctrl-D: what it was asked for has not begun."""
+    """A prompt that was left with Ctrl-C or Ctrl-D; the action that it belongs to has not started."""
 
 
 def exit_status(name: str, program: Callable[[], int]) -> int:
-    """Run `program` and turn its errors into one line on standard error and DESIGN's exit status."""
+    """Run a program and return its exit status; its errors become one line on standard error.
+
+    Args:
+        name: name of the program, at the beginning of that line.
+        program: function that returns an exit status.
+
+    Returns:
+        The status of `program`; 1 after `RunFailed`, 2 after `UserError`, 130 after an interruption. Other
+        exceptions are bugs and propagate.
+    """
     try:
         return program()
     except UserError as error:
@@ -62,13 +74,15 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
 
 
 def is_out_of_memory(text: str) -> bool:
-    """Whether what somebody says means that memory is wanting."""
-    return any(word in text for word in MEMORY_MESSAGES)
+    """Whether an error message reports exhausted memory."""
+    return any(part in text for part in MEMORY_MESSAGES)
 
 
 def reason(error: BaseException) -> str:
-    """What a foreign exception says, as the end of a sentence: one line, without the system's numbers and
-    paths.
+    """The message of an exception of another library, as the end of a sentence.
+
+    Returns:
+        Its first line, without error numbers, file names and the final period.
     """
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
@@ -79,6 +93,7 @@ def reason(error: BaseException) -> str:
 
 
 def describe_failure(error: BaseException) -> str:
+    """One line about a failed run: the message of `UserError` and `RunFailed`, else class and reason."""
     if isinstance(error, UserError | RunFailed):
         return str(error)
     if is_out_of_memory(f"{type(error).__name__}: {error}"):

@@ -1,4 +1,4 @@
-"""Files that appear only when they are whole: written beside their place, flushed to the disk, then renamed."""
+"""Atomic writes of files, and file locks between processes."""
 
 import errno
 import json
@@ -11,24 +11,35 @@ from pathlib import Path
 
 from lib.common.errors import RunFailed, reason
 
-PARTIAL_MARK = ".partial"  # in the name of what is not whole yet
+if sys.platform != "win32":
+    import fcntl
+
+# --- atomic writes
+
+PARTIAL_MARK = ".partial"  # part of the name of an unfinished file
 
 
 @contextmanager
-def atomic_write(path: Path, flushed: bool = True) -> Iterator[Path]:
-    """A path to write to, which takes the place of `path` when the block is done: whoever reads sees the old
-    file or the new.
+def atomic_write(path: Path, fsync: bool = True) -> Iterator[Path]:
+    """Context manager that replaces a file atomically: readers see the old content or the new one.
 
-    What is one of thousands, and would be made again after a power cut, need not be `flushed` to the disk.
-    Raises `RunFailed` with the system's reason when it cannot be written; then nothing is left of it, and
-    what stood at `path` stays.
+    Args:
+        path: the file.
+        fsync: flush the content to the disk before the replacement, so that it survives a power failure;
+            unnecessary for one of many files that can be made again.
+
+    Yields:
+        The path of a temporary file in the same folder, to be written in the block. It is removed when the
+        block raises, and `path` stays as it was.
+
+    Raises:
+        RunFailed: an `OSError` occurred in the block or at the replacement; the message gives its reason.
     """
-    partial = path.with_name(
-        f"{path.stem}.{os.getpid()}{PARTIAL_MARK}{path.suffix}"
-    )  # another process may write the same file
+    # The process id in the name: another process may write the same file.
+    partial = path.with_name(f"{path.stem}.{os.getpid()}{PARTIAL_MARK}{path.suffix}")
     try:
         yield partial
-        if flushed:
+        if fsync:
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
         os.replace(partial, path)
@@ -40,13 +51,13 @@ def atomic_write(path: Path, flushed: bool = True) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """A dictionary as a JSON file. Raises `RunFailed` as `replacing` does."""
+    """Write a JSON file atomically. Raises `RunFailed` as `atomic_write` does."""
     with atomic_write(path) as partial:
         partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def make_folder(folder: Path) -> Path:
-    """A folder that is there, with those above it. Raises `RunFailed` when it cannot be made."""
+    """Create a folder and its parents where they are missing, and return it. Raises `RunFailed`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -55,41 +66,48 @@ def make_folder(folder: Path) -> Path:
 
 
 def cannot_write(path: Path | str, error: Exception) -> RunFailed:
-    """The sentence for a file or folder that could not be written, with the reason and what to do."""
+    """The error for a file or folder that cannot be written, with the reason and the remedy."""
     return RunFailed(
         f"{path}: cannot be written ({reason(error)}); free some space, or choose another folder with "
         f"--output"
     )
 
 
-if sys.platform != "win32":
-    import fcntl
+# --- locks
 
-HOLDER_TIMEOUT = 1.0  # seconds to wait for one who has a lock: it may be about to end
-SHARED_TIMEOUT = (
-    60.0  # and for those who only look: a moment each, but they may be many, and stopped while they look
-)
+HOLDER_TIMEOUT = 1.0  # seconds to wait for the holder of a lock, which may be about to end
+# Seconds to wait for `is_locked` in other processes: each is brief, but there may be many, and stopped ones.
+SHARED_TIMEOUT = 60.0
+RETRY_INTERVAL = 0.02  # seconds
 
 
 def acquire_lock(path: Path) -> int:
-    """Lock a file, made where there is none, until the process ends, or `os.close` closes the descriptor that
-    is returned.
+    """Lock a file exclusively, until the process ends or the descriptor is closed.
 
-    Raises `BlockingIOError` when it is taken.
+    On Windows, and on file systems without locks, every attempt succeeds.
+
+    Args:
+        path: the lock file, created where it is missing.
+
+    Returns:
+        The file descriptor, for `os.close`.
+
+    Raises:
+        BlockingIOError: another process holds the lock.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    began = time.monotonic()
+    start = time.monotonic()
     while not _try_lock(file, exclusive=True):
-        patience = SHARED_TIMEOUT if _can_share(file) else HOLDER_TIMEOUT
-        if time.monotonic() - began > patience:
+        timeout = SHARED_TIMEOUT if _can_share(file) else HOLDER_TIMEOUT
+        if time.monotonic() - start > timeout:
             os.close(file)
-            raise BlockingIOError(errno.EWOULDBLOCK, "somebody else holds the lock", str(path))
-        time.sleep(0.02)
+            raise BlockingIOError(errno.EWOULDBLOCK, "another process holds the lock", str(path))
+        time.sleep(RETRY_INTERVAL)
     return file
 
 
 def is_locked(path: Path) -> bool:
-    """Whether another process, or another part of this one, holds the lock."""
+    """Whether the lock is held, by this process or another one; `False` for a missing file."""
     try:
         with path.open("rb") as file:
             return not _try_lock(file.fileno(), exclusive=False)
@@ -98,22 +116,21 @@ def is_locked(path: Path) -> bool:
 
 
 def _can_share(file: int) -> bool:
-    """Whether it can be shared, as with those who look; with one who has it, it cannot."""
+    """Whether the lock is free or shared, as it is during `is_locked` in another process."""
     shared = _try_lock(file, exclusive=False)
-    if (
-        shared and sys.platform != "win32"
-    ):  # given back, or of two who want it each would keep it from the other
+    # Released at once: of two processes that wait for the lock, each would keep it from the other.
+    if shared and sys.platform != "win32":
         fcntl.flock(file, fcntl.LOCK_UN)
     return shared
 
 
 def _try_lock(file: int, exclusive: bool) -> bool:
-    if sys.platform == "win32":  # there nobody is ever seen at work
+    if sys.platform == "win32":
         return True
     try:
         fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a file system without locks: as on Windows
+    except OSError:  # a file system without locks
         pass
     return True

@@ -1,35 +1,35 @@
-"""Kinds of answers: each reads what a person typed or a JSON file holds, bounds it, and shows it as it would
-be typed.
-"""
+"""Numbers, durations, shapes and arbitrary values as text for messages and tables."""
 
 import reprlib
+from collections.abc import Iterable
 
 _ABBREVIATION = reprlib.Repr()
 _ABBREVIATION.maxstring = _ABBREVIATION.maxother = _ABBREVIATION.maxlong = 60
 
 
 def abbreviate(value) -> str:
-    """A value as Python writes it, for a message: not all of it, nor all its depths, where there is much."""
+    """The `repr` of a value, cut to 60 characters per string and to a few elements and levels."""
     return _ABBREVIATION.repr(value)
 
 
 def format_decimal(value: float, decimals: int = 5) -> str:
-    """A number with so many decimals, unless nothing would be left of it."""
+    """A number with fixed decimals; a small one that they would show as zero has one significant digit."""
     text = f"{value:.{decimals}f}"
     return text if float(text) or not value else f"{value:.1g}"
 
 
-def format_shape(sizes) -> str:
+def format_shape(sizes: Iterable[int]) -> str:
+    """`28×28×1`; `()` for no sizes."""
     return "×".join(f"{size:,}" for size in sizes) or "()"
 
 
 def format_psnr(psnr: float | None) -> str:
-    """A PSNR as it is shown; no error at all has no number."""
+    """A peak signal-to-noise ratio in dB; `None` is the infinite one of an error of zero."""
     return "∞" if psnr is None else f"{psnr:.2f}"
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as people say them: 0:07, 12:34, 1:02:03."""
+    """Seconds as `0:07`, `12:34` or `1:02:03`."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,8 +1,4 @@
-"""Both ends of the pipe between the program that talks to the person and the process that trains.
-
-Requests go down the worker's standard input, events come up what was its standard output, one JSON object a
-line.
-"""
+"""Images as JSON values, for the pipe between the program and its worker process."""
 
 import base64
 
@@ -10,10 +6,10 @@ import numpy as np
 
 
 def pack_images(images: np.ndarray) -> dict:
-    """uint8 images as JSON can carry them."""
+    """The shape and the base64-encoded bytes of a uint8 array."""
     return {"shape": images.shape, "data": base64.b64encode(np.ascontiguousarray(images).data).decode()}
 
 
 def unpack_images(packed: dict) -> np.ndarray:
-    """The inverse of `pack`."""
+    """The inverse of `pack_images`: a read-only uint8 array."""
     return np.frombuffer(base64.b64decode(packed["data"]), np.uint8).reshape(packed["shape"])

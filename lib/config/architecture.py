@@ -1,4 +1,4 @@
-"""What a plan holds: the layers of a network with their sizes, and what can be said of them in a line."""
+"""Architecture of an autoencoder: the layer specs of encoder and decoder, with sizes and parameter counts."""
 
 from dataclasses import dataclass
 from math import prod
@@ -13,24 +13,35 @@ Shape = tuple[int, ...]  # (height, width, channels) or (units,)
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One step of the encoder or the decoder.
+    """One layer of the encoder or the decoder, followed by its normalization, activation and dropout.
 
-    `conv` convolves (with a stride it shrinks), `transpose` is its mirror (with a stride it grows); `pool`
-    halves, `upsample` grows by its stride, `pad` and `crop` put on or take off rows at the bottom and columns
-    at the right; `dense`, `flatten` and `reshape` are what Keras calls so; `join` takes in the map that layer
-    `source` of the encoder gave. `activation` comes after normalization, `dropout` after the activation.
+    Args:
+        kind: `conv`, `transpose` (transposed convolution), `dense`, `pool` (max pooling of 2), `upsample`
+            (nearest neighbors), `pad` and `crop` (rows at the bottom, columns at the right), `flatten`,
+            `reshape`, or `join` (concatenation with a feature map of the encoder).
+        output_shape: (height, width, channels) or (units,), without the batch.
+        kernel_size: height and width of the kernel, in pixels.
+        stride: stride of a convolution; factor of an `upsample` layer.
+        padding: `same` or `valid`.
+        normalized: batch normalization follows, and the layer has no bias.
+        activation: its Keras name, applied after the normalization.
+        dropout: dropout follows the activation.
+        zero_initialized: the initial weights are zero.
+        frozen: the weights are not trained.
+        parameters: number of weights, those of the normalization included.
+        source: index of the encoder's layer whose output a `join` layer takes; -1 for other layers.
     """
 
     kind: str
-    output: Shape
+    output_shape: Shape
     kernel_size: tuple[int, int] = (0, 0)
     stride: int = 1
     padding: str = "same"
     normalized: bool = False
     activation: str = "linear"
     dropout: bool = False
-    zeroed: bool = False  # begins with weights of zero
-    fixed: bool = False  # has weights, but does not learn
+    zero_initialized: bool = False
+    frozen: bool = False
     parameters: int = 0
     source: int = -1
 
@@ -40,79 +51,104 @@ class LayerSpec:
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """Encoder and decoder as lists of layers; sizes are (height, width, channels), or (units,) for a dense
-    code.
+class LinearPath:
+    """A linear convolution into the code and one out of it, parallel to the encoder and the decoder.
 
-    `linear` is the kernel size and the stride of the linear path beside them, where there is one.
+    Args:
+        kernel_size: side of the square kernel, in pixels.
+        stride: stride of the convolution: the factor by which the encoder reduces the image.
+    """
+
+    kernel_size: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The layers of an autoencoder and its sizes, as `plan_architecture` computes them.
+
+    Args:
+        hp: the hyperparameters that it follows from.
+        input_shape: (height, width, channels) of the encoder's input.
+        target_shape: (height, width, channels) of the decoder's output.
+        encoder: layers from the input to the code.
+        decoder: layers from the code to the output.
+        linear_path: the linear path, if there is one.
     """
 
     hp: Hyperparameters
-    input: ImageShape
-    target: ImageShape
+    input_shape: ImageShape
+    target_shape: ImageShape
     encoder: tuple[LayerSpec, ...]
     decoder: tuple[LayerSpec, ...]
-    linear: tuple[int, int] | None = None
+    linear_path: LinearPath | None = None
 
     @property
-    def latent(self) -> Shape:
-        return self.encoder[-1].output
+    def latent_shape(self) -> Shape:
+        """(height, width, channels) of a convolutional code, (units,) of a dense one."""
+        return self.encoder[-1].output_shape
 
     @property
     def latent_size(self) -> int:
-        return prod(self.latent)
+        return prod(self.latent_shape)
 
     @property
     def compression(self) -> float:
-        """Numbers in an input per number in its code."""
-        return prod(self.input) / self.latent_size
+        """Number of input values per value of the code."""
+        return prod(self.input_shape) / self.latent_size
 
     @property
-    def joined(self) -> tuple[int, ...]:
-        """The encoder's layers whose maps the decoder gets besides the code, in the decoder's order."""
+    def skip_sources(self) -> tuple[int, ...]:
+        """Indices of the encoder's layers whose outputs are joined to the decoder, in the decoder's order."""
         return tuple(layer.source for layer in self.decoder if layer.kind == "join")
 
     @property
     def parameters(self) -> int:
-        """All weights, those of the moving averages included, as Keras's `count_params` has it."""
+        """Number of weights, moving averages and frozen ones included, equal to Keras's `count_params`."""
         count = sum(layer.parameters for layer in self.encoder + self.decoder)
         if self.hp.variational:
-            count += self.encoder[-1].parameters  # the variances have a layer like that of the means
-        if self.linear:
-            code, given, made = self.latent[-1], self.input[-1], self.decoder[-1].output[-1]
-            count += self.linear[0] ** 2 * code * (given + made) + code + made
-        for units in self.hp.feedback:  # its layers see the image, what is left over of it, and the code
-            seen = 2 * prod(self.input) + self.latent_size
-            count += (seen + 2) * units + (units + 1) * self.latent_size
+            count += self.encoder[-1].parameters  # the layer of the log variances, equal to that of the means
+        if self.linear_path:
+            code, inputs, outputs = (
+                self.latent_shape[-1],
+                self.input_shape[-1],
+                self.decoder[-1].output_shape[-1],
+            )
+            count += self.linear_path.kernel_size**2 * code * (inputs + outputs) + code + outputs
+        for units in self.hp.feedback:  # two dense layers: (image, remaining error, code) -> units -> code
+            inputs = 2 * prod(self.input_shape) + self.latent_size
+            count += (inputs + 2) * units + (units + 1) * self.latent_size
         if sees_mirror_image(self.hp):
+            # Frozen mirror matrices: one for the encoder's input, one for the image that is added to.
             axis = cut_axis(self.hp)
-            # Fixed: for the encoder, and for what is added to.
-            count += (1 + self.hp.residual) * self.input[axis] * self.target[axis]
-        return count + (9 if self.hp.residual and self.hp.task == "colorize" else 0)
+            count += (1 + self.hp.residual) * self.input_shape[axis] * self.target_shape[axis]
+        if self.hp.residual and self.hp.task == "colorize":
+            count += 9  # the frozen matrix from YUV to RGB
+        return count
 
 
-def describe_architecture(plan: Architecture) -> str:
-    """The plan in a line: latent size, compression, parameters, sizes."""
-    sizes: list[Shape] = [plan.input]
-    for layer in plan.encoder:
+def describe_architecture(architecture: Architecture) -> str:
+    """Latent size, compression, parameters and feature map sizes in one line, for prompts and logs.
+
+    The most important values come first, because a narrow terminal cuts the end off.
+    """
+    shapes: list[Shape] = [architecture.input_shape]
+    for layer in architecture.encoder:
         if layer.kind == "pool":
-            sizes[-1] = layer.output
+            shapes[-1] = layer.output_shape
         elif layer.has_weights:
-            sizes.append(layer.output)
-    shown = (
-        [*map(format_shape, sizes)]
-        if len(sizes) <= 6
-        else [*map(format_shape, sizes[:3]), "…", *map(format_shape, sizes[-2:])]
-    )
-    ratio = plan.compression
+            shapes.append(layer.output_shape)
+    sizes = [format_shape(shape) for shape in shapes]
+    if len(sizes) > 6:
+        sizes = [*sizes[:3], "…", *sizes[-2:]]
+    ratio = architecture.compression
     if 0.95 < ratio < 1.05:
-        compared = "as large as the image"
+        comparison = "as large as the image"
+    elif ratio > 1:
+        comparison = f"{ratio:.1f}× smaller than the image"
     else:
-        compared = (
-            f"{ratio:.1f}× smaller than the image" if ratio > 1 else f"{1 / ratio:.1f}× as large as the image"
-        )
-    # What matters stands first: a narrow terminal cuts the rest off.
-    return f"latent {plan.latent_size:,}, {compared} · {plan.parameters:,} parameters · {' → '.join(shown)}"
-
-
-Shape = tuple[int, ...]  # that, or (units,)
+        comparison = f"{1 / ratio:.1f}× as large as the image"
+    return (
+        f"latent {architecture.latent_size:,}, {comparison} · {architecture.parameters:,} parameters · "
+        f"{' → '.join(sizes)}"
+    )

@@ -1,8 +1,7 @@
-"""Everything that a prompt or a flag can set: one table, read by the parser, the prompts, the answers files
-and the README.
+"""The table of hyperparameters, read by the command line, the prompts, answers files and the documentation.
 
-A field carries its kind (how an answer is read and bounded), its flags, its question and its help.
-Adding a hyperparameter is adding one field.
+Every hyperparameter is one dataclass field of `Fields`; adding one is adding a field. Its metadata holds the
+value type, the flags, the prompt and the help text (see `setting`). A variable `setting` is such a field.
 """
 
 import dataclasses
@@ -53,70 +52,97 @@ PRECISIONS = ("float32", "bfloat16")
 SCHEDULES = ("cosine", "constant", "plateau", "exponential")
 LOSSES = ("mse", "mae", "huber", "bce")
 
+# Keys in answers files, records and models of earlier versions.
+FORMER_NAMES = {"colour_space": "color_space"}
+PER_LAYER = ("kernel_size", "kernels", "stride")
+QUESTIONS = {  # the basic prompts, in this order; all other fields are advanced
+    "autoencoder": ("layers", "kernel_size", "kernels", "epochs", "batch_size"),
+    "classification": ("fc_units", "dropout", "epochs", "batch_size"),
+}
+ALWAYS_IN_COMMAND = {
+    program: ("dataset", "labels", "testset", "test_labels", "model", *names)
+    for program, names in QUESTIONS.items()
+}
+DISPLAY_NAMES = {
+    "dataset": "data set",
+    "fc_units": "fully connected units",
+    "latent_dim": "latent size",
+    "l2": "L2 penalty",
+    "pca": "PCA",
+    "tta": "TTA",
+}
+
 
 def setting(
     default,
-    kind: ValueType,
+    value_type: ValueType,
     *flags: str,
     help: str,
     question: str | None = None,
-    programs=PROGRAMS,
-    needed=False,
-    group="network",
-    only: dict | None = None,
-    **other_defaults,
+    programs: tuple[str, ...] = PROGRAMS,
+    required: bool = False,
+    group: str = "network",
+    only_when: dict | None = None,
+    **defaults,
 ):
-    """A field of the table.
+    """A dataclass field of the table; all arguments but `default` become its metadata.
 
-    `needed` ones have no default, `other_defaults` are those of single programs, by name. `only` names
-    another field and the value that it must have for this one to mean anything; `group` is where an advanced
-    user looks for it.
+    Args:
+        default: default value, as `value_type.parse` takes it.
+        value_type: parser, bounds and formatting of the value.
+        flags: names on the command line; the first one with two hyphens stands in messages and documents.
+        help: help text of the flag.
+        question: text of the prompt; `None` for a field that only the advanced prompts show.
+        programs: programs that have the field.
+        required: the user must give a value; the default is not used.
+        group: heading under which the advanced prompts list the field.
+        only_when: name and value of another field without which this one has no effect.
+        defaults: defaults of single programs, by program.
     """
     metadata = dict(
-        kind=kind,
+        value_type=value_type,
         flags=flags,
         help=help,
         question=question,
         programs=programs,
-        needed=needed,
+        required=required,
         group=group,
-        only=only,
-        defaults=other_defaults,
+        only_when=only_when,
+        defaults=defaults,
     )
     return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Fields:
-    """The table. `hyperparameters.Hyperparameters` is made of it, and knows what goes together."""
+    """The fields of `lib.config.hyperparameters.Hyperparameters`, without its checks."""
 
     program: str = "autoencoder"
 
     # fmt: off
-
     dataset: str | None = setting(
-        None, Text(), "-d", "--dataset", question="Data set", needed=True, group="data",
+        None, Text(), "-d", "--dataset", required=True, group="data",
+        question="Data set",
         help="training images",
     )
     labels: str | None = setting(
-        None, Text(), "-dl", "--labels", question="Labels of the training images", programs=CLASSIFICATION, group="data",
+        None, Text(), "-dl", "--labels", programs=CLASSIFICATION, group="data",
+        question="Labels of the training images",
         help="labels of the training images, where the data set has none of its own",
     )
     testset: str | None = setting(
-        None,
-        Text(),
-        "-t",
-        "--testset",
-        group="data",
+        None, Text(), "-t", "--testset", group="data",
         help="test images (default: those of the data set, else a part of it)",
     )
     test_labels: str | None = setting(
-        None, Text(), "-tl", "--test-labels", question="Labels of the test images", programs=CLASSIFICATION, group="data",
+        None, Text(), "-tl", "--test-labels", programs=CLASSIFICATION, group="data",
+        question="Labels of the test images",
         help="labels of the test images, where the test set has none of its own",
     )
     model: str | None = setting(
-        None, Text("an .h5 file"), "-model", "--model", question="Saved autoencoder or encoder", needed=True,
-        programs=CLASSIFICATION, group="data", help="the saved autoencoder.h5 or encoder.h5, or anybody's",
+        None, Text("an .h5 file"), "-model", "--model", required=True, programs=CLASSIFICATION, group="data",
+        question="Saved autoencoder or encoder",
+        help="the saved autoencoder.h5 or encoder.h5, or anybody's",
     )
     encoder_layer: str | None = setting(
         None, Text("the name of a layer"), "--encoder-layer", programs=CLASSIFICATION, group="data",
@@ -125,53 +151,48 @@ class Fields:
     )
 
     task: str = setting(
-        "reconstruct",
-        OneOf(tuple(TASKS)),
-        "--task",
-        programs=AUTOENCODER,
-        group="task",
+        "reconstruct", OneOf(tuple(TASKS)), "--task", programs=AUTOENCODER, group="task",
         help="what the network learns",
     )
     noise: tuple[float, float] = setting(
-        (0.3, 0.3), FloatInterval(FloatRange(0, 10)), "--noise", programs=AUTOENCODER, group="task", only={"task": "denoise"},
+        (0.3, 0.3), FloatInterval(FloatRange(0, 10)), "--noise", programs=AUTOENCODER, group="task",
+        only_when={"task": "denoise"},
         help="standard deviation of the Gaussian noise, with pixels in 0..1; drawn anew for each batch",
     )
     color_space: str = setting(
         "rgb", OneOf(COLOR_SPACES), "--color-space", "--colour-space", programs=AUTOENCODER, group="task",
-        only={"task": "colorize"}, help="what is predicted from the gray image: RGB, or the color "
-                                        "differences UV",
+        only_when={"task": "colorize"},
+        help="what is predicted from the gray image: RGB, or the color differences UV",
     )
     missing: str = setting(
-        "right", OneOf(SIDES), "--missing", programs=AUTOENCODER, group="task", only={"task": "complete"},
+        "right", OneOf(SIDES), "--missing", programs=AUTOENCODER, group="task",
+        only_when={"task": "complete"},
         help="the half that is missing and predicted from the other",
     )
     variational: bool = setting(
-        False,
-        Switch(),
-        "--variational",
-        programs=AUTOENCODER,
-        group="task",
+        False, Switch(), "--variational", programs=AUTOENCODER, group="task",
         help="a variational autoencoder (VAE)",
     )
     beta: float = setting(
-        1.0, FloatRange(0, 1000), "--beta", programs=AUTOENCODER, group="task", only={"variational": True},
+        1.0, FloatRange(0, 1000), "--beta", programs=AUTOENCODER, group="task",
+        only_when={"variational": True},
         help="weight of the KL divergence beside the reconstruction",
     )
 
     layers: int = setting(
-        5, IntRange(0, 64), "--layers", question="Convolution layers of the encoder (the decoder mirrors "
-                                                 "them)",
-        programs=AUTOENCODER, help="convolutions in the encoder; the decoder has as many",
+        5, IntRange(0, 64), "--layers", programs=AUTOENCODER,
+        question="Convolution layers of the encoder (the decoder mirrors them)",
+        help="convolutions in the encoder; the decoder has as many",
     )
     kernel_size: tuple[tuple[int, int], ...] = setting(
-        ((3, 3),), KernelSizes(IntRange(1, 64)), "--kernel-size", question="Kernel size (3 means 3×3)",
-        programs=AUTOENCODER, help="height and width of the kernels, in pixels: 3, 4x2, or one per layer "
-                                   "(5,3,3)",
+        ((3, 3),), KernelSizes(IntRange(1, 64)), "--kernel-size", programs=AUTOENCODER,
+        question="Kernel size (3 means 3×3)",
+        help="height and width of the kernels, in pixels: 3, 4x2, or one per layer (5,3,3)",
     )
     kernels: tuple[int, ...] = setting(
-        (32,), PerLayer(IntRange(1, 4096)), "--kernels", question="Kernels per layer (one number, or one "
-                                                                  "per layer: 8,12,16)",
-        programs=AUTOENCODER, help="kernels per layer: one number, or one per layer (8,12,16)",
+        (32,), PerLayer(IntRange(1, 4096)), "--kernels", programs=AUTOENCODER,
+        question="Kernels per layer (one number, or one per layer: 8,12,16)",
+        help="kernels per layer: one number, or one per layer (8,12,16)",
     )
     stride: tuple[int, ...] | None = setting(
         None, OrWord("auto", PerLayer(IntRange(1, 16))), "--stride", programs=AUTOENCODER,
@@ -179,10 +200,12 @@ class Fields:
              "leaves it to --pool",
     )
     pool: tuple[int, ...] | str = setting(
-        (), LayerNumbers(), "--pool", programs=AUTOENCODER, help="the layers that a max pooling of 2 follows"
+        (), LayerNumbers(), "--pool", programs=AUTOENCODER,
+        help="the layers that a max pooling of 2 follows",
     )
     padding: str = setting(
-        "same", OneOf(("same", "valid")), "--padding", programs=AUTOENCODER, help="of the convolutions"
+        "same", OneOf(("same", "valid")), "--padding", programs=AUTOENCODER,
+        help="of the convolutions",
     )
     upsampling: str = setting(
         "transpose", OneOf(("transpose", "nearest")), "--upsampling", programs=AUTOENCODER,
@@ -194,17 +217,11 @@ class Fields:
              "the encoder",
     )
     activation: str = setting(
-        "relu",
-        OneOf(ACTIVATIONS),
-        "--activation",
-        programs=AUTOENCODER,
+        "relu", OneOf(ACTIVATIONS), "--activation", programs=AUTOENCODER,
         help="of the hidden layers; leaky_relu has slope 0.01",
     )
     latent_activation: str = setting(
-        "linear",
-        OneOf(("linear", *ACTIVATIONS)),
-        "--latent-activation",
-        programs=AUTOENCODER,
+        "linear", OneOf(("linear", *ACTIVATIONS)), "--latent-activation", programs=AUTOENCODER,
         help="of the code",
     )
     output_activation: str | None = setting(
@@ -212,26 +229,21 @@ class Fields:
         help="of the last layer; auto is sigmoid wherever the output is an image",
     )
     batch_norm: tuple[int, ...] | str = setting(
-        ALL,
-        LayerNumbers(),
-        "--batch-norm",
-        programs=AUTOENCODER,
+        ALL, LayerNumbers(), "--batch-norm", programs=AUTOENCODER,
         help="the layers that batch normalization follows",
     )
     initializer: str | None = setting(
         None, OrWord("auto", OneOf(INITIALIZERS)), "--initializer", programs=AUTOENCODER,
-        help="weights to begin with; identity is he_normal, but convolutions that keep a map's shape nearly "
-             "copy it; "
-        "auto: identity, but he_normal for dense codes and for complete",
+        help="weights to begin with; identity is he_normal, but convolutions that keep a map's shape "
+             "nearly copy it; auto: identity, but he_normal for dense codes and for complete",
     )
     latent_dim: int | None = setting(
         None, OrWord("convolutional", IntRange(1, 65_536)), "--latent-dim", programs=AUTOENCODER,
         help="numbers in a dense code; convolutional: the last layer's maps are the code",
     )
     fc_units: tuple[int, ...] = setting(
-        (), IntList(IntRange(1, 65_536)), "--fc-units", question="Fully connected units (one layer: 64; "
-                                                                 "two: 128,64)",
-        classification=(64,),
+        (), IntList(IntRange(1, 65_536)), "--fc-units", classification=(64,),
+        question="Fully connected units (one layer: 64; two: 128,64)",
         help="units of each fully connected layer (128,64 for two layers); autoencoder: between "
              "convolutions and dense code",
     )
@@ -241,10 +253,9 @@ class Fields:
              "512,512)",
     )
     dropout: float = setting(
-        0.0, FloatRange(0, 1, open_high=True), "--dropout", question="Dropout (share of units silenced "
-                                                                     "while training)",
-        classification=0.2, help="dropout after each fully connected layer (or each convolution where there "
-                                 "is none), a share",
+        0.0, FloatRange(0, 1, open_high=True), "--dropout", classification=0.2,
+        question="Dropout (share of units silenced while training)",
+        help="dropout after each fully connected layer (or each convolution where there is none), a share",
     )
     skip: bool = setting(
         False, Switch(), "--skip", programs=AUTOENCODER,
@@ -267,22 +278,17 @@ class Fields:
     )
 
     epochs: int = setting(
-        20, IntRange(1, 100_000), "--epochs", question="Epochs", group="training", classification=15,
+        20, IntRange(1, 100_000), "--epochs", group="training", classification=15,
+        question="Epochs",
         help="passes over the training images (classification: in each of the two phases)",
     )
     batch_size: int = setting(
-        128,
-        IntRange(1, 65_536),
-        "--batch-size",
+        128, IntRange(1, 65_536), "--batch-size", group="training",
         question="Batch size",
-        group="training",
         help="images per training step",
     )
     optimizer: str = setting(
-        "adam",
-        OneOf(OPTIMIZERS),
-        "--optimizer",
-        group="training",
+        "adam", OneOf(OPTIMIZERS), "--optimizer", group="training",
         help="by Keras's name; with muon AdamW trains what has fewer than 16 channels or units",
     )
     learning_rate: float = setting(
@@ -291,26 +297,25 @@ class Fields:
     )
     schedule: str = setting(
         "cosine", OneOf(SCHEDULES), "--schedule", group="training",
-        help="cosine: short warm-up, then down to nothing; plateau: cut when validation rests; exponential: "
-             "to a hundredth",
+        help="cosine: short warm-up, then down to nothing; plateau: cut when validation rests; "
+             "exponential: to a hundredth",
     )
     plateau_factor: float = setting(
-        0.5, FloatRange(0, 1, open_low=True, open_high=True), "--plateau-factor", group="training", only={"schedule": "plateau"},
+        0.5, FloatRange(0, 1, open_low=True, open_high=True), "--plateau-factor", group="training",
+        only_when={"schedule": "plateau"},
         help="what the learning rate is multiplied by when validation stands still",
     )
     plateau_patience: int = setting(
-        2, IntRange(1, 100_000), "--plateau-patience", group="training", only={"schedule": "plateau"},
+        2, IntRange(1, 100_000), "--plateau-patience", group="training", only_when={"schedule": "plateau"},
         help="epochs without improvement before the learning rate is cut",
     )
     weight_decay: float = setting(
-        0.0,
-        FloatRange(0, 1),
-        "--weight-decay",
-        group="training",
+        0.0, FloatRange(0, 1), "--weight-decay", group="training",
         help="of the optimizer, decoupled from the loss",
     )
     l2: float = setting(
-        0.0, FloatRange(0, 10), "--l2", group="training", help="L2 penalty on kernels, added to the loss"
+        0.0, FloatRange(0, 10), "--l2", group="training",
+        help="L2 penalty on kernels, added to the loss",
     )
     loss: str | None = setting(
         None, OrWord("auto", OneOf(LOSSES)), "--loss", programs=AUTOENCODER, group="training",
@@ -334,10 +339,7 @@ class Fields:
         help="write a TensorBoard log into the run folder; look at it with tensorboard --logdir models",
     )
     flip: bool = setting(
-        False,
-        Switch(),
-        "--flip",
-        group="training",
+        False, Switch(), "--flip", group="training",
         help="mirror every other training image, left to right, drawn anew",
     )
     shift: bool = setting(
@@ -355,11 +357,11 @@ class Fields:
     )
     erase: bool = setting(
         False, Switch(), "--erase", group="training",
-        help="hide a part of every other training input, 2 to 40 % of it, behind noise, drawn anew; targets "
-             "stay whole",
+        help="hide a part of every other training input, 2 to 40 % of it, behind noise, drawn anew; "
+             "targets stay whole",
     )
     tta: bool = setting(
-        False, Switch(), "--tta", group="training", only={"flip": True},
+        False, Switch(), "--tta", group="training", only_when={"flip": True},
         help="test-time augmentation: what is saved averages over an image and its mirror image (with "
              "--flip)",
     )
@@ -377,12 +379,13 @@ class Fields:
         help="use at most this many of the training images; a test set of its own stays whole",
     )
     seed: int = setting(
-        0, IntRange(0, 2**32 - 1), "--seed", group="training", help="seed of everything random"
+        0, IntRange(0, 2**32 - 1), "--seed", group="training",
+        help="seed of everything random",
     )
     split: tuple[int, int, int] = setting(
         (80, 10, 10), SplitPercentages(), "--split", group="data",
-        help="percentages for training/validation/test; with a test set of its own, the first two share the "
-             "rest",
+        help="percentages for training/validation/test; with a test set of its own, the first two share "
+             "the rest",
     )
     fold: tuple[int, int] | None = setting(
         None, OrWord("off", Fold()), "--fold", group="data",
@@ -392,117 +395,127 @@ class Fields:
     # fmt: on
 
 
-FORMER_NAMES = {
-    "colour_space": "color_space"
-}  # keys in answers files, records and models of earlier versions
-PER_LAYER = ("kernel_size", "kernels", "stride")
-QUESTIONS = {
-    "autoencoder": ("layers", "kernel_size", "kernels", "epochs", "batch_size"),
-    "classification": ("fc_units", "dropout", "epochs", "batch_size"),
-}  # the short way, in the order in which it is asked
-ALWAYS_IN_COMMAND = {
-    program: ("dataset", "labels", "testset", "test_labels", "model", *names)
-    for program, names in QUESTIONS.items()
-}
-
-
-def inapplicable_reason(setting_: dataclasses.Field, hp) -> str:
-    """Why a field means nothing beside the others (an object or a dict of answers), or nothing."""
-    for name, value in (setting_.metadata["only"] or {}).items():
-        if (hp.get(name) if isinstance(hp, dict) else getattr(hp, name)) != value:
-            return f"{display_name(setting_.name)} is for {long_flag(name)}" + (
-                "" if value is True else f" {value}"
-            )
-    return ""
-
-
-def default_of(setting_: dataclasses.Field, program: str):
-    """The default of a field in a program, as it is typed or JSON has it, made canonical."""
-    value = setting_.metadata["defaults"].get(program, setting_.default)
-    return value if value is None else parse_value(setting_.name, value)
-
-
 def settings(program: str | None = None) -> list[dataclasses.Field]:
-    """The fields that flags and prompts set, those of one program or all, in the order in which they are
-    asked.
-    """
-    fields = [f for f in dataclasses.fields(Fields) if f.metadata]
-    return [f for f in fields if program is None or program in f.metadata["programs"]]
+    """The fields of one program, or of both, in the order of the table (without `program` itself)."""
+    return [
+        setting
+        for setting in dataclasses.fields(Fields)
+        if setting.metadata and (program is None or program in setting.metadata["programs"])
+    ]
 
 
 def get_field(name: str) -> dataclasses.Field:
-    """The field of that name."""
     return Fields.__dataclass_fields__[name]
 
 
+def get_value_type(name: str) -> ValueType:
+    return get_field(name).metadata["value_type"]
+
+
+def inapplicable_reason(setting: dataclasses.Field, hp) -> str:
+    """The reason why a field has no effect, for a message; empty when it has.
+
+    Args:
+        setting: a field of the table.
+        hp: `Hyperparameters`, or a dict of canonical values with the same names.
+    """
+    for name, value in (setting.metadata["only_when"] or {}).items():
+        if (hp.get(name) if isinstance(hp, dict) else getattr(hp, name)) != value:
+            condition = "" if value is True else f" {value}"
+            return f"{display_name(setting.name)} is for {long_flag(name)}{condition}"
+    return ""
+
+
+def default_of(setting: dataclasses.Field, program: str):
+    """The canonical default of a field in a program, or `None`."""
+    value = setting.metadata["defaults"].get(program, setting.default)
+    return value if value is None else parse_value(setting.name, value)
+
+
+def default_values(program: str) -> dict:
+    """The canonical defaults of all fields of a program, by name."""
+    defaults = {setting.name: default_of(setting, program) for setting in settings(program)}
+    return {"program": program} | defaults
+
+
 def long_flag(name: str) -> str:
-    """The flag that the README and the messages name: the first one with two hyphens."""
+    """The flag of a field that documents and messages name: the first one with two hyphens."""
     return next(flag for flag in get_field(name).metadata["flags"] if flag.startswith("--"))
 
 
+def display_name(name: str) -> str:
+    """The name of a field in messages and tables."""
+    return DISPLAY_NAMES.get(name, name.replace("_", " "))
+
+
 def parse_value(name: str, value):
-    """A value as the field `name` wants it; `UserError` names the field and says what would work."""
+    """The canonical value of a field.
+
+    Args:
+        name: name of the field.
+        value: text of a flag or prompt, or a JSON value.
+
+    Raises:
+        UserError: the value is out of bounds; the message names the field and what is allowed.
+    """
     try:
-        return get_field(name).metadata["kind"].read(value)
+        return get_value_type(name).parse(value)
     except UserError as error:
         raise UserError(f"{display_name(name)} {error}") from None
 
 
-def display_name(name: str) -> str:
-    """The name of a field as people say it."""
-    spoken = {
-        "dataset": "data set",
-        "fc_units": "fully connected units",
-        "latent_dim": "latent size",
-        "l2": "L2 penalty",
-        "pca": "PCA",
-        "tta": "TTA",
-    }
-    return spoken.get(name, name.replace("_", " "))
-
-
 def format_value(name: str, value) -> str:
-    """A value as a person would type it."""
-    kind = get_field(name).metadata["kind"]
-    return "" if value is None and not isinstance(kind, OrWord) else kind.show(value)
+    """The text of a canonical value, as a flag takes it; empty for a field without a value."""
+    value_type = get_value_type(name)
+    return "" if value is None and not isinstance(value_type, OrWord) else value_type.format(value)
 
 
-def format_json_value(name: str, plain) -> str:
-    """The same for a value as JSON holds it."""
-    return format_value(name, parse_value(name, plain)) if plain is not None else format_value(name, None)
+def format_json_value(name: str, value) -> str:
+    """The text of a JSON value, as a flag takes it. Raises `UserError` when it is out of bounds."""
+    return format_value(name, value if value is None else parse_value(name, value))
 
 
-def default_values(program: str) -> dict:
-    """The default of every field of a program (`None` where there is none)."""
-    return {"program": program} | {s.name: default_of(s, program) for s in settings(program)}
+def parse_answers(record, program: str, source: str) -> dict:
+    """The canonical values in an answers file or a record, which may have been edited by hand.
 
+    Args:
+        record: the decoded JSON.
+        program: the program that reads it.
+        source: beginning of an error message, such as the name of the file.
 
-def parse_answers(record, program: str, where: str) -> dict:
-    """The fields in a JSON object that somebody may have edited: unknown keys and wrong values are refused by
-    name.
+    Returns:
+        The values by field name; `null` and `program` are left out, former names are replaced.
+
+    Raises:
+        UserError: `record` is no object, is for the other program, or has an unknown key or an invalid value.
     """
     if not isinstance(record, dict):
-        raise UserError(f'{where}: must be a JSON object such as {{"epochs": 20}}')
-    names = [s.name for s in settings(program)]
+        raise UserError(f'{source}: must be a JSON object such as {{"epochs": 20}}')
     answers = {}
+    key: str
     for key, value in record.items():
-        key = FORMER_NAMES.get(key, key)
-        if key == "program":
+        name = FORMER_NAMES.get(key, key)
+        if name == "program":
             if value not in PROGRAMS:
-                raise UserError(f"{where}: program must be {' or '.join(PROGRAMS)}, not {abbreviate(value)}")
+                raise UserError(f"{source}: program must be {' or '.join(PROGRAMS)}, not {abbreviate(value)}")
             if value != program:
-                raise UserError(f"{where}: these are answers for {value}.py, not for {program}.py")
-        elif key not in names:
-            close = difflib.get_close_matches(key, names, n=1)
-            hint = (
-                f"did you mean {close[0]!r}?"
-                if close
-                else "keys are the long flags' names, such as 'learning_rate'"
-            )
-            raise UserError(f"{where}: unknown key {abbreviate(key)}; {hint}")
-        elif value is not None:
+                raise UserError(f"{source}: these are answers for {value}.py, not for {program}.py")
+            continue
+        _require_known(name, program, source)
+        if value is not None:
             try:
-                answers[key] = get_field(key).metadata["kind"].read(value)
+                answers[name] = get_value_type(name).parse(value)
             except UserError as error:
-                raise UserError(f"{where}: {key} {error}") from None
+                raise UserError(f"{source}: {name} {error}") from None
     return answers
+
+
+def _require_known(name: str, program: str, source: str) -> None:
+    names = [setting.name for setting in settings(program)]
+    if name in names:
+        return
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = (
+        f"did you mean {close[0]!r}?" if close else "keys are the long flags' names, such as 'learning_rate'"
+    )
+    raise UserError(f"{source}: unknown key {abbreviate(name)}; {hint}")

@@ -1,9 +1,10 @@
-"""One run, described whole: `Hyperparameters` is the table of `fields` with values that go together."""
+"""`Hyperparameters`: the complete, validated and immutable description of one run."""
 
 import dataclasses
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lib.common.errors import UserError
 from lib.config.fields import (
@@ -15,6 +16,7 @@ from lib.config.fields import (
     default_values,
     display_name,
     format_value,
+    get_value_type,
     inapplicable_reason,
     long_flag,
     parse_answers,
@@ -28,25 +30,47 @@ from lib.tasks.colorization import predicts_uv
 
 @dataclass(frozen=True)
 class Hyperparameters(Fields):
-    """One run, whole: its data, its network and its training. Values are read, bounded and made canonical on
-    creation.
+    """The data, the network and the training of one run; `lib.config.fields` has the table of the fields.
 
-    Raises `UserError` when a value is out of its bounds or two do not go together.
+    The constructor takes each value as text or as JSON holds it, and stores the canonical value: per-layer
+    fields, for example, become tuples with one element per layer.
+
+    Raises:
+        UserError: a value is out of bounds, has no effect with the others, or contradicts them.
     """
 
     def __post_init__(self):
         if self.program not in PROGRAMS:
             raise UserError(f"program must be {' or '.join(PROGRAMS)}, not {self.program!r}")
-        for setting_ in settings():
-            value = getattr(self, setting_.name)
-            if value is not None or setting_.default is not None:
-                object.__setattr__(self, setting_.name, parse_value(setting_.name, value))
+        for setting in settings():
+            value = getattr(self, setting.name)
+            if value is not None or setting.default is not None:
+                object.__setattr__(self, setting.name, parse_value(setting.name, value))
         for name in PER_LAYER:
             object.__setattr__(self, name, self._per_layer(name))
-        for setting_ in settings(self.program):
-            if (reason := inapplicable_reason(setting_, self)) and getattr(self, setting_.name) != default_of(
-                setting_, self.program
-            ):
+        self._check_applicable()
+        if self.program == "autoencoder":
+            _check_combinations(self)
+
+    def _per_layer(self, name: str) -> tuple | None:
+        """The value of a field with one element per layer; one element is repeated."""
+        values = getattr(self, name)
+        if values is None or len(values) == self.layers:
+            return values
+        if not self.layers:
+            return values[:1]
+        if len(values) > 1:
+            text = ",".join(format_value(name, (value,)) for value in values)
+            raise UserError(
+                f"{display_name(name)} {text} are for {len(values)} layers, but layers is {self.layers}; "
+                "give one number, or one per layer"
+            )
+        return values * self.layers
+
+    def _check_applicable(self) -> None:
+        for setting in settings(self.program):
+            reason = inapplicable_reason(setting, self)
+            if reason and getattr(self, setting.name) != default_of(setting, self.program):
                 raise UserError(reason)
         if not self.validates and (self.patience or self.schedule == "plateau"):
             watches = "patience" if self.patience else "schedule plateau"
@@ -54,35 +78,22 @@ class Hyperparameters(Fields):
                 f"{watches} watches validation images, and split {format_value('split', self.split)} leaves "
                 f"none"
             )
-        if self.program == "autoencoder":
-            _check_combinations(self)
-
-    def _per_layer(self, name: str) -> tuple | None:
-        """One value per layer where one was given for all."""
-        values = getattr(self, name)
-        if values is None or len(values) == self.layers or not self.layers:
-            return values if values is None or self.layers else values[:1]
-        if len(values) > 1:
-            given = ",".join(format_value(name, (value,)) for value in values)
-            raise UserError(
-                f"{display_name(name)} {given} are for {len(values)} layers, but layers is {self.layers}; "
-                "give one number, or one per layer"
-            )
-        return values * self.layers
 
     @property
     def validates(self) -> bool:
-        """Whether some images are kept apart from training, to choose the best epoch by."""
+        """Whether there is a validation set, on which the best epoch is chosen."""
         return self.fold is not None or self.split[1] > 0
 
     @property
-    def color_differences(self) -> bool:
-        """Whether the targets are UV, which are no image by themselves."""
+    def predicts_uv(self) -> bool:
+        """Whether the targets are the color differences U and V, which are no image by themselves."""
         return predicts_uv(self)
 
-    def needed(self, name: str) -> str:
-        """The data set, or the model, which have no default. Raises `UserError` where an edited record names
-        none.
+    def require(self, name: str) -> str:
+        """The value of a field without a default, `dataset` or `model`.
+
+        Raises:
+            UserError: it is missing, as in a record that was edited by hand.
         """
         value = getattr(self, name)
         if value is None:
@@ -92,120 +103,165 @@ class Hyperparameters(Fields):
         return value
 
     def to_json(self) -> dict:
-        """The fields of this run's program, as JSON holds them (tuples become lists)."""
+        """The fields of this run's program as JSON values."""
         return {"program": self.program} | {
-            s.name: _to_json_value(s, getattr(self, s.name)) for s in settings(self.program)
+            setting.name: get_value_type(setting.name).to_json(getattr(self, setting.name))
+            for setting in settings(self.program)
         }
 
     @classmethod
-    def from_json(cls, record: dict, where: str) -> "Hyperparameters":
-        """The inverse of `to_json`; missing fields take their defaults, an unknown one raises `UserError`
-        naming it.
+    def from_json(cls, record: dict, source: str) -> "Hyperparameters":
+        """The inverse of `to_json`; missing fields get their defaults.
+
+        Args:
+            record: hyperparameters as JSON holds them; keys of earlier versions are read as well.
+            source: beginning of an error message, such as the name of the file.
+
+        Raises:
+            UserError: an unknown key, or values that the constructor refuses.
         """
         program = record.get("program", "autoencoder")
-        return cls(**default_values(program) | parse_answers(record, program, where))
+        return cls(**default_values(program) | parse_answers(record, program, source))
 
     def command(self) -> str:
-        """The command line that repeats this run without asking anything."""
+        """The command line that repeats this run without prompts."""
         return shlex.join(["python", f"{self.program}.py", *self.flags(), "--no-input"])
 
     def flags(self, without: Collection[str] = ()) -> list[str]:
-        """The flags that say it, but for some fields."""
-        line = []
-        for setting_ in settings(self.program):
-            if setting_.name in without:
+        """The command-line arguments of all fields that differ from their defaults or are always named.
+
+        Args:
+            without: names of fields to leave out.
+        """
+        arguments = []
+        for setting in settings(self.program):
+            if setting.name in without or not self._is_in_command(setting):
                 continue
-            name, metadata, value = setting_.name, setting_.metadata, getattr(self, setting_.name)
-            as_usual = format_value(name, value) == format_value(name, default_of(setting_, self.program))
-            if as_usual and (
-                value is None or not metadata["question"] or name not in ALWAYS_IN_COMMAND[self.program]
-            ):
-                continue
-            flag = long_flag(name)
-            if isinstance(metadata["kind"], Switch):
-                line.append(flag if value else flag.replace("--", "--no-", 1))
+            flag, value = long_flag(setting.name), getattr(self, setting.name)
+            if isinstance(get_value_type(setting.name), Switch):
+                arguments.append(flag if value else flag.replace("--", "--no-", 1))
             else:
-                line += [flag, format_value(name, value)]
-        return line
+                arguments += [flag, format_value(setting.name, value)]
+        return arguments
+
+    def _is_in_command(self, setting: dataclasses.Field) -> bool:
+        name, value = setting.name, getattr(self, setting.name)
+        if format_value(name, value) != format_value(name, default_of(setting, self.program)):
+            return True
+        asked = bool(setting.metadata["question"]) and name in ALWAYS_IN_COMMAND[self.program]
+        return value is not None and asked
+
+
+class Rule(NamedTuple):
+    """A combination of settings that is refused when `when` is true, and the reason."""
+
+    when: bool
+    message: str
 
 
 def _check_combinations(hp: Hyperparameters) -> None:
-    """Refuse settings of a network that contradict each other, whatever the images. Raises `UserError`."""
+    """Raise `UserError` for settings of an autoencoder that contradict each other for images of any size."""
     for name in ("pool", "batch_norm"):
-        places = getattr(hp, name)
-        if places != ALL and places and places[-1] > hp.layers:
+        numbers = getattr(hp, name)
+        if numbers != ALL and numbers and numbers[-1] > hp.layers:
             raise UserError(
-                f"{display_name(name)} {format_value(name, places)}: there is no layer {places[-1]}, layers "
-                f"is {hp.layers}"
+                f"{display_name(name)} {format_value(name, numbers)}: there is no layer {numbers[-1]}, "
+                f"layers is {hp.layers}"
             )
-    output = "a sigmoid output" if hp.output_activation == "sigmoid" else ""
-    adding = {
-        "UV": hp.color_differences,
-        "residual": hp.residual,
-        "linear path": hp.linear_path,
-        "pca": hp.pca,
-    }
-    linear = next((name for name, given in adding.items() if given), "")
-    besides = (
-        hp.variational
-        or hp.fc_units
-        or hp.linear_path
-        or hp.skip
-        or hp.residual
-        or hp.latent_activation != "linear"
-    )
-    refusals = {
-        "0 layers need a dense code: give --latent-dim": hp.layers == 0 and hp.latent_dim is None,
-        "decoder kernels need layers": hp.layers == 0 and hp.decoder_kernels is not None,
-        "fully connected units need a dense code: give --latent-dim": hp.fc_units and hp.latent_dim is None,
-        "skip connections would hand the image over: they are for denoise, colorize and complete": (
-            hp.skip and hp.task == "reconstruct"
-        ),
-        "a VAE has nothing but its code: neither skip nor residual nor linear path goes with variational": (
-            hp.variational and (hp.skip or hp.residual or hp.linear_path)
-        ),
-        "residual is for denoise, complete and colorize in RGB": (
-            hp.residual and (hp.task == "reconstruct" or hp.color_differences)
-        ),
-        "a linear path needs a convolutional code with padding same, and layers": (
-            hp.linear_path and (hp.latent_dim is not None or hp.padding != "same")
-        ),
-        "PCA gives a dense code, which its layers improve: give --latent-dim, and at least one layer": (
-            hp.pca and (hp.latent_dim is None or hp.layers == 0)
-        ),
-        "PCA keeps the code as it is: neither variational nor fully connected units, linear path, skip, "
-        "residual or latent "
-        "activation goes with it": hp.pca and bool(besides),
-        "TTA makes a picture of two codes: it is for denoise, colorize and complete": hp.tta
-        and hp.task == "reconstruct",
-        "TTA mirrors images left to right: with missing left or right, that is another task": (
-            hp.tta and hp.task == "complete" and hp.missing in ("left", "right")
-        ),
-        "PCA is for reconstruct and denoise: input and target must be whole images": (
-            hp.pca and not get_task(hp.task).targets_are_images
-        ),
-        "feedback corrects a dense code by what is left over of the image: it needs --latent-dim, and "
-        "reconstruct or denoise": (
-            hp.feedback and (hp.latent_dim is None or not get_task(hp.task).targets_are_images)
-        ),
-        "feedback corrects a plain code: neither variational nor pca, skip, residual or latent activation "
-        "goes with it": (
-            hp.feedback
-            and bool(hp.variational or hp.pca or hp.skip or hp.residual or hp.latent_activation != "linear")
-        ),
-        "feedback needs a decoder that is the same in training and after it: give --batch-norm none and no "
-        "dropout": (hp.feedback and bool(hp.batch_norm or hp.dropout)),
-        f"{linear} and {output} do not go together: the values are not 0 to 1": bool(linear and output),
-        "loss bce needs outputs from 0 to 1, such as a sigmoid gives": (
-            hp.loss == "bce" and bool(linear or hp.output_activation == "linear")
-        ),
-    }
-    for reason, refused in refusals.items():
-        if refused:
-            raise UserError(reason)
+    for rule in [*_code_rules(hp), *_option_rules(hp), *_output_rules(hp)]:
+        if rule.when:
+            raise UserError(rule.message)
 
 
-def _to_json_value(setting_: dataclasses.Field, value):
-    if hasattr(setting_.metadata["kind"], "plain"):
-        return setting_.metadata["kind"].plain(value)
-    return list(value) if isinstance(value, tuple) else value
+def _code_rules(hp: Hyperparameters) -> list[Rule]:
+    dense = hp.latent_dim is not None
+    return [
+        Rule(hp.layers == 0 and not dense, "0 layers need a dense code: give --latent-dim"),
+        Rule(hp.layers == 0 and hp.decoder_kernels is not None, "decoder kernels need layers"),
+        Rule(bool(hp.fc_units) and not dense, "fully connected units need a dense code: give --latent-dim"),
+        Rule(
+            hp.skip and hp.task == "reconstruct",
+            "skip connections would hand the image over: they are for denoise, colorize and complete",
+        ),
+        Rule(
+            hp.variational and bool(hp.skip or hp.residual or hp.linear_path),
+            "a VAE has nothing but its code: neither skip nor residual nor linear path goes with variational",
+        ),
+        Rule(
+            hp.residual and (hp.task == "reconstruct" or hp.predicts_uv),
+            "residual is for denoise, complete and colorize in RGB",
+        ),
+        Rule(
+            bool(hp.linear_path) and (dense or hp.padding != "same"),
+            "a linear path needs a convolutional code with padding same, and layers",
+        ),
+    ]
+
+
+def _option_rules(hp: Hyperparameters) -> list[Rule]:
+    dense, feedback = hp.latent_dim is not None, bool(hp.feedback)
+    whole_images = get_task(hp.task).targets_are_images
+    changes_code = hp.skip or hp.residual or hp.latent_activation != "linear"
+    return [
+        Rule(
+            hp.pca and (not dense or hp.layers == 0),
+            "PCA gives a dense code, which its layers improve: give --latent-dim, and at least one layer",
+        ),
+        Rule(
+            hp.pca and bool(hp.variational or hp.fc_units or hp.linear_path or changes_code),
+            "PCA keeps the code as it is: neither variational nor fully connected units, linear path, skip, "
+            "residual or latent activation goes with it",
+        ),
+        Rule(
+            hp.tta and hp.task == "reconstruct",
+            "TTA makes a picture of two codes: it is for denoise, colorize and complete",
+        ),
+        Rule(
+            hp.tta and hp.task == "complete" and hp.missing in ("left", "right"),
+            "TTA mirrors images left to right: with missing left or right, that is another task",
+        ),
+        Rule(
+            hp.pca and not whole_images,
+            "PCA is for reconstruct and denoise: input and target must be whole images",
+        ),
+        Rule(
+            feedback and (not dense or not whole_images),
+            "feedback corrects a dense code by what is left over of the image: it needs --latent-dim, and "
+            "reconstruct or denoise",
+        ),
+        Rule(
+            feedback and (hp.variational or hp.pca or changes_code),
+            "feedback corrects a plain code: neither variational nor pca, skip, residual or latent "
+            "activation goes with it",
+        ),
+        Rule(
+            feedback and bool(hp.batch_norm or hp.dropout),
+            "feedback needs a decoder that is the same in training and after it: give --batch-norm none and "
+            "no dropout",
+        ),
+    ]
+
+
+def _output_rules(hp: Hyperparameters) -> list[Rule]:
+    added = _added_output(hp)
+    return [
+        Rule(
+            bool(added) and hp.output_activation == "sigmoid",
+            f"{added} and a sigmoid output do not go together: the values are not 0 to 1",
+        ),
+        Rule(
+            hp.loss == "bce" and (bool(added) or hp.output_activation == "linear"),
+            "loss bce needs outputs from 0 to 1, such as a sigmoid gives",
+        ),
+    ]
+
+
+def _added_output(hp: Hyperparameters) -> str:
+    """The setting by which outputs are UV, or are added to an image, so that 0..1 is no limit; else empty."""
+    if hp.predicts_uv:
+        return "UV"
+    if hp.residual:
+        return "residual"
+    if hp.linear_path:
+        return "linear path"
+    return "pca" if hp.pca else ""

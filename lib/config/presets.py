@@ -1,7 +1,6 @@
-"""Named networks: those that the five reports train, and our best for each task. A preset is data, as a run
-is.
+"""Presets: named hyperparameters of the networks in the five reports, and of our best network for each task.
 
-A classifier's is what stands on the encoder, whichever that is, and how it is trained.
+A preset of `classification` describes the layers on top of an encoder and their training, for any encoder.
 """
 
 import difflib
@@ -14,126 +13,161 @@ from lib.config.fields import parse_value
 
 @dataclass(frozen=True)
 class Preset:
-    """Values of hyperparameters under a name: what it is, which data set it is made for, and whose
-    hyperparameters they are.
+    """Named values of hyperparameters.
+
+    Args:
+        description: one line for menus and documents.
+        dataset: name of the data set that the values were chosen for.
+        values: values of fields, as `parse_value` takes them, by name.
+        program: the program that has these fields.
     """
 
-    what: str
+    description: str
     dataset: str
     values: dict
     program: str = "autoencoder"
 
 
-# What report A's networks have in common: plain convolutions with ReLU, pools, nearest neighbors; the code
-# goes through ReLU like any other layer.
-_A = dict(
-    layers=3, kernels="8,12,16", kernel_size=3, pool="1,2", upsampling="nearest", decoder_kernels="12", batch_norm="none",
-    latent_activation="relu", epochs=20, batch_size=50, learning_rate=0.005,
-)  # fmt: skip
-_A2 = _A | dict(layers=2, kernels="8,16", pool="1")
-# Report B: channels doubled in each convolution of the encoder, 8 to 64, 32 in the decoder, transposed
-# convolutions.
-_B = _A | dict(
-    layers=4, kernels="8,16,32,64", decoder_kernels="32", upsampling="transpose", epochs=50, learning_rate=0.003
-)  # fmt: skip
-_C = dict(kernel_size=3, kernels=32, epochs=15, batch_size=256)
-_E = dict(
-    layers=3, kernels="16,32,32", kernel_size=3, stride=2, fc_units="32", latent_dim=10, batch_norm="none", dropout=0.2,
-    learning_rate=0.001, schedule="constant", l2=1e-5, patience=8, epochs=50, batch_size=64,
-)  # fmt: skip
+# fmt: off
+# Report A: convolutions with ReLU, max pooling, nearest-neighbor upsampling; the code has a ReLU as well.
+_REPORT_A = dict(
+    layers=3, kernels="8,12,16", kernel_size=3, pool="1,2", upsampling="nearest", decoder_kernels="12",
+    batch_norm="none", latent_activation="relu", epochs=20, batch_size=50, learning_rate=0.005,
+)
+_REPORT_A_SHALLOW = _REPORT_A | dict(layers=2, kernels="8,16", pool="1")
+# Report B: 8 to 64 channels, doubled from layer to layer, 32 in the decoder; transposed convolutions.
+_REPORT_B = _REPORT_A | dict(
+    layers=4, kernels="8,16,32,64", decoder_kernels="32", upsampling="transpose", epochs=50,
+    learning_rate=0.003,
+)
+_REPORT_C = dict(kernel_size=3, kernels=32, epochs=15, batch_size=256)
+_REPORT_E = dict(
+    layers=3, kernels="16,32,32", kernel_size=3, stride=2, fc_units="32", latent_dim=10, batch_norm="none",
+    dropout=0.2, learning_rate=0.001, schedule="constant", l2=1e-5, patience=8, epochs=50, batch_size=64,
+)
 
-# Ours: each found on validation images within what two processor cores train in ten minutes to an hour and a
-# half.
-_OURS = dict(optimizer="adamw", learning_rate=0.002, weight_decay=1e-4, batch_size=128)
-_COLOR = _OURS | dict(
-    task="colorize", layers=6, kernels="16,32,64,64,128,128", kernel_size="3,4,3,3,3,3", stride="1,2,2,1,2,1", skip=True,
-    flip=True, shift=True, tta=True, dropout=0.15, optimizer="muon", learning_rate=0.003, weight_decay=0.05, label_weight=0.001,
-    epochs=60,
-)  # fmt: skip
-_FEEDBACK = _OURS | dict(
-    layers=2, kernels="32,64", kernel_size=4, stride=2, activation="silu", batch_norm="none", feedback="512", weight_decay=0.05
-)  # fmt: skip
-_OUR_LABELS = dict(
-    fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05, batch_size=128
-)  # fmt: skip
+# Our best: chosen on validation images among what two processor cores train in 10 to 90 minutes.
+_BEST = dict(optimizer="adamw", learning_rate=0.002, weight_decay=1e-4, batch_size=128)
+_BEST_COLOR = _BEST | dict(
+    task="colorize", layers=6, kernels="16,32,64,64,128,128", kernel_size="3,4,3,3,3,3", stride="1,2,2,1,2,1",
+    skip=True, flip=True, shift=True, tta=True, dropout=0.15, optimizer="muon", learning_rate=0.003,
+    weight_decay=0.05, label_weight=0.001, epochs=60,
+)
+_BEST_FEEDBACK = _BEST | dict(
+    layers=2, kernels="32,64", kernel_size=4, stride=2, activation="silu", batch_norm="none", feedback="512",
+    weight_decay=0.05,
+)
+_BEST_CLASSIFIER = dict(
+    fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05,
+    batch_size=128,
+)
 
 PRESETS = {
-    "cifar-base": Preset("report A's base network, latent 8·8·16", "cifar10", _A),
-    "cifar-1": Preset("A 1: the first convolution and its pool removed", "cifar10", _A2 | dict(kernels="12,16")),
-    "cifar-2": Preset("A 2: one pool, one upsampling and one convolution removed", "cifar10", _A2),
-    "cifar-3": Preset("A 3: more channels, latent 8·8·128", "cifar10", _A | dict(kernels="32,64,128", decoder_kernels="64")),
-    "cifar-4": Preset("A 4: kernels 5×5", "cifar10", _A | dict(kernel_size=5)),
-    "cifar-5": Preset("A 5: kernels 7×7", "cifar10", _A | dict(kernel_size=7)),
-    "cifar-6": Preset("A 6: stride 3, latent 16", "cifar10", _A | dict(stride=3)),
-    "cifar-7": Preset("A 7: padding valid, latent 5·5·16", "cifar10", _A | dict(padding="valid")),
+    "cifar-base": Preset("report A's base network, latent 8·8·16", "cifar10", _REPORT_A),
+    "cifar-1": Preset(
+        "A 1: the first convolution and its pool removed", "cifar10",
+        _REPORT_A_SHALLOW | dict(kernels="12,16"),
+    ),
+    "cifar-2": Preset(
+        "A 2: one pool, one upsampling and one convolution removed", "cifar10",
+        _REPORT_A_SHALLOW,
+    ),
+    "cifar-3": Preset(
+        "A 3: more channels, latent 8·8·128", "cifar10",
+        _REPORT_A | dict(kernels="32,64,128", decoder_kernels="64"),
+    ),
+    "cifar-4": Preset("A 4: kernels 5×5", "cifar10", _REPORT_A | dict(kernel_size=5)),
+    "cifar-5": Preset("A 5: kernels 7×7", "cifar10", _REPORT_A | dict(kernel_size=7)),
+    "cifar-6": Preset("A 6: stride 3, latent 16", "cifar10", _REPORT_A | dict(stride=3)),
+    "cifar-7": Preset("A 7: padding valid, latent 5·5·16", "cifar10", _REPORT_A | dict(padding="valid")),
     "cifar-color-1": Preset(
         "A's colorization: variant 2 with other channels", "cifar10",
-        _A2 | dict(task="colorize", kernels="32,64", decoder_kernels="32"),
+        _REPORT_A_SHALLOW | dict(task="colorize", kernels="32,64", decoder_kernels="32"),
     ),
     "cifar-color-2": Preset(
         "A's second colorization: larger kernels, 100 epochs", "cifar10",
-        _A2 | dict(task="colorize", kernels="32,64", decoder_kernels="32", kernel_size=5, epochs=100),
+        _REPORT_A_SHALLOW | dict(
+            task="colorize", kernels="32,64", decoder_kernels="32", kernel_size=5, epochs=100,
+        ),
     ),
-    "cifar-custom": Preset("report B's custom network: doubled channels, transposed convolutions", "cifar10", _B),
-    "cifar-yuv": Preset("report B's colorization: UV from Y", "cifar10", _B | dict(task="colorize", color_space="yuv")),
-    "mnist-10": Preset("report C's 10 layers (5 + 5), as it ends", "mnist", _C | dict(layers=5, epochs=20, batch_size=128)),
-    "mnist-12": Preset("report C's 12 layers (6 + 6)", "mnist", _C | dict(layers=6)),
-    "mnist-14": Preset("report C's 14 layers (7 + 7)", "mnist", _C | dict(layers=7)),
-    "mnist-18": Preset("report C's 18 layers (9 + 9)", "mnist", _C | dict(layers=9)),
+    "cifar-custom": Preset(
+        "report B's custom network: doubled channels, transposed convolutions", "cifar10",
+        _REPORT_B,
+    ),
+    "cifar-yuv": Preset(
+        "report B's colorization: UV from Y", "cifar10",
+        _REPORT_B | dict(task="colorize", color_space="yuv"),
+    ),
+    "mnist-10": Preset(
+        "report C's 10 layers (5 + 5), as it ends", "mnist",
+        _REPORT_C | dict(layers=5, epochs=20, batch_size=128),
+    ),
+    "mnist-12": Preset("report C's 12 layers (6 + 6)", "mnist", _REPORT_C | dict(layers=6)),
+    "mnist-14": Preset("report C's 14 layers (7 + 7)", "mnist", _REPORT_C | dict(layers=7)),
+    "mnist-18": Preset("report C's 18 layers (9 + 9)", "mnist", _REPORT_C | dict(layers=9)),
     "fashion-half": Preset(
         "report D: the missing right half", "fashion-mnist",
         dict(
-            task="complete", missing="right", layers=3, kernels="32,64,128", kernel_size="4x2", stride=2, fc_units="256",
-            latent_dim=64, batch_norm="1,2", activation="leaky_relu", latent_activation="leaky_relu", epochs=20,
-            batch_size=512, learning_rate=0.001, schedule="plateau", plateau_factor=0.5, plateau_patience=2,
+            task="complete", missing="right", layers=3, kernels="32,64,128", kernel_size="4x2", stride=2,
+            fc_units="256", latent_dim=64, batch_norm="1,2", activation="leaky_relu",
+            latent_activation="leaky_relu", epochs=20, batch_size=512, learning_rate=0.001,
+            schedule="plateau", plateau_factor=0.5, plateau_patience=2,
         ),
     ),
-    "latent-10": Preset("report E: latent 10", "fashion-mnist", _E),
+    "latent-10": Preset("report E: latent 10", "fashion-mnist", _REPORT_E),
     "latent-10-denoise": Preset(
-        "report E's denoising, noise 0.1 to 0.9", "fashion-mnist", _E | dict(task="denoise", noise="0.1-0.9")
+        "report E's denoising, noise 0.1 to 0.9", "fashion-mnist",
+        _REPORT_E | dict(task="denoise", noise="0.1-0.9"),
     ),
     "vae-2": Preset(
         "report E's VAE 784–512–256–2", "mnist",
         dict(
-            variational=True, layers=0, fc_units="512,256", latent_dim=2, batch_norm="none", learning_rate=0.001,
-            schedule="constant", epochs=50, batch_size=128,
+            variational=True, layers=0, fc_units="512,256", latent_dim=2, batch_norm="none",
+            learning_rate=0.001, schedule="constant", epochs=50, batch_size=128,
         ),
     ),
     "best-cifar": Preset(
         "our best for reconstruct at latent 8·8·16: a linear path and what it leaves over", "cifar10",
         dict(
-            layers=3, kernels="32,64,16", kernel_size="4,4,3", stride="2,2,1", linear_path=8, activation="leaky_relu",
-            batch_norm="none", learning_rate=0.001, epochs=4, batch_size=128,
+            layers=3, kernels="32,64,16", kernel_size="4,4,3", stride="2,2,1", linear_path=8,
+            activation="leaky_relu", batch_norm="none", learning_rate=0.001, epochs=4, batch_size=128,
         ),
     ),
     "best-cifar-dense": Preset(
-        "our best for reconstruct at 1,024 numbers: a PCA, and what improves the image it gives back", "cifar10",
+        "our best for reconstruct at 1,024 numbers: a PCA, and what improves the image it gives back",
+        "cifar10",
         dict(
-            layers=2, kernels=64, kernel_size="4,3", stride="2,1", pca=True, latent_dim=1024, activation="leaky_relu",
-            batch_norm="none", optimizer="adamw", learning_rate=0.002, epochs=6, batch_size=64,
+            layers=2, kernels=64, kernel_size="4,3", stride="2,1", pca=True, latent_dim=1024,
+            activation="leaky_relu", batch_norm="none", optimizer="adamw", learning_rate=0.002, epochs=6,
+            batch_size=64,
         ),
     ),
     "best-color": Preset(
         "our best for RGB from gray: a U-Net that leaves the brightness as it is; its code learns the "
         "labels too", "cifar10",
-        _COLOR | dict(residual=True),
+        _BEST_COLOR | dict(residual=True),
     ),
-    "best-yuv": Preset("our best for UV from Y: the same network", "cifar10", _COLOR | dict(color_space="yuv")),
+    "best-yuv": Preset(
+        "our best for UV from Y: the same network", "cifar10",
+        _BEST_COLOR | dict(color_space="yuv"),
+    ),
     "best-half": Preset(
-        "our best for complete: a U-Net with a dense code, on the mirror image, from erased halves", "fashion-mnist",
-        _OURS | dict(
-            task="complete", layers=3, kernels="32,64,128", kernel_size="4,4,3", stride="2,2,1", latent_dim=448,
-            activation="silu", skip=True, residual=True, gamma=True, erase=True, learning_rate=0.003, weight_decay=0.05,
-            epochs=20,
+        "our best for complete: a U-Net with a dense code, on the mirror image, from erased halves",
+        "fashion-mnist",
+        _BEST | dict(
+            task="complete", layers=3, kernels="32,64,128", kernel_size="4,4,3", stride="2,2,1",
+            latent_dim=448, activation="silu", skip=True, residual=True, gamma=True, erase=True,
+            learning_rate=0.003, weight_decay=0.05, epochs=20,
         ),
     ),
     "best-latent-10": Preset(
-        "our best for reconstruct at latent 10: its encoder sees what the decoder leaves over", "fashion-mnist",
-        _FEEDBACK | dict(fc_units="512,256", latent_dim=10, weight_decay=0.3, epochs=20),
+        "our best for reconstruct at latent 10: its encoder sees what the decoder leaves over",
+        "fashion-mnist",
+        _BEST_FEEDBACK | dict(fc_units="512,256", latent_dim=10, weight_decay=0.3, epochs=20),
     ),
     "best-latent-32": Preset(
         "our best for reconstruct at latent 32: likewise, on bent images", "mnist",
-        _FEEDBACK | dict(fc_units="512", latent_dim=32, warp=True, epochs=50),
+        _BEST_FEEDBACK | dict(fc_units="512", latent_dim=32, warp=True, epochs=50),
     ),
     "best-labels": Preset(
         "our best encoder for classification.py: five convolutions, three pools", "fashion-mnist",
@@ -141,16 +175,16 @@ PRESETS = {
     ),
     "best-vae-2": Preset(
         "our best VAE with two numbers in its code: fully connected", "mnist",
-        _OURS | dict(
-            variational=True, layers=0, fc_units="1024,512,256", latent_dim=2, batch_norm="none", learning_rate=0.001,
-            weight_decay=0.01, epochs=40,
+        _BEST | dict(
+            variational=True, layers=0, fc_units="1024,512,256", latent_dim=2, batch_norm="none",
+            learning_rate=0.001, weight_decay=0.01, epochs=40,
         ),
     ),
     "best-denoise": Preset(
         "our best for denoise: a U-Net that predicts the noise, 0.4", "mnist",
-        _OURS | dict(
-            task="denoise", noise=0.4, layers=3, kernels="32,64,64", kernel_size=3, stride="1,2,2", skip=True, residual=True,
-            epochs=3,
+        _BEST | dict(
+            task="denoise", noise=0.4, layers=3, kernels="32,64,64", kernel_size=3, stride="1,2,2", skip=True,
+            residual=True, epochs=3,
         ),
     ),
     "mnist-classifier": Preset(
@@ -162,28 +196,35 @@ PRESETS = {
         dict(fc_units=32, epochs=20, batch_size=64, shift=False), "classification",
     ),
     "best-mnist-classifier": Preset(
-        "our best on the encoder of best-labels: dropout, weight decay, moved images", "mnist", _OUR_LABELS, "classification"
+        "our best on the encoder of best-labels: dropout, weight decay, moved images", "mnist",
+        _BEST_CLASSIFIER, "classification",
     ),
     "best-fashion-classifier": Preset(
         "our best on the encoder of best-labels: likewise, on erased and mirrored images, seen from both "
         "sides", "fashion-mnist",
-        _OUR_LABELS | dict(epochs=20, flip=True, shift=False, erase=True, tta=True), "classification",
+        _BEST_CLASSIFIER | dict(epochs=20, flip=True, shift=False, erase=True, tta=True), "classification",
     ),
-}  # fmt: skip
+}
+# fmt: on
 
-FORMER_NAMES = {
-    name.replace("color", "colour"): name for name in PRESETS
-}  # in commands and answers of earlier versions
+# Names in commands and answers files of earlier versions.
+FORMER_NAMES = {name.replace("color", "colour"): name for name in PRESETS}
 
 
 def presets_for(program: str) -> dict[str, Preset]:
-    """The presets of a program."""
+    """The presets of a program by name."""
     return {name: preset for name, preset in PRESETS.items() if preset.program == program}
 
 
 def preset_values(name: str, program: str = "autoencoder") -> dict:
-    """The values of a program's preset, canonical. Raises `UserError` for a name that is none, or the other
-    program's.
+    """The canonical values of a preset by field name.
+
+    Args:
+        name: name of the preset, a former name included.
+        program: `autoencoder` or `classification`.
+
+    Raises:
+        UserError: there is no preset of this name, or it is one of the other program.
     """
     known = presets_for(program)
     name = FORMER_NAMES.get(name, name) if isinstance(name, str) else name

@@ -1,4 +1,4 @@
-"""Processes that train one network together: which of them this one is, and where they meet."""
+"""Process group of a distributed training: rank, world size, and the shard of each batch."""
 
 from __future__ import annotations
 
@@ -11,37 +11,45 @@ from lib.config.value_types import Fold
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """One of `of` processes, counted from 1, that meet at `address` (HOST:PORT of the first); alone it has
-    all its devices.
+    """Membership of this process in a group that trains one network. The default is a group of one process.
 
-    Each gets its part of every batch; the first, which leads, keeps the run.
+    Every process computes an equal share of each batch; the leader (rank 0) writes the run folder.
+
+    Args:
+        address: `HOST:PORT` at which the leader listens for the others; empty for a group of one.
+        rank: number of this process, 0 to `world_size` - 1.
+        world_size: number of processes.
     """
 
     address: str = ""
-    number: int = 1
-    of: int = 1
+    rank: int = 0
+    world_size: int = 1
 
     @classmethod
-    def read(cls, text: str) -> ProcessGroup:
-        """What `--distributed` says: nothing, or `HOST:PORT,N/OF`. Raises `UserError`."""
+    def parse(cls, text: str) -> ProcessGroup:
+        """The value of `--distributed`: empty, or `HOST:PORT,N/OF`, where N counts from 1.
+
+        Raises:
+            UserError: the text has another form.
+        """
         if not text:
             return cls()
-        address, _, place = text.partition(",")
+        address, _, position = text.partition(",")
         host, _, port = address.rpartition(":")
         try:
-            number, of = Fold().read(place)
+            number, world_size = Fold().parse(position)
         except UserError:
-            number, of = 0, 0
+            number, world_size = 0, 0
         if not host or not port.isdigit() or not number:
             raise UserError(
                 f"--distributed must be alone or HOST:PORT,N/OF, such as 10.0.0.1:9911,1/2, not "
                 f"{abbreviate(text)}"
             )
-        return cls(address, number, of)
+        return cls(address, number - 1, world_size)
 
     @property
-    def leads(self) -> bool:
-        return self.number == 1
+    def is_leader(self) -> bool:
+        return self.rank == 0
 
     def to_json(self) -> dict:
         return asdict(self)
@@ -49,18 +57,23 @@ class ProcessGroup:
 
 @dataclass(frozen=True)
 class Shard:
-    """What a process takes of each batch: its part of it, after as many images as make equal parts for all
-    devices.
+    """The rows of every batch that this process computes.
+
+    A batch is first cut to a multiple of `device_count`, because all devices need equally many images.
+
+    Args:
+        group: the process group.
+        device_count: number of devices of all its processes together.
     """
 
-    team: ProcessGroup
-    devices: int  # of all processes together
+    group: ProcessGroup
+    device_count: int
 
-    def count(self, images: int) -> int:
-        """How many of so many images can be used."""
-        return images // self.devices * self.devices
+    def usable_size(self, size: int) -> int:
+        """The largest multiple of `device_count` that is at most `size` images."""
+        return size // self.device_count * self.device_count
 
-    def rows(self, images: int) -> slice:
-        """Which of those this process takes."""
-        part = images // self.team.of
-        return slice((self.team.number - 1) * part, self.team.number * part)
+    def rows(self, size: int) -> slice:
+        """The rows of this process in a batch of `size` images, where `size` is a usable size."""
+        per_process = size // self.group.world_size
+        return slice(self.group.rank * per_process, (self.group.rank + 1) * per_process)

@@ -1,64 +1,87 @@
-"""Kinds of answers: each reads what a person typed or a JSON file holds, bounds it, and shows it as it would
-be typed.
+"""Value types of hyperparameters: parsing, bounds, the text form and the JSON form of a value.
+
+`parse` takes the text of a flag or prompt, or a JSON value; `format` returns a text that `parse` takes.
 """
 
 import math
 import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 
 ALL, NONE = "all", "none"
 MAX_FOLDS = 1000
+YES_NO = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
 
 
-class ValueType(Protocol):
-    """What every kind can do: read a value, say which ones it takes, and show one as it would be typed."""
+class ValueType(ABC):
+    """Base class of the value types; a subclass defines `description`, `parse` and `format`."""
 
     @property
-    def range(self) -> str: ...
+    @abstractmethod
+    def description(self) -> str:
+        """The values that are allowed, as the end of "must be ..."."""
 
-    def read(self, value) -> Any: ...
+    @abstractmethod
+    def parse(self, value) -> Any:
+        """The canonical value of a text or a JSON value. Raises `UserError` when it is out of bounds."""
 
-    def show(self, value) -> str: ...
+    @abstractmethod
+    def format(self, value) -> str:
+        """The inverse of `parse`: a canonical value as text."""
+
+    def to_json(self, value):
+        """A canonical value, or `None`, as JSON holds it (tuples become lists)."""
+        return list(value) if isinstance(value, tuple) else value
+
+    def error(self, value) -> UserError:
+        return UserError(f"must be {self.description}, not {abbreviate(value)}")
 
 
 @dataclass(frozen=True)
-class IntRange:
-    """A whole number from `low` to `high`, both included."""
+class IntRange(ValueType):
+    """An integer from `low` to `high`, both included."""
 
     low: int
     high: int
 
-    def read(self, value) -> int:
+    @property
+    def description(self) -> str:
+        return f"a whole number from {self.low} to {self.high}"
+
+    def parse(self, value) -> int:
         try:
             number = int(value) if isinstance(value, str) else value
         except ValueError:
-            number = None
+            raise self.error(value) from None
         if not isinstance(number, int) or isinstance(number, bool) or not self.low <= number <= self.high:
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}")
+            raise self.error(value)
         return number
 
-    def show(self, value: int) -> str:
+    def format(self, value: int) -> str:
         return str(value)
-
-    @property
-    def range(self) -> str:
-        return f"a whole number from {self.low} to {self.high}"
 
 
 @dataclass(frozen=True)
-class FloatRange:
-    """A number in the interval from `low` to `high`; `open_low` and `open_high` leave the ends out."""
+class FloatRange(ValueType):
+    """A number from `low` to `high`; `open_low` and `open_high` exclude the ends."""
 
     low: float
     high: float
     open_low: bool = False
     open_high: bool = False
 
-    def read(self, value) -> float:
+    @property
+    def description(self) -> str:
+        low = f"above {self.low:g}" if self.open_low else f"from {self.low:g}"
+        high = f"below {self.high:g}" if self.open_high else f"to {self.high:g}"
+        return f"a number {low} {high}"
+
+    def parse(self, value) -> float:
         try:
             number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError, OverflowError):
@@ -66,285 +89,274 @@ class FloatRange:
         above = self.low < number if self.open_low else self.low <= number
         below = number < self.high if self.open_high else number <= self.high
         if not (above and below):
-            point = " (write a decimal point)" if isinstance(value, str) and "," in value else ""
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}{point}")
+            hint = " (write a decimal point)" if isinstance(value, str) and "," in value else ""
+            raise UserError(f"must be {self.description}, not {abbreviate(value)}{hint}")
         return number
 
-    def show(self, value: float) -> str:
-        return repr(value)  # all its digits: the command that repeats a run repeats it exactly
-
-    @property
-    def range(self) -> str:
-        low = f"above {self.low:g}" if self.open_low else f"from {self.low:g}"
-        high = f"below {self.high:g}" if self.open_high else f"to {self.high:g}"
-        return f"a number {low} {high}"
+    def format(self, value: float) -> str:
+        return repr(value)  # all its digits: the command that repeats a run must repeat it exactly
 
 
 @dataclass(frozen=True)
-class PerLayer:
-    """One or more whole numbers, typed with commas: `32` or `8,12,16`; a tuple from then on."""
+class PerLayer(ValueType):
+    """A tuple of one or more integers, separated by commas in text: `32` or `8,12,16`.
 
-    one: IntRange
+    A value whose elements are all equal is formatted as that element alone.
+    """
 
-    def read(self, value) -> tuple[int, ...]:
-        parts = value.split(",") if isinstance(value, str) else value
-        parts = parts if isinstance(parts, list | tuple) else (parts,)
-        try:
-            numbers = tuple(self.one.read(part.strip() if isinstance(part, str) else part) for part in parts)
-        except UserError:
-            numbers = ()
-        if not numbers:
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}")
-        return numbers
-
-    def show(self, value: tuple[int, ...]) -> str:
-        return str(value[0]) if len(set(value)) == 1 and len(value) > 1 else ",".join(map(str, value))
+    element: IntRange
 
     @property
-    def range(self) -> str:
-        return f"{self.one.range}, or several with commas (8,12,16)"
+    def description(self) -> str:
+        return f"{self.element.description}, or several with commas (8,12,16)"
+
+    def parse(self, value) -> tuple[int, ...]:
+        try:
+            numbers = tuple(self.element.parse(_strip(part)) for part in _elements(value, ","))
+        except UserError:
+            raise self.error(value) from None
+        if not numbers:
+            raise self.error(value)
+        return numbers
+
+    def format(self, value: tuple[int, ...]) -> str:
+        return str(value[0]) if len(set(value)) == 1 and len(value) > 1 else ",".join(map(str, value))
 
 
 @dataclass(frozen=True)
 class IntList(PerLayer):
-    """As `Several`, where `64,64` is two things and not the same one said twice; `none` is an empty one."""
-
-    def read(self, value) -> tuple[int, ...]:
-        if value == NONE or (isinstance(value, list | tuple) and not value):
-            return ()
-        return super().read(value)
+    """A tuple of zero or more integers; all elements are formatted: `64,64`, or `none`."""
 
     @property
-    def range(self) -> str:
-        return f"{self.one.range}, or several with commas (128,64), or {NONE}"
+    def description(self) -> str:
+        return f"{self.element.description}, or several with commas (128,64), or {NONE}"
 
-    def show(self, value: tuple[int, ...]) -> str:
+    def parse(self, value) -> tuple[int, ...]:
+        if value == NONE or (isinstance(value, list | tuple) and not value):
+            return ()
+        return super().parse(value)
+
+    def format(self, value: tuple[int, ...]) -> str:
         return ",".join(map(str, value)) or NONE
 
 
 @dataclass(frozen=True)
-class KernelSizes:
-    """Kernel sizes: `3` is 3×3, `4x2` is 4 high and 2 wide; one for all layers or one per layer, a tuple of
-    pairs then.
-    """
+class KernelSizes(ValueType):
+    """A tuple of (height, width) pairs: `3` is 3×3, `4x2` is 4 high and 2 wide, `5,3,3` one per layer."""
 
-    one: IntRange
-    range: str = (
+    element: IntRange
+    description = (
         "a whole number from 1 to 64, or height x width (4x2); one, or one per layer with commas (5,3,3)"
     )
 
-    def read(self, value) -> tuple[tuple[int, int], ...]:
-        parts = value.split(",") if isinstance(value, str) else value
-        parts = parts if isinstance(parts, list | tuple) else (parts,)
+    def parse(self, value) -> tuple[tuple[int, int], ...]:
         try:
-            sizes = tuple(self._pair(part) for part in parts)
+            sizes = tuple(self._parse_pair(part) for part in _elements(value, ","))
         except (UserError, ValueError):
-            sizes = ()
+            raise self.error(value) from None
         if not sizes:
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}")
+            raise self.error(value)
         return sizes
 
-    def _pair(self, part) -> tuple[int, int]:
-        sides = part.replace("×", "x").split("x") if isinstance(part, str) else part
-        sides = sides if isinstance(sides, list | tuple) else (sides,)
+    def _parse_pair(self, value) -> tuple[int, int]:
+        sides = _elements(value.replace("×", "x") if isinstance(value, str) else value, "x")
         height, width = sides if len(sides) == 2 else (*sides, *sides)
-        return self.one.read(_strip(height)), self.one.read(_strip(width))
+        return self.element.parse(_strip(height)), self.element.parse(_strip(width))
 
-    def show(self, value: tuple[tuple[int, int], ...]) -> str:
-        shown = [str(height) if height == width else f"{height}x{width}" for height, width in value]
-        return shown[0] if len(set(shown)) == 1 else ",".join(shown)
+    def format(self, value: tuple[tuple[int, int], ...]) -> str:
+        sizes = [str(height) if height == width else f"{height}x{width}" for height, width in value]
+        return sizes[0] if len(set(sizes)) == 1 else ",".join(sizes)
 
-    def plain(self, value: tuple[tuple[int, int], ...]) -> int | str:
-        """As JSON holds it: 3, or what would be typed."""
-        shown = self.show(value)
-        return int(shown) if shown.isdigit() else shown
-
-
-def _strip(part):
-    return part.strip() if isinstance(part, str) else part
+    def to_json(self, value: tuple[tuple[int, int], ...]) -> int | str:
+        """An integer for one square size, else the text."""
+        text = self.format(value)
+        return int(text) if text.isdigit() else text
 
 
 @dataclass(frozen=True)
-class LayerNumbers:
-    """Some of the layers, by number from 1: `1,2`, `all` or `none`; a tuple of numbers, or `"all"`."""
+class LayerNumbers(ValueType):
+    """A sorted tuple of layer numbers counted from 1, or the string `all`: `1,2`, `all` or `none`."""
 
-    range: str = f"numbers of layers with commas (1,2), {ALL} or {NONE}"
+    description = f"numbers of layers with commas (1,2), {ALL} or {NONE}"
 
-    def read(self, value) -> tuple[int, ...] | str:
-        if value == ALL or value is True:  # 1 is the first layer
+    def parse(self, value) -> tuple[int, ...] | str:
+        if value == ALL or value is True:  # not == True: 1 is the first layer
             return ALL
         if value == NONE or value is False:
             return ()
         try:
-            return tuple(sorted(set(IntList(IntRange(1, 64)).read(value))))
+            return tuple(sorted(set(IntList(IntRange(1, 64)).parse(value))))
         except UserError:
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}") from None
+            raise self.error(value) from None
 
-    def show(self, value: tuple[int, ...] | str) -> str:
+    def format(self, value: tuple[int, ...] | str) -> str:
         return value if value == ALL else ",".join(map(str, value)) or NONE
 
 
 @dataclass(frozen=True)
-class Switch:
-    """Yes or no: `--name` and `--no-name` on the command line."""
+class Switch(ValueType):
+    """A boolean: `--name` and `--no-name` on the command line, yes or no elsewhere."""
 
-    range: str = "yes or no"
+    description = "yes or no"
 
-    def read(self, value) -> bool:
-        words = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
-        known = words.get(value.strip().lower()) if isinstance(value, str) else value
-        if not isinstance(known, bool):
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}")
-        return known
+    def parse(self, value) -> bool:
+        switch = YES_NO.get(value.strip().lower()) if isinstance(value, str) else value
+        if not isinstance(switch, bool):
+            raise self.error(value)
+        return switch
 
-    def show(self, value: bool) -> str:
+    def format(self, value: bool) -> str:
         return "yes" if value else "no"
 
 
 @dataclass(frozen=True)
-class FloatInterval:
-    """A number, or a range from which one is drawn each time: `0.4` or `0.1-0.9`; a tuple of both ends."""
+class FloatInterval(ValueType):
+    """A tuple (low, high) with low <= high: `0.4` for two equal ends, or `0.1-0.9`."""
 
-    one: FloatRange
-
-    def read(self, value) -> tuple[float, float]:
-        parts = value.split("-") if isinstance(value, str) else value
-        parts = parts if isinstance(parts, list | tuple) else (parts,)
-        try:
-            low, high = (self.one.read(part) for part in (parts * 2 if len(parts) == 1 else parts))
-        except (UserError, ValueError):
-            low, high = 1.0, 0.0
-        if low > high:
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}")
-        return low, high
-
-    def show(self, value: tuple[float, float]) -> str:
-        return self.one.show(value[0]) if value[0] == value[1] else "-".join(map(self.one.show, value))
+    element: FloatRange
 
     @property
-    def range(self) -> str:
-        return f"{self.one.range}, or a range of them (0.1-0.9)"
+    def description(self) -> str:
+        return f"{self.element.description}, or a range of them (0.1-0.9)"
+
+    def parse(self, value) -> tuple[float, float]:
+        ends = _elements(value, "-")
+        try:
+            low, high = map(self.element.parse, ends if len(ends) > 1 else (*ends, *ends))
+        except (UserError, ValueError):
+            raise self.error(value) from None
+        if low > high:
+            raise self.error(value)
+        return low, high
+
+    def format(self, value: tuple[float, float]) -> str:
+        ends = value[:1] if value[0] == value[1] else value
+        return "-".join(map(self.element.format, ends))
 
 
 @dataclass(frozen=True)
-class OrWord:
-    """Another kind, or a word of its own that stands for `None`: `auto`, `off`."""
+class OrWord(ValueType):
+    """A value of the type `inner`, or `None`, which is written as `word` (`auto`, `off`)."""
 
     word: str
-    kind: ValueType
+    inner: ValueType
 
-    def read(self, value):
+    @property
+    def description(self) -> str:
+        return f"{self.inner.description}, or {self.word}"
+
+    def parse(self, value):
         if value is None or value == self.word:
             return None
         try:
-            return self.kind.read(value)
+            return self.inner.parse(value)
         except UserError:
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}") from None
+            raise self.error(value) from None
 
-    def show(self, value) -> str:
-        return self.word if value is None else self.kind.show(value)
-
-    @property
-    def range(self) -> str:
-        return f"{self.kind.range}, or {self.word}"
+    def format(self, value) -> str:
+        return self.word if value is None else self.inner.format(value)
 
 
 @dataclass(frozen=True)
-class OneOf:
-    """One of a few words."""
+class OneOf(ValueType):
+    """One of the strings `choices`."""
 
     choices: tuple[str, ...]
 
-    def read(self, value) -> str:
-        if value not in self.choices:
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}")
-        return value
-
-    def show(self, value: str) -> str:
-        return value
-
     @property
-    def range(self) -> str:
-        return (
-            ", ".join(self.choices[:-1]) + " or " + self.choices[-1]
-            if len(self.choices) > 1
-            else self.choices[0]
-        )
+    def description(self) -> str:
+        *others, last = self.choices
+        return f"{', '.join(others)} or {last}" if others else last
+
+    def parse(self, value) -> str:
+        if value not in self.choices:
+            raise self.error(value)
+        return value
+
+    def format(self, value: str) -> str:
+        return value
 
 
 @dataclass(frozen=True)
-class Text:
-    """A path or a name."""
+class Text(ValueType):
+    """A path or a name, with `~` expanded."""
 
-    range: str = "a file, a folder or a name"
+    description: str = "a file, a folder or a name"
 
-    def read(self, value) -> str:
+    def parse(self, value) -> str:
         if not isinstance(value, str) or not value.strip() or not _is_path(value):
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}")
+            raise self.error(value)
         return os.path.expanduser(value.strip())
 
-    def show(self, value: str) -> str:
+    def format(self, value: str) -> str:
         return value
 
 
-def _is_path(text: str) -> bool:
-    """Whether a file could be called so."""
-    try:
-        return b"\0" not in os.fsencode(text)
-    except ValueError:
-        return False
-
-
 @dataclass(frozen=True)
-class SplitPercentages:
-    """Percentages for training, validation and test, typed `80/10/10`; they sum to 100."""
+class SplitPercentages(ValueType):
+    """Percentages (training, validation, test) that sum to 100: `80/10/10`."""
 
-    range: str = (
+    description = (
         "three whole percentages that sum to 100, such as 80/10/10 (training, validation, test; "
         "the last two may be 0)"
     )
 
-    def read(self, value) -> tuple[int, int, int]:
-        parts = value.split("/") if isinstance(value, str) else value
+    def parse(self, value) -> tuple[int, int, int]:
         try:
-            train, validation, test = (IntRange(0, 100).read(part) for part in parts)
-        except (UserError, TypeError, ValueError):
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}") from None
+            train, validation, test = (IntRange(0, 100).parse(part) for part in _elements(value, "/"))
+        except (UserError, ValueError):
+            raise self.error(value) from None
         if train + validation + test != 100 or not train:
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}")
+            raise self.error(value)
         return train, validation, test
 
-    def show(self, value: tuple[int, int, int]) -> str:
+    def format(self, value: tuple[int, int, int]) -> str:
         return "/".join(map(str, value))
 
 
 @dataclass(frozen=True)
-class Fold:
-    """One of several equal parts, typed `2/5`: the second of five; a tuple of both numbers."""
+class Fold(ValueType):
+    """A tuple (number, count), number counted from 1: `2/5` is the second of five equal parts."""
 
-    range: str = "one of two to a thousand equal parts, such as 2/5 for the second of five"
+    description = "one of two to a thousand equal parts, such as 2/5 for the second of five"
 
-    def read(self, value) -> tuple[int, int]:
-        parts = value.split("/") if isinstance(value, str) else value
+    def parse(self, value) -> tuple[int, int]:
         try:
-            number, of = (IntRange(1, MAX_FOLDS).read(part) for part in parts)
-        except (UserError, TypeError, ValueError):
-            number, of = 1, 0
-        if number > of or of < 2:
-            raise UserError(f"must be {self.range}, not {abbreviate(value)}")
-        return number, of
+            number, count = (IntRange(1, MAX_FOLDS).parse(part) for part in _elements(value, "/"))
+        except (UserError, ValueError):
+            raise self.error(value) from None
+        if number > count or count < 2:
+            raise self.error(value)
+        return number, count
 
-    def show(self, value: tuple[int, int]) -> str:
+    def format(self, value: tuple[int, int]) -> str:
         return "/".join(map(str, value))
 
 
-def choices(kind: ValueType) -> list[str]:
-    """All answers of a kind that takes a few words; else none."""
-    inner = kind.kind if isinstance(kind, OrWord) else kind
-    if isinstance(inner, Switch):
+def choices(value_type: ValueType) -> list[str]:
+    """The texts that a value type with a few words takes; an empty list for all other types."""
+    if isinstance(value_type, OrWord):
+        inner = choices(value_type.inner)
+        return [value_type.word, *inner] if inner else []
+    if isinstance(value_type, Switch):
         return ["yes", "no"]
-    return (
-        ([kind.word] if isinstance(kind, OrWord) else []) + list(inner.choices)
-        if isinstance(inner, OneOf)
-        else []
-    )
+    return list(value_type.choices) if isinstance(value_type, OneOf) else []
+
+
+def _elements(value, separator: str) -> Sequence:
+    """The parts of a text, the elements of a list or tuple, or a single other value."""
+    if isinstance(value, str):
+        return value.split(separator)
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _strip(value):
+    return value.strip() if isinstance(value, str) else value
+
+
+def _is_path(text: str) -> bool:
+    """Whether the file system can hold a file of this name: no null byte, no lone surrogate."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except ValueError:
+        return False

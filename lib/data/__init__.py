@@ -1,0 +1,28 @@
+"""Data: images and labels, as uint8 arrays with the checks that untrusted files need.
+
+    datasets      data sets by name or path
+    splits        subsets; training, validation, test
+    augmentation  random changes of training images
+    user_images   images for a saved model
+    formats       file formats: IDX, NumPy, CIFAR-10, pictures
+
+`datasets` finds what a name or path means, reads it through `formats`, and splits it with `splits`. Images
+stay uint8, and memory mapped where the file allows it; batches are made elsewhere, with `augmentation`. Other
+packages import from the modules: `Dataset`, `NAMED_DATASETS`, `peek`, `load_source`, `load_dataset` and the
+checks of `datasets`, `Subset` and `sample_subset` of `splits`, `AUGMENTATIONS` and `erase` of `augmentation`,
+and `UserImages`, `find_pictures` and `require_user_images` of `user_images`.
+
+>>> import tempfile
+>>> import numpy as np
+>>> from lib.config.hyperparameters import Hyperparameters
+>>> from lib.data.datasets import load_dataset
+>>> with tempfile.TemporaryDirectory() as folder:
+...     np.savez(f"{folder}/tiny.npz", images=np.zeros((20, 8, 6), np.uint8), labels=np.arange(20) % 2)
+...     dataset = load_dataset(Hyperparameters(dataset=f"{folder}/tiny.npz", split="70/20/10"))
+>>> dataset.name, dataset.classes
+('tiny', ('0', '1'))
+>>> len(dataset.train), len(dataset.validation), len(dataset.test)
+(14, 4, 2)
+>>> dataset.train.take(slice(3)).shape
+(3, 8, 6, 1)
+"""

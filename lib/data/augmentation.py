@@ -1,115 +1,153 @@
-"""What is done to training images, anew in each epoch, so that a network sees more of them than there are.
+"""Data augmentation, drawn for each batch from a random generator.
 
-Each takes images, uint8 of shape (n, height, width, channels), and where its random numbers come from, and
-gives as many of the same shape; `erased` takes what a network is given of them.
+The functions in `AUGMENTATIONS` take and return uint8 images (n, height, width, channels), 0 to 255. `erase`
+takes and returns the float32 inputs of a network. None of them changes its argument.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-MAX_GAMMA = 1.4  # the strongest change of tones
-MAX_SLANT = 0.06  # most that a side is turned, stretched or slanted by, as a part of the other
-BEND_DEVIATION = 1 / 70  # of the sides: how far the points of a coarse grid go astray (standard deviation)
-BEND_POINTS = 4  # that grid's, along each side
-# share of the images that are not warped: what is resampled is smoother than any picture that will come
+MAX_GAMMA = 1.4
+MAX_AFFINE = 0.06  # greatest change of an entry of the affine matrix: rotation, scale, shear
+ELASTIC_DEVIATION = 1 / 70  # standard deviation of the grid points' displacement, as a fraction of each side
+ELASTIC_POINTS = 4  # points of the elastic deformation's grid along each side
+# Fraction of the images that are not warped: resampled images are smoother than those met later.
 UNWARPED_FRACTION = 0.4
-ERASED_AREA = 0.02, 0.4  # least and most of an image that is erased
-MIN_ASPECT_RATIO = 0.3  # of what is erased: width by height, or height by width
+ERASED_AREA = 0.02, 0.4  # range of the erased fraction of an image
+MIN_ASPECT_RATIO = 0.3  # of an erased rectangle, width by height or height by width
 
 
-def shift(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Each image moved a little, by up to a fourteenth of its sides (2 pixels of 28), its border repeated.
+def shift(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the images translated by up to 1/14 of their sides (2 pixels of 28), their borders repeated.
 
-    What a picture shows does not depend on where exactly it stands; a classifier learns that from moved
-    copies.
+    Args:
+        images: uint8 (n, height, width, channels).
+        rng: source of the shifts, one for each image.
+
+    Returns:
+        uint8 array of the same shape.
     """
     count, height, width, _ = images.shape
-    down, right = max(1, height // 14), max(1, width // 14)
-    padded = np.pad(images, ((0, 0), (down, down), (right, right), (0, 0)), mode="edge")
-    rows = random.integers(0, 2 * down + 1, (count, 1)) + np.arange(height)
-    columns = random.integers(0, 2 * right + 1, (count, 1)) + np.arange(width)
+    max_down, max_right = max(1, height // 14), max(1, width // 14)
+    padded = np.pad(images, ((0, 0), (max_down, max_down), (max_right, max_right), (0, 0)), mode="edge")
+    rows = rng.integers(0, 2 * max_down + 1, (count, 1)) + np.arange(height)
+    columns = rng.integers(0, 2 * max_right + 1, (count, 1)) + np.arange(width)
     return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def flip(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Every other image, at random, mirrored left to right."""
-    return np.where(random.random((len(images), 1, 1, 1)) < 0.5, images, images[:, :, ::-1])
+def flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the images, half of them mirrored left to right.
 
+    Args:
+        images: uint8 (n, height, width, channels).
+        rng: source of the choice for each image, with probability 0.5.
 
-def change_gamma(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Each image with its tones changed by a gamma from 1 / 1.4 to 1.4, all its pixels alike; black and white
-    stay.
+    Returns:
+        uint8 array of the same shape.
     """
-    gammas = np.exp(random.uniform(-np.log(MAX_GAMMA), np.log(MAX_GAMMA), (len(images), 1)))
+    return np.where(rng.random((len(images), 1, 1, 1)) < 0.5, images, images[:, :, ::-1])
+
+
+def change_gamma(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the images with a gamma correction of 1 / 1.4 to 1.4, the same for all channels.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        rng: source of the gammas, one for each image, uniform in their logarithm.
+
+    Returns:
+        uint8 array of the same shape; 0 and 255 are unchanged.
+    """
+    gammas = np.exp(rng.uniform(-np.log(MAX_GAMMA), np.log(MAX_GAMMA), (len(images), 1)))
     curves = np.round(255 * (np.arange(256) / 255) ** gammas).astype(np.uint8)  # (n, 256)
     return curves[np.arange(len(images))[:, None, None, None], images]
 
 
-def warp(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Three in five images turned, stretched, slanted and bent a little, their borders going on as they end.
+def warp(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the images, 60 % of them with a small affine and elastic deformation and their borders repeated.
 
-    Handwriting and clothes differ by such things (Simard et al., "Best practices for convolutional neural
-    networks applied to visual document analysis", 2003). Cubic splines keep what is sharp: with linear ones
-    networks learn to blur.
+    Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks Applied to Visual Document
+    Analysis" (2003). Images are resampled with cubic splines: with linear interpolation networks learn to
+    blur.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        rng: source of the deformations and of the images that are left as they are.
+
+    Returns:
+        uint8 array of the same shape.
     """
     count, *sides, channels = images.shape
-    middle = (np.array(sides)[:, None] - 1) / 2
-    slants = np.eye(2) + random.uniform(-MAX_SLANT, MAX_SLANT, (count, 2, 2))
-    astray = (
-        random.normal(0, BEND_DEVIATION, (count, 2, BEND_POINTS, BEND_POINTS))
+    center = (np.array(sides)[:, None] - 1) / 2
+    affine = np.eye(2) + rng.uniform(-MAX_AFFINE, MAX_AFFINE, (count, 2, 2))
+    displacements = (
+        rng.normal(0, ELASTIC_DEVIATION, (count, 2, ELASTIC_POINTS, ELASTIC_POINTS))
         * np.array(sides)[:, None, None]
     )
-    spared = random.random(count) < UNWARPED_FRACTION
-    points = np.indices(sides).reshape(2, -1) - middle  # (2, height · width)
+    unwarped = rng.random(count) < UNWARPED_FRACTION
+    pixels = np.indices(sides).reshape(2, -1) - center  # (2, height · width)
     down, right = (_interpolation_matrix(side) for side in sides)
-    bends = (down @ astray @ right.T).reshape(count, *points.shape)
+    elastic = (down @ displacements @ right.T).reshape(count, *pixels.shape)
     result = images.copy()
-    for number in np.flatnonzero(~spared):
-        places = slants[number] @ points + bends[number] + middle
+    for index in np.flatnonzero(~unwarped):
+        coordinates = affine[index] @ pixels + elastic[index] + center
         for channel in range(channels):
-            found = map_coordinates(images[number, ..., channel], places, np.float32, order=3, mode="nearest")
-            result[number, ..., channel] = found.round().clip(0, 255).reshape(sides)
+            resampled = map_coordinates(
+                images[index, ..., channel], coordinates, np.float32, order=3, mode="nearest"
+            )
+            result[index, ..., channel] = resampled.round().clip(0, 255).reshape(sides)
     return result
 
 
 def _interpolation_matrix(side: int) -> np.ndarray:
-    """What each pixel of a side takes from each point of the grid, linearly: shape (side, POINTS).
+    """Return the weights of linear interpolation from the elastic grid to pixels: (side, ELASTIC_POINTS).
 
-    `scipy.ndimage.zoom` gives the same, but takes longer for it than all the rest of `warped` does.
+    `scipy.ndimage.zoom` computes the same, but would take longer than all the rest of `warp`.
     """
-    where = np.linspace(0, BEND_POINTS - 1, side)
+    positions = np.linspace(0, ELASTIC_POINTS - 1, side)
     return np.stack(
-        [np.interp(where, np.arange(BEND_POINTS), point) for point in np.eye(BEND_POINTS)], axis=1
+        [np.interp(positions, np.arange(ELASTIC_POINTS), point) for point in np.eye(ELASTIC_POINTS)], axis=1
     )
 
 
-def erase(inputs: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Every other input of a network, at random, with a rectangle of noise anywhere in it, of 2 to 40 % of
-    its area; float32 in 0..1 of shape (n, height, width, channels), and so is what comes of it.
+def erase(inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the inputs, half of them with a random rectangle, 2 to 40 % of the area, replaced by noise.
 
-    A network that cannot count on any one part learns from all of them (Zhong et al., "Random Erasing Data
-    Augmentation", 2020; its shares and shapes are taken over). What it is to find stays whole.
+    Zhong et al., "Random Erasing Data Augmentation" (2020), with the paper's areas and aspect ratios. The
+    targets are not erased.
+
+    Args:
+        inputs: float32 (n, height, width, channels), 0 to 1.
+        rng: source of the rectangles and the noise.
+
+    Returns:
+        float32 array of the same shape, 0 to 1.
     """
     count, height, width, _ = inputs.shape
-    areas = random.uniform(*ERASED_AREA, count) * height * width
-    ratios = np.exp(random.uniform(np.log(MIN_ASPECT_RATIO), -np.log(MIN_ASPECT_RATIO), count))
-    rows = _random_stretch(np.sqrt(areas * ratios), height, random)
-    columns = _random_stretch(np.sqrt(areas / ratios), width, random)
-    chosen = random.random((count, 1, 1)) < 0.5
-    hidden = (chosen & rows[:, :, None] & columns[:, None, :])[..., None]
-    noise = random.integers(0, 256, inputs.shape, dtype=np.uint8)
-    return np.where(hidden, noise / np.float32(255), inputs)
+    areas = rng.uniform(*ERASED_AREA, count) * height * width
+    aspect_ratios = np.exp(rng.uniform(np.log(MIN_ASPECT_RATIO), -np.log(MIN_ASPECT_RATIO), count))
+    rows = _random_interval(np.sqrt(areas * aspect_ratios), height, rng)
+    columns = _random_interval(np.sqrt(areas / aspect_ratios), width, rng)
+    chosen = rng.random((count, 1, 1)) < 0.5
+    mask = (chosen & rows[:, :, None] & columns[:, None, :])[..., None]
+    noise = rng.integers(0, 256, inputs.shape, dtype=np.uint8)
+    return np.where(mask, noise / np.float32(255), inputs)
 
 
-def _random_stretch(lengths: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:
-    """Which pixels of a side lie in stretches of these lengths, each put anywhere that it fits: shape (n,
-    side).
-    """
+def _random_interval(lengths: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a mask (n, side) of intervals of `lengths` (n,), each at a random position within the side."""
     lengths = lengths.round().astype(int).clip(1, side)[:, None]
-    first = random.integers(0, side - lengths + 1)
-    place = np.arange(side)
-    return (first <= place) & (place < first + lengths)
+    starts = rng.integers(0, side - lengths + 1)
+    positions = np.arange(side)
+    return (starts <= positions) & (positions < starts + lengths)
 
 
-# Of training images, by the field that asks for them.
-AUGMENTATIONS = {"shift": shift, "flip": flip, "gamma": change_gamma, "warp": warp}
+# Augmentations of training images, by the hyperparameter that turns them on.
+AUGMENTATIONS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "shift": shift,
+    "flip": flip,
+    "gamma": change_gamma,
+    "warp": warp,
+}

@@ -1,9 +1,8 @@
-"""Data sets: names and places, training, validation and test parts, and the checksum that says which images
-they were.
-"""
+"""Data sets by name or path: their headers, loading and splitting, and the list of those at hand."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,264 +10,47 @@ import numpy as np
 from lib.common.errors import UserError, printable, reason
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import Hyperparameters
-from lib.data.formats.base import Header, Images, Source, exists
-from lib.data.formats.cifar10 import ARCHIVE, CLASSES, FOLDER, Cifar10Format
+from lib.data.formats.base import Header, Images, Source, exists, require_matching_labels
+from lib.data.formats.cifar10 import CIFAR10_ARCHIVE, CIFAR10_CLASSES, CIFAR10_FOLDER, Cifar10Format
 from lib.data.formats.idx import IdxFolderFormat
 from lib.data.formats.registry import peek_source, read_labels, read_source
 from lib.data.splits import Subset, split_images
 
-DATA_FOLDER = Path("data")  # where people put their data sets, seen from where they start the programs
-FASHION_CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+DATA_FOLDER = Path("data")  # the users' data sets, in the folder where they start the programs
 DIGITS = tuple("0123456789")
+FASHION_CLASSES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+PHOTO_CLASSES = ("china", "flower")
 MAX_CLASSES = 1000
-MIN_IMAGES = 10  # images that can be split into three parts
-CHUNK_SIZE = 4096  # images handled at once where a whole set as another copy would be too much
+MIN_IMAGES = 10  # enough to be split into three sets
+CHUNK_SIZE = 4096  # images hashed at once, so that no data set is copied
 
 
 @dataclass(frozen=True)
 class NamedDataset:
-    """A data set known by name: what it is, its header, its classes, and where Keras would download it from."""
+    """A data set that is known by its name: it comes with scikit-learn, or is published and lies in files.
 
-    what: str
+    Attributes:
+        description: a few words, for lists.
+        header: image shape and numbers of images.
+        classes: the class name of each label.
+        load_bundled: reads it from scikit-learn; None where it does not come with that.
+        search_folders: the places of its files below `DATA_FOLDER`, the recommended one first.
+        keras_module: the module of `keras.datasets` that downloads it, if any.
+    """
+
+    description: str
     header: Header
     classes: tuple[str, ...]
-    keras: str | None = None
-
-
-NAMED_DATASETS = {
-    name: NamedDataset(what, Header(shape, count, test_count, labeled=True), classes, keras)
-    for name, what, shape, count, test_count, classes, keras in (
-        ("digits", "1,797 digits of scikit-learn, 8×8 enlarged to 28×28", (28, 28, 1), 1797, 0, DIGITS, None),
-        (
-            "photos",
-            "520 patches of scikit-learn's two photographs, 32×32",
-            (32, 32, 3),
-            520,
-            0,
-            ("china", "flower"),
-            None,
-        ),
-        ("mnist", "70,000 handwritten digits, 28×28 gray", (28, 28, 1), 60_000, 10_000, DIGITS, "mnist"),
-        (
-            "fashion-mnist",
-            "70,000 pieces of clothing, 28×28 gray",
-            (28, 28, 1),
-            60_000,
-            10_000,
-            FASHION_CLASSES,
-            "fashion_mnist",
-        ),
-        (
-            "cifar10",
-            "60,000 photographs of ten things, 32×32",
-            (32, 32, 3),
-            50_000,
-            10_000,
-            CLASSES,
-            "cifar10",
-        ),
-    )
-}
-
-# Where the published sets are looked for below data/, the folder of that name first.
-SEARCH_FOLDERS = {
-    "mnist": ("mnist", "MNIST", "."),
-    "fashion-mnist": ("fashion-mnist", "fashion_mnist", "FashionMNIST"),
-    "cifar10": ("cifar10", "cifar-10", FOLDER, ARCHIVE),
-}
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """The three parts of a data set, and what `run.json` says of it."""
-
-    name: str
-    sha256: str
-    shape: tuple[int, int, int]
-    classes: tuple[str, ...]
-    train: Subset
-    validation: Subset
-    test: Subset
-
-    def to_json(self) -> dict:
-        sizes = {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-        return {
-            "name": self.name,
-            "sha256": self.sha256,
-            "shape": list(self.shape),
-            "sizes": sizes,
-            "classes": list(self.classes),
-        }
-
-
-def peek(where: str) -> Header:
-    """The header of a named data set or of a file or folder; quick. Raises `UserError`."""
-    path = locate(where)
-    return NAMED_DATASETS[where].header if path is None else peek_source(path)
-
-
-def require_trainable(where: str) -> None:
-    """Refuse what cannot be a training set, as far as its header tells. Raises `UserError`."""
-    count = peek(where).count
-    if count < MIN_IMAGES:
-        raise UserError(
-            f"{where}: {count} image{'s are' if count > 1 else ' is'} too few; at least {MIN_IMAGES} are "
-            f"needed"
-        )
-
-
-def require_readable(where: str) -> None:
-    """Refuse what cannot be a training set after reading all of it: for a path that somebody has just typed."""
-    require_trainable(where)
-    if (path := locate(where)) is not None:
-        read_source(path)
-
-
-def locate(where: str) -> Path | None:
-    """The path of a data set, or `None` for a name whose images lie in no file here.
-
-    A name is always the data set of that name; a folder that happens to be called so is `./mnist`.
-    """
-    if where in NAMED_DATASETS:
-        return next(
-            (
-                DATA_FOLDER / place
-                for place in SEARCH_FOLDERS.get(where, ())
-                if _holds_data(DATA_FOLDER / place)
-            ),
-            None,
-        )
-    path = Path(where)
-    if not exists(path):
-        raise UserError(f"{where}: no such file or folder; the names are {', '.join(NAMED_DATASETS)}")
-    return path
-
-
-def _holds_data(path: Path) -> bool:
-    return path.is_file() or (
-        path.is_dir() and (IdxFolderFormat.recognizes(path) or Cifar10Format.recognizes(path))
-    )
-
-
-def offered_datasets() -> dict[str, str]:
-    """What the first question offers: every name that needs no download, then the other data sets that lie in
-    data/.
-    """
-    found = {name: known.what for name, known in NAMED_DATASETS.items() if known.keras is None}
-    for name in SEARCH_FOLDERS:
-        if (path := locate(name)) is not None:
-            found[name] = f"{NAMED_DATASETS[name].what}; in {path}"
-    taken = {locate(name) for name in SEARCH_FOLDERS}
-    for path in sorted(DATA_FOLDER.iterdir()) if DATA_FOLDER.is_dir() else []:
-        if (
-            path in taken
-            or path.name.startswith(".")
-            or path.suffix == ".md"
-            or (DATA_FOLDER in taken and _is_published_file(path))
-        ):
-            continue
-        try:
-            header = peek_source(path)
-        except UserError:
-            continue
-        height, width, channels = header.shape
-        found[str(path)] = f"{header.count:,} images, {height}×{width} {'gray' if channels == 1 else 'color'}"
-    return found
-
-
-def _is_published_file(path: Path) -> bool:
-    return path.name.startswith(("train-", "t10k-"))
-
-
-def short_name(where: str) -> str:
-    """A name for folders and tables: that of the set, or the file's without what only says its format."""
-    if where in NAMED_DATASETS:
-        return where
-    path = Path(printable(where))
-    stem = path.name.split(".")[0] or path.resolve().name
-    if _is_published_file(path):
-        return (
-            path.resolve().parent.name
-            if path.resolve().parent.name in NAMED_DATASETS
-            else stem.split("-idx")[0]
-        )
-    return stem
-
-
-def load_dataset(hp: Hyperparameters) -> Dataset:
-    """Read, check and split what `hp` names. A test set of its own is taken whole, else `hp.split` makes one.
-
-    Raises `UserError` for whatever does not fit together: labels and images in number, training and test
-    images in size.
-    """
-    where = hp.needed("dataset")
-    given = load_source(where)
-    train, test = _attach_labels(given.train, hp.labels, where), None
-    if hp.testset:
-        apart = load_source(hp.testset)
-        test = _attach_labels(apart.test or apart.train, hp.test_labels, hp.testset)
-    elif given.test:
-        test = _attach_labels(given.test, hp.test_labels, where)
-    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
-        raise UserError(
-            f"{hp.testset or where}: test images are {format_shape(test.images.shape[1:])}, training images "
-            f"{format_shape(train.images.shape[1:])}"
-        )
-    classes = train.classes or (NAMED_DATASETS[where].classes if where in NAMED_DATASETS else ())
-    if not classes and train.labels is not None and train.labels.max() < MAX_CLASSES:
-        classes = tuple(map(str, range(int(train.labels.max()) + 1)))
-    if hp.program == "classification" or hp.label_weight:  # nothing else learns labels
-        _require_classes(train, hp.labels or where)
-    if hp.program == "classification":
-        _require_classes(test, hp.test_labels or hp.testset or where)
-    parts = split_images(train, test, hp)
-    return Dataset(short_name(where), _checksum(train.images), train.images.shape[1:], classes, *parts)
-
-
-def _require_classes(images: Images | None, where: str) -> None:
-    if images is None or images.labels is None:
-        return
-    low, high = int(images.labels.min()), int(images.labels.max())
-    if low < 0 or high >= MAX_CLASSES:
-        raise UserError(
-            f"{where}: its labels go from {low} to {high}; they are the numbers of classes, 0 to "
-            f"{MAX_CLASSES - 1}"
-        )
-
-
-def load_source(where: str) -> Source:
-    """All images of a name, a file or a folder. Raises `UserError`."""
-    path = locate(where)
-    if path is not None:
-        return read_source(path)
-    known = NAMED_DATASETS[where]
-    if known.keras is None:
-        return Source(_load_digits() if where == "digits" else _load_photos())
-    return _download(where, known, known.keras)
-
-
-def _attach_labels(images: Images, labels: str | None, where: str) -> Images:
-    if labels is None:
-        return images
-    found = read_labels(Path(labels))
-    if len(found) != len(images):
-        raise UserError(f"{labels}: {len(found):,} labels for the {len(images):,} images of {where}")
-    return Images(images.images, found, images.classes)
+    load_bundled: Callable[[], Images] | None = None
+    search_folders: tuple[str, ...] = ()
+    keras_module: str = ""
 
 
 def _load_digits() -> Images:
-    """scikit-learn's 8×8 digits, 0 to 16, brought to MNIST's 28×28 and 0 to 255."""
+    """Return scikit-learn's digits, 8×8 with values of 0 to 16, scaled to MNIST's 28×28 and 0 to 255."""
     from PIL import Image
     from sklearn.datasets import load_digits
 
@@ -281,45 +63,306 @@ def _load_digits() -> Images:
 
 
 def _load_photos() -> Images:
-    """Patches of scikit-learn's two sample photographs, side by side, so that none shares pixels with
-    another.
-    """
+    """Return patches of 32×32 pixels of scikit-learn's two sample photographs; they do not overlap."""
     from sklearn.datasets import load_sample_images
 
     images, labels = [], []
     for label, photo in enumerate(load_sample_images().images):
         rows, columns = photo.shape[0] // 32, photo.shape[1] // 32
-        patches = (
-            photo[: rows * 32, : columns * 32]
-            .reshape(rows, 32, columns, 32, 3)
-            .swapaxes(1, 2)
-            .reshape(-1, 32, 32, 3)
-        )
+        cropped = photo[: rows * 32, : columns * 32]
+        patches = cropped.reshape(rows, 32, columns, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3)
         images.append(patches)
         labels += [label] * len(patches)
-    return Images(np.concatenate(images), np.array(labels), NAMED_DATASETS["photos"].classes)
+    return Images(np.concatenate(images), np.array(labels), PHOTO_CLASSES)
 
 
-def _download(where: str, known: NamedDataset, module: str) -> Source:
+NAMED_DATASETS = {
+    "digits": NamedDataset(
+        "1,797 digits of scikit-learn, 8×8 enlarged to 28×28",
+        Header((28, 28, 1), 1797, labeled=True),
+        DIGITS,
+        load_bundled=_load_digits,
+    ),
+    "photos": NamedDataset(
+        "520 patches of scikit-learn's two photographs, 32×32",
+        Header((32, 32, 3), 520, labeled=True),
+        PHOTO_CLASSES,
+        load_bundled=_load_photos,
+    ),
+    "mnist": NamedDataset(
+        "70,000 handwritten digits, 28×28 gray",
+        Header((28, 28, 1), 60_000, 10_000, labeled=True),
+        DIGITS,
+        search_folders=("mnist", "MNIST", "."),
+        keras_module="mnist",
+    ),
+    "fashion-mnist": NamedDataset(
+        "70,000 pieces of clothing, 28×28 gray",
+        Header((28, 28, 1), 60_000, 10_000, labeled=True),
+        FASHION_CLASSES,
+        search_folders=("fashion-mnist", "fashion_mnist", "FashionMNIST"),
+        keras_module="fashion_mnist",
+    ),
+    "cifar10": NamedDataset(
+        "60,000 photographs of ten things, 32×32",
+        Header((32, 32, 3), 50_000, 10_000, labeled=True),
+        CIFAR10_CLASSES,
+        search_folders=("cifar10", "cifar-10", CIFAR10_FOLDER, CIFAR10_ARCHIVE),
+        keras_module="cifar10",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set, split.
+
+    Attributes:
+        name: short name for tables and folders.
+        sha256: checksum of all images that are not in a test set of their own, before the split.
+        shape: (height, width, channels) of an image.
+        classes: the class name of each label; empty where unknown.
+        train: training set.
+        validation: validation set; may be empty.
+        test: test set.
+    """
+
+    name: str
+    sha256: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    train: Subset
+    validation: Subset
+    test: Subset
+
+    def to_json(self) -> dict:
+        """Return the description of the data set for `run.json`."""
+        sizes = {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "shape": list(self.shape),
+            "sizes": sizes,
+            "classes": list(self.classes),
+        }
+
+
+def peek(name_or_path: str) -> Header:
+    """Return the header of a data set, quickly.
+
+    Args:
+        name_or_path: a name of `NAMED_DATASETS`, or the path of a file or folder.
+
+    Raises:
+        UserError: there is no such data set, or it is invalid.
+    """
+    path = locate(name_or_path)
+    return NAMED_DATASETS[name_or_path].header if path is None else peek_source(path)
+
+
+def require_trainable(name_or_path: str) -> None:
+    """Raise `UserError` unless a data set can be trained on, judged by its header."""
+    count = peek(name_or_path).count
+    if count < MIN_IMAGES:
+        raise UserError(
+            f"{name_or_path}: {count} image{'s are' if count > 1 else ' is'} too few; "
+            f"at least {MIN_IMAGES} are needed"
+        )
+
+
+def require_readable(name_or_path: str) -> None:
+    """Raise `UserError` unless a data set can be trained on, after reading all of it."""
+    require_trainable(name_or_path)
+    if (path := locate(name_or_path)) is not None:
+        read_source(path)
+
+
+def locate(name_or_path: str) -> Path | None:
+    """Return the path of a data set, or None for a named one without files here.
+
+    A name of `NAMED_DATASETS` is never a path: a folder of that name is given as `./mnist`.
+
+    Raises:
+        UserError: there is no such name, file or folder.
+    """
+    if name_or_path in NAMED_DATASETS:
+        folders = (DATA_FOLDER / folder for folder in NAMED_DATASETS[name_or_path].search_folders)
+        return next((path for path in folders if _holds_dataset(path)), None)
+    path = Path(name_or_path)
+    if not exists(path):
+        raise UserError(f"{name_or_path}: no such file or folder; the names are {', '.join(NAMED_DATASETS)}")
+    return path
+
+
+def _holds_dataset(path: Path) -> bool:
+    return path.is_file() or (path.is_dir() and is_published_folder(path))
+
+
+def is_published_folder(folder: Path) -> bool:
+    """Return whether a folder holds MNIST's files or CIFAR-10's batches under their published names."""
+    return IdxFolderFormat.recognizes(folder) or Cifar10Format.recognizes(folder)
+
+
+def offered_datasets() -> dict[str, str]:
+    """Return a line of text for each data set that needs no download, by its name or path.
+
+    First come the bundled ones, then published ones with files below `DATA_FOLDER`, then other files and
+    folders there that can be read.
+    """
+    offered = {name: named.description for name, named in NAMED_DATASETS.items() if named.load_bundled}
+    published = {name: path for name in NAMED_DATASETS if (path := locate(name)) is not None}
+    offered |= {name: f"{NAMED_DATASETS[name].description}; in {path}" for name, path in published.items()}
+    for path in sorted(DATA_FOLDER.iterdir()) if DATA_FOLDER.is_dir() else []:
+        belongs_to_published = path in published.values() or (
+            DATA_FOLDER in published.values() and _is_published_file(path)
+        )
+        if belongs_to_published or path.name.startswith(".") or path.suffix == ".md":
+            continue
+        try:
+            header = peek_source(path)
+        except UserError:
+            continue
+        height, width, channels = header.shape
+        color = "gray" if channels == 1 else "color"
+        offered[str(path)] = f"{header.count:,} images, {height}×{width} {color}"
+    return offered
+
+
+def _is_published_file(path: Path) -> bool:
+    return path.name.startswith(("train-", "t10k-"))
+
+
+def short_name(name_or_path: str) -> str:
+    """Return a name for folders and tables: that of the data set, or the file's without its suffixes.
+
+    MNIST's published files are named after their folder where this is the name of a data set.
+    """
+    if name_or_path in NAMED_DATASETS:
+        return name_or_path
+    path = Path(printable(name_or_path))
+    stem = path.name.split(".")[0] or path.resolve().name
+    if not _is_published_file(path):
+        return stem
+    folder_name = path.resolve().parent.name
+    return folder_name if folder_name in NAMED_DATASETS else stem.split("-idx")[0]
+
+
+def load_dataset(hp: Hyperparameters) -> Dataset:
+    """Read the data set of a run, check it, and split it with `split_images`.
+
+    Args:
+        hp: `dataset` is required. `testset`, `labels` and `test_labels` name further files; `split` makes a
+            test set where the data set has none and none is given.
+
+    Returns:
+        The training, validation and test set.
+
+    Raises:
+        UserError: a file is invalid, or numbers of labels and images, or sizes of training and test images,
+            differ.
+    """
+    name = hp.require("dataset")
+    source = load_source(name)
+    train, test = _attach_labels(source.train, hp.labels, name), None
+    if hp.testset:
+        test_source = load_source(hp.testset)
+        test = _attach_labels(test_source.test or test_source.train, hp.test_labels, hp.testset)
+    elif source.test:
+        test = _attach_labels(source.test, hp.test_labels, name)
+    if test is not None:
+        require_same_shape(hp.testset or name, train, test)
+    if hp.program == "classification" or hp.label_weight:  # other trainings do not use the labels
+        _require_class_numbers(train, hp.labels or name)
+    if hp.program == "classification":
+        _require_class_numbers(test, hp.test_labels or hp.testset or name)
+    subsets = split_images(train, test, hp)
+    shape = train.images.shape[1:]
+    return Dataset(short_name(name), _checksum(train.images), shape, _class_names(train), *subsets)
+
+
+def require_same_shape(name_or_path: str, train: Images, test: Images) -> None:
+    """Raise `UserError` where the training and test images of a data set differ in size or channels."""
+    train_shape, test_shape = train.images.shape[1:], test.images.shape[1:]
+    if test_shape != train_shape:
+        raise UserError(
+            f"{name_or_path}: test images are {format_shape(test_shape)}, "
+            f"training images {format_shape(train_shape)}"
+        )
+
+
+def _class_names(images: Images) -> tuple[str, ...]:
+    """Return the names of the classes; where there are none, their numbers, unless there are too many."""
+    if images.classes or images.labels is None or images.labels.max() >= MAX_CLASSES:
+        return images.classes
+    return tuple(map(str, range(int(images.labels.max()) + 1)))
+
+
+def _require_class_numbers(images: Images | None, name_or_path: str) -> None:
+    if images is None or images.labels is None:
+        return
+    low, high = int(images.labels.min()), int(images.labels.max())
+    if low < 0 or high >= MAX_CLASSES:
+        raise UserError(
+            f"{name_or_path}: its labels go from {low} to {high}; they are the numbers of classes, "
+            f"0 to {MAX_CLASSES - 1}"
+        )
+
+
+def load_source(name_or_path: str) -> Source:
+    """Return all images of a data set, downloading a published one that has no files here.
+
+    Args:
+        name_or_path: a name of `NAMED_DATASETS`, or the path of a file or folder.
+
+    Raises:
+        UserError: there is no such data set, it is invalid, or it could not be downloaded.
+    """
+    path = locate(name_or_path)
+    if path is not None:
+        source = read_source(path)
+    elif (load_bundled := NAMED_DATASETS[name_or_path].load_bundled) is not None:
+        source = Source(load_bundled())
+    else:
+        source = _download(name_or_path)
+    if name_or_path not in NAMED_DATASETS:
+        return source
+    classes = NAMED_DATASETS[name_or_path].classes
+    test = None if source.test is None else _with_classes(source.test, classes)
+    return Source(_with_classes(source.train, classes), test)
+
+
+def _with_classes(images: Images, classes: tuple[str, ...]) -> Images:
+    return images if images.classes else replace(images, classes=classes)
+
+
+def _attach_labels(images: Images, labels_path: str | None, name_or_path: str) -> Images:
+    if labels_path is None:
+        return images
+    labels = read_labels(labels_path)
+    require_matching_labels(labels_path, len(labels), len(images), name_or_path)
+    return replace(images, labels=labels)
+
+
+def _download(name: str) -> Source:
     import keras
 
+    named = NAMED_DATASETS[name]
     try:
-        pairs = getattr(keras.datasets, module).load_data()
+        pairs = getattr(keras.datasets, named.keras_module).load_data()
     except Exception as error:  # Keras passes on whatever its downloader raises
-        place = DATA_FOLDER / SEARCH_FOLDERS[where][0]
+        folder = DATA_FOLDER / named.search_folders[0]
         raise UserError(
-            f"{where} could not be downloaded ({reason(error)}); put its files into {place}"
+            f"{name} could not be downloaded ({reason(error)}); put its files into {folder}"
         ) from None
-    height, width, channels = known.header.shape
-    parts = [
-        Images(x.reshape(-1, height, width, channels), y.reshape(-1).astype(np.int64), known.classes)
-        for x, y in pairs
-    ]
-    return Source(*parts)
+    train, test = (
+        Images(images.reshape(-1, *named.header.shape), labels.reshape(-1).astype(np.int64))
+        for images, labels in pairs
+    )
+    return Source(train, test)
 
 
 def _checksum(images: np.ndarray) -> str:
-    """SHA-256 of the training images as bytes: the same whether they came from IDX, gzip or NumPy."""
+    """Return the SHA-256 of the pixels: the same whether they were stored as IDX, gzip or NumPy arrays."""
     digest = hashlib.sha256()
     for start in range(0, len(images), CHUNK_SIZE):
         digest.update(np.ascontiguousarray(images[start : start + CHUNK_SIZE]).data)

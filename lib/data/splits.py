@@ -1,6 +1,6 @@
-"""Data sets: names and places, training, validation and test parts, and the checksum that says which images
-they were.
-"""
+"""Subsets of images, and the split of a data set into a training, a validation and a test set."""
+
+from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
@@ -15,123 +15,147 @@ from lib.data.formats.base import Images
 
 @dataclass(frozen=True)
 class Subset:
-    """Some of the images of a source: `positions` say which. Nothing is copied until a batch is taken."""
+    """Some of a set of images, selected by their indices. Images are copied only when they are taken.
 
-    source: Images
-    positions: np.ndarray
+    Attributes:
+        parent: all images.
+        indices: int64 (n,), positions in `parent`.
+    """
+
+    parent: Images
+    indices: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.positions)
+        return len(self.indices)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of an image: height, width, channels."""
-        return self.source.images.shape[1:]
-
-    def take(self, which) -> np.ndarray:
-        """Images as uint8, shape (n, height, width, channels), at some places of this part."""
-        return self.source.images[self.positions[which]]
+        """(height, width, channels) of an image."""
+        return self.parent.images.shape[1:]
 
     @property
     def labeled(self) -> bool:
-        return self.source.labels is not None
+        return self.parent.labels is not None
 
     @property
     def labels(self) -> np.ndarray:
-        """The number of each image's class, shape (n,), of a part that is `labeled`."""
-        if self.source.labels is None:
+        """The labels of the images, int64 (n,). Raises `LookupError` where the subset is not `labeled`."""
+        if self.parent.labels is None:
             raise LookupError("these images have no labels")
-        return self.source.labels[self.positions]
+        return self.parent.labels[self.indices]
 
-    def first(self, count: int) -> "Subset":
-        return Subset(self.source, self.positions[:count])
+    def take(self, which: slice | np.ndarray | list[int]) -> np.ndarray:
+        """Return some images, uint8 (n, height, width, channels), by their positions in this subset."""
+        return self.parent.images[self.indices[which]]
+
+    def select(self, which: slice | np.ndarray | list[int]) -> Subset:
+        """Return a smaller subset, by positions in this one."""
+        return Subset(self.parent, self.indices[which])
+
+    def first(self, count: int) -> Subset:
+        """Return the first `count` images, or all where there are fewer."""
+        return self.select(slice(count))
 
 
 def split_images(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Subset, Subset, Subset]:
-    """Training, validation and test parts, drawn with `hp.seed`; each class keeps its share where there are
-    labels.
+    """Split images into a training, a validation and a test set, at random with `hp.seed`.
 
-    With `hp.fold` the validation part is one of equal parts, as in cross-validation; without it and without a
-    share for it, it is empty.
+    The split is stratified by class where there are labels, and enough images of each class.
+
+    Args:
+        train: images to split.
+        test: the complete test set, or None to take one from `train`.
+        hp: `limit` and, for a classification, `labels_fraction` bound the number of images that are used;
+            `split` is in percent; with `fold` (k, n), the validation set is the k-th of n folds of a
+            cross-validation.
+
+    Returns:
+        Training, validation (may be empty) and test set, each in the order of its images.
+
+    Raises:
+        UserError: there are too few images, or there is no test set and `hp.split` takes none.
     """
-    share_train, share_validation, share_test = hp.split
-    positions = np.arange(len(train))
-    count = min(hp.limit or len(train), len(train))
+    train_percent, validation_percent, test_percent = hp.split
+    indices = _sample_indices(train, hp)
+    if test is not None:
+        test_subset = Subset(test, np.arange(len(test)))
+    elif test_percent:
+        count = _count_from_percent(indices, 100 - test_percent, hp)
+        indices, test_indices = _divide(indices, train.labels, count, hp.seed)
+        test_subset = Subset(train, np.sort(test_indices))
+    else:
+        raise UserError(
+            f"split {train_percent}/{validation_percent}/0 leaves no test images, and there is no test set: "
+            "give -t"
+        )
+    train_indices, validation_indices = indices, indices[:0]
+    if hp.fold:
+        train_indices, validation_indices = _select_fold(indices, train.labels, *hp.fold, hp.seed)
+    elif validation_percent:
+        percent = 100 * train_percent / (train_percent + validation_percent)
+        count = _count_from_percent(indices, percent, hp)
+        train_indices, validation_indices = _divide(indices, train.labels, count, hp.seed)
+    return Subset(train, np.sort(train_indices)), Subset(train, np.sort(validation_indices)), test_subset
+
+
+def _sample_indices(images: Images, hp: Hyperparameters) -> np.ndarray:
+    indices = np.arange(len(images))
+    count = min(hp.limit or len(images), len(images))
     if hp.program == "classification":
         count = max(1, round(count * hp.labels_fraction))
-    if count < len(train):
-        positions, _ = _divide(positions, train.labels, count, hp.seed)
-    if test is None:
-        if not share_test:
-            raise UserError(
-                f"split {share_train}/{share_validation}/0 leaves no test images, and there is no test set: "
-                f"give -t"
-            )
-        positions, held_out = _divide(
-            positions, train.labels, _count_from_percent(positions, 100 - share_test, hp), hp.seed
-        )
-        tested = Subset(train, np.sort(held_out))
-    else:
-        tested = Subset(test, np.arange(len(test)))
-    learned, validated = positions, positions[:0]
-    if hp.fold:
-        learned, validated = _select_fold(positions, train.labels, *hp.fold, hp.seed)
-    elif share_validation:
-        share = 100 * share_train / (share_train + share_validation)
-        learned, validated = _divide(
-            positions, train.labels, _count_from_percent(positions, share, hp), hp.seed
-        )
-    return Subset(train, np.sort(learned)), Subset(train, np.sort(validated)), tested
+    if count < len(images):
+        indices, _ = _divide(indices, images.labels, count, hp.seed)
+    return indices
 
 
-def _count_from_percent(positions: np.ndarray, percent: float, hp: Hyperparameters) -> int:
-    count = round(len(positions) * percent / 100)
-    if not 0 < count < len(positions):
+def _count_from_percent(indices: np.ndarray, percent: float, hp: Hyperparameters) -> int:
+    count = round(len(indices) * percent / 100)
+    if not 0 < count < len(indices):
         raise UserError(
-            f"{len(positions)} images are too few to split {format_value('split', hp.split)}: a part would "
-            f"stay empty; "
-            "use more of them, or another --split"
+            f"{len(indices)} images are too few to split {format_value('split', hp.split)}: "
+            "a part would stay empty; use more of them, or another --split"
         )
     return count
 
 
 def _divide(
-    positions: np.ndarray, labels: np.ndarray | None, count: int, seed: int
+    indices: np.ndarray, labels: np.ndarray | None, count: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.model_selection import (
-        train_test_split,  # only the worker gets here; the programs start without it
-    )
+    """Return `count` of the indices, drawn at random, and the others."""
+    from sklearn.model_selection import train_test_split  # late: the programs start without scikit-learn
 
     strata = None
     if labels is not None:
-        strata = labels[positions]
-        rarest = np.unique(strata, return_counts=True)[1]
-        if rarest.min() < 2 or len(rarest) > min(count, len(positions) - count):
-            strata = None  # too few of a class to give each part one
-    return train_test_split(positions, train_size=count, random_state=seed, stratify=strata)
+        strata = labels[indices]
+        class_sizes = np.unique(strata, return_counts=True)[1]
+        if class_sizes.min() < 2 or len(class_sizes) > min(count, len(indices) - count):
+            strata = None  # a class is too small to have an image in both parts
+    return train_test_split(indices, train_size=count, random_state=seed, stratify=strata)
 
 
 def _select_fold(
-    positions: np.ndarray, labels: np.ndarray | None, number: int, of: int, seed: int
+    indices: np.ndarray, labels: np.ndarray | None, number: int, n_folds: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All but one of so many equal parts, and that one, counted from 1."""
+    """Return the indices outside a fold and those in it; folds are numbered from 1."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    if len(positions) < of:
-        raise UserError(f"{len(positions)} images cannot make {of} folds; use more of them, or fewer folds")
-    strata = None if labels is None else labels[positions]
-    if strata is not None and np.unique(strata, return_counts=True)[1].min() < of:
-        strata = None  # too few of a class to give each part one
+    if len(indices) < n_folds:
+        raise UserError(
+            f"{len(indices)} images cannot make {n_folds} folds; use more of them, or fewer folds"
+        )
+    strata = None if labels is None else labels[indices]
+    if strata is not None and np.unique(strata, return_counts=True)[1].min() < n_folds:
+        strata = None  # a class is too small to have an image in each fold
     splitter = KFold if strata is None else StratifiedKFold
-    folds = splitter(of, shuffle=True, random_state=seed).split(positions, strata)
-    learned, validated = next(itertools.islice(folds, number - 1, None))
-    return positions[learned], positions[validated]
+    folds = splitter(n_folds, shuffle=True, random_state=seed).split(indices, strata)
+    train_positions, validation_positions = next(itertools.islice(folds, number - 1, None))
+    return indices[train_positions], indices[validation_positions]
 
 
-def sample_subset(part: Subset, count: int, seed: int) -> Subset:
-    """At most so many of the images, drawn at random, in their order."""
-    if len(part) <= count:
-        return part
+def sample_subset(subset: Subset, count: int, seed: int) -> Subset:
+    """Return at most `count` images of a subset, drawn at random without replacement, in their order."""
+    if len(subset) <= count:
+        return subset
     return Subset(
-        part.source, np.sort(np.random.default_rng(seed).choice(part.positions, count, replace=False))
+        subset.parent, np.sort(np.random.default_rng(seed).choice(subset.indices, count, replace=False))
     )

@@ -1,6 +1,4 @@
-"""Images that somebody gives to a saved model: a folder of any pictures, made to fit, or a data set of the
-right size.
-"""
+"""The images that a user gives to a saved model: pictures of any size, fitted to the model, or a data set."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,128 +10,161 @@ from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.data import datasets
 from lib.data.formats.base import Images, exists
-from lib.data.formats.cifar10 import Cifar10Format
-from lib.data.formats.idx import IdxFolderFormat
-from lib.data.formats.image_folder import SUFFIXES, list_pictures, load_fitted, quiet_decoding
+from lib.data.formats.image_folder import (
+    PICTURE_SUFFIXES,
+    list_pictures,
+    load_fitted,
+    quiet_decoding,
+    subfolder_labels,
+)
 from lib.data.formats.registry import peek_source
 
 CHUNK_SIZE = 512  # images in memory at once
 
 
 class UserImages:
-    """Images in order, with a name each. Those of a folder are read as they are needed, any number of them.
+    """Images for a saved model, in order, each with a name.
 
-    `shape` is (height, width, channels) of what the model takes; `fit` and `invert` are those of
-    `folders.fitted`. Of a data set with a test set of its own these are the test images, with `every` the
-    training images and then those. Raises `UserError` when there are none, or when a data set has another
-    shape.
+    Pictures are read in chunks while they are needed, so that memory does not grow with their number.
+
+    Args:
+        source: a folder of pictures, one picture, or the name or path of a data set. Of a data set with a
+            test set, only the test images are taken.
+        shape: (height, width, channels) of the images that the model takes.
+        fit_mode: one of `FIT_MODES`: how pictures are brought to that shape, see `load_fitted`.
+        invert: whether to replace each pixel v by 255 - v.
+        include_training: whether to take the training images of a data set too, before the test images.
+
+    Attributes:
+        names: the path of each picture below its folder; of a data set, the number of each image, from 1 on.
+        labels: int64 (n,), or None where unknown. Of pictures, the subfolders are the classes.
+        classes: the class name of each label; empty where unknown.
+        unreadable: the error of each picture that could not be read, by its name; complete after `chunks`.
+
+    Raises:
+        UserError: there are no images, or those of a data set have another shape.
     """
 
     def __init__(
-        self, where: str, shape: tuple[int, int, int], fit: str = "crop", invert: bool = False, every=False
+        self,
+        source: str,
+        shape: tuple[int, int, int],
+        fit_mode: str = "crop",
+        invert: bool = False,
+        include_training: bool = False,
     ):
-        self.where, self.shape, self.fit, self.invert = where, shape, fit, invert
-        self.labels: np.ndarray | None = None
-        self.classes: tuple[str, ...] = ()
-        self.problems: dict[str, str] = {}  # pictures that could not be read, and why
-        self._images, self._files = None, []
-        if files := find_pictures(where):
-            self._files = files
-            root = Path(where) if Path(where).is_dir() else Path(where).parent
-            self.names = [file.relative_to(root).as_posix() for file in files]
-            folders = [file.relative_to(root).parent.as_posix() for file in files]
-            if "." not in folders:
-                self.classes = tuple(sorted(set(folders)))
-                self.labels = np.array([self.classes.index(folder) for folder in folders])
-            return
-        images = load_all_images(where) if every else load_test_images(where)
-        if images.images.shape[1:] != tuple(shape):
-            raise UserError(
-                f"{where}: its images are {format_shape(images.images.shape[1:])}, the model takes "
-                f"{format_shape(shape)}; "
-                "only a folder of pictures is made to fit"
-            )
-        self._images, self.labels, self.classes = images, images.labels, images.classes
-        self.names = [f"{number:0{len(str(len(images)))}}" for number in range(1, len(images) + 1)]
+        self.source = source
+        self.shape = shape
+        self.fit_mode = fit_mode
+        self.invert = invert
+        self.unreadable: dict[str, str] = {}
+        self.classes: tuple[str, ...]
+        self._files = find_pictures(source)
+        self._images: Images | None = None
+        if self._files:
+            folder = Path(source) if Path(source).is_dir() else Path(source).parent
+            self.names = [file.relative_to(folder).as_posix() for file in self._files]
+            self.labels, self.classes = subfolder_labels(folder, self._files)
+        else:
+            images = load_all_images(source) if include_training else load_test_images(source)
+            _require_shape(source, images, shape)
+            width = len(str(len(images)))
+            self.names = [f"{number:0{width}}" for number in range(1, len(images) + 1)]
+            self.labels, self.classes = images.labels, images.classes
+            self._images = images
 
     def __len__(self) -> int:
         return len(self.names)
 
     @property
-    def pictures(self) -> bool:
-        """Whether these are files of pictures, and no data set."""
+    def from_files(self) -> bool:
+        """True where each image is a picture file, False for the images of a data set."""
         return self._images is None
 
     def chunks(self, limit: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The places of some images, shape (n,), and the images, uint8; pictures that cannot be read become
-        `problems`.
+        """Yield the images in chunks; pictures that cannot be read are left out and listed in `unreadable`.
+
+        Args:
+            limit: number of images, from the first on; None for all.
+
+        Yields:
+            Positions of images in `names`, int64 (n,), and the images, uint8 (n, height, width, channels).
+
+        Raises:
+            UserError: none of the pictures can be read.
         """
         count = min(limit or len(self), len(self))
-        with ThreadPoolExecutor() as pool:  # Pillow lets other threads work while it decodes
+        with ThreadPoolExecutor() as pool:  # Pillow releases Python's lock while it decodes
             for start in range(0, count, CHUNK_SIZE):
-                places = np.arange(start, min(start + CHUNK_SIZE, count))
+                positions = np.arange(start, min(start + CHUNK_SIZE, count))
                 if self._images is not None:
-                    images = self._images.images[places]
-                    yield places, 255 - images if self.invert else images
+                    images = self._images.images[positions]
+                    yield positions, 255 - images if self.invert else images
                     continue
                 with quiet_decoding():
-                    read = list(pool.map(self._fitted, places))
-                found = [place for place, image in zip(places, read, strict=True) if image is not None]
-                if found:
-                    yield np.array(found), np.stack([image for image in read if image is not None])
-        if self.problems and len(self.problems) == count:
+                    pictures = list(pool.map(self._load_picture, positions))
+                readable = [picture is not None for picture in pictures]
+                if any(readable):
+                    yield positions[readable], np.stack([p for p in pictures if p is not None])
+        if self.unreadable and len(self.unreadable) == count:
             raise UserError(
-                f"{self.where}: none of its {count:,} pictures can be read; "
-                f"{next(iter(self.problems.values()))}"
+                f"{self.source}: none of its {count:,} pictures can be read; "
+                f"{next(iter(self.unreadable.values()))}"
             )
 
-    def _fitted(self, place: int) -> np.ndarray | None:
+    def _load_picture(self, position: int) -> np.ndarray | None:
         try:
-            return load_fitted(self._files[place], self.shape, self.fit, self.invert)
+            return load_fitted(self._files[position], self.shape, self.fit_mode, self.invert)
         except UserError as error:
-            self.problems[self.names[place]] = str(error)
+            self.unreadable[self.names[position]] = str(error)
             return None
 
 
-def load_test_images(where: str) -> Images:
-    """The images of a data set that no training has seen, where it has such, else all of them."""
-    source = datasets.load_source(where)
-    images = source.test or source.train
-    if not images.classes and where in datasets.NAMED_DATASETS:
-        return Images(images.images, images.labels, datasets.NAMED_DATASETS[where].classes)
-    return images
-
-
-def load_all_images(where: str) -> Images:
-    """The images of a data set, those for training first."""
-    source = datasets.load_source(where)
-    if source.test is None:
-        return source.train
-    learned, held = source.train.images, source.test.images
-    if learned.shape[1:] != held.shape[1:]:
+def _require_shape(source: str, images: Images, shape: tuple[int, int, int]) -> None:
+    if images.images.shape[1:] != tuple(shape):
         raise UserError(
-            f"{where}: test images are {format_shape(held.shape[1:])}, training images "
-            f"{format_shape(learned.shape[1:])}"
+            f"{source}: its images are {format_shape(images.images.shape[1:])}, the model takes "
+            f"{format_shape(shape)}; only a folder of pictures is made to fit"
         )
-    images = np.concatenate([learned, held])
-    labeled = source.train.labels is not None and source.test.labels is not None
-    labels = np.concatenate([source.train.labels, source.test.labels]) if labeled else None
-    return Images(images, labels, source.train.classes)
 
 
-def find_pictures(where: str) -> list[Path]:
-    """The pictures that a path means, none where it is a name, or a data set in one of the formats."""
-    path = Path(where)
-    if where in datasets.NAMED_DATASETS or not exists(path):
+def load_test_images(source: str) -> Images:
+    """Return the test images of a data set, or all of them where it has no test set. Raises `UserError`."""
+    loaded = datasets.load_source(source)
+    return loaded.test or loaded.train
+
+
+def load_all_images(source: str) -> Images:
+    """Return the training images of a data set, then its test images. Raises `UserError`."""
+    loaded = datasets.load_source(source)
+    train, test = loaded.train, loaded.test
+    if test is None:
+        return train
+    datasets.require_same_shape(source, train, test)
+    images = np.concatenate([train.images, test.images])
+    labels = None
+    if train.labels is not None and test.labels is not None:
+        labels = np.concatenate([train.labels, test.labels])
+    return Images(images, labels, train.classes)
+
+
+def find_pictures(source: str) -> list[Path]:
+    """Return the picture files of a path; none for the name of a data set, or one in another format.
+
+    Raises:
+        UserError: it is a folder that holds neither pictures nor a data set.
+    """
+    path = Path(source)
+    if source in datasets.NAMED_DATASETS or not exists(path):
         return []
     if path.is_file():
-        return [path] if path.suffix.lower() in SUFFIXES else []
-    return [] if IdxFolderFormat.recognizes(path) or Cifar10Format.recognizes(path) else list_pictures(path)
+        return [path] if path.suffix.lower() in PICTURE_SUFFIXES else []
+    return [] if datasets.is_published_folder(path) else list_pictures(path)
 
 
-def require_user_images(where: str) -> None:
-    """Refuse what is neither pictures nor a data set, quickly. Raises `UserError`."""
-    if not where.strip():
+def require_user_images(source: str) -> None:
+    """Raise `UserError` unless `source` is pictures or a data set, judged without reading the images."""
+    if not source.strip():
         raise UserError("a folder, a data set or a name is needed")
-    if not find_pictures(where) and (path := datasets.locate(where)) is not None:
+    if not find_pictures(source) and (path := datasets.locate(source)) is not None:
         peek_source(path)

@@ -1,0 +1,28 @@
+"""Evaluation: scores, baselines, probes and figures of trained models.
+
+    metrics        scores of models on images
+    baselines      scores of trivial methods
+    probes         classifiers on an encoder's codes
+    latent_space   projecting, sampling and comparing codes
+    figures        plots as PNG files
+    run_figures    figures of a finished run
+
+`metrics` and `baselines` use the same keys (`test_mse` and `pca_mse`), so that a record can show them side by
+side. `latent_space` works on arrays of codes; `run_figures` takes its results and those of the models to
+`figures`, which knows nothing of models. `probes` holds what the job in `lib.worker.probe_job` measures.
+
+Other packages use `autoencoder_metrics`, `classifier_metrics` and `psnr`; `autoencoder_baselines` and
+`classifier_baselines`; the functions of `latent_space`, `probes` and `run_figures`; and the `plot_…`
+functions of `figures`. Nothing is imported here, so that importing one module does not load Keras,
+scikit-learn and Matplotlib for all.
+
+>>> import numpy as np
+>>> from lib.evaluation.latent_space import interpolate, prior_grid
+>>> interpolate(np.zeros(2), np.ones(2), steps=3).tolist()
+[[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]
+>>> prior_grid(2).round(2).tolist()
+[[-0.67..., 0.67...], [0.67..., 0.67...], [-0.67..., -0.67...], [0.67..., -0.67...]]
+>>> from lib.evaluation.metrics import psnr
+>>> psnr(0.01)
+20.0
+"""

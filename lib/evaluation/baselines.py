@@ -1,4 +1,4 @@
-"""The trivial methods that every score on the test set has to beat, fitted on training images."""
+"""Trivial methods, fitted on training images, that every score on the test set is compared with."""
 
 import collections
 import math
@@ -19,110 +19,136 @@ from lib.tasks.completion import cut_axis
 from lib.tasks.pixels import to_float
 from lib.training.batches import Batches
 
-NEIGHBORS = 15  # whose mean completes a half
-MAX_LABELED = 10_000  # images that the classifiers learn from
+NEIGHBORS = 15  # for the k-nearest-neighbor regression of a missing half
+MAX_LABELED = 10_000  # images that the classifiers are fitted on
+
+# A function from inputs, float32 (n, height, width, channels) in 0..1, to predictions of the targets.
+Method = Callable[[np.ndarray], np.ndarray]
 
 
 def autoencoder_baselines(dataset: Dataset, hp: Hyperparameters, latent_size: int) -> dict:
-    """What trivial methods reach on the same test set: `…_mse`, and `…_psnr` in dB where targets are images.
+    """Return the test errors of trivial methods for the task of an autoencoder.
 
-    `constant`: the mean of the targets. `pca` (reconstruct, denoise): as many components as the code has
-    numbers; `pca_components` is what it could use, since a code with as many numbers as the image copies it.
-    `input`: the noisy or the gray image itself. `mean_color`: gray with the mean color difference of each
-    place. `mirror`, `ridge` and `neighbors` (complete): the given half's mirror image, linear regression from
-    the given half, and the mean of the 15 images whose given half is the nearest.
+    They are fitted on as many training images as 256 MiB hold (`lib.models.pca.MAX_BYTES`): as uint8 where
+    the targets are the images themselves, else as float32.
 
-    They are fitted on as many training images as 256 MiB hold: as bytes for the first three, else as float32.
+    Args:
+        dataset: its training and its test images.
+        hp: the task and its options.
+        latent_size: the number of values in a latent code.
+
+    Returns:
+        `<method>_mse`, pixels in 0..1, and `<method>_psnr` in dB unless the targets are UV, for each method:
+
+        * `constant`: the mean of the training targets.
+        * `pca` (reconstruct, denoise): projection on as many principal components as a code has values.
+          `pca_components` is the number of components that exist: no more than pixels or training images.
+        * `input` (denoise, colorize): the noisy or the gray image itself.
+        * `mean_color` (colorize in RGB): the gray image with the mean UV of each pixel.
+        * `mirror`, `ridge`, `neighbors` (complete): the mirror image of the given half, ridge regression on
+          it, and the mean of the 15 training images with the most similar given half.
     """
-    methods = (
-        _image_methods(hp, dataset.train, latent_size)
-        if get_task(hp.task).targets_are_images
-        else _pair_methods(hp, dataset.train)
-    )
-    batches, numbers = Batches(dataset.test, BATCH_SIZE, hp), 0
+    if get_task(hp.task).targets_are_images:
+        methods = _image_methods(hp, dataset.train, latent_size)
+    else:
+        methods = _pair_methods(hp, dataset.train)
+    batches, values = Batches(dataset.test, BATCH_SIZE, hp), 0
     sums: dict[str, float] = collections.defaultdict(float)
-    for number in range(len(batches)):
-        inputs, targets = batches[number]
-        numbers += targets.size
+    for index in range(len(batches)):
+        inputs, targets = batches[index]
+        values += targets.size
         for name, method in methods.items():
             sums[name] += np.square(method(inputs) - targets).sum(dtype=np.float64)
-    errors = {name: float(total / numbers) for name, total in sums.items()}
+    errors = {name: float(total / values) for name, total in sums.items()}
     scores: dict[str, float | None] = {f"{name}_mse": error for name, error in errors.items()}
-    if not hp.color_differences:
+    if not hp.predicts_uv:
         scores |= {f"{name}_psnr": psnr(error) for name, error in errors.items()}
     if "pca" in methods:
         scores["pca_components"] = available_components(dataset.train, latent_size)
     return scores
 
 
-def _image_methods(hp: Hyperparameters, train: Subset, latent_size: int) -> dict[str, Callable]:
-    """Methods that need no more than images: name to function from inputs (n, height, width, channels) to
-    targets.
-    """
+def _image_methods(hp: Hyperparameters, train: Subset, latent_size: int) -> dict[str, Method]:
+    """Methods for tasks whose targets are the images themselves, by name."""
     mean, axes = principal_components(train, latent_size, hp.seed)
-    methods: dict[str, Callable] = {"constant": lambda given: mean}
+    methods: dict[str, Method] = {"constant": lambda inputs: mean}
     if hp.task == "denoise":
-        methods["input"] = lambda given: given
+        methods["input"] = lambda inputs: inputs
 
-    def project(given: np.ndarray) -> np.ndarray:
-        off = (given - mean).reshape(len(given), -1)
-        return mean + (off @ axes @ axes.T).reshape(given.shape)
+    def project(inputs: np.ndarray) -> np.ndarray:
+        centered = (inputs - mean).reshape(len(inputs), -1)
+        return mean + (centered @ axes @ axes.T).reshape(inputs.shape)
 
-    return methods | {"pca": project if axes.shape[1] < mean.size else lambda given: given}
+    return methods | {"pca": project if axes.shape[1] < mean.size else lambda inputs: inputs}
 
 
-def _pair_methods(hp: Hyperparameters, train: Subset) -> dict[str, Callable]:
-    """Methods that learn what belongs to what: name to function from inputs (n, height, width, channels) to
-    targets.
-    """
-    pixels = 2 * math.prod(train.shape) if hp.task == "colorize" else math.prod(train.shape)
-    part = sample_subset(train, MAX_BYTES // (4 * pixels), hp.seed)
-    inputs, targets = Batches(part, len(part), hp)[0]
+def _pair_methods(hp: Hyperparameters, train: Subset) -> dict[str, Method]:
+    """Methods that are fitted on pairs of inputs and targets, by name."""
+    values_per_pair = 2 * math.prod(train.shape) if hp.task == "colorize" else math.prod(train.shape)
+    subset = sample_subset(train, MAX_BYTES // (4 * values_per_pair), hp.seed)
+    inputs, targets = Batches(subset, len(subset), hp)[0]
     mean = targets.mean(axis=0)
-    methods: dict[str, Callable] = {"constant": lambda given: mean}
+    methods: dict[str, Method] = {"constant": lambda inputs: mean}
     if hp.task == "colorize":
-        methods["input"] = (
-            (lambda given: np.zeros(1, np.float32)) if hp.color_differences else lambda given: given
-        )
-    if hp.task == "colorize" and hp.color_space == "rgb":
-        difference = rgb_to_yuv(targets).mean(axis=0)[..., 1:]
-        methods["mean_color"] = lambda given: yuv_to_rgb(
-            np.concatenate([given, np.broadcast_to(difference, (len(given), *difference.shape))], axis=-1)
-        )
+        methods |= _color_methods(hp, targets)
     if hp.task == "complete":
-        axis = 1 + cut_axis(hp)
-        if inputs.shape == targets.shape:
-            methods["mirror"] = lambda given: np.flip(given, axis)
-        known, wanted = (pixels.reshape(len(pixels), -1) for pixels in (inputs, targets))
-        neighbors = min(NEIGHBORS, len(known))
-        for name, model in (
-            ("ridge", Ridge(alpha=1.0)),
-            ("neighbors", KNeighborsRegressor(neighbors, algorithm="brute")),
-        ):
-            model.fit(known, wanted)
-            methods[name] = lambda given, model=model: model.predict(given.reshape(len(given), -1)).reshape(
-                -1, *mean.shape
-            )
+        methods |= _completion_methods(hp, inputs, targets)
     return methods
 
 
-def classifier_baselines(dataset: Dataset, hp: Hyperparameters) -> dict:
-    """Test accuracy of the most frequent class, of logistic regression on pixels and of the 3 nearest
-    neighbors.
+def _color_methods(hp: Hyperparameters, targets: np.ndarray) -> dict[str, Method]:
+    if hp.predicts_uv:
+        return {"input": lambda inputs: np.zeros(1, np.float32)}  # the UV of gray
+    mean_uv = rgb_to_yuv(targets).mean(axis=0)[..., 1:]
 
-    The last two learn from at most 10,000 training images.
+    def add_mean_uv(inputs: np.ndarray) -> np.ndarray:
+        uv = np.broadcast_to(mean_uv, (len(inputs), *mean_uv.shape))
+        return yuv_to_rgb(np.concatenate([inputs, uv], axis=-1))
+
+    return {"input": lambda inputs: inputs, "mean_color": add_mean_uv}
+
+
+def _completion_methods(hp: Hyperparameters, inputs: np.ndarray, targets: np.ndarray) -> dict[str, Method]:
+    methods: dict[str, Method] = {}
+    axis = 1 + cut_axis(hp)
+    if inputs.shape == targets.shape:
+        methods["mirror"] = lambda inputs: np.flip(inputs, axis)
+    regressions = {
+        "ridge": Ridge(alpha=1.0),
+        "neighbors": KNeighborsRegressor(min(NEIGHBORS, len(inputs)), algorithm="brute"),
+    }
+    for name, regression in regressions.items():
+        regression.fit(inputs.reshape(len(inputs), -1), targets.reshape(len(targets), -1))
+        methods[name] = _regression_method(regression, targets.shape[1:])
+    return methods
+
+
+def _regression_method(regression, target_shape: tuple[int, ...]) -> Method:
+    return lambda inputs: regression.predict(inputs.reshape(len(inputs), -1)).reshape(-1, *target_shape)
+
+
+def classifier_baselines(dataset: Dataset, hp: Hyperparameters) -> dict:
+    """Return the test accuracies of trivial classifiers.
+
+    Args:
+        dataset: labeled training and test images.
+        hp: its seed selects the training images.
+
+    Returns:
+        `most_frequent_accuracy`: of the most frequent class; `logistic_regression_accuracy` on pixels and
+        `nearest_neighbors_accuracy` (k = 3), both fitted on at most 10,000 training images
+        (`images_learned_from`) and left out where these have one class.
     """
-    part = sample_subset(
-        dataset.train, min(MAX_LABELED, MAX_BYTES // (4 * math.prod(dataset.shape))), hp.seed
-    )
-    train, test = (to_float(p.take(slice(None))).reshape(len(p), -1) for p in (part, dataset.test))
-    frequent = np.bincount(dataset.train.labels).argmax()
+    count = min(MAX_LABELED, MAX_BYTES // (4 * math.prod(dataset.shape)))
+    subset = sample_subset(dataset.train, count, hp.seed)
+    train, test = (to_float(part.take(slice(None))).reshape(len(part), -1) for part in (subset, dataset.test))
+    most_frequent = np.bincount(dataset.train.labels).argmax()
     models = {
         "logistic_regression_accuracy": LogisticRegression(C=0.1, tol=1e-3, max_iter=300),
         "nearest_neighbors_accuracy": KNeighborsClassifier(n_neighbors=3, algorithm="brute"),
     }
-    found = {"most_frequent_accuracy": float((dataset.test.labels == frequent).mean())}
+    scores = {"most_frequent_accuracy": float((dataset.test.labels == most_frequent).mean())}
     for name, model in models.items():
-        if len(np.unique(part.labels)) > 1:
-            found[name] = float(model.fit(train, part.labels).score(test, dataset.test.labels))
-    return found | {"images_learned_from": len(part)}
+        if len(np.unique(subset.labels)) > 1:
+            scores[name] = float(model.fit(train, subset.labels).score(test, dataset.test.labels))
+    return scores | {"images_learned_from": len(subset)}

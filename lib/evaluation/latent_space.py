@@ -1,6 +1,4 @@
-"""What can be done with codes: seen in two dimensions, drawn anew, walked between, told apart. Arrays in,
-arrays out.
-"""
+"""Operations on latent codes: encoding, projection to two dimensions, sampling, interpolation, silhouette."""
 
 import warnings
 from statistics import NormalDist
@@ -15,25 +13,33 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 BATCH_SIZE = 512
-MAX_DIMENSIONS = 50  # numbers of a code that t-SNE and the mixture look at; longer codes go through PCA first
-MIXTURE_COMPONENTS = 20  # Gaussians of a mixture
-MAX_MIXTURE_CODES = 10_000  # codes that a mixture is fitted on
-PERPLEXITY, ITERATIONS = 30, 500  # of t-SNE
+MAX_DIMENSIONS = 50  # values of a code that t-SNE and the mixture take; longer codes are reduced by PCA first
+MIXTURE_COMPONENTS = 20  # at most
+MAX_MIXTURE_CODES = 10_000  # that a mixture is fitted on
+MAX_SILHOUETTE_CODES = 5_000  # the silhouette takes quadratic time
+TSNE_PERPLEXITY = 30
+TSNE_ITERATIONS = 500
 
 
 def encode_batches(encoder: keras.Model, batches) -> np.ndarray:
-    """The codes of all inputs, float32 of shape (n, …): of a VAE the means. `batches` gives (inputs,
-    anything) in order.
+    """Return the latent codes of all inputs; of a VAE the means.
+
+    Args:
+        encoder: maps inputs to codes; of several outputs the first is the code.
+        batches: a sequence of tuples that begin with inputs, such as `lib.training.batches.Batches`.
+
+    Returns:
+        float32 (n, …).
     """
     return np.concatenate(
-        [_first_output(encoder.predict_on_batch(batches[number][0])) for number in range(len(batches))]
+        [_first_output(encoder.predict_on_batch(batches[index][0])) for index in range(len(batches))]
     )
 
 
 def decode_codes(decoder: keras.Model, codes: np.ndarray) -> np.ndarray:
-    """The images of codes of shape (n, …), float32 (n, height, width, channels)."""
-    parts = range(0, len(codes), BATCH_SIZE)
-    return np.concatenate([decoder.predict_on_batch(codes[start : start + BATCH_SIZE]) for start in parts])
+    """Return the outputs for codes of shape (n, …), float32 (n, height, width, channels)."""
+    starts = range(0, len(codes), BATCH_SIZE)
+    return np.concatenate([decoder.predict_on_batch(codes[start : start + BATCH_SIZE]) for start in starts])
 
 
 def _first_output(outputs) -> np.ndarray:
@@ -41,77 +47,87 @@ def _first_output(outputs) -> np.ndarray:
 
 
 def flatten_codes(codes: np.ndarray) -> np.ndarray:
-    """Codes as rows, shape (n, numbers)."""
+    """Return codes as rows, shape (n, latent size)."""
     return codes.reshape(len(codes), -1)
 
 
-@threadpool_limits.wrap(
-    limits=1
-)  # threads that wait for one another cost far more than they bring on a busy machine
+# OpenMP threads that wait for each other make this ten times slower on a busy machine.
+@threadpool_limits.wrap(limits=1)
 def project_to_2d(codes: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Codes of shape (n, …), three at least, as points of shape (n, 2): as they are where they have two
-    numbers, else by PCA, and by t-SNE (report E; van der Maaten and Hinton 2008).
+    """Return two-dimensional views of latent codes (report E).
+
+    Args:
+        codes: shape (n, …), n at least 3.
+        seed: of PCA and t-SNE.
+
+    Returns:
+        Points of shape (n, 2) by the title of the view: the code itself where it has one or two values, else
+        PCA with its explained variance; and t-SNE (van der Maaten and Hinton 2008).
     """
     rows = flatten_codes(codes)
-    views = {}
     if not rows.var():
         return {"one and the same code for all": np.zeros((len(rows), 2))}
-    if rows.shape[1] == 2:
+    views = {}
+    if rows.shape[1] == 1:
+        views["the code itself"] = np.hstack([rows, np.zeros_like(rows)])
+    elif rows.shape[1] == 2:
         views["the code itself"] = rows
-    elif rows.shape[1] > 2:
+    else:
         pca = PCA(2, random_state=seed).fit(rows)
         views[f"PCA, {pca.explained_variance_ratio_.sum():.0%} of the variance"] = pca.transform(rows)
-    else:
-        views["the code itself"] = np.hstack([rows, np.zeros_like(rows)])
     views["t-SNE"] = _tsne(rows, seed)
     return views
 
 
 def _tsne(rows: np.ndarray, seed: int) -> np.ndarray:
-    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
-    narrow, _ = _reduce_dimensions(rows, seed)
+    perplexity = min(TSNE_PERPLEXITY, (len(rows) - 1) / 3)
+    reduced, _ = _reduce_dimensions(rows, seed)
     return TSNE(
-        2, perplexity=perplexity, init="random", max_iter=ITERATIONS, random_state=seed
-    ).fit_transform(narrow)
+        2, perplexity=perplexity, init="random", max_iter=TSNE_ITERATIONS, random_state=seed
+    ).fit_transform(reduced)
 
 
 def sample_prior(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """Codes drawn from the unit Gaussian, the prior of a VAE: shape (count, *shape)."""
+    """Return codes sampled from the standard normal distribution, the prior of a VAE: (count, *shape)."""
     return np.random.default_rng(seed).standard_normal((count, *shape), np.float32)
 
 
 @threadpool_limits.wrap(limits=1)
 def sample_mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """New codes from a Gaussian mixture fitted on given ones: what a plain autoencoder, which has no prior,
-    can draw from.
+    """Return codes sampled from a Gaussian mixture, which stands in for the prior of a plain autoencoder.
 
-    Takes shape (n, …), two at least, and gives (count, …). Long codes are drawn among their first principal
-    components.
+    Codes with more than 50 values are modeled by their first 50 principal components.
+
+    Args:
+        codes: that the mixture is fitted on, shape (n, …), n at least 2; at most 10,000 of them are used.
+        count: of samples.
+        seed: of the selection, the fit and the samples.
+
+    Returns:
+        float32 (count, …).
     """
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     rows = flatten_codes(codes)
     if len(rows) > MAX_MIXTURE_CODES:
-        rows = rows[np.sort(random.choice(len(rows), MAX_MIXTURE_CODES, replace=False))]
-    narrow, pca = _reduce_dimensions(
-        rows.astype(np.float64), seed
-    )  # covariances lose their sign in single precision
-    components = max(1, min(MIXTURE_COMPONENTS, len(narrow) // (4 * narrow.shape[1])))
-    # Some variance in every direction, so that a number of the code that never changes does not stop the fit.
-    model = GaussianMixture(components, reg_covar=1e-6 + 1e-4 * float(narrow.var()), random_state=seed)
+        rows = rows[np.sort(rng.choice(len(rows), MAX_MIXTURE_CODES, replace=False))]
+    # In single precision covariance matrices stop being positive definite.
+    reduced, pca = _reduce_dimensions(rows.astype(np.float64), seed)
+    components = max(1, min(MIXTURE_COMPONENTS, len(reduced) // (4 * reduced.shape[1])))
+    # Some variance in every direction, so that a value of the code that never changes does not stop the fit.
+    regularization = 1e-6 + 1e-4 * float(reduced.var())
+    mixture = GaussianMixture(components, reg_covar=regularization, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # a mixture to draw from need not be the very best
-        model.fit(narrow)
-    drawn, _ = model.sample(count)
-    drawn = random.permutation(drawn)  # scikit-learn gives them component by component
-    return (
-        (pca.inverse_transform(drawn) if pca else drawn).astype(np.float32).reshape(count, *codes.shape[1:])
-    )
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the best likelihood is not needed for sampling
+        mixture.fit(reduced)
+    samples, _ = mixture.sample(count)
+    samples = rng.permutation(samples)  # scikit-learn returns them sorted by component
+    if pca is not None:
+        samples = pca.inverse_transform(samples)
+    return samples.astype(np.float32).reshape(count, *codes.shape[1:])
 
 
 def _reduce_dimensions(rows: np.ndarray, seed: int) -> tuple[np.ndarray, PCA | None]:
-    """Rows with at most `WIDEST` numbers, and the projection that made them so."""
+    """Rows with at most `MAX_DIMENSIONS` columns, and the PCA that made them, if any."""
     if rows.shape[1] <= MAX_DIMENSIONS:
         return rows, None
     pca = PCA(min(MAX_DIMENSIONS, len(rows)), random_state=seed).fit(rows)
@@ -119,38 +135,59 @@ def _reduce_dimensions(rows: np.ndarray, seed: int) -> tuple[np.ndarray, PCA | N
 
 
 def prior_grid(side: int) -> np.ndarray:
-    """Codes of two numbers on a grid that the prior fills evenly: shape (side · side, 2), row by row, the
-    second number falling (as on a map). Its lines are quantiles of the unit Gaussian (Kingma and Welling
-    2014, figure 4).
+    """Return a grid of codes of two values that divides the prior evenly (Kingma and Welling 2014, figure 4).
+
+    Args:
+        side: number of rows and of columns.
+
+    Returns:
+        float32 (side², 2), row by row from the top left: the first value rises along a row, the second falls
+        from row to row. The values are quantiles of the standard normal distribution.
     """
-    lines = [NormalDist().inv_cdf((place + 0.5) / side) for place in range(side)]
-    return np.array([(x, y) for y in lines[::-1] for x in lines], np.float32)
+    quantiles = [NormalDist().inv_cdf((index + 0.5) / side) for index in range(side)]
+    return np.array([(x, y) for y in quantiles[::-1] for x in quantiles], np.float32)
 
 
-def fit_grid(grid: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """A grid as `grid` gives it, its lines moved from quantiles of the prior to those of given codes, shape
-    (n, …) of two numbers each: what fits a plain autoencoder.
+def quantile_grid(grid: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return a grid of `prior_grid` moved to the same quantiles of given codes, for a plain autoencoder.
+
+    Args:
+        grid: shape (m, 2).
+        codes: shape (n, …), two values each.
+
+    Returns:
+        float32 (m, 2).
     """
-    shares = np.vectorize(NormalDist().cdf)(grid)
+    probabilities = np.vectorize(NormalDist().cdf)(grid)
     columns = [
-        np.quantile(numbers, share) for numbers, share in zip(flatten_codes(codes).T, shares.T, strict=True)
+        np.quantile(values, probability)
+        for values, probability in zip(flatten_codes(codes).T, probabilities.T, strict=True)
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def interpolate(first: np.ndarray, second: np.ndarray, steps: int) -> np.ndarray:
-    """Codes on the straight line from one to the other, both ends among them: shape (steps, …)."""
-    shares = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *(1,) * first.ndim)
-    return (1 - shares) * first + shares * second
+def interpolate(first: np.ndarray, last: np.ndarray, steps: int) -> np.ndarray:
+    """Return codes on the straight line between two codes, both included: shape (steps, …)."""
+    weights = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *(1,) * first.ndim)
+    return (1 - weights) * first + weights * last
 
 
 def class_silhouette(codes: np.ndarray, labels: np.ndarray, seed: int) -> float | None:
-    """How well the classes lie apart in the codes, -1 to 1, from 5,000 of them at most; `None` where there is
-    one class.
+    """Return the silhouette score of the classes in the latent space (Rousseeuw 1987).
+
+    Args:
+        codes: shape (n, …), or anything else with a distance, such as pixels.
+        labels: shape (n,).
+        seed: draws 5,000 of the codes where there are more.
+
+    Returns:
+        -1 (overlapping classes) to 1 (compact, separate classes); None for a single class, or for a class
+        per code.
     """
     rows, labels = flatten_codes(codes), np.asarray(labels)
-    if len(rows) > 5000:
-        places = np.sort(np.random.default_rng(seed).choice(len(rows), 5000, replace=False))
-        rows, labels = rows[places], labels[places]
+    if len(rows) > MAX_SILHOUETTE_CODES:
+        rng = np.random.default_rng(seed)
+        sample = np.sort(rng.choice(len(rows), MAX_SILHOUETTE_CODES, replace=False))
+        rows, labels = rows[sample], labels[sample]
     classes = len(np.unique(labels))
     return float(silhouette_score(rows, labels)) if 1 < classes < len(rows) else None

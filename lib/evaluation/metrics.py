@@ -1,4 +1,4 @@
-"""Scores on the test set."""
+"""Scores of trained models on a test or validation set."""
 
 import collections
 import math
@@ -19,60 +19,77 @@ BATCH_SIZE = 512
 
 
 def psnr(mse: float) -> float | None:
-    """Peak signal-to-noise ratio in dB for pixels in 0..1, from a mean squared error; `None` for no error at
-    all.
+    """Return the peak signal-to-noise ratio in dB.
+
+    Args:
+        mse: mean squared error of pixels in 0..1.
+
+    Returns:
+        Decibels; None for an error of 0, where the ratio is infinite.
     """
     return 10 * math.log10(1 / mse) if mse > 0 else None
 
 
 def autoencoder_metrics(
-    model: keras.Model, trainer: keras.Model, part: Subset, hp: Hyperparameters, name: str = "test"
+    model: keras.Model, training_model: keras.Model, subset: Subset, hp: Hyperparameters, prefix: str = "test"
 ) -> dict:
-    """Scores of outputs against targets on a part, whose `name` theirs begin with; each error is per pixel
-    and channel, pixels in 0..1.
+    """Return the scores of an autoencoder's outputs against the targets of its task.
 
-    `test_loss`, `test_mse` and `test_psnr` in dB always. For colorize `test_rgb_mse` and `test_uv_mse` as
-    well, whichever of the two was learned, and `test_largest_channel_accuracy`: the share of pixels whose
-    largest channel is the right one, which is what Keras calls accuracy when it is asked for images (report
-    B). For a VAE `test_reconstruction`, `test_kl` and their sum, `test_negative_elbo`, in nats per image,
-    with codes drawn as in training.
+    Args:
+        model: maps inputs to outputs, both (n, height, width, channels).
+        training_model: the compiled model of `build_training_model`, whose losses a VAE is scored by.
+        subset: the images to score.
+        hp: the task, the loss and beta.
+        prefix: the first word of each key, `test` or `validation`.
+
+    Returns:
+        A number per key. Errors are means over pixels and channels, pixels in 0..1.
+
+        * `test_loss`, `test_mse`, and `test_psnr` in dB, of RGB images (None for an error of 0).
+        * `test_rgb_mse` (from outputs in UV) or `test_uv_mse` (from outputs in RGB) for colorize.
+        * `test_largest_channel_accuracy` for color images: the fraction of pixels whose largest channel is
+          that of the target, which is Keras's `accuracy` of images (report B).
+        * `test_reconstruction`, `test_kl` and their sum `test_negative_elbo` for a VAE, in nats per image,
+          with codes sampled as in training (Kingma and Welling 2014, equation 10).
     """
     loss = pixel_loss(hp)
     sums: dict[str, float] = collections.defaultdict(float)
-    numbers: dict[str, int] = collections.defaultdict(int)
+    counts: dict[str, int] = collections.defaultdict(int)
 
     def add(quantity: str, values: np.ndarray) -> None:
         sums[quantity] += float(values.sum(dtype=np.float64))
-        numbers[quantity] += values.size
+        counts[quantity] += values.size
 
-    batches = Batches(part, BATCH_SIZE, hp)
-    for number in range(len(batches)):
-        inputs, targets = batches[number]
+    batches = Batches(subset, BATCH_SIZE, hp)
+    for index in range(len(batches)):
+        inputs, targets = batches[index]
         outputs = model.predict_on_batch(inputs)
         add("loss", keras.ops.convert_to_numpy(loss(targets, outputs)))
         add("mse", np.square(outputs - targets))
-        if targets.shape[-1] > 1 and not hp.color_differences:
+        if targets.shape[-1] > 1 and not hp.predicts_uv:
             add("largest_channel_accuracy", outputs.argmax(axis=-1) == targets.argmax(axis=-1))
-        if hp.color_differences:
-            rgb, right = (yuv_to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in (outputs, targets))
-            add("rgb_mse", np.square(np.clip(rgb, 0, 1) - right))
-            add("largest_channel_accuracy", rgb.argmax(axis=-1) == right.argmax(axis=-1))
+        if hp.predicts_uv:
+            rgb, true_rgb = (yuv_to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in (outputs, targets))
+            add("rgb_mse", np.square(np.clip(rgb, 0, 1) - true_rgb))
+            add("largest_channel_accuracy", rgb.argmax(axis=-1) == true_rgb.argmax(axis=-1))
         elif hp.task == "colorize":
             add("uv_mse", np.square(rgb_to_yuv(outputs - targets)[..., 1:]))
-    metrics = {quantity: total / numbers[quantity] for quantity, total in sums.items()}
-    of_images = metrics["rgb_mse" if hp.color_differences else "mse"]
-    metrics |= _evidence_lower_bound(trainer, part, hp) if hp.variational else {}
-    return {f"{name}_{quantity}": value for quantity, value in metrics.items()} | {
-        f"{name}_psnr": psnr(of_images)
-    }
+    metrics = {quantity: total / counts[quantity] for quantity, total in sums.items()}
+    image_mse = metrics["rgb_mse" if hp.predicts_uv else "mse"]
+    if hp.variational:
+        metrics |= _evidence_lower_bound(training_model, subset, hp)
+    scores = {f"{prefix}_{quantity}": value for quantity, value in metrics.items()}
+    return scores | {f"{prefix}_psnr": psnr(image_mse)}
 
 
-def _evidence_lower_bound(trainer: keras.Model, part: Subset, hp: Hyperparameters) -> dict:
-    def form(inputs, targets, labels):  # a test set may have none, or others
+def _evidence_lower_bound(training_model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict:
+    def make_targets(inputs, targets, labels):
+        # Zeros for the labels: a test set may have none, or other classes than the training set.
         return make_training_targets(hp, inputs, targets, np.zeros_like(labels))
 
-    found = trainer.evaluate(Batches(part, BATCH_SIZE, hp, form=form), verbose=0, return_dict=True)
-    reconstruction, kl = found[f"{RECONSTRUCTION}_loss"], found[f"{KL}_loss"]
+    batches = Batches(subset, BATCH_SIZE, hp, transform=make_targets)
+    losses = training_model.evaluate(batches, verbose=0, return_dict=True)
+    reconstruction, kl = losses[f"{RECONSTRUCTION}_loss"], losses[f"{KL}_loss"]
     return {
         "loss": reconstruction + hp.beta * kl,
         "reconstruction": reconstruction,
@@ -82,26 +99,43 @@ def _evidence_lower_bound(trainer: keras.Model, part: Subset, hp: Hyperparameter
 
 
 def classifier_metrics(
-    model: keras.Model, part: Subset, classes: Sequence[str], hp: Hyperparameters, name: str = "test"
+    model: keras.Model, subset: Subset, classes: Sequence[str], hp: Hyperparameters, prefix: str = "test"
 ) -> tuple[dict, np.ndarray]:
-    """DESIGN's metrics of a classifier on a part, whose `name` loss and accuracy begin with, and the
-    probabilities, shape (n, classes), that they come from.
+    """Return the scores of a classifier and the probabilities that it gives.
+
+    Args:
+        model: maps images to class probabilities, (n, classes).
+        subset: labeled images to score.
+        classes: the name of each class.
+        hp: read by `Batches`.
+        prefix: the first word of the keys of loss and accuracy, `test` or `validation`.
+
+    Returns:
+        The scores and the probabilities, float32 (n, classes), 0..1. The scores are `test_loss` (the mean
+        cross-entropy in nats), `test_accuracy`, the numbers of images `correct` and `incorrect`, `report`
+        (scikit-learn's `classification_report` as a dict) and `confusion_matrix` (a list of rows, one per
+        true class).
     """
-    labels = part.labels
-    probabilities = model.predict(Batches(part, BATCH_SIZE, hp, labeled=True), verbose=0)
+    labels = subset.labels
+    probabilities = model.predict(Batches(subset, BATCH_SIZE, hp, labeled=True), verbose=0)
     predicted = probabilities.argmax(axis=1)
-    right = int((predicted == labels).sum())
+    correct = int((predicted == labels).sum())
     likelihood = probabilities[np.arange(len(labels)), labels]
-    names, numbers = list(classes), range(len(classes))
+    class_indices = range(len(classes))
     report = classification_report(
-        labels, predicted, labels=numbers, target_names=names, output_dict=True, zero_division=0
+        labels,
+        predicted,
+        labels=class_indices,
+        target_names=list(classes),
+        output_dict=True,
+        zero_division=0,
     )
     metrics = {
-        f"{name}_loss": float(-np.log(np.maximum(likelihood, keras.config.epsilon())).mean()),
-        f"{name}_accuracy": right / len(labels),
-        "correct": right,
-        "incorrect": len(labels) - right,
+        f"{prefix}_loss": float(-np.log(np.maximum(likelihood, keras.config.epsilon())).mean()),
+        f"{prefix}_accuracy": correct / len(labels),
+        "correct": correct,
+        "incorrect": len(labels) - correct,
         "report": report,
-        "confusion_matrix": confusion_matrix(labels, predicted, labels=numbers).tolist(),
+        "confusion_matrix": confusion_matrix(labels, predicted, labels=class_indices).tolist(),
     }
     return metrics, probabilities

@@ -1,9 +1,8 @@
-"""What an encoder has learned without labels, measured with them: linear probe, nearest neighbors,
-fine-tuning, silhouette.
+"""Probes of an encoder: linear probe, k-nearest neighbors, and the names in the table of their scores.
 
-Each at several shares of the labels and beside the same network with random weights, which shows what the
-training of the autoencoder has brought (report E compares with a network from scratch; the probes are those
-of self-supervised learning).
+Each is fitted with several fractions of the labels, for the trained encoder and for the same network with
+random weights, which shows what pretraining gains. Report E compares with a network trained from scratch; the
+probes are those of self-supervised learning.
 """
 
 import warnings
@@ -23,56 +22,100 @@ from lib.evaluation import latent_space
 from lib.models.classifier import encoder_for_images
 from lib.tasks.pixels import to_float
 
+LINEAR_PROBE = "linear probe"
+NEAREST_NEIGHBORS = "nearest neighbors"
+FINE_TUNED = "fine-tuned"
+METHODS = (LINEAR_PROBE, NEAREST_NEIGHBORS, FINE_TUNED)
+
+TRAINED_WEIGHTS = "this encoder"
+RANDOM_WEIGHTS = "random weights"
+WEIGHTS = (TRAINED_WEIGHTS, RANDOM_WEIGHTS)
+
 NEIGHBORS = 5
-METHODS = ("linear probe", "nearest neighbors", "fine-tuned")
-WEIGHTS = ("this encoder", "random weights")
 
 
 def encode_subset(
-    encoder: keras.Model, part: Subset, image: tuple, view: Hyperparameters | None
+    encoder: keras.Model, subset: Subset, shape: tuple[int, int, int], encoder_hp: Hyperparameters | None
 ) -> np.ndarray:
-    """The codes of a part, shape (n, numbers); the encoder sees of each image what it saw as part of its
-    autoencoder.
+    """Return the latent codes of images.
+
+    Args:
+        encoder: as `load_encoder` gives it.
+        subset: the images.
+        shape: (height, width, channels) of the images.
+        encoder_hp: the hyperparameters that the encoder was trained with, whose task makes its inputs; None
+            where they are unknown.
+
+    Returns:
+        One row per image, float32 (n, latent size).
     """
-    seer = encoder_for_images(encoder, image, view)
+    model = encoder_for_images(encoder, shape, encoder_hp)
     chunks = (
-        part.take(slice(start, start + latent_space.BATCH_SIZE))
-        for start in range(0, len(part), latent_space.BATCH_SIZE)
+        subset.take(slice(start, start + latent_space.BATCH_SIZE))
+        for start in range(0, len(subset), latent_space.BATCH_SIZE)
     )
     return np.concatenate(
-        [latent_space.flatten_codes(seer.predict_on_batch(to_float(images))) for images in chunks]
+        [latent_space.flatten_codes(model.predict_on_batch(to_float(images))) for images in chunks]
     )
 
 
-def labeled_sample(dataset: Dataset, share: float, hp: Hyperparameters) -> np.ndarray:
-    """Places of the training images whose labels may be seen: each class in proportion, at least one of each."""
-    labels, random = dataset.train.labels, np.random.default_rng(hp.seed)
-    chosen = []
+def labeled_sample(dataset: Dataset, fraction: float, hp: Hyperparameters) -> np.ndarray:
+    """Return the training images whose labels a probe may use: a stratified sample, at least one per class.
+
+    Args:
+        dataset: its training labels.
+        fraction: of the images of each class, 0 to 1.
+        hp: its seed draws the sample.
+
+    Returns:
+        Sorted indices into the training set, shape (n,).
+    """
+    labels, rng = dataset.train.labels, np.random.default_rng(hp.seed)
+    sample = []
     for label in np.unique(labels):
-        places = random.permutation(np.flatnonzero(labels == label))
-        chosen.append(places[: max(1, round(share * len(places)))])
-    return np.sort(np.concatenate(chosen))
+        members = rng.permutation(np.flatnonzero(labels == label))
+        sample.append(members[: max(1, round(fraction * len(members)))])
+    return np.sort(np.concatenate(sample))
 
 
 def probe_codes(
-    parts: dict[str, np.ndarray], dataset: Dataset, places: np.ndarray, hp: Hyperparameters
+    codes: dict[str, np.ndarray], dataset: Dataset, sample: np.ndarray, hp: Hyperparameters
 ) -> dict[str, float]:
-    """Accuracies of what learns from codes alone."""
-    labels = dataset.train.labels[places]
-    models = {  # distances weigh, so that of as many classes as neighbors the nearest wins
-        METHODS[0]: make_pipeline(
+    """Return the test accuracies of classifiers fitted on latent codes.
+
+    Args:
+        codes: of the whole `train` and `test` sets, float32 (n, latent size) each.
+        dataset: its labels.
+        sample: indices of the training images to fit on, shape (n,).
+        hp: its seed is that of the linear probe.
+
+    Returns:
+        The accuracies, 0 to 1, of `LINEAR_PROBE` and `NEAREST_NEIGHBORS`.
+    """
+    labels = dataset.train.labels[sample]
+    # Weighted by distance, so that the nearest neighbor decides where there are as many classes as neighbors.
+    neighbors = KNeighborsClassifier(min(NEIGHBORS, len(sample)), weights="distance", algorithm="brute")
+    models = {
+        LINEAR_PROBE: make_pipeline(
             StandardScaler(), LogisticRegression(C=0.1, max_iter=200, tol=1e-3, random_state=hp.seed)
         ),
-        METHODS[1]: KNeighborsClassifier(min(NEIGHBORS, len(places)), weights="distance", algorithm="brute"),
+        NEAREST_NEIGHBORS: neighbors,
     }
-    scores = {}
+    accuracies = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the last digit of a probe does not matter
         for name, model in models.items():
-            model.fit(parts["train"][places], labels)
-            scores[name] = float(model.score(parts["test"], dataset.test.labels))
-    return scores
+            model.fit(codes["train"][sample], labels)
+            accuracies[name] = float(model.score(codes["test"], dataset.test.labels))
+    return accuracies
 
 
-def probe_row(method: str, weights: str, share: float, labels: int, accuracy: float) -> dict:
-    return {"method": method, "weights": weights, "share": share, "labels": labels, "test_accuracy": accuracy}
+def probe_row(method: str, weights: str, fraction: float, labels: int, accuracy: float) -> dict:
+    """A row of the table in `probe.json`: `labels` is the number of labeled images behind the fraction."""
+    return {
+        "method": method,
+        "weights": weights,
+        "share": fraction,
+        "labels": labels,
+        "test_accuracy": accuracy,
+    }

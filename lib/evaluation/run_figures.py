@@ -1,9 +1,10 @@
-"""What there is to look at after a training: the figures of a run, and the pictures that the program shows of
-it.
-"""
+"""Figures of a finished run, and the same pictures packed for the program that shows them in the terminal."""
+
+from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -20,166 +21,245 @@ from lib.tasks.base import to_pictures
 from lib.tasks.pixels import to_uint8
 from lib.training.batches import Batches
 
-PICTURES = 10  # inputs with their outputs
-LATENT_POINTS = 1000  # codes in the picture of the latent space: t-SNE takes some seconds for so many
-SAMPLES, SAMPLES_PER_ROW = 48, 12
+RECONSTRUCTIONS = 10  # test images in the figure
+LATENT_POINTS = 1000  # test images in the latent space: t-SNE takes some seconds for so many
+SAMPLES = 48
+SAMPLES_PER_ROW = 12
 MIXTURE_IMAGES = 5000  # training images whose codes a mixture is fitted on
-GRID_SIDE = 15  # images a side
-PAIRS, STEPS = 5, 10  # of interpolations
+GRID_SIDE = 15  # images per side of the grid over a two-dimensional prior
+INTERPOLATIONS = 5
+INTERPOLATION_STEPS = 10
 IMAGES_PER_CLASS = 5  # completed halves (report D)
-NOISE_LEVELS, NOISE_IMAGES = (0.1, 0.3, 0.5, 0.7), 6  # standard deviations of noise, and images of each
+NOISE_LEVELS = (0.1, 0.3, 0.5, 0.7)  # standard deviations, pixels in 0..1
+NOISE_IMAGES = 6  # per level
+PREDICTIONS = 24  # correct ones, and as many wrong ones
 PHASE_TITLES = {
     "head": "phase 1: the new layers",
     "everything": "phase 2: everything",
     "scratch": "from random weights",
 }
-EXAMPLES = 24  # of right and of wrong predictions
+TITLE_SETTINGS = ("kernel_size", "kernels")
+
+
+class DenoisingExamples(NamedTuple):
+    """Test images without noise, and by noise level with noise and after the model: uint8 (n, height, width,
+    channels) each.
+    """
+
+    clean: np.ndarray
+    noisy: dict[float, np.ndarray]
+    denoised: dict[float, np.ndarray]
 
 
 def draw_autoencoder_figures(
-    run: Run, model: keras.Model, dataset: Dataset, plan: Architecture, history: dict, score: str, untrained
+    run: Run,
+    model: keras.Model,
+    dataset: Dataset,
+    architecture: Architecture,
+    history: dict,
+    score: str,
+    untrained: DenoisingExamples | None,
 ) -> dict:
-    """Draw the figures that mean something for this network, and return the pictures for the program.
+    """Draw all figures that apply to an autoencoder, and return the pictures that the program shows.
 
-    `score` stands in the titles; `untrained` is what `noise` gave before the training. Codes and samples are
-    those of test images and of the first training images; labels only color them.
+    Codes and samples are those of test images and of the first training images; labels only color them.
+
+    Args:
+        run: receives the figures.
+        model: the trained autoencoder, with parts named `encoder` and `decoder`.
+        dataset: its test images are shown.
+        architecture: of the model, with the hyperparameters.
+        history: of the training, as in `run.json`.
+        score: text for the titles.
+        untrained: of `denoising_examples` before training; None draws no comparison with it.
+
+    Returns:
+        `strip` (packed images by name) and, where they were drawn, `latent` (points of each view), `labels`
+        and `samples` (packed images).
     """
-    hp, encoder, decoder = plan.hp, model.get_layer("encoder"), model.get_layer("decoder")
-    title = f"{dataset.name}: {describe_autoencoder(hp)}"
-    shown = draw_loss_curves(run, dataset, describe_autoencoder(hp), {"training": history})
-    seen = _reconstruct(model, dataset.test.first(PICTURES), hp)
-    shown["strip"] = {name: pack_images(images) for name, images in seen.items()}
-    rows = {name.removesuffix("s"): images for name, images in seen.items()}
-    if hp.task == "reconstruct":
-        rows = {"target": rows["input"], "output": rows["output"]}
-    figures.reconstructions(rows, run.figure("reconstructions"), f"{title} · {score}")
-
-    tested = dataset.test.first(LATENT_POINTS)
-    codes = latent_space.encode_batches(encoder, Batches(tested, latent_space.BATCH_SIZE, hp))
-    labels = _valid_labels(tested.labels, dataset.classes) if tested.labeled else None
+    hp = architecture.hp
+    draw_loss_curves(run, dataset, describe_autoencoder(hp), {"training": history})
+    drawing = _AutoencoderFigures(run, model, dataset, hp, f"{dataset.name}: {describe_autoencoder(hp)}")
+    pictures = {"strip": drawing.draw_reconstructions(score)}
+    test = dataset.test.first(LATENT_POINTS)
+    codes = drawing.encode(test)
+    labels = _valid_labels(test.labels, dataset.classes) if test.labeled else None
     if len(codes) > 3:
-        views = latent_space.project_to_2d(codes, hp.seed)
-        figures.latent_space(
-            views, labels, dataset.classes, run.figure("latent"), f"{title} · {len(codes):,} test images"
-        )
-        shown["latent"] = {name: np.round(points, 3).tolist() for name, points in views.items()}
-        shown["labels"] = None if labels is None else labels.tolist()
+        pictures |= drawing.draw_latent_space(codes, labels)
     if hp.task == "complete" and labels is not None:
-        _draw_classes(run, model, dataset, hp, f"{title} · given, predicted, true")
-    if untrained:
-        trained, name = denoising_examples(model, dataset.test, hp), f"{title} · {score}"
-        _draw_noise_figure(run, untrained, trained, name)
+        drawing.draw_classes()
+    if untrained is not None:
+        drawing.draw_denoising(untrained, score)
     if decodes_code_alone(hp):
-        shown["samples"] = pack_images(_draw_samples(run, decoder, encoder, dataset, codes, hp, title))
-    return shown
+        pictures["samples"] = pack_images(drawing.draw_samples(codes))
+        if hp.variational and codes[0].size == 2:
+            drawing.draw_prior_grid(codes.shape[1:])
+        drawing.draw_interpolations(codes)
+    return pictures
 
 
-def draw_loss_curves(run: Run, dataset: Dataset, what: str, histories: dict[str, dict]) -> dict[str, Any]:
-    """Draw the loss of each phase; there are no pictures for the program yet."""
-    named = {PHASE_TITLES.get(name, name): history for name, history in histories.items()}
-    figures.loss_curves(named, run.figure("loss"), f"{dataset.name}: {what}")
-    return {}
+@dataclass(frozen=True)
+class _AutoencoderFigures:
+    """The figures of one autoencoder, each drawn into its run folder by one method."""
+
+    run: Run
+    model: keras.Model
+    dataset: Dataset
+    hp: Hyperparameters
+    title: str
+
+    def encode(self, subset: Subset) -> np.ndarray:
+        batches = Batches(subset, latent_space.BATCH_SIZE, self.hp)
+        return latent_space.encode_batches(self.model.get_layer("encoder"), batches)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        return decode_to_pictures(self.model.get_layer("decoder"), codes, self.hp)
+
+    def draw_reconstructions(self, score: str) -> dict:
+        images = _reconstruct(self.model, self.dataset.test.first(RECONSTRUCTIONS), self.hp)
+        rows = {name.removesuffix("s"): array for name, array in images.items()}
+        if self.hp.task == "reconstruct":
+            rows = {"target": rows["input"], "output": rows["output"]}
+        path = self.run.figure_path("reconstructions")
+        figures.plot_reconstructions(rows, path, f"{self.title} · {score}")
+        return {name: pack_images(array) for name, array in images.items()}
+
+    def draw_latent_space(self, codes: np.ndarray, labels: np.ndarray | None) -> dict:
+        views = latent_space.project_to_2d(codes, self.hp.seed)
+        title = f"{self.title} · {len(codes):,} test images"
+        path = self.run.figure_path("latent")
+        figures.plot_latent_space(views, labels, self.dataset.classes, path, title)
+        return {
+            "latent": {name: np.round(points, 3).tolist() for name, points in views.items()},
+            "labels": None if labels is None else labels.tolist(),
+        }
+
+    def draw_classes(self) -> None:
+        """Five test images of each class: given half, completed image, true image (report D)."""
+        test, rows = self.dataset.test, []
+        for label, name in enumerate(self.dataset.classes):
+            members = np.flatnonzero(test.labels == label)[:IMAGES_PER_CLASS]
+            if len(members) == IMAGES_PER_CLASS:
+                subset = test.select(members)
+                given, completed, true = _reconstruct(self.model, subset, self.hp).values()
+                gap = np.full((*given.shape[:2], 1, given.shape[3]), 255, np.uint8)
+                rows.append((name, np.concatenate([given, gap, completed, gap, true], axis=2)))
+        if rows:
+            title = f"{self.title} · given, predicted, true"
+            figures.plot_image_rows(rows, self.run.figure_path("classes"), title)
+
+    def draw_denoising(self, untrained: DenoisingExamples, score: str) -> None:
+        trained = denoising_examples(self.model, self.dataset.test, self.hp)
+        rows = [("clean", trained.clean)]
+        for level in NOISE_LEVELS:
+            rows.append((f"input, noise {level:g}", trained.noisy[level]))
+            rows.append(("before training", untrained.denoised[level]))
+            rows.append(("after training", trained.denoised[level]))
+        figures.plot_image_rows(rows, self.run.figure_path("noise"), f"{self.title} · {score}")
+
+    @property
+    def _sample_title(self) -> str:
+        return f"{self.title} · the missing half alone" if self.hp.task == "complete" else self.title
+
+    def draw_samples(self, codes: np.ndarray) -> np.ndarray:
+        if self.hp.variational:
+            samples = latent_space.sample_prior(SAMPLES, codes.shape[1:], self.hp.seed)
+            source = "codes from the prior"
+        else:
+            train_codes = self.encode(self.dataset.train.first(MIXTURE_IMAGES))
+            samples = latent_space.sample_mixture(train_codes, SAMPLES, self.hp.seed)
+            source = "codes from a Gaussian mixture"
+        images = self.decode(samples)
+        path, title = self.run.figure_path("samples"), f"{self._sample_title} · {source}"
+        figures.plot_image_sheet(images, SAMPLES_PER_ROW, path, title)
+        return images
+
+    def draw_prior_grid(self, code_shape: tuple[int, ...]) -> None:
+        grid = latent_space.prior_grid(GRID_SIDE)
+        ticks = tuple(f"{value:.1f}" for value in grid[:GRID_SIDE, 0])
+        images = self.decode(grid.reshape(-1, *code_shape))
+        path, title = self.run.figure_path("grid"), f"{self._sample_title} · quantiles of the prior"
+        figures.plot_image_sheet(images, GRID_SIDE, path, title, ticks)
+
+    def draw_interpolations(self, codes: np.ndarray) -> None:
+        pairs = min(INTERPOLATIONS, len(codes) // 2)
+        rows = [
+            latent_space.interpolate(codes[2 * pair], codes[2 * pair + 1], INTERPOLATION_STEPS)
+            for pair in range(pairs)
+        ]
+        if rows:
+            images = self.decode(np.concatenate(rows))
+            path = self.run.figure_path("interpolation")
+            title = f"{self._sample_title} · from one test image to another"
+            figures.plot_image_sheet(images, INTERPOLATION_STEPS, path, title)
+
+
+def draw_loss_curves(run: Run, dataset: Dataset, description: str, histories: dict[str, dict]) -> None:
+    """Draw the training and validation curves of a run.
+
+    Args:
+        run: receives the figure.
+        dataset: names the data in the title.
+        description: of the hyperparameters, for the title.
+        histories: history of each phase, as in `run.json`, by its name.
+    """
+    by_title = {PHASE_TITLES.get(name, name): history for name, history in histories.items()}
+    figures.plot_loss_curves(by_title, run.figure_path("loss"), f"{dataset.name}: {description}")
 
 
 def _valid_labels(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray | None:
-    """The labels, if each is that of a class: an autoencoder's data may bring any."""
-    sound = classes and labels.min() >= 0 and labels.max() < len(classes)
-    return labels if sound else None
+    """The labels if each is that of a class: those of an autoencoder's data set are never checked."""
+    valid = classes and labels.min() >= 0 and labels.max() < len(classes)
+    return labels if valid else None
 
 
 def decodes_code_alone(hp: Hyperparameters) -> bool:
-    """Whether the decoder makes the output from the code and nothing else, so that codes can be made up."""
+    """Return whether the decoder needs nothing but a code, so that new images can be sampled."""
     return not (hp.skip or hp.residual)
 
 
-def _draw_samples(
-    run: Run, decoder, encoder, dataset: Dataset, codes: np.ndarray, hp: Hyperparameters, title: str
-) -> np.ndarray:
-    """Samples, interpolations and, where the code has two numbers with a prior, the grid; returns the
-    samples.
-    """
-    if hp.variational:
-        drawn, source = latent_space.sample_prior(SAMPLES, codes.shape[1:], hp.seed), "codes from the prior"
-    else:
-        learned = latent_space.encode_batches(
-            encoder, Batches(dataset.train.first(MIXTURE_IMAGES), latent_space.BATCH_SIZE, hp)
-        )
-        drawn, source = (
-            latent_space.sample_mixture(learned, SAMPLES, hp.seed),
-            "codes from a Gaussian mixture",
-        )
-    if hp.task == "complete":
-        title = f"{title} · the missing half alone"
-    samples = decode_to_pictures(decoder, drawn, hp)
-    figures.sheet(samples, SAMPLES_PER_ROW, run.figure("samples"), f"{title} · {source}")
-    if hp.variational and codes[0].size == 2:
-        grid = latent_space.prior_grid(GRID_SIDE)
-        ticks = tuple(f"{number:.1f}" for number in grid[:GRID_SIDE, 0])
-        images = decode_to_pictures(decoder, grid.reshape(-1, *codes.shape[1:]), hp)
-        figures.sheet(images, GRID_SIDE, run.figure("grid"), f"{title} · quantiles of the prior", ticks)
-    pairs = min(PAIRS, len(codes) // 2)
-    walks = [
-        latent_space.interpolate(codes[2 * place], codes[2 * place + 1], STEPS) for place in range(pairs)
-    ]
-    if walks:
-        images = decode_to_pictures(decoder, np.concatenate(walks), hp)
-        figures.sheet(images, STEPS, run.figure("interpolation"), f"{title} · from one test image to another")
-    return samples
-
-
 def decode_to_pictures(decoder: keras.Model, codes: np.ndarray, hp: Hyperparameters) -> np.ndarray:
-    """Codes as pictures, uint8; UV with a middle gray for the brightness, halves as they are."""
+    """Return the images of latent codes.
+
+    Args:
+        decoder: maps codes to outputs.
+        codes: shape (n, …).
+        hp: the task. UV is joined with a middle gray as Y; completed halves stay halves.
+
+    Returns:
+        uint8 (n, height, width, channels).
+    """
     outputs = latent_space.decode_codes(decoder, codes)
-    if hp.color_differences:
+    if hp.predicts_uv:
         gray = np.full((*outputs.shape[:-1], 1), 0.5, np.float32)
         return to_pictures(hp, gray, outputs)[1]
     return to_uint8(outputs)
 
 
-def denoising_examples(model: keras.Model, part: Subset, hp: Hyperparameters) -> dict[str, np.ndarray]:
-    """Clean images, and for each strength the noisy ones and what the model makes of them (report E); uint8
-    by name.
+def denoising_examples(model: keras.Model, subset: Subset, hp: Hyperparameters) -> DenoisingExamples:
+    """Return images denoised at several noise levels (report E).
+
+    Args:
+        model: a denoising autoencoder.
+        subset: its first six images are used.
+        hp: of the model; its noise is replaced.
     """
-    part = part.first(NOISE_IMAGES)
-    found: dict[str, np.ndarray] = {}
-    for strength in NOISE_LEVELS:
-        inputs, targets = Batches(part, len(part), dataclasses.replace(hp, noise=(strength, strength)))[0]
-        found.setdefault("clean", to_uint8(targets))
-        found[f"noise {strength:g}"] = to_uint8(inputs)
-        found[f"after {strength:g}"] = to_uint8(model.predict_on_batch(inputs))
-    return found
+    subset = subset.first(NOISE_IMAGES)
+    noisy, denoised = {}, {}
+    for level in NOISE_LEVELS:
+        inputs, targets = Batches(subset, len(subset), dataclasses.replace(hp, noise=(level, level)))[0]
+        noisy[level] = to_uint8(inputs)
+        denoised[level] = to_uint8(model.predict_on_batch(inputs))
+    return DenoisingExamples(to_uint8(targets), noisy, denoised)
 
 
-def _draw_noise_figure(run: Run, untrained: dict, trained: dict, title: str) -> None:
-    rows = [("clean", trained["clean"])]
-    for strength in NOISE_LEVELS:
-        rows.append((f"input, noise {strength:g}", trained[f"noise {strength:g}"]))
-        rows.append(("before training", untrained[f"after {strength:g}"]))
-        rows.append(("after training", trained[f"after {strength:g}"]))
-    figures.image_rows(rows, run.figure("noise"), title)
+def packed_reconstructions(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict:
+    """Return packed pictures of images: `inputs`, `outputs` and, unless these are the inputs, `targets`."""
+    return {name: pack_images(images) for name, images in _reconstruct(model, subset, hp).items()}
 
 
-def _draw_classes(run: Run, model: keras.Model, dataset: Dataset, hp: Hyperparameters, title: str) -> None:
-    """Five test images of each class, as given, completed, and true (report D)."""
-    rows = []
-    for number, name in enumerate(dataset.classes):
-        places = np.flatnonzero(dataset.test.labels == number)[:IMAGES_PER_CLASS]
-        if len(places) == IMAGES_PER_CLASS:
-            part = Subset(dataset.test.source, dataset.test.positions[places])
-            seen = list(_reconstruct(model, part, hp).values())
-            gap = np.full((*seen[0].shape[:2], 1, seen[0].shape[3]), 255, np.uint8)
-            rows.append((name, np.concatenate([seen[0], gap, seen[1], gap, seen[2]], axis=2)))
-    if rows:
-        figures.image_rows(rows, run.figure("classes"), title)
-
-
-def packed_reconstructions(model: keras.Model, part: Subset, hp: Hyperparameters) -> dict:
-    """Inputs, outputs and, where they are not the inputs, targets, as a person looks at them, packed."""
-    return {name: pack_images(images) for name, images in _reconstruct(model, part, hp).items()}
-
-
-def _reconstruct(model: keras.Model, part: Subset, hp: Hyperparameters) -> dict[str, np.ndarray]:
-    inputs, targets = Batches(part, len(part), hp)[0]
+def _reconstruct(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict[str, np.ndarray]:
+    inputs, targets = Batches(subset, len(subset), hp)[0]
     outputs = model.predict_on_batch(inputs)
     names = ("inputs", "outputs") if hp.task == "reconstruct" else ("inputs", "outputs", "targets")
     return dict(zip(names, to_pictures(hp, inputs, outputs, targets), strict=False))
@@ -188,47 +268,59 @@ def _reconstruct(model: keras.Model, part: Subset, hp: Hyperparameters) -> dict[
 def draw_classifier_figures(
     run: Run, dataset: Dataset, hp: Hyperparameters, histories: dict, metrics: dict, probabilities: np.ndarray
 ) -> dict:
-    """Draw a classifier's figures, and return examples of right and wrong predictions for the program."""
-    title = f"{dataset.name}: {describe_classifier(hp)}"
-    scored = f"{title} · test accuracy {metrics['test_accuracy']:.4f}"
-    shown = draw_loss_curves(run, dataset, describe_classifier(hp), histories)
-    figures.confusion(metrics["confusion_matrix"], dataset.classes, run.figure("confusion"), scored)
-    for kind, right in (("right", True), ("wrong", False)):
-        places, captions = _examples(dataset, probabilities, right)
-        images = dataset.test.take(places)
-        shown[kind] = {"images": pack_images(images), "captions": captions}
-        if captions:
-            figures.predictions(images, captions, run.figure(kind), f"{kind} predictions · {scored}")
-    return shown
+    """Draw a classifier's figures, and return the pictures that the program shows.
 
+    Args:
+        run: receives the figures.
+        dataset: its test images are shown.
+        hp: for the titles.
+        histories: history of each phase, as in `run.json`.
+        metrics: of `classifier_metrics`.
+        probabilities: likewise, (n, classes).
 
-def _examples(dataset: Dataset, probabilities: np.ndarray, right: bool) -> tuple[np.ndarray, list[str]]:
-    """The first right predictions, or the wrong ones that were surest of themselves, with labels and
-    confidences.
+    Returns:
+        Packed `images` and their `captions` for `right` and for `wrong` predictions.
     """
+    description = describe_classifier(hp)
+    title = f"{dataset.name}: {description} · test accuracy {metrics['test_accuracy']:.4f}"
+    draw_loss_curves(run, dataset, description, histories)
+    figures.plot_confusion_matrix(
+        metrics["confusion_matrix"], dataset.classes, run.figure_path("confusion"), title
+    )
+    pictures = {}
+    for kind, correct in (("right", True), ("wrong", False)):
+        indices, captions = _select_predictions(dataset, probabilities, correct)
+        images = dataset.test.take(indices)
+        pictures[kind] = {"images": pack_images(images), "captions": captions}
+        if captions:
+            figures.plot_predictions(images, captions, run.figure_path(kind), f"{kind} predictions · {title}")
+    return pictures
+
+
+def _select_predictions(
+    dataset: Dataset, probabilities: np.ndarray, correct: bool
+) -> tuple[np.ndarray, list[str]]:
+    """Test indices and captions of the first correct predictions, or of the most confident wrong ones."""
     labels, predicted = dataset.test.labels, probabilities.argmax(axis=1)
-    places = np.flatnonzero((labels == predicted) == right)
-    if not right:
-        places = places[np.argsort(-probabilities[places].max(axis=1), kind="stable")]
-    places = places[:EXAMPLES]
+    indices = np.flatnonzero((labels == predicted) == correct)
+    if not correct:
+        indices = indices[np.argsort(-probabilities[indices].max(axis=1), kind="stable")]
+    indices = indices[:PREDICTIONS]
     captions = []
-    for place in places:
-        said = f"{dataset.classes[predicted[place]]} ({probabilities[place].max():.0%})"
-        captions.append(said if right else f"{said}, true: {dataset.classes[labels[place]]}")
-    return places, captions
-
-
-TITLE_SETTINGS = ("kernel_size", "kernels")
+    for index in indices:
+        caption = f"{dataset.classes[predicted[index]]} ({probabilities[index].max():.0%})"
+        captions.append(caption if correct else f"{caption}, true: {dataset.classes[labels[index]]}")
+    return indices, captions
 
 
 def describe_autoencoder(hp: Hyperparameters) -> str:
-    """The key hyperparameters of a run in a line, for its figures."""
-    of = {
+    """Return the main hyperparameters of an autoencoder in one line, for titles."""
+    task_options = {
         "denoise": format_value("noise", hp.noise),
         "complete": f"the {hp.missing} half",
         "colorize": hp.color_space.upper(),
     }
-    words = [] if hp.task == "reconstruct" else [f"{hp.task} {of[hp.task]}"]
+    words = [] if hp.task == "reconstruct" else [f"{hp.task} {task_options[hp.task]}"]
     words += ["variational"] if hp.variational else []
     if hp.layers:
         words += [
@@ -242,8 +334,6 @@ def describe_autoencoder(hp: Hyperparameters) -> str:
 
 
 def describe_classifier(hp: Hyperparameters) -> str:
-    """The same for a classifier."""
-    return (
-        f"fully connected {format_value('fc_units', hp.fc_units)}, dropout {hp.dropout:g}, batch "
-        f"{hp.batch_size}"
-    )
+    """Return the main hyperparameters of a classifier in one line, for titles."""
+    fc_units = format_value("fc_units", hp.fc_units)
+    return f"fully connected {fc_units}, dropout {hp.dropout:g}, batch {hp.batch_size}"

@@ -1,0 +1,38 @@
+"""Keras models: autoencoders, classifiers, and their initialization and files.
+
+    autoencoder        encoder, decoder and autoencoder models
+    vae                sampling and KL divergence layers
+    classifier         classifier on a saved encoder
+    layer_names        names of layers in files
+    fixed_layers       layers with constant weights
+    initialization     identity, linear path and PCA
+    pca                principal components in bounded memory
+    cloning            copies of an encoder
+    code_refinement    latent codes optimized per image
+    saving             `.h5` files: save, check, load
+
+`lib.config` plans an `Architecture`; `autoencoder` builds it, with the layers of `vae` and `fixed_layers`,
+and `initialization` sets weights that are better than random ones. `classifier` builds on an encoder that
+`saving` has loaded. Nothing here trains: `lib.training` does.
+
+Names for other packages, imported from their modules so that importing this package does not import Keras:
+
+* `autoencoder`: `build_autoencoder`, `build_training_model`, `autoencoder_for_inference`, `code_only`,
+  `mean_output_loss`, and the outputs of training models, `RECONSTRUCTION`, `KL` and `LABELS`
+* `classifier`: `build_classifier`, `classifier_for_inference`, `encoder_for_images`, `set_trainable`
+* `cloning`: `clone_with_weights`, `clone_reinitialized`
+* `initialization`: `initialize_linear_path`, `initialize_pca`
+* `pca`: `principal_components`, `available_components`, `MAX_BYTES`
+* `code_refinement`: `CodeRefinement`
+* `fixed_layers`: `FIXED_PREFIX`
+
+>>> from lib.config.architecture_planner import plan_architecture
+>>> from lib.config.hyperparameters import Hyperparameters
+>>> from lib.models.autoencoder import build_autoencoder
+>>> architecture = plan_architecture(Hyperparameters(layers=2, kernels=4, latent_dim=3), (8, 8, 1))
+>>> model = build_autoencoder(architecture)
+>>> model.get_layer("encoder").output_shape, model.output_shape
+((None, 3), (None, 8, 8, 1))
+>>> model.count_params() == architecture.parameters
+True
+"""

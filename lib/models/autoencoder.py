@@ -1,4 +1,4 @@
-"""Keras models from a plan: encoder, decoder, and the autoencoder that joins them."""
+"""Autoencoders as Keras models: encoder, decoder, and the models that join them."""
 
 import keras
 import numpy as np
@@ -8,251 +8,306 @@ from lib.config.architecture import Architecture, LayerSpec
 from lib.config.hyperparameters import Hyperparameters
 from lib.models.fixed_layers import map_axis, mirror_columns, mix_channels
 from lib.models.initialization import initialize_as_identity
+from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_number, layer_name
 from lib.models.vae import KLDivergence, Sampling
 from lib.tasks.colorization import RGB_FROM_YUV
 from lib.tasks.completion import cut_axis, sees_mirror_image
 
 # Keras's default of 0.99 leaves the moving averages far behind in the few hundred steps of a short training.
 MOMENTUM = 0.9
-LEAKY_SLOPE = 0.01  # report D's
-RECONSTRUCTION, KL, LABELS = "reconstruction", "kl", "labels"  # outputs in training, where there are several
-IDENTITY, HE = "identity", "he_normal"
+LEAKY_SLOPE = 0.01  # as in report D
+RECONSTRUCTION, KL, LABELS = "reconstruction", "kl", "labels"  # outputs of a training model with several
+IDENTITY, HE = "identity", "he_normal"  # initializers
 
 
-def build_autoencoder(plan: Architecture) -> keras.Model:
-    """The plan as a Keras model named `autoencoder`, made of the models `encoder` and `decoder`.
+def build_autoencoder(architecture: Architecture) -> keras.Model:
+    """Build the autoencoder of an architecture.
 
-    Takes and gives float32 of shape (batch, height, width, channels), 0 to 1 (UV: ±0.615). The encoder's
-    first output is the code: the means, where it is variational, and then the logarithms of the variances are
-    the second; with skip connections the maps that the decoder joins follow, and are its inputs after the
-    code.
+    Args:
+        architecture: The layers, as `plan_architecture` returns them.
+
+    Returns:
+        Keras model `autoencoder` of the models `encoder` and `decoder`, from the task's inputs to outputs,
+        float32 (n, height, width, channels) in 0..1 (U and V: ±0.615). The encoder's first output is the
+        latent code (n, *latent_shape). A variational encoder returns the mean as code, then the logarithm of
+        the variance. With skip connections the feature maps that the decoder joins follow; they are the
+        decoder's inputs after the code.
     """
-    encoder, decoder = _build_encoder(plan), _build_decoder(plan)
-    for number, units in enumerate(plan.hp.feedback, 1):
-        encoder = _add_feedback(encoder, decoder, units, plan.hp, f"feedback_{number}")
-    inputs = keras.Input(plan.input, name="image")
-    found = encoder(inputs)
-    outputs = _decode(decoder, found[0] if plan.hp.variational else found, inputs, plan)
+    encoder, decoder = _build_encoder(architecture), _build_decoder(architecture)
+    for number, units in enumerate(architecture.hp.feedback, 1):
+        encoder = _add_feedback(encoder, decoder, units, architecture.hp, f"feedback_{number}")
+    inputs = keras.Input(architecture.input_shape, name="image")
+    outputs = _reconstruct(encoder, decoder, inputs, architecture)
     model = keras.Model(inputs, outputs, name="autoencoder")
-    if initializer_of(plan.hp) == IDENTITY:
+    if kernel_initializer(architecture.hp) == IDENTITY:
         initialize_as_identity(encoder)
         initialize_as_identity(decoder)
     return model
 
 
-def build_training_model(autoencoder: keras.Model, plan: Architecture, classes: int = 0) -> keras.Model:
-    """The model that learns: the autoencoder itself, or one of its encoder and decoder that has further
-    outputs.
+def build_training_model(
+    autoencoder: keras.Model, architecture: Architecture, classes: int = 0
+) -> keras.Model:
+    """Build the model that is trained: the autoencoder, or its encoder and decoder with more outputs.
 
-    For a VAE it draws its codes, and gives the KL divergence. With a `label_weight` it gives the probability
-    of each of the `classes`, found from the code, or from its maps' means (Iizuka, Simo-Serra and Ishikawa,
-    "Let there be Color!", 2016): what tells the classes apart helps to know what is in a picture.
+    A VAE samples its codes and returns the KL divergence, too. With a `label_weight` a softmax layer on the
+    code, or on the means of its feature maps, predicts the class as an auxiliary task (Iizuka, Simo-Serra and
+    Ishikawa, "Let there be Color!", 2016).
+
+    Args:
+        autoencoder: Model of `build_autoencoder`, which shares its weights with the result.
+        architecture: Its architecture.
+        classes: Number of classes, needed for a `label_weight`.
+
+    Returns:
+        `autoencoder` itself where neither applies; else a model with a dict of outputs: `RECONSTRUCTION` (n,
+        height, width, channels), `KL` (n, 1) in nats, and `LABELS` (n, classes), probabilities.
     """
-    hp = plan.hp
+    hp = architecture.hp
     if not (hp.variational or hp.label_weight):
         return autoencoder
     encoder, decoder = autoencoder.get_layer("encoder"), autoencoder.get_layer("decoder")
-    inputs = keras.Input(plan.input, name="image")
-    found = encoder(inputs)
-    code = found[0] if len(encoder.outputs) > 1 else found
+    inputs = keras.Input(architecture.input_shape, name="image")
+    encoded = encoder(inputs)
+    code = encoded[0] if len(encoder.outputs) > 1 else encoded
     outputs = {}
     if hp.variational:
-        z_mean, z_log_var = found
+        z_mean, z_log_var = encoded
         outputs[KL] = KLDivergence(name="divergence")(z_mean, z_log_var)
-        found = Sampling(hp.seed, name="sampling")(z_mean, z_log_var)
-    outputs[RECONSTRUCTION] = _decode(decoder, found, inputs, plan)
+        encoded = Sampling(hp.seed, name="sampling")(z_mean, z_log_var)
+    outputs[RECONSTRUCTION] = _decode(decoder, encoded, inputs, architecture)
     if hp.label_weight:
-        seen = layers.GlobalAveragePooling2D(name="means")(code) if len(code.shape) > 2 else code
-        outputs[LABELS] = layers.Dense(classes, activation="softmax", name="classes")(seen)
+        features = layers.GlobalAveragePooling2D(name="means")(code) if len(code.shape) > 2 else code
+        outputs[LABELS] = layers.Dense(classes, activation="softmax", name="classes")(features)
     return keras.Model(inputs, outputs, name="trainer")
 
 
-def autoencoder_for_inference(autoencoder: keras.Model, plan: Architecture) -> keras.Model:
-    """What is saved and scored of an autoencoder: itself, or with `hp.tta` a model of the same encoder and
-    decoder that gives the mean of the picture they make of an image and of that, mirrored back, which they
-    make of its mirror image.
+def autoencoder_for_inference(autoencoder: keras.Model, architecture: Architecture) -> keras.Model:
+    """Return the model that is saved and evaluated, with test-time augmentation if `hp.tta`.
+
+    Then its output is the mean of the reconstruction of an image and the reconstruction of its mirror image,
+    mirrored back. Without `hp.tta` it is `autoencoder` itself; either way the weights are shared.
     """
-    if not plan.hp.tta:
+    if not architecture.hp.tta:
         return autoencoder
-    inputs, picture = autoencoder.inputs[0], autoencoder.outputs[0]
-    seen = mirror_columns(inputs, "image")
-    found = autoencoder.get_layer("encoder")(seen)
-    other = _decode(
-        autoencoder.get_layer("decoder"), found[0] if plan.hp.variational else found, seen, plan, "_mirrored"
-    )
-    pictures = [picture, mirror_columns(other, "picture")]
-    return keras.Model(inputs, layers.Average(name="mean_picture")(pictures), name=autoencoder.name)
+    encoder, decoder = autoencoder.get_layer("encoder"), autoencoder.get_layer("decoder")
+    inputs, outputs = autoencoder.inputs[0], autoencoder.outputs[0]
+    mirrored_inputs = mirror_columns(inputs, "image")
+    mirrored_outputs = _reconstruct(encoder, decoder, mirrored_inputs, architecture, "_mirrored")
+    mean = layers.Average(name="mean_picture")([outputs, mirror_columns(mirrored_outputs, "picture")])
+    return keras.Model(inputs, mean, name=autoencoder.name)
 
 
-def _decode(decoder: keras.Model, found, inputs, plan: Architecture, side: str = ""):
-    outputs = decoder(found)
-    return _add_residual(inputs, outputs, plan, side) if plan.hp.residual else outputs
+def _reconstruct(
+    encoder: keras.Model, decoder: keras.Model, inputs, architecture: Architecture, suffix: str = ""
+):
+    """Encode and decode inputs, by the mean of a variational code."""
+    encoded = encoder(inputs)
+    if architecture.hp.variational:
+        encoded = encoded[0]
+    return _decode(decoder, encoded, inputs, architecture, suffix)
 
 
-def _build_encoder(plan: Architecture) -> keras.Model:
-    hp, inputs = plan.hp, keras.Input(plan.input, name="image")
-    *hidden, last = plan.encoder
-    seen = _mirror_given_half(inputs, plan, "encoder") if sees_mirror_image(hp) else inputs
-    maps = _apply_layers(seen, hidden, hp, "encoder")
-    code = _apply_layers(maps[-1], [last], hp, "encoder", len(hidden))[-1]
-    if plan.linear:
-        kernel, stride = plan.linear
-        linear = layers.Conv2D(plan.latent[2], kernel, strides=stride, padding="same", name="linear_encoder")(
-            seen
+def _decode(decoder: keras.Model, encoded, inputs, architecture: Architecture, suffix: str = ""):
+    """Decode codes, with feature maps where there are skip connections; `suffix` ends the names of layers."""
+    outputs = decoder(encoded)
+    return _add_residual(inputs, outputs, architecture, suffix) if architecture.hp.residual else outputs
+
+
+def _build_encoder(architecture: Architecture) -> keras.Model:
+    hp, inputs = architecture.hp, keras.Input(architecture.input_shape, name="image")
+    *hidden_specs, code_spec = architecture.encoder
+    x = _mirror_given_half(inputs, architecture, "encoder") if sees_mirror_image(hp) else inputs
+    feature_maps = _apply_layers(x, hidden_specs, hp, "encoder")
+    code = _apply_layers(feature_maps[-1], [code_spec], hp, "encoder", first_number=len(hidden_specs) + 1)[1]
+    if path := architecture.linear_path:
+        linear = layers.Conv2D(
+            architecture.latent_shape[2],
+            path.kernel_size,
+            strides=path.stride,
+            padding="same",
+            name=LINEAR_ENCODER,
         )
-        code = layers.Add(name="code_sum")([code, linear])
+        code = layers.Add(name="code_sum")([code, linear(x)])
     if hp.variational:
-        variances = _weighted_layer(last, hp, "z_log_var", "zeros")(maps[-1])  # so that σ begins at 1
-        return keras.Model(inputs, [code, variances], name="encoder")
-    # maps[0] is the image, so that of layer n is maps[n + 1].
-    joined = [maps[source + 1] for source in plan.joined]
-    return keras.Model(inputs, [code, *joined] if joined else code, name="encoder")
+        # Zeros, so that σ starts at 1.
+        log_variance = _dense_or_convolution(code_spec, hp, "z_log_var", "zeros")(feature_maps[-1])
+        return keras.Model(inputs, [code, log_variance], name="encoder")
+    skips = [feature_maps[source + 1] for source in architecture.skip_sources]
+    return keras.Model(inputs, [code, *skips] if skips else code, name="encoder")
 
 
 def _add_feedback(
     encoder: keras.Model, decoder: keras.Model, units: int, hp: Hyperparameters, name: str
 ) -> keras.Model:
-    """The encoder, to whose code a fully connected layer adds a correction: it sees the image, what the
-    decoder leaves over of it, and the code (iterative amortized inference: Marino, Yue and Mandt 2018).
+    """Extend an encoder by one step of iterative amortized inference (Marino, Yue and Mandt, 2018).
+
+    Fully connected layers compute a correction of the code from the image, the residual that the decoder
+    leaves of it, and the code itself.
     """
     inputs, code = encoder.input, encoder.output
-    left = layers.Subtract(name=f"left_{name}")([inputs, decoder(code)])
-    flat = [
-        layers.Flatten(name=f"flatten_{what}_{name}")(x) for what, x in (("left", left), ("image", inputs))
-    ]
-    x = layers.Concatenate(name=f"seen_{name}")([*flat, code])
-    shared = dict(kernel_regularizer=keras.regularizers.L2(hp.l2) if hp.l2 else None)
-    x = layers.Dense(units, use_bias=False, kernel_initializer=HE, name=f"fc_{name}", **shared)(x)
-    x = _activation_layer(hp.activation, f"activation_{name}")(
-        layers.LayerNormalization(name=f"norm_{name}")(x)
-    )
-    step = layers.Dense(code.shape[-1], kernel_initializer="zeros", name=f"step_{name}", **shared)(x)
-    return keras.Model(inputs, layers.Add(name=f"sum_{name}")([code, step]), name="encoder")
+    residual = layers.Subtract(name=f"left_{name}")([inputs, decoder(code)])
+    flat_residual = layers.Flatten(name=f"flatten_left_{name}")(residual)
+    flat_image = layers.Flatten(name=f"flatten_image_{name}")(inputs)
+    x = layers.Concatenate(name=f"seen_{name}")([flat_residual, flat_image, code])
+    regularizer = keras.regularizers.L2(hp.l2) if hp.l2 else None
+    x = layers.Dense(
+        units, use_bias=False, kernel_initializer=HE, kernel_regularizer=regularizer, name=f"fc_{name}"
+    )(x)
+    x = layers.LayerNormalization(name=f"norm_{name}")(x)
+    x = _activation_layer(hp.activation, f"activation_{name}")(x)
+    correction = layers.Dense(
+        code.shape[-1], kernel_initializer="zeros", kernel_regularizer=regularizer, name=f"step_{name}"
+    )(x)
+    return keras.Model(inputs, layers.Add(name=f"sum_{name}")([code, correction]), name="encoder")
 
 
-def _build_decoder(plan: Architecture) -> keras.Model:
-    code = keras.Input(plan.latent, name="code")
-    joined = [
-        keras.Input(plan.encoder[source].output, name=f"map_{n}") for n, source in enumerate(plan.joined, 1)
+def _build_decoder(architecture: Architecture) -> keras.Model:
+    code = keras.Input(architecture.latent_shape, name="code")
+    skips = [
+        keras.Input(architecture.encoder[source].output_shape, name=f"map_{number}")
+        for number, source in enumerate(architecture.skip_sources, 1)
     ]
-    *made, outputs = _apply_layers(code, plan.decoder, plan.hp, "decoder", joined=joined)
-    if plan.hp.pca:  # the layers saw the image that the components make, and found what to add to it
-        image = next(x for x in made if tuple(x.shape[1:]) == plan.target)
+    tensors = _apply_layers(code, architecture.decoder, architecture.hp, "decoder", skips=skips)
+    outputs = tensors[-1]
+    if architecture.hp.pca:
+        # The frozen layer and the reshape after it give the image of the components; the other layers take it
+        # in and learn what to add to it.
+        image = tensors[frozen_layer_number(architecture.decoder) + 1]
         outputs = layers.Add(name="output_sum")([outputs, image])
-    if plan.linear:
-        kernel, stride = plan.linear
-        size = plan.decoder[-1].output
+    if path := architecture.linear_path:
+        height, width, channels = architecture.decoder[-1].output_shape
         linear = layers.Conv2DTranspose(
-            size[2], kernel, strides=stride, padding="same", name="linear_decoder"
+            channels, path.kernel_size, strides=path.stride, padding="same", name=LINEAR_DECODER
         )(code)
-        linear = layers.Cropping2D(
-            ((0, linear.shape[1] - size[0]), (0, linear.shape[2] - size[1])), name="linear_crop"
-        )(linear)
+        surplus = ((0, linear.shape[1] - height), (0, linear.shape[2] - width))
+        linear = layers.Cropping2D(surplus, name="linear_crop")(linear)
         outputs = layers.Add(name="output_sum")([outputs, linear])
-    return keras.Model([code, *joined] if joined else code, outputs, name="decoder")
+    return keras.Model([code, *skips] if skips else code, outputs, name="decoder")
 
 
-def _apply_layers(x, steps, hp: Hyperparameters, half: str, start: int = 0, joined=()) -> list:
-    """The layers of one half after one another: the tensor that went in, then what each gave."""
-    found, joined = [x], list(joined)
-    for number, step in enumerate(steps, start + 1):
-        name = f"{half}_{number}"  # unlike any other in the whole model: .h5 files tell weights apart by name
-        if step.has_weights:
-            begun = "zeros" if step.zeroed else initializer_of(hp)
-            x = _weighted_layer(step, hp, f"{step.kind}_{name}", HE if begun == IDENTITY else begun)(x)
-            if step.normalized:
-                x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{name}")(x)
-            x = _activation_layer(step.activation, f"activation_{name}")(x)
-            if step.dropout:
-                x = layers.Dropout(hp.dropout, seed=hp.seed + number, name=f"dropout_{name}")(x)
-        elif step.kind == "join":
-            x = layers.Concatenate(name=f"join_{name}")([x, joined.pop(0)])
+def _apply_layers(x, specs, hp: Hyperparameters, network: str, first_number: int = 1, skips=()) -> list:
+    """Apply the layers of the network `encoder` or `decoder` one after another.
+
+    Returns:
+        `x` and the output of each layer, so that with `first_number` 1 item n is that of layer n.
+    """
+    tensors, skips = [x], iter(skips)
+    for number, spec in enumerate(specs, first_number):
+        name = layer_name(network, number, spec)
+        if spec.has_weights:
+            x = _dense_or_convolution(spec, hp, name, _random_initializer(spec, hp))(x)
+            if spec.normalized:
+                x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{network}_{number}")(x)
+            x = _activation_layer(spec.activation, f"activation_{network}_{number}")(x)
+            if spec.dropout:
+                seed = hp.seed + number
+                x = layers.Dropout(hp.dropout, seed=seed, name=f"dropout_{network}_{number}")(x)
+        elif spec.kind == "join":
+            x = layers.Concatenate(name=name)([x, next(skips)])
         else:
-            x = _reshaping_layer(step, x.shape, f"{step.kind}_{name}")(x)
-        found.append(x)
-    return found
+            x = _layer_without_weights(spec, x.shape, name)(x)
+        tensors.append(x)
+    return tensors
 
 
-def _weighted_layer(step: LayerSpec, hp: Hyperparameters, name: str, initializer: str) -> layers.Layer:
-    shared = dict(
-        use_bias=not step.normalized,
+def _dense_or_convolution(spec: LayerSpec, hp: Hyperparameters, name: str, initializer: str) -> layers.Layer:
+    options = dict(
+        use_bias=not spec.normalized,
         kernel_initializer=initializer,
         name=name,
-        kernel_regularizer=keras.regularizers.L2(hp.l2) if hp.l2 and not step.fixed else None,
-        trainable=not step.fixed,
+        kernel_regularizer=keras.regularizers.L2(hp.l2) if hp.l2 and not spec.frozen else None,
+        trainable=not spec.frozen,
     )
-    if step.kind == "dense":
-        return layers.Dense(step.output[0], **shared)
-    kind = layers.Conv2DTranspose if step.kind == "transpose" else layers.Conv2D
-    return kind(step.output[2], step.kernel_size, strides=step.stride, padding=step.padding, **shared)
+    if spec.kind == "dense":
+        return layers.Dense(spec.output_shape[0], **options)
+    convolution = layers.Conv2DTranspose if spec.kind == "transpose" else layers.Conv2D
+    return convolution(
+        spec.output_shape[2], spec.kernel_size, strides=spec.stride, padding=spec.padding, **options
+    )
 
 
-def initializer_of(hp: Hyperparameters) -> str:
-    """What `auto` means: a copy is a good beginning where maps are the code, and what is wanted is much like
-    the input.
+def _random_initializer(spec: LayerSpec, hp: Hyperparameters) -> str:
+    """Keras's initializer of a layer; the identity is set later, by `initialize_as_identity`."""
+    if spec.zero_initialized:
+        return "zeros"
+    name = kernel_initializer(hp)
+    return HE if name == IDENTITY else name
+
+
+def kernel_initializer(hp: Hyperparameters) -> str:
+    """Return the name of the kernel initializer; by default the identity where outputs resemble the input.
+
+    That is the case where the code is feature maps (or the decoder starts from the image of a PCA), and for
+    every task but completion.
     """
-    copies = (hp.latent_dim is None or hp.pca) and hp.task != "complete"
-    return hp.initializer or (IDENTITY if copies else HE)
+    resembles_input = (hp.latent_dim is None or hp.pca) and hp.task != "complete"
+    return hp.initializer or (IDENTITY if resembles_input else HE)
 
 
-def _reshaping_layer(step: LayerSpec, before: tuple, name: str) -> layers.Layer:
-    """What only moves numbers about."""
-    if step.kind == "pool":
+def _layer_without_weights(spec: LayerSpec, input_shape: tuple, name: str) -> layers.Layer:
+    if spec.kind == "pool":
         return layers.MaxPooling2D(2, padding="same", name=name)
-    if step.kind == "upsample":
-        return layers.UpSampling2D(step.stride, name=name)
-    if step.kind == "flatten":
+    if spec.kind == "upsample":
+        return layers.UpSampling2D(spec.stride, name=name)
+    if spec.kind == "flatten":
         return layers.Flatten(name=name)
-    if step.kind == "reshape":
-        return layers.Reshape(step.output, name=name)
-    rows, columns = abs(before[1] - step.output[0]), abs(before[2] - step.output[1])
-    kind = layers.ZeroPadding2D if step.kind == "pad" else layers.Cropping2D
-    return kind(((0, rows), (0, columns)), name=name)
+    if spec.kind == "reshape":
+        return layers.Reshape(spec.output_shape, name=name)
+    rows = abs(input_shape[1] - spec.output_shape[0])
+    columns = abs(input_shape[2] - spec.output_shape[1])
+    pad_or_crop = layers.ZeroPadding2D if spec.kind == "pad" else layers.Cropping2D
+    return pad_or_crop(((0, rows), (0, columns)), name=name)
 
 
-def _activation_layer(kind: str, name: str) -> layers.Layer:
-    return (
-        layers.LeakyReLU(LEAKY_SLOPE, name=name)
-        if kind == "leaky_relu"
-        else layers.Activation(kind, name=name)
-    )
+def _activation_layer(activation: str, name: str) -> layers.Layer:
+    if activation == "leaky_relu":
+        return layers.LeakyReLU(LEAKY_SLOPE, name=name)
+    return layers.Activation(activation, name=name)
 
 
-def _add_residual(inputs, outputs, plan: Architecture, side: str):
-    """Input plus what the network found: noise to take away, color differences that leave the brightness as
-    it is, or what in the missing half is not the mirror image of the given one.
+def _add_residual(inputs, outputs, architecture: Architecture, suffix: str):
+    """Add the decoder's outputs to the inputs, or to what the task knows of the target.
+
+    The outputs are noise to remove, color differences that keep the luma, or what distinguishes the missing
+    half from the mirror image of the given one.
     """
-    if plan.hp.task != "colorize":
-        start = _mirror_given_half(inputs, plan, f"output{side}") if plan.hp.task == "complete" else inputs
-        # Cut off at 0 and 1: black stays black whatever is added below it, so that only what can be seen is
-        # learned.
-        total = layers.Add(name=f"residual{side}")([start, outputs])
-        return layers.ReLU(max_value=1.0, name=f"clip{side}")(total)
-    yuv = layers.Concatenate(name=f"yuv{side}")([inputs, outputs])
-    return mix_channels(yuv, RGB_FROM_YUV, f"rgb{side}")
+    task = architecture.hp.task
+    if task == "colorize":
+        yuv = layers.Concatenate(name=f"yuv{suffix}")([inputs, outputs])
+        return mix_channels(yuv, RGB_FROM_YUV, f"rgb{suffix}")
+    if task == "complete":
+        inputs = _mirror_given_half(inputs, architecture, f"output{suffix}")
+    total = layers.Add(name=f"residual{suffix}")([inputs, outputs])
+    # Clipped at 0 and 1: what is added below black or above white is not visible and need not be learned.
+    return layers.ReLU(max_value=1.0, name=f"clip{suffix}")(total)
 
 
-def _mirror_given_half(inputs, plan: Architecture, name: str):
-    """The given half as its mirror image, of the missing half's size (an odd row or column more repeats the
-    outermost).
+def _mirror_given_half(inputs, architecture: Architecture, name: str):
+    """The mirror image of the given half in the size of the missing half.
+
+    Where that has one row or column more, the outermost is repeated.
     """
-    axis = cut_axis(plan.hp)
-    given, wanted = plan.input[axis], plan.target[axis]
-    # The place that touches the middle is the first of a half on the right, the last of one on the left.
-    places = np.arange(wanted) if plan.hp.missing in ("right", "bottom") else np.arange(wanted)[::-1]
-    matrix = np.eye(given, dtype=np.float32)[:, np.maximum(given - 1 - places, 0)]
-    if plan.hp.missing in ("left", "top"):
+    hp, axis = architecture.hp, cut_axis(architecture.hp)
+    given_size, missing_size = architecture.input_shape[axis], architecture.target_shape[axis]
+    # From the cut to each missing row or column: the first of a half on the right is next to the cut, the
+    # last of one on the left.
+    distances = np.arange(missing_size)
+    if hp.missing in ("left", "top"):
+        distances = distances[::-1]
+    matrix = np.eye(given_size, dtype=np.float32)[:, np.maximum(given_size - 1 - distances, 0)]
+    if hp.missing in ("left", "top"):
         matrix = matrix[::-1]
     return map_axis(inputs, axis, matrix, name)
 
 
 def code_only(encoder: keras.Model) -> keras.Model:
-    """An encoder that gives its code and nothing else: its first output."""
+    """Return an encoder whose only output is the code (of a variational one the mean)."""
     if len(encoder.outputs) == 1:
         return encoder
     return keras.Model(encoder.inputs[0], encoder.outputs[0], name="encoder")
 
 
 def mean_output_loss(targets, outputs):
-    """The loss of an output (n, 1) that is a loss already, for each image; its targets are zeros."""
+    """Loss of an output (n, 1) that is a loss itself, such as the KL divergence; targets are ignored."""
     return ops.mean(outputs, axis=-1)

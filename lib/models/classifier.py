@@ -1,4 +1,4 @@
-"""The classifier on a saved encoder: its new layers, what it sees, what of it learns, and what it answers."""
+"""Classifiers on a saved encoder: new fully connected layers, the encoder's input, freezing, averaging."""
 
 import keras
 from keras import layers
@@ -6,88 +6,114 @@ from keras import layers
 from lib.config.hyperparameters import Hyperparameters
 from lib.models.autoencoder import MOMENTUM
 from lib.models.fixed_layers import FIXED_PREFIX, mirror_columns, mix_channels
+from lib.tasks import ImageShape
 from lib.tasks.colorization import LUMA
 from lib.tasks.completion import half_slices
 
 
 def build_classifier(
-    encoder: keras.Model, classes: int, hp: Hyperparameters, image: tuple, view=None
+    encoder: keras.Model,
+    classes: int,
+    hp: Hyperparameters,
+    image_shape: ImageShape,
+    encoder_hp: Hyperparameters | None = None,
 ) -> keras.Model:
-    """Fully connected layers on an encoder, named `classifier` (report C, part B): images in, class
-    probabilities out.
+    """Build a classifier on an encoder: fully connected layers on its code (report C, part B).
 
-    `image` is the shape of the images, `view` the hyperparameters of the autoencoder where its encoder saw
-    only a part of them (gray, one half): fixed layers then take that part.
+    Args:
+        encoder: Model from its task's inputs to codes (n, …); it becomes a layer of the classifier.
+        classes: Number of classes.
+        hp: Hyperparameters of the classifier.
+        image_shape: (height, width, channels) of whole images.
+        encoder_hp: Hyperparameters of the encoder's autoencoder. Where its task showed the encoder only a
+            part of an image (gray, one half), fixed layers select that part. `None` for encoders made
+            elsewhere.
+
+    Returns:
+        Keras model `classifier` with the models `encoder` and `head` in it: images, float32 (n, height,
+        width, channels) in 0..1, to class probabilities (n, classes).
     """
-    inputs = keras.Input(image, name="image")
-    x = _select_input(inputs, encoder.input_shape[1:], view)
+    inputs = keras.Input(image_shape, name="image")
+    x = _select_input(inputs, encoder.input_shape[1:], encoder_hp)
     head = build_head(encoder.output_shape[1:], classes, hp)
     return keras.Model(inputs, head(encoder(x)), name="classifier")
 
 
 def classifier_for_inference(classifier: keras.Model, hp: Hyperparameters) -> keras.Model:
-    """What is saved and scored of a classifier: itself, or with `hp.tta` a model of the same layers that
-    gives the mean of the probabilities of an image and of its mirror image (test-time augmentation:
-    Krizhevsky et al., "ImageNet classification with deep convolutional neural networks", 2012).
+    """Return the model that is saved and evaluated, with test-time augmentation if `hp.tta`.
+
+    Then its probabilities are the mean of those of an image and of its mirror image, as in Krizhevsky,
+    Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks", 2012. Without
+    `hp.tta` it is `classifier` itself; either way the weights are shared.
     """
     if not hp.tta:
         return classifier
     inputs = keras.Input(classifier.input_shape[1:], name="image")
-    found = []
+    probabilities = []
     for x in (inputs, mirror_columns(inputs, "image")):
-        for layer in classifier.layers[1:]:  # a chain, whose models stay where they are found
+        for layer in classifier.layers[1:]:  # one by one, so that `encoder` and `head` stay outermost
             x = layer(x)
-        found.append(x)
-    return keras.Model(inputs, layers.Average(name="mean_probabilities")(found), name=classifier.name)
+        probabilities.append(x)
+    mean = layers.Average(name="mean_probabilities")(probabilities)
+    return keras.Model(inputs, mean, name=classifier.name)
 
 
-def _select_input(inputs, wanted: tuple, view: Hyperparameters | None):
-    image = tuple(inputs.shape[1:])
-    if view is None or image == tuple(wanted):
+def encoder_for_images(
+    encoder: keras.Model, image_shape: ImageShape, encoder_hp: Hyperparameters | None
+) -> keras.Model:
+    """Return an encoder of whole images (n, height, width, channels), whatever part its task showed it.
+
+    The arguments are those of `build_classifier`.
+    """
+    inputs = keras.Input(image_shape, name="image")
+    code = encoder(_select_input(inputs, encoder.input_shape[1:], encoder_hp))
+    return keras.Model(inputs, code, name="encoder_for_images")
+
+
+def _select_input(inputs, encoder_input_shape: tuple, encoder_hp: Hyperparameters | None):
+    """Select the part of whole images that the encoder takes: gray, one half, or all."""
+    image_shape = tuple(inputs.shape[1:])
+    if encoder_hp is None or image_shape == tuple(encoder_input_shape):
         return inputs
-    if wanted[2] == 1 and image[2] == 3:
-        return mix_channels(inputs, LUMA[None], "gray")
-    given, _ = half_slices(view, image)
-    sides = [part.indices(side)[:2] for part, side in zip(given, image, strict=False)]
-    cropped = tuple((start, side - stop) for (start, stop), side in zip(sides, image, strict=False))
-    return layers.Cropping2D(cropped, name="half")(inputs)
+    if encoder_input_shape[2] == 1 and image_shape[2] == 3:
+        return mix_channels(inputs, LUMA[None], "grey")  # a layer name in saved files, which never changes
+    given_half, _ = half_slices(encoder_hp, image_shape)
+    cropping = []
+    for part, side in zip(given_half, image_shape, strict=False):  # rows and columns
+        start, stop, _ = part.indices(side)
+        cropping.append((start, side - stop))
+    return layers.Cropping2D(tuple(cropping), name="half")(inputs)
 
 
-def encoder_for_images(encoder: keras.Model, image: tuple, view: Hyperparameters | None) -> keras.Model:
-    """The encoder behind fixed layers that take from whole images of shape `image` what it saw in its task."""
-    inputs = keras.Input(image, name="image")
-    return keras.Model(inputs, encoder(_select_input(inputs, encoder.input_shape[1:], view)), name="seeing")
-
-
-def build_head(code: tuple[int, ...], classes: int, hp: Hyperparameters) -> keras.Model:
-    """The new layers alone, named `head`: codes in, class probabilities out."""
-    inputs = keras.Input(code, name="code")
+def build_head(code_shape: tuple[int, ...], classes: int, hp: Hyperparameters) -> keras.Model:
+    """Build the model `head`: codes (n, *code_shape) to class probabilities (n, classes)."""
+    inputs = keras.Input(code_shape, name="code")
     x = layers.Flatten(name="flatten")(inputs)
     x = layers.BatchNormalization(momentum=MOMENTUM, name="norm_head")(x)
-    penalty = keras.regularizers.L2(hp.l2) if hp.l2 else None
     for number, units in enumerate(hp.fc_units, 1):
         x = layers.Dense(
             units,
             activation="relu",
             kernel_initializer="he_normal",
-            kernel_regularizer=penalty,
+            kernel_regularizer=keras.regularizers.L2(hp.l2) if hp.l2 else None,
             name=f"fc_{number}",
         )(x)
         x = layers.Dropout(hp.dropout, seed=hp.seed + number, name=f"dropout_{number}")(x)
-    return keras.Model(
-        inputs, layers.Dense(classes, activation="softmax", name="probabilities")(x), name="head"
-    )
+    probabilities = layers.Dense(classes, activation="softmax", name="probabilities")(x)
+    return keras.Model(inputs, probabilities, name="head")
 
 
 def set_trainable(encoder: keras.Model, trainable: bool) -> None:
-    """Freeze an encoder or let it train; its batch normalization keeps, either way, the averages that the
-    autoencoder learned.
+    """Freeze or unfreeze an encoder; its fixed layers and its batch normalization stay frozen either way.
+
+    So the moving averages of the batch normalization stay those of the autoencoder's training.
     """
     encoder.trainable = trainable
     for layer in encoder.layers:
         if layer.name.startswith(FIXED_PREFIX):
             layer.trainable = False
         if isinstance(layer, layers.BatchNormalization):
-            # Not trainable means inference mode as well. (Calling the encoder with training=False does not:
-            # Keras 3.15 passes the outer model's mode on, and the averages drift.)
+            # Frozen batch normalization runs in inference mode as well. (Calling the encoder with
+            # training=False does not do it: Keras 3.15 passes the outer model's mode on, and the averages
+            # drift.)
             layer.trainable = False

@@ -1,32 +1,35 @@
-"""The same network once more: with its weights or with others, in another precision, on other devices."""
+"""Copies of encoders: with the same weights, or with newly initialized ones."""
 
 import keras
 
 from lib.config.hyperparameters import Hyperparameters
-from lib.models.autoencoder import IDENTITY, initializer_of
+from lib.models.autoencoder import IDENTITY, kernel_initializer
 from lib.models.fixed_layers import FIXED_PREFIX
 from lib.models.initialization import initialize_as_identity
 
 
 def clone_with_weights(encoder: keras.Model) -> keras.Model:
-    """The same network with the same weights, which can be trained without changing the first."""
-    found = clone_reinitialized(encoder)
-    found.set_weights(encoder.get_weights())
-    return found
+    """Return a trainable copy of an encoder with the same weights, independent of the original."""
+    clone = clone_reinitialized(encoder)
+    clone.set_weights(encoder.get_weights())
+    return clone
 
 
 def clone_reinitialized(encoder: keras.Model, hp: Hyperparameters | None = None) -> keras.Model:
-    """The same network, begun anew, as `hp` of its autoencoder says where that is known; what is fixed in it
-    stays.
+    """Return a trainable copy of an encoder with newly initialized weights; fixed layers keep theirs.
+
+    Args:
+        encoder: The encoder to copy.
+        hp: Hyperparameters of its autoencoder, which say whether convolutions start as the identity; `None`
+            for encoders made elsewhere.
     """
-    fresh = keras.models.clone_model(encoder)
-    fresh.trainable = True
-    for layer in fresh.layers:
-        layer.trainable = not layer.name.startswith(
-            FIXED_PREFIX
-        )  # the model's setter alone does not reach a clone's layers
+    clone = keras.models.clone_model(encoder)
+    clone.trainable = True
+    for layer in clone.layers:
+        # The setter of the model alone does not reach the layers of a clone.
+        layer.trainable = not layer.name.startswith(FIXED_PREFIX)
         if not layer.trainable:
             layer.set_weights(encoder.get_layer(layer.name).get_weights())
-    if hp is not None and initializer_of(hp) == IDENTITY:
-        initialize_as_identity(fresh)
-    return fresh
+    if hp is not None and kernel_initializer(hp) == IDENTITY:
+        initialize_as_identity(clone)
+    return clone

@@ -1,6 +1,4 @@
-"""Codes improved after training, each for its own image: what a decoder can show when it is given the best
-code there is.
-"""
+"""Per-image refinement of latent codes by gradient descent on the reconstruction error."""
 
 from collections.abc import Callable
 from threading import Event
@@ -9,17 +7,27 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-STEP_SIZE = 0.05  # of a code's size: how far the first step goes; the last ones come to rest
+STEP_SIZE = 0.05  # learning rate of the first step, relative to a code's root mean square; decays to 0
 
 
 class CodeRefinement:
-    """An autoencoder whose codes are moved by gradient descent, each to a smaller squared error of the image
-    made of it.
+    """An autoencoder whose latent codes are optimized for each image (semi-amortized inference).
 
-    What an autoencoder loses on new images is partly its encoder's, which is one function for all of them
-    (the amortization gap: Cremer, Li and Duvenaud 2018; codes refined like these: Kim et al. 2018). So many
-    `steps` of Adam, in which nothing but the codes changes; `stopped` ends them early, and `told` learns
-    after each which share of them is done.
+    Part of what an autoencoder loses on new images is due to its encoder, which is one function for all of
+    them (the amortization gap: Cremer, Li and Duvenaud, "Inference suboptimality in variational
+    autoencoders", 2018; refined codes: Kim et al., "Semi-amortized variational autoencoders", 2018). Adam
+    minimizes the squared error of each decoded image; only the codes change.
+
+    Args:
+        encoder: Model from images (n, height, width, channels) to codes (n, …).
+        decoder: Model from codes to images of the same shape; it is frozen.
+        steps: Number of steps of Adam per batch.
+        stop_event: Ends the refinement of a batch early when it is set.
+        on_progress: Called after each step with the completed fraction of steps, above 0 and up to 1.
+
+    Attributes:
+        errors: Mean squared errors of the images so far, one float32 array (2, n) per batch: with the
+            encoder's codes, and with the refined codes.
     """
 
     def __init__(
@@ -27,100 +35,100 @@ class CodeRefinement:
         encoder: keras.Model,
         decoder: keras.Model,
         steps: int,
-        stopped: Event,
-        told: Callable[[float], None],
+        stop_event: Event,
+        on_progress: Callable[[float], None],
     ):
-        self.encoder, self.decoder, self.steps, self.stopped, self.told = (
-            encoder,
-            decoder,
-            steps,
-            stopped,
-            told,
-        )
-        self.errors: list[
-            np.ndarray
-        ] = []  # of the images so far, float32 (2, n): with the encoder's codes, and with these
-        self._searching: keras.Model | None = None  # for as many codes at once as there were at most
+        self.encoder = encoder
+        self.decoder = decoder
+        self.steps = steps
+        self.stop_event = stop_event
+        self.on_progress = on_progress
+        self.errors: list[np.ndarray] = []
+        self._optimizer_model: keras.Model | None = None  # for the largest batch so far
         decoder.trainable = False
 
     def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
-        """What the decoder makes of refined codes: images of the same shape."""
-        return self._refined(images)[1]
+        """Return the images decoded from refined codes, of the shape of `images`."""
+        return self._refine(images)[1]
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """The refined codes, float32 (n, …), of images (n, height, width, channels)."""
-        return self._refined(images)[0]
+        """Return the refined codes, float32 (n, …), of images (n, height, width, channels)."""
+        return self._refine(images)[0]
 
-    def _refined(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Codes and what is made of them. That of an image does not depend on those beside it, and is never
-        worse than before.
-        """
-        codes, count = self.encoder.predict_on_batch(images), len(images)
-        if self._searching is None or count > self._searching.input_shape[0]:
-            self._searching = self._search(codes.shape, images.shape)
-        search = self._searching
-        # Fewer are filled up, since each other number of them would be compiled anew.
-        places = np.resize(np.arange(count), search.input_shape[0])
-        images, codes = images[places], codes[places]
-        moved = search.get_layer("moved")
-        moved.begin(codes)
-        for variable in search.optimizer.variables:  # the codes before have left their momentum there
+    def _refine(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Refined codes and decoded images; no error grows, nor depends on the other images of the batch."""
+        count = len(images)
+        initial_codes = self.encoder.predict_on_batch(images)
+        if self._optimizer_model is None or count > self._optimizer_model.input_shape[0]:
+            self._optimizer_model = self._build_optimizer_model(initial_codes.shape, images.shape)
+        model = self._optimizer_model
+        # Smaller batches are padded by repetition, since each other size would be compiled once more.
+        padded = np.resize(np.arange(count), model.input_shape[0])
+        images, initial_codes = images[padded], initial_codes[padded]
+        codes = model.get_layer("codes")
+        codes.assign(initial_codes)
+        for variable in model.optimizer.variables:  # the momentum is that of the batch before
             variable.assign(np.zeros(variable.shape, variable.dtype))
-        before = search.predict_on_batch(images)
-        for step in range(self.steps):
-            if self.stopped.is_set():
-                break
-            search.train_on_batch(images, images)
-            self.told((step + 1) / self.steps)
-        after = search.predict_on_batch(images)
-        lost, left = _image_errors(before, images), _image_errors(after, images)
-        better = left < lost
-        self.errors.append(np.stack([lost, np.minimum(lost, left)])[:, :count])
-        found = (
-            np.where(_broadcast(better, codes), moved.codes, codes),
-            np.where(_broadcast(better, images), after, before),
-        )
-        return found[0][:count], found[1][:count]
 
-    def _search(self, codes: tuple[int, ...], images: tuple[int, ...]) -> keras.Model:
-        """A model that is trained on images, and has nothing to learn but a code for each."""
-        inputs = keras.Input(batch_shape=images, name="image")
-        model = keras.Model(inputs, MovableCodes(self.decoder, codes, name="moved")(inputs))
-        rate = keras.optimizers.schedules.CosineDecay(STEP_SIZE, self.steps)
-        # A sum, since in a mean a code's gradient would be the smaller the more there are.
-        model.compile(keras.optimizers.Adam(rate), keras.losses.MeanSquaredError(reduction="sum"))
+        initial_outputs = model.predict_on_batch(images)
+        for step in range(self.steps):
+            if self.stop_event.is_set():
+                break
+            model.train_on_batch(images, images)
+            self.on_progress((step + 1) / self.steps)
+        outputs = model.predict_on_batch(images)
+
+        initial_errors, errors = _image_errors(initial_outputs, images), _image_errors(outputs, images)
+        self.errors.append(np.stack([initial_errors, np.minimum(initial_errors, errors)])[:, :count])
+        improved = errors < initial_errors
+        best_codes = np.where(_expand_dims_like(improved, initial_codes), codes.value, initial_codes)
+        best_outputs = np.where(_expand_dims_like(improved, images), outputs, initial_outputs)
+        return best_codes[:count], best_outputs[:count]
+
+    def _build_optimizer_model(
+        self, code_shape: tuple[int, ...], image_shape: tuple[int, ...]
+    ) -> keras.Model:
+        """A compiled model whose only trainable weights are a code per image of the batch."""
+        inputs = keras.Input(batch_shape=image_shape, name="image")
+        model = keras.Model(inputs, TrainableCodes(self.decoder, code_shape, name="codes")(inputs))
+        learning_rate = keras.optimizers.schedules.CosineDecay(STEP_SIZE, self.steps)
+        # A sum, since in a mean a code's gradient would shrink with the size of the batch.
+        loss = keras.losses.MeanSquaredError(reduction="sum")
+        model.compile(keras.optimizers.Adam(learning_rate), loss)
         model.optimizer.build(model.trainable_variables)
         return model
 
 
-class MovableCodes(layers.Layer):
-    """Codes as weights, shape (n, …): whatever this layer is given, it gives their images, shape (n, height,
-    width, channels).
+class TrainableCodes(layers.Layer):
+    """Codes (n, …) as weights; returns their decoded images, whatever its inputs are.
 
-    Each code moves in units of its own size, so that a rate means the same for all.
+    A code is `start + scale · offset` with its own root mean square as scale, so that one learning rate suits
+    all.
     """
 
-    def __init__(self, decoder: keras.Model, shape: tuple[int, ...], **common):
-        super().__init__(**common)
+    def __init__(self, decoder: keras.Model, shape: tuple[int, ...], **kwargs):
+        super().__init__(**kwargs)
         self.decoder = decoder
-        self.origin = self.add_weight(shape=shape, trainable=False, name="origin")
-        self.size = self.add_weight(shape=(shape[0], *(1,) * (len(shape) - 1)), trainable=False, name="size")
-        self.moves = self.add_weight(shape=shape, initializer="zeros", name="moves")
+        self.start = self.add_weight(shape=shape, trainable=False, name="start")
+        self.scale = self.add_weight(
+            shape=(shape[0], *(1,) * (len(shape) - 1)), trainable=False, name="scale"
+        )
+        self.offset = self.add_weight(shape=shape, initializer="zeros", name="offset")
 
-    def begin(self, codes: np.ndarray) -> None:
-        """Start at these codes."""
-        size = np.sqrt(np.square(codes).mean(axis=tuple(range(1, codes.ndim)), keepdims=True))
-        self.origin.assign(codes)
-        self.size.assign(np.where(size > 0, size, 1))
-        self.moves.assign(np.zeros_like(codes))
+    def assign(self, codes: np.ndarray) -> None:
+        """Set the codes and restart from them."""
+        scale = np.sqrt(np.square(codes).mean(axis=tuple(range(1, codes.ndim)), keepdims=True))
+        self.start.assign(codes)
+        self.scale.assign(np.where(scale > 0, scale, 1))
+        self.offset.assign(np.zeros_like(codes))
 
     @property
-    def codes(self) -> np.ndarray:
-        """Where they are now."""
-        return ops.convert_to_numpy(self.origin + self.size * self.moves)
+    def value(self) -> np.ndarray:
+        """The current codes, float32 (n, …)."""
+        return ops.convert_to_numpy(self.start + self.scale * self.offset)
 
     def call(self, inputs):
-        return self.decoder(self.origin + self.size * self.moves, training=False)
+        return self.decoder(self.start + self.scale * self.offset, training=False)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -130,6 +138,6 @@ def _image_errors(outputs: np.ndarray, images: np.ndarray) -> np.ndarray:
     return np.square(outputs - images).mean(axis=(1, 2, 3))
 
 
-def _broadcast(chosen: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A choice for each of n, shaped for values of shape (n, …)."""
-    return chosen.reshape(-1, *(1,) * (values.ndim - 1))
+def _expand_dims_like(per_image: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Reshape (n,) to (n, 1, …) with the number of dimensions of `values`."""
+    return per_image.reshape(-1, *(1,) * (values.ndim - 1))

@@ -1,26 +1,42 @@
-"""Layers with fixed weights, which only move numbers about and never learn.
+"""Layers with fixed weights that never learn: color conversion and mirroring.
 
-Layers of our own would need our code to open a file; Keras's with weights that stay as they are do not.
+They are Keras's own layers with constant weights, since custom layers would need our code to open a file.
 """
 
 import numpy as np
 from keras import layers
 
-FIXED_PREFIX = "fixed_"  # begins the names of such layers in what may be trained
+FIXED_PREFIX = "fixed_"  # of the names of those fixed layers that stand between trainable ones
 
 
 def mix_channels(x, matrix: np.ndarray, name: str):
-    """Each pixel times a fixed matrix, shape (channels out, channels in)."""
+    """Apply a fixed linear map to the channels of each pixel, as a 1×1 convolution named `name`.
+
+    Args:
+        x: Keras tensor, shape (batch, height, width, channels in).
+        matrix: float32, shape (channels out, channels in).
+
+    Returns:
+        Keras tensor, shape (batch, height, width, channels out).
+    """
     layer = layers.Conv2D(matrix.shape[0], 1, use_bias=False, trainable=False, name=name)
-    found = layer(x)
+    mixed = layer(x)
     layer.set_weights([matrix.T[None, None]])
-    return found
+    return mixed
 
 
 def map_axis(x, axis: int, matrix: np.ndarray, name: str):
-    """Images whose rows (axis 0) or columns (axis 1) are others: a fixed matrix (before, after) says which.
+    """Apply a fixed linear map to the rows or columns of images.
 
-    Permutations and a fixed dense layer, so that any Keras opens the file: the axis goes last and comes back.
+    Built of permutations and a dense layer (the axis goes last and comes back), which any Keras can open.
+
+    Args:
+        x: Keras tensor, shape (batch, height, width, channels).
+        axis: 0 for rows, 1 for columns.
+        matrix: float32, shape (rows or columns before, rows or columns after).
+
+    Returns:
+        Keras tensor with the new number of rows or columns.
     """
     swap = (3, 2, 1) if axis == 0 else (1, 3, 2)
     x = layers.Permute(swap, name=f"mirror_in_{name}")(x)
@@ -33,5 +49,5 @@ def map_axis(x, axis: int, matrix: np.ndarray, name: str):
 
 
 def mirror_columns(x, name: str):
-    """Images as a mirror shows them: their columns from right to left."""
+    """Flip images (batch, height, width, channels) horizontally."""
     return map_axis(x, 1, np.eye(x.shape[2], dtype=np.float32)[::-1], name)

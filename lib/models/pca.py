@@ -1,4 +1,4 @@
-"""The principal components of images (PCA), found in little memory however many images there are."""
+"""Principal component analysis (PCA) of images in bounded memory."""
 
 import math
 from collections.abc import Iterator
@@ -9,51 +9,56 @@ from sklearn.decomposition import PCA
 from lib.data.splits import Subset, sample_subset
 from lib.tasks.pixels import to_float
 
-MAX_BYTES = (
-    256 << 20
-)  # of images to learn from, as they are or, where all of them are needed at once, as float32
-MAX_COVARIANCE = 4096  # pixels and channels whose covariance is no larger than that
+MAX_BYTES = 256 << 20  # of images in the sample: uint8, or float32 where all are needed at once
+MAX_COVARIANCE = 4096  # values per image up to which the covariance matrix is computed
 BATCH_SIZE = 512
 
 
-def available_components(train: Subset, wanted: int) -> int:
-    """How many components there are, of so many that are wanted: no more than pixels and channels, or images."""
-    return min(wanted, _image_count(train), math.prod(train.shape))
+def available_components(train: Subset, n_components: int) -> int:
+    """Return `n_components`, or fewer where images or values per image are fewer."""
+    return min(n_components, _sample_size(train), math.prod(train.shape))
 
 
-def principal_components(train: Subset, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mean image (height, width, channels) and the directions in which images differ most, the greatest
-    first.
+def principal_components(train: Subset, n_components: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the mean and the principal components of training images.
 
-    The directions have the shape (pixels and channels, `available`), and what is largest in each is positive;
-    both are float32, of images from 0 to 1. They are found from as many images as 256 MiB hold.
-    scikit-learn's PCA holds all images as float32 and as much again; here the covariance is summed over
-    batches, so that memory does not depend on how many they are. Of large images the covariance is what is
-    too large.
+    scikit-learn's `PCA` holds all images as float32 twice. Here the covariance is summed over batches, so
+    that memory does not depend on the number of images; for large images, whose covariance would be too
+    large, a sample of them goes through scikit-learn.
+
+    Args:
+        train: The images, of which at most 256 MiB are used.
+        n_components: Number of components; fewer are returned as `available_components` says.
+        seed: Seed of the sample.
+
+    Returns:
+        The mean image, float32 (height, width, channels), and the components as columns, float32
+        (height · width · channels, components), by falling variance; the entry with the largest magnitude in
+        each is positive. Pixels are 0..1.
     """
-    part, count = sample_subset(train, _image_count(train), seed), available_components(train, wanted)
-    mean = sum(images.sum(axis=0, dtype=np.float64) for images in _batches(part)) / np.float32(len(part))
+    sample, count = sample_subset(train, _sample_size(train), seed), available_components(train, n_components)
+    mean = sum(images.sum(axis=0, dtype=np.float64) for images in _batches(sample)) / np.float32(len(sample))
     mean = mean.astype(np.float32)
     if count == mean.size:
         return mean, np.eye(count, dtype=np.float32)
     if mean.size > MAX_COVARIANCE:
-        images = np.concatenate(list(_batches(part))).reshape(len(part), -1)
-        axes = PCA(count, svd_solver="full").fit(images).components_.T
+        images = np.concatenate(list(_batches(sample))).reshape(len(sample), -1)
+        components = PCA(count, svd_solver="full").fit(images).components_.T
     else:
         covariance = np.zeros((mean.size, mean.size), np.float32)
-        for images in _batches(part):
-            off = (images - mean).reshape(len(images), -1)
-            covariance += off.T @ off
-        axes = np.linalg.eigh(covariance)[1][:, : -count - 1 : -1]
-    return mean, axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(count)])
+        for images in _batches(sample):
+            centered = (images - mean).reshape(len(images), -1)
+            covariance += centered.T @ centered
+        components = np.linalg.eigh(covariance)[1][:, : -count - 1 : -1]
+    signs = np.sign(components[np.abs(components).argmax(axis=0), np.arange(count)])
+    return mean, components * signs
 
 
-def _image_count(train: Subset) -> int:
-    """How many images to learn from."""
-    pixels = math.prod(train.shape)
-    return min(len(train), MAX_BYTES // (pixels if pixels <= MAX_COVARIANCE else 4 * pixels))
+def _sample_size(train: Subset) -> int:
+    values = math.prod(train.shape)
+    return min(len(train), MAX_BYTES // (values if values <= MAX_COVARIANCE else 4 * values))
 
 
-def _batches(part: Subset) -> Iterator[np.ndarray]:
-    for start in range(0, len(part), BATCH_SIZE):
-        yield to_float(part.take(slice(start, start + BATCH_SIZE)))
+def _batches(subset: Subset) -> Iterator[np.ndarray]:
+    for start in range(0, len(subset), BATCH_SIZE):
+        yield to_float(subset.take(slice(start, start + BATCH_SIZE)))

@@ -1,7 +1,7 @@
-"""What makes an autoencoder variational (Kingma and Welling 2014): sampling a code, and its distance from the
-prior.
+"""Layers of variational autoencoders: sampling of latent codes and the KL divergence from the prior.
 
-Both layers are only in the model that trains; what is saved goes by the mean, and needs neither.
+Both follow Kingma and Welling, "Auto-encoding variational Bayes", 2014. They occur only in the training
+model; saved models use the mean and need neither.
 """
 
 import keras
@@ -10,10 +10,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("latent_lab")
 class Sampling(keras.layers.Layer):
-    """z = z_mean + exp(z_log_var / 2) · ε with ε from the unit Gaussian: equation 10 of the paper.
+    """Draws z = z_mean + exp(z_log_var / 2) · ε with ε from the unit Gaussian (equation 10).
 
-    It draws while validating, too: the bound that is reported is an expectation over codes. Takes z_mean and
-    z_log_var, each of shape (batch, …), and gives z of that shape.
+    It draws in validation, too: the reported bound is an expectation over codes. The inputs and the output
+    have one shape, (batch, …).
     """
 
     def __init__(self, seed: int | None = None, **kwargs):
@@ -32,11 +32,11 @@ class Sampling(keras.layers.Layer):
         return super().get_config() | {"seed": self.seed}
 
 
-@keras.saving.register_keras_serializable("latent_lab")
+@keras.saving.register_keras_serializable("latent_lab", name="Divergence")
 class KLDivergence(keras.layers.Layer):
     """KL divergence of N(z_mean, exp(z_log_var)) from the unit Gaussian, in nats per image: shape (batch, 1).
 
-    Appendix B of the paper: −½ Σ (1 + log σ² − μ² − σ²).
+    Appendix B: −½ Σ (1 + log σ² − μ² − σ²).
     """
 
     def call(self, z_mean, z_log_var):

@@ -1,15 +1,17 @@
-"""The verb `reproduce`: the tables of the five reports, trained again and put beside their figures."""
+"""The command `reproduce`: trains the tables of the five reports again and compares the results."""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from rich.table import Table as Screen
+from rich.table import Table
 
 from lib.cli.display import ACCENT, BAD, QUIET, Display
 from lib.cli.parser import CommandParser
@@ -23,7 +25,7 @@ from lib.reproduction.comparison import RowOutcome, TableComparison
 from lib.reproduction.context import MAX_SEEDS, QUICK_EPOCHS, QUICK_IMAGES, ReproductionContext
 from lib.reproduction.tables import ALL, TABLES, TIME_TARGETS, ReportRow, RowSettings
 from lib.reproduction.time_to_target import TimeToTarget
-from lib.runs import records, report, run_folder
+from lib.runs import documents, records, run_folder
 from lib.runs.resume import locate_run
 from lib.runs.run_entries import RunEntry, load_entry
 from lib.worker.run_sequence import StoppedByUser
@@ -31,10 +33,10 @@ from lib.worker.run_sequence import StoppedByUser
 DEFAULT_FOLDER = "reproduce"  # below models/
 
 
-def make_parser(program: str, verb: str) -> CommandParser:
-    """The flags of the verb."""
+def make_parser(program: str, command: str) -> CommandParser:
+    """Return the parser of the flags of `reproduce`."""
     parser = CommandParser(
-        f"{program}.py {verb}", "Train the tables of the five course reports again, beside their figures."
+        f"{program}.py {command}", "Train the tables of the five course reports again, beside their figures."
     )
     add = parser.add_argument
     names = (
@@ -71,186 +73,224 @@ def make_parser(program: str, verb: str) -> CommandParser:
     return parser
 
 
-def run_reproduce(program: str, line: list[str]) -> int:
-    """Carry out `reproduce`; the exit status."""
-    args = make_parser(program, "reproduce").parse(line)
-    if not line:
+def run_reproduce(program: str, words: list[str]) -> int:
+    """Carry out `reproduce`; return the exit status.
+
+    Args:
+        program: `autoencoder`, the only program with this command.
+        words: the command line after `reproduce`.
+
+    Raises:
+        UserError: a word is invalid, or data are missing.
+        Interrupted: the training was stopped; the same command continues it.
+    """
+    args = make_parser(program, "reproduce").parse(words)
+    if not words:
         return list_tables()
     if not args.tables and not args.race:
-        raise UserError(f"reproduce what? Name tables beside {' '.join(line)}: {', '.join(TABLES)}, or {ALL}")
+        raise UserError(
+            f"reproduce what? Name tables beside {' '.join(words)}: {', '.join(TABLES)}, or {ALL}"
+        )
     try:
-        seeds = IntRange(1, MAX_SEEDS).read(args.seeds)
+        seeds = IntRange(1, MAX_SEEDS).parse(args.seeds)
     except UserError as error:
         raise UserError(f"--seeds {error}") from None
     if args.best and args.race:
         raise UserError("--race sets the plain recipe against ours; leave --best out")
     names = select_names(args.tables or [ALL], TIME_TARGETS if args.race else TABLES)
-    folder = (
-        Path(args.output)
-        if args.output
-        else records.MODELS_FOLDER / (f"{DEFAULT_FOLDER}-quick" if args.quick else DEFAULT_FOLDER)
-    )
-    again = shlex.join(["python", f"{program}.py", "reproduce", *line])
-    work = ReproductionContext(
-        run_folder.make_output_folder(folder), args.quick, range(seeds), again, Display()
-    )
-    with work.series:
+    folder = run_folder.make_output_folder(_output_folder(args))
+    command = shlex.join(["python", f"{program}.py", "reproduce", *words])
+    context = ReproductionContext(folder, args.quick, range(seeds), command, Display())
+    with context.run_sequence:
         try:
             with muted_keyboard():
-                return (TimeToTarget(work) if args.race else Reproduction(work, args.best)).run(names)
+                if args.race:
+                    return TimeToTarget(context).run(names)
+                return Reproduction(context, ours=args.best).run(names)
         except (StoppedByUser, Interrupted, KeyboardInterrupt):
-            raise Interrupted(f"interrupted; to go on: {again}") from None
+            raise Interrupted(f"interrupted; to go on: {command}") from None
         finally:
-            work.display.close()
+            context.display.close()
+
+
+def _output_folder(args: argparse.Namespace) -> Path:
+    if args.output:
+        return Path(args.output)
+    return records.MODELS_FOLDER / (f"{DEFAULT_FOLDER}-quick" if args.quick else DEFAULT_FOLDER)
 
 
 def select_names(words: list[str], known: dict) -> list[str]:
-    """The tables, or contests, that are meant by names and letters. Raises `UserError`."""
-    found = []
+    """Return the names of tables or time targets that names and letters stand for, each once.
+
+    Raises:
+        UserError: a word stands for none.
+    """
+    selected = []
     for word in words:
-        word = word.replace("colour", "color")  # as earlier versions spelled it
-        meant = [
+        word = word.replace("colour", "color")  # British spelling is accepted
+        matches = [
             name
             for name in known
             if word == ALL or name.lower() == word.lower() or name.split("-")[0] == word.upper()
         ]
-        if not meant:
-            what = "has no race" if known is TIME_TARGETS else "is no table"
-            raise UserError(f"{word!r} {what}; there are {', '.join(known)}, and {ALL}")
-        found += meant
-    return list(dict.fromkeys(found))
+        if not matches:
+            problem = "has no race" if known is TIME_TARGETS else "is no table"
+            raise UserError(f"{word!r} {problem}; there are {', '.join(known)}, and {ALL}")
+        selected += matches
+    return list(dict.fromkeys(selected))
 
 
 def list_tables() -> int:
-    """List what can be reproduced."""
+    """Print the names of all tables, with example commands; return the exit status."""
     out = Display().out
-    table = Screen(title="What can be reproduced", title_justify="left")
+    screen_table = Table(title="What can be reproduced", title_justify="left")
     for column in ("table", "what", "data set", "rows"):
-        table.add_column(column, justify="right" if column == "rows" else "left")
-    for name, one in TABLES.items():
-        table.add_row(name, one.what, one.dataset, str(len(one.rows)))
-    out.print(table)
-    for example, what in (
+        screen_table.add_column(column, justify="right" if column == "rows" else "left")
+    for name, table in TABLES.items():
+        screen_table.add_row(name, table.title, table.dataset, str(len(table.rows)))
+    out.print(screen_table)
+    targets = ", ".join(TIME_TARGETS)
+    for example, text in (
         ("A-variants", "one table with the report's own settings"),
         ("C --best", "all tables of a report with ours"),
         ("all --quick", "a first look at everything, in minutes"),
-        (
-            "--race",
-            f"the plain recipe against ours, until each has the report's figure: {', '.join(TIME_TARGETS)}",
-        ),
+        ("--race", f"the plain recipe against ours, until each has the report's figure: {targets}"),
     ):
         out.print(f"python autoencoder.py reproduce {example}", style=ACCENT, markup=False, highlight=False)
-        out.print(f"    {what}", style=QUIET, markup=False)
+        out.print(f"    {text}", style=QUIET, markup=False)
     return 0
 
 
-class Reproduction:
-    """Trains rows of tables into run folders of their own, once each, and writes what came of them."""
+@dataclass(frozen=True)
+class PlannedRow:
+    """A row to train with one seed.
 
-    def __init__(self, work: ReproductionContext, best: bool):
-        self.work, self.best, self.display = work, best, work.display
-        self._places = self._named()
+    Attributes:
+        row: the row.
+        seed: the seed.
+        label: name of the row, with the seed if there are several.
+        epochs: number of epochs of all its runs, if none stops early.
+        is_trained: whether an earlier call has trained it.
+    """
+
+    row: ReportRow
+    seed: int
+    label: str
+    epochs: int
+    is_trained: bool
+
+
+class Reproduction:
+    """Trains the rows of tables and writes the comparisons; settings that rows share are trained once."""
+
+    def __init__(self, context: ReproductionContext, ours: bool):
+        self.context = context
+        self.ours = ours
+        self.display = context.display
+        self._folder_names = _name_folders(context)
 
     def run(self, names: list[str]) -> int:
-        """Train tables; the exit status."""
-        return self.work.through(names, self._table)
+        """Train tables; return the exit status."""
+        return self.context.for_each(names, self._reproduce)
 
-    def _table(self, name: str) -> int:
-        """Train a table, showing each row as it is there, and write it to a file; the exit status."""
+    def _reproduce(self, name: str) -> int:
+        """Train a table, show each row when it is trained, and write the document; return the exit status."""
         table = TABLES[name]
-        compared = TableComparison(self.work, name, table, self.best)
-        self.display.note(f"{self.work.titled(compared.title)}  {ARROW}  {self.work.folder}", "bold")
-        found: dict[str, list[RowOutcome]] = {}
-        wrong: dict[str, str] = {}
-        planned = [(row, seed) for row in table.rows for seed in self.work.seeds]
-        known = [self._trained(row.settings(self.best), table.dataset, seed) for row, seed in planned]
-        epochs = [self._epochs(row, table.dataset) for row, _ in planned]
-        seconds, trained = 0.0, 0  # of the rows before, also where an earlier call has trained them
-        for number, (row, seed) in enumerate(planned):
-            seeded = f", seed {seed}" if len(self.work.seeds) > 1 else ""
-            ahead = sum(
-                count for count, there in zip(epochs[number:], known[number:], strict=True) if not there
-            )
-            left = seconds / trained * ahead if trained else 0
-            about = (
-                "; trained already"
-                if known[number]
-                else f"; about {format_duration(left)} left"
-                if left >= 1
-                else ""
-            )
-            self.display.note(f"{number + 1} of {len(planned)}: {row.name}{seeded}{about}", ACCENT)
+        comparison = TableComparison(self.context, name, table, self.ours)
+        title = self.context.full_title(comparison.title)
+        self.display.note(f"{title}  {ARROW}  {self.context.folder}", "bold")
+        planned = [self._plan(row, table.dataset, seed) for row in table.rows for seed in self.context.seeds]
+        outcomes: dict[str, list[RowOutcome]] = {}
+        errors: dict[str, str] = {}
+        seconds, epochs = 0.0, 0  # of the rows before, including those of earlier calls
+        for index, item in enumerate(planned):
+            remaining = _describe_remaining(planned[index:], seconds / epochs if epochs else 0.0)
+            self.display.note(f"{index + 1} of {len(planned)}: {item.label}{remaining}", ACCENT)
             try:
-                outcome = self.outcome(row.settings(self.best), table.dataset, seed)
+                outcome = self._train(item.row.settings(self.ours), table.dataset, item.seed)
             except RunFailed as error:
-                wrong[f"{row.name}{seeded}"] = str(error)
-                self.display.note(f"{row.name}{seeded} failed: {error}", BAD)
+                errors[item.label] = str(error)
+                self.display.note(f"{item.label} failed: {error}", BAD)
                 continue
-            seconds, trained = seconds + outcome.seconds, trained + epochs[number]
-            found.setdefault(row.name, []).append(outcome)
-            self.display.result(f"{name}, {row.name}{seeded}: {compared.line(row, outcome)}")
-        compared.show(found)
-        path = self.work.folder / self.work.file(f"{name}{'-best' if self.best else ''}", ".md")
-        report.write_document(compared.document(found, wrong), path)
-        self.display.result(str(path), ACCENT, whole=True)
-        return 1 if wrong else 0
+            seconds, epochs = seconds + outcome.seconds, epochs + item.epochs
+            outcomes.setdefault(item.row.name, []).append(outcome)
+            self.display.result(f"{name}, {item.label}: {comparison.describe(item.row, outcome)}")
+        comparison.show(outcomes)
+        path = self.context.folder / self.context.file_name(f"{name}{'-best' if self.ours else ''}", ".md")
+        documents.write_document(comparison.document(outcomes, errors), path)
+        self.display.result(str(path), ACCENT, unwrapped=True)
+        return 1 if errors else 0
 
-    def _epochs(self, row: ReportRow, dataset: str) -> int:
-        """How many a row trains for, in all its runs, unless it stops before."""
-        return sum(hp.epochs for hp in self.work.runs(row.settings(self.best), dataset, 0))
+    def _plan(self, row: ReportRow, dataset: str, seed: int) -> PlannedRow:
+        settings = row.settings(self.ours)
+        return PlannedRow(
+            row,
+            seed,
+            label=f"{row.name}, seed {seed}" if len(self.context.seeds) > 1 else row.name,
+            epochs=sum(hp.epochs for hp in self.context.hyperparameters(settings, dataset, seed)),
+            is_trained=self._is_trained(settings, dataset, seed),
+        )
 
-    def outcome(self, settings: RowSettings, dataset: str, seed: int) -> RowOutcome:
-        """Train what the settings say, or find it trained. Raises `Stopped`, `RunFailed`, and `UserError` for
-        the data.
+    def _train(self, settings: RowSettings, dataset: str, seed: int) -> RowOutcome:
+        """Train the runs of a row, unless they are trained already.
+
+        Raises:
+            StoppedByUser: Ctrl-C has stopped a training.
+            RunFailed: a training has failed.
+            UserError: the data cannot be used.
         """
         entries: list[RunEntry] = []
-        for hp, place in self._placed(settings, dataset, seed):
-            hp = dataclasses.replace(hp, model=str(entries[-1].folder / "autoencoder.h5")) if entries else hp
-            folder, _ = self.work.series.train(hp, place, self.display)
-            entries.append(load_entry(folder, self.work.folder))
+        for hp, folder in self._runs(settings, dataset, seed):
+            if entries:
+                hp = dataclasses.replace(hp, model=str(entries[-1].folder / "autoencoder.h5"))
+            trained_folder, _ = self.context.run_sequence.train(hp, folder, self.display)
+            entries.append(load_entry(trained_folder, self.context.folder))
         return RowOutcome(tuple(entries))
 
-    def _trained(self, settings: RowSettings, dataset: str, seed: int) -> bool:
-        """Whether an earlier call has trained what the settings say."""
+    def _is_trained(self, settings: RowSettings, dataset: str, seed: int) -> bool:
         model = None
-        for hp, place in self._placed(settings, dataset, seed):
-            record, folder, _ = locate_run(dataclasses.replace(hp, model=model), place)
-            if record is None:
+        for hp, folder in self._runs(settings, dataset, seed):
+            location = locate_run(dataclasses.replace(hp, model=model), folder)
+            if location.finished_record is None:
                 return False
-            model = str(folder / "autoencoder.h5")
+            model = str(location.folder / "autoencoder.h5")
         return True
 
-    def _placed(
-        self, settings: RowSettings, dataset: str, seed: int
-    ) -> Iterator[tuple[Hyperparameters, Path]]:
-        """The runs of some settings, in order, and the folder of each."""
-        chain = self.work.runs(settings, dataset, seed)
-        for number, hp in enumerate(chain, start=1):
-            yield hp, self.work.folder / self._places[_settings_key(chain[:number])] / f"seed-{seed}"
-
-    def _named(self) -> dict[str, str]:
-        """The folder of each run: what rows and tables share lies under the name of the first that has it."""
-        found: dict[str, str] = {}
-        for best in (False, True):
-            for name, table in TABLES.items():
-                for row in table.rows:
-                    chain = self.work.runs(row.settings(best), table.dataset, 0)
-                    for number, hp in enumerate(chain, start=1):
-                        words = [*(["best"] if best else []), name, row.name]
-                        words += ["autoencoder"] if hp.program == "autoencoder" and len(chain) > 1 else []
-                        found.setdefault(
-                            _settings_key(chain[:number]),
-                            re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-"),
-                        )
-        return found
+    def _runs(self, settings: RowSettings, dataset: str, seed: int) -> Iterator[tuple[Hyperparameters, Path]]:
+        """Yield autoencoder and classifier, if any, with the folder of each."""
+        runs = self.context.hyperparameters(settings, dataset, seed)
+        for count, hp in enumerate(runs, start=1):
+            yield hp, self.context.folder / self._folder_names[_settings_key(runs[:count])] / f"seed-{seed}"
 
 
-def _settings_key(chain: list[Hyperparameters]) -> str:
-    """What makes runs the same, but for their seed and where their model lies."""
-    return json.dumps(
-        [{k: v for k, v in hp.to_json().items() if k not in ("seed", "model")} for hp in chain],
-        sort_keys=True,
-    )
+def _describe_remaining(planned: list[PlannedRow], seconds_per_epoch: float) -> str:
+    """Return the end of the line that announces the first of some rows: the estimated time of all."""
+    if planned[0].is_trained:
+        return "; trained already"
+    seconds = seconds_per_epoch * sum(item.epochs for item in planned if not item.is_trained)
+    return f"; about {format_duration(seconds)} left" if seconds >= 1 else ""
+
+
+def _name_folders(context: ReproductionContext) -> dict[str, str]:
+    """Return the folder of each run by its settings, named after the first row with these settings."""
+    names: dict[str, str] = {}
+    for ours in (False, True):
+        for table_name, table in TABLES.items():
+            for row in table.rows:
+                runs = context.hyperparameters(row.settings(ours), table.dataset, 0)
+                for count, hp in enumerate(runs, start=1):
+                    words = [*(["best"] if ours else []), table_name, row.name]
+                    words += ["autoencoder"] if hp.program == "autoencoder" and len(runs) > 1 else []
+                    name = re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
+                    names.setdefault(_settings_key(runs[:count]), name)
+    return names
+
+
+def _settings_key(runs: list[Hyperparameters]) -> str:
+    """Return a text that is equal for runs that differ only in their seed and the path of their model."""
+    excluded = ("seed", "model")
+    values = [{key: value for key, value in hp.to_json().items() if key not in excluded} for hp in runs]
+    return json.dumps(values, sort_keys=True)
 
 
 COMMANDS = {"reproduce": run_reproduce}

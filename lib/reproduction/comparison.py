@@ -1,6 +1,4 @@
-"""A table of a report and what came of it: each row in words as it comes, all of them on the screen and in a
-document.
-"""
+"""Comparison of a report's table with our measurements: a line per row, a table on the screen, a document."""
 
 from __future__ import annotations
 
@@ -9,6 +7,7 @@ import statistics
 import time
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from rich.text import Text
 
@@ -17,208 +16,251 @@ from lib.common.formatting import format_decimal, format_duration
 from lib.reproduction.context import QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import ReportRow, ReportTable
 from lib.runs import documents
-from lib.runs.documents import Block, Code, Paragraph, Picture, Section, Strong
+from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Picture, Section, Strong
 from lib.runs.run_entries import MISSING, RunEntry
 
 PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
 COPY_NOTE = "a copy: the code is as large as the image"
 PENALTY_NOTE = "Losses have the L2 penalty on kernels in them, as Keras's do; errors on the test set do not."
 
-# What the figures of a report are: in words, how many decimals, and whether more is better.
+
+class Quantity(NamedTuple):
+    """A quantity that reports publish."""
+
+    label: str
+    decimals: int
+    higher_is_better: bool = False
+
+
 QUANTITIES = {
-    "loss": ("training loss", 5, False),
-    "val_loss": ("validation loss", 5, False),
-    "test_mse": ("test MSE", 5, False),
-    "test_negative_elbo": ("negative ELBO in nats", 2, False),
-    "test_largest_channel_accuracy": ("largest channel right", 4, True),
-    "test_loss": ("test loss", 4, False),
-    "test_accuracy": ("test accuracy", 4, True),
-    "scratch_accuracy": ("accuracy from scratch", 4, True),
+    "loss": Quantity("training loss", 5),
+    "val_loss": Quantity("validation loss", 5),
+    "test_mse": Quantity("test MSE", 5),
+    "test_negative_elbo": Quantity("negative ELBO in nats", 2),
+    "test_largest_channel_accuracy": Quantity("largest channel right", 4, higher_is_better=True),
+    "test_loss": Quantity("test loss", 4),
+    "test_accuracy": Quantity("test accuracy", 4, higher_is_better=True),
+    "scratch_accuracy": Quantity("accuracy from scratch", 4, higher_is_better=True),
 }
 
 
 @dataclass(frozen=True)
 class RowOutcome:
-    """What training a row with one seed has given: its runs, a classifier's after its autoencoder's."""
+    """The runs of a row with one seed: an autoencoder, and its classifier if the row is about one."""
 
     runs: tuple[RunEntry, ...]
 
     @property
     def entry(self) -> RunEntry:
-        """The last run, which has the figures."""
+        """The last run, which the reported values are about."""
         return self.runs[-1]
 
     @property
-    def code(self) -> str:
-        """How many numbers are in a code."""
-        return self.runs[0].text("latent_size")
+    def latent_size(self) -> str:
+        return self.runs[0].value_text("latent_size")
 
     @property
     def seconds(self) -> float:
-        """How long all runs took."""
+        """Duration of all runs together."""
         return sum(run.record["timing"]["seconds"] for run in self.runs)
 
 
+class ComparedValue(NamedTuple):
+    """A reported value, the measured one, and whether the measured one is at least as good."""
+
+    reported: str
+    measured: str
+    reached: bool
+
+
 class TableComparison:
-    """The figures of a report beside ours. What was `found` are the outcomes of each row, by its name, one
-    for each seed.
+    """A table of a report with our measurements next to the reported values.
+
+    Args:
+        context: folder, seeds and display.
+        name: name of the table.
+        table: the table.
+        ours: whether our settings are trained instead of the report's.
     """
 
-    def __init__(self, work: ReproductionContext, name: str, table: ReportTable, best: bool):
-        self.work, self.table, self.best = work, table, best
-        self.title = f"{name}: {table.what}, {table.dataset}" + (", our settings" if best else "")
-        # A table that does not ask for it gets the error on the test set besides.
-        self._besides = (
-            ["test_mse"]
-            if "test_mse" not in table.quantities and not table.rows[0].settings(best).head
-            else []
-        )
+    def __init__(self, context: ReproductionContext, name: str, table: ReportTable, ours: bool):
+        self.context = context
+        self.table = table
+        self.ours = ours
+        self.title = f"{name}: {table.title}, {table.dataset}" + (", our settings" if ours else "")
+        # Tables of other quantities get the error on the test set in addition.
+        is_classifier = table.rows[0].settings(ours).classifier is not None
+        self._extra = [] if "test_mse" in table.quantities or is_classifier else ["test_mse"]
 
-    def line(self, row: ReportRow, outcome: RowOutcome) -> str:
-        """A row in words, as it comes."""
+    def describe(self, row: ReportRow, outcome: RowOutcome) -> str:
+        """Return the outcome of a row as a line of text."""
         parts = []
-        for quantity, figure in zip(self.table.quantities, row.figures, strict=True):
-            here, _ = mean_and_spread(quantity, [quantity_value(outcome.entry.record, quantity)], figure)
-            parts.append(
-                f"{QUANTITIES[quantity][0]} {here}" + (f" (report {figure:g})" if figure is not None else "")
+        for quantity, reported in zip(self.table.quantities, row.reported, strict=True):
+            measured, _ = mean_and_spread(
+                quantity, [quantity_value(outcome.entry.record, quantity)], reported
             )
-        said = f"{', '.join(parts)}; {_best_baseline([outcome])}; {format_duration(outcome.seconds)}"
-        return f"a quick look, no results; {said}" if self.work.quick else said
+            suffix = "" if reported is None else f" (report {reported:g})"
+            parts.append(f"{QUANTITIES[quantity].label} {measured}{suffix}")
+        line = f"{', '.join(parts)}; {_best_baseline([outcome])}; {format_duration(outcome.seconds)}"
+        return f"a quick look, no results; {line}" if self.context.quick else line
 
-    def show(self, found: dict[str, list[RowOutcome]]) -> None:
-        """The table on the screen, each of the report's figures in brackets after what is here."""
-        words = [QUANTITIES[quantity][0] for quantity in self.table.quantities]
-        head = [self._row, "code", *(f"{word} (report)" for word in words), *self._last]
+    def show(self, outcomes: dict[str, list[RowOutcome]]) -> None:
+        """Print the table, each reported value in brackets after the measured one.
+
+        Args:
+            outcomes: by the name of the row, one for each seed; failed rows are missing.
+        """
+        labels = [QUANTITIES[quantity].label for quantity in self.table.quantities]
+        head = [self._row_title, "code", *(f"{label} (report)" for label in labels), *self._last_titles]
         rows = []
         for row in self.table.rows:
-            if row.name not in found:
-                rows.append([Text(row.name), Text("failed", style=BAD), *[Text("")] * (len(head) - 2)])
-                continue
-            outcomes = found[row.name]
-            rows.append([Text(self._named(row, outcomes)), Text(_latent_sizes(outcomes))])
-            for figure, here, good in self._pairs(row, outcomes):
-                rows[-1].append(
-                    Text(here if figure == MISSING else f"{here} ({figure})", style=GOOD if good else "")
-                )
-            rows[-1] += [
-                Text(text.replace(COPY_NOTE, COPY_NOTE.partition(":")[0])) for text in self._others(outcomes)
-            ]
-        self.work.show(self.title, head, rows)
+            if row.name in outcomes:
+                rows.append(self._screen_row(row, outcomes[row.name]))
+            else:
+                empty = [Text("")] * (len(head) - 2)
+                rows.append([Text(row.name), Text("failed", style=BAD), *empty])
+        self.context.show_table(self.title, head, rows)
 
-    def document(self, found: dict[str, list[RowOutcome]], wrong: dict[str, str]) -> Section:
-        """The table with the command and the pictures of each row, and why the `wrong` ones are missing."""
-        words = [QUANTITIES[quantity][0] for quantity in self.table.quantities]
-        head = (
-            self._row,
-            "code",
-            *chain.from_iterable((f"{word}, report", "here") for word in words),
-            *self._last,
-        )
-        rows = []
-        for row in self.table.rows:
-            if outcomes := found.get(row.name):
-                pairs = (
-                    (figure, Strong(here) if good else here)
-                    for figure, here, good in self._pairs(row, outcomes)
-                )
-                first = (self._named(row, outcomes), _latent_sizes(outcomes))
-                rows.append((*first, *chain.from_iterable(pairs), *self._others(outcomes)))
-        entries = [outcome.entry for outcomes in found.values() for outcome in outcomes]
-        machines = sorted({_machine_text(entry.record) for entry in entries})
-        seeds = f"Seeds {', '.join(map(str, self.work.seeds))}; the mean and the standard deviation."
-        penalized = any(entry.record["hyperparameters"].get("l2") for entry in entries)
-        parts: list[Block] = [
-            *([Paragraph(f"{QUICK_NOTE[0].upper()}{QUICK_NOTE[1:]}.", "bad")] if self.work.quick else []),
-            Paragraph(f"Written {time.strftime('%Y-%m-%d')}. Trained on {'; '.join(machines) or 'nothing'}."),
-            *([Paragraph(seeds)] if len(self.work.seeds) > 1 else []),
-            *([Paragraph(PENALTY_NOTE)] if penalized else []),
-            Code(self.work.again),
+    def _screen_row(self, row: ReportRow, outcomes: list[RowOutcome]) -> list[Text]:
+        cells = [Text(self._row_name(row, outcomes)), Text(_latent_sizes(outcomes))]
+        for value in self._compared_values(row, outcomes):
+            reported = "" if value.reported == MISSING else f" ({value.reported})"
+            cells.append(Text(f"{value.measured}{reported}", style=GOOD if value.reached else ""))
+        short_note = COPY_NOTE.partition(":")[0]
+        return cells + [Text(text.replace(COPY_NOTE, short_note)) for text in self._last_cells(outcomes)]
+
+    def document(self, outcomes: dict[str, list[RowOutcome]], errors: dict[str, str]) -> Section:
+        """Return a section with the table, and command and pictures of each row.
+
+        Args:
+            outcomes: by the name of the row, one for each seed.
+            errors: by the name of each failed row or seed, why it failed.
+        """
+        table = self._document_table(outcomes)
+        blocks: list[Block] = [
+            *self._notes(outcomes),
+            Code(self.context.command),
+            *([table] if table.rows else []),
+            *(Paragraph(f"{name} failed: {error}", "bad") for name, error in errors.items()),
+            *(_pictures_section(name, row_outcomes[0]) for name, row_outcomes in outcomes.items()),
         ]
-        parts += [documents.Table("", head, rows, "l" + "r" * (len(head) - 1))] if rows else []
-        parts += [Paragraph(f"{name} failed: {reason}", "bad") for name, reason in wrong.items()]
-        return Section(
-            self.title, [*parts, *(_figures_section(name, outcomes[0]) for name, outcomes in found.items())]
-        )
+        return Section(self.title, blocks)
 
-    @property
-    def _row(self) -> str:
-        return "the report's row" if self.best else "row"
-
-    @property
-    def _last(self) -> list[str]:
-        return [*(QUANTITIES[quantity][0] for quantity in self._besides), "trivial, on the test set", "time"]
-
-    def _named(self, row: ReportRow, outcomes: list[RowOutcome]) -> str:
-        """A row's name, and how many of its seeds have failed."""
-        failed = len(self.work.seeds) - len(outcomes)
-        return f"{row.name} ({failed} of {len(self.work.seeds)} seeds failed)" if failed else row.name
-
-    def _pairs(self, row: ReportRow, outcomes: list[RowOutcome]) -> list[tuple[str, str, bool]]:
-        """Of each quantity the report's figure, ours, and whether that is as good."""
-        found = []
-        for quantity, figure in zip(self.table.quantities, row.figures, strict=True):
-            here, good = mean_and_spread(
-                quantity, [quantity_value(outcome.entry.record, quantity) for outcome in outcomes], figure
+    def _notes(self, outcomes: dict[str, list[RowOutcome]]) -> list[Block]:
+        seeds = self.context.seeds
+        records = [outcome.entry.record for row_outcomes in outcomes.values() for outcome in row_outcomes]
+        machines = "; ".join(sorted(set(map(_machine_text, records))))
+        notes: list[Block] = []
+        if self.context.quick:
+            notes.append(Paragraph(f"{QUICK_NOTE[0].upper()}{QUICK_NOTE[1:]}.", "bad"))
+        date = time.strftime("%Y-%m-%d")
+        notes.append(Paragraph(f"Written {date}. Trained on {machines or 'nothing'}."))
+        if len(seeds) > 1:
+            notes.append(
+                Paragraph(f"Seeds {', '.join(map(str, seeds))}; the mean and the standard deviation.")
             )
-            found.append((MISSING if figure is None else f"{figure:g}", here, good))
-        return found
+        if any(record["hyperparameters"].get("l2") for record in records):
+            notes.append(Paragraph(PENALTY_NOTE))
+        return notes
 
-    def _others(self, outcomes: list[RowOutcome]) -> list[str]:
-        """What no report has: our score on the test set, the best trivial method's, and the time."""
+    def _document_table(self, outcomes: dict[str, list[RowOutcome]]) -> DocumentTable:
+        labels = [QUANTITIES[quantity].label for quantity in self.table.quantities]
+        titles = chain.from_iterable((f"{label}, report", "here") for label in labels)
+        head = (self._row_title, "code", *titles, *self._last_titles)
+        rows = [
+            self._document_row(row, outcomes[row.name]) for row in self.table.rows if row.name in outcomes
+        ]
+        return DocumentTable("", head, rows, "l" + "r" * (len(head) - 1))
+
+    def _document_row(self, row: ReportRow, outcomes: list[RowOutcome]) -> list[Cell]:
+        cells: list[Cell] = [self._row_name(row, outcomes), _latent_sizes(outcomes)]
+        for value in self._compared_values(row, outcomes):
+            cells += [value.reported, Strong(value.measured) if value.reached else value.measured]
+        return [*cells, *self._last_cells(outcomes)]
+
+    @property
+    def _row_title(self) -> str:
+        return "the report's row" if self.ours else "row"
+
+    @property
+    def _last_titles(self) -> list[str]:
+        return [*(QUANTITIES[quantity].label for quantity in self._extra), "trivial, on the test set", "time"]
+
+    def _row_name(self, row: ReportRow, outcomes: list[RowOutcome]) -> str:
+        """Return a row's name, with the number of its seeds that failed."""
+        count = len(self.context.seeds)
+        failed = count - len(outcomes)
+        return f"{row.name} ({failed} of {count} seeds failed)" if failed else row.name
+
+    def _compared_values(self, row: ReportRow, outcomes: list[RowOutcome]) -> list[ComparedValue]:
+        compared = []
+        for quantity, reported in zip(self.table.quantities, row.reported, strict=True):
+            values = [quantity_value(outcome.entry.record, quantity) for outcome in outcomes]
+            measured, reached = mean_and_spread(quantity, values, reported)
+            text = MISSING if reported is None else f"{reported:g}"
+            compared.append(ComparedValue(text, measured, reached))
+        return compared
+
+    def _last_cells(self, outcomes: list[RowOutcome]) -> list[str]:
+        """Return what no report has: the error on the test set, the best baseline's, and the duration."""
         records = [outcome.entry.record for outcome in outcomes]
-        besides = [
+        extra = [
             mean_and_spread(quantity, [quantity_value(record, quantity) for record in records], None)[0]
-            for quantity in self._besides
+            for quantity in self._extra
         ]
-        return [
-            *besides,
-            _best_baseline(outcomes),
-            format_duration(statistics.mean(outcome.seconds for outcome in outcomes)),
-        ]
-
-
-def _latent_sizes(outcomes: list[RowOutcome]) -> str:
-    return ", ".join(dict.fromkeys(outcome.code for outcome in outcomes))
-
-
-def _figures_section(name: str, outcome: RowOutcome) -> Section:
-    paths = (outcome.entry.folder / "figures" / f"{picture}.png" for picture in PICTURES)
-    pictures = [Picture(path, f"{name}: {path.stem}") for path in paths if documents.is_png(path)]
-    return Section(name, [*(Code(run.record.get("command", "")) for run in outcome.runs), *pictures])
+        duration = format_duration(statistics.mean(outcome.seconds for outcome in outcomes))
+        return [*extra, _best_baseline(outcomes), duration]
 
 
 def quantity_value(record: dict, quantity: str) -> float | None:
-    """A quantity of a finished run: a loss after its last epoch, or a score on the test set."""
+    """Return a quantity of a finished run: a loss after its last epoch, or a score on the test set."""
     if quantity in ("loss", "val_loss"):
         values = record["history"].get(quantity)
         return values[-1] if values else None
     return (record["baselines"] if quantity == "scratch_accuracy" else record["metrics"]).get(quantity)
 
 
-def mean_and_spread(quantity: str, values: list[float | None], figure: float | None) -> tuple[str, bool]:
-    """A quantity over all seeds, and whether its mean is as good as the report's figure."""
+def mean_and_spread(quantity: str, values: list[float | None], reported: float | None) -> tuple[str, bool]:
+    """Return mean and standard deviation of a quantity over seeds.
+
+    Args:
+        quantity: key of `QUANTITIES`.
+        values: one for each seed.
+        reported: the published value, if any.
+
+    Returns:
+        The text, such as `0.00126 ± 0.00004`, and whether the mean is at least as good as reported.
+    """
     known = [value for value in values if value is not None]
     if not known:
         return MISSING, False
-    _, decimals, more = QUANTITIES[quantity]
+    _, decimals, higher_is_better = QUANTITIES[quantity]
     mean = statistics.mean(known)
     spread = f" ± {format_decimal(statistics.stdev(known), decimals)}" if len(known) > 1 else ""
-    good = figure is not None and (mean >= figure if more else mean <= figure)
-    return f"{format_decimal(mean, decimals)}{spread}", good
+    reached = reported is not None and (mean >= reported if higher_is_better else mean <= reported)
+    return f"{format_decimal(mean, decimals)}{spread}", reached
+
+
+def _latent_sizes(outcomes: list[RowOutcome]) -> str:
+    return ", ".join(dict.fromkeys(outcome.latent_size for outcome in outcomes))
+
+
+def _pictures_section(name: str, outcome: RowOutcome) -> Section:
+    paths = (outcome.entry.folder / "figures" / f"{picture}.png" for picture in PICTURES)
+    pictures = [Picture(path, f"{name}: {path.stem}") for path in paths if documents.is_png(path)]
+    return Section(name, [*(Code(run.record.get("command", "")) for run in outcome.runs), *pictures])
 
 
 def _best_baseline(outcomes: list[RowOutcome]) -> str:
-    """The best trivial method, with each of its scores where seeds differ, unless the code is as large as the
-    image.
-    """
+    """Return the best baseline of each seed; `COPY_NOTE` if the code could hold a copy of the image."""
     record = outcomes[0].entry.record
-    pixels = math.prod(record["dataset"].get("shape") or [0])
-    if record.get("task") == "reconstruct" and record["metrics"].get("latent_size", 0) >= pixels:
+    image_values = math.prod(record["dataset"].get("shape") or [0])
+    if record.get("task") == "reconstruct" and record["metrics"].get("latent_size", 0) >= image_values:
         return COPY_NOTE
-    found = "; ".join(dict.fromkeys(outcome.entry.rival for outcome in outcomes))
-    return f"{found} in MSE" if record["hyperparameters"].get("variational") else found
+    baselines = "; ".join(dict.fromkeys(outcome.entry.best_baseline_text for outcome in outcomes))
+    return f"{baselines} in MSE" if record["hyperparameters"].get("variational") else baselines
 
 
 def _machine_text(record: dict) -> str:
-    known = record["environment"]
-    return f"{known.get('device')}, Keras {known.get('keras')}"
+    environment = record["environment"]
+    return f"{environment.get('device')}, Keras {environment.get('keras')}"

@@ -1,6 +1,4 @@
-"""What tables and races have in common: where their runs lie, with which seeds, and whether whole or for a
-quick look.
-"""
+"""Context of a call of `reproduce`: folder and seeds of its runs, and printing of its tables."""
 
 from __future__ import annotations
 
@@ -21,30 +19,42 @@ from lib.reproduction.tables import RowSettings
 from lib.worker.run_sequence import RunSequence
 
 MAX_SEEDS = 100
-QUICK_IMAGES, QUICK_EPOCHS = 2000, 2
+QUICK_IMAGES = 2000
+QUICK_EPOCHS = 2
 QUICK_NOTE = f"a quick look, {QUICK_IMAGES:,} images and at most {QUICK_EPOCHS} epochs: no results"
 
 
 @dataclass(frozen=True)
 class ReproductionContext:
-    """One call of `reproduce`: `again` is its command."""
+    """One call of `reproduce`.
+
+    Attributes:
+        folder: where runs and documents are written.
+        quick: few images and epochs, for a first look without results.
+        seeds: every run is trained with each of them.
+        command: the command line that repeats the call.
+        display: the screen.
+        run_sequence: the processes that train.
+    """
 
     folder: Path
     quick: bool
     seeds: range
-    again: str
+    command: str
     display: Display
-    series: RunSequence = field(default_factory=RunSequence)
+    run_sequence: RunSequence = field(default_factory=RunSequence)
 
-    def through(self, names: list[str], one: Callable[[str], int]) -> int:
-        """Do one thing of each name; the worst exit status. What has no data is left out, and named at the
-        end (`UserError`).
+    def for_each(self, names: list[str], action: Callable[[str], int]) -> int:
+        """Call an action with each name and return the worst exit status.
+
+        Raises:
+            UserError: data are missing. With several names, the others are done before.
         """
         statuses = [0]
         missing: dict[str, list[str]] = {}
         for name in names:
             try:
-                statuses.append(one(name))
+                statuses.append(action(name))
             except UserError as error:
                 if len(names) == 1:
                     raise
@@ -55,46 +65,44 @@ class ReproductionContext:
             raise UserError(f"left out: {', '.join(left_out)}")
         return max(statuses)
 
-    def file(self, name: str, end: str) -> str:
-        """A file that says so by its name where what is in it is no result."""
-        return f"{name}{'-quick' if self.quick else ''}{end}"
+    def file_name(self, stem: str, suffix: str) -> str:
+        """Return the name of a file; that of a quick look says so."""
+        return f"{stem}{'-quick' if self.quick else ''}{suffix}"
 
-    def show(self, title: str, head: Sequence[str], rows: list[list[Text]]) -> None:
-        """A table, its words and numbers in one piece; on a terminal that is too narrow for that, a line for
-        each cell.
-        """
-        table = Table(title=self.titled(title), title_justify="left")
-        for place, column in enumerate(head):
-            words = [word for row in rows for word in row[place].plain.split()] if rows else []
-            least = max(map(cell_len, [*words, *column.split()]))
-            table.add_column(column, justify="right" if place else "left", min_width=least)
+    def full_title(self, title: str) -> str:
+        """Return the title of a table; that of a quick look says so."""
+        return f"{title} ({QUICK_NOTE})" if self.quick else title
+
+    def show_table(self, title: str, head: Sequence[str], rows: list[list[Text]]) -> None:
+        """Print a table without breaking words or numbers; on a narrow terminal, a line for each cell."""
+        table = Table(title=self.full_title(title), title_justify="left")
+        for index, column in enumerate(head):
+            words = [*column.split(), *(word for row in rows for word in row[index].plain.split())]
+            min_width = max(map(cell_len, words))
+            table.add_column(column, justify="right" if index else "left", min_width=min_width)
         for row in rows:
             table.add_row(*row)
         if table_fits(self.display.out, table):
             print_table(self.display.out, table)
             return
-        self.display.result(self.titled(title), "italic")
+        self.display.result(self.full_title(title), "italic")
         for first, *others in rows:
             self.display.result(first.plain, "bold")
             for column, cell in zip(head[1:], others, strict=False):
                 self.display.result(f"  {column}: {cell.plain}", str(cell.style))
 
-    def titled(self, title: str) -> str:
-        """A title that says so where the numbers below it are no results."""
-        return f"{title} ({QUICK_NOTE})" if self.quick else title
-
-    def runs(self, settings: RowSettings, dataset: str, seed: int) -> list[Hyperparameters]:
-        """The runs of some settings, in order; the classifier's does not know its model yet."""
-        found = []
-        for program, values in (("autoencoder", settings.autoencoder), ("classification", settings.head)):
+    def hyperparameters(self, settings: RowSettings, dataset: str, seed: int) -> list[Hyperparameters]:
+        """Return those of the autoencoder and of its classifier, if any; without the path of its model."""
+        runs = []
+        for program, values in (
+            ("autoencoder", settings.autoencoder),
+            ("classification", settings.classifier),
+        ):
             if values is None:
                 continue
             values = values | dict(dataset=dataset, seed=seed)
             if self.quick:
                 values |= dict(limit=QUICK_IMAGES, epochs=min(QUICK_EPOCHS, values["epochs"]))
-            found.append(
-                Hyperparameters(
-                    program=program, **{name: parse_value(name, value) for name, value in values.items()}
-                )
-            )
-        return found
+            parsed = {name: parse_value(name, value) for name, value in values.items()}
+            runs.append(Hyperparameters(program=program, **parsed))
+        return runs

@@ -1,5 +1,6 @@
-"""Who reaches a report's figure first: the report's plain recipe, or ours? Both on the same machine, one
-after the other.
+"""Time to target: how long the report's settings and ours train until they reach a published value.
+
+Both are trained on the same machine, one after the other.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import dataclasses
 import json
 import statistics
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
@@ -16,228 +18,300 @@ from lib.cli.display import ACCENT, BAD
 from lib.common.errors import RunFailed, UserError
 from lib.common.filesystem import write_json
 from lib.common.formatting import format_decimal
+from lib.config.hyperparameters import Hyperparameters
 from lib.reproduction.context import MAX_SEEDS, QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import TIME_TARGETS
-from lib.runs import documents, report, run_folder
-from lib.runs.documents import Code, Paragraph, Section, Strong
+from lib.runs import documents, run_folder
+from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Section, Strong
 
-FILE_NAME, TITLE = "race", "Time to the report's figure"
-RESULT_KEYS = {
-    "asked",
-    "seconds",
-    "epochs",
-    "reached",
-    "best",
-    "code",
-    "device",
-    "command",
-    "date",
-}  # of one side with one seed
+FILE_NAME = "race"
+TITLE = "Time to the report's figure"
 REACHED_REASON = "the figure is reached"
 SIDES = {"plain": "the report's recipe", "ours": "ours"}
+METHOD_NOTE = (
+    "Seconds from the beginning of the training, with its compilation, to the end of the epoch whose "
+    "validation is at the figure, with every validation on the way; without loading the data, and without "
+    "what comes after. Of several seeds the median, and the range. The code is the report's and ours."
+)
 
 
 class TargetObserver:
-    """Follows the events of a run: how long it trains, and when it is at the figure. Times are in seconds, by
-    the clock.
+    """Callback for the events of a run that stops it once it reaches a target on validation images.
 
-    An L2 penalty in the loss would be held against whoever has one, so the error alone is what counts.
+    The error alone counts, without an L2 penalty that the loss of one side may contain.
+
+    Args:
+        quantity: `val_loss` or `val_accuracy`; `None` to measure the time without a target.
+        target: the value to reach.
+
+    Attributes:
+        seconds: duration of the training until the end of the last epoch.
+        epochs: number of complete epochs.
+        best: the best value; `None` before the first.
+        reached: whether the target is reached.
     """
 
-    def __init__(self, quantity: str, figure: float):
-        self.quantity, self.figure = quantity, figure
-        self.seconds, self.epochs, self.best = 0.0, 0, None
+    def __init__(self, quantity: str | None, target: float):
+        self.quantity = quantity
+        self.target = target
+        self.seconds = 0.0
+        self.epochs = 0
+        self.best: float | None = None
         self.reached = False
-        self._began: float | None = None
+        self._start: float | None = None
 
     def __call__(self, event: dict) -> str | None:
-        if event["event"] == "phase" and self._began is None:
-            self._began = time.perf_counter()
-        if event["event"] == "epoch" and self._began is not None and not self.reached:
-            self.seconds = time.perf_counter() - self._began
+        if event["event"] == "phase" and self._start is None:
+            self._start = time.perf_counter()
+        if event["event"] == "epoch" and self._start is not None and not self.reached:
+            self.seconds = time.perf_counter() - self._start
             self.epochs += 1
-            found = event.get(self.quantity.replace("loss", "mse"), event.get(self.quantity))
-            more = self.quantity.endswith("accuracy")
-            if found is not None:
-                better = max if more else min
-                self.best = found if self.best is None else better(self.best, found)
-                self.reached = self.reached or (found >= self.figure if more else found <= self.figure)
+            self._compare(event)
         return REACHED_REASON if self.reached else None
+
+    def _compare(self, event: dict) -> None:
+        if self.quantity is None:
+            return
+        value = event.get(self.quantity.replace("loss", "mse"), event.get(self.quantity))
+        if value is None:
+            return
+        if self.quantity.endswith("accuracy"):
+            self.best = value if self.best is None else max(self.best, value)
+            self.reached = value >= self.target
+        else:
+            self.best = value if self.best is None else min(self.best, value)
+            self.reached = value <= self.target
+
+
+@dataclass(frozen=True)
+class SideResult:
+    """The result of the report's settings or of ours with one seed, as race.json stores it.
+
+    Attributes:
+        definition: the runs and the target; a result counts only for an equal definition.
+        seconds: duration of all trainings until the target was reached, or until their last epoch.
+        epochs: number of epochs of each run, of all its phases together.
+        reached: whether the target was reached.
+        best: the best value of the target's quantity; `None` if it was never measured.
+        latent_size: values in a code; `None` if unknown.
+        device: the device that trained.
+        command: the command line that trained.
+        date: the day, as YYYY-MM-DD.
+    """
+
+    definition: dict
+    seconds: float
+    epochs: list[int]
+    reached: bool
+    best: float | None
+    latent_size: int | None
+    device: str
+    command: str
+    date: str
+
+    def to_json(self) -> dict:
+        values = dataclasses.asdict(self)
+        return {JSON_KEYS.get(name, name): value for name, value in values.items()}
+
+    @classmethod
+    def from_json(cls, values: dict) -> SideResult | None:
+        """Return the result; `None` if a key is missing."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        keys = [JSON_KEYS.get(name, name) for name in names]
+        if not {*values} >= {*keys}:
+            return None
+        return cls(**{name: values[key] for name, key in zip(names, keys, strict=True)})
+
+    @property
+    def text(self) -> str:
+        """The result in words."""
+        epochs = _describe_epochs([self])
+        if self.reached:
+            return f"there after {self.seconds:,.1f} s, {epochs}"
+        best = "nothing" if self.best is None else format_decimal(self.best)
+        return f"not there after {self.seconds:,.1f} s, {epochs}; the best was {best}"
+
+
+JSON_KEYS = {"definition": "asked", "latent_size": "code"}  # where they differ from the names of fields
 
 
 class TimeToTarget:
-    """Contests, each side until it is at the figure or at the end of its epochs; what was run is not run
-    again.
-    """
+    """Trains both sides of time targets and shows their times; a result of an earlier call is used again."""
 
-    def __init__(self, work: ReproductionContext):
-        self.work, self.display = work, work.display
-        self.path = work.folder / work.file(FILE_NAME, ".json")
-        self.known = _read_results(self.path)
-        self._held: list[str] = []
+    def __init__(self, context: ReproductionContext):
+        self.context = context
+        self.display = context.display
+        self.path = context.folder / context.file_name(FILE_NAME, ".json")
+        self.results = _read_results(self.path)
+        self._measured: list[str] = []
 
     def run(self, names: list[str]) -> int:
-        """Hold the contests and show both times of each; the exit status."""
+        """Train both sides of some targets and show their times; return the exit status."""
         try:
-            return self.work.through(names, self._hold)
+            return self.context.for_each(names, self._measure)
         finally:
-            if self._held:
+            if self._measured:
                 self._show()
 
-    def _hold(self, name: str) -> int:
-        contest = TIME_TARGETS[name]
-        self.display.note(f"{name}: {contest.what}, until {contest.watched} is at {contest.figure:g}", "bold")
-        for side in SIDES:
-            for seed in self.work.seeds:
+    def _measure(self, name: str) -> int:
+        target = TIME_TARGETS[name]
+        self.display.note(
+            f"{name}: {target.title}, until {target.quantity_text} is at {target.target:g}", "bold"
+        )
+        for side, label in SIDES.items():
+            for seed in self.context.seeds:
                 try:
-                    found = self._known(name, side, seed) or self._run(name, side, seed)
+                    result = self._stored_result(name, side, seed) or self._train(name, side, seed)
                 except RunFailed as error:
-                    self.display.note(f"{name}, {SIDES[side]}, seed {seed}, failed: {error}", BAD)
+                    self.display.note(f"{name}, {label}, seed {seed}, failed: {error}", BAD)
                     return 1
-                self.display.result(f"{name}, {SIDES[side]}, seed {seed}: {_describe_result(found)}")
-        self._held.append(name)
+                self.display.result(f"{name}, {label}, seed {seed}: {result.text}")
+        self._measured.append(name)
         return 0
 
-    def _asked(self, name: str, side: str, seed: int) -> dict:
-        """What makes a contest the same as one before."""
-        contest = TIME_TARGETS[name]
-        settings = contest.plain if side == "plain" else contest.ours
-        chain = self.work.runs(settings, contest.dataset, seed)
-        return {"runs": [hp.to_json() for hp in chain], "until": [contest.watched, contest.figure]}
+    def _runs(self, name: str, side: str, seed: int) -> list[Hyperparameters]:
+        target = TIME_TARGETS[name]
+        return self.context.hyperparameters(target.settings(side == "ours"), target.dataset, seed)
 
-    def _known(self, name: str, side: str, seed: int) -> dict | None:
-        """How one side did in a call before, if its settings and the figure were the same."""
-        found = self.known.get(_result_key(name, side, seed))
-        return found if found and found["asked"] == self._asked(name, side, seed) else None
+    def _definition(self, name: str, side: str, seed: int) -> dict:
+        target = TIME_TARGETS[name]
+        runs = [hp.to_json() for hp in self._runs(name, side, seed)]
+        return {"runs": runs, "until": [target.quantity_text, target.target]}
 
-    def _run(self, name: str, side: str, seed: int) -> dict:
-        contest = TIME_TARGETS[name]
-        chain = self.work.runs(contest.plain if side == "plain" else contest.ours, contest.dataset, seed)
-        parts, model, code = [], None, None
-        for number, hp in enumerate(chain, start=1):
-            last = number == len(chain)
+    def _stored_result(self, name: str, side: str, seed: int) -> SideResult | None:
+        """Return the result of this or an earlier call with the same settings and target, if any."""
+        result = self.results.get(_result_key(name, side, seed))
+        return result if result and result.definition == self._definition(name, side, seed) else None
+
+    def _train(self, name: str, side: str, seed: int) -> SideResult:
+        """Train one side with one seed, an autoencoder and its classifier if any, and store the result."""
+        target = TIME_TARGETS[name]
+        runs = self._runs(name, side, seed)
+        observers: list[TargetObserver] = []
+        model = latent_size = None
+        for hp in runs:
+            is_last = len(observers) == len(runs) - 1
+            observer = TargetObserver(target.quantity if is_last else None, target.target)
             hp = hp if model is None else dataclasses.replace(hp, model=model)
-            watch = TargetObserver(contest.quantity if last else "", contest.figure)
+            folder, record = self._train_run(hp, f"{name}-{side}-{hp.program}-seed-{seed}", observer)
+            model = str(folder / "autoencoder.h5")
+            latent_size = record["metrics"].get("latent_size", latent_size)
+            observers.append(observer)
+        result = SideResult(
+            definition=self._definition(name, side, seed),
+            seconds=sum(observer.seconds for observer in observers),
+            epochs=[observer.epochs for observer in observers],
+            reached=observers[-1].reached,
+            best=observers[-1].best,
+            latent_size=latent_size,
+            device=record["environment"]["device"],
+            command=self.context.command,
+            date=time.strftime("%Y-%m-%d"),
+        )
+        self.results[_result_key(name, side, seed)] = result
+        write_json(self.path, {key: result.to_json() for key, result in self.results.items()})
+        return result
 
-            def follow(event: dict, watch=watch) -> str | None:
-                self.display(event)
-                return watch(event)
+    def _train_run(self, hp: Hyperparameters, name: str, observer: TargetObserver) -> tuple[Path, dict]:
+        """Train a run in a new folder; return the folder and its record."""
 
-            place = run_folder.new_output_folder(
-                None, self.work.folder / "race" / f"{name}-{side}-{hp.program}-seed-{seed}"
-            )
-            try:
-                folder, record = self.work.series.train(hp, place, follow, trial=True, ahead=False)
-            except UserError:
-                if not any(place.iterdir()):  # the data are missing: nothing has begun
-                    place.rmdir()
-                raise
-            model, code = str(folder / "autoencoder.h5"), record["metrics"].get("latent_size", code)
-            parts.append(watch)
-        found = {
-            "asked": self._asked(name, side, seed),
-            "seconds": sum(part.seconds for part in parts),
-            "epochs": [part.epochs for part in parts],
-            "reached": parts[-1].reached,
-            "best": parts[-1].best,
-            "code": code,
-            "device": record["environment"]["device"],
-            "command": self.work.again,
-            "date": time.strftime("%Y-%m-%d"),
-        }
-        self.known[_result_key(name, side, seed)] = found
-        write_json(self.path, self.known)
-        return found
+        def on_event(event: dict) -> str | None:
+            self.display(event)
+            return observer(event)
+
+        folder = run_folder.new_output_folder(None, self.context.folder / FILE_NAME / name)
+        try:
+            return self.context.run_sequence.train(hp, folder, on_event, trial=True, start_next=False)
+        except UserError:
+            if not any(folder.iterdir()):  # the data are missing, and no training has started
+                folder.rmdir()
+            raise
 
     def _show(self) -> None:
-        """Both times and their ratio: of this call's contests on the screen, of all that are known in a file."""
+        """Print the times of this call's targets; write those of all calls to a document."""
         head = ("contest", "figure", "code", *SIDES.values(), "ours needs")
-        rows = {name: self._row(name, list(self.work.seeds)) for name in self._held}
-        self.work.show(TITLE, head, [[Text(cell) for cell in row] for row in rows.values()])
+        rows = {name: self._row(name, list(self.context.seeds)) for name in self._measured}
+        self.context.show_table(TITLE, head, [[Text(cell) for cell in row] for row in rows.values()])
         for name in TIME_TARGETS:
-            if name not in rows and (seeds := self._seeds(name)):
+            if name not in rows and (seeds := self._complete_seeds(name)):
                 rows[name] = self._row(name, seeds)
         rows = {name: rows[name] for name in TIME_TARGETS if name in rows}
-        shown = [found for name in rows for found in self._of(name)]
-        parts: list[documents.Block] = [
-            *([Paragraph(f"{QUICK_NOTE[0].upper()}{QUICK_NOTE[1:]}.", "bad")] if self.work.quick else []),
-            Paragraph(
-                f"Written {time.strftime('%Y-%m-%d')}. Trained on "
-                f"{'; '.join(sorted({one['device'] for one in shown}))}."
-            ),
-            Paragraph(
-                "Seconds from the beginning of the training, with its compilation, to the end of the epoch "
-                "whose validation is "
-                "at the figure, with every validation on the way; without loading the data, and without "
-                "what comes after. Of "
-                "several seeds the median, and the range. The code is the report's and ours."
-            ),
-            *(Code(command) for command in dict.fromkeys(one["command"] for one in shown)),
-            documents.Table(
-                "", head, [(*row[:-1], Strong(row[-1])) for row in rows.values()], "l" + "r" * (len(head) - 1)
-            ),
+        results = [result for name in rows for result in self._stored_results(name)]
+        cells: list[tuple[Cell, ...]] = [(*row[:-1], Strong(row[-1])) for row in rows.values()]
+        machines = "; ".join(sorted({result.device for result in results}))
+        blocks: list[Block] = [
+            *([Paragraph(f"{QUICK_NOTE[0].upper()}{QUICK_NOTE[1:]}.", "bad")] if self.context.quick else []),
+            Paragraph(f"Written {time.strftime('%Y-%m-%d')}. Trained on {machines}."),
+            Paragraph(METHOD_NOTE),
+            *(Code(command) for command in dict.fromkeys(result.command for result in results)),
+            DocumentTable("", head, cells, "l" + "r" * (len(head) - 1)),
         ]
-        path = self.work.folder / self.work.file(FILE_NAME, ".md")
-        report.write_document(Section(TITLE, parts), path)
-        self.display.result(str(path), ACCENT, whole=True)
+        path = self.context.folder / self.context.file_name(FILE_NAME, ".md")
+        documents.write_document(Section(TITLE, blocks), path)
+        self.display.result(str(path), ACCENT, unwrapped=True)
 
-    def _seeds(self, name: str) -> list[int]:
-        """The seeds that both sides were run with, in this call or in others."""
-        return [seed for seed in range(MAX_SEEDS) if all(self._known(name, side, seed) for side in SIDES)]
+    def _complete_seeds(self, name: str) -> list[int]:
+        """Return the seeds with stored results of both sides."""
+        return [
+            seed for seed in range(MAX_SEEDS) if all(self._stored_result(name, side, seed) for side in SIDES)
+        ]
 
-    def _of(self, name: str) -> list[dict]:
-        """All that is known of a contest, in this call or in others."""
-        sides = (self._known(name, side, seed) for side in SIDES for seed in self._seeds(name))
-        return [found for found in sides if found]
+    def _stored_results(self, name: str) -> list[SideResult]:
+        seeds = self._complete_seeds(name)
+        results = (self._stored_result(name, side, seed) for side in SIDES for seed in seeds)
+        return [result for result in results if result]
 
     def _row(self, name: str, seeds: list[int]) -> tuple[str, ...]:
-        contest = TIME_TARGETS[name]
-        sides = {side: [self.known[_result_key(name, side, seed)] for seed in seeds] for side in SIDES}
-        times = {side: statistics.median(one["seconds"] for one in found) for side, found in sides.items()}
-        there = {side: all(one["reached"] for one in found) for side, found in sides.items()}
-        cells = [_time_cell(found, there[side]) for side, found in sides.items()]
-        codes = " and ".join(
-            dict.fromkeys(f"{found[0]['code']:,}" if found[0]["code"] else "–" for found in sides.values())
-        )
-        ratio = f"{'' if there['plain'] else 'less than '}{times['ours'] / times['plain']:.2f} of the time"
-        if not there["ours"]:
-            ratio = "does not reach it" if there["plain"] else "neither reaches it"
-        return f"{name}: {contest.what}", f"{contest.figure:g}", codes, *cells, ratio
+        """Return target, sizes of the codes, times of both sides and their ratio."""
+        target = TIME_TARGETS[name]
+        sides = {side: [self.results[_result_key(name, side, seed)] for seed in seeds] for side in SIDES}
+        sizes = (results[0].latent_size for results in sides.values())
+        codes = " and ".join(dict.fromkeys(f"{size:,}" if size else "–" for size in sizes))
+        cells = map(_time_cell, sides.values())
+        ratio = _time_ratio(sides["plain"], sides["ours"])
+        return f"{name}: {target.title}", f"{target.target:g}", codes, *cells, ratio
 
 
 def _result_key(name: str, side: str, seed: int) -> str:
     return f"{name}, {side}, seed {seed}"
 
 
-def _read_results(path: Path) -> dict[str, dict]:
-    """What was run before. Raises `UserError` for a file that somebody has spoilt."""
+def _read_results(path: Path) -> dict[str, SideResult]:
+    """Return the results of earlier calls by key, without incomplete ones; raise `UserError` if invalid."""
     if not path.is_file():
         return {}
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        return {key: found for key, found in known.items() if {*found} >= RESULT_KEYS}
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        results = {key: SideResult.from_json(values) for key, values in stored.items()}
+        return {key: result for key, result in results.items() if result is not None}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{path}: cannot be read; remove it, and the races are run again") from None
 
 
-def _time_cell(found: list[dict], there: bool) -> str:
-    """The times of one side: their median, and their range where there are several."""
-    seconds = [one["seconds"] for one in found]
+def _median_seconds(results: list[SideResult]) -> float:
+    return statistics.median(result.seconds for result in results)
+
+
+def _all_reached(results: list[SideResult]) -> bool:
+    return all(result.reached for result in results)
+
+
+def _time_ratio(report: list[SideResult], ours: list[SideResult]) -> str:
+    """Return our median time as a fraction of the report's, in words."""
+    if not _all_reached(ours):
+        return "does not reach it" if _all_reached(report) else "neither reaches it"
+    bound = "" if _all_reached(report) else "less than "
+    return f"{bound}{_median_seconds(ours) / _median_seconds(report):.2f} of the time"
+
+
+def _time_cell(results: list[SideResult]) -> str:
+    """Return the median time of one side, its range over several seeds, and the epochs."""
+    seconds = [result.seconds for result in results]
     spread = f" ({min(seconds):,.0f} to {max(seconds):,.0f})" if len(seconds) > 1 else ""
-    return (
-        f"{'' if there else 'more than '}{statistics.median(seconds):,.0f} s{spread}, "
-        f"{_describe_epochs(found)}"
-    )
+    bound = "" if _all_reached(results) else "more than "
+    return f"{bound}{_median_seconds(results):,.0f} s{spread}, {_describe_epochs(results)}"
 
 
-def _describe_result(found: dict) -> str:
-    """How one side did, in words."""
-    if found["reached"]:
-        return f"there after {found['seconds']:,.1f} s, {_describe_epochs([found])}"
-    best = "nothing" if found["best"] is None else format_decimal(found["best"])
-    return f"not there after {found['seconds']:,.1f} s, {_describe_epochs([found])}; the best was {best}"
-
-
-def _describe_epochs(found: list[dict]) -> str:
-    counts = "; ".join(dict.fromkeys(" + ".join(map(str, one["epochs"])) for one in found))
+def _describe_epochs(results: list[SideResult]) -> str:
+    counts = "; ".join(dict.fromkeys(" + ".join(map(str, result.epochs)) for result in results))
     return f"{counts} {'epoch' if counts == '1' else 'epochs'}"

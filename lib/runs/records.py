@@ -1,6 +1,4 @@
-"""The run folder and the ledger: names, atomic `run.json`, `answers.json`, listing, copies under another
-name.
-"""
+"""Run records: names of the files in a run folder, reading `run.json` of any version, listing, comparing."""
 
 import json
 import os
@@ -15,29 +13,48 @@ from lib.data.formats.base import exists
 from lib.runs.validation import sanitize
 
 MODELS_FOLDER = Path("models")
-RECORD, ANSWERS, CHECKPOINT, LOCK = "run.json", "answers.json", "checkpoint", "lock"
-RUNNING, FINISHED, INTERRUPTED, FAILED = STATUSES = ("running", "finished", "interrupted", "failed")
+
+# Names in a run folder; the lock is in the checkpoint folder.
+RECORD_FILE = "run.json"
+ANSWERS_FILE = "answers.json"
+FIGURES_FOLDER = "figures"
+CHECKPOINT_FOLDER = "checkpoint"
+LOCK_FILE = "lock"
+
+# Values of `status` in a record.
+RUNNING = "running"
+FINISHED = "finished"
+INTERRUPTED = "interrupted"
+FAILED = "failed"
+STATUSES = (RUNNING, FINISHED, INTERRUPTED, FAILED)
 
 
 def load_record(folder: Path) -> dict:
-    """The record of a run. Raises `UserError` when there is none that can be read.
+    """Return the record of a run, with the keys of this version.
 
-    One that says `running` while no process holds its folder was killed: it comes as `interrupted`.
+    Args:
+        folder: the run folder.
+
+    Returns:
+        The content of `run.json`, not validated beyond being an object with a status. The status `running`
+        becomes `interrupted` if no process holds the folder's lock: the process was killed.
+
+    Raises:
+        UserError: there is no record, or it cannot be read.
     """
     record = read_record(folder)
-    if record["status"] != RUNNING or is_locked(Path(folder) / CHECKPOINT / LOCK):
+    if record["status"] != RUNNING or is_locked(Path(folder) / CHECKPOINT_FOLDER / LOCK_FILE):
         return record
     record = read_record(folder)  # it may have finished in between
-    return (
-        record | {"status": INTERRUPTED, "error": "its process was killed"}
-        if record["status"] == RUNNING
-        else record
-    )
+    if record["status"] != RUNNING:
+        return record
+    return record | {"status": INTERRUPTED, "error": "its process was killed"}
 
 
 def read_record(folder: Path) -> dict:
-    path = Path(folder) / RECORD
-    if exists(path) and not path.is_file():  # a pipe would be waited for, and a device read for ever
+    """Return the record as stored, with the keys of this version. Raises `UserError` as `load_record`."""
+    path = Path(folder) / RECORD_FILE
+    if exists(path) and not path.is_file():  # reading a pipe would block, reading a device never end
         raise UserError(f"{path}: is no file; a run folder holds one")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -50,7 +67,7 @@ def read_record(folder: Path) -> dict:
     return _rename_former_keys(record)
 
 
-# Names of baselines in records of earlier versions; those of hyperparameters are in `lib.config.fields.FORMER_NAMES`.
+# Names of baselines in earlier versions; `lib.config.fields.FORMER_NAMES` has those of hyperparameters.
 _FORMER_BASELINES = {
     "mean_colour": "mean_color",
     "neighbours": "neighbors",
@@ -61,8 +78,10 @@ _FORMER_BASELINES = {
 def _rename_former_keys(record: dict) -> dict:
     """Return a record of any version with the keys of this one."""
     renamed = dict(record)
-    if isinstance(settings := record.get("hyperparameters"), dict):
-        renamed["hyperparameters"] = {FORMER_NAMES.get(key, key): value for key, value in settings.items()}
+    if isinstance(hyperparameters := record.get("hyperparameters"), dict):
+        renamed["hyperparameters"] = {
+            FORMER_NAMES.get(key, key): value for key, value in hyperparameters.items()
+        }
     if isinstance(baselines := record.get("baselines"), dict):
         renamed["baselines"] = {}
         for key, value in baselines.items():
@@ -73,89 +92,106 @@ def _rename_former_keys(record: dict) -> dict:
 
 
 def list_records(folder: Path = MODELS_FOLDER) -> list[tuple[Path, dict]]:
-    """Every readable run right below a folder, the oldest first, and what searches there have found, their
-    records made sound.
+    """Return the run folders directly below a folder with their sanitized records, in order of their names.
+
+    The best runs of searches (`SEARCH/winner-*`) are included. Records that cannot be read are left out.
     """
-    found = []
-    # not Path.glob: it raises when a folder goes while it looks, such as one that a copy is made in
-    names = [name for where in ("*", "*/winner-*") for name in glob(f"{where}/{RECORD}", root_dir=folder)]
-    for path in sorted((Path(folder, name) for name in names), key=lambda path: path.parent.name):
+    # not Path.glob: it raises when a folder vanishes during the search, such as the staging folder of a copy
+    patterns = (f"*/{RECORD_FILE}", f"*/winner-*/{RECORD_FILE}")
+    folders = [Path(folder, name).parent for pattern in patterns for name in glob(pattern, root_dir=folder)]
+    listed = []
+    for run_folder in sorted(folders, key=lambda path: path.name):
         try:
-            found.append((path.parent, sanitize(load_record(path.parent))))
+            listed.append((run_folder, sanitize(load_record(run_folder))))
         except (UserError, RecursionError):
-            continue  # somebody else's file, or half a copy: not ours to judge in a list
-    return found
+            continue
+    return listed
 
 
 def find_run_folders(top: Path) -> list[Path]:
-    """Every folder with a record, at `top` or however deep below it, by name; half a copy is none."""
-    found = []
-    for folder, below, files in os.walk(top):
-        hidden = (".", *(("figures", CHECKPOINT) if RECORD in files else ()))
-        below[:] = [name for name in below if not name.startswith(hidden) and not name.endswith(PARTIAL_MARK)]
-        if RECORD in files:
-            found.append(Path(folder))
-    return sorted(found)
+    """Return every folder with a record, `top` itself or at any depth below it, sorted by path.
+
+    Hidden folders and unfinished copies are skipped, and so are the subfolders of a run that hold no runs.
+    """
+    run_folders = []
+    for folder, subfolders, files in os.walk(top):
+        is_run = RECORD_FILE in files
+        skipped = (".", FIGURES_FOLDER, CHECKPOINT_FOLDER) if is_run else (".",)
+        subfolders[:] = [
+            name for name in subfolders if not name.startswith(skipped) and not name.endswith(PARTIAL_MARK)
+        ]
+        if is_run:
+            run_folders.append(Path(folder))
+    return sorted(run_folders)
 
 
 def list_saved_models(image: tuple[int, int, int], folder: Path = MODELS_FOLDER) -> dict[str, str]:
-    """The autoencoders of recorded runs for images of this shape (height, width, channels), newest first:
-    path and what it is.
+    """Return the saved autoencoders of recorded runs for images of one shape.
+
+    Args:
+        image: (height, width, channels) of the images.
+        folder: folder that holds run folders.
+
+    Returns:
+        Path of each model file and a description such as `digits, reconstruct, 2 layers, test MSE 0.01`,
+        newest first.
     """
-    found = []
-    for run, record in list_records(folder):
-        file, (data, hp, metrics) = (
-            run / "autoencoder.h5",
-            (record[name] for name in ("dataset", "hyperparameters", "metrics")),
-        )
-        if file.is_file() and data["shape"] == list(image) and "test_mse" in metrics:
-            task = "VAE" if hp.get("variational") else format_recorded("task", hp.get("task", "reconstruct"))
-            size = ", ".join(
-                f"{format_recorded(name, hp[name])} {name}" for name in ("layers", "kernels") if name in hp
-            )
-            what = ", ".join(
-                filter(
-                    None, (data.get("name"), task, size, f"test MSE {format_decimal(metrics['test_mse'])}")
-                )
-            )
-            found.append((file.stat().st_mtime, str(file), what))
-    return {path: what for _, path, what in sorted(found, reverse=True)}
+    models = []
+    for run_folder, record in list_records(folder):
+        path = run_folder / "autoencoder.h5"
+        is_tested = "test_mse" in record["metrics"]
+        if path.is_file() and is_tested and record["dataset"]["shape"] == list(image):
+            models.append((path.stat().st_mtime, str(path), _describe_model(record)))
+    return {path: description for _, path, description in sorted(models, reverse=True)}
+
+
+def _describe_model(record: dict) -> str:
+    hp = record["hyperparameters"]
+    task = "VAE" if hp.get("variational") else format_recorded("task", hp.get("task", "reconstruct"))
+    sizes = [f"{format_recorded(name, hp[name])} {name}" for name in ("layers", "kernels") if name in hp]
+    score = f"test MSE {format_decimal(record['metrics']['test_mse'])}"
+    return ", ".join(filter(None, (record["dataset"].get("name"), task, *sizes, score)))
 
 
 def differing_hyperparameters(records: list[dict]) -> list[str]:
-    """The hyperparameters that are not the same in all of these runs."""
-    asked = [record["hyperparameters"] for record in records]
-    names = dict.fromkeys(name for hp in asked for name in hp)
-    return [name for name in names if any(hp.get(name) != asked[0].get(name) for hp in asked)]
+    """Return the names of the hyperparameters that are not the same in all of these records."""
+    settings = [record["hyperparameters"] for record in records]
+    names = dict.fromkeys(name for hp in settings for name in hp)
+    return [name for name in names if any(hp.get(name) != settings[0].get(name) for hp in settings)]
 
 
 def metric_points(records: list[dict], names: list[str], metric: str) -> dict[str, list[tuple[str, float]]]:
-    """For each hyperparameter its value, as typed, and the metric of every run, in the order of the values."""
-    found = {}
+    """Return the points of one chart per hyperparameter: a metric against the values of that hyperparameter.
+
+    Args:
+        records: records that all have the metric.
+        names: names of hyperparameters.
+        metric: key in `metrics`.
+
+    Returns:
+        For each name the pairs (value as text, metric), one per record, sorted by value.
+    """
+    points = {}
     for name in names:
         pairs = [(record["hyperparameters"].get(name), record["metrics"][metric]) for record in records]
-        found[name] = [
-            (format_recorded(name, value) or "–", score)
-            for value, score in sorted(pairs, key=lambda pair: sort_rank(name, pair[0]))
-        ]
-    return found
+        pairs.sort(key=lambda pair: value_sort_key(name, pair[0]))
+        points[name] = [(format_recorded(name, value) or "–", score) for value, score in pairs]
+    return points
 
 
-def format_recorded(name: str, plain) -> str:
-    """A hyperparameter as a person would type it; as it stands in the record, where it is none that we know."""
+def format_recorded(name: str, value) -> str:
+    """Return the recorded value of a hyperparameter as its flag would be given, or as JSON if not valid."""
     try:
-        return format_json_value(name, plain)
+        return format_json_value(name, value)
     except (UserError, KeyError):
-        return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def sort_rank(name: str, plain) -> tuple:
-    """Where a value stands among others: numbers first, number by number where there is one per layer, then
-    words.
-    """
-    flat = [plain]
-    while any(isinstance(part, list) for part in flat):
-        flat = [number for part in flat for number in (part if isinstance(part, list) else [part])]
-    if all(isinstance(number, int | float) and not isinstance(number, bool) for number in flat):
-        return 0, tuple(flat), ""
-    return 1, (), format_recorded(name, plain)
+def value_sort_key(name: str, value) -> tuple:
+    """Return a sort key for recorded values: numbers and lists of numbers first, then text."""
+    numbers = [value]
+    while any(isinstance(part, list) for part in numbers):
+        numbers = [number for part in numbers for number in (part if isinstance(part, list) else [part])]
+    if all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
+        return 0, tuple(numbers), ""
+    return 1, (), format_recorded(name, value)

@@ -1,24 +1,19 @@
-"""The report that writes itself: chosen runs as a Markdown file with its pictures beside it, or as one HTML
-page.
-"""
+"""Reports on recorded runs, as documents for Markdown or HTML: settings, histories, scores, comparisons."""
 
 import math
-import os
-import shutil
-import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
-from lib.common.errors import UserError, reason
+from lib.common.errors import UserError
 from lib.config.fields import default_of, display_name, format_value, settings
 from lib.runs import documents, records
-from lib.runs.documents import Block, Code, Details, Link, Paragraph, Picture, Section, Strong, Table
+from lib.runs.documents import Block, Code, Details, DocumentTable, Link, Paragraph, Picture, Section, Strong
 from lib.runs.run_entries import MISSING, STAR, RunEntry, display_key, format_number, rank_entries
 from lib.runs.summary import CLASSIFY, autoencoder_remarks, classifier_remarks, score_columns, score_rows
 from lib.runs.validation import is_number
 
-WRITERS = {".md": documents.to_markdown, ".html": documents.to_html}
-MAX_EPOCH_ROWS = 50  # rows that the table of a training has at most
+MAX_EPOCH_ROWS = 50  # epochs in the table of a history; the last epoch may be one more
 STATUS_WORDS = {
     records.RUNNING: "is under way",
     records.INTERRUPTED: "was interrupted",
@@ -27,271 +22,286 @@ STATUS_WORDS = {
 
 
 def require_free_report(path: Path, force: bool) -> None:
-    """Refuse a name that means no form of a report, or one that is taken. Raises `UserError`."""
-    if path.suffix not in WRITERS:
+    """Check the path of a new report.
+
+    Args:
+        path: the file, .md or .html.
+        force: allow a report that exists to be replaced.
+
+    Raises:
+        UserError: another suffix, no such parent folder, or an existing file or folder of pictures.
+    """
+    if path.suffix not in documents.WRITERS:
         raise UserError(
             f"{path}: what form the report has is told by its name, which must end in .md or .html"
         )
     if not path.parent.is_dir():
         raise UserError(f"{path}: cannot be written, there is no folder {path.parent}")
-    for taken in (path, figures_folder(path)) if path.suffix == ".md" else (path,):
-        if taken.exists() and not force:
-            raise UserError(f"{taken} exists already; choose another name, or replace it with --force")
-
-
-def figures_folder(path: Path) -> Path:
-    """Where the pictures of a Markdown report are."""
-    return path.with_name(f"{path.stem}-figures")
+    targets = (path, documents.picture_folder(path)) if path.suffix == ".md" else (path,)
+    for target in targets:
+        if target.exists() and not force:
+            raise UserError(f"{target} exists already; choose another name, or replace it with --force")
 
 
 def export_report(entries: list[RunEntry], path: Path, force: bool) -> list[Path]:
-    """Write the report of these runs, whole or not at all; what was written. Raises `UserError`."""
-    require_free_report(path, force)
-    return write_document(compose_report(entries, time.strftime("%Y-%m-%d")), path)
+    """Write the report on some runs.
 
+    Args:
+        entries: the runs, in the order of the report.
+        path: the file, .md or .html.
+        force: replace a report that exists.
 
-def write_document(document: Section, path: Path) -> list[Path]:
-    """Write a document in the form that its name tells, with its pictures, in place of what was there. Raises
-    `UserError`.
+    Returns:
+        The paths of the file and, for Markdown with pictures, of their folder.
+
+    Raises:
+        UserError: the path is refused by `require_free_report`, or cannot be written.
     """
-    pictures = figures_folder(path)
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as staging:
-            text, figures = WRITERS[path.suffix](document, pictures.name)
-            partial = Path(staging) / "report"
-            partial.write_text(text, encoding="utf-8")
-            for name, source in figures.items():
-                shutil.copyfile(source, Path(staging) / name)
-            if figures:  # first, so that the report is there when all of it is
-                pictures.mkdir(exist_ok=True)
-            for name in figures:
-                os.replace(Path(staging) / name, pictures / name)
-            os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({reason(error)})") from None
-    return [path, *([pictures] if figures else [])]
+    require_free_report(path, force)
+    return documents.write_document(compose_report(entries, time.strftime("%Y-%m-%d")), path)
 
 
-def compose_report(entries: list[RunEntry], written: str) -> Section:
-    """The whole report. `written` is its date."""
+def compose_report(entries: list[RunEntry], date: str) -> Section:
+    """Return the report on some runs; `date` is the day on which it is written."""
     groups = list(rank_entries(entries).values())
-    best = {id(members[0]) for members in groups}
-    anchors = {id(entry): f"run-{place}" for place, entry in enumerate(entries, 1)}
+    best_ids = {id(members[0]) for members in groups}
+    anchors = {id(entry): f"run-{number}" for number, entry in enumerate(entries, 1)}
     count = "1 run" if len(entries) == 1 else f"{len(entries):,} runs"
-    dates = sorted(entry.date[:10] for entry in entries if entry.date != MISSING)
-    trained = f", trained {dates[0]}" + (f" to {dates[-1]}" if dates[-1] != dates[0] else "") if dates else ""
     parts = [
         Section("Machines", [_machines_table(entries)]),
-        Section("Runs", [_overview_table(entries, anchors, best)]),
+        Section("Runs", [_overview_table(entries, anchors, best_ids)]),
         *(_run_section(entry, anchors[id(entry)]) for entry in entries),
     ]
     if groups:
         parts.append(Section("The best of each task and data set", [_best_table(groups, anchors)]))
-    if compared := [_differences_table(members, anchors) for members in groups if len(members) > 1]:
-        parts.append(Section("What differed between the runs", compared))
-    return Section(f"Latent Lab: {count}", [Paragraph(f"Written {written}{trained}."), *parts])
+    if comparisons := [_differences_table(members, anchors) for members in groups if len(members) > 1]:
+        parts.append(Section("What differed between the runs", comparisons))
+    written = Paragraph(f"Written {date}{_training_dates(entries)}.")
+    return Section(f"Latent Lab: {count}", [written, *parts])
 
 
-def _machines_table(entries: list[RunEntry]) -> Table:
-    found: dict[tuple, int] = {}
-    for entry in entries:
-        known = {name: value for name, value in entry.record["environment"].items() if isinstance(value, str)}
-        backend = " on ".join(
-            filter(None, [f"Keras {known['keras']}" if "keras" in known else "", known.get("backend")])
-        )
-        others = ", ".join(
-            f"{name} {known[name]}" for name in ("python", "numpy", "scikit-learn") if name in known
-        )
-        row = tuple(text or MISSING for text in (known.get("device"), backend, others, known.get("platform")))
-        found[row] = found.get(row, 0) + 1
-    rows = [(*row, f"{count:,}") for row, count in found.items()]
-    return Table("What trained them", ("device", "backend", "versions", "system", "runs"), rows, "llllr")
+def _training_dates(entries: list[RunEntry]) -> str:
+    dates = sorted(entry.start_text[:10] for entry in entries if entry.start_text != MISSING)
+    if not dates:
+        return ""
+    return f", trained {dates[0]}" + (f" to {dates[-1]}" if dates[-1] != dates[0] else "")
 
 
-def _overview_table(entries: list[RunEntry], anchors: dict, best: set[int]) -> Table:
+def _machines_table(entries: list[RunEntry]) -> DocumentTable:
+    machines = Counter(_machine_cells(entry.record["environment"]) for entry in entries)
+    rows = [(*cells, f"{count:,}") for cells, count in machines.items()]
+    head = ("device", "backend", "versions", "system", "runs")
+    return DocumentTable("What trained them", head, rows, "llllr")
+
+
+def _machine_cells(environment: dict) -> tuple[str, ...]:
+    texts = {name: value for name, value in environment.items() if isinstance(value, str)}
+    keras = f"Keras {texts['keras']}" if "keras" in texts else ""
+    backend = " on ".join(filter(None, [keras, texts.get("backend")]))
+    names = [name for name in ("python", "numpy", "scikit-learn") if name in texts]
+    versions = ", ".join(f"{name} {texts[name]}" for name in names)
+    cells = (texts.get("device"), backend, versions, texts.get("platform"))
+    return tuple(cell or MISSING for cell in cells)
+
+
+def _overview_table(entries: list[RunEntry], anchors: dict[int, str], best_ids: set[int]) -> DocumentTable:
+    columns = "run, status, task, data set, score, best baseline, latent size, parameters, epochs, time"
     rows = []
     for entry in entries:
-        name = Link(f"{STAR} {entry.name}" if id(entry) in best else entry.name, anchors[id(entry)])
-        score = Strong(entry.scored) if id(entry) in best else entry.scored
-        numbers = (entry.text("latent_size"), entry.text("parameters"), entry.epochs, entry.took)
-        rows.append((name, entry.status, entry.kind, entry.dataset, score, entry.rival, *numbers))
-    head = (
-        "run",
-        "status",
-        "task",
-        "data set",
-        "score",
-        "best baseline",
-        "latent size",
-        "parameters",
-        "epochs",
-        "time",
-    )
-    return Table(f"All runs; {STAR} the best finished one of its task and data set", head, rows, "llllrrrrrr")
+        is_best = id(entry) in best_ids
+        rows.append(
+            (
+                Link(f"{STAR} {entry.name}" if is_best else entry.name, anchors[id(entry)]),
+                entry.status,
+                entry.task_label,
+                entry.dataset,
+                Strong(entry.score_text) if is_best else entry.score_text,
+                entry.best_baseline_text,
+                entry.value_text("latent_size"),
+                entry.value_text("parameters"),
+                entry.epochs_text,
+                entry.duration_text,
+            )
+        )
+    caption = f"All runs; {STAR} the best finished one of its task and data set"
+    return DocumentTable(caption, columns.split(", "), rows, "llllrrrrrr")
 
 
 def _run_section(entry: RunEntry, anchor: str) -> Section:
     record = entry.record
     parts: list[Block] = []
     if entry.status != records.FINISHED:
-        said = f"{STATUS_WORDS.get(entry.status, entry.status)}{': ' + record['error'] if record.get('error') else ''}"
-        parts.append(Paragraph(f"This run {said}. It takes no part in comparisons.", "bad"))
+        error = f": {record['error']}" if record.get("error") else ""
+        ending = f"{STATUS_WORDS.get(entry.status, entry.status)}{error}"
+        parts.append(Paragraph(f"This run {ending}. It takes no part in comparisons.", "bad"))
     parts += [
         Section("Data set", [_dataset_table(entry)]),
         Section("Network and training", _settings_blocks(entry)),
         Section("Training history", _history_blocks(entry)),
         Section("Test scores", _score_blocks(entry)),
     ]
-    figures = sorted((entry.folder / "figures").glob("*.png"))
+    paths = sorted((entry.folder / records.FIGURES_FOLDER).glob("*.png"))
     pictures = [
-        Picture(path, f"{entry.name}: {display_key(path.stem)}") for path in figures if documents.is_png(path)
+        Picture(path, f"{entry.name}: {display_key(path.stem)}") for path in paths if documents.is_png(path)
     ]
     if pictures:
         parts.append(Section("Figures", pictures))
     if record.get("command"):
         parts.append(Section("To repeat it", [Code(record["command"])]))
-    return Section(f"{entry.name}: {entry.kind}, {entry.dataset}", parts, anchor)
+    return Section(f"{entry.name}: {entry.task_label}, {entry.dataset}", parts, anchor)
 
 
-def _dataset_table(entry: RunEntry) -> Table:
-    data = entry.record["dataset"]
-    sizes = [(f"{part} images", format_number(size)) for part, size in data["sizes"].items()]
-    rows = [("name", entry.dataset), ("image", "×".join(map(str, data["shape"])) or MISSING), *sizes]
-    if data["classes"]:
-        rows.append(("classes", f"{len(data['classes'])}: {', '.join(data['classes'])}"))
-    return Table("", (), [*rows, ("SHA-256", data.get("sha256", MISSING))], "ll")
+def _dataset_table(entry: RunEntry) -> DocumentTable:
+    dataset = entry.record["dataset"]
+    shape = "×".join(map(str, dataset["shape"])) or MISSING
+    sizes = [(f"{subset} images", format_number(size)) for subset, size in dataset["sizes"].items()]
+    rows = [("name", entry.dataset), ("image", shape), *sizes]
+    if dataset["classes"]:
+        rows.append(("classes", f"{len(dataset['classes'])}: {', '.join(dataset['classes'])}"))
+    return DocumentTable("", (), [*rows, ("SHA-256", dataset.get("sha256", MISSING))], "ll")
 
 
 def _settings_blocks(entry: RunEntry) -> list[Block]:
-    """What was set otherwise than by default, and everything, folded."""
+    """Return the settings that differ from the defaults, and all settings as details."""
     program = entry.record.get("program", "")
     defaults = {
         setting.name: format_value(setting.name, default_of(setting, program)) or MISSING
         for setting in settings(program)
     }
-    texts = {name: entry.text(name) for name in entry.record["hyperparameters"] if name != "program"}
-    set_otherwise = [
+    texts = {name: entry.value_text(name) for name in entry.record["hyperparameters"] if name != "program"}
+    if not texts:
+        return [Paragraph("Its settings were not recorded.", "quiet")]
+    changed = [
         (display_name(name), Strong(text), defaults[name])
         for name, text in texts.items()
         if text != defaults.get(name, text)
     ]
-    every = Table("", ("setting", "value"), [(display_key(name), text) for name, text in texts.items()], "ll")
-    if not texts:
-        return [Paragraph("Its settings were not recorded.", "quiet")]
-    otherwise = Table("Set otherwise than by default", ("setting", "value", "default"), set_otherwise, "lll")
-    first = otherwise if set_otherwise else Paragraph("All settings are the defaults.")
-    return [first, Details(f"All {len(texts)} settings", [every])]
+    first: Block = Paragraph("All settings are the defaults.")
+    if changed:
+        head = ("setting", "value", "default")
+        first = DocumentTable("Set otherwise than by default", head, changed, "lll")
+    rows = [(display_key(name), text) for name, text in texts.items()]
+    all_settings = DocumentTable("", ("setting", "value"), rows, "ll")
+    return [first, Details(f"All {len(texts)} settings", [all_settings])]
 
 
 def _history_blocks(entry: RunEntry) -> list[Block]:
     blocks: list[Block] = []
     for phase, curves in entry.phases.items():
         epochs = max(map(len, curves.values()), default=0)
-        if not epochs:
-            continue
-        spoken = f"Phase {phase}: " if phase else ""
-        validation = [
-            (value, epoch) for epoch, value in enumerate(curves.get("val_loss", []), 1) if is_number(value)
-        ]
-        lowest = (
-            f"; the validation loss is lowest after epoch {min(validation)[1]}, {min(validation)[0]:.5g}"
-            if validation
-            else ""
-        )
-        blocks.append(Paragraph(f"{spoken}{'1 epoch' if epochs == 1 else f'{epochs:,} epochs'}{lowest}."))
-        step = math.ceil(epochs / MAX_EPOCH_ROWS)
-        rows = []
-        for epoch in sorted({*range(1, epochs + 1, step), epochs}):
-            values = [curve[epoch - 1] if epoch <= len(curve) else None for curve in curves.values()]
-            rows.append(
-                (str(epoch), *(format_number(value) if is_number(value) else MISSING for value in values))
-            )
-        head = ("epoch", *(name.replace("val_", "validation ").replace("_", " ") for name in curves))
-        which = "Every epoch" if step == 1 else f"The first epoch, every {step}th after it, and the last"
-        blocks.append(Details(which, [Table("", head, rows, "r" * len(head))]))
+        if epochs:
+            count = "1 epoch" if epochs == 1 else f"{epochs:,} epochs"
+            prefix = f"Phase {phase}: " if phase else ""
+            blocks.append(Paragraph(f"{prefix}{count}{_lowest_loss(curves)}."))
+            blocks.append(_epoch_details(curves, epochs))
     return blocks or [Paragraph("No epoch was recorded.", "quiet")]
 
 
+def _lowest_loss(curves: dict[str, list]) -> str:
+    losses = [(loss, epoch) for epoch, loss in enumerate(curves.get("val_loss", []), 1) if is_number(loss)]
+    if not losses:
+        return ""
+    loss, epoch = min(losses)
+    return f"; the validation loss is lowest after epoch {epoch}, {loss:.5g}"
+
+
+def _epoch_details(curves: dict[str, list], epochs: int) -> Details:
+    step = math.ceil(epochs / MAX_EPOCH_ROWS)
+    rows = []
+    for epoch in sorted({*range(1, epochs + 1, step), epochs}):
+        values = [curve[epoch - 1] if epoch <= len(curve) else None for curve in curves.values()]
+        cells = (format_number(value) if is_number(value) else MISSING for value in values)
+        rows.append((str(epoch), *cells))
+    head = ("epoch", *(name.replace("val_", "validation ").replace("_", " ") for name in curves))
+    summary = "Every epoch" if step == 1 else f"The first epoch, every {step}th after it, and the last"
+    return Details(summary, [DocumentTable("", head, rows, "r" * len(head))])
+
+
 def _score_blocks(entry: RunEntry) -> list[Block]:
-    record = entry.record
-    if not record["metrics"]:
+    record, metrics = entry.record, entry.record["metrics"]
+    if not metrics:
         return [Paragraph("It was never tested.", "quiet")]
-    decimals = (4,) if "accuracy" in entry.metric else (5, 2)
-    rows: list[tuple] = []
-    for text, values in score_rows(record).items():
-        cells = [_format_score(value, places) for value, places in zip(values, decimals, strict=False)]
-        rows.append((Strong(text), *map(Strong, cells)) if not rows else (text, *cells))
-    tested = record["dataset"]["sizes"].get("test")
-    caption = f"Test set, {format_number(tested)} images" if tested is not None else "Test set"
-    blocks: list[Block] = [
-        Table(caption, ("method", *score_columns(record)), rows, "l" + "r" * len(score_columns(record)))
-    ]
-    lines = classifier_remarks(record) if entry.task == CLASSIFY else autoencoder_remarks(record)
-    blocks += [Paragraph(text, style) for text, style in lines if text]
-    metrics = record["metrics"]
+    remarks = classifier_remarks(record) if entry.task == CLASSIFY else autoencoder_remarks(record)
+    blocks: list[Block] = [_score_table(entry)]
+    blocks += [Paragraph(text, style) for text, style in remarks if text]
     if "report" in metrics:
-        keys = ("precision", "recall", "f1-score", "support")
-        rows = [
-            (name, *(_format_score(row.get(key, math.nan), 0 if key == "support" else 4) for key in keys))
-            for name, row in metrics["report"].items()
-        ]
-        blocks.append(Table("Classification report", ("", *keys), rows, "lrrrr"))
+        blocks.append(_classification_report_table(metrics["report"]))
     if "confusion_matrix" in metrics:
-        matrix = metrics["confusion_matrix"]
-        known = record["dataset"]["classes"]
-        classes = known if len(known) == len(matrix) else [str(place) for place in range(len(matrix))]
-        rows = [
-            (
-                name,
-                *(
-                    Strong(format_number(n)) if here == there else format_number(n)
-                    for there, n in enumerate(row)
-                ),
-            )
-            for here, (name, row) in enumerate(zip(classes, matrix, strict=True))
-        ]
-        blocks.append(
-            Table(
-                "Confusion matrix (rows: true class, columns: predicted)",
-                ("", *classes),
-                rows,
-                "l" + "r" * len(matrix),
-            )
-        )
+        blocks.append(_confusion_table(metrics["confusion_matrix"], record["dataset"]["classes"]))
     return blocks
 
 
-def _best_table(groups: list[list[RunEntry]], anchors: dict) -> Table:
-    rows = []
-    for entry, *others in groups:
-        link = Link(entry.name, anchors[id(entry)])
-        rows.append(
-            (entry.kind, entry.dataset, link, Strong(entry.scored), entry.rival, f"{1 + len(others):,}")
-        )
-    head = ("task", "data set", "best run", "score", "best baseline", "finished runs")
-    return Table("", head, rows, "lllrrr")
+def _score_table(entry: RunEntry) -> DocumentTable:
+    record = entry.record
+    decimals = (4,) if "accuracy" in entry.metric else (5, 2)
+    rows: list[tuple] = []
+    for label, values in score_rows(record).items():
+        cells = [_format_score(value, places) for value, places in zip(values, decimals, strict=False)]
+        is_network = not rows
+        rows.append((Strong(label), *map(Strong, cells)) if is_network else (label, *cells))
+    test_images = record["dataset"]["sizes"].get("test")
+    caption = "Test set" if test_images is None else f"Test set, {format_number(test_images)} images"
+    columns = score_columns(record)
+    return DocumentTable(caption, ("method", *columns), rows, "l" + "r" * len(columns))
 
 
-def _differences_table(entries: list[RunEntry], anchors: dict) -> Table:
-    """Runs of one task and data set, best first, and the settings that are not the same in all of them."""
-    names = [
-        name
-        for name in records.differing_hyperparameters([entry.record for entry in entries])
-        if name != "program"
+def _classification_report_table(report: dict[str, dict]) -> DocumentTable:
+    decimals = {"precision": 4, "recall": 4, "f1-score": 4, "support": 0}
+    rows = [
+        (name, *(_format_score(row.get(key, math.nan), places) for key, places in decimals.items()))
+        for name, row in report.items()
     ]
+    return DocumentTable("Classification report", ("", *decimals), rows, "lrrrr")
+
+
+def _confusion_table(matrix: list[list], classes: list[str]) -> DocumentTable:
+    if len(classes) != len(matrix):
+        classes = [str(label) for label in range(len(matrix))]
+    rows = []
+    for true, counts in enumerate(matrix):
+        texts = map(format_number, counts)
+        cells = (Strong(text) if predicted == true else text for predicted, text in enumerate(texts))
+        rows.append((classes[true], *cells))
+    caption = "Confusion matrix (rows: true class, columns: predicted)"
+    return DocumentTable(caption, ("", *classes), rows, "l" + "r" * len(matrix))
+
+
+def _best_table(groups: list[list[RunEntry]], anchors: dict[int, str]) -> DocumentTable:
+    rows = [
+        (
+            members[0].task_label,
+            members[0].dataset,
+            Link(members[0].name, anchors[id(members[0])]),
+            Strong(members[0].score_text),
+            members[0].best_baseline_text,
+            f"{len(members):,}",
+        )
+        for members in groups
+    ]
+    head = ("task", "data set", "best run", "score", "best baseline", "finished runs")
+    return DocumentTable("", head, rows, "lllrrr")
+
+
+def _differences_table(entries: list[RunEntry], anchors: dict[int, str]) -> DocumentTable:
+    """Return the settings that differ between the runs of a group, which are sorted best first."""
+    names = records.differing_hyperparameters([entry.record for entry in entries])
+    names = [name for name in names if name != "program"]
     links = [Link(entry.name, anchors[id(entry)]) for entry in entries]
-    lines = [("run", *links), ("score", Strong(entries[0].scored), *(entry.scored for entry in entries[1:]))]
-    lines += [(display_key(name), *(entry.text(name) for entry in entries)) for name in names]
-    if len(entries) > len(names):  # the fewer are the columns
+    best, *others = entries
+    lines: list[tuple] = [
+        ("run", *links),
+        ("score", Strong(best.score_text), *(entry.score_text for entry in others)),
+        *((display_key(name), *(entry.value_text(name) for entry in entries)) for name in names),
+    ]
+    if len(entries) > len(names):  # runs as rows, settings as columns: the table is as narrow as possible
         lines = list(zip(*lines, strict=True))
-    return Table(
-        f"{entries[0].kind}, {entries[0].dataset}; best first",
-        lines[0],
-        lines[1:],
-        "l" + "r" * (len(lines[0]) - 1),
-    )
+    head, *rows = lines
+    caption = f"{best.task_label}, {best.dataset}; best first"
+    return DocumentTable(caption, head, rows, "l" + "r" * (len(head) - 1))
 
 
-def _format_score(value: float | None, places: int) -> str:
-    """A number as it is shown; `None` is the PSNR of no error at all, NaN what the record does not hold."""
-    return "∞" if value is None else MISSING if math.isnan(value) else f"{value:,.{places}f}"
+def _format_score(value: float | None, decimals: int) -> str:
+    """Return a score as text; None is a PSNR of infinity, NaN a missing value."""
+    if value is None:
+        return "∞"
+    return MISSING if math.isnan(value) else f"{value:,.{decimals}f}"

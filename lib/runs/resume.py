@@ -1,84 +1,106 @@
-"""Runs that can go on: those that were interrupted, killed or failed before their end."""
+"""Resumable runs: those that were interrupted, killed or failed before their last epoch."""
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 
 from lib.common.errors import UserError
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records
-from lib.runs.validation import find_fault
+from lib.runs.run_folder import numbered_folder
+from lib.runs.validation import validate
+
+
+@dataclass(frozen=True)
+class RunLocation:
+    """Folder of a run with given hyperparameters, and the state of the run there.
+
+    Attributes:
+        folder: the run folder; it may not exist yet.
+        finished_record: the record if the run is finished, else None.
+        is_resumable: the run was begun in this folder and can continue, if only in its first epoch.
+    """
+
+    folder: Path
+    finished_record: dict | None = None
+    is_resumable: bool = False
 
 
 def require_resumable(folder: Path, program: str) -> Hyperparameters:
-    """What a run that is to go on was asked for. Raises `UserError` when there is no such run, or when it
-    cannot go on.
+    """Return the hyperparameters of a run that can continue.
+
+    Args:
+        folder: the run folder.
+        program: `autoencoder` or `classification`.
+
+    Raises:
+        UserError: no valid record, another program's run, or a run that is finished or in progress.
     """
     record = records.load_record(folder)
-    if wrong := find_fault(record):
-        raise UserError(f"{folder / records.RECORD}: {wrong}")
+    path = folder / records.RECORD_FILE
+    validate(record, path)
     if record.get("program") != program:
         raise UserError(f"{folder}: is no run of {program}.py; give --resume to the program that began it")
     if record["status"] == records.FINISHED:
         raise UserError(f"{folder}: came to its end already; leave --resume out to begin another run")
     if record["status"] == records.RUNNING:
         raise UserError(f"{folder}: another process is training this run; wait until it ends")
-    return Hyperparameters.from_json(
-        record.get("hyperparameters", {}), f"{folder / records.RECORD}: hyperparameters"
-    )
+    return Hyperparameters.from_json(record.get("hyperparameters", {}), f"{path}: hyperparameters")
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether there is an epoch that need not be trained again."""
-    return any((folder / records.CHECKPOINT).glob("*.npz"))
+    """Return whether a run folder has the checkpoint of a complete epoch."""
+    return any((folder / records.CHECKPOINT_FOLDER).glob("*.npz"))
 
 
 def describe_progress(folder: Path, hp: Hyperparameters) -> str:
-    """How far a run has come, as the end of a sentence."""
+    """Return how many epochs of a run are done, such as `after epoch 2 of 20`, as the end of a sentence."""
     history = records.load_record(folder).get("history", {})
     phase, last = ("", history) if "loss" in history else next(reversed(history.items()), ("", history))
     return f"after epoch {len(last.get('loss', ()))} of {hp.epochs}" + (f" of phase {phase}" if phase else "")
 
 
 def find_resumable(hp: Hyperparameters, output: str | None) -> Path | None:
-    """The newest run that can go on and was asked for the same: the one in `output`, or else any below
-    models/.
+    """Return the newest folder with a resumable run and a checkpoint, by name of the folder.
+
+    Args:
+        hp: the hyperparameters that the run must have.
+        output: the only folder to look at; None for all folders directly below models/.
     """
-    places = (
-        [Path(output)]
-        if output
-        else [path.parent for path in records.MODELS_FOLDER.glob(f"*/{records.CHECKPOINT}")]
-    )
-    for folder in sorted(places, key=lambda place: place.name, reverse=True):
+    if output:
+        folders = [Path(output)]
+    else:
+        pattern = f"*/{records.CHECKPOINT_FOLDER}"
+        folders = [checkpoint.parent for checkpoint in records.MODELS_FOLDER.glob(pattern)]
+    for folder in sorted(folders, key=lambda folder: folder.name, reverse=True):
         if _is_resumable(hp, folder) and has_checkpoint(folder):
             return folder
     return None
 
 
 def _is_resumable(hp: Hyperparameters, folder: Path) -> bool:
-    """Whether there is a run of just these settings that did not come to its end."""
     try:
         return require_resumable(folder, hp.program) == hp
     except UserError:
         return False
 
 
-def locate_run(hp: Hyperparameters, folder: Path) -> tuple[dict | None, Path, bool]:
-    """How far a run of just these settings has come in `folder`, or in FOLDER-2, FOLDER-3, … where that holds
-    another.
+def locate_run(hp: Hyperparameters, folder: Path) -> RunLocation:
+    """Return the first of FOLDER, FOLDER-2, … that is empty or has a run with these hyperparameters.
 
-    The record of a finished one; else its folder, and whether it was begun there, if only in its first epoch.
+    Folders with other runs, or with one that is in progress, are passed over.
     """
     for number in itertools.count(1):
-        place = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-        if not place.is_dir() or not any(place.iterdir()):
-            return None, place, False
+        candidate = numbered_folder(folder, number)
+        if not candidate.is_dir() or not any(candidate.iterdir()):
+            break
         try:
-            record = records.load_record(place)
-            asked = Hyperparameters.from_json(record.get("hyperparameters", {}), "")
-            if record["status"] == records.FINISHED and asked == hp:
-                return record, place, False
+            record = records.load_record(candidate)
+            recorded_hp = Hyperparameters.from_json(record.get("hyperparameters", {}), "")
         except UserError:
             continue
-        if _is_resumable(hp, place):
-            return None, place, True
-    raise AssertionError
+        if record["status"] == records.FINISHED and recorded_hp == hp:
+            return RunLocation(candidate, finished_record=record)
+        if _is_resumable(hp, candidate):
+            return RunLocation(candidate, is_resumable=True)
+    return RunLocation(candidate)

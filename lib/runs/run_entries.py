@@ -1,15 +1,17 @@
-"""Recorded runs, of any version and edited by hand: listed, found, put in order, and ranked.
+"""Lists of recorded runs: finding, sorting and ranking entries with sanitized records.
 
-`listed` is the door: behind it every part of a record is what it should be or absent, and what is absent
-shows as –.
+Values that a record does not hold are shown as –.
 """
 
 import datetime
 import difflib
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_duration
@@ -19,34 +21,41 @@ from lib.runs import records
 from lib.runs.summary import BASELINE_LABELS, CLASSIFY
 from lib.runs.validation import find_fault, sanitize, sanitize_value
 
-MISSING, STAR = "–", "★"  # what a record does not hold; the best of its group
-METRICS = {
-    "autoencoder": ("test_mse", "MSE", 5),
-    "classification": ("test_accuracy", "accuracy", 4),
-}  # key, words, decimals
-SECTIONS = ("hyperparameters", "metrics", "baselines", "timing")  # those whose parts have names of their own
+MISSING = "–"  # shown for what a record does not hold
+STAR = "★"  # marks the best run of its group
+MAX_LISTED = 5  # names in an error or a note before the rest is abbreviated
+VALUE_SECTIONS = ("hyperparameters", "metrics", "baselines", "timing")  # runs can be sorted by their keys
 HYPERPARAMETER_NAMES = {setting.name for setting in settings()}
-SORT_KEYS = {
-    "date": lambda entry: entry.started,
-    "name": lambda entry: entry.name,
-    "score": lambda entry: (
-        None if entry.score is None else (entry.task == CLASSIFY, entry.better(entry.score))
-    ),
-    "time": lambda entry: entry.record["timing"].get("seconds"),
-}
-MAX_NAMED = 5  # of many things that an error or a remark names
+# The hyperparameters of each task; scores of runs that differ in one of them do not compare.
 TASK_OPTIONS = {
-    task: [s.name for s in settings("autoencoder") if (s.metadata["only"] or {}).get("task") == task]
+    task: [s.name for s in settings("autoencoder") if (s.metadata["only_when"] or {}).get("task") == task]
     for task in BASELINE_LABELS
-}  # the settings of a task without which two of its scores cannot be compared
+}
+
+
+class Score(NamedTuple):
+    """The main metric of a program: its key in `metrics`, its label and the decimals shown."""
+
+    key: str
+    label: str
+    decimals: int
+
+
+PROGRAM_SCORES = {
+    "autoencoder": Score("test_mse", "MSE", 5),
+    "classification": Score("test_accuracy", "accuracy", 4),
+}
 
 
 @dataclass(frozen=True)
 class RunEntry:
-    """A run among others: its name below the folder that was looked through, its own folder, and its record,
-    made sound.
+    """A run in a list of runs.
 
-    `fault` says what had to be left out for that, by its key.
+    Attributes:
+        name: path of the run folder relative to the folder that is listed.
+        folder: path of the run folder.
+        record: the sanitized record: values with the wrong type are absent.
+        fault: the first invalid key of the record as stored, as a sentence, or "".
     """
 
     name: str
@@ -60,258 +69,293 @@ class RunEntry:
 
     @property
     def task(self) -> str:
-        return (
-            CLASSIFY if self.record.get("program") == "classification" else self.record.get("task", MISSING)
-        )
+        is_classifier = self.record.get("program") == "classification"
+        return CLASSIFY if is_classifier else self.record.get("task", MISSING)
 
     @cached_property
-    def kind(self) -> str:
-        """The task with what makes it another: `denoise 0.4`, `complete top`, `reconstruct VAE`."""
+    def task_label(self) -> str:
+        """The task with its options, such as `denoise 0.4`, `complete top` or `reconstruct VAE`."""
         hp = self.record["hyperparameters"]
-        options = [
-            records.format_recorded(name, hp[name]) for name in TASK_OPTIONS.get(self.task, ()) if name in hp
-        ]
+        names = [name for name in TASK_OPTIONS.get(self.task, ()) if name in hp]
+        options = [records.format_recorded(name, hp[name]) for name in names]
         return " ".join([self.task, *options, *(["VAE"] if hp.get("variational") is True else [])])
 
     @property
     def dataset(self) -> str:
-        """The data set by its name, or by the path that was asked for where it was never opened."""
-        asked = self.record["hyperparameters"].get("dataset")
-        return (
-            self.record["dataset"].get("name")
-            or (Path(asked).name if isinstance(asked, str) else "")
-            or MISSING
-        )
+        """Name of the data set, or the last part of its path if it was never opened."""
+        path = self.record["hyperparameters"].get("dataset")
+        file_name = Path(path).name if isinstance(path, str) else ""
+        return self.record["dataset"].get("name") or file_name or MISSING
 
     @property
     def group(self) -> tuple:
-        """What two runs must share for the better score to mean anything: the task, and the images it was
-        tested on.
-        """
-        data = self.record["dataset"]
-        return self.kind, self.dataset, data.get("sha256"), data.get("sizes", {}).get("test")
+        """Task, data set, checksum and number of test images; only scores within one group compare."""
+        dataset = self.record["dataset"]
+        return self.task_label, self.dataset, dataset.get("sha256"), dataset.get("sizes", {}).get("test")
 
     @property
-    def _metric(self) -> tuple[str, str, int]:
-        return METRICS.get(self.record.get("program", ""), METRICS["autoencoder"])
+    def _score(self) -> Score:
+        return PROGRAM_SCORES.get(self.record.get("program", ""), PROGRAM_SCORES["autoencoder"])
 
     @property
     def metric(self) -> str:
-        return self._metric[0]
+        """Key of the main metric: `test_mse` or `test_accuracy`."""
+        return self._score.key
 
     @property
     def score(self) -> float | None:
         return self.record["metrics"].get(self.metric)
 
     @property
-    def counts(self) -> bool:
-        """Whether it takes part where runs are compared."""
+    def is_comparable(self) -> bool:
+        """The run is finished and has a score."""
         return self.status == records.FINISHED and self.score is not None
 
     @property
-    def started(self) -> float | None:
-        """Seconds since 1970."""
+    def start_time(self) -> float | None:
+        """Start of the run in seconds since 1970."""
         try:
             return datetime.datetime.fromisoformat(self.record.get("started", "")).timestamp()
         except (ValueError, OverflowError, OSError):
             return None
 
     @property
+    def start_text(self) -> str:
+        """Start of the run to the minute, in the time zone of the machine that trained it."""
+        return self.record.get("started", "")[:16].replace("T", " ") or MISSING
+
+    @property
+    def seconds(self) -> float | None:
+        """Duration of the run in seconds."""
+        return self.record["timing"].get("seconds")
+
+    @property
+    def duration_text(self) -> str:
+        return MISSING if self.seconds is None else format_duration(self.seconds)
+
+    @property
     def phases(self) -> dict[str, dict[str, list]]:
-        """The history of each phase: a value per epoch, by name. An autoencoder has one phase, without a
-        name.
-        """
+        """Curves of each phase, with one value per epoch. An autoencoder has one phase, named ""."""
         history = self.record["history"]
-        parts = {name: part for name, part in history.items() if isinstance(part, dict)} or {"": history}
+        phases = {name: curves for name, curves in history.items() if isinstance(curves, dict)}
         return {
-            phase: {name: part for name, part in curves.items() if isinstance(part, list)}
-            for phase, curves in parts.items()
+            phase: {name: curve for name, curve in curves.items() if isinstance(curve, list)}
+            for phase, curves in (phases or {"": history}).items()
         }
 
     @property
-    def epochs(self) -> str:
-        """How many epochs it was trained for, in each of its phases."""
-        return (
-            " + ".join(str(len(curves["loss"])) for curves in self.phases.values() if "loss" in curves)
-            or MISSING
-        )
+    def epochs_text(self) -> str:
+        """Number of epochs trained in each phase, such as `10 + 5`."""
+        counts = [str(len(curves["loss"])) for curves in self.phases.values() if "loss" in curves]
+        return " + ".join(counts) or MISSING
 
-    def better(self, score: float | None) -> float:
-        """A number that is the smaller, the better the score is; none at all is the worst."""
+    def cost(self, score: float | None) -> float:
+        """Return a value of the main metric as a cost: lower is better, infinite for None."""
         if score is None:
             return math.inf
         return -score if self.metric.endswith("accuracy") else score
 
+    @property
+    def score_sort_key(self) -> tuple[bool, float] | None:
+        """Sort key for the score: autoencoders before classifiers, the best first; None without a score."""
+        return None if self.score is None else (self.task == CLASSIFY, self.cost(self.score))
+
     def best_baseline(self) -> tuple[str, float] | None:
-        """The trivial method that does best on the same test images, and its score."""
-        kind, found = self.metric.removeprefix("test_"), self.record["baselines"]
-        known = [
-            name
-            for name in BASELINE_LABELS.get(self.task, ())
-            if f"{name}_{kind}" in found and name != "scratch"
-        ]
-        name = min(known, key=lambda name: self.better(found[f"{name}_{kind}"]), default=None)
-        return None if name is None else (name, found[f"{name}_{kind}"])
+        """Return name and score of the best baseline on the same test images, or None without baselines.
+
+        Training the same network from random weights is not counted as a baseline.
+        """
+        baselines = self.record["baselines"]
+        suffix = self.metric.removeprefix("test_")
+        names = [name for name in BASELINE_LABELS.get(self.task, ()) if name != "scratch"]
+        scores = {name: baselines[f"{name}_{suffix}"] for name in names if f"{name}_{suffix}" in baselines}
+        return min(scores.items(), key=lambda item: self.cost(item[1]), default=None)
 
     @property
-    def scored(self) -> str:
-        """The score in words: `MSE 0.00471`; of a trial of a search that on its validation images."""
-        metric, words, decimals = self._metric
-        known = self.record["metrics"]
-        named = {metric: words, metric.replace("test", "validation"): f"validation {words}"}
-        return next(
-            (f"{said} {known[name]:.{decimals}f}" for name, said in named.items() if name in known), MISSING
-        )
+    def best_baseline_text(self) -> str:
+        """Label and score of the best baseline, such as `PCA 0.00231`."""
+        baseline = self.best_baseline()
+        if baseline is None:
+            return MISSING
+        name, score = baseline
+        return f"{name.replace('_', ' ').replace('pca', 'PCA')} {score:.{self._score.decimals}f}"
 
     @property
-    def rival(self) -> str:
-        """The best baseline in words: `PCA 0.00231`."""
-        found = self.best_baseline()
-        return (
-            f"{found[0].replace('_', ' ').replace('pca', 'PCA')} {found[1]:.{self._metric[2]}f}"
-            if found
-            else MISSING
-        )
+    def score_text(self) -> str:
+        """Label and score, such as `MSE 0.00471`; a search trial has only a validation score."""
+        key, label, decimals = self._score
+        metrics = self.record["metrics"]
+        labels = {key: label, key.replace("test", "validation"): f"validation {label}"}
+        texts = (f"{text} {metrics[name]:.{decimals}f}" for name, text in labels.items() if name in metrics)
+        return next(texts, MISSING)
 
-    @property
-    def took(self) -> str:
-        seconds = self.record["timing"].get("seconds")
-        return MISSING if seconds is None else format_duration(seconds)
-
-    @property
-    def date(self) -> str:
-        """When it was started, to the minute, by the clock of where it ran."""
-        return self.record.get("started", "")[:16].replace("T", " ") or MISSING
-
-    def known(self) -> list[str]:
-        """Everything that `rank` and `text` have an answer for."""
+    def value_keys(self) -> list[str]:
+        """Return all keys that `sort_key` and `value_text` have a value for."""
         return [
             key
-            for name in SECTIONS
-            for key, value in self.record[name].items()
-            if not _is_metric_table(name, value)
+            for section in VALUE_SECTIONS
+            for key, value in self.record[section].items()
+            if not _is_metric_table(section, value)
         ]
 
-    def rank(self, key: str) -> tuple | None:
-        """Where it stands by a hyperparameter, a metric, a baseline or a timing; `None` where its record has
-        none.
-        """
-        section = self._section(key)
-        return None if section is None else records.sort_rank(key, section[key])
+    def sort_key(self, key: str) -> tuple | None:
+        """Return the sort key for a hyperparameter, metric, baseline or timing; None without a value."""
+        section = self._section_with(key)
+        return None if section is None else records.value_sort_key(key, section[key])
 
-    def text(self, key: str) -> str:
-        """What the record has under that key, in words."""
-        section = self._section(key)
+    def value_text(self, key: str) -> str:
+        """Return a hyperparameter, metric, baseline or timing as text."""
+        section = self._section_with(key)
         if section is self.record["hyperparameters"]:
             return records.format_recorded(key, section[key]) or MISSING
         return format_number(section[key]) if section else MISSING
 
-    def _section(self, key: str) -> dict | None:
-        held = (
-            self.record[name] for name in SECTIONS if not _is_metric_table(name, self.record[name].get(key))
-        )
-        return next((section for section in held if key in section), None)
+    def _section_with(self, key: str) -> dict | None:
+        for name in VALUE_SECTIONS:
+            section = self.record[name]
+            if key in section and not _is_metric_table(name, section[key]):
+                return section
+        return None
+
+
+# What runs are sorted by besides the keys of their records; None comes last.
+SORT_KEYS: dict[str, Callable[[RunEntry], Any]] = {
+    "date": attrgetter("start_time"),
+    "name": attrgetter("name"),
+    "score": attrgetter("score_sort_key"),
+    "time": attrgetter("seconds"),
+}
 
 
 def list_entries(folder: Path) -> tuple[list[RunEntry], list[Path]]:
-    """Every run at a folder or below it, the oldest first, and the records there that cannot be read."""
+    """Return all runs in a folder, at any depth.
+
+    Args:
+        folder: a run folder, or one that contains run folders.
+
+    Returns:
+        The runs, oldest first, and the paths of records that cannot be read.
+    """
     entries, unreadable = [], []
-    for path in records.find_run_folders(folder):
+    for run_folder in records.find_run_folders(folder):
         try:
-            entries.append(load_entry(path, folder))
+            entries.append(load_entry(run_folder, folder))
         except UserError:
-            unreadable.append(path / records.RECORD)
-    return sorted(entries, key=lambda entry: (entry.started or 0, entry.name)), unreadable
+            unreadable.append(run_folder / records.RECORD_FILE)
+    return sorted(entries, key=lambda entry: (entry.start_time or 0, entry.name)), unreadable
 
 
-def load_entry(path: Path, top: Path) -> RunEntry:
-    """The run of a folder, named as from `top`. Raises `UserError` when its record cannot be read."""
-    name = path.relative_to(top).as_posix() if path != top else path.resolve().name
+def load_entry(folder: Path, top: Path) -> RunEntry:
+    """Return the run of a folder.
+
+    Args:
+        folder: the run folder.
+        top: folder that the name of the entry is relative to.
+
+    Raises:
+        UserError: the record cannot be read.
+    """
+    name = folder.relative_to(top).as_posix() if folder != top else folder.resolve().name
     try:
-        record = records.load_record(path)
-        return RunEntry(sanitize_value(name), path, sanitize(record), find_fault(record))
+        record = records.load_record(folder)
+        return RunEntry(sanitize_value(name), folder, sanitize(record), find_fault(record))
     except RecursionError:
-        raise UserError(f"{path / records.RECORD}: is no record of a run") from None
+        raise UserError(f"{folder / records.RECORD_FILE}: is no record of a run") from None
 
 
-def rank_entries(entries: list[RunEntry]) -> dict[tuple, list[RunEntry]]:
-    """The finished runs of each group, the best first."""
-    found: dict[tuple, list[RunEntry]] = {}
-    for one in entries:
-        if one.counts:
-            found.setdefault(one.group, []).append(one)
-    return {group: sorted(members, key=lambda one: one.better(one.score)) for group, members in found.items()}
+def rank_entries(entries: Iterable[RunEntry]) -> dict[tuple, list[RunEntry]]:
+    """Return the comparable runs of each group, best first."""
+    groups: dict[tuple, list[RunEntry]] = {}
+    for entry in entries:
+        if entry.is_comparable:
+            groups.setdefault(entry.group, []).append(entry)
+    for members in groups.values():
+        members.sort(key=lambda entry: entry.cost(entry.score))
+    return groups
 
 
 def display_key(key: str) -> str:
-    """A key of a record as people say it: a hyperparameter by its words, a metric without its underscores."""
+    """Return a key of a record for display: the name of a hyperparameter, or the key without underscores."""
     return display_name(key) if key in HYPERPARAMETER_NAMES else key.replace("_", " ")
 
 
-def format_number(value) -> str:
-    """A number as it is shown where nothing else is known of it; the only thing without a number is the PSNR
-    of no error.
+def format_number(value: float | None) -> str:
+    """Return a number of a record as text; None is a PSNR of infinity."""
+    if value is None:
+        return "∞"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
+
+
+def sort_entries(entries: list[RunEntry], key: str, reverse: bool) -> list[RunEntry]:
+    """Return runs sorted by a name in `SORT_KEYS` or a key of their records.
+
+    Args:
+        entries: the runs.
+        key: as `resolve_sort_key` returns it.
+        reverse: reverse the order of the runs that have a value.
+
+    Returns:
+        The sorted runs; those without a value come last, in the order given.
     """
-    return "∞" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
-
-
-def sort_entries(entries: list[RunEntry], by: str, backwards: bool) -> list[RunEntry]:
-    """The runs by one of `SORTS` or by a key of their records; last come those that have none."""
-    places = [(SORT_KEYS[by](entry) if by in SORT_KEYS else entry.rank(by), entry) for entry in entries]
-    placed = sorted(
-        ((place, entry) for place, entry in places if place is not None),
-        key=lambda one: one[0],
-        reverse=backwards,
-    )
-    return [entry for _, entry in placed] + [entry for place, entry in places if place is None]
+    keyed = [(SORT_KEYS[key](entry) if key in SORT_KEYS else entry.sort_key(key), entry) for entry in entries]
+    with_value = [(value, entry) for value, entry in keyed if value is not None]
+    with_value.sort(key=lambda pair: pair[0], reverse=reverse)
+    return [entry for _, entry in with_value] + [entry for value, entry in keyed if value is None]
 
 
 def find_entry(name: str, entries: list[RunEntry], top: Path) -> RunEntry:
-    """The run that is meant by a folder, or by a part of a name that no other has. Raises `UserError`, for
-    nonsense in it too.
+    """Return the run with a name.
+
+    Args:
+        name: a run folder, the name of an entry, or a part of a name that no other entry has.
+        entries: the runs to search.
+        top: the folder that they were listed from, for the error.
+
+    Raises:
+        UserError: no run or several match, or the record of the run is invalid.
     """
     path = Path(name)
-    exact = [one for one in entries if path == one.folder or name == one.name]
-    if not exact and exists(path / records.RECORD):
-        exact = [load_entry(path, path)]
-    last = [one for one in entries if name == one.folder.name]
-    found = exact or last or [one for one in entries if name in one.name]
-    if not found:
+    matches = [entry for entry in entries if path == entry.folder or name == entry.name]
+    if not matches and exists(path / records.RECORD_FILE):
+        matches = [load_entry(path, path)]
+    matches = matches or [entry for entry in entries if name == entry.folder.name]
+    matches = matches or [entry for entry in entries if name in entry.name]
+    if not matches:
         raise UserError(f"{name}: no run below {top} is called so; give a run folder, or a part of its name")
-    if len(found) > 1:
-        raise UserError(
-            f"{name}: {len(found):,} runs are called so ({abbreviate_list(e.name for e in found)}); give "
-            f"more of the name"
-        )
-    if found[0].fault:
-        raise UserError(f"{found[0].folder / records.RECORD}: {found[0].fault}")
-    return found[0]
+    if len(matches) > 1:
+        names = abbreviate_list(entry.name for entry in matches)
+        raise UserError(f"{name}: {len(matches):,} runs are called so ({names}); give more of the name")
+    if matches[0].fault:
+        raise UserError(f"{matches[0].folder / records.RECORD_FILE}: {matches[0].fault}")
+    return matches[0]
 
 
-def resolve_sort_key(asked: str, entries: list[RunEntry]) -> str:
-    """What `--sort` means: one of `SORTS`, or the key of some record. Raises `UserError` for what no run has."""
-    key = asked.replace("-", "_")
-    known = sorted(
-        {key for entry in entries for key in entry.known()} | {setting.name for setting in settings()}
-    )
+def resolve_sort_key(name: str, entries: list[RunEntry]) -> str:
+    """Return the key that `--sort` names: one of `SORT_KEYS`, a hyperparameter, or a key of some record.
+
+    Raises:
+        UserError: no run has such a key.
+    """
+    key = name.replace("-", "_")
+    known = sorted({key for entry in entries for key in entry.value_keys()} | HYPERPARAMETER_NAMES)
     if entries and key not in (*SORT_KEYS, *known):
-        raise unknown_key_error("--sort", asked, [*SORT_KEYS, *known])
+        raise unknown_key_error("--sort", name, [*SORT_KEYS, *known])
     return key
 
 
-def unknown_key_error(flag: str, key: str, known) -> UserError:
-    """The error for a key that is in no record, with what is meant, or what there is."""
+def unknown_key_error(flag: str, key: str, known: list[str]) -> UserError:
+    """Return the error for a key that no record has, with the closest known key or a list of them."""
     close = difflib.get_close_matches(key.replace("-", "_"), known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {abbreviate_list(known, 2 * MAX_NAMED)}"
+    hint = f"did you mean {close[0]}?" if close else f"there are {abbreviate_list(known, 2 * MAX_LISTED)}"
     return UserError(f"{flag} {key}: no run has it; {hint}")
 
 
-def abbreviate_list(things, count: int = MAX_NAMED) -> str:
-    """The first of many things, and how many more there are."""
-    names = [sanitize_value(str(thing)) for thing in things]
+def abbreviate_list(items: Iterable, count: int = MAX_LISTED) -> str:
+    """Return the first items, separated by commas, and how many more there are."""
+    names = [sanitize_value(str(item)) for item in items]
     return ", ".join(names[:count]) + (f" and {len(names) - count:,} more" if len(names) > count else "")
 
 
 def _is_metric_table(section: str, value) -> bool:
-    """Whether it is the report or the confusion matrix, which are no number."""
+    """Return whether a value is the classification report or the confusion matrix."""
     return section == "metrics" and isinstance(value, dict | list)

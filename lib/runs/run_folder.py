@@ -1,6 +1,4 @@
-"""The run folder and the ledger: names, atomic `run.json`, `answers.json`, listing, copies under another
-name.
-"""
+"""Run folders: creating, locking, updating, finishing and copying them; output folders of saved models."""
 
 import os
 import shutil
@@ -13,49 +11,58 @@ from lib.common.errors import RunFailed, UserError, reason
 from lib.common.filesystem import PARTIAL_MARK, acquire_lock, cannot_write, make_folder, write_json
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs.records import (
-    ANSWERS,
-    CHECKPOINT,
+    ANSWERS_FILE,
+    CHECKPOINT_FOLDER,
+    FIGURES_FOLDER,
     FINISHED,
-    LOCK,
+    LOCK_FILE,
     MODELS_FOLDER,
-    RECORD,
+    RECORD_FILE,
     RUNNING,
     load_record,
     read_record,
 )
+from lib.runs.summary import CLASSIFY
 
-HDF5 = b"\x89HDF\r\n\x1a\n"
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class Run:
-    """A run folder and its record. Every change of the record is on disk, whole, when `update` returns."""
+    """A run folder and its record, locked from `create` or `reopen` to `finish` or `release`.
+
+    Attributes:
+        folder: the run folder.
+        record: content of `run.json`; `update` changes it and writes the file atomically.
+    """
 
     def __init__(self, folder: Path, record: dict):
         self.folder, self.record = folder, record
 
     @classmethod
     def create(cls, output: str | None, hp: Hyperparameters, dataset: str, numbered: bool = False) -> "Run":
-        """Make the folder `output`, or a new one below models/; `UserError` where a run would be overwritten.
+        """Create the folder of a new run, with its answers and a record that says `running`.
 
-        `numbered`: the first of OUTPUT-2, OUTPUT-3, … that is free, for a further run with the same
-        `--output`.
+        Args:
+            output: the folder, new or empty; None for a new one below models/, named by date and task.
+            hp: all settings of the run.
+            dataset: name of the data set, for the name of the folder.
+            numbered: use the first free folder of OUTPUT-2, OUTPUT-3, … for a further run of the session.
+
+        Raises:
+            UserError: the folder is not empty or cannot be created.
+            RunFailed: the answers or the record cannot be written.
         """
-        if output and not numbered:
-            folder = _claim(Path(output))
-        elif output:
-            folder = _claim_numbered(Path(output), first=2)
-        else:
-            name = f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset}-{hp.task if hp.program == 'autoencoder' else 'classify'}"
-            folder = _claim_numbered(MODELS_FOLDER / name)
+        folder = _claim_run_folder(output, hp, dataset, numbered)
         try:
-            (folder / "figures").mkdir()  # of two that found the folder empty only one can make this
+            # of two processes that found the folder empty, only one can create this
+            (folder / FIGURES_FOLDER).mkdir()
         except FileExistsError:
             raise _not_empty_error(folder) from None
         except OSError as error:
             raise cannot_write(folder, error) from None
         run = cls(folder, {"program": hp.program, "status": RUNNING})
-        run.hold()
-        write_json(folder / ANSWERS, hp.to_json())
+        run.lock()
+        write_json(folder / ANSWERS_FILE, hp.to_json())
         run.update(
             task=hp.task,
             hyperparameters=hp.to_json(),
@@ -66,67 +73,80 @@ class Run:
 
     @classmethod
     def reopen(cls, folder: Path, sha256: str) -> "Run":
-        """Go on with a run, on the images that it began with, as their checksum says. Raises `UserError`."""
+        """Continue an unfinished run: lock its folder and set its status to `running`.
+
+        Results of the earlier attempt leave the record, and its partial files are deleted.
+
+        Args:
+            folder: folder of the run.
+            sha256: checksum of the data set as it is now.
+
+        Raises:
+            UserError: no record, images that differ from those that the run began with, or a run in progress.
+        """
         run = cls(folder, load_record(folder))
-        began_with = run.record.get("dataset", {}).get("sha256")
-        if began_with not in (None, sha256):
+        recorded_sha256 = run.record.get("dataset", {}).get("sha256")
+        if recorded_sha256 not in (None, sha256):
             raise UserError(
                 f"{folder}: began with other images than those that its data set holds now; begin a new run"
             )
-        run.hold()
-        for rest in folder.rglob(
-            f"*{PARTIAL_MARK}*"
-        ):  # of files that were being written when the process was killed
-            rest.unlink()
-        for key in ("error", "metrics", "baselines", "timing", "files"):  # of the model as it was then
+        run.lock()
+        for path in folder.rglob(f"*{PARTIAL_MARK}*"):
+            path.unlink()
+        for key in ("error", "metrics", "baselines", "timing", "files"):
             run.record.pop(key, None)
         run.update(status=RUNNING)
         return run
 
-    def hold(self) -> None:
-        """Keep the folder for this process until it ends, however it ends. Raises `UserError` when another
-        one has it.
-        """
-        lock = make_folder(self.folder / CHECKPOINT) / LOCK
+    def lock(self) -> None:
+        """Lock the folder until `release`, or until this process ends. Raises `UserError` if it is locked."""
+        path = make_folder(self.folder / CHECKPOINT_FOLDER) / LOCK_FILE
         try:
-            self._lock = acquire_lock(lock)
+            self._lock = acquire_lock(path)
         except BlockingIOError:
             raise UserError(
                 f"{self.folder}: another process is training this run; wait until it ends"
             ) from None
         except OSError as error:
-            raise cannot_write(lock, error) from None
+            raise cannot_write(path, error) from None
 
     def update(self, **changes) -> None:
+        """Set keys of the record and write `run.json` atomically. Raises `RunFailed` if that fails."""
         self.record |= changes
-        write_json(self.folder / RECORD, self.record)
+        write_json(self.folder / RECORD_FILE, self.record)
 
     def finish(self) -> None:
-        """The record says last that all is there; then what only an unfinished run needs goes."""
+        """Set the status to `finished`, after everything else is written, and delete the checkpoint."""
         self.update(status=FINISHED)
-        self.leave(for_good=True)
+        self.release(delete_checkpoint=True)
 
-    def leave(self, for_good: bool) -> None:
-        """Let others have the folder; `for_good` ends what the run could have gone on from."""
+    def release(self, delete_checkpoint: bool) -> None:
+        """Unlock the folder; without its checkpoint the run cannot be resumed."""
         os.close(self._lock)
-        if for_good:
-            shutil.rmtree(self.folder / CHECKPOINT, ignore_errors=True)
+        if delete_checkpoint:
+            shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
 
-    def figure(self, name: str) -> Path:
-        return self.folder / "figures" / f"{name}.png"
+    def figure_path(self, name: str) -> Path:
+        """Return the path of the PNG file of a figure."""
+        return self.folder / FIGURES_FOLDER / f"{name}.png"
 
-    def files(self) -> list[str]:
-        """What the folder holds for good, as paths relative to it."""
-        found = (path for path in self.folder.rglob("*") if path.is_file() and CHECKPOINT not in path.parts)
-        return sorted({path.relative_to(self.folder).as_posix() for path in found} | {RECORD})
+    def list_files(self) -> list[str]:
+        """Return the files of the folder without its checkpoint, as sorted paths relative to the folder."""
+        paths = [path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file()]
+        permanent = {path.as_posix() for path in paths if CHECKPOINT_FOLDER not in path.parts}
+        return sorted(permanent | {RECORD_FILE})
 
 
 def require_model_file(path: Path | str) -> None:
-    """Refuse, without reading it all, what cannot be a saved model: no file, or not HDF5. Raises `UserError`."""
+    """Check that a file can be a saved model, by its first bytes.
+
+    Raises:
+        UserError: the file does not exist, cannot be read or is not HDF5.
+    """
     path = Path(path)
     try:
         with path.open("rb") as file:
-            start = file.read(len(HDF5))
+            signature = file.read(len(HDF5_SIGNATURE))
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file; train an autoencoder first, or give its path with -model"
@@ -135,25 +155,39 @@ def require_model_file(path: Path | str) -> None:
         raise UserError(
             f"{path}: cannot be read ({reason(error)}); give an autoencoder.h5 or encoder.h5"
         ) from None
-    if start != HDF5:
+    if signature != HDF5_SIGNATURE:
         raise UserError(f"{path}: is no .h5 model; give an autoencoder.h5 or encoder.h5")
 
 
-def close_record(folder: Path, status: str, reason: str) -> None:
-    """Close the record of a run that is over; one that was finished stays as it is, and so does what cannot
-    be written.
+def close_record(folder: Path, status: str, error: str) -> None:
+    """Set the final status of a run that ended without setting it, such as one whose process was killed.
+
+    A record with another status than `running` stays as it is; one that cannot be read or written is left.
+
+    Args:
+        folder: the run folder.
+        status: `interrupted` or `failed`.
+        error: the reason, for the record.
     """
     with suppress(UserError, RunFailed):
         run = Run(Path(folder), read_record(folder))
         if run.record["status"] == RUNNING:
-            run.update(status=status, error=reason)
+            run.update(status=status, error=error)
 
 
 def copy_run(folder: Path, name: str) -> Path:
-    """Copy a run under another name: NAME.h5 takes the model alone, any other name the whole folder (below
-    models/).
+    """Copy a run under another name; the copy appears only when it is complete.
 
-    What exists is never overwritten: `UserError`. The copy appears under its name only when it is whole.
+    Args:
+        folder: the run folder.
+        name: `NAME.h5` for a copy of the main model file, any other name for a copy of the folder, below
+            models/ if the name has no parent folder.
+
+    Returns:
+        Path of the copy.
+
+    Raises:
+        UserError: the name is empty or taken, or the copy cannot be written.
     """
     target = require_free_name(name)
     try:
@@ -164,20 +198,18 @@ def copy_run(folder: Path, name: str) -> Path:
             copy = Path(staging) / target.name
             if target.suffix == ".h5":
                 shutil.copyfile(folder / main_model_file(folder), copy)
-                os.link(
-                    copy, target
-                )  # unlike a renaming it never takes the place of a file that somebody else made just now
+                os.link(copy, target)  # unlike a rename, this never replaces a file created in the meantime
             else:
-                shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(CHECKPOINT))
+                shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(CHECKPOINT_FOLDER))
                 os.rename(copy, target)
-    except (OSError, ValueError) as error:  # a name may hold what no name of a file can
-        _require_free(target)  # somebody may have made it just now
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        _require_free(target)  # it may have been created in the meantime
         raise UserError(f"{target}: cannot be written ({reason(error)}); choose another name") from None
     return target
 
 
 def require_free_name(name: str) -> Path:
-    """The path that a name for a copy means; `UserError` when there is something already."""
+    """Return the path of a copy with this name, as `copy_run` takes it. Raises `UserError` if it exists."""
     if not name.strip():
         raise UserError("a name is needed")
     target = Path(name.strip()).expanduser()
@@ -193,14 +225,12 @@ def _require_free(target: Path) -> None:
 
 
 def main_model_file(folder: Path) -> str:
-    """The file that holds all that a run learned."""
+    """Return the name of the file with the complete model of a run. Raises `UserError` without a record."""
     return "classifier.h5" if load_record(folder).get("program") == "classification" else "autoencoder.h5"
 
 
 def make_output_folder(folder: Path) -> Path:
-    """A folder that may be there already, such as that of a search. Raises `UserError` when it cannot be
-    made.
-    """
+    """Create a folder unless it exists, such as that of a search. Raises `UserError` if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -208,26 +238,40 @@ def make_output_folder(folder: Path) -> Path:
     return folder
 
 
-def _claim(folder: Path) -> Path:
+def new_output_folder(output: str | None, default: Path) -> Path:
+    """Create a folder for the output of a saved model.
+
+    Args:
+        output: the folder, new or empty; None for the default.
+        default: name of the default folder; -2, -3, … is appended if it exists.
+
+    Raises:
+        UserError: the folder is not empty or cannot be created.
+    """
+    return _claim_empty(Path(output)) if output else _claim_numbered(default)
+
+
+def numbered_folder(folder: Path, number: int) -> Path:
+    """Return FOLDER for number 1, FOLDER-2 for 2, and so on."""
+    return folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+
+
+def _claim_run_folder(output: str | None, hp: Hyperparameters, dataset: str, numbered: bool) -> Path:
+    if output:
+        return _claim_numbered(Path(output), first=2) if numbered else _claim_empty(Path(output))
+    task = hp.task if hp.program == "autoencoder" else CLASSIFY
+    return _claim_numbered(MODELS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset}-{task}")
+
+
+def _claim_empty(folder: Path) -> Path:
     if any(make_output_folder(folder).iterdir()):
         raise _not_empty_error(folder)
     return folder
 
 
-def _not_empty_error(folder: Path) -> UserError:
-    return UserError(f"{folder}: is not empty, and a run is never overwritten; choose another --output")
-
-
-def new_output_folder(output: str | None, usual: Path) -> Path:
-    """A folder of its own for what a saved model makes: `output`, which must be new or empty, or `usual`,
-    numbered if taken.
-    """
-    return _claim(Path(output)) if output else _claim_numbered(usual)
-
-
 def _claim_numbered(folder: Path, first: int = 1) -> Path:
-    for attempt in range(first, 1000):
-        candidate = folder if attempt == 1 else folder.with_name(f"{folder.name}-{attempt}")
+    for number in range(first, 1000):
+        candidate = numbered_folder(folder, number)
         try:
             candidate.mkdir(parents=True)
             return candidate
@@ -238,3 +282,7 @@ def _claim_numbered(folder: Path, first: int = 1) -> Path:
                 f"{candidate}: cannot be made ({reason(error)}); choose a folder with --output"
             ) from None
     raise UserError(f"{folder}: a thousand runs of this name exist; choose another --output")
+
+
+def _not_empty_error(folder: Path) -> UserError:
+    return UserError(f"{folder}: is not empty, and a run is never overwritten; choose another --output")

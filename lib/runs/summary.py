@@ -1,13 +1,18 @@
-"""What a sound record says, in words: scores beside the baselines."""
+"""Summaries of a run's record: test scores next to their baselines, and remarks on them.
+
+All functions expect a record with every section, such as `lib.runs.validation.sanitize` returns.
+"""
 
 import math
+from typing import NamedTuple
 
 from lib.common.formatting import format_decimal, format_psnr
+from lib.runs.records import FAILED, INTERRUPTED
 
-CLASSIFY = "classify"  # what the task of a classifier is called
+CLASSIFY = "classify"  # task name of a classifier
 _MEAN_LABEL = {"constant": "constant mean image"}
 
-# The words for the baselines of each task, in the order of the table.
+# Labels of the baselines of each task, in the order of the table.
 BASELINE_LABELS = {
     "reconstruct": _MEAN_LABEL | {"pca": "PCA, {components} components"},
     "denoise": {"input": "the noisy input itself"} | _MEAN_LABEL | {"pca": "PCA, {components} components"},
@@ -31,133 +36,139 @@ BASELINE_LABELS = {
 }
 
 
-def score_rows(record: dict) -> dict[str, tuple]:
-    """The scores on the test set in words, the network's first, then each baseline's, a number for each of
-    `measured`.
+class Remark(NamedTuple):
+    """A line below a table of scores; `style` is "", "bad" or "quiet"."""
 
-    A PSNR may be `None`, which is that of no error at all; what the record does not hold is NaN.
+    text: str
+    style: str = ""
+
+
+def score_columns(record: dict) -> tuple[str, ...]:
+    """Return the titles of the columns of `score_rows`: accuracy, or MSE and PSNR.
+
+    PSNR is not defined for color differences, which have no pixel range of 0..1.
+    """
+    if record.get("program") == "classification":
+        return ("accuracy",)
+    task, is_uv = record.get("task", ""), "test_rgb_mse" in record["metrics"]
+    if task == "complete":
+        mse = "MSE of the missing half"
+    else:
+        mse = "MSE of U and V" if task == "colorize" and is_uv else "MSE"
+    return (mse,) if is_uv else (mse, "PSNR (dB)")
+
+
+def score_rows(record: dict) -> dict[str, tuple]:
+    """Return the test scores of the network, then of each baseline.
+
+    Args:
+        record: a record with all its sections.
+
+    Returns:
+        Label of each row and its values, one per column of `score_columns`. None as a PSNR stands for
+        infinity; NaN for a value that the record does not hold.
     """
     metrics, baselines = record["metrics"], record["baselines"]
-    kinds: tuple[str, ...] = ("accuracy",)
     if record.get("program") == "classification":
-        itself, task = "this classifier", CLASSIFY
+        label, task = "this classifier", CLASSIFY
+        keys: tuple[str, ...] = ("accuracy",)
     else:
-        itself, task, kinds = (
-            "this autoencoder",
-            record.get("task", ""),
-            ("mse", "psnr")[: len(score_columns(record))],
-        )
-    rows = {itself: tuple(metrics.get(f"test_{kind}", math.nan) for kind in kinds)}
+        label, task = "this autoencoder", record.get("task", "")
+        keys = ("mse", "psnr")[: len(score_columns(record))]
+    rows = {label: tuple(metrics.get(f"test_{key}", math.nan) for key in keys)}
     for name, text in BASELINE_LABELS.get(task, {}).items():
-        if f"{name}_{kinds[0]}" in baselines:
+        if f"{name}_{keys[0]}" in baselines:
             text = text.format(components=f"{baselines.get('pca_components', math.nan):,}")
-            rows[text] = tuple(baselines.get(f"{name}_{kind}", math.nan) for kind in kinds)
+            rows[text] = tuple(baselines.get(f"{name}_{key}", math.nan) for key in keys)
     return rows
 
 
 def describe_ending(record: dict) -> str:
-    """Why a run ended before its time; nothing for one that did not."""
-    if record["status"] == "interrupted":
+    """Return why a run ended before its last epoch, as a sentence, or "" for one that finished."""
+    if record["status"] == INTERRUPTED:
         return "Interrupted: these are the best weights up to there."
-    return f"Failed: {record['error']}." if record["status"] == "failed" else ""
+    return f"Failed: {record['error']}." if record["status"] == FAILED else ""
 
 
-def score_columns(record: dict) -> tuple[str, ...]:
-    """What those numbers are; differences of color are no image that could have a PSNR."""
-    if record.get("program") == "classification":
-        return ("accuracy",)
-    differences = "test_rgb_mse" in record["metrics"]
-    of = {"complete": " of the missing half", "colorize": " of U and V" if differences else ""}.get(
-        record.get("task", ""), ""
-    )
-    return (f"MSE{of}",) if differences else (f"MSE{of}", "PSNR (dB)")
+def autoencoder_remarks(record: dict) -> list[Remark]:
+    """Return the lines below the scores of an autoencoder, as far as the record has their numbers."""
+    return [*_metric_remarks(record["metrics"]), *_autoencoder_advice(record)]
 
 
-def autoencoder_remarks(record: dict) -> list[tuple[str, str]]:
-    """Lines below the table, each with how it is meant: nothing, "bad" or "quiet"; those for which the record
-    has the numbers.
-    """
-    metrics, baselines, hp = record["metrics"], record["baselines"], record["hyperparameters"]
-    whole = " of the whole picture" if "test_rgb_mse" in metrics else ""
-    parts = {
+def _metric_remarks(metrics: dict) -> list[Remark]:
+    of_picture = " of the whole picture" if "test_rgb_mse" in metrics else ""
+    formats = {
         "test_loss": lambda loss: f"test loss {loss:.6f}",
-        "test_psnr": lambda psnr: f"PSNR{whole} {format_psnr(psnr)} dB",
+        "test_psnr": lambda psnr: f"PSNR{of_picture} {format_psnr(psnr)} dB",
         "latent_size": lambda size: f"latent size {size:,}",
         "parameters": lambda count: f"{count:,} parameters",
     }
-    lines = [("   ".join(say(metrics[name]) for name, say in parts.items() if name in metrics), "")]
+    parts = [formatter(metrics[key]) for key, formatter in formats.items() if key in metrics]
+    remarks = [Remark("   ".join(parts))]
     if {"test_negative_elbo", "test_reconstruction", "test_kl"} <= metrics.keys():
-        terms = (
-            f"reconstruction {metrics['test_reconstruction']:.2f} + KL divergence {metrics['test_kl']:.2f}"
-        )
-        lines.append((f"negative ELBO {metrics['test_negative_elbo']:.2f} nats per image = {terms}", ""))
+        reconstruction, kl = metrics["test_reconstruction"], metrics["test_kl"]
+        terms = f"reconstruction {reconstruction:.2f} + KL divergence {kl:.2f}"
+        elbo = metrics["test_negative_elbo"]
+        remarks.append(Remark(f"negative ELBO {elbo:.2f} nats per image = {terms}"))
     if "test_rgb_mse" in metrics:
-        lines.append(
-            (
-                f"MSE of the whole picture in RGB, with the given Y: "
-                f"{format_decimal(metrics['test_rgb_mse'])}",
-                "",
-            )
-        )
+        mse = format_decimal(metrics["test_rgb_mse"])
+        remarks.append(Remark(f"MSE of the whole picture in RGB, with the given Y: {mse}"))
     if "test_uv_mse" in metrics:
-        lines.append((f"MSE of the color differences U and V: {format_decimal(metrics['test_uv_mse'])}", ""))
+        mse = format_decimal(metrics["test_uv_mse"])
+        remarks.append(Remark(f"MSE of the color differences U and V: {mse}"))
     if "test_largest_channel_accuracy" in metrics:
-        share = f"{metrics['test_largest_channel_accuracy']:.4f}"
-        lines.append(
-            (f"pixels whose largest channel is the right one (what Keras calls accuracy): {share}", "")
-        )
-    if metrics.get("test_mse", 0) >= baselines.get("constant_mse", math.inf):
-        lines.append(
-            (
-                "No better than the mean of the targets: it has learned nothing yet; train for more epochs.",
-                "bad",
-            )
-        )
+        accuracy = f"{metrics['test_largest_channel_accuracy']:.4f}"
+        text = f"pixels whose largest channel is the right one (what Keras calls accuracy): {accuracy}"
+        remarks.append(Remark(text))
+    return remarks
+
+
+def _autoencoder_advice(record: dict) -> list[Remark]:
+    metrics, remarks = record["metrics"], []
+    if metrics.get("test_mse", 0) >= record["baselines"].get("constant_mse", math.inf):
+        text = "No better than the mean of the targets: it has learned nothing yet; train for more epochs."
+        remarks.append(Remark(text, "bad"))
     pixels = math.prod(record["dataset"]["shape"])
-    if metrics.get("latent_size", 0) >= pixels and record.get("task") == "reconstruct":
-        copy = (
-            f"The code holds {metrics['latent_size']:,} numbers, the image {pixels:,}: a copy would be "
-            f"perfect."
-        )
-        lines.append((f"{copy} Fewer kernels make a smaller code.", "quiet"))
-    if hp.get("skip"):
-        lines.append(
-            ("Skip connections carry the image past the code: the latent size says little here.", "quiet")
-        )
-    return lines
+    latent_size = metrics.get("latent_size", 0)
+    if latent_size >= pixels and record.get("task") == "reconstruct":
+        text = f"The code holds {latent_size:,} numbers, the image {pixels:,}: a copy would be perfect."
+        remarks.append(Remark(f"{text} Fewer kernels make a smaller code.", "quiet"))
+    if record["hyperparameters"].get("skip"):
+        text = "Skip connections carry the image past the code: the latent size says little here."
+        remarks.append(Remark(text, "quiet"))
+    return remarks
 
 
-def classifier_remarks(record: dict) -> list[tuple[str, str]]:
-    """Lines below a classification report, as `remarks`."""
+def classifier_remarks(record: dict) -> list[Remark]:
+    """Return the lines below a classification report, as far as the record has their numbers."""
     metrics, baselines = record["metrics"], record["baselines"]
-    lines = []
+    remarks = []
     if {"test_loss", "test_accuracy"} <= metrics.keys():
-        lines.append(
-            (f"Test loss: {metrics['test_loss']:.4f}   Test accuracy: {metrics['test_accuracy']:.4f}", "")
-        )
+        loss, accuracy = metrics["test_loss"], metrics["test_accuracy"]
+        remarks.append(Remark(f"Test loss: {loss:.4f}   Test accuracy: {accuracy:.4f}"))
     if {"correct", "incorrect"} <= metrics.keys():
-        lines.append(
-            (
-                f"Correct labels found: {metrics['correct']:,}   Incorrect labels found: "
-                f"{metrics['incorrect']:,}",
-                "",
-            )
-        )
+        correct, incorrect = metrics["correct"], metrics["incorrect"]
+        text = f"Correct labels found: {correct:,}   Incorrect labels found: {incorrect:,}"
+        remarks.append(Remark(text))
     if "scratch_accuracy" in baselines and "test_accuracy" in metrics:
         gain = 100 * (metrics["test_accuracy"] - baselines["scratch_accuracy"])
         scratch = f"The same network from random weights: {baselines['scratch_accuracy']:.4f}"
-        lines.append((f"{scratch}; pretraining gains {gain:+.2f} percentage points", ""))
-    named = {
+        remarks.append(Remark(f"{scratch}; pretraining gains {gain:+.2f} percentage points"))
+    return remarks + _classifier_baseline_remarks(metrics, baselines)
+
+
+def _classifier_baseline_remarks(metrics: dict, baselines: dict) -> list[Remark]:
+    """Return the remarks on the baselines that use no network."""
+    remarks = []
+    labels = {
         f"{name}_accuracy": text for name, text in BASELINE_LABELS[CLASSIFY].items() if name != "scratch"
     }
-    known = "   ".join(f"{text} {baselines[key]:.4f}" for key, text in named.items() if key in baselines)
-    if known and "images_learned_from" in baselines:
-        lines.append(
-            (f"Beside it, learned from {baselines['images_learned_from']:,} images: {known}", "quiet")
-        )
-    best = max((baselines[key] for key in named if isinstance(baselines.get(key), int | float)), default=0)
+    scores = "   ".join(f"{text} {baselines[key]:.4f}" for key, text in labels.items() if key in baselines)
+    if scores and "images_learned_from" in baselines:
+        count = baselines["images_learned_from"]
+        remarks.append(Remark(f"Beside it, learned from {count:,} images: {scores}", "quiet"))
+    best = max((baselines[key] for key in labels if isinstance(baselines.get(key), int | float)), default=0)
     if metrics.get("test_accuracy", 1) <= best:
-        lines.append(
-            ("No better than the best of these: train for more epochs, or give it more units.", "bad")
-        )
-    return lines
+        text = "No better than the best of these: train for more epochs, or give it more units."
+        remarks.append(Remark(text, "bad"))
+    return remarks

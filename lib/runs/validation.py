@@ -1,165 +1,200 @@
-"""Records that others may have changed: made sound where many are shown, refused by the key where one was
-asked for.
+"""Validation of run records, which may have been edited by hand.
+
+`sanitize` drops what is invalid, for lists of runs; `validate` raises `UserError` naming the first invalid
+key, for a single run.
 """
 
 import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
-from lib.common.errors import printable
+from lib.common.errors import UserError, printable
 from lib.common.formatting import abbreviate
 
-TEXTS = ("program", "status", "task", "command", "started", "error")
+TEXT_KEYS = ("program", "status", "task", "command", "started", "error")
 SECTIONS = ("dataset", "hyperparameters", "history", "metrics", "baselines", "timing", "environment")
-METRIC_TABLES = ("report", "confusion_matrix")  # the metrics that are no number
-MAX_INTEGER = 2**63  # no number of ours is larger, and a float cannot hold any that somebody makes up
+NUMBER_SECTIONS = ("metrics", "baselines", "timing")
+METRIC_TABLES = ("report", "confusion_matrix")  # the metrics that are not numbers
+MAX_INTEGER = 2**63  # the programs write none that is larger, and larger ones may overflow a float
+
+
+class Check(NamedTuple):
+    """The value of a key, and what it must be."""
+
+    key: str
+    value: object
+    expected: str
+    is_valid: Callable[[object], bool]
+
+
+def validate(record: dict, path: Path) -> None:
+    """Check every known key of a record.
+
+    Args:
+        record: the record of a run.
+        path: its file, for the error.
+
+    Raises:
+        UserError: a value has the wrong type; the message names its key.
+    """
+    if fault := find_fault(record):
+        raise UserError(f"{path}: {fault}")
 
 
 def find_fault(record: dict) -> str:
-    """The first key of a record that holds what it cannot, and what it might hold; nothing where there is
-    none.
-    """
-    for key, value, what, fits in _typed_values(record):
-        if not fits(value):
-            return f"{key} must be {what}, not {abbreviate(value)}"
+    """Return the first invalid key and what it must be, as a sentence, or "" for a valid record."""
+    for check in _checks(record):
+        if not check.is_valid(check.value):
+            return f"{check.key} must be {check.expected}, not {abbreviate(check.value)}"
     return ""
 
 
-def _typed_values(record: dict):
-    """Every key whose kind is known: its name, its value, what that must be, and the test of it."""
-    for name in TEXTS:
-        yield name, record.get(name, ""), "text", _is_text
-    for name in SECTIONS:
-        yield name, record.get(name, {}), "an object", _is_object
-    data, settings, history = (record.get(name, {}) for name in ("dataset", "hyperparameters", "history"))
-    for name in ("name", "sha256"):
-        yield f"dataset.{name}", data.get(name, ""), "text", _is_text
-    yield (
-        "dataset.shape",
-        data.get("shape", []),
-        "a list of whole numbers",
-        lambda value: _is_list_of(value, _is_whole),
-    )
-    yield (
-        "dataset.classes",
-        data.get("classes", []),
-        "a list of texts",
-        lambda value: _is_list_of(value, _is_text),
-    )
-    yield "dataset.sizes", data.get("sizes", {}), "an object", _is_object
-    for name, size in data.get("sizes", {}).items():
-        yield f"dataset.sizes.{name}", size, "a whole number", _is_whole
-    for name, value in settings.items():
-        yield f"hyperparameters.{name}", value, "a number, a text, yes or no, or a list of them", _is_setting
-    for name, curve in history.items():
-        yield (
-            f"history.{name}",
-            curve,
-            "a list, or an object of lists",
-            lambda value: isinstance(value, list | dict),
-        )
-    for section in ("metrics", "baselines", "timing"):
-        for name, value in record.get(section, {}).items():
-            if name not in METRIC_TABLES:
-                yield (
-                    f"{section}.{name}",
-                    value,
-                    "a number",
-                    _is_psnr if name.endswith("_psnr") else _is_score,
-                )
+def _checks(record: dict) -> Iterator[Check]:
+    """Yield the check of each key. Sections come first: what follows reads their items."""
+    for key in TEXT_KEYS:
+        yield Check(key, record.get(key, ""), "text", _is_text)
+    for key in SECTIONS:
+        yield Check(key, record.get(key, {}), "an object", _is_object)
+    yield from _dataset_checks(record.get("dataset", {}))
+    for key, value in record.get("hyperparameters", {}).items():
+        expected = "a number, a text, yes or no, or a list of them"
+        yield Check(f"hyperparameters.{key}", value, expected, _is_setting)
+    for key, curve in record.get("history", {}).items():
+        yield Check(f"history.{key}", curve, "a list, or an object of lists", _is_curve)
+    for section in NUMBER_SECTIONS:
+        for key, value in record.get(section, {}).items():
+            if key not in METRIC_TABLES:
+                is_valid = _is_psnr if key.endswith("_psnr") else _is_score
+                yield Check(f"{section}.{key}", value, "a number", is_valid)
 
 
-def _is_text(value) -> bool:
+def _dataset_checks(dataset: dict) -> Iterator[Check]:
+    for key in ("name", "sha256"):
+        yield Check(f"dataset.{key}", dataset.get(key, ""), "text", _is_text)
+    yield Check("dataset.shape", dataset.get("shape", []), "a list of whole numbers", _is_integer_list)
+    yield Check("dataset.classes", dataset.get("classes", []), "a list of texts", _is_text_list)
+    yield Check("dataset.sizes", dataset.get("sizes", {}), "an object", _is_object)
+    for key, size in dataset.get("sizes", {}).items():
+        yield Check(f"dataset.sizes.{key}", size, "a whole number", _is_integer)
+
+
+def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_object(value) -> bool:
+def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _is_whole(value) -> bool:
+def _is_curve(value: object) -> bool:
+    return isinstance(value, list | dict)
+
+
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER
 
 
-def _is_score(value) -> bool:
-    return isinstance(value, float) or _is_whole(value)  # NaN too: a training that diverged has written it
+def _is_score(value: object) -> bool:
+    return isinstance(value, float) or _is_integer(value)  # NaN included: a run that diverged writes it
 
 
-def _is_psnr(value) -> bool:
-    return value is None or _is_score(value)  # none is that of no error at all
+def _is_psnr(value: object) -> bool:
+    return value is None or _is_score(value)  # None stands for infinity, the PSNR of an error of 0
 
 
-def _is_setting(value) -> bool:
-    scalar = value is None or isinstance(value, bool | str) or _is_score(value)
-    return scalar or _is_list_of(value, lambda part: _is_score(part) or _is_list_of(part, _is_whole))
+def _is_setting(value: object) -> bool:
+    if isinstance(value, list):
+        return all(_is_score(item) or _is_integer_list(item) for item in value)
+    return value is None or isinstance(value, bool | str) or _is_score(value)
 
 
-def _is_list_of(value, fits) -> bool:
-    return isinstance(value, list) and all(map(fits, value))
+def _is_integer_list(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_integer, value))
 
 
-def sanitize(record: dict) -> dict:
-    """A record whose parts are what they should be, and absent where they are not; no number in it is NaN or
-    infinite.
-    """
-    record = {sanitize_value(key): sanitize_value(value) for key, value in record.items()}
-    for name in SECTIONS:
-        record[name] = record[name] if isinstance(record.get(name), dict) else {}
-    for name in TEXTS:
-        if not isinstance(record.get(name, ""), str):
-            del record[name]
-    data, metrics = record["dataset"], record["metrics"]
-    record["dataset"] = {key: data[key] for key in ("name", "sha256") if isinstance(data.get(key), str)} | {
-        "shape": [side for side in _list(data.get("shape")) if isinstance(side, int)],
-        "sizes": _numeric_entries(data.get("sizes")),
-        "classes": [name for name in _list(data.get("classes")) if isinstance(name, str)],
-    }
-    report, matrix = metrics.get("report"), _list(metrics.get("confusion_matrix"))
-    for name in ("metrics", "baselines", "timing"):
-        record[name] = {
-            key: value for key, value in _numeric_entries(record[name]).items() if key not in METRIC_TABLES
-        }
-    if isinstance(report, dict):
-        rows = {
-            name: {"f1-score": row} if is_number(row) else _numeric_entries(row)
-            for name, row in report.items()
-        }
-        record["metrics"]["report"] = rows
-    if matrix and all(
-        isinstance(row, list) and len(row) == len(matrix) and all(map(is_number, row)) for row in matrix
-    ):
-        record["metrics"]["confusion_matrix"] = matrix
-    return record
+def _is_text_list(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
 
 
-def _numeric_entries(value) -> dict:
-    """Those entries of what should be a dict that are numbers; a PSNR may be `None`, which is that of no
-    error at all.
-    """
-    items = value.items() if isinstance(value, dict) else ()
-    return {
-        key: entry for key, entry in items if is_number(entry) or (entry is None and key.endswith("_psnr"))
-    }
-
-
-def is_number(value) -> bool:
-    """Whether it is a number; yes and no are none."""
+def is_number(value: object) -> bool:
+    """Return whether a value is an int or a float; a bool is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _list(value) -> list:
+def sanitize(record: dict) -> dict:
+    """Return a record without its invalid values.
+
+    Args:
+        record: the record of a run, read from JSON.
+
+    Returns:
+        A record in which every section is an object, `dataset` has `shape`, `sizes` and `classes`, and every
+        known value has its type or is absent. Numbers are finite; None as a PSNR stands for infinity.
+    """
+    record = {sanitize_value(key): sanitize_value(value) for key, value in record.items()}
+    for key in SECTIONS:
+        record[key] = record[key] if isinstance(record.get(key), dict) else {}
+    for key in TEXT_KEYS:
+        if not isinstance(record.get(key, ""), str):
+            del record[key]
+    record["dataset"] = _sanitize_dataset(record["dataset"])
+    metric_tables = _sanitize_metric_tables(record["metrics"])
+    for section in NUMBER_SECTIONS:
+        numbers = _keep_numbers(record[section])
+        record[section] = {key: value for key, value in numbers.items() if key not in METRIC_TABLES}
+    record["metrics"] |= metric_tables
+    return record
+
+
+def _sanitize_dataset(dataset: dict) -> dict:
+    texts = {key: dataset[key] for key in ("name", "sha256") if isinstance(dataset.get(key), str)}
+    return texts | {
+        "shape": [side for side in _as_list(dataset.get("shape")) if isinstance(side, int)],
+        "sizes": _keep_numbers(dataset.get("sizes")),
+        "classes": [name for name in _as_list(dataset.get("classes")) if isinstance(name, str)],
+    }
+
+
+def _sanitize_metric_tables(metrics: dict) -> dict:
+    """Return the classification report and the confusion matrix, each only if it has its form."""
+    tables: dict = {}
+    if isinstance(report := metrics.get("report"), dict):
+        tables["report"] = {
+            name: {"f1-score": row} if is_number(row) else _keep_numbers(row) for name, row in report.items()
+        }
+    matrix = _as_list(metrics.get("confusion_matrix"))
+    is_square = all(isinstance(row, list) and len(row) == len(matrix) for row in matrix)
+    if matrix and is_square and all(is_number(count) for row in matrix for count in row):
+        tables["confusion_matrix"] = matrix
+    return tables
+
+
+def _keep_numbers(section: object) -> dict:
+    """Return the items of a section that are numbers; a PSNR may be None. Not a dict: no items."""
+    items = section.items() if isinstance(section, dict) else ()
+    return {
+        key: value for key, value in items if is_number(value) or (value is None and key.endswith("_psnr"))
+    }
+
+
+def _as_list(value: object) -> list:
     return value if isinstance(value, list) else []
 
 
 def sanitize_value(value):
-    """JSON without what would harm a terminal or a page: control characters, halves of characters, numbers
-    that are none.
+    """Return a JSON value that is harmless on a terminal and in a page.
+
+    Control characters and lone surrogates are replaced in all texts; NaN, infinity and integers beyond
+    ±2^63 become None.
     """
-    kind = type(value)
-    if kind is float:  # the most frequent first: a thousand records have some hundred thousand of them
+    json_type = type(value)
+    if json_type is float:  # first, since most values are floats: a thousand records hold some hundred thousand
         return value if math.isfinite(value) else None
-    if kind is str:
+    if json_type is str:
         return printable(value)
-    if kind is list:
-        return [sanitize_value(part) for part in value]
-    if kind is dict:
-        return {sanitize_value(key): sanitize_value(part) for key, part in value.items()}
-    return None if kind is int and abs(value) > MAX_INTEGER else value
+    if json_type is list:
+        return [sanitize_value(item) for item in value]
+    if json_type is dict:
+        return {sanitize_value(key): sanitize_value(item) for key, item in value.items()}
+    return None if json_type is int and abs(value) > MAX_INTEGER else value

@@ -1,0 +1,25 @@
+"""Hyperparameter search with Optuna, shared by any number of workers.
+
+    space     dimensions: values and ranges
+    study     Optuna study, sampler, trial loop
+    trials    objective function of a study
+    options   flags and prompts of `search`
+    progress  progress bars and results table
+    command   the command `search`
+
+`options` turns flags and prompts into `SearchOptions`, whose `space` says what is varied. `command` opens a
+study, and `study.run_trials` calls the `TrialRunner` of `trials` until the budget is used up; workers that
+open the same study share its trials. Then `command` trains the winner on all training images.
+
+Other packages use only `COMMANDS`, `make_parser` and `run_from_menu` of `command`, by its name in
+`lib.cli.commands`. Nothing is imported here: Optuna takes a while to load, and `space` needs none of it:
+
+>>> from lib.search.space import grid_size, parse_space
+>>> space = parse_space("autoencoder", ["kernels=16,32,64", "layers=2,3"], [])
+>>> space["layers"]
+Choices(values=(2, 3))
+>>> grid_size(space)
+6
+>>> parse_space("autoencoder", [], ["learning-rate=0.0001..0.01:log"])
+{'learning_rate': Range(low=0.0001, high=0.01, log=True, step=1)}
+"""

@@ -1,6 +1,4 @@
-"""The verb `search`: trials until there are enough, what came of them, and the winner, trained again on all
-training images.
-"""
+"""The command `search`: runs trials, shows their results, and trains the winner on all training images."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ from lib.data import datasets
 from lib.runs import records, run_folder
 from lib.search.options import SearchOptions, make_parser, read_options
 from lib.search.progress import SearchProgress
-from lib.search.space import Choices, format_param, parse_params
+from lib.search.space import Choices, format_param
 from lib.search.study import (
     FAIL,
     StudyDefinition,
@@ -38,192 +36,212 @@ from lib.search.study import (
     study_state,
 )
 from lib.search.trials import TrialRunner, final_hyperparameters, objective_for
-from lib.worker.run_sequence import StoppedByUser
+from lib.worker.run_sequence import RunSequence, StoppedByUser
 
-SEARCH_FILES = (
-    "study.db",
-    "comparison.",
-    "trial-",
-    "winner-",
-)  # how what a search leaves in its folder is called
-MAX_POINTS = 1000  # points of a grid that are looked at to find one that can be built
+# Beginnings of the names of files and folders that a search writes into its folder.
+SEARCH_FILES = ("study.db", "comparison.", "trial-", "winner-")
+MAX_POINTS = 1000  # points of a grid that are tried to find one that can be built
 
 
-def run_search(program: str, line: list[str]) -> int:
-    """Carry out `search` for either program; the exit status."""
-    return Search(read_options(program, line), Display()).run()
+def run_search(program: str, words: list[str]) -> int:
+    """Carry out `search`; return the exit status.
+
+    Args:
+        program: `autoencoder` or `classification`.
+        words: the command line after `search`.
+
+    Raises:
+        UserError: an option is invalid, or the data cannot be used.
+        RunFailed: no trial is complete, or the winner cannot be trained.
+        Interrupted: the search was stopped; the same command continues it.
+    """
+    return Search(read_options(program, words), Display()).run()
+
+
+def run_from_menu(session: Session) -> None:
+    """Search with the settings of the session's last run for everything that is not varied."""
+    last = Hyperparameters.from_json(session.last_run.record["hyperparameters"], "the last run")
+    Search(read_options(last.program, last.flags()), session.display).run()
 
 
 class Search:
-    """One worker of a search. What it needs to know of the others it learns from the study that they share."""
+    """One worker of a search. All it knows of other workers is in the study that they share."""
 
-    def __init__(self, plan: SearchOptions, display: Display):
-        first = first_buildable(plan)
-        if plan.folds == 1 and not first.validates:
+    def __init__(self, options: SearchOptions, display: Display):
+        point = first_buildable(options)
+        if options.folds == 1 and not point.validates:
             raise UserError(
-                f"split {format_value('split', first.split)} leaves no validation images; give --folds, or "
+                f"split {format_value('split', point.split)} leaves no validation images; give --folds, or "
                 f"another"
             )
-        self.plan, self.display, self.program = plan, display, first.program
-        self.measure = objective_for(first)
-        self.purpose = StudyDefinition(
-            {name: value for name, value in first.to_json().items() if name not in plan.space},
-            plan.space,
-            plan.sampler,
-            plan.folds,
-            plan.prune,
-            self.measure.maximize,
-            first.seed,
+        self.options = options
+        self.display = display
+        self.objective = objective_for(point)
+        self.definition = StudyDefinition(
+            base={name: value for name, value in point.to_json().items() if name not in options.space},
+            space=options.space,
+            sampler=options.sampler,
+            folds=options.folds,
+            prune=options.prune,
+            maximize=self.objective.maximize,
+            seed=point.seed,
         )
-        digest = hashlib.sha256(json.dumps(self.purpose.to_json(), sort_keys=True).encode()).hexdigest()[:6]
-        name = plan.study or f"{datasets.short_name(first.needed('dataset'))}-{digest}"
-        self.folder = Path(plan.output) if plan.output else records.MODELS_FOLDER / f"search-{name}"
-        if not plan.storage:
+        name = options.study or _default_name(point, self.definition)
+        self.folder = Path(options.output) if options.output else records.MODELS_FOLDER / f"search-{name}"
+        if not options.storage:
             run_folder.make_output_folder(self.folder)
         require_search_folder(self.folder)
-        self.url = plan.storage or default_url(self.folder)
-        self.study = open_study(name, self.purpose, self.url)
+        self.url = options.storage or default_url(self.folder)
+        self.study = open_study(name, self.definition, self.url)
         run_folder.make_output_folder(self.folder)
-        self.again = plan.command(first)
-        self.board = SearchProgress(
-            display, f"validation {self.measure.words}", self.measure.maximize, plan.budget
-        )
-        self.trials = TrialRunner(plan.make, plan.space, plan.image, plan.folds, self.folder, self.board)
+        self.command = options.command(point)
+        self.metric = f"validation {self.objective.label}"
+        self.progress = SearchProgress(display, self.metric, self.objective.maximize, options.budget)
+        self.runner = TrialRunner(options, self.folder, self.progress)
 
     def run(self) -> int:
-        """Search, show what came of it, and train the winner; the exit status."""
-        self.display.note(f"{self.plan.text}  {ARROW}  {self.folder}", ACCENT)
-        if self.plan.answers.asks:
-            self.display.note(f"the same without questions: {self.again}", QUIET)
-        with self.trials.series:
+        """Run trials, show the results and train the winner; return the exit status."""
+        self.display.note(f"{self.options.summary}  {ARROW}  {self.folder}", ACCENT)
+        if self.options.answers.interactive:
+            self.display.note(f"the same without questions: {self.command}", QUIET)
+        with self.runner.runs:
             return self._run()
 
     def _run(self) -> int:
-        interrupted = self._search()
-        now = study_state(self.study)
-        if now.ranked:
-            self._show(now)
+        interrupted = self._run_trials()
+        state = study_state(self.study)
+        if state.ranked:
+            self._show_results(state)
         if interrupted:
-            raise Interrupted(f"interrupted; to go on: {self.again}")
-        if not now.ranked:
-            errors = [trial.user_attrs["error"] for trial in now.done if "error" in trial.user_attrs]
-            raise RunFailed(f"none of {len(now.done):,} trials came to its end: {errors[0]}")
-        if self.plan.retrain:
-            self._retrain(now.ranked[0][1])
+            raise Interrupted(f"interrupted; to go on: {self.command}")
+        if not state.ranked:
+            errors = [trial.user_attrs["error"] for trial in state.ended if "error" in trial.user_attrs]
+            raise RunFailed(f"none of {len(state.ended):,} trials came to its end: {errors[0]}")
+        if self.options.retrain:
+            _, winner = state.ranked[0]
+            self._train_winner(winner)
         return 0
 
-    def _search(self) -> bool:
-        """Do trials; whether a person has stopped it."""
-        deadline = None if self.plan.minutes is None else time.monotonic() + 60 * self.plan.minutes
-        self.board.start(study_state(self.study))
+    def _run_trials(self) -> bool:
+        """Run trials; return whether they were interrupted."""
+        minutes = self.options.minutes
+        deadline = None if minutes is None else time.monotonic() + 60 * minutes
+        self.progress.start(study_state(self.study))
         try:
             with muted_keyboard():
-                run_trials(self.study, self.trials, self.plan.budget, deadline, self.board)
+                run_trials(self.study, self.runner, self.options.budget, deadline, self.progress)
         except (StoppedByUser, Interrupted, KeyboardInterrupt):
-            requeue_trial(self.study, self.trials.number)
+            requeue_trial(self.study, self.runner.trial_number)
             return True
-        except UserError:  # what is wrong with the data is wrong for every trial
-            requeue_trial(self.study, self.trials.number)
+        except UserError:  # data that one trial cannot use, none can
+            requeue_trial(self.study, self.runner.trial_number)
             raise
         finally:
-            self.board.close()
+            self.progress.close()
         return False
 
-    def _show(self, now: StudyState) -> None:
-        self.board.table(now)
-        self.board.importances(importances(self.study, self.purpose.seed))
-        points = {
-            name: sorted(
-                ((trial.params[name], score) for score, trial in now.ranked if name in trial.params),
-                key=_sort_key,
-            )
-            for name in self.plan.space
-        }
-        shown = {
-            name: [(format_param(name, value), score) for value, score in pairs]
-            for name, pairs in points.items()
-        }
-        draw_comparison(
-            self.display, shown, f"validation {self.measure.words}", str(self.folder / "comparison.png")
-        )
+    def _show_results(self, state: StudyState) -> None:
+        self.progress.show_trials(state)
+        self.progress.show_importances(importances(self.study, self.definition.seed))
+        points = {name: _metric_points(state, name) for name in self.options.space}
+        draw_comparison(self.display, points, self.metric, str(self.folder / "comparison.png"))
 
-    def _retrain(self, winner: FrozenTrial) -> None:
-        """The winner on all training images, once, whichever worker comes first; the one time that the test
-        set is opened.
+    def _train_winner(self, winner: FrozenTrial) -> None:
+        """Train the winner on all training images and show its score; only this uses the test set.
+
+        It is the single trial of another study, so that only one of several workers trains it.
         """
-        place = study_state(self.study).place(winner)
-        hp = final_hyperparameters(self.plan.make(parse_params(winner.params)), winner.user_attrs["epochs"])
-        purpose = StudyDefinition(hp.to_json(), {}, "random", 1, False, self.measure.maximize, hp.seed)
-        study = open_study(f"{self.study.study_name}: trial {place} trained on", purpose, self.url)
-        folder = self.folder / f"winner-{place:04}"
-        under_way: int | None = None
+        index = study_state(self.study).index_of(winner)
+        hp = final_hyperparameters(self.options.hyperparameters(winner.params), winner.user_attrs["epochs"])
+        definition = StudyDefinition(
+            base=hp.to_json(),
+            space={},
+            sampler="random",
+            folds=1,
+            prune=False,
+            maximize=self.objective.maximize,
+            seed=hp.seed,
+        )
+        study = open_study(f"{self.study.study_name}: trial {index} trained on", definition, self.url)
         if not study_state(study).complete:
-            self.display.note(f"trial {place} is the best: training it on all training images", "bold")
-
-        def train(trial: optuna.Trial) -> float:
-            nonlocal under_way
-            under_way = trial.number
-            trial.set_user_attr("folder", str(folder))
-            trial.set_user_attr("host", socket.gethostname())
-            try:
-                where, record = self.trials.series.train(hp, folder, self.display)
-                trial.set_user_attr("folder", str(where))
-            except RunFailed as error:
-                trial.set_user_attr("error", str(error))
-                raise
-            under_way = None
-            return record["metrics"][f"test_{self.measure.metric}"]
-
-        budget = 1 + len(study_state(study).of(FAIL))
+            self.display.note(f"trial {index} is the best: training it on all training images", "bold")
+        metric = f"test_{self.objective.metric}"
+        training = WinnerTraining(
+            hp, self.folder / f"winner-{index:04}", metric, self.runner.runs, self.display
+        )
+        budget = 1 + len(study_state(study).in_state(FAIL))
         try:
             with muted_keyboard():
-                run_trials(study, train, budget, None, WinnerObserver(self.display))
+                run_trials(study, training, budget, None, WinnerObserver(self.display))
         except (StoppedByUser, Interrupted, KeyboardInterrupt):
-            requeue_trial(study, under_way)
-            raise Interrupted(f"interrupted; to go on: {self.again}") from None
+            requeue_trial(study, training.trial_number)
+            raise Interrupted(f"interrupted; to go on: {self.command}") from None
         finally:
             self.display.close()
         self._show_winner(study)
 
     def _show_winner(self, study: optuna.Study) -> None:
-        ended = study_state(study).done[-1]
-        if ended.state == FAIL:
-            raise RunFailed(f"the winner could not be trained: {ended.user_attrs['error']}")
-        folder = Path(ended.user_attrs["folder"])
-        if not (folder / records.RECORD).exists():
-            where = f"{folder} on {ended.user_attrs['host']}"
+        trial = study_state(study).ended[-1]
+        if trial.state == FAIL:
+            raise RunFailed(f"the winner could not be trained: {trial.user_attrs['error']}")
+        folder = Path(trial.user_attrs["folder"])
+        if not (folder / records.RECORD_FILE).exists():
+            score = self.progress.format_score(trial.value or 0)
             self.display.result(
-                f"Trained by another worker, to {self.board.score(ended.value or 0)}: {where}"
+                f"Trained by another worker, to {score}: {folder} on {trial.user_attrs['host']}"
             )
             return
         record = records.load_record(folder)
-        if self.program == "classification":
-            self.display.classifier_result(str(folder), record)
+        if self.options.answers.program == "classification":
+            self.display.show_classifier_result(folder, record)
         else:
-            self.display.autoencoder_result(str(folder), record)
+            self.display.show_autoencoder_result(folder, record)
+
+
+class WinnerTraining:
+    """The objective function of the winner's study: trains it and returns its score on the test set."""
+
+    def __init__(self, hp: Hyperparameters, folder: Path, metric: str, runs: RunSequence, display: Display):
+        self.hp = hp
+        self.folder = folder
+        self.metric = metric
+        self.runs = runs
+        self.display = display
+        self.trial_number: int | None = None  # of the trial that runs
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        self.trial_number = trial.number
+        trial.set_user_attr("folder", str(self.folder))
+        trial.set_user_attr("host", socket.gethostname())
+        try:
+            folder, record = self.runs.train(self.hp, self.folder, self.display)
+        except RunFailed as error:
+            trial.set_user_attr("error", str(error))
+            raise
+        trial.set_user_attr("folder", str(folder))
+        self.trial_number = None
+        return record["metrics"][self.metric]
 
 
 class WinnerObserver:
-    """What is shown while another worker trains the winner."""
+    """Says once that another worker trains the winner."""
 
     def __init__(self, display: Display):
-        self.display, self._said = display, False
+        self.display = display
+        self._announced = False
 
-    def ended(self, now: StudyState) -> None:
+    def on_trial_end(self, state: StudyState) -> None:
         self.display.close()
 
-    def waits(self, now: StudyState) -> None:
-        if not self._said:
-            self.display.note(
-                f"{now.running[0].user_attrs.get('host', 'another worker')} is training it; waiting for that"
-            )
-            self._said = True
+    def on_wait(self, state: StudyState) -> None:
+        if not self._announced:
+            host = state.running[0].user_attrs.get("host", "another worker")
+            self.display.note(f"{host} is training it; waiting for that")
+            self._announced = True
 
 
 def require_search_folder(folder: Path) -> None:
-    """Refuse a folder with anything but what a search leaves: to scatter trials among it helps nobody. Raises
-    `UserError`.
-    """
+    """Raise `UserError` if a folder holds anything but the files of a search."""
     others = (
         [path.name for path in folder.iterdir() if not path.name.startswith(SEARCH_FILES)]
         if folder.is_dir()
@@ -236,29 +254,38 @@ def require_search_folder(folder: Path) -> None:
         )
 
 
-def first_buildable(plan: SearchOptions) -> Hyperparameters:
-    """The first point of the space that can be built. Raises `UserError` where none can."""
-    trials = TrialRunner(plan.make, plan.space, plan.image, plan.folds, Path(), lambda event: None)
-    ends = [one.values if isinstance(one, Choices) else (one.low, one.high) for one in plan.space.values()]
-    wrong = None
-    for point in itertools.islice(itertools.product(*ends), MAX_POINTS):
+def first_buildable(options: SearchOptions) -> Hyperparameters:
+    """Return the hyperparameters of the first point of the space that can be built.
+
+    Raises:
+        UserError: no point can be built; the reason is that of the first one.
+    """
+    axes = [
+        dimension.values if isinstance(dimension, Choices) else (dimension.low, dimension.high)
+        for dimension in options.space.values()
+    ]
+    first_error = None
+    for point in itertools.islice(itertools.product(*axes), MAX_POINTS):
         try:
-            return trials.hyperparameters(dict(zip(plan.space, point, strict=True)))
+            return options.hyperparameters(dict(zip(options.space, point, strict=True)))
         except UserError as error:
-            wrong = wrong or error
-    assert wrong is not None, "a space has one point at least"
-    raise wrong
+            first_error = first_error or error
+    assert first_error is not None, "a space has at least one point"
+    raise first_error
 
 
-def _sort_key(pair: tuple) -> tuple:
-    """Numbers in their order, then texts."""
-    return isinstance(pair[0], str), pair[0]
+def _default_name(point: Hyperparameters, definition: StudyDefinition) -> str:
+    """Return the data set's name and a digest of the definition."""
+    text = json.dumps(definition.to_json(), sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+    return f"{datasets.short_name(point.require('dataset'))}-{digest}"
 
 
-def run_from_menu(session: Session) -> None:
-    """Search with the settings of the session's last run for whatever is not varied."""
-    last = Hyperparameters.from_json(session.last["record"]["hyperparameters"], "the last run")
-    Search(read_options(last.program, last.flags()), session.display).run()
+def _metric_points(state: StudyState, name: str) -> list[tuple[str, float]]:
+    """Return the values of a hyperparameter with the scores of their trials, numbers in order, then texts."""
+    pairs = [(trial.params[name], score) for score, trial in state.ranked if name in trial.params]
+    pairs.sort(key=lambda pair: (isinstance(pair[0], str), pair[0]))
+    return [(format_param(name, value), score) for value, score in pairs]
 
 
 COMMANDS = {"search": run_search}

@@ -1,4 +1,4 @@
-"""What a search is asked for: its flags, its questions, and the plan that comes of them."""
+"""Options of a search: its flags, its prompts, and the `SearchOptions` made of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from lib.cli.parser import CommandParser, TrainParser
 from lib.cli.prompts import Answers
 from lib.cli.session import ask_dataset, ask_labeled_data
 from lib.common.errors import UserError
+from lib.config.architecture_planner import plan_architecture
 from lib.config.fields import QUESTIONS, display_name, get_field, long_flag
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.value_types import MAX_FOLDS, IntRange, choices
@@ -22,6 +23,7 @@ from lib.search.space import (
     describe_example,
     grid_size,
     list_variables,
+    parse_params,
     parse_range,
     parse_space,
     parse_values,
@@ -33,24 +35,24 @@ NUMBER_TYPES = {
     "minutes": IntRange(1, 1_000_000),
     "folds": IntRange(2, MAX_FOLDS),
 }
-DEFAULT_TRIALS = 20  # where a grid does not say how many
+DEFAULT_TRIALS = 20  # if neither a grid nor a time limit ends the search
 SAMPLER_TEXTS = {
     "grid": "a grid: every combination",
     "tpe": "TPE: from what earlier trials have shown (Tree-structured Parzen Estimator)",
     "random": "at random",
 }
-VARIED_QUESTION = "Vary which hyperparameters?"
+SPACE_QUESTION = "Vary which hyperparameters?"
 
 
-def make_parser(program: str, verb: str) -> CommandParser:
-    """The flags of the verb: those of training, for what is not varied, and its own."""
+def make_parser(program: str, command: str) -> CommandParser:
+    """Return the parser of the command `search`: the flags of training for all trials, and its own."""
     parser = TrainParser(
         program, "Search for better hyperparameters; every other flag says what all trials share."
     )
-    parser.prog = f"{program}.py {verb}"
-    parser.describe("--output", "the folder of the search (default models/search-<dataset>-<what it is for>)")
-    for single in ("--resume", "--distributed"):
-        parser.describe(single, argparse.SUPPRESS)
+    parser.prog = f"{program}.py {command}"
+    parser.set_help("--output", "the folder of the search (default models/search-<dataset>-<what it is for>)")
+    for flag in ("--resume", "--distributed"):
+        parser.set_help(flag, argparse.SUPPRESS)
     add = parser.add_argument
     grid = (
         "vary a hyperparameter over some values: kernels=16,32,64; with slashes where they have commas: "
@@ -90,12 +92,28 @@ def make_parser(program: str, verb: str) -> CommandParser:
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """Everything that a search needs to know before it begins."""
+    """Everything that defines a search.
+
+    Attributes:
+        answers: the settings that all trials share, from flags, answers file, preset and defaults.
+        values: those that were answered at prompts.
+        space: the dimension of each hyperparameter that is varied.
+        image_shape: (height, width, channels) of the images.
+        sampler: `grid`, `random` or `tpe`.
+        folds: number of folds of the cross-validation; 1 for a single validation set.
+        budget: number of trials; `None` if only `minutes` limits them.
+        minutes: time after which no trial is started; `None` for no limit.
+        prune: whether trials worse than the median are stopped early.
+        output: the folder of the search; `None` for the default.
+        study: the name of the study; `None` for one made of its definition.
+        storage: the URL of a shared storage; `None` for an SQLite file in the folder of the search.
+        retrain: whether the winner is trained again on all training images.
+    """
 
     answers: Answers
-    values: dict  # that were answered and are not varied
+    values: dict
     space: Space
-    image: tuple[int, int, int]
+    image_shape: tuple[int, int, int]
     sampler: str
     folds: int
     budget: int | None
@@ -106,157 +124,171 @@ class SearchOptions:
     storage: str | None
     retrain: bool
 
-    def command(self, first: Hyperparameters) -> str:
-        """The command of the same search, without questions; `first` is a point of its space."""
-        line = ["python", f"{first.program}.py", "search", *first.flags(without=self.space)]
-        for name, one in self.space.items():
-            line += [
-                "--grid" if isinstance(one, Choices) else "--range",
-                f"{long_flag(name).removeprefix('--')}={one}",
-            ]
-        line += ["--sampler", self.sampler, "--prune" if self.prune else "--no-prune"]
-        numbers = {"trials": self.budget if self.sampler != "grid" else None, "minutes": self.minutes}
-        others = {
+    def command(self, point: Hyperparameters) -> str:
+        """Return the command line that repeats the search without prompts.
+
+        Args:
+            point: the hyperparameters of any trial; those that are varied are ignored.
+        """
+        words = ["python", f"{point.program}.py", "search", *point.flags(without=self.space)]
+        for name, dimension in self.space.items():
+            flag = "--grid" if isinstance(dimension, Choices) else "--range"
+            words += [flag, f"{long_flag(name).removeprefix('--')}={dimension}"]
+        words += ["--sampler", self.sampler, "--prune" if self.prune else "--no-prune"]
+        optional = {
+            "trials": self.budget if self.sampler != "grid" else None,
+            "minutes": self.minutes,
             "folds": self.folds if self.folds > 1 else None,
             "study": self.study,
             "storage": self.storage,
+            "output": self.output,
         }
-        for name, value in (numbers | others | {"output": self.output}).items():
+        for name, value in optional.items():
             if value is not None:
-                line += [f"--{name}", str(value)]
-        return shlex.join([*line, *([] if self.retrain else ["--no-retrain"]), "--no-input"])
+                words += [f"--{name}", str(value)]
+        return shlex.join([*words, *([] if self.retrain else ["--no-retrain"]), "--no-input"])
 
-    def make(self, varied: dict) -> Hyperparameters:
-        """The hyperparameters of a trial."""
-        return self.answers.hyperparameters(self.values | varied)
+    def hyperparameters(self, params: dict) -> Hyperparameters:
+        """Return the hyperparameters of a trial.
+
+        Args:
+            params: the values of the trial, as Optuna stores them.
+
+        Raises:
+            UserError: values do not go together, or the network cannot be built.
+        """
+        hp = self.answers.hyperparameters(self.values | parse_params(params))
+        if hp.program == "autoencoder":
+            plan_architecture(hp, self.image_shape)
+        return hp
 
     @property
-    def text(self) -> str:
-        """What is searched, in a line."""
-        space = ", ".join(f"{display_name(name)} {one}" for name, one in self.space.items())
+    def summary(self) -> str:
+        """The search in one line."""
+        space = ", ".join(f"{display_name(name)} {dimension}" for name, dimension in self.space.items())
         folds = f", {self.folds}-fold cross-validation" if self.folds > 1 else ""
-        count = f"{self.budget:,} trials" if self.budget else f"{self.minutes} minutes"
-        return f"{self.sampler} over {space}: {count}{folds}"
+        limit = f"{self.budget:,} trials" if self.budget else f"{self.minutes} minutes"
+        return f"{self.sampler} over {space}: {limit}{folds}"
 
 
-def read_options(program: str, line: list[str]) -> SearchOptions:
-    """The plan from flags and, where they leave something open and somebody is there, from prompts. Raises
-    `UserError`.
+def read_options(program: str, words: list[str]) -> SearchOptions:
+    """Return the options of a search from flags and, for what they leave open, from prompts.
+
+    Args:
+        program: `autoencoder` or `classification`.
+        words: the command line after `search`.
+
+    Raises:
+        UserError: a flag or an answer is invalid, or two do not go together.
     """
-    args = make_parser(program, "search").parse(line)
+    args = make_parser(program, "search").parse(words)
+    _require_no_single_run_flags(args)
+    answers = Answers(program, args)
+    values = {"dataset": ask_dataset(answers)} if program == "autoencoder" else ask_labeled_data(answers)
+    image_shape = datasets.peek(values["dataset"]).shape
+    ask = not args.grid and not args.range
+    grids, ranges = _ask_space(answers) if ask else (args.grid, args.range)
+    space = parse_space(program, grids, ranges)
+    for name in space:
+        answers.provided.pop(name, None)
+    values |= {name: answers.ask(name) for name in QUESTIONS[program] if name not in space}
+    size = grid_size(space)
+    sampler = args.sampler or _choose_sampler(answers, size, ask)
+    if sampler == "grid" and size is None:
+        raise UserError("--sampler grid needs --grid for everything that varies; a range has no points")
+    numbers = {name: _parse_number(getattr(args, name), name) for name in NUMBER_TYPES}
+    if ask and answers.interactive:
+        numbers = _ask_numbers(answers, numbers, sampler)
+    if sampler == "grid" and numbers["trials"]:
+        raise UserError(f"--trials is for --sampler random and tpe; this grid has {size:,} points")
+    default_budget = None if numbers["minutes"] else DEFAULT_TRIALS
+    return SearchOptions(
+        answers=answers,
+        values=values,
+        space=space,
+        image_shape=image_shape,
+        sampler=sampler,
+        folds=numbers["folds"] or 1,
+        budget=size if sampler == "grid" else numbers["trials"] or default_budget,
+        minutes=numbers["minutes"],
+        prune=sampler != "grid" if args.prune is None else args.prune,
+        output=args.output,
+        study=args.study,
+        storage=args.storage,
+        retrain=not args.no_retrain,
+    )
+
+
+def _require_no_single_run_flags(args: argparse.Namespace) -> None:
     if args.resume:
         raise UserError("--resume is for a single run; a search goes on when the same command is given again")
     if args.distributed is not None:
         raise UserError(
             "--distributed is for a single run; a search is shared by as many as are given the same command"
         )
-    answers = Answers(program, args)
-    values = {"dataset": ask_dataset(answers)} if program == "autoencoder" else ask_labeled_data(answers)
-    image = datasets.peek(values["dataset"]).shape
-    grids, ranges = args.grid, args.range
-    asked = not grids and not ranges
-    if asked:
-        grids, ranges = _ask_space(answers)
-    space = parse_space(program, grids, ranges)
-    for name in space:
-        if name in answers.given:
-            answers.given.pop(name)
-    size = grid_size(space)
-    for name in QUESTIONS[program]:
-        if name not in space:
-            values[name] = answers.ask(name)
-    sampler = args.sampler or _choose_sampler(answers, size, asked)
-    if sampler == "grid" and size is None:
-        raise UserError("--sampler grid needs --grid for everything that varies; a range has no points")
-    numbers = {name: _read_number(getattr(args, name), name) for name in NUMBER_TYPES}
-    if asked and answers.asks:
-        numbers = _ask_numbers(answers, numbers, sampler)
-    budget = (
-        size if sampler == "grid" else numbers["trials"] or (None if numbers["minutes"] else DEFAULT_TRIALS)
-    )
-    if sampler == "grid" and numbers["trials"]:
-        raise UserError(f"--trials is for --sampler random and tpe; this grid has {size:,} points")
-    prune = sampler != "grid" if args.prune is None else args.prune
-    return SearchOptions(
-        answers,
-        values,
-        space,
-        image,
-        sampler,
-        numbers["folds"] or 1,
-        budget,
-        numbers["minutes"],
-        prune,
-        args.output,
-        args.study,
-        args.storage,
-        not args.no_retrain,
-    )
 
 
-def _read_number(text: str | None, name: str) -> int | None:
+def _parse_number(text: str | None, name: str) -> int | None:
     try:
-        return None if text is None else NUMBER_TYPES[name].read(text)
+        return None if text is None else NUMBER_TYPES[name].parse(text)
     except UserError as error:
         raise UserError(f"--{name} {error}") from None
 
 
 def _ask_space(answers: Answers) -> tuple[list[str], list[str]]:
-    """What to vary, and over what, as `--grid` and `--range` take it."""
-    if not answers.asks:
+    """Ask which hyperparameters to vary; return texts as `--grid` and `--range` take them."""
+    if not answers.interactive:
         raise UserError(f"nothing is varied: give {EXAMPLES['--grid']} or {EXAMPLES['--range']}")
-    program = answers.program
-    offered = [
-        *QUESTIONS[program],
-        *(name for name in list_variables(program) if name not in QUESTIONS[program]),
-    ]
-    details = {name: get_field(name).metadata["help"] for name in offered}
-    names = answers.several(VARIED_QUESTION, {name: display_name(name) for name in offered}, details)
+    questions = QUESTIONS[answers.program]
+    others = [name for name in list_variables(answers.program) if name not in questions]
+    labels = {name: display_name(name) for name in (*questions, *others)}
+    details = {name: get_field(name).metadata["help"] for name in labels}
     grids: list[str] = []
     ranges: list[str] = []
-    for name in names:
-
-        def judge(text: str, name=name) -> None:
-            parse_range(name, text) if ".." in text else parse_values(name, text)
-
-        few = choices(get_field(name).metadata["kind"])
-        if few and answers.terminal:
-            chosen = answers.several(
-                f"Which values of {display_name(name)}?", {value: value for value in few}, least=2
-            )
-            text = COMMA.join(chosen)
-        else:
-            text = answers.text(
-                f"Values of {display_name(name)} ({describe_example(name, answers.defaults[name])})", judge
-            )
+    for name in answers.choose_several(SPACE_QUESTION, labels, details):
+        text = _ask_dimension(answers, name)
         (ranges if ".." in text else grids).append(f"{name}={text}")
     return grids, ranges
 
 
-def _choose_sampler(answers: Answers, size: int | None, asked: bool) -> str:
-    usual = "tpe" if size is None else "grid"
-    if not asked or not answers.asks:
-        return usual
-    offered = {name: text for name, text in SAMPLER_TEXTS.items() if name != "grid" or size is not None}
+def _ask_dimension(answers: Answers, name: str) -> str:
+    """Ask for the values or the range of a hyperparameter."""
+
+    def check(text: str) -> None:
+        parse_range(name, text) if ".." in text else parse_values(name, text)
+
+    words = choices(get_field(name).metadata["value_type"])
+    if words and answers.has_terminal:
+        question = f"Which values of {display_name(name)}?"
+        return COMMA.join(answers.choose_several(question, {word: word for word in words}, min_count=2))
+    example = describe_example(name, answers.defaults[name])
+    return answers.ask_text(f"Values of {display_name(name)} ({example})", check)
+
+
+def _choose_sampler(answers: Answers, size: int | None, ask: bool) -> str:
+    default = "tpe" if size is None else "grid"
+    if not ask or not answers.interactive:
+        return default
+    texts = {name: text for name, text in SAMPLER_TEXTS.items() if name != "grid" or size is not None}
     if size is not None:
-        offered["grid"] += f" ({size:,} trials)"
-    return answers.choose("How?", offered, last=usual)
+        texts["grid"] += f" ({size:,} trials)"
+    return answers.choose("How?", texts, at_end=default)
 
 
-def _ask_numbers(answers: Answers, known: dict, sampler: str) -> dict:
-    """The numbers that no flag has given; Enter takes the usual ones."""
-    found = dict(known)
-    if known["trials"] is None and known["minutes"] is None and sampler != "grid":
-        found["trials"] = _ask_number(answers, f"How many trials? [{DEFAULT_TRIALS}]", "trials")
-    if known["folds"] is None:
-        found["folds"] = _ask_number(answers, "Cross-validation in how many folds? [none]", "folds")
-    return found
+def _ask_numbers(answers: Answers, numbers: dict, sampler: str) -> dict:
+    """Ask for the numbers that no flag gives; Enter leaves them at their defaults."""
+    numbers = dict(numbers)
+    if numbers["trials"] is None and numbers["minutes"] is None and sampler != "grid":
+        numbers["trials"] = _ask_number(answers, f"How many trials? [{DEFAULT_TRIALS}]", "trials")
+    if numbers["folds"] is None:
+        numbers["folds"] = _ask_number(answers, "Cross-validation in how many folds? [none]", "folds")
+    return numbers
 
 
 def _ask_number(answers: Answers, question: str, name: str) -> int | None:
-    def judge(text: str) -> None:
+    def check(text: str) -> None:
         if text.strip():
-            NUMBER_TYPES[name].read(text)
+            NUMBER_TYPES[name].parse(text)
 
-    text = answers.text(question, judge)
+    text = answers.ask_text(question, check)
     return int(text) if text else None

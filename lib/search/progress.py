@@ -1,9 +1,10 @@
-"""What the person sees of a search: how far it is, the best so far, and at the end the table of its trials."""
+"""Progress of a search on the screen: its state and best trial, and at the end a table of the trials."""
 
 from __future__ import annotations
 
 import statistics
 
+from optuna.trial import FrozenTrial
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
@@ -16,85 +17,99 @@ from lib.search.space import format_params
 from lib.search.study import FAIL, GRACE_SECONDS, PRUNED, StudyState
 
 MAX_ROWS = 15  # of the table of trials
-DECIMALS = {True: 4, False: 6}  # of an accuracy, of an error
-STATES = {PRUNED: "pruned", FAIL: "failed"}
+ACCURACY_DECIMALS = 4
+ERROR_DECIMALS = 6
+STATE_WORDS = {PRUNED: "pruned", FAIL: "failed"}
 
 
 class SearchProgress:
-    """Follows a search: two bars on a terminal, a line a trial elsewhere. `budget`: how many trials there are
-    to be, if known.
+    """Display of a search: two bars on a terminal, else a line per trial.
+
+    It is the observer of `run_trials`, and called with the events of the trials and of the worker.
+
+    Args:
+        display: where it is shown.
+        metric: the score in words.
+        maximize: whether a larger score is better.
+        budget: number of trials; `None` if only time limits them.
     """
 
     def __init__(self, display: Display, metric: str, maximize: bool, budget: int | None):
-        self.display, self.metric, self.maximize, self.budget = display, metric, maximize, budget
+        self.display = display
+        self.metric = metric
+        self.decimals = ACCURACY_DECIMALS if maximize else ERROR_DECIMALS
+        self.budget = budget
         self._bars: Progress | None = None
+        self._index: int | None = None  # of the trial that runs
         self._fold = ""
-        self._number: int | None = None  # of the trial under way
         self._phase: dict = {}
 
-    def score(self, value: float) -> str:
-        """A score as it is shown."""
-        return f"{value:.{DECIMALS[self.maximize]}f}"
+    def format_score(self, score: float) -> str:
+        return f"{score:.{self.decimals}f}"
 
-    def start(self, now: StudyState) -> None:
-        if now.done:
-            self.display.note(f"going on with a search: {self._standing(now)}")
+    def start(self, state: StudyState) -> None:
+        """Show the bars, on a terminal, and the state of a search that continues."""
+        if state.ended:
+            self.display.note(f"going on with a search: {self._describe_state(state)}")
         if not self.display.live_allowed:
             return
-        what, how = (Column(no_wrap=True, overflow="ellipsis", ratio=share) for share in (2, 3))
         self._bars = Progress(
-            TextColumn("{task.description}", table_column=what),
+            TextColumn("{task.description}", table_column=_stretching_column(2)),
             BarColumn(20),
-            TextColumn("{task.fields[text]}", table_column=how),
+            TextColumn("{task.fields[text]}", table_column=_stretching_column(3)),
             console=self.display.err,
             expand=True,
         )
-        self._trials = self._bars.add_task("trials", total=self.budget, text="")
-        self._epochs = self._bars.add_task("", total=None, text="", visible=False)
+        self._trials_bar = self._bars.add_task("trials", total=self.budget, text="")
+        self._epochs_bar = self._bars.add_task("", total=None, text="", visible=False)
         self._bars.start()
-        self.show(now)
+        self.update(state)
 
     def close(self) -> None:
-        """Take the bars down."""
+        """Remove the bars."""
         if self._bars:
             self._bars.stop()
             self._bars = None
 
-    def show(self, now: StudyState) -> None:
-        """Say how far the search is, whoever does it."""
+    def update(self, state: StudyState) -> None:
+        """Show the state of the search, including the trials of other workers."""
         if self._bars:
-            self._bars.update(self._trials, completed=len(now.done), text=self._standing(now))
+            self._bars.update(self._trials_bar, completed=len(state.ended), text=self._describe_state(state))
 
-    def _standing(self, now: StudyState) -> str:
-        counts = {"running": len(now.running), "pruned": len(now.of(PRUNED)), "failed": len(now.of(FAIL))}
-        parts = [f"{len(now.done):,}" + (f" of {self.budget:,} done" if self.budget else " done")]
-        parts += [f"{count:,} {what}" for what, count in counts.items() if count]
-        if now.ranked:
-            score, best = now.ranked[0]
-            parts.append(f"best {self.score(score)} ({format_params(best.params)})")
-        if left := self._left(now):
-            parts.append(f"{left} left")
+    def _describe_state(self, state: StudyState) -> str:
+        counts = {
+            "running": len(state.running),
+            "pruned": len(state.in_state(PRUNED)),
+            "failed": len(state.in_state(FAIL)),
+        }
+        parts = [f"{len(state.ended):,}" + (f" of {self.budget:,} done" if self.budget else " done")]
+        parts += [f"{count:,} {word}" for word, count in counts.items() if count]
+        if state.ranked:
+            score, best = state.ranked[0]
+            parts.append(f"best {self.format_score(score)} ({format_params(best.params)})")
+        if remaining := self._remaining_time(state):
+            parts.append(f"{remaining} left")
         return ", ".join(parts)
 
-    def _left(self, now: StudyState) -> str:
-        """From how long finished trials took, and how many are under way at once."""
-        if not self.budget or len(now.done) >= self.budget or not now.complete:
+    def _remaining_time(self, state: StudyState) -> str:
+        """Return an estimate from the durations of complete trials and the number that run in parallel."""
+        if not self.budget or len(state.ended) >= self.budget or not state.complete:
             return ""
-        took = statistics.mean(trial.duration.total_seconds() for trial in now.complete if trial.duration)
-        return format_duration(took * (self.budget - len(now.done)) / max(1, len(now.running)))
+        mean = statistics.mean(trial.duration.total_seconds() for trial in state.complete if trial.duration)
+        return format_duration(mean * (self.budget - len(state.ended)) / max(1, len(state.running)))
+
+    # Events of the trials and of the worker
 
     def __call__(self, event: dict) -> None:
-        """Events of the search and of the worker that trains."""
         getattr(self, f"_on_{event['event']}", lambda event: None)(event)
 
     def _on_trial(self, event: dict) -> None:
-        self._number = event["number"]
+        self._index = event["number"]
         self._fold = ""
         if self._bars:
-            what = f"trial {event['number']}: {format_params(event['params'])}"
             self._bars.reset(
-                self._epochs,
-                description=what,
+                self._epochs_bar,
+                description=f"trial {event['number']}: {format_params(event['params'])}",
                 text="going on" if event["again"] else "starting",
                 visible=True,
             )
@@ -106,14 +121,17 @@ class SearchProgress:
         self._phase = event
 
     def _on_step(self, event: dict) -> None:
-        if self._bars:
-            images, epochs = self._phase["images"], self._phase["epochs"]
-            phase = f"phase {self._phase['number']} of {self._phase['of']}, " if self._phase["of"] > 1 else ""
-            text = (
-                f"{self._fold}{phase}epoch {event['epoch']} of {epochs}, loss {format_decimal(event['loss'])}"
-            )
-            done = (event["epoch"] - 1) * images + event["images"]
-            self._bars.update(self._epochs, total=images * epochs, completed=done, text=text)
+        if not self._bars:
+            return
+        images, epochs = self._phase["images"], self._phase["epochs"]
+        phase = f"phase {self._phase['number']} of {self._phase['of']}, " if self._phase["of"] > 1 else ""
+        loss = format_decimal(event["loss"])
+        self._bars.update(
+            self._epochs_bar,
+            total=images * epochs,
+            completed=(event["epoch"] - 1) * images + event["images"],
+            text=f"{self._fold}{phase}epoch {event['epoch']} of {epochs}, loss {loss}",
+        )
 
     def _on_stopping(self, event: dict) -> None:
         self.display.note(
@@ -121,79 +139,72 @@ class SearchProgress:
             "bold",
         )
 
-    def ended(self, now: StudyState) -> None:
-        """A trial of this process is over."""
-        self.show(now)
-        if self._number is None:  # it had been surplus
+    # Callbacks of `run_trials`
+
+    def on_trial_end(self, state: StudyState) -> None:
+        self.update(state)
+        if self._index is None:  # the trial was beyond the budget
             return
-        number, trial, self._number = self._number, now.trials[self._number], None
+        index, trial = self._index, state.trials[self._index]
+        self._index = None
         if self._bars:
-            self._bars.update(self._epochs, visible=False)
+            self._bars.update(self._epochs_bar, visible=False)
         error = trial.user_attrs.get("error", "")
-        came = error or STATES.get(trial.state) or f"{self.metric} {self.score(trial.value or 0)}"
-        self.display.note(f"trial {number}: {format_params(trial.params)}: {came}", BAD if error else "")
+        result = (
+            error or STATE_WORDS.get(trial.state) or f"{self.metric} {self.format_score(trial.value or 0)}"
+        )
+        self.display.note(f"trial {index}: {format_params(trial.params)}: {result}", BAD if error else "")
         if not self._bars:
-            self.display.note(f"  {self._standing(now)}", QUIET)
+            self.display.note(f"  {self._describe_state(state)}", QUIET)
 
-    def waits(self, now: StudyState) -> None:
-        """There is nothing left to begin, but others are still at work."""
-        self.show(now)
+    def on_wait(self, state: StudyState) -> None:
+        self.update(state)
         if self._bars:
-            count = len(now.running)
-            what, dead = (
-                f"waiting for {count} trial{'s' if count > 1 else ''}",
-                f"dead ones are noticed after {GRACE_SECONDS} s",
-            )
+            count = len(state.running)
             self._bars.update(
-                self._epochs, description=what, total=None, text=f"of other workers; {dead}", visible=True
+                self._epochs_bar,
+                description=f"waiting for {count} trial{'s' if count > 1 else ''}",
+                total=None,
+                text=f"of other workers; dead ones are noticed after {GRACE_SECONDS} s",
+                visible=True,
             )
 
-    def table(self, now: StudyState) -> None:
-        """The trials, best first, those without a score last."""
-        ranked = [trial for _, trial in now.ranked]
-        others = [trial for trial in now.trials if trial.state in (PRUNED, FAIL)]
-        names = list(dict.fromkeys(name for trial in now.trials for name in trial.params))
-        folds = any(len(trial.user_attrs.get("scores", ())) > 1 for trial in ranked)
-        table = Table(title=f"{len(now.done):,} trials, best first", title_justify="left")
-        for column in (
-            "trial",
-            *map(display_name, names),
-            self.metric,
-            *(("spread",) if folds else ()),
-            "time",
-        ):
+    # Results
+
+    def show_trials(self, state: StudyState) -> None:
+        """Print a table of the trials, the best first, those without a score last."""
+        ranked = [trial for _, trial in state.ranked]
+        unranked = state.in_state(PRUNED, FAIL)
+        names = list(dict.fromkeys(name for trial in state.trials for name in trial.params))
+        has_folds = any(len(trial.user_attrs.get("scores", ())) > 1 for trial in ranked)
+        spread = ["spread"] if has_folds else []
+        table = Table(title=f"{len(state.ended):,} trials, best first", title_justify="left")
+        for column in ("trial", *map(display_name, names), self.metric, *spread, "time"):
             table.add_column(column, justify="right")
-        for place, trial in enumerate([*ranked, *others][:MAX_ROWS]):
-            scores = trial.user_attrs.get("scores", [])
-            spread = (
-                (f"± {self.score(statistics.stdev(scores))}" if len(scores) > 1 else "",) if folds else ()
-            )
-            value = STATES.get(trial.state) or self.score(trial.value or 0)
-            took = format_duration(trial.duration.total_seconds()) if trial.duration else ""
-            values = (
-                format_params({name: trial.params[name]}).removeprefix(display_name(name)).strip()
-                if name in trial.params
-                else ""
-                for name in names
-            )
-            table.add_row(
-                str(now.place(trial)),
-                *values,
-                value,
-                *spread,
-                took,
-                style="bold" if place == 0 and ranked else "",
-            )
+        for trial in [*ranked, *unranked][:MAX_ROWS]:
+            cells = self._trial_cells(trial, names, has_folds)
+            best = bool(ranked) and trial is ranked[0]
+            table.add_row(str(state.index_of(trial)), *cells, style="bold" if best else "")
         print_table(self.display.out, table)
-        if len(now.done) > MAX_ROWS:
-            self.display.result(f"and {len(now.done) - MAX_ROWS:,} more", QUIET)
-        for trial in others:
+        if len(state.ended) > MAX_ROWS:
+            self.display.result(f"and {len(state.ended) - MAX_ROWS:,} more", QUIET)
+        for trial in unranked:
             if error := trial.user_attrs.get("error"):
-                self.display.result(f"trial {now.place(trial)} failed: {error}", QUIET)
+                self.display.result(f"trial {state.index_of(trial)} failed: {error}", QUIET)
 
-    def importances(self, shares: dict[str, float]) -> None:
-        """How much each hyperparameter mattered."""
-        if len(shares) < 2:
+    def _trial_cells(self, trial: FrozenTrial, names: list[str], has_folds: bool) -> list[str]:
+        """Return values, score, spread over folds (if there are any) and duration of a trial."""
+        cells = [_format_value_of(trial, name) for name in names]
+        cells.append(STATE_WORDS.get(trial.state) or self.format_score(trial.value or 0))
+        if has_folds:
+            scores = trial.user_attrs.get("scores", [])
+            cells.append(f"± {self.format_score(statistics.stdev(scores))}" if len(scores) > 1 else "")
+        cells.append(format_duration(trial.duration.total_seconds()) if trial.duration else "")
+        return cells
+
+    def show_importances(self, importances: dict[str, float]) -> None:
+        """Print the importance of each hyperparameter, if there are several."""
+        if len(importances) < 2:
             return
         table = Table(
             title="How much of the differences each explains",
@@ -201,6 +212,17 @@ class SearchProgress:
             box=None,
             show_header=False,
         )
-        for name, share in shares.items():
-            table.add_row(display_name(name), f"{share:.0%}", Text("█" * round(40 * share), style=ACCENT))
+        for name, importance in importances.items():
+            bar = Text("█" * round(40 * importance), style=ACCENT)
+            table.add_row(display_name(name), f"{importance:.0%}", bar)
         self.display.out.print(table)
+
+
+def _stretching_column(ratio: int) -> Column:
+    return Column(no_wrap=True, overflow="ellipsis", ratio=ratio)
+
+
+def _format_value_of(trial: FrozenTrial, name: str) -> str:
+    if name not in trial.params:
+        return ""
+    return format_params({name: trial.params[name]}).removeprefix(display_name(name)).strip()

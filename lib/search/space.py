@@ -1,6 +1,4 @@
-"""What a search varies: hyperparameters by name, each with the values or the range that its trials take one
-from.
-"""
+"""Search spaces: the hyperparameters that a search varies, each with its values or its range."""
 
 import difflib
 from dataclasses import dataclass
@@ -10,42 +8,39 @@ from lib.common.formatting import abbreviate
 from lib.config.fields import display_name, format_value, get_field, long_flag, parse_value, settings
 from lib.config.value_types import FloatRange, IntRange, KernelSizes, OrWord, PerLayer, Text, ValueType
 
-JUDGING_SETTINGS = (
-    "split",
-    "fold",
-    "tensorboard",
-    "scratch",
-)  # they say how a trial is judged or watched, not what it is
-TASK_SETTINGS = (
-    "task",
-    "noise",
-    "color_space",
-    "missing",
-    "variational",
-)  # what is predicted: errors of different things
+# They decide how a trial is evaluated or logged, not what it trains.
+EVALUATION_SETTINGS = ("split", "fold", "tensorboard", "scratch")
+# They decide what is predicted, and errors of different targets do not compare.
+TASK_SETTINGS = ("task", "noise", "color_space", "missing", "variational")
+EXAMPLES = {"--grid": "--grid kernels=16,32,64", "--range": "--range learning-rate=0.0001..0.01:log"}
+COMMA, SLASH = ",", "/"  # between values; the slash if values contain commas
 LOG = "log"
 
 
 @dataclass(frozen=True)
 class Choices:
-    """One of these: numbers, or texts as they are typed."""
+    """A discrete dimension: numbers, or texts in the form that the flag takes."""
 
     values: tuple[int | float | str, ...]
 
     def __str__(self) -> str:
-        return (SLASH if any(COMMA in str(value) for value in self.values) else COMMA).join(
-            map(str, self.values)
-        )
+        separator = SLASH if any(COMMA in str(value) for value in self.values) else COMMA
+        return separator.join(map(str, self.values))
 
-    @property
-    def plain(self) -> list:
-        """As JSON holds it."""
+    def to_json(self) -> list:
         return list(self.values)
 
 
 @dataclass(frozen=True)
 class Range:
-    """A number from `low` to `high`, both included: whole ones by `step`, or evenly on a logarithmic scale."""
+    """A numeric dimension, from `low` to `high` inclusive.
+
+    Attributes:
+        low: the lower bound. If it and `high` are integers, so are the values drawn.
+        high: the upper bound.
+        log: draw uniformly on a logarithmic scale.
+        step: distance between the integers that can be drawn.
+    """
 
     low: int | float
     high: int | float
@@ -53,49 +48,63 @@ class Range:
     step: int = 1
 
     def __str__(self) -> str:
-        return f"{self.low}..{self.high}" + (
-            f":{LOG}" if self.log else f":{self.step}" if self.step > 1 else ""
-        )
+        suffix = f":{LOG}" if self.log else f":{self.step}" if self.step > 1 else ""
+        return f"{self.low}..{self.high}{suffix}"
 
-    @property
-    def plain(self) -> str:
-        """As JSON holds it."""
+    def to_json(self) -> str:
         return str(self)
 
 
 Space = dict[str, Choices | Range]
-COMMA, SLASH = ",", "/"  # between values; the second where values have commas of their own
 
 
 def parse_space(program: str, grids: list[str], ranges: list[str]) -> Space:
-    """The space of some `NAME=VALUES` and `NAME=LOW..HIGH`. Raises `UserError` for what cannot be varied so."""
-    found: Space = {}
-    for flag, texts, reading in (("--grid", grids, parse_values), ("--range", ranges, parse_range)):
+    """Return the search space that the flags `--grid` and `--range` describe.
+
+    Args:
+        program: `autoencoder` or `classification`.
+        grids: texts `NAME=VALUES`, such as `kernels=16,32,64`.
+        ranges: texts `NAME=LOW..HIGH`, with `:log` or `:STEP` at the end if wanted.
+
+    Returns:
+        The dimension of each hyperparameter, in the order of the texts, grids first.
+
+    Raises:
+        UserError: a name cannot be varied or occurs twice, or a value is invalid.
+    """
+    space: Space = {}
+    for flag, texts, parse in (("--grid", grids, parse_values), ("--range", ranges, parse_range)):
         for text in texts:
-            name, separator, rest = text.partition("=")
+            name, separator, values = text.partition("=")
             if not separator:
                 raise UserError(f"{flag} {text}: must be NAME=…, such as {EXAMPLES[flag]}")
             name = find_variable(program, name.strip())
-            if name in found:
+            if name in space:
                 raise UserError(f"{flag} {text}: {display_name(name)} is varied twice")
             try:
-                found[name] = reading(name, rest)
+                space[name] = parse(name, values)
             except UserError as error:
                 raise UserError(f"{flag} {text}: {error}") from None
-    return found
-
-
-EXAMPLES = {"--grid": "--grid kernels=16,32,64", "--range": "--range learning-rate=0.0001..0.01:log"}
+    return space
 
 
 def list_variables(program: str) -> list[str]:
-    """The hyperparameters that a search can vary."""
-    named = [s for s in settings(program) if s.name not in (*JUDGING_SETTINGS, *TASK_SETTINGS)]
-    return [s.name for s in named if s.name == "model" or not isinstance(s.metadata["kind"], Text)]
+    """Return the names of the hyperparameters that a search can vary."""
+    excluded = (*EVALUATION_SETTINGS, *TASK_SETTINGS)
+    return [
+        setting.name
+        for setting in settings(program)
+        if setting.name not in excluded
+        and (setting.name == "model" or not isinstance(setting.metadata["value_type"], Text))
+    ]
 
 
 def find_variable(program: str, name: str) -> str:
-    """The hyperparameter that somebody means. Raises `UserError` where it is none that can be varied."""
+    """Return the hyperparameter that a flag's name stands for, such as `learning_rate` for `learning-rate`.
+
+    Raises:
+        UserError: the hyperparameter does not exist or cannot be varied.
+    """
     key = name.removeprefix("--").replace("-", "_")
     if key in TASK_SETTINGS:
         raise UserError(
@@ -103,104 +112,114 @@ def find_variable(program: str, name: str) -> str:
             f"search to each"
         )
     if key not in list_variables(program):
-        named = [long_flag(known).removeprefix("--") for known in list_variables(program)]
-        close = difflib.get_close_matches(key.replace("_", "-"), named, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(named)}"
+        flags = [long_flag(variable).removeprefix("--") for variable in list_variables(program)]
+        close = difflib.get_close_matches(key.replace("_", "-"), flags, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(flags)}"
         raise UserError(f"{abbreviate(name)} cannot be varied; {hint}")
     return key
 
 
-def describe_example(name: str, usual) -> str:
-    """How some values of it, and a range, would be typed by one who begins at the usual one."""
-    kind, one = get_field(name).metadata["kind"], _number_type(get_field(name).metadata["kind"])
-    if one is None:
+def describe_example(name: str, default) -> str:
+    """Return example values around the default, and an example range, as a prompt shows them."""
+    value_type = get_field(name).metadata["value_type"]
+    number_type = _number_type(value_type)
+    if number_type is None:
         return f"with {COMMA} between them, or {SLASH}"
-    while isinstance(usual, tuple):
-        usual = usual[0] if usual else None
-    if isinstance(one, IntRange):
+    while isinstance(default, tuple):
+        default = default[0] if default else None
+    if isinstance(number_type, IntRange):
+        center = default or 8
         low, middle, high = (
-            min(max(part, one.low), one.high) for part in ((usual or 8) // 2, usual or 8, (usual or 8) * 2)
+            min(max(value, number_type.low), number_type.high) for value in (center // 2, center, center * 2)
         )
-        several = f", 8{COMMA}16{SLASH}16{COMMA}32 by layers" if isinstance(kind, PerLayer) else ""
-        return f"{low},{middle},{high}{several}, or a range {low}..{high}"
-    if one.high <= 1:
+        per_layer = f", 8{COMMA}16{SLASH}16{COMMA}32 by layers" if isinstance(value_type, PerLayer) else ""
+        return f"{low},{middle},{high}{per_layer}, or a range {low}..{high}"
+    if number_type.high <= 1:
         return "0.1,0.3,0.5, or a range 0.1..0.5"
-    start = usual or 0.001
+    start = default or 0.001
     return f"{start / 2:g},{start:g},{start * 2:g}, or a range {start / 10:g}..{start * 10:g}:{LOG}"
 
 
 def parse_values(name: str, text: str) -> Choices:
-    """Some values, with commas between them, or with slashes where they have commas of their own
-    (8,16/16,32).
+    """Return the values of a text with commas between them, or slashes if they contain commas (8,16/16,32).
+
+    Raises:
+        UserError: a value is invalid, or fewer than two values differ.
     """
-    separator = SLASH if SLASH in text and not isinstance(get_field(name).metadata["kind"], Text) else COMMA
-    typed = [format_value(name, parse_value(name, part.strip())) for part in text.split(separator)]
-    distinct = tuple(dict.fromkeys(map(_number_or_text, typed)))
+    separator = (
+        SLASH if SLASH in text and not isinstance(get_field(name).metadata["value_type"], Text) else COMMA
+    )
+    texts = [format_value(name, parse_value(name, value.strip())) for value in text.split(separator)]
+    distinct = tuple(dict.fromkeys(map(_number_or_text, texts)))
     if len(distinct) < 2:
         raise UserError("there is nothing to choose from; give two values or more")
     return Choices(distinct)
 
 
 def parse_range(name: str, text: str) -> Range:
-    """A range of numbers: `0.0001..0.01`, `0.0001..0.01:log`, `8..64:8`."""
-    kind = _number_type(get_field(name).metadata["kind"])
-    if kind is None:
+    """Return the range of a text such as `0.0001..0.01`, `0.0001..0.01:log` or `8..64:8`.
+
+    Raises:
+        UserError: the hyperparameter is not numeric, or the text is not a range of its values.
+    """
+    number_type = _number_type(get_field(name).metadata["value_type"])
+    if number_type is None:
         raise UserError(f"{display_name(name)} has no range; give its values with --grid")
-    ends, _, how = text.partition(":")
-    parts = ends.split("..")
+    bounds, _, scale = text.partition(":")
+    parts = bounds.split("..")
     if len(parts) != 2:
         raise UserError(f"must be LOW..HIGH, LOW..HIGH:{LOG} or LOW..HIGH:STEP")
-    low, high = (kind.read(part.strip()) for part in parts)
+    low, high = (number_type.parse(part.strip()) for part in parts)
     if not low < high:
         raise UserError("its end must lie above its beginning")
-    if how == LOG:
+    if scale == LOG:
         if not low > 0:
             raise UserError("a logarithmic range begins above 0")
         return Range(low, high, log=True)
-    if how and isinstance(kind, FloatRange):
+    if scale and isinstance(number_type, FloatRange):
         raise UserError(f"only whole numbers have a step; give LOW..HIGH or LOW..HIGH:{LOG}")
-    return Range(low, high, step=IntRange(1, int(high - low)).read(how) if how else 1)
+    return Range(low, high, step=IntRange(1, int(high - low)).parse(scale) if scale else 1)
 
 
-def _number_type(kind: ValueType) -> IntRange | FloatRange | None:
-    """The kind of a single number that a field takes, for all layers where it has one per layer."""
-    if isinstance(kind, OrWord):
-        return _number_type(kind.kind)
-    if isinstance(kind, PerLayer | KernelSizes):
-        return kind.one
-    return kind if isinstance(kind, IntRange | FloatRange) else None
+def _number_type(value_type: ValueType) -> IntRange | FloatRange | None:
+    """Return the type of a single number of a field (for all layers, if it has one per layer), if any."""
+    if isinstance(value_type, OrWord):
+        return _number_type(value_type.inner)
+    if isinstance(value_type, PerLayer | KernelSizes):
+        return value_type.element
+    return value_type if isinstance(value_type, IntRange | FloatRange) else None
 
 
-def _number_or_text(typed: str) -> int | float | str:
-    """A value as Optuna keeps it: numbers as numbers, so that its figures have axes."""
-    for kind in (int, float):
+def _number_or_text(text: str) -> int | float | str:
+    """Return a value as Optuna stores it: numbers as numbers, so that its figures have numeric axes."""
+    for number in (int, float):
         try:
-            return kind(typed)
+            return number(text)
         except ValueError:
             continue
-    return typed
+    return text
 
 
 def grid_size(space: Space) -> int | None:
-    """How many points a grid has; `None` where a range makes them countless."""
-    count = 1
+    """Return the number of points of a grid; `None` if a dimension is a range."""
+    size = 1
     for dimension in space.values():
         if isinstance(dimension, Range):
             return None
-        count *= len(dimension.values)
-    return count
+        size *= len(dimension.values)
+    return size
 
 
 def parse_params(params: dict) -> dict:
-    """The values of a trial as hyperparameters."""
+    """Return the values of a trial, as Optuna stores them, as values of hyperparameters."""
     return {name: parse_value(name, value) for name, value in params.items()}
 
 
 def format_param(name: str, value) -> str:
-    """One of them as a person would type it."""
+    """Return a value of a trial in the form that the flag takes."""
     return format_value(name, parse_value(name, value))
 
 
 def format_params(params: dict) -> str:
-    """All of them in words: `kernels 32, kernel size 3`."""
+    """Return the values of a trial in words, such as `kernels 32, kernel size 3`."""
     return ", ".join(f"{display_name(name)} {format_param(name, value)}" for name, value in params.items())

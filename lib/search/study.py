@@ -1,7 +1,7 @@
-"""Optuna's studies: where one lies, how it searches, which of its trials are left, and who does them.
+"""Optuna studies: their storage, sampler and pruner, the state of their trials, and a loop that runs trials.
 
-A study is shared by every process that opens it: one that dies is noticed by its heartbeat, and its trial is
-run again.
+Every process that opens a study shares it. A process that dies is detected by its missing heartbeat, and its
+trial is run again.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from optuna.importance import FanovaImportanceEvaluator
 from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial as Trial
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from lib.common.errors import RunFailed, UserError, reason
@@ -32,45 +31,43 @@ from lib.config.fields import FORMER_NAMES
 from lib.search.space import Choices, Space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-warnings.simplefilter("ignore", ExperimentalWarning)  # the heartbeat has been one for years
+warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna's heartbeat has long been experimental
 
-HEARTBEAT_SECONDS, GRACE_SECONDS = (
-    10,
-    60,
-)  # seconds: how often a worker says that it lives, and after what silence it is taken for dead
-ATTEMPTS = 5  # to open a storage that several workers find empty
-MADE_BY_ANOTHER = (
-    "already exists",
-    "duplicate key",
-    "UNIQUE constraint failed",
-)  # as SQLite and PostgreSQL say it
+HEARTBEAT_SECONDS = 10  # between two heartbeats of a worker
+GRACE_SECONDS = 60  # without a heartbeat after which a worker counts as dead
+OPEN_ATTEMPTS = 5  # to open a storage that several workers find empty and create at the same time
+# What SQLite and PostgreSQL say if another worker creates the tables at the same time.
+CREATION_CONFLICTS = ("already exists", "duplicate key", "UNIQUE constraint failed")
 BUSY_TIMEOUT = 60  # seconds that a worker waits for an SQLite file while others write to it
-SEED_STEP = 1_000_003  # from the seed of one trial to that of the next
-MAX_IMPORTANCE_TRIALS = (
-    200  # trials that importances are computed from: of ten thousand it would take minutes
-)
+SEED_STEP = 1_000_003  # between the seeds of two consecutive trials
+MAX_IMPORTANCE_TRIALS = 200  # trials that importances are computed from; of ten thousand it takes minutes
 SIGNIFICANT_DIGITS = 4  # of a number that is drawn from a range
-POLL_SECONDS = 1.0  # seconds between two looks at what others are doing
-MIN_TRIALS, MIN_REPORTS = 5, 3  # trials, and reports of one, before any is given up
-DEFINITION_ATTRIBUTE, SURPLUS_ATTRIBUTE = (
-    "purpose",
-    "surplus",
-)  # attributes: what the study is for; a trial beyond the budget
+POLL_SECONDS = 1.0  # between two looks at what other workers do
+MIN_TRIALS = 5  # complete trials before any trial is pruned
+MIN_REPORTS = 3  # values that a trial reports before it is pruned
+DEFINITION_ATTRIBUTE = "purpose"  # user attribute of a study: its definition
+SURPLUS_ATTRIBUTE = "surplus"  # user attribute of a trial beyond the budget
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 RUNNING, WAITING = TrialState.RUNNING, TrialState.WAITING
-STORAGE_ERRORS = (
-    SQLAlchemyError,
-    StorageInternalError,
-    OSError,
-)  # what a storage raises that cannot be reached
 ENDED_STATES = (COMPLETE, PRUNED, FAIL)
+STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, OSError)  # of a storage that cannot be reached
 
 
 @dataclass(frozen=True)
 class StudyDefinition:
-    """What a search is for: workers share a study only when all of it is the same."""
+    """What identifies a search: workers share a study only if their definitions are equal.
 
-    base: dict  # hyperparameters as typed, those that are varied aside
+    Attributes:
+        base: the hyperparameters that are not varied, as JSON.
+        space: the dimension of each hyperparameter that is varied.
+        sampler: `grid`, `random` or `tpe`.
+        folds: number of folds of the cross-validation; 1 for a single validation set.
+        prune: whether trials worse than the median are stopped early.
+        maximize: whether a larger score is better.
+        seed: seed of the sampler; `base` contains it, if it is not varied.
+    """
+
+    base: dict
     space: Space
     sampler: str
     folds: int
@@ -79,7 +76,8 @@ class StudyDefinition:
     seed: int = 0
 
     def to_json(self) -> dict:
-        space = {name: dimension.plain for name, dimension in self.space.items()}
+        """Return the definition as it is stored in the study and hashed for its name."""
+        space = {name: dimension.to_json() for name, dimension in self.space.items()}
         return {
             "base": self.base,
             "space": space,
@@ -91,51 +89,54 @@ class StudyDefinition:
 
 @dataclass(frozen=True)
 class StudyState:
-    """The trials of a study that count, in the order in which they were first begun: of one that was begun
-    anew the last attempt; none that were surplus. Their places in it are the numbers that a person sees.
+    """The trials of a study that count, in the order in which they were first started.
+
+    Of a trial that was started again, only the last attempt counts; trials beyond the budget do not count.
+    The index of a trial in this order is the number that is displayed.
     """
 
-    trials: list[Trial] = field(default_factory=list)
+    trials: list[FrozenTrial] = field(default_factory=list)
     maximize: bool = False
 
-    def place(self, trial: Trial | optuna.Trial) -> int:
-        """The number of one of them as people count, from 0."""
-        return next(place for place, one in enumerate(self.trials) if one.number == trial.number)
+    def index_of(self, trial: FrozenTrial | optuna.Trial) -> int:
+        """Return the number of a trial as it is displayed, from 0."""
+        return next(index for index, other in enumerate(self.trials) if other.number == trial.number)
 
-    def of(self, *states: TrialState) -> list[Trial]:
+    def in_state(self, *states: TrialState) -> list[FrozenTrial]:
         return [trial for trial in self.trials if trial.state in states]
 
     @property
-    def waiting(self) -> list[Trial]:
-        return self.of(WAITING)
+    def waiting(self) -> list[FrozenTrial]:
+        return self.in_state(WAITING)
 
     @property
-    def running(self) -> list[Trial]:
-        return self.of(RUNNING)
+    def running(self) -> list[FrozenTrial]:
+        return self.in_state(RUNNING)
 
     @property
-    def complete(self) -> list[Trial]:
-        return self.of(COMPLETE)
+    def complete(self) -> list[FrozenTrial]:
+        return self.in_state(COMPLETE)
 
     @property
-    def ranked(self) -> list[tuple[float, Trial]]:
-        """The complete trials with their scores, the best first; of equal ones the earlier."""
+    def ended(self) -> list[FrozenTrial]:
+        """The trials that are complete, pruned or failed."""
+        return self.in_state(*ENDED_STATES)
+
+    @property
+    def ranked(self) -> list[tuple[float, FrozenTrial]]:
+        """The complete trials with their scores, the best first; of equal ones the earlier first."""
         scored = [(trial.value, trial) for trial in self.complete if trial.value is not None]
         return sorted(scored, key=lambda pair: -pair[0] if self.maximize else pair[0])
 
-    @property
-    def done(self) -> list[Trial]:
-        return self.of(*ENDED_STATES)
-
 
 class StudyObserver(Protocol):
-    """Who wants to know how far it is."""
+    """Callbacks of `run_trials`."""
 
-    def ended(self, now: StudyState) -> None:
-        """A trial of this process is over."""
+    def on_trial_end(self, state: StudyState) -> None:
+        """Called after each trial of this process."""
 
-    def waits(self, now: StudyState) -> None:
-        """There is nothing left to begin, but others are still at work."""
+    def on_wait(self, state: StudyState) -> None:
+        """Called repeatedly while no trial is left to start and other workers still run theirs."""
 
 
 class InvalidTrial(Exception):
@@ -143,65 +144,69 @@ class InvalidTrial(Exception):
 
 
 class SurplusTrial(Exception):
-    """A trial that was begun when others had begun enough already."""
+    """A trial that was started although other workers had already started enough."""
 
 
 def default_url(folder: Path) -> str:
-    """The SQLite file of a search in its own folder."""
+    """Return the URL of the SQLite storage in the folder of a search."""
     return f"sqlite:///{folder / 'study.db'}"
 
 
-def open_study(name: str, purpose: StudyDefinition, url: str) -> optuna.Study:
-    """The study of that name in a storage, made where there is none. Raises `UserError` for one that is for
-    something else.
+def open_study(name: str, definition: StudyDefinition, url: str) -> optuna.Study:
+    """Return the study of that name, created if the storage has none.
+
+    Args:
+        name: name of the study.
+        definition: what the study searches.
+        url: SQLAlchemy URL of the storage.
+
+    Raises:
+        UserError: the storage cannot be opened, or the study has another definition.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, OPEN_ATTEMPTS + 1):
         try:
-            study = _create_or_load(name, purpose, url)
+            study = _create_or_load(name, definition, url)
             break
-        except STORAGE_ERRORS as error:
-            if attempt == ATTEMPTS or not any(words in str(error) for words in MADE_BY_ANOTHER):
+        except (*STORAGE_ERRORS, ImportError, ValueError) as error:
+            conflict = isinstance(error, STORAGE_ERRORS) and any(
+                text in str(error) for text in CREATION_CONFLICTS
+            )
+            if attempt == OPEN_ATTEMPTS or not conflict:
                 raise UserError(
                     f"--storage {_without_password(url)}: cannot be opened ({_root_cause(error)})"
                 ) from None
-            time.sleep(POLL_SECONDS)  # another worker is making the tables at this very moment
-        except (ImportError, ValueError) as error:
-            raise UserError(
-                f"--storage {_without_password(url)}: cannot be opened ({_root_cause(error)})"
-            ) from None
-    _check_definition(study, purpose)
+            time.sleep(POLL_SECONDS)
+    _check_definition(study, definition)
     return study
 
 
-def _create_or_load(name: str, purpose: StudyDefinition, url: str) -> optuna.Study:
-    storage, sampler, pruner = _make_storage(url), _make_sampler(purpose), _make_pruner(purpose)
+def _create_or_load(name: str, definition: StudyDefinition, url: str) -> optuna.Study:
+    storage, sampler, pruner = _make_storage(url), _make_sampler(definition), _make_pruner(definition)
     try:
-        direction = StudyDirection.MAXIMIZE if purpose.maximize else StudyDirection.MINIMIZE
+        direction = StudyDirection.MAXIMIZE if definition.maximize else StudyDirection.MINIMIZE
         study = optuna.create_study(
             study_name=name, storage=storage, sampler=sampler, pruner=pruner, direction=direction
         )
-        study.set_user_attr(DEFINITION_ATTRIBUTE, purpose.to_json())
+        study.set_user_attr(DEFINITION_ATTRIBUTE, definition.to_json())
     except DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
     return study
 
 
 def _make_storage(url: str) -> RDBStorage:
-    engine = (
+    engine_options = (
         {"connect_args": {"timeout": BUSY_TIMEOUT}} if url.startswith("sqlite") else {"pool_pre_ping": True}
     )
-    again = RetryHeartbeatStaleTrialCallback()
     return RDBStorage(
         url,
-        engine,
+        engine_options,
         heartbeat_interval=HEARTBEAT_SECONDS,
         grace_period=GRACE_SECONDS,
-        heartbeat_stale_trial_callback=again,
+        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
     )
 
 
 def _without_password(url: str) -> str:
-    """A URL without its password."""
     try:
         return sqlalchemy.make_url(url).render_as_string(hide_password=True)
     except sqlalchemy.exc.ArgumentError:
@@ -209,7 +214,7 @@ def _without_password(url: str) -> str:
 
 
 def _root_cause(error: BaseException) -> str:
-    """What lies at the bottom of an error of Optuna's, of SQLAlchemy's, or of the driver's."""
+    """Return the message of the innermost of chained errors of Optuna, SQLAlchemy and the driver."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     if isinstance(error, ModuleNotFoundError):
@@ -220,115 +225,132 @@ def _root_cause(error: BaseException) -> str:
 
 
 class SeededSampler(BaseSampler):
-    """Another sampler, begun anew for each trial with a seed from the trial's place among them; it draws no
-    needless digits.
+    """A sampler that is created again for each trial, with a seed made of the index of the trial.
 
-    What is drawn then depends on the trials before, and neither on which worker draws nor on how often it was
-    interrupted.
+    The values drawn therefore depend on the trials before, but neither on which worker draws nor on how often
+    the search was interrupted. Numbers from a range are rounded to four significant digits.
     """
 
     def __init__(self, sampler: type[RandomSampler] | type[TPESampler], seed: int):
-        self._make, self._seed = sampler, seed
+        self._sampler_class = sampler
+        self._seed = seed
 
-    def before_trial(self, study: optuna.Study, trial: Trial) -> None:
-        self._sampler = self._make(seed=(self._seed + SEED_STEP * study_state(study).place(trial)) % 2**32)
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        index = study_state(study).index_of(trial)
+        self._sampler = self._sampler_class(seed=(self._seed + SEED_STEP * index) % 2**32)
         self._sampler.before_trial(study, trial)
 
-    def infer_relative_search_space(self, study: optuna.Study, trial: Trial) -> dict:
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict:
         return self._sampler.infer_relative_search_space(study, trial)
 
-    def sample_relative(self, study: optuna.Study, trial: Trial, search_space: dict) -> dict:
+    def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: dict) -> dict:
         drawn = self._sampler.sample_relative(study, trial, search_space)
         return {name: _round_digits(value, search_space[name]) for name, value in drawn.items()}
 
     def sample_independent(
-        self, study: optuna.Study, trial: Trial, param_name: str, param_distribution
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution
     ) -> Any:
         return _round_digits(
             self._sampler.sample_independent(study, trial, param_name, param_distribution), param_distribution
         )
 
     def after_trial(
-        self, study: optuna.Study, trial: Trial, state: TrialState, values: Sequence[float] | None
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
         self._sampler.after_trial(study, trial, state, values)
 
 
 def _round_digits(value, distribution: BaseDistribution):
-    """A number from a range with as many digits as a person would give it."""
+    """Return a value with at most `SIGNIFICANT_DIGITS`, within its range, if the range is one of floats."""
     if not isinstance(distribution, FloatDistribution):
         return value
     return min(max(float(f"{value:.{SIGNIFICANT_DIGITS}g}"), distribution.low), distribution.high)
 
 
-def _first_attempt(trial: Trial) -> int:
-    """The number of the first attempt."""
+def _first_attempt(trial: FrozenTrial) -> int:
+    """Return the number of the first attempt at a trial that was started again; else its own."""
     return trial.system_attrs.get("failed_trial", trial.number)
 
 
-def _make_sampler(purpose: StudyDefinition) -> BaseSampler:
-    if purpose.sampler == "grid":
-        grid = {name: list(one.values) for name, one in purpose.space.items() if isinstance(one, Choices)}
-        return GridSampler(grid, purpose.seed)
-    return SeededSampler(RandomSampler if purpose.sampler == "random" else TPESampler, purpose.seed)
+def _make_sampler(definition: StudyDefinition) -> BaseSampler:
+    if definition.sampler == "grid":
+        grid = {
+            name: list(dimension.values)
+            for name, dimension in definition.space.items()
+            if isinstance(dimension, Choices)
+        }
+        return GridSampler(grid, definition.seed)
+    return SeededSampler(RandomSampler if definition.sampler == "random" else TPESampler, definition.seed)
 
 
-def _make_pruner(purpose: StudyDefinition) -> optuna.pruners.BasePruner:
-    if not purpose.prune:
+def _make_pruner(definition: StudyDefinition) -> optuna.pruners.BasePruner:
+    if not definition.prune:
         return optuna.pruners.NopPruner()
     return optuna.pruners.MedianPruner(
-        n_startup_trials=MIN_TRIALS, n_warmup_steps=1 if purpose.folds > 1 else MIN_REPORTS
+        n_startup_trials=MIN_TRIALS, n_warmup_steps=1 if definition.folds > 1 else MIN_REPORTS
     )
 
 
-def _check_definition(study: optuna.Study, purpose: StudyDefinition) -> None:
-    until = time.monotonic() + BUSY_TIMEOUT
-    while (
-        DEFINITION_ATTRIBUTE not in study.user_attrs and time.monotonic() < until
-    ):  # whoever made it says so a moment later
-        time.sleep(POLL_SECONDS / 10)
-    known, mine = study.user_attrs.get(DEFINITION_ATTRIBUTE, {}), purpose.to_json()
-    if isinstance(base := known.get("base"), dict):
-        known = known | {"base": {FORMER_NAMES.get(key, key): value for key, value in base.items()}}
-    differing = [key for key in mine if known.get(key) != mine[key]]
+def _check_definition(study: optuna.Study, definition: StudyDefinition) -> None:
+    """Raise `UserError` if the study was started with another definition, naming what differs."""
+    stored, expected = _stored_definition(study), definition.to_json()
+    differing = [key for key in expected if stored.get(key) != expected[key]]
     if differing == ["base"]:
-        base, other = mine["base"], known["base"]
+        names = {**expected["base"], **stored["base"]}
         differing = [
-            name.replace("_", " ") for name in {**base, **other} if base.get(name) != other.get(name)
+            name.replace("_", " ") for name in names if expected["base"].get(name) != stored["base"].get(name)
         ]
     if differing:
-        what = ", another ".join(differing)
         raise UserError(
-            f"the study {study.study_name} was begun with another {what}; give this one another name with "
-            f"--study"
+            f"the study {study.study_name} was begun with another {', another '.join(differing)}; give this "
+            f"one another name with --study"
         )
 
 
+def _stored_definition(study: optuna.Study) -> dict:
+    """Return the definition in a study's attributes, its hyperparameters under their present names."""
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    # The worker that creates a study stores the definition a moment later.
+    while DEFINITION_ATTRIBUTE not in study.user_attrs and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS / 10)
+    stored = study.user_attrs.get(DEFINITION_ATTRIBUTE, {})
+    if isinstance(base := stored.get("base"), dict):
+        return stored | {"base": {FORMER_NAMES.get(key, key): value for key, value in base.items()}}
+    return stored
+
+
 def suggest_params(trial: optuna.Trial, space: Space) -> dict:
-    """The values that a trial is to try."""
-    found = {}
-    for name, one in space.items():
-        if isinstance(one, Choices):
-            found[name] = trial.suggest_categorical(name, list(one.values))
-        elif isinstance(one.low, int) and isinstance(one.high, int):
-            found[name] = trial.suggest_int(name, one.low, one.high, log=one.log, step=one.step)
+    """Return the values that a trial is to try, drawn by the study's sampler."""
+    params = {}
+    for name, dimension in space.items():
+        if isinstance(dimension, Choices):
+            params[name] = trial.suggest_categorical(name, list(dimension.values))
+        elif isinstance(dimension.low, int) and isinstance(dimension.high, int):
+            params[name] = trial.suggest_int(
+                name, dimension.low, dimension.high, log=dimension.log, step=dimension.step
+            )
         else:
-            found[name] = trial.suggest_float(name, one.low, one.high, log=one.log)
-    return found
+            params[name] = trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
+    return params
 
 
 def study_state(study: optuna.Study) -> StudyState:
-    """Which trials there are, whoever did them."""
+    """Return the trials of a study that count, of all workers."""
     trials = study.get_trials(deepcopy=False)
-    anew = {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
+    retried = {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
     counted = [
-        trial for trial in trials if trial.number not in anew and SURPLUS_ATTRIBUTE not in trial.user_attrs
+        trial for trial in trials if trial.number not in retried and SURPLUS_ATTRIBUTE not in trial.user_attrs
     ]
     return StudyState(sorted(counted, key=_first_attempt), study.direction == StudyDirection.MAXIMIZE)
 
 
 def requeue_trial(study: optuna.Study, number: int | None) -> None:
-    """Put the trial of that number, which was interrupted, if one was, back among those that wait."""
+    """Queue an interrupted trial again.
+
+    Args:
+        study: the study of the trial.
+        number: Optuna's number of the trial; `None` if no trial was interrupted.
+    """
     if number is None:
         return
     interrupted = next(trial for trial in study.get_trials(deepcopy=False) if trial.number == number)
@@ -341,44 +363,57 @@ def run_trials(
     objective: Callable[[optuna.Trial], float],
     budget: int | None,
     deadline: float | None,
-    watch: StudyObserver,
+    observer: StudyObserver,
 ) -> None:
-    """Do trials until as many as `budget` count or, by `time.monotonic`, the deadline has come; then wait for
-    other workers.
+    """Run trials until the budget is used up or the deadline has passed, then wait for other workers.
 
-    A trial that raises `RunFailed` or `Unfit` has failed, and counts; whatever else it raises ends the work.
+    Args:
+        study: the study.
+        objective: returns the score of a trial. A trial for which it raises `RunFailed` or `InvalidTrial`
+            has failed, and counts; any other exception ends the search.
+        budget: number of trials that count, of all workers; `None` for no limit.
+        deadline: value of `time.monotonic()` after which no trial is started; `None` for no limit.
+        observer: receives the state of the study after each trial and while waiting.
+
+    Raises:
+        RunFailed: the storage cannot be reached any more.
     """
 
     def within_budget(trial: optuna.Trial) -> float:
-        if budget is not None and study_state(study).place(trial) >= budget:  # two workers saw room for one
+        # Two workers may both have started the last trial.
+        if budget is not None and study_state(study).index_of(trial) >= budget:
             trial.set_user_attr(SURPLUS_ATTRIBUTE, True)
             raise SurplusTrial
         return objective(trial)
 
     try:
-        while _run_one(study, within_budget, budget, deadline, watch):
+        while _run_or_wait(study, within_budget, budget, deadline, observer):
             pass
-    except (
-        *STORAGE_ERRORS,
-        UnboundLocalError,
-    ) as error:  # the last is what Optuna 5.0 makes of it when a trial cannot be closed
-        where = "the storage of this search cannot be reached any more"
-        raise RunFailed(f"{where} ({_root_cause(error)}); give the same command when it can") from None
+    # Optuna 5.0 raises UnboundLocalError if the storage fails while it records the end of a trial.
+    except (*STORAGE_ERRORS, UnboundLocalError) as error:
+        raise RunFailed(
+            f"the storage of this search cannot be reached any more ({_root_cause(error)}); give the same "
+            f"command when it can"
+        ) from None
 
 
-def _run_one(
-    study: optuna.Study, objective: Callable, budget: int | None, deadline: float | None, watch: StudyObserver
+def _run_or_wait(
+    study: optuna.Study,
+    objective: Callable,
+    budget: int | None,
+    deadline: float | None,
+    observer: StudyObserver,
 ) -> bool:
-    """Do a trial, or wait a moment for those of others; whether there may be more to do."""
+    """Run one trial, or wait a moment for those of other workers; return whether there may be more to do."""
     fail_stale_trials(study)
-    now = study_state(study)
+    state = study_state(study)
     in_time = deadline is None or time.monotonic() < deadline
-    room = budget is None or len(now.trials) < budget
-    if in_time and (now.waiting or room):
+    within_budget = budget is None or len(state.trials) < budget
+    if in_time and (state.waiting or within_budget):
         study.optimize(objective, n_trials=1, catch=(RunFailed, InvalidTrial, SurplusTrial))
-        watch.ended(study_state(study))
-    elif now.running:
-        watch.waits(now)
+        observer.on_trial_end(study_state(study))
+    elif state.running:
+        observer.on_wait(state)
         time.sleep(POLL_SECONDS)
     else:
         return False
@@ -386,11 +421,18 @@ def _run_one(
 
 
 def importances(study: optuna.Study, seed: int) -> dict[str, float]:
-    """How much of the differences between the finished trials each hyperparameter explains, the largest
-    first; summing to 1.
+    """Return the fraction of the variance of the scores that each hyperparameter explains (fANOVA).
 
-    By functional analysis of variance (Hutter et al. 2014), of a sample where there are many trials. Nothing,
-    while there are fewer than two for each hyperparameter: those could differ as they do for any reason.
+    Computed by functional analysis of variance (Hutter, Hoos and Leyton-Brown, 2014), on a random sample of
+    the trials if there are more than `MAX_IMPORTANCE_TRIALS`.
+
+    Args:
+        study: the study.
+        seed: seed of the sample and of the random forest.
+
+    Returns:
+        Fractions that sum to 1, the largest first. Empty with fewer than two complete trials for each
+        hyperparameter, whose scores could differ for any reason.
     """
     complete = study_state(study).complete
     if not complete or len(complete) < 2 * len(complete[0].params):
@@ -400,5 +442,5 @@ def importances(study: optuna.Study, seed: int) -> dict[str, float]:
         study.add_trials(random.Random(seed).sample(complete, MAX_IMPORTANCE_TRIALS))
     try:
         return optuna.importance.get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed))
-    except (ValueError, RuntimeError):  # too few trials, or all alike
+    except (ValueError, RuntimeError):  # too few trials, or equal scores
         return {}

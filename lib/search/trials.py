@@ -1,4 +1,4 @@
-"""One trial of a search: the runs that it is made of, and the score on validation images that comes of them."""
+"""Trials of a search: their runs and scores on validation images, and the final settings of the winner."""
 
 from __future__ import annotations
 
@@ -11,178 +11,197 @@ from pathlib import Path
 import optuna
 
 from lib.common.errors import RunFailed, UserError
-from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_folder
-from lib.search import study
-from lib.search.space import Space, parse_params
+from lib.search.options import SearchOptions
+from lib.search.study import InvalidTrial, study_state, suggest_params
 from lib.worker.run_sequence import RunSequence
 
-LOSS_SETTINGS = ("loss", "l2", "beta")  # where these vary, the losses of two trials do not compare
+LOSS_SETTINGS = ("loss", "l2", "beta")  # if these are varied, the losses of two trials do not compare
 PRUNED = "pruned: others were better at this point"
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What the trials of a search are compared by: a metric, its name in words, and what of an epoch
-    foretells it.
+    """The score by which the trials of a search are compared.
+
+    Attributes:
+        metric: the metric's key in a record, without `validation_` or `test_`.
+        label: the metric in words.
+        monitor: the value of each epoch that is reported to the pruner.
+        maximize: whether a larger score is better.
     """
 
     metric: str
-    words: str
-    foretelling: str
+    label: str
+    monitor: str
     maximize: bool = False
 
 
-MSE, ELBO = Objective("mse", "MSE", "val_loss"), Objective("negative_elbo", "negative ELBO", "val_loss")
+MSE = Objective("mse", "MSE", "val_loss")
+ELBO = Objective("negative_elbo", "negative ELBO", "val_loss")
 ACCURACY = Objective("accuracy", "accuracy", "val_accuracy", maximize=True)
 
 
 def objective_for(hp: Hyperparameters) -> Objective:
-    """The measure for what these train."""
-    return ACCURACY if hp.program == "classification" else ELBO if hp.variational else MSE
+    """Return the objective of a search whose trials train such a model."""
+    if hp.program == "classification":
+        return ACCURACY
+    return ELBO if hp.variational else MSE
 
 
 class TrialRunner:
-    """The objective of a study: called with a trial, it trains what that says and returns its score.
+    """The objective function of a study: trains what a trial suggests and returns its score.
 
-    `make` gives the hyperparameters of some values; `image` is the shape of the images. Everything that
-    happens goes to `watch`, as events. The user attributes of a trial hold its `folder`, the `scores` of its
-    folds, their best `epochs`, and what it was too much for (`error`).
+    The user attributes of a trial hold its `folder`, the `scores` and the best `epochs` of its folds, and if
+    it fails the `error`.
+
+    Args:
+        options: the options of the search.
+        folder: the folder of the search; each trial gets a folder in it.
+        on_event: called with the events `trial` and `fold`, and with those of the worker.
+
+    Attributes:
+        trial_number: Optuna's number of the trial that runs; `None` between two trials.
+        runs: the processes that train.
     """
 
-    def __init__(
-        self,
-        make: Callable[[dict], Hyperparameters],
-        space: Space,
-        image: tuple[int, int, int],
-        folds: int,
-        folder: Path,
-        watch: Callable[[dict], None],
-    ):
-        self.make, self.space, self.image, self.folds, self.folder, self.watch = (
-            make,
-            space,
-            image,
-            folds,
-            folder,
-            watch,
-        )
-        self.comparable = not set(space) & set(LOSS_SETTINGS)
-        self.number: int | None = None  # of the trial under way, in the study
-        self.place = 0  # of that trial, as people count
-        self.series = RunSequence()
+    def __init__(self, options: SearchOptions, folder: Path, on_event: Callable[[dict], None]):
+        self.options = options
+        self.folder = folder
+        self.on_event = on_event
+        self.trial_number: int | None = None
+        self.runs = RunSequence()
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Raises `TrialPruned`, `RunFailed` or `studies.Unfit` where there is no score, `Stopped` where a
-        person stopped it.
+        """Return the mean score of the trial's folds.
+
+        Raises:
+            TrialPruned: other trials were better at the same epoch or fold.
+            RunFailed: a run failed.
+            InvalidTrial: the suggested values do not go together.
+            StoppedByUser: a run was stopped.
         """
-        self.number = trial.number
-        params = study.suggest_params(trial, self.space)
-        self.place = study.study_state(trial.study).place(trial)
-        self.watch(
-            {"event": "trial", "number": self.place, "params": params, "again": "folder" in trial.user_attrs}
-        )
+        self.trial_number = trial.number
+        params = suggest_params(trial, self.options.space)
+        index = study_state(trial.study).index_of(trial)
+        retried = "folder" in trial.user_attrs
+        self.on_event({"event": "trial", "number": index, "params": params, "again": retried})
         try:
-            score = self._scored(trial, self._fitting(params))
-        except (RunFailed, study.InvalidTrial) as error:
+            score = self._score(trial, self._hyperparameters(params), self._trial_folder(trial, index))
+        except (RunFailed, InvalidTrial) as error:
             trial.set_user_attr("error", str(error))
-            self.number = None
+            self.trial_number = None
             raise
         except optuna.TrialPruned:
-            self.number = None
+            self.trial_number = None
             raise
-        self.number = None
+        self.trial_number = None
         return score
 
-    def _fitting(self, params: dict) -> Hyperparameters:
+    def _hyperparameters(self, params: dict) -> Hyperparameters:
         try:
-            return self.hyperparameters(params)
+            return self.options.hyperparameters(params)
         except UserError as error:
-            raise study.InvalidTrial(str(error)) from None
+            raise InvalidTrial(str(error)) from None
 
-    def hyperparameters(self, params: dict) -> Hyperparameters:
-        """What a trial trains. Raises `UserError` where that cannot be built."""
-        hp = self.make(parse_params(params))
-        if hp.program == "autoencoder":
-            plan_architecture(hp, self.image)
-        return hp
+    def _trial_folder(self, trial: optuna.Trial, index: int) -> Path:
+        """Return the folder of an interrupted trial if it is on this machine; else a new one."""
+        earlier = trial.user_attrs.get("folder")
+        if earlier and Path(earlier).parent == self.folder:
+            folder = Path(earlier)
+        else:
+            folder = self.folder / f"trial-{index:04}"
+        if str(folder) != earlier and folder.exists():
+            folder = run_folder.new_output_folder(None, folder)
+        trial.set_user_attr("folder", str(folder))
+        return folder
 
-    def _scored(self, trial: optuna.Trial, hp: Hyperparameters) -> float:
-        by = objective_for(hp)
-        folder = self._folder(trial)
-        scores, epochs = [], []
-        for number in range(1, self.folds + 1):
-            if self.folds > 1:
-                hp, place = dataclasses.replace(hp, fold=(number, self.folds)), folder / f"fold-{number}"
-                self.watch({"event": "fold", "number": number, "of": self.folds})
-            else:
-                place = folder
-            record = self._run(
-                trial, hp, place, by.foretelling if self.folds == 1 and self.comparable else ""
-            )
-            scores.append(record["metrics"][f"validation_{by.metric}"])
+    def _score(self, trial: optuna.Trial, hp: Hyperparameters, folder: Path) -> float:
+        objective, folds = objective_for(hp), self.options.folds
+        scores: list[float] = []
+        epochs: list[int] = []
+        for number in range(1, folds + 1):
+            record = self._train(trial, hp, folder) if folds == 1 else self._train_fold(hp, folder, number)
+            scores.append(record["metrics"][f"validation_{objective.metric}"])
             epochs.append(best_epoch(record))
             trial.set_user_attr("scores", scores)
             trial.set_user_attr("epochs", epochs)
-            if 1 < self.folds > number:
+            if 1 < folds > number:
                 trial.report(statistics.mean(scores), number)
                 if trial.should_prune():
                     raise optuna.TrialPruned
         return statistics.mean(scores)
 
-    def _folder(self, trial: optuna.Trial) -> Path:
-        """The folder that the trial had when it was interrupted, if it lies here, or a new one."""
-        begun = trial.user_attrs.get("folder")
-        folder = (
-            Path(begun)
-            if begun and Path(begun).parent == self.folder
-            else self.folder / f"trial-{self.place:04}"
-        )
-        if str(folder) != begun and folder.exists():
-            folder = run_folder.new_output_folder(None, folder)
-        trial.set_user_attr("folder", str(folder))
-        return folder
+    def _train(self, trial: optuna.Trial, hp: Hyperparameters, folder: Path) -> dict:
+        """Train the only run of a trial; return its record."""
+        comparable = not set(self.options.space) & set(LOSS_SETTINGS)
+        pruning = PruningCallback(trial, objective_for(hp).monitor)
 
-    def _run(self, trial: optuna.Trial, hp: Hyperparameters, folder: Path, foretelling: str) -> dict:
-        """The record of the trial's run, or of one of its folds."""
-        past, pruned = 0, False  # epochs of the phases before
-
-        def follow(event: dict) -> str | None:
-            nonlocal past, pruned
-            self.watch(event)
-            if event["event"] == "run" and self.folds == 1:  # else the folder of the trial is that above it
+        def on_event(event: dict) -> str | None:
+            self.on_event(event)
+            if event["event"] == "run":
                 trial.set_user_attr("folder", event["folder"])
-            if event["event"] == "phase":
-                past = (event["number"] - 1) * event["epochs"]
-            if foretelling in event and event["event"] == "epoch" and not pruned:
-                trial.report(event[foretelling], past + event["epoch"])
-                pruned = trial.should_prune()
-            return PRUNED if pruned else None
+            return pruning(event) if comparable else None
 
-        _, record = self.series.train(hp, folder, follow, trial=True)
-        if record["status"] != records.FINISHED:
-            raise optuna.TrialPruned
-        return record
+        _, record = self.runs.train(hp, folder, on_event, trial=True)
+        return _require_finished(record)
+
+    def _train_fold(self, hp: Hyperparameters, folder: Path, number: int) -> dict:
+        """Train one of several folds, numbered from 1; return its record."""
+        hp = dataclasses.replace(hp, fold=(number, self.options.folds))
+        self.on_event({"event": "fold", "number": number, "of": self.options.folds})
+        _, record = self.runs.train(hp, folder / f"fold-{number}", self.on_event, trial=True)
+        return _require_finished(record)
+
+
+class PruningCallback:
+    """Reports a value of each epoch to the study; returns the reason to stop once the trial is pruned."""
+
+    def __init__(self, trial: optuna.Trial, monitor: str):
+        self.trial = trial
+        self.monitor = monitor
+        self.pruned = False
+        self._previous_epochs = 0  # of the phases before
+
+    def __call__(self, event: dict) -> str | None:
+        if event["event"] == "phase":
+            self._previous_epochs = (event["number"] - 1) * event["epochs"]
+        if event["event"] == "epoch" and self.monitor in event and not self.pruned:
+            self.trial.report(event[self.monitor], self._previous_epochs + event["epoch"])
+            self.pruned = self.trial.should_prune()
+        return PRUNED if self.pruned else None
+
+
+def _require_finished(record: dict) -> dict:
+    if record["status"] != records.FINISHED:
+        raise optuna.TrialPruned
+    return record
 
 
 def best_epoch(record: dict) -> int:
-    """The epoch whose weights a run has kept, counted from 1; of a classifier that of its second phase."""
+    """Return the epoch whose weights a run has kept, from 1; for a classifier, that of its second phase."""
     history = record["history"]
     losses = (history if "loss" in history else history["everything"])["val_loss"]
     return losses.index(min(losses)) + 1
 
 
 def final_hyperparameters(hp: Hyperparameters, epochs: list[int]) -> Hyperparameters:
-    """The winner's hyperparameters with all training images to learn from, for as many epochs as were best in
-    its runs.
+    """Return the winner's hyperparameters for training on training and validation images together.
 
-    A schedule that watches validation images keeps them, and its epochs.
+    With the schedule `plateau`, which monitors validation images, split and epochs stay as they are.
+
+    Args:
+        hp: the hyperparameters of the winning trial.
+        epochs: the best epoch of each of its runs; their median is the number of epochs.
     """
     if hp.schedule == "plateau":
         return dataclasses.replace(hp, fold=None)
     train, validation, test = hp.split
-    whole = (train + validation, 0, test)
     return dataclasses.replace(
-        hp, fold=None, split=whole, patience=None, epochs=round(statistics.median(epochs))
+        hp,
+        fold=None,
+        split=(train + validation, 0, test),
+        patience=None,
+        epochs=round(statistics.median(epochs)),
     )

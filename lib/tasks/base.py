@@ -14,18 +14,30 @@ ImageShape = tuple[int, int, int]  # (height, width, channels)
 class TaskSettings(Protocol):
     """The settings that tasks read; `lib.config.hyperparameters.Hyperparameters` has them all."""
 
-    task: str
-    seed: int
-    noise: tuple[float, float]
-    color_space: str
-    missing: str
-    skip: bool
-    residual: bool
+    @property
+    def task(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def noise(self) -> tuple[float, float]: ...
+
+    @property
+    def color_space(self) -> str: ...
+
+    @property
+    def missing(self) -> str: ...
+
+    @property
+    def skip(self) -> bool: ...
+
+    @property
+    def residual(self) -> bool: ...
 
 
 class Task:
-    """One thing that a network can learn: how an image becomes an input and a target, and outputs become
-    pictures.
+    """Base class of the tasks: inputs and targets from images, and pictures from outputs.
 
     A subclass registers itself under its `name`. Pixels are float32 in 0..1, images uint8 in 0..255, and
     arrays have the shape (n, height, width, channels).
@@ -52,13 +64,13 @@ class Task:
     def make_pair(
         self, settings: TaskSettings, pixels: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the inputs and the targets of a batch of pixels; whatever is random is drawn from `rng`."""
+        """Return the inputs and the targets of a batch of pixels; all random numbers come from `rng`."""
         raise NotImplementedError
 
     def make_inference_pair(
         self, settings: TaskSettings, pixels: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs and targets of images that a trained model is applied to."""
+        """Return inputs and targets for a trained model."""
         return self.make_pair(settings, pixels, np.random.default_rng(settings.seed))
 
     def to_pictures(
@@ -114,16 +126,14 @@ def make_pair(
 
 
 def make_inference_pair(settings: TaskSettings, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets as `make_pair`, for images that a trained model is applied to: no noise is
-    added.
-    """
+    """Return inputs and targets as `make_pair`, but without noise, to apply a trained model to images."""
     return get_task(settings.task).make_inference_pair(settings, to_float(images))
 
 
 def to_pictures(settings: TaskSettings, inputs: np.ndarray, *outputs: np.ndarray) -> list[np.ndarray]:
-    """Return the inputs and each array of outputs or targets as images that a person can look at.
+    """Return the inputs and each array of outputs or targets as uint8 images for display.
 
-    A missing half is put beside the given one (gray among the inputs); UV is joined with the given Y.
+    The missing half is joined to the given one (as gray for the inputs), and UV to the given Y.
 
     Args:
         settings: the task's name and its options.

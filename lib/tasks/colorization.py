@@ -38,8 +38,9 @@ def rgb_to_yuv(rgb: np.ndarray) -> np.ndarray:
 
 
 def yuv_to_rgb(yuv: np.ndarray) -> np.ndarray:
-    """RGB of YUV, both float32 of shape (…, 3): the inverse of `rgb_to_yuv`, in 0..1 only where the YUV came
-    from there.
+    """RGB of YUV, both float32 of shape (…, 3): the inverse of `rgb_to_yuv`.
+
+    Predicted YUV can give RGB outside of 0..1.
     """
     return yuv @ RGB_FROM_YUV.T.astype(np.float32)
 

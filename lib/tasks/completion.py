@@ -12,7 +12,7 @@ GRAY = 128  # the missing half in a picture of the inputs
 
 
 def sees_mirror_image(settings: TaskSettings) -> bool:
-    """Whether the encoder sees the given half mirrored to where the missing one is.
+    """Whether the given half is mirrored onto the missing one before the encoder.
 
     Symmetric content then has the same place in the feature maps that skip connections join, and in the image
     that a residual output is added to.

@@ -1,4 +1,9 @@
-"""The hardware that trains: named for people, and joined. The one module that may touch a backend."""
+"""Device names, the input pipeline, and patches of Keras for TensorFlow and JAX.
+
+This module and `distributed` are the only ones that import a backend.
+"""
+
+from __future__ import annotations
 
 import importlib.util
 import os
@@ -11,125 +16,148 @@ from functools import partial
 from itertools import count
 
 import keras
-import numpy
+import numpy as np
 import sklearn
 
 from lib.common.errors import UserError
-from lib.training.batches import StackedBatches
+from lib.training.batches import Batches, StackedBatches
 
-PREFETCHED_BATCHES = 4  # batches that wait to be trained on
+PREFETCHED_BATCHES = 4  # made while the device trains on another
+STACK_BYTES = 32 << 20  # of batches that one compiled call trains on
+
+# ---------------------------------------------------------------- devices and versions
 
 
-def device() -> str:
-    """What Keras trains on: each GPU with its memory, or the processor with the cores that this process may
-    use.
-    """
-    if found := accelerators():
-        return f"GPU: {_gpu_names() or ', '.join(found)} ({_backend_name()})"
+def device_name() -> str:
+    """The GPUs with their memory, or the processor and the number of cores that this process may use."""
+    if names := accelerators():
+        return f"GPU: {_gpu_names() or ', '.join(names)} ({_backend_name()})"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"CPU: {_processor()}, {cores} core{'s' if cores != 1 else ''} ({_backend_name()})"
+    return f"CPU: {_processor_name()}, {cores} core{'s' if cores != 1 else ''} ({_backend_name()})"
 
 
 def accelerators() -> list[str]:
-    """Keras's names of all devices that are no processors."""
+    """Keras's names of all devices that are not processors, such as `gpu:0`."""
     return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 
 
-def environment() -> dict:
-    """What a figure in `run.json` depends on besides its hyperparameters."""
+def describe_environment() -> dict[str, str]:
+    """Device and versions for `run.json`: all that results depend on besides the hyperparameters."""
     return {
-        "device": device(),
+        "device": device_name(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
-        "numpy": numpy.__version__,
+        "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,
     }
 
 
-def input_pipeline(batches: keras.utils.PyDataset):
-    """Endless batches as Keras's `fit` takes them, a few of them made while the last one is trained on.
+def require_tensorboard() -> None:
+    """Check that a TensorBoard log can be written: Keras's callback needs two packages on every backend.
 
-    What Keras makes of them for TensorFlow has a thread that tunes it, and whose end takes half a second:
-    after each validation nothing is computed for so long.
+    Raises:
+        UserError: one of them is not installed.
+    """
+    missing = [name for name in ("tensorflow", "tensorboard") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"--tensorboard needs a package that is not installed: pip install {' '.join(missing)}"
+        )
+
+
+def _backend_name() -> str:
+    backend = keras.backend.backend()
+    return {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}.get(backend, backend)
+
+
+def _gpu_names() -> str:
+    if not shutil.which("nvidia-smi"):
+        return ""
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False, timeout=20)
+    return "; ".join(line.strip() for line in answer.stdout.splitlines()) if answer.returncode == 0 else ""
+
+
+def _processor_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+# ---------------------------------------------------------------- before the first step
+
+
+def input_pipeline(batches: Batches | StackedBatches):
+    """Endless batches in the form that Keras's `fit` takes, with the next batches made ahead.
+
+    On TensorFlow it is a `tf.data.Dataset` without autotuning. The one that Keras makes of a `PyDataset` has
+    a tuning thread, which takes half a second to end after each validation. On other backends it is the
+    batches themselves.
     """
     if keras.backend.backend() != "tensorflow":
         return batches
     import tensorflow as tf
 
-    kinds = keras.tree.map_structure(
+    signature = keras.tree.map_structure(
         lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), batches[0]
     )
     options = tf.data.Options()
     options.autotune.enabled = False
-    found = tf.data.Dataset.from_generator(lambda: map(batches.__getitem__, count()), output_signature=kinds)
-    return found.prefetch(PREFETCHED_BATCHES).with_options(options)
-
-
-def uses_scan() -> bool:
-    """Whether steps are to be ganged: where a step is over before Python has asked for the next one."""
-    return keras.backend.backend() == "jax" and bool(accelerators())
-
-
-def with_scan(model: keras.Model, batches):
-    """What `fit` trains a compiled model on: batches, or where steps are short gangs of them, which one call
-    scans over.
-
-    Keras's own trainer for JAX makes each step a call of its own, whatever `steps_per_execution` says.
-    """
-    if not uses_scan() or batches.share is not None:
-        return batches
-    import jax
-
-    def step(state, batch):
-        logs, state = model.train_step(state, batch)
-        return state, logs
-
-    @partial(jax.jit, donate_argnums=0)
-    def scan(state, gang):
-        state, logs = jax.lax.scan(step, state, gang)
-        return jax.tree.map(lambda values: values[-1], logs), state  # metrics are means since the epoch began
-
-    model.train_function = lambda state, iterator: scan(state, next(iterator))
-    return StackedBatches(batches)
+    dataset = tf.data.Dataset.from_generator(
+        lambda: map(batches.__getitem__, count()), output_signature=signature
+    )
+    return dataset.prefetch(PREFETCHED_BATCHES).with_options(options)
 
 
 def build_before_first_step(model: keras.Model, batch: tuple) -> None:
-    """Make now what the first step would make: TensorFlow compiles a step twice in which variables are made,
-    and what JAX scans over may make none.
+    """Create the variables of optimizer, loss and metrics before the first step, with one image of a batch.
+
+    TensorFlow compiles a step that creates variables twice, and JAX cannot scan over one. Random states are
+    put back, so that later draws are the same as without this call.
     """
     if keras.distribution.distribution() is not None:  # one image cannot be spread over devices
         return
-    seeds = [
-        (state, numpy.array(state)) for state in model.non_trainable_variables if state.dtype == "uint32"
+    random_states = [
+        (variable, np.array(variable))
+        for variable in model.non_trainable_variables
+        if variable.dtype == "uint32"
     ]
     model.optimizer.build(model.trainable_variables)
     inputs, targets = keras.tree.map_structure(lambda array: array[:1], batch)
     outputs = model(inputs)
     model.compute_loss(inputs, targets, outputs)
     model.compute_metrics(inputs, targets, outputs)
-    for state, before in seeds:  # nothing that is drawn later has to do with this
-        state.assign(before)
+    for variable, value in random_states:
+        variable.assign(value)
+
+
+# ---------------------------------------------------------------- patches of Keras 3.15
+# Each replaces a method of an object that Keras made. tests/training/test_compat.py fails when Keras does the
+# same by itself and a patch is no longer needed.
 
 
 @contextmanager
 def fused_batch_norm(model: keras.Model) -> Iterator[None]:
-    """In this block a model's batch normalization is TensorFlow's one kernel, instead of Keras's many: the
-    same numbers, sooner.
+    """A block in which batch normalization on TensorFlow is one fused kernel.
 
-    On JAX the compiler does as much by itself.
+    Keras's `BatchNormalization.call` computes the same numbers in about ten operations. The block replaces
+    `call` of each layer that the kernel can stand in for. On other backends it does nothing: the compiler of
+    JAX fuses the operations itself.
     """
     if keras.backend.backend() != "tensorflow":
         yield
         return
-    changed = [layer for layer in _all_layers(model) if _can_fuse(layer)]
-    for layer in changed:
+    layers = [layer for layer in _all_layers(model) if _can_fuse(layer)]
+    for layer in layers:
         layer.call = partial(_fused_call, layer)
     try:
         yield
     finally:
-        for layer in changed:
+        for layer in layers:
             del layer.call
 
 
@@ -149,65 +177,69 @@ def _can_fuse(layer: keras.layers.Layer) -> bool:
         and layer.scale
         and layer.center
         and not layer.synchronized
+        and not layer.renorm
         and layer.compute_dtype in ("float32", "bfloat16")
     )
 
 
 def _fused_call(layer: keras.layers.BatchNormalization, inputs, training=None, mask=None):
-    """What the layer's own `call` gives, and does to its averages."""
+    """The outputs of `layer.call`, and its update of the moving statistics."""
     import tensorflow as tf
 
-    scale, offset, average, spread = (
+    gamma, beta, moving_mean, moving_variance = (
         tf.convert_to_tensor(weight)
         for weight in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
     )
-    learns = bool(training) and layer.trainable
-    seen = (tf.zeros(0), tf.zeros(0)) if learns else (average, spread)
+    uses_batch = bool(training) and layer.trainable  # statistics of the batch, not the moving ones
+    empty = tf.zeros(0)
     outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=inputs,
-        scale=scale,
-        offset=offset,
-        mean=seen[0],
-        variance=seen[1],
+        scale=gamma,
+        offset=beta,
+        mean=empty if uses_batch else moving_mean,
+        variance=empty if uses_batch else moving_variance,
         epsilon=layer.epsilon,
-        is_training=learns,
+        is_training=uses_batch,
     )
-    if learns:
+    if uses_batch:
         size = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), tf.float32)
-        variance *= (size - 1) / size  # the kernel's divides by one less than Keras's
-        layer.moving_mean.assign(average * layer.momentum + mean * (1 - layer.momentum))
-        layer.moving_variance.assign(spread * layer.momentum + variance * (1 - layer.momentum))
+        variance *= (size - 1) / size  # the kernel divides by size - 1, Keras by size
+        layer.moving_mean.assign(moving_mean * layer.momentum + mean * (1 - layer.momentum))
+        layer.moving_variance.assign(moving_variance * layer.momentum + variance * (1 - layer.momentum))
     return outputs
 
 
-def require_tensorboard() -> None:
-    """Refuse a TensorBoard log where what writes it is missing: Keras's callback needs both packages on any
-    backend.
+def uses_scan() -> bool:
+    """True on JAX with an accelerator, where a step is over before Python has started the next one."""
+    return keras.backend.backend() == "jax" and bool(accelerators())
+
+
+def scan_train_steps(model: keras.Model, batches: Batches) -> Batches | StackedBatches:
+    """Make a compiled model train on stacks of batches, where that is faster, and return what to train it on.
+
+    Keras's trainer for JAX calls the compiled step once per batch, whatever `steps_per_execution` is. The
+    patch replaces `model.train_function`, which Keras then leaves alone, by one call that scans over a stack.
+    Losses are the same up to rounding. The gain on a GPU has not been measured.
+
+    Args:
+        model: compiled, and with all its variables.
+        batches: endless training batches.
+
+    Returns:
+        The batches in stacks; or the same batches, where nothing is patched.
     """
-    missing = [name for name in ("tensorflow", "tensorboard") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"--tensorboard needs a package that is not installed: pip install {' '.join(missing)}"
-        )
+    if not uses_scan() or batches.shard is not None:
+        return batches
+    import jax
 
+    def step(state, batch):
+        logs, state = model.train_step(state, batch)
+        return state, logs
 
-def _backend_name() -> str:
-    return {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}.get(
-        keras.backend.backend(), keras.backend.backend()
-    )
+    @partial(jax.jit, donate_argnums=0)
+    def scan(state, stack):
+        state, logs = jax.lax.scan(step, state, stack)
+        return jax.tree.map(lambda values: values[-1], logs), state  # metrics are means since the epoch began
 
-
-def _gpu_names() -> str:
-    if not shutil.which("nvidia-smi"):
-        return ""
-    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    answer = subprocess.run(query, capture_output=True, text=True, check=False, timeout=20)
-    return "; ".join(line.strip() for line in answer.stdout.splitlines()) if answer.returncode == 0 else ""
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    model.train_function = lambda state, iterator: scan(state, next(iterator))
+    return StackedBatches(batches, STACK_BYTES)

@@ -1,13 +1,16 @@
-"""What a network learns: (inputs, targets) made per batch from `uint8`, and arrays made pictures again.
+"""Batches for Keras: inputs and targets of a task, made from integer images one batch at a time.
 
-Images stay `uint8` in memory; floating point exists for one batch at a time. Nothing is drawn but from (seed,
-epoch, batch), so a batch is the same whoever asks for it, and when.
+Images stay `uint8` (or `uint16`) in memory; floating point exists for one batch. Everything random is drawn
+from (seed, epoch, batch), so a batch is the same in every process and in a training that goes on from a
+checkpoint.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 
 import keras
-import numpy
 import numpy as np
 
 from lib.config.hyperparameters import Hyperparameters
@@ -19,124 +22,152 @@ from lib.tasks.pixels import to_float
 
 
 class Batches(keras.utils.PyDataset):
-    """A part of a data set as batches for Keras.
+    """Batches of a subset, as tuples of inputs and targets.
 
-    Without `learn` they are always the same, in the part's order, as scores need them. With it, the order and
-    the images' changes (`CHANGES`) are drawn anew for each epoch; a number beyond the last batch of an epoch
-    is of the next. For `fit` batches are `endless`, beginning with epoch number `first`: Keras then builds
-    one pipeline for all epochs, which works ahead while scores are computed and pictures drawn, where a new
-    one for each may stand still for a second.
+    Inputs are float32 in 0..1, shape (n, height, width, channels). Targets are those of `hp.task`, float32,
+    or with `labeled` the classes, integers of shape (n,).
 
-    Batches are those of `hp.task`, or images with their labels where `labeled`; with `form`, inputs, targets
-    and labels (zeros of a part that has none) go through it last. With a `share` it gives the same batches,
-    but for what cannot be divided equally, and of each the part of one process.
+    Args:
+        subset: the images.
+        batch_size: images per batch; the last batch of an epoch may be smaller.
+        hp: its task, augmentation and seed are used.
+        training: draw a new order and new augmentation for each epoch. Otherwise batches follow the order of
+            the subset and are the same in every epoch, as scores need them.
+        labeled: the targets are the labels.
+        transform: function of (inputs, targets, labels) that returns what a batch is; without it a batch is
+            (inputs, targets). The labels are zeros for a subset that has none.
+        shard: the rows of each batch that this process takes. Images that cannot be divided equally among all
+            devices are left out.
+        endless: the batches have no end, and an index beyond the last batch of an epoch belongs to the next.
+            Keras then builds one input pipeline for all epochs, which works ahead during validation; a new
+            one for each epoch stands still for up to a second.
+        first_epoch: number of the epoch that index 0 belongs to, from 0.
+
+    Raises:
+        LookupError: `labeled` is given for a subset without labels.
     """
 
     def __init__(
         self,
-        part: Subset,
+        subset: Subset,
         batch_size: int,
         hp: Hyperparameters,
-        learn=False,
-        labeled=False,
-        form=None,
-        share: Shard | None = None,
-        endless=False,
-        first=0,
+        training: bool = False,
+        labeled: bool = False,
+        transform: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple] | None = None,
+        shard: Shard | None = None,
+        endless: bool = False,
+        first_epoch: int = 0,
     ):
         super().__init__()
-        self.part, self.batch_size, self.hp, self.form, self.share = part, batch_size, hp, form, share
+        self.subset = subset
+        self.batch_size = batch_size
+        self.hp = hp
+        self.training = training
         self.labeled = labeled
-        self.labels = part.labels if labeled or part.labeled else np.zeros(len(part), np.uint8)
-        self.learn, self.changes = (
-            learn,
-            [change for name, change in AUGMENTATIONS.items() if learn and getattr(hp, name)],
-        )
-        self.endless, self.first = endless, first
-        self._drawn = -1, np.arange(len(part))  # an epoch, and its order
+        self.transform = transform
+        self.shard = shard
+        self.endless = endless
+        self.first_epoch = first_epoch
+        self.labels = subset.labels if labeled or subset.labeled else np.zeros(len(subset), np.uint8)
+        self.augmentations = [
+            augment for name, augment in AUGMENTATIONS.items() if training and getattr(hp, name)
+        ]
+        # (epoch, its order) in one tuple, because two threads of `StackedBatches` read and replace it.
+        self._epoch_order = -1, np.arange(len(subset))
 
     def __len__(self) -> int:
-        """How many batches an epoch has."""
-        count = math.ceil(len(self.part) / self.batch_size)
-        if self.share is None:
+        """Number of batches in an epoch."""
+        count = math.ceil(len(self.subset) / self.batch_size)
+        if self.shard is None:
             return count
-        last = len(self.part) - (count - 1) * self.batch_size
-        return count if self.share.count(last) else count - 1
+        last_size = len(self.subset) - (count - 1) * self.batch_size
+        return count if self.shard.usable_size(last_size) else count - 1
 
     @property
     def num_batches(self) -> int | None:
+        """Keras's number of batches in an epoch; `None` for endless ones."""
         return None if self.endless else len(self)
 
     def __getitem__(self, index: int) -> tuple:
+        """The batch with that index, counted through all epochs."""
         epoch, number = divmod(index, len(self))
-        epoch += self.first
-        which = np.sort(
-            self._which(epoch, number)
-        )  # neighbors on disk are read together; the order in a batch changes nothing
-        images = self.part.take(which)
-        random = self._random(epoch, number)
-        for change in self.changes:
-            images = change(images, random)
-        labels = self.labels[which]
-        inputs, targets = (to_float(images), labels) if self.labeled else make_pair(self.hp, images, random)
-        if self.learn and self.hp.erase:
-            inputs = erase(inputs, random)
-        if self.share is not None:  # after what is random, which is then the same for all
-            rows = self.share.rows(len(which))
+        epoch += self.first_epoch
+        # Sorted, so that neighbors on disk are read together; the order within a batch changes nothing.
+        positions = np.sort(self._positions(epoch, number))
+        images = self.subset.take(positions)
+        labels = self.labels[positions]
+        rng = self._rng(epoch, number)
+        for augment in self.augmentations:
+            images = augment(images, rng)
+        inputs, targets = (to_float(images), labels) if self.labeled else make_pair(self.hp, images, rng)
+        if self.training and self.hp.erase:
+            inputs = erase(inputs, rng)
+        if self.shard is not None:  # after all random draws, which are then the same in all processes
+            rows = self.shard.rows(len(positions))
             inputs, targets, labels = inputs[rows], targets[rows], labels[rows]
-        return (inputs, targets) if self.form is None else self.form(inputs, targets, labels)
+        return (inputs, targets) if self.transform is None else self.transform(inputs, targets, labels)
 
-    def images_until(self, number: int) -> int:
-        """How many images of an epoch have been seen after that batch."""
-        return min(len(self.part), (number + 1) * self.batch_size)
+    def images_through(self, number: int) -> int:
+        """Number of images in an epoch's batches from the first to that number, which counts from 0."""
+        return min(len(self.subset), (number + 1) * self.batch_size)
 
-    def _which(self, epoch: int, number: int) -> np.ndarray:
-        which = self._order(epoch)[number * self.batch_size : (number + 1) * self.batch_size]
-        return which if self.share is None else which[: self.share.count(len(which))]
+    def _positions(self, epoch: int, number: int) -> np.ndarray:
+        positions = self._order(epoch)[number * self.batch_size : (number + 1) * self.batch_size]
+        return positions if self.shard is None else positions[: self.shard.usable_size(len(positions))]
 
     def _order(self, epoch: int) -> np.ndarray:
-        drawn, order = self._drawn
-        if self.learn and drawn != epoch:
-            order = self._random(epoch).permutation(len(self.part))
-            self._drawn = epoch, order
+        drawn_for, order = self._epoch_order
+        if self.training and drawn_for != epoch:
+            order = self._rng(epoch).permutation(len(self.subset))
+            self._epoch_order = epoch, order
         return order
 
-    def _random(self, epoch: int, *where: int) -> np.random.Generator:
-        return np.random.default_rng((self.hp.seed, self.learn, epoch if self.learn else 0, *where))
-
-
-STACK_BYTES = 32 << 20  # bytes of batches that one call trains on
+    def _rng(self, epoch: int, *batch: int) -> np.random.Generator:
+        return np.random.default_rng((self.hp.seed, self.training, epoch if self.training else 0, *batch))
 
 
 class StackedBatches(keras.utils.PyDataset):
-    """Batches of one size stacked, so that one compiled call trains on all of them; endless, as they are."""
+    """Endless batches of one size, stacked along a new first axis: one compiled call trains on a whole stack.
 
-    def __init__(self, batches, bytes_at_once: int = STACK_BYTES):
+    Arrays have the shape (batches, n, ...). A smaller last batch of an epoch is a stack of its own.
+
+    Args:
+        batches: endless batches.
+        stack_bytes: the size that a stack should not exceed, in bytes; it holds one batch at least.
+    """
+
+    def __init__(self, batches: Batches, stack_bytes: int):
         super().__init__(
             workers=2, max_queue_size=2
-        )  # one prepares a gang while the device trains on the one before
-        self.batches, (inputs, targets) = batches, batches[0]
-        size = sum(array.nbytes for array in keras.tree.flatten((inputs, targets)))
-        whole = len(batches.part) // batches.batch_size  # the last batch may be smaller, and is then alone
-        count = max(1, min(bytes_at_once // size, whole))
-        self._ends = [
-            *range(count, whole, count),
-            *([whole] if whole else []),
-            *([len(batches)] if whole < len(batches) else []),
-        ]
+        )  # a stack is prepared while the device trains on another
+        self.batches = batches
+        batch_bytes = sum(array.nbytes for array in keras.tree.flatten(batches[0]))
+        full_batches = len(batches.subset) // batches.batch_size
+        per_stack = max(1, min(stack_bytes // batch_bytes, full_batches))
+        self._ends = list(
+            range(per_stack, full_batches, per_stack)
+        )  # index after the last batch of each stack
+        if full_batches:
+            self._ends.append(full_batches)
+        if full_batches < len(batches):
+            self._ends.append(len(batches))
 
     def __len__(self) -> int:
+        """Number of stacks in an epoch."""
         return len(self._ends)
 
     @property
     def num_batches(self) -> None:
+        """Keras's number of batches in an epoch: endless."""
         return None
 
     def __getitem__(self, index: int) -> tuple:
         epoch, number = divmod(index, len(self))
-        places = range(self._ends[number - 1] if number else 0, self._ends[number])
-        found = [self.batches[epoch * len(self.batches) + place] for place in places]
-        return keras.tree.map_structure(lambda *arrays: numpy.stack(arrays), *found)
+        numbers = range(self._ends[number - 1] if number else 0, self._ends[number])
+        batches = [self.batches[epoch * len(self.batches) + number] for number in numbers]
+        return keras.tree.map_structure(lambda *arrays: np.stack(arrays), *batches)
 
-    def images_until(self, number: int) -> int:
-        return self.batches.images_until(self._ends[number] - 1)
+    def images_through(self, number: int) -> int:
+        """Number of images in an epoch's stacks from the first to that number, which counts from 0."""
+        return self.batches.images_through(self._ends[number] - 1)

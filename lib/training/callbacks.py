@@ -1,98 +1,165 @@
-"""Training: optimizer, schedule, callbacks, `fit`; the autoencoder's one phase and the classifier's two."""
+"""Keras callbacks of a training: events for the program, history, stopping, divergence."""
+
+from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
 
 import keras
 
 from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION
+from lib.training.batches import Batches, StackedBatches
 from lib.training.phases import CROSS_ENTROPY
 
-SECONDS_BETWEEN_STEPS = 0.1  # how often a step is worth telling
-DIVERGENCE_FACTOR = 10  # times the loss of the first epoch: nothing learns any more there
+SECONDS_BETWEEN_STEPS = 0.1  # between two `step` events
+DIVERGENCE_FACTOR = 10  # times the training loss of the first epoch
+
+History = dict[str, list[float]]  # one value per epoch for each quantity
+
+
+@dataclass(frozen=True)
+class TrainingHooks:
+    """Functions of the caller that `fit` calls while it trains.
+
+    Args:
+        emit: called as `emit("step", epoch=, images=, loss=, speed=)` at most ten times a second, and as
+            `emit("epoch", epoch=, speed=, seconds=, loss=, ...)` after each epoch. Epochs count from 1, speed
+            is in images per second.
+        stop_event: once it is set, training ends after the batch under way.
+        on_epoch_end: called with the history so far after each epoch.
+    """
+
+    emit: Callable[..., None]
+    stop_event: Event
+    on_epoch_end: Callable[[History], None] = lambda history: None
 
 
 class SeparateLabelLoss(keras.callbacks.Callback):
-    """Takes what the labels cost out of the losses, before anybody looks: runs with and without labels can be
-    compared so, and the best epoch is the autoencoder's.
+    """Removes the cross-entropy of the labels from the losses in Keras's logs.
+
+    Runs with and without `label_weight` can then be compared, and the best epoch is the autoencoder's. It
+    must be the first callback: Keras hands the same dictionary to the ones after it.
+
+    Args:
+        loss_weights: weight of each output's loss.
     """
 
-    def __init__(self, weights: dict[str, float]):
+    def __init__(self, loss_weights: dict[str, float]):
         super().__init__()
-        self.weight = weights[LABELS]
-        self.told_twice = [LABELS] if KL in weights else [LABELS, RECONSTRUCTION]
+        self.weight = loss_weights[LABELS]
+        # Without a KL divergence the reconstruction is all that is left of the loss.
+        self.redundant = [LABELS] if KL in loss_weights else [LABELS, RECONSTRUCTION]
 
     def on_train_batch_end(self, batch, logs=None):
-        self._take(logs, "")
+        self._subtract(logs, "")
 
     def on_epoch_end(self, epoch, logs=None):
-        for kind in ("", "val_") if "val_loss" in logs else ("",):
-            self._take(logs, kind)
+        for prefix in ("", "val_") if "val_loss" in logs else ("",):
+            self._subtract(logs, prefix)
 
-    def _take(self, logs: dict, kind: str) -> None:
-        # The metric, which is a mean over images as the whole is; `labels_loss` is one over batches.
-        logs[f"{kind}loss"] -= self.weight * logs.pop(f"{kind}{LABELS}_{CROSS_ENTROPY}")
-        for name in self.told_twice:
-            del logs[f"{kind}{name}_loss"]
+    def _subtract(self, logs: dict, prefix: str) -> None:
+        # The metric is a mean over images, as the total loss is; `labels_loss` is a mean over batches.
+        logs[f"{prefix}loss"] -= self.weight * logs.pop(f"{prefix}{LABELS}_{CROSS_ENTROPY}")
+        for name in self.redundant:
+            del logs[f"{prefix}{name}_loss"]
 
 
 class EpochReporter(keras.callbacks.Callback):
-    """Tells steps and epochs, keeps the history, and stops when asked or when nothing good can come of it any
-    more.
+    """Emits events, keeps the history, and ends a training that was stopped or has diverged.
+
+    It must be the last callback, so that its numbers include what the others add to the logs or remove.
+
+    Args:
+        batches: the training batches.
+        hooks: functions of the caller.
+        save: called with the history after each complete epoch, before `hooks.on_epoch_end`.
+        restore: called when training begins; returns the history of the epochs before.
     """
 
-    def __init__(self, batches, tell, stopped, keep, restore):
+    def __init__(
+        self,
+        batches: Batches | StackedBatches,
+        hooks: TrainingHooks,
+        save: Callable[[History], None],
+        restore: Callable[[], History],
+    ):
         super().__init__()
-        self.images_until, self.images = batches.images_until, batches.images_until(len(batches) - 1)
-        self.tell, self.stopped, self.keep, self.restore = tell, stopped, keep, restore
-        self.history: dict[str, list[float]] = {}
-        self.trouble = ""
-        self.epoch, self.seen, self.began, self.told = 0, 0, 0.0, 0.0
-        self.trained: float | None = None
+        self.batches = batches
+        self.hooks = hooks
+        self.save = save
+        self.restore = restore
+        self.history: History = {}
+        self.problem = ""
+        self.epoch = 0
+        self.images_trained = 0  # of the epoch under way
+        self.epoch_start = 0.0
+        self.last_step_event = 0.0
+        self.training_seconds: float | None = None
 
     def on_train_begin(self, logs=None):
         self.history = self.restore()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch, self.seen, self.began, self.trained = epoch + 1, 0, time.perf_counter(), None
+        self.epoch = epoch + 1
+        self.images_trained = 0
+        self.epoch_start = time.perf_counter()
+        self.training_seconds = None
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
-        self.seen = self.images_until(batch)
-        if self.stopped.is_set():
+        self.images_trained = self.batches.images_through(batch)
+        if self.hooks.stop_event.is_set():
             self.model.stop_training = True
-        if now - self.told >= SECONDS_BETWEEN_STEPS:
-            self.told = now
-            self.tell(
+        if now - self.last_step_event >= SECONDS_BETWEEN_STEPS:
+            self.last_step_event = now
+            self.hooks.emit(
                 "step",
                 epoch=self.epoch,
-                images=self.seen,
+                images=self.images_trained,
                 loss=float(logs["loss"]),
-                speed=self.seen / (now - self.began),
+                speed=self.images_trained / (now - self.epoch_start),
             )
 
     def on_test_begin(self, logs=None):
-        self.trained = time.perf_counter() - self.began  # validation is not training time
+        self.training_seconds = time.perf_counter() - self.epoch_start  # validation does not count
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.trained is None:
-            self.trained = time.perf_counter() - self.began
-        numbers = {name: float(value) for name, value in logs.items()} | {"seconds": self.trained}
+        # --- numbers of the epoch
+        if self.training_seconds is None:
+            self.training_seconds = time.perf_counter() - self.epoch_start
+        numbers = {name: float(value) for name, value in logs.items()} | {"seconds": self.training_seconds}
         if not math.isfinite(numbers["loss"] + numbers.get("val_loss", 0)):
-            self._give_up(f"the loss is no number any more in epoch {self.epoch}")
+            self._end_with(f"the loss is no number any more in epoch {self.epoch}")
             return
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)
-        self.tell("epoch", epoch=self.epoch, speed=self.seen / self.trained, **numbers)
-        # What was trained before begins with so small a loss that a few images can multiply it: the others
-        # know better.
-        worse = numbers.get("val_loss", math.inf) > self.history.get("val_loss", [0.0])[0]
-        if worse and numbers["loss"] > DIVERGENCE_FACTOR * self.history["loss"][0]:
-            self._give_up(
-                f"the loss grew to {numbers['loss']:.3g} in epoch {self.epoch}, from "
-                f"{self.history['loss'][0]:.3g}"
-            )
-        self.keep(self.history, self.seen == self.images and not self.trouble)
+        self.hooks.emit(
+            "epoch", epoch=self.epoch, speed=self.images_trained / self.training_seconds, **numbers
+        )
+        # --- divergence
+        if self._has_diverged():
+            first, last = self.history["loss"][0], self.history["loss"][-1]
+            self._end_with(f"the loss grew to {last:.3g} in epoch {self.epoch}, from {first:.3g}")
+        # --- checkpoint, then the record, which must not promise an epoch that could be lost
+        is_complete = self.images_trained == self.batches.images_through(len(self.batches) - 1)
+        if is_complete and not self.problem:
+            self.save(self.history)
+        self.hooks.on_epoch_end(self.history)
 
-    def _give_up(self, trouble: str) -> None:
-        self.trouble, self.model.stop_training = trouble, True
+    def _has_diverged(self) -> bool:
+        """True if the training loss is ten times, and the validation loss more than, that of the first epoch.
+
+        The training loss alone is not enough: a pretrained network begins with so small a loss that a few
+        images can multiply it.
+        """
+        losses, validation_losses = self.history["loss"], self.history.get("val_loss")
+        if validation_losses and validation_losses[-1] <= validation_losses[0]:
+            return False
+        return losses[-1] > DIVERGENCE_FACTOR * losses[0]
+
+    def _end_with(self, problem: str) -> None:
+        self.problem = problem
+        self.model.stop_training = True

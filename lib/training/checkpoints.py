@@ -1,6 +1,6 @@
-"""What an interrupted training goes on from: all its numbers at the end of its last whole epoch, in one file
-per phase.
-"""
+"""Checkpoints: everything that an interrupted training needs to go on, in one file per phase."""
+
+from __future__ import annotations
 
 import json
 from pathlib import Path
@@ -10,79 +10,95 @@ import numpy as np
 
 from lib.common.errors import UserError, reason
 from lib.common.filesystem import atomic_write, make_folder
-from lib.runs.records import CHECKPOINT
+from lib.runs.records import CHECKPOINT_FOLDER
+from lib.training.callbacks import History
 
 
 class Checkpoint:
-    """The file of one phase of a run; without a folder nothing is kept.
+    """The state of one phase at the end of its last complete epoch.
 
-    `history` is that of the epochs which it holds (a list per quantity), and `over` whether training had come
-    to its end with them. A training that goes on from here computes the same numbers, bit for bit, as one
-    that was never interrupted: weights, the optimizer's and the random generators' states are kept as they
-    are, batches are drawn from the epoch's number, and the callbacks live through the past epochs again.
+    A training that goes on from it computes the same numbers, bit for bit, as one that was never interrupted:
+    it holds the weights and the states of the optimizer and of random generators; batches are drawn from the
+    epoch's number; and callbacks are run over the past epochs again.
 
-    Raises `UserError` for a file that cannot be read.
+    Args:
+        folder: the run folder; without one nothing is written.
+        phase: name of the phase, `<folder>/checkpoint/<phase>.npz`.
+
+    Attributes:
+        history: of the epochs before; empty without a file.
+        finished: the phase had ended after these epochs.
+
+    Raises:
+        UserError: the file cannot be read.
     """
 
     def __init__(self, folder: Path | None, phase: str):
-        self.path = folder and folder / CHECKPOINT / f"{phase}.npz"
-        self.history: dict[str, list[float]] = {}
-        self.over = False
+        self.path = folder and folder / CHECKPOINT_FOLDER / f"{phase}.npz"
+        self.history: History = {}
+        self.finished = False
         self._variables: list[np.ndarray] = []
-        self._best: list[np.ndarray] = []
+        self._best_weights: list[np.ndarray] = []
         if self.path and self.path.is_file():
             self._read(self.path)
 
     def _read(self, path: Path) -> None:
         try:
-            # Opened here, since numpy leaves a file open that is none of its own.
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            # `np.load` of a path leaves the file open if it is not a NumPy file.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 state = json.loads(str(file["state"]))
-                self.history, self.over = state["history"], state["over"]
+                self.history = state["history"]
+                self.finished = state["over"]
                 self._variables = [file[f"variable_{n}"] for n in range(state["variables"])]
-                self._best = [file[f"best_{n}"] for n in range(state["best"])]
-        except (
-            Exception
-        ) as error:  # a damaged file can fail in any way that zipfile, numpy and Python's own tokenizer know
+                self._best_weights = [file[f"best_{n}"] for n in range(state["best"])]
+        except Exception as error:  # a damaged file fails in every way that zipfile, numpy and json know
             raise UserError(
                 f"{path}: cannot be read ({reason(error)}); delete it, and its phase begins anew"
             ) from None
 
     @property
     def epochs(self) -> int:
-        """How many epochs it holds."""
+        """Number of epochs before."""
         return len(self.history.get("loss", ()))
 
     def write(
-        self, model: keras.Model, best: keras.callbacks.EarlyStopping, history: dict[str, list[float]]
+        self, model: keras.Model, early_stopping: keras.callbacks.EarlyStopping, history: History
     ) -> None:
-        """Keep the state at the end of an epoch in place of the one before. Raises `RunFailed` when it cannot
-        be written.
+        """Replace the file by the state at the end of an epoch.
+
+        Raises:
+            RunFailed: the file cannot be written.
         """
         if not self.path:
             return
-        variables, weights = _variables(model), best.best_weights or []
+        variables = _variables(model)
+        best_weights = early_stopping.best_weights or []
         state = {
             "history": history,
-            "over": best.stopped_epoch > 0,
+            "over": early_stopping.stopped_epoch > 0,
             "variables": len(variables),
-            "best": len(weights),
+            "best": len(best_weights),
         }
-        content = {
+        arrays = {
             f"variable_{n}": keras.ops.convert_to_numpy(variable) for n, variable in enumerate(variables)
         }
-        content |= {f"best_{n}": weight for n, weight in enumerate(weights)}
+        arrays |= {f"best_{n}": weight for n, weight in enumerate(best_weights)}
         make_folder(self.path.parent)
         with atomic_write(self.path) as partial:
-            np.savez(partial, state=json.dumps(state), **content)
+            np.savez(partial, state=json.dumps(state), **arrays)
 
-    def restore(
-        self, model: keras.Model, callbacks: list[keras.callbacks.Callback]
-    ) -> dict[str, list[float]]:
-        """Bring a compiled model and callbacks that have just begun to this state; returns the history so
-        far.
+    def restore(self, model: keras.Model, callbacks: list[keras.callbacks.Callback]) -> History:
+        """Give a compiled model and callbacks, whose training has just begun, this state.
 
-        Raises `UserError` when the file is of another network.
+        Args:
+            model: receives the weights and the optimizer's state.
+            callbacks: those that remember past epochs.
+
+        Returns:
+            A copy of the history.
+
+        Raises:
+            UserError: the file belongs to another network.
         """
         for epoch in range(self.epochs):
             for callback in callbacks:
@@ -94,13 +110,13 @@ class Checkpoint:
                 raise UserError(f"{self.path}: is of another network; delete it, and its phase begins anew")
             for variable, array in zip(variables, self._variables, strict=True):
                 variable.assign(array)
-            # What they kept on the way were the weights of a beginner.
+            # While the epochs above were replayed, early stopping kept the weights of the untrained model.
             for callback in callbacks:
                 if isinstance(callback, keras.callbacks.EarlyStopping):
-                    callback.best_weights = self._best or None
+                    callback.best_weights = self._best_weights or None
         return {name: list(values) for name, values in self.history.items()}
 
 
-def _variables(model: keras.Model) -> list:
-    """Everything that a step changes: weights, averages, states of random generators, and the optimizer's."""
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    """All variables that a step changes: weights, moving averages, random states, and the optimizer's."""
     return [*model.variables, *model.optimizer.variables]

@@ -1,4 +1,10 @@
-"""The hardware that trains: named for people, and joined. The one module that may touch a backend."""
+"""Distributed training: process groups, distribution over devices, agreement on stopping.
+
+TensorFlow distributes over the devices of one process (`MirroredStrategy`), JAX over the devices of several
+processes (`keras.distribution.DataParallel`).
+"""
+
+from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,63 +12,70 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import keras
-import numpy
+import numpy as np
 
 from lib.common.errors import UserError
 from lib.config.process_group import ProcessGroup, Shard
 
 
-def join_process_group(team: ProcessGroup) -> None:
-    """Meet the other processes of a team, before anything is computed. Raises `UserError` on a backend that
-    cannot.
+def join_process_group(group: ProcessGroup) -> None:
+    """Connect to the other processes of a group; must be called before anything is computed.
+
+    Raises:
+        UserError: the backend cannot train over several processes.
     """
-    kind = keras.backend.backend()
-    if kind != "jax" and (kind != "tensorflow" or team.of > 1):
+    backend = keras.backend.backend()
+    if backend != "jax" and (backend != "tensorflow" or group.world_size > 1):
         raise UserError(
             "--distributed with an address needs JAX: pip install jax, and set KERAS_BACKEND=jax before the "
             "command"
         )
-    if team.of > 1:
-        keras.distribution.initialize(team.address, team.of, team.number - 1)
+    if group.world_size > 1:
+        keras.distribution.initialize(group.address, group.world_size, group.rank)
 
 
 @contextmanager
-def distribution_scope(team: ProcessGroup | None) -> Iterator[Shard | None]:
-    """Models that are built in this block live on all devices of a team, in this thread; `None` is this
-    process as it is.
+def distribution_scope(group: ProcessGroup | None) -> Iterator[Shard | None]:
+    """A block in which this thread builds models on all devices of a group.
+
+    Args:
+        group: the process group that `join_process_group` has joined; without one nothing is distributed.
+
+    Yields:
+        The rows of each batch that this process takes; `None` without a group.
     """
-    if team is None:
+    if group is None:
         yield None
     elif keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        devices = [
-            device.name
-            for device in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        ]
-        strategy = tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice())
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        strategy = tf.distribute.MirroredStrategy(
+            [device.name for device in devices], tf.distribute.ReductionToOneDevice()
+        )
         with strategy.scope():
-            yield Shard(team, strategy.num_replicas_in_sync)
+            yield Shard(group, strategy.num_replicas_in_sync)
     else:
         devices = keras.distribution.list_devices()
         keras.distribution.set_distribution(
             keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
         )
         try:
-            yield Shard(team, len(devices))
+            yield Shard(group, len(devices))
         finally:
             keras.distribution.set_distribution(None)
 
 
-def run_undistributed(work: Callable[[], None]) -> None:
-    """Do what this process computes alone: in a thread of its own, which knows nothing of a distribution."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(work).result()
+def run_undistributed(function: Callable[[], None]) -> None:
+    """Call a function in a new thread, which the distribution of the current thread does not reach."""
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(function).result()
 
 
 def replica_config(layer: keras.layers.Layer) -> dict:
-    """The configuration of a layer as one that learns on several devices: batches are normalized whole, as
-    JAX does by itself.
+    """The configuration of a layer's copy in a distribution scope.
+
+    Batch normalization takes its statistics from the batch on all devices, as JAX does by itself.
     """
     config = layer.get_config()
     if keras.backend.backend() == "tensorflow" and isinstance(layer, keras.layers.BatchNormalization):
@@ -73,22 +86,29 @@ def replica_config(layer: keras.layers.Layer) -> dict:
 
 
 class StopAgreement(threading.Event):
-    """Whether training is to end, as all processes of a team know it: what one of them wants, they agree on
-    after an epoch.
+    """A stop signal that is the same in all processes of a group.
+
+    With several processes it is set only by `synchronize`, at the end of an epoch: if one process stopped
+    earlier, the others would wait for its gradients forever. Otherwise it is the process's own signal.
+
+    Args:
+        stop_event: the stop signal of this process.
+        group: the process group, if any.
     """
 
-    def __init__(self, wanted: threading.Event, team: ProcessGroup | None):
+    def __init__(self, stop_event: threading.Event, group: ProcessGroup | None):
         super().__init__()
-        self._wanted, self._team = wanted, team
+        self._stop_event = stop_event
+        self._is_shared = group is not None and group.world_size > 1
 
     def is_set(self) -> bool:
-        return super().is_set() if self._team is not None and self._team.of > 1 else self._wanted.is_set()
+        return super().is_set() if self._is_shared else self._stop_event.is_set()
 
-    def agree(self) -> None:
-        """Ask all others; every process calls this at the same point."""
-        if self._team is None or self._team.of == 1:
+    def synchronize(self) -> None:
+        """Set the signal in all processes if it is set in one; all must call this at the same point."""
+        if not self._is_shared:
             return
         from jax.experimental import multihost_utils
 
-        if multihost_utils.process_allgather(numpy.array(self._wanted.is_set())).any():
+        if multihost_utils.process_allgather(np.array(self._stop_event.is_set())).any():
             self.set()

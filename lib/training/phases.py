@@ -1,4 +1,6 @@
-"""Training: optimizer, schedule, callbacks, `fit`; the autoencoder's one phase and the classifier's two."""
+"""Training phases: the autoencoder's single one, and the classifier's two (head, then everything)."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION, mean_output_loss
 
 CROSS_ENTROPY = "sparse_categorical_crossentropy"
 
-# The words of `fields.LOSSES` and `fields.OPTIMIZERS` in Keras; Muon is ours.
+# `lib.config.fields.LOSSES` by Keras's names.
 KERAS_LOSSES = {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",
@@ -24,84 +26,102 @@ KERAS_LOSSES = {
 
 @dataclass(frozen=True)
 class Phase:
-    """One call of `fit`: what it is called, why there is more than one, and what differs between them."""
+    """Arguments of `fit` that differ between the phases of a run.
+
+    Args:
+        name: key of its history in the record, and name of its checkpoint.
+        reason: why there is more than one phase, in a sentence for the screen.
+        learning_rate: the highest of its schedule.
+        loss: as Keras's `compile` takes it.
+        metrics: as Keras's `compile` takes them.
+        loss_weights: weight of each output's loss, by the output's name.
+        labeled: the targets are labels.
+        transform: the last step that makes a batch, see `Batches`.
+    """
 
     name: str
-    why: str
+    reason: str
     learning_rate: float
-    loss: object  # as Keras's `compile` takes it
-    metrics: object = None  # likewise
-    weights: dict | None = None  # of several losses
-    labeled: bool = False  # labels are the targets
-    form: Callable | None = None  # what `tasks.Batches` does last
+    loss: object
+    metrics: object = None
+    loss_weights: dict[str, float] | None = None
+    labeled: bool = False
+    transform: Callable | None = None
 
 
 def autoencoder_phase(hp: Hyperparameters) -> Phase:
-    """The one phase of an autoencoder: its loss to the target; for a VAE that in nats per image, and the KL
-    divergence; with a `label_weight` the cross-entropy of the labels as well, which its `loss` then leaves
-    out.
+    """The phase of an autoencoder, for the model of `build_training_model`.
 
-    The negative ELBO with binary cross-entropy is summed over pixels and channels. With mean squared error
-    the squares are summed: a Gaussian likelihood of variance 1/2, up to a constant.
+    The loss is `pixel_loss`. For a VAE it is the reconstruction loss summed over pixels and channels, in nats
+    per image, plus `hp.beta` times the KL divergence: the negative ELBO for binary cross-entropy, and for
+    squared errors a Gaussian likelihood of variance 1/2, up to a constant. With `hp.label_weight` the
+    cross-entropy of the labels is trained on as well, and `SeparateLabelLoss` removes it from `loss`.
     """
     loss = pixel_loss(hp)
     if not (hp.variational or hp.label_weight):
-        # With a penalty the loss is no longer the error alone, which has to be told apart.
+        # A penalty makes the loss more than the error, which is then a metric of its own.
         return Phase("autoencoder", "", hp.learning_rate, loss, ["mse"] if hp.l2 else [])
 
-    def nats(targets, outputs):  # one number an image: what Keras averages, it averages over devices as well
-        found = loss(targets, outputs)
-        return math.prod(outputs.shape[1:]) * keras.ops.mean(found, axis=tuple(range(1, len(found.shape))))
+    def loss_per_image(targets, outputs):  # shape (n,), of which Keras takes the mean over all devices
+        losses = loss(targets, outputs)
+        return math.prod(outputs.shape[1:]) * keras.ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
 
-    losses: dict[str, object] = {RECONSTRUCTION: nats if hp.variational else loss}
-    weights, metrics = {RECONSTRUCTION: 1.0}, {}
+    losses: dict[str, object] = {RECONSTRUCTION: loss_per_image if hp.variational else loss}
+    loss_weights = {RECONSTRUCTION: 1.0}
+    metrics = {}
     if hp.variational:
-        losses[KL], weights[KL] = mean_output_loss, hp.beta
+        losses[KL] = mean_output_loss
+        loss_weights[KL] = hp.beta
     if hp.label_weight:
-        losses[LABELS], weights[LABELS], metrics[LABELS] = (
-            CROSS_ENTROPY,
-            hp.label_weight,
-            ["accuracy", CROSS_ENTROPY],
-        )
-    return Phase(
-        "autoencoder", "", hp.learning_rate, losses, metrics, weights, form=partial(make_training_targets, hp)
-    )
+        losses[LABELS] = CROSS_ENTROPY
+        loss_weights[LABELS] = hp.label_weight
+        metrics[LABELS] = ["accuracy", CROSS_ENTROPY]
+    transform = partial(make_training_targets, hp)
+    return Phase("autoencoder", "", hp.learning_rate, losses, metrics, loss_weights, transform=transform)
 
 
 def pixel_loss(hp: Hyperparameters) -> Callable:
-    """Keras's function of targets and outputs for `hp.loss`; `auto` is binary cross-entropy for VAEs, else
-    squared error.
+    """Keras's loss function for `hp.loss`.
+
+    It takes targets and outputs of shape (n, height, width, channels) and returns losses of shape (n, height,
+    width), means over the channels.
+
+    Without `hp.loss` it is the binary cross-entropy for a VAE and the squared error for other autoencoders.
     """
     return keras.losses.get(KERAS_LOSSES[hp.loss or ("bce" if hp.variational else "mse")])
 
 
-def make_training_targets(hp: Hyperparameters, inputs: np.ndarray, targets: np.ndarray, labels: np.ndarray):
-    """Inputs, and a target for each output of `networks.build_trainer`."""
-    wanted = {RECONSTRUCTION: targets}
+def make_training_targets(
+    hp: Hyperparameters, inputs: np.ndarray, targets: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Inputs, and a target for each output of `build_training_model`, by the output's name."""
+    targets_by_output = {RECONSTRUCTION: targets}
     if hp.variational:
-        wanted[KL] = np.zeros((len(targets), 1), np.float32)
+        targets_by_output[KL] = np.zeros((len(targets), 1), np.float32)
     if hp.label_weight:
-        wanted[LABELS] = labels
-    return inputs, wanted
+        targets_by_output[LABELS] = labels
+    return inputs, targets_by_output
 
 
 def classifier_phases(hp: Hyperparameters) -> tuple[Phase, Phase]:
-    """Head first, then everything (report C, part B)."""
-    frozen = (
+    """The head on a frozen encoder, then all weights at half the learning rate (report C, part B)."""
+    head_reason = (
         "the encoder is frozen: the new layers start from random weights, and their first large errors would "
         "destroy what it has learned"
     )
-    together = "the new layers fit the encoder now, so all weights train together, at half the learning rate"
-    head = _classifier_phase("head", frozen, hp.learning_rate)
-    return head, _classifier_phase("everything", together, hp.learning_rate / 2)
+    all_reason = (
+        "the new layers fit the encoder now, so all weights train together, at half the learning rate"
+    )
+    head = _classifier_phase("head", head_reason, hp.learning_rate)
+    return head, _classifier_phase("everything", all_reason, hp.learning_rate / 2)
 
 
 def scratch_phase(hp: Hyperparameters) -> Phase:
-    """Everything at once from random weights: what the two phases are compared with (report E)."""
+    """All weights from random ones: the comparison for the two phases (report E)."""
     return _classifier_phase(
         "scratch", "the same network from random weights, to see what pretraining gains", hp.learning_rate
     )
 
 
-def _classifier_phase(name: str, why: str, rate: float) -> Phase:
-    return Phase(name, why, rate, CROSS_ENTROPY, ["accuracy"], labeled=True)
+def _classifier_phase(name: str, reason: str, learning_rate: float) -> Phase:
+    return Phase(name, reason, learning_rate, CROSS_ENTROPY, ["accuracy"], labeled=True)

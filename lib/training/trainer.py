@@ -1,13 +1,11 @@
-"""Training: optimizer, schedule, callbacks, `fit`; the autoencoder's one phase and the classifier's two."""
+"""Training of one phase: `fit`, in this process or on all devices of a process group, in any precision."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Event
 
 import keras
 
@@ -16,9 +14,9 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup, Shard
 from lib.data.datasets import Dataset
 from lib.models.autoencoder import LABELS
-from lib.training.backend import build_before_first_step, fused_batch_norm, input_pipeline, with_scan
+from lib.training.backend import build_before_first_step, fused_batch_norm, input_pipeline, scan_train_steps
 from lib.training.batches import Batches
-from lib.training.callbacks import EpochReporter, SeparateLabelLoss
+from lib.training.callbacks import EpochReporter, History, SeparateLabelLoss, TrainingHooks
 from lib.training.checkpoints import Checkpoint
 from lib.training.distributed import StopAgreement, distribution_scope, run_undistributed
 from lib.training.optimizers import learning_rate_schedule, make_optimizer
@@ -29,13 +27,17 @@ TENSORBOARD_FOLDER = "tensorboard"  # in the run folder
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What came of a phase: the history (a list per quantity: `loss`, `val_loss`, …, `seconds`; a number per
-    epoch), and, where training ended for the worse, why; the model has its best weights either way.
+class TrainingResult:
+    """The outcome of a phase. The model has the weights of its best epoch either way.
+
+    Args:
+        history: a value per epoch for each quantity: `loss`, `val_loss`, ..., and `seconds` of training
+            without validation.
+        problem: why training ended early, in a sentence; empty if it went well or was stopped.
     """
 
-    history: dict[str, list[float]]
-    trouble: str = ""
+    history: History
+    problem: str = ""
 
 
 def fit(
@@ -43,112 +45,163 @@ def fit(
     dataset: Dataset,
     hp: Hyperparameters,
     phase: Phase,
-    tell: Callable[..., None],
-    stopped: Event,
-    at_epoch: Callable[[dict], None],
+    hooks: TrainingHooks,
     folder: Path | None = None,
-    share: Shard | None = None,
-) -> Trained:
-    """Train `model` for one phase and leave the weights of its best epoch in it: by validation loss, or where
-    no images are kept apart for that, by the loss itself.
+    group: ProcessGroup | None = None,
+) -> TrainingResult:
+    """Train a model for one phase and leave the weights of its best epoch in it.
 
-    Parameters: `tell` takes the events (`step`, `epoch`), `stopped` ends training after the batch under way,
-    and `at_epoch` gets the history so far at the end of each epoch. In `folder`, that of the run, each epoch
-    leaves a checkpoint; where there is one already, training goes on from it. A TensorBoard log goes there
-    too where `hp.tensorboard` asks for it. `share` is what this process takes of each batch, where several
-    devices train together. Raises `RunFailed` when the loss is no number any more before there are weights
-    worth keeping, or when the checkpoint cannot be written; `UserError` when it cannot be read.
+    The best epoch has the lowest validation loss; without validation images, the lowest training loss.
+
+    With a process group or a precision other than float32 a replica is trained. Its weights are copied back
+    to the model after every epoch, so that saved files are always float32. All processes of a group call
+    `fit` with the same arguments, and the result is the same in all.
+
+    Args:
+        model: takes the inputs of `Batches` and has the outputs that the phase's loss names.
+        dataset: its training and validation images are used.
+        hp: settings of batches, optimizer, schedule, precision and early stopping.
+        phase: loss, metrics, learning rate and targets.
+        hooks: functions that are called during training.
+        folder: the run folder, for checkpoints and a TensorBoard log. Training goes on from a checkpoint of
+            the phase that lies there.
+        group: the process group, if training is distributed.
+
+    Returns:
+        The history, and the problem if training ended early.
+
+    Raises:
+        RunFailed: the loss is infinite or NaN in the first epoch, or a checkpoint cannot be written.
+        UserError: the checkpoint cannot be read.
     """
-    checkpoint = Checkpoint(folder, phase.name)
-    done = hp.epochs if checkpoint.over else checkpoint.epochs
-    batches = partial(Batches, labeled=phase.labeled, form=phase.form, share=share, endless=True)
-    train = batches(dataset.train, hp.batch_size, hp, learn=True, first=done)
-    validation = batches(dataset.validation, hp.batch_size, hp)
-    rate = learning_rate_schedule(hp, phase.learning_rate, len(train) * hp.epochs)
-    model.compile(make_optimizer(hp, rate), phase.loss, loss_weights=phase.weights, metrics=phase.metrics)
-    build_before_first_step(model, train[0])
-    gangs = with_scan(model, train)
-    # Without a patience of its own it never stops, and only keeps the best weights.
-    watched = "val_loss" if len(validation) else "loss"
-    best = keras.callbacks.EarlyStopping(
-        monitor=watched, patience=hp.patience or hp.epochs, restore_best_weights=True
-    )
-    lasting = [best]  # those that remember the epochs which are past
-    if hp.schedule == "plateau":
-        lasting.append(
-            keras.callbacks.ReduceLROnPlateau(
-                factor=hp.plateau_factor, patience=hp.plateau_patience, min_delta=0
-            )
-        )
-    others = [keras.callbacks.TerminateOnNaN()]
-    if hp.tensorboard and folder is not None:
-        others.append(
-            keras.callbacks.TensorBoard(folder / TENSORBOARD_FOLDER / phase.name, write_graph=False)
-        )
+    with distribution_scope(group) as shard:
+        if shard is None and hp.precision == "float32":
+            return _fit_model(model, dataset, hp, phase, hooks, folder)
 
-    def keep(history: dict, whole: bool) -> None:
-        if whole:  # and before the record, which never promises an epoch that could be lost
-            checkpoint.write(model, best, history)
-        at_epoch(history)
+        # --- replica: in the scope, so that its variables live on all devices
+        replica = make_replica(model, hp.precision)
+        stop = StopAgreement(hooks.stop_event, group)
 
-    # The reporter comes last, so that it sees what the others add to an epoch's numbers, or take from them.
-    reporter = EpochReporter(gangs, tell, stopped, keep, lambda: checkpoint.restore(model, lasting))
-    callbacks = [*lasting, *others, reporter]
-    if phase.weights and LABELS in phase.weights:
-        callbacks.insert(0, SeparateLabelLoss(phase.weights))
-    held = (
-        dict(validation_data=input_pipeline(validation), validation_steps=len(validation))
-        if len(validation)
-        else {}
-    )
-    epochs = dict(epochs=hp.epochs, initial_epoch=done, steps_per_epoch=len(gangs))
-    with fused_batch_norm(model):
-        model.fit(input_pipeline(gangs), **epochs, **held, shuffle=False, verbose=0, callbacks=callbacks)
-    if not reporter.trouble:
-        return Trained(reporter.history)
-    advice = f"{reporter.trouble}; a smaller --learning-rate than {phase.learning_rate:g} may help"
-    if not reporter.history:
-        raise RunFailed(advice)
-    return Trained(reporter.history, f"{advice}; the weights of epoch {best.best_epoch + 1} are kept")
+        def on_epoch_end(history: History) -> None:
+            stop.synchronize()
+            copy_state(replica, model)
+            run_undistributed(lambda: hooks.on_epoch_end(history))
+
+        replica_hooks = TrainingHooks(hooks.emit, stop, on_epoch_end)
+        result = _fit_model(replica, dataset, hp, phase, replica_hooks, folder, shard)
+        stop.synchronize()  # a stop in the last epoch; every process gets here, whatever ended its training
+    if stop.is_set():
+        hooks.stop_event.set()  # in the processes that did not ask for it
+
+    # --- model: the best weights, and compiled for evaluation, outside of the scope
+    copy_state(replica, model)
+    model.compile(loss=phase.loss, loss_weights=phase.loss_weights, metrics=phase.metrics)
+    return result
 
 
-def images_per_second(history: dict[str, list[float]], images: int) -> float:
-    """Training speed over whole epochs, the median one."""
-    return images / statistics.median(history["seconds"])
-
-
-def fit_replica(
+def _fit_model(
     model: keras.Model,
     dataset: Dataset,
     hp: Hyperparameters,
     phase: Phase,
-    tell: Callable[..., None],
-    stopped: Event,
-    at_epoch: Callable[[dict], None],
+    hooks: TrainingHooks,
     folder: Path | None,
-    team: ProcessGroup | None,
-) -> Trained:
-    """`training.fit` with the same outcome, on the devices of a team, in `hp.precision`; with neither it is
-    just that.
+    shard: Shard | None = None,
+) -> TrainingResult:
+    """Train the model itself, on the rows of a shard if given."""
+    # --- batches
+    checkpoint = Checkpoint(folder, phase.name)
+    first_epoch = hp.epochs if checkpoint.finished else checkpoint.epochs
+    batches = partial(
+        Batches, hp=hp, labeled=phase.labeled, transform=phase.transform, shard=shard, endless=True
+    )
+    training = batches(dataset.train, hp.batch_size, training=True, first_epoch=first_epoch)
+    validation = batches(dataset.validation, hp.batch_size)
 
-    Each process of the team calls it with the same model, data and hyperparameters; what they compute is the
-    same in all.
-    """
-    with distribution_scope(team) as share:
-        if share is None and hp.precision == "float32":
-            return fit(model, dataset, hp, phase, tell, stopped, at_epoch, folder)
-        learner = make_replica(model, hp.precision)
-        agreed = StopAgreement(stopped, team)
+    # --- compiled model: before its train function is replaced, which `compile` would undo
+    schedule = learning_rate_schedule(hp, phase.learning_rate, len(training) * hp.epochs)
+    model.compile(
+        make_optimizer(hp, schedule), phase.loss, loss_weights=phase.loss_weights, metrics=phase.metrics
+    )
+    build_before_first_step(model, training[0])
+    steps = scan_train_steps(model, training)
 
-        def beside(history: dict) -> None:
-            agreed.agree()
-            copy_state(learner, model)
-            run_undistributed(lambda: at_epoch(history))
+    # --- callbacks: label losses are removed first, the reporter sees what all others have changed
+    early_stopping = _early_stopping(hp, "val_loss" if len(validation) else "loss")
+    resumed = [early_stopping, *_plateau_schedule(hp)]  # those that remember past epochs
+    reporter = EpochReporter(
+        steps,
+        hooks,
+        save=partial(checkpoint.write, model, early_stopping),
+        restore=partial(checkpoint.restore, model, resumed),
+    )
+    callbacks = [*_label_loss(phase), *resumed, *_stateless_callbacks(hp, phase, folder), reporter]
 
-        trained = fit(learner, dataset, hp, phase, tell, agreed, beside, folder, share)
-        agreed.agree()
-    if agreed.is_set():
-        stopped.set()  # whoever has asked for it
-    copy_state(learner, model)
-    model.compile(loss=phase.loss, loss_weights=phase.weights, metrics=phase.metrics)
-    return trained
+    # --- training
+    held_out = (
+        {"validation_data": input_pipeline(validation), "validation_steps": len(validation)}
+        if len(validation)
+        else {}
+    )
+    with fused_batch_norm(model):
+        model.fit(
+            input_pipeline(steps),
+            epochs=hp.epochs,
+            initial_epoch=first_epoch,
+            steps_per_epoch=len(steps),
+            **held_out,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
+    return _result(reporter, early_stopping, phase)
+
+
+def _early_stopping(hp: Hyperparameters, monitor: str) -> keras.callbacks.EarlyStopping:
+    """Keeps the best weights; without `hp.patience` it never stops."""
+    return keras.callbacks.EarlyStopping(
+        monitor=monitor, patience=hp.patience or hp.epochs, restore_best_weights=True
+    )
+
+
+def _plateau_schedule(hp: Hyperparameters) -> list[keras.callbacks.Callback]:
+    if hp.schedule != "plateau":
+        return []
+    return [
+        keras.callbacks.ReduceLROnPlateau(factor=hp.plateau_factor, patience=hp.plateau_patience, min_delta=0)
+    ]
+
+
+def _label_loss(phase: Phase) -> list[keras.callbacks.Callback]:
+    if not phase.loss_weights or LABELS not in phase.loss_weights:
+        return []
+    return [SeparateLabelLoss(phase.loss_weights)]
+
+
+def _stateless_callbacks(
+    hp: Hyperparameters, phase: Phase, folder: Path | None
+) -> list[keras.callbacks.Callback]:
+    """Callbacks without a memory: the end of a training whose loss is NaN, and the TensorBoard log."""
+    callbacks: list[keras.callbacks.Callback] = [keras.callbacks.TerminateOnNaN()]
+    if hp.tensorboard and folder is not None:
+        log_folder = folder / TENSORBOARD_FOLDER / phase.name
+        callbacks.append(keras.callbacks.TensorBoard(log_folder, write_graph=False))
+    return callbacks
+
+
+def _result(
+    reporter: EpochReporter, early_stopping: keras.callbacks.EarlyStopping, phase: Phase
+) -> TrainingResult:
+    if not reporter.problem:
+        return TrainingResult(reporter.history)
+    advice = f"{reporter.problem}; a smaller --learning-rate than {phase.learning_rate:g} may help"
+    if not reporter.history:
+        raise RunFailed(advice)
+    return TrainingResult(
+        reporter.history, f"{advice}; the weights of epoch {early_stopping.best_epoch + 1} are kept"
+    )
+
+
+def images_per_second(history: History, images: int) -> float:
+    """Training speed: the median over whole epochs of `images` images, validation not included."""
+    return images / statistics.median(history["seconds"])

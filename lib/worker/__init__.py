@@ -1,0 +1,26 @@
+"""Worker: the child process that loads data, trains networks and uses saved models, and the pipe to it.
+
+    process         both ends of the pipe
+    run_sequence    training many runs in turn
+    main            entry point of the child process
+    training_jobs   training one autoencoder or classifier
+    model_jobs      applying saved models to images
+    probe_job       probing a saved encoder
+    image_output    PNG and IDX files, progress
+
+The program holds a `Worker` (or, for many runs, a `RunSequence`), sends it requests and follows its events.
+In the child, `main` reads the requests from a `Channel` and calls one job, which emits the events and writes
+a run folder or an output folder. Other packages use `Worker`, `RunSequence` and `StoppedByUser` from
+`process` and `run_sequence`, which import nothing that is slow; all other modules run in the child.
+
+>>> import tempfile
+>>> from pathlib import Path
+>>> from lib.worker.process import Worker
+>>> scores = [("2", 0.03), ("4", 0.01)]
+>>> with tempfile.TemporaryDirectory() as folder, Worker() as worker:
+...     path = Path(folder, "comparison.png")
+...     worker.send("compare", points={"layers": scores}, metric="test_mse", path=str(path))
+...     event = worker.follow(lambda event: None)
+...     print(event["event"], path.is_file())
+finished True
+"""

@@ -1,4 +1,4 @@
-"""Where the pictures go that a model has made: PNG files, or for a data set one file of MNIST's format."""
+"""Output of models: images as PNG files or as one data set, and progress over chunks of the user's images."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -18,111 +18,158 @@ from lib.worker.process import Channel
 
 
 class PngWriter:
-    """Pictures as PNG files, written while the next ones are computed. Raises `RunFailed` where one cannot be
-    written.
+    """Writer of PNG files in threads, which work while the next images are computed; a context manager.
+
+    Raises:
+        RunFailed: from `add` or at the end, a file cannot be written.
     """
 
     def __init__(self):
         self._pool = ThreadPoolExecutor()
-        self._under_way: Iterator[None] = iter(())
+        self._pending: Iterator[None] = iter(())
 
     def __enter__(self) -> "PngWriter":
         return self
 
     def __exit__(self, *_) -> None:
         self._pool.shutdown()
-        list(self._under_way)  # raises what has gone wrong
+        self._wait()
+
+    def _wait(self) -> None:
+        list(self._pending)  # raises the exceptions of the threads
 
     def add(self, images: np.ndarray, paths: Sequence[Path]) -> None:
-        """Write uint8 images (n, height, width, channels) once those before are there."""
-        list(self._under_way)
+        """Start to write images when the previous ones are written.
+
+        Args:
+            images: uint8 (n, height, width, channels), 1 or 3 channels.
+            paths: one per image; missing folders are made.
+        """
+        self._wait()
         for folder in {path.parent for path in paths}:
             make_folder(folder)
-        self._under_way = self._pool.map(_write_png, images, paths)
+        self._pending = self._pool.map(_write_png, images, paths)
 
 
 @contextmanager
-def open_image_output(own: UserImages, place: Path) -> Iterator[Callable[[np.ndarray, np.ndarray], None]]:
-    """A function that takes places in `own`, shape (n,), and what a model made of the images there, uint8.
+def open_image_output(
+    user_images: UserImages, path: Path
+) -> Iterator[Callable[[np.ndarray, np.ndarray], None]]:
+    """Context of a function that writes a model's outputs for the user's images.
 
-    Of pictures it makes PNG files of the same names in the folder `place`; of a data set `place` with the
-    suffix `.idx`, in which the outcomes stand in the same order: a file for each of a hundred thousand would
-    take longer than the model. Raises `RunFailed` where they cannot be written.
+    Outputs for a folder of pictures become PNG files with the same names below the folder `path`. Those for a
+    data set become `path` with the suffix `.idx`, in the same order: one file for each of a hundred thousand
+    images would take longer than the model.
+
+    Args:
+        user_images: the images that the model is applied to.
+        path: of the folder, or of the file without its suffix.
+
+    Yields:
+        A function of positions in `user_images`, shape (n,), and the outputs there, uint8 (n, height, width,
+        channels).
+
+    Raises:
+        RunFailed: a file cannot be written.
     """
-    if own.pictures:
-        with PngWriter() as album:
-            yield lambda places, images: album.add(
-                images, [place / _png_name(own.names, number) for number in places]
+    if user_images.from_files:
+        with PngWriter() as writer:
+            yield lambda positions, images: writer.add(
+                images, [path / _png_name(user_images.names, position) for position in positions]
             )
     else:
-        with idx_writer(place.with_name(f"{place.name}.idx"), own.shape) as add:
-            yield lambda places, images: add(images)
+        with idx_writer(path.with_name(f"{path.name}.idx"), user_images.shape) as write:
+            yield lambda positions, images: write(images)
 
 
-def _png_name(names: list[str], place: int) -> str:
-    """The name of the outcome for a picture; a second one that differs in its format alone keeps that."""
-    stem = Path(names[place]).with_suffix(".png")
-    return (
-        f"{names[place]}.png" if place and Path(names[place - 1]).with_suffix(".png") == stem else str(stem)
-    )
+def _png_name(names: list[str], position: int) -> str:
+    """The name with the suffix .png; of two names that differ only in their suffixes, the second keeps it."""
+    png_name = Path(names[position]).with_suffix(".png")
+    if position and Path(names[position - 1]).with_suffix(".png") == png_name:
+        return f"{names[position]}.png"
+    return str(png_name)
 
 
 def _write_png(image: np.ndarray, path: Path) -> None:
     content = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(content, "PNG", compress_level=1)
-    with atomic_write(path, flushed=False) as partial:
+    with atomic_write(path, fsync=False) as partial:
         partial.write_bytes(content.getvalue())
 
 
-Result = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class ChunkProgress:
-    """Chunks of images on their way through models. The program is told how many are done, from none on.
+    """Iteration over chunks of the user's images, with `progress` events from 0 to the total.
 
-    After Ctrl-C nothing more begins, and what was under way is dropped: it may be half done.
+    After Ctrl-C no further chunk begins, and the current one is dropped, since it may be incomplete.
+
+    Args:
+        channel: receives the events.
+        user_images: the images.
+        limit: process only so many; None for all.
+        noun: what is counted, in the plural, for messages.
     """
 
-    def __init__(self, program: Channel, own: UserImages, request: dict, what: str):
-        self.program, self.own, self.what = program, own, what
-        self.limit, self.of = request["limit"], min(request["limit"] or len(own), len(own))
-        self.done = 0  # images that are through, or cannot be read
-        self._under_way, self._told = 0, -1
+    def __init__(self, channel: Channel, user_images: UserImages, limit: int | None, noun: str):
+        self.channel = channel
+        self.user_images = user_images
+        self.limit = limit
+        self.noun = noun
+        self.total = min(limit or len(user_images), len(user_images))
+        self.done = 0  # images that are processed, or cannot be read
+        self._chunk_size = 0
+        self._last_emitted = -1
 
-    def through(
-        self, work: Callable[[np.ndarray], Result]
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, Result]]:
-        """The places of a chunk, its images (n, height, width, channels), uint8, and what `work` makes of
-        these.
+    def map(self, process: Callable[[np.ndarray], Result]) -> Iterator[tuple[np.ndarray, np.ndarray, Result]]:
+        """Apply a function to the images, chunk by chunk.
 
-        Raises `Interrupted` where there is nothing to keep.
+        Args:
+            process: takes images, uint8 (n, height, width, channels).
+
+        Yields:
+            The positions of a chunk, shape (n,), its images, and what `process` returns for them.
+
+        Raises:
+            Interrupted: Ctrl-C before the first chunk is done.
         """
-        self._tell(0)
-        for places, images in self.own.chunks(self.limit):
-            self._under_way = len(images)
-            made = None if self.program.stopped.is_set() else work(images)
-            if made is None or self.program.stopped.is_set():
+        self._emit(0)
+        for positions, images in self.user_images.chunks(self.limit):
+            self._chunk_size = len(images)
+            if self.channel.stop_event.is_set():
                 break
-            yield places, images, made
-            self.done = int(places[-1]) + 1
-            self._tell(self.done)
+            result = process(images)
+            if self.channel.stop_event.is_set():
+                break
+            yield positions, images, result
+            self.done = int(positions[-1]) + 1
+            self._emit(self.done)
         else:
-            self.done = self.of  # with those at the end that cannot be read
-            self._tell(self.done)
+            self.done = self.total  # with images at the end that cannot be read
+            self._emit(self.done)
         if not self.done:
-            raise Interrupted(f"stopped before the first {self.what} were done; nothing is written")
+            raise Interrupted(f"stopped before the first {self.noun} were done; nothing is written")
 
-    def part(self, number: int, of: int) -> Callable[[float], None]:
-        """What part `number`, of so many that take long, tells its share to, of the chunk that is under way."""
-        return lambda share: self._tell(self.done + int(self._under_way * (number + share) / of))
+    def chunk_reporter(self, part: int, parts: int) -> Callable[[float], None]:
+        """Return a function that reports progress within the current chunk.
+
+        Args:
+            part: index of one of the slow parts of the work on a chunk.
+            parts: their number.
+
+        Returns:
+            A function of the fraction of this part that is done, 0 to 1.
+        """
+        return lambda fraction: self._emit(self.done + int(self._chunk_size * (part + fraction) / parts))
 
     @property
-    def missing(self) -> str:
-        """How much is kept, where that is not all."""
-        stopped = self.program.stopped.is_set() and self.done < self.of
-        return f"{self.done:,} of {self.of:,} {self.what} are done" if stopped else ""
+    def stop_note(self) -> str:
+        """The number of images that are done, as a sentence, if Ctrl-C has stopped the work; else empty."""
+        stopped = self.channel.stop_event.is_set() and self.done < self.total
+        return f"{self.done:,} of {self.total:,} {self.noun} are done" if stopped else ""
 
-    def _tell(self, done: int) -> None:
-        if done != self._told:
-            self._told = done
-            self.program.tell("progress", done=done, of=self.of, what=self.what)
+    def _emit(self, done: int) -> None:
+        if done != self._last_emitted:
+            self._last_emitted = done
+            self.channel.emit("progress", done=done, of=self.total, what=self.noun)

@@ -1,6 +1,4 @@
-"""The process that trains: one data set, one run, DESIGN's flow from top to bottom; events up the pipe, files
-on disk.
-"""
+"""Entry point of the child process, `python -m lib.worker.main`: carries out one job and ends."""
 
 import sys
 import traceback
@@ -9,7 +7,7 @@ from pathlib import Path
 from lib.common.errors import Interrupted, UserError, describe_failure
 from lib.config.process_group import ProcessGroup
 from lib.evaluation import figures
-from lib.training.backend import device
+from lib.training.backend import device_name
 from lib.training.distributed import join_process_group
 from lib.worker import model_jobs, probe_job
 from lib.worker.process import Channel
@@ -17,44 +15,44 @@ from lib.worker.training_jobs import open_dataset, read_hyperparameters, run_tra
 
 
 def main() -> None:
-    """Serve one program, and tell it in a sentence what went wrong; this is the last boundary of the process."""
-    program = Channel()
+    """Serve one program; an exception becomes the event `failed` with one sentence."""
+    channel = Channel()
     try:
-        serve(program)
+        serve(channel)
     except UserError as error:
-        program.tell("failed", kind="user", message=str(error))
+        channel.emit("failed", kind="user", message=str(error))
     except Interrupted as error:
-        program.tell("failed", kind="interrupted", message=str(error))
+        channel.emit("failed", kind="interrupted", message=str(error))
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
-        program.tell("failed", kind="run", message=describe_failure(error))
-    program.outlast()
+        channel.emit("failed", kind="run", message=describe_failure(error))
+    channel.wait_for_program()
 
 
-def serve(program: Channel) -> None:
-    """`open` a data set and `train` on it, or carry out one of the other `VERBS`; then end."""
-    request = program.request()
+def serve(channel: Channel) -> None:
+    """Carry out a job of `JOBS`, or the requests `open`, for a data set, and `train`, for a run."""
+    request = channel.next_request()
     if request["verb"] in JOBS:
-        JOBS[request["verb"]](program, request)
+        JOBS[request["verb"]](channel, request)
         return
-    team = ProcessGroup(**request["team"]) if request.get("team") else None
-    if team:
-        join_process_group(team)
+    group = ProcessGroup(**request["group"]) if request.get("group") else None
+    if group:
+        join_process_group(group)
     dataset = open_dataset(read_hyperparameters(request))
-    program.tell("ready", device=device())
-    run_training(program, program.request(), dataset, team)
+    channel.emit("ready", device=device_name())
+    run_training(channel, channel.next_request(), dataset, group)
 
 
-def draw_comparison(program: Channel, request: dict) -> None:
-    """Draw the runs' metric against each hyperparameter that differs between them."""
-    figures.comparison(request["points"], request["metric"], Path(request["path"]))
-    program.tell("finished", path=request["path"])
+def draw_comparison(channel: Channel, request: dict) -> None:
+    """Plot a metric of several runs against each hyperparameter that differs between them."""
+    figures.plot_run_comparison(request["points"], request["metric"], Path(request["path"]))
+    channel.emit("finished", path=request["path"])
 
 
-def probe(program: Channel, request: dict) -> None:
+def probe(channel: Channel, request: dict) -> None:
     """Probe the encoder of a saved model with a labeled data set."""
     hp = read_hyperparameters(request)
-    probe_job.run_probe(program, request, hp, open_dataset(hp))
+    probe_job.run_probe(channel, request, hp, open_dataset(hp))
 
 
 JOBS = {

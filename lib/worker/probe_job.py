@@ -1,9 +1,6 @@
-"""What an encoder has learned without labels, measured with them: linear probe, nearest neighbors,
-fine-tuning, silhouette.
+"""The job `probe`: an encoder scored by linear probe, nearest neighbors, fine-tuning and silhouette.
 
-Each at several shares of the labels and beside the same network with random weights, which shows what the
-training of the autoencoder has brought (report E compares with a network from scratch; the probes are those
-of self-supervised learning).
+Every score is compared with that of the same network with random weights (see `lib.evaluation.probes`).
 """
 
 import dataclasses
@@ -15,105 +12,142 @@ import numpy as np
 from lib.common.filesystem import write_json
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.datasets import Dataset
-from lib.data.splits import Subset
 from lib.evaluation import figures, latent_space
-from lib.evaluation.probes import METHODS, WEIGHTS, encode_subset, labeled_sample, probe_codes, probe_row
+from lib.evaluation.probes import (
+    FINE_TUNED,
+    RANDOM_WEIGHTS,
+    TRAINED_WEIGHTS,
+    encode_subset,
+    labeled_sample,
+    probe_codes,
+    probe_row,
+)
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized, clone_with_weights
-from lib.models.saving.model_files import load_encoder
+from lib.models.saving.model_files import SavedEncoder, load_encoder
 from lib.runs import run_folder
 from lib.tasks.pixels import to_float
-from lib.training.backend import device
+from lib.training.backend import device_name
+from lib.training.callbacks import TrainingHooks
 from lib.training.phases import classifier_phases, scratch_phase
 from lib.training.trainer import fit
 from lib.worker.process import Channel
 
 
-def run_probe(program: Channel, request: dict, hp: Hyperparameters, dataset: Dataset) -> None:
-    """Test accuracy of each method at each share of the labels, for the encoder and for its like with random
-    weights.
+def run_probe(channel: Channel, request: dict, hp: Hyperparameters, dataset: Dataset) -> None:
+    """Probe an encoder, and write `probe.json` and `probe.png` into an output folder.
 
-    The validation part stays out of what is learned from; fine-tuning takes its best epoch by it. Writes
-    `probe.json` and `probe.png` into a folder of its own.
+    Classifiers are fitted on fractions of the training labels and scored on the test set. Fine-tuning selects
+    its best epoch by the validation images; nothing else uses them.
+
+    Args:
+        channel: receives the events.
+        request: `shares`, the fractions of the labels, and `output`, the folder or None.
+        hp: the saved model, and how classifiers are fine-tuned.
+        dataset: with labels.
+
+    Raises:
+        UserError: the model cannot be loaded, or the folder cannot be used.
     """
-    path = Path(hp.needed("model"))
-    basis = load_encoder(path, dataset.shape, hp.encoder_layer)
-    encoder, view = basis.model, basis.hp
+    # --- encoder
+    path = Path(hp.require("model"))
+    saved = load_encoder(path, dataset.shape, hp.encoder_layer)
     folder = run_folder.new_output_folder(request["output"], path.parent / "probed")
-    program.tell("run", folder=str(folder), device=device())
-    program.tell("stage", text=f"the code is the output of {basis.layer}")
+    channel.emit("run", folder=str(folder), device=device_name())
+    channel.emit("stage", text=f"the code is the output of {saved.layer}")
     keras.utils.set_random_seed(hp.seed)
-    encoders = dict(zip(WEIGHTS, (encoder, clone_reinitialized(encoder, basis.hp)), strict=True))
+    encoders = {TRAINED_WEIGHTS: saved.model, RANDOM_WEIGHTS: clone_reinitialized(saved.model, saved.hp)}
+    # --- probes of the codes
     rows: list[dict] = []
-    scores = {
-        "pixels": latent_space.class_silhouette(
-            to_float(dataset.test.take(slice(None))), dataset.test.labels, hp.seed
-        )
-    }
-    for name, network in encoders.items():
-        program.tell("stage", text=f"probing the codes of {name}")
-        parts = {
-            part: encode_subset(network, getattr(dataset, part), dataset.shape, view)
-            for part in ("train", "test")
+    pixels = to_float(dataset.test.take(slice(None)))
+    silhouettes = {"pixels": latent_space.class_silhouette(pixels, dataset.test.labels, hp.seed)}
+    for weights, encoder in encoders.items():
+        channel.emit("stage", text=f"probing the codes of {weights}")
+        codes = {
+            "train": encode_subset(encoder, dataset.train, dataset.shape, saved.hp),
+            "test": encode_subset(encoder, dataset.test, dataset.shape, saved.hp),
         }
-        scores[name] = latent_space.class_silhouette(parts["test"], dataset.test.labels, hp.seed)
-        for share in request["shares"]:
-            places = labeled_sample(dataset, share, hp)
-            for method, accuracy in probe_codes(parts, dataset, places, hp).items():
-                rows.append(probe_row(method, name, share, len(places), accuracy))
-    trained = _fine_tune(program, request, dataset, encoders, view, hp)
-    wanted = len(request["shares"]) * len(encoders)
-    missing = f"{len(trained)} of {wanted} classifiers are trained" if len(trained) < wanted else ""
-    rows += trained
+        silhouettes[weights] = latent_space.class_silhouette(codes["test"], dataset.test.labels, hp.seed)
+        for fraction in request["shares"]:
+            sample = labeled_sample(dataset, fraction, hp)
+            for method, accuracy in probe_codes(codes, dataset, sample, hp).items():
+                rows.append(probe_row(method, weights, fraction, len(sample), accuracy))
+    # --- fine-tuning
+    fine_tuned = _fine_tune(channel, request["shares"], dataset, encoders, saved, hp)
+    classifiers = len(request["shares"]) * len(encoders)
+    complete = len(fine_tuned) == classifiers
+    missing = "" if complete else f"{len(fine_tuned)} of {classifiers} classifiers are trained"
+    rows += fine_tuned
+    # --- record and figure
     record = {
         "model": hp.model,
-        "encoder_layer": basis.layer,
+        "encoder_layer": saved.layer,
         "dataset": dataset.to_json(),
         "accuracy": rows,
-        "silhouette": scores,
+        "silhouette": silhouettes,
     }
-    program.tell("stage", text="drawing the figure")
-    figures.probes(rows, folder / "probe.png", f"{dataset.name}: probes of {hp.model}")
+    channel.emit("stage", text="drawing the figure")
+    title = f"{dataset.name}: probes of {hp.model}"
+    figures.plot_probe_accuracies(rows, folder / "probe.png", title)
     write_json(folder / "probe.json", record)
-    program.tell("finished", folder=str(folder), record=record, missing=missing)
+    channel.emit("finished", folder=str(folder), record=record, missing=missing)
 
 
 def _fine_tune(
-    program: Channel, request: dict, dataset: Dataset, encoders: dict, view, hp: Hyperparameters
+    channel: Channel,
+    fractions: list[float],
+    dataset: Dataset,
+    encoders: dict[str, keras.Model],
+    saved: SavedEncoder,
+    hp: Hyperparameters,
 ) -> list[dict]:
-    """The classifier of this project, trained at each share: in its two phases, and from random weights at
-    once.
-    """
+    """The rows of classifiers that are trained with each fraction of the labels; fewer after Ctrl-C."""
     rows: list[dict] = []
-    number, of = 0, len(request["shares"]) * len(encoders)
-    for share in request["shares"]:
-        places = labeled_sample(dataset, share, hp)
-        part = Subset(dataset.train.source, dataset.train.positions[places])
-        smaller = dataclasses.replace(dataset, train=part)
-        for name, encoder in encoders.items():
-            number += 1
-            fresh = clone_with_weights(encoder)
-            model = build_classifier(fresh, len(dataset.classes), hp, dataset.shape, view)
-            pretrained = name == WEIGHTS[0]
-            why = f"{name}, fine-tuned with {len(places):,} labels"
-            phases = classifier_phases(hp) if pretrained else (scratch_phase(hp),)
-            for step, phase in enumerate(phases):
-                if pretrained:
-                    set_trainable(fresh, step == 1)
-                program.tell(
-                    "phase", number=number, of=of, why=why, epochs=hp.epochs, images=len(places), kept=False
-                )
-                fit(model, smaller, hp, phase, program.tell, program.stopped, lambda history: None)
-                if program.stopped.is_set():  # and it has not learned all that it was to
-                    return rows
-            accuracy = float(
-                (_predict_classes(classifier_for_inference(model, hp), dataset) == dataset.test.labels).mean()
+    for fraction in fractions:
+        sample = labeled_sample(dataset, fraction, hp)
+        subset = dataset.train.select(sample)
+        sampled = dataclasses.replace(dataset, train=subset)
+        for weights, encoder in encoders.items():
+            announcement = dict(
+                number=len(rows) + 1,
+                of=len(fractions) * len(encoders),
+                why=f"{weights}, fine-tuned with {len(sample):,} labels",
+                epochs=hp.epochs,
+                images=len(sample),
+                kept=False,
             )
-            rows.append(probe_row(METHODS[2], name, share, len(places), accuracy))
+            encoder = clone_with_weights(encoder)
+            model = build_classifier(encoder, len(dataset.classes), hp, dataset.shape, saved.hp)
+            _train(channel, model, encoder, sampled, hp, weights == TRAINED_WEIGHTS, announcement)
+            if channel.stop_event.is_set():  # the training of this classifier is incomplete
+                return rows
+            predicted = _predict_classes(classifier_for_inference(model, hp), dataset)
+            accuracy = float((predicted == dataset.test.labels).mean())
+            rows.append(probe_row(FINE_TUNED, weights, fraction, len(sample), accuracy))
     return rows
+
+
+def _train(
+    channel: Channel,
+    model: keras.Model,
+    encoder: keras.Model,
+    dataset: Dataset,
+    hp: Hyperparameters,
+    pretrained: bool,
+    announcement: dict,
+) -> None:
+    """Train a classifier in two phases, or where its encoder has random weights in one."""
+    hp = dataclasses.replace(hp, precision="float32")  # in which the encoder's codes are probed as well
+    for index, phase in enumerate(classifier_phases(hp) if pretrained else (scratch_phase(hp),)):
+        if pretrained:
+            set_trainable(encoder, index == 1)
+        channel.emit("phase", **announcement)
+        fit(model, dataset, hp, phase, TrainingHooks(channel.emit, channel.stop_event))
+        if channel.stop_event.is_set():
+            return
 
 
 def _predict_classes(model: keras.Model, dataset: Dataset) -> np.ndarray:
     starts = range(0, len(dataset.test), latent_space.BATCH_SIZE)
-    parts = (dataset.test.take(slice(start, start + latent_space.BATCH_SIZE)) for start in starts)
-    return np.concatenate([model.predict_on_batch(to_float(images)).argmax(axis=1) for images in parts])
+    chunks = (dataset.test.take(slice(start, start + latent_space.BATCH_SIZE)) for start in starts)
+    return np.concatenate([model.predict_on_batch(to_float(images)).argmax(axis=1) for images in chunks])

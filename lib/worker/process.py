@@ -1,6 +1,6 @@
-"""Both ends of the pipe between the program that talks to the person and the process that trains.
+"""Pipe between the program and its child process: `Worker` at the program's end, `Channel` at the child's.
 
-Requests go down the worker's standard input, events come up what was its standard output, one JSON object a
+Requests go to the child on its standard input, events come back on its standard output, one JSON object per
 line.
 """
 
@@ -28,18 +28,18 @@ from lib.common.errors import (
 from lib.common.terminal_state import restore_terminal, terminal_environment
 from lib.config.process_group import ProcessGroup
 
-EVENT_PREFIX = b'{"event": '  # begins each line that is one
+EVENT_PREFIX = b'{"event": '  # the first bytes of a line that is an event
 PROJECT = Path(__file__).resolve().parents[2]
 
-# Said before the backend starts, since it reads them only then; whatever the person has set stays.
+# Set before the child starts, since backends read these only then; the user's own values take precedence.
 WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    # GPU memory is taken as it is needed, so that others can use the same card.
+    # GPU memory is allocated as it is needed, so that other processes can use the same card.
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     # oneDNN's convolutions are off by default on processors without AVX-512, where they are faster as well.
     "TF_ENABLE_ONEDNN_OPTS": "1",
-    # glibc hands every large buffer back to the kernel and takes it anew at each step; one arena that keeps
+    # glibc returns every large buffer to the kernel and requests it again at each step; one arena that keeps
     # its memory, with oneDNN, trains 2.7 times as fast on two cores (tests/benchmarks/environment.py).
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
@@ -47,86 +47,113 @@ WORKER_ENVIRONMENT = {
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
 
-# How the kernel ends a process for which there is no memory, and how native code ends itself where it did not
-# look.
+# Signals that mean "out of memory": the kernel's kill, and a crash of native code that ignores a failed
+# allocation.
 MEMORY_SIGNALS: dict[int, str] = {signal.SIGKILL: "was killed", signal.SIGSEGV: "crashed"}
-LOG_LINES = 30  # lines of a dead process's log that may say what it died of
-ERROR_CLASSES = {
-    "user": UserError,
-    "run": RunFailed,
-    "interrupted": Interrupted,
-}  # what a `failed` event becomes
+LOG_LINES = 30  # last lines of a dead process's log that are searched for its cause of death
+# The exception for each `kind` of a `failed` event.
+ERROR_CLASSES = {"user": UserError, "run": RunFailed, "interrupted": Interrupted}
 
 
 class Worker:
-    """A process that opens one data set, trains one network and ends.
+    """The program's handle of a child process, which loads one data set, trains one network and ends.
 
-    It starts with the first request, so that it does not compete with the first question; send `open` early,
-    and it imports Keras and loads the data while the person answers the rest.
+    The process starts with the first request, so that it does not compete with the first prompt for the
+    processor. Send `open` early: the child then imports Keras and loads the data while the user answers the
+    other prompts.
+
+    Args:
+        group: the processes that train together, for `--distributed`; None for a process of its own.
+
+    Attributes:
+        folder: the run folder, once the child has reported it.
     """
 
-    def __init__(self, team: ProcessGroup | None = None):
-        self.team = team  # of processes that train together
-        self.folder: str | None = None  # of the run, once the worker has said it
+    def __init__(self, group: ProcessGroup | None = None):
+        self.group = group
+        self.folder: str | None = None
         self._process: subprocess.Popen | None = None
-        self._events: queue.SimpleQueue[dict | None] = queue.SimpleQueue()  # a signal handler may put
+        # SimpleQueue is reentrant: a signal handler may put events in it.
+        self._events: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
 
     def start(self) -> None:
-        """Start the process before there is a request, so that Keras is there when one comes."""
+        """Start the process ahead of the first request, so that Keras is imported when it comes.
+
+        Raises:
+            RunFailed: no temporary file can be written for the log of the process.
+        """
         try:
-            self._log = tempfile.TemporaryFile()
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         except OSError as error:
             raise RunFailed(
                 f"no temporary file can be written ({reason(error)}); free some space there"
             ) from None
         path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self._process = process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "lib.worker.main"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=WORKER_ENVIRONMENT | os.environ | terminal_environment() | {"PYTHONPATH": path},
-            start_new_session=True,  # Ctrl-C is for the program, which then asks the worker to stop
+            start_new_session=True,  # Ctrl-C reaches only the program, which then asks the worker to stop
         )
-        assert process.stdin is not None, "a pipe, as asked for above"
-        assert process.stdout is not None, "a pipe as well"
-        self._requests, self._answers, self._wait = process.stdin, process.stdout, process.wait
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._stdin = process.stdin
+        self._stdout = process.stdout
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def _listen(self) -> None:
-        for line in self._answers:
-            if line.startswith(EVENT_PREFIX):  # what a library prints while it is imported is none
+        for line in self._stdout:
+            if line.startswith(EVENT_PREFIX):  # libraries may print other lines while they are imported
                 self._events.put(json.loads(line))
         self._events.put(None)
 
     def send(self, verb: str, **content) -> None:
-        """Send a request; one that arrives nowhere is noticed when the events end."""
+        """Send a request and start the process if there is none.
+
+        A request to a dead process is dropped: its death is reported where the events end.
+
+        Args:
+            verb: a command of `lib.worker.main`, or `stop`.
+            **content: the request's other keys, as JSON can carry them.
+        """
         if self._process is None:
             self.start()
-            if self.team:
-                content |= {"team": self.team.to_json()}
+            if self.group:
+                content |= {"group": self.group.to_json()}
         try:
-            self._requests.write(json.dumps({"verb": verb} | content).encode() + b"\n")
-            self._requests.flush()
+            self._stdin.write(json.dumps({"verb": verb} | content).encode() + b"\n")
+            self._stdin.flush()
         except OSError:
             pass
 
-    def check(self) -> None:
-        """Raise the error that the worker has found so far, if any; never waits."""
+    def raise_pending_error(self) -> None:
+        """Raise the error that the worker has reported so far, if any; never waits."""
         while not self._events.empty():
-            self._judge(self._events.get())
+            self._check_event(self._events.get())
 
-    def follow(self, on_event: Callable[[dict], None]) -> dict:
-        """Pass events on until the run is finished, and return that last event.
+    def follow(self, on_event: Callable[[dict], object]) -> dict:
+        """Pass events on until the run is finished.
 
-        The first Ctrl-C asks the worker to stop after the batch under way, the second one leaves
-        (`KeyboardInterrupt`). Raises `UserError`, `RunFailed` or `Interrupted` as the worker says, and
-        `RunFailed` when it dies.
+        The first Ctrl-C asks the worker to stop after the current batch, the second one raises
+        `KeyboardInterrupt`.
+
+        Args:
+            on_event: called with each event, a dict with the key `event` and others.
+
+        Returns:
+            The last event, `finished`.
+
+        Raises:
+            UserError, RunFailed, Interrupted: as the worker reports.
+            RunFailed: the process has died.
         """
         with self._first_ctrl_c_as_event():
             while True:
-                event = self._judge(self._events.get())
+                event = self._check_event(self._events.get())
                 if event["event"] == "stopping":
                     self.send("stop")
                 on_event(event)
@@ -135,57 +162,56 @@ class Worker:
 
     @contextmanager
     def _first_ctrl_c_as_event(self):
-        """An exception in the middle of `follow` could lose the event at hand; a `stopping` among the others
-        cannot.
-        """
+        # An exception in the middle of `follow` could lose the current event.
 
-        def stop(number, frame):
-            signal.signal(signal.SIGINT, before)
+        def put_stopping(number, frame):
+            signal.signal(signal.SIGINT, previous)
             self._events.put({"event": "stopping"})
 
-        before = signal.signal(signal.SIGINT, stop)
+        previous = signal.signal(signal.SIGINT, put_stopping)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, previous)
 
-    def _judge(self, event: dict | None) -> dict:
+    def _check_event(self, event: dict | None) -> dict:
+        """Return the event, unless it is the end of the events or a `failed` event: these are raised."""
         if event is None:
-            raise self._died()
+            raise self._death_error()
         if event["event"] == "run":
             self.folder = event["folder"]
         if event["event"] == "failed":
             raise ERROR_CLASSES[event["kind"]](event["message"])
         return event
 
-    def _died(self) -> RunFailed:
-        status = self._wait()
-        if ended := MEMORY_SIGNALS.get(-status):
-            return RunFailed(f"the training process {ended}, most likely for want of memory; {MEMORY_ADVICE}")
-        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+    def _death_error(self) -> RunFailed:
+        assert self._process is not None
+        status = self._process.wait()
+        if cause := MEMORY_SIGNALS.get(-status):
+            return RunFailed(f"the training process {cause}, most likely for want of memory; {MEMORY_ADVICE}")
+        ending = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         if is_out_of_memory("\n".join(lines[-LOG_LINES:])):
             return RunFailed(OUT_OF_MEMORY)
-        return RunFailed(f"the training process {how}: {lines[-1] if lines else 'it said nothing'}")
+        return RunFailed(f"the training process {ending}: {lines[-1] if lines else 'it said nothing'}")
 
     def kill(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process at once, in whatever state."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     def close(self) -> None:
-        """End the process and forget it; a further request starts another."""
+        """End the process and forget it; another request starts a new one."""
         self.kill()
         if self._process is not None:
             self._listener.join()
-            for file in (self._requests, self._answers, self._log):
-                with suppress(
-                    OSError
-                ):  # what a dead process left unread in its pipe does not matter any more
+            for file in (self._stdin, self._stdout, self._log):
+                with suppress(OSError):  # unread data in the pipe of a dead process does not matter
                     file.close()
-            self._process, self._events = None, queue.SimpleQueue()
+            self._process = None
+            self._events = queue.SimpleQueue()
 
     def __enter__(self) -> "Worker":
         return self
@@ -195,19 +221,21 @@ class Worker:
 
 
 class Channel:
-    """The worker's end: requests in order, `stop` at once, and the end of the process when the program is
+    """The child's end of the pipe: requests in order, `stop` at once; it ends the process when the program is
     gone.
+
+    Attributes:
+        stop_event: set by a `stop` request: training ends after the current batch.
+        stop_reason: the reason in that request; empty after Ctrl-C.
     """
 
     def __init__(self):
-        self._out = os.fdopen(os.dup(1), "wb")
-        os.dup2(2, 1)  # what libraries print is not an event
+        self._events = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)  # libraries that print must not write among the events
         self._requests: queue.Queue[dict] = queue.Queue()
         self._lock = threading.Lock()
-        self.stopped, self.why = (
-            threading.Event(),
-            "",
-        )  # whether training is to end before its time, and what for
+        self.stop_event = threading.Event()
+        self.stop_reason = ""
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -215,24 +243,31 @@ class Channel:
         for line in sys.stdin.buffer:
             request = json.loads(line)
             if request["verb"] == "stop":
-                self.why = request.get("why", "")
-                self.stopped.set()
+                self.stop_reason = request.get("why", "")
+                self.stop_event.set()
             else:
                 self._requests.put(request)
         restore_terminal()
-        os._exit(0)  # nobody is there any more: a daemon thread can end a training in no other way
+        os._exit(0)  # the program is gone; a daemon thread can end a training in no other way
 
-    def outlast(self) -> None:
-        """Stay, with nothing left to do, until the program is gone or ends this process.
-
-        One that is killed before it has put its terminal right leaves that to this process.
-        """
-        self._listener.join()
-
-    def request(self) -> dict:
+    def next_request(self) -> dict:
+        """Wait for a request, a dict with the key `verb` and others."""
         return self._requests.get()
 
-    def tell(self, event: str, **content) -> None:
+    def emit(self, event: str, **content) -> None:
+        """Send an event to the program.
+
+        Args:
+            event: its name, such as `phase`, `epoch`, `stage` or `finished`.
+            **content: its other keys, as JSON can carry them.
+        """
         with self._lock:
-            self._out.write(json.dumps({"event": event} | content).encode() + b"\n")
-            self._out.flush()
+            self._events.write(json.dumps({"event": event} | content).encode() + b"\n")
+            self._events.flush()
+
+    def wait_for_program(self) -> None:
+        """Wait, when all work is done, until the program is gone or ends this process.
+
+        A program that is killed before it has restored its terminal leaves that to this process.
+        """
+        self._listener.join()

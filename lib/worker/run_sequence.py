@@ -1,6 +1,4 @@
-"""Many runs one after another, each in a folder that is named for it: trained once, gone on with where it was
-interrupted.
-"""
+"""Training of many runs one after another, for searches and reproductions."""
 
 from __future__ import annotations
 
@@ -15,72 +13,94 @@ from lib.worker.process import Worker
 
 
 class StoppedByUser(Exception):
-    """A person has stopped the training of a run."""
+    """A run that Ctrl-C has stopped during its training."""
 
 
 class RunSequence:
-    """What searches and reproductions are made of. The process of the next run starts while one trains."""
+    """Runs that train one after another, each in its own process; use it as a context manager.
+
+    The process of the next run starts while one trains, so that no run waits for the import of Keras.
+    """
 
     def __init__(self):
-        self._next = Worker()
+        self._next_worker = Worker()
 
     def __enter__(self) -> RunSequence:
         return self
 
     def __exit__(self, *_) -> None:
-        self._next.close()
+        self._next_worker.close()
 
     def train(
         self,
         hp: Hyperparameters,
         folder: Path,
-        watch: Callable[[dict], str | None],
+        on_event: Callable[[dict], str | None],
         trial: bool = False,
-        ahead: bool = True,
+        start_next: bool = True,
     ) -> tuple[Path, dict]:
-        """A run of just these settings in `folder`, or in one numbered after it where that holds another: its
-        folder and record.
+        """Train a run, or continue it where it was interrupted; a finished run is not trained again.
 
-        One that is finished is not trained again. `watch` gets all events, and what it returns is why the run
-        is to end before its time, which its record then has as `error`. `trial` keeps the test set closed;
-        without `ahead` no process for the next run is started beside this one. Raises `Stopped` where a
-        person has stopped the run, and what `Worker.follow` raises; `RunFailed` for one that failed.
+        Args:
+            hp: all settings of the run.
+            folder: the run folder; where it holds a run with other settings, the first suitable one of
+                FOLDER-2, FOLDER-3, …
+            on_event: called with each event of the worker. A text that it returns ends the training after the
+                current batch, and becomes the `error` of the record.
+            trial: score the run on validation images and never use the test set.
+            start_next: start the process of the next run during this training.
+
+        Returns:
+            The run folder and its record.
+
+        Raises:
+            StoppedByUser: Ctrl-C has stopped the training.
+            RunFailed: the training has failed.
+            UserError, Interrupted, KeyboardInterrupt: as in `Worker.follow`.
         """
-        record, folder, resumed = locate_run(hp, folder)
-        if record is not None:
-            return folder, record
-        given_up: list[str] = []
-        stopped: list[bool] = []
+        location = locate_run(hp, folder)
+        if location.finished_record is not None:
+            return location.folder, location.finished_record
+        folder = location.folder
+        stop_reason: str | None = None  # a text from `on_event`
+        stopping = False  # after Ctrl-C
 
         def follow(event: dict) -> None:
-            if event["event"] == "phase" and event["number"] == 1 and ahead:
-                self._next.start()
+            nonlocal stop_reason, stopping
+            if event["event"] == "phase" and event["number"] == 1 and start_next:
+                self._next_worker.start()
             if event["event"] == "stopping":
-                stopped.append(True)
-            if (why := watch(event)) and not given_up and not stopped:
-                given_up.append(why)
-                worker.send("stop", why=why)
+                stopping = True
+            if (reason := on_event(event)) and not stop_reason and not stopping:
+                stop_reason = reason
+                worker.send("stop", why=reason)
 
-        worker, self._next = self._next, Worker()
+        worker, self._next_worker = self._next_worker, Worker()
         with worker:
-            if resumed:
-                how = (
-                    ": going on from its last whole epoch"
-                    if has_checkpoint(folder)
-                    else " its first epoch ended: beginning again"
-                )
-                watch({"event": "stage", "text": f"interrupted before{how}"})
+            if location.is_resumable:
+                on_event({"event": "stage", "text": _resume_text(folder)})
             worker.send("open", hyperparameters=hp.to_json())
-            where = {"output": str(folder), "resume": str(folder) if resumed else None}
-            worker.send("train", hyperparameters=hp.to_json(), trial=trial, **where)
+            worker.send(
+                "train",
+                hyperparameters=hp.to_json(),
+                trial=trial,
+                output=str(folder),
+                resume=str(folder) if location.is_resumable else None,
+            )
             try:
                 record = worker.follow(follow)["record"]
             except KeyboardInterrupt:
                 worker.kill()
                 run_folder.close_record(folder, records.INTERRUPTED, "left with a second Ctrl-C")
                 raise
-        if record["status"] == records.INTERRUPTED and not given_up:
+        if record["status"] == records.INTERRUPTED and not stop_reason:
             raise StoppedByUser
         if record["status"] == records.FAILED:
             raise RunFailed(record["error"])
         return folder, record
+
+
+def _resume_text(folder: Path) -> str:
+    if has_checkpoint(folder):
+        return "interrupted before: going on from its last whole epoch"
+    return "interrupted before its first epoch ended: beginning again"

@@ -1,9 +1,10 @@
-"""The process that trains: one data set, one run, DESIGN's flow from top to bottom; events up the pipe, files
-on disk.
+"""Training jobs: one run of an autoencoder or of a classifier, from the data set to the finished run folder.
+
+Both follow the same data flow: dataset, split, task, architecture, training, evaluation, run folder.
 """
 
 import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -11,7 +12,7 @@ import numpy as np
 
 from lib.common.errors import Interrupted, UserError, describe_failure
 from lib.common.formatting import format_decimal
-from lib.config.architecture import Architecture, describe_architecture
+from lib.config.architecture import describe_architecture
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
@@ -20,316 +21,371 @@ from lib.data.datasets import Dataset
 from lib.evaluation import run_figures
 from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines
 from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics
+from lib.evaluation.run_figures import DenoisingExamples
 from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder, build_training_model
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized
 from lib.models.initialization import initialize_linear_path, initialize_pca
 from lib.models.pca import principal_components
-from lib.models.saving.model_files import SavedEncoder, load_encoder, save_model
+from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder
-from lib.training.backend import device, environment, require_tensorboard
+from lib.runs.run_folder import Run
+from lib.training.backend import describe_environment, device_name, require_tensorboard
 from lib.training.batches import Batches
+from lib.training.callbacks import History, TrainingHooks
 from lib.training.phases import Phase, autoencoder_phase, classifier_phases, scratch_phase
-from lib.training.trainer import fit_replica, images_per_second
+from lib.training.trainer import TrainingResult, fit, images_per_second
 from lib.worker.process import Channel
 
 LIVE_PICTURES = 3  # shown after each epoch
-LINEAR_IMAGES = 2000  # whose blocks a linear path begins with
+LINEAR_IMAGES = 2000  # that the linear path is initialized from
+CLASSIFIER_FILES = ("classifier-head.h5", "classifier.h5")  # saved after phase 1 and after phase 2
 
 
-def run_training(program: Channel, request: dict, dataset: Dataset, team: ProcessGroup | None = None) -> None:
-    """One run in its folder, which is made when nothing in the request can be wrong any more, or one that
-    goes on.
+def run_training(
+    channel: Channel, request: dict, dataset: Dataset, group: ProcessGroup | None = None
+) -> None:
+    """Train one run, new or resumed; the run folder is made after everything in the request is checked.
 
-    A `trial`, of a search, is judged on its validation images: the test set stays closed. Of a `team` the
-    first process keeps the run, and the others only help it to train.
+    Args:
+        channel: receives the events.
+        request: `hyperparameters`; `output` and `numbered` for a new run folder, as in `Run.create`, or
+            `resume`, the folder of an interrupted run; `trial` to score on validation images and leave the
+            test set unused.
+        dataset: as `open_dataset` gives it.
+        group: the processes that train together, if any; only the leader has a run folder.
+
+    Raises:
+        UserError: the network cannot be built, the model cannot be loaded or the folder cannot be used.
+        RunFailed: the training or a file has failed; the record says so.
+        Interrupted: Ctrl-C before the training began.
     """
     hp = read_hyperparameters(request)
+    job: TrainingJob
     if hp.program == "autoencoder":
-        job = partial(train_autoencoder, plan=plan_architecture(hp, dataset.shape))
+        job = AutoencoderJob(channel, hp, dataset, group)
     else:
-        basis = load_encoder(Path(hp.needed("model")), dataset.shape, hp.encoder_layer)
-        job = partial(train_classifier, basis=basis)
+        job = ClassifierJob(channel, hp, dataset, group)
     if hp.tensorboard:
         require_tensorboard()
-    if program.stopped.is_set():
+    if channel.stop_event.is_set():
         raise Interrupted("stopped before training began")
-    if team and not team.leads:
-        program.tell(
-            "run", folder=f"process {team.number} of {team.of}, for the run of the first", device=device()
-        )
-        keras.utils.set_random_seed(hp.seed)
-        run_follower(program, hp, dataset, team, **job.keywords)
+    if group and not group.is_leader:
+        _follow_leader(channel, job, group)
         return
     if request.get("resume"):
-        run = run_folder.Run.reopen(Path(request["resume"]), dataset.sha256)
+        run = Run.reopen(Path(request["resume"]), dataset.sha256)
     else:
-        run = run_folder.Run.create(request["output"], hp, dataset.name, request.get("numbered", False))
-    program.tell("run", folder=str(run.folder), device=device())
-    run.update(dataset=dataset.to_json(), environment=environment())
+        run = Run.create(request["output"], hp, dataset.name, request.get("numbered", False))
+    channel.emit("run", folder=str(run.folder), device=device_name())
+    run.update(dataset=dataset.to_json(), environment=describe_environment())
     keras.utils.set_random_seed(hp.seed)
     try:
-        job(program, run, hp, dataset, team, request.get("trial", False))
+        job.train(run, request.get("trial", False))
     except Exception as error:
         run_folder.close_record(run.folder, records.FAILED, describe_failure(error))
         raise
 
 
+def _follow_leader(channel: Channel, job: "TrainingJob", group: ProcessGroup) -> None:
+    process = f"process {group.rank + 1} of {group.world_size}"
+    channel.emit("run", folder=f"{process}, for the run of the first", device=device_name())
+    keras.utils.set_random_seed(job.hp.seed)
+    job.follow()
+    channel.emit("finished", folder="", record=None, pictures=None)
+
+
+def read_hyperparameters(request: dict) -> Hyperparameters:
+    """The hyperparameters in a request. Raises `UserError` for invalid ones."""
+    return Hyperparameters.from_json(request["hyperparameters"], "request")
+
+
 def open_dataset(hp: Hyperparameters) -> Dataset:
-    """Load the data, and look at the model, while the person still answers."""
+    """Load and split a data set, while the user still answers prompts.
+
+    Raises:
+        UserError: the data set, its labels or the saved model cannot be used.
+    """
     if hp.model:
         run_folder.require_model_file(Path(hp.model))
     dataset = datasets.load_dataset(hp)
     if hp.program == "classification":
-        require_labels(dataset, hp)
+        _require_labels(dataset, hp)
     elif hp.label_weight:
-        require_training_labels(dataset, hp)
+        _require_training_labels(dataset, hp)
     return dataset
 
 
-def require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
-    """A classifier needs labels for training and test images, the same classes in both."""
-    for part, images, flag in (
+def _require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
+    """Require the labels that a classifier needs: of training and test images, with the same classes."""
+    for subset, path, flag in (
         (dataset.train, hp.dataset, "-dl"),
         (dataset.test, hp.testset or hp.dataset, "-tl"),
     ):
-        if not part.labeled:
-            raise UserError(f"{images}: has no labels; give them with {flag}")
+        if not subset.labeled:
+            raise UserError(f"{path}: has no labels; give them with {flag}")
     if len(np.unique(dataset.train.labels)) < 2:
         raise UserError(
             f"{hp.labels or hp.dataset}: all training images have the same label; a classifier needs two"
         )
     highest = int(dataset.test.labels.max())
     if highest >= len(dataset.classes):
-        where = hp.test_labels or hp.testset or hp.dataset
-        raise UserError(f"{where}: label {highest} never occurs in training ({len(dataset.classes)} classes)")
+        path = hp.test_labels or hp.testset or hp.dataset
+        raise UserError(f"{path}: label {highest} never occurs in training ({len(dataset.classes)} classes)")
 
 
-def require_training_labels(dataset: Dataset, hp: Hyperparameters) -> None:
-    """An autoencoder that learns to tell classes apart needs labels for training images."""
+def _require_training_labels(dataset: Dataset, hp: Hyperparameters) -> None:
+    """Require the labels that an autoencoder with a classification loss needs."""
     if not dataset.train.labeled:
-        have = "IDX folders, .npz and a folder per class have them"
+        labeled_formats = "IDX folders, .npz and a folder per class have them"
         raise UserError(
-            f"{hp.dataset}: has no labels for --label-weight; {have}, and --label-weight 0 needs none"
+            f"{hp.dataset}: has no labels for --label-weight; {labeled_formats}, and --label-weight 0 needs "
+            f"none"
         )
 
 
-def train_autoencoder(
-    program: Channel,
-    run: run_folder.Run,
-    hp: Hyperparameters,
-    dataset: Dataset,
-    team: ProcessGroup | None,
-    trial: bool,
-    plan: Architecture,
-) -> None:
-    """Build, train, save, evaluate, draw."""
-    began = _work_start(run)
-    model = build_initialized_autoencoder(program, plan, dataset)
-    trainer = build_training_model(model, plan, len(dataset.classes))
-    shown = (dataset.validation if hp.validates else dataset.train).first(LIVE_PICTURES)
-    untrained = (
-        run_figures.denoising_examples(model, dataset.test, hp) if hp.task == "denoise" and not trial else {}
-    )
+class TrainingJob:
+    """Training of one run. The constructor of a subclass checks everything that can be wrong in a request."""
 
-    def at_epoch(history: dict) -> None:
-        run.update(history=history)
-        program.tell("picture", **run_figures.packed_reconstructions(model, shown, hp))
+    def __init__(self, channel: Channel, hp: Hyperparameters, dataset: Dataset, group: ProcessGroup | None):
+        self.channel = channel
+        self.hp = hp
+        self.dataset = dataset
+        self.group = group
 
-    program.tell(
-        "phase",
-        number=1,
-        of=1,
-        why="",
-        epochs=hp.epochs,
-        images=len(dataset.train),
-        plan=describe_architecture(plan),
-    )
-    phase = autoencoder_phase(hp)
-    trained = fit_replica(
-        trainer, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder, team
-    )
-    interrupted = program.stopped.is_set()
+    def train(self, run: Run, trial: bool) -> None:
+        """Train, save and evaluate into a run folder; a `trial` is scored on validation images only."""
+        raise NotImplementedError
 
-    program.tell("stage", text="saving the models")
-    answering = autoencoder_for_inference(model, plan)
-    for part in (model.get_layer("encoder"), model.get_layer("decoder"), answering):
-        save_model(part, run.folder / f"{part.name}.h5", hp)
+    def follow(self) -> None:
+        """Compute a shard of each batch for the leader of the process group, through the same phases."""
+        raise NotImplementedError
 
-    sizes = {"latent_size": plan.latent_size, "parameters": model.count_params()}
-    if trial:
-        run.update(
-            metrics=autoencoder_metrics(answering, trainer, dataset.validation, hp, "validation") | sizes
-        )
-        pictures = run_figures.draw_loss_curves(
-            run, dataset, run_figures.describe_autoencoder(hp), {"training": trained.history}
-        )
-    else:
-        program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
-        metrics = autoencoder_metrics(answering, trainer, dataset.test, hp) | sizes
-        run.update(metrics=metrics, baselines=autoencoder_baselines(dataset, hp, plan.latent_size))
-        program.tell("stage", text="drawing figures")
-        score = f"test MSE {format_decimal(metrics['test_mse'])}"
-        pictures = run_figures.draw_autoencoder_figures(
-            run, answering, dataset, plan, trained.history, score, untrained
-        )
-    run.update(history=trained.history)
-    _finish(program, run, began, interrupted, trained.trouble, pictures)
+    def _announce_phase(self, number: int = 1, of: int = 1, why: str = "", **details) -> None:
+        epochs, images = self.hp.epochs, len(self.dataset.train)
+        self.channel.emit("phase", number=number, of=of, why=why, epochs=epochs, images=images, **details)
+
+    def _fit(
+        self,
+        model: keras.Model,
+        phase: Phase,
+        on_epoch_end: Callable[[History], None] = lambda history: None,
+        folder: Path | None = None,
+    ) -> TrainingResult:
+        hooks = TrainingHooks(self.channel.emit, self.channel.stop_event, on_epoch_end)
+        return fit(model, self.dataset, self.hp, phase, hooks, folder, self.group)
+
+    def _announce_evaluation(self) -> None:
+        text = f"evaluating on {len(self.dataset.test):,} test images, beside the baselines"
+        self.channel.emit("stage", text=text)
+
+    def _finish(self, run: Run, start_time: float, interrupted: bool, problem: str, pictures: dict) -> None:
+        """Complete the record with timing, files and status, and emit the last event."""
+        history, images = run.record["history"], run.record["dataset"]["sizes"]["train"]
+        main_history = history if "loss" in history else history.get("everything", history["head"])
+        seconds, speed = time.time() - start_time, images_per_second(main_history, images)
+        run.update(timing={"seconds": seconds, "images_per_second": speed}, files=run.list_files())
+        if not problem and not interrupted:
+            run.finish()
+        else:
+            error = problem or self.channel.stop_reason
+            status = records.FAILED if problem else records.INTERRUPTED
+            run.update(status=status, **({"error": error} if error else {}))
+            # A trial that the search has stopped is never resumed.
+            run.release(delete_checkpoint=bool(self.channel.stop_reason))
+        self.channel.emit("finished", folder=str(run.folder), record=run.record, pictures=pictures)
 
 
-def train_classifier(
-    program: Channel,
-    run: run_folder.Run,
-    hp: Hyperparameters,
-    dataset: Dataset,
-    team: ProcessGroup | None,
-    trial: bool,
-    basis: SavedEncoder,
-) -> None:
-    """New layers on the encoder: trained alone, then everything; each phase saved; then the reports."""
-    began = _work_start(run)
-    run.update(encoder_layer=basis.layer)
-    model = build_run_classifier(basis, hp, dataset)
-    answering = classifier_for_inference(model, hp)
-    phases = list(classifier_phases(hp)) + ([scratch_phase(hp)] if hp.scratch else [])
-    histories: dict[str, dict] = {}
-    trouble = ""
-
-    def learn(number: int, phase: Phase, network: keras.Model) -> str:
-        def at_epoch(history: dict) -> None:
-            run.update(history=histories | {phase.name: history})
-
-        plan = f"the code is the output of {basis.layer}" if number == 1 else ""
-        begun = dict(
-            number=number,
-            of=len(phases),
-            why=phase.why,
-            epochs=hp.epochs,
-            images=len(dataset.train),
-            plan=plan,
-        )
-        program.tell("phase", **begun)
-        trained = fit_replica(
-            network, dataset, hp, phase, program.tell, program.stopped, at_epoch, run.folder, team
-        )
-        histories[phase.name] = trained.history
-        return trained.trouble
-
-    for number, (phase, file) in enumerate(
-        zip(phases, ("classifier-head.h5", "classifier.h5"), strict=False), start=1
-    ):
-        if program.stopped.is_set() or trouble:
-            break
-        set_trainable(basis.model, number == 2)
-        trouble = learn(number, phase, model)
-        program.tell("stage", text=f"saving phase {number}")
-        save_model(answering, run.folder / file, hp, classes=dataset.classes)
-    rival = None
-    if hp.scratch and not program.stopped.is_set() and not trouble:
-        rival = build_run_classifier(basis, hp, dataset, anew=True)
-        trouble = learn(3, phases[2], rival)
-
-    interrupted = program.stopped.is_set()
-    sizes = {"parameters": model.count_params()}
-    if trial:
-        metrics, _ = classifier_metrics(answering, dataset.validation, dataset.classes, hp, "validation")
-        run.update(metrics=metrics | sizes)
-        pictures = run_figures.draw_loss_curves(run, dataset, run_figures.describe_classifier(hp), histories)
-    else:
-        program.tell("stage", text=f"evaluating on {len(dataset.test):,} test images, beside the baselines")
-        metrics, probabilities = classifier_metrics(answering, dataset.test, dataset.classes, hp)
-        trivial = classifier_baselines(dataset, hp)
-        if rival is not None:
-            scores, _ = classifier_metrics(
-                classifier_for_inference(rival, hp), dataset.test, dataset.classes, hp
-            )
-            trivial["scratch_accuracy"] = scores["test_accuracy"]
-        run.update(metrics=metrics | sizes, baselines=trivial)
-        program.tell("stage", text="drawing figures")
-        pictures = run_figures.draw_classifier_figures(run, dataset, hp, histories, metrics, probabilities)
-    run.update(history=histories)
-    _finish(program, run, began, interrupted, trouble, pictures)
-
-
-def run_follower(
-    program: Channel,
-    hp: Hyperparameters,
-    dataset: Dataset,
-    team: ProcessGroup,
-    plan: Architecture | None = None,
-    basis=None,
-) -> None:
-    """Compute a part of each batch for the process that keeps the run, phase by phase as that does."""
-
-    def learn(model: keras.Model, phase: Phase) -> bool:
-        """Whether there may be another phase."""
-        program.tell("phase", number=1, of=1, why="", epochs=hp.epochs, images=len(dataset.train))
-        trained = fit_replica(
-            model, dataset, hp, phase, program.tell, program.stopped, lambda history: None, None, team
-        )
-        return not trained.trouble and not program.stopped.is_set()
-
-    if plan is not None:
-        model = build_initialized_autoencoder(program, plan, dataset)
-        learn(build_training_model(model, plan, len(dataset.classes)), autoencoder_phase(hp))
-    else:
-        model, more = build_run_classifier(basis, hp, dataset), True
-        for number, phase in enumerate(classifier_phases(hp), start=1):
-            set_trainable(basis.model, number == 2)
-            more = more and learn(model, phase)
-        if hp.scratch and more:
-            learn(build_run_classifier(basis, hp, dataset, anew=True), scratch_phase(hp))
-    program.tell("finished", folder="", record=None, pictures=None)
-
-
-def build_run_classifier(
-    basis: SavedEncoder, hp: Hyperparameters, dataset: Dataset, anew=False
-) -> keras.Model:
-    """New layers on a saved encoder, or on the same network with random weights."""
-    if anew:
-        keras.utils.set_random_seed(hp.seed)  # the same weights, whether or not there were phases before
-    encoder = clone_reinitialized(basis.model, basis.hp) if anew else basis.model
-    return build_classifier(encoder, len(dataset.classes), hp, dataset.shape, basis.hp)
-
-
-def build_initialized_autoencoder(program: Channel, plan: Architecture, dataset: Dataset) -> keras.Model:
-    """The network of a plan, with the principal components of training images where it wants them."""
-    model = build_autoencoder(plan)
-    if plan.linear:
-        _, targets = Batches(dataset.train.first(LINEAR_IMAGES), LINEAR_IMAGES, plan.hp)[0]
-        initialize_linear_path(model, plan, targets)
-    if plan.hp.pca:
-        program.tell("stage", text=f"finding {plan.latent_size:,} principal components")
-        initialize_pca(model, plan, *principal_components(dataset.train, plan.latent_size, plan.hp.seed))
-    return model
-
-
-def _finish(
-    program: Channel, run: run_folder.Run, began: float, interrupted: bool, trouble: str, pictures: dict
-) -> None:
-    history, images = run.record["history"], run.record["dataset"]["sizes"]["train"]
-    main = history if "loss" in history else history.get("everything", history["head"])
-    timing = {"seconds": time.time() - began, "images_per_second": images_per_second(main, images)}
-    run.update(timing=timing, files=run.files())
-    if not trouble and not interrupted:
-        run.finish()
-    else:
-        why = trouble or program.why
-        run.update(
-            status=records.FAILED if trouble else records.INTERRUPTED, **({"error": why} if why else {})
-        )
-        run.leave(for_good=bool(program.why))  # a trial that was given up will never go on
-    program.tell("finished", folder=str(run.folder), record=run.record, pictures=pictures)
-
-
-def _work_start(run: run_folder.Run) -> float:
-    """When the work of a run began; the epochs that it was trained for before it was interrupted count as
-    work.
-    """
+def _start_time(run: Run) -> float:
+    """The time at which the run would have started without a break: epochs before a resume count as well."""
     history = run.record.get("history", {})
     phases = [history] if "loss" in history else history.values()
     return time.time() - sum(sum(phase.get("seconds", ())) for phase in phases)
 
 
-def read_hyperparameters(request: dict) -> Hyperparameters:
-    return Hyperparameters.from_json(request["hyperparameters"], "request")
+class AutoencoderJob(TrainingJob):
+    """Training of an autoencoder. Raises `UserError` if its architecture does not fit the images."""
+
+    def __init__(self, channel: Channel, hp: Hyperparameters, dataset: Dataset, group: ProcessGroup | None):
+        super().__init__(channel, hp, dataset, group)
+        self.architecture = plan_architecture(hp, dataset.shape)
+
+    def train(self, run: Run, trial: bool) -> None:
+        hp, dataset, start_time = self.hp, self.dataset, _start_time(run)
+        # --- architecture
+        model = self._build_model()
+        training_model = build_training_model(model, self.architecture, len(dataset.classes))
+        # --- task: examples during and before training
+        live_images = (dataset.validation if hp.validates else dataset.train).first(LIVE_PICTURES)
+        untrained = None
+        if hp.task == "denoise" and not trial:
+            untrained = run_figures.denoising_examples(model, dataset.test, hp)
+
+        def on_epoch_end(history: History) -> None:
+            run.update(history=history)
+            pictures = run_figures.packed_reconstructions(model, live_images, hp)
+            self.channel.emit("picture", **pictures)
+
+        # --- training
+        self._announce_phase(plan=describe_architecture(self.architecture))
+        result = self._fit(training_model, autoencoder_phase(hp), on_epoch_end, run.folder)
+        interrupted = self.channel.stop_event.is_set()
+        # --- models
+        self.channel.emit("stage", text="saving the models")
+        inference_model = autoencoder_for_inference(model, self.architecture)
+        for part in (model.get_layer("encoder"), model.get_layer("decoder"), inference_model):
+            save_model(part, run.folder / f"{part.name}.h5", hp)
+        # --- evaluation and figures
+        sizes = {"latent_size": self.architecture.latent_size, "parameters": model.count_params()}
+        if trial:
+            metrics = autoencoder_metrics(
+                inference_model, training_model, dataset.validation, hp, "validation"
+            )
+            pictures = self._record_trial(run, metrics | sizes, result.history)
+        else:
+            self._announce_evaluation()
+            metrics = autoencoder_metrics(inference_model, training_model, dataset.test, hp)
+            pictures = self._record_test(run, inference_model, metrics | sizes, result.history, untrained)
+        # --- run folder
+        run.update(history=result.history)
+        self._finish(run, start_time, interrupted, result.problem, pictures)
+
+    def follow(self) -> None:
+        model = self._build_model()
+        training_model = build_training_model(model, self.architecture, len(self.dataset.classes))
+        self._announce_phase()
+        self._fit(training_model, autoencoder_phase(self.hp))
+
+    def _build_model(self) -> keras.Model:
+        """The network with its initial weights, some of them from principal components of training images."""
+        hp, architecture, train = self.hp, self.architecture, self.dataset.train
+        model = build_autoencoder(architecture)
+        if architecture.linear_path:
+            _, targets = Batches(train.first(LINEAR_IMAGES), LINEAR_IMAGES, hp)[0]
+            initialize_linear_path(model, architecture, targets)
+        if hp.pca:
+            latent_size = architecture.latent_size
+            self.channel.emit("stage", text=f"finding {latent_size:,} principal components")
+            initialize_pca(model, architecture, *principal_components(train, latent_size, hp.seed))
+        return model
+
+    def _record_trial(self, run: Run, metrics: dict, history: dict) -> dict:
+        run.update(metrics=metrics)
+        description = run_figures.describe_autoencoder(self.hp)
+        run_figures.draw_loss_curves(run, self.dataset, description, {"training": history})
+        return {}
+
+    def _record_test(
+        self, run: Run, model: keras.Model, metrics: dict, history: dict, untrained: DenoisingExamples | None
+    ) -> dict:
+        """Record the scores with those of the baselines, draw the figures, and return the pictures."""
+        baselines = autoencoder_baselines(self.dataset, self.hp, self.architecture.latent_size)
+        run.update(metrics=metrics, baselines=baselines)
+        self.channel.emit("stage", text="drawing figures")
+        score = f"test MSE {format_decimal(metrics['test_mse'])}"
+        return run_figures.draw_autoencoder_figures(
+            run, model, self.dataset, self.architecture, history, score, untrained
+        )
+
+
+class ClassifierJob(TrainingJob):
+    """Training of a classifier in two phases. Raises `UserError` if its model has no usable encoder."""
+
+    def __init__(self, channel: Channel, hp: Hyperparameters, dataset: Dataset, group: ProcessGroup | None):
+        super().__init__(channel, hp, dataset, group)
+        self.encoder = load_encoder(Path(hp.require("model")), dataset.shape, hp.encoder_layer)
+
+    def train(self, run: Run, trial: bool) -> None:
+        hp, dataset, start_time = self.hp, self.dataset, _start_time(run)
+        stop_event = self.channel.stop_event
+        # --- architecture
+        run.update(encoder_layer=self.encoder.layer)
+        model = self._build_model()
+        inference_model = classifier_for_inference(model, hp)
+        # --- training: the new layers alone, then everything; the model is saved after each phase
+        histories: dict[str, dict] = {}
+        problem = ""
+        for number, (phase, file) in enumerate(zip(classifier_phases(hp), CLASSIFIER_FILES, strict=True), 1):
+            if stop_event.is_set() or problem:
+                break
+            set_trainable(self.encoder.model, number == 2)
+            result = self._fit_phase(run, model, phase, number, histories)
+            histories[phase.name], problem = result.history, result.problem
+            self.channel.emit("stage", text=f"saving phase {number}")
+            save_model(inference_model, run.folder / file, hp, classes=dataset.classes)
+        # --- the same network from random weights, for comparison
+        scratch_model = None
+        if hp.scratch and not stop_event.is_set() and not problem:
+            scratch_model, phase = self._build_model(random_weights=True), scratch_phase(hp)
+            result = self._fit_phase(run, scratch_model, phase, 3, histories)
+            histories[phase.name], problem = result.history, result.problem
+        interrupted = stop_event.is_set()
+        # --- evaluation and figures
+        sizes = {"parameters": model.count_params()}
+        if trial:
+            pictures = self._evaluate_trial(run, inference_model, sizes, histories)
+        else:
+            pictures = self._evaluate(run, inference_model, sizes, scratch_model, histories)
+        # --- run folder
+        run.update(history=histories)
+        self._finish(run, start_time, interrupted, problem, pictures)
+
+    def follow(self) -> None:
+        model = self._build_model()
+        for number, phase in enumerate(classifier_phases(self.hp), 1):
+            set_trainable(self.encoder.model, number == 2)
+            if not self._follow_phase(model, phase):
+                return
+        if self.hp.scratch:
+            self._follow_phase(self._build_model(random_weights=True), scratch_phase(self.hp))
+
+    def _follow_phase(self, model: keras.Model, phase: Phase) -> bool:
+        """Train one phase, and return whether the leader may begin another."""
+        self._announce_phase()
+        result = self._fit(model, phase)
+        return not result.problem and not self.channel.stop_event.is_set()
+
+    def _build_model(self, random_weights: bool = False) -> keras.Model:
+        """The classifier on the saved encoder, or on the same encoder with random weights."""
+        encoder = self.encoder.model
+        if random_weights:
+            keras.utils.set_random_seed(self.hp.seed)  # the weights must not depend on the phases before
+            encoder = clone_reinitialized(encoder, self.encoder.hp)
+        return build_classifier(
+            encoder, len(self.dataset.classes), self.hp, self.dataset.shape, self.encoder.hp
+        )
+
+    def _fit_phase(
+        self, run: Run, model: keras.Model, phase: Phase, number: int, histories: dict[str, dict]
+    ) -> TrainingResult:
+        """Train one phase; `histories` are those of the phases before, for the record."""
+
+        def on_epoch_end(history: History) -> None:
+            run.update(history=histories | {phase.name: history})
+
+        plan = f"the code is the output of {self.encoder.layer}" if number == 1 else ""
+        self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason, plan=plan)
+        return self._fit(model, phase, on_epoch_end, run.folder)
+
+    def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict, histories: dict) -> dict:
+        hp, dataset = self.hp, self.dataset
+        metrics, _ = classifier_metrics(model, dataset.validation, dataset.classes, hp, "validation")
+        run.update(metrics=metrics | sizes)
+        run_figures.draw_loss_curves(run, dataset, run_figures.describe_classifier(hp), histories)
+        return {}
+
+    def _evaluate(
+        self, run: Run, model: keras.Model, sizes: dict, scratch_model: keras.Model | None, histories: dict
+    ) -> dict:
+        """Score the model and the baselines on the test set, draw the figures, and return the pictures."""
+        hp, dataset = self.hp, self.dataset
+        self._announce_evaluation()
+        metrics, probabilities = classifier_metrics(model, dataset.test, dataset.classes, hp)
+        baselines = classifier_baselines(dataset, hp)
+        if scratch_model is not None:
+            inference_model = classifier_for_inference(scratch_model, hp)
+            scores, _ = classifier_metrics(inference_model, dataset.test, dataset.classes, hp)
+            baselines["scratch_accuracy"] = scores["test_accuracy"]
+        run.update(metrics=metrics | sizes, baselines=baselines)
+        self.channel.emit("stage", text="drawing figures")
+        return run_figures.draw_classifier_figures(run, dataset, hp, histories, metrics, probabilities)

@@ -20,9 +20,10 @@ from tests.benchmarks.growth import write
 REPEATS, FOLDERS, REPORTED, PICTURES = 3, 1000, 20, 100_000
 PREDICTING = """
 import sys
-from lib import datasets, saved
-images, batch = datasets.source(sys.argv[2]).train.images, 512
-model = saved.load_autoencoder(sys.argv[1]).model
+from lib.data import datasets
+from lib.worker import model_jobs
+images, batch = datasets.load_source(sys.argv[2]).train.images, 512
+model = model_jobs.load_autoencoder(sys.argv[1]).model
 for start in range(0, len(images), batch):
     model.predict_on_batch(images[start : start + batch].astype("float32") / 255)
 """

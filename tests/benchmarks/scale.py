@@ -1,5 +1,4 @@
-"""How far more machines carry: a simulation of workers that share a storage, and the sum for hosts that share
-every step.
+"""Scaling to more machines: a simulation of search workers, and estimates for data-parallel training.
 
 python -m tests.benchmarks.scale; the two costs of a storage are those that `tests.benchmarks.search storage`
 prints.
@@ -8,108 +7,119 @@ prints.
 import heapq
 import math
 import random
+from typing import NamedTuple
 
-from lib.config import architecture_planner
+from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import Hyperparameters
 from lib.models import autoencoder
 
-HOURS, EPOCHS, BEAT = (
-    2,
-    10,
-    10,
-)  # simulated time; epochs of a trial, each a report; seconds between two heartbeats
-REQUESTS = EPOCHS + 6  # of a trial: begin, draw, look at the others, each epoch, scores, folder, end
+HOURS = 2  # simulated
+EPOCHS = 10  # of a trial, each of them a report to the storage
+HEARTBEAT_SECONDS = 10
+REQUESTS = EPOCHS + 6  # of a trial: start, suggestion, state of the others, each epoch, scores, folder, end
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-STORAGES = {
-    "SQLite": (0.021, 0.090),
-    "PostgreSQL": (0.059, 0.097),
-}  # seconds a trial: in the worker and in the storage, measured
-TRIALS = (10, 60, 600)  # seconds that one trains
-# What a host trains, the shape of the images, images a second that it trains alone, images of it in a step.
-# (measured, README)
-NETWORKS = {
-    "the default network on MNIST": ({}, (28, 28, 1), 2_100, 128),
-    "the same on a host 100 times as fast": ({}, (28, 28, 1), 210_000, 128),
-    "the same, 2,048 images a step": ({}, (28, 28, 1), 210_000, 2_048),
+# Measured seconds of a trial's requests, in the worker and in the storage.
+STORAGES = {"SQLite": (0.021, 0.090), "PostgreSQL": (0.059, 0.097)}
+TRIAL_SECONDS = (10, 60, 600)  # of training
+IMAGE_SHAPE = (28, 28, 1)
+# Images per second of a host that trains alone (measured), images per step on each host.
+HOST_TYPES = {
+    "the default network on MNIST": (2_100, 128),
+    "the same on a host 100 times as fast": (210_000, 128),
+    "the same, 2,048 images a step": (210_000, 2_048),
 }
-LINKS = {"1 Gbit/s": 1e9, "10 Gbit/s": 10e9, "100 Gbit/s": 100e9}
-LATENCY = 50e-6  # seconds that a message takes
+LINKS = {"1 Gbit/s": 1e9, "10 Gbit/s": 10e9, "100 Gbit/s": 100e9}  # bits per second
+LATENCY = 50e-6  # seconds per message
 HOSTS = (1, 2, 4, 8, 16, 32)
 
 
-def trials_an_hour(workers: int, training: float, own: float, shared: float) -> float:
-    """Workers that train for so many seconds a trial, and whose requests wait for each other at a storage.
+class Request(NamedTuple):
+    """The next request of a worker to the storage; requests are ordered by time."""
 
-    `own` and `shared` are what the requests of a trial cost beside: in the worker, and in the storage, which
-    serves one after another. Trials differ in length by a quarter either way.
+    time: float
+    worker: int
+    remaining: int  # requests of its trial, with this one
+    interval: float  # seconds between two of them
+
+
+def trials_per_hour(workers: int, training: float, worker_cost: float, storage_cost: float) -> float:
+    """Simulate workers whose requests wait for each other at a storage that serves one at a time.
+
+    Args:
+        workers: number of workers.
+        training: mean seconds that a trial trains; trials differ by up to a quarter.
+        worker_cost: seconds of a trial's requests in the worker.
+        storage_cost: seconds of a trial's requests in the storage.
     """
-    draw = random.Random(0)
-    request, end, free, done = shared / REQUESTS, HOURS * 3600, 0.0, 0
-    # (when it asks next, worker, requests of its trial that are left, seconds between two of them)
-    asking = [
-        (draw.uniform(0, training), worker, REQUESTS, (training + own) / REQUESTS)
+    rng = random.Random(0)
+    service, end = storage_cost / REQUESTS, HOURS * 3600
+    free_at = 0.0  # the storage
+    complete = 0
+    queue = [
+        Request(rng.uniform(0, training), worker, REQUESTS, (training + worker_cost) / REQUESTS)
         for worker in range(workers)
     ]
-    heapq.heapify(asking)
-    while asking[0][0] < end:
-        now, worker, left, between = heapq.heappop(asking)
-        free = max(now, free) + request * (1 + between / BEAT)  # the heartbeats since the last one
-        if left > 1:
-            heapq.heappush(asking, (free + between, worker, left - 1, between))
+    heapq.heapify(queue)
+    while queue[0].time < end:
+        now, worker, remaining, interval = heapq.heappop(queue)
+        heartbeats = interval / HEARTBEAT_SECONDS  # since the last request
+        free_at = max(now, free_at) + service * (1 + heartbeats)
+        if remaining > 1:
+            heapq.heappush(queue, Request(free_at + interval, worker, remaining - 1, interval))
             continue
-        done += free < end
-        length = training * draw.uniform(0.75, 1.25)
-        heapq.heappush(asking, (free, worker, REQUESTS, (length + own) / REQUESTS))
-    return done / HOURS
+        complete += free_at < end
+        length = training * rng.uniform(0.75, 1.25)
+        heapq.heappush(queue, Request(free_at, worker, REQUESTS, (length + worker_cost) / REQUESTS))
+    return complete / HOURS
 
 
-def images_per_second(hosts: int, speed: float, batch: int, size: int, bits: float) -> float:
-    """Hosts that train alone at `speed`, `batch` images each a step, and then add up gradients of `size`
-    bytes in a ring.
+def images_per_second(hosts: int, speed: float, batch: int, gradient_bytes: int, bandwidth: float) -> float:
+    """Return the throughput of hosts that sum their gradients in a ring (all-reduce) after every step.
 
-    Each sends and receives 2 (hosts - 1) / hosts of the bytes, in 2 (hosts - 1) messages, while nothing else
+    Each host sends and receives 2 (hosts - 1) / hosts of the bytes, in 2 (hosts - 1) messages, while nothing
     is computed.
+
+    Args:
+        hosts: number of hosts.
+        speed: images per second of a host alone.
+        batch: images per step on each host.
+        gradient_bytes: size of the gradients.
+        bandwidth: bits per second of each link.
     """
-    around = 2 * (hosts - 1)
-    return hosts * batch / (batch / speed + around / hosts * size * 8 / bits + around * LATENCY)
+    messages = 2 * (hosts - 1)
+    exchange = messages / hosts * gradient_bytes * 8 / bandwidth + messages * LATENCY
+    return hosts * batch / (batch / speed + exchange)
 
 
-def gradients(values: dict, image: tuple[int, int, int]) -> int:
-    """Bytes of the gradients of a network: four for each weight that learns."""
-    model = autoencoder.build_autoencoder(
-        architecture_planner.plan_architecture(Hyperparameters(**values), image)
-    )
+def gradient_bytes() -> int:
+    """Return the size of the gradients of the default network: four bytes for each trainable weight."""
+    model = autoencoder.build_autoencoder(plan_architecture(Hyperparameters(), IMAGE_SHAPE))
     return 4 * sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 def workers() -> None:
-    for name, (own, shared) in STORAGES.items():
-        print(
-            f"{name}: a trial costs {own:.3f} s of requests in its worker and {shared:.3f} s in the storage"
-        )
-        print("workers   " + "".join(f"{length:>9,} s a trial" for length in TRIALS))
+    """Print the trials per hour of each number of workers, with each storage."""
+    for name, (worker_cost, storage_cost) in STORAGES.items():
+        costs = f"{worker_cost:.3f} s of requests in its worker and {storage_cost:.3f} s in the storage"
+        print(f"{name}: a trial costs {costs}")
+        print("workers   " + "".join(f"{seconds:>9,} s a trial" for seconds in TRIAL_SECONDS))
         for count in WORKERS:
-            print(
-                f"{count:7}   "
-                + "".join(f"{trials_an_hour(count, length, own, shared):18,.0f}" for length in TRIALS)
-            )
+            rates = [trials_per_hour(count, seconds, worker_cost, storage_cost) for seconds in TRIAL_SECONDS]
+            print(f"{count:7}   " + "".join(f"{rate:18,.0f}" for rate in rates))
 
 
 def hosts() -> None:
-    for name, (values, image, speed, batch) in NETWORKS.items():
-        size = gradients(values, image)
+    """Print the images per second of each number of hosts, over each link."""
+    size = gradient_bytes()
+    for name, (speed, batch) in HOST_TYPES.items():
         print(
             f"{name}: {size:,} bytes of gradients a step, {batch} images a host and step, {speed:,} images "
             f"a second alone"
         )
         print("hosts " + "".join(f"{link:>15}" for link in LINKS))
         for count in HOSTS:
-            print(
-                f"{count:5} "
-                + "".join(
-                    f"{images_per_second(count, speed, batch, size, bits):15,.0f}" for bits in LINKS.values()
-                )
-            )
+            rates = [images_per_second(count, speed, batch, size, bits) for bits in LINKS.values()]
+            print(f"{count:5} " + "".join(f"{rate:15,.0f}" for rate in rates))
 
 
 if __name__ == "__main__":

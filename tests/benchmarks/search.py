@@ -1,8 +1,7 @@
-"""What a search costs: workers side by side, a trial beside a plain run, ten thousand trials, and what a
-storage can take.
+"""Benchmarks of a search: parallel workers, overhead of a trial, 10,000 trials, throughput of a storage.
 
-python -m tests.benchmarks.search [workers|overhead|many|storage], all of it in some ten minutes; --storage
-URL for another than SQLite.
+python -m tests.benchmarks.search [workers|overhead|many|storage] [URL]: without a name all of them, in about
+ten minutes; the URL is of a storage other than SQLite.
 """
 
 import os
@@ -34,29 +33,29 @@ TRAINING = [
 PROGRAM = str(PROJECT / "autoencoder.py")
 SPACE = {"learning_rate": Range(0.0001, 0.1, log=True), "kernels": Range(1, 64)}
 MANY, REPEATS, SECONDS = 10_000, 3, 10
-ASKING = """
+STORAGE_WORKER = """
 import sys, time
-from lib import studies
-from tests.benchmarks.search import SECONDS, SPACE, Silent, purpose
-study = studies.opened(sys.argv[1], purpose("random"), sys.argv[2])
-def trial(trial):
-    params = studies.suggested(trial, SPACE)
+from lib.search.study import open_study, run_trials, suggest_params
+from tests.benchmarks.search import SECONDS, SPACE, SilentObserver, definition
+def objective(trial):
+    params = suggest_params(trial, SPACE)
     for epoch in range(1, 6):
         trial.report(params["learning_rate"], epoch)
         trial.should_prune()
     return params["learning_rate"]
-studies.work(study, trial, None, time.monotonic() + SECONDS, Silent())
+study = open_study(sys.argv[1], definition("random"), sys.argv[2])
+run_trials(study, objective, None, time.monotonic() + SECONDS, SilentObserver())
 """
 
 
-class Silent:
-    def ended(self, now): ...
+class SilentObserver:
+    def on_trial_end(self, state): ...
 
-    def waits(self, now): ...
+    def on_wait(self, state): ...
 
 
-def purpose(sampler: str) -> StudyDefinition:
-    return StudyDefinition({}, SPACE, sampler, 1, True, False)
+def definition(sampler: str) -> StudyDefinition:
+    return StudyDefinition(base={}, space=SPACE, sampler=sampler, folds=1, prune=True, maximize=False)
 
 
 def start(*words: str) -> subprocess.Popen:
@@ -64,16 +63,16 @@ def start(*words: str) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, *words], env=os.environ | {"PYTHONPATH": str(PROJECT)}, **quiet)
 
 
-def took(*lines: list[str]) -> float:
-    """Seconds that some programs take at once."""
-    began = time.perf_counter()
-    running = [start(*line) for line in lines]
-    assert [process.wait() for process in running] == [0] * len(running)
-    return time.perf_counter() - began
+def seconds_of(*commands: list[str]) -> float:
+    """Return the seconds that programs take in parallel."""
+    started = time.perf_counter()
+    processes = [start(*command) for command in commands]
+    assert [process.wait() for process in processes] == [0] * len(processes)
+    return time.perf_counter() - started
 
 
 def search(trials: int, output: str) -> list[str]:
-    """The command of a search of so many trials."""
+    """Return the command of a search."""
     rates = ",".join(f"0.00{number}" for number in range(1, trials + 1))
     return [
         PROGRAM,
@@ -88,11 +87,11 @@ def search(trials: int, output: str) -> list[str]:
 
 
 def workers() -> None:
-    """Trials an hour with one worker and with two, in turns."""
+    """Print trials per hour with one worker and with two, measured alternately."""
     seconds = {1: [], 2: []}
     for repeat in range(REPEATS):
         for count in seconds:
-            seconds[count].append(took(*[search(6, f"{count}-{repeat}")] * count))
+            seconds[count].append(seconds_of(*[search(6, f"{count}-{repeat}")] * count))
     for count, times in seconds.items():
         median = statistics.median(times)
         print(
@@ -102,21 +101,22 @@ def workers() -> None:
 
 
 def overhead() -> None:
-    """A trial beside the plain run of the same settings, in turns."""
-    plain, trial = [], []
+    """Print the seconds of a trial and of a single run with the same settings, measured alternately."""
+    run, two_trials, six_trials = [], [], []
     for repeat in range(REPEATS):
-        plain.append(took([PROGRAM, *TRAINING, "--output", f"plain-{repeat}"]))
-        trial += [took(search(count, f"{count}-trials-{repeat}")) for count in (2, 6)]
-    each = [(six - two) / 4 for two, six in zip(trial[::2], trial[1::2], strict=True)]
-    fixed = [two - 2 * one for two, one in zip(trial[::2], each, strict=True)]
-    print(f"a plain run {statistics.median(plain):.1f} s, with test set, baselines and figures")
-    print(f"a trial {statistics.median(each):.1f} s, the search around them {statistics.median(fixed):.1f} s")
+        run.append(seconds_of([PROGRAM, *TRAINING, "--output", f"run-{repeat}"]))
+        two_trials.append(seconds_of(search(2, f"2-trials-{repeat}")))
+        six_trials.append(seconds_of(search(6, f"6-trials-{repeat}")))
+    trial = [(six - two) / 4 for two, six in zip(two_trials, six_trials, strict=True)]
+    rest = [two - 2 * one for two, one in zip(two_trials, trial, strict=True)]
+    print(f"a single run {statistics.median(run):.1f} s, with test set, baselines and figures")
+    print(f"a trial {statistics.median(trial):.1f} s, the search around them {statistics.median(rest):.1f} s")
 
 
 def many() -> None:
-    """Ten thousand finished trials: to open the study, to know where it stands, to draw the next."""
+    """Print the seconds to open and list a study with 10,000 complete trials, and to draw the next trial."""
     url = "sqlite:///many.db"
-    study = open_study("s", purpose("tpe"), url)
+    study = open_study("s", definition("tpe"), url)
     distributions = {
         "learning_rate": optuna.distributions.FloatDistribution(0.0001, 0.1, log=True),
         "kernels": optuna.distributions.IntDistribution(1, 64),
@@ -130,24 +130,26 @@ def many() -> None:
         )
         for number, rate in enumerate(rates)
     )
-    began = time.perf_counter()
-    study = open_study("s", purpose("tpe"), url)
-    found = study_state(study)
-    print(f"{len(found.done):,} trials: opened and listed in {time.perf_counter() - began:.1f} s")
-    began = time.perf_counter()
-    run_trials(study, lambda trial: suggest_params(trial, SPACE)["learning_rate"], MANY + 5, None, Silent())
-    print(f"a trial more, drawn by TPE, written and counted: {(time.perf_counter() - began) / 5:.2f} s")
-    began = time.perf_counter()
+    started = time.perf_counter()
+    study = open_study("s", definition("tpe"), url)
+    state = study_state(study)
+    print(f"{len(state.ended):,} trials: opened and listed in {time.perf_counter() - started:.1f} s")
+    started = time.perf_counter()
+    run_trials(
+        study, lambda trial: suggest_params(trial, SPACE)["learning_rate"], MANY + 5, None, SilentObserver()
+    )
+    print(f"a trial more, drawn by TPE, written and counted: {(time.perf_counter() - started) / 5:.2f} s")
+    started = time.perf_counter()
     importances(study, 0)
-    print(f"importances: {time.perf_counter() - began:.1f} s")
+    print(f"importances: {time.perf_counter() - started:.1f} s")
 
 
 def storage(url: str) -> None:
-    """Trials that cost nothing, five epochs each: how many a second a storage takes from so many workers."""
+    """Print the trials per second, of five epochs without training, that a storage takes from its workers."""
     rates = []
     for count in (1, 2, 4, 8):
-        study = open_study(f"{count} workers at {time.time():.0f}", purpose("random"), url)
-        took(*[["-c", ASKING, study.study_name, url]] * count)
+        study = open_study(f"{count} workers at {time.time():.0f}", definition("random"), url)
+        seconds_of(*[["-c", STORAGE_WORKER, study.study_name, url]] * count)
         rates.append(len(study_state(study).complete) / SECONDS)
         print(f"{count} worker{'s' if count > 1 else ' '}: {rates[-1]:.1f} trials a second")
     print(
@@ -159,10 +161,10 @@ def storage(url: str) -> None:
 if __name__ == "__main__":
     chosen = [word for word in sys.argv[1:] if not word.startswith("-") and "://" not in word]
     url = next((word for word in sys.argv[1:] if "://" in word), "sqlite:///busy.db")
-    parts = {"workers": workers, "overhead": overhead, "many": many, "storage": lambda: storage(url)}
+    benchmarks = {"workers": workers, "overhead": overhead, "many": many, "storage": lambda: storage(url)}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for name in chosen or parts:
+        for name in chosen or benchmarks:
             print(f"{name}:")
-            parts[name]()
+            benchmarks[name]()
         os.chdir(PROJECT)

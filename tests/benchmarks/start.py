@@ -1,5 +1,4 @@
-"""How long a person waits for the first question and for --help: medians of nine starts, the first one not
-counted.
+"""Seconds until the first prompt and until the end of --help: median of nine starts after one warm-up.
 
 python -m tests.benchmarks.start
 """
@@ -16,32 +15,32 @@ from tests.harness.terminal_session import CTRL_C, PROJECT, Terminal
 STARTS = 9
 
 
-def first_question(question: str, program: str, *words: str) -> float:
-    began = time.perf_counter()
-    screen = Terminal(program, *words)
+def time_first_prompt(question: str, program: str, *arguments: str) -> float:
+    started = time.perf_counter()
+    screen = Terminal(program, *arguments)
     screen.see(question)
-    waited = time.perf_counter() - began
+    seconds = time.perf_counter() - started
     screen.press(CTRL_C)
     screen.leaves()
-    return waited
+    return seconds
 
 
-def help_page(program: str) -> float:
-    began = time.perf_counter()
+def time_help(program: str) -> float:
+    started = time.perf_counter()
     subprocess.run([sys.executable, str(PROJECT / program), "--help"], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def main() -> None:
     os.chdir(tempfile.mkdtemp())
     cases = {
-        "autoencoder.py, first question": lambda: first_question("Data set", "autoencoder.py"),
-        "autoencoder.py -d digits, first question": lambda: first_question(
+        "autoencoder.py, first prompt": lambda: time_first_prompt("Data set", "autoencoder.py"),
+        "autoencoder.py -d digits, first prompt": lambda: time_first_prompt(
             "Convolution layers", "autoencoder.py", "-d", "digits"
         ),
-        "classification.py, first question": lambda: first_question("Data set", "classification.py"),
-        "autoencoder.py --help": lambda: help_page("autoencoder.py"),
-        "classification.py --help": lambda: help_page("classification.py"),
+        "classification.py, first prompt": lambda: time_first_prompt("Data set", "classification.py"),
+        "autoencoder.py --help": lambda: time_help("autoencoder.py"),
+        "classification.py --help": lambda: time_help("classification.py"),
     }
     print(f"{'median':>8} {'slowest':>8}")
     for name, measure in cases.items():

@@ -1,4 +1,4 @@
-"""python -m pytest tests/cli/test_display.py"""
+"""The display and terminal graphics. python -m pytest tests/cli/test_display.py"""
 
 import io
 import re
@@ -47,7 +47,7 @@ def test_without_colors_shades_stand_in():
         assert terminal_graphics.half_blocks(plain, image).plain == " █\n█▒"
 
 
-def test_large_images_are_thinned():
+def test_large_images_are_subsampled():
     assert terminal_graphics.subsample(np.zeros((2, 100, 65, 3))).shape == (2, 25, 17, 3)
 
 
@@ -88,12 +88,12 @@ def test_a_loss_too_small_for_its_decimals_keeps_a_digit(capsys):
     assert "loss 2e-07   validation loss 0.00000 " in capsys.readouterr().err
 
 
-def test_what_is_left_is_reckoned_from_the_epochs_of_this_process(capsys, monkeypatch):
+def test_the_time_left_is_estimated_from_the_epochs_of_this_process(capsys, monkeypatch):
     now = iter((0.0, 10.0, 20.0))
     monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: next(now)))
     shown = display.Display()
     shown(PHASE | {"epochs": 10})
-    for epoch in (8, 9):  # seven were trained before somebody stopped it
+    for epoch in (8, 9):  # seven were trained before the run was resumed
         shown(EPOCH | {"epoch": epoch})
     assert re.findall(r"(\d+/10).* (\S+) left", capsys.readouterr().err) == [
         ("8/10", "0:20"),
@@ -101,7 +101,7 @@ def test_what_is_left_is_reckoned_from_the_epochs_of_this_process(capsys, monkey
     ]
 
 
-def test_the_parts_of_a_loss_come_after_the_whole(capsys):
+def test_the_terms_of_a_loss_come_after_the_total(capsys):
     shown = display.Display()
     shown(PHASE)
     shown(
@@ -141,11 +141,11 @@ def test_on_a_terminal_bars_numbers_and_pictures_live():
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(7, "0:07"), (754.4, "12:34"), (3723, "1:02:03")])
-def test_clock(seconds, text):
+def test_durations(seconds, text):
     assert formatting.format_duration(seconds) == text
 
 
-def test_unknown_events_are_passed_over():
+def test_unknown_events_are_ignored():
     display.Display()({"event": "from a newer worker"})
 
 
@@ -173,7 +173,7 @@ def test_scores_stand_beside_the_baselines_of_their_task():
         "the gray input",
     ):
         assert words in output
-    assert "nearest neighbors" not in output  # it was not measured
+    assert "nearest neighbors" not in output  # not in the record
 
 
 def test_remarks_on_what_only_some_runs_have():
@@ -215,7 +215,7 @@ def test_progress_without_a_terminal_is_a_line_per_tenth(capsys):
     assert lines[-1] == "100 of 100 pictures"
 
 
-def test_a_scatter_has_a_sign_for_each_class():
+def test_a_scatter_plot_has_a_letter_for_each_class():
     points = np.array([[0, 0], [1, 1], [1, 0]])
     shown = terminal_graphics.scatter_plot(points, [0, 1, 2], ["Trouser", "T-shirt", "Bag"], colors=False)
     assert "T Trouser   s T-shirt   B Bag" in shown
@@ -223,15 +223,23 @@ def test_a_scatter_has_a_sign_for_each_class():
     assert "·" in terminal_graphics.scatter_plot(points, None, [], colors=False)
 
 
-def test_sheets_and_the_latent_space_fit_the_screen(capsys):
+def test_image_grids_and_the_latent_space_fit_the_screen(capsys):
     screen = display.Display()
-    screen.sheet(pack_images(made_shapes(30)), 12, "sheet.png")
-    screen.latent({"PCA": [[0, 0], [1, 2]]}, None, [], "latent.png")
+    screen.show_image_grid(pack_images(gray_shapes(30)), 12, "sheet.png")
+    screen.show_latent_space({"PCA": [[0, 0], [1, 2]]}, None, [], "latent.png")
     out = capsys.readouterr().out
     assert "sheet.png" in out
     assert "latent.png" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
-def made_shapes(count: int) -> np.ndarray:
+def gray_shapes(count: int) -> np.ndarray:
     return sample_files.shapes(count, channels=1)[0]
+
+
+def test_the_demonstration_shows_a_run(capsys, monkeypatch):
+    monkeypatch.setattr(display.time, "sleep", lambda seconds: None)
+    display._demonstrate()
+    out, err = capsys.readouterr()
+    assert "epoch 5/5" in err
+    assert "loss (logarithmic) per epoch" in out

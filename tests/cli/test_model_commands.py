@@ -1,4 +1,7 @@
-"""The verbs of a saved model from the command line. python -m pytest tests/cli/test_model_commands.py"""
+"""Commands on a saved model, and the registry of commands.
+
+python -m pytest tests/cli/test_model_commands.py
+"""
 
 import io
 import re
@@ -16,11 +19,11 @@ from lib.common.errors import Interrupted, UserError
 from lib.data.formats import registry
 from tests.harness import sample_files
 from tests.test_no_terminal import assert_refused, run
-from tests.worker.test_model_jobs import classifier, model
+from tests.worker.test_model_jobs import save_autoencoder, save_classifier
 
 
 def test_apply_from_the_command_line(tiny):
-    path = model()[0]
+    path = save_autoencoder()[0]
     done = run("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--limit", "15")
     assert done.returncode == 0, done.stderr
     assert "error, worst first, 10 of 15" in done.stdout
@@ -31,7 +34,7 @@ def test_apply_from_the_command_line(tiny):
 
 
 def test_refined_codes_from_the_command_line(tiny):
-    path = model(latent_dim=3)[0]
+    path = save_autoencoder(latent_dim=3)[0]
     done = run("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "30")
     assert done.returncode == 0, done.stderr
     found = re.search(
@@ -61,8 +64,8 @@ def test_a_terminal_too_narrow_for_many_models_shows_whole_numbers_of_the_first(
     screen = model_commands.Display()
     screen.out = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
     table = [["a/picture with a long name.png", *(f"0.12345{n}" for n in range(6))]]
-    ended = {"table": table, "columns": ["picture", *(f"mse {name}" for name in names)]}
-    model_commands._show_table(screen, "errors", ended, "errors.csv")
+    result = {"table": table, "columns": ["picture", *(f"mse {name}" for name in names)]}
+    model_commands._show_table(screen, "errors", result, "errors.csv")
     out = screen.out.file.getvalue()
     shown = re.findall(r"0\.12345(\d)", out)
     assert "".join(shown) == "012345"[: len(shown)]
@@ -73,7 +76,7 @@ def test_a_terminal_too_narrow_for_many_models_shows_whole_numbers_of_the_first(
 
 
 def test_predictions_where_some_folders_are_named_for_no_class():
-    classifier()
+    save_classifier()
     for number, folder in enumerate(("left", "bird")):
         Path("own", folder).mkdir(parents=True)
         Image.fromarray(sample_files.shapes(2)[0][number]).save(f"own/{folder}/{number}.png")
@@ -83,19 +86,19 @@ def test_predictions_where_some_folders_are_named_for_no_class():
     assert "on the 1 picture whose label is known" in done.stdout
 
 
-def test_a_menus_verb_that_is_stopped_leads_back_to_the_menu(capsys):
-    def stopped():
+def test_an_interrupted_command_leads_back_to_the_menu(capsys):
+    def interrupted():
         raise Interrupted("stopped; to go on: python autoencoder.py search --study Mine")
 
     session = Session("autoencoder", "", ["-d", "digits", "--yes"])
-    session.answers.terminal = True
-    session._act(stopped)
+    session.answers.has_terminal = True
+    session._perform(interrupted)
     assert "Stopped; to go on: python autoencoder.py search --study Mine" in " ".join(
         capsys.readouterr().err.split()
     )
-    session.answers.terminal = False
+    session.answers.has_terminal = False
     with pytest.raises(Interrupted):
-        session._act(stopped)
+        session._perform(interrupted)
 
 
 def test_a_pipe_gets_all_columns(capsys):
@@ -111,7 +114,7 @@ def test_a_pipe_gets_all_columns(capsys):
     assert all(column in out for column in columns)
 
 
-def test_names_of_pictures_are_only_text(capsys):
+def test_names_of_pictures_are_shown_without_markup_and_control_characters(capsys):
     names = ["[/x].png", "[red]a.png", "evil\n\x1b[2J.png"]
     table = [[name, "0.1"] for name in names]
     model_commands._show_table(
@@ -122,8 +125,8 @@ def test_names_of_pictures_are_only_text(capsys):
     assert "\x1b" not in out
 
 
-def test_what_is_wrong_is_said_before_keras_starts(tiny):
-    path = model()[0]
+def test_wrong_flags_are_refused_before_keras_starts(tiny):
+    path = save_autoencoder()[0]
     Path("models").mkdir(exist_ok=True)
     Path("models").rmdir()
     np.save("data.npy", sample_files.shapes(80)[0])
@@ -159,18 +162,18 @@ def test_codes_lie_beside_the_model_under_the_name_of_the_data():
 
 
 @pytest.mark.parametrize(
-    ("program", "verb"),
-    [(program, verb) for program in commands.MODULES for verb in commands.MODULES[program]],
+    ("program", "command"),
+    [(program, command) for program in commands.MODULES for command in commands.MODULES[program]],
 )
-def test_every_verb_explains_itself(program, verb, capsys):
-    parser = commands.command_parser(program, verb)
-    assert parser.prog == f"{program}.py {verb}"
+def test_every_command_has_a_description_and_refers_to_its_help(program, command):
+    parser = commands.command_parser(program, command)
+    assert parser.prog == f"{program}.py {command}"
     assert len(parser.description) > 20
-    with pytest.raises(UserError, match=f"see python {program}.py {verb} --help"):
-        commands.run_named_command(program, [verb, "--nonsense"])
+    with pytest.raises(UserError, match=f"see python {program}.py {command} --help"):
+        commands.run_named_command(program, [command, "--nonsense"])
 
 
-def test_no_verb_means_training():
+def test_no_command_means_training():
     assert commands.run_named_command("autoencoder", []) is None
     assert commands.run_named_command("autoencoder", ["train", "-d", "digits"]) is None
     assert commands.run_named_command("autoencoder", ["-d", "digits"]) is None

@@ -1,5 +1,6 @@
-"""Answers without a terminal; test_autoencoder_terminal.py has the prompts. python -m pytest
-tests/cli/test_prompts.py
+"""Answers without a terminal; the prompts are in test_autoencoder_terminal.py.
+
+python -m pytest tests/cli/test_prompts.py
 """
 
 import io
@@ -27,28 +28,28 @@ def answers(*words: str, lines: str | None = None, program: str = "autoencoder",
 
 def test_a_flag_wins_over_the_file_and_the_file_over_lines(monkeypatch):
     Path("a.json").write_text(json.dumps({"layers": 2, "epochs": 7}))
-    asked = answers("--answers", "a.json", "--layers", "4", lines="99\n", monkeypatch=monkeypatch)
-    assert asked.ask("layers") == 4
-    assert asked.ask("epochs") == 7
-    assert asked.ask("batch_size") == 99
+    session_answers = answers("--answers", "a.json", "--layers", "4", lines="99\n", monkeypatch=monkeypatch)
+    assert session_answers.ask("layers") == 4
+    assert session_answers.ask("epochs") == 7
+    assert session_answers.ask("batch_size") == 99
 
 
 def test_an_empty_line_means_the_default(monkeypatch, capsys):
-    asked = answers(lines="\n  \n", monkeypatch=monkeypatch)
-    assert asked.ask("layers") == 5
-    assert asked.ask("kernels") == (32,)
+    session_answers = answers(lines="\n  \n", monkeypatch=monkeypatch)
+    assert session_answers.ask("layers") == 5
+    assert session_answers.ask("kernels") == (32,)
     assert capsys.readouterr().err.splitlines()[1].endswith(": 32")
 
 
 def test_yes_takes_defaults_and_no_input_names_what_is_missing():
     assert answers("--yes").ask("layers") == 5
-    assert answers("--yes").pick("dataset", {"digits": "", "photos": ""}, lambda value: None) == "digits"
+    assert answers("--yes").ask_path("dataset", {"digits": "", "photos": ""}, lambda value: None) == "digits"
     with pytest.raises(UserError, match=r"--no-input needs -d or --dataset$"):
         answers("--no-input")
     with pytest.raises(UserError, match="--no-input needs -d or --dataset and -model or --model"):
         answers("--no-input", program="classification")
     with pytest.raises(UserError, match="model missing: give -model or --model"):
-        answers("--yes", program="classification").pick("model", {}, lambda value: None)
+        answers("--yes", program="classification").ask_path("model", {}, lambda value: None)
 
 
 def test_flags_of_the_assignment():
@@ -64,7 +65,7 @@ def test_flags_of_the_assignment():
     )
 
 
-def test_the_verb_may_be_said_and_dashes_may_be_long():
+def test_the_command_train_may_be_given_and_dashes_may_be_long():
     assert TrainParser("autoencoder", "").parse(["train", "–d", "digits"]).dataset == "digits"
     assert TrainParser("autoencoder", "").parse(["-d", "digits", "—epochs", "3"]).dataset == "digits"
 
@@ -88,9 +89,9 @@ def test_the_other_programs_flags_are_named_as_such(program, flag, words):
         answers("-d", "digits", flag, "labels.idx", program=program)
 
 
-def test_an_answers_file_of_an_editor_that_marks_its_files():
+def test_an_answers_file_with_a_byte_order_mark():
     Path("a.json").write_text('{"epochs": 3}', encoding="utf-8-sig")
-    assert answers("--answers", "a.json").given["epochs"] == 3
+    assert answers("--answers", "a.json").provided["epochs"] == 3
 
 
 @pytest.mark.parametrize(
@@ -130,21 +131,25 @@ def test_every_key_of_an_answers_file_is_refused_by_its_name(name):
 
 
 def test_running_again_asks_with_the_last_answers_as_defaults(monkeypatch):
-    asked = answers("-d", "digits", "--layers", "2", "--seed", "7", lines="\n\n", monkeypatch=monkeypatch)
-    asked.run_again(Hyperparameters(program="autoencoder", dataset="digits", layers=2, kernels="4,8", seed=7))
-    assert asked.ask("dataset") == "digits"  # not asked
-    assert asked.ask("layers") == 2
-    assert asked.ask("kernels") == (4, 8)
-    assert asked.hyperparameters({"layers": 2, "kernels": (4, 8)}).seed == 7
+    session_answers = answers(
+        "-d", "digits", "--layers", "2", "--seed", "7", lines="\n\n", monkeypatch=monkeypatch
+    )
+    session_answers.use_as_defaults(
+        Hyperparameters(program="autoencoder", dataset="digits", layers=2, kernels="4,8", seed=7)
+    )
+    assert session_answers.ask("dataset") == "digits"  # not asked
+    assert session_answers.ask("layers") == 2
+    assert session_answers.ask("kernels") == (4, 8)
+    assert session_answers.hyperparameters({"layers": 2, "kernels": (4, 8)}).seed == 7
 
 
 def test_choices_by_key_number_text_and_end(monkeypatch):
-    asked = answers(lines="b\n1\nBeta\n\nz\n", monkeypatch=monkeypatch)
+    session_answers = answers(lines="b\n1\nBeta\n\nz\n", monkeypatch=monkeypatch)
     choices = {"a": "Alpha", "b": "Beta"}
-    assert [asked.choose("?", choices, last="q") for _ in range(4)] == ["b", "a", "b", "a"]
+    assert [session_answers.choose("?", choices, at_end="q") for _ in range(4)] == ["b", "a", "b", "a"]
     with pytest.raises(UserError, match="'z' is not one of a, b"):
-        asked.choose("?", choices, last="q")
-    assert asked.choose("?", choices, last="q") == "q"
+        session_answers.choose("?", choices, at_end="q")
+    assert session_answers.choose("?", choices, at_end="q") == "q"
 
 
 def test_switches_and_layers_have_flags_of_their_own():
@@ -180,8 +185,8 @@ def test_a_preset_in_an_answers_file_is_a_name_of_the_same_program():
         answers("--answers", "a.json", program="classification")
 
 
-def test_a_classifiers_preset_and_what_is_said_beside_it():
-    asked = answers(
+def test_a_preset_of_a_classifier_with_flags():
+    session_answers = answers(
         "-d",
         "digits",
         "--preset",
@@ -191,7 +196,7 @@ def test_a_classifiers_preset_and_what_is_said_beside_it():
         "--yes",
         program="classification",
     )
-    hp = asked.hyperparameters({"model": "m.h5"})
+    hp = session_answers.hyperparameters({"model": "m.h5"})
     assert (hp.fc_units, hp.dropout, hp.flip, hp.shift, hp.epochs, hp.optimizer) == (
         (256,),
         0.5,
@@ -202,7 +207,7 @@ def test_a_classifiers_preset_and_what_is_said_beside_it():
     )
 
 
-def test_what_a_preset_says_of_another_task_makes_way_but_not_what_a_person_says():
+def test_values_of_a_preset_that_do_not_apply_are_dropped_but_flags_are_refused():
     hp = answers(
         "-d", "photos", "--preset", "fashion-half", "--task", "reconstruct", "--yes"
     ).hyperparameters({})
@@ -211,25 +216,27 @@ def test_what_a_preset_says_of_another_task_makes_way_but_not_what_a_person_says
         answers("-d", "photos", "--missing", "left", "--yes").hyperparameters({})
 
 
-def test_running_again_with_other_layers_drops_what_went_by_layers(monkeypatch):
-    asked = answers("-d", "digits", monkeypatch=monkeypatch, lines="")
-    asked.run_again(
+def test_running_again_with_other_layers_drops_values_per_layer(monkeypatch):
+    session_answers = answers("-d", "digits", monkeypatch=monkeypatch, lines="")
+    session_answers.use_as_defaults(
         Hyperparameters(dataset="digits", layers=3, stride="2,2,1", pool="3", kernel_size="3,5,3", patience=4)
     )
-    hp = asked.hyperparameters({"layers": 2, "kernels": (8,), "kernel_size": ((3, 3),)})
+    hp = session_answers.hyperparameters({"layers": 2, "kernels": (8,), "kernel_size": ((3, 3),)})
     assert (hp.stride, hp.pool, hp.patience) == (None, (), 4)
-    same = asked.hyperparameters({"layers": 3})
+    same = session_answers.hyperparameters({"layers": 3})
     assert (same.stride, same.pool) == ((2, 2, 1), (3,))
 
 
 @pytest.mark.parametrize("words", [("--linear-path", "8"), ("--variational",)])
-def test_layers_are_asked_for_without_a_pool_that_nobody_wants(words):
+def test_layers_are_checked_without_pooling(words):
     with mock.patch.object(Worker, "send"):
         hp = autoencoder.ask(answers("-d", "digits", "--layers", "2", "--no-input", *words), Worker())
     assert hp.layers == 2
 
 
-def test_what_no_kernel_goes_with_is_refused_as_the_smallest_would_be():
-    asked = answers("-d", "digits", "--layers", "2", "--pool", "2", "--linear-path", "8", "--no-input")
+def test_settings_that_no_kernel_fits_are_refused_with_the_error_of_the_smallest():
+    session_answers = answers(
+        "-d", "digits", "--layers", "2", "--pool", "2", "--linear-path", "8", "--no-input"
+    )
     with mock.patch.object(Worker, "send"), pytest.raises(UserError, match="a pool after the last layer"):
-        autoencoder.ask(asked, Worker())
+        autoencoder.ask(session_answers, Worker())

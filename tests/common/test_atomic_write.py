@@ -1,4 +1,4 @@
-"""python -m pytest tests/common/test_atomic_write.py"""
+"""Atomic writes of files. python -m pytest tests/common/test_atomic_write.py"""
 
 import json
 import os
@@ -10,7 +10,7 @@ from lib.common.errors import RunFailed
 from lib.common.filesystem import atomic_write, make_folder, write_json
 
 
-def test_a_file_appears_when_it_is_whole():
+def test_readers_see_the_old_content_until_the_new_one_is_complete():
     path = Path("a.txt")
     path.write_text("before")
     with atomic_write(path) as partial:
@@ -20,7 +20,7 @@ def test_a_file_appears_when_it_is_whole():
     assert os.listdir() == ["a.txt"]
 
 
-def test_two_processes_that_write_the_same_file_leave_a_whole_one(monkeypatch):
+def test_two_processes_that_write_the_same_file_leave_one_complete_version(monkeypatch):
     path = Path("a.txt")
     with atomic_write(path) as mine:
         mine.write_text("mine")
@@ -34,7 +34,7 @@ def test_two_processes_that_write_the_same_file_leave_a_whole_one(monkeypatch):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ZeroDivisionError()])
-def test_what_goes_wrong_leaves_what_was_there(error):
+def test_an_error_leaves_the_old_content(error):
     path = Path("a.txt")
     path.write_text("before")
 
@@ -49,7 +49,7 @@ def test_what_goes_wrong_leaves_what_was_there(error):
     assert os.listdir() == ["a.txt"]
 
 
-def test_what_cannot_be_written_says_why_and_what_to_do():
+def test_a_failed_write_gives_the_reason_and_the_remedy():
     words = (
         r"gone/a.json: cannot be written \(No such file or directory\); free some space, or choose "
         r"another folder with --output"
@@ -61,6 +61,6 @@ def test_what_cannot_be_written_says_why_and_what_to_do():
         make_folder(Path("file/below"))
 
 
-def test_json_is_read_back():
+def test_json_round_trip():
     write_json(Path("a.json"), {"name": "Größe", "n": [1, None]})
     assert json.loads(Path("a.json").read_text(encoding="utf-8")) == {"name": "Größe", "n": [1, None]}

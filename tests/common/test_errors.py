@@ -1,4 +1,4 @@
-"""python -m pytest tests/common/test_errors.py"""
+"""Errors as messages and exit statuses. python -m pytest tests/common/test_errors.py"""
 
 import pytest
 
@@ -21,16 +21,16 @@ def test_an_error_is_one_line_and_a_status(raised, status, line, capsys):
     assert capsys.readouterr() == ("", line)
 
 
-def test_a_program_gives_its_own_status():
+def test_the_status_of_a_program_is_returned():
     assert exit_status("p.py", lambda: 0) == 0
 
 
-@pytest.mark.parametrize("kind", [UserError, RunFailed])
-def test_an_error_stays_one_line_and_gives_a_terminal_no_orders(kind):
-    said = str(kind("a\nb\x1b[2J\x07\udcff × é"))
-    assert said == "a b\ufffd[2J\ufffd\ufffd × é"
+@pytest.mark.parametrize("error", [UserError, RunFailed])
+def test_a_message_is_one_line_without_control_characters(error):
+    message = str(error("a\nb\x1b[2J\x07\udcff × é"))
+    assert message == "a b\ufffd[2J\ufffd\ufffd × é"
 
 
-def test_bugs_are_not_hidden():
+def test_other_exceptions_propagate():
     with pytest.raises(ZeroDivisionError):
         exit_status("p.py", lambda: 1 // 0)

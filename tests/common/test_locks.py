@@ -1,4 +1,4 @@
-"""python -m pytest tests/common/test_locks.py"""
+"""File locks between processes. python -m pytest tests/common/test_locks.py"""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from lib.common import filesystem
 from tests.harness.terminal_session import PROJECT
 
 HOLDER = (
-    "import sys; from pathlib import Path; from lib import locks; locks.take(Path('lock')); "
+    "from pathlib import Path; from lib.common.filesystem import acquire_lock; acquire_lock(Path('lock')); "
     "print('held', flush=True); input()"
 )
 
@@ -45,30 +45,30 @@ def test_a_lock_ends_with_its_process(holder):
     assert not filesystem.is_locked(path)
 
 
-def test_who_looks_keeps_nobody_out():
+def test_is_locked_does_not_keep_the_lock():
     path = Path("lock")
     assert not filesystem.is_locked(path)
-    held = filesystem.acquire_lock(path)
+    descriptor = filesystem.acquire_lock(path)
     assert filesystem.is_locked(path)
-    os.close(held)
+    os.close(descriptor)
 
 
-def test_who_takes_a_lock_waits_for_those_who_look():
-    """However long they are at it: where many list the runs, one of them may be stopped while it looks."""
+def test_acquire_lock_waits_for_is_locked_in_other_processes():
+    """Where many processes list the runs, one of them may be suspended in `is_locked`."""
     path = Path("lock")
     path.touch()
     with path.open("rb") as file:
         filesystem.fcntl.flock(file, filesystem.fcntl.LOCK_SH)
-        look = threading.Timer(1.5, lambda: filesystem.fcntl.flock(file, filesystem.fcntl.LOCK_UN))
-        look.start()
+        release = threading.Timer(1.5, lambda: filesystem.fcntl.flock(file, filesystem.fcntl.LOCK_UN))
+        release.start()
         began = time.monotonic()
-        held = filesystem.acquire_lock(path)
+        descriptor = filesystem.acquire_lock(path)
         assert time.monotonic() - began > 1
-        look.join()
-    os.close(held)
+        release.join()
+    os.close(descriptor)
 
 
-def test_for_one_who_has_it_nobody_waits_long(holder):
+def test_acquire_lock_waits_only_briefly_for_a_holder(holder):
     began = time.monotonic()
     with pytest.raises(BlockingIOError):
         filesystem.acquire_lock(Path("lock"))
@@ -77,7 +77,7 @@ def test_for_one_who_has_it_nobody_waits_long(holder):
     os.close(filesystem.acquire_lock(Path("lock")))
 
 
-def test_a_file_system_without_locks_keeps_nobody_out(monkeypatch):
+def test_without_locks_in_the_file_system_every_attempt_succeeds(monkeypatch):
     def unsupported(*args):
         raise OSError(95, "Operation not supported")
 

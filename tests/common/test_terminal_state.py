@@ -1,5 +1,5 @@
-"""The terminal while somebody waits: what Ctrl-C and a shell's `&` do. python -m pytest
-tests/common/test_terminal_state.py
+"""Terminal modes during a run: echo, Ctrl-C, and jobs in the background.
+python -m pytest tests/common/test_terminal_state.py
 """
 
 import errno
@@ -21,7 +21,7 @@ from lib.common.terminal_state import (
 from tests.harness.kill_trials import wait_for
 from tests.harness.terminal_session import CTRL_C, PROJECT
 
-WRITTEN = 200_000  # more than a terminal holds before somebody reads it
+WRITTEN = 200_000  # bytes, more than a terminal buffers
 
 WRITING = f"""
 import os, signal, threading
@@ -60,60 +60,60 @@ from lib.common.terminal_state import muted_keyboard
 modes = lambda: termios.tcgetattr(2)[3]
 before = modes()
 with muted_keyboard():
-    print("deaf", before & termios.ECHO > 0, modes() & termios.ECHO > 0, modes() & termios.ISIG > 0)
-print("again", modes() == before)
+    print("muted", before & termios.ECHO > 0, modes() & termios.ECHO > 0, modes() & termios.ISIG > 0)
+print("restored", modes() == before)
 """
 
 
 def terminal(*command: str) -> pexpect.spawn:
-    """A command in a terminal of its own."""
+    """A command in a pseudo-terminal."""
     return pexpect.spawn(
         command[0], list(command[1:]), env={"PYTHONPATH": str(PROJECT)}, encoding="utf-8", timeout=60
     )
 
 
-def test_ctrl_c_drops_nothing_that_was_written(tmp_path):
+def test_ctrl_c_does_not_discard_pending_output(tmp_path):
     screen = terminal(sys.executable, "-c", WRITING)
     wait_for("the writer", (tmp_path / "writing").exists)
     screen.send(CTRL_C)
     wait_for("the handler of Ctrl-C", (tmp_path / "pressed").exists)
-    screen.expect_exact("the end")  # the writer, which nobody had read, was not forgotten
+    screen.expect_exact("the end")  # the blocked writer was woken
     assert screen.before.count("x") == WRITTEN
 
 
-def test_a_job_in_the_background_leaves_the_terminal_alone_and_goes_on():
+def test_a_background_job_leaves_the_terminal_modes_alone_and_continues():
     terminal(sys.executable, "-c", IN_THE_BACKGROUND).expect_exact("ended with 7")
 
 
-def test_keys_are_not_shown_meanwhile_and_all_is_as_before_afterwards():
+def test_echo_is_off_meanwhile_and_restored_afterwards():
     screen = terminal(sys.executable, "-c", MODES)
-    screen.expect_exact("deaf True False True")
-    screen.expect_exact("again True")
+    screen.expect_exact("muted True False True")
+    screen.expect_exact("restored True")
 
 
-def test_a_terminal_on_standard_error_alone_is_deaf_as_well(tmp_path):
+def test_echo_is_off_with_a_terminal_on_standard_error_alone(tmp_path):
     """As in `python autoencoder.py < answers.txt`."""
     (tmp_path / "script.py").write_text(MODES)
     screen = terminal("/bin/sh", "-c", f"{sys.executable} script.py < script.py")
-    screen.expect_exact("deaf True False True")
-    screen.expect_exact("again True")
+    screen.expect_exact("muted True False True")
+    screen.expect_exact("restored True")
 
 
-def test_without_any_terminal_nothing_is_asked_of_one(monkeypatch):
+def test_without_a_terminal_nothing_is_changed(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     with muted_keyboard():
         assert terminal_environment() == {}
 
 
-def test_a_terminal_without_a_name_is_not_named(monkeypatch):
-    monkeypatch.setattr(terminal_state, "_own_terminal", lambda: 99)
+def test_a_terminal_without_a_name_is_not_in_the_environment(monkeypatch):
+    monkeypatch.setattr(terminal_state, "_controllable_terminal", lambda: 99)
     monkeypatch.setattr(os, "ttyname", Mock(side_effect=OSError(errno.ENODEV, "No such device")))
     assert terminal_environment() == {}
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "/nowhere", None])
-def test_what_is_no_terminal_any_more_is_left_alone(monkeypatch, path):
+def test_restoring_a_terminal_that_is_gone_does_nothing(monkeypatch, path):
     monkeypatch.delenv(TERMINAL_VARIABLE, raising=False)
     if path:
         monkeypatch.setenv(TERMINAL_VARIABLE, path)

@@ -1,4 +1,4 @@
-"""python -m pytest tests/config/test_hyperparameters.py"""
+"""Hyperparameters: values, JSON and commands. python -m pytest tests/config/test_hyperparameters.py"""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ from lib.config.hyperparameters import Hyperparameters
 
 SIDES = st.tuples(st.integers(1, 64), st.integers(1, 64))
 
-drawn = st.integers(1, 64).flatmap(
+hyperparameters = st.integers(1, 64).flatmap(
     lambda layers: st.builds(
         Hyperparameters,
         dataset=st.sampled_from(["digits", "data/my images", "it's.idx"]),
@@ -61,24 +61,23 @@ drawn = st.integers(1, 64).flatmap(
 )
 
 
-@given(drawn)
-def test_json_there_and_back_is_the_same(hp):
-    assert Hyperparameters.from_json(json.loads(json.dumps(hp.to_json())), "a test") == hp
+@given(hyperparameters)
+def test_json_round_trip(hp):
+    assert Hyperparameters.from_json(json.loads(json.dumps(hp.to_json())), "record") == hp
 
 
-@given(drawn)
+@given(hyperparameters)
 def test_the_command_repeats_the_run(hp):
     words = shlex.split(hp.command())
     assert words[:2] == ["python", "autoencoder.py"]
     args = TrainParser("autoencoder", "").parse(words[2:])
     assert args.no_input
-    given_ = {
-        s.name: getattr(args, s.name) for s in settings("autoencoder") if getattr(args, s.name) is not None
-    }
-    assert Hyperparameters(**default_values("autoencoder") | given_) == hp
+    names = [setting.name for setting in settings("autoencoder")]
+    values = {name: value for name in names if (value := getattr(args, name)) is not None}
+    assert Hyperparameters(**default_values("autoencoder") | values) == hp
 
 
-def test_one_number_of_kernels_becomes_one_per_layer():
+def test_one_number_of_kernels_is_repeated_for_every_layer():
     assert Hyperparameters(layers=3, kernels=8).kernels == (8, 8, 8)
     assert Hyperparameters(layers=3, kernels="8, 12,16").kernels == (8, 12, 16)
     with pytest.raises(UserError, match="kernels 4,4,4 are for 3 layers, but layers is 2"):
@@ -88,7 +87,7 @@ def test_one_number_of_kernels_becomes_one_per_layer():
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_every_default_is_a_valid_answer(program):
+def test_every_default_is_valid(program):
     for setting in settings(program):
         value = default_values(program)[setting.name]
         if value is not None:
@@ -141,13 +140,13 @@ def test_every_default_is_a_valid_answer(program):
         ("dataset", "  ", "data set must be a file, a folder or a name"),
     ],
 )
-def test_refusals_say_what_would_work(name, value, words):
+def test_refusals_name_the_field_and_the_allowed_values(name, value, words):
     with pytest.raises(UserError) as error:
         parse_value(name, value)
     assert words in str(error.value)
 
 
-def test_the_first_layer_is_not_all_of_them():
+def test_layer_number_1_is_not_true():
     assert (parse_value("pool", 1), parse_value("pool", True), parse_value("pool", False)) == (
         (1,),
         "all",
@@ -155,14 +154,38 @@ def test_the_first_layer_is_not_all_of_them():
     )
 
 
-def test_hyperparameters_cannot_be_changed():
+def test_hyperparameters_are_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Hyperparameters().layers = 3
 
 
-def test_kernel_sizes_are_pairs_from_then_on_and_json_holds_what_one_would_type():
+def test_kernel_sizes_are_pairs_and_text_in_json():
     hp = Hyperparameters(layers=2, kernel_size="4x2")
     assert hp.kernel_size == ((4, 2), (4, 2))
     assert hp.to_json()["kernel_size"] == "4x2"
     assert Hyperparameters().to_json()["kernel_size"] == 3
     assert Hyperparameters(layers=2, kernel_size="5, 4×2").to_json()["kernel_size"] == "5,4x2"
+
+
+def test_the_first_rule_that_applies_is_reported():
+    with pytest.raises(UserError, match="0 layers need a dense code: give --latent-dim"):
+        Hyperparameters(layers=0, decoder_kernels="8", fc_units="8")
+    with pytest.raises(UserError, match="decoder kernels need layers"):
+        Hyperparameters(layers=0, decoder_kernels="8", latent_dim=4)
+
+
+def test_settings_that_add_the_output_exclude_a_sigmoid():
+    for values, name in (
+        (dict(task="colorize", color_space="yuv"), "UV"),
+        (dict(task="denoise", residual=True), "residual"),
+        (dict(linear_path=8), "linear path"),
+        (dict(pca=True, latent_dim=4), "pca"),
+    ):
+        with pytest.raises(UserError, match=f"{name} and a sigmoid output do not go together"):
+            Hyperparameters(output_activation="sigmoid", **values)
+
+
+def test_the_model_and_the_data_set_can_be_required():
+    assert Hyperparameters(dataset="digits").require("dataset") == "digits"
+    with pytest.raises(UserError, match="data set missing: the run names none"):
+        Hyperparameters().require("dataset")

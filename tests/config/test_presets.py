@@ -1,4 +1,4 @@
-"""Sizes of the presets are in test_shapes.py. python -m pytest tests/config/test_presets.py"""
+"""Presets; test_architecture_planner.py has their sizes. python -m pytest tests/config/test_presets.py"""
 
 import pytest
 
@@ -9,15 +9,15 @@ from lib.data.datasets import NAMED_DATASETS
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)
-def test_every_preset_is_whole_and_known_by_its_data_set(name):
+def test_every_preset_is_valid_and_names_a_known_data_set(name):
     preset = presets.PRESETS[name]
     hp = Hyperparameters(program=preset.program, **presets.preset_values(name, preset.program))
     assert hp.dataset is None  # a preset is for any images
     assert preset.dataset in NAMED_DATASETS
-    assert preset.what
+    assert preset.description
 
 
-def test_each_program_has_its_own():
+def test_each_program_has_its_own_presets():
     assert presets.preset_values("best-mnist-classifier", "classification")["fc_units"] == (256,)
     with pytest.raises(
         UserError, match=r"'best-labels' is for autoencoder.py; classification.py has mnist-classifier, "

@@ -1,4 +1,4 @@
-"""python -m pytest tests/data/test_augmentation.py"""
+"""Data augmentation: python -m pytest tests/data/test_augmentation.py"""
 
 import numpy as np
 import pytest
@@ -9,37 +9,36 @@ from tests.harness import sample_files
 IMAGES = sample_files.shapes(10)[0][..., None]
 
 
-@pytest.mark.parametrize("change", augmentation.AUGMENTATIONS)
+@pytest.mark.parametrize("name", augmentation.AUGMENTATIONS)
 @pytest.mark.parametrize("shape", [(6, 5, 9, 3), (6, 1, 1, 1), (0, 8, 8, 1)])
-def test_changed_images_are_as_many_of_the_same_kind_and_the_given_ones_stay(change, shape):
+def test_augmentation_keeps_shape_and_type_and_does_not_change_its_argument(name, shape):
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     before = images.copy()
-    first, again = (augmentation.AUGMENTATIONS[change](images, np.random.default_rng(1)) for _ in range(2))
+    first, second = (augmentation.AUGMENTATIONS[name](images, np.random.default_rng(1)) for _ in range(2))
     assert (first.shape, first.dtype) == (shape, np.uint8)
-    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(images, before)
 
 
-def test_shifted_images_are_windows_of_their_bordered_selves():
-    random = np.random.default_rng(0)
+def test_shifted_images_are_windows_of_the_padded_ones():
     images = IMAGES
-    moved = augmentation.shift(images, random)
-    assert moved.shape == images.shape
-    bordered = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    shifted = augmentation.shift(images, np.random.default_rng(0))
+    assert shifted.shape == images.shape
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     offsets = set()
-    for image, window in zip(bordered, moved, strict=True):
-        places = [
+    for image, window in zip(padded, shifted, strict=True):
+        matches = [
             (y, x)
             for y in range(3)
             for x in range(3)
             if np.array_equal(image[y : y + 12, x : x + 10], window)
         ]
-        assert len(places) == 1
-        offsets |= set(places)
+        assert len(matches) == 1
+        offsets |= set(matches)
     assert len(offsets) > 3
 
 
-def test_flipped_images_are_mirrored_or_as_they_were():
+def test_half_of_the_images_are_mirrored():
     images = np.random.default_rng(0).integers(0, 256, (64, 5, 4, 3), dtype=np.uint8)
     mirrored = augmentation.flip(images, np.random.default_rng(0))
     same = (mirrored == images).all(axis=(1, 2, 3))
@@ -47,13 +46,13 @@ def test_flipped_images_are_mirrored_or_as_they_were():
     assert 16 < same.sum() < 48
 
 
-def test_tones_change_but_not_their_order_nor_black_and_white():
+def test_gamma_is_monotonic_and_keeps_black_and_white():
     ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(50, axis=0)
-    toned = augmentation.change_gamma(ramp, np.random.default_rng(0)).reshape(50, 256).astype(int)
-    assert (np.diff(toned, axis=1) >= 0).all()
-    assert (toned[:, 0] == 0).all()
-    assert (toned[:, -1] == 255).all()
-    middles = toned[:, 128]
+    corrected = augmentation.change_gamma(ramp, np.random.default_rng(0)).reshape(50, 256).astype(int)
+    assert (np.diff(corrected, axis=1) >= 0).all()
+    assert (corrected[:, 0] == 0).all()
+    assert (corrected[:, -1] == 255).all()
+    middles = corrected[:, 128]
     assert (
         255 * (128 / 255) ** 1.4 - 1
         <= middles.min()
@@ -74,15 +73,14 @@ def spots(count: int) -> np.ndarray:
     return np.broadcast_to(image[..., None], (count, 60, 60, 2)).astype(np.uint8)
 
 
-def test_warped_images_show_the_same_a_little_elsewhere():
+def test_warp_moves_each_spot_a_little_in_every_direction():
     images = spots(200)
     warped = augmentation.warp(images, np.random.default_rng(0))
     np.testing.assert_array_equal(warped[..., 0], warped[..., 1])
     same = (warped == images).all(axis=(1, 2, 3))
     assert 50 < same.sum() < 110  # two in five stay
     light = warped[~same, ..., 0].astype(float)
-    places = [centers(image) for image in light]
-    moves = np.array(places) - centers(images[0, ..., 0].astype(float))
+    moves = np.array([centers(image) for image in light]) - centers(images[0, ..., 0].astype(float))
     assert 0.5 < np.abs(moves).mean() < 1.5  # pixels of 60
     assert np.abs(moves).max() < 6
     assert (moves.std(axis=0) > 0.4).all()  # each spot, down and across
@@ -92,33 +90,33 @@ def test_warped_images_show_the_same_a_little_elsewhere():
 
 
 def centers(image: np.ndarray) -> list[tuple[float, float]]:
-    """Where the light is in each of nine squares around the spots."""
-    found = []
+    """Centers of brightness (row, column) of the nine squares around the spots."""
+    result = []
     for top in (8, 23, 38):
         for left in (8, 23, 38):
             square = image[top : top + 15, left : left + 15]
             rows, columns = np.indices(square.shape)
-            found.append((top + np.average(rows, weights=square), left + np.average(columns, weights=square)))
-    return found
+            result.append(
+                (top + np.average(rows, weights=square), left + np.average(columns, weights=square))
+            )
+    return result
 
 
 def test_warped_images_stay_sharp():
-    """Linear interpolation leaves less than two thirds of what one pixel differs from the next by, and
-    networks learn to blur.
-    """
+    """Linear interpolation leaves less than two thirds of the contrast between neighboring pixels."""
     images = np.random.default_rng(0).integers(0, 2, (50, 40, 40, 1), dtype=np.uint8) * 255
     warped = augmentation.warp(images, np.random.default_rng(0))
     different = (warped != images).any(axis=(1, 2, 3))
-    steps = [np.abs(np.diff(part[different].astype(float), axis=2)).mean() for part in (images, warped)]
+    steps = [np.abs(np.diff(array[different].astype(float), axis=2)).mean() for array in (images, warped)]
     assert 0.75 < steps[1] / steps[0] < 1.05
 
 
-def test_what_is_even_stays_so():
+def test_warp_leaves_uniform_images_unchanged():
     images = np.full((20, 9, 9, 1), 37, np.uint8)
     np.testing.assert_array_equal(augmentation.warp(images, np.random.default_rng(0)), images)
 
 
-def test_every_other_image_has_a_rectangle_of_noise():
+def test_erase_puts_a_rectangle_of_noise_into_half_of_the_images():
     images = np.zeros((400, 40, 30, 2), np.float32)
     hidden = augmentation.erase(images, np.random.default_rng(0)).any(axis=3)
     chosen = hidden.any(axis=(1, 2))
@@ -126,10 +124,9 @@ def test_every_other_image_has_a_rectangle_of_noise():
     areas, ratios, corners = [], [], set()
     for mask in hidden[chosen]:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        height, width = (int(np.ptp(places)) + 1 for places in (rows, columns))
-        assert (
-            mask.mean() > 0.99 * height * width / mask.size
-        )  # a whole rectangle, but for noise that is black by chance
+        height, width = (int(np.ptp(indices)) + 1 for indices in (rows, columns))
+        # The rectangle is complete but for noise that is black by chance.
+        assert mask.mean() > 0.99 * height * width / mask.size
         areas.append(height * width / mask.size)
         ratios.append(height / width)
         corners.add((rows[0], columns[0]))
@@ -138,7 +135,7 @@ def test_every_other_image_has_a_rectangle_of_noise():
     assert len(corners) > chosen.sum() / 2
 
 
-def test_noise_is_of_every_brightness_and_channels_have_their_own():
+def test_noise_is_uniform_and_independent_between_channels():
     erased = augmentation.erase(np.zeros((400, 40, 30, 2), np.float32), np.random.default_rng(0))
     assert erased.dtype == np.float32
     noise = erased[erased.any(axis=3)]  # (pixels, 2)

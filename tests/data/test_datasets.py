@@ -1,4 +1,4 @@
-"""python -m pytest tests/data/test_datasets.py"""
+"""Named data sets, splits and folds: python -m pytest tests/data/test_datasets.py"""
 
 import hashlib
 from pathlib import Path
@@ -19,7 +19,7 @@ def hp(**values) -> Hyperparameters:
 @pytest.mark.parametrize(
     ("name", "count", "shape"), [("digits", 1797, (28, 28, 1)), ("photos", 520, (32, 32, 3))]
 )
-def test_the_bundled_sets_are_what_their_headers_say(name, count, shape):
+def test_bundled_data_sets_agree_with_their_headers(name, count, shape):
     assert datasets.peek(name) == datasets.NAMED_DATASETS[name].header
     dataset = datasets.load_dataset(hp(dataset=name))
     assert dataset.shape == shape
@@ -29,69 +29,71 @@ def test_the_bundled_sets_are_what_their_headers_say(name, count, shape):
 
 
 def test_no_two_photo_patches_share_pixels():
-    photos = datasets.load_dataset(hp(dataset="photos")).train.source.images
+    photos = datasets.load_dataset(hp(dataset="photos")).train.parent.images
     assert len(np.unique(photos.reshape(len(photos), -1), axis=0)) > 500  # plain sky may repeat
 
 
-def test_parts_are_disjoint_whole_and_repeatable(tiny):
-    given = hp(dataset=tiny["-d"], labels=tiny["-dl"], split="60/20/20")
-    dataset = datasets.load_dataset(given)
-    parts = (dataset.train, dataset.validation, dataset.test)
-    assert [len(part) for part in parts] == [36, 12, 12]
-    assert sorted(np.concatenate([part.positions for part in parts])) == list(range(60))
-    for part in parts:
-        assert len(set(np.bincount(part.labels))) == 1  # three equal classes stay equal
-    again = datasets.load_dataset(given)
+def test_splits_are_disjoint_complete_and_reproducible(tiny):
+    settings = hp(dataset=tiny["-d"], labels=tiny["-dl"], split="60/20/20")
+    dataset = datasets.load_dataset(settings)
+    subsets = (dataset.train, dataset.validation, dataset.test)
+    assert [len(subset) for subset in subsets] == [36, 12, 12]
+    assert sorted(np.concatenate([subset.indices for subset in subsets])) == list(range(60))
+    for subset in subsets:
+        assert len(set(np.bincount(subset.labels))) == 1  # stratified: three classes of one size
+    again = datasets.load_dataset(settings)
     assert all(
-        np.array_equal(a.positions, b.positions)
-        for a, b in zip(parts, (again.train, again.validation, again.test), strict=True)
+        np.array_equal(a.indices, b.indices)
+        for a, b in zip(subsets, (again.train, again.validation, again.test), strict=True)
     )
     other = datasets.load_dataset(hp(dataset=tiny["-d"], labels=tiny["-dl"], split="60/20/20", seed=1))
-    assert not np.array_equal(dataset.train.positions, other.train.positions)
+    assert not np.array_equal(dataset.train.indices, other.train.indices)
 
 
 @pytest.mark.parametrize("labeled", [True, False])
 def test_folds_are_equal_disjoint_and_cover_all_but_the_test_images(tiny, labeled):
     labels = {"labels": tiny["-dl"]} if labeled else {}
-    parts = [
+    folds = [
         datasets.load_dataset(hp(dataset=tiny["-d"], split="80/0/20", fold=f"{number}/4", **labels))
         for number in range(1, 5)
     ]
-    assert {(len(part.train), len(part.validation), len(part.test)) for part in parts} == {(36, 12, 12)}
-    assert len({tuple(part.test.positions) for part in parts}) == 1
-    validated = np.concatenate([part.validation.positions for part in parts])
-    assert len(set(validated)) == 48
-    for part in parts:
-        every = np.concatenate([part.train.positions, part.validation.positions, part.test.positions])
-        assert sorted(every) == list(range(60))
+    assert {(len(fold.train), len(fold.validation), len(fold.test)) for fold in folds} == {(36, 12, 12)}
+    assert len({tuple(fold.test.indices) for fold in folds}) == 1
+    validation_indices = np.concatenate([fold.validation.indices for fold in folds])
+    assert len(set(validation_indices)) == 48
+    for fold in folds:
+        indices = np.concatenate([fold.train.indices, fold.validation.indices, fold.test.indices])
+        assert sorted(indices) == list(range(60))
         if labeled:
-            assert list(np.bincount(part.validation.labels)) == [4, 4, 4]
+            assert list(np.bincount(fold.validation.labels)) == [4, 4, 4]
 
 
-def test_too_few_images_make_no_folds(tiny):
+def test_folds_need_enough_images(tiny):
     with pytest.raises(UserError, match="54 images cannot make 60 folds; use more of them, or fewer folds"):
         datasets.load_dataset(hp(dataset=tiny["-d"], fold="2/60"))
 
 
-def test_no_share_for_validation_leaves_all_the_rest_for_training(tiny):
+def test_without_validation_images_all_the_rest_is_for_training(tiny):
     dataset = datasets.load_dataset(hp(dataset=tiny["-d"], split="80/0/20"))
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (48, 0, 12)
 
 
-def test_a_test_set_of_its_own_is_taken_whole(tiny):
+def test_a_given_test_set_is_not_split(tiny):
     dataset = datasets.load_dataset(
         hp(dataset=tiny["-d"], labels=tiny["-dl"], testset=tiny["-t"], test_labels=tiny["-tl"], limit=30)
     )
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (27, 3, 20)  # 80:10 of 30
 
 
-def test_images_are_taken_as_they_lie_in_the_file(tiny):
+def test_take_and_select_follow_the_indices(tiny):
     images, _ = sample_files.shapes(80)
-    part = datasets.load_dataset(hp(dataset=tiny["-d"])).train
-    np.testing.assert_array_equal(part.take([3, 1])[..., 0], images[part.positions[[3, 1]]])
+    train = datasets.load_dataset(hp(dataset=tiny["-d"])).train
+    np.testing.assert_array_equal(train.take([3, 1])[..., 0], images[train.indices[[3, 1]]])
+    np.testing.assert_array_equal(train.select([3, 1]).indices, train.indices[[3, 1]])
+    np.testing.assert_array_equal(train.first(2).take(slice(None)), train.take(slice(2)))
 
 
-def test_the_checksum_is_of_the_images_not_of_their_wrapping(tiny, tmp_path):
+def test_the_checksum_does_not_depend_on_the_file_format(tiny, tmp_path):
     images, _ = sample_files.shapes(80)
     zipped = sample_files.write_idx(tmp_path / "z.gz", images[:60])
     np.save("n.npy", images[:60])
@@ -99,7 +101,7 @@ def test_the_checksum_is_of_the_images_not_of_their_wrapping(tiny, tmp_path):
     assert sums == {hashlib.sha256(images[:60].tobytes()).hexdigest()}
 
 
-def test_what_does_not_fit_together_is_refused(tiny, tmp_path):
+def test_contradicting_files_and_settings_are_refused(tiny, tmp_path):
     images, labels = sample_files.shapes(80)
     few = sample_files.write_idx(tmp_path / "few", labels[:50])
     with pytest.raises(UserError, match=r"few: 50 labels for the 60 images of .*train\.idx"):
@@ -138,15 +140,17 @@ def test_what_does_not_fit_together_is_refused(tiny, tmp_path):
 
 def test_published_sets_are_found_in_data(tmp_path):
     images, labels = sample_files.shapes(30)
-    for place, name in (("data", "mnist"), ("data/fashion-mnist", "fashion-mnist")):
-        Path(place).mkdir(exist_ok=True)
-        for part in ("train", "t10k"):
-            sample_files.write_idx(Path(place) / f"{part}-images-idx3-ubyte.gz", images)
-            sample_files.write_idx(Path(place) / f"{part}-labels-idx1-ubyte.gz", labels)
-        assert datasets.locate(name) == Path(place)
+    for folder, name in (("data", "mnist"), ("data/fashion-mnist", "fashion-mnist")):
+        Path(folder).mkdir(exist_ok=True)
+        for prefix in ("train", "t10k"):
+            sample_files.write_idx(Path(folder) / f"{prefix}-images-idx3-ubyte.gz", images)
+            sample_files.write_idx(Path(folder) / f"{prefix}-labels-idx1-ubyte.gz", labels)
+        assert datasets.locate(name) == Path(folder)
         assert datasets.peek(name).count == 30
     assert len(datasets.load_dataset(hp(dataset="mnist")).test) == 30
-    Path("mnist").mkdir()  # a name stays a name, whatever lies about
+    assert datasets.load_source("fashion-mnist").test.classes == datasets.FASHION_CLASSES
+    assert datasets.load_source("./data/fashion-mnist").test.classes == ()
+    Path("mnist").mkdir()  # a name takes precedence over a folder
     assert datasets.locate("mnist") == Path("data")
     assert datasets.locate("./mnist") == Path("./mnist")
     np.save("data/mine.npy", images)
@@ -156,7 +160,7 @@ def test_published_sets_are_found_in_data(tmp_path):
     assert offered["data/mine.npy"] == "30 images, 12×10 gray"
 
 
-def test_a_name_that_lies_nowhere_is_downloaded_by_keras(monkeypatch):
+def test_a_published_data_set_without_files_is_downloaded_by_keras(monkeypatch):
     import keras
 
     images, labels = sample_files.shapes(40, 28, 28)
@@ -178,7 +182,7 @@ def test_a_name_that_lies_nowhere_is_downloaded_by_keras(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("where", "name"),
+    ("name_or_path", "name"),
     [
         ("digits", "digits"),
         ("data/my-images.npz", "my-images"),
@@ -187,8 +191,8 @@ def test_a_name_that_lies_nowhere_is_downloaded_by_keras(monkeypatch):
         ("pictures/", "pictures"),
     ],
 )
-def test_short_names(where, name):
-    assert datasets.short_name(where) == name
+def test_short_names(name_or_path, name):
+    assert datasets.short_name(name_or_path) == name
 
 
 def test_real_cifar_10(real):

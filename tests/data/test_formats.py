@@ -1,4 +1,4 @@
-"""python -m pytest tests/data/test_formats.py"""
+"""File formats of images and labels: python -m pytest tests/data/test_formats.py"""
 
 import gzip
 import io
@@ -14,19 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lib.common.errors import UserError
-from lib.data.formats import registry
+from lib.data.formats import base, registry
 from tests.harness import sample_files
+from tests.harness.refusals import assert_refused
 
 IMAGES, LABELS = sample_files.shapes(12)
 COLOR, _ = sample_files.shapes(12, 32, 32, channels=3)
-
-
-def refused(path, words, action=registry.read_source):
-    with pytest.raises(UserError) as error:
-        action(path)
-    assert str(error.value).startswith(str(path))
-    assert words in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["a.idx", "a.gz", "train-images-idx3-ubyte"])
@@ -61,44 +54,44 @@ def test_any_idx_is_read_exactly_or_refused(tmp_path, sizes, gzipped, extra, cut
 def test_idx_refusals():
     path = Path("a.idx")
     path.write_bytes(struct.pack(">4I", 1234, 1, 2, 2) + b"abcd")
-    refused(path, "magic number 1234 is not that of an IDX file of images (2051)")
+    assert_refused(path, "magic number 1234 is not that of an IDX file of images (2051)")
     path.write_bytes(sample_files.idx(LABELS))
-    refused(path, "it holds labels (give it with -dl or -tl)")
-    refused(
+    assert_refused(path, "it holds labels (give it with -dl or -tl)")
+    assert_refused(
         sample_files.write_idx(path, IMAGES),
         "not that of an IDX file of labels (2049): it holds images",
         registry.read_labels,
     )
     path.write_bytes(sample_files.idx(IMAGES)[:-1])
-    refused(
+    assert_refused(
         path, "is truncated: 1,455 bytes, where its header announces 12×12×10 (1,456 bytes with the header)"
     )
     path.write_bytes(sample_files.idx(IMAGES) + b"x")
-    refused(path, "is too long")
+    assert_refused(path, "is too long")
     path.write_bytes(struct.pack(">4I", 0x803, 0, 28, 28))
-    refused(path, "announces no images")
+    assert_refused(path, "announces no images")
     path.write_bytes(b"\0\0\x08\x03\0\0")
-    refused(path, "is truncated: its header ends after 6 bytes")
+    assert_refused(path, "is truncated: its header ends after 6 bytes")
     path.write_bytes(b"hello, this is no data set")
-    refused(path, "is no data set that can be read: use IDX")
+    assert_refused(path, "is no data set that can be read: use IDX")
     path.write_bytes(b"")
-    refused(path, "is no data set that can be read: use IDX")
-    refused(Path("missing"), "no such file or folder")
+    assert_refused(path, "is no data set that can be read: use IDX")
+    assert_refused(Path("missing"), "no such file or folder")
 
 
 def test_gzip_refusals():
     path = Path("a.gz")
     whole = gzip.compress(sample_files.idx(IMAGES))
     path.write_bytes(whole[:-20])
-    refused(path, "broken or truncated")
+    assert_refused(path, "broken or truncated")
     path.write_bytes(whole[:30] + b"\xff\xff\xff" + whole[33:])
-    refused(path, "")
+    assert_refused(path, "")
     path.write_bytes(gzip.compress(sample_files.idx(IMAGES) + b"x"))
-    refused(path, "is too long")
+    assert_refused(path, "is too long")
     path.write_bytes(gzip.compress(sample_files.idx(IMAGES)[:-7]))
-    refused(path, "is truncated: 1,449 bytes")
+    assert_refused(path, "is truncated: 1,449 bytes")
     path.write_bytes(gzip.compress(struct.pack(">4I", 0x803, 4_000_000_000, 60_000, 60_000)))
-    refused(path, "more than a gzip file of", registry.peek_source)
+    assert_refused(path, "more than a gzip file of", registry.peek_source)
 
 
 def test_labels():
@@ -107,7 +100,7 @@ def test_labels():
     np.testing.assert_array_equal(registry.read_labels("l.npy"), LABELS)
     assert registry.peek_labels("l.npy") == registry.peek_labels("l.gz") == 12
     np.save("f.npy", LABELS / 2)
-    refused(Path("f.npy"), "labels are whole numbers", registry.read_labels)
+    assert_refused(Path("f.npy"), "labels are whole numbers", registry.read_labels)
 
 
 def cifar_folder(path: Path) -> None:
@@ -143,15 +136,15 @@ def test_cifar_10_folder_file_and_archive():
 def test_cifar_10_refusals():
     path = Path("data_batch_1.bin")
     path.write_bytes(sample_files.cifar(COLOR, LABELS)[:-1])
-    refused(path, "are not whole CIFAR-10 records", registry.peek_source)
+    assert_refused(path, "are not whole CIFAR-10 records", registry.peek_source)
     path.write_bytes(sample_files.cifar(COLOR, LABELS + 20))
     with pytest.raises(UserError, match="label 22 is not one of CIFAR-10's ten"):
         registry.read_source(path)
     with tarfile.open("empty.tar.gz", "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("readme.txt"), io.BytesIO(b""))
-    refused(Path("empty.tar.gz"), "holds no CIFAR-10 batch")
+    assert_refused(Path("empty.tar.gz"), "holds no CIFAR-10 batch")
     Path("broken.tar.gz").write_bytes(Path("empty.tar.gz").read_bytes()[:15])
-    refused(Path("broken.tar.gz"), "broken or truncated")
+    assert_refused(Path("broken.tar.gz"), "broken or truncated")
 
 
 def test_numpy_arrays():
@@ -176,15 +169,15 @@ def test_numpy_refusals():
         (np.full((3, 4, 4), np.nan), "holds NaN or infinity"),
     ):
         np.save("a.npy", array)
-        refused(Path("a.npy"), words)
+        assert_refused(Path("a.npy"), words)
     np.save("a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    refused(Path("a.npy"), "")
+    assert_refused(Path("a.npy"), "")
     np.savez("a.npz", images=IMAGES, labels=LABELS[:5])
-    refused(Path("a.npz"), "5 labels for 12 images")
+    assert_refused(Path("a.npz"), "5 labels for 12 images")
     np.savez("a.npz", one=IMAGES, two=IMAGES)
-    refused(Path("a.npz"), "none of its arrays (one, two) is called x_train or images")
+    assert_refused(Path("a.npz"), "none of its arrays (one, two) is called x_train or images")
     Path("a.npz").write_bytes(Path("a.npz").read_bytes()[:100])
-    refused(Path("a.npz"), "broken or truncated")
+    assert_refused(Path("a.npz"), "broken or truncated")
 
 
 def test_a_folder_of_pictures():
@@ -198,10 +191,30 @@ def test_a_folder_of_pictures():
     assert registry.peek_source(Path("pictures")) == registry.Header((32, 32, 3), 12, labeled=True)
 
 
+def test_a_new_format_is_a_class_and_an_entry_of_the_registry(monkeypatch):
+    class TextFormat(base.Format):
+        @staticmethod
+        def recognizes(path):
+            return path.suffix == ".txt"
+
+        @staticmethod
+        def peek(path):
+            return base.Header((1, 1, 1), len(path.read_text()))
+
+        @staticmethod
+        def read(path):
+            return base.Source(base.Images(np.frombuffer(path.read_bytes(), np.uint8).reshape(-1, 1, 1, 1)))
+
+    monkeypatch.setattr(registry, "FORMATS", (TextFormat, *registry.FORMATS))
+    Path("a.txt").write_text("abc")
+    assert registry.peek_source(Path("a.txt")).count == 3
+    assert registry.read_source(Path("a.txt")).train.images.ravel().tolist() == [97, 98, 99]
+
+
 def test_picture_refusals():
     folder = Path("pictures")
     folder.mkdir()
-    refused(folder, "holds no images")
+    assert_refused(folder, "holds no images")
     Image.fromarray(IMAGES[0]).save(folder / "a.png")
     Image.fromarray(IMAGES[0][:5]).save(folder / "b.png")
     with pytest.raises(UserError, match=r"b\.png: is 5×10×1, while a\.png is 12×10×1"):
@@ -211,7 +224,7 @@ def test_picture_refusals():
         registry.read_source(folder)
 
 
-def test_mnists_four_files_in_a_folder():
+def test_a_folder_with_the_four_files_of_mnist():
     folder = Path("m")
     folder.mkdir()
     sample_files.write_idx(folder / "train-images-idx3-ubyte.gz", IMAGES[:8])
@@ -223,7 +236,7 @@ def test_mnists_four_files_in_a_folder():
     assert source.test.labels is None
 
 
-def test_real_mnist_is_the_published_one(real):
+def test_the_published_mnist(real):
     source = registry.read_source(real / "mnist")
     assert (len(source.train), len(source.test)) == (60_000, 10_000)
     assert np.bincount(source.test.labels).tolist() == [

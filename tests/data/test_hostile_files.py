@@ -1,4 +1,4 @@
-"""Bombs, traps and nonsense, each in its own file: python -m pytest tests/data/test_hostile_files.py"""
+"""Decompression bombs, false headers, invalid files: python -m pytest tests/data/test_hostile_files.py"""
 
 import gzip
 import io
@@ -22,6 +22,7 @@ from lib.common.errors import UserError
 from lib.data import user_images
 from lib.data.formats import base, registry
 from tests.harness import sample_files
+from tests.harness.refusals import assert_refused
 
 IMAGES, LABELS = sample_files.shapes(12)
 COLOR, _ = sample_files.shapes(12, 32, 32, channels=3)
@@ -43,37 +44,28 @@ def within(megabytes: float):
         tracemalloc.stop()
 
 
-def refused(path, words, action=registry.read_source):
-    with pytest.raises(UserError) as error:
-        action(Path(path))
-    said = str(error.value)
-    assert said.startswith(str(path))
-    assert words in said
-    assert said.isprintable()
-
-
 @pytest.mark.parametrize("action", [registry.peek_source, registry.read_source])
 def test_idx_headers_that_announce_petabytes(action):
     header = struct.pack(">4I", 0x803, 2**32 - 1, 2**32 - 1, 2**32 - 1)
     Path("a.idx").write_bytes(header + bytes(100))
     Path("a.gz").write_bytes(gzip.compress(header + bytes(100)))
     with within(5):
-        refused(
+        assert_refused(
             "a.idx", "is truncated: 116 bytes, where its header announces 4,294,967,295×4,294,967,295", action
         )
-        refused("a.gz", "more than a gzip file of", action)
+        assert_refused("a.gz", "more than a gzip file of", action)
 
 
-def test_a_gzip_that_goes_on_behind_its_images_is_not_unpacked():
+def test_surplus_data_in_a_gzip_file_is_not_unpacked():
     with gzip.open("a.gz", "wb", 1) as file:
         file.write(sample_files.idx(IMAGES))
         for _ in range(200):
             file.write(bytes(MEGABYTE))
     with within(10):
-        refused("a.gz", "is too long: more bytes, where its header announces 12×12×10")
+        assert_refused("a.gz", "is too long: more bytes, where its header announces 12×12×10")
 
 
-def test_what_has_no_room_is_refused_before_it_is_taken(monkeypatch):
+def test_content_larger_than_disk_or_memory_is_refused_before_allocation(monkeypatch):
     monkeypatch.setattr(base.shutil, "disk_usage", lambda where: SimpleNamespace(free=10**9))
     noise = os.urandom(2 * MEGABYTE)  # so many bytes that they could be two gigabytes, unpacked
     Path("a.gz").write_bytes(gzip.compress(struct.pack(">4I", 0x803, 2000, 1000, 1000) + noise))
@@ -86,24 +78,24 @@ def test_what_has_no_room_is_refused_before_it_is_taken(monkeypatch):
     )
     with within(20):
         for name in ("a.gz", "a.npz", "a.tar.gz"):
-            refused(name, words)
+            assert_refused(name, words)
     monkeypatch.setattr(base, "free_memory", lambda: 1000)
     Path("p").mkdir()
     Image.fromarray(COLOR[0]).save("p/a.png")
     Path("data_batch_1.bin").write_bytes(BATCH)
     np.save("l.npy", np.arange(1000))
-    refused("p", "of memory are free")
-    refused("data_batch_1.bin", "of memory are free")
-    refused("l.npy", "of memory are free", registry.read_labels)
+    assert_refused("p", "of memory are free")
+    assert_refused("data_batch_1.bin", "of memory are free")
+    assert_refused("l.npy", "of memory are free", registry.read_labels)
 
 
-def test_free_memory_is_what_the_system_says():
+def test_free_memory():
     assert 0 < base.free_memory() <= 2**63
     np.testing.assert_array_equal(base.allocate(Path("a"), (2, 3)).shape, (2, 3))
 
 
-def test_what_is_large_is_unpacked_into_a_file_that_nobody_sees(monkeypatch, tmp_path):
-    monkeypatch.setattr(base, "ON_DISK_FROM", 1)
+def test_large_content_is_unpacked_into_an_unnamed_temporary_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(base, "DISK_THRESHOLD_BYTES", 1)
     monkeypatch.setattr(base, "free_memory", lambda: 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert isinstance(base.allocate(Path("a"), (2, 3)), np.memmap)
@@ -156,7 +148,7 @@ def test_a_picture_of_another_size_is_refused_before_it_is_decoded():
         registry.read_source(Path("p"))
 
 
-def test_what_no_picture_is_is_not_tried_as_one():
+def test_postscript_named_as_a_picture_is_refused():
     """Pillow hands an EPS, whatever its name is, to Ghostscript, which runs it."""
     Path("p").mkdir()
     Path("p/a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
@@ -164,7 +156,7 @@ def test_what_no_picture_is_is_not_tried_as_one():
         registry.read_source(Path("p"))
 
 
-def test_libraries_that_talk_are_not_heard(capfd):
+def test_messages_of_libtiff_are_silenced(capfd):
     Path("p").mkdir()
     Image.fromarray(COLOR[0]).save("p/a.tiff", compression="tiff_lzw")
     content = Path("p/a.tiff").read_bytes()
@@ -183,7 +175,7 @@ def member(name: str, size: int, kind: bytes = tarfile.REGTYPE, body: bytes = b"
     return info.tobuf(tarfile.GNU_FORMAT) + body + bytes(-len(body) % 512)
 
 
-def test_nothing_of_an_archive_lands_on_the_disk():
+def test_archives_are_not_unpacked_to_the_disk():
     names = ("../../data_batch_1.bin", "/tmp/data_batch_2.bin", "a/../../test_batch.bin")
     Path("a").mkdir()
     os.chdir("a")
@@ -194,7 +186,7 @@ def test_nothing_of_an_archive_lands_on_the_disk():
     assert {*Path("..").rglob("*"), *Path("/tmp").glob("*.bin")} == before
 
 
-def test_links_devices_and_headers_of_every_kind_are_passed_over():
+def test_links_devices_and_other_headers_in_an_archive_are_skipped():
     kinds = b"123456" + tarfile.XHDTYPE + tarfile.GNUTYPE_LONGNAME
     strange = b"".join(
         member("data_batch_9.bin", 10**9 if kind in b"12346" else 0, bytes([kind])) for kind in kinds
@@ -204,10 +196,10 @@ def test_links_devices_and_headers_of_every_kind_are_passed_over():
     Path("c.tar").write_bytes(
         member("data_batch_1.bin", len(BATCH), tarfile.GNUTYPE_SPARSE, BATCH) + bytes(1024)
     )
-    refused("c.tar", "holds no CIFAR-10 batch")
+    assert_refused("c.tar", "holds no CIFAR-10 batch")
 
 
-def test_sizes_that_no_archive_has():
+def test_impossible_sizes_in_an_archive_are_refused():
     negative = bytearray(member("data_batch_1.bin", 0))
     negative[124:136] = (
         b"\xff" * 12
@@ -215,18 +207,18 @@ def test_sizes_that_no_archive_has():
     negative[148:156] = b" " * 8
     negative[148:156] = b"%06o\0 " % sum(negative)
     Path("c.tar").write_bytes(bytes(negative) + bytes(1024))
-    refused("c.tar", "announces -1 bytes")
+    assert_refused("c.tar", "announces -1 bytes")
     Path("c.tar").write_bytes(member("data_batch_1.bin", 8 * 2**60) + bytes(1024))
-    refused("c.tar", "announces 9,223,372,036,854,775,808 bytes, more than the archive can hold")
+    assert_refused("c.tar", "announces 9,223,372,036,854,775,808 bytes, more than the archive can hold")
     Path("c.tar").write_bytes(member("pax", 8 * 2**60, tarfile.XHDTYPE) + bytes(1024))
-    refused("c.tar", "it ends too early")
+    assert_refused("c.tar", "it ends too early")
     Path("c.tar").write_bytes(member("data_batch_1.bin", len(BATCH), body=BATCH[:-600]))
-    refused("c.tar", "it ends too early")
+    assert_refused("c.tar", "it ends too early")
     Path("c.tar.gz").write_bytes(b"no archive at all")
-    refused("c.tar.gz", "cannot be read: broken or truncated", registry.peek_source)
+    assert_refused("c.tar.gz", "cannot be read: broken or truncated", registry.peek_source)
 
 
-def test_very_many_members_and_a_header_of_many_megabytes_take_no_memory():
+def test_many_members_and_large_headers_in_an_archive_need_little_memory():
     with gzip.open("c.tar.gz", "wb", 1) as file:
         file.write(member("pax", 40 * MEGABYTE, tarfile.XHDTYPE))
         for _ in range(40):
@@ -235,11 +227,11 @@ def test_very_many_members_and_a_header_of_many_megabytes_take_no_memory():
             file.write(member("nothing.txt", 0) * 1000)
         file.write(bytes(1024))
     with within(10):
-        refused("c.tar.gz", "holds no CIFAR-10 batch")
+        assert_refused("c.tar.gz", "holds no CIFAR-10 batch")
 
 
 class Payload:
-    """What unpickles itself as a call."""
+    """An object that creates a file when it is unpickled."""
 
     def __reduce__(self):
         return Path.touch, (Path("planted"),)
@@ -251,11 +243,11 @@ def test_a_pickle_does_not_run():
     np.savez("a.npz", images=planted, allow_pickle=True)
     np.savez("l.npz", images=IMAGES, labels=planted)
     for name in ("a.npy", "a.npz", "l.npz"):
-        refused(name, "object")
-    refused("a.npy", "not object of shape 3×2×2", registry.read_labels)
+        assert_refused(name, "object")
+    assert_refused("a.npy", "not object of shape 3×2×2", registry.read_labels)
     assert not Path("planted").exists()
     np.load("a.npy", allow_pickle=True)
-    assert Path("planted").exists()  # and it would have run
+    assert Path("planted").exists()  # so unpickling would have run it
 
 
 def npy(descr: str, shape: str, order: str = "False") -> bytes:
@@ -279,14 +271,14 @@ def npy(descr: str, shape: str, order: str = "False") -> bytes:
 )
 def test_headers_of_npy_files(content, words):
     Path("a.npy").write_bytes(content)
-    refused("a.npy", words)
+    assert_refused("a.npy", words)
     with zipfile.ZipFile("a.npz", "w") as archive:
         archive.writestr("images.npy", content)
     with pytest.raises(UserError, match=r"^a\.npz: "):
         registry.read_source(Path("a.npz"))
 
 
-def test_arrays_of_any_order_and_end_are_read():
+def test_arrays_of_any_memory_order_and_byte_order_are_read():
     np.save("f.npy", np.asfortranarray(IMAGES))
     np.testing.assert_array_equal(registry.read_source(Path("f.npy")).train.images[..., 0], IMAGES)
     np.save("b.npy", np.asfortranarray(IMAGES / 255).astype(">f4"))
@@ -296,12 +288,12 @@ def test_arrays_of_any_order_and_end_are_read():
     np.testing.assert_array_equal(source.train.images[..., 0], IMAGES)
     np.testing.assert_array_equal(source.train.labels, LABELS)
     np.save("s.npy", np.zeros(12, [("a", "u1"), ("b", "f4")]))
-    refused("s.npy", "is no plain array of numbers")
+    assert_refused("s.npy", "is no plain array of numbers")
     np.save("none.npy", np.zeros(0, int))
-    refused("none.npy", "labels are whole numbers in one dimension", registry.peek_labels)
+    assert_refused("none.npy", "labels are whole numbers in one dimension", registry.peek_labels)
 
 
-def test_zip_files_with_surprises():
+def test_zip_bombs_duplicate_names_encryption_and_checksums():
     with (
         zipfile.ZipFile("bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive,
         archive.open("images.npy", "w") as file,
@@ -310,7 +302,7 @@ def test_zip_files_with_surprises():
         for _ in range(200):
             file.write(bytes(MEGABYTE))
     with within(10):
-        refused("bomb.npz", "images is truncated or too long: its header announces 12×12×10 of uint8")
+        assert_refused("bomb.npz", "images is truncated or too long: its header announces 12×12×10 of uint8")
     with zipfile.ZipFile("twice.npz", "w") as archive, warnings.catch_warnings(action="ignore"):
         for array in (IMAGES[:3], IMAGES):
             content = io.BytesIO()
@@ -326,7 +318,7 @@ def test_zip_files_with_surprises():
         if content[place : place + 4] in (b"PK\3\4", b"PK\1\2"):
             content[place + (6 if content[place + 2] == 3 else 8)] |= 1  # says that it is encrypted
     Path("secret.npz").write_bytes(content)
-    refused("secret.npz", "is encrypted, password required")
+    assert_refused("secret.npz", "is encrypted, password required")
     content = Path("twice.npz").read_bytes().replace(IMAGES.tobytes(), IMAGES[::-1].tobytes())
     Path("changed.npz").write_bytes(content)
-    refused("changed.npz", "Bad CRC-32")
+    assert_refused("changed.npz", "Bad CRC-32")

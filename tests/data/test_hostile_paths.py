@@ -1,4 +1,4 @@
-"""Links, pipes, devices and names that do harm: python -m pytest tests/data/test_hostile_paths.py"""
+"""Hostile links, pipes, devices and file names: python -m pytest tests/data/test_hostile_paths.py"""
 
 import os
 import socket
@@ -14,13 +14,14 @@ from lib.common.errors import UserError, exit_status
 from lib.data import datasets, user_images
 from lib.data.formats import image_folder, registry
 from lib.runs import documents
-from tests.data.test_hostile_files import BATCH, IMAGES, LABELS, refused
+from tests.data.test_hostile_files import BATCH, IMAGES, LABELS
 from tests.harness import sample_files
+from tests.harness.refusals import assert_refused
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
-def test_links_in_circles_and_to_nowhere():
+def test_circular_and_broken_links():
     Path("p/cat").mkdir(parents=True)
     Image.fromarray(IMAGES[0]).save("p/cat/a.png")
     for name, target in (
@@ -45,7 +46,7 @@ def test_links_in_circles_and_to_nowhere():
     assert user_images.UserImages("p", (8, 8, 1)).names == ["cat/a.png"]
 
 
-def test_a_folder_of_batches_that_are_none():
+def test_entries_named_as_batches_that_are_not_files_are_skipped():
     Path("c/data_batch_2.bin").mkdir(parents=True)
     Path("c/data_batch_3.bin").symlink_to("nowhere")
     os.mkfifo("c/data_batch_4.bin")
@@ -68,7 +69,7 @@ def special(name: str) -> str:
     "action", [registry.peek_source, registry.read_source, registry.peek_labels, registry.read_labels]
 )
 def test_pipes_sockets_and_devices_are_not_opened(name, action):
-    refused(special(name), "is a pipe, a socket or a device; give a file or a folder", action)
+    assert_refused(special(name), "is a pipe, a socket or a device; give a file or a folder", action)
 
 
 def test_a_figure_that_is_a_pipe_is_left_out_of_a_report():
@@ -76,29 +77,29 @@ def test_a_figure_that_is_a_pipe_is_left_out_of_a_report():
     assert not documents.is_png(Path("loss.png"))
 
 
-def test_paths_that_the_system_does_not_look_up():
+def test_paths_that_the_system_cannot_look_up():
     long = "a" * 5000
-    refused(long, "cannot be read (File name too long)", registry.peek_source)
-    refused(long, "cannot be read (File name too long)", lambda path: datasets.peek(str(path)))
-    refused(
+    assert_refused(long, "cannot be read (File name too long)", registry.peek_source)
+    assert_refused(long, "cannot be read (File name too long)", lambda path: datasets.peek(str(path)))
+    assert_refused(
         long, "cannot be read (File name too long)", lambda path: user_images.require_user_images(str(path))
     )
     Path("folder").mkdir()
-    refused("folder", "cannot be read (Is a directory)", registry.peek_labels)
+    assert_refused("folder", "cannot be read (Is a directory)", registry.peek_labels)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read():
+def test_files_without_read_permission():
     Path("p").mkdir()
     Image.fromarray(IMAGES[0]).save("p/a.png")
     Path("a.idx").write_bytes(sample_files.idx(IMAGES))
     for name in ("p", "a.idx"):
         Path(name).chmod(0)
-        refused(name, "cannot be read (Permission denied)")
+        assert_refused(name, "cannot be read (Permission denied)")
         Path(name).chmod(0o700)
 
 
-def test_a_folder_that_may_not_be_listed(monkeypatch):
+def test_a_folder_that_cannot_be_listed(monkeypatch):
     Path("p").mkdir()
     monkeypatch.setattr(
         Path, "iterdir", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
@@ -107,7 +108,7 @@ def test_a_folder_that_may_not_be_listed(monkeypatch):
         image_folder.list_pictures(Path("p"))
 
 
-def test_labels_and_images_that_differ_in_number():
+def test_contradicting_numbers_and_sizes_are_refused():
     Path("m").mkdir()
     sample_files.write_idx(Path("m/train-images-idx3-ubyte"), IMAGES)
     sample_files.write_idx(Path("m/train-labels-idx1-ubyte.gz"), LABELS[:5])
@@ -120,10 +121,10 @@ def test_labels_and_images_that_differ_in_number():
     with pytest.raises(UserError, match=r"a\.npz: test images are 5×10×1, training images 12×10×1"):
         user_images.load_all_images("a.npz")
     Path("a.idx").write_bytes(struct.pack(">5I", 0x804, 2, 3, 3, 5) + bytes(90))
-    refused("a.idx", "its header announces 2×3×3×5; images have 1 channel (gray) or 3 (color), not 5")
+    assert_refused("a.idx", "its header announces 2×3×3×5; images have 1 channel (gray) or 3 (color), not 5")
 
 
-def test_names_that_give_orders_to_a_terminal(capfd):
+def test_control_characters_in_names_do_not_reach_the_terminal(capfd):
     name = "evil\n\x1b[2Jname\x07"
     Path(name).mkdir()
     for argument in (name, f"{name}/none", special("pipe")):

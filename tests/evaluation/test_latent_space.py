@@ -1,4 +1,4 @@
-"""python -m pytest tests/evaluation/test_latent_space.py"""
+"""Tests of operations on latent codes. python -m pytest tests/evaluation/test_latent_space.py"""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ TWO_CLOUDS = np.concatenate([np.full((40, 3), -5.0), np.full((40, 3), 5.0)]).ast
 LABELS = np.repeat([0, 1], 40)
 
 
-def test_codes_in_two_dimensions_keep_apart_what_lies_apart():
+def test_projections_keep_clusters_apart():
     views = latent_space.project_to_2d(TWO_CLOUDS, seed=0)
     assert [name.split(",")[0] for name in views] == ["PCA", "t-SNE"]
     for points in views.values():
@@ -23,63 +23,58 @@ def test_codes_in_two_dimensions_keep_apart_what_lies_apart():
         assert gap > 2 * max(first.std(), second.std())
 
 
-def test_two_numbers_are_shown_as_they_are_and_dead_codes_as_one_point():
+def test_two_values_are_shown_as_they_are_and_constant_codes_as_one_point():
     views = latent_space.project_to_2d(TWO_CLOUDS[:, :2], seed=0)
     np.testing.assert_array_equal(views["the code itself"], TWO_CLOUDS[:, :2])
     assert np.unique(*latent_space.project_to_2d(np.ones((9, 4, 4, 2)), 0).values()).size == 1
 
 
 @pytest.mark.parametrize("shape", [(3,), (5, 4, 4)])
-def test_a_mixture_draws_where_the_codes_lie(shape):
-    random = np.random.default_rng(0)
+def test_a_mixture_samples_near_the_codes(shape):
+    rng = np.random.default_rng(0)
     codes = (
-        np.sign(random.normal(size=(400, *(1,) * len(shape)))) * 5 + random.normal(0, 0.3, (400, *shape))
+        np.sign(rng.normal(size=(400, *(1,) * len(shape)))) * 5 + rng.normal(0, 0.3, (400, *shape))
     ).astype(np.float32)
-    drawn = latent_space.sample_mixture(codes, 100, seed=1)
-    assert drawn.shape == (100, *shape)
-    means = latent_space.flatten_codes(drawn).mean(axis=1)
+    samples = latent_space.sample_mixture(codes, 100, seed=1)
+    assert samples.shape == (100, *shape)
+    means = latent_space.flatten_codes(samples).mean(axis=1)
     assert (np.abs(np.abs(means) - 5) < 1).mean() > 0.9
     assert 0.2 < (means > 0).mean() < 0.8
-    np.testing.assert_array_equal(drawn, latent_space.sample_mixture(codes, 100, seed=1))
-    assert (drawn != latent_space.sample_mixture(codes, 100, seed=2)).any()
+    np.testing.assert_array_equal(samples, latent_space.sample_mixture(codes, 100, seed=1))
+    assert (samples != latent_space.sample_mixture(codes, 100, seed=2)).any()
 
 
-def test_few_codes_and_constant_ones_still_make_a_mixture():
+def test_a_mixture_of_few_or_constant_codes():
     assert latent_space.sample_mixture(np.ones((2, 4), np.float32), 3, seed=0).shape == (3, 4)
 
 
-def test_the_prior_is_a_unit_gaussian():
-    drawn = latent_space.sample_prior(20_000, (2,), seed=0)
-    assert abs(drawn.mean()) < 0.02
-    assert abs(drawn.std() - 1) < 0.02
+def test_the_prior_is_a_standard_normal_distribution():
+    samples = latent_space.sample_prior(20_000, (2,), seed=0)
+    assert abs(samples.mean()) < 0.02
+    assert abs(samples.std() - 1) < 0.02
 
 
-def test_a_grid_holds_equal_shares_of_the_prior():
+def test_a_grid_divides_the_prior_evenly():
     grid = latent_space.prior_grid(4).reshape(4, 4, 2)
     assert (np.diff(grid[0, :, 0]) > 0).all()  # to the right
     assert (np.diff(grid[:, 0, 1]) < 0).all()  # and up, as on a map
     np.testing.assert_allclose(grid[0, :, 0], [-1.1503, -0.3186, 0.3186, 1.1503], atol=1e-4)
-    spread = latent_space.fit_grid(latent_space.prior_grid(4), TWO_CLOUDS[:, :2]).reshape(4, 4, 2)
+    moved = latent_space.quantile_grid(latent_space.prior_grid(4), TWO_CLOUDS[:, :2]).reshape(4, 4, 2)
     assert (
-        TWO_CLOUDS[:, 0].min()
-        <= spread[..., 0].min()
-        < -4
-        < 4
-        < spread[..., 0].max()
-        <= TWO_CLOUDS[:, 0].max()
+        TWO_CLOUDS[:, 0].min() <= moved[..., 0].min() < -4 < 4 < moved[..., 0].max() <= TWO_CLOUDS[:, 0].max()
     )
 
 
 @settings(max_examples=30)
 @given(steps=st.integers(2, 9), rank=st.integers(1, 3))
-def test_a_walk_begins_and_ends_where_it_should_in_equal_steps(steps, rank):
-    random = np.random.default_rng(steps)
-    first, second = random.normal(size=(2, *(3,) * rank)).astype(np.float32)
-    walk = latent_space.interpolate(first, second, steps)
-    np.testing.assert_allclose(walk[0], first, atol=1e-6)
-    np.testing.assert_allclose(walk[-1], second, atol=1e-6)
+def test_an_interpolation_includes_both_codes_and_has_equal_steps(steps, rank):
+    rng = np.random.default_rng(steps)
+    first, last = rng.normal(size=(2, *(3,) * rank)).astype(np.float32)
+    path = latent_space.interpolate(first, last, steps)
+    np.testing.assert_allclose(path[0], first, atol=1e-6)
+    np.testing.assert_allclose(path[-1], last, atol=1e-6)
     np.testing.assert_allclose(
-        np.diff(walk, axis=0), np.broadcast_to((second - first) / (steps - 1), walk[1:].shape), atol=1e-5
+        np.diff(path, axis=0), np.broadcast_to((last - first) / (steps - 1), path[1:].shape), atol=1e-5
     )
 
 

@@ -1,4 +1,4 @@
-"""python -m pytest tests/evaluation/test_metrics.py"""
+"""Tests of scores against their definitions. python -m pytest tests/evaluation/test_metrics.py"""
 
 import keras
 import numpy as np
@@ -12,13 +12,13 @@ from lib.models import autoencoder
 from lib.training import phases
 
 
-def float_images(part: splits.Subset) -> np.ndarray:
-    """All images of a part as float64 in 0..1."""
-    return part.take(slice(None)).astype(float) / 255
+def float_images(subset: splits.Subset) -> np.ndarray:
+    """All images of a subset as float64 in 0..1."""
+    return subset.take(slice(None)).astype(float) / 255
 
 
 def colored(count: int = 40) -> datasets.Dataset:
-    """A data set of color images, drawn at random."""
+    """A data set of random color images."""
     np.save("color.npy", np.random.default_rng(0).integers(0, 256, (count, 6, 5, 3), dtype=np.uint8))
     return datasets.load_dataset(Hyperparameters(dataset="color.npy"))
 
@@ -28,15 +28,15 @@ def test_psnr():
     assert psnr(0) is None
 
 
-class Answering:
-    """A model that gives what a function makes of its inputs."""
+class FunctionModel:
+    """A model whose outputs are a function of its inputs."""
 
     def __init__(self, function):
         self.predict_on_batch = function
 
 
-def test_the_score_of_a_network_that_answers_gray(dataset):
-    model = Answering(lambda inputs: np.full_like(inputs, 0.5))
+def test_scores_of_a_model_with_gray_outputs(dataset):
+    model = FunctionModel(lambda inputs: np.full_like(inputs, 0.5))
     for loss, expected in (("mse", lambda e: e**2), ("mae", np.abs)):
         metrics = autoencoder_metrics(model, model, dataset.test, Hyperparameters(loss=loss))
         errors = float_images(dataset.test) - 0.5
@@ -48,73 +48,74 @@ def test_the_score_of_a_network_that_answers_gray(dataset):
 
 def test_only_the_missing_half_is_scored(dataset):
     hp = Hyperparameters(task="complete", missing="right")
-    model = Answering(lambda inputs: np.full_like(inputs, 0.5))
+    model = FunctionModel(lambda inputs: np.full_like(inputs, 0.5))
     errors = float_images(dataset.test)[:, :, 5:] - 0.5
     metrics = autoencoder_metrics(model, model, dataset.test, hp)
     assert metrics["test_mse"] == pytest.approx(np.square(errors).mean(), rel=1e-5)
 
 
 def test_colorization_is_scored_in_both_color_spaces():
-    """Gray everywhere is the same answer whether it is given as RGB or as UV."""
+    """Gray outputs have the same scores as RGB and as UV."""
     dataset = colored()
-    answers = {
+    outputs = {
         "rgb": lambda gray: np.repeat(gray, 3, axis=-1),
         "yuv": lambda gray: np.zeros((*gray.shape[:3], 2), np.float32),
     }
-    found = {}
-    for space, answer in answers.items():
+    scores = {}
+    for space, output in outputs.items():
         hp = Hyperparameters(task="colorize", color_space=space)
-        found[space] = autoencoder_metrics(Answering(answer), None, dataset.test, hp)
+        scores[space] = autoencoder_metrics(FunctionModel(output), None, dataset.test, hp)
     rgb = float_images(dataset.test)
     luma = rgb @ [0.299, 0.587, 0.114]
-    assert found["rgb"]["test_mse"] == pytest.approx(np.square(rgb - luma[..., None]).mean(), rel=1e-4)
-    assert found["yuv"]["test_rgb_mse"] == pytest.approx(found["rgb"]["test_mse"], rel=1e-4)
-    assert found["rgb"]["test_uv_mse"] == pytest.approx(found["yuv"]["test_mse"], rel=1e-4)
-    assert found["yuv"]["test_psnr"] == pytest.approx(found["rgb"]["test_psnr"], abs=1e-3)
+    assert scores["rgb"]["test_mse"] == pytest.approx(np.square(rgb - luma[..., None]).mean(), rel=1e-4)
+    assert scores["yuv"]["test_rgb_mse"] == pytest.approx(scores["rgb"]["test_mse"], rel=1e-4)
+    assert scores["rgb"]["test_uv_mse"] == pytest.approx(scores["yuv"]["test_mse"], rel=1e-4)
+    assert scores["yuv"]["test_psnr"] == pytest.approx(scores["rgb"]["test_psnr"], abs=1e-3)
 
 
-def test_accuracy_in_report_bs_sense():
+def test_largest_channel_accuracy_as_in_report_b():
     dataset = colored()
     hp = Hyperparameters()
-    right = autoencoder_metrics(Answering(lambda inputs: inputs), None, dataset.test, hp)
+    right = autoencoder_metrics(FunctionModel(lambda inputs: inputs), None, dataset.test, hp)
     assert (right["test_largest_channel_accuracy"], right["test_mse"], right["test_psnr"]) == (1, 0, None)
     always_red = np.array([1, 0, 0], np.float32)
-    red = autoencoder_metrics(Answering(lambda x: np.zeros_like(x) + always_red), None, dataset.test, hp)
+    red = autoencoder_metrics(FunctionModel(lambda x: np.zeros_like(x) + always_red), None, dataset.test, hp)
     share = (float_images(dataset.test).argmax(axis=-1) == 0).mean()
     assert red["test_largest_channel_accuracy"] == pytest.approx(share)
 
 
 @pytest.mark.parametrize("label_weight", [0, 0.5])
-def test_a_vae_is_scored_by_its_bound(dataset, label_weight):
+def test_a_vae_is_scored_by_its_evidence_lower_bound(dataset, label_weight):
     hp = Hyperparameters(
         variational=True, layers=1, kernels=2, latent_dim=2, beta=3, label_weight=label_weight
     )
-    plan = architecture_planner.plan_architecture(hp, dataset.shape)
-    model = autoencoder.build_autoencoder(plan)
+    architecture = architecture_planner.plan_architecture(hp, dataset.shape)
+    model = autoencoder.build_autoencoder(architecture)
     model.get_layer("encoder").get_layer("z_log_var").bias.assign(
         [-30, -30]
     )  # so that codes are drawn where the means are
-    trainer = autoencoder.build_training_model(model, plan, len(dataset.classes))
+    training_model = autoencoder.build_training_model(model, architecture, len(dataset.classes))
     phase = phases.autoencoder_phase(hp)
-    trainer.compile("adam", phase.loss, loss_weights=phase.weights)
-    metrics = autoencoder_metrics(model, trainer, dataset.test, hp)
+    training_model.compile("adam", phase.loss, loss_weights=phase.loss_weights)
+    metrics = autoencoder_metrics(model, training_model, dataset.test, hp)
     assert metrics["test_negative_elbo"] == pytest.approx(metrics["test_reconstruction"] + metrics["test_kl"])
     assert metrics["test_loss"] == pytest.approx(metrics["test_reconstruction"] + 3 * metrics["test_kl"])
-    pixels, made = float_images(dataset.test), keras.ops.convert_to_numpy(model(float_images(dataset.test)))
-    by_means = -(pixels * np.log(made) + (1 - pixels) * np.log(1 - made)).sum(axis=(1, 2, 3)).mean()
+    pixels = float_images(dataset.test)
+    outputs = keras.ops.convert_to_numpy(model(pixels))
+    by_means = -(pixels * np.log(outputs) + (1 - pixels) * np.log(1 - outputs)).sum(axis=(1, 2, 3)).mean()
     assert metrics["test_reconstruction"] == pytest.approx(by_means, rel=1e-4)
 
 
 class Oracle:
-    """Knows the labels, but for the first two images."""
+    """A classifier that is wrong about the first two images only."""
 
     def __init__(self, labels):
         self.labels = labels
 
     def predict(self, batches, verbose):
-        answers = self.labels.copy()
-        answers[:2] = (answers[:2] + 1) % 3
-        return np.eye(3)[answers] * 0.8 + 0.2 / 3
+        predicted = self.labels.copy()
+        predicted[:2] = (predicted[:2] + 1) % 3
+        return np.eye(3)[predicted] * 0.8 + 0.2 / 3
 
 
 def test_the_report_of_a_known_classifier(dataset):

@@ -52,10 +52,13 @@ def places() -> list[Place]:
     found = []
     for path in [*PROJECT.glob("*.py"), *(PROJECT / "lib").rglob("*.py")]:
         source = path.read_text(encoding="utf-8")
-        for function in _functions(ast.parse(source)):
+        tree = ast.parse(source)
+        for function in _functions(tree):
             for call in (node for node in _own(function) if isinstance(node, ast.Call) and _makes(node.func)):
                 text = " ".join(ast.get_source_segment(source, call).split())
                 parts = tuple(part for argument in call.args for part in _parts(argument, function, ()))
+                if any(isinstance(node, ast.Attribute) and node.attr == "message" for node in call.args):
+                    parts += _rule_parts(tree)
                 found.append(
                     Place(path.relative_to(PROJECT).as_posix(), call.lineno, call.end_lineno, text, parts)
                 )
@@ -148,6 +151,16 @@ def _parts(node: ast.AST, function: ast.AST, seen: tuple[str, ...]) -> list[str]
         case _:
             return []
     return [part for node in inner for part in _parts(node, function, seen)]
+
+
+def _rule_parts(tree: ast.Module) -> tuple[str, ...]:
+    """The literal parts of all messages of a module's `Rule(when, message)` rows."""
+    return tuple(
+        part
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Rule"
+        for part in _parts(node.args[1], tree, ())
+    )
 
 
 def _value(node: ast.AST, name: str) -> ast.expr | None:

@@ -142,14 +142,14 @@ def full():
 
 
 def roomless():
-    with mock.patch.object(base, "ON_DISK_FROM", 1), mock.patch.object(base.shutil, "disk_usage") as disk:
+    with mock.patch.object(base, "DISK_THRESHOLD_BYTES", 1), mock.patch.object(base.shutil, "disk_usage") as disk:
         disk.return_value.free = 0
         arrays(images=IMAGES)
 
 
 def scattered():
     with (
-        mock.patch.object(base, "ON_DISK_FROM", 1),
+        mock.patch.object(base, "DISK_THRESHOLD_BYTES", 1),
         mock.patch.object(base.os, "posix_fallocate", side_effect=OSError(28, FULL)),
     ):
         arrays(images=IMAGES)

@@ -5,6 +5,7 @@ said).
 import importlib.util
 import os
 import tempfile
+import threading
 from pathlib import Path
 from unittest import mock
 
@@ -18,14 +19,15 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.data import datasets
 from lib.runs import records, report, resume, run_entries, run_folder
-from lib.training import backend, distributed, phases, trainer
+from lib.training import backend, callbacks, distributed, phases, trainer
 from lib.worker import model_jobs, training_jobs
 from lib.worker.process import Worker
-from tests.cli import test_runs_command
 from tests.harness import sample_files
 from tests.harness.error_cases_settings import called
+from tests.harness.in_process_worker import RecordingChannel
+from tests.harness.recorded_runs import record_run
 from tests.worker import test_model_jobs
-from tests.worker.test_model_jobs import DRAWN, GREY, model
+from tests.worker.test_model_jobs import GENERATE_REQUEST, GRAY, save_autoencoder
 
 
 def written(name: str, content: str | bytes = "") -> Path:
@@ -49,21 +51,21 @@ def nested():
 
 def found(name: str):
     for run in ("a-1", "a-2"):
-        test_runs_command.made(run)
+        record_run(run)
     run_entries.find_entry(name, run_entries.list_entries(records.MODELS_FOLDER)[0], records.MODELS_FOLDER)
 
 
 def listed(*words: str):
-    test_runs_command.made("small")
+    record_run("small")
     called("autoencoder", "runs", *words)
 
 
 def copied(name: str):
-    run_folder.copy_run(test_runs_command.made("small"), name)
+    run_folder.copy_run(record_run("small"), name)
 
 
 def full(path: str):
-    entries, _ = run_entries.list_entries(test_runs_command.made("small").parent)
+    entries, _ = run_entries.list_entries(record_run("small").parent)
     with mock.patch.object(os, "replace", side_effect=OSError(28, "No space left on device")):
         report.export_report(entries, Path(path), force=False)
 
@@ -74,7 +76,7 @@ def crowded():
 
 
 def told(kind: str, message: str):
-    Worker()._judge({"event": "failed", "kind": kind, "message": message})
+    Worker()._check_event({"event": "failed", "kind": kind, "message": message})
 
 
 def dying(script: str):
@@ -113,7 +115,7 @@ def opened_for_classes():
 
 def without_jax():
     with mock.patch.object(backend.keras.backend, "backend", return_value="tensorflow"):
-        distributed.join_process_group(ProcessGroup("lab:9911", 1, 2))
+        distributed.join_process_group(ProcessGroup("lab:9911", 0, 2))
 
 
 def without_tensorboard():
@@ -122,32 +124,32 @@ def without_tensorboard():
 
 
 def used(verb, models: list[str], **request):
-    test_model_jobs.done(verb, models=models, **request)
+    test_model_jobs.run_job(verb, models=models, **request)
 
 
 def flat() -> list[str]:
     """An autoencoder in one piece, that knows no encoder."""
-    image = keras.Input(GREY, name="image")
+    image = keras.Input(GRAY, name="image")
     keras.Model(image, keras.layers.Conv2D(1, 3, padding="same", name="all")(image), name="flat").save(
         "flat.h5"
     )
     return ["flat.h5"]
 
 
-def stopped(verb, program: test_model_jobs.Listener, **request):
-    verb(program, test_model_jobs.COMMON | request)
+def stopped(verb, channel: RecordingChannel, **request):
+    verb(channel, test_model_jobs.COMMON_REQUEST | request)
 
 
 def stopped_early():
     """A training that was stopped while its data were loaded."""
-    program = test_model_jobs.Listener(until=0)
-    program.tell("progress", done=0)
+    channel = RecordingChannel(stop_after=0)
+    channel.emit("progress", done=0)
     dataset = datasets.load_dataset(hp := Hyperparameters(dataset=images(), layers=1))
-    training_jobs.run_training(program, {"hyperparameters": hp.to_json()}, dataset)
+    training_jobs.run_training(channel, {"hyperparameters": hp.to_json()}, dataset)
 
 
 def drawn(models: list[str], **request):
-    used(model_jobs.generate, models, **DRAWN | request)
+    used(model_jobs.generate, models, **GENERATE_REQUEST | request)
 
 
 def images(name: str = "all.npz", **arrays) -> str:
@@ -157,7 +159,7 @@ def images(name: str = "all.npz", **arrays) -> str:
 
 def lost():
     """A decoder without an encoder, that is asked for codes."""
-    path = Path(model(latent_dim=2)[0])
+    path = Path(save_autoencoder(latent_dim=2)[0])
     for name in ("autoencoder", "encoder"):
         path.with_stem(name).unlink()
     drawn(["ae/decoder.h5"], data=images())
@@ -215,7 +217,8 @@ class Diverging:
 
 def diverged():
     hp = Hyperparameters(dataset="digits")
-    trainer.fit(Diverging(), datasets.load_dataset(hp), hp, phases.autoencoder_phase(hp), None, None, None)
+    hooks = callbacks.TrainingHooks(lambda event, **content: None, threading.Event())
+    trainer.fit(Diverging(), datasets.load_dataset(hp), hp, phases.autoencoder_phase(hp), hooks)
 
 
 LABELS = sample_files.shapes(20)[1]
@@ -245,7 +248,7 @@ CASES = {
             "began with other images than those that its data set holds now; begin a new run",
         ),
         (
-            lambda: held(run_folder.Run.hold),
+            lambda: held(run_folder.Run.lock),
             "models/mine",
             "another process is training this run; wait until it ends",
         ),
@@ -367,6 +370,8 @@ CASES = {
             "r-figures",
             "exists already",
         ),
+    ],
+    "runs/documents": [
         (lambda: full("r.html"), "r.html", "cannot be written (No space left on device)"),
     ],
     "cli/model_commands": [
@@ -380,7 +385,7 @@ CASES = {
             "--grid",
             "must be a whole number from 2 to",
         ),
-        (lambda: model_commands.read_integer("x"), "'x'", "must be a whole number from 0 to"),
+        (lambda: model_commands.parse_integer("x"), "'x'", "must be a whole number from 0 to"),
     ],
     "worker/process": [
         (lambda: told("user", "x: no such file"), "x", "no such file"),
@@ -456,7 +461,7 @@ CASES = {
     "worker/image_output": [
         (
             lambda: stopped(
-                model_jobs.apply, test_model_jobs.Listener(until=0), models=model(), data=images()
+                model_jobs.apply, RecordingChannel(stop_after=0), models=save_autoencoder(), data=images()
             ),
             "the first pictures",
             "stopped before the first pictures were done; nothing is written",
@@ -464,17 +469,24 @@ CASES = {
     ],
     "worker/model_jobs": [
         (
-            lambda: used(model_jobs.apply, [model()[0].replace("auto", "")], data="x"),
+            lambda: used(model_jobs.apply, [save_autoencoder()[0].replace("auto", "")], data="x"),
             "ae/encoder.h5",
             "is no whole autoencoder",
         ),
         (
-            lambda: used(model_jobs.apply, model() + model("b", image=(8, 8, 1)), data="x"),
+            lambda: used(
+                model_jobs.apply, save_autoencoder() + save_autoencoder("b", image=(8, 8, 1)), data="x"
+            ),
             "12×10×1, 8×8×1",
             "the models take images of different shapes:",
         ),
         (
-            lambda: used(model_jobs.apply, model() + model("b", task="denoise"), data=images(), refine=5),
+            lambda: used(
+                model_jobs.apply,
+                save_autoencoder() + save_autoencoder("b", task="denoise"),
+                data=images(),
+                refine=5,
+            ),
             "b/autoencoder.h5",
             "it is for denoise; --refine is for reconstruct, where what is wanted is given",
         ),
@@ -484,7 +496,7 @@ CASES = {
             "--refine needs two models in it, one called encoder, one called decoder that takes a code alone",
         ),
         (
-            lambda: used(model_jobs.predict, model(), data="x"),
+            lambda: used(model_jobs.predict, save_autoencoder(), data="x"),
             "ae/autoencoder.h5",
             "is no classifier; give the classifier.h5 that",
         ),
@@ -500,35 +512,42 @@ CASES = {
         ),
         (
             lambda: used(
-                model_jobs.encode, model(), data=images(labels=np.arange(20) * 20), output="codes.idx"
+                model_jobs.encode,
+                save_autoencoder(),
+                data=images(labels=np.arange(20) * 20),
+                output="codes.idx",
             ),
             "all.npz",
             "its labels go up to 380, an .idx file holds 0 to 255; write an .npz",
         ),
         (
-            lambda: drawn([model()[0].replace("auto", "")]),
+            lambda: drawn([save_autoencoder()[0].replace("auto", "")]),
             "ae/encoder.h5",
             "holds no model called decoder; give an",
         ),
         (
-            lambda: drawn(model(layers=2, task="denoise", skip=True)),
+            lambda: drawn(save_autoencoder(layers=2, task="denoise", skip=True)),
             "ae/autoencoder.h5",
             "its decoder needs more than a code (skip connections or residual): there is nothing to draw "
             "from",
         ),
         (
-            lambda: drawn(model(task="denoise", residual=True)),
+            lambda: drawn(save_autoencoder(task="denoise", residual=True)),
             "ae/autoencoder.h5",
             "its decoder needs more than a code",
         ),
         (
-            lambda: drawn(model(latent_dim=3), grid=4),
+            lambda: drawn(save_autoencoder(latent_dim=3), grid=4),
             "ae/autoencoder.h5",
             "its code has 3 numbers; a grid needs two",
         ),
-        (lambda: drawn(model(), data="digits"), "digits", "its images are 28×28×1, the model takes 12×10×1"),
         (
-            lambda: drawn(model()),
+            lambda: drawn(save_autoencoder(), data="digits"),
+            "digits",
+            "its images are 28×28×1, the model takes 12×10×1",
+        ),
+        (
+            lambda: drawn(save_autoencoder()),
             "ae/autoencoder.h5",
             "a plain autoencoder has no prior to draw from; give images to learn one",
         ),

@@ -1,4 +1,4 @@
-"""What provokes each error about searches, by module: (what to do, what is named, what is said)."""
+"""Error cases of searches and reproductions, by module: (function that fails, subject, message)."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +15,7 @@ from lib.search.space import Choices, parse_range, parse_space, parse_values
 from lib.search.study import StudyDefinition
 from lib.worker import run_sequence
 from tests.harness import sample_files
-from tests.harness.in_process_worker import InProcess
+from tests.harness.in_process_worker import InProcessWorker
 
 TINY = ["--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "1", "--no-input"]
 GRID = {"kernels": Choices((1, 2))}
@@ -25,39 +25,45 @@ def space(grid: str = "", span: str = ""):
     parse_space("autoencoder", [grid] if grid else [], [span] if span else [])
 
 
-def planned(*words: str):
+def read_options(*words: str):
     options.read_options("autoencoder", ["-d", "digits", *TINY, *words])
 
 
-def opened(url: str = "sqlite:///study.db", **changed):
-    usual = dict(base={"layers": 2}, space=GRID, sampler="grid", folds=1, prune=False, maximize=False)
-    study.open_study("s", StudyDefinition(**usual), "sqlite:///study.db")
-    study.open_study("s", StudyDefinition(**usual | changed), url)
+def open_twice(url: str = "sqlite:///study.db", **changed):
+    defaults = dict(base={"layers": 2}, space=GRID, sampler="grid", folds=1, prune=False, maximize=False)
+    study.open_study("s", StudyDefinition(**defaults), "sqlite:///study.db")
+    study.open_study("s", StudyDefinition(**defaults | changed), url)
 
 
-def lost():
+def lose_storage():
     with mock.patch.object(study, "fail_stale_trials", side_effect=OSError(111, "Connection refused")):
-        searched()
+        search()
 
 
-def searched(*words: str, broken: str = "", stopped_at: int = 0, status: str = "", retrain: bool = False):
-    """A search whose trainings run in this process, and break, are stopped, or end with a status, from some
-    training on.
+def search(*words: str, broken: str = "", stopped_at: int = 0, status: str = "", retrain: bool = False):
+    """Search in this process, with trainings that fail, are interrupted, or end with a status.
+
+    Args:
+        words: flags.
+        broken: message with which the training fails.
+        stopped_at: number of the first training that is interrupted, from 1; 0 for none.
+        status: status with which trainings end.
+        retrain: only the winner's training fails.
     """
     sample_files.write_idx(Path("x.idx"), sample_files.shapes(40)[0])
-    real = InProcess.follow
+    follow_in_process = InProcessWorker.follow
 
     def follow(self, on_event):
         request = self.requests[-1]
         if retrain and (request["verb"] != "train" or request.get("trial")):
-            return real(self, on_event)
+            return follow_in_process(self, on_event)
         if broken:
             raise RunFailed(broken)
-        if stopped_at and request["verb"] == "train" and InProcess.begun + 1 >= stopped_at:
+        if stopped_at and request["verb"] == "train" and InProcessWorker.trainings + 1 >= stopped_at:
             on_event({"event": "stopping"})
-            self.stopped.set()
+            self.stop_event.set()
             return {"record": {"status": "interrupted"}}
-        ended = real(self, on_event)
+        ended = follow_in_process(self, on_event)
         return (
             ended | {"record": ended["record"] | {"status": status, "error": "it diverged"}}
             if status
@@ -66,55 +72,55 @@ def searched(*words: str, broken: str = "", stopped_at: int = 0, status: str = "
 
     with ExitStack() as patches:
         for module in (session, run_sequence):
-            patches.enter_context(mock.patch.object(module, "Worker", InProcess))
-        patches.enter_context(mock.patch.object(InProcess, "follow", follow))
-        InProcess.begun = 0
+            patches.enter_context(mock.patch.object(module, "Worker", InProcessWorker))
+        patches.enter_context(mock.patch.object(InProcessWorker, "follow", follow))
+        InProcessWorker.trainings = 0
         command.run_search(
             "autoencoder", ["-d", "x.idx", *TINY, "--output", "s", *(words or ["--grid", "kernels=2,3"])]
         )
 
 
-def diverging():
+def diverge():
     ended = {"record": {"status": "failed", "error": "it diverged this time"}}
     with (
-        mock.patch.object(run_sequence, "Worker", InProcess),
-        mock.patch.object(InProcess, "follow", return_value=ended),
+        mock.patch.object(run_sequence, "Worker", InProcessWorker),
+        mock.patch.object(InProcessWorker, "follow", return_value=ended),
     ):
         run_sequence.RunSequence().train(Hyperparameters(dataset="x.idx"), Path("s"), lambda event: None)
 
 
-def reproduced(*words: str):
+def reproduce(*words: str):
     with mock.patch.object(run_sequence.RunSequence, "train", side_effect=run_sequence.StoppedByUser):
         run_reproduce("autoencoder", list(words))
 
 
-def without_data():
-    def one(name: str):
+def reproduce_without_data():
+    def action(name: str):
         raise UserError("nowhere: no such file or folder")
 
-    ReproductionContext(Path(), False, range(1), "", Display()).through(["A", "B"], one)
+    ReproductionContext(Path(), False, range(1), "", Display()).for_each(["A", "B"], action)
 
 
-def spoilt_race():
+def read_invalid_results():
     Path("s").mkdir()
     Path("s/race.json").write_text("[1]")
-    reproduced("A", "--race", "--output", "s")
+    reproduce("A", "--race", "--output", "s")
 
 
-def several(line: str):
-    answers = mock.Mock(terminal=False, _line=lambda *_: line)
-    prompts.Answers.several(answers, "Vary?", {"kernels": "", "epochs": ""})
+def choose_several(line: str):
+    answers = mock.Mock(has_terminal=False, _read_line=lambda *_: line)
+    prompts.Answers.choose_several(answers, "Vary?", {"kernels": "", "epochs": ""})
 
 
-def among_others():
+def search_in_a_run_folder():
     Path("s").mkdir()
     Path("s/run.json").write_text("{}")
-    searched()
+    search()
 
 
-def a_file():
+def search_in_a_file():
     Path("s").write_text("")
-    searched()
+    search()
 
 
 CASES = {
@@ -151,100 +157,110 @@ CASES = {
     ],
     "search/study": [
         (
-            lambda: opened("postgres"),
+            lambda: open_twice("postgres"),
             "postgres",
             "cannot be opened (it is no address of a database, such as sqlite:///search.db",
         ),
         (
-            lambda: opened("sqlite:////no/where.db"),
+            lambda: open_twice("sqlite:////no/where.db"),
             "/no/where.db",
             "cannot be opened (unable to open database file",
         ),
         (
-            lambda: opened("oracle://me@host/x"),
+            lambda: open_twice("oracle://me@host/x"),
             "oracle",
             "its driver, the Python package oracledb, is not installed",
         ),
         (
-            lost,
+            lose_storage,
             "the storage of this search",
             "cannot be reached any more (Connection refused); give the same command when it can",
         ),
         (
-            lambda: opened(folds=3),
+            lambda: open_twice(folds=3),
             "s",
             "was begun with another folds; give this one another name with --study",
         ),
-        (lambda: opened(folds=3, prune=True), "s", "was begun with another folds, another prune; give"),
-        (lambda: opened(base={"layers": 3}), "s", "was begun with another layers; give"),
+        (lambda: open_twice(folds=3, prune=True), "s", "was begun with another folds, another prune; give"),
+        (lambda: open_twice(base={"layers": 3}), "s", "was begun with another layers; give"),
     ],
-    "cli/prompts": [(lambda: several("kernels, kernel"), "'kernel'", "is not one of kernels, epochs")],
-    "runs/run_folder": [(a_file, "s", "cannot be made (File exists); choose another --output")],
+    "cli/prompts": [(lambda: choose_several("kernels, kernel"), "'kernel'", "is not one of kernels, epochs")],
+    "runs/run_folder": [(search_in_a_file, "s", "cannot be made (File exists); choose another --output")],
     "search/options": [
-        (lambda: planned(), "nothing is varied", "give --grid kernels=16,32,64 or --range learning-rate="),
         (
-            lambda: planned("--resume", "x"),
+            lambda: read_options(),
+            "nothing is varied",
+            "give --grid kernels=16,32,64 or --range learning-rate=",
+        ),
+        (
+            lambda: read_options("--resume", "x"),
             "--resume",
             "is for a single run; a search goes on when the same command is given",
         ),
         (
-            lambda: planned("--distributed"),
+            lambda: read_options("--distributed"),
             "--distributed",
             "is for a single run; a search is shared by as many as are given the",
         ),
         (
-            lambda: planned("--range", "epochs=1..2", "--sampler", "grid"),
+            lambda: read_options("--range", "epochs=1..2", "--sampler", "grid"),
             "--sampler grid",
             "needs --grid for everything that",
         ),
         (
-            lambda: planned("--grid", "epochs=1,2", "--trials", "9"),
+            lambda: read_options("--grid", "epochs=1,2", "--trials", "9"),
             "--trials",
             "is for --sampler random and tpe; this grid has 2",
         ),
-        (lambda: planned("--grid", "epochs=1,2", "--folds", "1"), "--folds", "must be a whole number from 2"),
+        (
+            lambda: read_options("--grid", "epochs=1,2", "--folds", "1"),
+            "--folds",
+            "must be a whole number from 2",
+        ),
     ],
     "reproduction/command": [
-        (lambda: reproduced("F"), "'F'", "is no table; there are A-variants, "),
-        (lambda: reproduced("C-layers", "--race"), "'C-layers'", "has no race; there are A, "),
-        (lambda: reproduced("--best"), "reproduce what? Name tables beside --best", ": A-variants, "),
-        (lambda: reproduced("A", "--seeds", "0"), "--seeds", "must be a whole number from 1"),
+        (lambda: reproduce("F"), "'F'", "is no table; there are A-variants, "),
+        (lambda: reproduce("C-layers", "--race"), "'C-layers'", "has no race; there are A, "),
+        (lambda: reproduce("--best"), "reproduce what? Name tables beside --best", ": A-variants, "),
+        (lambda: reproduce("A", "--seeds", "0"), "--seeds", "must be a whole number from 1"),
         (
-            lambda: reproduced("--race", "--best"),
+            lambda: reproduce("--race", "--best"),
             "--race",
             "sets the plain recipe against ours; leave --best out",
         ),
-        (lambda: reproduced("A-color"), "interrupted", "to go on: python autoencoder.py reproduce A-color"),
+        (lambda: reproduce("A-color"), "interrupted", "to go on: python autoencoder.py reproduce A-color"),
     ],
-    "reproduction/context": [(without_data, "A, B", "left out: A, B (nowhere: no such file or folder)")],
+    "reproduction/context": [
+        (reproduce_without_data, "A, B", "left out: A, B (nowhere: no such file or folder)")
+    ],
     "reproduction/time_to_target": [
-        (spoilt_race, "s/race.json", "cannot be read; remove it, and the races are run again")
+        (read_invalid_results, "s/race.json", "cannot be read; remove it, and the races are run again")
     ],
-    "worker/run_sequence": [(diverging, "it diverged", "")],
+    "worker/run_sequence": [(diverge, "it diverged", "")],
     "search/command": [
-        (lambda: searched(status="failed"), "it diverged", "none of 2 trials came to its end"),
-        (lambda: searched(broken="it broke"), "it broke", "none of 2 trials came to its end"),
+        (lambda: search(status="failed"), "it diverged", "none of 2 trials came to its end"),
+        (lambda: search(broken="it broke"), "it broke", "none of 2 trials came to its end"),
         (
-            lambda: searched("--grid", "kernels=2,3", "--split", "90/0/10"),
+            lambda: search("--grid", "kernels=2,3", "--split", "90/0/10"),
             "split 90/0/10",
             "leaves no validation images; give --folds",
         ),
         (
-            lambda: searched(stopped_at=1),
+            lambda: search(stopped_at=1),
             "interrupted",
             "; to go on: python autoencoder.py search --dataset x.idx",
         ),
         (
-            lambda: searched(stopped_at=3, retrain=True),
+            lambda: search(stopped_at=3, retrain=True),
             "interrupted",
             "; to go on: python autoencoder.py search --dataset x.idx",
         ),
         (
-            among_others,
+            search_in_a_run_folder,
             "--output s",
             "holds run.json, which is not of a search; give a new folder, or that of one to go on with",
         ),
-        (lambda: searched(broken="it broke", retrain=True), "it broke", "the winner could not be trained"),
-        (lambda: searched(status="failed", retrain=True), "it diverged", "the winner could not be trained"),
+        (lambda: search(broken="it broke", retrain=True), "it broke", "the winner could not be trained"),
+        (lambda: search(status="failed", retrain=True), "it diverged", "the winner could not be trained"),
     ],
 }

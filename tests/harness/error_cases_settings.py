@@ -55,7 +55,7 @@ def answered(text: str, *words: str, program: str = "autoencoder"):
 def chosen(line: str):
     with mock.patch("sys.stdin", io.StringIO(line)):
         Answers("autoencoder", TrainParser("autoencoder", "").parse([])).choose(
-            "What next?", {"a": "this", "b": "that"}, last="b"
+            "What next?", {"a": "this", "b": "that"}, at_end="b"
         )
 
 
@@ -70,56 +70,56 @@ def too_few_kernels(name: str, values):
 
 CASES = {
     "config/value_types": [
-        (lambda: IntRange(1, 64).read("many"), "'many'", "must be a whole number from 1 to 64, not"),
-        (lambda: IntRange(1, 64).read(65), "65", "from 1 to 64"),
-        (lambda: IntRange(0, 1).read(True), "True", "must be a whole number"),
-        (lambda: FloatRange(0, 1).read("-1"), "'-1'", "must be a number from 0 to 1, not"),
+        (lambda: IntRange(1, 64).parse("many"), "'many'", "must be a whole number from 1 to 64, not"),
+        (lambda: IntRange(1, 64).parse(65), "65", "from 1 to 64"),
+        (lambda: IntRange(0, 1).parse(True), "True", "must be a whole number"),
+        (lambda: FloatRange(0, 1).parse("-1"), "'-1'", "must be a number from 0 to 1, not"),
         (
-            lambda: FloatRange(0, 1, open_low=True, open_high=True).read("1"),
+            lambda: FloatRange(0, 1, open_low=True, open_high=True).parse("1"),
             "'1'",
             "must be a number above 0 below 1, not",
         ),
-        (lambda: FloatRange(0, 1).read("nan"), "'nan'", "from 0 to 1, not"),
-        (lambda: FloatRange(0, 1).read("0,5"), "'0,5'", "(write a decimal point)"),
-        (lambda: PerLayer(IntRange(1, 64)).read("8,,16"), "'8,,16'", "or several with commas (8,12,16), not"),
+        (lambda: FloatRange(0, 1).parse("nan"), "'nan'", "from 0 to 1, not"),
+        (lambda: FloatRange(0, 1).parse("0,5"), "'0,5'", "(write a decimal point)"),
+        (lambda: PerLayer(IntRange(1, 64)).parse("8,,16"), "'8,,16'", "or several with commas (8,12,16), not"),
         (
-            lambda: IntList(IntRange(1, 64)).read("8;16"),
+            lambda: IntList(IntRange(1, 64)).parse("8;16"),
             "'8;16'",
             "or several with commas (128,64), or none, not",
         ),
         (
-            lambda: KernelSizes(IntRange(1, 64)).read("4x2x3"),
+            lambda: KernelSizes(IntRange(1, 64)).parse("4x2x3"),
             "'4x2x3'",
             "or height x width (4x2); one, or one per layer",
         ),
         (
-            lambda: LayerNumbers().read("first"),
+            lambda: LayerNumbers().parse("first"),
             "'first'",
             "must be numbers of layers with commas (1,2), all or none, not",
         ),
-        (lambda: Switch().read("perhaps"), "'perhaps'", "must be yes or no, not"),
+        (lambda: Switch().parse("perhaps"), "'perhaps'", "must be yes or no, not"),
         (
-            lambda: FloatInterval(FloatRange(0, 10)).read("0.9-0.1"),
+            lambda: FloatInterval(FloatRange(0, 10)).parse("0.9-0.1"),
             "'0.9-0.1'",
             "or a range of them (0.1-0.9), not",
         ),
-        (lambda: FloatInterval(FloatRange(0, 10)).read("loud"), "'loud'", "must be a number from 0 to 10"),
+        (lambda: FloatInterval(FloatRange(0, 10)).parse("loud"), "'loud'", "must be a number from 0 to 10"),
         (
-            lambda: OrWord("auto", IntRange(1, 64)).read("none"),
+            lambda: OrWord("auto", IntRange(1, 64)).parse("none"),
             "'none'",
             "must be a whole number from 1 to 64, or auto, not",
         ),
-        (lambda: OneOf(("same", "valid")).read("full"), "'full'", "must be same or valid, not"),
-        (lambda: Text().read(" "), "' '", "must be a file, a folder or a name, not"),
-        (lambda: SplitPercentages().read("80/20"), "'80/20'", "three whole percentages that sum to 100"),
+        (lambda: OneOf(("same", "valid")).parse("full"), "'full'", "must be same or valid, not"),
+        (lambda: Text().parse(" "), "' '", "must be a file, a folder or a name, not"),
+        (lambda: SplitPercentages().parse("80/20"), "'80/20'", "three whole percentages that sum to 100"),
         (
-            lambda: SplitPercentages().read("80/10/20"),
+            lambda: SplitPercentages().parse("80/10/20"),
             "'80/10/20'",
             "three whole percentages that sum to 100",
         ),
-        (lambda: SplitPercentages().read("0/90/10"), "'0/90/10'", "the last two may be 0"),
-        (lambda: Fold().read("3/2"), "'3/2'", "must be one of two to a thousand equal parts, such as 2/5"),
-        (lambda: Fold().read("2"), "'2'", "must be one of two to a thousand equal parts"),
+        (lambda: SplitPercentages().parse("0/90/10"), "'0/90/10'", "the last two may be 0"),
+        (lambda: Fold().parse("3/2"), "'3/2'", "must be one of two to a thousand equal parts, such as 2/5"),
+        (lambda: Fold().parse("2"), "'2'", "must be one of two to a thousand equal parts"),
     ],
     "config/fields": [
         (
@@ -191,7 +191,7 @@ CASES = {
             "with missing left or right",
         ),
         (
-            lambda: Hyperparameters().needed("dataset"),
+            lambda: Hyperparameters().require("dataset"),
             "data set",
             "missing: the run names none; begin a new one with --dataset",
         ),
@@ -452,7 +452,7 @@ CASES = {
     ],
     "config/process_group": [
         (
-            lambda: ProcessGroup.read("lab:9911"),
+            lambda: ProcessGroup.parse("lab:9911"),
             "'lab:9911'",
             "must be alone or HOST:PORT,N/OF, such as 10.0.0.1:9911,1/2, not",
         ),

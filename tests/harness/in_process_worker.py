@@ -1,8 +1,7 @@
-"""A worker that is no process: it trains here, so that a test of what is around it need not wait for Keras to
-start.
-"""
+"""Stand-ins for both ends of the pipe: jobs run in the process of the test, so that nothing waits for Keras."""
 
 import json
+import math
 import threading
 
 from lib.common import errors
@@ -10,33 +9,49 @@ from lib.common.errors import RunFailed, UserError
 from lib.worker import main, training_jobs
 
 
-class InProcess:
-    """Takes the place of `lib.worker.process.Worker`: `send` keeps the requests, `follow` carries the last
-    one out.
+class RecordingChannel:
+    """Takes the place of `lib.worker.process.Channel`: keeps all events, and stops a job by its progress.
+
+    Args:
+        stop_after: number of images after which a job on a saved model is stopped, as by Ctrl-C.
     """
 
-    begun = 0  # trainings, in all
+    def __init__(self, stop_after: float = math.inf):
+        self.stop_event, self.stop_reason = threading.Event(), ""
+        self.stop_after = stop_after
+        self.events: list[dict] = []
+
+    def emit(self, event: str, **content) -> None:
+        self.events.append(content | {"event": event})
+        if event == "progress" and content["done"] >= self.stop_after:
+            self.stop_event.set()
+
+
+class InProcessWorker:
+    """Takes the place of `lib.worker.process.Worker`: `follow` carries out the last request."""
+
+    trainings = 0  # of all workers
 
     def __init__(self):
         self.folder, self.requests = None, []
-        self.stopped, self.why = threading.Event(), ""
+        self.stop_event, self.stop_reason = threading.Event(), ""
 
     def send(self, verb: str, **content) -> None:
         if verb == "stop":
-            self.why = content.get("why", "")
-            self.stopped.set()
+            self.stop_reason = content.get("why", "")
+            self.stop_event.set()
         else:
             self.requests.append(json.loads(json.dumps({"verb": verb} | content)))
 
-    def tell(self, event: str, **content) -> None:
-        self.last = json.loads(json.dumps({"event": event} | content))
-        self.on_event(self.last)
+    def emit(self, event: str, **content) -> None:
+        self.last_event = json.loads(json.dumps({"event": event} | content))
+        self.on_event(self.last_event)
 
     def follow(self, on_event) -> dict:
         self.on_event, request = on_event, self.requests[-1]
         try:
             if request["verb"] == "train":
-                InProcess.begun += 1
+                InProcessWorker.trainings += 1
                 training_jobs.run_training(
                     self, request, training_jobs.open_dataset(training_jobs.read_hyperparameters(request))
                 )
@@ -46,7 +61,7 @@ class InProcess:
             raise
         except Exception as error:
             raise RunFailed(errors.describe_failure(error)) from None
-        return self.last
+        return self.last_event
 
     def start(self) -> None: ...
 
@@ -60,19 +75,18 @@ class InProcess:
     def __exit__(self, *_) -> None: ...
 
 
-def interrupted_in(training: int, monkeypatch, at: str = "epoch") -> None:
-    """From now on Ctrl-C is pressed after the first epoch (or another event) of that training, counted from
-    1.
-    """
-    real = InProcess.follow
+def press_ctrl_c_in(training: int, monkeypatch, event: str = "epoch") -> None:
+    """Press Ctrl-C from now on after the first epoch, or another event, of that training, counted from 1."""
+    real = InProcessWorker.follow
 
     def follow(self, on_event):
-        def stop(event):
-            on_event(event)
-            if event["event"] == at and InProcess.begun == training and not self.stopped.is_set():
+        def on_event_and_stop(content):
+            on_event(content)
+            ready = content["event"] == event and InProcessWorker.trainings == training
+            if ready and not self.stop_event.is_set():
                 on_event({"event": "stopping"})
-                self.stopped.set()
+                self.stop_event.set()
 
-        return real(self, stop)
+        return real(self, on_event_and_stop)
 
-    monkeypatch.setattr(InProcess, "follow", follow)
+    monkeypatch.setattr(InProcessWorker, "follow", follow)

@@ -29,7 +29,7 @@ import psutil
 from PIL import Image
 
 from lib.common import filesystem
-from lib.runs import records, run_entries, run_folder
+from lib.runs import records, run_entries
 from lib.worker.process import WORKER_ENVIRONMENT
 from tests.harness import sample_files
 from tests.harness.terminal_session import PROJECT
@@ -123,7 +123,8 @@ class Workplace:
         terminal = opened_terminal()
         process = self.start(kill.program, "--output", str(folder), terminal=terminal)
         if kill.in_training:
-            wait_for("a record", lambda: (folder / records.RECORD).exists() or process.poll() is not None)
+            record = folder / records.RECORD_FILE
+            wait_for("a record", lambda: record.exists() or process.poll() is not None)
         with suppress(subprocess.TimeoutExpired):
             process.wait(kill.seconds)
         children = _children(process)
@@ -134,9 +135,8 @@ class Workplace:
                 victim.send_signal(signal.SIGKILL)
         process.wait(PATIENCE)
         wait_for("the last child", lambda: not any(_lives(child) for child in children))
-        wait_for(
-            "the lock", lambda: not filesystem.is_locked(folder / records.CHECKPOINT / records.LOCK)
-        )  # a thread may outlast its process
+        lock = folder / records.CHECKPOINT_FOLDER / records.LOCK_FILE
+        wait_for("the lock", lambda: not filesystem.is_locked(lock))  # a thread may outlast its process
         if kill.victim != "both":
             wait_for("the terminal", lambda: shows_keys(terminal))
         state = require_whole(folder)
@@ -165,15 +165,15 @@ def outcome(folder: Path) -> dict:
 
 def require_whole(folder: Path) -> str:
     """Every file of a run folder can be read to its end, or is not there; returns the status of the run."""
-    if not (folder / records.RECORD).exists():
+    if not (folder / records.RECORD_FILE).exists():
         return "absent"
     for path in folder.glob("*.json"):
         json.loads(path.read_text(encoding="utf-8"))
     for path in folder.glob("*.h5"):
-        if run_folder.PARTIAL not in path.name:
+        if filesystem.PARTIAL_MARK not in path.name:
             assert _contents(path), path
     for path in folder.glob("figures/*.png"):
-        if run_folder.PARTIAL not in path.name:
+        if filesystem.PARTIAL_MARK not in path.name:
             with Image.open(path) as image:
                 image.load()
     entry = run_entries.load_entry(folder, folder.parent)

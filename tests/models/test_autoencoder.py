@@ -1,4 +1,4 @@
-"""python -m pytest tests/models/test_autoencoder.py"""
+"""Autoencoder models and their initialization. python -m pytest tests/models/test_autoencoder.py"""
 
 import subprocess
 import sys
@@ -13,17 +13,18 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from lib.common.errors import UserError
-from lib.config import architecture_planner
+from lib.config.architecture_planner import output_activation, plan_architecture
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import splits
 from lib.data.formats.base import Images
-from lib.models import autoencoder, classifier, cloning, fixed_layers, initialization
+from lib.models import autoencoder, initialization
 from lib.models.pca import principal_components
 from lib.tasks import TASKS, base, colorization, pixels
 from lib.tasks.colorization import COLOR_SPACES
 from lib.tasks.completion import SIDES
+from tests.harness.networks import FEEDBACK, build
 
-COMMON = dict(
+SETTINGS = dict(
     kernels=st.lists(st.integers(1, 5), min_size=1, max_size=4),
     sizes=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=4, max_size=4),
     strides=st.none() | st.lists(st.integers(1, 3), min_size=4, max_size=4),
@@ -53,12 +54,11 @@ COMMON = dict(
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(
-    st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3])), st.fixed_dictionaries(COMMON)
+    st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3])),
+    st.fixed_dictionaries(SETTINGS),
 )
 def test_what_the_planner_accepts_the_builder_builds(image, drawn):
-    """Any combination: what is refused is refused before anything is built, the rest gives the target's exact
-    size.
-    """
+    """Any settings: refused before anything is built, or built with the target's exact size."""
     values, layers = dict(drawn), len(drawn["kernels"])
     sizes, strides = values.pop("sizes"), values.pop("strides")
     values |= dict(
@@ -67,7 +67,7 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
     for name, task in (("missing", "complete"), ("color_space", "colorize")):
         if values["task"] != task:
             del values[name]
-    if values["pca"]:  # goes with little; so that it is tried at all
+    if values["pca"]:  # excludes most settings, and would hardly ever be tried
         values |= dict(
             latent_dim=3,
             fc_units=(),
@@ -89,51 +89,47 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
         )
     try:
         hp = Hyperparameters(**values)
-        plan = architecture_planner.plan_architecture(hp, image)
+        architecture = plan_architecture(hp, image)
     except UserError:
         reject()
-    model = autoencoder.build_autoencoder(plan)
-    assert model.count_params() == plan.parameters
+    model = autoencoder.build_autoencoder(architecture)
+    assert model.count_params() == architecture.parameters
     code = model.get_layer("encoder").outputs[0]
-    assert tuple(code.shape[1:]) == plan.latent
+    assert tuple(code.shape[1:]) == architecture.latent_shape
     images = np.random.default_rng(0).integers(0, 256, (2, *image), dtype=np.uint8)
     inputs, targets = base.make_pair(hp, images, np.random.default_rng(0))
     outputs = to_numpy(model(inputs))
-    assert outputs.shape == targets.shape == (2, *plan.target)
+    assert outputs.shape == targets.shape == (2, *architecture.target_shape)
     assert np.isfinite(outputs).all()
-    if architecture_planner.output_activation(hp) == "sigmoid":
+    if output_activation(hp) == "sigmoid":
         assert outputs.min() >= 0
         assert outputs.max() <= 1
-    answering = autoencoder.autoencoder_for_inference(model, plan)
-    assert (answering is model) != hp.tta
+    inference_model = autoencoder.autoencoder_for_inference(model, architecture)
+    assert (inference_model is model) != hp.tta
     mean = (outputs + to_numpy(model(inputs[:, :, ::-1]))[:, :, ::-1]) / 2 if hp.tta else outputs
-    np.testing.assert_allclose(to_numpy(answering(inputs)), mean, rtol=1e-3, atol=1e-4 * np.abs(mean).max())
-    trainer = autoencoder.build_training_model(model, plan, 5)
+    np.testing.assert_allclose(
+        to_numpy(inference_model(inputs)), mean, rtol=1e-3, atol=1e-4 * np.abs(mean).max()
+    )
+    training_model = autoencoder.build_training_model(model, architecture, 5)
     if hp.variational or hp.label_weight:
-        drawn = trainer(inputs)
-        assert drawn["reconstruction"].shape == targets.shape
-        assert drawn["kl"].shape == (2, 1) if hp.variational else "kl" not in drawn
-        assert drawn["labels"].shape == (2, 5) if hp.label_weight else "labels" not in drawn
+        outputs = training_model(inputs)
+        assert outputs["reconstruction"].shape == targets.shape
+        assert outputs["kl"].shape == (2, 1) if hp.variational else "kl" not in outputs
+        assert outputs["labels"].shape == (2, 5) if hp.label_weight else "labels" not in outputs
     else:
-        assert trainer is model
+        assert training_model is model
     keras.backend.clear_session()
 
 
-def built(image=(28, 28, 1), **values):
-    hp = Hyperparameters(**values)
-    plan = architecture_planner.plan_architecture(hp, image)
-    return autoencoder.build_autoencoder(plan), plan
-
-
-def test_residual_denoising_begins_as_the_noisy_image_itself():
-    model, plan = built(task="denoise", residual=True, layers=2, kernels=4)
-    noisy = np.random.default_rng(0).random((2, *plan.input), np.float32)
+def test_residual_denoising_starts_as_the_identity():
+    model, architecture = build(task="denoise", residual=True, layers=2, kernels=4)
+    noisy = np.random.default_rng(0).random((2, *architecture.input_shape), np.float32)
     np.testing.assert_array_equal(to_numpy(model(noisy)), noisy)
 
 
-def test_residual_color_begins_gray_and_never_changes_the_brightness():
-    model, plan = built((8, 8, 3), task="colorize", residual=True, layers=2, kernels=4, skip=True)
-    gray = np.random.default_rng(0).random((2, *plan.input), np.float32)
+def test_residual_colorization_starts_gray_and_keeps_the_luma():
+    model, architecture = build((8, 8, 3), task="colorize", residual=True, layers=2, kernels=4, skip=True)
+    gray = np.random.default_rng(0).random((2, *architecture.input_shape), np.float32)
     np.testing.assert_allclose(to_numpy(model(gray)), np.repeat(gray, 3, axis=-1), atol=1e-5)
     for weight in model.trainable_weights:
         weight.assign(np.random.default_rng(1).normal(0, 0.3, weight.shape))
@@ -144,10 +140,12 @@ def test_residual_color_begins_gray_and_never_changes_the_brightness():
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("image", [(6, 8, 1), (7, 9, 3)])
-def test_residual_completion_begins_as_the_mirror_image(side, image):
-    model, plan = built(image, task="complete", missing=side, residual=True, layers=2, kernels=3, skip=True)
+def test_residual_completion_starts_as_the_mirror_image(side, image):
+    model, architecture = build(
+        image, task="complete", missing=side, residual=True, layers=2, kernels=3, skip=True
+    )
     images = np.random.default_rng(0).integers(0, 256, (2, *image), dtype=np.uint8)
-    given, missing = base.make_pair(plan.hp, images, np.random.default_rng(0))
+    given, missing = base.make_pair(architecture.hp, images, np.random.default_rng(0))
     axis = 1 if side in ("top", "bottom") else 2
     mirror = np.flip(given, axis)
     if given.shape != missing.shape:  # the outermost row or column twice, far from the middle
@@ -159,30 +157,30 @@ def test_residual_completion_begins_as_the_mirror_image(side, image):
 
 
 @pytest.mark.parametrize("kernel", [4, 7, 12])
-def test_a_linear_path_begins_as_the_pca_of_blocks(kernel):
-    model, plan = built((16, 16, 3), layers=2, kernels="5,6", stride=2, linear_path=kernel)
+def test_a_linear_path_is_initialized_as_the_pca_of_blocks(kernel):
+    model, architecture = build((16, 16, 3), layers=2, kernels="5,6", stride=2, linear_path=kernel)
     images = np.random.default_rng(0).random((300, 16, 16, 3), np.float32)
-    initialization.initialize_linear_path(model, plan, images)
+    initialization.initialize_linear_path(model, architecture, images)
     blocks = images.reshape(300, 4, 4, 4, 4, 3).swapaxes(2, 3).reshape(-1, 48)
     pca = PCA(6, svd_solver="covariance_eigh").fit(blocks)
     centered = blocks - np.tile(images.mean(axis=(0, 1, 2)), 16)
     expected = centered @ pca.components_.T @ pca.components_
-    found = to_numpy(model(images)) - images.mean(axis=(0, 1, 2))
-    found = found.reshape(300, 4, 4, 4, 4, 3).swapaxes(2, 3).reshape(-1, 48)
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    outputs = to_numpy(model(images)) - images.mean(axis=(0, 1, 2))
+    outputs = outputs.reshape(300, 4, 4, 4, 4, 3).swapaxes(2, 3).reshape(-1, 48)
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)
 
 
-def test_a_pca_is_what_its_network_begins_with_and_keeps():
+def test_a_network_with_pca_starts_as_the_pca_and_keeps_its_codes():
     keras.utils.set_random_seed(0)
-    images, wanted = (load_digits().images[:300, ..., None] * 15).astype(np.uint8), 5
-    model, plan = built(
-        images.shape[1:], layers=1, kernels=8, stride=2, pca=True, latent_dim=wanted, batch_norm="none"
+    images, n_components = (load_digits().images[:300, ..., None] * 15).astype(np.uint8), 5
+    model, architecture = build(
+        images.shape[1:], layers=1, kernels=8, stride=2, pca=True, latent_dim=n_components, batch_norm="none"
     )
-    part = splits.Subset(Images(images), np.arange(len(images)))
-    initialization.initialize_pca(model, plan, *principal_components(part, wanted, 0))
+    subset = splits.Subset(Images(images), np.arange(len(images)))
+    initialization.initialize_pca(model, architecture, *principal_components(subset, n_components, 0))
     scaled = pixels.to_float(images)
     flat = scaled.reshape(len(images), -1)
-    pca = PCA(wanted, svd_solver="full").fit(flat)
+    pca = PCA(n_components, svd_solver="full").fit(flat)
     expected = pca.inverse_transform(pca.transform(flat)).reshape(scaled.shape)
     np.testing.assert_allclose(to_numpy(model(scaled)), expected, atol=1e-4)
     model.compile(keras.optimizers.Adam(0.01), "mse")
@@ -192,20 +190,20 @@ def test_a_pca_is_what_its_network_begins_with_and_keeps():
     assert np.square(to_numpy(model(scaled)) - scaled).mean() < 0.98 * np.square(expected - scaled).mean()
 
 
-def test_of_few_images_a_pca_leaves_numbers_of_its_code_empty():
+def test_the_pca_of_few_images_leaves_entries_of_the_code_at_zero():
     images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1), dtype=np.uint8)
-    model, plan = built((4, 4, 1), layers=1, kernels=2, pca=True, latent_dim=10)
-    part = splits.Subset(Images(images, None), np.arange(3))
-    initialization.initialize_pca(model, plan, *principal_components(part, 10, 0))
+    model, architecture = build((4, 4, 1), layers=1, kernels=2, pca=True, latent_dim=10)
+    subset = splits.Subset(Images(images, None), np.arange(3))
+    initialization.initialize_pca(model, architecture, *principal_components(subset, 10, 0))
     assert (to_numpy(model.get_layer("encoder")(pixels.to_float(images)))[:, 3:] == 0).all()
     np.testing.assert_allclose(to_numpy(model(pixels.to_float(images))), pixels.to_float(images), atol=1e-4)
 
 
-def test_a_vae_goes_by_its_means_and_needs_no_class_of_ours_to_open(tmp_path):
-    model, plan = built(variational=True, layers=1, kernels=3, latent_dim=2)
-    image = np.random.default_rng(0).random((2, *plan.input), np.float32)
+def test_a_saved_vae_decodes_the_mean_and_needs_no_custom_class(tmp_path):
+    model, architecture = build(variational=True, layers=1, kernels=3, latent_dim=2)
+    image = np.random.default_rng(0).random((2, *architecture.input_shape), np.float32)
     z_mean, z_log_var = model.get_layer("encoder")(image)
-    np.testing.assert_allclose(to_numpy(z_log_var), 0, atol=1e-6)  # σ begins at 1
+    np.testing.assert_allclose(to_numpy(z_log_var), 0, atol=1e-6)  # σ starts at 1
     np.testing.assert_array_equal(to_numpy(model(image)), to_numpy(model.get_layer("decoder")(z_mean)))
     script = "import keras, sys; [keras.models.load_model(p, compile=False) for p in sys.argv[1:]]"
     files = []
@@ -215,7 +213,7 @@ def test_a_vae_goes_by_its_means_and_needs_no_class_of_ours_to_open(tmp_path):
     subprocess.run([sys.executable, "-c", script, *files], check=True, capture_output=True, cwd=tmp_path)
 
 
-SEEN_TWICE = {
+TTA_SETTINGS = {
     "denoise, U-Net": dict(task="denoise", skip=True, residual=True),
     "VAE": dict(task="denoise", variational=True, latent_dim=2),
     "RGB from gray": dict(task="colorize", residual=True),
@@ -224,27 +222,63 @@ SEEN_TWICE = {
 }
 
 
-@pytest.mark.parametrize("kind", SEEN_TWICE)
-def test_an_averaging_autoencoder_sees_both_sides(kind, tmp_path):
-    """… in a file that plain Keras opens, and with the parts that any other has."""
+@pytest.mark.parametrize("kind", TTA_SETTINGS)
+def test_test_time_augmentation_averages_both_mirror_images(kind, tmp_path):
+    """Also in a file that plain Keras opens, with `encoder` as in any other."""
     keras.utils.set_random_seed(0)
-    plain, plan = built((9, 7, 3), layers=2, kernels=3, flip=True, tta=True, **SEEN_TWICE[kind])
-    random = np.random.default_rng(0)
-    for weight in plain.trainable_weights:  # some begin as zeros
-        weight.assign(random.normal(0, 0.3, weight.shape))
-    both = autoencoder.autoencoder_for_inference(plain, plan)
-    images = random.random((4, *plan.input), np.float32)
-    wanted = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])[:, :, ::-1]) / 2
-    both.save(tmp_path / "autoencoder.h5", include_optimizer=False)
-    for model in (both, keras.models.load_model(tmp_path / "autoencoder.h5", compile=False)):
+    plain, architecture = build((9, 7, 3), layers=2, kernels=3, flip=True, tta=True, **TTA_SETTINGS[kind])
+    rng = np.random.default_rng(0)
+    for weight in plain.trainable_weights:  # some start as zeros
+        weight.assign(rng.normal(0, 0.3, weight.shape))
+    averaging = autoencoder.autoencoder_for_inference(plain, architecture)
+    images = rng.random((4, *architecture.input_shape), np.float32)
+    expected = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])[:, :, ::-1]) / 2
+    averaging.save(tmp_path / "autoencoder.h5", include_optimizer=False)
+    for model in (averaging, keras.models.load_model(tmp_path / "autoencoder.h5", compile=False)):
         assert model.name == "autoencoder"
-        np.testing.assert_allclose(model.predict_on_batch(images), wanted, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(model.predict_on_batch(images), expected, rtol=1e-4, atol=1e-6)
         codes = (
             keras.tree.flatten(each.get_layer("encoder").predict_on_batch(images)) for each in (model, plain)
         )
-        for found, right in zip(*codes, strict=True):
-            np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-6)
-    assert np.abs(plain.predict_on_batch(images) - wanted).max() > 1e-3
+        for code, expected_code in zip(*codes, strict=True):
+            np.testing.assert_allclose(code, expected_code, rtol=1e-4, atol=1e-6)
+    assert np.abs(plain.predict_on_batch(images) - expected).max() > 1e-3
+
+
+LAYER_NAMES = {
+    "PCA": (
+        dict(layers=1, kernels=2, stride=2, pca=True, latent_dim=3, batch_norm="none"),
+        "image flatten_encoder_1 dense_encoder_2 activation_encoder_2",
+        "code dense_decoder_1 activation_decoder_1 reshape_decoder_2 conv_decoder_3 activation_decoder_3 "
+        "transpose_decoder_4 activation_decoder_4 output_sum",
+    ),
+    "U-Net": (
+        dict(task="denoise", layers=2, kernels=2, stride=2, skip=True, batch_norm="all", dropout=0.1),
+        "image conv_encoder_1 norm_encoder_1 activation_encoder_1 dropout_encoder_1 conv_encoder_2 "
+        "norm_encoder_2 activation_encoder_2",
+        "code transpose_decoder_1 norm_decoder_1 activation_decoder_1 map_1 join_decoder_2 "
+        "transpose_decoder_3 activation_decoder_3",
+    ),
+    "linear path": (
+        dict(layers=1, kernels=2, stride=2, linear_path=2),
+        "image conv_encoder_1 activation_encoder_1 linear_encoder code_sum",
+        "code transpose_decoder_1 linear_decoder activation_decoder_1 linear_crop output_sum",
+    ),
+    "VAE": (
+        dict(layers=1, kernels=2, stride=1, pool="all", variational=True, latent_dim=2, batch_norm="none"),
+        "image conv_encoder_1 activation_encoder_1 pool_encoder_2 flatten_encoder_3 dense_encoder_4 "
+        "activation_encoder_4 z_log_var",
+        "code dense_decoder_1 activation_decoder_1 reshape_decoder_2 transpose_decoder_3 "
+        "activation_decoder_3",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "encoder", "decoder"), LAYER_NAMES.values(), ids=LAYER_NAMES)
+def test_layer_names_in_files_stay(values, encoder, decoder):
+    model, _ = build((8, 8, 1), **values)
+    for name, names in (("encoder", encoder), ("decoder", decoder)):
+        assert {layer.name for layer in model.get_layer(name).layers} == set(names.split())
 
 
 @pytest.mark.parametrize("feedback", [(), (7, 5)])
@@ -252,48 +286,40 @@ def test_no_two_layers_share_a_name(feedback):
     hp = Hyperparameters(
         layers=3, kernels=4, fc_units="8,6", latent_dim=3, batch_norm="none", feedback=feedback
     )
-    model = autoencoder.build_autoencoder(architecture_planner.plan_architecture(hp, (13, 17, 3)))
+    model = autoencoder.build_autoencoder(plan_architecture(hp, (13, 17, 3)))
     encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
     names = [layer.name for layer in (*encoder.layers, *decoder.layers) if layer is not decoder]
     assert len(names) == len(set(names))
 
 
-CORRECTED = dict(
-    layers=1, kernels=3, fc_units="9", latent_dim=4, batch_norm="none", activation="silu", feedback="6,5"
-)
-
-
-def test_feedback_begins_with_the_code_as_it_is_and_then_moves_it():
-    model, plan = built((8, 8, 1), **CORRECTED)
+def test_feedback_starts_with_the_code_unchanged_and_then_corrects_it():
+    model, architecture = build((8, 8, 1), **FEEDBACK)
     encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
-    assert [layer for layer in encoder.layers if layer is decoder] == [
-        decoder
-    ]  # the same weights, not others like them
-    images = np.random.default_rng(0).random((5, *plan.input), np.float32)
-    first = keras.Model(
-        encoder.inputs[0], encoder.get_layer("left_feedback_1").input[1]
-    )  # what the first code is decoded to
+    assert [layer for layer in encoder.layers if layer is decoder] == [decoder]  # it shares the weights
+    images = np.random.default_rng(0).random((5, *architecture.input_shape), np.float32)
+    reconstruction_of_first_code = encoder.get_layer("left_feedback_1").input[1]
+    first = keras.Model(encoder.inputs[0], reconstruction_of_first_code)
     np.testing.assert_array_equal(to_numpy(model(images)), to_numpy(first(images)))
     before = to_numpy(encoder(images))
     encoder.get_layer("step_feedback_2").set_weights([np.ones((5, 4), np.float32), np.ones(4, np.float32)])
-    moved = to_numpy(encoder(images)) - before
-    assert (abs(moved) > 0.1).all()
+    change = to_numpy(encoder(images)) - before
+    assert (abs(change) > 0.1).all()
     np.testing.assert_array_equal(to_numpy(model(images)), to_numpy(decoder(encoder(images))))
 
 
-def test_feedback_sees_what_is_left_over():
-    model, plan = built((8, 8, 1), **CORRECTED | {"feedback": "6"})
+def test_feedback_takes_the_residual_of_the_decoder():
+    model, architecture = build((8, 8, 1), **FEEDBACK | {"feedback": "6"})
     encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
     encoder.get_layer("step_feedback_1").set_weights([np.ones((6, 4), np.float32), np.zeros(4, np.float32)])
-    images = np.random.default_rng(0).random((5, *plan.input), np.float32)
+    images = np.random.default_rng(0).random((5, *architecture.input_shape), np.float32)
     before = to_numpy(encoder(images))
     decoder.set_weights([2 * weights for weights in decoder.get_weights()])
     assert (abs(to_numpy(encoder(images)) - before) > 1e-3).any()
 
 
-def test_the_files_of_a_network_with_feedback_agree_and_need_no_class_of_ours(tmp_path):
-    model, plan = built((8, 8, 1), **CORRECTED)
-    images = np.random.default_rng(0).random((6, *plan.input), np.float32)
+def test_files_of_a_network_with_feedback_agree_and_need_no_custom_class(tmp_path):
+    model, architecture = build((8, 8, 1), **FEEDBACK)
+    images = np.random.default_rng(0).random((6, *architecture.input_shape), np.float32)
     model.compile("adam", "mse")
     model.fit(images, images, epochs=2, verbose=0)
     opened = {}
@@ -306,23 +332,8 @@ def test_the_files_of_a_network_with_feedback_agree_and_need_no_class_of_ours(tm
     np.testing.assert_allclose(to_numpy(opened["decoder"](opened["encoder"](images))), expected, atol=1e-6)
 
 
-def test_what_is_fixed_in_an_encoder_stays_when_it_trains_and_when_it_begins_anew():
-    model, _ = built((6, 8, 1), task="complete", residual=True, layers=1, kernels=2)
-    encoder = model.get_layer("encoder")
-    fresh = cloning.clone_reinitialized(encoder)
-    classifier.set_trainable(encoder, True)
-    (mirror,) = [layer for layer in encoder.layers if layer.name.startswith(fixed_layers.FIXED_PREFIX)]
-    for network in (encoder, fresh):
-        layer = network.get_layer(mirror.name)
-        assert not layer.trainable
-        np.testing.assert_array_equal(layer.get_weights()[0], np.eye(4)[::-1])
-    kernels = [network.get_layer("conv_encoder_1").get_weights()[0] for network in (encoder, fresh)]
-    assert not np.array_equal(*kernels)
-    assert fresh.get_layer("conv_encoder_1").trainable
-
-
 @pytest.mark.parametrize("upsampling", ["transpose", "nearest"])
-def test_what_keeps_its_shape_begins_as_the_identity(upsampling):
+def test_convolutions_that_keep_their_shape_start_near_the_identity(upsampling):
     hp = Hyperparameters(
         layers=3,
         kernel_size="3,4,3x5",
@@ -331,7 +342,7 @@ def test_what_keeps_its_shape_begins_as_the_identity(upsampling):
         upsampling=upsampling,
         batch_norm="none",
     )
-    model = autoencoder.build_autoencoder(architecture_planner.plan_architecture(hp, (12, 10, 1)))
+    model = autoencoder.build_autoencoder(plan_architecture(hp, (12, 10, 1)))
     encoder, maps = model.get_layer("encoder"), np.random.default_rng(0).random((2, 6, 5, 6), np.float32)
     halves = (encoder, model.get_layer("decoder"))
     kinds = keras.layers.Conv2D | keras.layers.Conv2DTranspose
@@ -345,31 +356,3 @@ def test_what_keeps_its_shape_begins_as_the_identity(upsampling):
         assert 0 < kernel[abs(kernel) < 0.5].std() < 0.1
     first = encoder.layers[1].get_weights()[0]
     assert np.square(first).mean() == pytest.approx(2 / 9, rel=0.6)  # he_normal
-
-
-def test_other_initializers_and_weights_begun_anew():
-    def nearly(part) -> bool:
-        return bool(np.trace(part.layers[-2].get_weights()[0][1, 1]) > 5)
-
-    cases = (
-        (True, dict(initializer="identity", task="complete")),
-        (True, dict(task="denoise")),
-        (False, dict(task="complete")),
-        (False, dict(initializer="he_normal")),
-        (False, dict(initializer="glorot_uniform")),
-    )
-    for begins_so, values in cases:
-        hp = Hyperparameters(layers=2, kernels=8, stride="2,1", batch_norm="none", **values)
-        encoder = autoencoder.build_autoencoder(
-            architecture_planner.plan_architecture(hp, (12, 10, 1))
-        ).get_layer("encoder")
-        assert nearly(encoder) == nearly(cloning.clone_reinitialized(encoder, hp)) == begins_so
-        assert not nearly(cloning.clone_reinitialized(encoder))
-        kind = "GlorotUniform" if hp.initializer == "glorot_uniform" else "HeNormal"
-        assert type(encoder.layers[1].kernel_initializer).__name__ == kind
-    dense = autoencoder.build_autoencoder(
-        architecture_planner.plan_architecture(
-            Hyperparameters(layers=2, kernels=8, stride="2,1", latent_dim=3), (12, 10, 1)
-        )
-    )
-    assert np.trace(dense.get_layer("encoder").get_layer("conv_encoder_2").get_weights()[0][1, 1]) < 5

@@ -1,4 +1,4 @@
-"""python -m pytest tests/models/test_classifier.py"""
+"""Classifiers on an encoder. python -m pytest tests/models/test_classifier.py"""
 
 import keras
 import numpy as np
@@ -14,12 +14,12 @@ from lib.tasks.completion import SIDES
 
 
 @pytest.mark.parametrize(
-    "view", [{"task": "colorize"}, *({"task": "complete", "missing": side} for side in SIDES)]
+    "task", [{"task": "colorize"}, *({"task": "complete", "missing": side} for side in SIDES)]
 )
-def test_a_classifier_takes_whole_images_whatever_its_encoder_saw(view):
-    hp = Hyperparameters(layers=1, kernels=2, **view)
-    plan = architecture_planner.plan_architecture(hp, (9, 7, 3))
-    autoencoder = build_autoencoder(plan)
+def test_a_classifier_selects_the_input_of_its_encoder_from_whole_images(task):
+    hp = Hyperparameters(layers=1, kernels=2, **task)
+    architecture = architecture_planner.plan_architecture(hp, (9, 7, 3))
+    autoencoder = build_autoencoder(architecture)
     encoder = code_only(autoencoder.get_layer("encoder"))
     model = classifier.build_classifier(encoder, 3, Hyperparameters(program="classification"), (9, 7, 3), hp)
     images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
@@ -29,25 +29,27 @@ def test_a_classifier_takes_whole_images_whatever_its_encoder_saw(view):
 
 
 @pytest.mark.parametrize(
-    "view", [None, dict(task="colorize"), dict(task="complete"), dict(task="complete", missing="top")]
+    "task", [None, dict(task="colorize"), dict(task="complete"), dict(task="complete", missing="top")]
 )
-def test_an_averaging_classifier_sees_both_sides(view, tmp_path):
-    """… in a file that plain Keras opens, too."""
+def test_test_time_augmentation_averages_the_probabilities_of_mirror_images(task, tmp_path):
+    """Also in a file that plain Keras opens."""
     keras.utils.set_random_seed(0)
-    seen = Hyperparameters(layers=1, kernels=2, latent_dim=3, **(view or {}))
-    encoder = build_autoencoder(architecture_planner.plan_architecture(seen, (9, 7, 3))).get_layer("encoder")
+    encoder_hp = Hyperparameters(layers=1, kernels=2, latent_dim=3, **(task or {}))
+    encoder = build_autoencoder(architecture_planner.plan_architecture(encoder_hp, (9, 7, 3))).get_layer(
+        "encoder"
+    )
     hp = Hyperparameters(program="classification", fc_units=(5,), flip=True, tta=True)
-    plain = classifier.build_classifier(encoder, 4, hp, (9, 7, 3), seen)
-    both = classifier.classifier_for_inference(plain, hp)
+    plain = classifier.build_classifier(encoder, 4, hp, (9, 7, 3), encoder_hp)
+    averaging = classifier.classifier_for_inference(plain, hp)
     images = np.random.default_rng(0).random((6, 9, 7, 3), np.float32)
-    wanted = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])) / 2
-    both.save(tmp_path / "classifier.h5", include_optimizer=False)
-    for model in (both, keras.models.load_model(tmp_path / "classifier.h5", compile=False)):
+    expected = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])) / 2
+    averaging.save(tmp_path / "classifier.h5", include_optimizer=False)
+    for model in (averaging, keras.models.load_model(tmp_path / "classifier.h5", compile=False)):
         assert model.name == "classifier"
         assert {"encoder", "head"} <= {layer.name for layer in model.layers}
-        np.testing.assert_allclose(model.predict_on_batch(images), wanted, atol=1e-6)
-        np.testing.assert_allclose(model.predict_on_batch(images[:, :, ::-1]), wanted, atol=1e-6)
-    assert np.abs(plain.predict_on_batch(images) - wanted).max() > 1e-4
+        np.testing.assert_allclose(model.predict_on_batch(images), expected, atol=1e-6)
+        np.testing.assert_allclose(model.predict_on_batch(images[:, :, ::-1]), expected, atol=1e-6)
+    assert np.abs(plain.predict_on_batch(images) - expected).max() > 1e-4
 
 
 @pytest.mark.parametrize("units", ["7", "7,5"])
@@ -64,7 +66,7 @@ def test_the_classifier_gives_probabilities(units):
     ] == [*hp.fc_units, 3]
 
 
-def test_the_encoders_averages_stay_while_everything_trains():
+def test_moving_averages_of_the_encoder_stay_when_all_layers_train():
     hp = Hyperparameters(layers=1, kernels=2)
     encoder = build_autoencoder(architecture_planner.plan_architecture(hp, (8, 8, 1))).get_layer("encoder")
     model = classifier.build_classifier(encoder, 2, hp, (8, 8, 1))

@@ -1,59 +1,63 @@
-"""python -m pytest tests/models/test_cloning.py"""
+"""Copies of encoders. python -m pytest tests/models/test_cloning.py"""
 
+import keras
 import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as to_numpy
 
-from lib.models import autoencoder, fixed_layers
-from lib.training import replicas
-from tests.models.test_autoencoder import CORRECTED, built
-
-NETWORKS = {
-    "plain": dict(layers=2, kernels="3,4", batch_norm="all"),
-    "dense": dict(layers=1, kernels=3, fc_units="9", latent_dim=4),
-    "variational": dict(layers=1, kernels=3, variational=True, latent_dim=2),
-    "unet": dict(task="complete", layers=2, kernels="3,4", skip=True, residual=True),
-    "linear": dict(layers=2, kernels="4,4", stride=2, linear_path=4),
-    "feedback": dict(layers=1, kernels=3, fc_units="9", latent_dim=4, batch_norm="none", feedback="6,5"),
-}
+from lib.models import classifier, cloning, fixed_layers
+from tests.harness.networks import build
 
 
-@pytest.mark.parametrize("values", NETWORKS.values(), ids=NETWORKS)
-def test_a_twin_in_bfloat16_rounds_what_is_hidden_and_nothing_else(values):
-    model, plan = built((8, 8, 1), **values)
-    model = autoencoder.build_training_model(model, plan)
-    twin = replicas.make_replica(model, "bfloat16")
-    assert {variable.dtype for variable in twin.trainable_variables} == {"float32"}
-    for name in ("encoder", "decoder"):
-        part = twin.get_layer(name)
-        rough = {layer.name for layer in part.layers if layer.compute_dtype == "bfloat16"}
-        assert f"activation_{name}_1" in rough
-        assert part.outputs[0].dtype == "float32"  # the code, the picture
-        assert not {layer for layer in rough if layer.startswith((fixed_layers.FIXED_PREFIX, "linear_"))}
-        assert {layer.compute_dtype for layer in model.get_layer(name).layers} == {
-            "float32"
-        }  # the model is as it was
-    images = np.random.default_rng(0).random((3, *plan.input), np.float32)
-    exact, rounded = (
-        to_numpy(autoencoder.code_only(network.get_layer("encoder"))(images)) for network in (model, twin)
-    )
-    apart = abs(exact - rounded).max()
-    assert apart < 0.05 * abs(exact).max()
-    assert (apart > 0) == (not plan.linear)  # what is beside a linear path begins with zeros
+def test_a_clone_with_weights_is_independent_of_the_original():
+    encoder = build((8, 8, 1), layers=2, kernels=3)[0].get_layer("encoder")
+    images = np.random.default_rng(0).random((2, 8, 8, 1), np.float32)
+    codes = to_numpy(encoder(images))
+    clone = cloning.clone_with_weights(encoder)
+    np.testing.assert_array_equal(to_numpy(clone(images)), codes)
+    clone.set_weights([weights + 1 for weights in clone.get_weights()])
+    np.testing.assert_array_equal(to_numpy(encoder(images)), codes)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_feedbacks_decoder_is_one_in_a_twin_as_well(precision):
-    model, plan = built((8, 8, 1), **CORRECTED)
-    twin = replicas.make_replica(model, precision)
-    assert twin.get_layer("decoder") in twin.get_layer("encoder").layers
-    assert len(twin.trainable_variables) == len(model.trainable_variables)
-    images = np.random.default_rng(0).random((40, *plan.input), np.float32)
-    twin.compile("adam", "mse")
-    twin.fit(images, images, epochs=2, verbose=0)
-    replicas.copy_state(twin, model)
-    np.testing.assert_allclose(
-        twin.predict(images, verbose=0),
-        model.predict(images, verbose=0),
-        atol=1e-6 if precision == "float32" else 0.02,
-    )
+def test_fixed_layers_stay_when_an_encoder_trains_or_is_reinitialized():
+    model, _ = build((6, 8, 1), task="complete", residual=True, layers=1, kernels=2)
+    encoder = model.get_layer("encoder")
+    clone = cloning.clone_reinitialized(encoder)
+    classifier.set_trainable(encoder, True)
+    (mirror,) = [layer for layer in encoder.layers if layer.name.startswith(fixed_layers.FIXED_PREFIX)]
+    for network in (encoder, clone):
+        layer = network.get_layer(mirror.name)
+        assert not layer.trainable
+        np.testing.assert_array_equal(layer.get_weights()[0], np.eye(4)[::-1])
+    kernels = [network.get_layer("conv_encoder_1").get_weights()[0] for network in (encoder, clone)]
+    assert not np.array_equal(*kernels)
+    assert clone.get_layer("conv_encoder_1").trainable
+
+
+def is_near_identity(encoder: keras.Model) -> bool:
+    return bool(np.trace(encoder.get_layer("conv_encoder_2").get_weights()[0][1, 1]) > 5)
+
+
+@pytest.mark.parametrize(
+    ("near_identity", "values"),
+    [
+        (True, dict(initializer="identity", task="complete")),
+        (True, dict(task="denoise")),
+        (False, dict(task="complete")),
+        (False, dict(initializer="he_normal")),
+        (False, dict(initializer="glorot_uniform")),
+    ],
+)
+def test_a_reinitialized_clone_has_the_initializer_of_its_autoencoder(near_identity, values):
+    model, architecture = build((12, 10, 1), layers=2, kernels=8, stride="2,1", batch_norm="none", **values)
+    encoder, hp = model.get_layer("encoder"), architecture.hp
+    assert is_near_identity(encoder) == near_identity
+    assert is_near_identity(cloning.clone_reinitialized(encoder, hp)) == near_identity
+    assert not is_near_identity(cloning.clone_reinitialized(encoder))
+    expected = "GlorotUniform" if hp.initializer == "glorot_uniform" else "HeNormal"
+    assert type(encoder.get_layer("conv_encoder_1").kernel_initializer).__name__ == expected
+
+
+def test_an_encoder_with_a_dense_code_starts_random():
+    model, _ = build((12, 10, 1), layers=2, kernels=8, stride="2,1", latent_dim=3)
+    assert not is_near_identity(model.get_layer("encoder"))

@@ -1,25 +1,25 @@
-"""Codes that are improved after training. python -m pytest tests/models/test_code_refinement.py"""
+"""Per-image refinement of latent codes. python -m pytest tests/models/test_code_refinement.py"""
 
 import threading
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import pytest
 
-from lib.config import architecture_planner
+from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import Hyperparameters
-from lib.models import autoencoder, code_refinement
+from lib.models import code_refinement
+from lib.models.autoencoder import build_autoencoder, code_only
 from lib.models.code_refinement import CodeRefinement
 
-IMAGE = (8, 6, 1)
+IMAGE_SHAPE = (8, 6, 1)
 
 
-def network(**values) -> keras.Model:
-    """An untrained autoencoder with a code of three numbers, with everything that behaves otherwise in
-    training.
-    """
+def build(**values) -> keras.Model:
+    """An untrained autoencoder with latent dimension 3 and layers that depend on the training mode."""
     keras.utils.set_random_seed(0)
-    usual = dict(
+    defaults = dict(
         layers=2,
         kernels=4,
         stride=2,
@@ -29,127 +29,127 @@ def network(**values) -> keras.Model:
         batch_norm="all",
         dropout=0.3,
     )
-    return autoencoder.build_autoencoder(
-        architecture_planner.plan_architecture(Hyperparameters(**usual | values), IMAGE)
-    )
+    return build_autoencoder(plan_architecture(Hyperparameters(**defaults | values), IMAGE_SHAPE))
 
 
-def refined(
-    model: keras.Model, steps: int = 60, stopped: bool = False, told=lambda share: None
+def refinement_of(
+    model: keras.Model,
+    steps: int = 60,
+    stopped: bool = False,
+    on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> CodeRefinement:
-    """With refined codes."""
     event = threading.Event()
     if stopped:
         event.set()
-    return CodeRefinement(
-        autoencoder.code_only(model.get_layer("encoder")), model.get_layer("decoder"), steps, event, told
-    )
+    encoder, decoder = code_only(model.get_layer("encoder")), model.get_layer("decoder")
+    return CodeRefinement(encoder, decoder, steps, event, on_progress)
 
 
-def images(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).random((count, *IMAGE), np.float32)
+def random_images(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((count, *IMAGE_SHAPE), np.float32)
 
 
-def error(outputs: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    return np.square(outputs - wanted).mean(axis=(1, 2, 3))
+def mse(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    return np.square(outputs - targets).mean(axis=(1, 2, 3))
 
 
-def test_it_finds_the_codes_that_images_were_made_of():
-    model = network()
-    codes = model.get_layer("encoder").predict_on_batch(images(9))
-    made = model.get_layer("decoder").predict_on_batch(codes + 0.5 * np.abs(codes).mean())
-    before = error(model.predict_on_batch(made), made)
-    after = error(refined(model, 200).predict_on_batch(made), made)
+def test_it_finds_the_codes_that_images_were_decoded_from():
+    model = build()
+    codes = model.get_layer("encoder").predict_on_batch(random_images(9))
+    images = model.get_layer("decoder").predict_on_batch(codes + 0.5 * np.abs(codes).mean())
+    before = mse(model.predict_on_batch(images), images)
+    after = mse(refinement_of(model, 200).predict_on_batch(images), images)
     assert after.mean() < 0.05 * before.mean()
 
 
-def test_its_codes_make_its_images():
-    model, wanted = network(), images(5)
-    way = refined(model)
+def test_its_codes_decode_to_its_outputs():
+    model, images = build(), random_images(5)
+    refinement = refinement_of(model)
     np.testing.assert_allclose(
-        model.get_layer("decoder").predict_on_batch(way.encode(wanted)),
-        way.predict_on_batch(wanted),
+        model.get_layer("decoder").predict_on_batch(refinement.encode(images)),
+        refinement.predict_on_batch(images),
         atol=1e-6,
     )
 
 
-def test_an_image_has_the_same_code_whatever_is_beside_it_or_came_before():
-    way, wanted = refined(network()), images(6)
-    together = way.encode(wanted)
-    assert not np.allclose(together, way.encoder.predict_on_batch(wanted), atol=0.01)
-    way.encode(images(6, seed=1))
-    np.testing.assert_array_equal(way.encode(wanted), together)
-    assert [errors.shape for errors in way.errors] == [(2, 6)] * 3
-    lost = [
-        error(pictures, wanted)
-        for pictures in (network().predict_on_batch(wanted), way.predict_on_batch(wanted))
+def test_the_code_of_an_image_does_not_depend_on_its_batch_or_earlier_batches():
+    refinement, images = refinement_of(build()), random_images(6)
+    codes = refinement.encode(images)
+    assert not np.allclose(codes, refinement.encoder.predict_on_batch(images), atol=0.01)
+    refinement.encode(random_images(6, seed=1))
+    np.testing.assert_array_equal(refinement.encode(images), codes)
+    assert [errors.shape for errors in refinement.errors] == [(2, 6)] * 3
+    expected_errors = [
+        mse(outputs, images)
+        for outputs in (build().predict_on_batch(images), refinement.predict_on_batch(images))
     ]
-    np.testing.assert_allclose(way.errors[0], lost, rtol=1e-4)
+    np.testing.assert_allclose(refinement.errors[0], expected_errors, rtol=1e-4)
     np.testing.assert_allclose(
-        np.concatenate([way.encode(image[None]) for image in wanted]), together, atol=1e-3
+        np.concatenate([refinement.encode(image[None]) for image in images]), codes, atol=1e-3
     )
 
 
-def test_fewer_images_than_before_compile_nothing_anew(monkeypatch):
-    made, way = [], refined(network())
-    monkeypatch.setattr(
-        CodeRefinement,
-        "_search",
-        lambda self, *shapes, search=CodeRefinement._search: made.append(shapes) or search(self, *shapes),
-    )
+def test_smaller_batches_need_no_further_compilation(monkeypatch):
+    code_shapes, refinement = [], refinement_of(build())
+    build_model = CodeRefinement._build_optimizer_model
+
+    def record(self, code_shape, image_shape):
+        code_shapes.append(code_shape)
+        return build_model(self, code_shape, image_shape)
+
+    monkeypatch.setattr(CodeRefinement, "_build_optimizer_model", record)
     for count in (4, 3, 1, 6, 5):
-        assert len(way.encode(images(count))) == count
-    assert [codes[0] for codes, _ in made] == [4, 6]
+        assert len(refinement.encode(random_images(count))) == count
+    assert [shape[0] for shape in code_shapes] == [4, 6]
 
 
 @pytest.mark.parametrize("layer", ["encoder", "decoder"])
-def test_nothing_but_the_codes_changes(layer):
-    model = network()
+def test_the_models_weights_stay(layer):
+    model = build()
     before = [weight.copy() for weight in model.get_layer(layer).get_weights()]
-    refined(model).encode(images(5))
-    for mine, its in zip(before, model.get_layer(layer).get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, its)
+    refinement_of(model).encode(random_images(5))
+    for expected, weight in zip(before, model.get_layer(layer).get_weights(), strict=True):
+        np.testing.assert_array_equal(expected, weight)
 
 
-def test_what_would_be_worse_stays_as_it_was(monkeypatch):
+def test_codes_that_would_get_worse_are_not_refined(monkeypatch):
     monkeypatch.setattr(code_refinement, "STEP_SIZE", 1e4)
-    model, wanted = network(), images(5)
-    way = refined(model, 1)
-    np.testing.assert_allclose(way.predict_on_batch(wanted), model.predict_on_batch(wanted), atol=1e-6)
-    np.testing.assert_array_equal(way.encode(wanted), model.get_layer("encoder").predict_on_batch(wanted))
-
-
-def test_ctrl_c_keeps_what_there_is():
-    model, wanted = network(), images(5)
+    model, images = build(), random_images(5)
+    refinement = refinement_of(model, 1)
+    np.testing.assert_allclose(refinement.predict_on_batch(images), model.predict_on_batch(images), atol=1e-6)
     np.testing.assert_array_equal(
-        refined(model, 10**9, stopped=True).encode(wanted),
-        model.get_layer("encoder").predict_on_batch(wanted),
+        refinement.encode(images), model.get_layer("encoder").predict_on_batch(images)
     )
 
 
-def test_it_tells_how_far_it_is():
-    told: list[float] = []
-    refined(network(), 4, told=told.append).encode(images(5))
-    assert told == [0.25, 0.5, 0.75, 1]
+def test_stopping_keeps_the_codes_so_far():
+    model, images = build(), random_images(5)
+    np.testing.assert_array_equal(
+        refinement_of(model, 10**9, stopped=True).encode(images),
+        model.get_layer("encoder").predict_on_batch(images),
+    )
 
 
-def test_a_code_of_zeros_and_a_map_are_moved_too():
-    model = network(latent_dim=None, fc_units=())
+def test_it_reports_its_progress():
+    fractions: list[float] = []
+    refinement_of(build(), 4, on_progress=fractions.append).encode(random_images(5))
+    assert fractions == [0.25, 0.5, 0.75, 1]
+
+
+def test_a_code_of_zeros_and_of_feature_maps_is_refined_too():
+    model = build(latent_dim=None, fc_units=())
     encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
     encoder.set_weights([np.zeros_like(weight) for weight in encoder.get_weights()])
-    way = refined(model)
-    assert not way.encoder.predict_on_batch(images(4)).any()
-    found = way.encode(images(4))
-    assert found.shape == (4, *decoder.input_shape[1:])
-    assert (
-        error(decoder.predict_on_batch(found), images(4))
-        < error(model.predict_on_batch(images(4)), images(4))
-    ).all()
+    refinement, images = refinement_of(model), random_images(4)
+    assert not refinement.encoder.predict_on_batch(images).any()
+    codes = refinement.encode(images)
+    assert codes.shape == (4, *decoder.input_shape[1:])
+    assert (mse(decoder.predict_on_batch(codes), images) < mse(model.predict_on_batch(images), images)).all()
 
 
-def test_a_variational_one_starts_at_the_means():
-    model, wanted = network(variational=True), images(4)
-    way = refined(model)
+def test_a_variational_code_starts_at_the_mean():
+    model, images = build(variational=True), random_images(4)
+    refinement = refinement_of(model)
     assert (
-        error(way.predict_on_batch(wanted), wanted) <= error(model.predict_on_batch(wanted), wanted)
+        mse(refinement.predict_on_batch(images), images) <= mse(model.predict_on_batch(images), images)
     ).all()

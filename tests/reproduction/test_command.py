@@ -1,4 +1,7 @@
-"""The verb `reproduce`, with trainings in this process. python -m pytest tests/reproduction/test_command.py"""
+"""The command `reproduce`, with training in this process.
+
+python -m pytest tests/reproduction/test_command.py
+"""
 
 import dataclasses
 import io
@@ -17,7 +20,7 @@ from rich.console import Console
 
 from lib.cli.display import Display
 from lib.common.errors import Interrupted, RunFailed, UserError
-from lib.config import architecture_planner
+from lib.config.architecture_planner import plan_architecture
 from lib.data.datasets import NAMED_DATASETS
 from lib.reproduction import command, comparison, time_to_target
 from lib.reproduction.context import ReproductionContext
@@ -25,30 +28,35 @@ from lib.reproduction.tables import TABLES, TIME_TARGETS, ReportRow, ReportTable
 from lib.runs import records, run_entries
 from lib.worker import run_sequence
 from tests.harness import sample_files
-from tests.harness.in_process_worker import interrupted_in
+from tests.harness.in_process_worker import press_ctrl_c_in
 from tests.harness.terminal_session import PROJECT
 
 TINY = dict(layers=1, kernel_size=3, kernels=2, epochs=3, batch_size=16)
-HEAD = dict(fc_units=4, epochs=3, batch_size=16)
+CLASSIFIER = dict(fc_units=4, epochs=3, batch_size=16)
+
+
+CONTEXT = ReproductionContext(Path("out"), False, range(1), "", None)
+
+
+def latent_size(hp, dataset: str) -> int:
+    return plan_architecture(hp, NAMED_DATASETS[dataset].header.shape).latent_size
 
 
 @pytest.fixture
 def tables(in_process, monkeypatch):
-    """Small tables in place of the reports', of images in a file with labels; how many trainings there were
-    is counted.
-    """
+    """Small tables and time targets in place of the reports'; `begun` counts the trainings."""
     images, labels = sample_files.shapes(80)
     np.savez("x.npz", x_train=images[:60], y_train=labels[:60], x_test=images[60:], y_test=labels[60:])
     ours = RowSettings(TINY | dict(kernels=3))
-    plain = ReportRow("two / kernels", (0.5, 0.0001), RowSettings(TINY), ours)
-    labeled = RowSettings(TINY, HEAD)
+    two_kernels = ReportRow("two / kernels", (0.5, 0.0001), RowSettings(TINY), ours)
+    labeled = RowSettings(TINY, CLASSIFIER)
     small = {
         "A-kernels": ReportTable(
             "kernels",
             "x.npz",
             ("test_mse", "val_loss"),
             (
-                plain,
+                two_kernels,
                 ReportRow(
                     "three kernels",
                     (None, 0.5),
@@ -64,74 +72,65 @@ def tables(in_process, monkeypatch):
             "labels", "x.npz", ("test_accuracy",), (ReportRow("4 units", (0.0,), labeled, labeled),)
         ),
     }
-    contests = {
+    time_targets = {
         "A": TimeTarget("kernels", "x.npz", "val_loss", 0.5, RowSettings(TINY), ours),
         "B": TimeTarget(
             "labels",
             "x.npz",
             "val_accuracy",
             2.0,
-            RowSettings(TINY, HEAD),
-            RowSettings(TINY, HEAD | dict(fc_units=5)),
+            RowSettings(TINY, CLASSIFIER),
+            RowSettings(TINY, CLASSIFIER | dict(fc_units=5)),
         ),
     }
     monkeypatch.setattr(command, "TABLES", small)
     for module in (command, time_to_target):
-        monkeypatch.setattr(module, "TIME_TARGETS", contests)
+        monkeypatch.setattr(module, "TIME_TARGETS", time_targets)
     return in_process
 
 
-def reproduced(*words: str) -> int:
+def reproduce(*words: str) -> int:
     return command.run_reproduce("autoencoder", list(words))
 
 
 @pytest.mark.parametrize("name", TABLES)
-@pytest.mark.parametrize("best", [False, True], ids=["report", "ours"])
-def test_every_row_can_be_built(name, best):
+@pytest.mark.parametrize("ours", [False, True], ids=["report", "ours"])
+def test_every_row_can_be_built(name, ours):
     table = TABLES[name]
-    work = ReproductionContext(Path("out"), False, range(1), "", None)
     for row in table.rows:
-        assert len(row.figures) == len(table.quantities)
-        hp, *others = work.runs(row.settings(best), table.dataset, 0)
-        architecture_planner.plan_architecture(hp, NAMED_DATASETS[table.dataset].header.shape)
-        assert [one.program for one in others] in ([], ["classification"])
+        assert len(row.reported) == len(table.quantities)
+        hp, *others = CONTEXT.hyperparameters(row.settings(ours), table.dataset, 0)
+        latent_size(hp, table.dataset)
+        assert [hp.program for hp in others] in ([], ["classification"])
         assert all(quantity in comparison.QUANTITIES for quantity in table.quantities)
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_what_reconstructs_has_a_code_of_the_same_size(name):
-    work, table = ReproductionContext(Path("out"), False, range(1), "", None), TABLES[name]
+def test_our_settings_for_reconstruction_have_a_code_of_the_same_size(name):
+    table = TABLES[name]
     for row in table.rows:
-        if row.plain.head is None:
-            plain, ours = (work.runs(settings, table.dataset, 0)[0] for settings in (row.plain, row.best))
-            sizes = [
-                architecture_planner.plan_architecture(
-                    hp, NAMED_DATASETS[table.dataset].header.shape
-                ).latent_size
-                for hp in (plain, ours)
-            ]
-            assert sizes[0] == sizes[1] or plain.task in ("colorize", "complete"), row.name
+        if row.report.classifier is None:
+            report, ours = (
+                CONTEXT.hyperparameters(settings, table.dataset, 0)[0] for settings in (row.report, row.ours)
+            )
+            sizes = [latent_size(hp, table.dataset) for hp in (report, ours)]
+            assert sizes[0] == sizes[1] or report.task in ("colorize", "complete"), row.name
 
 
-@pytest.mark.parametrize("contest", TIME_TARGETS.values(), ids=TIME_TARGETS)
-def test_every_contest_can_be_held(contest):
-    work = ReproductionContext(Path("out"), False, range(1), "", None)
-    codes = []
-    for settings in (contest.plain, contest.ours):
-        hp = work.runs(settings, contest.dataset, 0)[0]
+@pytest.mark.parametrize("target", TIME_TARGETS.values(), ids=TIME_TARGETS)
+def test_every_time_target_can_be_trained(target):
+    sizes = []
+    for settings in (target.report, target.ours):
+        hp = CONTEXT.hyperparameters(settings, target.dataset, 0)[0]
         assert hp.validates
-        codes.append(
-            architecture_planner.plan_architecture(
-                hp, NAMED_DATASETS[contest.dataset].header.shape
-            ).latent_size
-        )
-    assert codes[0] >= codes[1] or hp.task == "complete"  # which is no matter of the code
+        sizes.append(latent_size(hp, target.dataset))
+    assert sizes[0] >= sizes[1] or hp.task == "complete"  # for which the size of the code does not matter
 
 
-def test_the_figures_are_those_of_the_reports():
-    """Some of each report, as shared/reports/README.md has them."""
-    figures = {name: {row.name: row.figures for row in table.rows} for name, table in TABLES.items()}
-    assert [figure for (figure,) in figures["A-variants"].values()] == [
+def test_the_reported_values_are_those_of_the_reports():
+    """Some values of each report."""
+    reported = {name: {row.name: row.reported for row in table.rows} for name, table in TABLES.items()}
+    assert [mse for (mse,) in reported["A-variants"].values()] == [
         0.0036,
         0.0051,
         0.00056,
@@ -141,33 +140,35 @@ def test_the_figures_are_those_of_the_reports():
         0.044,
         0.015,
     ]
-    assert figures["B-batch-size"]["50"] == (0.0018, 0.8510)
-    assert figures["C-kernel-size"]["1×1"] == (0.0422, 0.6703)
-    assert figures["C-classifier"]["64"] == (0.0645, 0.9901)
-    assert figures["D-half"]["right half"] == (0.0273, 0.0273)
-    assert figures["E-grid"]["16/32/32"] == (0.021,)
+    assert reported["B-batch-size"]["50"] == (0.0018, 0.8510)
+    assert reported["C-kernel-size"]["1×1"] == (0.0422, 0.6703)
+    assert reported["C-classifier"]["64"] == (0.0645, 0.9901)
+    assert reported["D-half"]["right half"] == (0.0273, 0.0273)
+    assert reported["E-grid"]["16/32/32"] == (0.021,)
     assert {name[0] for name in TABLES} == set("ABCDE")
 
 
 def test_a_table_is_trained_shown_and_written(tables, capsys):
-    assert reproduced("A-kernels", "--output", "out") == 0
+    assert reproduce("A-kernels", "--output", "out") == 0
     shown = capsys.readouterr()
-    found = {
+    runs = {
         path.name: records.load_record(path / "seed-0")
         for path in Path("out").iterdir()
         if path.is_dir() and (path / "seed-0").exists()
     }
-    assert {name: record["hyperparameters"]["kernels"] for name, record in found.items()} == {
+    assert {name: record["hyperparameters"]["kernels"] for name, record in runs.items()} == {
         "a-kernels-two-kernels": [2],
         "a-kernels-three-kernels": [3],
     }
-    record = found["a-kernels-two-kernels"]
+    record = runs["a-kernels-two-kernels"]
     assert (
         f"test MSE {record['metrics']['test_mse']:.5f} (report 0.5), validation loss "
         f"{record['history']['val_loss'][-1]:.5f}" in shown.out
     )
     text = Path("out/A-kernels.md").read_text()
-    assert f"| 0.5 | **{record['metrics']['test_mse']:.5f}** | 0.0001 |" in text  # as good as the report's
+    assert (
+        f"| 0.5 | **{record['metrics']['test_mse']:.5f}** | 0.0001 |" in text
+    )  # at least as good as the report's
     assert f"| 0.0001 | {record['history']['val_loss'][-1]:.5f} |" in text  # and not
     assert "    python autoencoder.py reproduce A-kernels --output out" in text
     pictures = re.findall(r"\]\((A-kernels-figures/[^)]+)\)", text)
@@ -175,48 +176,46 @@ def test_a_table_is_trained_shown_and_written(tables, capsys):
     assert all(Path("out", picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
-def test_what_is_trained_is_not_trained_again_and_shared_between_tables(tables, capsys):
-    assert reproduced("A", "--output", "out") == 0
-    assert tables.begun == 2
+def test_runs_are_trained_once_and_shared_between_tables(tables, capsys):
+    assert reproduce("A", "--output", "out") == 0
+    assert tables.trainings == 2
     first = Path("out/A-kernels.md").read_text()
     capsys.readouterr()
-    assert reproduced("a-kernels", "--output", "out") == 0
-    assert tables.begun == 2
+    assert reproduce("a-kernels", "--output", "out") == 0
+    assert tables.trainings == 2
     assert (
         "1 of 2: two / kernels; trained already\n2 of 2: three kernels; trained already\n"
         in capsys.readouterr().err
     )
     assert Path("out/A-kernels.md").read_text().replace("a-kernels --", "A --") == first
-    assert reproduced("A", "--best", "--output", "out") == 0
-    assert tables.begun == 3
+    assert reproduce("A", "--best", "--output", "out") == 0
+    assert tables.trainings == 3
     assert "our settings" in capsys.readouterr().out
     assert Path("out/A-kernels-best.md").is_file()
 
 
-def test_what_is_left_goes_by_how_long_the_rows_before_took_whenever_they_were_trained(
-    tables, monkeypatch, capsys
-):
-    monkeypatch.setitem(command.TABLES["A-kernels"].rows[1].plain.autoencoder, "epochs", 6)
-    assert reproduced("A-kernels", "--output", "out") == 0
+def test_the_remaining_time_is_estimated_from_all_trained_rows(tables, monkeypatch, capsys):
+    monkeypatch.setitem(command.TABLES["A-kernels"].rows[1].report.autoencoder, "epochs", 6)
+    assert reproduce("A-kernels", "--output", "out") == 0
     first = Path("out/a-kernels-two-kernels/seed-0/run.json")
     record = json.loads(first.read_text())
     first.write_text(json.dumps(record | {"timing": record["timing"] | {"seconds": 1800}}))
     shutil.rmtree("out/a-kernels-three-kernels")
     capsys.readouterr()
-    assert reproduced("A-kernels", "--output", "out") == 0
+    assert reproduce("A-kernels", "--output", "out") == 0
     assert "2 of 2: three kernels; about 1:00:00 left" in capsys.readouterr().err
 
 
 def test_a_classifier_comes_with_its_autoencoder(tables, capsys):
-    assert reproduced("B-labels", "--output", "out") == 0
+    assert reproduce("B-labels", "--output", "out") == 0
     classifier = records.load_record(Path("out/b-labels-4-units/seed-0"))
     assert classifier["hyperparameters"]["model"] == "out/a-kernels-two-kernels/seed-0/autoencoder.h5"
     assert f"test accuracy {classifier['metrics']['test_accuracy']:.4f} (report 0)" in capsys.readouterr().out
-    assert tables.begun == 2
+    assert tables.trainings == 2
 
 
 def test_several_seeds_show_their_spread(tables, capsys):
-    assert reproduced("A-again", "--seeds", "2", "--output", "out") == 0
+    assert reproduce("A-again", "--seeds", "2", "--output", "out") == 0
     values = [
         records.load_record(Path(f"out/a-kernels-two-kernels/seed-{seed}"))["history"]["val_loss"][-1]
         for seed in (0, 1)
@@ -227,8 +226,8 @@ def test_several_seeds_show_their_spread(tables, capsys):
     text = Path("out/A-again.md").read_text()
     assert "Seeds 0, 1; the mean and the standard deviation" in text
     folders = (Path(f"out/a-kernels-two-kernels/seed-{seed}") for seed in (0, 1))
-    rivals = [run_entries.load_entry(folder, Path("out")).rival for folder in folders]
-    assert f"| {'; '.join(dict.fromkeys(rivals))} |" in text
+    baselines = [run_entries.load_entry(folder, Path("out")).best_baseline_text for folder in folders]
+    assert f"| {'; '.join(dict.fromkeys(baselines))} |" in text
 
 
 @pytest.mark.parametrize(
@@ -239,8 +238,8 @@ def test_small_numbers_are_not_rounded_to_nothing(values, text):
     assert comparison.mean_and_spread("test_mse", values, 0.01) == (text, values[0] < 0.01)
 
 
-def test_a_quick_look_says_so_and_lies_elsewhere(tables, capsys):
-    assert reproduced("A-kernels", "--quick") == 0
+def test_a_quick_look_is_marked_and_has_its_own_folder(tables, capsys):
+    assert reproduce("A-kernels", "--quick") == 0
     folder = Path("models/reproduce-quick")
     assert not Path("models/reproduce").exists()
     record = records.load_record(folder / "a-kernels-two-kernels" / "seed-0")
@@ -253,53 +252,53 @@ def test_a_quick_look_says_so_and_lies_elsewhere(tables, capsys):
     )
 
 
-def test_it_goes_on_where_it_was_stopped(tables, monkeypatch, capsys):
-    interrupted_in(2, monkeypatch)
+def test_an_interrupted_table_continues(tables, monkeypatch, capsys):
+    press_ctrl_c_in(2, monkeypatch)
     with pytest.raises(
         Interrupted, match=r"to go on: python autoencoder\.py reproduce A-kernels --output out"
     ):
-        reproduced("A-kernels", "--output", "out")
+        reproduce("A-kernels", "--output", "out")
     left = records.load_record(Path("out/a-kernels-three-kernels/seed-0"))
     assert left["status"] == "interrupted"
     capsys.readouterr()
-    assert reproduced("A-kernels", "--output", "out") == 0
-    said = (
+    assert reproduce("A-kernels", "--output", "out") == 0
+    message = (
         r"2 of 2: three kernels(; about 0:0\d left)?\ninterrupted before: going on from its last whole "
         r"epoch …\n"
     )
-    assert re.search(said, capsys.readouterr().err)
-    assert tables.begun == 3
+    assert re.search(message, capsys.readouterr().err)
+    assert tables.trainings == 3
     ended = records.load_record(Path("out/a-kernels-three-kernels/seed-0"))
     assert ended["status"] == "finished"
     assert ended["history"]["loss"][0] == left["history"]["loss"][0]
 
 
-def test_what_was_stopped_in_its_first_epoch_begins_again_where_it_was(tables, monkeypatch, capsys):
-    interrupted_in(1, monkeypatch, "phase")
+def test_a_run_interrupted_in_its_first_epoch_starts_again_in_its_folder(tables, monkeypatch, capsys):
+    press_ctrl_c_in(1, monkeypatch, "phase")
     with pytest.raises(Interrupted):
-        reproduced("A-again", "--output", "out")
+        reproduce("A-again", "--output", "out")
     assert records.load_record(Path("out/a-kernels-two-kernels/seed-0"))["status"] == "interrupted"
-    assert reproduced("A-again", "--output", "out") == 0
+    assert reproduce("A-again", "--output", "out") == 0
     assert "interrupted before its first epoch ended: beginning again" in capsys.readouterr().err
     assert [path.name for path in Path("out/a-kernels-two-kernels").iterdir()] == ["seed-0"]
     assert records.load_record(Path("out/a-kernels-two-kernels/seed-0"))["status"] == "finished"
 
 
-def failing_with(monkeypatch, which) -> None:
-    """From now on those runs break down."""
-    real = run_sequence.RunSequence.train
+def fail_runs(monkeypatch, condition) -> None:
+    """Let the training of runs with some hyperparameters fail."""
+    train = run_sequence.RunSequence.train
 
-    def failing(self, hp, *words, **more):
-        if which(hp):
+    def failing(self, hp, *args, **kwargs):
+        if condition(hp):
             raise RunFailed("it broke down in the middle")
-        return real(self, hp, *words, **more)
+        return train(self, hp, *args, **kwargs)
 
     monkeypatch.setattr(run_sequence.RunSequence, "train", failing)
 
 
 def test_a_seed_that_fails_is_named_in_its_row(tables, monkeypatch, capsys):
-    failing_with(monkeypatch, lambda hp: hp.seed == 1)
-    assert reproduced("A-again", "--seeds", "2", "--output", "out") == 1
+    fail_runs(monkeypatch, lambda hp: hp.seed == 1)
+    assert reproduce("A-again", "--seeds", "2", "--output", "out") == 1
     shown = capsys.readouterr()
     assert "two, seed 1 failed: it broke down" in shown.err
     assert "1 of 2 seeds failed" in " ".join(shown.out.split())
@@ -309,72 +308,70 @@ def test_a_seed_that_fails_is_named_in_its_row(tables, monkeypatch, capsys):
 
 
 def test_a_row_that_fails_does_not_end_the_others(tables, monkeypatch, capsys):
-    failing_with(monkeypatch, lambda hp: hp.kernels == (2,))
-    assert reproduced("A-kernels", "--output", "out") == 1
+    fail_runs(monkeypatch, lambda hp: hp.kernels == (2,))
+    assert reproduce("A-kernels", "--output", "out") == 1
     assert "two / kernels failed: it broke down in the middle" in capsys.readouterr().err
     text = Path("out/A-kernels.md").read_text()
     assert "two / kernels failed: it broke down in the middle" in text
     assert "| three kernels |" in text
 
 
-def test_a_race_ends_when_the_figure_is_reached(tables, capsys):
-    assert reproduced("A", "--race", "--output", "out") == 0
-    assert tables.begun == 2
-    known = json.loads(Path("out/race.json").read_text())
-    assert {key: (found["reached"], found["epochs"]) for key, found in known.items()} == {
+def test_training_ends_when_the_target_is_reached(tables, capsys):
+    assert reproduce("A", "--race", "--output", "out") == 0
+    assert tables.trainings == 2
+    results = json.loads(Path("out/race.json").read_text())
+    assert {key: (result["reached"], result["epochs"]) for key, result in results.items()} == {
         "A, plain, seed 0": (True, [1]),
         "A, ours, seed 0": (True, [1]),
     }
-    assert all(found["best"] <= 0.5 for found in known.values())
-    assert all(0 < found["seconds"] < 100 for found in known.values())
-    ratio = known["A, ours, seed 0"]["seconds"] / known["A, plain, seed 0"]["seconds"]
+    assert all(result["best"] <= 0.5 for result in results.values())
+    assert all(0 < result["seconds"] < 100 for result in results.values())
+    ratio = results["A, ours, seed 0"]["seconds"] / results["A, plain, seed 0"]["seconds"]
     assert f"{ratio:.2f} of the time" in capsys.readouterr().out
     assert f"{ratio:.2f} of the time" in Path("out/race.md").read_text()
-    assert reproduced("A", "--race", "--output", "out") == 0
-    assert tables.begun == 2
+    assert reproduce("A", "--race", "--output", "out") == 0
+    assert tables.trainings == 2
 
 
-def test_a_race_that_nobody_wins(tables, capsys):
-    assert reproduced("B", "--race", "--seeds", "2", "--output", "out") == 0
-    assert tables.begun == 8
-    known = json.loads(Path("out/race.json").read_text())
-    assert {tuple(found["epochs"]) for found in known.values()} == {(3, 6)}
-    assert not any(found["reached"] for found in known.values())
+def test_a_target_that_neither_side_reaches(tables, capsys):
+    assert reproduce("B", "--race", "--seeds", "2", "--output", "out") == 0
+    assert tables.trainings == 8
+    results = json.loads(Path("out/race.json").read_text())
+    assert {tuple(result["epochs"]) for result in results.values()} == {(3, 6)}
+    assert not any(result["reached"] for result in results.values())
     shown = capsys.readouterr().out
     assert "neither reaches it" in shown
     assert "not there after" in shown
 
 
-def test_races_of_several_calls_stand_in_one_file_and_quick_ones_in_another(tables):
-    assert reproduced("A", "--race", "--output", "out") == 0
-    assert reproduced("B", "--race", "--output", "out") == 0
+def test_results_of_several_calls_are_in_one_file_and_quick_ones_in_another(tables):
+    assert reproduce("A", "--race", "--output", "out") == 0
+    assert reproduce("B", "--race", "--output", "out") == 0
     text = Path("out/race.md").read_text()
     assert text.index("| A: kernels |") < text.index("| B: labels |")
     assert all(f"    python autoencoder.py reproduce {name} --race --output out" in text for name in "AB")
     code = records.load_record(next(Path("out/race").glob("B-plain-autoencoder*")))["metrics"]["latent_size"]
     assert f"| B: labels | 2 | {code} |" in text
-    whole = Path("out/race.json").read_text()
-    assert reproduced("A", "--race", "--quick", "--output", "out") == 0
-    assert (Path("out/race.json").read_text(), Path("out/race.md").read_text()) == (whole, text)
+    stored = Path("out/race.json").read_text()
+    assert reproduce("A", "--race", "--quick", "--output", "out") == 0
+    assert (Path("out/race.json").read_text(), Path("out/race.md").read_text()) == (stored, text)
     assert "no results" in Path("out/race-quick.md").read_text()
-    command.CONTESTS["A"] = time_to_target.CONTESTS["A"] = dataclasses.replace(
-        time_to_target.CONTESTS["A"], figure=0.4
-    )
-    begun = tables.begun
-    assert reproduced("A", "--race", "--output", "out") == 0
-    assert tables.begun == begun + 2  # another figure is another race
+    command.TIME_TARGETS["A"] = dataclasses.replace(command.TIME_TARGETS["A"], target=0.4)
+    begun = tables.trainings
+    assert reproduce("A", "--race", "--output", "out") == 0
+    assert tables.trainings == begun + 2  # results for another target do not count
 
 
-def test_what_a_penalty_costs_is_no_error():
-    watch = time_to_target.TargetObserver("val_loss", 0.02)
-    watch({"event": "phase"})
-    assert watch({"event": "epoch", "val_loss": 0.022, "val_mse": 0.019}) == time_to_target.REACHED_REASON
-    assert (watch.best, watch.epochs) == (0.019, 1)
+def test_an_l2_penalty_does_not_count_as_error():
+    observer = time_to_target.TargetObserver("val_loss", 0.02)
+    observer({"event": "phase"})
+    assert observer({"event": "epoch", "val_loss": 0.022, "val_mse": 0.019}) == time_to_target.REACHED_REASON
+    assert (observer.best, observer.epochs) == (0.019, 1)
 
 
-def test_a_race_that_fails_does_not_end_the_others(tables, monkeypatch, capsys):
-    failing_with(monkeypatch, lambda hp: hp.kernels == (3,))
-    assert reproduced("--race", "--output", "out") == 1
+def test_a_failed_time_target_does_not_end_the_others(tables, monkeypatch, capsys):
+    fail_runs(monkeypatch, lambda hp: hp.kernels == (3,))
+    assert reproduce("--race", "--output", "out") == 1
     assert "A, ours, seed 0, failed: it broke down in the middle" in capsys.readouterr().err
     text = Path("out/race.md").read_text()
     assert "| B: labels |" in text
@@ -382,14 +379,14 @@ def test_a_race_that_fails_does_not_end_the_others(tables, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("race", [[], ["--race"]])
-def test_what_has_no_data_is_left_out_and_said_at_the_end(tables, capsys, race):
-    for known in (command.TABLES, command.CONTESTS):
+def test_tables_without_data_are_left_out_and_named_at_the_end(tables, capsys, race):
+    for known in (command.TABLES, command.TIME_TARGETS):
         first = next(iter(known))
         known[first] = dataclasses.replace(known[first], dataset="nowhere.npz")
     with pytest.raises(
         UserError, match=r"^left out: A(-kernels)? \(nowhere\.npz: no such file or folder.*\)$"
     ):
-        reproduced("all", *race, "--output", "out")
+        reproduce("all", *race, "--output", "out")
     shown = capsys.readouterr()
     assert "is left out: nowhere.npz" in shown.err
     assert "labels" in shown.out
@@ -397,14 +394,14 @@ def test_what_has_no_data_is_left_out_and_said_at_the_end(tables, capsys, race):
     assert not list(Path("out").glob("race/A*"))
 
 
-def test_a_run_of_other_settings_is_left_alone(tables):
-    assert reproduced("A-again", "--output", "out") == 0
+def test_a_run_with_other_settings_is_kept(tables):
+    assert reproduce("A-again", "--output", "out") == 0
     table = command.TABLES["A-again"]
-    other = dataclasses.replace(table.rows[0], plain=RowSettings(TINY | dict(epochs=2)))
+    other = dataclasses.replace(table.rows[0], report=RowSettings(TINY | dict(epochs=2)))
     command.TABLES["A-again"] = dataclasses.replace(table, rows=(other,))
     command.TABLES.pop("A-kernels")
     Path("out/a-kernels-two-kernels").rename("out/a-again-two")
-    assert reproduced("A-again", "--output", "out") == 0
+    assert reproduce("A-again", "--output", "out") == 0
     assert len(records.load_record(Path("out/a-again-two/seed-0"))["history"]["loss"]) == 3
     assert len(records.load_record(Path("out/a-again-two/seed-0-2"))["history"]["loss"]) == 2
 
@@ -419,13 +416,13 @@ def test_a_run_of_other_settings_is_left_alone(tables):
         (["--best", "--quick"], "reproduce what? Name tables beside --best --quick: A-variants"),
     ],
 )
-def test_wrong_words_are_refused(words, message):
+def test_invalid_arguments_are_refused(words, message):
     with pytest.raises(UserError, match=re.escape(message)):
-        reproduced(*words)
+        reproduce(*words)
     assert not Path("models").exists()
 
 
-def test_a_narrow_terminal_cuts_no_number(tables, monkeypatch):
+def test_a_narrow_terminal_does_not_break_numbers(tables, monkeypatch):
     lines = {}
     for width in (40, 60, 80, 100, 140):
         screen = io.StringIO()
@@ -433,7 +430,7 @@ def test_a_narrow_terminal_cuts_no_number(tables, monkeypatch):
         display.out = Console(file=screen, force_terminal=True, width=width, color_system=None)
         monkeypatch.setattr(command, "Display", lambda display=display: display)
         for words in (["A-kernels"], ["A", "--race"]):
-            assert reproduced(*words, "--seeds", "2", "--output", "out") == 0
+            assert reproduce(*words, "--seeds", "2", "--output", "out") == 0
         text = screen.getvalue()
         assert "…" not in text
         lines[width] = "  validation loss (report): " in text

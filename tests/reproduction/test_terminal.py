@@ -1,6 +1,4 @@
-"""`reproduce` in a real pseudo-terminal: left with Ctrl-C, gone on with. python -m pytest
-tests/reproduction/test_terminal.py
-"""
+"""The command `reproduce` in a pseudo-terminal. python -m pytest tests/reproduction/test_terminal.py"""
 
 import json
 import re
@@ -17,14 +15,14 @@ NAMES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-# Or later: a live picture leaves out an epoch that is over before it is drawn again.
+# Or a later one: the live display skips epochs that end before its next refresh.
 THIRD = re.compile(r"epoch +([3-9]|[1-3]\d)/50")
 RUN = Path("models/reproduce/e-vae-784-512-256-2/seed-0/run.json")
 
 
 @pytest.fixture
 def digits():
-    """A data set that is called mnist."""
+    """A small data set with the name mnist."""
     images, labels = sample_files.shapes(2000, 28, 28)
     Path("data/mnist").mkdir(parents=True)
     for name, content in zip(
@@ -33,7 +31,7 @@ def digits():
         sample_files.write_idx(Path("data/mnist") / name, content)
 
 
-def test_a_table_left_with_ctrl_c_goes_on_where_it_was(digits):
+def test_a_table_interrupted_with_ctrl_c_continues(digits):
     screen = Terminal("autoencoder.py", "reproduce", "E-vae")
     screen.see("E-vae: the VAE with two numbers, mnist", "1 of 1: 784–512–256–2", THIRD)
     screen.press(CTRL_C)
@@ -45,7 +43,7 @@ def test_a_table_left_with_ctrl_c_goes_on_where_it_was(digits):
     screen.see("1 of 1", "epoch 50/50", "E-vae.md")
     assert screen.leaves() == 0
     again = json.loads(RUN.read_text())["history"]["loss"]
-    assert again[: len(done) - 1] == done[:-1]  # the epoch under way began anew
+    assert again[: len(done) - 1] == done[:-1]  # the interrupted epoch is repeated
     assert len(again) == 50
     text = Path("models/reproduce/E-vae.md").read_text()
     assert re.search(r"\| 784–512–256–2 \| 2 \| – \| \d+\.\d\d \|", text), text
@@ -55,7 +53,7 @@ def test_a_table_left_with_ctrl_c_goes_on_where_it_was(digits):
     assert "epoch" not in screen.before
 
 
-def test_what_can_be_reproduced_is_listed_in_a_terminal():
+def test_the_tables_are_listed_in_a_terminal():
     screen = Terminal("autoencoder.py", "reproduce")
     screen.see("What can be reproduced", "E-vae", "python autoencoder.py reproduce --race", ENTER)
     assert screen.leaves() == 0

@@ -1,4 +1,4 @@
-"""python -m pytest tests/runs/test_report.py"""
+"""Reports on runs, as HTML and as Markdown. python -m pytest tests/runs/test_report.py"""
 
 import html.parser
 import json
@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt  # rich brings it along
 
 from lib.common.errors import UserError
 from lib.runs import documents, report, run_entries
-from tests.cli.test_runs_command import edited, made
+from tests.harness.recorded_runs import damaged_records, record_run
 
 NASTY = "<script>alert(1)</script> | `a` [b](c) *d* & \"e\" 'f'"
 VOID = {"meta", "img"}
@@ -27,48 +27,54 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png(width: int = 900, height: int = 2) -> bytes:
-    """A gray picture, byte for byte as the format is published."""
+    """Return a gray PNG image, written as the PNG specification says."""
     header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
     pixels = zlib.compress((b"\0" + b"\x80" * width) * height)
-    return documents.PNG + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return documents.PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-def changed(folder: Path, **parts) -> None:
+def change_record(folder: Path, **parts) -> None:
     record = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(record | parts))
 
 
 @pytest.fixture
-def several():
-    """Runs of both programs with figures; the last one failed, and somebody wrote into its record."""
+def four_runs():
+    """Runs of both programs with figures; the last one failed, and its record holds markup. Its folder."""
     for name, score, layers in (("first", 0.02, 2), ("second", 0.01, 3)):
-        (made(name, score, layers=layers) / "figures" / "loss.png").write_bytes(png())
-    (made("labels", 0.9, program="classification") / "figures" / "confusion.png").write_bytes(png())
-    folder = made(f"a&b <i> | #{1}", None, status="failed", dataset=NASTY.replace("/", ""))
-    changed(folder, error=NASTY, command=f"python autoencoder.py {NASTY}")
+        (record_run(name, score, layers=layers) / "figures" / "loss.png").write_bytes(png())
+    (record_run("labels", 0.9, program="classification") / "figures" / "confusion.png").write_bytes(png())
+    folder = record_run(f"a&b <i> | #{1}", None, status="failed", dataset=NASTY.replace("/", ""))
+    change_record(folder, error=NASTY, command=f"python autoencoder.py {NASTY}")
     (folder / "figures" / "not a picture.png").write_text(NASTY)
     return folder
 
 
-class Strict(html.parser.HTMLParser):
-    """Refuses what a browser would only guess: tags left open, attributes or ids given twice, links to
-    nothing.
+class StrictParser(html.parser.HTMLParser):
+    """An HTML parser that refuses what a browser tolerates, such as unclosed tags or duplicate attributes.
+
+    It collects ids, links, tags, texts and attributes of images.
     """
 
     def __init__(self):
         super().__init__(convert_charrefs=True)
-        self.open, self.ids, self.links, self.tags, self.text, self.images = [], [], [], [], [], []
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.text: list[str] = []
+        self.images: list[dict] = []
 
     def handle_starttag(self, tag, attributes):
-        named = dict(attributes)
-        assert len(named) == len(attributes), tag
-        assert not any(name.startswith("on") for name in named), tag
+        values = dict(attributes)
+        assert len(values) == len(attributes), tag
+        assert not any(name.startswith("on") for name in values), tag
         self.tags.append(tag)
-        self.ids += [named["id"]] if "id" in named else []
-        self.links += [named["href"]] if "href" in named else []
+        self.ids += [values["id"]] if "id" in values else []
+        self.links += [values["href"]] if "href" in values else []
         if tag == "img":
-            assert named["alt"]
-            self.images.append(named)
+            assert values["alt"]
+            self.images.append(values)
         if tag == "p":
             assert self.open[-1] in ("section", "details")
         if tag not in VOID:
@@ -85,33 +91,34 @@ class Strict(html.parser.HTMLParser):
         raise AssertionError(message)
 
 
-def parsed(page: str) -> Strict:
-    strict = Strict()
-    strict.feed(page)
-    strict.close()
+def parse_page(page: str) -> StrictParser:
+    parser = StrictParser()
+    parser.feed(page)
+    parser.close()
     assert page.startswith("<!DOCTYPE html>")
-    assert not strict.open
-    assert len(set(strict.ids)) == len(strict.ids)
-    assert {link.removeprefix("#") for link in strict.links} == set(strict.ids)
-    return strict
+    assert not parser.open
+    assert len(set(parser.ids)) == len(parser.ids)
+    assert {link.removeprefix("#") for link in parser.links} == set(parser.ids)
+    return parser
 
 
-def test_the_page_is_valid_whole_and_harmless(called, several):
-    assert called("--export", "report.html")[:2] == (0, "report.html\n")
+def test_the_page_is_valid_and_self_contained_and_its_text_is_escaped(call_runs, four_runs):
+    assert call_runs("--export", "report.html")[:2] == (0, "report.html\n")
     page = Path("report.html").read_text(encoding="utf-8")
-    found, text = parsed(page), " ".join(parsed(page).text)
-    assert not {"script", "link", "iframe", "i"} & set(found.tags)
+    parser = parse_page(page)
+    text = " ".join(parser.text)
+    assert not {"script", "link", "iframe", "i"} & set(parser.tags)
     assert not re.search(r"https?:|src=\"(?!data:image/png;base64,)|url\(|@import", page)
-    assert [(image["width"], image["height"]) for image in found.images] == [("900", "2")] * 3
+    assert [(image["width"], image["height"]) for image in parser.images] == [("900", "2")] * 3
     assert page.count(f"data:image/png;base64,{'iVBORw0KGgo'}") == 3
     assert text.count(NASTY) >= 2
     assert os.listdir(".").count("report.html") == 1
-    assert not [name for name in os.listdir(".") if name.startswith(".")]  # nothing is left beside it
+    assert not [name for name in os.listdir(".") if name.startswith(".")]
 
 
-def test_what_the_report_says(called, several):
-    called("--export", "report.html")
-    text = " ".join(" ".join(parsed(Path("report.html").read_text(encoding="utf-8")).text).split())
+def test_content_of_the_report(call_runs, four_runs):
+    call_runs("--export", "report.html")
+    text = " ".join(" ".join(parse_page(Path("report.html").read_text(encoding="utf-8")).text).split())
     for words in (
         "Latent Lab: 4 runs",
         "CPU: made up",
@@ -139,9 +146,9 @@ def test_what_the_report_says(called, several):
         assert words in text, words
 
 
-def test_the_markdown_has_its_pictures_beside_it(called, several):
+def test_markdown_links_pictures_in_a_folder_next_to_it(call_runs, four_runs):
     Path("out").mkdir()
-    status, out, _ = called("--export", "out/my report.md", "--sort", "name")
+    status, out, _ = call_runs("--export", "out/my report.md", "--sort", "name")
     assert (status, out) == (0, "out/my report.md\nout/my report-figures\n")
     text = Path("out/my report.md").read_text(encoding="utf-8")
     links = re.findall(r"^!\[.*\]\((.*)\)$", text, re.MULTILINE)
@@ -155,24 +162,25 @@ def test_the_markdown_has_its_pictures_beside_it(called, several):
     assert set(re.findall(r"\]\(#(.*?)\)", text)) == anchors
     for table in re.findall(r"(?:^\|.*\|\n?)+", text, re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
-        assert len(widths) == 1, table  # no cell has broken out
+        assert len(widths) == 1, table  # no text of a cell has opened another
     assert "| **this autoencoder** | **0.01000** | **20.00** |" in text
 
 
-def test_what_stands_in_a_record_is_text_to_markdown(called, several):
-    called("--export", "report.md")
+def test_texts_of_records_are_escaped_in_markdown(call_runs, four_runs):
+    call_runs("--export", "report.md")
     text = Path("report.md").read_text(encoding="utf-8")
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     parts = [part for token in tokens for part in (token.children or [token])]
-    own = re.compile(r'<a id="run-\d">|</a>|<details><summary>[\w ,]+</summary>|</details>')
+    own_markup = re.compile(r'<a id="run-\d">|</a>|<details><summary>[\w ,]+</summary>|</details>')
     assert not [
-        part.content for part in parts if part.type.startswith("html") and own.sub("", part.content).strip()
+        part.content
+        for part in parts
+        if part.type.startswith("html") and own_markup.sub("", part.content).strip()
     ]
-    said = ["".join(part.content for part in token.children) for token in tokens if token.type == "inline"]
-    assert sum(NASTY in line for line in said) == 1  # the error
-    assert (
-        sum(NASTY.replace("/", "") in line for line in said) >= 3
-    )  # the data set, in tables and in a heading
+    lines = ["".join(part.content for part in token.children) for token in tokens if token.type == "inline"]
+    assert sum(NASTY in line for line in lines) == 1  # the error
+    # the name of the data set, in tables and in a heading
+    assert sum(NASTY.replace("/", "") in line for line in lines) >= 3
     assert [token.content.strip() for token in tokens if token.type == "code_block"][
         -1
     ] == f"python autoencoder.py {NASTY}"
@@ -182,29 +190,29 @@ def test_what_stands_in_a_record_is_text_to_markdown(called, several):
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md"])
-def test_nothing_is_overwritten_unless_forced(called, several, name):
+def test_nothing_is_overwritten_unless_forced(call_runs, four_runs, name):
     Path(name).write_text("mine")
     with pytest.raises(
         UserError, match=rf"{name} exists already; choose another name, or replace it with --force"
     ):
-        called("--export", name)
+        call_runs("--export", name)
     assert Path(name).read_text() == "mine"
-    called("--export", name, "--force")
+    call_runs("--export", name, "--force")
     assert "Latent Lab" in Path(name).read_text(encoding="utf-8")
 
 
-def test_a_folder_of_pictures_that_is_there_keeps_what_is_in_it(called, several):
+def test_an_existing_folder_of_pictures_keeps_its_files(call_runs, four_runs):
     Path("report-figures").mkdir()
     Path("report-figures/mine").write_text("mine")
     with pytest.raises(UserError, match="report-figures exists already"):
-        called("--export", "report.md")
+        call_runs("--export", "report.md")
     assert not Path("report.md").exists()
-    called("--export", "report.md", "--force")
+    call_runs("--export", "report.md", "--force")
     assert len(os.listdir("report-figures")) == 4
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md"])
-def test_a_report_that_cannot_be_finished_leaves_nothing(called, several, name, monkeypatch):
+def test_a_report_that_cannot_be_written_leaves_no_files(call_runs, four_runs, name, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
@@ -212,34 +220,34 @@ def test_a_report_that_cannot_be_finished_leaves_nothing(called, several, name, 
     monkeypatch.setattr(shutil, "copyfile", full)
     before = sorted(os.listdir("."))
     with pytest.raises(UserError, match=rf"{name}: cannot be written \(No space left on device\)"):
-        called("--export", name)
+        call_runs("--export", name)
     assert sorted(os.listdir(".")) == before
 
 
-def test_names_that_cannot_be_a_report(called):
+def test_invalid_paths_of_reports_are_refused(call_runs):
     with pytest.raises(UserError, match=r"report\.pdf: .*must end in \.md or \.html"):
-        called("--export", "report.pdf")
+        call_runs("--export", "report.pdf")
     with pytest.raises(UserError, match=r"none/report\.md: cannot be written, there is no folder none"):
-        called("--export", "none/report.md")
-    assert called("--export", "report.md")[0] == 0
+        call_runs("--export", "none/report.md")
+    assert call_runs("--export", "report.md")[0] == 0
     assert not Path("report.md").exists()  # there are no runs
 
 
 @pytest.mark.parametrize("program", ["autoencoder", "classification"])
-def test_no_record_however_edited_is_a_traceback(program):
-    folder = made("whole", 0.5, program=program)
-    for number, record in enumerate(edited(json.loads((folder / "run.json").read_text()))[::4]):
+def test_damaged_records_are_reported_without_an_exception(program):
+    folder = record_run("whole", 0.5, program=program)
+    for number, record in enumerate(damaged_records(json.loads((folder / "run.json").read_text()))[::4]):
         Path(f"models/{number:04}").mkdir()
         Path(f"models/{number:04}/run.json").write_text(json.dumps(record))
     entries, _ = run_entries.list_entries(Path("models"))
     page, _ = documents.to_html(report.compose_report(entries, "2026-03-01"), "")
-    assert len(re.findall("<h2>", parsed(page) and page)) >= len(entries)
+    assert len(re.findall("<h2>", parse_page(page) and page)) >= len(entries)
     documents.to_markdown(report.compose_report(entries, "2026-03-01"), "")
 
 
-def test_a_long_training_is_a_short_table():
-    folder = made("long")
-    changed(folder, history={"loss": [1 / n for n in range(1, 1002)]})
+def test_the_table_of_a_long_training_is_short():
+    folder = record_run("long")
+    change_record(folder, history={"loss": [1 / n for n in range(1, 1002)]})
     entries, _ = run_entries.list_entries(Path("models"))
     page, _ = documents.to_html(report.compose_report(entries, "2026-03-01"), "")
     rows = re.findall(r'<tr><th scope="row">(\d+)</th>', page)
@@ -251,40 +259,41 @@ def chromium(*words: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium to look at the page with")
-def test_a_browser_shows_it_on_a_desk_and_on_a_phone(called, several, tmp_path):
-    """Nothing is wider than the page, and every picture is drawn."""
-    folder = made(
+@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
+def test_a_browser_shows_the_page_at_any_width(call_runs, four_runs, tmp_path):
+    """No element is wider than the window, and all pictures are drawn."""
+    folder = record_run(
         "one-name-that-is-longer-than-a-phone-is-wide-and-has-no-space" * 2, 0.9, program="classification"
     )
     names = [f"class {n}" for n in range(30)]
     data = json.loads((folder / "run.json").read_text())["dataset"] | {"classes": names}
     metrics = {"test_accuracy": 0.9, "confusion_matrix": [[1000] * 30] * 30}
-    changed(
+    change_record(
         folder, dataset=data, metrics=metrics, history={"head": {f"loss_{n}": [0.123456] for n in range(20)}}
     )
-    called("--export", "report.html")
+    call_runs("--export", "report.html")
     page = Path("report.html").read_text(encoding="utf-8")
-    look = (
+    script = (
         "<script>addEventListener('load', () => document.title = [document.documentElement.scrollWidth, "
         "innerWidth,"
         " [...document.images].every(image => image.naturalWidth == 900 && image.clientWidth <= "
         "innerWidth)].join())</script>"
     )
-    policy = re.compile(r'<meta http-equiv="Content-Security-Policy".*?>')  # which would not let us look
+    policy = re.compile(r'<meta http-equiv="Content-Security-Policy".*?>')  # it forbids the script below
     frames = Path("frames.html")
-    Path("looked.html").write_text(
-        policy.sub(look, page).replace("<details>", "<details open>"), encoding="utf-8"
+    Path("measured.html").write_text(
+        policy.sub(script, page).replace("<details>", "<details open>"), encoding="utf-8"
     )
     frames.write_text(
         "<script>addEventListener('load', () => setTimeout(() => document.title = "
         "[...document.querySelectorAll('iframe')]"
         ".map(frame => frame.contentDocument.title).join(';'), 200))</script>"
         + "".join(
-            f'<iframe src="looked.html" width="{width}" height="800"></iframe>' for width in (360, 400, 1200)
+            f'<iframe src="measured.html" width="{width}" height="800"></iframe>'
+            for width in (360, 400, 1200)
         )
     )
-    shown = chromium(
+    dom = chromium(
         f"--user-data-dir={tmp_path / 'profile'}",
         "--allow-file-access-from-files",
         "--virtual-time-budget=5000",
@@ -292,8 +301,8 @@ def test_a_browser_shows_it_on_a_desk_and_on_a_phone(called, several, tmp_path):
         "--dump-dom",
         frames.resolve().as_uri(),
     )
-    title = re.search(r"<title>(.*?)</title>", shown).group(1)
+    title = re.search(r"<title>(.*?)</title>", dom).group(1)
     for measured in title.split(";"):
-        whole, window, drawn = measured.split(",")
-        assert (int(whole) <= int(window), drawn) == (True, "true"), title
+        content_width, window_width, all_drawn = measured.split(",")
+        assert (int(content_width) <= int(window_width), all_drawn) == (True, "true"), title
     assert len(title.split(";")) == 3

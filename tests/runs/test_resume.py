@@ -1,5 +1,6 @@
-"""python -m pytest tests/runs/test_resume.py (that a run goes on as if nothing had been:
-tests/test_interruption.py)
+"""Resumable runs; tests/test_interruption.py shows that a resumed run computes the same numbers.
+
+python -m pytest tests/runs/test_resume.py
 """
 
 import dataclasses
@@ -8,28 +9,32 @@ from pathlib import Path
 import pytest
 
 from lib.common.errors import UserError
+from lib.common.filesystem import write_json
 from lib.runs import records, resume, run_folder
-from tests.runs.test_run_folder import HP, killed
+from tests.runs.test_run_folder import HP, create_killed_run
 
 
-def interrupted(folder: str, **changes) -> Path:
-    """A run that was killed in its third epoch."""
-    killed(folder, "history={'loss': [0.5, 0.25], 'val_loss': [0.5, 0.25], 'seconds': [1, 1]}")
+def create_interrupted_run(folder: str, **changes) -> Path:
+    """Create the folder of a run that was killed in its third epoch."""
+    create_killed_run(folder, "history={'loss': [0.5, 0.25], 'val_loss': [0.5, 0.25], 'seconds': [1, 1]}")
     (Path(folder) / "checkpoint" / "autoencoder.npz").write_bytes(b"")
     if changes:
-        run_folder.write_json(Path(folder) / records.RECORD, records.load_record(Path(folder)) | changes)
+        write_json(Path(folder) / records.RECORD_FILE, records.load_record(Path(folder)) | changes)
     return Path(folder)
 
 
-def test_what_was_interrupted_can_go_on():
-    folder = interrupted("models/mine")
+def test_interrupted_and_failed_runs_can_be_resumed():
+    folder = create_interrupted_run("models/mine")
     assert resume.require_resumable(folder, "autoencoder") == HP
     assert resume.describe_progress(folder, HP) == "after epoch 2 of 20"
-    assert resume.require_resumable(interrupted("models/failed", status="failed"), "autoencoder") == HP
+    assert (
+        resume.require_resumable(create_interrupted_run("models/failed", status="failed"), "autoencoder")
+        == HP
+    )
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"program": "classification"}, "models/mine: is no run of autoencoder.py"),
         (
@@ -43,25 +48,37 @@ def test_what_was_interrupted_can_go_on():
         ),
     ],
 )
-def test_what_cannot_go_on_is_refused(changes, words):
-    interrupted("models/mine", **changes)
-    with pytest.raises(UserError, match=words):
+def test_runs_that_cannot_be_resumed_are_refused(changes, message):
+    create_interrupted_run("models/mine", **changes)
+    with pytest.raises(UserError, match=message):
         resume.require_resumable(Path("models/mine"), "autoencoder")
 
 
-def test_a_run_that_is_at_work_is_left_alone():
+def test_a_run_in_progress_is_not_resumed():
     run = run_folder.Run.create("models/mine", HP, "digits")
     with pytest.raises(UserError, match="models/mine: another process is training this run"):
         resume.require_resumable(run.folder, "autoencoder")
     assert resume.find_resumable(HP, None) is None
 
 
-def test_the_newest_run_that_was_asked_for_the_same_is_found():
+def test_the_newest_run_with_the_same_hyperparameters_is_found():
     for name in ("a", "c", "b"):
-        interrupted(f"models/{name}")
+        create_interrupted_run(f"models/{name}")
     assert resume.find_resumable(HP, None) == Path("models/c")
     assert resume.find_resumable(HP, "models/a") == Path("models/a")
     assert resume.find_resumable(HP, "elsewhere") is None
     assert resume.find_resumable(dataclasses.replace(HP, epochs=3), None) is None
-    (Path("models/c/checkpoint/autoencoder.npz")).unlink()  # nothing would be gained
+    (Path("models/c/checkpoint/autoencoder.npz")).unlink()
     assert resume.find_resumable(HP, None) == Path("models/b")
+
+
+def test_a_run_is_located_in_the_first_folder_that_fits():
+    folder = Path("models/mine")
+    assert resume.locate_run(HP, folder) == resume.RunLocation(folder)
+    run = run_folder.Run.create("models/mine", dataclasses.replace(HP, epochs=3), "digits")
+    run.finish()
+    assert resume.locate_run(HP, folder) == resume.RunLocation(Path("models/mine-2"))
+    second = create_interrupted_run("models/mine-2")
+    assert resume.locate_run(HP, folder) == resume.RunLocation(second, is_resumable=True)
+    run_folder.Run.reopen(second, "").finish()
+    assert resume.locate_run(HP, folder) == resume.RunLocation(second, records.load_record(second))

@@ -1,4 +1,4 @@
-"""python -m pytest tests/runs/test_run_folder.py"""
+"""Run folders and run records, also with several processes. python -m pytest tests/runs/test_run_folder.py"""
 
 import json
 import os
@@ -11,10 +11,10 @@ from unittest import mock
 
 import pytest
 
-from lib.common import filesystem
 from lib.common.errors import RunFailed, UserError
+from lib.common.filesystem import write_json
 from lib.config.hyperparameters import Hyperparameters
-from lib.runs import run_folder
+from lib.runs import records, run_folder
 from lib.runs.records import (
     differing_hyperparameters,
     list_records,
@@ -38,10 +38,10 @@ def test_a_new_run_has_its_answers_and_its_record():
         "running",
         HP.command(),
     )
-    assert run.files() == ["answers.json", "run.json"]  # the lock goes with the checkpoint
+    assert run.list_files() == ["answers.json", "run.json"]  # the lock goes with the checkpoint
 
 
-def test_two_runs_of_one_second_do_not_meet():
+def test_runs_created_in_the_same_second_get_folders_of_their_own():
     folders = {run_folder.Run.create(None, HP, "digits").folder for _ in range(5)}
     assert len(folders) == 5
 
@@ -62,7 +62,7 @@ def test_a_broken_write_leaves_the_old_record(monkeypatch):
     assert load_record(run.folder)["status"] == "running"
 
 
-def test_records_that_cannot_be_read():
+def test_unreadable_records_are_refused():
     Path("models/mine").mkdir(parents=True)
     with pytest.raises(UserError, match=r"run\.json: no such file"):
         load_record(Path("models/mine"))
@@ -83,7 +83,7 @@ def test_saved_models_are_listed_newest_first():
         run.update(
             dataset={"name": "d", "shape": [9 - 4 * (name == "small"), 9, 1]}, metrics={"test_mse": 0.5}
         )
-        (run.folder / "autoencoder.h5").write_bytes(run_folder.HDF5)
+        (run.folder / "autoencoder.h5").write_bytes(run_folder.HDF5_SIGNATURE)
         os.utime(run.folder / "autoencoder.h5", (1000 - age, 1000 - age))
     models = list_saved_models((9, 9, 1))
     assert list(models) == [
@@ -92,18 +92,18 @@ def test_saved_models_are_listed_newest_first():
     assert models["models/new/autoencoder.h5"] == "d, reconstruct, 2 layers, 32 kernels, test MSE 0.50000"
 
 
-STRANGE = [None, True, -1, 10**400, 1e999, "\x1b[31m\ud800\n", [], [[]], {}, {"a": [1]}, [1, "a"]]
+WRONG_VALUES = [None, True, -1, 10**400, 1e999, "\x1b[31m\ud800\n", [], [[]], {}, {"a": [1]}, [1, "a"]]
 
 
-def test_saved_models_among_nonsense():
+def test_saved_models_are_listed_among_invalid_records():
     for name in ("good", "bad"):
         run_folder.Run.create(f"models/{name}", HP, "digits")
-        Path(f"models/{name}/autoencoder.h5").write_bytes(run_folder.HDF5)
+        Path(f"models/{name}/autoencoder.h5").write_bytes(run_folder.HDF5_SIGNATURE)
     record = load_record(Path("models/good")) | {
         "dataset": {"name": "d", "shape": [9, 9, 1]},
         "metrics": {"test_mse": 0.5},
     }
-    run_folder.write_json(Path("models/good/run.json"), record)
+    write_json(Path("models/good/run.json"), record)
     parts = {
         "name": "dataset",
         "test_mse": "metrics",
@@ -111,15 +111,15 @@ def test_saved_models_among_nonsense():
         "task": "hyperparameters",
     }
     for part, section in parts.items():
-        for strange in STRANGE:
-            for changed in (strange, record[section] | {part: strange}):
+        for wrong in WRONG_VALUES:
+            for changed in (wrong, record[section] | {part: wrong}):
                 Path("models/bad/run.json").write_text(json.dumps(record | {section: changed}))
                 models = list_saved_models((9, 9, 1))
                 assert "models/good/autoencoder.h5" in models
-                assert all(what.isprintable() for what in models.values())
+                assert all(description.isprintable() for description in models.values())
 
 
-def test_a_record_that_is_a_pipe_is_not_waited_for():
+def test_a_record_that_is_a_pipe_is_refused():
     Path("models/pipe").mkdir(parents=True)
     os.mkfifo("models/pipe/run.json")
     with pytest.raises(UserError, match=r"models/pipe/run\.json: is no file; a run folder holds one"):
@@ -133,7 +133,7 @@ def test_a_further_run_takes_the_next_free_name():
     assert run_folder.Run.create("models/mine", HP, "digits", numbered=True).folder == Path("models/mine-3")
 
 
-def test_a_run_that_finds_no_room_is_refused_by_its_folder(monkeypatch):
+def test_a_full_disk_is_reported_with_the_file(monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
@@ -147,7 +147,7 @@ def test_a_run_that_finds_no_room_is_refused_by_its_folder(monkeypatch):
     run_folder.close_record(Path("models/mine"), "failed", "nor can that be written, and nobody cares")
 
 
-def test_what_is_finished_needs_no_checkpoint():
+def test_a_finished_run_has_no_checkpoint():
     run = run_folder.Run.create("models/mine", HP, "digits")
     assert (run.folder / "checkpoint" / "lock").is_file()
     run.finish()
@@ -155,26 +155,26 @@ def test_what_is_finished_needs_no_checkpoint():
     assert not (run.folder / "checkpoint").exists()
 
 
-def killed(folder: str, *others: str) -> Path:
-    """A run whose process is gone."""
+def create_killed_run(folder: str, *changes: str) -> Path:
+    """Create a run in a process that ends without closing it; `changes` are keyword arguments of `update`."""
     script = (
-        f"from tests.runs.test_run_folder import *; runs.Run.create({folder!r}, HP, "
-        f"'digits').update(**dict({', '.join(others)}))"
+        f"from tests.runs.test_run_folder import *; run_folder.Run.create({folder!r}, HP, "
+        f"'digits').update({', '.join(changes)})"
     )
     subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(PROJECT)}, check=True)
     return Path(folder)
 
 
-def test_a_run_that_nobody_is_at_any_more_was_interrupted():
-    folder = killed("models/mine")
+def test_a_killed_run_is_shown_as_interrupted():
+    folder = create_killed_run("models/mine")
     assert json.loads((folder / "run.json").read_text())["status"] == "running"
     record = load_record(folder)
     assert (record["status"], record["error"]) == ("interrupted", "its process was killed")
     assert list_records()[0][1]["status"] == "interrupted"
 
 
-def test_a_run_goes_on_where_nobody_is_at_it_and_the_images_are_the_same():
-    folder = killed("models/mine", "dataset={'sha256': 'abc'}", "metrics={'test_mse': 1.0}")
+def test_a_run_is_reopened_unless_it_is_locked_or_its_images_have_changed():
+    folder = create_killed_run("models/mine", "dataset={'sha256': 'abc'}", "metrics={'test_mse': 1.0}")
     (folder / "autoencoder.partial.h5").write_bytes(b"half")
     with pytest.raises(
         UserError, match=r"models/mine: began with other images than those that its data set holds now"
@@ -189,71 +189,73 @@ def test_a_run_goes_on_where_nobody_is_at_it_and_the_images_are_the_same():
         run_folder.Run.reopen(folder, "abc")
 
 
-def at_once(script: str, count: int = 20) -> list[tuple[int, str]]:
-    """So many processes that do the same: the exit status of each, and what it said on standard error."""
-    words, environment = (
-        [sys.executable, "-c", f"from tests.runs.test_run_folder import *; {script}"],
-        os.environ | {"PYTHONPATH": str(PROJECT)},
-    )
-    many = [subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(count)]
-    return [(process.communicate()[1], process.returncode)[::-1] for process in many]
+def run_in_parallel(script: str, count: int = 20) -> list[tuple[int, str]]:
+    """Run a script in several processes at once; return the exit status and standard error of each."""
+    words = [sys.executable, "-c", f"from tests.runs.test_run_folder import *; {script}"]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    processes = [
+        subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(count)
+    ]
+    errors = [process.communicate()[1] for process in processes]
+    return [(process.returncode, error) for process, error in zip(processes, errors, strict=True)]
 
 
-def test_of_twenty_that_want_one_folder_one_gets_it():
-    found = at_once("runs.Run.create('models/one', HP, 'digits')")
-    assert sorted(status for status, _ in found) == [0] + [1] * 19
-    assert sum("models/one: is not empty, and a run is never overwritten" in said for _, said in found) == 19
+def test_of_twenty_processes_one_gets_the_folder():
+    results = run_in_parallel("run_folder.Run.create('models/one', HP, 'digits')")
+    assert sorted(status for status, _ in results) == [0] + [1] * 19
+    message = "models/one: is not empty, and a run is never overwritten"
+    assert sum(message in error for _, error in results) == 19
     assert json.loads(Path("models/one/run.json").read_text())["program"] == "autoencoder"
 
 
-def test_twenty_sessions_share_one_folder():
-    """Each makes three runs, writes to each, lists all and copies one, as fast as it can."""
-    work = "[run.update(metrics={'test_mse': n}) for n in range(5)]; run.finish(); runs.recorded()"
+def test_twenty_processes_share_the_models_folder():
+    """Each creates three runs, writes to each, lists all and copies one."""
+    work = "[run.update(metrics={'test_mse': n}) for n in range(5)]; run.finish(); list_records()"
     script = f"""
 for numbered in (False, True, False):
-    run = runs.Run.create('models/mine' if numbered else None, HP, 'digits', numbered); {work}
+    run = run_folder.Run.create('models/mine' if numbered else None, HP, 'digits', numbered); {work}
 (run.folder / 'autoencoder.h5').write_bytes(b'weights')
-try: runs.save_as(run.folder, 'the-one')
+try: run_folder.copy_run(run.folder, 'the-one')
 except UserError as error: assert 'exists already' in str(error)
 """
-    assert [said for status, said in at_once(f"exec({script!r})", 20) if status] == []
-    recorded = list_records()
-    assert len(recorded) == 61
+    assert [error for status, error in run_in_parallel(f"exec({script!r})") if status] == []
+    listed = list_records()
+    assert len(listed) == 61
     assert all(
-        record["metrics"] == {"test_mse": 4} and record["status"] == "finished" for _, record in recorded
+        record["metrics"] == {"test_mse": 4} and record["status"] == "finished" for _, record in listed
     )
     assert (Path("models/the-one") / "autoencoder.h5").read_bytes() == b"weights"
     assert not [path for path in Path("models").iterdir() if path.name.startswith(".")]
 
 
 def test_runs_are_listed_while_folders_come_and_go():
-    """A copy is made in a folder beside the runs, which is gone when the copy is there."""
+    """A run is copied in a staging folder next to the runs, which vanishes when the copy is complete."""
     run_folder.Run.create("models/mine", HP, "digits").finish()
-    over = threading.Event()
+    done = threading.Event()
 
-    def come_and_go():
-        while not over.is_set():
+    def create_and_delete():
+        while not done.is_set():
             tempfile.TemporaryDirectory(prefix=".copy-", dir="models").cleanup()
 
-    others = [threading.Thread(target=come_and_go) for _ in range(3)]
-    for other in others:
-        other.start()
+    threads = [threading.Thread(target=create_and_delete) for _ in range(3)]
+    for thread in threads:
+        thread.start()
     try:
-        found = {len(list_records()) for _ in range(1000)}
+        counts = {len(list_records()) for _ in range(1000)}
     finally:
-        over.set()
-        for other in others:
-            other.join()
-    assert found == {1}
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert counts == {1}
 
 
-def test_a_run_that_finishes_while_somebody_looks_is_finished():
+def test_a_run_that_finishes_during_reading_is_finished():
     run = run_folder.Run.create("models/mine", HP, "digits")
-    with mock.patch.object(filesystem, "taken", side_effect=lambda path: run.finish()):
+    with mock.patch.object(records, "is_locked", side_effect=lambda path: run.finish()):
         assert load_record(run.folder)["status"] == "finished"
 
 
-def test_a_run_whose_process_is_gone_is_closed_once():
+def test_the_record_of_a_run_is_closed_once():
     run = run_folder.Run.create("models/mine", HP, "digits")
     run_folder.close_record(run.folder, "failed", "killed")
     assert load_record(run.folder)["error"] == "killed"
@@ -262,7 +264,7 @@ def test_a_run_whose_process_is_gone_is_closed_once():
     run_folder.close_record(Path("models/none"), "failed", "nothing there is nothing to close")
 
 
-def test_save_as():
+def test_runs_are_copied_under_free_names():
     run = run_folder.Run.create("models/mine", HP, "digits")
     (run.folder / "autoencoder.h5").write_bytes(b"weights")
     assert run_folder.copy_run(run.folder, "best") == Path("models/best")
@@ -273,8 +275,8 @@ def test_save_as():
             run_folder.copy_run(run.folder, taken)
     with (
         pytest.raises(UserError, match="exists already"),
-        mock.patch.object(run_folder, "free_name", Path),
-    ):  # made just now
+        mock.patch.object(run_folder, "require_free_name", Path),  # as if created just after that check
+    ):
         run_folder.copy_run(run.folder, "models/best")
     with pytest.raises(UserError, match="a name is needed"):
         run_folder.copy_run(run.folder, " ")
@@ -282,15 +284,15 @@ def test_save_as():
         run_folder.copy_run(run.folder, "given/away.h5/below.h5")
 
 
-def test_what_differs_and_the_points_to_draw():
-    records = [
+def test_differing_hyperparameters_and_metric_points():
+    run_records = [
         {
             "hyperparameters": Hyperparameters(layers=layers, kernels=kernels).to_json(),
             "metrics": {"test_mse": mse},
         }
         for layers, kernels, mse in ((2, 16, 0.1), (2, 8, 0.3), (2, 32, 0.2))
     ]
-    assert differing_hyperparameters(records) == ["kernels"]
-    assert metric_points(records, ["kernels"], "test_mse") == {
+    assert differing_hyperparameters(run_records) == ["kernels"]
+    assert metric_points(run_records, ["kernels"], "test_mse") == {
         "kernels": [("8", 0.3), ("16", 0.1), ("32", 0.2)]
     }

@@ -1,28 +1,18 @@
-"""Records that somebody has edited. python -m pytest tests/runs/test_validation.py"""
+"""Validation of records that were edited by hand. python -m pytest tests/runs/test_validation.py"""
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
-from lib.cli import runs_command
 from lib.common.errors import UserError
-from tests.cli.test_runs_command import made, names
-
-
-@pytest.fixture
-def called(capsys):
-    """`runs` with these words: its exit status, standard output and standard error."""
-
-    def call(*words: str) -> tuple[int, str, str]:
-        status = runs_command.run_runs("autoencoder", list(words))
-        return status, *capsys.readouterr()
-
-    return call
+from lib.runs.validation import sanitize, validate
+from tests.harness.recorded_runs import listed_names, record_run
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"metrics": [1]}, "metrics must be an object, not [1]"),
         ({"status": 3}, "status must be text, not 3"),
@@ -44,31 +34,60 @@ def called(capsys):
         ({"history": {"loss": 0.5}}, "history.loss must be a list, or an object of lists, not 0.5"),
     ],
 )
-def test_nonsense_in_a_run_that_is_asked_for_by_name_is_refused_by_its_key(called, changes, words):
-    made("good", 0.02)
-    folder = made("bad", 0.01)
+def test_a_single_run_with_an_invalid_record_is_refused_by_the_key(call_runs, changes, message):
+    record_run("good", 0.02)
+    folder = record_run("bad", 0.01)
     record = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(record | changes))
-    os.rename(made("elsewhere"), "elsewhere")
-    for asked in (["--diff", "good", "bad"], ["--only", "bad"], ["--diff", str(folder), "elsewhere"]):
+    os.rename(record_run("elsewhere"), "elsewhere")
+    for flags in (["--diff", "good", "bad"], ["--only", "bad"], ["--diff", str(folder), "elsewhere"]):
         with pytest.raises(UserError) as error:
-            called(*asked)
-        assert str(error.value).startswith(f"models/bad/run.json: {words}")
-    assert names(called()[1]) == ["good", "bad"]  # in a list it has a dash there
-    assert names(called("--only", "good")[1]) == ["good"]
+            call_runs(*flags)
+        assert str(error.value).startswith(f"models/bad/run.json: {message}")
+    assert listed_names(call_runs()[1]) == ["good", "bad"]  # a list shows a dash for the value
+    assert listed_names(call_runs("--only", "good")[1]) == ["good"]
+
+
+def test_validate_names_the_file_and_the_first_invalid_key():
+    validate({"status": "finished"}, Path("a/run.json"))
+    with pytest.raises(UserError, match=r"^a/run\.json: metrics must be an object, not \[\]$"):
+        validate({"status": "finished", "metrics": [], "timing": 5}, Path("a/run.json"))
+
+
+def test_sanitize_drops_invalid_values():
+    record = sanitize(
+        {
+            "status": 3,
+            "task": "a\nb",
+            "dataset": {"name": 5, "shape": [8, "8", 1], "classes": "cat", "sizes": {"test": "all"}},
+            "metrics": {"test_mse": "small", "test_psnr": float("inf"), "parameters": 9, "report": []},
+            "timing": [1],
+        }
+    )
+    assert record == {
+        "task": "a b",
+        "dataset": {"shape": [8, 1], "classes": [], "sizes": {}},
+        "metrics": {"test_psnr": None, "parameters": 9},
+        "hyperparameters": {},
+        "history": {},
+        "baselines": {},
+        "timing": {},
+        "environment": {},
+    }
 
 
 @pytest.mark.parametrize("program", ["autoencoder", "classification"])
-def test_nothing_is_wrong_with_what_the_programs_write(called, program):
-    made("whole", 0.5, program=program)
-    made("diverged", float("nan"), program=program)
-    made("running", None, program=program, status="running")
-    assert names(called("--only", "whole", "diverged", "running")[1]) == ["whole", "diverged", "running"]
+def test_records_written_by_the_programs_are_valid(call_runs, program):
+    record_run("whole", 0.5, program=program)
+    record_run("diverged", float("nan"), program=program)
+    record_run("running", None, program=program, status="running")
+    names = ["whole", "diverged", "running"]
+    assert listed_names(call_runs("--only", *names)[1]) == names
 
 
-def test_paths_that_the_system_does_not_look_up(called):
-    made("a")
+def test_too_long_paths_are_refused(call_runs):
+    record_run("a")
     with pytest.raises(UserError, match="File name too long"):
-        called("a" * 5000)
+        call_runs("a" * 5000)
     with pytest.raises(UserError, match="File name too long"):
-        called("--only", "a" * 5000)
+        call_runs("--only", "a" * 5000)

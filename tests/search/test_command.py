@@ -1,5 +1,6 @@
-"""The verb `search`, with trainings in this process and in others. python -m pytest
-tests/search/test_command.py
+"""The command `search`, with training in this process and in others.
+
+python -m pytest tests/search/test_command.py
 """
 
 import json
@@ -21,7 +22,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_entries
 from lib.search import options, trials
 from lib.search.command import first_buildable, run_search
-from tests.harness.in_process_worker import InProcess, interrupted_in
+from tests.harness.in_process_worker import InProcessWorker, press_ctrl_c_in
 from tests.harness.terminal_session import DOWN, ENTER, PROJECT, SECONDS, Terminal
 
 TINY = [
@@ -41,7 +42,7 @@ PAIR = ["--grid", "kernels=2,3"]
 GRID = [*PAIR, "--grid", "learning-rate=0.001,0.01"]
 
 
-def searched(tiny, *words: str, program: str = "autoencoder", output: str = "s") -> int:
+def search(tiny, *words: str, program: str = "autoencoder", output: str = "s") -> int:
     data = ["-d", tiny["-d"], "-t", tiny["-t"]]
     if program == "classification":
         data += ["-dl", tiny["-dl"], "-tl", tiny["-tl"]]
@@ -55,27 +56,27 @@ def records_of(folder: str) -> dict[str, dict]:
 
 
 def test_a_grid_and_its_winner(tiny, in_process, capsys):
-    assert searched(tiny, *TINY, *GRID) == 0
-    found = records_of("s")
-    assert sorted(found) == [
+    assert search(tiny, *TINY, *GRID) == 0
+    runs = records_of("s")
+    assert sorted(runs) == [
         "trial-0000",
         "trial-0001",
         "trial-0002",
         "trial-0003",
-        *(n for n in found if "winner" in n),
+        *(n for n in runs if "winner" in n),
     ]
-    assert {record["status"] for record in found.values()} == {"finished"}
-    winner = next(name for name in found if "winner" in name)
-    scores = {name: record["metrics"]["validation_mse"] for name, record in found.items() if name != winner}
+    assert {record["status"] for record in runs.values()} == {"finished"}
+    winner = next(name for name in runs if "winner" in name)
+    scores = {name: record["metrics"]["validation_mse"] for name, record in runs.items() if name != winner}
     best = min(scores, key=scores.get)
     assert winner == f"winner-{best[-4:]}"
-    # The test set is opened once: for the winner, which learned from all other images.
-    assert all("test_mse" not in found[name]["metrics"] for name in scores)
-    assert found[winner]["metrics"]["test_mse"] > 0
-    assert found[winner]["dataset"]["sizes"] == {"train": 60, "validation": 0, "test": 20}
+    # The test set is used once: for the winner, which is trained on all other images.
+    assert all("test_mse" not in runs[name]["metrics"] for name in scores)
+    assert runs[winner]["metrics"]["test_mse"] > 0
+    assert runs[winner]["dataset"]["sizes"] == {"train": 60, "validation": 0, "test": 20}
     same = ("kernels", "learning_rate")
-    assert [found[winner]["hyperparameters"][name] for name in same] == [
-        found[best]["hyperparameters"][name] for name in same
+    assert [runs[winner]["hyperparameters"][name] for name in same] == [
+        runs[best]["hyperparameters"][name] for name in same
     ]
     shown = capsys.readouterr()
     assert "4 trials, best first" in shown.out
@@ -85,22 +86,22 @@ def test_a_grid_and_its_winner(tiny, in_process, capsys):
     assert Path("s/comparison.png").stat().st_size > 10_000
 
 
-def test_the_same_command_finds_nothing_left_to_do(tiny, in_process, capsys):
-    assert searched(tiny, *TINY, *PAIR) == 0
-    trained, first = in_process.begun, capsys.readouterr()
-    assert searched(tiny, *TINY, *PAIR) == 0
+def test_the_same_command_trains_nothing_again(tiny, in_process, capsys):
+    assert search(tiny, *TINY, *PAIR) == 0
+    trained, first = in_process.trainings, capsys.readouterr()
+    assert search(tiny, *TINY, *PAIR) == 0
     again = capsys.readouterr()
-    assert in_process.begun == trained == 3
+    assert in_process.trainings == trained == 3
     assert again.out == first.out
     assert "going on with a search: 2 of 2 done, best" in again.err
     assert "is the best: training" not in again.err
 
 
 def test_a_trial_is_the_run_that_its_command_repeats(tiny, in_process):
-    searched(tiny, *TINY, "--grid", "kernels=2,3", "--no-retrain")
+    search(tiny, *TINY, "--grid", "kernels=2,3", "--no-retrain")
     trial = records.load_record(Path("s/trial-0001"))
     hp = Hyperparameters.from_json(trial["hyperparameters"], "")
-    plain = InProcess()
+    plain = InProcessWorker()
     plain.send("train", hyperparameters=hp.to_json(), output="plain")
     record = plain.follow(lambda event: None)["record"]
     for name in ("loss", "val_loss"):
@@ -108,10 +109,10 @@ def test_a_trial_is_the_run_that_its_command_repeats(tiny, in_process):
 
 
 def test_cross_validation(tiny, in_process, capsys):
-    assert searched(tiny, *TINY, "--grid", "kernels=2,3", "--folds", "3", program="autoencoder") == 0
-    found = records_of("s")
-    assert sum("fold" in name for name in found) == 6
-    folds = [found[f"trial-0000/fold-{number}"] for number in (1, 2, 3)]
+    assert search(tiny, *TINY, "--grid", "kernels=2,3", "--folds", "3", program="autoencoder") == 0
+    runs = records_of("s")
+    assert sum("fold" in name for name in runs) == 6
+    folds = [runs[f"trial-0000/fold-{number}"] for number in (1, 2, 3)]
     assert [fold["hyperparameters"]["fold"] for fold in folds] == [[1, 3], [2, 3], [3, 3]]
     assert [fold["dataset"]["sizes"] for fold in folds] == [{"train": 40, "validation": 20, "test": 20}] * 3
     scores = [fold["metrics"]["validation_mse"] for fold in folds]
@@ -121,7 +122,7 @@ def test_cross_validation(tiny, in_process, capsys):
 
 
 def test_a_classifier_is_searched_by_accuracy(tiny, in_process, capsys):
-    encoder = InProcess()
+    encoder = InProcessWorker()
     hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
     encoder.send("train", hyperparameters=hp.to_json(), output="e")
     encoder.follow(lambda event: None)
@@ -136,10 +137,10 @@ def test_a_classifier_is_searched_by_accuracy(tiny, in_process, capsys):
         "0",
         "--no-input",
     ]
-    assert searched(tiny, *words, "--grid", "fc-units=4/8,4", program="classification") == 0
-    found = records_of("s")
-    scores = {name: r["metrics"]["validation_accuracy"] for name, r in found.items() if "trial" in name}
-    assert found[f"winner-{max(scores, key=scores.get)[-4:]}"]["metrics"]["test_accuracy"] >= 0
+    assert search(tiny, *words, "--grid", "fc-units=4/8,4", program="classification") == 0
+    runs = records_of("s")
+    scores = {name: r["metrics"]["validation_accuracy"] for name, r in runs.items() if "trial" in name}
+    assert runs[f"winner-{max(scores, key=scores.get)[-4:]}"]["metrics"]["test_accuracy"] >= 0
     assert "validation accuracy" in capsys.readouterr().out
 
 
@@ -172,14 +173,14 @@ def test_a_classifier_is_searched_by_accuracy(tiny, in_process, capsys):
         ],
     ],
 )
-def test_the_command_that_is_shown_is_that_of_the_same_search(tiny, words):
-    plan = options.read_options("autoencoder", ["-d", tiny["-d"], "-t", tiny["-t"], *TINY[2:], *words])
-    shown = shlex.split(plan.command(first_buildable(plan)))
+def test_the_command_that_is_shown_repeats_the_search(tiny, words):
+    first = options.read_options("autoencoder", ["-d", tiny["-d"], "-t", tiny["-t"], *TINY[2:], *words])
+    shown = shlex.split(first.command(first_buildable(first)))
     assert shown[:3] == ["python", "autoencoder.py", "search"]
-    again = options.read_options("autoencoder", shown[3:])
-    assert first_buildable(again) == first_buildable(plan)
-    fields = [name for name in vars(plan) if name not in ("answers", "values")]
-    assert [getattr(again, name) for name in fields] == [getattr(plan, name) for name in fields]
+    second = options.read_options("autoencoder", shown[3:])
+    assert first_buildable(second) == first_buildable(first)
+    fields = [name for name in vars(first) if name not in ("answers", "values")]
+    assert [getattr(second, name) for name in fields] == [getattr(first, name) for name in fields]
 
 
 @pytest.mark.slow
@@ -192,74 +193,72 @@ def test_tpe_over_ranges_with_a_budget(tiny, in_process, capsys):
         "--grid",
         "activation=relu,silu",
     ]
-    assert searched(tiny, *TINY, *words, "--trials", "4", "--no-retrain") == 0
-    assert searched(tiny, *TINY, *words, "--trials", "6", "--no-retrain") == 0
-    assert in_process.begun == 6
-    found = records_of("s")
-    assert len({json.dumps(record["hyperparameters"]) for record in found.values()}) == 6
+    assert search(tiny, *TINY, *words, "--trials", "4", "--no-retrain") == 0
+    assert search(tiny, *TINY, *words, "--trials", "6", "--no-retrain") == 0
+    assert in_process.trainings == 6
+    runs = records_of("s")
+    assert len({json.dumps(record["hyperparameters"]) for record in runs.values()}) == 6
     assert "6 trials, best first" in capsys.readouterr().out
 
 
-def test_what_cannot_be_built_is_a_failed_trial_with_its_reason(tiny, in_process, capsys):
-    assert searched(tiny, *TINY, "--grid", "kernel-size=3,60", "--no-retrain") == 0
-    assert in_process.begun == 1
+def test_a_network_that_cannot_be_built_is_a_failed_trial_with_its_reason(tiny, in_process, capsys):
+    assert search(tiny, *TINY, "--grid", "kernel-size=3,60", "--no-retrain") == 0
+    assert in_process.trainings == 1
     assert (
         "failed: kernel size 60 does not fit: 12×10 is left before layer 1; at most 10 works"
         in capsys.readouterr().out
     )
     with pytest.raises(UserError, match="kernel size 60 does not fit"):
-        searched(tiny, *TINY, "--grid", "kernel-size=60,61", output="other")
+        search(tiny, *TINY, "--grid", "kernel-size=60,61", output="other")
 
 
-def test_hopeless_trials_are_pruned_and_say_so(tiny, in_process, monkeypatch, capsys):
+def test_pruned_trials_are_recorded_and_listed(tiny, in_process, monkeypatch, capsys):
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: trial.number == 1)
-    assert searched(tiny, *TINY, "--grid", "kernels=2,3", "--epochs", "5", "--prune", "--no-retrain") == 0
-    found = records_of("s")
-    assert [record["status"] for record in found.values()] == ["finished", "interrupted"]
-    pruned = found["trial-0001"]
+    assert search(tiny, *TINY, "--grid", "kernels=2,3", "--epochs", "5", "--prune", "--no-retrain") == 0
+    runs = records_of("s")
+    assert [record["status"] for record in runs.values()] == ["finished", "interrupted"]
+    pruned = runs["trial-0001"]
     assert pruned["error"] == trials.PRUNED
     assert len(pruned["history"]["loss"]) < 5
-    assert not Path("s/trial-0001/checkpoint").exists()  # it will never go on
+    assert not Path("s/trial-0001/checkpoint").exists()  # it is never continued
     assert "│     1 │       2 │         pruned │" in capsys.readouterr().out
 
 
-def test_a_search_that_is_interrupted_goes_on(tiny, in_process, monkeypatch, capsys):
-    interrupted_in(2, monkeypatch)
+def test_an_interrupted_search_continues(tiny, in_process, monkeypatch, capsys):
+    press_ctrl_c_in(2, monkeypatch)
     with pytest.raises(Interrupted, match=r"interrupted; to go on: python autoencoder\.py search --dataset"):
-        searched(tiny, *TINY, *PAIR)
+        search(tiny, *TINY, *PAIR)
     assert records_of("s")["trial-0001"]["status"] == "interrupted"
-    assert searched(tiny, *TINY, *PAIR) == 0
-    found = records_of("s")
-    assert (
-        len([name for name in found if "trial" in name]) == 2
-    )  # the one that was interrupted went on in its folder
-    assert found["trial-0001"]["status"] == "finished"
-    assert len(found["trial-0001"]["history"]["loss"]) == 2
+    assert search(tiny, *TINY, *PAIR) == 0
+    runs = records_of("s")
+    assert len([name for name in runs if "trial" in name]) == 2  # the interrupted one keeps its folder
+    assert runs["trial-0001"]["status"] == "finished"
+    assert len(runs["trial-0001"]["history"]["loss"]) == 2
 
 
-def test_what_is_wrong_with_the_data_ends_the_search_at_once(tiny, in_process, monkeypatch):
+def test_invalid_data_ends_the_search_at_once(tiny, in_process, monkeypatch):
     def refusing(self, on_event):
         raise UserError("x.idx: ends too early")
 
     with monkeypatch.context() as patched:
-        patched.setattr(InProcess, "follow", refusing)
+        patched.setattr(InProcessWorker, "follow", refusing)
         with pytest.raises(UserError, match="ends too early"):
-            searched(tiny, *TINY, *PAIR)
-    assert searched(tiny, *TINY, *PAIR) == 0  # once it is mended nothing is missing
+            search(tiny, *TINY, *PAIR)
+    assert search(tiny, *TINY, *PAIR) == 0  # with valid data no trial is missing
     assert len([name for name in records_of("s") if "trial" in name]) == 2
 
 
-def test_none_that_comes_to_its_end_is_a_failure(tiny, in_process, monkeypatch):
+def test_a_search_without_complete_trials_fails(tiny, in_process, monkeypatch):
     def failing(self, on_event):
         raise RunFailed("it broke")
 
-    monkeypatch.setattr(InProcess, "follow", failing)
+    monkeypatch.setattr(InProcessWorker, "follow", failing)
     with pytest.raises(RunFailed, match="none of 2 trials came to its end: it broke"):
-        searched(tiny, *TINY, "--grid", "kernels=2,3")
+        search(tiny, *TINY, "--grid", "kernels=2,3")
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         ([], "nothing is varied: give --grid kernels=16,32,64 or --range learning-rate=0.0001..0.01:log"),
         (
@@ -278,16 +277,16 @@ def test_none_that_comes_to_its_end_is_a_failure(tiny, in_process, monkeypatch):
         (["--grid", "kernels=1,2", "--folds", "1"], "--folds must be a whole number from 2"),
     ],
 )
-def test_a_plan_that_makes_no_sense_is_refused(tiny, words, says):
+def test_contradicting_options_are_refused(tiny, words, message):
     with pytest.raises(UserError) as error:
         options.read_options("autoencoder", ["-d", tiny["-d"], *TINY, *words])
-    assert says in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_folder_that_cannot_be_made(tiny, in_process):
     Path("s").write_text("a file")
     with pytest.raises(UserError, match=r"s: cannot be made \(File exists\); choose another --output"):
-        searched(tiny, *TINY, *PAIR)
+        search(tiny, *TINY, *PAIR)
 
 
 def test_the_epochs_of_the_winner_are_those_that_were_best():
@@ -300,21 +299,19 @@ def test_the_epochs_of_the_winner_are_those_that_were_best():
     assert (watching.epochs, watching.split) == (20, (80, 10, 10))
 
 
-IMPATIENT = """
+WITH_SHORT_HEARTBEATS = """
 import sys
 import autoencoder
-from lib import studies
-from lib.errors import exit_status
-studies.HEARTBEAT, studies.GRACE = 1, 3
+from lib.common.errors import exit_status
+from lib.search import study
+study.HEARTBEAT_SECONDS, study.GRACE_SECONDS = 1, 3
 sys.exit(exit_status("autoencoder.py", lambda: autoencoder.main(sys.argv[1:])))
 """
 
 
 @pytest.mark.slow
-def test_a_killed_worker_and_the_one_that_does_its_trial_again(tiny):
-    """For real: both processes of a search are killed; the same command notices, goes on with the trial, and
-    does the rest.
-    """
+def test_the_same_command_runs_the_trial_of_a_killed_worker_again(tiny):
+    """Both processes of a search are killed; the same command continues the trial and runs the others."""
     words = [
         *TINY[:-5],
         "--batch-size",
@@ -329,7 +326,7 @@ def test_a_killed_worker_and_the_one_that_does_its_trial_again(tiny):
     command = [
         sys.executable,
         "-c",
-        IMPATIENT,
+        WITH_SHORT_HEARTBEATS,
         "search",
         "-d",
         tiny["-d"],
@@ -351,16 +348,16 @@ def test_a_killed_worker_and_the_one_that_does_its_trial_again(tiny):
     assert begun["status"] == "interrupted"
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * SECONDS)
     assert done.returncode == 0, done.stderr
-    found = records_of("s")
-    assert sorted(found) == ["trial-0000", "trial-0001"]
-    assert {record["status"] for record in found.values()} == {"finished"}
+    runs = records_of("s")
+    assert sorted(runs) == ["trial-0000", "trial-0001"]
+    assert {record["status"] for record in runs.values()} == {"finished"}
     epochs = len(begun["history"]["loss"])
-    assert found["trial-0000"]["history"]["loss"][:epochs] == begun["history"]["loss"]
+    assert runs["trial-0000"]["history"]["loss"][:epochs] == begun["history"]["loss"]
     assert "2 trials, best first" in done.stdout
 
 
 def test_a_search_in_a_terminal(tiny):
-    """What to vary, over which values, and how, asked one after the other."""
+    """Prompts for hyperparameters, values and sampler, then the search."""
     program = Terminal("autoencoder.py", "search", "-d", tiny["-d"], "-t", tiny["-t"])
     program.see("Vary which hyperparameters?")
     program.press(*([DOWN] * QUESTIONS["autoencoder"].index("kernels")), " ", *"activat", " ", ENTER)

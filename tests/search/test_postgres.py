@@ -1,8 +1,9 @@
-"""A study in a real PostgreSQL, shared by workers on their own. python -m pytest
-tests/search/test_postgres.py
+"""A study in a PostgreSQL server, shared by worker processes.
 
-Needs initdb and pg_ctl (Debian's package postgresql) and psycopg; without them it is skipped. A server does
-not run as root.
+python -m pytest tests/search/test_postgres.py
+
+Needs initdb and pg_ctl (Debian's package postgresql) and psycopg; without them it is skipped. As root, the
+server runs as the user postgres.
 """
 
 import json
@@ -20,23 +21,23 @@ from tests.harness.terminal_session import PROJECT
 
 WORKER = """
 import json, sys
-from lib import studies
-from tests.search.test_study import Silent, objective, purpose
-study = studies.opened("s", purpose(), sys.argv[1])
-studies.work(study, objective(), 6, None, Silent())
-tried = [trial.params for trial in studies.standing(study).complete]
-print(json.dumps({"tried": tried, "matters": next(iter(studies.importances(study, 0)))}))
+from lib.search.study import importances, open_study, run_trials, study_state
+from tests.search.test_study import SilentObserver, definition, objective
+study = open_study("s", definition(), sys.argv[1])
+run_trials(study, objective(), 6, None, SilentObserver())
+tried = [trial.params for trial in study_state(study).complete]
+print(json.dumps({"tried": tried, "most_important": next(iter(importances(study, 0)))}))
 """
 
 
 def program(name: str) -> str | None:
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return shutil.which(name) or (str(found[-1]) if found else None)
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(installed[-1]) if installed else None)
 
 
 @pytest.fixture
 def postgres():
-    """The URL of an empty database on a server of its own, which ends with the test."""
+    """The URL of an empty database on a server that runs for the test."""
     pytest.importorskip("psycopg")
     initdb, pg_ctl = program("initdb"), program("pg_ctl")
     if not initdb or not pg_ctl:
@@ -71,9 +72,9 @@ def test_workers_share_a_study_in_postgresql(postgres):
     workers = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
-    found = [json.loads(worker.communicate()[0]) for worker in workers]
+    results = [json.loads(worker.communicate()[0]) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0, 0]
-    assert found[0] == found[1] == found[2]  # each waits for the others
-    tried = {tuple(sorted(params.items())) for params in found[0]["tried"]}
-    assert len(tried) == len(found[0]["tried"]) == 6
-    assert found[0]["matters"] == "kernels"
+    assert results[0] == results[1] == results[2]  # each waits for the others
+    tried = {tuple(sorted(params.items())) for params in results[0]["tried"]}
+    assert len(tried) == len(results[0]["tried"]) == 6
+    assert results[0]["most_important"] == "kernels"

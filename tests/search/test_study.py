@@ -1,4 +1,7 @@
-"""Studies shared by workers, with objectives that cost nothing. python -m pytest tests/search/test_study.py"""
+"""Studies shared by workers, with objective functions that train nothing.
+
+python -m pytest tests/search/test_study.py
+"""
 
 import os
 import signal
@@ -35,45 +38,48 @@ FREE = {
 URL = "sqlite:///study.db"
 
 
-def purpose(space=GRID, sampler="grid", **values) -> StudyDefinition:
+def definition(space=GRID, sampler="grid", **values) -> StudyDefinition:
     return StudyDefinition(
         **dict(base={"layers": 2}, space=space, sampler=sampler, folds=1, prune=False, maximize=False, seed=3)
         | values
     )
 
 
-class Silent:
-    def ended(self, now): ...
+class SilentObserver:
+    def on_trial_end(self, state): ...
 
-    def waits(self, now): ...
+    def on_wait(self, state): ...
 
 
 def objective(space=GRID):
     return lambda trial: float(suggest_params(trial, space)["kernels"])
 
 
-def done(study, wanted=None, budget=None) -> list[dict]:
-    run_trials(study, wanted or objective(), budget, None, Silent())
-    return [trial.params for trial in study_state(study).done]
+def ended_params(study, objective_function=None, budget=None) -> list[dict]:
+    """Run trials; return the values of all that have ended."""
+    run_trials(study, objective_function or objective(), budget, None, SilentObserver())
+    return [trial.params for trial in study_state(study).ended]
 
 
-def test_a_grid_is_tried_point_by_point_and_then_it_is_over():
-    study = open_study("s", purpose(), URL)
-    tried = done(study, budget=6)
+def test_a_grid_search_ends_after_every_point():
+    study = open_study("s", definition(), URL)
+    tried = ended_params(study, budget=6)
     assert sorted((point["kernels"], point["epochs"]) for point in tried) == [
         (k, e) for k in (1, 2, 3) for e in (1, 2)
     ]
-    assert done(open_study("s", purpose(), URL), budget=6) == tried  # nothing is left
+    assert ended_params(open_study("s", definition(), URL), budget=6) == tried  # nothing is left
     assert [score for score, _ in study_state(study).ranked] == [1, 1, 2, 2, 3, 3]
 
 
-def test_a_search_draws_the_same_with_the_same_seed_and_goes_on_where_it_was():
-    parts = [purpose(FREE, sampler, seed=seed) for sampler in ("tpe", "random") for seed in (1, 1, 2)]
+def test_trials_are_reproducible_from_the_seed_also_when_a_search_continues():
+    definitions = [
+        definition(FREE, sampler, seed=seed) for sampler in ("tpe", "random") for seed in (1, 1, 2)
+    ]
     drawn = []
-    for number, part in enumerate(parts):
-        study = open_study(f"s{number}", part, URL)
-        assert len(done(study, objective(FREE), 3)) == 3
-        drawn.append(done(study, objective(FREE), 5))
+    for number, one_definition in enumerate(definitions):
+        study = open_study(f"s{number}", one_definition, URL)
+        assert len(ended_params(study, objective(FREE), 3)) == 3
+        drawn.append(ended_params(study, objective(FREE), 5))
     assert drawn[0] == drawn[1] != drawn[2]
     assert drawn[3] == drawn[4] != drawn[5]
     assert all(
@@ -83,74 +89,74 @@ def test_a_search_draws_the_same_with_the_same_seed_and_goes_on_where_it_was():
     )
 
 
-def test_an_interruption_changes_nothing_of_what_is_drawn():
+def test_an_interruption_does_not_change_the_values_drawn():
     def broken(trial):
         suggest_params(trial, FREE)
         raise Interrupted("interrupted")
 
-    whole = done(open_study("whole", purpose(FREE, "random"), URL), objective(FREE), 4)
-    study = open_study("broken", purpose(FREE, "random"), URL)
-    done(study, objective(FREE), 1)
+    uninterrupted = ended_params(open_study("whole", definition(FREE, "random"), URL), objective(FREE), 4)
+    study = open_study("broken", definition(FREE, "random"), URL)
+    ended_params(study, objective(FREE), 1)
     for number in (1, 2):  # the second trial, twice
         with pytest.raises(Interrupted):
-            run_trials(study, broken, 4, None, Silent())
+            run_trials(study, broken, 4, None, SilentObserver())
         requeue_trial(study, number)
-    assert done(study, objective(FREE), 4) == whole
-    now = study_state(study)
-    assert [trial.number for trial in now.trials] == [0, 3, 4, 5]
-    assert [now.place(trial) for trial in now.trials] == [0, 1, 2, 3]
+    assert ended_params(study, objective(FREE), 4) == uninterrupted
+    state = study_state(study)
+    assert [trial.number for trial in state.trials] == [0, 3, 4, 5]
+    assert [state.index_of(trial) for trial in state.trials] == [0, 1, 2, 3]
 
 
-def test_what_is_drawn_from_a_range_has_few_digits_and_stays_in_it():
+def test_numbers_from_a_range_are_rounded_and_stay_in_it():
     rates = [
         params["learning_rate"]
-        for params in done(open_study("s", purpose(FREE, "tpe"), URL), objective(FREE), 15)
+        for params in ended_params(open_study("s", definition(FREE, "tpe"), URL), objective(FREE), 15)
     ]
     assert all(len(f"{rate:.12f}".replace("0.", "").strip("0")) <= 4 for rate in rates)
     narrow = {"learning_rate": Range(0.123456, 0.123457)}
-    study = open_study("n", purpose(narrow, "random"), URL)
-    done(study, lambda trial: suggest_params(trial, narrow)["learning_rate"], 3)
+    study = open_study("n", definition(narrow, "random"), URL)
+    ended_params(study, lambda trial: suggest_params(trial, narrow)["learning_rate"], 3)
     assert {trial.params["learning_rate"] for trial in study_state(study).trials} <= {0.123456, 0.123457}
 
 
 def test_importance_needs_two_trials_for_each_hyperparameter():
-    study = open_study("s", purpose(), URL)
-    done(study, budget=3)
+    study = open_study("s", definition(), URL)
+    ended_params(study, budget=3)
     assert importances(study, 0) == {}
-    done(study, budget=4)
+    ended_params(study, budget=4)
     assert sum(importances(study, 0).values()) == pytest.approx(1)
 
 
 def test_importances_of_many_trials_are_those_of_a_sample(monkeypatch):
-    study = open_study("s", purpose(FREE, "random", maximize=True), URL)
-    done(study, objective(FREE), 30)
-    whole = importances(study, 0)
-    monkeypatch.setattr(study, "MAX_IMPORTANCE_TRIALS", 20)
-    assert next(iter(importances(study, 0))) == next(iter(whole)) == "kernels"
-    assert importances(study, 0) == importances(study, 0) != whole
+    study = open_study("s", definition(FREE, "random", maximize=True), URL)
+    ended_params(study, objective(FREE), 30)
+    of_all = importances(study, 0)
+    monkeypatch.setattr("lib.search.study.MAX_IMPORTANCE_TRIALS", 20)
+    assert next(iter(importances(study, 0))) == next(iter(of_all)) == "kernels"
+    assert importances(study, 0) == importances(study, 0) != of_all
 
 
-def test_the_best_is_the_largest_where_larger_is_better():
-    study = open_study("s", purpose(maximize=True), URL)
-    done(study, budget=6)
+def test_the_largest_score_ranks_first_when_maximizing():
+    study = open_study("s", definition(maximize=True), URL)
+    ended_params(study, budget=6)
     assert [score for score, _ in study_state(study).ranked] == [3, 3, 2, 2, 1, 1]
     assert next(iter(importances(study, 0))) == "kernels"
 
 
-def test_a_failed_trial_counts_and_says_why():
+def test_a_failed_trial_counts():
     def failing(trial):
         kernels = suggest_params(trial, GRID)["kernels"]
         if kernels == 2:
             raise RunFailed("diverged")
         return kernels
 
-    study = open_study("s", purpose(), URL)
-    assert len(done(study, failing, 6)) == 6
-    assert Counter(trial.state.name for trial in study_state(study).done) == {"COMPLETE": 4, "FAIL": 2}
+    study = open_study("s", definition(), URL)
+    assert len(ended_params(study, failing, 6)) == 6
+    assert Counter(trial.state.name for trial in study_state(study).ended) == {"COMPLETE": 4, "FAIL": 2}
 
 
 def test_an_interrupted_trial_is_run_again():
-    study = open_study("s", purpose(), URL)
+    study = open_study("s", definition(), URL)
 
     def interrupted(trial):
         params = suggest_params(trial, GRID)
@@ -160,14 +166,14 @@ def test_an_interrupted_trial_is_run_again():
         return float(params["kernels"])
 
     with pytest.raises(Interrupted):
-        run_trials(study, interrupted, 6, None, Silent())
+        run_trials(study, interrupted, 6, None, SilentObserver())
     requeue_trial(study, 2)
     assert study_state(study).waiting[0].user_attrs == {"folder": "there"}
-    tried = done(open_study("s", purpose(), URL), budget=6)
+    tried = ended_params(open_study("s", definition(), URL), budget=6)
     assert len({tuple(point.items()) for point in tried}) == len(tried) == 6
 
 
-def test_two_workers_share_a_study_and_never_do_too_much():
+def test_workers_that_share_a_study_do_not_exceed_its_budget():
     counted = []
 
     def slowly(trial):
@@ -176,101 +182,103 @@ def test_two_workers_share_a_study_and_never_do_too_much():
         time.sleep(0.02)
         return params["learning_rate"]
 
-    open_study("s", purpose(FREE, "tpe"), URL)
+    open_study("s", definition(FREE, "tpe"), URL)
 
     def worker():
-        run_trials(open_study("s", purpose(FREE, "tpe"), URL), slowly, 12, None, Silent())
+        run_trials(open_study("s", definition(FREE, "tpe"), URL), slowly, 12, None, SilentObserver())
 
     workers = [threading.Thread(target=worker) for _ in range(3)]
-    for one in workers:
-        one.start()
-    for one in workers:
-        one.join()
-    study = open_study("s", purpose(FREE, "tpe"), URL)
+    for thread in workers:
+        thread.start()
+    for thread in workers:
+        thread.join()
+    study = open_study("s", definition(FREE, "tpe"), URL)
     assert len(study_state(study).complete) == len(counted) == 12
     assert len({tuple(trial.params.items()) for trial in study_state(study).complete}) == 12
 
 
-COLLIDING = """
+SIMULTANEOUS_WORKERS = """
 import multiprocessing
 from lib.search.study import open_study
-from tests.search.test_study import purpose
+from tests.search.test_study import definition
 
-def work(number, together):
-    together.wait()
-    open_study("s", purpose(), f"sqlite:///{number}.db")
+def work(number, barrier):
+    barrier.wait()
+    open_study("s", definition(), f"sqlite:///{number}.db")
 
 fork = multiprocessing.get_context("fork")
 for number in range(4):
-    together = fork.Barrier(4)
-    workers = [fork.Process(target=work, args=(number, together)) for _ in range(4)]
-    for one in workers:
-        one.start()
-    for one in workers:
-        one.join()
-    assert [one.exitcode for one in workers] == [0] * 4
+    barrier = fork.Barrier(4)
+    workers = [fork.Process(target=work, args=(number, barrier)) for _ in range(4)]
+    for process in workers:
+        process.start()
+    for process in workers:
+        process.join()
+    assert [process.exitcode for process in workers] == [0] * 4
 """
 
 
-def test_workers_that_begin_at_the_same_moment_make_one_storage():
+def test_workers_that_start_at_the_same_time_create_one_storage():
     subprocess.run(
-        [sys.executable, "-c", COLLIDING], check=True, env=os.environ | {"PYTHONPATH": str(PROJECT)}
+        [sys.executable, "-c", SIMULTANEOUS_WORKERS],
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
     )
 
 
-DYING = """
+WORKER_TO_KILL = """
 import os, sys, time
-from lib.search import study as studies
-from tests.search.test_study import GRID, Silent, purpose
-studies.HEARTBEAT_SECONDS, studies.GRACE_SECONDS = 1, 2
-study = studies.open_study("s", purpose(), "sqlite:///study.db")
+from lib.search import study
+from tests.search.test_study import GRID, SilentObserver, definition
+study.HEARTBEAT_SECONDS, study.GRACE_SECONDS = 1, 2
 def objective(trial):
-    studies.suggest_params(trial, GRID)
-    print("begun", flush=True)
+    study.suggest_params(trial, GRID)
+    print("started", flush=True)
     time.sleep(600)
-studies.run_trials(study, objective, 6, None, Silent())
+opened = study.open_study("s", definition(), "sqlite:///study.db")
+study.run_trials(opened, objective, 6, None, SilentObserver())
 """
 
 
-def test_the_trial_of_a_killed_worker_is_noticed_and_run_again(monkeypatch):
+def test_the_trial_of_a_killed_worker_is_run_again(monkeypatch):
     monkeypatch.setattr("lib.search.study.HEARTBEAT_SECONDS", 1)
     monkeypatch.setattr("lib.search.study.GRACE_SECONDS", 2)
     process = subprocess.Popen(
-        [sys.executable, "-c", DYING],
+        [sys.executable, "-c", WORKER_TO_KILL],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(PROJECT)},
     )
-    assert process.stdout.readline() == "begun\n"
+    assert process.stdout.readline() == "started\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
     waited = []
 
-    class Waiting(Silent):
-        def waits(self, now):
-            waited.append(now)
+    class Waiting(SilentObserver):
+        def on_wait(self, state):
+            waited.append(state)
 
-    study = open_study("s", purpose(), URL)
+    study = open_study("s", definition(), URL)
     run_trials(study, objective(), 6, None, Waiting())
     tried = [trial.params for trial in study_state(study).complete]
     assert len({tuple(point.items()) for point in tried}) == len(tried) == 6
 
 
-def test_a_deadline_ends_it_between_two_trials():
-    study = open_study("s", purpose(FREE, "random"), URL)
+def test_no_trial_starts_after_the_deadline():
+    study = open_study("s", definition(FREE, "random"), URL)
 
     def slowly(trial):
         time.sleep(0.05)
         return suggest_params(trial, FREE)["learning_rate"]
 
-    run_trials(study, slowly, None, time.monotonic() + 0.3, Silent())
+    run_trials(study, slowly, None, time.monotonic() + 0.3, SilentObserver())
     assert 1 <= len(study_state(study).complete) <= 7
     assert not study_state(study).running
 
 
-def test_hopeless_trials_are_given_up():
-    study = open_study("s", purpose(FREE, "random", prune=True), URL)
+def test_trials_worse_than_the_median_are_pruned():
+    study = open_study("s", definition(FREE, "random", prune=True), URL)
 
     def curve(trial):
         suggest_params(trial, FREE)
@@ -281,8 +289,8 @@ def test_hopeless_trials_are_given_up():
                 raise optuna.TrialPruned
         return 1.0
 
-    run_trials(study, curve, 8, None, Silent())
-    assert [trial.number for trial in study_state(study).of(PRUNED)] == [6, 7]
+    run_trials(study, curve, 8, None, SilentObserver())
+    assert [trial.number for trial in study_state(study).in_state(PRUNED)] == [6, 7]
 
 
 @pytest.mark.parametrize(
@@ -296,10 +304,10 @@ def test_hopeless_trials_are_given_up():
         (dict(space=FREE, sampler="tpe"), "another space, another sampler"),
     ],
 )
-def test_a_study_is_for_one_purpose(changed, says):
-    open_study("s", purpose(), URL)
+def test_a_study_is_not_opened_with_another_definition(changed, says):
+    open_study("s", definition(), URL)
     with pytest.raises(UserError, match=says):
-        open_study("s", purpose(**changed), URL)
+        open_study("s", definition(**changed), URL)
 
 
 @pytest.mark.parametrize(
@@ -316,6 +324,6 @@ def test_a_study_is_for_one_purpose(changed, says):
 )
 def test_a_storage_that_cannot_be_opened(url, says):
     with pytest.raises(UserError) as error:
-        open_study("s", purpose(), url)
+        open_study("s", definition(), url)
     assert says in str(error.value)
     assert "secret" not in str(error.value)

@@ -1,4 +1,4 @@
-"""python -m pytest tests/tasks/test_colorization.py"""
+"""Conversion between RGB and YUV. python -m pytest tests/tasks/test_colorization.py"""
 
 import numpy as np
 from hypothesis import given
@@ -10,7 +10,7 @@ from lib.tasks import colorization
 EVERY_17TH = np.stack(np.meshgrid(*[np.arange(0, 256, 17)] * 3), axis=-1).reshape(-1, 1, 3).astype(np.uint8)
 
 
-def test_there_and_back_is_the_same_byte_for_every_color():
+def test_rgb_round_trip_is_exact_in_bytes():
     rgb = np.stack(np.meshgrid(*[np.arange(0, 256, 5)] * 3), axis=-1).reshape(-1, 3).astype(np.uint8)
     back = colorization.yuv_to_rgb(colorization.rgb_to_yuv(rgb.astype(np.float32) / 255))
     np.testing.assert_array_equal(np.round(255 * back), rgb)
@@ -18,7 +18,7 @@ def test_there_and_back_is_the_same_byte_for_every_color():
 
 
 @given(st.tuples(*[st.floats(0, 1, width=32)] * 3))
-def test_the_standards_equations(rgb):
+def test_yuv_follows_the_equations_of_the_standards(rgb):
     red, green, blue = rgb
     y, u, v = colorization.rgb_to_yuv(np.array(rgb, np.float32))
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
@@ -28,7 +28,7 @@ def test_the_standards_equations(rgb):
     assert abs(v) <= 0.616
 
 
-def test_pillows_conversion_agrees_within_its_rounding():
+def test_yuv_agrees_with_pillow_within_its_rounding():
     """Pillow's YCbCr (JPEG) has the same Y, and B − Y and R − Y by other factors: 0.564 and 0.713, in bytes
     around 128.
     """
@@ -39,6 +39,6 @@ def test_pillows_conversion_agrees_within_its_rounding():
     np.testing.assert_allclose(255 * ours[..., 2], (cr - 128) * 0.877 / 0.713, atol=1.5)
 
 
-def test_gray_has_no_color_differences():
+def test_uv_of_gray_is_zero():
     gray = np.repeat(np.linspace(0, 1, 11, dtype=np.float32)[:, None], 3, axis=1)
     np.testing.assert_allclose(colorization.rgb_to_yuv(gray)[:, 1:], 0, atol=1e-6)

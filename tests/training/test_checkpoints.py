@@ -1,5 +1,6 @@
-"""python -m pytest tests/training/test_checkpoints.py (that a training goes on as if nothing had been:
-tests/training/test_trainer.py)
+"""Checkpoint files. That a resumed training computes the same numbers is tested in test_trainer.py.
+
+python -m pytest tests/training/test_checkpoints.py
 """
 
 import keras
@@ -21,7 +22,7 @@ def compiled(units: int = 3) -> tuple[keras.Model, keras.callbacks.EarlyStopping
     return model, best
 
 
-def learned(units: int = 3):
+def fitted(units: int = 3):
     model, best = compiled(units)
     model.fit(np.ones((8, 4)), np.ones((8, units)), validation_split=0.5, verbose=0, callbacks=[best])
     return model, best
@@ -30,26 +31,26 @@ def learned(units: int = 3):
 HISTORY = {"loss": [0.5], "val_loss": [0.25], "seconds": [1.0]}
 
 
-def test_all_that_a_step_changes_comes_back(tmp_path):
-    model, best = learned()
+def test_a_checkpoint_restores_all_variables_and_early_stopping(tmp_path):
+    model, best = fitted()
     Checkpoint(tmp_path, "phase").write(model, best, HISTORY)
-    twin, fresh = compiled()
+    restored, fresh = compiled()
     checkpoint = Checkpoint(tmp_path, "phase")
-    assert (checkpoint.epochs, checkpoint.over) == (1, False)
-    assert checkpoint.restore(twin, [fresh]) == HISTORY
+    assert (checkpoint.epochs, checkpoint.finished) == (1, False)
+    assert checkpoint.restore(restored, [fresh]) == HISTORY
     assert (fresh.best, fresh.best_epoch) == (0.25, 0)
-    pairs = [*zip(twin.variables, model.variables, strict=True)]
-    pairs += zip(twin.optimizer.variables, model.optimizer.variables, strict=True)
+    pairs = [*zip(restored.variables, model.variables, strict=True)]
+    pairs += zip(restored.optimizer.variables, model.optimizer.variables, strict=True)
     pairs += zip(fresh.best_weights, best.best_weights, strict=True)
     assert (
         len(pairs) == 3 + 6 + 2
     )  # with the generator of the dropout, and Adam's iteration and learning rate
-    for mine, other in pairs:
-        np.testing.assert_array_equal(keras.ops.convert_to_numpy(mine), keras.ops.convert_to_numpy(other))
+    for variable, other in pairs:
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), keras.ops.convert_to_numpy(other))
 
 
-def test_without_a_folder_or_a_file_there_is_nothing(tmp_path):
-    model, best = learned()
+def test_without_a_folder_or_a_file_nothing_is_restored(tmp_path):
+    model, best = fitted()
     for folder in (None, tmp_path):
         checkpoint = Checkpoint(folder, "phase")
         assert (checkpoint.epochs, checkpoint.restore(model, [best])) == (0, {})
@@ -57,8 +58,8 @@ def test_without_a_folder_or_a_file_there_is_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_broken_file_and_that_of_another_network_are_refused(tmp_path):
-    model, best = learned()
+def test_a_broken_file_and_one_of_another_network_are_refused(tmp_path):
+    model, best = fitted()
     Checkpoint(tmp_path, "phase").write(model, best, HISTORY)
     other, fresh = compiled(units=2)
     with pytest.raises(
@@ -78,15 +79,15 @@ def test_a_broken_file_and_that_of_another_network_are_refused(tmp_path):
             Checkpoint(tmp_path, "phase")
 
 
-def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
-    model, best = learned()
+def test_a_failed_write_leaves_the_previous_checkpoint(tmp_path, monkeypatch):
+    model, best = fitted()
     Checkpoint(tmp_path, "phase").write(model, best, HISTORY)
     before = (tmp_path / "checkpoint" / "phase.npz").read_bytes()
 
-    def full(*args, **content):
+    def raise_disk_full(*args, **arrays):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(np, "savez", raise_disk_full)
     with pytest.raises(RunFailed, match=r"phase.npz: cannot be written \(No space left on device\)"):
         Checkpoint(tmp_path, "phase").write(model, best, HISTORY)
     assert (tmp_path / "checkpoint" / "phase.npz").read_bytes() == before

@@ -26,10 +26,10 @@ from tests.harness.terminal_session import PROJECT
 
 
 def test_a_team_is_read_from_its_flag():
-    assert ProcessGroup.read("") == ProcessGroup()
-    assert ProcessGroup.read("10.0.0.1:9911,2/3") == ProcessGroup("10.0.0.1:9911", 2, 3)
-    assert ProcessGroup.read("[::1]:9911,1/2").leads
-    assert ProcessGroup(**ProcessGroup.read("lab:1,2/2").to_json()) == ProcessGroup("lab:1", 2, 2)
+    assert ProcessGroup.parse("") == ProcessGroup()
+    assert ProcessGroup.parse("10.0.0.1:9911,2/3") == ProcessGroup("10.0.0.1:9911", 1, 3)
+    assert ProcessGroup.parse("[::1]:9911,1/2").is_leader
+    assert ProcessGroup(**ProcessGroup.parse("lab:1,2/2").to_json()) == ProcessGroup("lab:1", 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_team_is_read_from_its_flag():
 )
 def test_a_flag_that_names_no_team_is_refused(text):
     with pytest.raises(UserError, match="--distributed must be alone or HOST:PORT,N/OF, such as "):
-        ProcessGroup.read(text)
+        ProcessGroup.parse(text)
 
 
 def test_several_processes_must_not_be_asked():
@@ -47,8 +47,8 @@ def test_several_processes_must_not_be_asked():
 
 @given(st.integers(0, 300), st.integers(1, 4), st.integers(1, 4))
 def test_the_parts_of_a_batch_are_equal_and_make_it_whole(images, of, each):
-    shares = [Shard(ProcessGroup("lab:1", number, of), of * each) for number in range(1, of + 1)]
-    used = shares[0].count(images)
+    shares = [Shard(ProcessGroup("lab:1", rank, of), of * each) for rank in range(of)]
+    used = shares[0].usable_size(images)
     assert images - of * each < used <= images
     taken = [np.arange(used)[share.rows(used)] for share in shares]
     assert len({len(part) for part in taken}) == 1
@@ -61,8 +61,8 @@ def test_the_parts_are_those_of_the_batch_of_a_process_alone(tiny, labeled):
     part = datasets.load_dataset(hp).train if not labeled else datasets.load_dataset(labeled_hp(tiny)).train
     alone = Batches(part, 16, hp, learn=True, labeled=labeled)
     shared = [
-        Batches(part, 16, hp, learn=True, labeled=labeled, share=Shard(ProcessGroup("lab:1", n, 2), 2))
-        for n in (1, 2)
+        Batches(part, 16, hp, learn=True, labeled=labeled, share=Shard(ProcessGroup("lab:1", rank, 2), 2))
+        for rank in (0, 1)
     ]
     assert {len(batches) for batches in shared} == {len(alone)}
     for number in range(len(alone)):
@@ -84,7 +84,7 @@ def test_what_is_left_over_makes_no_batch(tiny):
     part = datasets.load_dataset(Hyperparameters(dataset=tiny["-d"])).train.first(33)
     hp = Hyperparameters(dataset=tiny["-d"])
     assert len(Batches(part, 16, hp)) == 3
-    assert len(Batches(part, 16, hp, share=Shard(ProcessGroup("lab:1", 1, 2), 2))) == 2
+    assert len(Batches(part, 16, hp, share=Shard(ProcessGroup("lab:1", 0, 2), 2))) == 2
 
 
 def free_port() -> int:

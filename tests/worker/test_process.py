@@ -1,4 +1,4 @@
-"""python -m pytest tests/worker/test_process.py"""
+"""Tests of the child process and the pipe to it. python -m pytest tests/worker/test_process.py"""
 
 import os
 import signal
@@ -22,37 +22,37 @@ def test_a_run_through_the_pipe(tiny):
     with Worker() as worker:
         worker.send("open", hyperparameters=request(tiny))
         worker.send("train", hyperparameters=request(tiny), output="run")
-        ended = worker.follow(events.append)
+        finished = worker.follow(events.append)
     names = [event["event"] for event in events]
     assert names[:3] == ["ready", "run", "phase"]
     assert names[-1] == "finished"
     assert {"epoch", "picture", "stage"} <= set(names)
-    assert ended["record"]["status"] == "finished"
+    assert finished["record"]["status"] == "finished"
     assert worker.folder == "run"
 
 
-def test_errors_come_up_the_pipe(tiny):
+def test_errors_of_the_child_are_raised(tiny):
     with Worker() as worker:
         worker.send("open", hyperparameters=request(tiny, dataset="nowhere"))
         with pytest.raises(UserError, match="nowhere: no such file or folder"):
             worker.follow(lambda event: None)
 
 
-def test_errors_are_seen_while_the_person_still_answers(tiny):
+def test_errors_are_raised_while_the_user_answers_prompts(tiny):
     with Worker() as worker:
-        worker.check()
+        worker.raise_pending_error()
         worker.send("open", hyperparameters=request(tiny, dataset="nowhere"))
         with pytest.raises(UserError, match="nowhere"):
-            _check_for_a_minute(worker)
+            _wait_for_error(worker)
 
 
-def _check_for_a_minute(worker):
+def _wait_for_error(worker):
     for _ in range(600):
-        worker.check()
+        worker.raise_pending_error()
         time.sleep(0.1)
 
 
-def test_a_killed_worker_is_a_sentence(tiny):
+def test_a_killed_child_is_reported(tiny):
     def kill(event):
         if event["event"] == "epoch":
             os.kill(worker._process.pid, signal.SIGKILL)
@@ -66,7 +66,7 @@ def test_a_killed_worker_is_a_sentence(tiny):
             worker.follow(kill)
 
 
-def test_a_worker_whose_program_is_gone_ends_itself(tiny):
+def test_a_child_whose_program_is_gone_ends(tiny):
     with Worker() as worker:
         worker.send("open", hyperparameters=request(tiny))
         process = psutil.Process(worker._process.pid)
@@ -77,7 +77,7 @@ def test_a_worker_whose_program_is_gone_ends_itself(tiny):
         process.wait(timeout=10)
 
 
-def test_stop_keeps_what_was_learned(tiny):
+def test_stop_keeps_the_trained_weights(tiny):
     def stop(event):
         if event["event"] == "epoch" and event["epoch"] == 2:
             worker.send("stop")
@@ -91,7 +91,7 @@ def test_stop_keeps_what_was_learned(tiny):
     assert {"autoencoder.h5", "encoder.h5", "decoder.h5"} <= set(record["files"])
 
 
-def test_ctrl_c_at_any_event_loses_none(tiny):
+def test_ctrl_c_loses_no_event(tiny):
     def interrupt(event):
         if event["event"] == "finished" or (event["event"] == "epoch" and event["epoch"] == 1):
             os.kill(os.getpid(), signal.SIGINT)

@@ -1,11 +1,9 @@
-"""What the worker refuses of data that could be read, and every kind of run from data to record, in this
-process.
+"""Tests of whole runs of every kind, from data to record, in this process.
 
 python -m pytest tests/worker/test_training_jobs.py
 """
 
 import dataclasses
-import threading
 from pathlib import Path
 
 import keras
@@ -21,6 +19,7 @@ from lib.runs.records import load_record
 from lib.tasks import TASKS, base
 from lib.worker import training_jobs
 from tests.harness import sample_files
+from tests.harness.in_process_worker import RecordingChannel
 
 
 def classify(tiny, **values) -> Hyperparameters:
@@ -44,35 +43,25 @@ def classify(tiny, **values) -> Hyperparameters:
         (KeyError(), "KeyError: no reason given"),
     ],
 )
-def test_every_failure_is_a_sentence(error, sentence):
+def test_every_failure_is_described_in_a_sentence(error, sentence):
     assert errors.describe_failure(error).startswith(sentence)
 
 
-class Listener:
-    """Stands for the program: takes the events, asks for nothing."""
-
-    def __init__(self):
-        self.stopped, self.why, self.events = threading.Event(), "", []
-
-    def tell(self, event: str, **content) -> None:
-        self.events.append(content | {"event": event})
-
-
 def run(output: str, trial: bool = False, **values) -> tuple[dict, list[dict]]:
-    """A whole run in this process: its record and its events."""
+    """The record and the events of a whole run in this process."""
     hp = Hyperparameters(**values)
-    listener = Listener()
+    channel = RecordingChannel()
     training_jobs.run_training(
-        listener,
+        channel,
         {"hyperparameters": hp.to_json(), "output": output, "trial": trial},
         training_jobs.open_dataset(hp),
     )
-    return load_record(Path(output)), listener.events
+    return load_record(Path(output)), channel.events
 
 
 @pytest.fixture
 def color(tmp_path) -> str:
-    """80 labeled color images: shapes in a color of their own."""
+    """80 labeled color images: shapes whose color depends on the class."""
     images, labels = sample_files.shapes(80, channels=3)
     tinted = (images * np.array([[1, 0.6, 0.2], [0.3, 1, 0.5], [0.4, 0.2, 1]])[labels][:, None, None]).astype(
         np.uint8
@@ -81,16 +70,16 @@ def color(tmp_path) -> str:
     return "color.npz"
 
 
-def test_a_gpu_without_memory_costs_the_run_and_nothing_else(tiny, monkeypatch):
+def test_a_run_out_of_gpu_memory_leaves_other_runs_as_they_are(tiny, monkeypatch):
     run("first", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
     before = {path: path.read_bytes() for path in Path("first").rglob("*") if path.is_file()}
 
-    def full(*args):
+    def fail(*args):
         raise RuntimeError(
             "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 17179869184 bytes.\nBFC Allocator: …"
         )
 
-    monkeypatch.setattr(training_jobs.training, "fit", full)
+    monkeypatch.setattr(training_jobs, "fit", fail)
     with pytest.raises(RuntimeError):
         run("second", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
     record = load_record(Path("second"))
@@ -122,25 +111,24 @@ KINDS = {
 }
 
 
-DRAWN = {"samples", "interpolation"}  # what a decoder can do that needs nothing but a code
+SAMPLED = {"samples", "interpolation"}  # by a decoder that needs a code alone
 FIGURES = {
     "denoise, U-Net": {"noise"},
     "RGB from gray": set(),
-    "UV from Y": DRAWN,
-    "right half": DRAWN,  # no class has five test images here
+    "UV from Y": SAMPLED,
+    "right half": SAMPLED,  # no class has five test images here
     "top half, from the mirror image": set(),
-    "VAE": DRAWN | {"grid"},
-    "dense VAE": DRAWN | {"grid"},
-    "convolutional VAE": DRAWN,
-    "linear path": DRAWN,
-    "PCA, improved": DRAWN,
-    "feedback": DRAWN,
-    "in bfloat16": DRAWN,
-    "pools": DRAWN,
+    "VAE": SAMPLED | {"grid"},
+    "dense VAE": SAMPLED | {"grid"},
+    "convolutional VAE": SAMPLED,
+    "linear path": SAMPLED,
+    "PCA, improved": SAMPLED,
+    "feedback": SAMPLED,
+    "in bfloat16": SAMPLED,
+    "pools": SAMPLED,
 }
 
-# Whole trainings for those that differ most; what each encoder gives is tested in test_storage and
-# test_networks.
+# Classifiers are trained on those that differ most.
 CLASSIFIED = ("RGB from gray", "VAE", "PCA, improved", "feedback", "top half, from the mirror image")
 
 
@@ -166,12 +154,12 @@ def test_a_run_of_every_kind(kind, color):
         if file.startswith("figures/")
     }
     assert figures == {"loss", "reconstructions", "latent"} | FIGURES[kind]
-    shown = events[-1]["pictures"]
-    assert len(shown["labels"]) == len(shown["latent"]["t-SNE"]) == 8
-    shown = shown["strip"]
-    assert ("targets" in shown) == (values.get("task") is not None)
-    outputs, whole = unpack_images(shown["outputs"]), (8, 12, 10, 3)
-    assert outputs.shape == whole  # halves are put together, UV becomes a picture
+    pictures = events[-1]["pictures"]
+    assert len(pictures["labels"]) == len(pictures["latent"]["t-SNE"]) == 8
+    strip = pictures["strip"]
+    assert ("targets" in strip) == (values.get("task") is not None)
+    outputs = unpack_images(strip["outputs"])
+    assert outputs.shape == (8, 12, 10, 3)  # also of completed halves and of UV
     assert ("test_kl" in metrics) == bool(values.get("variational"))
     if kind in CLASSIFIED:
         classify_on("ae/autoencoder.h5", color)
@@ -186,18 +174,18 @@ def classify_on(model: str, color: str) -> None:
 
 
 @pytest.mark.parametrize("labels", [np.arange(80) % 4 - 1, np.arange(80) % 2 * 70_000])
-def test_an_autoencoder_lives_with_any_labels(labels):
+def test_an_autoencoder_ignores_invalid_labels(labels):
     np.savez("strange.npz", images=sample_files.shapes(80)[0], labels=labels)
     record, events = run("ae", dataset="strange.npz", layers=1, kernels=2, epochs=1, task="complete")
     assert "figures/latent.png" in record["files"]
     assert events[-1]["pictures"]["labels"] is None
 
 
-def test_the_tasks_are_all_tried_above():
+def test_every_task_is_tested_above():
     assert {"reconstruct", *(values.get("task", "reconstruct") for values in KINDS.values())} == set(TASKS)
 
 
-def test_a_classifier_that_learned_in_bfloat16_is_one_of_float32(color):
+def test_a_classifier_trained_in_bfloat16_is_saved_in_float32(color):
     run("ae", dataset=color, layers=2, kernels=4, epochs=1)
     head = dict(
         program="classification",
@@ -232,7 +220,7 @@ def test_pretraining_is_compared_with_random_weights_on_few_labels(color):
     assert set(record["files"]) & {"classifier.h5", "classifier-head.h5"}
 
 
-def test_what_is_saved_averages_over_mirror_images_as_its_scores_do(color):
+def test_a_saved_classifier_averages_over_mirror_images_as_its_scores_do(color):
     run("ae", dataset=color, layers=1, kernels=4, epochs=1)
     head = dict(
         program="classification",
@@ -256,16 +244,16 @@ def test_what_is_saved_averages_over_mirror_images_as_its_scores_do(color):
         one, two = (keras.models.load_model(f"{name}/{file}", compile=False) for name in ("plain", "both"))
         mean = (one.predict_on_batch(images) + one.predict_on_batch(images[:, :, ::-1])) / 2
         np.testing.assert_allclose(two.predict_on_batch(images), mean, atol=1e-6)
-    found = -np.log(mean[np.arange(len(test)), test.labels]).mean()
-    assert both["metrics"]["test_loss"] == pytest.approx(found, rel=1e-4)
-    assert plain["metrics"]["test_loss"] != pytest.approx(found, rel=1e-4)
+    loss = -np.log(mean[np.arange(len(test)), test.labels]).mean()
+    assert both["metrics"]["test_loss"] == pytest.approx(loss, rel=1e-4)
+    assert plain["metrics"]["test_loss"] != pytest.approx(loss, rel=1e-4)
     again, _ = run(
         "again", **head | dict(model="both/classifier.h5")
     )  # the encoder is found in there as in any
     assert again["status"] == "finished"
 
 
-def test_a_picture_that_is_saved_is_the_mean_of_two_as_its_scores_say(color):
+def test_a_saved_autoencoder_averages_over_mirror_images_as_its_scores_do(color):
     values = dict(
         dataset=color, task="colorize", skip=True, layers=1, kernels=4, epochs=2, batch_size=8, flip=True
     )
@@ -291,7 +279,7 @@ def test_colorizing_gray_images_is_refused_before_a_folder_is_made(tiny):
     assert not Path("ae").exists()
 
 
-def test_a_trial_is_trained_as_any_run_and_never_sees_the_test_set(tiny, monkeypatch):
+def test_a_trial_trains_as_any_run_and_never_uses_the_test_set(tiny, monkeypatch):
     plain, _ = run("plain", dataset=tiny["-d"], testset=tiny["-t"], layers=1, kernels=2, epochs=3, fold="1/3")
     real = training_jobs.open_dataset
 
@@ -320,12 +308,12 @@ def test_a_trial_is_trained_as_any_run_and_never_sees_the_test_set(tiny, monkeyp
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
-def test_all_training_images_can_be_learned_from(tiny, epochs):
+def test_a_split_without_validation_images(tiny, epochs):
     record, _ = run("all", dataset=tiny["-d"], layers=1, kernels=2, epochs=epochs, split="80/0/20")
     assert record["dataset"]["sizes"] == {"train": 48, "validation": 0, "test": 12}
     assert set(record["history"]) == {"loss", "seconds"}
     assert record["metrics"]["test_mse"] > 0
-    Display().curves({"training": record["history"]}, "all/figures/loss.png")
+    Display().show_loss_curves({"training": record["history"]}, "all/figures/loss.png")
     head = classify(tiny, model="all/autoencoder.h5", epochs=epochs, fc_units=(4,), split="90/0/10")
     record, _ = run("head", **head.to_json())
     assert "val_accuracy" not in record["history"]["everything"]

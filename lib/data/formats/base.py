@@ -1,4 +1,4 @@
-"""What all readers of image files share: what they return, and how a file that cannot be right is refused."""
+"""Types shared by the file formats, and functions that read files without trusting their headers."""
 
 import gzip
 import lzma
@@ -11,35 +11,44 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from lib.common.errors import UserError, reason
 
-NPY, ZIP, GZIP = b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b"  # how these files begin
+# The first bytes of these files.
+NPY_MAGIC, ZIP_MAGIC, GZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b"
 CHUNK_BYTES = 1 << 20  # bytes decompressed at once
-ON_DISK_FROM = (
-    1 << 29
-)  # bytes from which on images are unpacked into a file, not into memory: MNIST and CIFAR-10 are smaller
-MAX_MESSAGE_LENGTH = 200  # characters of what a library says
-GZIP_RATIO = 1032  # deflate cannot do better: what announces more than this is lying
+# Arrays of at least so many bytes are unpacked into a temporary file, not into memory. MNIST and CIFAR-10 are
+# smaller.
+DISK_THRESHOLD_BYTES = 1 << 29
+MAX_MESSAGE_LENGTH = 200  # characters of a library's error message that are shown
+# Deflate compresses by no more than this factor, so a gzip or zip file that announces more is invalid.
+MAX_DEFLATE_RATIO = 1032
 
-# What Python's own readers raise of files that are not what they say: of an encrypted member RuntimeError, of
-# a number that no memory has room for MemoryError or OverflowError, of a compression that they do not know
-# NotImplementedError.
+# Errors that Python's readers raise for invalid files. RuntimeError: an encrypted member; MemoryError and
+# OverflowError: a number that no memory has room for; NotImplementedError, a RuntimeError: an unknown
+# compression.
 READ_ERRORS = (
-    OSError, EOFError, ValueError, RuntimeError, MemoryError, OverflowError, LookupError,
-    struct.error, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
-)  # fmt: skip
+    *(OSError, EOFError, ValueError, RuntimeError, MemoryError, OverflowError, LookupError),
+    *(struct.error, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile),
+)
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images as uint8, shape (n, height, width, channels), 0 to 255, and, where known, their labels, shape
-    (n,).
+    """Images, with their labels where these are known.
+
+    Attributes:
+        images: uint8 (n, height, width, channels), 0 to 255, with 1 or 3 channels; may be memory mapped.
+        labels: int64 (n,), or None.
+        classes: the class name of each label, from label 0 on; empty where unknown.
     """
 
     images: np.ndarray
@@ -52,7 +61,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Source:
-    """What a file or folder holds: training images, and test images where it has both."""
+    """The images of a file or folder: a training set (or all there are), and a test set where it has one."""
 
     train: Images
     test: Images | None = None
@@ -60,8 +69,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Header:
-    """What can be known without reading pixels: shape (height, width, channels), how many images, whether
-    labeled.
+    """The properties of a file or folder of images that are known without reading pixels.
+
+    Attributes:
+        shape: (height, width, channels) of an image.
+        count: number of images outside the test set.
+        test_count: number of images in the test set; 0 where there is none.
+        labeled: whether the images have labels.
     """
 
     shape: tuple[int, int, int]
@@ -70,17 +84,38 @@ class Header:
     labeled: bool = False
 
 
-def exists(path: Path) -> bool:
-    """Whether there is such a file or folder. Raises `UserError` for a name that the system does not even
-    look up.
+class Format(ABC):
+    """A format of image files. To add one, write a subclass and list it in `registry.FORMATS`.
+
+    A subclass compares every size that a file announces with the file's real size before it allocates memory.
     """
+
+    @staticmethod
+    @abstractmethod
+    def recognizes(path: Path) -> bool:
+        """Return whether a file or folder has this format, by its first bytes or its file names."""
+
+    @staticmethod
+    @abstractmethod
+    def peek(path: Path) -> Header:
+        """Return the header, quickly: no pixels are read. Raises `UserError` for an invalid file."""
+
+    @staticmethod
+    @abstractmethod
+    def read(path: Path) -> Source:
+        """Return all images. Raises `UserError` for an invalid file."""
+
+
+def exists(path: Path) -> bool:
+    """Return whether a path exists. Raises `UserError` for one that the system cannot look up."""
     with explain_read_errors(path):
         return path.exists()
 
 
 def require_file_or_folder(path: Path) -> None:
-    """Refuse what is neither a file nor a folder: opening a pipe may wait for ever, and a device need not
-    end.
+    """Raise `UserError` unless `path` is a file or a folder.
+
+    Opening a pipe may block for ever, and reading a device may never end.
     """
     if not exists(path):
         raise UserError(f"{path}: no such file or folder")
@@ -88,67 +123,85 @@ def require_file_or_folder(path: Path) -> None:
         raise UserError(f"{path}: is a pipe, a socket or a device; give a file or a folder")
 
 
+def require_matching_labels(labels_path: Path | str, label_count: int, image_count: int, images: str) -> None:
+    """Raise `UserError` unless a file of labels has one for each image of the file or data set `images`."""
+    if label_count != image_count:
+        raise UserError(f"{labels_path}: {label_count:,} labels for the {image_count:,} images of {images}")
+
+
 def starts_with(path: Path, magic: bytes) -> bool:
+    """Return whether `path` is a file whose first bytes are `magic`."""
     if not path.is_file():
         return False
     with explain_read_errors(path), path.open("rb") as file:
         return file.read(len(magic)) == magic
 
 
-def open_decompressed(path: Path):
-    return gzip.open(path) if starts_with(path, GZIP) else path.open("rb")
+def open_decompressed(path: Path) -> BinaryIO | gzip.GzipFile:
+    """Open a file for reading, through gzip where it is compressed."""
+    return gzip.open(path) if starts_with(path, GZIP_MAGIC) else path.open("rb")
 
 
 @contextmanager
-def explain_read_errors(path: Path):
-    """Whatever a library says of a file that it cannot read becomes one sentence with the file's name."""
+def explain_read_errors(path: Path) -> Iterator[None]:
+    """Turn errors of the libraries that read `path` into a `UserError`: one sentence with the file's name."""
     try:
         yield
     except READ_ERRORS as error:
-        if why := getattr(error, "strerror", None):
-            raise UserError(f"{path}: cannot be read ({why})") from None
-        said = str(error) or (
+        if system_message := getattr(error, "strerror", None):
+            raise UserError(f"{path}: cannot be read ({system_message})") from None
+        message = str(error) or (
             "it asks for too much memory" if isinstance(error, MemoryError) else "it ends too early"
         )
         raise UserError(
-            f"{path}: cannot be read: broken or truncated ({said.splitlines()[0][:MAX_MESSAGE_LENGTH]})"
+            f"{path}: cannot be read: broken or truncated ({message.splitlines()[0][:MAX_MESSAGE_LENGTH]})"
         ) from None
 
 
-def allocate(path: Path, shape, dtype=np.uint8) -> np.ndarray:
-    """Room for what a file announces: in memory, or from `LARGE` on in a temporary file, memory mapped, which
-    is gone with the process. Raises `UserError` where the machine has less of either: taking it would end
-    the program.
+def allocate(path: Path, shape: Sequence[int], dtype=np.uint8) -> np.ndarray:
+    """Return an uninitialized array for the content of a file.
+
+    Arrays of `DISK_THRESHOLD_BYTES` or more are memory maps of a temporary file, which the system deletes
+    when the process ends.
+
+    Args:
+        path: the file, named in errors.
+        shape: the array's shape.
+        dtype: the array's type.
+
+    Returns:
+        An array of that shape and type, writable.
+
+    Raises:
+        UserError: memory or disk has less room than is needed. To try would end the process.
     """
-    needed = product(shape) * np.dtype(dtype).itemsize
-    if needed >= ON_DISK_FROM:
+    needed = element_count(shape) * np.dtype(dtype).itemsize
+    if needed >= DISK_THRESHOLD_BYTES:
         return _allocate_on_disk(path, shape, dtype, needed)
     free = free_memory()
     try:
         if needed <= free:
             return np.empty(shape, dtype)
     except MemoryError:
-        free = min(needed, free)  # somebody has set a lower limit than what is there
+        free = min(needed, free)  # the process has a lower limit than the free memory
     raise UserError(
-        f"{path}: holds {needed / 1e9:,.1f} GB, and at most {free / 1e9:,.1f} GB of memory are free; use "
-        f"fewer images"
+        f"{path}: holds {needed / 1e9:,.1f} GB, and at most {free / 1e9:,.1f} GB of memory are free; "
+        "use fewer images"
     )
 
 
-def _allocate_on_disk(path: Path, shape, dtype, needed: int) -> np.ndarray:
+def _allocate_on_disk(path: Path, shape: Sequence[int], dtype, needed: int) -> np.ndarray:
     try:
-        where = tempfile.gettempdir()
-        if needed > (free := shutil.disk_usage(where).free):
+        folder = tempfile.gettempdir()
+        if needed > (free := shutil.disk_usage(folder).free):
             raise UserError(
-                f"{path}: holds {needed / 1e9:,.1f} GB unpacked, and {where} has room for {free / 1e9:,.1f} "
-                f"GB; set TMPDIR to a "
-                "folder with more, or give an .idx or .npy of bytes that is not compressed: it is read "
-                "where it lies"
+                f"{path}: holds {needed / 1e9:,.1f} GB unpacked, and {folder} has room for "
+                f"{free / 1e9:,.1f} GB; set TMPDIR to a folder with more, or give an .idx or .npy of bytes "
+                "that is not compressed: it is read where it lies"
             )
         with tempfile.TemporaryFile() as file:
-            if hasattr(
-                os, "posix_fallocate"
-            ):  # a hole in a file that then finds no room would end the process
+            # Without reserved blocks, a write to the map on a full disk would end the process.
+            if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, needed)
             else:
                 file.truncate(needed)
@@ -160,7 +213,7 @@ def _allocate_on_disk(path: Path, shape, dtype, needed: int) -> np.ndarray:
 
 
 def free_memory() -> int:
-    """Bytes of memory that are free; where the system does not tell, more than there can be."""
+    """Return the free memory in bytes, or `sys.maxsize` where the system does not tell."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -171,16 +224,18 @@ def free_memory() -> int:
 
 
 def read_into(file, array: np.ndarray) -> int:
-    """Read bytes into an array, shape (n,) and uint8, a part at a time; how many there were."""
-    filled, room = 0, array.data
-    while filled < len(array) and (count := file.readinto(room[filled : filled + CHUNK_BYTES])):
+    """Fill a uint8 array (n,) from a file, chunk by chunk, and return the number of bytes read."""
+    filled, buffer = 0, array.data
+    while filled < len(array) and (count := file.readinto(buffer[filled : filled + CHUNK_BYTES])):
         filled += count
     return filled
 
 
-def image_shape(sizes) -> tuple[int, int, int]:
-    return (*sizes[1:3], sizes[3] if len(sizes) == 4 else 1)
+def shape_of_images(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return (height, width, channels) of an array (n, height, width) or (n, height, width, channels)."""
+    return (shape[1], shape[2], shape[3] if len(shape) == 4 else 1)
 
 
-def product(sizes) -> int:
-    return math.prod(map(int, sizes))  # Python's whole numbers: a header's product may exceed 64 bits
+def element_count(shape: Sequence[int]) -> int:
+    """Return the product of the sizes, in Python's integers: that of a hostile header may exceed 64 bits."""
+    return math.prod(map(int, shape))

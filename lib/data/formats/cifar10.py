@@ -1,4 +1,8 @@
-"""CIFAR-10's binary version: records of a label byte and the red, green and blue planes, row by row."""
+"""CIFAR-10's binary version: records of a label byte and the red, green and blue planes, row by row.
+
+Krizhevsky, "Learning Multiple Layers of Features from Tiny Images" (2009); 10,000 records in each published
+file.
+"""
 
 import tarfile
 from pathlib import Path
@@ -8,7 +12,8 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.data.formats.base import (
     CHUNK_BYTES,
-    GZIP_RATIO,
+    MAX_DEFLATE_RATIO,
+    Format,
     Header,
     Images,
     Source,
@@ -18,16 +23,17 @@ from lib.data.formats.base import (
     read_into,
 )
 
-SHAPE = (32, 32, 3)
-FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"  # as they are published
-REGULAR_FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
+IMAGE_SHAPE = (32, 32, 3)
 RECORD_BYTES = 1 + 32 * 32 * 3
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_FOLDER, CIFAR10_ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"  # as published
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+REGULAR_FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 
-class Cifar10Format:
-    """CIFAR-10's binary version: a folder or .tar.gz of batches (test_batch apart), what holds one of these,
-    or a single .bin.
+class Cifar10Format(Format):
+    """A folder or tar archive of CIFAR-10's batches, a folder that holds one of these, or a single .bin.
+
+    The batch called test_batch is the test set.
     """
 
     @staticmethod
@@ -41,42 +47,35 @@ class Cifar10Format:
     def peek(path: Path) -> Header:
         path = _locate_batches(path)
         if path.is_dir() or path.suffix == ".bin":
-            sizes = {file.name: _count_records(file, file.stat().st_size) for file in _batch_files(path)}
-            tests = (
-                sum(count for name, count in sizes.items() if _is_test_batch(name)) if path.is_dir() else 0
+            counts = {file.name: _count_records(file, file.stat().st_size) for file in _batch_files(path)}
+            test_count = (
+                sum(count for name, count in counts.items() if _is_test_batch(name)) if path.is_dir() else 0
             )
-            return Header(SHAPE, (sum(sizes.values()) - tests) or tests, tests, labeled=True)
-        # To list a compressed archive is to decompress it, so only `read` counts; the published set has these
+            count = (sum(counts.values()) - test_count) or test_count
+            return Header(IMAGE_SHAPE, count, test_count, labeled=True)
+        # To list a compressed archive is to decompress it, so only `read` counts. These are the published
         # sizes.
         with explain_read_errors(path), open_decompressed(path) as file:
             _parse_member(file.read(tarfile.BLOCKSIZE))
-        return Header(SHAPE, 50_000, 10_000, labeled=True)
+        return Header(IMAGE_SHAPE, 50_000, 10_000, labeled=True)
 
     @staticmethod
     def read(path: Path) -> Source:
         path = _locate_batches(path)
-        if path.is_dir() or path.suffix == ".bin":
-            batches: dict[str, np.ndarray] = {}
-            for file in _batch_files(path):
-                _count_records(file, file.stat().st_size)
-                with explain_read_errors(file):
-                    batches[file.name] = np.memmap(file, np.uint8, "r")
-        else:
-            batches = _read_archive(path)
+        is_archive = not (path.is_dir() or path.suffix == ".bin")
+        batches = _read_archive(path) if is_archive else _map_batches(path)
         train = [batch for name, batch in batches.items() if not (_is_test_batch(name) and len(batches) > 1)]
         test = [batch for name, batch in batches.items() if _is_test_batch(name) and len(batches) > 1]
         return Source(_decode_records(path, train), _decode_records(path, test) if test else None)
 
 
 def _locate_batches(path: Path) -> Path:
-    """Where the batches are: a folder without any may hold the published archive, or what was unpacked from
-    it.
-    """
+    """Return the folder or archive of the batches: a folder without any may hold the published one."""
     if not path.is_dir() or _batch_files(path):
         return path
-    if (path / FOLDER).is_dir() and _batch_files(path / FOLDER):
-        return path / FOLDER
-    return path / ARCHIVE if (path / ARCHIVE).is_file() else path
+    if (path / CIFAR10_FOLDER).is_dir() and _batch_files(path / CIFAR10_FOLDER):
+        return path / CIFAR10_FOLDER
+    return path / CIFAR10_ARCHIVE if (path / CIFAR10_ARCHIVE).is_file() else path
 
 
 def _batch_files(path: Path) -> list[Path]:
@@ -87,9 +86,9 @@ def _is_test_batch(name: str) -> bool:
     return name.startswith("test")
 
 
-def _count_records(path, size: int) -> int:
-    count, rest = divmod(size, RECORD_BYTES)
-    if rest or not count:
+def _count_records(path: Path | str, size: int) -> int:
+    count, remainder = divmod(size, RECORD_BYTES)
+    if remainder or not count:
         raise UserError(
             f"{path}: {size:,} bytes are not whole CIFAR-10 records of {RECORD_BYTES:,} bytes; "
             "the file is truncated or over-long, or no batch"
@@ -97,12 +96,20 @@ def _count_records(path, size: int) -> int:
     return count
 
 
-def _read_archive(path: Path) -> dict[str, np.ndarray]:
-    """The batches of an archive. It is read from its first byte to its last, block by block, and nothing is
-    unpacked.
+def _map_batches(path: Path) -> dict[str, np.ndarray]:
+    batches: dict[str, np.ndarray] = {}
+    for file in _batch_files(path):
+        _count_records(file, file.stat().st_size)
+        with explain_read_errors(file):
+            batches[file.name] = np.memmap(file, np.uint8, "r")
+    return batches
 
-    `tarfile.open` would follow what the headers say: numbers without an end, members by the million, in some
-    versions back to where it came from.
+
+def _read_archive(path: Path) -> dict[str, np.ndarray]:
+    """Return the batches of a tar archive by name, read in one pass; nothing is unpacked to the disk.
+
+    `tarfile.open` would follow hostile headers: numbers without an end, members by the million, in some
+    versions of Python back to the same place.
     """
     batches = {}
     with explain_read_errors(path), open_decompressed(path) as file:
@@ -110,7 +117,7 @@ def _read_archive(path: Path) -> dict[str, np.ndarray]:
             member = _parse_member(block)
             name, size = Path(member.name).name, _member_size(member)
             if member.type in REGULAR_FILES and "_batch" in name and name.endswith(".bin"):
-                if size > path.stat().st_size * GZIP_RATIO:
+                if size > path.stat().st_size * MAX_DEFLATE_RATIO:
                     raise UserError(
                         f"{path}: {member.name} announces {size:,} bytes, more than the archive can hold"
                     )
@@ -120,7 +127,7 @@ def _read_archive(path: Path) -> dict[str, np.ndarray]:
                     raise EOFError
                 size = 0
             _skip(file, size + -member.size % tarfile.BLOCKSIZE)
-        while file.read(CHUNK_BYTES):  # to the end, where a gzip file has its checksum
+        while file.read(CHUNK_BYTES):  # a gzip file's checksum stands at its end
             pass
     if not batches:
         raise UserError(f"{path}: holds no CIFAR-10 batch (data_batch_1.bin …, test_batch.bin)")
@@ -132,7 +139,7 @@ def _parse_member(block: bytes) -> tarfile.TarInfo:
 
 
 def _member_size(member: tarfile.TarInfo) -> int:
-    """The bytes that follow a header; a link may announce those of the file that it means, and none follow."""
+    """Return the number of bytes that follow a header: none after a link, whatever size it announces."""
     if member.size < 0:
         raise tarfile.ReadError(f"{member.name} announces {member.size:,} bytes")
     return 0 if member.issym() or member.islnk() or member.isdir() or member.isdev() else member.size
@@ -140,22 +147,22 @@ def _member_size(member: tarfile.TarInfo) -> int:
 
 def _skip(file, count: int) -> None:
     while count > 0:
-        part = file.read(min(count, CHUNK_BYTES))
-        if not part:
+        chunk = file.read(min(count, CHUNK_BYTES))
+        if not chunk:
             raise EOFError
-        count -= len(part)
+        count -= len(chunk)
 
 
 def _decode_records(path: Path, batches: list[np.ndarray]) -> Images:
     count = sum(len(batch) for batch in batches) // RECORD_BYTES
-    images, labels = allocate(path, (count, *SHAPE)), np.empty(count, np.int64)
+    images, labels = allocate(path, (count, *IMAGE_SHAPE)), np.empty(count, np.int64)
     start = 0
-    for batch in batches:  # batch by batch, so that no second copy of the whole set is ever made
+    for batch in batches:  # one at a time, so that there is never a second copy of the data set
         records = batch.reshape(-1, RECORD_BYTES)
-        part = slice(start, start + len(records))
-        labels[part] = records[:, 0]
-        images[part] = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        rows = slice(start, start + len(records))
+        labels[rows] = records[:, 0]
+        images[rows] = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         start += len(records)
     if labels.max() > 9:
         raise UserError(f"{path}: label {labels.max()} is not one of CIFAR-10's ten: it is no CIFAR-10 batch")
-    return Images(images, labels, CLASSES)
+    return Images(images, labels, CIFAR10_CLASSES)

@@ -1,11 +1,13 @@
-"""MNIST's format, IDX: a magic number, big-endian sizes, then unsigned bytes; plain (memory mapped) or
-gzipped.
+"""MNIST's format, IDX: a magic number, big-endian sizes, then unsigned bytes; plain or gzipped.
+
+Plain files are memory mapped. Described on the page of the MNIST database (LeCun, Cortes and Burges).
 """
 
 import gzip
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +16,28 @@ from lib.common.errors import UserError
 from lib.common.filesystem import atomic_write, make_folder
 from lib.common.formatting import format_shape
 from lib.data.formats.base import (
-    GZIP,
-    GZIP_RATIO,
+    GZIP_MAGIC,
+    MAX_DEFLATE_RATIO,
+    Format,
     Header,
     Images,
     Source,
     allocate,
+    element_count,
     explain_read_errors,
-    image_shape,
     open_decompressed,
-    product,
     read_into,
+    require_matching_labels,
+    shape_of_images,
     starts_with,
 )
 
+LABELS_MAGIC, IMAGES_MAGIC, COLOR_IMAGES_MAGIC = 0x801, 0x803, 0x804  # bytes of 1, 3 and 4 dimensions
+TYPE_CODES = {"|u1": 0x08, ">f4": 0x0D}  # the third byte of an IDX file, by NumPy's name of the type
 
-class IdxFormat:
-    """MNIST's format: magic number, big-endian sizes, then bytes; plain or gzipped."""
+
+class IdxFormat(Format):
+    """One IDX file of images."""
 
     @staticmethod
     def recognizes(path: Path) -> bool:
@@ -42,109 +49,17 @@ class IdxFormat:
 
     @staticmethod
     def peek(path: Path) -> Header:
-        sizes, _ = read_header(path)
-        return Header(image_shape(sizes), sizes[0])
+        shape = read_idx_header(path).shape
+        return Header(shape_of_images(shape), shape[0])
 
     @staticmethod
     def read(path: Path) -> Source:
-        sizes, offset = read_header(path)
-        return Source(Images(read_body(path, sizes, offset).reshape(sizes[0], *image_shape(sizes))))
+        header = read_idx_header(path)
+        images = _read_body(path, header)
+        return Source(Images(images.reshape(len(images), *shape_of_images(header.shape))))
 
 
-def read_header(path: Path, labels: bool = False) -> tuple[tuple[int, ...], int]:
-    """The sizes that an IDX file announces and where its bytes begin, checked against the size of the file."""
-    with explain_read_errors(path), open_decompressed(path) as file:
-        start = file.read(4)
-        (magic,) = struct.unpack(">I", start) if len(start) == 4 else (None,)
-        if magic is None:
-            raise UserError(f"{path}: is truncated: {len(start)} bytes hold no IDX header")
-        wanted = (0x801,) if labels else (0x803, 0x804)
-        if magic not in wanted:
-            what = {0x801: "labels (give it with -dl or -tl)", 0x803: "images", 0x804: "images"}.get(magic)
-            holds = f"it holds {what}" if what else "it is no IDX file of unsigned bytes"
-            kind = "labels (2049)" if labels else "images (2051)"
-            raise UserError(f"{path}: magic number {magic} is not that of an IDX file of {kind}: {holds}")
-        raw = file.read(4 * (magic & 0xFF))
-        if len(raw) < 4 * (magic & 0xFF):
-            raise UserError(f"{path}: is truncated: its header ends after {4 + len(raw)} bytes")
-    sizes = struct.unpack(f">{magic & 0xFF}I", raw)
-    if 0 in sizes:
-        raise UserError(f"{path}: its header announces no images at all: sizes {format_shape(sizes)}")
-    if len(sizes) == 4 and sizes[3] not in (1, 3):
-        raise UserError(
-            f"{path}: its header announces {format_shape(sizes)}; images have 1 channel (gray) or 3 "
-            f"(color), not {sizes[3]:,}"
-        )
-    expected, found = 4 + len(raw) + product(sizes), path.stat().st_size
-    if starts_with(path, GZIP):
-        if expected > found * GZIP_RATIO:
-            raise UserError(
-                f"{path}: is truncated: its header announces {format_shape(sizes)} bytes, more than a gzip "
-                f"file of {found:,} bytes can hold"
-            )
-    elif found != expected:
-        raise _wrong_length(path, sizes, expected, found)
-    return sizes, 4 + len(raw)
-
-
-def read_body(path: Path, sizes: tuple[int, ...], offset: int) -> np.ndarray:
-    if not starts_with(path, GZIP):
-        with explain_read_errors(path):
-            return np.memmap(path, np.uint8, "r", offset, sizes)
-    body = allocate(path, (product(sizes),))
-    with explain_read_errors(path), gzip.open(path) as file:
-        file.read(offset)
-        filled = read_into(file, body)
-        if filled < len(body) or file.read(1):
-            found = offset + filled + (1 if filled == len(body) else 0)
-            raise _wrong_length(path, sizes, offset + len(body), found)
-    return body.reshape(sizes)
-
-
-def write_idx(path: Path, array: np.ndarray) -> list[str]:
-    """Write uint8 or big-endian float32 values as an IDX file, whole or not at all; returns its name in a
-    list.
-    """
-    with atomic_write(path) as partial, partial.open("wb") as file:
-        file.write(_header_bytes(array.shape, array.dtype.str))
-        file.write(np.ascontiguousarray(array).tobytes())
-    return [str(path)]
-
-
-@contextmanager
-def idx_writer(path: Path, shape: tuple[int, int, int]) -> Iterator[Callable[[np.ndarray], None]]:
-    """A function that adds uint8 images (n, *shape) to an IDX file, which is there when the block is done:
-    gray ones without their channel. Raises `RunFailed` as `replacing` does.
-    """
-    make_folder(path.parent)
-    each, count = shape if shape[-1] > 1 else shape[:-1], 0
-    with atomic_write(path) as partial, partial.open("wb") as file:
-        file.write(_header_bytes((0, *each)))
-
-        def add(images: np.ndarray) -> None:
-            nonlocal count
-            count += len(images)
-            file.write(images.tobytes())
-
-        yield add
-        file.seek(0)
-        file.write(_header_bytes((count, *each)))
-
-
-def _header_bytes(sizes: tuple[int, ...], kind: str = "|u1") -> bytes:
-    """Magic number and sizes of an IDX file."""
-    return struct.pack(f">HBB{len(sizes)}I", 0, {"|u1": 0x08, ">f4": 0x0D}[kind], len(sizes), *sizes)
-
-
-def _wrong_length(path: Path, sizes, expected: int, found: int) -> UserError:
-    wrong = f"is truncated: {found:,} bytes" if found < expected else "is too long: more bytes"
-    return UserError(
-        f"{path}: {wrong}, where its header announces {format_shape(sizes)} ({expected:,} bytes with the "
-        f"header)"
-    )
-
-
-class IdxFolderFormat:
+class IdxFolderFormat(Format):
     """A folder with MNIST's four files under their published names, plain or gzipped."""
 
     @staticmethod
@@ -160,23 +75,168 @@ class IdxFolderFormat:
 
     @staticmethod
     def read(path: Path) -> Source:
-        tested = _find_file(path, "t10k-images-idx3-ubyte").is_file()
+        has_test = _find_file(path, "t10k-images-idx3-ubyte").is_file()
         return Source(
-            IdxFolderFormat._part(path, "train"), IdxFolderFormat._part(path, "t10k") if tested else None
+            _read_labeled_images(path, "train"), _read_labeled_images(path, "t10k") if has_test else None
         )
-
-    @staticmethod
-    def _part(path: Path, name: str) -> Images:
-        images, labels = (_find_file(path, f"{name}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
-        found = IdxFormat.read(images).train.images
-        if not labels.is_file():
-            return Images(found)
-        sizes, offset = read_header(labels, labels=True)
-        if sizes[0] != len(found):
-            raise UserError(f"{labels}: {sizes[0]:,} labels for the {len(found):,} images of {images.name}")
-        return Images(found, read_body(labels, sizes, offset).astype(np.int64))
 
 
 def _find_file(folder: Path, name: str) -> Path:
-    """The file of that name, or its gzip; the name as it is where there is neither, for a reader to say so."""
+    """Return the file of a name, plain or gzipped; where there is neither, the path of the plain one."""
     return next((file for file in (folder / name, folder / f"{name}.gz") if file.is_file()), folder / name)
+
+
+def _read_labeled_images(folder: Path, prefix: str) -> Images:
+    images_path = _find_file(folder, f"{prefix}-images-idx3-ubyte")
+    labels_path = _find_file(folder, f"{prefix}-labels-idx1-ubyte")
+    images = IdxFormat.read(images_path).train.images
+    if not labels_path.is_file():
+        return Images(images)
+    header = read_idx_header(labels_path, labels=True)
+    require_matching_labels(labels_path, header.shape[0], len(images), images_path.name)
+    return Images(images, _read_body(labels_path, header).astype(np.int64))
+
+
+@dataclass(frozen=True)
+class IdxHeader:
+    """The header of an IDX file: the shape of its array of bytes, and the offset of the first one."""
+
+    shape: tuple[int, ...]
+    offset: int
+
+
+def read_idx_header(path: Path, labels: bool = False) -> IdxHeader:
+    """Return the header of an IDX file of images, or of `labels`, compared with the size of the file.
+
+    Raises:
+        UserError: the file is truncated, too long, or of another type.
+    """
+    with explain_read_errors(path), open_decompressed(path) as file:
+        start = file.read(4)
+        if len(start) < 4:
+            raise UserError(f"{path}: is truncated: {len(start)} bytes hold no IDX header")
+        magic = int.from_bytes(start, "big")
+        _check_magic(path, magic, labels)
+        n_dimensions = magic & 0xFF
+        sizes = file.read(4 * n_dimensions)
+        if len(sizes) < 4 * n_dimensions:
+            raise UserError(f"{path}: is truncated: its header ends after {4 + len(sizes)} bytes")
+    header = IdxHeader(struct.unpack(f">{n_dimensions}I", sizes), 4 + len(sizes))
+    _check_shape(path, header.shape)
+    _check_file_size(path, header)
+    return header
+
+
+def _check_magic(path: Path, magic: int, labels: bool) -> None:
+    if magic in ((LABELS_MAGIC,) if labels else (IMAGES_MAGIC, COLOR_IMAGES_MAGIC)):
+        return
+    content = {
+        LABELS_MAGIC: "labels (give it with -dl or -tl)",
+        IMAGES_MAGIC: "images",
+        COLOR_IMAGES_MAGIC: "images",
+    }.get(magic)
+    actual = f"it holds {content}" if content else "it is no IDX file of unsigned bytes"
+    expected = "labels (2049)" if labels else "images (2051)"
+    raise UserError(f"{path}: magic number {magic} is not that of an IDX file of {expected}: {actual}")
+
+
+def _check_shape(path: Path, shape: tuple[int, ...]) -> None:
+    if 0 in shape:
+        raise UserError(f"{path}: its header announces no images at all: sizes {format_shape(shape)}")
+    if len(shape) == 4 and shape[3] not in (1, 3):
+        raise UserError(
+            f"{path}: its header announces {format_shape(shape)}; images have 1 channel (gray) or 3 (color), "
+            f"not {shape[3]:,}"
+        )
+
+
+def _check_file_size(path: Path, header: IdxHeader) -> None:
+    expected, actual = header.offset + element_count(header.shape), path.stat().st_size
+    if not starts_with(path, GZIP_MAGIC):
+        if actual != expected:
+            raise _wrong_length(path, header.shape, expected, actual)
+    elif expected > actual * MAX_DEFLATE_RATIO:
+        raise UserError(
+            f"{path}: is truncated: its header announces {format_shape(header.shape)} bytes, "
+            f"more than a gzip file of {actual:,} bytes can hold"
+        )
+
+
+def read_idx_labels(path: Path) -> np.ndarray:
+    """Return the labels of an IDX file, uint8 (n,); memory mapped where it is not gzipped."""
+    return _read_body(path, read_idx_header(path, labels=True))
+
+
+def _read_body(path: Path, header: IdxHeader) -> np.ndarray:
+    if not starts_with(path, GZIP_MAGIC):
+        with explain_read_errors(path):
+            return np.memmap(path, np.uint8, "r", header.offset, header.shape)
+    body = allocate(path, (element_count(header.shape),))
+    with explain_read_errors(path), gzip.open(path) as file:
+        file.read(header.offset)
+        filled = read_into(file, body)
+        surplus = 1 if filled == len(body) and file.read(1) else 0  # this read also compares the checksum
+        if filled < len(body) or surplus:
+            actual = header.offset + filled + surplus
+            raise _wrong_length(path, header.shape, header.offset + len(body), actual)
+    return body.reshape(header.shape)
+
+
+def _wrong_length(path: Path, shape: Sequence[int], expected: int, actual: int) -> UserError:
+    wrong = f"is truncated: {actual:,} bytes" if actual < expected else "is too long: more bytes"
+    return UserError(
+        f"{path}: {wrong}, where its header announces {format_shape(shape)} "
+        f"({expected:,} bytes with the header)"
+    )
+
+
+def write_idx(path: Path, array: np.ndarray) -> list[str]:
+    """Write an array as an IDX file, atomically.
+
+    Args:
+        path: the file.
+        array: uint8 or big-endian float32, of any shape.
+
+    Returns:
+        The path, in a list.
+
+    Raises:
+        RunFailed: the file cannot be written.
+    """
+    with atomic_write(path) as partial, partial.open("wb") as file:
+        file.write(_header_bytes(array.shape, array.dtype.str))
+        file.write(np.ascontiguousarray(array).tobytes())
+    return [str(path)]
+
+
+@contextmanager
+def idx_writer(path: Path, shape: tuple[int, int, int]) -> Iterator[Callable[[np.ndarray], None]]:
+    """Open an IDX file for images that come in batches; it appears at `path` when the block ends.
+
+    Args:
+        path: the file; its folder is created.
+        shape: (height, width, channels) of the images. A single channel is left out of the file's shape.
+
+    Yields:
+        A function that appends uint8 images (n, height, width, channels).
+
+    Raises:
+        RunFailed: the file cannot be written.
+    """
+    make_folder(path.parent)
+    stored_shape, count = shape if shape[-1] > 1 else shape[:-1], 0
+    with atomic_write(path) as partial, partial.open("wb") as file:
+        file.write(_header_bytes((0, *stored_shape)))
+
+        def append(images: np.ndarray) -> None:
+            nonlocal count
+            count += len(images)
+            file.write(images.tobytes())
+
+        yield append
+        file.seek(0)
+        file.write(_header_bytes((count, *stored_shape)))
+
+
+def _header_bytes(shape: tuple[int, ...], dtype: str = "|u1") -> bytes:
+    return struct.pack(f">HBB{len(shape)}I", 0, TYPE_CODES[dtype], len(shape), *shape)

@@ -1,4 +1,4 @@
-"""A folder of pictures: as a data set, all of one size, or of any size, made to fit a model."""
+"""Folders of pictures of one size, as data sets; and pictures of any size, fitted to a model."""
 
 import os
 import struct
@@ -12,24 +12,37 @@ import numpy as np
 
 from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
-from lib.data.formats.base import MAX_MESSAGE_LENGTH, Header, Images, Source, allocate, explain_read_errors
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-# Of what Pillow could open, the rest is old or worse: an EPS, whatever its name, is a program that
-# Ghostscript runs.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-MAX_PIXELS = 89_478_485  # of one picture: those of 256 MiB in color, from where on Pillow speaks of a bomb
-DECODE_ALONE_FROM = (
-    1 << 24
-    # pixels from which on pictures are decoded one after the other, so that many at once do not fill the
-    # memory
+from lib.data.formats.base import (
+    MAX_MESSAGE_LENGTH,
+    Format,
+    Header,
+    Images,
+    Source,
+    allocate,
+    explain_read_errors,
 )
-DECODE_ALONE = threading.Lock()
+
+PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+FIT_MODES = ("crop", "pad", "stretch")
+# The decoders that Pillow may use. The others are rare or dangerous: an EPS, whatever the file's name, is a
+# program that Ghostscript runs.
+PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+MAX_PIXELS = 89_478_485  # of one picture: 256 MiB in color; Pillow warns of a decompression bomb from here on
+# Pictures of more pixels are decoded one after the other, so that several threads do not fill the memory.
+LARGE_PICTURE_PIXELS = 1 << 24
+LARGE_PICTURE_LOCK = threading.Lock()
+
+# Errors that Pillow's decoders raise for invalid pictures: they are many, and check little.
+DECODE_ERRORS = (
+    *(OSError, EOFError, ValueError, SyntaxError, TypeError, AssertionError, AttributeError, LookupError),
+    *(ArithmeticError, MemoryError, RuntimeError, struct.error),
+)
 
 
-class ImageFolderFormat:
-    """A folder of pictures, all of one size; subfolders are labels. The first one decides size, and gray or
-    color.
+class ImageFolderFormat(Format):
+    """A folder of pictures of one size, in subfolders by class where they are labeled.
+
+    The first picture decides the size, and whether the data set is gray or color.
     """
 
     @staticmethod
@@ -39,51 +52,81 @@ class ImageFolderFormat:
     @staticmethod
     def peek(path: Path) -> Header:
         files = list_pictures(path)
+        labels, _ = subfolder_labels(path, files)
         with quiet_decoding(), _open_picture(files[0]) as image:
-            return Header(_picture_shape(image), len(files), labeled=_classes(path, files) != ())
+            return Header(_picture_shape(image), len(files), labeled=labels is not None)
 
     @staticmethod
     def read(path: Path) -> Source:
         files = list_pictures(path)
         with quiet_decoding():
             with _open_picture(files[0]) as image:
-                first = _picture_shape(image)
-            images = allocate(path, (len(files), *first))
-            for number, file in enumerate(files):
-                images[number] = _read_picture(file, first, files[0])
-        classes = _classes(path, files)
-        labels = np.array([classes.index(_class_of(path, file)) for file in files]) if classes else None
+                shape = _picture_shape(image)
+            images = allocate(path, (len(files), *shape))
+            for index, file in enumerate(files):
+                images[index] = _read_picture(file, shape, files[0])
+        labels, classes = subfolder_labels(path, files)
         return Source(Images(images, labels, tuple(map(printable, classes))))
 
 
-def list_pictures(path: Path) -> list[Path]:
-    """The pictures in a folder and one folder down, in the order of their names. Raises `UserError` when
-    there are none.
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the pictures in a folder and its subfolders (one level), by name.
+
+    Raises:
+        UserError: there are none, or the folder cannot be listed.
     """
-    here = _list_folder(path)
-    back = {path.resolve(), *path.resolve().parents}  # where a link below leads in a circle
-    below = [
+    entries = _list_folder(folder)
+    ancestors = {folder.resolve(), *folder.resolve().parents}  # links to these would lead in a circle
+    nested = [
         file
-        for folder in here
-        if folder.is_dir() and folder.resolve() not in back
-        for file in _list_folder(folder)
+        for entry in entries
+        if entry.is_dir() and entry.resolve() not in ancestors
+        for file in _list_folder(entry)
     ]
-    files = sorted(file for file in here + below if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = sorted(
+        file for file in entries + nested if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()
+    )
     if not files:
-        raise UserError(f"{path}: holds no images ({' '.join(sorted(SUFFIXES))}), here or one folder down")
+        raise UserError(
+            f"{folder}: holds no images ({' '.join(sorted(PICTURE_SUFFIXES))}), here or one folder down"
+        )
     return files
 
 
-def load_fitted(
-    file: Path, shape: tuple[int, int, int], fit: str = "crop", invert: bool = False
-) -> np.ndarray:
-    """A picture of any size and format as a model takes it: uint8 of `shape` (height, width, channels), 0 to
-    255.
+def subfolder_labels(folder: Path, files: list[Path]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return the labels of pictures, int64 (n,), and the names of the subfolders that are their classes.
 
-    It is turned as its EXIF says; what is transparent becomes white; color becomes gray (BT.601) where the
-    model is gray. Then `crop` scales it until it covers the shape and cuts off what stands out on two sides,
-    `pad` scales it until it fits and fills up with black, `stretch` ignores its proportions. `invert` turns
-    black on white into white on black. Raises `UserError` for a file that is no picture.
+    Where a picture lies in `folder` itself, the labels are None and there are no classes.
+    """
+    names = [file.parent.name for file in files]
+    if any(file.parent == folder for file in files):
+        return None, ()
+    classes = tuple(sorted(set(names)))
+    return np.array([classes.index(name) for name in names]), classes
+
+
+def load_fitted(
+    file: Path, shape: tuple[int, int, int], fit_mode: str = "crop", invert: bool = False
+) -> np.ndarray:
+    """Return a picture of any size and format as a model takes it.
+
+    It is rotated as its EXIF data say; transparency becomes white; for a gray model, color becomes luma
+    (BT.601).
+
+    Args:
+        file: the picture.
+        shape: (height, width, channels) of the result.
+        fit_mode: "crop" scales the picture until it covers the shape, and cuts off what exceeds it on two
+            sides; "pad" scales it until it fits into the shape, and fills up with black; "stretch" ignores
+            its proportions.
+        invert: whether to replace each value v by 255 - v, for black on white where a model expects white on
+            black.
+
+    Returns:
+        uint8 array of `shape`, 0 to 255.
+
+    Raises:
+        UserError: the file is no picture that can be decoded.
     """
     from PIL import Image, ImageOps
 
@@ -94,26 +137,14 @@ def load_fitted(
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         image = _to_eight_bits(image).convert("RGB" if channels == 3 else "L")
-        if fit == "crop":
+        if fit_mode == "crop":
             image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-        elif fit == "pad":
+        elif fit_mode == "pad":
             image = ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS)
         else:
             image = image.resize((width, height), Image.Resampling.LANCZOS)
         pixels = np.asarray(ImageOps.invert(image) if invert else image)
     return pixels.reshape(shape)
-
-
-FIT_MODES = ("crop", "pad", "stretch")
-
-
-def _class_of(path: Path, file: Path) -> str:
-    return file.parent.name if file.parent != path else ""
-
-
-def _classes(path: Path, files: list[Path]) -> tuple[str, ...]:
-    names = tuple(sorted({_class_of(path, file) for file in files}))
-    return () if "" in names else names
 
 
 def _list_folder(folder: Path) -> list[Path]:
@@ -122,78 +153,68 @@ def _list_folder(folder: Path) -> list[Path]:
 
 
 def _picture_shape(image) -> tuple[int, int, int]:
-    """Height, width and channels, known before a pixel is decoded."""
+    """Return (height, width, channels) of a picture; nothing is decoded for it."""
     gray = image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I")
     return image.height, image.width, 1 if gray else 3
 
 
-def _read_picture(file: Path, first: tuple[int, int, int], named: Path) -> np.ndarray:
-    """A picture in the shape of the first one, whose file is named where this one has another; gray is made
-    color.
-    """
+def _read_picture(file: Path, shape: tuple[int, int, int], first_file: Path) -> np.ndarray:
+    """Return a picture in the shape of the first one. Gray becomes color; any other difference is refused."""
     with _open_picture(file) as image:
-        shape = _picture_shape(image)
-        if shape[:2] != first[:2] or shape[2] > first[2]:
+        actual = _picture_shape(image)
+        if actual[:2] != shape[:2] or actual[2] > shape[2]:
             raise UserError(
-                f"{file}: is {format_shape(shape)}, while {named.name} is {format_shape(first)}; "
+                f"{file}: is {format_shape(actual)}, while {first_file.name} is {format_shape(shape)}; "
                 "the images of a data set have one size and one number of channels"
             )
-        return np.asarray(_to_eight_bits(image).convert("RGB" if first[2] == 3 else "L")).reshape(first)
+        return np.asarray(_to_eight_bits(image).convert("RGB" if shape[2] == 3 else "L")).reshape(shape)
 
 
 def _to_eight_bits(image):
-    """Pillow cuts 16-bit grays off at 255; here they are scaled."""
+    """Scale 16-bit grays to 8 bits; Pillow's `convert` would clip them at 255."""
     if not image.mode.startswith("I"):
         return image
     from PIL import Image
 
     pixels = np.asarray(image)
-    return Image.fromarray(
-        (pixels // 256 if image.mode != "I" or pixels.max() > 255 else pixels).astype(np.uint8)
-    )
+    has_16_bits = image.mode != "I" or pixels.max() > 255
+    return Image.fromarray((pixels // 256 if has_16_bits else pixels).astype(np.uint8))
 
 
 @contextmanager
 def quiet_decoding() -> Iterator[None]:
-    """Without what Pillow warns of and what libtiff writes past Python: a picture is read, or refused in one
-    sentence.
+    """Silence Pillow's warnings, and the messages that libtiff writes to standard error past Python.
 
-    For one thread at a time, while others may decode: both the warnings and standard error are those of the
-    process.
+    One thread at a time may enter this, while others decode: the warnings and standard error are the
+    process's.
     """
-    with warnings.catch_warnings(action="ignore"), open(os.devnull, "wb") as nowhere:
-        before = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
+    with warnings.catch_warnings(action="ignore"), open(os.devnull, "wb") as null_file:
+        stderr_copy = os.dup(2)
+        os.dup2(null_file.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(before, 2)
-            os.close(before)
+            os.dup2(stderr_copy, 2)
+            os.close(stderr_copy)
 
 
 @contextmanager
 def _open_picture(file: Path):
-    """A picture whose pixels are not decoded yet. Raises `UserError`, also for what goes wrong when they are."""
-    from PIL import Image  # only folders of images need Pillow
+    """Open a picture without decoding it. Errors, also while the block decodes it, become `UserError`."""
+    from PIL import Image  # late, since only pictures need Pillow
 
-    many = f"{file}: has more than {MAX_PIXELS:,} pixels, too many for one picture"
+    too_large = f"{file}: has more than {MAX_PIXELS:,} pixels, too many for one picture"
     try:
-        with Image.open(file, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UserError(many)
-            with DECODE_ALONE if image.width * image.height > DECODE_ALONE_FROM else nullcontext():
+        with Image.open(file, formats=PILLOW_FORMATS) as image:
+            pixels = image.width * image.height
+            if pixels > MAX_PIXELS:
+                raise UserError(too_large)
+            with LARGE_PICTURE_LOCK if pixels > LARGE_PICTURE_PIXELS else nullcontext():
                 yield image
     except Image.DecompressionBombError:
-        raise UserError(many) from None
+        raise UserError(too_large) from None
     except DECODE_ERRORS as error:
-        said = str(error).removesuffix(f" {str(file)!r}").removesuffix(f" {file!r}").splitlines() or [
-            type(error).__name__
-        ]
-        raise UserError(f"{file}: cannot be read as an image ({said[0][:MAX_MESSAGE_LENGTH]})") from None
-
-
-# What Pillow's readers raise of pictures that are not what they say; they are many, and check little.
-DECODE_ERRORS = (
-    OSError, EOFError, ValueError, SyntaxError, TypeError, AssertionError, AttributeError, LookupError, ArithmeticError,
-    MemoryError, RuntimeError, struct.error,
-)  # fmt: skip
+        # Pillow ends its messages with the path, which this one begins with.
+        message = str(error).removesuffix(f" {str(file)!r}").removesuffix(f" {file!r}")
+        first_line = (message.splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{file}: cannot be read as an image ({first_line[:MAX_MESSAGE_LENGTH]})") from None

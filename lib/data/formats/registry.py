@@ -1,8 +1,4 @@
-"""Which format a file or folder has: recognized by its content, measured by its headers, read as `uint8`.
-
-Every format answers two questions: `peek` (how many images of which shape; reads no pixels) and `read` (the
-arrays). Whatever a file announces is compared with its real size before memory is taken for it.
-"""
+"""The list of formats, and reading of a file or folder in the first of them that recognizes it."""
 
 from pathlib import Path
 
@@ -10,7 +6,8 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.data.formats.base import (
-    NPY,
+    NPY_MAGIC,
+    Format,
     Header,
     Source,
     allocate,
@@ -20,51 +17,66 @@ from lib.data.formats.base import (
     starts_with,
 )
 from lib.data.formats.cifar10 import Cifar10Format
-from lib.data.formats.idx import IdxFolderFormat, IdxFormat, read_body, read_header
+from lib.data.formats.idx import IdxFolderFormat, IdxFormat, read_idx_header, read_idx_labels
 from lib.data.formats.image_folder import ImageFolderFormat
 from lib.data.formats.numpy_files import NumpyFormat, read_npy_labels
 
-FORMATS = (
+# The first that recognizes a path reads it, so the one for any folder of pictures is last.
+FORMATS: tuple[type[Format], ...] = (
     IdxFolderFormat,
     Cifar10Format,
     NumpyFormat,
     IdxFormat,
     ImageFolderFormat,
-)  # the first that recognizes a path reads it
+)
 
 
 def peek_source(path: Path) -> Header:
-    """The header of a data set. Raises `UserError` when it is none, or one that cannot be right."""
+    """Return the header of a file or folder of images, quickly.
+
+    Raises:
+        UserError: it is in no known format, or its header is invalid.
+    """
     return _find_format(path).peek(path)
 
 
 def read_source(path: Path) -> Source:
-    """The images of a data set; plain IDX and .npy files are memory mapped. Raises `UserError` as `peek`
-    does.
+    """Return the images of a file or folder; those of plain IDX and .npy files are memory mapped.
+
+    Raises:
+        UserError: it is in no known format, or invalid.
     """
     return _find_format(path).read(path)
 
 
 def peek_labels(path: Path | str) -> int:
-    """How many labels a file holds, without reading them. Raises `UserError` when it holds none."""
+    """Return the number of labels in an IDX file (plain or gzipped) or an .npy, without reading them.
+
+    Raises:
+        UserError: the file holds no labels.
+    """
     path = Path(path)
     require_file_or_folder(path)
-    return len(read_npy_labels(path)) if starts_with(path, NPY) else read_header(path, labels=True)[0][0]
+    if starts_with(path, NPY_MAGIC):
+        return len(read_npy_labels(path))
+    return read_idx_header(path, labels=True).shape[0]
 
 
 def read_labels(path: Path | str) -> np.ndarray:
-    """Labels from an IDX file (plain or gzipped) or an .npy, as int64, shape (n,). Raises `UserError`."""
+    """Return the labels of an IDX file (plain or gzipped) or an .npy, as int64 (n,).
+
+    Raises:
+        UserError: the file holds no labels.
+    """
     path = Path(path)
     require_file_or_folder(path)
-    found = (
-        read_npy_labels(path) if starts_with(path, NPY) else read_body(path, *read_header(path, labels=True))
-    )
-    labels = allocate(path, found.shape, np.int64)
-    labels[:] = found
+    stored = read_npy_labels(path) if starts_with(path, NPY_MAGIC) else read_idx_labels(path)
+    labels = allocate(path, stored.shape, np.int64)
+    labels[:] = stored
     return labels
 
 
-def _find_format(path: Path):
+def _find_format(path: Path) -> type[Format]:
     require_file_or_folder(path)
     for candidate in FORMATS:
         if candidate.recognizes(path):
@@ -73,6 +85,5 @@ def _find_format(path: Path):
         start = file.read(4)
     raise UserError(
         f"{path}: is no data set that can be read: use IDX, .npz, .npy, CIFAR-10's binary version or a "
-        f"folder of images "
-        f"(magic number {int.from_bytes(start, 'big')}; an IDX file of images has 2051)"
+        f"folder of images (magic number {int.from_bytes(start, 'big')}; an IDX file of images has 2051)"
     )

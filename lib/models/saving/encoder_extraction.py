@@ -1,14 +1,15 @@
-"""The encoder in a model that anybody has made: where its code is, and a model from whole images to it.
+"""Extraction of the encoder from any Keras autoencoder.
 
-The rule, as the README states it: the layer that was named; else the model inside (or the whole) that is
-called an encoder; else the narrowest place that everything passes through, the first one if there are
-several, together with the activation, normalization and dropout that directly follow. Models inside models
-are laid flat.
+The latent code is the output of, in this order: the layer that was named; the outermost model that is called
+an encoder; the bottleneck, which is the smallest layer that all data passes through (the first of several),
+together with the activation, normalization and dropout layers that directly follow it. Nested models are
+flattened.
 """
 
 import difflib
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -16,27 +17,37 @@ from keras import layers
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
+from lib.tasks import ImageShape
 
-# What belongs to the layer before it: these change numbers, not how many there are.
-FOLLOWING = (
-    layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU, layers.BatchNormalization, layers.Dropout,
-    layers.LayerNormalization, layers.GroupNormalization, layers.SpatialDropout2D, layers.GaussianNoise, layers.GaussianDropout,
-    layers.AlphaDropout, layers.ActivityRegularization,
-)  # fmt: skip
-MAX_BYTE_SCALE = 0.01  # a Rescaling with less than this is for pixels of 0 to 255
-MAX_LISTED = 8  # layers named in a message
+# They belong to the layer before them: they change its values, not their number.
+SHAPE_PRESERVING_LAYERS = (
+    layers.Activation,
+    layers.ReLU,
+    layers.LeakyReLU,
+    layers.PReLU,
+    layers.ELU,
+    layers.BatchNormalization,
+    layers.Dropout,
+    layers.LayerNormalization,
+    layers.GroupNormalization,
+    layers.SpatialDropout2D,
+    layers.GaussianNoise,
+    layers.GaussianDropout,
+    layers.AlphaDropout,
+    layers.ActivityRegularization,
+)
+MAX_BYTE_SCALE = 0.01  # a Rescaling by less than this is meant for pixels of 0..255
+MAX_LISTED = 8  # layers listed in a message
 
 
 @dataclass(frozen=True)
 class LayerCall:
-    """One call of a layer, or of a model inside another: `path` as in `encoder/dense_1`, what went in and
-    what came out.
-    """
+    """One call of a layer or of a nested model; `path` is for example `encoder/dense_1`."""
 
     path: str
     layer: keras.Operation
-    inputs: list
-    output: keras.KerasTensor
+    inputs: list[keras.KerasTensor]
+    output: keras.KerasTensor  # the first, of several
 
     @property
     def shape(self) -> tuple:
@@ -51,178 +62,210 @@ class LayerCall:
 
 
 def extract_encoder(
-    model: keras.Model, image: tuple[int, int, int], layer: str | None, where: str, has: str
+    model: keras.Model, image_shape: ImageShape, layer: str | None, source: str, data_shape: str
 ) -> tuple[keras.Model, str]:
-    """A model named `encoder` from images of shape (height, width, channels), 0 to 1, to the code, and which
-    layer gives it.
+    """Build a model from images to the latent code of an autoencoder.
 
-    The layers are copies with the same weights. The model may take the images with channels, without (where
-    there is one), or flat. Raises `UserError`, which begins with `where` and says what the data set `has`,
-    when the images do not fit, and when there is no such code.
+    Args:
+        model: Any Keras model with one input: images with channels, without (where there is one), or flat.
+        image_shape: (height, width, channels) of the images.
+        layer: Name or path of the layer that gives the code; `None` to find it.
+        source: Name of the model in error messages.
+        data_shape: Shape of the images of the data set in error messages.
+
+    Returns:
+        Keras model `encoder` of copied layers with the same weights, from images, float32 (n, height, width,
+        channels) in 0..1, to codes (n, …); and the path and shape of the layer that gives the code, such as
+        `encoder/dense_1 (8)`.
+
+    Raises:
+        UserError: The images do not fit the model, or no layer gives a code.
     """
-    inputs = keras.Input(image, name="image")
-    places: list[LayerCall] = []
-    copies: dict[int, tuple] = {}
-    outputs = _flatten_model(model, [_match_input(model, inputs, where, has)], (), places, copies)
+    inputs = keras.Input(image_shape, name="image")
+    flat = _FlatCopy()
+    outputs = flat.call_model(model, [_match_input(model, inputs, source, data_shape)])
     if layer:
-        found = _find_named(places, layer, where)
+        code = _find_named(flat.calls, layer, source)
     else:
-        found = _find_encoder_model(model, outputs[0], places) or _find_bottleneck(
-            places, math.prod(image), outputs[0], where
+        code = _find_encoder_model(model, outputs[0], flat.calls) or _find_bottleneck(
+            flat.calls, math.prod(image_shape), outputs[0], source
         )
-    if found.output is inputs or not any(found.output is place.output for place in places):
+    if code.output is inputs or not any(code.output is call.output for call in flat.calls):
         raise UserError(
-            f"{where}: {found.path} gives back its input; name the layer of the code with --encoder-layer"
+            f"{source}: {code.path} gives back its input; name the layer of the code with --encoder-layer"
         )
-    encoder = keras.Model(inputs, found.output, name="encoder")
-    for original, copy in copies.values():
+    encoder = keras.Model(inputs, code.output, name="encoder")
+    for original, copy in flat.copies.values():
         if copy in encoder.layers:
             copy.set_weights(original.get_weights())
-    return encoder, str(found)
+    return encoder, str(code)
 
 
-def _match_input(model: keras.Model, inputs: keras.KerasTensor, where: str, has: str) -> keras.KerasTensor:
-    """The images in the shape that the model takes."""
+def _match_input(
+    model: keras.Model, images: keras.KerasTensor, source: str, data_shape: str
+) -> keras.KerasTensor:
+    """Images in the shape that the model takes."""
     if len(model.inputs) != 1:
         raise UserError(
-            f"{where}: takes {len(model.inputs)} inputs; only models that take images alone have an encoder "
+            f"{source}: takes {len(model.inputs)} inputs; only models that take images alone have an encoder "
             f"for them"
         )
-    wanted, image = tuple(model.inputs[0].shape[1:]), tuple(inputs.shape[1:])
-    if _fits(wanted, image):
-        return inputs
-    for shape in ((math.prod(image),), image[:2] if image[2] == 1 else image):
-        if _fits(wanted, shape):
-            return layers.Reshape(shape, name="as_taken")(inputs)
-    sizes = "×".join("any" if side is None else f"{side:,}" for side in wanted)
-    raise UserError(f"{where}: its encoder takes images of {sizes}, the data set has {has}")
+    input_shape, image_shape = tuple(model.inputs[0].shape[1:]), tuple(images.shape[1:])
+    if _shape_matches(input_shape, image_shape):
+        return images
+    for shape in ((math.prod(image_shape),), image_shape[:2] if image_shape[2] == 1 else image_shape):
+        if _shape_matches(input_shape, shape):
+            return layers.Reshape(shape, name="as_taken")(images)
+    sizes = "×".join("any" if side is None else f"{side:,}" for side in input_shape)
+    raise UserError(f"{source}: its encoder takes images of {sizes}, the data set has {data_shape}")
 
 
-def _fits(wanted: tuple, given: tuple) -> bool:
-    return len(wanted) == len(given) and all(
-        side in (None, own) for side, own in zip(wanted, given, strict=True)
+def _shape_matches(pattern: tuple, shape: tuple) -> bool:
+    """Compare shapes; `None` in the pattern matches any size."""
+    return len(pattern) == len(shape) and all(
+        expected in (None, side) for expected, side in zip(pattern, shape, strict=True)
     )
 
 
-def _flatten_model(
-    model: keras.Model, tensors: list, path: tuple, places: list[LayerCall], copies: dict
-) -> list:
-    """Call copies of all layers of a model on `tensors`, those of the models inside it one by one; `places`
-    notes each call.
+class _RecordedCall(NamedTuple):
+    layer: keras.Operation
+    args: tuple
+    kwargs: dict
+    outputs: object  # a tensor, or a structure of tensors
+
+
+class _FlatCopy:
+    """Copies of all layers of a model and its nested models, called one by one on other tensors.
+
+    Attributes:
+        calls: Each call of a layer or nested model, in the order of execution.
+        copies: Each layer and its copy, by the id of the layer.
     """
+
+    def __init__(self) -> None:
+        self.calls: list[LayerCall] = []
+        self.copies: dict[int, tuple[layers.Layer, layers.Layer]] = {}
+
+    def call_model(self, model: keras.Model, inputs: list, path: tuple[str, ...] = ()) -> list:
+        """Compute the outputs of a model, which is nested in the models of `path`, for other inputs."""
+        graph, recorded_calls = _record_calls(model)
+        copied_tensors = dict(zip(map(id, graph.inputs), inputs, strict=True))
+
+        def substitute(value):
+            return copied_tensors.get(id(value), value)
+
+        for layer, args, kwargs, outputs in recorded_calls:
+            args, kwargs = keras.tree.map_structure(substitute, (args, kwargs))
+            arguments = keras.tree.flatten((args, kwargs))
+            tensors = [value for value in arguments if isinstance(value, keras.KerasTensor)]
+            if isinstance(layer, keras.Model):
+                copied_outputs = self.call_model(layer, tensors, (*path, layer.name))
+            else:
+                copied_outputs = keras.tree.flatten(self._copy_layer(layer, path)(*args, **kwargs))
+            copied_tensors |= zip(map(id, keras.tree.flatten(outputs)), copied_outputs, strict=True)
+            self.calls.append(LayerCall("/".join((*path, layer.name)), layer, tensors, copied_outputs[0]))
+        return [copied_tensors[id(tensor)] for tensor in graph.outputs]
+
+    def _copy_layer(self, layer, path: tuple[str, ...]):
+        """The copy of a layer, the same for each of its calls, under a unique name."""
+        if not isinstance(layer, layers.Layer):
+            return layer  # an operation such as a sum, without weights
+        if id(layer) not in self.copies:
+            names = {copy.name for _, copy in self.copies.values()} | {"image", "as_taken"}
+            name = layer.name if layer.name not in names else "_".join((*path, layer.name))
+            while name in names:
+                name += "_"
+            config = layer.get_config() | {"name": name}
+            if isinstance(layer, layers.Rescaling) and np.max(np.abs(layer.scale)) < MAX_BYTE_SCALE:
+                config["scale"] = (np.asarray(layer.scale) * 255).tolist()  # the pixels are 0..1 already
+            self.copies[id(layer)] = layer, type(layer).from_config(config)
+        return self.copies[id(layer)][1]
+
+
+def _record_calls(model: keras.Model) -> tuple[keras.Model, list[_RecordedCall]]:
+    """A functional model of the same layers, and their calls in it."""
     calls = []
 
-    def noted(layer, *args, **kwargs):
-        calls.append((layer, args, kwargs, layer(*args, **kwargs)))
-        return calls[-1][-1]
+    def record(layer, *args, **kwargs):
+        outputs = layer(*args, **kwargs)
+        calls.append(_RecordedCall(layer, args, kwargs, outputs))
+        return outputs
 
-    graph = keras.Model(model.inputs, model.outputs)  # a Sequential has none of its own that can be walked
-    walked = keras.models.clone_model(graph, clone_function=lambda layer: layer, call_function=noted)
-    found = dict(zip(map(id, walked.inputs), tensors, strict=True))
-
-    def given(value):
-        return found.get(id(value), value)
-
-    for layer, args, kwargs, outputs in calls:
-        args, kwargs = keras.tree.map_structure(given, (args, kwargs))
-        inputs = [
-            value for value in keras.tree.flatten((args, kwargs)) if isinstance(value, keras.KerasTensor)
-        ]
-        if isinstance(layer, keras.Model):
-            made = _flatten_model(layer, inputs, (*path, layer.name), places, copies)
-        else:
-            made = keras.tree.flatten(_copy_layer(layer, path, copies)(*args, **kwargs))
-        found |= zip(map(id, keras.tree.flatten(outputs)), made, strict=True)
-        places.append(LayerCall("/".join((*path, layer.name)), layer, inputs, made[0]))
-    return [found[id(tensor)] for tensor in walked.outputs]
+    graph = keras.Model(model.inputs, model.outputs)  # a Sequential has no graph for `clone_model` to walk
+    return keras.models.clone_model(graph, clone_function=lambda layer: layer, call_function=record), calls
 
 
-def _copy_layer(layer, path: tuple, copies: dict):
-    """The copy of a layer, the same for each of its calls, under a name that no other has."""
-    if not isinstance(layer, layers.Layer):
-        return layer  # a sum or the like, which learns nothing
-    if id(layer) not in copies:
-        taken = {copy.name for _, copy in copies.values()} | {"image", "as_taken"}
-        name = layer.name if layer.name not in taken else "_".join((*path, layer.name))
-        while name in taken:
-            name += "_"
-        config = layer.get_config() | {"name": name}
-        if isinstance(layer, layers.Rescaling) and np.max(np.abs(layer.scale)) < MAX_BYTE_SCALE:
-            config["scale"] = (np.asarray(layer.scale) * 255).tolist()  # our pixels are 0 to 1 already
-        copies[id(layer)] = layer, type(layer).from_config(config)
-    return copies[id(layer)][1]
-
-
-def _find_named(places: list[LayerCall], name: str, where: str) -> LayerCall:
-    known = {place.path: place for place in reversed(places)}  # of several calls the first
-    if name in known:
-        return known[name]
-    ends = [path for path in reversed(known) if path.endswith(f"/{name}")]
-    if len(ends) == 1:
-        return known[ends[0]]
-    if ends:
+def _find_named(calls: list[LayerCall], name: str, source: str) -> LayerCall:
+    """The call of the layer with this path, or with this name where it is unique."""
+    by_path = {call.path: call for call in reversed(calls)}  # of several calls the first
+    if name in by_path:
+        return by_path[name]
+    paths = list(reversed(by_path))
+    matches = [path for path in paths if path.endswith(f"/{name}")]
+    if len(matches) == 1:
+        return by_path[matches[0]]
+    if matches:
         raise UserError(
-            f"{where}: has {len(ends)} layers called {name}; give one of {', '.join(ends[:MAX_LISTED])}"
+            f"{source}: has {len(matches)} layers called {name}; give one of "
+            f"{', '.join(matches[:MAX_LISTED])}"
         )
-    paths = list(reversed(known))
     names = list(dict.fromkeys(paths + [path.split("/")[-1] for path in paths]))
     close = difflib.get_close_matches(name, names, n=3)
-    words = (
+    suggestion = (
         f"did you mean {' or '.join(close)}?"
         if close
         else f"it has {', '.join(names[:MAX_LISTED])}{', …' * (len(names) > MAX_LISTED)}"
     )
-    raise UserError(f"{where}: has no layer called {name!r}; {words}")
+    raise UserError(f"{source}: has no layer called {name!r}; {suggestion}")
 
 
-def _find_encoder_model(model: keras.Model, output, places: list[LayerCall]) -> LayerCall | None:
-    """The outermost model that is called an encoder; its first output is the code (of a variational one the
-    means).
-    """
-    parts = [
+def _find_encoder_model(model: keras.Model, output, calls: list[LayerCall]) -> LayerCall | None:
+    """The outermost model called an encoder; its first output is the code (of a variational one the mean)."""
+    models = [
         LayerCall(model.name, model, [], output),
-        *(place for place in places if isinstance(place.layer, keras.Model)),
+        *(call for call in calls if isinstance(call.layer, keras.Model)),
     ]
-    named = [part for part in parts if "encoder" in part.layer.name.lower().replace("autoencoder", "")]
-    return min(named, key=lambda part: part.path.count("/"), default=None)
+    encoders = [call for call in models if "encoder" in call.layer.name.lower().replace("autoencoder", "")]
+    return min(encoders, key=lambda call: call.path.count("/"), default=None)
 
 
-def _find_bottleneck(places: list[LayerCall], pixels: int, output, where: str) -> LayerCall:
-    through = _find_cut_points(
-        [place for place in places if not isinstance(place.layer, keras.Model)], output
-    )
-    if not through:
-        raise UserError(f"{where}: has no layers; give an autoencoder")
-    smallest = min(place.size for place in through)
-    first = next(number for number, place in enumerate(through) if place.size == smallest)
-    if smallest >= min(pixels, through[-1].size):
-        narrow = sorted(through[:-1], key=lambda place: place.size)[:3]
+def _find_bottleneck(calls: list[LayerCall], image_size: int, output, source: str) -> LayerCall:
+    """The smallest cut point, or the last of the shape-preserving layers that directly follow it."""
+    cut_points = _find_cut_points([call for call in calls if not isinstance(call.layer, keras.Model)], output)
+    if not cut_points:
+        raise UserError(f"{source}: has no layers; give an autoencoder")
+    smallest = min(call.size for call in cut_points)
+    index = next(index for index, call in enumerate(cut_points) if call.size == smallest)
+    if smallest >= min(image_size, cut_points[-1].size):
+        candidates = sorted(cut_points[:-1], key=lambda call: call.size)[:3]
         raise UserError(
-            f"{where}: no layer that everything passes through is smaller than both input ({pixels:,} "
+            f"{source}: no layer that everything passes through is smaller than both input ({image_size:,} "
             f"numbers) and output "
-            f"({format_shape(through[-1].shape)}); name that of the code with --encoder-layer"
-            + (f", such as {', '.join(map(str, narrow))}" if narrow else "")
+            f"({format_shape(cut_points[-1].shape)}); name that of the code with --encoder-layer"
+            + (f", such as {', '.join(map(str, candidates))}" if candidates else "")
         )
-    last = first
-    while isinstance(through[last + 1].layer, FOLLOWING) and through[last + 1].size == smallest:
-        last += 1
-    return through[last]
+    while (
+        isinstance(cut_points[index + 1].layer, SHAPE_PRESERVING_LAYERS)
+        and cut_points[index + 1].size == smallest
+    ):
+        index += 1
+    return cut_points[index]
 
 
-def _find_cut_points(places: list[LayerCall], output) -> list[LayerCall]:
-    """The places on every way from the input to `output`: after them nothing else is waiting to be used."""
+def _find_cut_points(calls: list[LayerCall], output) -> list[LayerCall]:
+    """The calls on every path from the input to `output`: after them no other tensor is still to be used."""
     needed = {id(output)}
-    used: list[LayerCall] = []
-    for place in reversed(places):
-        if id(place.output) in needed:
-            used.insert(0, place)
-            needed |= {id(tensor) for tensor in place.inputs}
-    last_use = {id(tensor): number for number, place in enumerate(used) for tensor in place.inputs} | {
-        id(output): len(used)
-    }
-    waiting, found = {id(tensor) for tensor in used[0].inputs} if used else set(), []
-    for number, place in enumerate(used):
-        waiting = {tensor for tensor in waiting | {id(place.output)} if last_use[tensor] > number}
-        if waiting == {id(place.output)}:
-            found.append(place)
-    return found
+    used_calls: list[LayerCall] = []
+    for call in reversed(calls):
+        if id(call.output) in needed:
+            used_calls.insert(0, call)
+            needed |= {id(tensor) for tensor in call.inputs}
+    last_use = {id(tensor): index for index, call in enumerate(used_calls) for tensor in call.inputs}
+    last_use[id(output)] = len(used_calls)
+    pending = {id(tensor) for tensor in used_calls[0].inputs} if used_calls else set()
+    cut_points = []
+    for index, call in enumerate(used_calls):
+        pending = {tensor for tensor in pending | {id(call.output)} if last_use[tensor] > index}
+        if pending == {id(call.output)}:
+            cut_points.append(call)
+    return cut_points

@@ -1,31 +1,37 @@
-"""What Keras 2 wrote otherwise in an `.h5`, and Keras 3 does not read: leftover settings, and models inside
-models.
-"""
+"""Loading of `.h5` files of Keras 2 that Keras 3 does not read: leftover settings and nested models."""
 
 import keras
 
-# Settings that Keras 2 wrote for these layers although they have none of the kind.
-GROUPS, KERNEL = ("groups",), ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+# Settings that Keras 2 wrote for layers that do not have them.
+GROUPS = ("groups",)
+KERNEL = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
 LEFTOVER_SETTINGS = {
-    "Conv1DTranspose": GROUPS, "Conv2DTranspose": GROUPS, "Conv3DTranspose": GROUPS, "DepthwiseConv1D": GROUPS,
-    "DepthwiseConv2D": GROUPS, "SeparableConv1D": GROUPS + KERNEL, "SeparableConv2D": GROUPS + KERNEL,
-}  # fmt: skip
+    "Conv1DTranspose": GROUPS,
+    "Conv2DTranspose": GROUPS,
+    "Conv3DTranspose": GROUPS,
+    "DepthwiseConv1D": GROUPS,
+    "DepthwiseConv2D": GROUPS,
+    "SeparableConv1D": GROUPS + KERNEL,
+    "SeparableConv2D": GROUPS + KERNEL,
+}
 GRAPH_CLASSES = ("Functional", "Model")
 
 
-def keras2_classes() -> dict[str, object]:
-    """What to give `keras.saving.load_model` as `custom_objects`: the classes by their names, made from
-    mended settings.
+def keras2_custom_objects() -> dict[str, object]:
+    """Return `custom_objects` for `keras.saving.load_model`, which correct the settings of Keras 2.
 
-    They make Keras's own layers and models, so nothing of this is in what is saved later.
+    They make Keras's own layers and models, so that a model saved later needs none of them.
     """
-    mended = {name: _LayerReader(name, keys) for name, keys in LEFTOVER_SETTINGS.items()}
-    return mended | {name: _GraphReader() for name in GRAPH_CLASSES} | {"Sequential": _SequentialReader()}
+    readers: dict[str, object] = {name: _LayerReader(name, keys) for name, keys in LEFTOVER_SETTINGS.items()}
+    return readers | {name: _GraphReader() for name in GRAPH_CLASSES} | {"Sequential": _SequentialReader()}
 
 
 class _LayerReader:
+    """Drops the leftover settings of a layer."""
+
     def __init__(self, name: str, leftover: tuple[str, ...]):
-        self._class, self._leftover = getattr(keras.layers, name), leftover
+        self._class = getattr(keras.layers, name)
+        self._leftover = leftover
 
     def from_config(self, config: dict) -> keras.layers.Layer:
         return self._class.from_config(
@@ -34,8 +40,9 @@ class _LayerReader:
 
 
 class _GraphReader:
+    """Counts the calls of nested models from 0; Keras 2 counted them from 1."""
+
     def from_config(self, config: dict, custom_objects=None) -> keras.Model:
-        """Calls of a layer are counted from 0; Keras 2 counted those of a model inside this one from 1."""
         classes = {layer["name"]: layer["class_name"] for layer in config["layers"]}
         calls = [
             call
@@ -47,28 +54,26 @@ class _GraphReader:
         for call in calls:
             if classes.get(call[0]) in (*GRAPH_CLASSES, "Sequential"):
                 call[1] = max(0, call[1] - 1)
-        ends = config["output_layers"]
-        for end in [ends] if ends and isinstance(ends[0], str) else ends:
-            if (
-                calls and classes.get(end[0]) == "Sequential"
-            ):  # of the other models Keras 3 subtracts it itself
-                end[1] = max(0, end[1] - 1)
+        outputs = config["output_layers"]
+        for output in [outputs] if outputs and isinstance(outputs[0], str) else outputs:
+            # For the other classes of models Keras 3 subtracts 1 itself.
+            if calls and classes.get(output[0]) == "Sequential":
+                output[1] = max(0, output[1] - 1)
         return keras.Model.from_config(config, custom_objects=custom_objects)
 
 
 class _SequentialReader:
+    """Moves the input shape of the first layer, as Keras up to 2.3 wrote it, into an input layer.
+
+    It includes the batch, which Keras 3 would take for one more dimension.
+    """
+
     def from_config(self, config: dict, custom_objects=None) -> keras.Model:
-        """Up to 2.3 the first layer itself said what goes in, with the batch, which Keras 3 takes to be one
-        more dimension.
-        """
         first, *others = config["layers"]
-        shape = (
-            first["config"].pop("batch_input_shape", None) if first["class_name"] != "InputLayer" else None
-        )
+        shape = None
+        if first["class_name"] != "InputLayer":
+            shape = first["config"].pop("batch_input_shape", None)
         if shape is not None:
-            start = {
-                "class_name": "InputLayer",
-                "config": {"batch_input_shape": shape, "name": f"{config['name']}_input"},
-            }
-            config["layers"] = [start, first, *others]
+            input_config = {"batch_input_shape": shape, "name": f"{config['name']}_input"}
+            config["layers"] = [{"class_name": "InputLayer", "config": input_config}, first, *others]
         return keras.Sequential.from_config(config, custom_objects=custom_objects)

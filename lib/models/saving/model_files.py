@@ -1,5 +1,6 @@
-"""Models in and out of `.h5`: whole Keras models that plain Keras opens, with what they are as HDF5
-attributes inside.
+"""Saving and loading of Keras models as `.h5`, with their hyperparameters as HDF5 attributes.
+
+Plain Keras opens the files without our code.
 """
 
 import json
@@ -17,27 +18,38 @@ from lib.common.formatting import format_shape
 from lib.config.hyperparameters import Hyperparameters
 from lib.models.saving.encoder_extraction import extract_encoder
 from lib.models.saving.hdf5_checks import require_safe
-from lib.models.saving.keras2_compat import keras2_classes
+from lib.models.saving.keras2_compat import keras2_custom_objects
 from lib.runs.run_folder import require_model_file
 from lib.tasks.base import ImageShape, task_shapes
 
-MAX_ATTRIBUTE = 60_000  # characters that an HDF5 attribute can hold, with room for its header
-MAX_LAYER_OUTPUT = 2**27  # numbers that a layer may make of one image: half a gigabyte
-MAX_MESSAGE = 300  # characters of Keras's, whose messages hold whole descriptions
-PREFIX = "latent_lab_"  # so that our attributes and Keras's never meet
+MAX_ATTRIBUTE = 60_000  # characters; HDF5 allows 64 KiB with the header
+MAX_LAYER_OUTPUT = 2**27  # values that a layer may compute per image: half a gigabyte
+MAX_MESSAGE = 300  # characters of Keras's messages, which can hold whole descriptions
+PREFIX = "latent_lab_"  # of our attributes' names
+PRIVATE_FIELDS = ("dataset", "labels", "testset", "test_labels", "model")  # paths on the user's machine
 
 
 def save_model(model: keras.Model, path: Path, hp: Hyperparameters, classes: tuple[str, ...] = ()) -> None:
-    """Write a model to `path`, which appears only when it is whole.
+    """Save a model as `.h5`, atomically and without the optimizer's state.
 
-    The attributes hold the model's part (its name), the task, the pixel range, the hyperparameters and a
-    classifier's classes; paths stay out. Raises `RunFailed` when the file cannot be written.
+    Its attributes hold the model's name, the task, the pixel range, the hyperparameters (without paths) and a
+    classifier's classes.
+
+    Args:
+        model: The Keras model.
+        path: File to write.
+        hp: Hyperparameters of the run.
+        classes: Names of the classes, in the order of the classifier's outputs.
+
+    Raises:
+        RunFailed: The file cannot be written.
     """
+    hyperparameters = {key: value for key, value in hp.to_json().items() if key not in PRIVATE_FIELDS}
     attributes = {
         "part": model.name,
         "task": hp.task,
         "pixel_range": "0..1",
-        "hyperparameters": json.dumps({k: v for k, v in hp.to_json().items() if k not in PRIVATE_FIELDS}),
+        "hyperparameters": json.dumps(hyperparameters),
     }
     if classes and len(text := json.dumps(classes)) < MAX_ATTRIBUTE:
         attributes["classes"] = text
@@ -48,31 +60,30 @@ def save_model(model: keras.Model, path: Path, hp: Hyperparameters, classes: tup
                 file.attrs[PREFIX + name] = value
 
 
-PRIVATE_FIELDS = ("dataset", "labels", "testset", "test_labels", "model")  # paths on somebody's machine
-
-
 def load_model(path: Path) -> keras.Model:
-    """A model from `.h5`, of Keras 3 or 2, nothing in it executed. Raises `UserError` for what is none."""
+    """Load a model from an `.h5` file of Keras 3 or 2 without running any code in it.
+
+    Raises:
+        UserError: The file does not exist, or it is not a safe, complete Keras model.
+    """
     require_model_file(path)
     require_safe(path)
     scope = keras.StatelessScope()
     try:
-        with (
-            warnings.catch_warnings(),
-            scope,
-        ):  # in here shapes are known and compared with the file's, and no memory is taken
-            warnings.simplefilter("ignore", UserWarning)  # about the older words of older files
+        # In this scope no memory is allocated before the shapes have been compared with those in the file.
+        with warnings.catch_warnings(), scope:
+            warnings.simplefilter("ignore", UserWarning)  # about deprecated settings in older files
             try:
-                model = keras.saving.load_model(path, keras2_classes(), compile=False, safe_mode=True)
+                model = keras.saving.load_model(path, keras2_custom_objects(), compile=False, safe_mode=True)
                 _check_output_sizes(model)
             except BaseException:
-                keras.utils.clear_session()  # else what has just been refused would be made on the way out
+                keras.utils.clear_session()  # else leaving the scope would allocate what was refused
                 raise
         for variable in model.variables:
             if (value := scope.get_current_value(variable)) is not None:
                 variable.assign(value)
         return model
-    except Exception as error:  # a foreign file can fail in any way; each of them is the file's fault
+    except Exception as error:  # a file made elsewhere can fail in any way, always by its own fault
         raise UserError(f"{path}: is no model that Keras can open ({reason(error)[:MAX_MESSAGE]})") from None
 
 
@@ -90,38 +101,42 @@ def _check_output_sizes(model: keras.Model) -> None:
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A model from a file, and what the file says of it: hyperparameters and classes, `None` and () where it
-    says nothing.
+    """A model from a file with the attributes of that file.
+
+    Attributes:
+        model: The Keras model.
+        hp: Hyperparameters of the run, `None` for a model made elsewhere.
+        classes: Names of a classifier's classes, empty where the file has none.
     """
 
     model: keras.Model
     hp: Hyperparameters | None
     classes: tuple[str, ...] = ()
 
-    def part(self, name: str) -> keras.Model | None:
-        """The model called so: this one, or one inside it."""
+    def submodel(self, name: str) -> keras.Model | None:
+        """Return the model with this name: the whole, or one nested in it."""
         if self.model.name == name:
             return self.model
-        return next(
-            (layer for layer in self.model.layers if layer.name == name and isinstance(layer, keras.Model)),
-            None,
-        )
+        nested = (layer for layer in self.model.layers if isinstance(layer, keras.Model))
+        return next((model for model in nested if model.name == name), None)
 
 
-def load_saved(path: Path) -> SavedModel:
-    """A model with what its file says of it. Raises `UserError` as `load` does."""
+def load_saved_model(path: Path) -> SavedModel:
+    """Load a model with the attributes of its file. Raises `UserError` as `load_model` does."""
     model, classes = load_model(path), _read_attribute(path, "classes")
-    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    return SavedModel(model, _read_hyperparameters(path), tuple(classes) if named else ())
+    valid = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    return SavedModel(model, _read_hyperparameters(path), tuple(classes) if valid else ())
 
 
 @dataclass(frozen=True)
 class SavedEncoder:
-    """What a classifier is built on: `model` gives the code and nothing else, `layer` says which layer of the
-    file that is.
+    """The encoder of a model from a file.
 
-    `hp` are the hyperparameters of the autoencoder, as far as the file tells: what its task showed it of an
-    image.
+    Attributes:
+        model: Keras model `encoder` from inputs of its task, float32 (n, height, width, channels) in 0..1, to
+            codes (n, …).
+        hp: Hyperparameters of its autoencoder, `None` for a model made elsewhere.
+        layer: Path and shape of the layer that gives the code, such as `encoder (8)`.
     """
 
     model: keras.Model
@@ -129,29 +144,38 @@ class SavedEncoder:
     layer: str
 
 
-def load_encoder(path: Path, image: ImageShape, layer: str | None = None) -> SavedEncoder:
-    """The encoder in a model of ours or of anybody's (`foreign` has the rule), up to the layer of that name
-    if one is given.
+def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) -> SavedEncoder:
+    """Load the encoder of a model, saved by these programs or made elsewhere.
 
-    Raises `UserError` when there is no encoder, or when it cannot see images of shape (height, width,
-    channels), nor that part of them which was its input.
+    Args:
+        path: An `.h5` file.
+        image_shape: (height, width, channels) of whole images.
+        layer: Name or path of the layer that gives the code; `None` to find it as `encoder_extraction` does.
+
+    Returns:
+        The encoder, whose inputs are the images, or the part of them that its task showed it.
+
+    Raises:
+        UserError: There is no encoder, or images of this shape do not fit it.
     """
-    saved = load_saved(path)
-    hp, seen = saved.hp, image
-    if hp is not None and layer is None and saved.part("encoder") is None:
+    saved = load_saved_model(path)
+    hp = saved.hp
+    if hp is not None and layer is None and saved.submodel("encoder") is None:
         raise UserError(
             f"{path}: holds no model called encoder (it is called {saved.model.name}); give an "
             f"autoencoder.h5 or encoder.h5"
         )
-    of = ""
-    if hp is not None and hp.task != "reconstruct" and (seen := task_shapes(hp, seen)[0]) != image:
-        of = f"; {hp.task} showed it {format_shape(seen)} of that"
-    encoder, found = extract_encoder(saved.model, seen, layer, str(path), format_shape(image) + of)
-    return SavedEncoder(encoder, hp, found)
+    input_shape, data_shape = image_shape, format_shape(image_shape)
+    if hp is not None and hp.task != "reconstruct":
+        input_shape, _ = task_shapes(hp, image_shape)
+        if input_shape != image_shape:
+            data_shape += f"; {hp.task} showed it {format_shape(input_shape)} of that"
+    encoder, code_layer = extract_encoder(saved.model, input_shape, layer, str(path), data_shape)
+    return SavedEncoder(encoder, hp, code_layer)
 
 
 def _read_hyperparameters(path: Path) -> Hyperparameters | None:
-    """The hyperparameters in a file of ours; `None` for anybody else's, and for what cannot be read as such."""
+    """The hyperparameters in a file; `None` for files made elsewhere, and for invalid hyperparameters."""
     record = _read_attribute(path, "hyperparameters")
     try:
         return Hyperparameters.from_json(record, str(path)) if isinstance(record, dict) else None
@@ -160,12 +184,10 @@ def _read_hyperparameters(path: Path) -> Hyperparameters | None:
 
 
 def _read_attribute(path: Path, name: str):
-    """What a file says of itself under this name; `None` where that cannot be read, for it is the file's
-    fault again.
-    """
+    """The JSON value of one of our attributes; `None` where it is missing or cannot be read."""
     try:
         with h5py.File(path, "r") as file:
             text = file.attrs.get(PREFIX + name)
         return json.loads(text) if isinstance(text, str) else None
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError):  # a RecursionError is one of the last
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError):  # RecursionError is a RuntimeError
         return None

@@ -1,5 +1,6 @@
-"""The code of models that others made: the rule, the flag, and what is refused. python -m pytest
-tests/models/saving/test_encoder_extraction.py
+"""Encoders of models made elsewhere: how the code is found, and which models are refused.
+
+python -m pytest tests/models/saving/test_encoder_extraction.py
 """
 
 import re
@@ -18,12 +19,12 @@ from lib.models.saving import model_files
 from lib.runs import records
 from lib.worker import probe_job, training_jobs
 from tests.harness import sample_files
-from tests.worker.test_training_jobs import Listener
+from tests.harness.in_process_worker import RecordingChannel
 
-IMAGE = (12, 10, 1)
+IMAGE_SHAPE = (12, 10, 1)
 
 
-def blog() -> keras.Model:
+def keras_blog_model() -> keras.Model:
     """The first autoencoder of the Keras blog, for smaller images: flat, dense, no names."""
     image = keras.Input((120,))
     encoded = layers.Dense(8, activation="relu")(image)
@@ -47,7 +48,7 @@ def without_channel() -> keras.Model:
 
 
 def convolutional() -> keras.Model:
-    """Any size of image, a residual block on the way, the code a pooling."""
+    """Images of any size, a residual block, and a pooling layer as code."""
     image = keras.Input((None, None, 1))
     x = layers.Conv2D(4, 3, padding="same", activation="relu")(image)
     y = layers.Conv2D(4, 3, padding="same")(x)
@@ -59,11 +60,11 @@ def convolutional() -> keras.Model:
 
 
 def nested(encoder: str = "Encoder") -> keras.Model:
-    """Two models in one, both with layers of the same names; batch normalization inside."""
-    image = keras.Input(IMAGE)
+    """Two nested models with layers of the same names, and batch normalization inside."""
+    image = keras.Input(IMAGE_SHAPE)
     inner = keras.Sequential(
         [
-            keras.Input(IMAGE),
+            keras.Input(IMAGE_SHAPE),
             layers.Conv2D(2, 3, strides=2, name="one"),
             layers.BatchNormalization(name="two"),
         ]
@@ -72,148 +73,155 @@ def nested(encoder: str = "Encoder") -> keras.Model:
     x = layers.Dense(5, name="three")(layers.Flatten()(inner(x)))
     first = keras.Model(image, x, name=encoder)
     second = keras.Sequential(
-        [keras.Input((5,)), layers.Dense(120, name="one"), layers.Reshape(IMAGE)], name="decoder"
+        [keras.Input((5,)), layers.Dense(120, name="one"), layers.Reshape(IMAGE_SHAPE)], name="decoder"
     )
-    whole = keras.Input(IMAGE)
-    return keras.Model(whole, second(first(layers.GaussianNoise(0.1)(whole))), name="autoencoder")
+    images = keras.Input(IMAGE_SHAPE)
+    return keras.Model(images, second(first(layers.GaussianNoise(0.1)(images))), name="autoencoder")
 
 
-def found(model: keras.Model, layer: str | None = None, image=IMAGE) -> model_files.SavedEncoder:
-    """What is found in it after a stranger has compiled and saved it."""
+def save_and_load(
+    model: keras.Model, layer: str | None = None, image_shape=IMAGE_SHAPE
+) -> model_files.SavedEncoder:
+    """The encoder of a model that plain Keras has compiled and saved."""
     model.compile("adam", "mse")
-    model.save("foreign.h5")
-    return model_files.load_encoder(Path("foreign.h5"), image, layer)
+    model.save("other.h5")
+    return model_files.load_encoder(Path("other.h5"), image_shape, layer)
 
 
 def batch() -> np.ndarray:
-    return np.random.default_rng(0).random((3, *IMAGE), np.float32)
+    return np.random.default_rng(0).random((3, *IMAGE_SHAPE), np.float32)
 
 
 def randomized(model: keras.Model) -> keras.Model:
-    """Averages and offsets that are not those of a fresh layer, so that forgetting them shows."""
-    random = np.random.default_rng(1)
-    model.set_weights([random.uniform(0.1, 0.5, weights.shape) for weights in model.get_weights()])
+    """Moving averages and offsets that differ from initial ones, so that a copy without them shows."""
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.uniform(0.1, 0.5, weights.shape) for weights in model.get_weights()])
     return model
 
 
 @pytest.mark.parametrize(
-    ("build", "inner", "layer", "taken"),
+    ("build", "code_of", "layer", "input_shape"),
     [
-        (blog, lambda m: m.layers[1].output, r"dense(_\d+)? \(8\)", (120,)),
+        (keras_blog_model, lambda m: m.layers[1].output, r"dense(_\d+)? \(8\)", (120,)),
         (without_channel, lambda m: m.get_layer("leaky").output, r"leaky \(6\)", (12, 10)),
-        (convolutional, lambda m: m.get_layer("pooled").output, r"pooled \(3×5×2\)", IMAGE),
-        (nested, lambda m: m.get_layer("Encoder").get_layer("three").output, r"Encoder \(5\)", IMAGE),
-        (lambda: nested("a"), lambda m: m.get_layer("a").get_layer("three").output, r"a/three \(5\)", IMAGE),
+        (convolutional, lambda m: m.get_layer("pooled").output, r"pooled \(3×5×2\)", IMAGE_SHAPE),
+        (nested, lambda m: m.get_layer("Encoder").get_layer("three").output, r"Encoder \(5\)", IMAGE_SHAPE),
+        (
+            lambda: nested("a"),
+            lambda m: m.get_layer("a").get_layer("three").output,
+            r"a/three \(5\)",
+            IMAGE_SHAPE,
+        ),
     ],
 )
-def test_the_code_is_found_and_is_what_the_model_computes_there(build, inner, layer, taken):
+def test_the_code_is_found_and_computed_as_in_the_model(build, code_of, layer, input_shape):
     model = randomized(build())
-    basis = found(model)
-    assert re.fullmatch(layer, basis.layer), basis.layer
-    assert basis.hp is None
-    tensor = inner(model)
-    seen = batch().reshape(3, *taken)
-    part = next((part for part in model.layers if isinstance(part, keras.Model)), model)
-    expected = keras.Model(part.inputs[0], tensor)(seen)
-    np.testing.assert_allclose(to_numpy(basis.model(batch())), to_numpy(expected), atol=1e-5)
+    encoder = save_and_load(model)
+    assert re.fullmatch(layer, encoder.layer), encoder.layer
+    assert encoder.hp is None
+    code = code_of(model)
+    images = batch().reshape(3, *input_shape)
+    submodel = next((layer for layer in model.layers if isinstance(layer, keras.Model)), model)
+    expected = keras.Model(submodel.inputs[0], code)(images)
+    np.testing.assert_allclose(to_numpy(encoder.model(batch())), to_numpy(expected), atol=1e-5)
 
 
-def test_a_model_inside_is_no_encoder_because_it_is_called_autoencoder():
+def test_a_nested_model_called_autoencoder_is_not_taken_for_an_encoder():
     image = keras.Input((120,))
-    inside = keras.Model(image, layers.Dense(120)(layers.Dense(4, name="code")(image)), name="my_autoencoder")
-    whole = keras.Input((120,))
-    assert found(keras.Model(whole, inside(whole))).layer == "my_autoencoder/code (4)"
+    nested = keras.Model(image, layers.Dense(120)(layers.Dense(4, name="code")(image)), name="my_autoencoder")
+    images = keras.Input((120,))
+    assert save_and_load(keras.Model(images, nested(images))).layer == "my_autoencoder/code (4)"
 
 
-def test_a_layer_can_be_named_wherever_it_is():
+def test_a_layer_can_be_named_in_nested_models():
     model = nested("a")
-    assert found(model, "three").layer == "a/three (5)"
-    assert found(model, "a/three").layer == "a/three (5)"
-    assert found(model, "decoder/one").layer == "decoder/one (120)"
-    assert found(model, "a").layer == "a (5)"
+    assert save_and_load(model, "three").layer == "a/three (5)"
+    assert save_and_load(model, "a/three").layer == "a/three (5)"
+    assert save_and_load(model, "decoder/one").layer == "decoder/one (120)"
+    assert save_and_load(model, "a").layer == "a (5)"
     with pytest.raises(
         UserError,
-        match=r"foreign\.h5: has 3 layers called one; give one of a/one, a/sequential.*/one, decoder/one",
+        match=r"other\.h5: has 3 layers called one; give one of a/one, a/sequential.*/one, decoder/one",
     ):
-        found(model, "one")
-    with pytest.raises(UserError, match=r"foreign\.h5: has no layer called 'thre'; did you mean three"):
-        found(model, "thre")
-    with pytest.raises(
-        UserError, match=r"foreign\.h5: has no layer called 'zzzz'; it has gaussian_noise.*, …"
-    ):
-        found(model, "zzzz")
+        save_and_load(model, "one")
+    with pytest.raises(UserError, match=r"other\.h5: has no layer called 'thre'; did you mean three"):
+        save_and_load(model, "thre")
+    with pytest.raises(UserError, match=r"other\.h5: has no layer called 'zzzz'; it has gaussian_noise.*, …"):
+        save_and_load(model, "zzzz")
 
 
 def test_an_encoder_without_a_decoder():
     image = keras.Input((120,))
     code = layers.Dense(4, name="code")(layers.Dense(30)(image))
-    assert found(keras.Model(image, code, name="CNN_encoder")).layer == "CNN_encoder (4)"
-    assert found(keras.Model(image, code, name="model"), "code").layer == "code (4)"
+    assert save_and_load(keras.Model(image, code, name="CNN_encoder")).layer == "CNN_encoder (4)"
+    assert save_and_load(keras.Model(image, code, name="model"), "code").layer == "code (4)"
     with pytest.raises(
         UserError,
         match=r"no layer .* smaller than both input \(120 numbers\) and output \(4\); name .* "
         r"--encoder-layer",
     ):
-        found(keras.Model(image, code, name="model"))
+        save_and_load(keras.Model(image, code, name="model"))
 
 
-def test_the_means_of_a_variational_encoder_are_the_code():
+def test_the_mean_of_a_variational_encoder_is_the_code():
     image = keras.Input((120,))
     x = layers.Dense(9)(image)
     means = layers.Dense(3, name="z_mean")(x)
-    basis = found(keras.Model(image, [means, layers.Dense(3, name="z_log_var")(x)], name="vae_encoder"))
-    assert basis.model.output_shape == (None, 3)
+    encoder = save_and_load(
+        keras.Model(image, [means, layers.Dense(3, name="z_log_var")(x)], name="vae_encoder")
+    )
+    assert encoder.model.output_shape == (None, 3)
 
 
 def test_no_bottleneck_is_refused_with_layers_to_choose_from():
-    image = keras.Input(IMAGE)
+    image = keras.Input(IMAGE_SHAPE)
     x = layers.Conv2D(4, 3, padding="same", name="wide")(image)
     model = keras.Model(image, layers.Conv2D(1, 3, padding="same", name="last")(x))
     with pytest.raises(
         UserError,
-        match=r"foreign\.h5: no layer .* name that of the code with --encoder-layer, such as wide "
+        match=r"other\.h5: no layer .* name that of the code with --encoder-layer, such as wide "
         r"\(12×10×4\)",
     ):
-        found(model)
-    assert found(model, "wide").layer == "wide (12×10×4)"
+        save_and_load(model)
+    assert save_and_load(model, "wide").layer == "wide (12×10×4)"
 
 
-def test_a_way_round_the_narrowest_layer_makes_it_none():
+def test_a_layer_with_a_bypass_is_no_bottleneck():
     image = keras.Input((120,))
     wide = layers.Dense(30, name="wide")(image)
     gate = layers.Dense(30)(layers.Dense(2, name="squeezed")(wide))
     code = layers.Multiply(name="gated")([wide, gate])
-    basis = found(keras.Model(image, layers.Dense(120)(code)))
-    assert basis.layer == "wide (30)"
+    encoder = save_and_load(keras.Model(image, layers.Dense(120)(code)))
+    assert encoder.layer == "wide (30)"
 
 
-def test_wrong_images_are_refused_with_both_shapes():
+def test_images_of_other_shapes_are_refused_with_both_shapes():
     with pytest.raises(
-        UserError, match=r"foreign\.h5: its encoder takes images of 120, the data set has 28×28×1"
+        UserError, match=r"other\.h5: its encoder takes images of 120, the data set has 28×28×1"
     ):
-        found(blog(), image=(28, 28, 1))
+        save_and_load(keras_blog_model(), image_shape=(28, 28, 1))
     with pytest.raises(
-        UserError, match=r"foreign\.h5: its encoder takes images of any×any×1, the data set has 12×10×3"
+        UserError, match=r"other\.h5: its encoder takes images of any×any×1, the data set has 12×10×3"
     ):
-        found(convolutional(), image=(12, 10, 3))
+        save_and_load(convolutional(), image_shape=(12, 10, 3))
     two = [keras.Input((120,)), keras.Input((120,))]
-    with pytest.raises(UserError, match=r"foreign\.h5: takes 2 inputs"):
-        found(keras.Model(two, layers.Dense(120)(layers.Dense(4)(layers.Add()(two)))))
+    with pytest.raises(UserError, match=r"other\.h5: takes 2 inputs"):
+        save_and_load(keras.Model(two, layers.Dense(120)(layers.Dense(4)(layers.Add()(two)))))
     same = keras.Input((120,))
-    with pytest.raises(UserError, match=r"foreign\.h5: encoder gives back its input"):
-        found(keras.Model(same, same, name="encoder"))
+    with pytest.raises(UserError, match=r"other\.h5: encoder gives back its input"):
+        save_and_load(keras.Model(same, same, name="encoder"))
 
 
-def test_a_model_that_scales_bytes_itself_gets_what_it_expects():
-    image = keras.Input(IMAGE)
+def test_a_rescaling_layer_for_bytes_is_adapted_to_pixels_from_0_to_1():
+    image = keras.Input(IMAGE_SHAPE)
     code = layers.Dense(3, name="code")(layers.Flatten()(layers.Rescaling(1 / 127.5, offset=-1)(image)))
     model = keras.Model(image, layers.Dense(120)(code))
     expected = keras.Model(image, code)(batch() * 255)
-    np.testing.assert_allclose(to_numpy(found(model).model(batch())), to_numpy(expected), atol=1e-5)
+    np.testing.assert_allclose(to_numpy(save_and_load(model).model(batch())), to_numpy(expected), atol=1e-5)
 
 
-def test_layers_inside_freeze_and_begin_anew():
-    encoder = found(randomized(nested())).model
+def test_nested_layers_are_frozen_and_reinitialized():
+    encoder = save_and_load(randomized(nested())).model
     classifier.set_trainable(encoder, False)
     assert encoder.trainable_weights == []
     classifier.set_trainable(encoder, True)
@@ -221,9 +229,9 @@ def test_layers_inside_freeze_and_begin_anew():
     assert len(normalized) == 1
     assert not normalized[0].trainable
     assert len(encoder.trainable_weights) == 6
-    fresh = cloning.clone_reinitialized(encoder)
-    assert not np.allclose(fresh.get_weights()[0], encoder.get_weights()[0])
-    assert len(fresh.trainable_weights) == 8
+    clone = cloning.clone_reinitialized(encoder)
+    assert not np.allclose(clone.get_weights()[0], encoder.get_weights()[0])
+    assert len(clone.trainable_weights) == 8
     np.testing.assert_allclose(
         to_numpy(cloning.clone_with_weights(encoder)(batch())), to_numpy(encoder(batch())), atol=1e-6
     )
@@ -233,31 +241,31 @@ def data() -> dict:
     images, labels = sample_files.shapes(60)
     np.savez("all.npz", images=images, labels=labels)
     return dict(
-        program="classification", dataset="all.npz", model="foreign.h5", fc_units=4, epochs=1, batch_size=16
+        program="classification", dataset="all.npz", model="other.h5", fc_units=4, epochs=1, batch_size=16
     )
 
 
-def test_both_phases_and_one_from_scratch_and_plain_keras_opens_the_outcome():
-    found(nested())
-    hp, listener = Hyperparameters(**data(), scratch=True), Listener()
+def test_a_classifier_on_it_is_trained_and_opens_in_plain_keras():
+    save_and_load(nested())
+    hp, channel = Hyperparameters(**data(), scratch=True), RecordingChannel()
     training_jobs.run_training(
-        listener, {"hyperparameters": hp.to_json(), "output": "cl"}, training_jobs.open_dataset(hp)
+        channel, {"hyperparameters": hp.to_json(), "output": "cl"}, training_jobs.open_dataset(hp)
     )
     record = records.load_record(Path("cl"))
     assert record["status"] == "finished"
     assert record["encoder_layer"] == "Encoder (5)"
-    said = [event["plan"] for event in listener.events if event["event"] == "phase"]
-    assert said == ["the code is the output of Encoder (5)", "", ""]
+    descriptions = [event["plan"] for event in channel.events if event["event"] == "phase"]
+    assert descriptions == ["the code is the output of Encoder (5)", "", ""]
     for file in ("classifier-head.h5", "classifier.h5"):
         model = keras.models.load_model(f"cl/{file}", compile=False)
-        assert model.input_shape == (None, *IMAGE)
+        assert model.input_shape == (None, *IMAGE_SHAPE)
     np.testing.assert_allclose(
         model(batch()), model_files.load_model(Path("cl/classifier.h5"))(batch()), atol=1e-6
     )
 
 
-def test_probes_of_a_flat_one():
-    found(blog())
-    hp, listener = Hyperparameters(**data(), encoder_layer=None), Listener()
-    probe_job.run_probe(listener, {"shares": [1.0], "output": "out"}, hp, training_jobs.open_dataset(hp))
-    assert listener.events[-1]["record"]["encoder_layer"].endswith("(8)")
+def test_an_encoder_of_flat_images_is_probed():
+    save_and_load(keras_blog_model())
+    hp, channel = Hyperparameters(**data(), encoder_layer=None), RecordingChannel()
+    probe_job.run_probe(channel, {"shares": [1.0], "output": "out"}, hp, training_jobs.open_dataset(hp))
+    assert channel.events[-1]["record"]["encoder_layer"].endswith("(8)")

@@ -1,4 +1,4 @@
-"""Model files that somebody made to do harm, or that were damaged on the way.
+"""Malicious and damaged model files.
 
 python -m pytest tests/models/saving/test_hdf5_checks.py, and with -m fuzz thousands of damaged ones
 """
@@ -21,7 +21,7 @@ from lib.models.saving import hdf5_checks, model_files
 from tests.harness.terminal_session import PROJECT
 from tests.test_no_terminal import assert_refused, run
 
-BOMB = Path("bomb.h5")
+MALICIOUS_FILE = Path("malicious.h5")
 
 
 @pytest.fixture(scope="module")
@@ -40,64 +40,64 @@ def harmless(tmp_path_factory) -> bytes:
 
 
 @pytest.fixture
-def bomb(harmless) -> h5py.File:
+def model_file(harmless) -> h5py.File:
     """The same, open to be changed."""
-    BOMB.write_bytes(harmless)
-    with h5py.File(BOMB, "a") as file:
+    MALICIOUS_FILE.write_bytes(harmless)
+    with h5py.File(MALICIOUS_FILE, "a") as file:
         yield file
 
 
-def refused(file: h5py.File, words: str) -> None:
+def assert_load_refused(file: h5py.File, words: str) -> None:
     file.close()
     with pytest.raises(UserError, match=words) as caught:
-        model_files.load_model(BOMB)
+        model_files.load_model(MALICIOUS_FILE)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
 
 
-def described(file: h5py.File, change) -> None:
+def change_layers(file: h5py.File, change) -> None:
     """Change the description of the model: `change` gets the list of its layers."""
     config = json.loads(file.attrs["model_config"])
     change(config["config"]["layers"])
     file.attrs["model_config"] = json.dumps(config)
 
 
-def test_harmless(bomb):
-    bomb.close()
-    assert model_files.load_model(BOMB).output_shape == (None, 12, 10, 1)
+def test_harmless(model_file):
+    model_file.close()
+    assert model_files.load_model(MALICIOUS_FILE).output_shape == (None, 12, 10, 1)
 
 
-# What runs
+# Code
 
 
-def planted() -> None:
+def save_lambda_model() -> None:
     """A model whose Lambda layer writes the file `ran` wherever it is opened without care or used."""
     Path("ran").unlink(missing_ok=True)
     image = keras.Input((12, 10, 1))
     code = layers.Lambda(lambda x: x * (open("ran", "w").close() or 1), output_shape=(12, 10, 1))(image)
     model = keras.Model(image, layers.Conv2D(1, 3, padding="same")(code), name="autoencoder")
-    model.save(BOMB)
+    model.save(MALICIOUS_FILE)
     Path("ran").unlink(missing_ok=True)
 
 
-def test_the_payload_is_live_and_does_not_run(tiny):
-    planted()
+def test_code_in_a_file_does_not_run(tiny):
+    save_lambda_model()
     with pytest.raises(
         UserError,
-        match=r"bomb\.h5: lambda.* is of the class Lambda, and only those of Keras's own are opened",
+        match=r"malicious\.h5: lambda.* is of the class Lambda, and only those of Keras's own are opened",
     ):
-        model_files.load_model(BOMB)
-    words = ["-d", tiny["-d"], "-dl", tiny["-dl"], "-model", str(BOMB)]
+        model_files.load_model(MALICIOUS_FILE)
+    words = ["-d", tiny["-d"], "-dl", tiny["-dl"], "-model", str(MALICIOUS_FILE)]
     assert_refused(
-        run("classification.py", *words, "--no-input"), "bomb.h5: lambda", "is of the class Lambda"
+        run("classification.py", *words, "--no-input"), "malicious.h5: lambda", "is of the class Lambda"
     )
     assert_refused(
-        run("autoencoder.py", "encode", "-model", str(BOMB), "-d", tiny["-d"]),
-        "bomb.h5: lambda",
+        run("autoencoder.py", "encode", "-model", str(MALICIOUS_FILE), "-d", tiny["-d"]),
+        "malicious.h5: lambda",
         "of the class Lambda",
     )
     assert not Path("ran").exists()
-    keras.models.load_model(BOMB, compile=False, safe_mode=False)(np.zeros((1, 12, 10, 1)))
+    keras.models.load_model(MALICIOUS_FILE, compile=False, safe_mode=False)(np.zeros((1, 12, 10, 1)))
     assert Path("ran").exists()
 
 
@@ -151,9 +151,9 @@ CODE = {"class_name": "__lambda__", "config": {"code": "4wAAAAA=", "defaults": N
         ),
     ],
 )
-def test_classes_of_others_are_refused(bomb, change, words):
-    described(bomb, lambda layers: layers[2].update(change))
-    refused(bomb, words)
+def test_classes_of_others_are_refused(model_file, change, words):
+    change_layers(model_file, lambda layers: layers[2].update(change))
+    assert_load_refused(model_file, words)
 
 
 def test_a_name_of_another_form_is_refused(harmless):
@@ -163,27 +163,29 @@ def test_a_name_of_another_form_is_refused(harmless):
         model_files.load_model(Path("a.keras"))
 
 
-# What is elsewhere, or nowhere
+# Links, and weights that are not in the file
 
 
-def test_links_out_of_the_file_are_refused(bomb):
-    weights = bomb["model_weights/code/code"]
+def test_links_out_of_the_file_are_refused(model_file):
+    weights = model_file["model_weights/code/code"]
     del weights["kernel"]
     weights["kernel"] = h5py.ExternalLink("/etc/passwd", "/")
-    refused(bomb, r"bomb\.h5: /model_weights/code/code/kernel is a link to another place")
+    assert_load_refused(
+        model_file, r"malicious\.h5: /model_weights/code/code/kernel is a link to another place"
+    )
 
 
-def test_links_inside_the_file_are_refused(bomb):
-    bomb["model_weights/again"] = h5py.SoftLink("/model_weights/code")
-    refused(bomb, "/model_weights/again is a link to another place")
+def test_links_inside_the_file_are_refused(model_file):
+    model_file["model_weights/again"] = h5py.SoftLink("/model_weights/code")
+    assert_load_refused(model_file, "/model_weights/again is a link to another place")
 
 
-def test_circles_are_refused(bomb):
-    bomb["model_weights/code/code/again"] = bomb["model_weights"]
-    refused(bomb, "is in it a second time, under another name")
+def test_circles_are_refused(model_file):
+    model_file["model_weights/code/code/again"] = model_file["model_weights"]
+    assert_load_refused(model_file, "is in it a second time, under another name")
 
 
-def replaced(file: h5py.File, **how) -> None:
+def replace_kernel(file: h5py.File, **how) -> None:
     del file["model_weights/code/code/kernel"]
     file["model_weights/code/code"].create_dataset("kernel", **how)
 
@@ -208,77 +210,81 @@ def replaced(file: h5py.File, **how) -> None:
         (dict(data=np.zeros((3, 120), "f4")), "is no model that Keras can open .Shape mismatch"),
     ],
 )
-def test_weights_that_are_none_are_refused(bomb, how, words):
-    replaced(bomb, **how)
-    refused(bomb, words)
+def test_weights_that_are_none_are_refused(model_file, how, words):
+    replace_kernel(model_file, **how)
+    assert_load_refused(model_file, words)
 
 
-def test_weights_put_together_from_elsewhere_are_refused(bomb):
+def test_weights_put_together_from_elsewhere_are_refused(model_file):
     layout = h5py.VirtualLayout((120, 3), "f4")
     layout[:] = h5py.VirtualSource("other.h5", "x", (120, 3))
-    del bomb["model_weights/code/code/kernel"]
-    bomb["model_weights/code/code"].create_virtual_dataset("kernel", layout)
-    refused(bomb, "kernel lies in another file")
+    del model_file["model_weights/code/code/kernel"]
+    model_file["model_weights/code/code"].create_virtual_dataset("kernel", layout)
+    assert_load_refused(model_file, "kernel lies in another file")
 
 
-def test_what_is_neither_group_nor_weights_is_refused(bomb):
-    bomb["model_weights/kind"] = np.dtype("f4")
-    refused(bomb, "/model_weights/kind is neither a group nor weights")
+def test_what_is_neither_group_nor_weights_is_refused(model_file):
+    model_file["model_weights/kind"] = np.dtype("f4")
+    assert_load_refused(model_file, "/model_weights/kind is neither a group nor weights")
 
 
-def test_too_many_parts_are_refused(bomb, monkeypatch):
+def test_too_many_parts_are_refused(model_file, monkeypatch):
     monkeypatch.setattr(hdf5_checks, "MAX_OBJECTS", 10)
-    refused(bomb, r"holds more than 10 parts, or more than 64 levels")
+    assert_load_refused(model_file, r"holds more than 10 parts, or more than 64 levels")
 
 
-# What is too much
+# Sizes
 
 
-def test_long_descriptions_are_refused(bomb):
-    bomb.attrs["model_config"] = "x" * (9 * 2**20)
-    refused(bomb, r"its description is no text of at most 8,388,608 characters")
+def test_long_descriptions_are_refused(model_file):
+    model_file.attrs["model_config"] = "x" * (9 * 2**20)
+    assert_load_refused(model_file, r"its description is no text of at most 8,388,608 characters")
 
 
-def test_much_beside_the_weights_is_refused(bomb, monkeypatch):
+def test_much_beside_the_weights_is_refused(model_file, monkeypatch):
     monkeypatch.setattr(hdf5_checks, "MAX_OVERHEAD", 1000)
-    refused(bomb, r"holds [\d,]+ bytes beside its weights; a model has less than 1,000")
+    assert_load_refused(model_file, r"holds [\d,]+ bytes beside its weights; a model has less than 1,000")
 
 
 def test_large_attributes_are_refused(harmless):
-    with h5py.File(BOMB, "w", libver="latest") as file:  # the older form holds 64 KiB at most
+    with h5py.File(MALICIOUS_FILE, "w", libver="latest") as file:  # the older form holds 64 KiB at most
         file.attrs["model_config"] = np.zeros(9 * 2**20, np.uint8)
-        refused(file, r"the file has an attribute that is no text, or more than 8,388,608 bytes of it")
+        assert_load_refused(
+            file, r"the file has an attribute that is no text, or more than 8,388,608 bytes of it"
+        )
 
 
-def test_lists_of_one_long_text_are_refused(bomb):
-    bomb.attrs["model_config"] = "x" * (7 * 2**20)
-    bomb["model_weights"].attrs["layer_names"] = ["code"] * 400
-    refused(bomb, r"holds a list of 400 texts, which may become more than 2,147,483,648 bytes")
+def test_lists_of_one_long_text_are_refused(model_file):
+    model_file.attrs["model_config"] = "x" * (7 * 2**20)
+    model_file["model_weights"].attrs["layer_names"] = ["code"] * 400
+    assert_load_refused(
+        model_file, r"holds a list of 400 texts, which may become more than 2,147,483,648 bytes"
+    )
 
 
-def test_deep_descriptions_are_refused(bomb):
+def test_deep_descriptions_are_refused(model_file):
     for text in ("[" * 100_000, "[" * 200 + "]" * 200):
-        bomb.attrs["model_config"] = text
-    refused(bomb, "its description has more than 64 levels")
+        model_file.attrs["model_config"] = text
+    assert_load_refused(model_file, "its description has more than 64 levels")
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"class_name": ', "[" + "9" * 5000 + "]"])
-def test_descriptions_that_are_no_json_are_refused(bomb, text):
-    bomb.attrs["model_config"] = text
-    refused(bomb, r"its description cannot be read as JSON")
+def test_descriptions_that_are_no_json_are_refused(model_file, text):
+    model_file.attrs["model_config"] = text
+    assert_load_refused(model_file, r"its description cannot be read as JSON")
 
 
 @pytest.mark.parametrize("value", [3, np.zeros(3)])
-def test_descriptions_that_are_no_text_are_refused(bomb, value):
-    bomb.attrs["model_config"] = value
-    refused(bomb, "its description is no text")
+def test_descriptions_that_are_no_text_are_refused(model_file, value):
+    model_file.attrs["model_config"] = value
+    assert_load_refused(model_file, "its description is no text")
 
 
 @pytest.mark.parametrize("units", [10**6, 10**10, 10**30])
-def test_layers_larger_than_their_weights_take_no_memory(bomb, units):
-    described(bomb, lambda layers: layers[2]["config"].update(units=units))
+def test_layers_larger_than_their_weights_take_no_memory(model_file, units):
+    change_layers(model_file, lambda layers: layers[2]["config"].update(units=units))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    refused(bomb, "is no model that Keras can open")
+    assert_load_refused(model_file, "is no model that Keras can open")
     assert (
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
     )  # KiB; a million units have 480 MB of weights
@@ -287,38 +293,40 @@ def test_layers_larger_than_their_weights_take_no_memory(bomb, units):
 def test_layers_without_weights_that_make_too_much_are_refused():
     image = keras.Input((12, 10, 1))
     x = layers.MaxPooling2D(2**11)(layers.UpSampling2D(2**11)(image))
-    keras.Model(image, layers.Conv2D(1, 3, padding="same")(x)).save(BOMB)
+    keras.Model(image, layers.Conv2D(1, 3, padding="same")(x)).save(MALICIOUS_FILE)
     with pytest.raises(
         UserError, match=r"its layer up_sampling2d.* makes 24,576×20,480×1 numbers of each image"
     ):
-        model_files.load_model(BOMB)
+        model_files.load_model(MALICIOUS_FILE)
 
 
-def test_weights_alone_are_refused_with_what_to_do(bomb):
-    del bomb.attrs["model_config"]
-    refused(bomb, r"holds no model that Keras can open, at most weights; save a whole one with model\.save")
+def test_weights_alone_are_refused_with_what_to_do(model_file):
+    del model_file.attrs["model_config"]
+    assert_load_refused(
+        model_file, r"holds no model that Keras can open, at most weights; save a whole one with model\.save"
+    )
 
 
-# What was damaged: in a process of its own, because what breaks HDF5 itself breaks the process
+# Damaged files, opened in another process, because an error inside of HDF5 can end the process
 
 CHILD = """
 import sys
 from pathlib import Path
-from lib import hdf5, storage
-from lib.errors import UserError
+from lib.common.errors import UserError
+from lib.models.saving import hdf5_checks, model_files
 
 for path in map(Path, sys.argv[2:]):
     print(path, flush=True)
     try:
-        hdf5.require_harmless(path)
+        hdf5_checks.require_safe(path)
         if sys.argv[1] == "keras":
-            storage.load(path)
+            model_files.load_model(path)
     except UserError as error:
         assert "\\n" not in str(error), error
 """
 
 
-def damaged(whole: bytes, case: int) -> bytes:
+def damage(whole: bytes, case: int) -> bytes:
     """The file cut off somewhere, or with some bytes changed, most of them near its beginning, where its
     structure is.
     """
@@ -334,10 +342,10 @@ def damaged(whole: bytes, case: int) -> bytes:
     return bytes(broken)
 
 
-def survives(whole: bytes, cases: range, how: str) -> None:
+def assert_survives(whole: bytes, cases: range, how: str) -> None:
     names = [f"{case}.h5" for case in cases]
     for case, name in zip(cases, names, strict=True):
-        Path(name).write_bytes(damaged(whole, case))
+        Path(name).write_bytes(damage(whole, case))
     command = [sys.executable, "-W", "ignore", "-c", CHILD, how, *names]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode == 0, f"{done.stdout.splitlines()[-1:]}: {done.returncode}\n{done.stderr[-2000:]}"
@@ -350,19 +358,19 @@ def _importable(monkeypatch):
 
 @pytest.mark.usefixtures("_importable")
 def test_damaged_files_are_refused_or_whole(harmless):
-    survives(harmless, range(200), "look")
-    survives(harmless, range(1, 200, 16), "keras")
+    assert_survives(harmless, range(200), "look")
+    assert_survives(harmless, range(1, 200, 16), "keras")
 
 
 @pytest.mark.fuzz
 @pytest.mark.usefixtures("_importable")
 @pytest.mark.parametrize("start", range(0, 4000, 500))
 def test_thousands_of_damaged_files_are_refused_or_whole(harmless, start):
-    survives(harmless, range(start, start + 500), "keras")
+    assert_survives(harmless, range(start, start + 500), "keras")
 
 
 def test_files_cut_off_anywhere_are_refused(harmless):
     for length in sorted({*range(0, 200, 7), *range(0, len(harmless), 701), len(harmless) - 1}):
-        BOMB.write_bytes(harmless[:length])
+        MALICIOUS_FILE.write_bytes(harmless[:length])
         with pytest.raises(UserError):
-            model_files.load_model(BOMB)
+            model_files.load_model(MALICIOUS_FILE)

@@ -1,5 +1,6 @@
-"""Files as Keras 2 wrote them, made by hand: real ones of tf_keras 2.21 have this form. python -m pytest
-tests/models/saving/test_keras2_compat.py
+"""Files of Keras 2, written by hand in the form that tf_keras 2.21 gives them.
+
+python -m pytest tests/models/saving/test_keras2_compat.py
 """
 
 import json
@@ -123,11 +124,11 @@ def test_the_blogs_first_autoencoder(kind):
     ]
     weights = {"input_1": {}, "dense": arrays("dense", 20, 3), "dense_1": arrays("dense_1", 3, 20)}
     write("blog.h5", functional("model", layers, "input_1", "dense_1", kind), weights, "2.2.4-tf")
-    basis = model_files.load_encoder(Path("blog.h5"), (4, 5, 1))
-    assert basis.layer == "dense (3)"
+    loaded = model_files.load_encoder(Path("blog.h5"), (4, 5, 1))
+    assert loaded.layer == "dense (3)"
     kernel, bias = weights["dense"].values()
     expected = np.maximum(BATCH.reshape(3, 20) @ kernel + bias, 0)
-    np.testing.assert_allclose(to_numpy(basis.model(BATCH)), expected, atol=1e-5)
+    np.testing.assert_allclose(to_numpy(loaded.model(BATCH)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", ["sequential", "functional", "sequential in sequential"])
@@ -160,11 +161,11 @@ def test_models_inside_models_whose_calls_are_counted_from_one(form):
         whole["config"]["output_layers"] = [["decoder", 1, 0]]
         stored = {"input_1": {}} | stored
     write("nested.h5", whole, stored)
-    basis = model_files.load_encoder(Path("nested.h5"), (4, 5, 1))
-    assert basis.layer == "encoder (3)"
+    loaded = model_files.load_encoder(Path("nested.h5"), (4, 5, 1))
+    assert loaded.layer == "encoder (3)"
     kernel, bias = list(weights.values())[:2]
     x = normalized(BATCH.reshape(3, 20) @ kernel + bias, weights, "batch_normalization")
-    np.testing.assert_allclose(to_numpy(basis.model(BATCH)), np.where(x > 0, x, 0.25 * x), atol=1e-4)
+    np.testing.assert_allclose(to_numpy(loaded.model(BATCH)), np.where(x > 0, x, 0.25 * x), atol=1e-4)
 
 
 def test_settings_that_keras_2_wrote_for_layers_without_them():
@@ -203,12 +204,12 @@ def test_settings_that_keras_2_wrote_for_layers_without_them():
     separable = {f"separable/{name}": RANDOM.normal(size=shape) for name, shape in shapes.items()}
     transposed = {"spread/kernel": RANDOM.normal(size=(3, 3, 1, 2)), "spread/bias": RANDOM.normal(size=1)}
     write("odd.h5", sequential("sequential", *parts), {"separable": separable, "spread": transposed})
-    basis = model_files.load_encoder(Path("odd.h5"), (4, 4, 1))
-    assert basis.layer == "separable (2×2×2)"
+    loaded = model_files.load_encoder(Path("odd.h5"), (4, 4, 1))
+    assert loaded.layer == "separable (2×2×2)"
     same = keras.layers.SeparableConv2D(2, 3, strides=2, padding="same", activation="relu")
     same.build((None, 4, 4, 1))
     same.set_weights(list(separable.values()))
     np.testing.assert_allclose(
-        to_numpy(basis.model(BATCH[:, :, :4])), to_numpy(same(BATCH[:, :, :4])), atol=1e-5
+        to_numpy(loaded.model(BATCH[:, :, :4])), to_numpy(same(BATCH[:, :, :4])), atol=1e-5
     )
     assert type(model_files.load_model(Path("odd.h5")).layers[-1]) is keras.layers.Conv2DTranspose

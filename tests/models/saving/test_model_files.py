@@ -1,4 +1,4 @@
-"""python -m pytest tests/models/saving/test_model_files.py"""
+"""Saving and loading of models. python -m pytest tests/models/saving/test_model_files.py"""
 
 import json
 import os
@@ -25,7 +25,7 @@ def model():
     return autoencoder.build_autoencoder(architecture_planner.plan_architecture(HP, (9, 7, 1)))
 
 
-def test_plain_keras_opens_what_we_save_without_our_code(model):
+def test_plain_keras_opens_saved_models_without_our_code(model):
     batch = np.random.default_rng(0).random((2, 9, 7, 1), np.float32)
     for part in (model, model.get_layer("encoder"), model.get_layer("decoder")):
         model_files.save_model(part, Path(f"{part.name}.h5"), HP)
@@ -34,16 +34,18 @@ def test_plain_keras_opens_what_we_save_without_our_code(model):
     script = """
 import sys, keras, numpy
 assert not any(name.startswith("lib") for name in sys.modules)
-whole, encoder, decoder = (keras.models.load_model(f"{n}.h5", compile=False) for n in ("autoencoder", "encoder", "decoder"))
+names = "autoencoder", "encoder", "decoder"
+autoencoder, encoder, decoder = (keras.models.load_model(f"{name}.h5", compile=False) for name in names)
 batch = numpy.load("batch.npy")
-numpy.save("whole.npy", whole(batch)), numpy.save("halves.npy", decoder(encoder(batch)))
+numpy.save("autoencoder.npy", autoencoder(batch))
+numpy.save("encoder_decoder.npy", decoder(encoder(batch)))
 """
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": ""})
-    for name in ("whole", "halves"):
+    for name in ("autoencoder", "encoder_decoder"):
         np.testing.assert_allclose(np.load(f"{name}.npy"), expected, atol=1e-5)
 
 
-def test_what_it_is_stands_inside(model):
+def test_attributes_describe_the_model_without_paths(model):
     model_files.save_model(model, Path("a.h5"), HP)
     with h5py.File("a.h5") as file:
         assert file.attrs["latent_lab_part"] == "autoencoder"
@@ -54,15 +56,14 @@ def test_what_it_is_stands_inside(model):
     assert [path.name for path in Path().iterdir()] == ["a.h5"]
 
 
-def test_the_encoder_of_either_file(model):
+def test_the_encoder_is_loaded_from_autoencoder_and_encoder_files(model):
     batch = np.random.default_rng(0).random((2, 9, 7, 1), np.float32)
     expected = to_numpy(model.get_layer("encoder")(batch))
     for part in (model, model.get_layer("encoder")):
         model_files.save_model(part, Path("a.h5"), HP)
-        found = model_files.load_encoder(Path("a.h5"), (9, 7, 1))
-        encoder, hp = found.model, found.hp
-        np.testing.assert_allclose(to_numpy(encoder(batch)), expected, atol=1e-6)
-        assert hp.kernels == HP.kernels
+        encoder = model_files.load_encoder(Path("a.h5"), (9, 7, 1))
+        np.testing.assert_allclose(to_numpy(encoder.model(batch)), expected, atol=1e-6)
+        assert encoder.hp.kernels == HP.kernels
 
 
 @pytest.mark.parametrize(
@@ -77,32 +78,31 @@ def test_the_encoder_of_either_file(model):
         dict(latent_dim=3, batch_norm="none", feedback=4),
     ],
 )
-def test_the_encoder_of_every_kind_gives_its_code_and_nothing_else(values):
+def test_every_encoder_is_loaded_with_the_code_as_only_output(values):
     hp = Hyperparameters(layers=2, kernels=3, **values)
-    plan = architecture_planner.plan_architecture(hp, (12, 8, 3))
-    whole = autoencoder.build_autoencoder(plan)
-    batch = np.random.default_rng(0).random((2, *plan.input), np.float32)
-    found = whole.get_layer("encoder")(batch)
-    expected = to_numpy(found[0] if isinstance(found, list) else found)
-    for part in (whole, whole.get_layer("encoder")):
-        model_files.save_model(part, Path("a.h5"), hp)
-        found = model_files.load_encoder(Path("a.h5"), (12, 8, 3))
-        encoder, described = found.model, found.hp
-        np.testing.assert_allclose(to_numpy(encoder(batch)), expected, atol=1e-6)
-        assert described.task == hp.task
-    if plan.input != (12, 8, 3):
+    architecture = architecture_planner.plan_architecture(hp, (12, 8, 3))
+    model = autoencoder.build_autoencoder(architecture)
+    batch = np.random.default_rng(0).random((2, *architecture.input_shape), np.float32)
+    encoded = model.get_layer("encoder")(batch)
+    expected = to_numpy(encoded[0] if isinstance(encoded, list) else encoded)
+    for saved in (model, model.get_layer("encoder")):
+        model_files.save_model(saved, Path("a.h5"), hp)
+        encoder = model_files.load_encoder(Path("a.h5"), (12, 8, 3))
+        np.testing.assert_allclose(to_numpy(encoder.model(batch)), expected, atol=1e-6)
+        assert encoder.hp.task == hp.task
+    if architecture.input_shape != (12, 8, 3):
         with pytest.raises(UserError, match=r"its encoder takes images of .*, the data set has 9×9×3; "):
             model_files.load_encoder(Path("a.h5"), (9, 9, 3))
 
 
-def test_a_file_that_says_nothing_of_itself_is_taken_by_its_shape(model):
+def test_a_file_without_valid_attributes_is_loaded_without_hyperparameters(model):
     model.save("plain.h5")
     assert model_files.load_encoder(Path("plain.h5"), (9, 7, 1)).hp is None
     for text in ('{"layers": "many"}', "[1]", "[" * 10_000, b"\xff", 3):
         with h5py.File("plain.h5", "a") as file:
             file.attrs["latent_lab_hyperparameters"] = file.attrs["latent_lab_classes"] = text
-        described = model_files.load_saved(Path("plain.h5"))
-        assert (described.hp, described.classes) == (None, ())
+        saved = model_files.load_saved_model(Path("plain.h5"))
+        assert (saved.hp, saved.classes) == (None, ())
 
 
 def test_model_refusals(model):
@@ -123,7 +123,7 @@ def test_model_refusals(model):
         model_files.load_model(Path("empty.h5"))
 
 
-def test_a_file_that_cannot_be_written_is_a_sentence(model):
+def test_a_file_that_cannot_be_written_is_an_error(model):
     Path("file").write_text("where a folder should be")
     with pytest.raises(RunFailed, match="cannot be written"):
         model_files.save_model(model, Path("file/a.h5"), HP)
