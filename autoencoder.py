@@ -162,7 +162,7 @@ def compare(session: Session) -> None:
 
 
 def save(session: Session) -> None:
-    """Copy the last run, or its model, to a name that is asked for."""
+    """Copy the last run, or its model, to a name from a prompt."""
     name = session.answers.ask_text(
         "New name (name.h5 copies the model, any other name the whole run into models/)",
         run_folder.require_free_name,

@@ -1,4 +1,4 @@
-"""Every test runs in an empty folder of its own, with the worker's environment and a tiny data set at hand."""
+"""Fixtures of all tests: an empty working folder, the worker's environment, tiny data sets."""
 
 import faulthandler
 import os

@@ -1,5 +1,6 @@
-"""Same seed, same machine, same backend: same numbers, interrupted or not. python -m pytest
-tests/test_determinism.py
+"""Trainings with the same seed, machine and backend compute the same numbers, also when they are resumed.
+
+python -m pytest tests/test_determinism.py
 """
 
 import importlib.util
@@ -12,30 +13,33 @@ import pytest
 
 from tests.harness.terminal_session import PROJECT
 
-GANGS = """
-from lib import backend
-backend.GANG = 100_000
-backend.scans = lambda: True
+# On JAX with a GPU one call trains on a stack of batches. Here the processor does so, with small stacks.
+STACKS = """
+from lib.training import backend
+backend.STACK_BYTES = 20_000
+backend.uses_scan = lambda: True
 """
-# Three trainings whole, with seeds 0, 0 and 1, and one with seed 0 that dies in its third epoch and goes on.
+# Trainings with seeds 0, 0 and 1, and one with seed 0 that is killed in its third epoch and resumed.
 SCRIPT = """
-import json, sys
+import json
 from pathlib import Path
-from tests.training.test_trainer import cut, trained, training
-training.SECONDS_BETWEEN_STEPS = 0
+from lib.training import callbacks
+from tests.training.test_trainer import interrupt, train
+callbacks.SECONDS_BETWEEN_STEPS = 0
 tiny = {"-d": "train.idx"}
-asked = dict(epochs=4, task="denoise", noise=0.3, dropout=0.2, shift=True, skip=True, optimizer="adamw", weight_decay=0.01)
-found = [trained(tiny, seed=seed, **asked) for seed in (0, 0, 1)]
-cut(tiny, Path("cut"), 3, **asked)
-found.append(trained(tiny, folder=Path("cut"), **asked))
-for history, model, _ in found:
+values = dict(epochs=4, task="denoise", noise=0.3, dropout=0.2, shift=True, skip=True)
+values |= dict(optimizer="adamw", weight_decay=0.01)
+trainings = [train(tiny, seed=seed, **values) for seed in (0, 0, 1)]
+interrupt(tiny, Path("interrupted"), 3, **values)
+trainings.append(train(tiny, folder=Path("interrupted"), **values))
+for history, model, _ in trainings:
     del history["seconds"]
     print(json.dumps([history, [float(weight.sum()) for weight in model.get_weights()]]))
 """
 
 
 def results(backend: str, *scripts: str) -> list:
-    """What some lines of Python print as JSON, on a backend that may not be here."""
+    """The JSON that Python scripts print, run in order with a backend that may not be installed."""
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed here")
     environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(PROJECT)}
@@ -47,22 +51,21 @@ def results(backend: str, *scripts: str) -> list:
 
 
 @pytest.mark.parametrize(
-    ("backend", "gangs"),
-    [("tensorflow", ""), ("jax", ""), ("jax", GANGS)],
-    ids=["tensorflow", "jax", "gangs"],
+    ("backend", "setup"),
+    [("tensorflow", ""), ("jax", ""), ("jax", STACKS)],
+    ids=["tensorflow", "jax", "stacks"],
 )
-def test_one_seed_one_backend_one_result(tiny, backend, gangs):
-    one, two, other, resumed = results(backend, gangs, SCRIPT)
-    assert one == two == resumed
-    assert one != other
+def test_one_seed_one_backend_one_result(tiny, backend, setup):
+    first, repeated, other_seed, resumed = results(backend, setup, SCRIPT)
+    assert first == repeated == resumed
+    assert first != other_seed
 
 
-def test_steps_in_gangs_are_the_same_steps(tiny):
-    """On JAX with a GPU many steps are one call; here the processor is told to do as much."""
-    whole = "from tests.training.test_trainer import trained\nimport json\n"
-    for more in ("", ", variational=True, latent_dim=2"):
-        line = f"print(json.dumps([trained({tiny}, epochs=3, shift=True{more})[0]]))\n"
-        alone, together = results("jax", whole, line, GANGS, line)
-        for name, values in alone[0].items():
+def test_training_on_stacks_computes_the_same_losses(tiny):
+    script = "from tests.training.test_trainer import train\nimport json\n"
+    for options in ("", ", variational=True, latent_dim=2"):
+        line = f"print(json.dumps([train({tiny}, epochs=3, shift=True{options})[0]]))\n"
+        batches, stacks = results("jax", script, line, STACKS, line)
+        for name, values in batches[0].items():
             if name != "seconds":
-                assert together[0][name] == pytest.approx(values, rel=1e-4), name
+                assert stacks[0][name] == pytest.approx(values, rel=1e-4), name

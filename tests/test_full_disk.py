@@ -102,5 +102,7 @@ def resumed(program: str, tiny: dict, folder: Path) -> None:
         {"hyperparameters": records.load_record(folder)["hyperparameters"]}
     )
     training_jobs.run_training(
-        RecordingChannel(), {"hyperparameters": hp.to_json(), "resume": str(folder)}, training_jobs.open_dataset(hp)
+        RecordingChannel(),
+        {"hyperparameters": hp.to_json(), "resume": str(folder)},
+        training_jobs.open_dataset(hp),
     )

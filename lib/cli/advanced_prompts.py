@@ -31,7 +31,7 @@ def ask_advanced_settings(answers: Answers, values: dict, describe: Describe = l
 
     Args:
         answers: the session's answers.
-        values: values of the settings that were asked for.
+        values: answers so far, by setting.
         describe: describes a run in a line, or raises `UserError` for one that cannot be built; then the
             change is not made.
     """

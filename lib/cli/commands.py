@@ -17,7 +17,6 @@ from lib.common.errors import UserError
 
 if TYPE_CHECKING:
     from lib.cli.parser import CommandParser
-    from lib.cli.session import Session
 
 # The module of each command, by program. Those of packages that have been deleted are skipped.
 MODULES = {
@@ -73,7 +72,7 @@ def run_named_command(program: str, arguments: list[str]) -> int | None:
     return None
 
 
-def menu_action(name: str, session: Session) -> Callable[[], None]:
+def menu_action(name: str, session) -> Callable[[], None]:
     """Return a function that calls the function `name` of `lib.cli.menu` with the session."""
     return lambda: getattr(importlib.import_module("lib.cli.menu"), name)(session)
 

@@ -79,7 +79,7 @@ def predict(session: Session) -> None:
 
 
 def generate(session: Session) -> None:
-    """Sample new images with a seed that is asked for."""
+    """Sample new images with a seed from a prompt."""
     if "samples" not in session.last_run.pictures:
         show_samples(session)
         return

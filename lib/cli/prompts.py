@@ -46,9 +46,9 @@ class Answers:
 
     Attributes:
         program: the argument.
-        defaults: value of each setting that is neither provided nor asked for.
+        defaults: value of each setting that is neither provided nor answered.
         provided: values of the settings that need no prompt: from flags, answers file or preset.
-        interactive: settings without a value are asked for; False with --yes and --no-input.
+        interactive: whether to prompt for settings that are not provided; False with --yes and --no-input.
         has_terminal: standard input is a terminal; else answers are read from it line by line.
 
     Raises:
@@ -128,7 +128,7 @@ class Answers:
         )
 
     def use_as_defaults(self, hp: Hyperparameters) -> None:
-        """Make the values of a run the defaults of the next one, which asks for all but paths."""
+        """Make the values of a run the defaults of the next one, with a prompt for all but paths."""
         paths = [s.name for s in settings(self.program) if isinstance(s.metadata["value_type"], Text)]
         self._explicit, self._flag_names = set(), []
         # Through text: kernels that are equal in all layers become one number, which fits any other depth.

@@ -295,7 +295,7 @@ def ask_remaining_settings(
 
     Args:
         answers: the session's answers.
-        values: values of the settings that were asked for.
+        values: answers so far, by setting.
         worker: has opened the data; it is restarted if a change means that they are read differently.
         describe: describes a run in a line, or raises `UserError` for one that cannot be built.
     """

@@ -189,7 +189,7 @@ def sanitize_value(value):
     ±2^63 become None.
     """
     json_type = type(value)
-    if json_type is float:  # first, since most values are floats: a thousand records hold some hundred thousand
+    if json_type is float:  # first, because most values are floats: some 100,000 in 1,000 records
         return value if math.isfinite(value) else None
     if json_type is str:
         return printable(value)

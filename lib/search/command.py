@@ -104,7 +104,7 @@ class Search:
         self.display.note(f"{self.options.summary}  {ARROW}  {self.folder}", ACCENT)
         if self.options.answers.interactive:
             self.display.note(f"the same without questions: {self.command}", QUIET)
-        with self.runner.runs:
+        with self.runner.run_sequence:
             return self._run()
 
     def _run(self) -> int:
@@ -167,7 +167,7 @@ class Search:
             self.display.note(f"trial {index} is the best: training it on all training images", "bold")
         metric = f"test_{self.objective.metric}"
         training = WinnerTraining(
-            hp, self.folder / f"winner-{index:04}", metric, self.runner.runs, self.display
+            hp, self.folder / f"winner-{index:04}", metric, self.runner.run_sequence, self.display
         )
         budget = 1 + len(study_state(study).in_state(FAIL))
         try:
@@ -201,11 +201,13 @@ class Search:
 class WinnerTraining:
     """The objective function of the winner's study: trains it and returns its score on the test set."""
 
-    def __init__(self, hp: Hyperparameters, folder: Path, metric: str, runs: RunSequence, display: Display):
+    def __init__(
+        self, hp: Hyperparameters, folder: Path, metric: str, run_sequence: RunSequence, display: Display
+    ):
         self.hp = hp
         self.folder = folder
         self.metric = metric
-        self.runs = runs
+        self.run_sequence = run_sequence
         self.display = display
         self.trial_number: int | None = None  # of the trial that runs
 
@@ -214,7 +216,7 @@ class WinnerTraining:
         trial.set_user_attr("folder", str(self.folder))
         trial.set_user_attr("host", socket.gethostname())
         try:
-            folder, record = self.runs.train(self.hp, self.folder, self.display)
+            folder, record = self.run_sequence.train(self.hp, self.folder, self.display)
         except RunFailed as error:
             trial.set_user_attr("error", str(error))
             raise

@@ -1,4 +1,4 @@
-"""Options of a search: its flags, its prompts, and the `SearchOptions` made of them."""
+"""Options of a search, read from flags and prompts."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class SearchOptions:
         minutes: time after which no trial is started; `None` for no limit.
         prune: whether trials worse than the median are stopped early.
         output: the folder of the search; `None` for the default.
-        study: the name of the study; `None` for one made of its definition.
+        study: the name of the study; `None` for one derived from its definition.
         storage: the URL of a shared storage; `None` for an SQLite file in the folder of the search.
         retrain: whether the winner is trained again on all training images.
     """

@@ -64,7 +64,7 @@ def parse_space(program: str, grids: list[str], ranges: list[str]) -> Space:
     Args:
         program: `autoencoder` or `classification`.
         grids: texts `NAME=VALUES`, such as `kernels=16,32,64`.
-        ranges: texts `NAME=LOW..HIGH`, with `:log` or `:STEP` at the end if wanted.
+        ranges: texts `NAME=LOW..HIGH`, optionally with `:log` or `:STEP` at the end.
 
     Returns:
         The dimension of each hyperparameter, in the order of the texts, grids first.

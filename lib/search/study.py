@@ -55,7 +55,7 @@ STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, OSError)  # of a storag
 
 @dataclass(frozen=True)
 class StudyDefinition:
-    """What identifies a search: workers share a study only if their definitions are equal.
+    """Identity of a search: workers share a study only if their definitions are equal.
 
     Attributes:
         base: the hyperparameters that are not varied, as JSON.
@@ -157,7 +157,7 @@ def open_study(name: str, definition: StudyDefinition, url: str) -> optuna.Study
 
     Args:
         name: name of the study.
-        definition: what the study searches.
+        definition: the definition that the study must have, or gets.
         url: SQLAlchemy URL of the storage.
 
     Raises:
@@ -225,7 +225,7 @@ def _root_cause(error: BaseException) -> str:
 
 
 class SeededSampler(BaseSampler):
-    """A sampler that is created again for each trial, with a seed made of the index of the trial.
+    """A sampler that is created again for each trial, with a seed derived from its index.
 
     The values drawn therefore depend on the trials before, but neither on which worker draws nor on how often
     the search was interrupted. Numbers from a range are rounded to four significant digits.

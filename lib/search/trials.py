@@ -63,7 +63,7 @@ class TrialRunner:
 
     Attributes:
         trial_number: Optuna's number of the trial that runs; `None` between two trials.
-        runs: the processes that train.
+        run_sequence: the processes that train.
     """
 
     def __init__(self, options: SearchOptions, folder: Path, on_event: Callable[[dict], None]):
@@ -71,7 +71,7 @@ class TrialRunner:
         self.folder = folder
         self.on_event = on_event
         self.trial_number: int | None = None
-        self.runs = RunSequence()
+        self.run_sequence = RunSequence()
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Return the mean score of the trial's folds.
@@ -144,14 +144,14 @@ class TrialRunner:
                 trial.set_user_attr("folder", event["folder"])
             return pruning(event) if comparable else None
 
-        _, record = self.runs.train(hp, folder, on_event, trial=True)
+        _, record = self.run_sequence.train(hp, folder, on_event, trial=True)
         return _require_finished(record)
 
     def _train_fold(self, hp: Hyperparameters, folder: Path, number: int) -> dict:
         """Train one of several folds, numbered from 1; return its record."""
         hp = dataclasses.replace(hp, fold=(number, self.options.folds))
         self.on_event({"event": "fold", "number": number, "of": self.options.folds})
-        _, record = self.runs.train(hp, folder / f"fold-{number}", self.on_event, trial=True)
+        _, record = self.run_sequence.train(hp, folder / f"fold-{number}", self.on_event, trial=True)
         return _require_finished(record)
 
 

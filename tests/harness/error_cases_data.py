@@ -142,7 +142,10 @@ def full():
 
 
 def roomless():
-    with mock.patch.object(base, "DISK_THRESHOLD_BYTES", 1), mock.patch.object(base.shutil, "disk_usage") as disk:
+    with (
+        mock.patch.object(base, "DISK_THRESHOLD_BYTES", 1),
+        mock.patch.object(base.shutil, "disk_usage") as disk,
+    ):
         disk.return_value.free = 0
         arrays(images=IMAGES)
 

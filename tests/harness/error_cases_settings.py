@@ -81,7 +81,11 @@ CASES = {
         ),
         (lambda: FloatRange(0, 1).parse("nan"), "'nan'", "from 0 to 1, not"),
         (lambda: FloatRange(0, 1).parse("0,5"), "'0,5'", "(write a decimal point)"),
-        (lambda: PerLayer(IntRange(1, 64)).parse("8,,16"), "'8,,16'", "or several with commas (8,12,16), not"),
+        (
+            lambda: PerLayer(IntRange(1, 64)).parse("8,,16"),
+            "'8,,16'",
+            "or several with commas (8,12,16), not",
+        ),
         (
             lambda: IntList(IntRange(1, 64)).parse("8;16"),
             "'8;16'",

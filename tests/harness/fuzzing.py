@@ -204,17 +204,28 @@ def seeds() -> dict[str, Seed]:
     }
     small = Image.fromarray(color[0, 2:10, :7])
     kinds = {
-        "gray.png": (small.convert("L"), {}), "rgb.png": (small, {}), "palette.png": (small.convert("P"), {"transparency": 3}),
-        "alpha.png": (small.convert("LA"), {}), "deep.png": (Image.fromarray(gray[0].astype(np.uint16) * 200), {}),
-        "bit.png": (small.convert("1"), {}), "a.jpg": (small, {"exif": _turned()}), "cmyk.jpg": (small.convert("CMYK"), {}),
-        "a.bmp": (small, {}), "palette.bmp": (small.convert("P"), {}), "a.gif": (small.convert("P"), {}), "a.webp": (small, {}),
-        "lossless.webp": (small.convert("RGBA"), {"lossless": True}), "a.tif": (small, {}), "a.ppm": (small, {}),
+        "gray.png": (small.convert("L"), {}),
+        "rgb.png": (small, {}),
+        "palette.png": (small.convert("P"), {"transparency": 3}),
+        "alpha.png": (small.convert("LA"), {}),
+        "deep.png": (Image.fromarray(gray[0].astype(np.uint16) * 200), {}),
+        "bit.png": (small.convert("1"), {}),
+        "a.jpg": (small, {"exif": _turned()}),
+        "cmyk.jpg": (small.convert("CMYK"), {}),
+        "a.bmp": (small, {}),
+        "palette.bmp": (small.convert("P"), {}),
+        "a.gif": (small.convert("P"), {}),
+        "a.webp": (small, {}),
+        "lossless.webp": (small.convert("RGBA"), {"lossless": True}),
+        "a.tif": (small, {}),
+        "a.ppm": (small, {}),
         "a.pgm": (small.convert("L"), {}),
-        "lzw.tiff": (small, {"compression": "tiff_lzw"}), "jpeg.tiff": (small, {"compression": "jpeg"}),
+        "lzw.tiff": (small, {"compression": "tiff_lzw"}),
+        "jpeg.tiff": (small, {"compression": "jpeg"}),
         "deep.tiff": (Image.fromarray(gray[0].astype(np.uint16)), {"compression": "tiff_adobe_deflate"}),
         "fax.tiff": (small.convert("1"), {"compression": "group4"}),
         "float.tiff": (Image.fromarray(gray[0].astype(np.float32)), {}),
-    }  # fmt: skip
+    }
     for name, (image, options) in kinds.items():
         content = io.BytesIO()
         image.save(
@@ -253,19 +264,37 @@ def archive(members: dict[str, bytes]) -> bytes:
 def _runs() -> Seed:
     hp = Hyperparameters(dataset="digits", layers=2)
     whole = {
-        "program": "autoencoder", "status": "finished", "task": "reconstruct", "hyperparameters": hp.to_json(),
+        "program": "autoencoder",
+        "status": "finished",
+        "task": "reconstruct",
+        "hyperparameters": hp.to_json(),
         "command": hp.command(),
         "started": "2026-03-01T12:00:00+0000",
         "dataset": {
-            "name": "digits", "sha256": "5f2c" * 16, "shape": [8, 8, 1], "classes": ["0", "1"], "sizes": {"train": 80,
-            "validation": 10, "test": 10},
+            "name": "digits",
+            "sha256": "5f2c" * 16,
+            "shape": [8, 8, 1],
+            "classes": ["0", "1"],
+            "sizes": {"train": 80, "validation": 10, "test": 10},
         },
         "environment": {"device": "CPU", "keras": "3.15.1", "backend": "tensorflow", "python": "3.11.7"},
         "history": {"loss": [0.5, 0.25], "val_loss": [0.4, 0.3]},
-        "metrics": {"test_loss": 0.1, "test_mse": 0.1, "test_psnr": 20.0, "latent_size": 32, "parameters": 1234},
-        "baselines": {"constant_mse": 0.07, "constant_psnr": 11.5, "pca_mse": 0.02, "pca_psnr": None, "pca_components": 32},
+        "metrics": {
+            "test_loss": 0.1,
+            "test_mse": 0.1,
+            "test_psnr": 20.0,
+            "latent_size": 32,
+            "parameters": 1234,
+        },
+        "baselines": {
+            "constant_mse": 0.07,
+            "constant_psnr": 11.5,
+            "pca_mse": 0.02,
+            "pca_psnr": None,
+            "pca_components": 32,
+        },
         "timing": {"seconds": 61.5, "images_per_second": 900.0},
-    }  # fmt: skip
+    }
     content = json.dumps(whole).encode()
     # The bad one is opened by its name; the good one beside it must come through.
     return Seed(

@@ -1,4 +1,4 @@
-"""Stand-ins for both ends of the pipe: jobs run in the process of the test, so that nothing waits for Keras."""
+"""Stand-ins for both ends of the pipe: jobs run in the process of the test, without waiting for Keras."""
 
 import json
 import math

@@ -1,5 +1,4 @@
-"""Kill trainings at random moments, look at what they left, and go on with them. python -m
-tests.harness.kill_trials 200
+"""Trainings that are killed at random moments and resumed. python -m tests.harness.kill_trials 200
 
 Each trial starts a program in a pseudo-terminal, kills its child, itself or both with SIGKILL, and asks of
 what is left what DESIGN promises: every file whole or absent, no process behind, a terminal that shows what
@@ -68,7 +67,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Kill:
-    """One trial: who dies, and when: so many seconds after the start, or after the run folder has appeared."""
+    """One trial: the victim, and the seconds after the start, or after the run folder has appeared."""
 
     number: int
     program: str
@@ -104,9 +103,13 @@ class Workplace:
         asked = [] if "--resume" in words else WORDS[program]
         return subprocess.Popen(
             [sys.executable, str(PROJECT / f"{program}.py"), *asked, *words, "--no-input"],
-            cwd=self.folder, stdin=terminal, stdout=subprocess.DEVNULL, stderr=terminal,
-            env=os.environ | WORKER_ENVIRONMENT | {"TERM": "xterm-256color"}, start_new_session=True,
-        )  # fmt: skip
+            cwd=self.folder,
+            stdin=terminal,
+            stdout=subprocess.DEVNULL,
+            stderr=terminal,
+            env=os.environ | WORKER_ENVIRONMENT | {"TERM": "xterm-256color"},
+            start_new_session=True,
+        )
 
     def draw(self, number: int, seed: int = 0) -> Kill:
         """A random trial, most of them in training, since starting takes most of the time."""

@@ -33,27 +33,102 @@ WHOLE = (
     2**64 - 1,
 )
 WORDS = (
-    b"-1", b"0", b"1e400", b"NaN", b"-Infinity", b"99999999999999999999", b"true", b"null", b"()", b"[[]]", b"'",
-    b'"', b"{", b"\\",
-    b"\0", b"\x1b[31m", b"\xff", b"1L", b"0x1", b"3_0", b"1" * 5000, b"(" * 3000, b"[" * 3000, b"-" * 3000,
-)  # fmt: skip
+    b"-1",
+    b"0",
+    b"1e400",
+    b"NaN",
+    b"-Infinity",
+    b"99999999999999999999",
+    b"true",
+    b"null",
+    b"()",
+    b"[[]]",
+    b"'",
+    b'"',
+    b"{",
+    b"\\",
+    b"\0",
+    b"\x1b[31m",
+    b"\xff",
+    b"1L",
+    b"0x1",
+    b"3_0",
+    b"1" * 5000,
+    b"(" * 3000,
+    b"[" * 3000,
+    b"-" * 3000,
+)
 DESCRIPTIONS = (
-    "'|u1'", "'>f8'", "'<f2'", "'<f16'", "'|O'", "'<U8'", "'|V4'", "'<c8'", "'<M8[ns]'", "'|b1'", "'u1,f4'", "'|S0'",
+    "'|u1'",
+    "'>f8'",
+    "'<f2'",
+    "'<f16'",
+    "'|O'",
+    "'<U8'",
+    "'|V4'",
+    "'<c8'",
+    "'<M8[ns]'",
+    "'|b1'",
+    "'u1,f4'",
+    "'|S0'",
     "'|V99999999'",
-    "[('a', '<f4')]", "[('a', '|u1', (2, 2)), ('a', '<i4')]", "[]", "None", "3", "('|u1', (9, 9))", "'\\\\d'", "{'names': 1}",
-)  # fmt: skip
+    "[('a', '<f4')]",
+    "[('a', '|u1', (2, 2)), ('a', '<i4')]",
+    "[]",
+    "None",
+    "3",
+    "('|u1', (9, 9))",
+    "'\\\\d'",
+    "{'names': 1}",
+)
 SHAPES = (
-    "()", "(0,)", "(12,)", "(-1, 12, 10)", "(12, -12, -10)", "(9223372036854775807, 9223372036854775807, 2)",
+    "()",
+    "(0,)",
+    "(12,)",
+    "(-1, 12, 10)",
+    "(12, -12, -10)",
+    "(9223372036854775807, 9223372036854775807, 2)",
     "(18446744073709551616, 1, 1)",
-    "(12.0, 12, 10)", "(True, True, True)", "(12L, 12L, 10L)", "12", "'abc'", "[12, 12, 10]", "(1, 1, 1, 1440)", "(None,)",
+    "(12.0, 12, 10)",
+    "(True, True, True)",
+    "(12L, 12L, 10L)",
+    "12",
+    "'abc'",
+    "[12, 12, 10]",
+    "(1, 1, 1, 1440)",
+    "(None,)",
     "(4, 360, 1, 1)",
     "(4294967296, 4294967296, 4)",
-)  # fmt: skip
+)
 STRANGE = [
-    None, True, False, -1, 0, 1, 1.5, 10**400, 1e999, float("nan"), "", "text", "a" * 5000, "\x1b[31m\ud800\n", "a\0b",
-    "~root", [], [[]],
-    [None], {}, {"a": [1]}, [1, "a"], [0.1, 0.2, 0.3], {"test": "x"}, "1,2,3", [1] * 3000, "/dev/null",
-]  # fmt: skip
+    None,
+    True,
+    False,
+    -1,
+    0,
+    1,
+    1.5,
+    10**400,
+    1e999,
+    float("nan"),
+    "",
+    "text",
+    "a" * 5000,
+    "\x1b[31m\ud800\n",
+    "a\0b",
+    "~root",
+    [],
+    [[]],
+    [None],
+    {},
+    {"a": [1]},
+    [1, "a"],
+    [0.1, 0.2, 0.3],
+    {"test": "x"},
+    "1,2,3",
+    [1] * 3000,
+    "/dev/null",
+]
 
 
 def mutate(draw: random.Random, name: str, content: bytes) -> bytes:
@@ -156,9 +231,12 @@ def npy_header(draw, content):
     length = int.from_bytes(content[8:10], "little")
     text = content[10 : 10 + length].decode("latin-1").rstrip()
     pattern, values = draw.choice(
-        ((r"'descr': '[^']*'", DESCRIPTIONS), (r"'shape': \([^)]*\)", SHAPES), (r"'fortran_order': \w+", ("True", "1",
-        "None", "'no'", "[]")))
-    )  # fmt: skip
+        (
+            (r"'descr': '[^']*'", DESCRIPTIONS),
+            (r"'shape': \([^)]*\)", SHAPES),
+            (r"'fortran_order': \w+", ("True", "1", "None", "'no'", "[]")),
+        )
+    )
     key = pattern.split(":")[0]
     text = re.sub(pattern, lambda _: f"{key}: {draw.choice(values)}", text)
     if draw.random() < 0.2:
@@ -229,10 +307,20 @@ TAR_FIELDS = (
     (345, 155),
 )
 TAR_VALUES = (
-    b"", b"-1", b"0", b"00000000001\0", b"77777777777\0", b"\x80" + b"\xff" * 11, b"\xff" * 12, b"\xff" * 11 + b"\0",
+    b"",
+    b"-1",
+    b"0",
+    b"00000000001\0",
+    b"77777777777\0",
+    b"\x80" + b"\xff" * 11,
+    b"\xff" * 12,
+    b"\xff" * 11 + b"\0",
     b"\x80" + b"\0" * 10 + b"\1",
-    b"../../etc/data_batch_1.bin", b"/data_batch_9.bin", b"\xff\xfe\x1b[31m_batch.bin", b"a\nb_batch.bin",
-)  # fmt: skip
+    b"../../etc/data_batch_1.bin",
+    b"/data_batch_9.bin",
+    b"\xff\xfe\x1b[31m_batch.bin",
+    b"a\nb_batch.bin",
+)
 
 
 def tar_field(draw, content):
@@ -270,12 +358,33 @@ def png_chunk(draw, content):
     name, body = chunks[chosen]
     changes = {
         "body": lambda: (name, draw.choice(ANYWHERE)(draw, body)),
-        "name": lambda: (draw.choice((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"zTXt", b"iCCP", b"acTL", b"fdAT",
-        b"eXIf", b"gAMA")), body),
-        "size": lambda: (b"IHDR", struct.pack(">2I", *(draw.choice(WHOLE) % (1 << 32) for _ in "hw")) + chunks[0][1][8:]),
-        "bomb": lambda: (draw.choice((b"zTXt", b"iCCP", b"IDAT")), draw.choice((b"",
-        b"a\0\0")) + zlib.compress(bytes(1 << 20), 1)),
-    }  # fmt: skip
+        "name": lambda: (
+            draw.choice(
+                (
+                    b"IHDR",
+                    b"PLTE",
+                    b"tRNS",
+                    b"IDAT",
+                    b"IEND",
+                    b"zTXt",
+                    b"iCCP",
+                    b"acTL",
+                    b"fdAT",
+                    b"eXIf",
+                    b"gAMA",
+                )
+            ),
+            body,
+        ),
+        "size": lambda: (
+            b"IHDR",
+            struct.pack(">2I", *(draw.choice(WHOLE) % (1 << 32) for _ in "hw")) + chunks[0][1][8:],
+        ),
+        "bomb": lambda: (
+            draw.choice((b"zTXt", b"iCCP", b"IDAT")),
+            draw.choice((b"", b"a\0\0")) + zlib.compress(bytes(1 << 20), 1),
+        ),
+    }
     chunks[chosen] = draw.choice(list(changes.values()))()
     whole = b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
@@ -303,5 +412,9 @@ def json_value(draw, content):
 
 
 BY_FORMAT = {
-    (".npy",): npy_header, (".npz",): zip_field, (".tar",): tar_field, (".png",): png_chunk, (".json",): json_value,
-}  # fmt: skip
+    (".npy",): npy_header,
+    (".npz",): zip_field,
+    (".tar",): tar_field,
+    (".png",): png_chunk,
+    (".json",): json_value,
+}

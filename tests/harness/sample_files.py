@@ -10,7 +10,7 @@ import numpy as np
 def shapes(
     count: int, height: int = 12, width: int = 10, channels: int = 0, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images of three classes (a bright band on the left, in the middle, at the bottom) with a little noise."""
+    """Noisy images of three classes: a bright band on the left, in the middle, or at the bottom."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % 3
     images = random.integers(0, 40, (count, height, width), dtype=np.uint8)

@@ -14,14 +14,16 @@ from lib.tasks.completion import SIDES
 
 
 @pytest.mark.parametrize(
-    "task", [{"task": "colorize"}, *({"task": "complete", "missing": side} for side in SIDES)]
+    "task_settings", [{"task": "colorize"}, *({"task": "complete", "missing": side} for side in SIDES)]
 )
-def test_a_classifier_selects_the_input_of_its_encoder_from_whole_images(task):
-    hp = Hyperparameters(layers=1, kernels=2, **task)
+def test_a_classifier_selects_the_input_of_its_encoder_from_whole_images(task_settings):
+    hp = Hyperparameters(layers=1, kernels=2, **task_settings)
     architecture = architecture_planner.plan_architecture(hp, (9, 7, 3))
     autoencoder = build_autoencoder(architecture)
     encoder = code_only(autoencoder.get_layer("encoder"))
     model = classifier.build_classifier(encoder, 3, Hyperparameters(program="classification"), (9, 7, 3), hp)
+    names = [layer.name for layer in model.layers]  # as in files of earlier versions
+    assert names == ["image", "grey" if hp.task == "colorize" else "half", "encoder", "head"]
     images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
     inputs, _ = base.make_pair(hp, images, np.random.default_rng(0))
     expected = model.get_layer("head")(encoder(inputs))
@@ -29,12 +31,13 @@ def test_a_classifier_selects_the_input_of_its_encoder_from_whole_images(task):
 
 
 @pytest.mark.parametrize(
-    "task", [None, dict(task="colorize"), dict(task="complete"), dict(task="complete", missing="top")]
+    "task_settings",
+    [None, dict(task="colorize"), dict(task="complete"), dict(task="complete", missing="top")],
 )
-def test_test_time_augmentation_averages_the_probabilities_of_mirror_images(task, tmp_path):
+def test_test_time_augmentation_averages_the_probabilities_of_mirror_images(task_settings, tmp_path):
     """Also in a file that plain Keras opens."""
     keras.utils.set_random_seed(0)
-    encoder_hp = Hyperparameters(layers=1, kernels=2, latent_dim=3, **(task or {}))
+    encoder_hp = Hyperparameters(layers=1, kernels=2, latent_dim=3, **(task_settings or {}))
     encoder = build_autoencoder(architecture_planner.plan_architecture(encoder_hp, (9, 7, 3))).get_layer(
         "encoder"
     )

@@ -44,7 +44,7 @@ def latent_size(hp, dataset: str) -> int:
 
 @pytest.fixture
 def tables(in_process, monkeypatch):
-    """Small tables and time targets in place of the reports'; `begun` counts the trainings."""
+    """Small tables and time targets in place of the reports'; `trainings` counts the trainings."""
     images, labels = sample_files.shapes(80)
     np.savez("x.npz", x_train=images[:60], y_train=labels[:60], x_test=images[60:], y_test=labels[60:])
     ours = RowSettings(TINY | dict(kernels=3))
@@ -357,9 +357,9 @@ def test_results_of_several_calls_are_in_one_file_and_quick_ones_in_another(tabl
     assert (Path("out/race.json").read_text(), Path("out/race.md").read_text()) == (stored, text)
     assert "no results" in Path("out/race-quick.md").read_text()
     command.TIME_TARGETS["A"] = dataclasses.replace(command.TIME_TARGETS["A"], target=0.4)
-    begun = tables.trainings
+    trainings = tables.trainings
     assert reproduce("A", "--race", "--output", "out") == 0
-    assert tables.trainings == begun + 2  # results for another target do not count
+    assert tables.trainings == trainings + 2  # results for another target do not count
 
 
 def test_an_l2_penalty_does_not_count_as_error():

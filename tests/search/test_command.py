@@ -344,15 +344,15 @@ def test_the_same_command_runs_the_trial_of_a_killed_worker_again(tiny):
     for process in (*psutil.Process(killed.pid).children(), killed):
         process.send_signal(signal.SIGKILL)
     killed.wait()
-    begun = records_of("s")["trial-0000"]
-    assert begun["status"] == "interrupted"
+    interrupted = records_of("s")["trial-0000"]
+    assert interrupted["status"] == "interrupted"
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * SECONDS)
     assert done.returncode == 0, done.stderr
     runs = records_of("s")
     assert sorted(runs) == ["trial-0000", "trial-0001"]
     assert {record["status"] for record in runs.values()} == {"finished"}
-    epochs = len(begun["history"]["loss"])
-    assert runs["trial-0000"]["history"]["loss"][:epochs] == begun["history"]["loss"]
+    epochs = len(interrupted["history"]["loss"])
+    assert runs["trial-0000"]["history"]["loss"][:epochs] == interrupted["history"]["loss"]
     assert "2 trials, best first" in done.stdout
 
 

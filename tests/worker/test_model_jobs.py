@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -45,6 +46,7 @@ def run_job(job, **request) -> dict:
 def save_autoencoder(folder: str = "ae", image=GRAY, **values) -> list[str]:
     """An untrained autoencoder in a folder, and its path in a list."""
     hp = Hyperparameters(**dict(layers=1, kernels=2) | values)
+    keras.utils.set_random_seed(hp.seed)  # with other weights all units may be dead, and no code improves
     Path(folder).mkdir()
     network = autoencoder.build_autoencoder(architecture_planner.plan_architecture(hp, image))
     for part in (network, network.get_layer("encoder"), network.get_layer("decoder")):
