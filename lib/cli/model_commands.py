@@ -1,6 +1,6 @@
 """Commands on a saved model: apply, encode, generate, predict and probe; flags, request, result.
 
-The child process does the work (`lib.worker.model_jobs`, `lib.worker.probe_job`) and writes all files.
+The child process does the work (`lib.worker.apply_job` and the other jobs) and writes all files.
 """
 
 import argparse

@@ -35,6 +35,7 @@ CLASS_MARKERS = "os^Dv<>pP*X"
 LETTERS_PER_INCH = 13  # of a title
 LOG_SCALE_RATIO = 10  # largest to smallest value from which an axis is logarithmic
 MAX_VALUE_TICKS = 6  # distinct values up to which each has its own tick
+MAX_LABELED_CLASSES = 20  # up to which there is a legend, or a number in each cell
 IMAGE_GAP = 0.08  # between the images of a row, as a fraction of their width
 ERROR_ROW = "error"  # name of the row that shows errors, not an image
 
@@ -180,7 +181,7 @@ def plot_latent_space(
             continue
         for label in np.unique(labels):
             _plot_class(axes, points[labels == label], label, classes[label])
-    if labels is not None and len(classes) <= 20:
+    if labels is not None and len(classes) <= MAX_LABELED_CLASSES:
         figure.legend(
             *panels[0].get_legend_handles_labels(), loc="outside right upper", markerscale=2, title="class"
         )
@@ -209,7 +210,7 @@ def plot_confusion_matrix(matrix, classes: tuple[str, ...], path: Path, title: s
 
     Args:
         matrix: number of images by true class (rows) and predicted class (columns).
-        classes: the name of each class; the numbers are drawn for at most 20.
+        classes: the name of each class; the numbers are drawn for at most 20 classes.
         path: of the PNG file.
         title: above the figure.
     """
@@ -219,7 +220,7 @@ def plot_confusion_matrix(matrix, classes: tuple[str, ...], path: Path, title: s
     figure = Figure((size + 1, size), layout="constrained")
     axes = figure.subplots()
     colors = axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
-    if len(classes) <= 20:
+    if len(classes) <= MAX_LABELED_CLASSES:
         for row, column in np.ndindex(matrix.shape):
             if matrix[row, column]:
                 color = "white" if fractions[row, column] > 0.5 else "black"

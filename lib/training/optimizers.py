@@ -11,7 +11,7 @@ from lib.training._compat import MuonWithChoice
 
 MIN_CHANNELS = 16  # channels or units on both sides of a kernel that Muon trains
 MIN_ASPECT_RATIO = 2  # of a matrix for which steps on its Gram matrix save multiplications
-STEPS_PER_GRAM = 2  # Newton-Schulz steps on a Gram matrix before it is computed anew
+STEPS_PER_GRAM = 2  # Newton-Schulz steps on a Gram matrix before it is computed again
 
 WARM_UP_FRACTION = 0.05  # of the steps, in which the cosine schedule's learning rate rises
 FINAL_FRACTION = 0.01  # of the learning rate, at the end of the exponential schedule

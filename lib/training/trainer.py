@@ -99,6 +99,11 @@ def fit(
     return result
 
 
+def images_per_second(history: History, images: int) -> float:
+    """Training speed: the median over whole epochs of `images` images, validation not included."""
+    return images / statistics.median(history["seconds"])
+
+
 def _fit_model(
     model: keras.Model,
     dataset: Dataset,
@@ -108,53 +113,60 @@ def _fit_model(
     folder: Path | None,
     shard: Shard | None = None,
 ) -> TrainingResult:
-    """Train the model itself, on the rows of a shard if given."""
-    # --- batches
+    """Train the model itself, on the rows of a shard, if any."""
+    # --- batches: from the epoch after the checkpoint; a finished phase only restores its best weights
     checkpoint = Checkpoint(folder, phase.name)
     first_epoch = hp.epochs if checkpoint.finished else checkpoint.epochs
-    batches = partial(
-        Batches, hp=hp, labeled=phase.labeled, transform=phase.transform, shard=shard, endless=True
+    make_batches = partial(
+        Batches,
+        batch_size=hp.batch_size,
+        hp=hp,
+        labeled=phase.labeled,
+        transform=phase.transform,
+        shard=shard,
+        endless=True,
     )
-    training = batches(dataset.train, hp.batch_size, training=True, first_epoch=first_epoch)
-    validation = batches(dataset.validation, hp.batch_size)
+    training = make_batches(dataset.train, training=True, first_epoch=first_epoch)
+    validation = make_batches(dataset.validation)
 
-    # --- compiled model: before its train function is replaced, which `compile` would undo
-    schedule = learning_rate_schedule(hp, phase.learning_rate, len(training) * hp.epochs)
-    model.compile(
-        make_optimizer(hp, schedule), phase.loss, loss_weights=phase.loss_weights, metrics=phase.metrics
-    )
+    # --- compiled model: its variables before its train function, which scans over them
+    _compile(model, hp, phase, len(training) * hp.epochs)
     build_before_first_step(model, training[0])
     steps = scan_train_steps(model, training)
 
     # --- callbacks: label losses are removed first, the reporter sees what all others have changed
     early_stopping = _early_stopping(hp, "val_loss" if len(validation) else "loss")
     resumed = [early_stopping, *_plateau_schedule(hp)]  # those that remember past epochs
-    reporter = EpochReporter(
-        steps,
-        hooks,
-        save=partial(checkpoint.write, model, early_stopping),
-        restore=partial(checkpoint.restore, model, resumed),
-    )
+    save = partial(checkpoint.write, model, early_stopping)
+    restore = partial(checkpoint.restore, model, resumed)
+    reporter = EpochReporter(steps, hooks, save, restore)
     callbacks = [*_label_loss(phase), *resumed, *_stateless_callbacks(hp, phase, folder), reporter]
 
     # --- training
-    held_out = (
-        {"validation_data": input_pipeline(validation), "validation_steps": len(validation)}
-        if len(validation)
-        else {}
-    )
+    validation_options = {}
+    if len(validation):
+        validation_options = {
+            "validation_data": input_pipeline(validation),
+            "validation_steps": len(validation),
+        }
     with fused_batch_norm(model):
         model.fit(
             input_pipeline(steps),
             epochs=hp.epochs,
             initial_epoch=first_epoch,
             steps_per_epoch=len(steps),
-            **held_out,
+            **validation_options,
             shuffle=False,
             verbose=0,
             callbacks=callbacks,
         )
     return _result(reporter, early_stopping, phase)
+
+
+def _compile(model: keras.Model, hp: Hyperparameters, phase: Phase, steps: int) -> None:
+    schedule = learning_rate_schedule(hp, phase.learning_rate, steps)
+    optimizer = make_optimizer(hp, schedule)
+    model.compile(optimizer, phase.loss, loss_weights=phase.loss_weights, metrics=phase.metrics)
 
 
 def _early_stopping(hp: Hyperparameters, monitor: str) -> keras.callbacks.EarlyStopping:
@@ -200,8 +212,3 @@ def _result(
     return TrainingResult(
         reporter.history, f"{advice}; the weights of epoch {early_stopping.best_epoch + 1} are kept"
     )
-
-
-def images_per_second(history: History, images: int) -> float:
-    """Training speed: the median over whole epochs of `images` images, validation not included."""
-    return images / statistics.median(history["seconds"])

@@ -4,9 +4,13 @@
     run_sequence    training many runs in turn
     main            entry point of the child process
     training_jobs   training one autoencoder or classifier
-    model_jobs      applying saved models to images
+    saved_models    loading saved models for jobs
+    apply_job       images through saved autoencoders
+    predict_job     labels from a saved classifier
+    encode_job      latent codes of images
+    generate_job    images from new codes
     probe_job       probing a saved encoder
-    image_output    PNG and IDX files, progress
+    image_output    output folders, files, progress
 
 The program holds a `Worker` (or, for many runs, a `RunSequence`), sends it requests and follows its events.
 In the child, `main` reads the requests from a `Channel` and calls one job, which emits the events and writes

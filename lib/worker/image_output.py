@@ -1,9 +1,10 @@
-"""Output of models: images as PNG files or as one data set, and progress over chunks of the user's images."""
+"""Output of jobs on saved models: their folder, PNG files or one data set, CSV tables, and progress."""
 
+import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ from lib.common.errors import Interrupted
 from lib.common.filesystem import atomic_write, make_folder
 from lib.data.formats.idx import idx_writer
 from lib.data.user_images import UserImages
+from lib.runs import run_folder
+from lib.training.backend import device_name
 from lib.worker.process import Channel
 
 
@@ -173,3 +176,25 @@ class ChunkProgress:
         if done != self._last_emitted:
             self._last_emitted = done
             self.channel.emit("progress", done=done, of=self.total, what=self.noun)
+
+
+@contextmanager
+def job_folder(channel: Channel, request: dict, default: Path) -> Iterator[Path]:
+    """Context of a new output folder, which is removed if the job fails and leaves it empty."""
+    existed = bool(request["output"]) and Path(request["output"]).exists()
+    folder = run_folder.new_output_folder(request["output"], default)
+    channel.emit("run", folder=str(folder), device=device_name())
+    try:
+        yield folder
+    except BaseException:
+        if not existed:
+            with suppress(OSError):  # the folder is not empty
+                folder.rmdir()
+        raise
+
+
+def write_csv(path: Path, columns: list[str], rows: Sequence[list[str]]) -> None:
+    with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)

@@ -9,7 +9,7 @@ from lib.config.process_group import ProcessGroup
 from lib.evaluation import figures
 from lib.training.backend import device_name
 from lib.training.distributed import join_process_group
-from lib.worker import model_jobs, probe_job
+from lib.worker import apply_job, encode_job, generate_job, predict_job, probe_job
 from lib.worker.process import Channel
 from lib.worker.training_jobs import open_dataset, read_hyperparameters, run_training
 
@@ -57,10 +57,10 @@ def probe(channel: Channel, request: dict) -> None:
 
 JOBS = {
     "compare": draw_comparison,
-    "apply": model_jobs.apply,
-    "predict": model_jobs.predict,
-    "encode": model_jobs.encode,
-    "generate": model_jobs.generate,
+    "apply": apply_job.apply,
+    "predict": predict_job.predict,
+    "encode": encode_job.encode,
+    "generate": generate_job.generate,
     "probe": probe,
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from lib.common.errors import RunFailed
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_folder
-from lib.runs.resume import has_checkpoint, locate_run
+from lib.runs.resume import RunLocation, has_checkpoint, locate_run
 from lib.worker.process import Worker
 
 
@@ -61,8 +61,24 @@ class RunSequence:
         location = locate_run(hp, folder)
         if location.finished_record is not None:
             return location.folder, location.finished_record
+        record, stop_reason = self._train(hp, location, on_event, trial, start_next)
+        if record["status"] == records.INTERRUPTED and not stop_reason:
+            raise StoppedByUser
+        if record["status"] == records.FAILED:
+            raise RunFailed(record["error"])
+        return location.folder, record
+
+    def _train(
+        self,
+        hp: Hyperparameters,
+        location: RunLocation,
+        on_event: Callable[[dict], str | None],
+        trial: bool,
+        start_next: bool,
+    ) -> tuple[dict, str | None]:
+        """Train an unfinished run, and return its record and the text of `on_event` that ended it, if any."""
         folder = location.folder
-        stop_reason: str | None = None  # a text from `on_event`
+        stop_reason: str | None = None
         stopping = False  # after Ctrl-C
 
         def follow(event: dict) -> None:
@@ -88,16 +104,11 @@ class RunSequence:
                 resume=str(folder) if location.is_resumable else None,
             )
             try:
-                record = worker.follow(follow)["record"]
+                return worker.follow(follow)["record"], stop_reason
             except KeyboardInterrupt:
                 worker.kill()
                 run_folder.close_record(folder, records.INTERRUPTED, "left with a second Ctrl-C")
                 raise
-        if record["status"] == records.INTERRUPTED and not stop_reason:
-            raise StoppedByUser
-        if record["status"] == records.FAILED:
-            raise RunFailed(record["error"])
-        return folder, record
 
 
 def _resume_text(folder: Path) -> str:

@@ -137,10 +137,9 @@ def _require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
 def _require_training_labels(dataset: Dataset, hp: Hyperparameters) -> None:
     """Require the labels that an autoencoder with a classification loss needs."""
     if not dataset.train.labeled:
-        labeled_formats = "IDX folders, .npz and a folder per class have them"
         raise UserError(
-            f"{hp.dataset}: has no labels for --label-weight; {labeled_formats}, and --label-weight 0 needs "
-            f"none"
+            f"{hp.dataset}: has no labels for --label-weight; IDX folders, .npz and a folder per class have "
+            f"them, and --label-weight 0 needs none"
         )
 
 

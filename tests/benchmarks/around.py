@@ -1,5 +1,4 @@
-"""What is around training: a run's own stages, `runs` over a thousand folders, a report, and `apply` beside
-bare predictions.
+"""Time outside of training: the stages of a run, `runs` over a thousand folders, a report, and `apply`.
 
 python -m tests.benchmarks.around [stages|runs|apply]   (default all)
 """
@@ -17,104 +16,109 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.worker.process import PROJECT, Worker
 from tests.benchmarks.growth import write
 
-REPEATS, FOLDERS, REPORTED, PICTURES = 3, 1000, 20, 100_000
-PREDICTING = """
+REPEATS = 3
+RUN_FOLDERS = 1000
+REPORTED_RUNS = 20
+IMAGES = 100_000
+PREDICT_SCRIPT = """
 import sys
 from lib.data import datasets
-from lib.worker import model_jobs
+from lib.worker import saved_models
 images, batch = datasets.load_source(sys.argv[2]).train.images, 512
-model = model_jobs.load_autoencoder(sys.argv[1]).model
+model = saved_models.load_autoencoder(sys.argv[1]).model
 for start in range(0, len(images), batch):
     model.predict_on_batch(images[start : start + batch].astype("float32") / 255)
 """
 
 
-def took(*words: str) -> float:
-    began = time.perf_counter()
-    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+def measure(*arguments: str) -> float:
+    """Seconds that Python takes with these arguments."""
+    start = time.perf_counter()
     subprocess.run(
-        [sys.executable, *words],
+        [sys.executable, *arguments],
         check=True,
-        env=environment,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
-def median(*words: str) -> float:
-    return statistics.median(took(*words) for _ in range(REPEATS))
+def measure_median(*arguments: str) -> float:
+    return statistics.median(measure(*arguments) for _ in range(REPEATS))
 
 
-def trained(folder: str, **values) -> dict[str, float]:
-    """Seconds of each stage of a run on the digits."""
-    hp, stages, since = Hyperparameters(dataset="digits", **values), {}, ["start", time.perf_counter()]
+def train(folder: str, **values) -> dict[str, float]:
+    """Train a run on the digits, and return the seconds of each of its stages."""
+    hp = Hyperparameters(dataset="digits", **values)
+    seconds: dict[str, float] = {}
+    stage, start = "start", time.perf_counter()
 
-    def follow(event: dict) -> None:
-        names = {"phase": "training", "stage": event.get("text", ""), "finished": "end"}
-        if event["event"] in names:
+    def on_event(event: dict) -> None:
+        nonlocal stage, start
+        next_stages = {"phase": "training", "stage": event.get("text", ""), "finished": "end"}
+        if event["event"] in next_stages:
             now = time.perf_counter()
-            stages[since[0]] = stages.get(since[0], 0) + now - since[1]
-            since[:] = names[event["event"]].split(" on ")[0], now
+            seconds[stage] = seconds.get(stage, 0) + now - start
+            stage, start = next_stages[event["event"]].split(" on ")[0], now
 
     with Worker() as worker:
         worker.send("open", hyperparameters=hp.to_json())
         worker.send("train", hyperparameters=hp.to_json(), output=folder)
-        worker.follow(follow)
-    return stages
+        worker.follow(on_event)
+    return seconds
 
 
 def stages() -> None:
     """Seconds of the stages of a run with the default network, three epochs of the digits."""
-    found = [trained(f"stages-{number}", epochs=3) for number in range(REPEATS)]
-    for name in found[0]:
-        print(f"{name:30} {statistics.median(one[name] for one in found):6.2f} s")
+    results = [train(f"stages-{number}", epochs=3) for number in range(REPEATS)]
+    for stage in results[0]:
+        print(f"{stage:30} {statistics.median(seconds[stage] for seconds in results):6.2f} s")
 
 
 def runs() -> None:
     """The table of a thousand recorded runs, and a report on twenty of them."""
-    trained("models/one", epochs=1, layers=1, kernels=4)
+    train("models/one", epochs=1, layers=1, kernels=4)
     record = json.loads(Path("models/one/run.json").read_text())
-    for number in range(1, FOLDERS):
+    for number in range(1, RUN_FOLDERS):
         folder = Path(f"models/run-{number:04}")
         folder.mkdir()
         record["hyperparameters"]["kernels"] = [number]
         record["metrics"]["test_mse"] = 0.001 * number
         (folder / "run.json").write_text(json.dumps(record))
     program = str(PROJECT / "autoencoder.py")
-    print(f"{'runs, 1,000 folders':30} {median(program, 'runs'):6.2f} s")
-    words = ["runs", "--last", str(REPORTED), "--force", "--export", "report.html"]
-    print(f"{'report on 20 of them':30} {median(program, *words):6.2f} s")
+    print(f"{'runs, 1,000 folders':30} {measure_median(program, 'runs'):6.2f} s")
+    export = ["runs", "--last", str(REPORTED_RUNS), "--force", "--export", "report.html"]
+    print(f"{'report on 20 of them':30} {measure_median(program, *export):6.2f} s")
 
 
 def apply() -> None:
-    """The default network on 100,000 images of 28×28: `apply`, which writes each outcome as PNG, beside
-    predictions alone.
-    """
-    trained("model", epochs=1)
-    write(Path("many.idx"), PICTURES)
-    model, seconds = "model/autoencoder.h5", {"predictions alone": [], "apply": []}
+    """`apply` with the default network on 100,000 images of 28×28, compared with its predictions alone."""
+    train("model", epochs=1)
+    write(Path("many.idx"), IMAGES)
+    model, predictions = "model/autoencoder.h5", "predictions alone"
+    seconds: dict[str, list[float]] = {predictions: [], "apply": []}
     for number in range(REPEATS):
-        seconds["predictions alone"].append(took("-c", PREDICTING, model, "many.idx"))
-        words = ["apply", "--model", model, "-d", "many.idx", "--output", f"out-{number}"]
-        seconds["apply"].append(took(str(PROJECT / "autoencoder.py"), *words))
-    usual = statistics.median(seconds["predictions alone"])
+        seconds[predictions].append(measure("-c", PREDICT_SCRIPT, model, "many.idx"))
+        arguments = ["apply", "--model", model, "-d", "many.idx", "--output", f"out-{number}"]
+        seconds["apply"].append(measure(str(PROJECT / "autoencoder.py"), *arguments))
+    reference = statistics.median(seconds[predictions])
     for name, times in seconds.items():
-        middle = statistics.median(times)
+        median = statistics.median(times)
         print(
-            f"{name:30} {middle:6.1f} s, {PICTURES / middle:7,.0f} images/s with everything, "
-            f"{middle / usual:.2f}×"
+            f"{name:30} {median:6.1f} s, {IMAGES / median:7,.0f} images/s with everything, "
+            f"{median / reference:.2f}×"
         )
 
 
-PARTS = {"stages": stages, "runs": runs, "apply": apply}
+BENCHMARKS = {"stages": stages, "runs": runs, "apply": apply}
 
 
 def main() -> None:
-    for name in sys.argv[1:] or PARTS:
+    for name in sys.argv[1:] or BENCHMARKS:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            PARTS[name]()
+            BENCHMARKS[name]()
             os.chdir(PROJECT)
 
 

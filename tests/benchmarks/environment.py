@@ -1,5 +1,4 @@
-"""Does the worker's environment make training faster? The same run with it and without, in turns; medians of
-three.
+"""Training speed with and without the worker's environment variables, in turns; medians of three.
 
 python -m tests.benchmarks.environment
 """

@@ -1,10 +1,9 @@
-"""Is report B's cache of preprocessed images needed? Time to the first batch of each task, and what the cache
-would cost.
+"""Time to the first batch of each task, compared with report B's cache of preprocessed images.
 
 python -m tests.benchmarks.first_batch [DATASET]   (default cifar10; a color data set, looked for in data/)
 
-`whole set` is what the report does before training and we never do: every image as float32 inputs and targets
-in memory. Medians of five, in turns, after a warm-up.
+`whole set` is the report's cache: every image as float32 inputs and targets in memory before training.
+Medians of five, in turns, after a warm-up.
 """
 
 import statistics
@@ -19,7 +18,7 @@ from lib.tasks import base
 from lib.training import batches
 
 RUNS, BATCH = 5, 50
-KINDS = {
+TASKS = {
     "reconstruct": {},
     "denoise": dict(task="denoise", noise="0.1-0.9"),
     "colorize, RGB": dict(task="colorize"),
@@ -37,31 +36,31 @@ def seconds(action) -> float:
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "cifar10"
     began = time.perf_counter()
-    part = datasets.load_dataset(Hyperparameters(dataset=name)).train
+    subset = datasets.load_dataset(Hyperparameters(dataset=name)).train
     print(
-        f"{name}: {len(part):,} training images read, checked and split in "
+        f"{name}: {len(subset):,} training images read, checked and split in "
         f"{time.perf_counter() - began:.1f} s"
     )
     print(f"{'task':15} {'first batch':>12} {'whole set':>10} {'its memory':>11}")
-    for kind, values in KINDS.items():
+    for task, values in TASKS.items():
         hp = Hyperparameters(**values)
 
         def first(hp=hp) -> None:
-            batches.Batches(part, BATCH, hp, learn=True)[0]
+            batches.Batches(subset, BATCH, hp, training=True)[0]
 
-        def whole(hp=hp) -> int:
-            made = base.make_pair(hp, part.take(slice(None)), np.random.default_rng(0))
-            return sum({id(array): array.nbytes for array in made}.values())
+        def whole_set(hp=hp) -> int:
+            pair = base.make_pair(hp, subset.take(slice(None)), np.random.default_rng(0))
+            return sum({id(array): array.nbytes for array in pair}.values())
 
         first()
-        size = whole()
+        size = whole_set()
         times = {"first": [], "whole": []}
         for _ in range(RUNS):
             times["first"].append(seconds(first))
-            times["whole"].append(seconds(whole))
+            times["whole"].append(seconds(whole_set))
         medians = {key: statistics.median(values) for key, values in times.items()}
         print(
-            f"{kind:15} {1000 * medians['first']:9.1f} ms {medians['whole']:8.1f} s {size / 2**20:8,.0f} MB"
+            f"{task:15} {1000 * medians['first']:9.1f} ms {medians['whole']:8.1f} s {size / 2**20:8,.0f} MB"
         )
 
 

@@ -1,12 +1,11 @@
-"""Do time per image and memory stay what they are when a data set grows? One epoch of a small network on
-larger and larger files.
+"""Time per image and memory of one epoch of a small network, on data sets of growing size.
 
 python -m tests.benchmarks.growth [IMAGES or DATASET ...]   (default 6,000 60,000 600,000 6,000,000)
 
-Numbers are IDX files of 28×28, sparse but for their first images, memory mapped; a data set is trained on for
-an epoch with the default network, and all that comes after it. Memory is that of all processes of the run
-together, at its highest: what they hold themselves, and with the pages of files that the system would take
-back when it needs them.
+A number stands for a memory-mapped IDX file of 28×28 images, sparse after the first ones; a data set is
+trained on for one epoch with the default network, with everything that follows a training. Memory is the peak
+of all processes of the run together: anonymous memory, and resident memory, which includes pages of mapped
+files.
 """
 
 import json
@@ -37,11 +36,11 @@ def write(path: Path, count: int) -> None:
 
 
 def memory(process: psutil.Process) -> tuple[int, int]:
-    """Bytes that a process and its children hold themselves, and all that is theirs in memory."""
-    own = everything = 0
-    for one in (process, *process.children(recursive=True)):
+    """Anonymous and resident memory of a process and its children, in bytes."""
+    anonymous = resident = 0
+    for member in (process, *process.children(recursive=True)):
         try:
-            lines = Path(f"/proc/{one.pid}/status").read_text().splitlines()
+            lines = Path(f"/proc/{member.pid}/status").read_text().splitlines()
         except OSError:
             continue
         sizes = {
@@ -49,13 +48,13 @@ def memory(process: psutil.Process) -> tuple[int, int]:
             for name, _, rest in (line.partition(":") for line in lines)
             if name[:3] in ("Rss", "VmR")
         }
-        own += sizes.get("RssAnon", 0)
-        everything += sizes.get("VmRSS", 0)
-    return own, everything
+        anonymous += sizes.get("RssAnon", 0)
+        resident += sizes.get("VmRSS", 0)
+    return anonymous, resident
 
 
-def trained(dataset: str, *words: str) -> tuple[float, dict, tuple[int, int]]:
-    """Seconds in all, the record, and the highest memory of a run."""
+def train(dataset: str, *words: str) -> tuple[float, dict, tuple[int, int]]:
+    """Train one run; its seconds, its record, and its peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         began, peaks = time.perf_counter(), (0, 0)
         line = [
@@ -78,20 +77,18 @@ def trained(dataset: str, *words: str) -> tuple[float, dict, tuple[int, int]]:
 
 def main() -> None:
     print(f"{'images':>12} {'training, images/s':>19} {'the rest':>10} {'own memory':>12} {'with files':>13}")
-    for given in sys.argv[1:] or map(str, SIZES):
+    for argument in sys.argv[1:] or map(str, SIZES):
         with tempfile.TemporaryDirectory() as folder:
-            path, words = given, ()
-            if given.isdigit():
+            path, words = argument, ()
+            if argument.isdigit():
                 path, words = f"{folder}/x.idx", SMALL
-                write(Path(path), int(given))
-            whole, record, peaks = trained(path, *words)
+                write(Path(path), int(argument))
+            seconds, record, peaks = train(path, *words)
         speed, count = record["timing"]["images_per_second"], record["dataset"]["sizes"]["train"]
-        own, everything = (peak / MEGABYTE for peak in peaks)
-        name = f"{int(given):,}" if given.isdigit() else Path(given).name
-        print(
-            f"{name:>12} {speed:19,.0f} {whole - count / speed:8.1f} s {own:9,.0f} MB {everything:10,.0f} MB",
-            flush=True,
-        )
+        anonymous, resident = (peak / MEGABYTE for peak in peaks)
+        name = f"{int(argument):,}" if argument.isdigit() else Path(argument).name
+        memory_columns = f"{anonymous:9,.0f} MB {resident:10,.0f} MB"
+        print(f"{name:>12} {speed:19,.0f} {seconds - count / speed:8.1f} s {memory_columns}", flush=True)
 
 
 if __name__ == "__main__":

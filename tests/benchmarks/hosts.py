@@ -1,8 +1,8 @@
-"""Two processes that train one network together, each on a core of its own, beside one process on one core.
+"""Distributed training of two processes with one core each, compared with one process on one core.
 
 KERAS_BACKEND=jax python -m tests.benchmarks.hosts [DATASET]   (default digits)
 
-The medians of three, in turns; the batch of the two is that of the one, and so are the losses.
+Medians of three, in turns. Both use the same batches, so their losses agree.
 """
 
 import json
@@ -38,17 +38,17 @@ def start(core: int, *words: str) -> subprocess.Popen:
     return subprocess.Popen(line, preexec_fn=lambda: os.sched_setaffinity(0, {core}), **quiet)
 
 
-def trained(count: int, dataset: str, output: Path) -> tuple[float, float]:
-    """Images a second, and the last validation loss, of so many processes."""
+def train(count: int, dataset: str, output: Path) -> tuple[float, float]:
+    """Train with `count` processes; images per second, and the last validation loss."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     words = ["-d", dataset, "--output", str(output)]
-    teams = [
+    groups = [
         ["--distributed", f"{address},{number}/{count}"] if count > 1 else []
         for number in range(1, count + 1)
     ]
-    running = [start(core, *words, *team) for core, team in zip(CORES, teams, strict=False)]
+    running = [start(core, *words, *group) for core, group in zip(CORES, groups, strict=False)]
     assert [process.wait() for process in running] == [0] * count
     record = json.loads((output / "run.json").read_text())
     return record["timing"]["images_per_second"], record["history"]["val_loss"][-1]
@@ -60,14 +60,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for repeat in range(REPEATS):
             for count in speeds:
-                speed, loss = trained(count, dataset, Path(folder) / f"{count}-{repeat}")
+                speed, loss = train(count, dataset, Path(folder) / f"{count}-{repeat}")
                 speeds[count].append(speed)
                 losses[count].append(loss)
-    for count, found in speeds.items():
-        each = ", ".join(f"{speed:,.0f}" for speed in found)
-        what = f"{count} process{'es' if count > 1 else ''}, a core each"
+    for count, values in speeds.items():
+        each = ", ".join(f"{speed:,.0f}" for speed in values)
+        label = f"{count} process{'es' if count > 1 else ''}, a core each"
         print(
-            f"{what}: {statistics.median(found):,.0f} images a second ({each}); validation loss "
+            f"{label}: {statistics.median(values):,.0f} images a second ({each}); validation loss "
             f"{losses[count][0]:.6f}"
         )
 

@@ -1,5 +1,4 @@
-"""Memory over twenty runs in one session: of the program, and of all its processes while the next question
-waits.
+"""Memory over twenty runs in one session: of the program, and of all its processes at the menu.
 
 python -m tests.benchmarks.reruns
 """

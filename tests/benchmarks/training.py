@@ -1,12 +1,12 @@
-"""Our default network beside the loops that people write by hand: images a second over whole epochs.
+"""Training speed of the default network compared with hand-written training loops.
 
 python -m tests.benchmarks.training [DATASET] [--limit N] [--only NAME,...] [--runs N]   (default mnist,
 12,000 images, 3 runs)
 
-The same network, batches of the same size, the same optimizer and learning rates; each contender in a process
-of its own, in turns; medians, and the median of the ratios within each turn. A contender that lacks its
-package is left out. An epoch is whole: shuffling, steps, validation; ours has its checkpoint, its pictures
-and its record besides. The first epoch, in which things are compiled, is told apart.
+Images per second over whole epochs (shuffling, steps, validation), with the same network, batch size,
+optimizer and learning rates. Each contender runs in its own process, in turns; the table has medians, and the
+median of the ratios within each turn. A contender whose package is not installed is left out. Ours also
+writes its checkpoint, pictures and record. The first epoch, which compiles, has its own column.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from lib.worker.process import PROJECT
 EPOCHS = 4
 HP = Hyperparameters(
     dataset="mnist", initializer="he_normal"
-)  # the default network, but for weights that all can begin with
+)  # the default network, with an initialization that all contenders have
 KERNELS, BATCH, RATE, WARM_UP, MOMENTUM = 32, HP.batch_size, HP.learning_rate, 0.05, 0.9
 
 
@@ -44,7 +44,7 @@ def rate(step: int, steps: int) -> float:
 
 
 def ours(dataset: str, limit: int, arrays: Path) -> dict:
-    """What the program does once it has been told everything."""
+    """The program's worker with a complete request."""
     from lib.worker.process import Worker
 
     hp, ended, losses = dataclasses.replace(HP, dataset=dataset, limit=limit, epochs=EPOCHS), [], []
@@ -65,7 +65,7 @@ def ours(dataset: str, limit: int, arrays: Path) -> dict:
 
 
 def keras_notebook(dataset: str, limit: int, arrays: Path) -> dict:
-    """`fit` on float32 arrays, as in a notebook."""
+    """Keras's `fit` on float32 arrays."""
     import keras
     from keras import layers
 
@@ -86,14 +86,14 @@ def keras_notebook(dataset: str, limit: int, arrays: Path) -> dict:
     model.compile(keras.optimizers.Adam(schedule), "mse")
     ended = [time.perf_counter()]
     clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ended.append(time.perf_counter()))
-    told = model.fit(
+    history = model.fit(
         train, train, BATCH, EPOCHS, verbose=0, validation_data=(validation, validation), callbacks=[clock]
     )
-    return {"seconds": np.diff(ended).tolist(), "losses": told.history["val_loss"]}
+    return {"seconds": np.diff(ended).tolist(), "losses": history.history["val_loss"]}
 
 
 def pytorch(dataset: str, limit: int, arrays: Path, compiled: bool = False) -> dict:
-    """A loop over tensors that are in memory, channels last; on a GPU in bf16."""
+    """A loop over tensors in memory, channels last; on a GPU in bfloat16."""
     import torch
     from torch import nn
 
@@ -152,15 +152,15 @@ def ours_on_jax(dataset: str, limit: int, arrays: Path) -> dict:
 
 
 def jax_loop(dataset: str, limit: int, arrays: Path) -> dict:
-    """An epoch as one compiled scan over bytes on the device; on a GPU in bf16. The last, smaller batch is
-    left out.
+    """An epoch as one compiled scan over uint8 images on the device; on a GPU in bfloat16. The last, smaller
+    batch is left out.
     """
     import jax
     from jax import lax
     from jax import numpy as jnp
 
     train, validation = (jax.device_put(np.load(arrays)[name]) for name in ("train", "validation"))
-    kind = jnp.bfloat16 if jax.default_backend() == "gpu" else jnp.float32
+    dtype = jnp.bfloat16 if jax.default_backend() == "gpu" else jnp.float32
     shapes, channels = ("NHWC", "HWIO", "NHWC"), train.shape[3]
     strides = (2, 2, 1, 1, 1, 1, 1, 1, -2, -2)  # negative where the convolution is transposed
     keys = jax.random.split(jax.random.key(0), len(strides))
@@ -180,33 +180,33 @@ def jax_loop(dataset: str, limit: int, arrays: Path) -> dict:
         averages.append({} if last else {"mean": jnp.zeros(KERNELS), "variance": jnp.ones(KERNELS)})
 
     def forward(weights, averages, x, learning):
-        seen = []
+        moments = []
         for layer, stride, average in zip(weights, strides, averages, strict=True):
-            steps, kernel = (abs(stride),) * 2, layer["kernel"].astype(kind)
+            steps, kernel = (abs(stride),) * 2, layer["kernel"].astype(dtype)
             convolve = lax.conv_transpose if stride < 0 else lax.conv_general_dilated
-            x = convolve(x.astype(kind), kernel, steps, "SAME", dimension_numbers=shapes).astype(jnp.float32)
+            x = convolve(x.astype(dtype), kernel, steps, "SAME", dimension_numbers=shapes).astype(jnp.float32)
             if "bias" in layer:
-                seen.append({})
-                return jax.nn.sigmoid(x + layer["bias"]), seen
+                moments.append({})
+                return jax.nn.sigmoid(x + layer["bias"]), moments
             mean, variance = (
                 (x.mean((0, 1, 2)), x.var((0, 1, 2))) if learning else (average["mean"], average["variance"])
             )
-            seen.append({"mean": mean, "variance": variance})
+            moments.append({"mean": mean, "variance": variance})
             x = jax.nn.relu((x - mean) * lax.rsqrt(variance + 1e-3) * layer["gamma"] + layer["beta"])
         raise AssertionError
 
     def loss(weights, averages, images):
-        outputs, seen = forward(weights, averages, images, True)
-        return jnp.square(outputs - images).mean(), seen
+        outputs, moments = forward(weights, averages, images, True)
+        return jnp.square(outputs - images).mean(), moments
 
-    def step(state, given):
+    def step(state, batch):
         weights, averages, first, second, number = state
-        which, speed = given
+        which, speed = batch
         images = train[which].astype(jnp.float32) / 255
-        slopes, seen = jax.grad(loss, has_aux=True)(weights, averages, images)
-        averages = jax.tree.map(lambda old, new: MOMENTUM * old + (1 - MOMENTUM) * new, averages, seen)
-        first = jax.tree.map(lambda old, slope: 0.9 * old + 0.1 * slope, first, slopes)
-        second = jax.tree.map(lambda old, slope: 0.999 * old + 0.001 * slope**2, second, slopes)
+        gradients, moments = jax.grad(loss, has_aux=True)(weights, averages, images)
+        averages = jax.tree.map(lambda old, new: MOMENTUM * old + (1 - MOMENTUM) * new, averages, moments)
+        first = jax.tree.map(lambda old, gradient: 0.9 * old + 0.1 * gradient, first, gradients)
+        second = jax.tree.map(lambda old, gradient: 0.999 * old + 0.001 * gradient**2, second, gradients)
         scale = speed * jnp.sqrt(1 - 0.999 ** (number + 1)) / (1 - 0.9 ** (number + 1))
         weights = jax.tree.map(lambda w, m, v: w - scale * m / (jnp.sqrt(v) + 1e-7), weights, first, second)
         return (weights, averages, first, second, number + 1), None
@@ -230,8 +230,8 @@ def jax_loop(dataset: str, limit: int, arrays: Path) -> dict:
     zeros = jax.tree.map(jnp.zeros_like, weights)
     state, ended, losses = (weights, averages, zeros, zeros, 0), [time.perf_counter()], []
     for number, key in enumerate(jax.random.split(jax.random.key(1), EPOCHS)):
-        state, found = epoch(state, key, speeds[number])
-        losses.append(float(found))
+        state, validation_loss = epoch(state, key, speeds[number])
+        losses.append(float(validation_loss))
         ended.append(time.perf_counter())
     return {"seconds": np.diff(ended).tolist(), "losses": losses}
 
@@ -261,7 +261,7 @@ def main() -> None:
         print(json.dumps(CONTENDERS[args.contender][0](args.dataset, args.limit, Path(args.arrays))))
         return
     names = [name for name in args.only.split(",") if importlib.util.find_spec(CONTENDERS[name][1])]
-    found = {name: [] for name in names}
+    results = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder) / "arrays.npz"
         data = datasets.load_dataset(Hyperparameters(dataset=args.dataset, limit=args.limit))
@@ -270,26 +270,27 @@ def main() -> None:
         for _ in range(args.runs):
             for name in names:
                 command = [*line, "--arrays", str(arrays), "--contender", name]
-                said = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
-                found[name].append(json.loads(said.splitlines()[-1]))
-    report(found, len(data.train))
+                done = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True)
+                results[name].append(json.loads(done.stdout.splitlines()[-1]))
+    report(results, len(data.train))
 
 
-def report(found: dict[str, list[dict]], images: int) -> None:
+def report(results: dict[str, list[dict]], images: int) -> None:
     speeds = {
-        name: [images / statistics.median(run["seconds"][1:]) for run in runs] for name, runs in found.items()
+        name: [images / statistics.median(run["seconds"][1:]) for run in runs]
+        for name, runs in results.items()
     }
-    rival = "PyTorch" if "PyTorch" in found else next(iter(found))
+    rival = "PyTorch" if "PyTorch" in results else next(iter(results))
     print(f"{images:,} images an epoch, {EPOCHS} epochs, batches of {BATCH}")
     print(
         f"{'':18} {'images/s':>9} {'':>16} {'of ' + rival:>10} {'first epoch':>12} {'loss, epoch 1':>14} "
         f"{'last':>8}"
     )
-    for name, runs in found.items():
+    for name, runs in results.items():
         median = statistics.median(speeds[name])
         spread = f"{min(speeds[name]):,.0f} to {max(speeds[name]):,.0f}"
         first = statistics.median(run["seconds"][0] for run in runs)
-        early, late = (statistics.median(run["losses"][place] for run in runs) for place in (0, -1))
+        early, late = (statistics.median(run["losses"][index] for run in runs) for index in (0, -1))
         ratio = statistics.median(
             ours / theirs for ours, theirs in zip(speeds[name], speeds[rival], strict=True)
         )

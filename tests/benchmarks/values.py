@@ -1,5 +1,6 @@
-"""What a hyperparameter does to the speed of training: presets (data in data/) with each of its values, in
-turns; medians of whole epochs, the first not counted.
+"""Training speed of presets (data in data/) for each value of a hyperparameter.
+
+In turns; medians of whole epochs, the first not counted.
 
 python -m tests.benchmarks.values precision=float32,bfloat16 best-color best-half best-latent-10
 python -m tests.benchmarks.values optimizer=adamw,muon best-color best-latent-10
@@ -18,9 +19,9 @@ from lib.worker.process import Worker
 TURNS, EPOCHS, IMAGES = 2, 3, 6000
 
 
-def trained(preset: presets.Preset, changed: dict) -> tuple[list[float], float]:
-    """Images a second in each epoch but the first, and the last validation loss."""
-    values = preset.values | dict(epochs=EPOCHS, limit=IMAGES) | changed
+def train(preset: presets.Preset, changes: dict) -> tuple[list[float], float]:
+    """Train one run; images per second in each epoch but the first, and the last validation loss."""
+    values = preset.values | dict(epochs=EPOCHS, limit=IMAGES) | changes
     hp = Hyperparameters(dataset=preset.dataset, **values).to_json()
     with Worker() as worker:
         worker.send("open", hyperparameters=hp)
@@ -46,15 +47,15 @@ def main() -> None:
         for preset in args.presets:
             speeds: dict[str, list[float]] = {value: [] for value in values.split(",")}
             for _ in range(TURNS):
-                for value, found in speeds.items():
-                    numbers, loss = trained(presets.PRESETS[preset], {name: fields.parse_value(name, value)})
-                    found += numbers
+                for value, all_numbers in speeds.items():
+                    numbers, loss = train(presets.PRESETS[preset], {name: fields.parse_value(name, value)})
+                    all_numbers += numbers
                     print(
                         f"{preset} {value}: {statistics.median(numbers):,.0f} images/s, validation loss "
                         f"{loss:.5f}",
                         flush=True,
                     )
-            medians = {value: statistics.median(found) for value, found in speeds.items()}
+            medians = {value: statistics.median(numbers) for value, numbers in speeds.items()}
             first = next(iter(medians.values()))
             print(
                 f"{preset}:",

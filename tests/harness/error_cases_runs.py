@@ -20,7 +20,7 @@ from lib.config.process_group import ProcessGroup
 from lib.data import datasets
 from lib.runs import records, report, resume, run_entries, run_folder
 from lib.training import backend, callbacks, distributed, phases, trainer
-from lib.worker import model_jobs, training_jobs
+from lib.worker import apply_job, encode_job, generate_job, predict_job, training_jobs
 from lib.worker.process import Worker
 from tests.harness import sample_files
 from tests.harness.error_cases_settings import called
@@ -149,7 +149,7 @@ def stopped_early():
 
 
 def drawn(models: list[str], **request):
-    used(model_jobs.generate, models, **GENERATE_REQUEST | request)
+    used(generate_job.generate, models, **GENERATE_REQUEST | request)
 
 
 def images(name: str = "all.npz", **arrays) -> str:
@@ -461,28 +461,28 @@ CASES = {
     "worker/image_output": [
         (
             lambda: stopped(
-                model_jobs.apply, RecordingChannel(stop_after=0), models=save_autoencoder(), data=images()
+                apply_job.apply, RecordingChannel(stop_after=0), models=save_autoencoder(), data=images()
             ),
             "the first pictures",
             "stopped before the first pictures were done; nothing is written",
         ),
     ],
-    "worker/model_jobs": [
+    "worker/jobs": [
         (
-            lambda: used(model_jobs.apply, [save_autoencoder()[0].replace("auto", "")], data="x"),
+            lambda: used(apply_job.apply, [save_autoencoder()[0].replace("auto", "")], data="x"),
             "ae/encoder.h5",
             "is no whole autoencoder",
         ),
         (
             lambda: used(
-                model_jobs.apply, save_autoencoder() + save_autoencoder("b", image=(8, 8, 1)), data="x"
+                apply_job.apply, save_autoencoder() + save_autoencoder("b", image=(8, 8, 1)), data="x"
             ),
             "12×10×1, 8×8×1",
             "the models take images of different shapes:",
         ),
         (
             lambda: used(
-                model_jobs.apply,
+                apply_job.apply,
                 save_autoencoder() + save_autoencoder("b", task="denoise"),
                 data=images(),
                 refine=5,
@@ -491,28 +491,28 @@ CASES = {
             "it is for denoise; --refine is for reconstruct, where what is wanted is given",
         ),
         (
-            lambda: used(model_jobs.apply, flat(), data=images(), refine=5),
+            lambda: used(apply_job.apply, flat(), data=images(), refine=5),
             "flat.h5",
             "--refine needs two models in it, one called encoder, one called decoder that takes a code alone",
         ),
         (
-            lambda: used(model_jobs.predict, save_autoencoder(), data="x"),
+            lambda: used(predict_job.predict, save_autoencoder(), data="x"),
             "ae/autoencoder.h5",
             "is no classifier; give the classifier.h5 that",
         ),
         (
-            lambda: used(model_jobs.encode, ["x"], data="x", output="codes.txt"),
+            lambda: used(encode_job.encode, ["x"], data="x", output="codes.txt"),
             "codes.txt",
             "codes are written as .npz or .idx",
         ),
         (
-            lambda: used(model_jobs.encode, ["x"], data="x", output=images()),
+            lambda: used(encode_job.encode, ["x"], data="x", output=images()),
             "all.npz",
             "exists already; choose another --output",
         ),
         (
             lambda: used(
-                model_jobs.encode,
+                encode_job.encode,
                 save_autoencoder(),
                 data=images(labels=np.arange(20) * 20),
                 output="codes.idx",

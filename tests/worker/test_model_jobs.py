@@ -18,7 +18,7 @@ from lib.models import autoencoder
 from lib.models.classifier import build_classifier
 from lib.models.saving import model_files
 from lib.tasks.pixels import to_float, to_uint8
-from lib.worker import model_jobs
+from lib.worker import apply_job, encode_job, generate_job, predict_job
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
@@ -93,7 +93,7 @@ def test_apply_writes_complete_images_and_errors_in_falling_order(values, image,
     for number, array in enumerate(images):
         Image.fromarray(array).save(f"own/{number}.png")
     Path("own/broken.png").write_text("no picture")
-    finished = run_job(model_jobs.apply, models=save_autoencoder(image=image, **values), data="own")
+    finished = run_job(apply_job.apply, models=save_autoencoder(image=image, **values), data="own")
     assert finished["folder"] == "ae/applied"
     table = read_csv("ae/applied/errors.csv")
     errors = [float(row["mse"]) for row in table]
@@ -108,7 +108,7 @@ def test_apply_writes_complete_images_and_errors_in_falling_order(values, image,
 
 def test_errors_agree_with_numpy(tiny):
     path = save_autoencoder()
-    run_job(model_jobs.apply, models=path, data=tiny["-t"], output="out")
+    run_job(apply_job.apply, models=path, data=tiny["-t"], output="out")
     network = model_files.load_model(Path(path[0]))
     images = sample_files.shapes(80)[0][60:, ..., None] / np.float32(255)
     errors = np.square(network.predict(images, verbose=0) - images).mean(axis=(1, 2, 3))
@@ -123,7 +123,7 @@ def test_outputs_for_a_data_set_are_one_file_in_the_same_order(channels, monkeyp
     images = sample_files.shapes(20, 12, 10, channels=channels)[0].reshape(20, 12, 10, channels)
     np.save("all.npy", images)
     path = save_autoencoder(image=(12, 10, channels))
-    run_job(model_jobs.apply, models=path, data="all.npy", output="out")
+    run_job(apply_job.apply, models=path, data="all.npy", output="out")
     expected = model_files.load_model(Path(path[0])).predict(to_float(images), verbose=0)
     assert np.array_equal(registry.read_source(Path("out/pictures.idx")).train.images, to_uint8(expected))
     assert not list(Path("out").glob("**/[0-9]*.png"))
@@ -140,12 +140,12 @@ def test_ctrl_c_keeps_complete_chunks_only(tiny, monkeypatch, refine, stop_after
         "refine": refine,
     }
     channel = RecordingChannel(stop_after)
-    model_jobs.apply(channel, request)
+    apply_job.apply(channel, request)
     assert len(read_csv("ae/applied/errors.csv")) == 8
     assert channel.events[-1]["missing"] == "8 of 20 pictures are done"
     for name in channel.events[-1]["files"]:
         assert registry.peek_source(Path("ae/applied", name)).count == 8
-    model_jobs.encode(channel := RecordingChannel(stop_after), request | {"output": "codes.npz"})
+    encode_job.encode(channel := RecordingChannel(stop_after), request | {"output": "codes.npz"})
     assert len(np.load("codes.npz")["codes"]) == 8
     assert channel.events[-1]["missing"] == "8 of 20 images are done"
 
@@ -161,9 +161,9 @@ def test_ctrl_c_before_the_first_chunk_leaves_no_files(tiny, output):
     }
     before = sorted(Path().rglob("*"))
     with pytest.raises(Interrupted, match="stopped before the first pictures were done; nothing is written"):
-        model_jobs.apply(RecordingChannel(stop_after=10), request)
+        apply_job.apply(RecordingChannel(stop_after=10), request)
     with pytest.raises(Interrupted, match="stopped before the first images were done"):
-        model_jobs.encode(RecordingChannel(stop_after=0), request | {"output": "codes.npz"})
+        encode_job.encode(RecordingChannel(stop_after=0), request | {"output": "codes.npz"})
     assert sorted(Path().rglob("*")) == before
 
 
@@ -175,7 +175,7 @@ def test_progress_begins_at_zero_and_counts_unreadable_pictures(monkeypatch):
         Image.fromarray(image).save(f"own/{number}.png")
     Path("own/4.png").write_text("no picture either")
     channel = RecordingChannel(stop_after=5)
-    model_jobs.encode(
+    encode_job.encode(
         channel, COMMON_REQUEST | {"models": save_autoencoder(), "data": "own", "output": "codes.npz"}
     )
     progress = [event for event in channel.events if event["event"] == "progress"]
@@ -185,41 +185,39 @@ def test_progress_begins_at_zero_and_counts_unreadable_pictures(monkeypatch):
     assert len(np.load("codes.npz")["codes"]) == 3
 
 
-@pytest.mark.parametrize("job", ["apply", "predict"])
-def test_progress_begins_after_the_checks_of_a_request(tiny, job):
+@pytest.mark.parametrize(
+    ("job", "save_model"), [(apply_job.apply, save_autoencoder), (predict_job.predict, save_classifier)]
+)
+def test_progress_begins_after_the_checks_of_a_request(tiny, job, save_model):
     channel = RecordingChannel()
-    getattr(model_jobs, job)(
-        channel,
-        COMMON_REQUEST
-        | {"models": save_autoencoder() if job == "apply" else save_classifier(), "data": tiny["-t"]},
-    )
+    job(channel, COMMON_REQUEST | {"models": save_model(), "data": tiny["-t"]})
     assert [event["event"] for event in channel.events] == ["run", "progress", "progress", "finished"]
 
 
 def test_several_models_side_by_side(tiny):
     paths = save_autoencoder("one", seed=1) + save_autoencoder("two", kernels=3)
-    finished = run_job(model_jobs.apply, models=paths, data=tiny["-t"], output="out")
+    finished = run_job(apply_job.apply, models=paths, data=tiny["-t"], output="out")
     assert finished["heads"] == ["input", "one", "two"]
     assert finished["columns"] == ["picture", "mse one", "mse two"]
     assert {path.stem for path in Path("out").glob("*.idx")} == {"one", "two"}
     other = save_autoencoder("wide", image=(8, 8, 1))
     with pytest.raises(UserError, match="the models take images of different shapes"):
-        run_job(model_jobs.apply, models=[*paths, *other], data=tiny["-t"])
+        run_job(apply_job.apply, models=[*paths, *other], data=tiny["-t"])
 
 
 def test_nothing_is_overwritten(tiny):
     path = save_autoencoder()
-    folders = [run_job(model_jobs.apply, models=path, data=tiny["-t"])["folder"] for _ in range(2)]
+    folders = [run_job(apply_job.apply, models=path, data=tiny["-t"])["folder"] for _ in range(2)]
     assert folders == ["ae/applied", "ae/applied-2"]
     with pytest.raises(UserError, match="is not empty, and a run is never overwritten"):
-        run_job(model_jobs.apply, models=path, data=tiny["-t"], output="ae/applied")
+        run_job(apply_job.apply, models=path, data=tiny["-t"], output="ae/applied")
 
 
 def test_encode_as_npz_and_idx(tiny):
     path = save_autoencoder(latent_dim=3)
     images, labels = sample_files.shapes(80)
     np.savez("all.npz", images=images, labels=labels)
-    finished = run_job(model_jobs.encode, models=path, data="all.npz", output="codes.npz")
+    finished = run_job(encode_job.encode, models=path, data="all.npz", output="codes.npz")
     encoded = np.load("codes.npz")
     encoder = model_files.load_model(Path("ae/encoder.h5"))
     np.testing.assert_allclose(
@@ -228,7 +226,7 @@ def test_encode_as_npz_and_idx(tiny):
     np.testing.assert_array_equal(encoded["labels"], labels)
     assert (finished["count"], finished["shape"]) == (80, [3])
 
-    assert run_job(model_jobs.encode, models=path, data="all.npz", output="codes.idx")["files"] == [
+    assert run_job(encode_job.encode, models=path, data="all.npz", output="codes.idx")["files"] == [
         "codes.idx",
         "codes-labels.idx",
     ]
@@ -241,19 +239,19 @@ def test_encode_as_npz_and_idx(tiny):
     with pytest.raises(
         UserError, match=r"many\.npz: its labels go up to 395, an \.idx file holds 0 to 255; write an \.npz"
     ):
-        run_job(model_jobs.encode, models=path, data="many.npz", output="many.idx")
+        run_job(encode_job.encode, models=path, data="many.npz", output="many.idx")
 
     with pytest.raises(UserError, match=r"codes\.npz exists already"):
-        run_job(model_jobs.encode, models=path, data="all.npz", output="codes.npz")
+        run_job(encode_job.encode, models=path, data="all.npz", output="codes.npz")
     with pytest.raises(UserError, match=r"codes\.txt: codes are written as \.npz or \.idx"):
-        run_job(model_jobs.encode, models=path, data="all.npz", output="codes.txt")
+        run_job(encode_job.encode, models=path, data="all.npz", output="codes.txt")
 
 
 def test_refined_codes_are_compared_with_the_encoders_and_better(tiny, monkeypatch):
     monkeypatch.setattr(user_images, "CHUNK_SIZE", 12)  # a second batch is a smaller one
     path = save_autoencoder(latent_dim=3)
     channel = RecordingChannel()
-    model_jobs.apply(
+    apply_job.apply(
         channel, COMMON_REQUEST | {"models": path, "data": tiny["-t"], "output": "out", "refine": 40}
     )
     *progress, finished = (event for event in channel.events if event["event"] in ("progress", "finished"))
@@ -268,14 +266,14 @@ def test_refined_codes_are_compared_with_the_encoders_and_better(tiny, monkeypat
     refined = registry.read_source(Path("out/ae-refined.idx")).train.images / np.float32(255)
     assert np.square(refined - images).mean() == pytest.approx(finished["mean"][1], abs=1e-3)
 
-    run_job(model_jobs.encode, models=path, data=tiny["-t"], output="codes.npz", refine=40)
+    run_job(encode_job.encode, models=path, data=tiny["-t"], output="codes.npz", refine=40)
     outputs = model_files.load_model(Path("ae/decoder.h5")).predict(np.load("codes.npz")["codes"], verbose=0)
     assert np.square(outputs - images).mean() == pytest.approx(finished["mean"][1], rel=1e-3)
 
 
 def test_generate_from_the_prior_of_a_vae_and_on_a_grid():
     path = save_autoencoder(variational=True, latent_dim=2)
-    finished = run_job(model_jobs.generate, models=["ae/decoder.h5"], **GENERATE_REQUEST)
+    finished = run_job(generate_job.generate, models=["ae/decoder.h5"], **GENERATE_REQUEST)
     assert finished["how"] == "codes from the prior"
     images = unpack_images(finished["pictures"])
     assert images.shape == (6, 12, 10, 1)
@@ -283,7 +281,7 @@ def test_generate_from_the_prior_of_a_vae_and_on_a_grid():
     decoder = model_files.load_model(Path("ae/decoder.h5"))
     expected = decoder.predict(np.load("ae/generated/codes.npy"), verbose=0)
     np.testing.assert_allclose(images / 255, expected, atol=0.003)
-    finished = run_job(model_jobs.generate, models=path, **GENERATE_REQUEST | {"grid": 5})
+    finished = run_job(generate_job.generate, models=path, **GENERATE_REQUEST | {"grid": 5})
     assert (finished["count"], finished["columns"]) == (25, 5)
     assert Path("ae/generated-2/sheet.png").is_file()
 
@@ -294,20 +292,20 @@ def test_generate_from_a_mixture_of_codes_of_a_plain_autoencoder(tiny):
         UserError,
         match="a plain autoencoder has no prior to draw from; give images to learn one from with -d",
     ):
-        run_job(model_jobs.generate, models=path, **GENERATE_REQUEST)
+        run_job(generate_job.generate, models=path, **GENERATE_REQUEST)
     request = GENERATE_REQUEST | {"data": tiny["-d"]}
-    assert run_job(model_jobs.generate, models=path, **request)["how"] == "codes from a Gaussian mixture"
+    assert run_job(generate_job.generate, models=path, **request)["how"] == "codes from a Gaussian mixture"
     assert (
-        run_job(model_jobs.generate, models=["ae/decoder.h5"], **request)["count"] == 6
+        run_job(generate_job.generate, models=["ae/decoder.h5"], **request)["count"] == 6
     )  # the encoder lies beside it
-    assert run_job(model_jobs.generate, models=path, **request | {"grid": 3})["count"] == 9
+    assert run_job(generate_job.generate, models=path, **request | {"grid": 3})["count"] == 9
 
 
 def test_generate_between_two_pictures():
     path = save_autoencoder(latent_dim=3)
     for number, image in enumerate(sample_files.shapes(2)[0]):
         Image.fromarray(image).save(f"{number}.png")
-    run_job(model_jobs.generate, models=path, **GENERATE_REQUEST | {"between": ["0.png", "1.png"]})
+    run_job(generate_job.generate, models=path, **GENERATE_REQUEST | {"between": ["0.png", "1.png"]})
     codes = np.load("ae/generated/codes.npy")
     encoder = model_files.load_model(Path("ae/encoder.h5"))
     ends = encoder.predict(sample_files.shapes(2)[0][..., None] / np.float32(255), verbose=0)
@@ -321,7 +319,7 @@ def test_predict_writes_labels_and_confidences_and_the_known_accuracy():
         folder = Path("own", ("left", "middle", "bottom")[label])
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"{len(list(folder.iterdir()))}.png")
-    finished = run_job(model_jobs.predict, models=["classifier.h5"], data="own", output="out")
+    finished = run_job(predict_job.predict, models=["classifier.h5"], data="own", output="out")
     table = read_csv("out/predictions.csv")
     network = model_files.load_model(Path("classifier.h5"))
     for row in table:

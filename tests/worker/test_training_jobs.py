@@ -15,6 +15,7 @@ from lib.common import errors
 from lib.common.errors import RunFailed, UserError
 from lib.common.serialization import unpack_images
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.process_group import ProcessGroup
 from lib.runs.records import load_record
 from lib.tasks import TASKS, base
 from lib.worker import training_jobs
@@ -305,6 +306,33 @@ def test_a_trial_trains_as_any_run_and_never_uses_the_test_set(tiny, monkeypatch
     )
     assert 0 <= record["metrics"]["validation_accuracy"] <= 1
     assert "test_accuracy" not in record["metrics"]
+
+
+def test_a_follower_trains_the_phases_of_the_leader_without_a_run_folder(tiny, monkeypatch):
+    phases = []
+    real = training_jobs.fit
+
+    def fit(model, dataset, hp, phase, hooks, folder, group):
+        phases.append(phase.name)
+        return real(model, dataset, hp, phase, hooks, folder)
+
+    monkeypatch.setattr(training_jobs, "fit", fit)
+    run("ae", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
+    for hp, names in (
+        (Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1), ["autoencoder"]),
+        (
+            classify(tiny, model="ae/autoencoder.h5", epochs=1, fc_units=(4,), scratch=True),
+            ["head", "everything", "scratch"],
+        ),
+    ):
+        phases.clear()
+        channel, files = RecordingChannel(), set(Path().rglob("*"))
+        request = {"hyperparameters": hp.to_json()}
+        training_jobs.run_training(channel, request, training_jobs.open_dataset(hp), ProcessGroup("", 1, 2))
+        assert phases == names
+        assert channel.events[0]["folder"] == "process 2 of 2, for the run of the first"
+        assert channel.events[-1] == {"event": "finished", "folder": "", "record": None, "pictures": None}
+        assert set(Path().rglob("*")) == files
 
 
 @pytest.mark.parametrize("epochs", [1, 2])

@@ -1,0 +1,87 @@
+"""Job `encode`: the latent codes of images, as `.npz` or IDX."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.common.errors import UserError
+from lib.common.filesystem import atomic_write, make_folder
+from lib.data.formats.idx import write_idx
+from lib.data.user_images import UserImages
+from lib.evaluation import latent_space
+from lib.models.code_refinement import CodeRefinement
+from lib.tasks.base import make_inference_pair
+from lib.worker.image_output import ChunkProgress
+from lib.worker.process import Channel
+from lib.worker.saved_models import find_encoder, load_autoencoder
+
+
+def encode(channel: Channel, request: dict) -> None:
+    """Write the latent codes of images: `.npz` with codes, names and labels, or IDX files of float32 rows."""
+    # --- model and images
+    path, output = Path(request["models"][0]), Path(request["output"])
+    if output.suffix not in (".npz", ".idx"):
+        raise UserError(f"{output}: codes are written as .npz or .idx")
+    if output.exists():
+        raise UserError(f"{output} exists already; choose another --output")
+    encoder = find_encoder(path)
+    user_images = UserImages(
+        request["data"], encoder.image_shape, request["fit"], request["invert"], include_training=True
+    )
+    progress = ChunkProgress(channel, user_images, request["limit"], "images")
+    refinement: Any = None
+    if steps := request["refine"]:
+        autoencoder = load_autoencoder(request["models"][0], ", which --refine needs")
+        report = progress.chunk_reporter(0, 1)
+        refinement = autoencoder.with_refinement(steps, channel.stop_event, report).model
+    # --- codes
+    to_codes = encoder.model.predict_on_batch if refinement is None else refinement.encode
+    chunks: list[np.ndarray] = []
+    encoded: list[int] = []  # positions of images that could be read
+    for positions, _, chunk in progress.map(
+        lambda images: to_codes(make_inference_pair(encoder.hp, images)[0])
+    ):
+        chunks.append(chunk)
+        encoded += list(positions)
+    codes = np.concatenate(chunks)
+    # --- files
+    labels = None if user_images.labels is None else user_images.labels[encoded]
+    if output.suffix == ".idx" and labels is not None and not 0 <= labels.min() <= labels.max() <= 255:
+        raise UserError(
+            f"{user_images.source}: its labels go up to {labels.max()}, an .idx file holds 0 to 255; "
+            f"write an .npz"
+        )
+    files = _write_codes(output, codes, [user_images.names[position] for position in encoded], labels)
+    channel.emit(
+        "finished",
+        folder=str(output.parent),
+        files=files,
+        count=len(codes),
+        shape=list(codes.shape[1:]),
+        problems=user_images.unreadable,
+        missing=progress.stop_note,
+        refined=None if refinement is None else _mean_refinement_errors(refinement, len(codes)),
+    )
+
+
+def _write_codes(output: Path, codes: np.ndarray, names: list[str], labels: np.ndarray | None) -> list[str]:
+    """Write codes in the format of the suffix, and return the files."""
+    make_folder(output.parent)
+    if output.suffix == ".npz":
+        arrays: dict[str, Any] = {"codes": codes, "names": np.array(names)}
+        if labels is not None:
+            arrays["labels"] = labels
+        with atomic_write(output) as partial:
+            np.savez(partial, **arrays)
+        return [str(output)]
+    files = write_idx(output, latent_space.flatten_codes(codes).astype(">f4"))
+    if labels is not None:
+        files += write_idx(output.with_name(f"{output.stem}-labels.idx"), labels.astype(np.uint8))
+    return files
+
+
+def _mean_refinement_errors(refinement: CodeRefinement, count: int) -> list[float]:
+    """Mean squared errors of the first `count` images before and after refinement."""
+    errors = np.concatenate(refinement.errors, axis=1)[:, :count]
+    return errors.mean(axis=1, dtype=float).tolist()

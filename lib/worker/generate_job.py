@@ -1,0 +1,140 @@
+"""Job `generate`: images decoded from codes that are sampled, interpolated, or laid on a grid."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from lib.common.errors import UserError
+from lib.common.filesystem import atomic_write
+from lib.common.formatting import format_shape
+from lib.common.serialization import pack_images
+from lib.config.hyperparameters import Hyperparameters
+from lib.data import datasets
+from lib.data.user_images import UserImages
+from lib.evaluation import figures, latent_space, run_figures
+from lib.models.saving.model_files import load_saved_model
+from lib.runs import records, run_folder
+from lib.runs.validation import sanitize
+from lib.tasks.base import make_inference_pair
+from lib.training.backend import device_name
+from lib.worker.image_output import PngWriter
+from lib.worker.process import Channel
+from lib.worker.saved_models import find_encoder
+
+SHEET_COLUMNS = 12  # of sampled images
+
+
+class CodeSheet(NamedTuple):
+    """Latent codes to be decoded, (n, *code shape), and how their images are laid out and described."""
+
+    codes: np.ndarray
+    columns: int
+    description: str
+    ticks: tuple[str, ...] = ()
+
+
+def generate(channel: Channel, request: dict) -> None:
+    """Decode new images: from random codes, from a grid of codes, or between the codes of two images."""
+    # --- codes
+    path = Path(request["models"][0])
+    decoder, hp = _load_decoder(path)
+    code_shape = tuple(decoder.input_shape[1:])
+    if request["between"]:
+        sheet = _interpolated_codes(request, path, hp)
+    elif request["grid"]:
+        sheet = _grid_codes(request, path, hp, code_shape)
+    else:
+        sheet = _random_codes(request, path, hp, code_shape)
+    # --- images
+    folder = run_folder.new_output_folder(request["output"], path.parent / "generated")
+    channel.emit("run", folder=str(folder), device=device_name())
+    images = run_figures.decode_to_pictures(decoder, sheet.codes, hp)
+    digits, columns = len(str(len(images))), min(sheet.columns, len(images))
+    with PngWriter() as writer:
+        writer.add(images, [folder / f"{number:0{digits}}.png" for number in range(1, len(images) + 1)])
+    title = f"{path}: {sheet.description}"
+    figures.plot_image_sheet(images, columns, folder / "sheet.png", title, sheet.ticks)
+    with atomic_write(folder / "codes.npy") as partial:
+        np.save(partial, sheet.codes)
+    channel.emit(
+        "finished",
+        folder=str(folder),
+        count=len(images),
+        how=sheet.description,
+        columns=sheet.columns,
+        pictures=pack_images(images),
+    )
+
+
+def _load_decoder(path: Path) -> tuple[keras.Model, Hyperparameters]:
+    saved = load_saved_model(path)
+    hp, decoder = saved.hp or Hyperparameters(), saved.submodel("decoder")
+    if decoder is None:
+        raise UserError(f"{path}: holds no model called decoder; give an autoencoder.h5 or decoder.h5")
+    if not run_figures.decodes_code_alone(hp) or len(decoder.inputs) > 1:
+        raise UserError(
+            f"{path}: its decoder needs more than a code (skip connections or residual): there is nothing "
+            f"to draw from"
+        )
+    return decoder, hp
+
+
+def _interpolated_codes(request: dict, path: Path, hp: Hyperparameters) -> CodeSheet:
+    encoder = find_encoder(path)
+    codes = []
+    for file in request["between"]:
+        user_images = UserImages(file, encoder.image_shape, request["fit"], request["invert"])
+        _, images = next(user_images.chunks(1))
+        codes.append(encoder.model.predict_on_batch(make_inference_pair(hp, images)[0])[0])
+    interpolation = latent_space.interpolate(codes[0], codes[1], request["steps"])
+    return CodeSheet(interpolation, request["steps"], " to ".join(request["between"]))
+
+
+def _grid_codes(request: dict, path: Path, hp: Hyperparameters, code_shape: tuple[int, ...]) -> CodeSheet:
+    if np.prod(code_shape) != 2:
+        raise UserError(f"{path}: its code has {int(np.prod(code_shape)):,} numbers; a grid needs two")
+    side = request["grid"]
+    codes = latent_space.prior_grid(side)
+    if not hp.variational:
+        codes = latent_space.quantile_grid(codes, _encode_training_images(request, path, hp))
+    ticks = tuple(f"{value:.1f}" for value in codes[:side, 0])
+    return CodeSheet(codes.reshape(-1, *code_shape), side, "a grid of the latent space", ticks)
+
+
+def _random_codes(request: dict, path: Path, hp: Hyperparameters, code_shape: tuple[int, ...]) -> CodeSheet:
+    count, seed = request["count"], request["seed"]
+    if hp.variational and not request["mixture"]:
+        codes = latent_space.sample_prior(count, code_shape, seed)
+        return CodeSheet(codes, SHEET_COLUMNS, "codes from the prior")
+    codes = latent_space.sample_mixture(_encode_training_images(request, path, hp), count, seed)
+    return CodeSheet(codes, SHEET_COLUMNS, "codes from a Gaussian mixture")
+
+
+def _encode_training_images(request: dict, path: Path, hp: Hyperparameters) -> np.ndarray:
+    """Codes of a random sample of the given data set, or of the one that the model was trained on."""
+    dataset = request["data"] or _training_dataset(path)
+    encoder = find_encoder(path)
+    images = datasets.load_source(dataset).train.images
+    if images.shape[1:] != encoder.image_shape:
+        raise UserError(
+            f"{dataset}: its images are {format_shape(images.shape[1:])}, the model takes "
+            f"{format_shape(encoder.image_shape)}"
+        )
+    order = np.random.default_rng(request["seed"]).permutation(len(images))
+    sample = np.sort(order[: run_figures.MIXTURE_IMAGES])
+    starts = range(0, len(sample), latent_space.BATCH_SIZE)
+    batches = (images[sample[start : start + latent_space.BATCH_SIZE]] for start in starts)
+    return np.concatenate(
+        [encoder.model.predict_on_batch(make_inference_pair(hp, batch)[0]) for batch in batches]
+    )
+
+
+def _training_dataset(path: Path) -> str:
+    try:
+        return sanitize(records.load_record(path.parent))["hyperparameters"]["dataset"]
+    except (UserError, KeyError, RecursionError):
+        raise UserError(
+            f"{path}: a plain autoencoder has no prior to draw from; give images to learn one from with -d"
+        ) from None

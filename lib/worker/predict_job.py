@@ -1,0 +1,94 @@
+"""Job `predict`: labels and confidences of images from a saved classifier."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from lib.common.errors import UserError
+from lib.common.serialization import pack_images
+from lib.data.user_images import UserImages
+from lib.evaluation import figures
+from lib.models.saving.model_files import SavedModel, load_saved_model
+from lib.tasks.pixels import to_float
+from lib.worker.image_output import ChunkProgress, job_folder, write_csv
+from lib.worker.process import Channel
+
+SHOWN_PREDICTIONS = 24  # images with their predicted labels in the figure
+
+
+class Prediction(NamedTuple):
+    """An image, uint8 (height, width, channels), with its predicted label and confidence in words."""
+
+    image: np.ndarray
+    caption: str
+
+
+def predict(channel: Channel, request: dict) -> None:
+    """Classify images; write a table of labels with their confidence (the probability) and a figure."""
+    # --- model and images
+    path = Path(request["models"][0])
+    saved, classes = _load_classifier(path)
+    shape = tuple(saved.model.input_shape[1:])
+    user_images = UserImages(request["data"], shape, request["fit"], request["invert"])
+    progress = ChunkProgress(channel, user_images, request["limit"], "pictures")
+    # --- predictions
+    table: list[list[str]] = []
+    predictions: list[Prediction] = []  # the first ones
+    correct: list[bool] = []  # for images with a known class
+    with job_folder(channel, request, path.parent / "predicted") as folder:
+        for positions, images, probabilities in progress.map(
+            lambda images: saved.model.predict_on_batch(to_float(images))
+        ):
+            for position, image, scores in zip(positions, images, probabilities, strict=True):
+                first, second = np.argsort(-scores, kind="stable")[:2]
+                row = [user_images.names[position], classes[first], f"{scores[first]:.4f}"]
+                row += [classes[second], f"{scores[second]:.4f}"]
+                true_class = _class_name(user_images, position)
+                if true_class is not None and true_class in classes:
+                    correct.append(true_class == classes[first])
+                    row.append(true_class)
+                table.append(row)
+                if len(predictions) < SHOWN_PREDICTIONS:
+                    predictions.append(Prediction(image, f"{classes[first]} ({scores[first]:.0%})"))
+    # --- table and figure
+    columns = [
+        "picture",
+        "label",
+        "confidence",
+        "second",
+        "second_confidence",
+        *(["true"] if correct else []),
+    ]
+    write_csv(folder / "predictions.csv", columns, table)
+    images = np.stack([prediction.image for prediction in predictions])
+    captions = [prediction.caption for prediction in predictions]
+    title = f"{user_images.source}, seen by {path}"
+    figures.plot_predictions(images, captions, folder / "predictions.png", title)
+    channel.emit(
+        "finished",
+        folder=str(folder),
+        table=table,
+        columns=columns,
+        problems=user_images.unreadable,
+        accuracy=sum(correct) / len(correct) if correct else None,
+        known=len(correct),
+        missing=progress.stop_note,
+        pictures={"images": pack_images(images), "captions": captions},
+    )
+
+
+def _load_classifier(path: Path) -> tuple[SavedModel, tuple[str, ...]]:
+    """A classifier and the names of its classes, which are numbers where the file has none."""
+    saved = load_saved_model(path)
+    shape = saved.model.output_shape
+    if not isinstance(shape, tuple) or len(shape) != 2 or saved.model.name != "classifier":
+        raise UserError(f"{path}: is no classifier; give the classifier.h5 that classification.py has saved")
+    n_classes = shape[1]
+    return saved, saved.classes if len(saved.classes) == n_classes else tuple(map(str, range(n_classes)))
+
+
+def _class_name(user_images: UserImages, position: int) -> str | None:
+    if user_images.labels is None or not user_images.classes:
+        return None
+    return user_images.classes[user_images.labels[position]]
