@@ -72,7 +72,7 @@ def _applicable_settings(program: str, hp: Hyperparameters) -> list:
 
 
 def _summarize_group(program: str, hp: Hyperparameters, group: str) -> str:
-    """The settings of a group that differ from their defaults; if none does, the names of the first four."""
+    """The settings of a group that differ from their defaults; without any, the names of the first four."""
     members = [
         setting
         for setting in _applicable_settings(program, hp)
@@ -140,12 +140,12 @@ def _apply_preset(answers: Answers, values: dict) -> dict:
 
 
 def _try_change(answers: Answers, before: dict, after: dict, describe: Describe) -> dict:
-    """`after` without settings that no longer apply; or `before`, with a message, if it cannot be built."""
-    everything = answers.defaults | answers.provided | after
+    """Return `after` without inapplicable settings, or `before`, with a message, if that is refused."""
+    all_values = answers.defaults | answers.provided | after
     after = {
         name: value
         for name, value in after.items()
-        if name == "program" or not inapplicable_reason(get_field(name), everything)
+        if name == "program" or not inapplicable_reason(get_field(name), all_values)
     }
     try:
         describe(answers.hyperparameters(after))

@@ -48,7 +48,7 @@ MAX_BARS = 30  # of one hyperparameter; the figure shows more
 
 
 def scores_table(record: dict) -> Table:
-    """MSE and PSNR of an autoencoder and of its baselines."""
+    """Return a table of MSE and PSNR of an autoencoder and of its baselines."""
     table = Table(title=f"Test set, {record['dataset']['sizes']['test']:,} images", title_justify="left")
     table.add_column("method", no_wrap=True)
     for column in score_columns(record):

@@ -46,7 +46,7 @@ MAX_OPTION = 10**9  # of all numbers that are flags
 MIN_VALUES = {"count": 1, "grid": 2, "steps": 2, "seed": 0}  # of the flags of generate
 LABEL_FRACTIONS = [0.01, 0.1, 1.0]  # of probe
 
-# Values of a request where the menu has no flags: of every command but probe, and further ones of generate.
+# Values of a request from the menu, which has no flags: of every command except probe, and more of generate.
 DEFAULT_OPTIONS = {
     "data": None,
     "output": None,
@@ -253,7 +253,7 @@ def _show_apply_result(display: Display, result: dict) -> None:
         printable(f"mean over {count:,} picture{'s' if count > 1 else ''}: MSE {'   '.join(means)}")
     )
     if result["refined"]:
-        # Each model is followed by itself with refined codes.
+        # Each model is followed by the same model with refined codes.
         for name, before, after in zip(names[::2], result["mean"][::2], result["mean"][1::2], strict=True):
             display.result(f"{printable(name)}: {_refinement_gain(before, after)}")
     _show_problems(display, result)

@@ -369,7 +369,7 @@ def _output_options() -> dict[str, Any]:
 
 
 def _fits_layers(name: str, value, layers: int) -> bool:
-    """Whether a value per layer, or of layer numbers, fits the number of layers."""
+    """Return whether a value per layer, or of layer numbers, fits the number of layers."""
     if name in PER_LAYER:
         return value is None or len(value) in (1, layers) or len(set(value)) == 1
     if not isinstance(get_field(name).metadata["value_type"], LayerNumbers):

@@ -119,7 +119,7 @@ class Session:
             except PromptCancelled:
                 if not self.finished_runs:
                     raise
-                has_ended = False  # with earlier results, cancelling a prompt leads back to the menu
+                has_ended = False  # with earlier results, canceling a prompt leads back to the menu
             if has_ended and self.process_group and not self.process_group.is_leader:
                 count = self.process_group.world_size
                 self.display.result(f"The run is kept by process 1 of {count}.")
@@ -139,7 +139,7 @@ class Session:
         return self.answers.choose("What next?", choices, at_end=QUIT)
 
     def _perform(self, action: Callable[[], None]) -> None:
-        """Do what the menu offers. On a terminal, errors and cancelled prompts lead back to the menu."""
+        """Run the action of a menu entry; on a terminal, errors and canceled prompts return to the menu."""
         try:
             action()
         except (UserError, RunFailed) as error:
@@ -238,7 +238,7 @@ def draw_comparison(display: Display, points: dict, metric: str, path: str) -> N
 
     Args:
         display: the display.
-        points: what `lib.runs.records.metric_points` returns.
+        points: as `lib.runs.records.metric_points` returns them.
         metric: name of the metric.
         path: the figure's file.
     """

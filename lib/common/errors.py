@@ -74,7 +74,7 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
 
 
 def is_out_of_memory(text: str) -> bool:
-    """Whether an error message reports exhausted memory."""
+    """True if an error message reports exhausted memory."""
     return any(part in text for part in MEMORY_MESSAGES)
 
 

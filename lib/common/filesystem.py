@@ -107,7 +107,7 @@ def acquire_lock(path: Path) -> int:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether the lock is held, by this process or another one; `False` for a missing file."""
+    """True if the lock is held, by this process or another one; False for a missing file."""
     try:
         with path.open("rb") as file:
             return not _try_lock(file.fileno(), exclusive=False)
@@ -116,7 +116,7 @@ def is_locked(path: Path) -> bool:
 
 
 def _can_share(file: int) -> bool:
-    """Whether the lock is free or shared, as it is during `is_locked` in another process."""
+    """True if the lock is free or shared, as it is during `is_locked` in another process."""
     shared = _try_lock(file, exclusive=False)
     # Released at once: of two processes that wait for the lock, each would keep it from the other.
     if shared and sys.platform != "win32":

@@ -19,7 +19,7 @@ def format_decimal(value: float, decimals: int = 5) -> str:
 
 
 def format_shape(sizes: Iterable[int]) -> str:
-    """`28×28×1`; `()` for no sizes."""
+    """Sizes joined by ×, such as `28×28×1`; `()` for no sizes."""
     return "×".join(f"{size:,}" for size in sizes) or "()"
 
 

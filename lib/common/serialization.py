@@ -6,7 +6,14 @@ import numpy as np
 
 
 def pack_images(images: np.ndarray) -> dict:
-    """The shape and the base64-encoded bytes of a uint8 array."""
+    """Encode images as a JSON value.
+
+    Args:
+        images: uint8 array of any shape.
+
+    Returns:
+        A dict with `shape` and `data`, the bytes in base64.
+    """
     return {"shape": images.shape, "data": base64.b64encode(np.ascontiguousarray(images).data).decode()}
 
 

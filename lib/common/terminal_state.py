@@ -76,7 +76,7 @@ def _controllable_terminal() -> int | None:
 
 
 def _in_background(terminal: int) -> bool:
-    """Whether the terminal belongs to another job; changing its modes would suspend this process."""
+    """True if the terminal belongs to another job; changing its modes would suspend this process."""
     with suppress(OSError):  # not the controlling terminal: it has no foreground job
         return os.tcgetpgrp(terminal) != os.getpgrp()
     return False

@@ -109,11 +109,8 @@ class Architecture:
         if self.hp.variational:
             count += self.encoder[-1].parameters  # the layer of the log variances, equal to that of the means
         if self.linear_path:
-            code, inputs, outputs = (
-                self.latent_shape[-1],
-                self.input_shape[-1],
-                self.decoder[-1].output_shape[-1],
-            )
+            code, inputs = self.latent_shape[-1], self.input_shape[-1]
+            outputs = self.decoder[-1].output_shape[-1]
             count += self.linear_path.kernel_size**2 * code * (inputs + outputs) + code + outputs
         for units in self.hp.feedback:  # two dense layers: (image, remaining error, code) -> units -> code
             inputs = 2 * prod(self.input_shape) + self.latent_size

@@ -16,9 +16,8 @@ from lib.config.value_types import ALL
 from lib.tasks.base import ImageShape, task_shapes
 from lib.tasks.completion import sees_mirror_image
 
-MIN_FEATURE_MAP = (
-    8  # automatic strides halve a map until a side is at most this: 32 -> 16 -> 8 as in report A
-)
+# Automatic strides halve a feature map until a side is at most this: 32 -> 16 -> 8 as in report A.
+MIN_FEATURE_MAP = 8
 
 
 @dataclass(frozen=True)
@@ -272,7 +271,7 @@ def _plan_decoder_convolutions(
 
 
 def _can_join(step: DecoderStep) -> bool:
-    """Whether the input of the mirrored stage is a feature map of the encoder, of the size of the output."""
+    """True if the input of the mirrored stage is a feature map of the encoder with the size of the output."""
     return step.stage.source >= 0 and step.stage.input_shape[:2] == step.output_shape[:2]
 
 
@@ -342,7 +341,7 @@ def _plan_upsampling(hp: Hyperparameters, shape: Shape, step: DecoderStep) -> li
 
 
 def _output_is_added(hp: Hyperparameters) -> bool:
-    """Whether the last layer's output is added to an image, or is UV: by itself it is no image in 0..1."""
+    """True if the last layer's output is added to an image, or is UV, and so is not itself in 0..1."""
     return hp.predicts_uv or hp.residual or hp.linear_path is not None or hp.pca
 
 

@@ -405,10 +405,12 @@ def settings(program: str | None = None) -> list[dataclasses.Field]:
 
 
 def get_field(name: str) -> dataclasses.Field:
+    """The field of a name. Raises `KeyError` for a name that no field has."""
     return Fields.__dataclass_fields__[name]
 
 
 def get_value_type(name: str) -> ValueType:
+    """The value type of a field. Raises `KeyError` for a name that no field has."""
     return get_field(name).metadata["value_type"]
 
 

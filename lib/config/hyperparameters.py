@@ -81,12 +81,12 @@ class Hyperparameters(Fields):
 
     @property
     def validates(self) -> bool:
-        """Whether there is a validation set, on which the best epoch is chosen."""
+        """True if there is a validation set, on which the best epoch is chosen."""
         return self.fold is not None or self.split[1] > 0
 
     @property
     def predicts_uv(self) -> bool:
-        """Whether the targets are the color differences U and V, which are no image by themselves."""
+        """True if the targets are the color differences U and V, which are not an image by themselves."""
         return predicts_uv(self)
 
     def require(self, name: str) -> str:
@@ -148,8 +148,8 @@ class Hyperparameters(Fields):
         name, value = setting.name, getattr(self, setting.name)
         if format_value(name, value) != format_value(name, default_of(setting, self.program)):
             return True
-        asked = bool(setting.metadata["question"]) and name in ALWAYS_IN_COMMAND[self.program]
-        return value is not None and asked
+        is_question = bool(setting.metadata["question"]) and name in ALWAYS_IN_COMMAND[self.program]
+        return value is not None and is_question
 
 
 class Rule(NamedTuple):

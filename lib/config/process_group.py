@@ -13,7 +13,7 @@ from lib.config.value_types import Fold
 class ProcessGroup:
     """Membership of this process in a group that trains one network. The default is a group of one process.
 
-    Every process computes an equal share of each batch; the leader (rank 0) writes the run folder.
+    Every process computes an equal part of each batch; the leader (rank 0) writes the run folder.
 
     Args:
         address: `HOST:PORT` at which the leader listens for the others; empty for a group of one.

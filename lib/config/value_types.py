@@ -355,7 +355,7 @@ def _strip(value):
 
 
 def _is_path(text: str) -> bool:
-    """Whether the file system can hold a file of this name: no null byte, no lone surrogate."""
+    """True if the file system can hold a file of this name: no null byte, no lone surrogate."""
     try:
         return b"\0" not in os.fsencode(text)
     except ValueError:

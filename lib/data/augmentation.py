@@ -13,7 +13,7 @@ MAX_GAMMA = 1.4
 MAX_AFFINE = 0.06  # greatest change of an entry of the affine matrix: rotation, scale, shear
 ELASTIC_DEVIATION = 1 / 70  # standard deviation of the grid points' displacement, as a fraction of each side
 ELASTIC_POINTS = 4  # points of the elastic deformation's grid along each side
-# Fraction of the images that are not warped: resampled images are smoother than those met later.
+# Fraction of the images that are not warped: resampled images are smoother than those of the test set.
 UNWARPED_FRACTION = 0.4
 ERASED_AREA = 0.02, 0.4  # range of the erased fraction of an image
 MIN_ASPECT_RATIO = 0.3  # of an erased rectangle, width by height or height by width
@@ -74,7 +74,7 @@ def warp(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Args:
         images: uint8 (n, height, width, channels).
-        rng: source of the deformations and of the images that are left as they are.
+        rng: source of the deformations and of the choice of unchanged images.
 
     Returns:
         uint8 array of the same shape.

@@ -1,4 +1,4 @@
-"""Data sets by name or path: their headers, loading and splitting, and the list of those at hand."""
+"""Data sets by name or path: their headers, loading and splitting, and a list of the available ones."""
 
 import hashlib
 from collections.abc import Callable
@@ -30,13 +30,13 @@ CHUNK_SIZE = 4096  # images hashed at once, so that no data set is copied
 
 @dataclass(frozen=True)
 class NamedDataset:
-    """A data set that is known by its name: it comes with scikit-learn, or is published and lies in files.
+    """A data set known by its name: bundled with scikit-learn, or published as files.
 
     Attributes:
         description: a few words, for lists.
         header: image shape and numbers of images.
         classes: the class name of each label.
-        load_bundled: reads it from scikit-learn; None where it does not come with that.
+        load_bundled: reads it from scikit-learn; None where it is not bundled.
         search_folders: the places of its files below `DATA_FOLDER`, the recommended one first.
         keras_module: the module of `keras.datasets` that downloads it, if any.
     """
@@ -349,7 +349,7 @@ def _download(name: str) -> Source:
     named = NAMED_DATASETS[name]
     try:
         pairs = getattr(keras.datasets, named.keras_module).load_data()
-    except Exception as error:  # Keras passes on whatever its downloader raises
+    except Exception as error:  # Keras passes on any exception of its downloader
         folder = DATA_FOLDER / named.search_folders[0]
         raise UserError(
             f"{name} could not be downloaded ({reason(error)}); put its files into {folder}"

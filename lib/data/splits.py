@@ -15,7 +15,7 @@ from lib.data.formats.base import Images
 
 @dataclass(frozen=True)
 class Subset:
-    """Some of a set of images, selected by their indices. Images are copied only when they are taken.
+    """A subset of images, selected by their indices. Images are copied only when they are taken.
 
     Attributes:
         parent: all images.

@@ -1,4 +1,4 @@
-"""Trivial methods, fitted on training images, that every score on the test set is compared with."""
+"""Baselines: test scores of trivial methods, fitted on training images, for comparison with a model's."""
 
 import collections
 import math

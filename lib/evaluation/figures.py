@@ -50,8 +50,7 @@ CURVES = {
 
 
 def plot_loss_curves(histories: dict[str, dict], path: Path, title: str) -> None:
-    """Plot training and validation curves: a column per phase; loss, parts of the loss and accuracy below
-    each other.
+    """Plot training and validation curves of loss, its terms and accuracy, in a column per phase.
 
     Args:
         histories: for each phase, by its title, the lists of one number per epoch of `run.json`'s history:
@@ -160,22 +159,26 @@ def plot_image_sheet(
 
 
 def plot_latent_space(
-    views: dict[str, np.ndarray], labels: np.ndarray | None, classes: tuple[str, ...], path: Path, title: str
+    projections: dict[str, np.ndarray],
+    labels: np.ndarray | None,
+    classes: tuple[str, ...],
+    path: Path,
+    title: str,
 ) -> None:
-    """Plot latent codes as points, a panel per view, colored by class (report E).
+    """Plot latent codes as points, a panel per projection, colored by class (report E).
 
     Args:
-        views: points of shape (n, 2) by title, as `lib.evaluation.latent_space.project_to_2d` gives them.
+        projections: points of shape (n, 2) by title, of `lib.evaluation.latent_space.project_to_2d`.
         labels: class of each code, shape (n,); None draws all points alike.
         classes: the name of each class, drawn at the median of its points.
         path: of the PNG file.
         title: above the figure.
     """
-    figure = Figure((6 * len(views) + 1.5, 5.5), layout="constrained")
-    panels = figure.subplots(1, len(views), squeeze=False)[0]
-    for axes, (view, points) in zip(panels, views.items(), strict=True):
-        quantity = "number of the code" if "itself" in view else "axis"
-        axes.set(title=view, xlabel=f"first {quantity}", ylabel=f"second {quantity}")
+    figure = Figure((6 * len(projections) + 1.5, 5.5), layout="constrained")
+    panels = figure.subplots(1, len(projections), squeeze=False)[0]
+    for axes, (name, points) in zip(panels, projections.items(), strict=True):
+        quantity = "number of the code" if "itself" in name else "axis"
+        axes.set(title=name, xlabel=f"first {quantity}", ylabel=f"second {quantity}")
         if labels is None:
             axes.plot(*points.T, ".", color=CLASS_COLORS[0], markersize=3, alpha=0.6)
             continue

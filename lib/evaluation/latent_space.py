@@ -54,29 +54,29 @@ def flatten_codes(codes: np.ndarray) -> np.ndarray:
 # OpenMP threads that wait for each other make this ten times slower on a busy machine.
 @threadpool_limits.wrap(limits=1)
 def project_to_2d(codes: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Return two-dimensional views of latent codes (report E).
+    """Return two-dimensional projections of latent codes (report E).
 
     Args:
         codes: shape (n, …), n at least 3.
         seed: of PCA and t-SNE.
 
     Returns:
-        Points of shape (n, 2) by the title of the view: the code itself where it has one or two values, else
-        PCA with its explained variance; and t-SNE (van der Maaten and Hinton 2008).
+        Points of shape (n, 2) by the title of the projection: the code itself where it has one or two values,
+        else PCA with its explained variance; and t-SNE (van der Maaten and Hinton 2008).
     """
     rows = flatten_codes(codes)
     if not rows.var():
         return {"one and the same code for all": np.zeros((len(rows), 2))}
-    views = {}
+    projections = {}
     if rows.shape[1] == 1:
-        views["the code itself"] = np.hstack([rows, np.zeros_like(rows)])
+        projections["the code itself"] = np.hstack([rows, np.zeros_like(rows)])
     elif rows.shape[1] == 2:
-        views["the code itself"] = rows
+        projections["the code itself"] = rows
     else:
         pca = PCA(2, random_state=seed).fit(rows)
-        views[f"PCA, {pca.explained_variance_ratio_.sum():.0%} of the variance"] = pca.transform(rows)
-    views["t-SNE"] = _tsne(rows, seed)
-    return views
+        projections[f"PCA, {pca.explained_variance_ratio_.sum():.0%} of the variance"] = pca.transform(rows)
+    projections["t-SNE"] = _tsne(rows, seed)
+    return projections
 
 
 def _tsne(rows: np.ndarray, seed: int) -> np.ndarray:
@@ -88,7 +88,16 @@ def _tsne(rows: np.ndarray, seed: int) -> np.ndarray:
 
 
 def sample_prior(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """Return codes sampled from the standard normal distribution, the prior of a VAE: (count, *shape)."""
+    """Return codes sampled from the standard normal distribution, the prior of a VAE.
+
+    Args:
+        count: of samples.
+        shape: of one code.
+        seed: of the samples.
+
+    Returns:
+        float32 (count, *shape).
+    """
     return np.random.default_rng(seed).standard_normal((count, *shape), np.float32)
 
 
@@ -113,7 +122,7 @@ def sample_mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     # In single precision covariance matrices stop being positive definite.
     reduced, pca = _reduce_dimensions(rows.astype(np.float64), seed)
     components = max(1, min(MIXTURE_COMPONENTS, len(reduced) // (4 * reduced.shape[1])))
-    # Some variance in every direction, so that a value of the code that never changes does not stop the fit.
+    # Some variance in every direction, so that the fit does not fail for a constant value of the code.
     regularization = 1e-6 + 1e-4 * float(reduced.var())
     mixture = GaussianMixture(components, reg_covar=regularization, random_state=seed)
     with warnings.catch_warnings():
@@ -167,7 +176,16 @@ def quantile_grid(grid: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 def interpolate(first: np.ndarray, last: np.ndarray, steps: int) -> np.ndarray:
-    """Return codes on the straight line between two codes, both included: shape (steps, …)."""
+    """Return codes on the straight line between two codes.
+
+    Args:
+        first: shape (…), without a batch.
+        last: of the same shape.
+        steps: number of codes, `first` and `last` included.
+
+    Returns:
+        Shape (steps, …).
+    """
     weights = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *(1,) * first.ndim)
     return (1 - weights) * first + weights * last
 

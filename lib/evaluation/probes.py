@@ -111,7 +111,15 @@ def probe_codes(
 
 
 def probe_row(method: str, weights: str, fraction: float, labels: int, accuracy: float) -> dict:
-    """A row of the table in `probe.json`: `labels` is the number of labeled images behind the fraction."""
+    """Return a row of the table in `probe.json`.
+
+    Args:
+        method: one of `METHODS`.
+        weights: one of `WEIGHTS`.
+        fraction: of the training labels, 0 to 1.
+        labels: number of labeled images that the fraction stands for.
+        accuracy: on the test set, 0 to 1.
+    """
     return {
         "method": method,
         "weights": weights,

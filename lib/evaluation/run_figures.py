@@ -42,9 +42,7 @@ TITLE_SETTINGS = ("kernel_size", "kernels")
 
 
 class DenoisingExamples(NamedTuple):
-    """Test images without noise, and by noise level with noise and after the model: uint8 (n, height, width,
-    channels) each.
-    """
+    """Clean test images, and noisy and denoised ones by noise level: uint8 (n, height, width, channels)."""
 
     clean: np.ndarray
     noisy: dict[float, np.ndarray]
@@ -74,8 +72,8 @@ def draw_autoencoder_figures(
         untrained: of `denoising_examples` before training; None draws no comparison with it.
 
     Returns:
-        `strip` (packed images by name) and, where they were drawn, `latent` (points of each view), `labels`
-        and `samples` (packed images).
+        `strip` (packed images by name) and, where they were drawn, `latent` (points of each projection),
+        `labels` and `samples` (packed images).
     """
     hp = architecture.hp
     draw_loss_curves(run, dataset, describe_autoencoder(hp), {"training": history})
@@ -125,12 +123,12 @@ class _AutoencoderFigures:
         return {name: pack_images(array) for name, array in images.items()}
 
     def draw_latent_space(self, codes: np.ndarray, labels: np.ndarray | None) -> dict:
-        views = latent_space.project_to_2d(codes, self.hp.seed)
+        projections = latent_space.project_to_2d(codes, self.hp.seed)
         title = f"{self.title} · {len(codes):,} test images"
         path = self.run.figure_path("latent")
-        figures.plot_latent_space(views, labels, self.dataset.classes, path, title)
+        figures.plot_latent_space(projections, labels, self.dataset.classes, path, title)
         return {
-            "latent": {name: np.round(points, 3).tolist() for name, points in views.items()},
+            "latent": {name: np.round(points, 3).tolist() for name, points in projections.items()},
             "labels": None if labels is None else labels.tolist(),
         }
 
@@ -214,7 +212,7 @@ def _valid_labels(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray | 
 
 
 def decodes_code_alone(hp: Hyperparameters) -> bool:
-    """Return whether the decoder needs nothing but a code, so that new images can be sampled."""
+    """Return whether a code alone gives an image, without skip connections or residual outputs."""
     return not (hp.skip or hp.residual)
 
 
@@ -254,7 +252,16 @@ def denoising_examples(model: keras.Model, subset: Subset, hp: Hyperparameters) 
 
 
 def packed_reconstructions(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict:
-    """Return packed pictures of images: `inputs`, `outputs` and, unless these are the inputs, `targets`."""
+    """Return reconstructions of images, packed for the program.
+
+    Args:
+        model: the autoencoder.
+        subset: the images, which become one batch.
+        hp: of the model, with its task.
+
+    Returns:
+        Packed `inputs` and `outputs` and, unless the inputs are the targets, `targets`.
+    """
     return {name: pack_images(images) for name, images in _reconstruct(model, subset, hp).items()}
 
 
@@ -288,12 +295,13 @@ def draw_classifier_figures(
         metrics["confusion_matrix"], dataset.classes, run.figure_path("confusion"), title
     )
     pictures = {}
-    for kind, correct in (("right", True), ("wrong", False)):
+    for outcome, correct in (("right", True), ("wrong", False)):
         indices, captions = _select_predictions(dataset, probabilities, correct)
         images = dataset.test.take(indices)
-        pictures[kind] = {"images": pack_images(images), "captions": captions}
+        pictures[outcome] = {"images": pack_images(images), "captions": captions}
         if captions:
-            figures.plot_predictions(images, captions, run.figure_path(kind), f"{kind} predictions · {title}")
+            path = run.figure_path(outcome)
+            figures.plot_predictions(images, captions, path, f"{outcome} predictions · {title}")
     return pictures
 
 

@@ -24,7 +24,7 @@ def build_autoencoder(architecture: Architecture) -> keras.Model:
     """Build the autoencoder of an architecture.
 
     Args:
-        architecture: The layers, as `plan_architecture` returns them.
+        architecture: the layers, as `plan_architecture` returns them.
 
     Returns:
         Keras model `autoencoder` of the models `encoder` and `decoder`, from the task's inputs to outputs,
@@ -55,9 +55,9 @@ def build_training_model(
     Ishikawa, "Let there be Color!", 2016).
 
     Args:
-        autoencoder: Model of `build_autoencoder`, which shares its weights with the result.
-        architecture: Its architecture.
-        classes: Number of classes, needed for a `label_weight`.
+        autoencoder: model of `build_autoencoder`, which shares its weights with the result.
+        architecture: its architecture.
+        classes: number of classes, needed for a `label_weight`.
 
     Returns:
         `autoencoder` itself where neither applies; else a model with a dict of outputs: `RECONSTRUCTION` (n,
@@ -85,8 +85,13 @@ def build_training_model(
 def autoencoder_for_inference(autoencoder: keras.Model, architecture: Architecture) -> keras.Model:
     """Return the model that is saved and evaluated, with test-time augmentation if `hp.tta`.
 
-    Then its output is the mean of the reconstruction of an image and the reconstruction of its mirror image,
-    mirrored back. Without `hp.tta` it is `autoencoder` itself; either way the weights are shared.
+    Args:
+        autoencoder: model of `build_autoencoder`.
+        architecture: its architecture.
+
+    Returns:
+        With `hp.tta` a model that shares the weights; its output is the mean of the reconstruction of an
+        image and the reconstruction of its mirror image, mirrored back. Else `autoencoder` itself.
     """
     if not architecture.hp.tta:
         return autoencoder
@@ -171,8 +176,8 @@ def _build_decoder(architecture: Architecture) -> keras.Model:
     tensors = _apply_layers(code, architecture.decoder, architecture.hp, "decoder", skips=skips)
     outputs = tensors[-1]
     if architecture.hp.pca:
-        # The frozen layer and the reshape after it give the image of the components; the other layers take it
-        # in and learn what to add to it.
+        # The frozen layer and the reshape after it give the image of the components; the other layers learn a
+        # correction of it.
         image = tensors[frozen_layer_number(architecture.decoder) + 1]
         outputs = layers.Add(name="output_sum")([outputs, image])
     if path := architecture.linear_path:
@@ -180,8 +185,8 @@ def _build_decoder(architecture: Architecture) -> keras.Model:
         linear = layers.Conv2DTranspose(
             channels, path.kernel_size, strides=path.stride, padding="same", name=LINEAR_DECODER
         )(code)
-        surplus = ((0, linear.shape[1] - height), (0, linear.shape[2] - width))
-        linear = layers.Cropping2D(surplus, name="linear_crop")(linear)
+        cropping = ((0, linear.shape[1] - height), (0, linear.shape[2] - width))
+        linear = layers.Cropping2D(cropping, name="linear_crop")(linear)
         outputs = layers.Add(name="output_sum")([outputs, linear])
     return keras.Model([code, *skips] if skips else code, outputs, name="decoder")
 
@@ -267,9 +272,9 @@ def _activation_layer(activation: str, name: str) -> layers.Layer:
 
 
 def _add_residual(inputs, outputs, architecture: Architecture, suffix: str):
-    """Add the decoder's outputs to the inputs, or to what the task knows of the target.
+    """Add the decoder's outputs to the inputs, or to the task's first estimate of the target.
 
-    The outputs are noise to remove, color differences that keep the luma, or what distinguishes the missing
+    The outputs are noise to remove, color differences that keep the luma, or the difference of the missing
     half from the mirror image of the given one.
     """
     task = architecture.hp.task
@@ -279,7 +284,7 @@ def _add_residual(inputs, outputs, architecture: Architecture, suffix: str):
     if task == "complete":
         inputs = _mirror_given_half(inputs, architecture, f"output{suffix}")
     total = layers.Add(name=f"residual{suffix}")([inputs, outputs])
-    # Clipped at 0 and 1: what is added below black or above white is not visible and need not be learned.
+    # Clipped at 0 and 1: values below black or above white are not visible and need not be learned.
     return layers.ReLU(max_value=1.0, name=f"clip{suffix}")(total)
 
 
@@ -302,12 +307,27 @@ def _mirror_given_half(inputs, architecture: Architecture, name: str):
 
 
 def code_only(encoder: keras.Model) -> keras.Model:
-    """Return an encoder whose only output is the code (of a variational one the mean)."""
+    """Return an encoder whose only output is the code (of a variational one the mean).
+
+    Args:
+        encoder: model whose first output is the code (n, …); feature maps and variances may follow.
+
+    Returns:
+        Keras model with the same inputs and weights.
+    """
     if len(encoder.outputs) == 1:
         return encoder
     return keras.Model(encoder.inputs[0], encoder.outputs[0], name="encoder")
 
 
 def mean_output_loss(targets, outputs):
-    """Loss of an output (n, 1) that is a loss itself, such as the KL divergence; targets are ignored."""
+    """Keras loss function for an output that is a loss itself, such as the KL divergence.
+
+    Args:
+        targets: ignored.
+        outputs: loss of each image, shape (n, 1).
+
+    Returns:
+        Loss of each image, shape (n,).
+    """
     return ops.mean(outputs, axis=-1)

@@ -21,11 +21,11 @@ def build_classifier(
     """Build a classifier on an encoder: fully connected layers on its code (report C, part B).
 
     Args:
-        encoder: Model from its task's inputs to codes (n, …); it becomes a layer of the classifier.
-        classes: Number of classes.
-        hp: Hyperparameters of the classifier.
+        encoder: model from its task's inputs to codes (n, …); it becomes a layer of the classifier.
+        classes: number of classes.
+        hp: hyperparameters of the classifier.
         image_shape: (height, width, channels) of whole images.
-        encoder_hp: Hyperparameters of the encoder's autoencoder. Where its task showed the encoder only a
+        encoder_hp: hyperparameters of the encoder's autoencoder. Where its task showed the encoder only a
             part of an image (gray, one half), fixed layers select that part. `None` for encoders made
             elsewhere.
 
@@ -42,9 +42,14 @@ def build_classifier(
 def classifier_for_inference(classifier: keras.Model, hp: Hyperparameters) -> keras.Model:
     """Return the model that is saved and evaluated, with test-time augmentation if `hp.tta`.
 
-    Then its probabilities are the mean of those of an image and of its mirror image, as in Krizhevsky,
-    Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks", 2012. Without
-    `hp.tta` it is `classifier` itself; either way the weights are shared.
+    Args:
+        classifier: model of `build_classifier`.
+        hp: its hyperparameters.
+
+    Returns:
+        With `hp.tta` a model that shares the weights; its probabilities are the mean of those of an image and
+        of its mirror image (Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep
+        convolutional neural networks", 2012). Else `classifier` itself.
     """
     if not hp.tta:
         return classifier
@@ -61,9 +66,15 @@ def classifier_for_inference(classifier: keras.Model, hp: Hyperparameters) -> ke
 def encoder_for_images(
     encoder: keras.Model, image_shape: ImageShape, encoder_hp: Hyperparameters | None
 ) -> keras.Model:
-    """Return an encoder of whole images (n, height, width, channels), whatever part its task showed it.
+    """Return an encoder of whole images, also where its task showed it only a part of them.
 
-    The arguments are those of `build_classifier`.
+    Args:
+        encoder: model from its task's inputs to codes (n, …).
+        image_shape: (height, width, channels) of whole images.
+        encoder_hp: hyperparameters of the encoder's autoencoder; `None` for encoders made elsewhere.
+
+    Returns:
+        Keras model from images, float32 (n, height, width, channels) in 0..1, to codes (n, …).
     """
     inputs = keras.Input(image_shape, name="image")
     code = encoder(_select_input(inputs, encoder.input_shape[1:], encoder_hp))
@@ -106,7 +117,7 @@ def build_head(code_shape: tuple[int, ...], classes: int, hp: Hyperparameters) -
 def set_trainable(encoder: keras.Model, trainable: bool) -> None:
     """Freeze or unfreeze an encoder; its fixed layers and its batch normalization stay frozen either way.
 
-    So the moving averages of the batch normalization stay those of the autoencoder's training.
+    The moving averages of the batch normalization therefore remain those of the autoencoder's training.
     """
     encoder.trainable = trainable
     for layer in encoder.layers:

@@ -1,4 +1,4 @@
-"""Copies of encoders: with the same weights, or with newly initialized ones."""
+"""Clones of encoders: with the same weights, or with newly initialized ones."""
 
 import keras
 
@@ -19,8 +19,8 @@ def clone_reinitialized(encoder: keras.Model, hp: Hyperparameters | None = None)
     """Return a trainable copy of an encoder with newly initialized weights; fixed layers keep theirs.
 
     Args:
-        encoder: The encoder to copy.
-        hp: Hyperparameters of its autoencoder, which say whether convolutions start as the identity; `None`
+        encoder: the encoder to copy.
+        hp: hyperparameters of its autoencoder, which say whether convolutions start as the identity; `None`
             for encoders made elsewhere.
     """
     clone = keras.models.clone_model(encoder)

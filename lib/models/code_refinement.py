@@ -13,20 +13,20 @@ STEP_SIZE = 0.05  # learning rate of the first step, relative to a code's root m
 class CodeRefinement:
     """An autoencoder whose latent codes are optimized for each image (semi-amortized inference).
 
-    Part of what an autoencoder loses on new images is due to its encoder, which is one function for all of
-    them (the amortization gap: Cremer, Li and Duvenaud, "Inference suboptimality in variational
-    autoencoders", 2018; refined codes: Kim et al., "Semi-amortized variational autoencoders", 2018). Adam
-    minimizes the squared error of each decoded image; only the codes change.
+    Part of the reconstruction error on new images is due to the encoder, which is one function for all images
+    (the amortization gap: Cremer, Li and Duvenaud, "Inference suboptimality in variational autoencoders",
+    2018; refined codes: Kim et al., "Semi-amortized variational autoencoders", 2018). Adam minimizes the
+    squared error of each decoded image; only the codes change.
 
     Args:
-        encoder: Model from images (n, height, width, channels) to codes (n, …).
-        decoder: Model from codes to images of the same shape; it is frozen.
-        steps: Number of steps of Adam per batch.
-        stop_event: Ends the refinement of a batch early when it is set.
-        on_progress: Called after each step with the completed fraction of steps, above 0 and up to 1.
+        encoder: model from images (n, height, width, channels) to codes (n, …).
+        decoder: model from codes to images of the same shape; it is frozen.
+        steps: number of steps of Adam per batch.
+        stop_event: ends the refinement of a batch early when it is set.
+        on_progress: called after each step with the completed fraction of steps, above 0 and up to 1.
 
     Attributes:
-        errors: Mean squared errors of the images so far, one float32 array (2, n) per batch: with the
+        errors: mean squared errors of the images so far, one float32 array (2, n) per batch: with the
             encoder's codes, and with the refined codes.
     """
 
@@ -100,7 +100,7 @@ class CodeRefinement:
 
 
 class TrainableCodes(layers.Layer):
-    """Codes (n, …) as weights; returns their decoded images, whatever its inputs are.
+    """Codes (n, …) as weights; returns their decoded images and ignores its inputs.
 
     A code is `start + scale · offset` with its own root mean square as scale, so that one learning rate suits
     all.

@@ -1,6 +1,6 @@
-"""Layers with fixed weights that never learn: color conversion and mirroring.
+"""Layers with constant weights: color conversion and mirroring.
 
-They are Keras's own layers with constant weights, since custom layers would need our code to open a file.
+They are built from Keras's own layers, since custom layers would need our code to open a file.
 """
 
 import numpy as np

@@ -15,7 +15,7 @@ BATCH_SIZE = 512
 
 
 def available_components(train: Subset, n_components: int) -> int:
-    """Return `n_components`, or fewer where images or values per image are fewer."""
+    """Return `n_components`, or the number of images or of values per image, if one of these is smaller."""
     return min(n_components, _sample_size(train), math.prod(train.shape))
 
 
@@ -27,9 +27,9 @@ def principal_components(train: Subset, n_components: int, seed: int) -> tuple[n
     large, a sample of them goes through scikit-learn.
 
     Args:
-        train: The images, of which at most 256 MiB are used.
-        n_components: Number of components; fewer are returned as `available_components` says.
-        seed: Seed of the sample.
+        train: the images, of which at most 256 MiB are used.
+        n_components: number of components; fewer are returned as `available_components` says.
+        seed: seed of the sample.
 
     Returns:
         The mean image, float32 (height, width, channels), and the components as columns, float32

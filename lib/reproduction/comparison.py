@@ -202,7 +202,7 @@ class TableComparison:
         return compared
 
     def _last_cells(self, outcomes: list[RowOutcome]) -> list[str]:
-        """Return what no report has: the error on the test set, the best baseline's, and the duration."""
+        """Return the cells without reported values: test error, best baseline and duration."""
         records = [outcome.entry.record for outcome in outcomes]
         extra = [
             mean_and_spread(quantity, [quantity_value(record, quantity) for record in records], None)[0]

@@ -66,11 +66,11 @@ class ReproductionContext:
         return max(statuses)
 
     def file_name(self, stem: str, suffix: str) -> str:
-        """Return the name of a file; that of a quick look says so."""
+        """Return the name of a file, which marks a quick look as such."""
         return f"{stem}{'-quick' if self.quick else ''}{suffix}"
 
     def full_title(self, title: str) -> str:
-        """Return the title of a table; that of a quick look says so."""
+        """Return the title of a table, which marks a quick look as such."""
         return f"{title} ({QUICK_NOTE})" if self.quick else title
 
     def show_table(self, title: str, head: Sequence[str], rows: list[list[Text]]) -> None:
@@ -92,7 +92,7 @@ class ReproductionContext:
                 self.display.result(f"  {column}: {cell.plain}", str(cell.style))
 
     def hyperparameters(self, settings: RowSettings, dataset: str, seed: int) -> list[Hyperparameters]:
-        """Return those of the autoencoder and of its classifier, if any; without the path of its model."""
+        """Return the hyperparameters of a row's autoencoder and classifier, if any, without model path."""
         runs = []
         for program, values in (
             ("autoencoder", settings.autoencoder),

@@ -322,7 +322,7 @@ TABLES = {
 
 # Our settings for the time targets reach them after one epoch. A linear path starts as the PCA of image
 # blocks. With a dense code, or for a missing half, small images need no convolutions; else strided
-# convolutions alone train fastest. For the classifier, max pooling reached the accuracy sooner than strides.
+# convolutions alone train fastest. For the classifier, max pooling reaches the accuracy sooner than strides.
 _DENSE = dict(
     layers=0,
     batch_norm="none",

@@ -1,4 +1,4 @@
-"""Time to target: how long the report's settings and ours train until they reach a published value.
+"""Time to target: training time of the report's settings and of ours until they reach a published value.
 
 Both are trained on the same machine, one after the other.
 """

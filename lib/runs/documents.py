@@ -306,7 +306,7 @@ def write_document(document: Section, path: Path) -> list[Path]:
             partial.write_text(text, encoding="utf-8")
             for name, source in pictures.items():
                 shutil.copyfile(source, Path(staging) / name)
-            # the document is moved last: when it is there, so are its pictures
+            # The document is moved last: when it exists, so do its pictures.
             if pictures:
                 folder.mkdir(exist_ok=True)
             for name in pictures:

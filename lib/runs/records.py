@@ -96,7 +96,7 @@ def list_records(folder: Path = MODELS_FOLDER) -> list[tuple[Path, dict]]:
 
     The best runs of searches (`SEARCH/winner-*`) are included. Records that cannot be read are left out.
     """
-    # not Path.glob: it raises when a folder vanishes during the search, such as the staging folder of a copy
+    # Not Path.glob: it raises when a folder vanishes during the search, such as the staging folder of a copy.
     patterns = (f"*/{RECORD_FILE}", f"*/winner-*/{RECORD_FILE}")
     folders = [Path(folder, name).parent for pattern in patterns for name in glob(pattern, root_dir=folder)]
     listed = []

@@ -18,7 +18,7 @@ class RunLocation:
     Attributes:
         folder: the run folder; it may not exist yet.
         finished_record: the record if the run is finished, else None.
-        is_resumable: the run was begun in this folder and can continue, if only in its first epoch.
+        is_resumable: the run was begun in this folder and can continue, even without a complete epoch.
     """
 
     folder: Path

@@ -21,7 +21,7 @@ from lib.runs import records
 from lib.runs.summary import BASELINE_LABELS, CLASSIFY
 from lib.runs.validation import find_fault, sanitize, sanitize_value
 
-MISSING = "–"  # shown for what a record does not hold
+MISSING = "–"  # shown for a value that a record does not hold
 STAR = "★"  # marks the best run of its group
 MAX_LISTED = 5  # names in an error or a note before the rest is abbreviated
 VALUE_SECTIONS = ("hyperparameters", "metrics", "baselines", "timing")  # runs can be sorted by their keys
@@ -108,7 +108,7 @@ class RunEntry:
 
     @property
     def is_comparable(self) -> bool:
-        """The run is finished and has a score."""
+        """True if the run is finished and has a score."""
         return self.status == records.FINISHED and self.score is not None
 
     @property
@@ -218,7 +218,7 @@ class RunEntry:
         return None
 
 
-# What runs are sorted by besides the keys of their records; None comes last.
+# Sort keys of runs besides the keys of their records; None comes last.
 SORT_KEYS: dict[str, Callable[[RunEntry], Any]] = {
     "date": attrgetter("start_time"),
     "name": attrgetter("name"),

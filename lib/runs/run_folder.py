@@ -54,7 +54,7 @@ class Run:
         """
         folder = _claim_run_folder(output, hp, dataset, numbered)
         try:
-            # of two processes that found the folder empty, only one can create this
+            # Of two processes that see an empty folder, only one can create this.
             (folder / FIGURES_FOLDER).mkdir()
         except FileExistsError:
             raise _not_empty_error(folder) from None
@@ -75,7 +75,7 @@ class Run:
     def reopen(cls, folder: Path, sha256: str) -> "Run":
         """Continue an unfinished run: lock its folder and set its status to `running`.
 
-        Results of the earlier attempt leave the record, and its partial files are deleted.
+        Results of the earlier attempt are removed from the record, and its partial files are deleted.
 
         Args:
             folder: folder of the run.

@@ -46,7 +46,7 @@ class Remark(NamedTuple):
 def score_columns(record: dict) -> tuple[str, ...]:
     """Return the titles of the columns of `score_rows`: accuracy, or MSE and PSNR.
 
-    PSNR is not defined for color differences, which have no pixel range of 0..1.
+    U and V have no PSNR, because their range is not 0..1.
     """
     if record.get("program") == "classification":
         return ("accuracy",)

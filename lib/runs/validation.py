@@ -20,7 +20,7 @@ MAX_INTEGER = 2**63  # the programs write none that is larger, and larger ones m
 
 
 class Check(NamedTuple):
-    """The value of a key, and what it must be."""
+    """The value of a key, and the type that it must have."""
 
     key: str
     value: object
@@ -51,7 +51,7 @@ def find_fault(record: dict) -> str:
 
 
 def _checks(record: dict) -> Iterator[Check]:
-    """Yield the check of each key. Sections come first: what follows reads their items."""
+    """Yield the check of each key. Sections come first, because later checks read their items."""
     for key in TEXT_KEYS:
         yield Check(key, record.get(key, ""), "text", _is_text)
     for key in SECTIONS:

@@ -65,7 +65,7 @@ def run_from_menu(session: Session) -> None:
 
 
 class Search:
-    """One worker of a search. All it knows of other workers is in the study that they share."""
+    """One worker of a search. Workers communicate only through the study that they share."""
 
     def __init__(self, options: SearchOptions, display: Display):
         point = first_buildable(options)
@@ -226,7 +226,7 @@ class WinnerTraining:
 
 
 class WinnerObserver:
-    """Says once that another worker trains the winner."""
+    """Observer that prints, once, that another worker trains the winner."""
 
     def __init__(self, display: Display):
         self.display = display

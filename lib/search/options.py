@@ -92,7 +92,7 @@ def make_parser(program: str, command: str) -> CommandParser:
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """Everything that defines a search.
+    """The options of a search, from flags, an answers file and prompts.
 
     Attributes:
         answers: the settings that all trials share, from flags, answers file, preset and defaults.

@@ -36,13 +36,13 @@ warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna's heartbeat has l
 HEARTBEAT_SECONDS = 10  # between two heartbeats of a worker
 GRACE_SECONDS = 60  # without a heartbeat after which a worker counts as dead
 OPEN_ATTEMPTS = 5  # to open a storage that several workers find empty and create at the same time
-# What SQLite and PostgreSQL say if another worker creates the tables at the same time.
+# Parts of the errors of SQLite and PostgreSQL if another worker creates the tables at the same time.
 CREATION_CONFLICTS = ("already exists", "duplicate key", "UNIQUE constraint failed")
 BUSY_TIMEOUT = 60  # seconds that a worker waits for an SQLite file while others write to it
 SEED_STEP = 1_000_003  # between the seeds of two consecutive trials
 MAX_IMPORTANCE_TRIALS = 200  # trials that importances are computed from; of ten thousand it takes minutes
 SIGNIFICANT_DIGITS = 4  # of a number that is drawn from a range
-POLL_SECONDS = 1.0  # between two looks at what other workers do
+POLL_SECONDS = 1.0  # between two looks at the trials of other workers
 MIN_TRIALS = 5  # complete trials before any trial is pruned
 MIN_REPORTS = 3  # values that a trial reports before it is pruned
 DEFINITION_ATTRIBUTE = "purpose"  # user attribute of a study: its definition
@@ -244,8 +244,8 @@ class SeededSampler(BaseSampler):
         return self._sampler.infer_relative_search_space(study, trial)
 
     def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: dict) -> dict:
-        drawn = self._sampler.sample_relative(study, trial, search_space)
-        return {name: _round_digits(value, search_space[name]) for name, value in drawn.items()}
+        values = self._sampler.sample_relative(study, trial, search_space)
+        return {name: _round_digits(value, search_space[name]) for name, value in values.items()}
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution

@@ -105,7 +105,16 @@ def task_shapes(settings: TaskSettings, image: ImageShape) -> tuple[ImageShape, 
 
 
 def image_shape(settings: TaskSettings, input_shape: ImageShape, target: ImageShape) -> ImageShape:
-    """Return the shape of whole images from those of input and target: the inverse of `task_shapes`."""
+    """Return the shape of whole images: the inverse of `task_shapes`.
+
+    Args:
+        settings: the task's name and its options.
+        input_shape: (height, width, channels) of the task's inputs.
+        target: (height, width, channels) of its targets.
+
+    Returns:
+        (height, width, channels).
+    """
     return get_task(settings.task).image_shape(settings, input_shape, target)
 
 
@@ -126,7 +135,15 @@ def make_pair(
 
 
 def make_inference_pair(settings: TaskSettings, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets as `make_pair`, but without noise, to apply a trained model to images."""
+    """Return inputs and targets for a trained model: those of `make_pair`, but without noise.
+
+    Args:
+        settings: the task's name and its options.
+        images: uint8 (n, height, width, channels).
+
+    Returns:
+        As `make_pair`.
+    """
     return get_task(settings.task).make_inference_pair(settings, to_float(images))
 
 

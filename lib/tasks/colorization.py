@@ -46,7 +46,7 @@ def yuv_to_rgb(yuv: np.ndarray) -> np.ndarray:
 
 
 def predicts_uv(settings: TaskSettings) -> bool:
-    """Whether the targets are the color differences U and V, which are no image by themselves."""
+    """True if the targets are the color differences U and V, which are not an image by themselves."""
     return settings.task == Colorization.name and settings.color_space == "yuv"
 
 

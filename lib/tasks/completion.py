@@ -12,7 +12,7 @@ GRAY = 128  # the missing half in a picture of the inputs
 
 
 def sees_mirror_image(settings: TaskSettings) -> bool:
-    """Whether the given half is mirrored onto the missing one before the encoder.
+    """True if the given half is mirrored onto the missing one before the encoder.
 
     Symmetric content then has the same place in the feature maps that skip connections join, and in the image
     that a residual output is added to.
@@ -38,15 +38,23 @@ def given_half(settings: TaskSettings, image: ImageShape) -> tuple[int, int]:
 
 
 def half_slices(settings: TaskSettings, image: ImageShape) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Rows and columns of the given half and of the missing one."""
+    """Slices that select the two halves of an image.
+
+    Args:
+        settings: `missing` names the missing half.
+        image: (height, width, channels).
+
+    Returns:
+        (rows, columns) of the given half, then of the missing one.
+    """
     axis, count = given_half(settings, image)
     rest = image[axis] - count
     if settings.missing in ("right", "bottom"):
         given, missing = slice(0, count), slice(count, None)
     else:
         given, missing = slice(rest, None), slice(0, rest)
-    whole = slice(None)
-    return ((given, whole), (missing, whole)) if axis == 0 else ((whole, given), (whole, missing))
+    full = slice(None)
+    return ((given, full), (missing, full)) if axis == 0 else ((full, given), (full, missing))
 
 
 class Completion(Task):

@@ -46,7 +46,7 @@ class PngWriter:
 
         Args:
             images: uint8 (n, height, width, channels), 1 or 3 channels.
-            paths: one per image; missing folders are made.
+            paths: one per image; missing folders are created.
         """
         self._wait()
         for folder in {path.parent for path in paths}:

@@ -50,7 +50,7 @@ WORKER_ENVIRONMENT = {
 # Signals that mean "out of memory": the kernel's kill, and a crash of native code that ignores a failed
 # allocation.
 MEMORY_SIGNALS: dict[int, str] = {signal.SIGKILL: "was killed", signal.SIGSEGV: "crashed"}
-LOG_LINES = 30  # last lines of a dead process's log that are searched for its cause of death
+LOG_LINES = 30  # last lines of a dead process's log that are searched for its error
 # The exception for each `kind` of a `failed` event.
 ERROR_CLASSES = {"user": UserError, "run": RunFailed, "interrupted": Interrupted}
 
@@ -111,13 +111,13 @@ class Worker:
                 self._events.put(json.loads(line))
         self._events.put(None)
 
-    def send(self, verb: str, **content) -> None:
+    def send(self, command: str, **content) -> None:
         """Send a request and start the process if there is none.
 
         A request to a dead process is dropped: its death is reported where the events end.
 
         Args:
-            verb: a command of `lib.worker.main`, or `stop`.
+            command: `open`, `train`, `stop`, or a key of `lib.worker.main.JOBS`.
             **content: the request's other keys, as JSON can carry them.
         """
         if self._process is None:
@@ -125,7 +125,7 @@ class Worker:
             if self.group:
                 content |= {"group": self.group.to_json()}
         try:
-            self._stdin.write(json.dumps({"verb": verb} | content).encode() + b"\n")
+            self._stdin.write(json.dumps({"verb": command} | content).encode() + b"\n")
             self._stdin.flush()
         except OSError:
             pass
@@ -197,13 +197,13 @@ class Worker:
         return RunFailed(f"the training process {ending}: {lines[-1] if lines else 'it said nothing'}")
 
     def kill(self) -> None:
-        """End the process at once, in whatever state."""
+        """End the process at once."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     def close(self) -> None:
-        """End the process and forget it; another request starts a new one."""
+        """End the process; another request starts a new one."""
         self.kill()
         if self._process is not None:
             self._listener.join()
@@ -221,8 +221,9 @@ class Worker:
 
 
 class Channel:
-    """The child's end of the pipe: requests in order, `stop` at once; it ends the process when the program is
-    gone.
+    """The child's end of the pipe; it ends the process when the program is gone.
+
+    Requests are queued in order; `stop` takes effect at once.
 
     Attributes:
         stop_event: set by a `stop` request: training ends after the current batch.

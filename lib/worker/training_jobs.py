@@ -45,7 +45,7 @@ CLASSIFIER_FILES = ("classifier-head.h5", "classifier.h5")  # saved after phase 
 def run_training(
     channel: Channel, request: dict, dataset: Dataset, group: ProcessGroup | None = None
 ) -> None:
-    """Train one run, new or resumed; the run folder is made after everything in the request is checked.
+    """Train one run, new or resumed; the run folder is created after everything in the request is checked.
 
     Args:
         channel: receives the events.
@@ -160,9 +160,11 @@ class TrainingJob:
         """Compute a shard of each batch for the leader of the process group, through the same phases."""
         raise NotImplementedError
 
-    def _announce_phase(self, number: int = 1, of: int = 1, why: str = "", **details) -> None:
+    def _announce_phase(self, number: int = 1, count: int = 1, reason: str = "", **details) -> None:
         epochs, images = self.hp.epochs, len(self.dataset.train)
-        self.channel.emit("phase", number=number, of=of, why=why, epochs=epochs, images=images, **details)
+        self.channel.emit(
+            "phase", number=number, of=count, why=reason, epochs=epochs, images=images, **details
+        )
 
     def _fit(
         self,
@@ -362,8 +364,8 @@ class ClassifierJob(TrainingJob):
         def on_epoch_end(history: History) -> None:
             run.update(history=histories | {phase.name: history})
 
-        plan = f"the code is the output of {self.encoder.layer}" if number == 1 else ""
-        self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason, plan=plan)
+        description = f"the code is the output of {self.encoder.layer}" if number == 1 else ""
+        self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason, plan=description)
         return self._fit(model, phase, on_epoch_end, run.folder)
 
     def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict, histories: dict) -> dict:

@@ -61,7 +61,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Source:
-    """The images of a file or folder: a training set (or all there are), and a test set where it has one."""
+    """The images of a file or folder: its training set (or all images), and its test set where it has one."""
 
     train: Images
     test: Images | None = None

@@ -108,8 +108,8 @@ def _map_batches(path: Path) -> dict[str, np.ndarray]:
 def _read_archive(path: Path) -> dict[str, np.ndarray]:
     """Return the batches of a tar archive by name, read in one pass; nothing is unpacked to the disk.
 
-    `tarfile.open` would follow hostile headers: numbers without an end, members by the million, in some
-    versions of Python back to the same place.
+    `tarfile.open` would follow hostile headers: endless numbers, millions of members, and in some versions of
+    Python offsets that lead back to the same member.
     """
     batches = {}
     with explain_read_errors(path), open_decompressed(path) as file:
@@ -139,7 +139,7 @@ def _parse_member(block: bytes) -> tarfile.TarInfo:
 
 
 def _member_size(member: tarfile.TarInfo) -> int:
-    """Return the number of bytes that follow a header: none after a link, whatever size it announces."""
+    """Return the number of bytes that follow a header: none after a link, even if it announces a size."""
     if member.size < 0:
         raise tarfile.ReadError(f"{member.name} announces {member.size:,} bytes")
     return 0 if member.issym() or member.islnk() or member.isdir() or member.isdev() else member.size

@@ -175,9 +175,9 @@ def _read_body(path: Path, header: IdxHeader) -> np.ndarray:
     with explain_read_errors(path), gzip.open(path) as file:
         file.read(header.offset)
         filled = read_into(file, body)
-        surplus = 1 if filled == len(body) and file.read(1) else 0  # this read also compares the checksum
-        if filled < len(body) or surplus:
-            actual = header.offset + filled + surplus
+        excess = 1 if filled == len(body) and file.read(1) else 0  # this read also compares the checksum
+        if filled < len(body) or excess:
+            actual = header.offset + filled + excess
             raise _wrong_length(path, header.shape, header.offset + len(body), actual)
     return body.reshape(header.shape)
 

@@ -24,15 +24,15 @@ from lib.data.formats.base import (
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 FIT_MODES = ("crop", "pad", "stretch")
-# The decoders that Pillow may use. The others are rare or dangerous: an EPS, whatever the file's name, is a
+# The decoders that Pillow may use. The others are rare or dangerous: an EPS, under any file name, is a
 # program that Ghostscript runs.
 PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-MAX_PIXELS = 89_478_485  # of one picture: 256 MiB in color; Pillow warns of a decompression bomb from here on
+MAX_PIXELS = 89_478_485  # of one picture: 256 MiB in color; Pillow's limit for decompression bombs
 # Pictures of more pixels are decoded one after the other, so that several threads do not fill the memory.
 LARGE_PICTURE_PIXELS = 1 << 24
 LARGE_PICTURE_LOCK = threading.Lock()
 
-# Errors that Pillow's decoders raise for invalid pictures: they are many, and check little.
+# Errors that Pillow's decoders raise for invalid pictures, which they check little.
 DECODE_ERRORS = (
     *(OSError, EOFError, ValueError, SyntaxError, TypeError, AssertionError, AttributeError, LookupError),
     *(ArithmeticError, MemoryError, RuntimeError, struct.error),
@@ -108,7 +108,7 @@ def subfolder_labels(folder: Path, files: list[Path]) -> tuple[np.ndarray | None
 def load_fitted(
     file: Path, shape: tuple[int, int, int], fit_mode: str = "crop", invert: bool = False
 ) -> np.ndarray:
-    """Return a picture of any size and format as a model takes it.
+    """Return a picture of any size and format, fitted to the input shape of a model.
 
     It is rotated as its EXIF data say; transparency becomes white; for a gray model, color becomes luma
     (BT.601).
@@ -185,8 +185,8 @@ def _to_eight_bits(image):
 def quiet_decoding() -> Iterator[None]:
     """Silence Pillow's warnings, and the messages that libtiff writes to standard error past Python.
 
-    One thread at a time may enter this, while others decode: the warnings and standard error are the
-    process's.
+    One thread at a time may enter this, while others decode: warnings and standard error belong to the whole
+    process.
     """
     with warnings.catch_warnings(action="ignore"), open(os.devnull, "wb") as null_file:
         stderr_copy = os.dup(2)

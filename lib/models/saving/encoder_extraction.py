@@ -19,7 +19,7 @@ from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.tasks import ImageShape
 
-# They belong to the layer before them: they change its values, not their number.
+# They change the values of the layer before them, not its shape.
 SHAPE_PRESERVING_LAYERS = (
     layers.Activation,
     layers.ReLU,
@@ -67,11 +67,11 @@ def extract_encoder(
     """Build a model from images to the latent code of an autoencoder.
 
     Args:
-        model: Any Keras model with one input: images with channels, without (where there is one), or flat.
+        model: any Keras model with one input: images with channels, without (where there is one), or flat.
         image_shape: (height, width, channels) of the images.
-        layer: Name or path of the layer that gives the code; `None` to find it.
-        source: Name of the model in error messages.
-        data_shape: Shape of the images of the data set in error messages.
+        layer: name or path of the layer that gives the code; `None` to find it.
+        source: name of the model in error messages.
+        data_shape: shape of the images of the data set in error messages.
 
     Returns:
         Keras model `encoder` of copied layers with the same weights, from images, float32 (n, height, width,
@@ -79,7 +79,7 @@ def extract_encoder(
         `encoder/dense_1 (8)`.
 
     Raises:
-        UserError: The images do not fit the model, or no layer gives a code.
+        UserError: the images do not fit the model, or no layer gives a code.
     """
     inputs = keras.Input(image_shape, name="image")
     flat = _FlatCopy()
@@ -138,8 +138,8 @@ class _FlatCopy:
     """Copies of all layers of a model and its nested models, called one by one on other tensors.
 
     Attributes:
-        calls: Each call of a layer or nested model, in the order of execution.
-        copies: Each layer and its copy, by the id of the layer.
+        calls: each call of a layer or nested model, in the order of execution.
+        copies: each layer and its copy, by the id of the layer.
     """
 
     def __init__(self) -> None:

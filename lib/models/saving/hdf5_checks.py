@@ -1,9 +1,9 @@
 """Safety checks of an `.h5` file before Keras opens it.
 
-A model file is data. Keras itself refuses the code of Lambda layers, but a file can also point to other
-files, announce more than any memory holds, or ask for classes that read files. So all that Keras will read is
-checked here first, and nothing is read before its size is known. What passes holds plain weights, all of them
-in this file, and layers without code.
+Keras itself refuses the code of Lambda layers, but a file can also link to other files, declare sizes beyond
+any memory, or name classes that read files. Everything that Keras will read is therefore checked first, and
+nothing is read before its size is known. A file that passes holds only plain weights, all of them in the file
+itself, and layers without code.
 """
 
 import json
@@ -24,7 +24,7 @@ MAX_DEPTH = 64  # levels of groups, and of a model's description
 MAX_DESCRIPTION = 8 * 2**20  # characters of a model's description; the largest published have about a million
 MAX_OVERHEAD = 64 * 2**20  # bytes of a file that are not weights
 MAX_TEXT_BYTES = 2**31  # bytes that the texts of one attribute may take in memory
-WEIGHT_KINDS = "biuf"  # NumPy's kinds of dtypes
+WEIGHT_KINDS = "biuf"  # NumPy's `dtype.kind`: bool, signed, unsigned, float
 ATTRIBUTE_CLASSES = (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT)
 
 # Layers that compute with numbers alone. Excluded are layers that hold code (Lambda), wrap models of other
@@ -65,7 +65,7 @@ ALLOWED_CLASSES = {
 
 
 def require_safe(path: Path) -> None:
-    """Raise `UserError` unless a file is a whole Keras model in HDF5 that holds numbers and names alone."""
+    """Raise `UserError` unless a file is a complete Keras model in HDF5 that holds only numbers and names."""
     if path.suffix not in (".h5", ".hdf5"):  # Keras goes by the name, and other formats need other checks
         raise UserError(f"{path}: its name must end in .h5 for Keras to open it as such; rename it")
     try:
@@ -101,7 +101,7 @@ def _check_objects(file: h5py.File, path: Path) -> None:
         raise UserError(
             f"{path}: holds {overhead:,} bytes beside its weights; a model has less than {MAX_OVERHEAD:,}"
         )
-    if longest_list * overhead > MAX_TEXT_BYTES:  # all texts of a list may be one and the same in the file
+    if longest_list * overhead > MAX_TEXT_BYTES:  # in the file, a list may repeat one text
         raise UserError(
             f"{path}: holds a list of {longest_list:,} texts, which may become more than {MAX_TEXT_BYTES:,} "
             f"bytes"
@@ -109,7 +109,7 @@ def _check_objects(file: h5py.File, path: Path) -> None:
 
 
 def _walk_objects(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
-    """The file, its groups and its weights with their names; links and repeated objects are refused."""
+    """Yield the file, its groups and its weights with their names; refuse links and repeated objects."""
     stack: list[tuple[str, h5py.Group | h5py.Dataset]] = [("", file)]
     addresses = set()
     while stack:
@@ -141,7 +141,7 @@ def _walk_objects(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Group
 
 
 def _check_attributes(item, location: str) -> int:
-    """Allow short texts and numbers; the number of texts in the longest list of variable length texts."""
+    """Refuse attributes other than numbers and short texts; return the length of the longest text list."""
     longest_list = 0
     for index in range(h5py.h5a.get_num_attrs(item.id)):
         attribute = h5py.h5a.open(item.id, index=index)
@@ -156,7 +156,7 @@ def _check_attributes(item, location: str) -> int:
 
 
 def _check_weights(weights: h5py.Dataset, file_bytes: int, location: str) -> int:
-    """Allow an array of numbers that lies in the file in one piece; its size in bytes."""
+    """Refuse anything but an array of numbers stored contiguously in the file; return its size in bytes."""
     if weights.is_virtual or weights.external:
         raise UserError(f"{location} lies in another file; a model holds its weights itself")
     if weights.dtype.kind not in WEIGHT_KINDS:

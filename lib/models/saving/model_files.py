@@ -36,13 +36,13 @@ def save_model(model: keras.Model, path: Path, hp: Hyperparameters, classes: tup
     classifier's classes.
 
     Args:
-        model: The Keras model.
-        path: File to write.
-        hp: Hyperparameters of the run.
-        classes: Names of the classes, in the order of the classifier's outputs.
+        model: the Keras model.
+        path: file to write.
+        hp: hyperparameters of the run.
+        classes: names of the classes, in the order of the classifier's outputs.
 
     Raises:
-        RunFailed: The file cannot be written.
+        RunFailed: the file cannot be written.
     """
     hyperparameters = {key: value for key, value in hp.to_json().items() if key not in PRIVATE_FIELDS}
     attributes = {
@@ -64,7 +64,7 @@ def load_model(path: Path) -> keras.Model:
     """Load a model from an `.h5` file of Keras 3 or 2 without running any code in it.
 
     Raises:
-        UserError: The file does not exist, or it is not a safe, complete Keras model.
+        UserError: the file does not exist, or it is not a safe, complete Keras model.
     """
     require_model_file(path)
     require_safe(path)
@@ -83,7 +83,7 @@ def load_model(path: Path) -> keras.Model:
             if (value := scope.get_current_value(variable)) is not None:
                 variable.assign(value)
         return model
-    except Exception as error:  # a file made elsewhere can fail in any way, always by its own fault
+    except Exception as error:  # an invalid file can raise any exception
         raise UserError(f"{path}: is no model that Keras can open ({reason(error)[:MAX_MESSAGE]})") from None
 
 
@@ -104,9 +104,9 @@ class SavedModel:
     """A model from a file with the attributes of that file.
 
     Attributes:
-        model: The Keras model.
-        hp: Hyperparameters of the run, `None` for a model made elsewhere.
-        classes: Names of a classifier's classes, empty where the file has none.
+        model: the Keras model.
+        hp: hyperparameters of the run, `None` for a model made elsewhere.
+        classes: names of a classifier's classes, empty where the file has none.
     """
 
     model: keras.Model
@@ -114,7 +114,7 @@ class SavedModel:
     classes: tuple[str, ...] = ()
 
     def submodel(self, name: str) -> keras.Model | None:
-        """Return the model with this name: the whole, or one nested in it."""
+        """Return the model with this name: the outermost, or one nested in it; `None` if there is none."""
         if self.model.name == name:
             return self.model
         nested = (layer for layer in self.model.layers if isinstance(layer, keras.Model))
@@ -135,8 +135,8 @@ class SavedEncoder:
     Attributes:
         model: Keras model `encoder` from inputs of its task, float32 (n, height, width, channels) in 0..1, to
             codes (n, …).
-        hp: Hyperparameters of its autoencoder, `None` for a model made elsewhere.
-        layer: Path and shape of the layer that gives the code, such as `encoder (8)`.
+        hp: hyperparameters of its autoencoder, `None` for a model made elsewhere.
+        layer: path and shape of the layer that gives the code, such as `encoder (8)`.
     """
 
     model: keras.Model
@@ -148,15 +148,15 @@ def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) 
     """Load the encoder of a model, saved by these programs or made elsewhere.
 
     Args:
-        path: An `.h5` file.
+        path: an `.h5` file.
         image_shape: (height, width, channels) of whole images.
-        layer: Name or path of the layer that gives the code; `None` to find it as `encoder_extraction` does.
+        layer: name or path of the layer that gives the code; `None` to find it as `encoder_extraction` does.
 
     Returns:
         The encoder, whose inputs are the images, or the part of them that its task showed it.
 
     Raises:
-        UserError: There is no encoder, or images of this shape do not fit it.
+        UserError: there is no encoder, or images of this shape do not fit it.
     """
     saved = load_saved_model(path)
     hp = saved.hp
