@@ -13,6 +13,6 @@
     tasks           what a network learns
     common          errors, files, formatting, terminal state
 
-Each package's docstring maps its modules. `autoencoder.py` and `classification.py` use `cli`, which starts a `worker`
-process for everything that needs Keras.
+Each package's docstring maps its modules. `autoencoder.py` and `classification.py` use `cli`, which starts a
+`worker` process for everything that needs Keras.
 """

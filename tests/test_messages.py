@@ -1,6 +1,6 @@
-"""Every error message of the code, provoked. python -m pytest tests/test_messages.py
+"""Every error message of the code is provoked once. python -m pytest tests/test_messages.py
 
-A message that is new needs a case: a line in one of the four tables, `provoked_*.py`.
+A message that is new needs a case: a line in one of the tables, `harness/error_cases_*.py`.
 """
 
 import re
@@ -37,7 +37,7 @@ def test_a_message_says_what_is_wrong_where(case):
     message, place = outcome(case)
     assert case.names in message
     assert case.says in message
-    assert place, "it comes from nowhere that `provoked.places` knows"
+    assert place, "it comes from nowhere that `error_cases.places` knows"
     assert Path(place.file).parts[:2] == ("lib", case.module.split("/")[0])
 
 

@@ -17,9 +17,8 @@ WARM_UP_FRACTION = 0.05  # of the steps, in which the cosine schedule's learning
 FINAL_FRACTION = 0.01  # of the learning rate, at the end of the exponential schedule
 
 # `lib.config.fields.OPTIMIZERS` as Keras's classes; Muon is `Muon` below.
-OPTIMIZER_CLASSES = {cls.lower(): cls for cls in (
-    "Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "SGD", "Adagrad", "Adadelta", "Adafactor", "Lion",
-)}  # fmt: skip
+_CLASSES = "Adam AdamW Nadam Adamax RMSprop SGD Adagrad Adadelta Adafactor Lion"
+OPTIMIZER_CLASSES = {name.lower(): name for name in _CLASSES.split()}
 
 
 class Muon(MuonWithChoice):

@@ -1,6 +1,4 @@
-"""Errors provoked on purpose: where the code makes them, which words they are made of, and what a case makes
-one say.
-"""
+"""Errors provoked on purpose: the places that raise them, the texts of their messages, and one case each."""
 
 import ast
 import contextlib
