@@ -3,11 +3,14 @@
 import textwrap
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lib.common.filesystem import atomic_write
+
+matplotlib.rcdefaults()  # a matplotlibrc of the user, or in the working folder, does not change the figures
 
 # The palette of Okabe and Ito, which color-blind readers can tell apart, each with its own line and marker.
 LINE_STYLES = [

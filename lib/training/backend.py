@@ -36,6 +36,14 @@ def device_name() -> str:
     return f"CPU: {_processor_name()}, {cores} core{'s' if cores != 1 else ''} ({_backend_name()})"
 
 
+def reset_keras_settings() -> None:
+    """Set what the user's keras.json may have changed and the models rely on: data format, types, epsilon."""
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_epsilon(1e-7)
+
+
 def accelerators() -> list[str]:
     """Keras's names of all devices that are not processors, such as `gpu:0`."""
     return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]

@@ -7,7 +7,7 @@ from pathlib import Path
 from lib.common.errors import Interrupted, UserError, describe_failure
 from lib.config.process_group import ProcessGroup
 from lib.evaluation import figures
-from lib.training.backend import device_name
+from lib.training.backend import device_name, reset_keras_settings
 from lib.training.distributed import join_process_group
 from lib.worker import apply_job, encode_job, generate_job, predict_job, probe_job
 from lib.worker.process import Channel
@@ -17,6 +17,7 @@ from lib.worker.training_jobs import open_dataset, read_hyperparameters, run_tra
 def main() -> None:
     """Serve one program; an exception becomes the event `failed` with one sentence."""
     channel = Channel()
+    reset_keras_settings()
     try:
         serve(channel)
     except UserError as error:

@@ -23,6 +23,7 @@ from lib.common.errors import (
     RunFailed,
     UserError,
     is_out_of_memory,
+    printable,
     reason,
 )
 from lib.common.terminal_state import restore_terminal, terminal_environment
@@ -46,13 +47,41 @@ WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
+# Set whatever the user's environment says, since the child relies on it.
+FIXED_ENVIRONMENT = {
+    "PYTHONSAFEPATH": "1",  # a Python file in the working folder must not be imported in place of a library's
+    "MPLBACKEND": "agg",  # a notebook's backend does not import outside of it
+}
+BACKENDS = ("tensorflow", "jax")  # of Keras, the default first; keras.json does not choose
 
 # Signals that mean "out of memory": the kernel's kill, and a crash of native code that ignores a failed
 # allocation.
 MEMORY_SIGNALS: dict[int, str] = {signal.SIGKILL: "was killed", signal.SIGSEGV: "crashed"}
+DEATH_TIMEOUT = 10  # seconds for a process whose events have ended to end as well
 LOG_LINES = 30  # last lines of a dead process's log that are searched for its error
 # The exception for each `kind` of a `failed` event.
 ERROR_CLASSES = {"user": UserError, "run": RunFailed, "interrupted": Interrupted}
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment of the child process.
+
+    Modules are looked up in the project and in the absolute folders of the user's PYTHONPATH, never in the
+    working folder. Keras's backend is KERAS_BACKEND's or the default.
+
+    Raises:
+        UserError: KERAS_BACKEND names a backend that the programs do not support.
+    """
+    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if backend not in BACKENDS:
+        raise UserError(
+            f"KERAS_BACKEND {printable(backend)!r} is not supported; set it to {' or '.join(BACKENDS)}"
+        )
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    path = os.pathsep.join([str(PROJECT), *filter(os.path.isabs, folders)])
+    return (
+        WORKER_ENVIRONMENT | os.environ | FIXED_ENVIRONMENT | {"PYTHONPATH": path, "KERAS_BACKEND": backend}
+    )
 
 
 class Worker:
@@ -80,21 +109,22 @@ class Worker:
         """Start the process ahead of the first request, so that Keras is imported when it comes.
 
         Raises:
+            UserError: KERAS_BACKEND names a backend that the programs do not support.
             RunFailed: no temporary file can be written for the log of the process.
         """
+        environment = child_environment() | terminal_environment()
         try:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         except OSError as error:
             raise RunFailed(
                 f"no temporary file can be written ({reason(error)}); free some space there"
             ) from None
-        path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
         process = subprocess.Popen(
-            [sys.executable, "-m", "lib.worker.main"],
+            [sys.executable, "-P", "-m", "lib.worker.main"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=WORKER_ENVIRONMENT | os.environ | terminal_environment() | {"PYTHONPATH": path},
+            env=environment,
             start_new_session=True,  # Ctrl-C reaches only the program, which then asks the worker to stop
         )
         assert process.stdin is not None
@@ -106,10 +136,14 @@ class Worker:
         self._listener.start()
 
     def _listen(self) -> None:
-        for line in self._stdout:
-            if line.startswith(EVENT_PREFIX):  # libraries may print other lines while they are imported
-                self._events.put(json.loads(line))
-        self._events.put(None)
+        try:
+            for line in self._stdout:
+                if line.startswith(EVENT_PREFIX):  # libraries may print other lines while they are imported
+                    self._events.put(json.loads(line))
+        except ValueError:
+            pass  # half a line, of a process that was killed while it wrote
+        finally:
+            self._events.put(None)
 
     def send(self, command: str, **content) -> None:
         """Send a request and start the process if there is none.
@@ -186,7 +220,11 @@ class Worker:
 
     def _death_error(self) -> RunFailed:
         assert self._process is not None
-        status = self._process.wait()
+        try:
+            status = self._process.wait(DEATH_TIMEOUT)
+        except subprocess.TimeoutExpired:  # what it wrote was no event: it cannot be followed any more
+            self.kill()
+            status = self._process.wait()
         if cause := MEMORY_SIGNALS.get(-status):
             return RunFailed(f"the training process {cause}, most likely for want of memory; {MEMORY_ADVICE}")
         ending = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
@@ -241,15 +279,17 @@ class Channel:
         self._listener.start()
 
     def _listen(self) -> None:
-        for line in sys.stdin.buffer:
-            request = json.loads(line)
-            if request["verb"] == "stop":
-                self.stop_reason = request.get("why", "")
-                self.stop_event.set()
-            else:
-                self._requests.put(request)
-        restore_terminal()
-        os._exit(0)  # the program is gone; a daemon thread can end a training in no other way
+        try:
+            for line in sys.stdin.buffer:
+                request = json.loads(line)
+                if request["verb"] == "stop":
+                    self.stop_reason = request.get("why", "")
+                    self.stop_event.set()
+                else:
+                    self._requests.put(request)
+        finally:  # also after half a line, of a program that was killed while it wrote
+            restore_terminal()
+            os._exit(0)  # the program is gone; a daemon thread can end a training in no other way
 
     def next_request(self) -> dict:
         """Wait for a request, a dict with the key `verb` and others."""

@@ -79,6 +79,11 @@ def told(kind: str, message: str):
     Worker()._check_event({"event": "failed", "kind": kind, "message": message})
 
 
+def other_backend():
+    with mock.patch.dict(os.environ, KERAS_BACKEND="torch"):
+        Worker().start()
+
+
 def dying(script: str):
     """A worker that is this shell script."""
     python = written("python", f"#!/bin/sh\n{script}\n").resolve()
@@ -388,6 +393,7 @@ CASES = {
         (lambda: model_commands.parse_integer("x"), "'x'", "must be a whole number from 0 to"),
     ],
     "worker/process": [
+        (other_backend, "'torch'", "is not supported; set it to tensorflow or jax"),
         (lambda: told("user", "x: no such file"), "x", "no such file"),
         (
             lambda: told("run", "not enough memory; a smaller batch size needs less"),
