@@ -110,7 +110,7 @@ class Session:
             menu: text and action of each key; running again and quitting are added.
 
         Returns:
-            The exit status.
+            The exit status: that of the last run, but 0 when a user at a terminal quits.
         """
         menu = available_menu(self.answers.program, menu)
         while True:
@@ -126,12 +126,13 @@ class Session:
                 return 0
             if has_ended:
                 show()
+            status = EXIT_STATUS[self.last_run.record["status"]] if has_ended else 1
             if not self.answers.interactive:
-                return EXIT_STATUS[self.last_run.record["status"]] if has_ended else 1
+                return status
             while (key := self._choose_action(menu)) not in (AGAIN, QUIT):
                 self._perform(menu[key][1])
             if key == QUIT:
-                return 0
+                return 0 if self.answers.has_terminal else status
 
     def _choose_action(self, menu: Menu) -> str:
         texts = {key: text for key, (text, _) in menu.items()} if self.finished_runs else {}

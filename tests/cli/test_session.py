@@ -48,5 +48,29 @@ def test_a_menu_lacks_commands_whose_package_was_deleted(session, monkeypatch):
         session.run(lambda answers, worker: None, lambda: None, entries)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "expected"), [("finished", 0), ("failed", 1), ("interrupted", 130), (None, 1)]
+)
+def test_without_a_terminal_the_exit_status_is_that_of_the_last_run(session, monkeypatch, outcome, expected):
+    outcomes = iter(["finished", outcome])
+
+    def train(ask) -> bool:
+        if (status := next(outcomes)) is None:
+            return False  # the worker died
+        session.finished_runs.append(FinishedRun(Path("models/run"), {"status": status}, {}))
+        return True
+
+    monkeypatch.setattr(session, "_train", train)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("again\n"))
+    assert session.run(lambda answers, worker: None, lambda: None, {}) == expected
+
+
+def test_a_user_who_quits_at_a_terminal_has_succeeded(session, monkeypatch):
+    monkeypatch.setattr(session, "_train", lambda ask: False)
+    monkeypatch.setattr(session.answers, "has_terminal", True)
+    monkeypatch.setattr(session.answers, "choose", lambda title, choices, at_end: at_end)
+    assert session.run(lambda answers, worker: None, lambda: None, {}) == 0
+
+
 def test_a_figure_lies_in_the_run_folder():
     assert FinishedRun(Path("models/run"), {}, {}).figure_path("loss") == "models/run/figures/loss.png"
