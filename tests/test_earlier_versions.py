@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lib.common.errors import UserError
 from lib.runs.records import load_record
 from lib.runs.run_entries import list_entries
 from tests.harness import sample_files
@@ -120,3 +121,43 @@ def test_answers_and_presets_of_earlier_versions_are_understood(data):
     np.save("colour.npy", np.random.default_rng(0).integers(0, 255, (60, 8, 8, 3), dtype=np.uint8))
     assert run_program("autoencoder", *words, "--colour-space", "yuv") == 0
     assert preset_values("best-colour") == preset_values("best-color")
+
+
+def test_a_search_of_an_earlier_version_is_found_in_its_folder():
+    from lib.cli.display import Display
+    from lib.search.command import Search
+    from lib.search.options import read_options
+
+    words = ["-d", "digits", "--limit", "1000", "--grid", "kernels=4,8", "--layers", "2", "--epochs", "400"]
+    assert (
+        str(Search(read_options("autoencoder", [*words, "--no-input"]), Display()).folder)
+        == "models/search-digits-fe1925"
+    )
+
+
+def test_rows_that_an_earlier_version_reproduced_are_found_in_their_folders(tmp_path):
+    from lib.cli.display import Display
+    from lib.reproduction.command import Reproduction
+    from lib.reproduction.context import ReproductionContext
+    from lib.reproduction.tables import TABLES
+
+    reproduction = Reproduction(ReproductionContext(tmp_path, False, range(1), "", Display()), ours=False)
+    row = TABLES["A-color"].rows[0]
+    folders = [str(path) for _, path in reproduction._runs(row.report, "cifar10", 0)]
+    assert folders == [str(tmp_path / "a-colour-1" / "seed-0")]
+
+
+def test_results_and_keys_of_earlier_versions_count_under_their_present_names():
+    from lib.reproduction.time_to_target import SideResult
+    from lib.runs.run_entries import resolve_sort_key
+    from lib.search.space import find_variable
+
+    entries, _ = list_entries(FOLDER)
+    assert resolve_sort_key("neighbours-mse", entries) == "neighbors_mse"
+    assert resolve_sort_key("colour-space", entries) == "color_space"
+    with pytest.raises(UserError, match="color space cannot be varied: errors of different tasks"):
+        find_variable("autoencoder", "colour-space")
+    stored = dict(seconds=1.0, epochs=[1], reached=True, best=0.1, code=2, device="CPU", command="", date="")
+    runs = [{"program": "autoencoder", "colour_space": "rgb"}]
+    result = SideResult.from_json(stored | {"asked": {"runs": runs, "until": ["validation error", 0.1]}})
+    assert result.definition["runs"] == [{"program": "autoencoder", "color_space": "rgb"}]

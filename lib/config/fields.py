@@ -477,6 +477,17 @@ def format_json_value(name: str, value) -> str:
     return format_value(name, value if value is None else parse_value(name, value))
 
 
+def rename_former_keys(values: dict) -> dict:
+    """Return hyperparameters of any version with the names of this one."""
+    return {FORMER_NAMES.get(key, key): value for key, value in values.items()}
+
+
+def restore_former_keys(values: dict) -> dict:
+    """Return hyperparameters with the names of earlier versions, for digests that must stay the same."""
+    former = {present: name for name, present in FORMER_NAMES.items()}
+    return {former.get(key, key): value for key, value in values.items()}
+
+
 def parse_answers(record, program: str, source: str) -> dict:
     """The canonical values in an answers file or a record, which may have been edited by hand.
 

@@ -127,11 +127,11 @@ def select_names(words: list[str], known: dict) -> list[str]:
     """
     selected = []
     for word in words:
-        word = word.replace("colour", "color")  # British spelling is accepted
+        spelled = word.lower().replace("colour", "color")  # earlier versions spelled it so
         matches = [
             name
             for name in known
-            if word == ALL or name.lower() == word.lower() or name.split("-")[0] == word.upper()
+            if word == ALL or name.lower() == spelled or name.split("-")[0] == word.upper()
         ]
         if not matches:
             problem = "has no race" if known is TIME_TARGETS else "is no table"
@@ -279,7 +279,8 @@ def _name_folders(context: ReproductionContext) -> dict[str, str]:
             for row in table.rows:
                 runs = context.hyperparameters(row.settings(ours), table.dataset, 0)
                 for count, hp in enumerate(runs, start=1):
-                    words = [*(["best"] if ours else []), table_name, row.name]
+                    # Earlier versions named their folders so: what they trained is found.
+                    words = [*(["best"] if ours else []), table_name.replace("color", "colour"), row.name]
                     words += ["autoencoder"] if hp.program == "autoencoder" and len(runs) > 1 else []
                     name = re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
                     names.setdefault(_settings_key(runs[:count]), name)

@@ -18,6 +18,7 @@ from lib.cli.display import ACCENT, BAD
 from lib.common.errors import RunFailed, UserError
 from lib.common.filesystem import write_json
 from lib.common.formatting import format_decimal
+from lib.config.fields import rename_former_keys
 from lib.config.hyperparameters import Hyperparameters
 from lib.reproduction.context import MAX_SEEDS, QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import TIME_TARGETS
@@ -120,7 +121,9 @@ class SideResult:
         keys = [JSON_KEYS.get(name, name) for name in names]
         if not {*values} >= {*keys}:
             return None
-        return cls(**{name: values[key] for name, key in zip(names, keys, strict=True)})
+        result = cls(**{name: values[key] for name, key in zip(names, keys, strict=True)})
+        runs = [rename_former_keys(run) for run in result.definition["runs"]]
+        return dataclasses.replace(result, definition=result.definition | {"runs": runs})
 
     @property
     def text(self) -> str:
@@ -284,7 +287,7 @@ def _read_results(path: Path) -> dict[str, SideResult]:
         stored = json.loads(path.read_text(encoding="utf-8"))
         results = {key: SideResult.from_json(values) for key, values in stored.items()}
         return {key: result for key, result in results.items() if result is not None}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
         raise UserError(f"{path}: cannot be read; remove it, and the races are run again") from None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from lib.common.errors import UserError, reason
 from lib.common.filesystem import PARTIAL_MARK, is_locked
 from lib.common.formatting import format_decimal
-from lib.config.fields import FORMER_NAMES, format_json_value
+from lib.config.fields import FORMER_NAMES, format_json_value, rename_former_keys
 from lib.data.formats.base import exists
 from lib.runs.validation import sanitize
 
@@ -79,16 +79,18 @@ def _rename_former_keys(record: dict) -> dict:
     """Return a record of any version with the keys of this one."""
     renamed = dict(record)
     if isinstance(hyperparameters := record.get("hyperparameters"), dict):
-        renamed["hyperparameters"] = {
-            FORMER_NAMES.get(key, key): value for key, value in hyperparameters.items()
-        }
+        renamed["hyperparameters"] = rename_former_keys(hyperparameters)
     if isinstance(baselines := record.get("baselines"), dict):
-        renamed["baselines"] = {}
-        for key, value in baselines.items():
-            name, _, quantity = key.rpartition("_")
-            key = f"{_FORMER_BASELINES[name]}_{quantity}" if name in _FORMER_BASELINES else key
-            renamed["baselines"][key] = value
+        renamed["baselines"] = {present_key(key): value for key, value in baselines.items()}
     return renamed
+
+
+def present_key(key: str) -> str:
+    """Return the name in this version of a hyperparameter or a baseline of any version."""
+    name, _, quantity = key.rpartition("_")
+    return (
+        f"{_FORMER_BASELINES[name]}_{quantity}" if name in _FORMER_BASELINES else FORMER_NAMES.get(key, key)
+    )
 
 
 def list_records(folder: Path = MODELS_FOLDER) -> list[tuple[Path, dict]]:

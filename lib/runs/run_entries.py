@@ -336,7 +336,7 @@ def resolve_sort_key(name: str, entries: list[RunEntry]) -> str:
     Raises:
         UserError: no run has such a key.
     """
-    key = name.replace("-", "_")
+    key = records.present_key(name.replace("-", "_"))
     known = sorted({key for entry in entries for key in entry.value_keys()} | HYPERPARAMETER_NAMES)
     if entries and key not in (*SORT_KEYS, *known):
         raise unknown_key_error("--sort", name, [*SORT_KEYS, *known])

@@ -17,7 +17,7 @@ from lib.cli.session import Session, draw_comparison
 from lib.cli.terminal_graphics import ARROW
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.terminal_state import muted_keyboard
-from lib.config.fields import format_value
+from lib.config.fields import format_value, restore_former_keys
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
 from lib.runs import records, run_folder
@@ -278,7 +278,11 @@ def first_buildable(options: SearchOptions) -> Hyperparameters:
 
 def _default_name(point: Hyperparameters, definition: StudyDefinition) -> str:
     """Return the data set's name and a digest of the definition."""
-    text = json.dumps(definition.to_json(), sort_keys=True)
+    content = definition.to_json()
+    content |= {
+        "base": restore_former_keys(content["base"])
+    }  # the folder of an earlier version is found again
+    text = json.dumps(content, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:6]
     return f"{datasets.short_name(point.require('dataset'))}-{digest}"
 

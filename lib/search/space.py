@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
-from lib.config.fields import display_name, format_value, get_field, long_flag, parse_value, settings
+from lib.config.fields import (
+    FORMER_NAMES,
+    display_name,
+    format_value,
+    get_field,
+    long_flag,
+    parse_value,
+    settings,
+)
 from lib.config.value_types import FloatRange, IntRange, KernelSizes, OrWord, PerLayer, Text, ValueType
 
 # They decide how a trial is evaluated or logged, not what it trains.
@@ -106,6 +114,7 @@ def find_variable(program: str, name: str) -> str:
         UserError: the hyperparameter does not exist or cannot be varied.
     """
     key = name.removeprefix("--").replace("-", "_")
+    key = FORMER_NAMES.get(key, key)
     if key in TASK_SETTINGS:
         raise UserError(
             f"{display_name(key)} cannot be varied: errors of different tasks do not compare; give one "

@@ -27,7 +27,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from lib.common.errors import RunFailed, UserError, reason
-from lib.config.fields import FORMER_NAMES
+from lib.config.fields import rename_former_keys
 from lib.search.space import Choices, Space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -315,7 +315,7 @@ def _stored_definition(study: optuna.Study) -> dict:
         time.sleep(POLL_SECONDS / 10)
     stored = study.user_attrs.get(DEFINITION_ATTRIBUTE, {})
     if isinstance(base := stored.get("base"), dict):
-        return stored | {"base": {FORMER_NAMES.get(key, key): value for key, value in base.items()}}
+        return stored | {"base": rename_former_keys(base)}
     return stored
 
 
