@@ -27,6 +27,7 @@ from lib.cli.terminal_graphics import (
     subsample,
     terminal_image,
 )
+from lib.common.errors import printable
 from lib.common.formatting import format_decimal, format_duration, format_psnr
 from lib.common.serialization import pack_images, unpack_images
 from lib.config.fields import format_json_value
@@ -206,6 +207,10 @@ class Display:
         self._is_training = False
         self.note(f"{event['text']} …", QUIET)
         self.show_status("")
+
+    def _on_note(self, event: dict) -> None:
+        self.close()
+        self.note(printable(event["text"]))
 
     def _on_finished(self, event: dict) -> None:
         self.close()

@@ -125,6 +125,7 @@ class Dataset:
         train: training set.
         validation: validation set; may be empty.
         test: test set.
+        notes: sentences for the user about how the files were read.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Dataset:
     train: Subset
     validation: Subset
     test: Subset
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict:
         """Return the description of the data set for `run.json`."""
@@ -144,6 +146,7 @@ class Dataset:
             "shape": list(self.shape),
             "sizes": sizes,
             "classes": list(self.classes),
+            "notes": list(self.notes),
         }
 
 
@@ -263,9 +266,11 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
     """
     name = hp.require("dataset")
     source = load_source(name)
+    notes = source.notes
     train, test = _attach_labels(source.train, hp.labels, name), None
     if hp.testset:
         test_source = load_source(hp.testset)
+        notes += test_source.notes
         test = _attach_labels(test_source.test or test_source.train, hp.test_labels, hp.testset)
     elif source.test:
         test = _attach_labels(source.test, hp.test_labels, name)
@@ -277,7 +282,7 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
         _require_class_numbers(test, hp.test_labels or hp.testset or name)
     subsets = split_images(train, test, hp)
     shape = train.images.shape[1:]
-    return Dataset(short_name(name), _checksum(train.images), shape, _class_names(train), *subsets)
+    return Dataset(short_name(name), _checksum(train.images), shape, _class_names(train), *subsets, notes)
 
 
 def require_same_shape(name_or_path: str, train: Images, test: Images) -> None:
@@ -328,7 +333,7 @@ def load_source(name_or_path: str) -> Source:
         return source
     classes = NAMED_DATASETS[name_or_path].classes
     test = None if source.test is None else _with_classes(source.test, classes)
-    return Source(_with_classes(source.train, classes), test)
+    return Source(_with_classes(source.train, classes), test, source.notes)
 
 
 def _with_classes(images: Images, classes: tuple[str, ...]) -> Images:

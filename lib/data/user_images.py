@@ -9,7 +9,7 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.data import datasets
-from lib.data.formats.base import Images, exists
+from lib.data.formats.base import Images, Source, exists
 from lib.data.formats.image_folder import (
     PICTURE_SUFFIXES,
     list_pictures,
@@ -39,6 +39,7 @@ class UserImages:
         names: the path of each picture below its folder; of a data set, the number of each image, from 1 on.
         labels: int64 (n,), or None where unknown. Of pictures, the subfolders are the classes.
         classes: the class name of each label; empty where unknown.
+        notes: sentences for the user about how a data set was read, or which files were left out.
         unreadable: the error of each picture that could not be read, by its name; complete after `chunks`.
 
     Raises:
@@ -58,6 +59,7 @@ class UserImages:
         self.fit_mode = fit_mode
         self.invert = invert
         self.unreadable: dict[str, str] = {}
+        self.notes: tuple[str, ...] = ()
         self.classes: tuple[str, ...]
         self._files = find_pictures(source)
         self._images: Images | None = None
@@ -66,7 +68,9 @@ class UserImages:
             self.names = [file.relative_to(folder).as_posix() for file in self._files]
             self.labels, self.classes = subfolder_labels(folder, self._files)
         else:
-            images = load_all_images(source) if include_training else load_test_images(source)
+            loaded = datasets.load_source(source)
+            images = all_images(source, loaded) if include_training else loaded.test or loaded.train
+            self.notes = loaded.notes
             _require_shape(source, images, shape)
             width = len(str(len(images)))
             self.names = [f"{number:0{width}}" for number in range(1, len(images) + 1)]
@@ -128,15 +132,8 @@ def _require_shape(source: str, images: Images, shape: tuple[int, int, int]) -> 
         )
 
 
-def load_test_images(source: str) -> Images:
-    """Return the test images of a data set, or all of them where it has no test set. Raises `UserError`."""
-    loaded = datasets.load_source(source)
-    return loaded.test or loaded.train
-
-
-def load_all_images(source: str) -> Images:
-    """Return the training images of a data set, then its test images. Raises `UserError`."""
-    loaded = datasets.load_source(source)
+def all_images(source: str, loaded: Source) -> Images:
+    """Return the training images of the data set `source`, then its test images. Raises `UserError`."""
     train, test = loaded.train, loaded.test
     if test is None:
         return train

@@ -73,7 +73,8 @@ def _dataset_checks(dataset: dict) -> Iterator[Check]:
     for key in ("name", "sha256"):
         yield Check(f"dataset.{key}", dataset.get(key, ""), "text", _is_text)
     yield Check("dataset.shape", dataset.get("shape", []), "a list of whole numbers", _is_integer_list)
-    yield Check("dataset.classes", dataset.get("classes", []), "a list of texts", _is_text_list)
+    for key in ("classes", "notes"):
+        yield Check(f"dataset.{key}", dataset.get(key, []), "a list of texts", _is_text_list)
     yield Check("dataset.sizes", dataset.get("sizes", {}), "an object", _is_object)
     for key, size in dataset.get("sizes", {}).items():
         yield Check(f"dataset.sizes.{key}", size, "a whole number", _is_integer)
@@ -153,6 +154,7 @@ def _sanitize_dataset(dataset: dict) -> dict:
         "shape": [side for side in _as_list(dataset.get("shape")) if isinstance(side, int)],
         "sizes": _keep_numbers(dataset.get("sizes")),
         "classes": [name for name in _as_list(dataset.get("classes")) if isinstance(name, str)],
+        "notes": [note for note in _as_list(dataset.get("notes")) if isinstance(note, str)],
     }
 
 

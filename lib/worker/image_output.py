@@ -137,6 +137,8 @@ class ChunkProgress:
         Raises:
             Interrupted: Ctrl-C before the first chunk is done.
         """
+        for note in self.user_images.notes:
+            self.channel.emit("note", text=note)
         self._emit(0)
         for positions, images in self.user_images.chunks(self.limit):
             self._chunk_size = len(images)

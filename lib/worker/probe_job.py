@@ -54,6 +54,8 @@ def run_probe(channel: Channel, request: dict, hp: Hyperparameters, dataset: Dat
     saved = load_encoder(path, dataset.shape, hp.encoder_layer)
     folder = run_folder.new_output_folder(request["output"], path.parent / "probed")
     channel.emit("run", folder=str(folder), device=device_name())
+    for note in dataset.notes:
+        channel.emit("note", text=note)
     channel.emit("stage", text=f"the code is the output of {saved.layer}")
     keras.utils.set_random_seed(hp.seed)
     encoders = {TRAINED_WEIGHTS: saved.model, RANDOM_WEIGHTS: clone_reinitialized(saved.model, saved.hp)}

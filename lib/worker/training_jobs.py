@@ -78,6 +78,8 @@ def run_training(
     else:
         run = Run.create(request["output"], hp, dataset.name, request.get("numbered", False))
     channel.emit("run", folder=str(run.folder), device=device_name())
+    for note in dataset.notes:
+        channel.emit("note", text=note)
     run.update(dataset=dataset.to_json(), environment=describe_environment())
     keras.utils.set_random_seed(hp.seed)
     try:

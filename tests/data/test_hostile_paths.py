@@ -119,7 +119,7 @@ def test_contradicting_numbers_and_sizes_are_refused():
         registry.read_source(Path("m"))
     np.savez("a.npz", x_train=IMAGES, x_test=IMAGES[:, :5])
     with pytest.raises(UserError, match=r"a\.npz: test images are 5×10×1, training images 12×10×1"):
-        user_images.load_all_images("a.npz")
+        user_images.all_images("a.npz", datasets.load_source("a.npz"))
     Path("a.idx").write_bytes(struct.pack(">5I", 0x804, 2, 3, 3, 5) + bytes(90))
     assert_refused("a.idx", "its header announces 2×3×3×5; images have 1 channel (gray) or 3 (color), not 5")
 

@@ -191,7 +191,7 @@ def cut():
 
 def unlike():
     np.savez("a.npz", x_train=IMAGES, x_test=IMAGES[:, :5])
-    user_images.load_all_images("a.npz")
+    user_images.all_images("a.npz", datasets.load_source("a.npz"))
 
 
 def few(count: int):

@@ -66,7 +66,7 @@ def test_sanitize_drops_invalid_values():
     )
     assert record == {
         "task": "a b",
-        "dataset": {"shape": [8, 1], "classes": [], "sizes": {}},
+        "dataset": {"shape": [8, 1], "classes": [], "sizes": {}, "notes": []},
         "metrics": {"test_psnr": None, "parameters": 9},
         "hyperparameters": {},
         "history": {},

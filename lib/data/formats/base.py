@@ -61,10 +61,18 @@ class Images:
 
 @dataclass(frozen=True)
 class Source:
-    """The images of a file or folder: its training set (or all images), and its test set where it has one."""
+    """The images of a file or folder.
+
+    Attributes:
+        train: its training set, or all images.
+        test: its test set, where it has one.
+        notes: sentences for the user about how it was read, such as the range that was assumed for
+            floating-point pixels, or the number of files that were left out.
+    """
 
     train: Images
     test: Images | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
