@@ -51,6 +51,7 @@ WORKER_ENVIRONMENT = {
 FIXED_ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",  # a Python file in the working folder must not be imported in place of a library's
     "MPLBACKEND": "agg",  # a notebook's backend does not import outside of it
+    "PYTHONWARNINGS": "ignore",  # "error" would turn warnings of the libraries into failures
 }
 BACKENDS = ("tensorflow", "jax")  # of Keras, the default first; keras.json does not choose
 

@@ -35,7 +35,7 @@ def test_python_files_in_the_working_folder_are_not_imported(pythonpath, monkeyp
     assert not Path("RAN").exists()
 
 
-def test_a_run_ignores_settings_of_keras_and_matplotlib(tiny, monkeypatch):
+def test_a_run_ignores_settings_of_python_keras_and_matplotlib(tiny, monkeypatch):
     Path("optree.py").write_text(TRACE, encoding="utf-8")
     Path("matplotlibrc").write_text(
         "figure.dpi: 7\nfont.size: 60\nbackend: module://nowhere\n", encoding="utf-8"
@@ -45,6 +45,8 @@ def test_a_run_ignores_settings_of_keras_and_matplotlib(tiny, monkeypatch):
     home.mkdir()
     (home / "keras.json").write_text(json.dumps(settings), encoding="utf-8")
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     with Worker() as worker:
         worker.send("open", hyperparameters=request(tiny))
