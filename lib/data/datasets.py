@@ -1,116 +1,30 @@
 """Data sets by name or path: their headers, loading and splitting, and a list of the available ones."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from lib.common.errors import UserError, printable, reason
+from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import Hyperparameters
-from lib.data.formats.base import Header, Images, Source, exists, require_matching_labels
-from lib.data.formats.cifar10 import CIFAR10_ARCHIVE, CIFAR10_CLASSES, CIFAR10_FOLDER, Cifar10Format
-from lib.data.formats.idx import IdxFolderFormat
-from lib.data.formats.registry import peek_source, read_labels, read_source
+from lib.data.class_labels import (
+    align_classes,
+    attach_labels,
+    class_names,
+    require_class_numbers,
+)
+from lib.data.file_changes import FileState, changed_files, describe_changes, file_states
+from lib.data.formats.base import Header, Images, Source, exists
+from lib.data.formats.cifar import Cifar10Format
+from lib.data.formats.idx_folder import PUBLISHED_NAME, holds_mnist
+from lib.data.formats.registry import peek_source, read_source
+from lib.data.named_datasets import DATA_FOLDER, NAMED_DATASETS, download
 from lib.data.splits import Subset, split_images
 
-DATA_FOLDER = Path("data")  # the users' data sets, in the folder where they start the programs
-DIGITS = tuple("0123456789")
-FASHION_CLASSES = (
-    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-)
-PHOTO_CLASSES = ("china", "flower")
-MAX_CLASSES = 1000
 MIN_IMAGES = 10  # enough to be split into three sets
 CHUNK_SIZE = 4096  # images hashed at once, so that no data set is copied
-
-
-@dataclass(frozen=True)
-class NamedDataset:
-    """A data set known by its name: bundled with scikit-learn, or published as files.
-
-    Attributes:
-        description: a few words, for lists.
-        header: image shape and numbers of images.
-        classes: the class name of each label.
-        load_bundled: reads it from scikit-learn; None where it is not bundled.
-        search_folders: the places of its files below `DATA_FOLDER`, the recommended one first.
-        keras_module: the module of `keras.datasets` that downloads it, if any.
-    """
-
-    description: str
-    header: Header
-    classes: tuple[str, ...]
-    load_bundled: Callable[[], Images] | None = None
-    search_folders: tuple[str, ...] = ()
-    keras_module: str = ""
-
-
-def _load_digits() -> Images:
-    """Return scikit-learn's digits, 8×8 with values of 0 to 16, scaled to MNIST's 28×28 and 0 to 255."""
-    from PIL import Image
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    small = np.round(digits.images * (255 / 16)).astype(np.uint8)
-    images = np.stack(
-        [np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BICUBIC)) for image in small]
-    )
-    return Images(images[..., None], digits.target.astype(np.int64), DIGITS)
-
-
-def _load_photos() -> Images:
-    """Return patches of 32×32 pixels of scikit-learn's two sample photographs; they do not overlap."""
-    from sklearn.datasets import load_sample_images
-
-    images, labels = [], []
-    for label, photo in enumerate(load_sample_images().images):
-        rows, columns = photo.shape[0] // 32, photo.shape[1] // 32
-        cropped = photo[: rows * 32, : columns * 32]
-        patches = cropped.reshape(rows, 32, columns, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3)
-        images.append(patches)
-        labels += [label] * len(patches)
-    return Images(np.concatenate(images), np.array(labels), PHOTO_CLASSES)
-
-
-NAMED_DATASETS = {
-    "digits": NamedDataset(
-        "1,797 digits of scikit-learn, 8×8 enlarged to 28×28",
-        Header((28, 28, 1), 1797, labeled=True),
-        DIGITS,
-        load_bundled=_load_digits,
-    ),
-    "photos": NamedDataset(
-        "520 patches of scikit-learn's two photographs, 32×32",
-        Header((32, 32, 3), 520, labeled=True),
-        PHOTO_CLASSES,
-        load_bundled=_load_photos,
-    ),
-    "mnist": NamedDataset(
-        "70,000 handwritten digits, 28×28 gray",
-        Header((28, 28, 1), 60_000, 10_000, labeled=True),
-        DIGITS,
-        search_folders=("mnist", "MNIST", "."),
-        keras_module="mnist",
-    ),
-    "fashion-mnist": NamedDataset(
-        "70,000 pieces of clothing, 28×28 gray",
-        Header((28, 28, 1), 60_000, 10_000, labeled=True),
-        FASHION_CLASSES,
-        search_folders=("fashion-mnist", "fashion_mnist", "FashionMNIST"),
-        keras_module="fashion_mnist",
-    ),
-    "cifar10": NamedDataset(
-        "60,000 photographs of ten things, 32×32",
-        Header((32, 32, 3), 50_000, 10_000, labeled=True),
-        CIFAR10_CLASSES,
-        search_folders=("cifar10", "cifar-10", CIFAR10_FOLDER, CIFAR10_ARCHIVE),
-        keras_module="cifar10",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -126,6 +40,7 @@ class Dataset:
         validation: validation set; may be empty.
         test: test set.
         notes: sentences for the user about how the files were read.
+        file_states: sizes and times of change of the files, after they were read.
     """
 
     name: str
@@ -136,6 +51,21 @@ class Dataset:
     validation: Subset
     test: Subset
     notes: tuple[str, ...] = ()
+    file_states: dict[str, FileState] = field(default_factory=dict)
+
+    def describe_changes(self) -> str:
+        """Return a sentence about files that were changed since they were read, or "" if none was."""
+        if not (changed := changed_files(self.file_states)):
+            return ""
+        images = (self.train.parent.images, self.test.parent.images)
+        mapped = {str(getattr(array, "filename", None)) for array in images}
+        if mapped & {str(Path(name).resolve()) for name in changed}:
+            effect = (
+                "which reads it where it lies: its scores may be of neither the old images nor the new ones"
+            )
+        else:
+            effect = "which has used what was read when it began"
+        return f"{describe_changes(changed)} during this run, {effect}"
 
     def to_json(self) -> dict:
         """Return the description of the data set for `run.json`."""
@@ -198,12 +128,7 @@ def locate(name_or_path: str) -> Path | None:
 
 
 def _holds_dataset(path: Path) -> bool:
-    return path.is_file() or (path.is_dir() and is_published_folder(path))
-
-
-def is_published_folder(folder: Path) -> bool:
-    """Return whether a folder holds MNIST's files or CIFAR-10's batches under their published names."""
-    return IdxFolderFormat.recognizes(folder) or Cifar10Format.recognizes(folder)
+    return path.is_file() or (path.is_dir() and (holds_mnist(path) or Cifar10Format.recognizes(path)))
 
 
 def offered_datasets() -> dict[str, str]:
@@ -232,7 +157,7 @@ def offered_datasets() -> dict[str, str]:
 
 
 def _is_published_file(path: Path) -> bool:
-    return path.name.startswith(("train-", "t10k-"))
+    return PUBLISHED_NAME.fullmatch(path.name) is not None
 
 
 def short_name(name_or_path: str) -> str:
@@ -265,24 +190,33 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
             differ.
     """
     name = hp.require("dataset")
+    states = file_states(_paths_of(hp))
     source = load_source(name)
-    notes = source.notes
-    train, test = _attach_labels(source.train, hp.labels, name), None
+    train, label_notes = attach_labels(source.train, hp.labels, name)
+    notes, test = source.notes + label_notes, None
     if hp.testset:
         test_source = load_source(hp.testset)
-        notes += test_source.notes
-        test = _attach_labels(test_source.test or test_source.train, hp.test_labels, hp.testset)
+        test, label_notes = attach_labels(test_source.test or test_source.train, hp.test_labels, hp.testset)
+        notes += test_source.notes + label_notes
     elif source.test:
-        test = _attach_labels(source.test, hp.test_labels, name)
+        test, label_notes = attach_labels(source.test, hp.test_labels, name)
+        notes += label_notes
     if test is not None:
         require_same_shape(hp.testset or name, train, test)
-    if hp.program == "classification" or hp.label_weight:  # other trainings do not use the labels
-        _require_class_numbers(train, hp.labels or name)
-    if hp.program == "classification":
-        _require_class_numbers(test, hp.test_labels or hp.testset or name)
+    train, test = _checked_labels(train, test, hp)
     subsets = split_images(train, test, hp)
-    shape = train.images.shape[1:]
-    return Dataset(short_name(name), _checksum(train.images), shape, _class_names(train), *subsets, notes)
+    shape, checksum = train.images.shape[1:], _checksum(train.images)
+    if changed := changed_files(states):
+        notes += (f"{describe_changes(changed)} while it was read; train again when it is complete",)
+        states = file_states(list(map(Path, states)))
+    return Dataset(short_name(name), checksum, shape, class_names(train), *subsets, notes, states)
+
+
+def _paths_of(hp: Hyperparameters) -> list[Path]:
+    """Return the files and folders that the data set of a run is read from."""
+    located = [locate(name) for name in (hp.dataset, hp.testset) if name]
+    labels = [Path(path) for path in (hp.labels, hp.test_labels) if path]
+    return [path for path in (*located, *labels) if path is not None]
 
 
 def require_same_shape(name_or_path: str, train: Images, test: Images) -> None:
@@ -295,22 +229,17 @@ def require_same_shape(name_or_path: str, train: Images, test: Images) -> None:
         )
 
 
-def _class_names(images: Images) -> tuple[str, ...]:
-    """Return the names of the classes; where there are none, their numbers, unless there are too many."""
-    if images.classes or images.labels is None or images.labels.max() >= MAX_CLASSES:
-        return images.classes
-    return tuple(map(str, range(int(images.labels.max()) + 1)))
-
-
-def _require_class_numbers(images: Images | None, name_or_path: str) -> None:
-    if images is None or images.labels is None:
-        return
-    low, high = int(images.labels.min()), int(images.labels.max())
-    if low < 0 or high >= MAX_CLASSES:
-        raise UserError(
-            f"{name_or_path}: its labels go from {low} to {high}; they are the numbers of classes, "
-            f"0 to {MAX_CLASSES - 1}"
-        )
+def _checked_labels(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Images, Images | None]:
+    """Return the images with labels that agree. Raises `UserError` for labels that are needed and wrong."""
+    name, is_classification = hp.require("dataset"), hp.program == "classification"
+    test_name = hp.test_labels or hp.testset or name
+    if is_classification or hp.label_weight:  # other trainings do not use the labels
+        require_class_numbers(train, hp.labels or name)
+    if is_classification:
+        require_class_numbers(test, test_name)
+    if test is not None:
+        test = align_classes(train, test, test_name, is_classification)
+    return train, test
 
 
 def load_source(name_or_path: str) -> Source:
@@ -328,7 +257,7 @@ def load_source(name_or_path: str) -> Source:
     elif (load_bundled := NAMED_DATASETS[name_or_path].load_bundled) is not None:
         source = Source(load_bundled())
     else:
-        source = _download(name_or_path)
+        source = download(name_or_path)
     if name_or_path not in NAMED_DATASETS:
         return source
     classes = NAMED_DATASETS[name_or_path].classes
@@ -338,32 +267,6 @@ def load_source(name_or_path: str) -> Source:
 
 def _with_classes(images: Images, classes: tuple[str, ...]) -> Images:
     return images if images.classes else replace(images, classes=classes)
-
-
-def _attach_labels(images: Images, labels_path: str | None, name_or_path: str) -> Images:
-    if labels_path is None:
-        return images
-    labels = read_labels(labels_path)
-    require_matching_labels(labels_path, len(labels), len(images), name_or_path)
-    return replace(images, labels=labels)
-
-
-def _download(name: str) -> Source:
-    import keras
-
-    named = NAMED_DATASETS[name]
-    try:
-        pairs = getattr(keras.datasets, named.keras_module).load_data()
-    except Exception as error:  # Keras passes on any exception of its downloader
-        folder = DATA_FOLDER / named.search_folders[0]
-        raise UserError(
-            f"{name} could not be downloaded ({reason(error)}); put its files into {folder}"
-        ) from None
-    train, test = (
-        Images(images.reshape(-1, *named.header.shape), labels.reshape(-1).astype(np.int64))
-        for images, labels in pairs
-    )
-    return Source(train, test)
 
 
 def _checksum(images: np.ndarray) -> str:

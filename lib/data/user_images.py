@@ -1,23 +1,20 @@
 """The images that a user gives to a saved model: pictures of any size, fitted to the model, or a data set."""
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from lib.common.errors import UserError
+from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.data import datasets
-from lib.data.formats.base import Images, Source, exists
-from lib.data.formats.image_folder import (
-    PICTURE_SUFFIXES,
-    list_pictures,
-    load_fitted,
-    quiet_decoding,
-    subfolder_labels,
-)
-from lib.data.formats.registry import peek_source
+from lib.data.formats.base import Images, Source, exists, require_file_or_folder
+from lib.data.formats.image_folder import PictureFolder, PictureList, list_pictures, printable_names
+from lib.data.formats.pictures import PICTURE_SUFFIXES, Picture, describe_remarks, load_fitted, quiet_decoding
+from lib.data.formats.registry import is_published_folder, peek_source
+from lib.data.named_datasets import NAMED_DATASETS
 
 CHUNK_SIZE = 512  # images in memory at once
 
@@ -28,18 +25,21 @@ class UserImages:
     Pictures are read in chunks while they are needed, so that memory does not grow with their number.
 
     Args:
-        source: a folder of pictures, one picture, or the name or path of a data set. Of a data set with a
-            test set, only the test images are taken.
+        source: a folder of pictures, one picture, or the name or path of a data set. Of one with a test set,
+            only the test images are taken.
         shape: (height, width, channels) of the images that the model takes.
         fit_mode: one of `FIT_MODES`: how pictures are brought to that shape, see `load_fitted`.
         invert: whether to replace each pixel v by 255 - v.
-        include_training: whether to take the training images of a data set too, before the test images.
+        include_training: whether to take the training images too, before the test images.
 
     Attributes:
-        names: the path of each picture below its folder; of a data set, the number of each image, from 1 on.
+        names: the path of each picture below its folder, without characters that cannot be printed, and
+            unique; of a data set, the number of each image, from 1 on.
+        paths: the path of each picture below its folder as it is; empty for a data set.
         labels: int64 (n,), or None where unknown. Of pictures, the subfolders are the classes.
         classes: the class name of each label; empty where unknown.
-        notes: sentences for the user about how a data set was read, or which files were left out.
+        notes: sentences for the user about how a data set was read, or which files were left out; those about
+            the values of pictures are added by `chunks`.
         unreadable: the error of each picture that could not be read, by its name; complete after `chunks`.
 
     Raises:
@@ -60,22 +60,34 @@ class UserImages:
         self.invert = invert
         self.unreadable: dict[str, str] = {}
         self.notes: tuple[str, ...] = ()
+        self.names: list[str]
+        self.labels: np.ndarray | None
         self.classes: tuple[str, ...]
-        self._files = find_pictures(source)
+        self.paths: list[Path] = []
+        self._files: tuple[Path, ...] = ()
         self._images: Images | None = None
-        if self._files:
-            folder = Path(source) if Path(source).is_dir() else Path(source).parent
-            self.names = [file.relative_to(folder).as_posix() for file in self._files]
-            self.labels, self.classes = subfolder_labels(folder, self._files)
+        if (pictures := find_pictures(source)) is not None:
+            self._take_pictures(pictures, include_training)
         else:
-            loaded = datasets.load_source(source)
-            images = all_images(source, loaded) if include_training else loaded.test or loaded.train
-            self.notes = loaded.notes
-            _require_shape(source, images, shape)
-            width = len(str(len(images)))
-            self.names = [f"{number:0{width}}" for number in range(1, len(images) + 1)]
-            self.labels, self.classes = images.labels, images.classes
-            self._images = images
+            self._take_images(datasets.load_source(source), include_training)
+
+    def _take_pictures(self, pictures: PictureFolder, include_training: bool) -> None:
+        part = _all_pictures(pictures) if include_training else pictures.test or pictures.train
+        self.notes = pictures.notes
+        if pictures.test and not include_training:
+            self.notes += (printable(f"{self.source}: the pictures of its test set are taken"),)
+        folder = Path(self.source) if Path(self.source).is_dir() else Path(self.source).parent
+        self.paths = [file.relative_to(folder) for file in part.files]
+        self.names = list(printable_names(path.as_posix() for path in self.paths))
+        self.labels, self.classes, self._files = part.labels, part.classes, part.files
+
+    def _take_images(self, loaded: Source, include_training: bool) -> None:
+        images = all_images(self.source, loaded) if include_training else loaded.test or loaded.train
+        _require_shape(self.source, images, self.shape)
+        width = len(str(len(images)))
+        self.names = [f"{number:0{width}}" for number in range(1, len(images) + 1)]
+        self.labels, self.classes, self.notes = images.labels, images.classes, loaded.notes
+        self._images = images
 
     def __len__(self) -> int:
         return len(self.names)
@@ -98,6 +110,7 @@ class UserImages:
             UserError: none of the pictures can be read.
         """
         count = min(limit or len(self), len(self))
+        remarks: Counter[str] = Counter()
         with ThreadPoolExecutor() as pool:  # Pillow releases Python's lock while it decodes
             for start in range(0, count, CHUNK_SIZE):
                 positions = np.arange(start, min(start + CHUNK_SIZE, count))
@@ -108,15 +121,17 @@ class UserImages:
                 with quiet_decoding():
                     pictures = list(pool.map(self._load_picture, positions))
                 readable = [picture is not None for picture in pictures]
+                remarks.update(remark for picture in pictures if picture for remark in picture.remarks)
                 if any(readable):
-                    yield positions[readable], np.stack([p for p in pictures if p is not None])
+                    yield positions[readable], np.stack([p.pixels for p in pictures if p is not None])
         if self.unreadable and len(self.unreadable) == count:
             raise UserError(
                 f"{self.source}: none of its {count:,} pictures can be read; "
                 f"{next(iter(self.unreadable.values()))}"
             )
+        self.notes += tuple(map(printable, describe_remarks(self.source, remarks, count)))
 
-    def _load_picture(self, position: int) -> np.ndarray | None:
+    def _load_picture(self, position: int) -> Picture | None:
         try:
             return load_fitted(self._files[position], self.shape, self.fit_mode, self.invert)
         except UserError as error:
@@ -145,23 +160,36 @@ def all_images(source: str, loaded: Source) -> Images:
     return Images(images, labels, train.classes)
 
 
-def find_pictures(source: str) -> list[Path]:
-    """Return the picture files of a path; none for the name of a data set, or one in another format.
+def _all_pictures(pictures: PictureFolder) -> PictureList:
+    """Return the pictures of the training set, then those of the test set."""
+    train, test = pictures.train, pictures.test
+    if test is None:
+        return train
+    files = train.files + test.files
+    if train.labels is None or test.labels is None:
+        return PictureList(files)
+    return PictureList(files, np.concatenate([train.labels, test.labels]), test.classes)
+
+
+def find_pictures(source: str) -> PictureFolder | None:
+    """Return the pictures of a path; None for the name of a data set, or one in another format.
 
     Raises:
-        UserError: it is a folder that holds neither pictures nor a data set.
+        UserError: it is a folder that holds neither pictures nor a data set, or neither file nor folder.
     """
     path = Path(source)
-    if source in datasets.NAMED_DATASETS or not exists(path):
-        return []
+    if source in NAMED_DATASETS or not exists(path):
+        return None
+    require_file_or_folder(path)
     if path.is_file():
-        return [path] if path.suffix.lower() in PICTURE_SUFFIXES else []
-    return [] if datasets.is_published_folder(path) else list_pictures(path)
+        is_picture = path.suffix.lower() in PICTURE_SUFFIXES
+        return PictureFolder(PictureList((path,))) if is_picture else None
+    return None if is_published_folder(path) else list_pictures(path)
 
 
 def require_user_images(source: str) -> None:
     """Raise `UserError` unless `source` is pictures or a data set, judged without reading the images."""
     if not source.strip():
         raise UserError("a folder, a data set or a name is needed")
-    if not find_pictures(source) and (path := datasets.locate(source)) is not None:
+    if find_pictures(source) is None and (path := datasets.locate(source)) is not None:
         peek_source(path)

@@ -1,7 +1,9 @@
-"""Output of jobs on saved models: their folder, PNG files or one data set, CSV tables, and progress."""
+"""Output of jobs on saved models: their folder, PNG files or one data set, and progress."""
 
-import csv
 import io
+import itertools
+import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -11,13 +13,15 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from lib.common.errors import Interrupted
+from lib.common.errors import Interrupted, RunFailed
 from lib.common.filesystem import atomic_write, make_folder
 from lib.data.formats.idx import idx_writer
 from lib.data.user_images import UserImages
 from lib.runs import run_folder
 from lib.training.backend import device_name
 from lib.worker.process import Channel
+
+MAX_NAME_BYTES = 255  # of a file, on all common file systems
 
 
 class PngWriter:
@@ -77,20 +81,30 @@ def open_image_output(
     """
     if user_images.from_files:
         with PngWriter() as writer:
-            yield lambda positions, images: writer.add(
-                images, [path / _png_name(user_images.names, position) for position in positions]
-            )
+            names = _png_names(user_images.paths)
+            yield lambda positions, images: writer.add(images, [path / names[index] for index in positions])
     else:
         with idx_writer(path.with_name(f"{path.name}.idx"), user_images.shape) as write:
             yield lambda positions, images: write(images)
 
 
-def _png_name(names: list[str], position: int) -> str:
-    """The name with the suffix .png; of two names that differ only in their suffixes, the second keeps it."""
-    png_name = Path(names[position]).with_suffix(".png")
-    if position and Path(names[position - 1]).with_suffix(".png") == png_name:
-        return f"{names[position]}.png"
-    return str(png_name)
+def _png_names(paths: Sequence[Path]) -> list[Path]:
+    """The paths with the suffix .png, no two alike.
+
+    Of files whose names differ only in their suffixes, the first is named so; the others keep their suffix
+    before .png, or begin with a number.
+    """
+    names: dict[Path, None] = {}
+    for path in paths:
+        stems = itertools.chain(
+            (path.stem, path.name), (f"{number} {path.name}" for number in itertools.count(2))
+        )
+        names[next(name for stem in stems if (name := _png_name(path, stem)) not in names)] = None
+    return list(names)
+
+
+def _png_name(path: Path, stem: str) -> Path:
+    return path.with_name(os.fsdecode(os.fsencode(stem)[: MAX_NAME_BYTES - 4]) + ".png")
 
 
 def _write_png(image: np.ndarray, path: Path) -> None:
@@ -137,7 +151,8 @@ class ChunkProgress:
         Raises:
             Interrupted: Ctrl-C before the first chunk is done.
         """
-        for note in self.user_images.notes:
+        notes = self.user_images.notes
+        for note in notes:
             self.channel.emit("note", text=note)
         self._emit(0)
         for positions, images in self.user_images.chunks(self.limit):
@@ -153,6 +168,8 @@ class ChunkProgress:
         else:
             self.done = self.total  # with images at the end that cannot be read
             self._emit(self.done)
+        for note in self.user_images.notes[len(notes) :]:  # about the values that were read
+            self.channel.emit("note", text=note)
         if not self.done:
             raise Interrupted(f"stopped before the first {self.noun} were done; nothing is written")
 
@@ -182,21 +199,28 @@ class ChunkProgress:
 
 @contextmanager
 def job_folder(channel: Channel, request: dict, default: Path) -> Iterator[Path]:
-    """Context of a new output folder, which is removed if the job fails and leaves it empty."""
+    """Context of a new output folder, which is removed if the job leaves it empty.
+
+    A job that fails leaves no files, which would look like its result.
+    """
     existed = bool(request["output"]) and Path(request["output"]).exists()
     folder = run_folder.new_output_folder(request["output"], default)
     channel.emit("run", folder=str(folder), device=device_name())
     try:
         yield folder
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, RunFailed):
+            _remove_files(folder)
         if not existed:
             with suppress(OSError):  # the folder is not empty
                 folder.rmdir()
         raise
 
 
-def write_csv(path: Path, columns: list[str], rows: Sequence[list[str]]) -> None:
-    with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)
+def _remove_files(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()

@@ -9,6 +9,7 @@ import pytest
 from lib.common.errors import UserError
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
+from lib.data.named_datasets import FASHION_CLASSES, NAMED_DATASETS
 from tests.harness import sample_files
 
 
@@ -20,7 +21,7 @@ def hp(**values) -> Hyperparameters:
     ("name", "count", "shape"), [("digits", 1797, (28, 28, 1)), ("photos", 520, (32, 32, 3))]
 )
 def test_bundled_data_sets_agree_with_their_headers(name, count, shape):
-    assert datasets.peek(name) == datasets.NAMED_DATASETS[name].header
+    assert datasets.peek(name) == NAMED_DATASETS[name].header
     dataset = datasets.load_dataset(hp(dataset=name))
     assert dataset.shape == shape
     assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == count
@@ -148,7 +149,7 @@ def test_published_sets_are_found_in_data(tmp_path):
         assert datasets.locate(name) == Path(folder)
         assert datasets.peek(name).count == 30
     assert len(datasets.load_dataset(hp(dataset="mnist")).test) == 30
-    assert datasets.load_source("fashion-mnist").test.classes == datasets.FASHION_CLASSES
+    assert datasets.load_source("fashion-mnist").test.classes == FASHION_CLASSES
     assert datasets.load_source("./data/fashion-mnist").test.classes == ()
     Path("mnist").mkdir()  # a name takes precedence over a folder
     assert datasets.locate("mnist") == Path("data")

@@ -2,10 +2,9 @@
 
 import gzip
 import os
-import struct
+import sys
 import tarfile
 import tempfile
-import zipfile
 from pathlib import Path
 from unittest import mock
 
@@ -15,14 +14,12 @@ from PIL import Image
 
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets, user_images
-from lib.data.formats import base, image_folder, registry
+from lib.data.formats import base, image_folder, pictures, registry
 from tests.harness import sample_files
 
 FULL, HERE = "No space left on device", tempfile.gettempdir()
 
-HUGE = struct.pack(">IIII", 0x803, 10**6, 28, 28)
 IMAGES, LABELS = sample_files.shapes(20)
-RECORD = bytes(3073)
 
 
 def held(name: str, content: bytes) -> Path:
@@ -39,10 +36,6 @@ def read(name: str, content: bytes):
     registry.read_source(held(name, content))
 
 
-def labeled(name: str, content: bytes):
-    registry.read_labels(held(name, content))
-
-
 def array(found: np.ndarray, peek=True):
     np.save("a.npy", found)
     (registry.peek_source if peek else registry.read_source)(Path("a.npy"))
@@ -53,27 +46,6 @@ def arrays(peek=False, **found):
     (registry.peek_source if peek else registry.read_source)(Path("a.npz"))
 
 
-def boasting():
-    """An .npz whose header announces a terabyte."""
-    with zipfile.ZipFile("a.npz", "w") as file, file.open("images.npy", "w") as entry:
-        np.lib.format.write_array_header_1_0(
-            entry, {"descr": "|u1", "fortran_order": False, "shape": (10**6, 1000, 1000)}
-        )
-    registry.peek_source(Path("a.npz"))
-
-
-def textual():
-    """An .npz without a single array."""
-    with zipfile.ZipFile("a.npz", "w") as file:
-        file.writestr("x.txt", "x")
-    registry.peek_source(Path("a.npz"))
-
-
-def label_array(found: np.ndarray):
-    np.save("l.npy", found)
-    registry.read_labels(Path("l.npy"))
-
-
 def archive(name: str, announced: int, content: bytes = b""):
     """A tar with one file, whose header announces so many bytes."""
     member = tarfile.TarInfo(name)
@@ -82,7 +54,7 @@ def archive(name: str, announced: int, content: bytes = b""):
     read("a.tar", member.tobuf() + content + padding + bytes(1024))
 
 
-def pictures(*sizes: tuple[int, ...]):
+def folder_of(*sizes: tuple[int, ...]):
     Path("p").mkdir()
     for number, size in enumerate(sizes):
         Image.fromarray(np.zeros(size, np.uint8)).save(f"p/{number}.png")
@@ -122,7 +94,37 @@ def broken_pictures():
 
 def short_picture():
     Image.fromarray(IMAGES[0]).save("a.png")
-    image_folder.load_fitted(held("b.png", Path("a.png").read_bytes()[:60]), (12, 10, 1))
+    pictures.load_fitted(held("b.png", Path("a.png").read_bytes()[:60]), (12, 10, 1))
+
+
+def stored(values: np.ndarray):
+    """A picture of such values."""
+    Image.fromarray(values).save("a.tif")
+    pictures.load_fitted(Path("a.tif"), (8, 8, 1))
+
+
+def without_pillow_heif():
+    with mock.patch.dict(sys.modules, pillow_heif=None):
+        pictures.load_fitted(held("a.heic", b"\0\0\0\x1cftypheic"), (8, 8, 1))
+
+
+def crowded():
+    Path("p").mkdir()
+    held("p/a.png", b"no picture")
+    with mock.patch.object(image_folder, "MAX_ENTRIES", 0):
+        image_folder.list_pictures(Path("p"))
+
+
+def bulky():
+    with mock.patch.object(pictures, "MAX_FILE_BYTES", 1):
+        pictures.load_fitted(held("a.png", b"no picture"), (8, 8, 1))
+
+
+def empty_training_set():
+    for name in ("train", "test"):
+        Path("p", name).mkdir(parents=True)
+    held("p/train/notes.txt", b"")
+    image_folder.list_pictures(Path("p"))
 
 
 def announced(side: int):
@@ -161,32 +163,6 @@ def scattered():
 def piped() -> Path:
     os.mkfifo("pipe")
     return Path("pipe")
-
-
-def mismatched():
-    """MNIST's folder with labels for some of its images."""
-    Path("mnist").mkdir()
-    held("mnist/train-images-idx3-ubyte", sample_files.idx(IMAGES))
-    held("mnist/train-labels-idx1-ubyte", sample_files.idx(LABELS[:5]))
-    registry.read_source(Path("mnist"))
-
-
-def headed(header: str):
-    """An .npy with that header."""
-    read("a.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header.encode())
-
-
-def overlong():
-    """An .npz with more numbers than its header announces."""
-    np.save("a.npy", IMAGES)
-    with zipfile.ZipFile("a.npz", "w") as file:
-        file.writestr("images.npy", Path("a.npy").read_bytes() + b"more")
-    registry.read_source(Path("a.npz"))
-
-
-def cut():
-    np.save("a.npy", IMAGES)
-    read("a.npy", Path("a.npy").read_bytes()[:-1])
 
 
 def unlike():
@@ -233,175 +209,48 @@ CASES = {
         (
             scattered,
             "a.npz",
-            f"there is no room to unpack it into ({FULL}); set TMPDIR to a folder with more",
+            f"cannot be unpacked in the folder for temporary files ({FULL}); free some space, or choose",
         ),
-    ],
-    "data/formats/idx": [
-        (lambda: labeled("l.idx", b"\0\0"), "l.idx", "is truncated: 2 bytes hold no IDX header"),
-        (
-            lambda: peeked("l.idx", sample_files.idx(LABELS)),
-            "l.idx",
-            "images (2051): it holds labels (give it with -dl or -tl)",
-        ),
-        (
-            lambda: labeled("a.idx", sample_files.idx(IMAGES)),
-            "a.idx",
-            "magic number 2051 is not that of an IDX file of labels (2049)",
-        ),
-        (lambda: labeled("a.idx", sample_files.idx(IMAGES)), "a.idx", "it holds images"),
-        (lambda: peeked("a.idx", b"\0\0\x0d\3" + bytes(12)), "3331", "it is no IDX file of unsigned bytes"),
-        (lambda: peeked("a.idx", HUGE[:9]), "a.idx", "is truncated: its header ends after 9 bytes"),
-        (
-            lambda: peeked("a.idx", struct.pack(">IIII", 0x803, 0, 28, 28)),
-            "a.idx",
-            "announces no images at all: sizes 0×28×28",
-        ),
-        (
-            lambda: peeked("a.gz", gzip.compress(HUGE)),
-            "a.gz",
-            "announces 1,000,000×28×28 bytes, more than a gzip file of",
-        ),
-        (
-            lambda: peeked("a.idx", sample_files.idx(IMAGES)[:-1]),
-            "a.idx",
-            "is truncated: 2,415 bytes, where its header announces",
-        ),
-        (
-            lambda: peeked("a.idx", sample_files.idx(IMAGES) + b"\0"),
-            "a.idx",
-            "is too long: more bytes, where its header announces 20×12",
-        ),
-        (
-            lambda: read("a.gz", gzip.compress(sample_files.idx(IMAGES)[:-1])),
-            "a.gz",
-            "is truncated: 2,415 bytes",
-        ),
-        (
-            lambda: read("a.gz", gzip.compress(sample_files.idx(IMAGES) + b"\0")),
-            "a.gz",
-            "is too long: more bytes",
-        ),
-        (
-            lambda: peeked("a.idx", struct.pack(">5I", 0x804, 5, 8, 8, 4) + bytes(1280)),
-            "a.idx",
-            "its header announces 5×8×8×4; images have 1 channel (gray) or 3 (color), not 4",
-        ),
-        (
-            mismatched,
-            "mnist/train-labels-idx1-ubyte",
-            "5 labels for the 20 images of train-images-idx3-ubyte",
-        ),
-    ],
-    "data/formats/cifar10": [
-        (
-            lambda: peeked("a.bin", RECORD[1:]),
-            "a.bin",
-            "3,072 bytes are not whole CIFAR-10 records of 3,073 bytes",
-        ),
-        (
-            lambda: archive("data_batch_1.bin", 3, b"abc"),
-            "a.tar: data_batch_1.bin",
-            "is truncated or over-long, or no batch",
-        ),
-        (
-            lambda: archive("data_batch_1.bin", 10**8),
-            "a.tar",
-            "data_batch_1.bin announces 100,000,000 bytes, more than the",
-        ),
-        (
-            lambda: archive("readme.txt", 3, b"abc"),
-            "a.tar",
-            "holds no CIFAR-10 batch (data_batch_1.bin …, test_batch.bin)",
-        ),
-        (lambda: read("a.bin", b"\x0c" + RECORD[1:]), "label 12", "is not one of CIFAR-10's ten"),
-    ],
-    "data/formats/numpy_files": [
-        (
-            lambda: arrays(one=IMAGES, two=IMAGES),
-            "a.npz",
-            "none of its arrays (one, two) is called x_train or images",
-        ),
-        (
-            lambda: arrays(**dict.fromkeys("abcdefghijkl", IMAGES)),
-            "a.npz",
-            "(a, b, c, d, e, f, g, h, i, j …) is called x_train",
-        ),
-        (textual, "a.npz", "none of its arrays (there are none) is called"),
-        (boasting, "a.npz", "images announces 1,000,000,000,000 bytes, more than the file can hold"),
-        (
-            lambda: arrays(images=IMAGES, labels=LABELS / 2),
-            "a.npz",
-            "its labels must be whole numbers, not float64",
-        ),
-        (lambda: arrays(images=IMAGES, labels=LABELS[:5]), "a.npz", "5 labels for 20 images"),
-        (
-            lambda: arrays(peek=True, images=IMAGES[0]),
-            "a.npz: images",
-            "has shape 12×10; images are (n, height, width), or",
-        ),
-        (lambda: array(np.zeros((2, 8, 8, 4), np.uint8)), "a.npy: it", "has shape 2×8×8×4; images are"),
-        (
-            lambda: array(IMAGES.astype(np.int64)),
-            "a.npy: it",
-            "is int64; images are uint8 from 0 to 255, or floating point",
-        ),
-        (
-            lambda: array(IMAGES / 2, peek=False),
-            "a.npy: it",
-            "goes from 0 to 110; floating-point images go from 0 to 1: divide",
-        ),
-        (
-            lambda: array(IMAGES * np.nan, peek=False),
-            "a.npy: it",
-            "holds NaN or infinity, which no pixel can be; replace them",
-        ),
-        (lambda: array(np.full((3, 4, 4), np.inf), peek=False), "a.npy: it", "holds NaN or infinity"),
-        (lambda: read("a.npy", b"\x93NUMPY"), "a.npy: it", "does not begin as an array of NumPy's does"),
-        (
-            lambda: headed("{'descr': '|O', 'fortran_order': False, 'shape': 3}"),
-            "a.npy: it",
-            "is no plain array of numbers; its",
-        ),
-        (
-            lambda: headed("{'descr': '<f3', 'fortran_order': False, 'shape': (3,)}"),
-            "a.npy",
-            "is <f3, which is no type of",
-        ),
-        (
-            lambda: arrays(images=IMAGES, labels=LABELS > 0),
-            "a.npz: labels",
-            "is bool; images and labels are whole numbers or",
-        ),
-        (overlong, "a.npz: images", "is truncated or too long: its header announces 20×12×10 of uint8"),
-        (cut, "a.npy", "is truncated: 2,527 bytes, where its header announces 20×12×10 of uint8"),
-        (
-            lambda: label_array(LABELS / 2),
-            "l.npy",
-            "labels are whole numbers in one dimension, not float64 of shape 20",
-        ),
-        (lambda: label_array(LABELS[:, None]), "l.npy", "not uint8 of shape 20×1"),
     ],
     "data/formats/image_folder": [
+        (folder_of, "p", "holds no images (.avif .bmp .gif .heic"),
+        (empty_training_set, "p/train", ".webp), here or in its folders; it has 1 .txt"),
+        (crowded, "p", "holds more than 0 files and folders; give one with fewer"),
+    ],
+    "data/formats/pictures": [
         (
-            lambda: pictures((8, 8), (8, 9)),
+            lambda: folder_of((8, 8), (8, 9)),
             "1.png",
             "is 8×9×1, while 0.png is 8×8×1; the images of a data set have one size",
         ),
-        (pictures, "p", "holds no images (.bmp .gif .jpeg .jpg"),
         (
-            lambda: image_folder.load_fitted(held("b.png", b"no picture"), (8, 8, 1)),
+            lambda: pictures.load_fitted(held("b.png", b"no picture"), (8, 8, 1)),
             "b.png",
-            "cannot be read as an image (",
+            "cannot be read as an image (cannot identify image file)",
         ),
         (short_picture, "b.png", "cannot be read as an image ("),
         (lambda: announced(10_000), "p/a.pgm", "has more than 89,478,485 pixels, too many for one picture"),
         (lambda: announced(20_000), "p/a.pgm", "has more than 89,478,485 pixels, too many for one picture"),
-    ],
-    "data/formats/registry": [
+        (bulky, "a.png", "has more than 1 bytes, too many for one picture"),
         (
-            lambda: peeked("notes.txt", b"abcd"),
-            "notes.txt",
-            "is no data set that can be read: use IDX, .npz, .npy, CIFAR-10's",
+            without_pillow_heif,
+            "a.heic",
+            "is a HEIC picture, which needs a package: pip install pillow-heif; or save it as JPEG",
+        ),
+        (
+            lambda: stored(np.full((8, 8), np.nan, np.float32)),
+            "a.tif",
+            "some values are NaN or infinite, which no pixel can be; replace them",
+        ),
+        (
+            lambda: stored(np.float32([[-1, 1]])),
+            "a.tif",
+            "its floating-point values go from -1 to 1; those of a picture go from 0 to 1, 255 or 65,535:",
+        ),
+        (
+            lambda: stored(np.int32([[0, 65_536]])),
+            "a.tif",
+            "its whole-number values go from 0 to 65536; those of a picture go from 0 to 255 or 65,535: save",
         ),
     ],
     "data/datasets": [
@@ -416,16 +265,6 @@ CASES = {
             lambda: loaded(test=IMAGES[:, :5]),
             "testset.npy",
             "test images are 5×10×1, training images 12×10×1",
-        ),
-        (
-            lambda: loaded(labels=LABELS.astype(int) - 5),
-            "labels.npy",
-            "its labels go from -5 to -3; they are the numbers",
-        ),
-        (
-            lambda: loaded(labels=LABELS * np.int64(500)),
-            "labels.npy",
-            "its labels go from 0 to 1000; they are the numbers",
         ),
         (
             lambda: split(60, fold="2/70"),

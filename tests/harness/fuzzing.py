@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy.io
 from PIL import Image
 
 from lib.cli import runs_command
@@ -33,7 +34,7 @@ from lib.cli.prompts import Answers
 from lib.common.errors import UserError
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.formats import registry
-from lib.data.formats.image_folder import load_fitted, quiet_decoding
+from lib.data.formats.pictures import load_fitted, quiet_decoding
 from lib.runs import records, report, run_entries
 from tests.harness import sample_files
 from tests.harness.mutation import mutate
@@ -90,11 +91,12 @@ def images(path: Path) -> str:
 def labels(path: Path) -> str:
     """The law of the readers of labels."""
     try:
-        count = registry.peek_labels(path)
         found = registry.read_labels(path)
     except UserError as error:
         return refused(error, path)
-    assert (found.shape, found.dtype) == ((count,), np.int64)
+    assert (found.numbers.ndim, found.numbers.dtype) == (1, np.int64)
+    assert not found.classes or 0 <= found.numbers.min() <= found.numbers.max() < len(found.classes)
+    assert all(name.isprintable() for name in found.classes)
     return "read"
 
 
@@ -105,7 +107,7 @@ def pictures(path: Path) -> str:
         for file in path.iterdir():
             for fit in ("crop", "pad"):
                 try:
-                    found = load_fitted(file, (6, 5, 3), fit)
+                    found = load_fitted(file, (6, 5, 3), fit).pixels
                 except UserError as error:
                     refused(error, file)
                 else:
@@ -195,6 +197,9 @@ def seeds() -> dict[str, Seed]:
         "npz-packed": Seed(
             {"a.npz": _saved(np.savez_compressed, images=gray / 255, labels=classes)}, "a.npz", images
         ),
+        **_published(color, classes),
+        "labels.csv": Seed({"l.csv": b"id,label\n1,cat\n2,dog\n3,cat\n"}, "l.csv", labels),
+        "labels-text.npy": Seed({"l.npy": _saved(np.save, np.array(["cat", "dog"] * 3))}, "l.npy", labels),
         "answers": Seed(
             {"answers.json": json.dumps(Hyperparameters(dataset="digits").to_json()).encode()},
             "answers.json",
@@ -216,6 +221,8 @@ def seeds() -> dict[str, Seed]:
         "palette.bmp": (small.convert("P"), {}),
         "a.gif": (small.convert("P"), {}),
         "a.webp": (small, {}),
+        "a.avif": (small, {"exif": _turned()}),
+        "turned.png": (small, {"exif": _turned()}),
         "lossless.webp": (small.convert("RGBA"), {"lossless": True}),
         "a.tif": (small, {}),
         "a.ppm": (small, {}),
@@ -236,6 +243,32 @@ def seeds() -> dict[str, Seed]:
         folder = {f"p/{sub}{name}": content.getvalue() for sub in ("", "1-")}
         found[f"pictures {name}"] = Seed(folder, "p", pictures)
     return found
+
+
+def _published(color: np.ndarray, classes: np.ndarray) -> dict[str, Seed]:
+    """Small data sets in formats of which there are published ones."""
+    hundred = bytes(1) + sample_files.cifar(color[:1], classes[:1])
+    large = {"train_X.bin": bytes(27_648), "train_y.bin": b"\1", "test_X.bin": bytes(27_648)}
+    svhn = {"X": color.transpose(1, 2, 3, 0), "y": classes[:6, None].astype(float)}
+    emnist = {
+        "emnist-letters-train-images-idx3-ubyte": sample_files.idx(color[..., 0]),
+        "emnist-letters-train-labels-idx1-ubyte": sample_files.idx(classes[:6] + 1),
+    }
+    names = {"train.bin": hundred, "test.bin": hundred, "fine_label_names.txt": b"a\nb\n"}
+    return {
+        "cifar-100": Seed({f"c/{name}": content for name, content in names.items()}, "c", images),
+        "stl-10": Seed({f"s/{name}": content for name, content in large.items()}, "s", images),
+        "emnist": Seed({f"e/{name}": content for name, content in emnist.items()}, "e", images),
+        "mat": Seed({"a.mat": _mat(svhn)}, "a.mat", images),
+        "mat-packed": Seed({"a.mat": _mat(svhn, True)}, "a.mat", images),
+        "labels.mat": Seed({"a.mat": _mat({"y": classes})}, "a.mat", labels),
+    }
+
+
+def _mat(arrays: dict[str, np.ndarray], packed: bool = False) -> bytes:
+    content = io.BytesIO()
+    scipy.io.savemat(content, arrays, do_compression=packed)
+    return content.getvalue()
 
 
 def _saved(save, *arrays, **named) -> bytes:

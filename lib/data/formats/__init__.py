@@ -1,16 +1,28 @@
 """File formats of images and labels: recognized by their content, measured by their headers, read as uint8.
 
-    base          types, safe reading, memory limits
-    registry      list of formats; reads any
-    idx           MNIST's files and folder; writing
-    cifar10       CIFAR-10's batches and archives
-    numpy_files   .npy and .npz arrays
-    image_folder  pictures in folders; fitting
+    base            types, safe reading, memory limits
+    registry        list of formats; reads any
+    identification  names of files that are none
+    idx             MNIST's format; writing
+    idx_folder      MNIST's, EMNIST's, QMNIST's folders
+    cifar           CIFAR-10's and CIFAR-100's binary versions
+    stl10           STL-10's binary version
+    archives        members of tar archives
+    numpy_files     .npy and .npz data sets
+    npy_arrays      arrays in NumPy's files
+    matlab_files    .mat data sets, such as SVHN
+    matlab_arrays   arrays in MATLAB's files
+    array_roles     which array holds what
+    pixels          arrays as uint8 images
+    labels          class numbers and class names
+    label_tables    labels in text and CSV
+    image_folder    folders of pictures as data sets
+    pictures        decoding of one picture; fitting
 
 Each format is a subclass of `base.Format`, listed in `registry.FORMATS`. Files are untrusted: a size that a
 file announces is compared with its real size before memory is taken, and every failure is a `UserError` that
 names the file. Other packages use `registry` to peek and read, `idx` to write, `FIT_MODES` and `load_fitted`
-of `image_folder`, and of `base` the types `Images`, `Source` and `Header`, `exists`, `element_count` and
+of `pictures`, and of `base` the types `Images`, `Source` and `Header`, `exists`, `element_count` and
 `MAX_MESSAGE_LENGTH`.
 
 >>> import tempfile
@@ -20,8 +32,9 @@ of `image_folder`, and of `base` the types `Images`, `Source` and `Header`, `exi
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     path = Path(folder, "tiny.npz")
 ...     np.savez(path, x_train=np.zeros((5, 8, 6), np.uint8), y_train=np.arange(5))
-...     peek_source(path)
+...     header = peek_source(path)
+...     header.shape, header.count, header.labeled
 ...     read_source(path).train.images.shape
-Header(shape=(8, 6, 1), count=5, test_count=0, labeled=True)
+((8, 6, 1), 5, True)
 (5, 8, 6, 1)
 """

@@ -1,5 +1,6 @@
 """Types shared by the file formats, and functions that read files without trusting their headers."""
 
+import csv
 import gzip
 import lzma
 import math
@@ -21,6 +22,7 @@ from typing import BinaryIO
 import numpy as np
 
 from lib.common.errors import UserError, reason
+from lib.common.filesystem import remedy
 
 # The first bytes of these files.
 NPY_MAGIC, ZIP_MAGIC, GZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b"
@@ -37,7 +39,7 @@ MAX_DEFLATE_RATIO = 1032
 # compression.
 READ_ERRORS = (
     *(OSError, EOFError, ValueError, RuntimeError, MemoryError, OverflowError, LookupError),
-    *(struct.error, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile),
+    *(struct.error, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, csv.Error),
 )
 
 
@@ -49,11 +51,13 @@ class Images:
         images: uint8 (n, height, width, channels), 0 to 255, with 1 or 3 channels; may be memory mapped.
         labels: int64 (n,), or None.
         classes: the class name of each label, from label 0 on; empty where unknown.
+        label_error: why the labels that are stored with the images could not be read; empty otherwise.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+    label_error: str = ""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -84,12 +88,14 @@ class Header:
         count: number of images outside the test set.
         test_count: number of images in the test set; 0 where there is none.
         labeled: whether the images have labels.
+        label_error: why they have none, where that is known; empty otherwise.
     """
 
     shape: tuple[int, int, int]
     count: int
     test_count: int = 0
     labeled: bool = False
+    label_error: str = ""
 
 
 class Format(ABC):
@@ -216,7 +222,8 @@ def _allocate_on_disk(path: Path, shape: Sequence[int], dtype, needed: int) -> n
             return np.memmap(file, dtype, "r+", shape=tuple(shape))
     except OSError as error:
         raise UserError(
-            f"{path}: there is no room to unpack it into ({reason(error)}); set TMPDIR to a folder with more"
+            f"{path}: cannot be unpacked in the folder for temporary files ({reason(error)}); "
+            f"{remedy(error, 'TMPDIR')}"
         ) from None
 
 

@@ -1,11 +1,11 @@
-"""MNIST's format, IDX: a magic number, big-endian sizes, then unsigned bytes; plain or gzipped.
+"""MNIST's format, IDX: a magic number, big-endian sizes, then an array; plain or gzipped.
 
 Plain files are memory mapped. Described on the page of the MNIST database (LeCun, Cortes and Burges).
 """
 
 import gzip
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +27,17 @@ from lib.data.formats.base import (
     explain_read_errors,
     open_decompressed,
     read_into,
-    require_matching_labels,
-    shape_of_images,
     starts_with,
 )
+from lib.data.formats.labels import Labels, labels_of_array
+from lib.data.formats.pixels import convert_to_uint8, find_layout
 
-LABELS_MAGIC, IMAGES_MAGIC, COLOR_IMAGES_MAGIC = 0x801, 0x803, 0x804  # bytes of 1, 3 and 4 dimensions
-TYPE_CODES = {"|u1": 0x08, ">f4": 0x0D}  # the third byte of an IDX file, by NumPy's name of the type
+# NumPy's names of the types of elements, by the third byte of an IDX file.
+TYPES = {0x08: "|u1", 0x09: "|i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+TYPE_CODES = {name: code for code, name in TYPES.items()}
+MAX_DIMENSIONS = 4
+# EMNIST's images are stored transposed, which its authors ask to undo (Cohen et al., 2017, the read-me file).
+TRANSPOSED_PREFIX = "emnist-"
 
 
 class IdxFormat(Format):
@@ -44,148 +48,118 @@ class IdxFormat(Format):
         if not path.is_file() or path.name.endswith((".tar.gz", ".tgz")):
             return False
         with explain_read_errors(path), open_decompressed(path) as file:
-            start = file.read(3)
-        return start[:2] == b"\0\0" and len(start) == 3
+            start = file.read(4)
+        return len(start) >= 3 and start[:2] == b"\0\0" and start[2] in TYPES
 
     @staticmethod
     def peek(path: Path) -> Header:
         shape = read_idx_header(path).shape
-        return Header(shape_of_images(shape), shape[0])
+        height, width, channels = find_layout(path, "it", shape).shape
+        is_transposed = _is_transposed(path)
+        return Header((width, height, channels) if is_transposed else (height, width, channels), shape[0])
 
     @staticmethod
     def read(path: Path) -> Source:
-        header = read_idx_header(path)
-        images = _read_body(path, header)
-        return Source(Images(images.reshape(len(images), *shape_of_images(header.shape))))
+        converted, notes = convert_to_uint8(path, {"it": _read_body(path, read_idx_header(path))})
+        images = converted["it"]
+        if _is_transposed(path):
+            images = images.transpose(0, 2, 1, 3)
+            notes.append("EMNIST stores its images transposed; they were turned upright")
+        return Source(Images(images), notes=tuple(notes))
 
 
-class IdxFolderFormat(Format):
-    """A folder with MNIST's four files under their published names, plain or gzipped."""
-
-    @staticmethod
-    def recognizes(path: Path) -> bool:
-        return path.is_dir() and _find_file(path, "train-images-idx3-ubyte").is_file()
-
-    @staticmethod
-    def peek(path: Path) -> Header:
-        train = IdxFormat.peek(_find_file(path, "train-images-idx3-ubyte"))
-        test = _find_file(path, "t10k-images-idx3-ubyte")
-        labeled = _find_file(path, "train-labels-idx1-ubyte").is_file()
-        return Header(train.shape, train.count, IdxFormat.peek(test).count if test.is_file() else 0, labeled)
-
-    @staticmethod
-    def read(path: Path) -> Source:
-        has_test = _find_file(path, "t10k-images-idx3-ubyte").is_file()
-        return Source(
-            _read_labeled_images(path, "train"), _read_labeled_images(path, "t10k") if has_test else None
-        )
-
-
-def _find_file(folder: Path, name: str) -> Path:
-    """Return the file of a name, plain or gzipped; where there is neither, the path of the plain one."""
-    return next((file for file in (folder / name, folder / f"{name}.gz") if file.is_file()), folder / name)
-
-
-def _read_labeled_images(folder: Path, prefix: str) -> Images:
-    images_path = _find_file(folder, f"{prefix}-images-idx3-ubyte")
-    labels_path = _find_file(folder, f"{prefix}-labels-idx1-ubyte")
-    images = IdxFormat.read(images_path).train.images
-    if not labels_path.is_file():
-        return Images(images)
-    header = read_idx_header(labels_path, labels=True)
-    require_matching_labels(labels_path, header.shape[0], len(images), images_path.name)
-    return Images(images, _read_body(labels_path, header).astype(np.int64))
+def _is_transposed(path: Path) -> bool:
+    return path.name.lower().startswith(TRANSPOSED_PREFIX)
 
 
 @dataclass(frozen=True)
 class IdxHeader:
-    """The header of an IDX file: the shape of its array of bytes, and the offset of the first one."""
+    """The header of an IDX file: shape and type of its array, and the offset of the first element."""
 
     shape: tuple[int, ...]
+    dtype: np.dtype
     offset: int
+
+    @property
+    def nbytes(self) -> int:
+        return element_count(self.shape) * self.dtype.itemsize
 
 
 def read_idx_header(path: Path, labels: bool = False) -> IdxHeader:
     """Return the header of an IDX file of images, or of `labels`, compared with the size of the file.
 
     Raises:
-        UserError: the file is truncated, too long, or of another type.
+        UserError: the file is truncated, too long, or holds something else.
     """
     with explain_read_errors(path), open_decompressed(path) as file:
         start = file.read(4)
         if len(start) < 4:
             raise UserError(f"{path}: is truncated: {len(start)} bytes hold no IDX header")
-        magic = int.from_bytes(start, "big")
-        _check_magic(path, magic, labels)
-        n_dimensions = magic & 0xFF
-        sizes = file.read(4 * n_dimensions)
-        if len(sizes) < 4 * n_dimensions:
+        if start[:2] != b"\0\0" or start[2] not in TYPES or not 0 < start[3] <= MAX_DIMENSIONS:
+            raise UserError(
+                f"{path}: is no IDX file of {'labels' if labels else 'images'}: it begins with the "
+                f"bytes {start.hex(' ')}"
+            )
+        sizes = file.read(4 * start[3])
+        if len(sizes) < 4 * start[3]:
             raise UserError(f"{path}: is truncated: its header ends after {4 + len(sizes)} bytes")
-    header = IdxHeader(struct.unpack(f">{n_dimensions}I", sizes), 4 + len(sizes))
-    _check_shape(path, header.shape)
+    header = IdxHeader(struct.unpack(f">{start[3]}I", sizes), np.dtype(TYPES[start[2]]), 4 + len(sizes))
+    _check_shape(path, header.shape, labels)
     _check_file_size(path, header)
     return header
 
 
-def _check_magic(path: Path, magic: int, labels: bool) -> None:
-    if magic in ((LABELS_MAGIC,) if labels else (IMAGES_MAGIC, COLOR_IMAGES_MAGIC)):
-        return
-    content = {
-        LABELS_MAGIC: "labels (give it with -dl or -tl)",
-        IMAGES_MAGIC: "images",
-        COLOR_IMAGES_MAGIC: "images",
-    }.get(magic)
-    actual = f"it holds {content}" if content else "it is no IDX file of unsigned bytes"
-    expected = "labels (2049)" if labels else "images (2051)"
-    raise UserError(f"{path}: magic number {magic} is not that of an IDX file of {expected}: {actual}")
-
-
-def _check_shape(path: Path, shape: tuple[int, ...]) -> None:
+def _check_shape(path: Path, shape: tuple[int, ...], labels: bool) -> None:
+    if labels and len(shape) > 2:
+        raise UserError(f"{path}: holds images, {format_shape(shape)}, and no labels")
+    if not labels and len(shape) == 1:
+        raise UserError(f"{path}: holds {shape[0]:,} numbers; if they are labels, give them with -dl or -tl")
     if 0 in shape:
-        raise UserError(f"{path}: its header announces no images at all: sizes {format_shape(shape)}")
-    if len(shape) == 4 and shape[3] not in (1, 3):
-        raise UserError(
-            f"{path}: its header announces {format_shape(shape)}; images have 1 channel (gray) or 3 (color), "
-            f"not {shape[3]:,}"
-        )
+        content = "labels" if labels else "images"
+        raise UserError(f"{path}: its header announces no {content} at all: sizes {format_shape(shape)}")
 
 
 def _check_file_size(path: Path, header: IdxHeader) -> None:
-    expected, actual = header.offset + element_count(header.shape), path.stat().st_size
+    expected, actual = header.offset + header.nbytes, path.stat().st_size
     if not starts_with(path, GZIP_MAGIC):
         if actual != expected:
-            raise _wrong_length(path, header.shape, expected, actual)
+            raise _wrong_length(path, header, actual)
     elif expected > actual * MAX_DEFLATE_RATIO:
         raise UserError(
-            f"{path}: is truncated: its header announces {format_shape(header.shape)} bytes, "
+            f"{path}: is truncated: its header announces {format_shape(header.shape)} of {header.dtype}, "
             f"more than a gzip file of {actual:,} bytes can hold"
         )
 
 
-def read_idx_labels(path: Path) -> np.ndarray:
-    """Return the labels of an IDX file, uint8 (n,); memory mapped where it is not gzipped."""
-    return _read_body(path, read_idx_header(path, labels=True))
+def read_idx_labels(path: Path) -> Labels:
+    """Return the labels of an IDX file.
+
+    Of QMNIST's labels, (n, 8), the first number of each row is the class, and the others tell the writer.
+    """
+    stored = _read_body(path, read_idx_header(path, labels=True))
+    is_qmnist = stored.ndim == 2 and stored.shape[1] == 8 and stored.dtype == np.dtype(">i4")
+    return labels_of_array(path, "it", stored[:, 0] if is_qmnist else stored)
 
 
 def _read_body(path: Path, header: IdxHeader) -> np.ndarray:
     if not starts_with(path, GZIP_MAGIC):
         with explain_read_errors(path):
-            return np.memmap(path, np.uint8, "r", header.offset, header.shape)
-    body = allocate(path, (element_count(header.shape),))
+            return np.memmap(path, header.dtype, "r", header.offset, header.shape)
+    body = allocate(path, (header.nbytes,))
     with explain_read_errors(path), gzip.open(path) as file:
         file.read(header.offset)
         filled = read_into(file, body)
         excess = 1 if filled == len(body) and file.read(1) else 0  # this read also compares the checksum
         if filled < len(body) or excess:
-            actual = header.offset + filled + excess
-            raise _wrong_length(path, header.shape, header.offset + len(body), actual)
-    return body.reshape(header.shape)
+            raise _wrong_length(path, header, header.offset + filled + excess)
+    return body.view(header.dtype).reshape(header.shape)
 
 
-def _wrong_length(path: Path, shape: Sequence[int], expected: int, actual: int) -> UserError:
+def _wrong_length(path: Path, header: IdxHeader, actual: int) -> UserError:
+    expected = header.offset + header.nbytes
     wrong = f"is truncated: {actual:,} bytes" if actual < expected else "is too long: more bytes"
     return UserError(
-        f"{path}: {wrong}, where its header announces {format_shape(shape)} "
+        f"{path}: {wrong}, where its header announces {format_shape(header.shape)} "
         f"({expected:,} bytes with the header)"
     )
 

@@ -1,42 +1,70 @@
-"""Folders of pictures of one size, as data sets; and pictures of any size, fitted to a model."""
+"""Folders of pictures as data sets: their classes, training and test sets, and what is left out of them."""
 
 import os
-import struct
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lib.common.errors import UserError, printable
-from lib.common.formatting import format_shape
-from lib.data.formats.base import (
-    MAX_MESSAGE_LENGTH,
-    Format,
-    Header,
-    Images,
-    Source,
-    allocate,
-    explain_read_errors,
+from lib.data.formats.base import Format, Header, Images, Source, allocate, explain_read_errors
+from lib.data.formats.pictures import (
+    PICTURE_SUFFIXES,
+    describe_remarks,
+    load_same_shape,
+    open_picture,
+    picture_shape,
+    quiet_decoding,
 )
 
-PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-FIT_MODES = ("crop", "pad", "stretch")
-# The decoders that Pillow may use. The others are rare or dangerous: an EPS, under any file name, is a
-# program that Ghostscript runs.
-PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-MAX_PIXELS = 89_478_485  # of one picture: 256 MiB in color; Pillow's limit for decompression bombs
-# Pictures of more pixels are decoded one after the other, so that several threads do not fill the memory.
-LARGE_PICTURE_PIXELS = 1 << 24
-LARGE_PICTURE_LOCK = threading.Lock()
+# Files and folders that systems, cameras and servers put beside pictures; in lower case. As those whose names
+# begin with a dot, they never count.
+IGNORED_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin"}
+MAX_DEPTH = 20  # levels of folders
+MAX_ENTRIES = 2_000_000  # files and folders
+# Names of folders that are a part of a data set, in lower case, also with a word for "set" behind them.
+TRAIN_NAMES, TEST_NAMES = {"train", "training"}, {"test", "testing"}
+VALIDATION_NAMES = {"val", "valid", "validation"}
+SET_ENDINGS = ("set", "data", "images")
+MAX_SUFFIX_LENGTH = 8  # of files that are counted by their suffix
+SHOWN_KINDS, SHOWN_CLASSES = 6, 3  # in one note
 
-# Errors that Pillow's decoders raise for invalid pictures, which they check little.
-DECODE_ERRORS = (
-    *(OSError, EOFError, ValueError, SyntaxError, TypeError, AssertionError, AttributeError, LookupError),
-    *(ArithmeticError, MemoryError, RuntimeError, struct.error),
-)
+
+@dataclass(frozen=True)
+class PictureList:
+    """Picture files with their labels.
+
+    Attributes:
+        files: paths, sorted.
+        labels: int64 (n,), or None.
+        classes: the class name of each label, printable and unique; empty without labels.
+        label_error: why there are no labels, as a sentence, where folders look like classes; empty otherwise.
+    """
+
+    files: tuple[Path, ...]
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    label_error: str = ""
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """The pictures in a folder.
+
+    Attributes:
+        train: those of its training set, or all.
+        test: those of its test set, where it has one.
+        notes: sentences for the user: parts, files left out, labels that are missing.
+    """
+
+    train: PictureList
+    test: PictureList | None = None
+    notes: tuple[str, ...] = ()
 
 
 class ImageFolderFormat(Format):
@@ -51,170 +79,263 @@ class ImageFolderFormat(Format):
 
     @staticmethod
     def peek(path: Path) -> Header:
-        files = list_pictures(path)
-        labels, _ = subfolder_labels(path, files)
-        with quiet_decoding(), _open_picture(files[0]) as image:
-            return Header(_picture_shape(image), len(files), labeled=labels is not None)
+        folder = list_pictures(path)
+        test_count = len(folder.test) if folder.test else 0
+        train, labeled = folder.train, folder.train.labels is not None
+        return Header(_shape_of(train.files[0]), len(train), test_count, labeled, train.label_error)
 
     @staticmethod
     def read(path: Path) -> Source:
-        files = list_pictures(path)
-        with quiet_decoding():
-            with _open_picture(files[0]) as image:
-                shape = _picture_shape(image)
-            images = allocate(path, (len(files), *shape))
-            for index, file in enumerate(files):
-                images[index] = _read_picture(file, shape, files[0])
-        labels, classes = subfolder_labels(path, files)
-        return Source(Images(images, labels, tuple(map(printable, classes))))
+        folder = list_pictures(path)
+        shape = _shape_of(folder.train.files[0])
+        remarks: Counter[str] = Counter()
+        parts = [part for part in (folder.train, folder.test) if part]
+        train, *test = (_read_pictures(path, part, shape, folder.train.files[0], remarks) for part in parts)
+        notes = describe_remarks(str(path), remarks, sum(map(len, parts)))
+        return Source(train, test[0] if test else None, folder.notes + tuple(map(printable, notes)))
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures in a folder and its subfolders (one level), by name.
+def _shape_of(file: Path) -> tuple[int, int, int]:
+    with quiet_decoding(), open_picture(file) as image:
+        return picture_shape(image)
+
+
+def _read_pictures(
+    path: Path, part: PictureList, shape: tuple[int, int, int], first_file: Path, remarks: Counter[str]
+) -> Images:
+    images = allocate(path, (len(part), *shape))
+    with quiet_decoding():
+        for index, file in enumerate(part.files):
+            picture = load_same_shape(file, shape, first_file)
+            images[index] = picture.pixels
+            remarks.update(picture.remarks)
+    return Images(images, part.labels, part.classes, part.label_error)
+
+
+def list_pictures(folder: Path) -> PictureFolder:
+    """Return the pictures in a folder and its subfolders, with their classes and parts.
+
+    A class is a subfolder, with all pictures below it. Where subfolders are called train and test (or val),
+    the classes are the folders in these; of val and test, val belongs to the training set.
 
     Raises:
-        UserError: there are none, or the folder cannot be listed.
+        UserError: there are no pictures, or too many files, or a folder cannot be listed.
     """
-    entries = _list_folder(folder)
-    ancestors = {folder.resolve(), *folder.resolve().parents}  # links to these would lead in a circle
-    nested = [
-        file
-        for entry in entries
-        if entry.is_dir() and entry.resolve() not in ancestors
-        for file in _list_folder(entry)
-    ]
-    files = sorted(
-        file for file in entries + nested if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()
-    )
-    if not files:
-        raise UserError(
-            f"{folder}: holds no images ({' '.join(sorted(PICTURE_SUFFIXES))}), here or one folder down"
+    scan = _Scan(folder)
+    pictures, subfolders = scan.list_folder(_Place.of(folder))
+    train_places, test_places, notes = _find_parts(folder, subfolders)
+    if train_places:
+        scan.left_out["folder beside train and test"] += (
+            len(subfolders) - len(train_places) - len(test_places)
         )
-    return files
+        scan.left_out["picture beside train and test"] += len(pictures)
+        train, test = scan.list_classes(train_places), scan.list_classes(test_places)
+    else:
+        train, test = scan.list_subfolders(pictures, subfolders), []
+    left_out = scan.describe_left_out()
+    if not train:
+        suffixes = " ".join(sorted(PICTURE_SUFFIXES))
+        where = train_places[0].path if train_places else folder
+        others = f"; it has {left_out}" if left_out else ""
+        raise UserError(f"{where}: holds no images ({suffixes}), here or in its folders{others}")
+    if left_out:
+        notes.append(f"{folder}: files left out: {left_out}")
+    train_list, test_list = _with_labels(folder, train, test, notes)
+    return PictureFolder(train_list, test_list if test else None, tuple(map(printable, notes)))
 
 
-def subfolder_labels(folder: Path, files: list[Path]) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Return the labels of pictures, int64 (n,), and the names of the subfolders that are their classes.
+# --- files
 
-    Where a picture lies in `folder` itself, the labels are None and there are no classes.
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder in a tree that may have links.
+
+    Attributes:
+        path: its path, with links.
+        real: its path without links.
+        above: paths without links of all folders that it lies in; a link to one of them leads in a circle.
+        depth: its level below the first one.
     """
-    names = [file.parent.name for file in files]
-    if any(file.parent == folder for file in files):
-        return None, ()
-    classes = tuple(sorted(set(names)))
-    return np.array([classes.index(name) for name in names]), classes
+
+    path: Path
+    real: str
+    above: frozenset[str]
+    depth: int
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Place":
+        real = os.path.realpath(folder)
+        return cls(folder, real, frozenset(map(str, Path(real).parents)), 0)
+
+    def child(self, entry: os.DirEntry) -> "_Place":
+        real = os.path.realpath(entry.path) if entry.is_symlink() else os.path.join(self.real, entry.name)
+        return _Place(Path(entry.path), real, self.above | {self.real}, self.depth + 1)
 
 
-def load_fitted(
-    file: Path, shape: tuple[int, int, int], fit_mode: str = "crop", invert: bool = False
-) -> np.ndarray:
-    """Return a picture of any size and format, fitted to the input shape of a model.
-
-    It is rotated as its EXIF data say; transparency becomes white; for a gray model, color becomes luma
-    (BT.601).
-
-    Args:
-        file: the picture.
-        shape: (height, width, channels) of the result.
-        fit_mode: "crop" scales the picture until it covers the shape, and cuts off what exceeds it on two
-            sides; "pad" scales it until it fits into the shape, and fills up with black; "stretch" ignores
-            its proportions.
-        invert: whether to replace each value v by 255 - v, for black on white where a model expects white on
-            black.
-
-    Returns:
-        uint8 array of `shape`, 0 to 255.
-
-    Raises:
-        UserError: the file is no picture that can be decoded.
-    """
-    from PIL import Image, ImageOps
-
-    height, width, channels = shape
-    with _open_picture(file) as image:
-        image = ImageOps.exif_transpose(image)
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        image = _to_eight_bits(image).convert("RGB" if channels == 3 else "L")
-        if fit_mode == "crop":
-            image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-        elif fit_mode == "pad":
-            image = ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS)
-        else:
-            image = image.resize((width, height), Image.Resampling.LANCZOS)
-        pixels = np.asarray(ImageOps.invert(image) if invert else image)
-    return pixels.reshape(shape)
+_Labeled = tuple[Path, str | None]  # a picture and the folder that is its class
 
 
-def _list_folder(folder: Path) -> list[Path]:
-    with explain_read_errors(folder):
-        return list(folder.iterdir())
+class _Scan:
+    """A walk through the folders below one, which counts by kind what it leaves out."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.left_out: Counter[str] = Counter()
+        self._entry_count = 0
+
+    def list_folder(self, place: _Place) -> tuple[list[Path], list[_Place]]:
+        """Return the pictures and the subfolders of a folder."""
+        pictures, subfolders = [], []
+        with explain_read_errors(place.path), os.scandir(place.path) as entries:
+            for entry in entries:
+                self._entry_count += 1
+                if self._entry_count > MAX_ENTRIES:
+                    raise UserError(
+                        f"{self.root}: holds more than {MAX_ENTRIES:,} files and folders; give one with fewer"
+                    )
+                if _is_ignored(entry.name):
+                    continue
+                kind = _kind_of(entry)
+                if kind == "picture":
+                    pictures.append(Path(entry.path))
+                elif kind == "folder" and not (kind := self._obstacle(child := place.child(entry))):
+                    subfolders.append(child)
+                else:
+                    self.left_out[kind] += 1
+        return pictures, sorted(subfolders, key=lambda place: place.path)
+
+    @staticmethod
+    def _obstacle(place: _Place) -> str:
+        """Return why a folder is not entered, or ""."""
+        if place.real in place.above:
+            return "link in a circle"
+        return f"folder below level {MAX_DEPTH}" if place.depth > MAX_DEPTH else ""
+
+    def list_subfolders(self, pictures: list[Path], subfolders: list[_Place]) -> list[_Labeled]:
+        """Return the pictures of a folder and those at any level below it, sorted, with their classes."""
+        found: list[_Labeled] = [(file, None) for file in pictures]
+        for place in subfolders:
+            below = [(file, place.path.name) for file in self._walk(place)]
+            self.left_out["folder without pictures"] += not below
+            found += below
+        return sorted(found)
+
+    def list_classes(self, places: list[_Place]) -> list[_Labeled]:
+        return sorted(found for place in places for found in self.list_subfolders(*self.list_folder(place)))
+
+    def _walk(self, place: _Place) -> Iterator[Path]:
+        pictures, subfolders = self.list_folder(place)
+        yield from pictures
+        for subfolder in subfolders:
+            yield from self._walk(subfolder)
+
+    def describe_left_out(self) -> str:
+        counts = [(kind, count) for kind, count in self.left_out.most_common() if count]
+        others = sum(count for _, count in counts[SHOWN_KINDS:])
+        shown = counts[:SHOWN_KINDS] + ([("other", others)] if others else [])
+        return ", ".join(f"{count:,} {kind}" for kind, count in shown)
 
 
-def _picture_shape(image) -> tuple[int, int, int]:
-    """Return (height, width, channels) of a picture; nothing is decoded for it."""
-    gray = image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I")
-    return image.height, image.width, 1 if gray else 3
+def _is_ignored(name: str) -> bool:
+    return name.startswith(".") or name.lower() in IGNORED_NAMES
 
 
-def _read_picture(file: Path, shape: tuple[int, int, int], first_file: Path) -> np.ndarray:
-    """Return a picture in the shape of the first one. Gray becomes color; any other difference is refused."""
-    with _open_picture(file) as image:
-        actual = _picture_shape(image)
-        if actual[:2] != shape[:2] or actual[2] > shape[2]:
-            raise UserError(
-                f"{file}: is {format_shape(actual)}, while {first_file.name} is {format_shape(shape)}; "
-                "the images of a data set have one size and one number of channels"
-            )
-        return np.asarray(_to_eight_bits(image).convert("RGB" if shape[2] == 3 else "L")).reshape(shape)
-
-
-def _to_eight_bits(image):
-    """Scale 16-bit grays to 8 bits; Pillow's `convert` would clip them at 255."""
-    if not image.mode.startswith("I"):
-        return image
-    from PIL import Image
-
-    pixels = np.asarray(image)
-    has_16_bits = image.mode != "I" or pixels.max() > 255
-    return Image.fromarray((pixels // 256 if has_16_bits else pixels).astype(np.uint8))
-
-
-@contextmanager
-def quiet_decoding() -> Iterator[None]:
-    """Silence Pillow's warnings, and the messages that libtiff writes to standard error past Python.
-
-    One thread at a time may enter this, while others decode: warnings and standard error belong to the whole
-    process.
-    """
-    with warnings.catch_warnings(action="ignore"), open(os.devnull, "wb") as null_file:
-        stderr_copy = os.dup(2)
-        os.dup2(null_file.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(stderr_copy, 2)
-            os.close(stderr_copy)
-
-
-@contextmanager
-def _open_picture(file: Path):
-    """Open a picture without decoding it. Errors, also while the block decodes it, become `UserError`."""
-    from PIL import Image  # late, since only pictures need Pillow
-
-    too_large = f"{file}: has more than {MAX_PIXELS:,} pixels, too many for one picture"
+def _kind_of(entry: os.DirEntry) -> str:
+    """Return "folder", "picture", or the kind of something that is left out; nothing is opened for it."""
     try:
-        with Image.open(file, formats=PILLOW_FORMATS) as image:
-            pixels = image.width * image.height
-            if pixels > MAX_PIXELS:
-                raise UserError(too_large)
-            with LARGE_PICTURE_LOCK if pixels > LARGE_PICTURE_PIXELS else nullcontext():
-                yield image
-    except Image.DecompressionBombError:
-        raise UserError(too_large) from None
-    except DECODE_ERRORS as error:
-        # Pillow ends its messages with the path, which this one begins with.
-        message = str(error).removesuffix(f" {str(file)!r}").removesuffix(f" {file!r}")
-        first_line = (message.splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{file}: cannot be read as an image ({first_line[:MAX_MESSAGE_LENGTH]})") from None
+        if entry.is_dir():
+            return "folder"
+        if not entry.is_file():
+            return "pipe or device" if os.path.exists(entry.path) else "broken link"
+        suffix = os.path.splitext(entry.name)[1].lower()
+        if suffix in PICTURE_SUFFIXES:
+            return "picture" if entry.stat().st_size else "empty"
+    except OSError:  # a link to itself
+        return "broken link"
+    is_plain = suffix.isprintable() and " " not in suffix and len(suffix) <= MAX_SUFFIX_LENGTH
+    return suffix if suffix and is_plain else "of another kind"
+
+
+# --- parts and classes
+
+
+def _find_parts(folder: Path, subfolders: list[_Place]) -> tuple[list[_Place], list[_Place], list[str]]:
+    """Return the folders of the training set, those of the test set, and notes; none without parts."""
+    train, validation, test = (
+        [place for place in subfolders if _part_name(place.path.name) in names]
+        for names in (TRAIN_NAMES, VALIDATION_NAMES, TEST_NAMES)
+    )
+    if not train or (not (validation or test) and len(subfolders) > 1):
+        return [], [], []  # a class may be called train
+    if not test:
+        test, validation = validation, []
+    train += validation
+    names = [" and ".join(place.path.name for place in places) for places in (train, test)]
+    note = f"{folder}: the training set is {names[0]}"
+    note += f", the test set is {names[1]}" if test else ""
+    note += "; --split draws the validation set from the training set" if validation else ""
+    return train, test, [note]
+
+
+def _part_name(name: str) -> str:
+    name = name.lower()
+    for ending in SET_ENDINGS:
+        name = name.removesuffix(ending)
+    return name.rstrip(" _-")
+
+
+def _with_labels(
+    folder: Path, train: list[_Labeled], test: list[_Labeled], notes: list[str]
+) -> tuple[PictureList, PictureList]:
+    """Return training and test pictures with the same numbers for the same classes, and add notes."""
+    own, others = ({name for _, name in found if name is not None} for found in (train, test))
+    names = (*sorted(own), *sorted(others - own))
+    numbers = {name: number for number, name in enumerate(names)}
+    shown = printable_names(names)
+    lists = [
+        _label(folder, train, numbers, shown[: len(own)], notes),
+        _label(folder, test, numbers, shown, notes) if own else PictureList(tuple(file for file, _ in test)),
+    ]
+    if all(part.labels is not None for part in lists):
+        if others - own:
+            notes.append(f"{folder}: only the test set has {_name_classes(sorted(others - own))}")
+        if own - others:
+            notes.append(f"{folder}: the test set does not have {_name_classes(sorted(own - others))}")
+    return lists[0], lists[1]
+
+
+def _label(
+    folder: Path, found: list[_Labeled], numbers: dict[str, int], classes: tuple[str, ...], notes: list[str]
+) -> PictureList:
+    files = tuple(file for file, _ in found)
+    loose = [file for file, name in found if name is None]
+    if len(loose) == len(found):
+        return PictureList(files)
+    if loose:
+        them = "them" if len(loose) > 1 else "it"
+        others = f" and {len(loose) - 1:,} other{'s' if len(loose) > 2 else ''}" if len(loose) > 1 else ""
+        lie = f"{loose[0]}{others} {'lie' if len(loose) > 1 else 'lies'} beside the class folders"
+        error = printable(f"{folder}: has no labels, since {lie}; move {them} into one of them")
+        notes.append(error)
+        return PictureList(files, label_error=error)
+    return PictureList(files, np.array([numbers[name] for _, name in found if name is not None]), classes)
+
+
+def printable_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names without characters that cannot be printed; those that are alike then are numbered."""
+    printed: dict[str, int] = {}  # how many names have come out so
+    unique: dict[str, None] = {}
+    for name in map(printable, names):
+        numbered = name
+        while numbered in unique:
+            printed[name] = printed.get(name, 1) + 1
+            numbered = f"{name} ({printed[name]})"
+        unique[numbered] = None
+    return tuple(unique)
+
+
+def _name_classes(names: list[str]) -> str:
+    shown = ", ".join(names[:SHOWN_CLASSES])
+    others = f" and {len(names) - SHOWN_CLASSES:,} more" if len(names) > SHOWN_CLASSES else ""
+    return f"the class{'es' if len(names) > 1 else ''} {shown}{others}"

@@ -1,189 +1,137 @@
-"""NumPy's files: .npy, which is memory mapped, and .npz; uint8, or floating point from 0 to 1.
+"""NumPy's files: .npy, which is memory mapped, and .npz."""
 
-The headers are parsed here and not by NumPy, which evaluates them as Python literals.
-"""
-
-import re
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
 
 import numpy as np
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
+from lib.data.formats.array_roles import ShapeAndType, find_labels, find_roles
 from lib.data.formats.base import (
-    MAX_DEFLATE_RATIO,
     NPY_MAGIC,
+    READ_ERRORS,
     ZIP_MAGIC,
     Format,
     Header,
     Images,
     Source,
-    allocate,
-    element_count,
     explain_read_errors,
-    read_into,
-    shape_of_images,
     starts_with,
 )
+from lib.data.formats.labels import Labels, label_notes, labels_of_array, with_labels
+from lib.data.formats.npy_arrays import NpyHeader, open_member, parse_header, read_content, require_text
+from lib.data.formats.pixels import check_type, convert_to_uint8, find_layout
 
-MAX_HEADER_BYTES = 10_000  # as in NumPy itself
-HEADER_PATTERNS = {
-    "descr": r"'([<>|=]?[biufcO]\d*)'",
-    "fortran_order": "(True|False)",
-    "shape": r"\(([\d, L]*)\)",
-}
-# Names of arrays in an .npz by their role, the preferred one first.
-NPZ_NAMES = {
-    "images": ("x_train", "train_images", "images", "x", "arr_0"),
-    "labels": ("y_train", "train_labels", "labels", "y"),
-    "test_images": ("x_test", "test_images"),
-    "test_labels": ("y_test", "test_labels"),
-}
-CHUNK_SIZE = 4096  # images converted at once
+MAX_ARRAYS = 100  # of an .npz, whose headers are read
 
 
 class NumpyFormat(Format):
-    """An .npy of images, or an .npz with arrays called as in `NPZ_NAMES`, or with a single array."""
+    """An .npy of images, or an .npz with arrays that are named as in `array_roles.ROLES`."""
 
     @staticmethod
     def recognizes(path: Path) -> bool:
-        return starts_with(path, NPY_MAGIC) or starts_with(path, ZIP_MAGIC)
+        return starts_with(path, NPY_MAGIC) or is_npz(path)
 
     @staticmethod
     def peek(path: Path) -> Header:
         if starts_with(path, NPY_MAGIC):
-            array = _read_npy_header(path)
-            return Header(_check_images(path, "it", array.shape, array.dtype), array.shape[0])
-        names = _find_arrays(path)
+            return _header_of_images(path, "it", _read_npy_header(path))
         with explain_read_errors(path), zipfile.ZipFile(path) as archive:
-            count, shape = _peek_images(path, archive, names["images"])
-            test_count = 0
-            if "test_images" in names:
-                test_count, _ = _peek_images(path, archive, names["test_images"])
-        return Header(shape, count, test_count, labeled="labels" in names)
+            roles, _ = find_roles(path, _shapes_and_types(path, archive))
+            train = _peek_member(path, archive, roles["images"])
+            has_test = "test_images" in roles
+            test_count = _peek_member(path, archive, roles["test_images"]).count if has_test else 0
+        return Header(train.shape, train.count, test_count, labeled="labels" in roles)
 
     @staticmethod
     def read(path: Path) -> Source:
         if starts_with(path, NPY_MAGIC):
-            array = _read_npy_header(path)
-            _check_images(path, "it", array.shape, array.dtype)
-            return Source(Images(_convert_to_uint8(path, "it", _map_array(path, array))))
-        names = _find_arrays(path)
+            images, notes = convert_to_uint8(path, {"it": read_npy_array(path)})
+            return Source(Images(images["it"]), notes=tuple(notes))
         with explain_read_errors(path), zipfile.ZipFile(path) as archive:
-            arrays = {role: _read_member(path, archive, name) for role, name in names.items()}
-        train = _labeled_images(path, arrays, "images", "labels")
-        test = (
-            _labeled_images(path, arrays, "test_images", "test_labels") if "test_images" in arrays else None
-        )
-        return Source(train, test)
+            roles, notes = find_roles(path, _shapes_and_types(path, archive))
+            stored = {
+                roles[role]: _read_member(path, archive, roles[role])
+                for role in ("images", "test_images")
+                if role in roles
+            }
+            images, assumptions = convert_to_uint8(path, stored)
+            labeled = [
+                _with_stored_labels(path, archive, roles[part], images[roles[part]], roles.get(label_role))
+                for part, label_role in (("images", "labels"), ("test_images", "test_labels"))
+                if part in roles
+            ]
+        test = labeled[1] if len(labeled) > 1 else None
+        return Source(labeled[0], test, (*notes, *assumptions, *label_notes(*labeled)))
 
 
-@dataclass(frozen=True)
-class NpyHeader:
-    """The header of an .npy file: NumPy's shape, type and order, and the offset of the first element."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    order: Literal["C", "F"]
-    offset: int
-
-    @property
-    def nbytes(self) -> int:
-        return element_count(self.shape) * self.dtype.itemsize
-
-
-def _parse_header(path: Path, name: str, file: IO[bytes]) -> NpyHeader:
-    """Parse a header with patterns instead of as Python: nothing is evaluated, warns, or nests deeply."""
-    start = file.read(8)
-    length_bytes = 2 if start[6:7] == b"\1" else 4
-    length = int.from_bytes(file.read(length_bytes), "little")
-    if not start.startswith(NPY_MAGIC) or len(start) < 8 or length > MAX_HEADER_BYTES:
-        raise UserError(f"{path}: {name} does not begin as an array of NumPy's does")
-    text = file.read(length).decode("latin-1")
-    fields = {
-        key: match[1]
-        for key, pattern in HEADER_PATTERNS.items()
-        if (match := re.search(rf"'{key}': {pattern}", text))
-    }
-    if len(fields) < len(HEADER_PATTERNS):
-        raise UserError(f"{path}: {name} is no plain array of numbers; its header says {text.strip()[:120]}")
+def is_npz(path: Path) -> bool:
+    """Return whether a file is an .npz by its name, or a ZIP archive that holds an array of NumPy's."""
+    if not starts_with(path, ZIP_MAGIC):
+        return False
+    if path.suffix.lower() == ".npz":
+        return True
     try:
-        dtype = np.dtype(fields["descr"])
-    except TypeError:
-        raise UserError(f"{path}: {name} is {fields['descr']}, which is no type of numbers") from None
-    shape = tuple(map(int, re.findall(r"\d+", fields["shape"])))
-    order: Literal["C", "F"] = "F" if fields["fortran_order"] == "True" else "C"
-    return NpyHeader(shape, dtype, order, 8 + length_bytes + length)
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".npy") for name in archive.namelist())
+    except READ_ERRORS:
+        return False
 
 
-def _find_arrays(path: Path) -> dict[str, str]:
-    """Return the names of the arrays in an .npz by role. Raises `UserError` where it has no images."""
-    with explain_read_errors(path), zipfile.ZipFile(path) as archive:
-        present = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    names = {
-        role: next(name for name in candidates if name in present)
-        for role, candidates in NPZ_NAMES.items()
-        if {*candidates} & {*present}
-    }
-    if "images" not in names and len(present) == 1:
-        names["images"] = present[0]
-    if "images" not in names:
-        listed = ", ".join(present[:10]) + (" …" if len(present) > 10 else "") or "there are none"
-        raise UserError(f"{path}: none of its arrays ({listed}) is called x_train or images")
-    return names
+def _array_names(archive: zipfile.ZipFile) -> list[str]:
+    names = dict.fromkeys(archive.namelist())
+    return [name.removesuffix(".npy") for name in names if name.endswith(".npy")][:MAX_ARRAYS]
 
 
-@contextmanager
-def _open_member(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[tuple[IO[bytes], NpyHeader]]:
-    """Open an array of an .npz at its first element, and return its header too."""
-    with archive.open(f"{name}.npy") as file:
-        array = _parse_header(path, name, file)
-        if array.nbytes > path.stat().st_size * MAX_DEFLATE_RATIO:
-            raise UserError(f"{path}: {name} announces {array.nbytes:,} bytes, more than the file can hold")
-        yield file, array
+def _shapes_and_types(path: Path, archive: zipfile.ZipFile) -> dict[str, ShapeAndType]:
+    """Return shape and type of the arrays of an .npz by name; those that cannot be read have none."""
+    found: dict[str, ShapeAndType] = {}
+    for name in _array_names(archive):
+        try:
+            with open_member(path, archive, name) as (_, header):
+                found[name] = header.shape, header.dtype
+        except UserError:  # reported when the array is needed
+            found[name] = (), np.dtype(object)
+    return found
 
 
-def _peek_images(path: Path, archive: zipfile.ZipFile, name: str) -> tuple[int, tuple[int, int, int]]:
-    """Return the number of images in an array of an .npz, and their (height, width, channels)."""
-    with _open_member(path, archive, name) as (_, array):
-        return array.shape[0], _check_images(path, name, array.shape, array.dtype)
+def _peek_member(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
+    with open_member(path, archive, name) as (_, header):
+        return _header_of_images(path, name, header)
+
+
+def _header_of_images(path: Path, name: str, array: NpyHeader) -> Header:
+    check_type(path, name, array.dtype)
+    return Header(find_layout(path, name, array.shape).shape, array.shape[0])
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    with _open_member(path, archive, name) as (file, array):
-        if array.dtype.kind not in "uif":
+    """Return an array of an .npz. Raises `UserError` for one that holds neither numbers nor texts."""
+    with open_member(path, archive, name) as (file, header):
+        if header.dtype.kind not in "buifSU":
             raise UserError(
-                f"{path}: {name} is {array.dtype}; images and labels are whole numbers or floating point"
+                f"{path}: {name} is {header.dtype}; images and labels are whole numbers or floating point"
             )
-        content = allocate(path, (array.nbytes,))
-        if read_into(file, content) < array.nbytes or file.read(1):  # reading the end compares the checksum
-            raise UserError(
-                f"{path}: {name} is truncated or too long: its header announces {format_shape(array.shape)} "
-                f"of {array.dtype}"
-            )
-    return content.view(array.dtype).reshape(array.shape, order=array.order)
+        return read_content(path, name, file, header)
 
 
-def _labeled_images(path: Path, arrays: dict[str, np.ndarray], images_role: str, labels_role: str) -> Images:
-    images = _convert_to_uint8(path, images_role, arrays[images_role])
-    if labels_role not in arrays:
+def _with_stored_labels(
+    path: Path, archive: zipfile.ZipFile, name: str, images: np.ndarray, labels_name: str | None
+) -> Images:
+    if labels_name is None:
         return Images(images)
-    labels = arrays[labels_role].reshape(-1)
-    if labels.dtype.kind not in "ui":
-        raise UserError(f"{path}: its {labels_role} must be whole numbers, not {labels.dtype}")
-    if len(labels) != len(images):
-        raise UserError(f"{path}: {len(labels):,} labels for {len(images):,} images")
-    return Images(images, labels.astype(np.int64))
+    return with_labels(
+        Images(images),
+        name,
+        lambda: labels_of_array(path, labels_name, _read_member(path, archive, labels_name)),
+        path,
+    )
 
 
 def _read_npy_header(path: Path) -> NpyHeader:
     with explain_read_errors(path), path.open("rb") as file:
-        array = _parse_header(path, "it", file)
+        array = parse_header(path, "it", file)
     expected, actual = array.offset + array.nbytes, path.stat().st_size
     if actual < expected:
         raise UserError(
@@ -193,59 +141,26 @@ def _read_npy_header(path: Path) -> NpyHeader:
     return array
 
 
-def _map_array(path: Path, array: NpyHeader) -> np.ndarray:
-    with explain_read_errors(path):
-        return np.memmap(path, array.dtype, "r", array.offset, array.shape, array.order)
-
-
-def _check_images(path: Path, name: str, shape: Sequence[int], dtype: np.dtype) -> tuple[int, int, int]:
-    """Return (height, width, channels). Raises `UserError` for arrays that cannot be images."""
-    if len(shape) not in (3, 4) or 0 in shape or (len(shape) == 4 and shape[3] not in (1, 3)):
-        raise UserError(
-            f"{path}: {name} has shape {format_shape(shape)}; images are (n, height, width), or "
-            "(n, height, width, 1 or 3)"
-        )
-    if dtype != np.uint8 and dtype.kind != "f":
-        raise UserError(
-            f"{path}: {name} is {dtype}; images are uint8 from 0 to 255, or floating point from 0 to 1"
-        )
-    return shape_of_images(shape)
-
-
-def _convert_to_uint8(path: Path, name: str, array: np.ndarray) -> np.ndarray:
-    """Return images as uint8 (n, height, width, channels), 0 to 255; floats are converted in chunks."""
-    shape = _check_images(path, name, array.shape, array.dtype)
-    if array.dtype == np.uint8:
-        return array.reshape(len(array), *shape)
-    images = allocate(path, (len(array), *shape))
-    for start in range(0, len(array), CHUNK_SIZE):
-        chunk = np.asarray(array[start : start + CHUNK_SIZE])
-        _check_range(path, name, chunk)
-        images[start : start + CHUNK_SIZE] = np.round(chunk * 255).reshape(-1, *shape)
-    return images
-
-
-def _check_range(path: Path, name: str, pixels: np.ndarray) -> None:
-    with np.errstate(invalid="ignore"):  # NaN is refused below, without a warning about comparing it
-        low, high = pixels.min(), pixels.max()
-    if not np.isfinite([low, high]).all():
-        raise UserError(
-            f"{path}: {name} holds NaN or infinity, which no pixel can be; "
-            "replace them by numbers from 0 to 1"
-        )
-    if not (low >= 0 and high <= 1):
-        raise UserError(
-            f"{path}: {name} goes from {low:g} to {high:g}; "
-            "floating-point images go from 0 to 1: divide first"
-        )
-
-
-def read_npy_labels(path: Path) -> np.ndarray:
-    """Return the labels of an .npy, memory mapped, of any integer type, shape (n,). Raises `UserError`."""
+def read_npy_array(path: Path) -> np.ndarray:
+    """Return the array of an .npy, memory mapped. Raises `UserError`."""
     array = _read_npy_header(path)
-    if len(array.shape) != 1 or array.dtype.kind not in "ui" or not array.nbytes:
+    if array.dtype.kind not in "buifSU" or not array.nbytes:
         raise UserError(
-            f"{path}: labels are whole numbers in one dimension, not {array.dtype} of shape "
-            f"{format_shape(array.shape)}"
+            f"{path}: it is {array.dtype} of shape {format_shape(array.shape)}; images and labels are whole "
+            "numbers or floating point"
         )
-    return _map_array(path, array)
+    with explain_read_errors(path):
+        stored = np.memmap(path, array.dtype, "r", array.offset, array.shape, array.order)
+    require_text(path, "it", stored)
+    return stored
+
+
+def read_npz_labels(path: Path) -> Labels:
+    """Return the labels of an .npz: its array with a name of labels, or else its only array.
+
+    Raises:
+        UserError: it has none, or several arrays that may be labels.
+    """
+    with explain_read_errors(path), zipfile.ZipFile(path) as archive:
+        name = find_labels(path, _array_names(archive))
+        return labels_of_array(path, name, _read_member(path, archive, name))

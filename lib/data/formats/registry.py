@@ -2,30 +2,37 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from lib.common.errors import UserError
 from lib.data.formats.base import (
     NPY_MAGIC,
+    ZIP_MAGIC,
     Format,
     Header,
     Source,
-    allocate,
-    explain_read_errors,
-    open_decompressed,
     require_file_or_folder,
     starts_with,
 )
-from lib.data.formats.cifar10 import Cifar10Format
-from lib.data.formats.idx import IdxFolderFormat, IdxFormat, read_idx_header, read_idx_labels
+from lib.data.formats.cifar import Cifar10Format, Cifar100Format, PickledCifarFormat
+from lib.data.formats.identification import explain_no_dataset, require_possible_labels
+from lib.data.formats.idx import IdxFormat, read_idx_labels
+from lib.data.formats.idx_folder import IdxFolderFormat
 from lib.data.formats.image_folder import ImageFolderFormat
-from lib.data.formats.numpy_files import NumpyFormat, read_npy_labels
+from lib.data.formats.label_tables import read_label_table
+from lib.data.formats.labels import Labels, labels_of_array
+from lib.data.formats.matlab_files import MatlabFormat, read_matlab_labels
+from lib.data.formats.numpy_files import NumpyFormat, read_npy_array, read_npz_labels
+from lib.data.formats.stl10 import Stl10Format
 
-# The first that recognizes a path reads it, so the one for any folder of pictures is last.
+# The first that recognizes a path reads it, so those that begin with a mark of their own come before those
+# that have none, and the one for any folder of pictures is last.
 FORMATS: tuple[type[Format], ...] = (
     IdxFolderFormat,
-    Cifar10Format,
     NumpyFormat,
+    MatlabFormat,
+    Cifar10Format,
+    Cifar100Format,
+    Stl10Format,
+    PickledCifarFormat,
     IdxFormat,
     ImageFolderFormat,
 )
@@ -41,7 +48,9 @@ def peek_source(path: Path) -> Header:
 
 
 def read_source(path: Path) -> Source:
-    """Return the images of a file or folder; those of plain IDX and .npy files are memory mapped.
+    """Return the images of a file or folder; those of plain IDX and .npy files of bytes are memory mapped.
+
+    Labels that cannot be read are left out, with a note.
 
     Raises:
         UserError: it is in no known format, or invalid.
@@ -49,31 +58,31 @@ def read_source(path: Path) -> Source:
     return _find_format(path).read(path)
 
 
-def peek_labels(path: Path | str) -> int:
-    """Return the number of labels in an IDX file (plain or gzipped) or an .npy, without reading them.
+def is_published_folder(folder: Path) -> bool:
+    """Return whether a folder holds the files of a data set rather than pictures."""
+    return _find_format(folder) is not ImageFolderFormat
+
+
+def read_labels(path: Path | str) -> Labels:
+    """Return the labels of a file: IDX, .npy, .npz, .mat, or text with one in each line or in a column.
 
     Raises:
         UserError: the file holds no labels.
     """
     path = Path(path)
     require_file_or_folder(path)
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder, no file of labels; use IDX, .npy, .npz, .txt or .csv")
     if starts_with(path, NPY_MAGIC):
-        return len(read_npy_labels(path))
-    return read_idx_header(path, labels=True).shape[0]
-
-
-def read_labels(path: Path | str) -> np.ndarray:
-    """Return the labels of an IDX file (plain or gzipped) or an .npy, as int64 (n,).
-
-    Raises:
-        UserError: the file holds no labels.
-    """
-    path = Path(path)
-    require_file_or_folder(path)
-    stored = read_npy_labels(path) if starts_with(path, NPY_MAGIC) else read_idx_labels(path)
-    labels = allocate(path, stored.shape, np.int64)
-    labels[:] = stored
-    return labels
+        return labels_of_array(path, "it", read_npy_array(path))
+    if starts_with(path, ZIP_MAGIC) and NumpyFormat.recognizes(path):
+        return read_npz_labels(path)
+    if MatlabFormat.recognizes(path):
+        return read_matlab_labels(path)
+    if IdxFormat.recognizes(path):
+        return read_idx_labels(path)
+    require_possible_labels(path)
+    return read_label_table(path)
 
 
 def _find_format(path: Path) -> type[Format]:
@@ -81,9 +90,4 @@ def _find_format(path: Path) -> type[Format]:
     for candidate in FORMATS:
         if candidate.recognizes(path):
             return candidate
-    with explain_read_errors(path), open_decompressed(path) as file:
-        start = file.read(4)
-    raise UserError(
-        f"{path}: is no data set that can be read: use IDX, .npz, .npy, CIFAR-10's binary version or a "
-        f"folder of images (magic number {int.from_bytes(start, 'big')}; an IDX file of images has 2051)"
-    )
+    raise explain_no_dataset(path)

@@ -1,0 +1,365 @@
+"""Decoding of one picture as 8-bit gray or color, the same for training and for saved models; fitting."""
+
+import os
+import struct
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lib.common.errors import UserError, reason
+from lib.common.formatting import format_shape
+from lib.common.reading import open_file
+from lib.data.formats.base import MAX_MESSAGE_LENGTH
+
+FIT_MODES = ("crop", "pad", "stretch")
+PICTURE_SUFFIXES = {
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif"),
+}
+# The decoders that Pillow may use. The others are rare or dangerous: an EPS, under any file name, is a
+# program that Ghostscript runs.
+PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+# The fifth to twelfth byte of files in the container of AVIF and HEIC.
+AVIF_STARTS = (b"ftypavif", b"ftypavis")
+HEIF_STARTS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftyphevx", b"ftypheim", b"ftypheis", b"ftypmif1")
+MAX_PIXELS = 89_478_485  # of one picture: 256 MiB in color; Pillow's limit for decompression bombs
+MAX_FILE_BYTES = 1 << 30  # some decoders read the whole file at once
+# Pictures of more pixels are decoded one after the other, so that several threads do not fill the memory.
+LARGE_PICTURE_PIXELS = 1 << 24
+LARGE_PICTURE_LOCK = threading.Lock()
+
+# The values of white that are tried, in this order.
+WHOLE_RANGES: tuple[int, ...] = (255, 65_535)
+FLOAT_RANGES: tuple[int, ...] = (1, 255, 65_535)
+RANGE_TOLERANCE = 1e-3  # of the largest value, for rounding errors of floating-point values
+GRAY_MODES = ("1", "L", "LA", "La", "F", "I")
+SUBSAMPLED_KEYS = {"L;2": 85, "L;4": 17}  # factors from PNG's values of 2 and 4 bits to Pillow's of 8
+EXIF_ORIENTATION, TIFF_PHOTOMETRIC = 274, 262  # tags
+PNG_METADATA = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")  # chunks that may hold an orientation
+SEVERAL_FRAMES = "several frames, of which the first is read"
+
+# Errors that Pillow's decoders raise for invalid pictures, which they check little.
+DECODE_ERRORS = (
+    *(OSError, EOFError, ValueError, SyntaxError, TypeError, AssertionError, AttributeError, LookupError),
+    *(ArithmeticError, MemoryError, RuntimeError, struct.error),
+)
+
+
+class Decoded(NamedTuple):
+    """A decoded picture.
+
+    Attributes:
+        image: a Pillow image of mode L (gray) or RGB.
+        remarks: what was assumed, as objects of "this picture has".
+    """
+
+    image: Any
+    remarks: tuple[str, ...]
+
+
+class Picture(NamedTuple):
+    """The pixels of a picture, uint8 (height, width, channels), and the remarks of `Decoded`."""
+
+    pixels: np.ndarray
+    remarks: tuple[str, ...]
+
+
+def load_fitted(
+    file: Path, shape: tuple[int, int, int], fit_mode: str = "crop", invert: bool = False
+) -> Picture:
+    """Return a picture of any size, fitted to the input shape of a model.
+
+    For a gray model, color becomes luma (BT.601).
+
+    Args:
+        file: the picture.
+        shape: (height, width, channels) of the result.
+        fit_mode: "crop" scales the picture until it covers the shape, and cuts off what exceeds it on two
+            sides; "pad" scales it until it fits into the shape, and fills up with black; "stretch" ignores
+            its proportions. A picture of that size stays as it is.
+        invert: whether to replace each value v by 255 - v, for black on white where a model expects white on
+            black.
+
+    Raises:
+        UserError: the file is no picture that can be decoded.
+    """
+    from PIL import Image, ImageOps
+
+    height, width, channels = shape
+    with open_picture(file) as opened:
+        image, remarks = decode(opened, file)
+        image = image.convert("RGB" if channels == 3 else "L")
+        if fit_mode == "crop":
+            image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+        elif fit_mode == "pad":
+            image = ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS)
+        else:
+            image = image.resize((width, height), Image.Resampling.LANCZOS)
+        pixels = np.asarray(ImageOps.invert(image) if invert else image)
+    return Picture(pixels.reshape(shape), remarks)
+
+
+def load_same_shape(file: Path, shape: tuple[int, int, int], first_file: Path) -> Picture:
+    """Return a picture of a data set, whose pictures have the shape of the first one; gray becomes color.
+
+    Raises:
+        UserError: the file is no picture that can be decoded, or has another size, or color in a gray set.
+    """
+    with open_picture(file) as opened:
+        if sorted(opened.size) != sorted(shape[:2]):  # of which nothing needs to be decoded
+            _require_shape(file, picture_shape(opened), shape, first_file)
+        image, remarks = decode(opened, file)
+        _require_shape(file, (image.height, image.width, len(image.getbands())), shape, first_file)
+        pixels = np.asarray(image.convert("RGB" if shape[2] == 3 else "L"))
+    return Picture(pixels.reshape(shape), remarks)
+
+
+def _require_shape(
+    file: Path, actual: tuple[int, int, int], shape: tuple[int, int, int], first_file: Path
+) -> None:
+    if actual[:2] != shape[:2] or actual[2] > shape[2]:
+        raise UserError(
+            f"{file}: is {format_shape(actual)}, while {first_file.name} is {format_shape(shape)}; "
+            "the images of a data set have one size and one number of channels"
+        )
+
+
+def describe_remarks(source: str, remarks: Counter[str], count: int) -> tuple[str, ...]:
+    """Return sentences for the user about what was assumed of pictures.
+
+    Args:
+        source: their folder or file.
+        remarks: the number of pictures with each remark.
+        count: number of pictures that were read.
+    """
+    return tuple(
+        f"{source}: {number:,} of {count:,} picture{'s' if count > 1 else ''} "
+        f"{'have' if number > 1 else 'has'} {remark}"
+        for remark, number in sorted(remarks.items())
+    )
+
+
+# --- opening
+
+
+@contextmanager
+def quiet_decoding() -> Iterator[None]:
+    """Silence Pillow's warnings, and the messages that libtiff writes to standard error past Python.
+
+    One thread at a time may enter this, while others decode: warnings and standard error belong to the whole
+    process.
+    """
+    with warnings.catch_warnings(action="ignore"), open(os.devnull, "wb") as null_file:
+        stderr_copy = os.dup(2)
+        os.dup2(null_file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr_copy, 2)
+            os.close(stderr_copy)
+
+
+@contextmanager
+def open_picture(file: Path) -> Iterator[Any]:
+    """Context of a Pillow image that is not decoded yet.
+
+    Raises:
+        UserError: the file is no picture, is too large, or the block could not decode it.
+    """
+    from PIL import Image, UnidentifiedImageError  # late, since only pictures need Pillow
+
+    too_large = f"{file}: has more than {MAX_PIXELS:,} pixels, too many for one picture"
+    try:
+        with open_file(file) as stream:
+            if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
+                raise UserError(f"{file}: has more than {MAX_FILE_BYTES:,} bytes, too many for one picture")
+            with Image.open(stream, formats=_decoders(file, stream)) as image:
+                pixels = image.width * image.height
+                if pixels > MAX_PIXELS:
+                    raise UserError(too_large)
+                with LARGE_PICTURE_LOCK if pixels > LARGE_PICTURE_PIXELS else nullcontext():
+                    yield image
+    except Image.DecompressionBombError:
+        raise UserError(too_large) from None
+    except DECODE_ERRORS as error:
+        unidentified = isinstance(error, UnidentifiedImageError)  # its message ends with a Python object
+        message = "cannot identify image file" if unidentified else reason(error)[:MAX_MESSAGE_LENGTH]
+        raise UserError(f"{file}: cannot be read as an image ({message})") from None
+
+
+def _decoders(file: Path, stream) -> tuple[str, ...]:
+    """Return the names of Pillow's decoders for a file, by its first bytes, whatever its suffix is."""
+    start = stream.read(12)[4:]
+    stream.seek(0)
+    if start in AVIF_STARTS:
+        return ("AVIF",)
+    if start not in HEIF_STARTS:
+        return PILLOW_FORMATS
+    try:
+        import pillow_heif
+    except ImportError:
+        raise UserError(
+            f"{file}: is a HEIC picture, which needs a package: pip install pillow-heif; or save it as JPEG"
+        ) from None
+    pillow_heif.register_heif_opener(thumbnails=False)
+    return ("AVIF", "HEIF")
+
+
+def picture_shape(image) -> tuple[int, int, int]:
+    """Return (height, width, channels) of an upright picture; its pixels are not decoded."""
+    if image.format == "PNG" and _has_late_metadata(image.fp):
+        image.load()
+    turned = _orientation(image) >= 5
+    height, width = (image.width, image.height) if turned else (image.height, image.width)
+    return height, width, 1 if _is_gray(image, _raw_mode(image)) else 3
+
+
+def _has_late_metadata(stream) -> bool:
+    """Return whether metadata follow the pixels of a PNG; without them all are known once it is opened."""
+    position, after_pixels, found = stream.tell(), False, False
+    stream.seek(8)
+    while len(head := stream.read(8)) == 8 and not found:
+        length, name = struct.unpack(">I4s", head)
+        found = after_pixels and name in PNG_METADATA
+        after_pixels = after_pixels or name == b"IDAT"
+        stream.seek(length + 4, os.SEEK_CUR)
+    stream.seek(position)
+    return found
+
+
+def _orientation(image) -> int:
+    """Return how a picture is to be turned, 1 to 8 as EXIF numbers it; 1 where that is unknown."""
+    from PIL import Image
+
+    if image.format == "TIFF":
+        return 1  # Pillow turns it
+    with suppress(*DECODE_ERRORS):
+        # That of PngImageFile decodes the picture.
+        orientation = int(Image.Image.getexif(image).get(EXIF_ORIENTATION, 1))
+        if 1 <= orientation <= 8:
+            return orientation
+    return 1
+
+
+def _raw_mode(image) -> str:
+    """Return Pillow's name for how pixels are stored, or "" where it has none; before `load` alone."""
+    arguments = image.tile[0][3] if image.tile else ""
+    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return first if isinstance(first, str) else ""
+
+
+def _is_gray(image, raw_mode: str) -> bool:
+    return image.mode in GRAY_MODES or image.mode.startswith("I;") or raw_mode.startswith("LA;")
+
+
+# --- decoding
+
+
+def decode(image, file: Path) -> Decoded:
+    """Return an opened picture upright, in 8 bits, as gray or RGB, without transparency.
+
+    It is turned as its EXIF orientation says; transparent pixels are laid on white. CMYK, Lab, YCbCr and
+    palettes become RGB; color profiles are not applied. Of several frames, the first is taken. Gray values of
+    16 bits are scaled from 0..65,535, all others of more than 8 bits from the first range that holds them:
+    0..255 or 0..65,535, and 0..1 before these for floating point.
+
+    Args:
+        image: as `open_picture` yields it.
+        file: its path, named in errors.
+
+    Raises:
+        UserError: its values are in none of these ranges.
+    """
+    from PIL import Image
+
+    raw_mode = _raw_mode(image)
+    is_gray = _is_gray(image, raw_mode)
+    remarks = (SEVERAL_FRAMES,) if image.format != "MPO" and getattr(image, "is_animated", False) else ()
+    _correct_transparency(image, raw_mode)
+    image.load()
+    orientation = _orientation(image)
+    if image.mode in ("F", "I") or image.mode.startswith("I;"):
+        decoded, remark = _scale_to_8_bits(image, raw_mode, file)
+        remarks += (remark,)
+    else:
+        decoded = _flatten(image).convert("L" if is_gray else "RGB")
+    turns = Image.Transpose
+    methods = (
+        *(None, turns.FLIP_LEFT_RIGHT, turns.ROTATE_180, turns.FLIP_TOP_BOTTOM),
+        *(turns.TRANSPOSE, turns.ROTATE_270, turns.TRANSVERSE, turns.ROTATE_90),
+    )
+    method = methods[orientation - 1]
+    return Decoded(decoded if method is None else decoded.transpose(method), remarks)
+
+
+def _correct_transparency(image, raw_mode: str) -> None:
+    """Scale the transparent color of a PNG as Pillow scales its pixels."""
+    key = image.info.get("transparency")
+    if isinstance(key, int):
+        image.info["transparency"] = key * SUBSAMPLED_KEYS.get(raw_mode, 1)
+    elif isinstance(key, tuple) and raw_mode == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+
+
+def _flatten(image):
+    """Return a picture of 8 bits with transparent pixels laid on white."""
+    from PIL import Image
+
+    if image.mode == "LAB":
+        return _lab_to_rgb(image)
+    if not image.has_transparency_data:
+        return image.convert("RGB") if image.mode not in ("1", "L") else image
+    transparent = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    opaque = Image.new("RGB", image.size, "white")
+    opaque.paste(transparent, mask=transparent)
+    return opaque
+
+
+def _lab_to_rgb(image):
+    from PIL import ImageCms
+
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+
+
+def _scale_to_8_bits(image, raw_mode: str, file: Path):
+    """Return a gray picture of more than 8 bits as one of 8, and a remark on the range of its values."""
+    from PIL import Image
+
+    values = np.asarray(image)
+    kind, white = _find_white(image, values, raw_mode, file)
+    scaled = np.multiply(values, 255 / white, dtype=np.float32)
+    pixels = np.rint(scaled, out=scaled).clip(0, 255, out=scaled).astype(np.uint8)
+    if image.format == "TIFF" and image.tag_v2.get(TIFF_PHOTOMETRIC) == 0:
+        pixels = 255 - pixels  # zero is white, which Pillow knows for 8 bits only
+    if isinstance(key := image.info.get("transparency"), int):
+        pixels[values == key] = 255
+    return Image.fromarray(pixels), f"{kind} values, read as 0 to {white:,}"
+
+
+def _find_white(image, values: np.ndarray, raw_mode: str, file: Path) -> tuple[str, int]:
+    """Return the kind of values that a picture has, and the one that is white."""
+    if raw_mode == "I;12":
+        return "12-bit", 4095
+    if image.mode.startswith("I;") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        return "16-bit", 65_535
+    is_float = image.mode == "F"
+    kind = "floating-point" if is_float else "whole-number"
+    ranges, tolerance = (FLOAT_RANGES, RANGE_TOLERANCE) if is_float else (WHOLE_RANGES, 0.0)
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite([low, high]).all():
+        raise UserError(f"{file}: some values are NaN or infinite, which no pixel can be; replace them")
+    for white in ranges:
+        if -tolerance * high <= low and high <= (1 + tolerance) * white:
+            return kind, white
+    whites = ", ".join(f"{white:,}" for white in ranges[:-1])
+    raise UserError(
+        f"{file}: its {kind} values go from {low:g} to {high:g}; those of a picture go from 0 to {whites} or "
+        f"{ranges[-1]:,}: save (x - black) / (white - black){'' if is_float else ' * 255'}"
+    )

@@ -1,0 +1,187 @@
+"""Arrays of any numeric type, range and layout as uint8 images, with notes on what was assumed of them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib.common.errors import UserError
+from lib.common.formatting import format_shape
+from lib.data.formats.base import allocate
+
+CHUNK_SIZE = 4096  # images converted at once
+TOLERANCE = 1e-3  # of ranges of floating-point pixels, for rounding errors
+DARK = 128  # pixels whose largest is below this may have another white than 255
+MIN_FLAT_SIDE = 8  # of images that are stored as rows of numbers; shorter rows are measurements
+MIN_PICTURE_WIDTH = 16  # of an array (height, width, 3 or 4) that is taken for a single picture
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The order of the axes of an array of images.
+
+    Attributes:
+        shape: (height, width, channels) of an image.
+        channels_first: True for (n, channels, height, width).
+        note: how the shape was read, where that is not plain; the end of a sentence.
+    """
+
+    shape: tuple[int, int, int]
+    channels_first: bool = False
+    note: str = ""
+
+    def arrange(self, array: np.ndarray) -> np.ndarray:
+        """Return the array as (n, height, width, channels), without a copy where NumPy needs none."""
+        if self.channels_first:
+            return array.transpose(0, 2, 3, 1)
+        return array.reshape(len(array), *self.shape)
+
+
+def find_layout(path: Path, name: str, shape: Sequence[int]) -> Layout:
+    """Return the layout of an array of images.
+
+    Args:
+        path: its file, named in errors.
+        name: the name of the array, named in errors.
+        shape: (n, height, width), (n, height, width, 1 or 3), (n, 1 or 3, height, width), or (n, pixels) for
+            square gray images.
+
+    Raises:
+        UserError: arrays of that shape cannot be images, or may be several kinds of them.
+    """
+    if 0 not in shape:
+        if len(shape) == 3 and not (shape[2] in (3, 4) and shape[1] >= MIN_PICTURE_WIDTH):
+            return Layout((shape[1], shape[2], 1))
+        if len(shape) == 4 and shape[3] in (1, 3):
+            return Layout((shape[1], shape[2], shape[3]))
+        if len(shape) == 4 and shape[1] in (1, 3):
+            note = f"its shape {format_shape(shape)} was read as (n, channels, height, width)"
+            return Layout((shape[2], shape[3], shape[1]), True, note)
+        if len(shape) == 2 and (side := _flat_side(shape[1])):
+            return Layout(
+                (side, side, 1),
+                note=f"its rows of {shape[1]:,} numbers were read as {side}×{side} gray images",
+            )
+    raise UserError(
+        f"{path}: {name} has shape {format_shape(shape)}; images are (n, height, width), or "
+        f"(n, height, width, 1 or 3){_shape_remedy(shape)}"
+    )
+
+
+def _flat_side(length: int) -> int:
+    """Return the side of a square of so many pixels, or 0 where they make none."""
+    side = math.isqrt(length)
+    return side if side * side == length and side >= MIN_FLAT_SIDE else 0
+
+
+def _shape_remedy(shape: Sequence[int]) -> str:
+    if len(shape) == 2 and shape[1] % 3 == 0 and (side := _flat_side(shape[1] // 3)):
+        return (
+            f"; rows of {shape[1]:,} numbers have two orders: reshape(-1, {side}, {side}, 3), or reshape"
+            f"(-1, 3, {side}, {side}).transpose(0, 2, 3, 1) where the red ones come first"
+        )
+    if len(shape) == 3 and shape[2] in (3, 4):
+        return "; this is a single picture"
+    if len(shape) == 4 and 4 in (shape[1], shape[3]):
+        return "; leave the fourth channel, transparency, out"
+    return ""
+
+
+def check_type(path: Path, name: str, dtype: np.dtype) -> None:
+    """Raise `UserError` for arrays whose elements cannot be pixels."""
+    if dtype.kind not in "buif":
+        raise UserError(f"{path}: {name} is {dtype}; images are whole numbers or floating point")
+
+
+def convert_to_uint8(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the arrays of a file as uint8 images, 0 to 255, and notes on what was assumed.
+
+    All arrays of a file have the same range. Those of uint8 are not copied.
+
+    Args:
+        path: the file, named in errors and notes.
+        arrays: images by the name of the array.
+
+    Returns:
+        Images (n, height, width, channels) by name, and sentences for the user.
+
+    Raises:
+        UserError: an array cannot be images, or its values are not those of pixels.
+    """
+    layouts = {name: find_layout(path, name, array.shape) for name, array in arrays.items()}
+    notes = {f"{path}: {layout.note}" for layout in layouts.values() if layout.note}
+    for name, array in arrays.items():
+        check_type(path, name, array.dtype)
+    if all(array.dtype == np.uint8 for array in arrays.values()):
+        return {name: layouts[name].arrange(array) for name, array in arrays.items()}, sorted(notes)
+    white, note = _find_white(path, arrays)
+    images = {name: layouts[name].arrange(_scale(path, array, white)) for name, array in arrays.items()}
+    return images, sorted(notes) + ([f"{path}: {note}"] if note else [])
+
+
+def _find_white(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[int, str]:
+    """Return the value of a white pixel, 1, 255 or 65,535, and the end of a note where it was assumed."""
+    name = next(iter(arrays))
+    ranges = [_range(array) for array in arrays.values()]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    # The minimum and the maximum of an array with a NaN are NaN; Python's `min` would hide it.
+    if not all(map(math.isfinite, (*(low for low, _ in ranges), *(high for _, high in ranges)))):
+        raise UserError(
+            f"{path}: {name} holds NaN or infinity, which no pixel can be; "
+            "replace them by numbers from 0 to 1"
+        )
+    spread = f"goes from {low:g} to {high:g}"
+    if all(array.dtype.kind == "b" for array in arrays.values()):
+        return 1, ""
+    if any(array.dtype.kind == "f" for array in arrays.values()):
+        if low >= -TOLERANCE and high <= 1 + TOLERANCE:
+            return 1, ""
+        if low >= -1 - TOLERANCE and high <= 1 + TOLERANCE:
+            raise UserError(f"{path}: {name} {spread}; images go from 0 to 1: save (x + 1) / 2 in place of x")
+        if low >= 0 and 1.5 < high <= 255:
+            return 255, f"{_values(low, high)} were read as pixels from 0 to 255{_dark(high)}"
+        raise UserError(
+            f"{path}: {name} {spread}; floating-point images go from 0 to 1, or from 0 to 255: save "
+            "(x - black) / (white - black) in place of x"
+        )
+    if low < 0 or high > 65_535:
+        raise UserError(
+            f"{path}: {name} {spread}; images of whole numbers go from 0 to 255, or to 65,535: save "
+            "(x - black) / (white - black) in place of x"
+        )
+    if high <= 1:
+        return 1, "its numbers 0 and 1 were read as black and white"
+    if high <= 255:
+        return 255, f"{_values(low, high)} were read as pixels from 0 to 255{_dark(high)}"
+    return 65_535, f"{_values(low, high)} were read as 16-bit pixels, from 0 to 65,535"
+
+
+def _values(low: float, high: float) -> str:
+    return f"its numbers from {low:g} to {high:g}"
+
+
+def _dark(high: float) -> str:
+    return f"; if {high:g} is white, save x / {high:g} in place of x" if high < DARK else ""
+
+
+def _range(array: np.ndarray) -> tuple[float, float]:
+    """Return the least and the greatest value of an array; NaN where it holds one."""
+    lows, highs = [], []
+    with np.errstate(invalid="ignore"):
+        for start in range(0, len(array), CHUNK_SIZE):
+            chunk = np.asarray(array[start : start + CHUNK_SIZE])
+            lows.append(chunk.min())
+            highs.append(chunk.max())
+        return float(np.min(lows)), float(np.max(highs))
+
+
+def _scale(path: Path, array: np.ndarray, white: int) -> np.ndarray:
+    """Return an array whose largest value is `white` as uint8, converted in chunks."""
+    scaled = allocate(path, array.shape)
+    for start in range(0, len(array), CHUNK_SIZE):
+        chunk = np.asarray(array[start : start + CHUNK_SIZE])
+        values = chunk if chunk.dtype.kind == "f" else chunk.astype(np.float32)
+        scaled[start : start + CHUNK_SIZE] = np.rint(np.clip(values, 0, white) * (255 / white))
+    return scaled

@@ -1,0 +1,172 @@
+"""Arrays of any name, layout, type and range as images: python -m pytest tests/data/test_array_files.py"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.extra import numpy as arrays_of
+
+from lib.common.errors import UserError
+from lib.data.formats import registry
+from tests.harness import sample_files
+from tests.harness.refusals import assert_refused
+
+IMAGES, LABELS = sample_files.shapes(12)
+COLOR, _ = sample_files.shapes(12, 20, 20, channels=3)
+COLOR[..., 1] //= 2  # so that an exchange of channels is seen
+
+
+def read(*unnamed: np.ndarray, **named: np.ndarray):
+    """The source in an .npz of these arrays, which agrees with its header."""
+    np.savez("a.npz", *unnamed, **named)
+    header, source = registry.peek_source(Path("a.npz")), registry.read_source(Path("a.npz"))
+    assert header.shape == source.train.images.shape[1:]
+    assert (header.count, header.test_count) == (len(source.train), len(source.test or ()))
+    return source
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *("x_train y_train x_test y_test", "train_images train_labels test_images test_labels"),
+        *("X_train y_train X_test y_test", "trainX trainY testX testY", "images labels", "X y", "x y"),
+        *("data targets", "data labels", "image label", "arr_0 arr_1 arr_2 arr_3", "arr_0 arr_1"),
+    ],
+)
+@pytest.mark.parametrize("column", [True, False])
+def test_arrays_are_found_by_their_names(names, column):
+    labels = LABELS[:, None] if column else LABELS
+    contents = (IMAGES[:8], labels[:8], IMAGES[8:], labels[8:])
+    source = read(**dict(zip(names.split(), contents, strict=False)))
+    np.testing.assert_array_equal(source.train.images[..., 0], IMAGES[:8])
+    np.testing.assert_array_equal(source.train.labels, LABELS[:8])
+    if len(names.split()) == 4:
+        np.testing.assert_array_equal(source.test.images[..., 0], IMAGES[8:])
+        np.testing.assert_array_equal(source.test.labels, LABELS[8:])
+    assert bool(source.notes) == names.startswith("arr")
+
+
+def test_unnamed_arrays_are_told_apart_by_their_shapes():
+    source = read(IMAGES[:8], IMAGES[8:], np.eye(3)[LABELS[:8]], LABELS[8:])
+    np.testing.assert_array_equal(source.train.labels, LABELS[:8])
+    np.testing.assert_array_equal(source.test.labels, LABELS[8:])
+    assert source.notes == (
+        "a.npz: reads arr_0 as images, arr_2 as labels, arr_1 as test images, arr_3 as test labels",
+    )
+    flat = read(COLOR[..., 0].reshape(12, -1), LABELS)
+    np.testing.assert_array_equal(flat.train.images, COLOR[..., :1])
+    np.testing.assert_array_equal(flat.train.labels, LABELS)
+
+
+def test_other_arrays_are_left_out():
+    source = read(train_images=IMAGES, val_images=IMAGES[:3], val_labels=LABELS[:3])
+    assert source.notes == ("a.npz: leaves out val_images, val_labels",)
+    source = read(pictures=IMAGES, numbers=np.arange(5), table=np.zeros((3, 64)))
+    np.testing.assert_array_equal(source.train.images[..., 0], IMAGES)  # the only one that can be images
+    structured = np.zeros(3, [("a", "u1")])
+    assert len(read(images=IMAGES, facts=structured, objects=np.array([None])).train) == 12
+
+
+def test_layouts_that_are_not_plain_are_said():
+    source = read(x=COLOR.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(source.train.images, COLOR)
+    assert source.notes == ("a.npz: its shape 12×3×20×20 was read as (n, channels, height, width)",)
+    source = read(x=IMAGES[:, None])
+    np.testing.assert_array_equal(source.train.images[..., 0], IMAGES)
+    source = read(x=COLOR[..., 0].reshape(12, 400))
+    np.testing.assert_array_equal(source.train.images, COLOR[..., :1])
+    assert source.notes == ("a.npz: its rows of 400 numbers were read as 20×20 gray images",)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((12, 3072), "two orders: reshape(-1, 32, 32, 3), or reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)"),
+        ((12, 4), "a.npy: it has shape 12×4; images are (n, height, width), or"),
+        ((12, 20, 20, 4), "leave the fourth channel, transparency, out"),
+        ((20, 20, 3), "this is a single picture"),
+        ((12, 20, 20, 20), "has shape 12×20×20×20"),
+        ((12, 5, 20, 20, 3), "has shape 12×5×20×20×3"),
+        ((12,), "has shape 12"),
+        ((12, 0, 5), "shape 12×0×5"),
+    ],
+)
+def test_shapes_that_are_refused(shape, words):
+    np.save("a.npy", np.zeros(shape, np.uint8))
+    assert_refused("a.npy", words)
+    assert_refused("a.npy", words, registry.peek_source)
+
+
+@pytest.mark.parametrize(
+    ("array", "expected", "note"),
+    [
+        (IMAGES / 255, IMAGES, ""),
+        ((IMAGES / 255).astype(np.float16), IMAGES, ""),
+        (IMAGES / 255 * 1.0005, IMAGES, ""),  # a rounding error
+        (IMAGES > 127, np.where(IMAGES > 127, 255, 0), ""),
+        (IMAGES.astype(float), IMAGES, "its numbers from 0 to 220 were read as pixels from 0 to 255"),
+        (IMAGES.astype(np.int64), IMAGES, "its numbers from 0 to 220 were read as pixels from 0 to 255"),
+        (
+            (IMAGES > 127).astype(int),
+            np.where(IMAGES > 127, 255, 0),
+            "its numbers 0 and 1 were read as black",
+        ),
+        (IMAGES.astype(np.uint16) * 257, IMAGES, "to 56540 were read as 16-bit pixels, from 0 to 65,535"),
+        (IMAGES / 16, IMAGES // 16, "if 13.75 is white, save x / 13.75 in place of x"),
+    ],
+)
+def test_ranges_that_are_accepted(array, expected, note):
+    source = read(images=array)
+    assert np.abs(source.train.images[..., 0].astype(int) - expected).max() <= 1
+    assert note in "".join(source.notes)
+    assert bool(note) == bool(source.notes)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (IMAGES / 110 - 1, "images goes from -1 to 1; images go from 0 to 1: save (x + 1) / 2 in place of x"),
+        (IMAGES / 200, "images goes from 0 to 1.1; floating-point images go from 0 to 1, or from 0 to 255"),
+        (IMAGES * 2.0, "images goes from 0 to 440; floating-point images go"),
+        (IMAGES - 5.0, "images goes from -5 to 215; floating-point images go"),
+        (IMAGES.astype(int) - 5, "images goes from -5 to 215; images of whole numbers go from 0 to 255"),
+        (IMAGES.astype(int) * 1000, "images goes from 0 to 220000; images of whole numbers go from 0 to 255"),
+        (np.where(IMAGES > 219, np.nan, 0), "images holds NaN or infinity"),
+        (IMAGES * 1j, "images is complex128"),
+        (IMAGES.astype("U3"), "images is <U3"),
+    ],
+)
+def test_ranges_that_are_refused(array, words):
+    np.savez("a.npz", images=array)
+    assert_refused("a.npz", words)
+
+
+def test_training_and_test_images_have_one_range():
+    source = read(x_train=IMAGES.astype(int) * 257, x_test=IMAGES[:4].astype(int))
+    assert source.test.images.max() == 1  # 220 of 65,535
+    with pytest.raises(UserError, match="goes from -1 to 1"):
+        read(x_train=IMAGES / 255, x_test=IMAGES / 110 - 1)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@given(
+    arrays_of.arrays(
+        arrays_of.integer_dtypes(endianness="?")
+        | arrays_of.floating_dtypes(endianness="?", sizes=(16, 32, 64)),
+        arrays_of.array_shapes(min_dims=3, max_dims=4, max_side=4),
+    )
+)
+def test_any_array_is_read_as_its_values_say_or_refused(tmp_path, array):
+    np.save(tmp_path / "a.npy", array)
+    try:
+        images = registry.read_source(tmp_path / "a.npy").train.images
+    except UserError:
+        return
+    white = (
+        255 if array.dtype == np.uint8 else next(top for top in (1, 255, 65_535) if array.max() <= top + 1e-3)
+    )
+    if images.shape[1:3] != array.shape[1:3]:
+        array = array.transpose(0, 2, 3, 1)
+    expected = array.astype(np.float64).reshape(images.shape) * (255 / white)
+    assert np.abs(images - expected).max() <= 1
