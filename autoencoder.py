@@ -8,6 +8,7 @@ from typing import Any
 from lib.cli import commands
 from lib.cli.prompts import Answers
 from lib.cli.session import Session, ask_dataset, ask_remaining_settings, draw_comparison
+from lib.cli.streams import prepare_streams
 from lib.common.errors import UserError, exit_status
 from lib.config.architecture import Architecture, describe_architecture
 from lib.config.architecture_planner import plan_architecture
@@ -171,4 +172,5 @@ def save(session: Session) -> None:
 
 
 if __name__ == "__main__":
+    prepare_streams()
     sys.exit(exit_status("autoencoder.py", main))

@@ -6,6 +6,7 @@ import sys
 from lib.cli import commands
 from lib.cli.prompts import Answers
 from lib.cli.session import Session, ask_labeled_data, ask_remaining_settings
+from lib.cli.streams import prepare_streams
 from lib.common.errors import exit_status
 from lib.config.hyperparameters import Hyperparameters
 from lib.worker.process import Worker
@@ -88,4 +89,5 @@ def show_predictions(session: Session, outcome: str) -> None:
 
 
 if __name__ == "__main__":
+    prepare_streams()
     sys.exit(exit_status("classification.py", main))

@@ -32,7 +32,7 @@ SLOW_TO_START = (*HEAVY, *BACKENDS, "optuna", "sqlalchemy", "PIL", "questionary"
 # downloads Keras's.
 LATE_IMPORTS = {
     "lib.data.splits": {"sklearn"},
-    "lib.data.datasets": {"keras", "sklearn"},
+    "lib.data.named_datasets": {"keras", "sklearn"},
 }
 
 MODULES = {

@@ -245,7 +245,7 @@ def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
     screen.see("no such file or folder")
     screen.press(*[BACKSPACE] * 7)
     screen.answer(tiny["-dl"])
-    screen.see("it holds labels")
+    screen.see("if they are labels")
     screen.press(*[BACKSPACE] * len(tiny["-dl"]))
     screen.answer(tiny["-d"])
     screen.see("Convolution layers")

@@ -7,6 +7,8 @@ at every write when it is full at every flush.
 
 import errno
 import os
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from lib.common import filesystem
 from lib.common.errors import RunFailed, UserError
 from lib.runs import records, run_folder
 from lib.worker import training_jobs
+from tests.harness.terminal_session import PROJECT
 from tests.worker.test_training_jobs import classify, run
 
 FEWEST = 8  # flushes in the shortest run
@@ -106,3 +109,23 @@ def resumed(program: str, tiny: dict, folder: Path) -> None:
         {"hyperparameters": hp.to_json(), "resume": str(folder)},
         training_jobs.open_dataset(hp),
     )
+
+
+def test_a_training_ends_well_with_a_full_disk_under_its_progress_and_its_results(tiny):
+    words = ["-d", tiny["-d"], "--layers", "1", "--kernels", "2", "--epochs", "2", "--no-input", "--output"]
+    for stream in ("stderr", "stdout"):
+        with open("/dev/full", "wb") as full:
+            streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+            done = subprocess.run(
+                [sys.executable, str(PROJECT / "autoencoder.py"), *words, stream],
+                check=False,
+                **streams | {stream: full},
+            )
+        assert records.load_record(Path(stream))["status"] == "finished"
+        log = (Path(stream) / records.LOG_FILE).read_text(encoding="utf-8")
+        assert (log.count("epoch "), log.count("this autoencoder: MSE")) == (2, 1)
+        if stream == "stderr":
+            assert (done.returncode, b"this autoencoder" in done.stdout) == (0, True)
+        else:
+            assert done.returncode == 1
+            assert done.stderr.splitlines()[-1].startswith(b"autoencoder.py: results cannot be printed")

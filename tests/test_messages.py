@@ -11,6 +11,8 @@ import pytest
 from lib.config.fields import display_name, settings
 from tests.harness import (
     error_cases_data,
+    error_cases_foreign,
+    error_cases_formats,
     error_cases_models,
     error_cases_runs,
     error_cases_search,
@@ -21,8 +23,10 @@ from tests.harness.error_cases import PLACES, Case, outcome
 TABLES = (
     error_cases_settings.CASES,
     error_cases_data.CASES,
+    error_cases_formats.CASES,
     error_cases_runs.CASES,
     error_cases_models.CASES,
+    error_cases_foreign.CASES,
     error_cases_search.CASES,
 )
 ROWS = [(module, row) for table in TABLES for module, rows in table.items() for row in rows]

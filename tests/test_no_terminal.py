@@ -184,12 +184,12 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
     return {
         "magic": (
             b"\0\0\x08\x07" + whole[4:],
-            "magic number 2055 is not that of an IDX file of images (2051)",
+            "is no IDX file of images: it begins with the bytes 00 00 08 07",
         ),
         "truncated": (whole[:-5], "is truncated"),
         "over-long": (whole + b"12345", "is too long"),
         "broken.gz": (zipped[: len(zipped) // 2], "broken or truncated"),
-        "garbage": (b"what is this?", "is no data set that can be read: use IDX"),
+        "garbage": (b"what is this?", "is a text file, no data set"),
     }
 
 

@@ -5,6 +5,7 @@
     advanced_prompts   menus of all further settings
     session            prompts, training, result, menu, again
     display            progress, results and images on screen
+    streams            encodings, failures of standard streams
     terminal_graphics  images, charts, tables as text
     commands           registry of all commands
     menu               entries of both programs' menus

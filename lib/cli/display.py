@@ -27,16 +27,18 @@ from lib.cli.terminal_graphics import (
     subsample,
     terminal_image,
 )
-from lib.common.errors import printable
-from lib.common.formatting import format_decimal, format_duration, format_psnr
+from lib.common.errors import printable, shorten
+from lib.common.formatting import format_decimal, format_duration, format_psnr, metric_label
 from lib.common.serialization import pack_images, unpack_images
 from lib.config.fields import format_json_value
 from lib.runs.records import FINISHED
+from lib.runs.run_log import epoch_line, phase_line, start_line
 from lib.runs.summary import (
     Remark,
     autoencoder_remarks,
     classifier_remarks,
     describe_ending,
+    describe_timing,
     score_columns,
     score_rows,
 )
@@ -45,6 +47,7 @@ from lib.runs.summary import (
 ACCENT, GOOD, BAD, QUIET = "cyan", "green", "red", "dim"
 REMARK_STYLES = {"": "", "bad": BAD, "quiet": QUIET}
 BAR_WIDTH = 40  # of a progress bar, and of the longest bar of a metric
+MAX_LINE = 10_000  # characters; commands that replay a run have up to some thousand
 MAX_BARS = 30  # of one hyperparameter; the figure shows more
 
 
@@ -57,6 +60,11 @@ def scores_table(record: dict) -> Table:
     for row, (label, (mse, *psnr)) in enumerate(score_rows(record).items()):
         table.add_row(label, format_decimal(mse), *map(format_psnr, psnr), style="" if row else "bold")
     return table
+
+
+def _safe(text: str) -> str:
+    """The lines of a text, in which names of files may stand, without control characters and not too long."""
+    return "\n".join(shorten(printable(line), MAX_LINE) for line in text.split("\n"))
 
 
 class Display:
@@ -102,7 +110,7 @@ class Display:
 
     def note(self, text: str, style: str = "") -> None:
         """Print a line to standard error."""
-        self.err.print(text, style=style, markup=False, soft_wrap=not self.err.is_terminal)
+        self.err.print(_safe(text), style=style, markup=False, soft_wrap=not self.err.is_terminal)
 
     def result(self, text: str, style: str = "", unwrapped: bool = False) -> None:
         """Print a line to standard output.
@@ -112,13 +120,14 @@ class Display:
             style: a rich style.
             unwrapped: do not wrap it between words on a terminal, so that a path or command can be copied.
         """
-        self.out.print(text, style=style, markup=False, soft_wrap=unwrapped or not self.out.is_terminal)
+        soft_wrap = unwrapped or not self.out.is_terminal
+        self.out.print(_safe(text), style=style, markup=False, soft_wrap=soft_wrap)
 
     # Events of the worker
 
     def _on_run(self, event: dict) -> None:
         self.close()
-        self.note(f"{event['device']}  {ARROW}  {event['folder']}", ACCENT)
+        self.note(start_line(event), ACCENT)
 
     def _on_phase(self, event: dict) -> None:
         self.close()
@@ -131,8 +140,8 @@ class Display:
         self._sample_images = None
         if event.get("plan"):
             self.note(event["plan"], QUIET)
-        if event["of"] > 1:
-            self.note(f"Phase {event['number']} of {event['of']}: {event['why']}.", "bold")
+        if line := phase_line(event):
+            self.note(line, "bold")
         if self.live_allowed:
             images, epochs = event["images"], event["epochs"]
             self._bars = self._new_progress("{task.fields[count]}")
@@ -159,10 +168,7 @@ class Display:
         epoch, epochs = event["epoch"], self._phase["epochs"]
         if self._epochs_before is None:  # trained before the run was resumed
             self._epochs_before = epoch - 1
-        names = [name for name in event if name.endswith(("loss", "accuracy"))]
-        names.sort(key=lambda name: name.removeprefix("val_") != "loss")  # the total loss before its terms
-        losses = "   ".join(f"{_metric_label(name)} {format_decimal(event[name])}" for name in names)
-        line = f"epoch {epoch:>{len(str(epochs))}}/{epochs}   {losses}   {event['speed']:,.0f} images/s"
+        line = epoch_line(event, epochs)
         if isinstance(self._live, Live):
             images = self._phase["images"]
             self._step_line = Text("")
@@ -286,11 +292,7 @@ class Display:
     def _show_run_details(self, folder: Path, record: dict) -> None:
         if ending := describe_ending(record):
             self.result(ending, BAD)
-        timing = record["timing"]
-        self.result(
-            f"{format_duration(timing['seconds'])} in all, {timing['images_per_second']:,.0f} images/s in "
-            f"training"
-        )
+        self.result(describe_timing(record))
         self.result(f"{folder}: {', '.join(name for name in record['files'] if not name.endswith('.json'))}")
         self.result(f"Again: {record['command']}", ACCENT, unwrapped=True)
 
@@ -306,7 +308,7 @@ class Display:
         for phase, history in histories.items():
             if len(history["loss"]) == 1:
                 losses = (
-                    f"{_metric_label(name)} {format_decimal(history[name][0])}"
+                    f"{metric_label(name)} {format_decimal(history[name][0])}"
                     for name in ("loss", "val_loss")
                     if name in history
                 )
@@ -441,11 +443,6 @@ class Display:
                 bar = "█" * max(1, round(BAR_WIDTH * score / highest))
                 table.add_row(value, format_decimal(score), Text(bar, style=ACCENT))
             self.out.print(table)
-
-
-def _metric_label(name: str) -> str:
-    """The name of a metric in words: `val_kl_loss` is `validation kl`."""
-    return name.replace("val_", "validation ").replace("_loss", "").replace("_", " ")
 
 
 def _demonstrate() -> None:

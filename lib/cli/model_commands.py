@@ -20,9 +20,10 @@ from lib.cli.terminal_graphics import ARROW, SEPARATOR, print_table
 from lib.common.errors import INTERRUPTED, UserError, printable
 from lib.common.formatting import format_shape
 from lib.common.terminal_state import muted_keyboard
+from lib.config.fields import get_field
 from lib.config.value_types import IntRange, PerLayer
 from lib.data import datasets
-from lib.data.formats.image_folder import FIT_MODES
+from lib.data.formats.pictures import FIT_MODES
 from lib.runs import run_folder
 from lib.worker.process import Worker
 
@@ -44,6 +45,12 @@ COLUMN_TITLES = {"psnr_db": "PSNR (dB)"}  # instead of the names in the file
 MIN_NAME_WIDTH = 12  # columns of the terminal for the name of a picture
 MAX_OPTION = 10**9  # of all numbers that are flags
 MIN_VALUES = {"count": 1, "grid": 2, "steps": 2, "seed": 0}  # of the flags of generate
+LAYER_COMMANDS = ("apply", "encode", "generate")  # that use an encoder and a decoder of codes
+REFINING_FLAGS = {"apply": ("encoder_layer", "decoder_layer"), "encode": ("decoder_layer",)}  # with --refine
+DECODER_LAYER_HELP = (
+    "the layer that takes the code, in a model made elsewhere (default: found by the rule in the README)"
+)
+MAX_SIDE = 8192  # pixels of images for models of any size
 LABEL_FRACTIONS = [0.01, 0.1, 1.0]  # of probe
 
 # Values of a request from the menu, which has no flags: of every command except probe, and more of generate.
@@ -54,6 +61,9 @@ DEFAULT_OPTIONS = {
     "invert": False,
     "limit": None,
     "refine": None,
+    "size": None,
+    "encoder_layer": None,
+    "decoder_layer": None,
 }
 GENERATE_DEFAULTS = {"mixture": False, "between": None, "count": 48, "grid": None, "steps": 10, "seed": 0}
 
@@ -115,6 +125,14 @@ def _add_model_and_images(parser: CommandParser, command: str) -> None:
         "--invert", action="store_true", help="black on white becomes white on black, as in MNIST"
     )
     parser.add_argument("--limit", metavar="N", help="at most so many pictures")
+    parser.add_argument(
+        "--size", metavar="HxW", help="the size of the images, for a model that takes any (28x28, or 28)"
+    )
+    if command in LAYER_COMMANDS:
+        parser.add_argument(
+            "--encoder-layer", metavar="NAME", help=get_field("encoder_layer").metadata["help"]
+        )
+        parser.add_argument("--decoder-layer", metavar="NAME", help=DECODER_LAYER_HELP)
 
 
 def _add_generate_options(parser: CommandParser) -> None:
@@ -134,8 +152,11 @@ def _add_generate_options(parser: CommandParser) -> None:
     parser.add_argument("--seed", metavar="N", default="0", help="seed of what is drawn (default 0)")
 
 
-def _make_request(args: argparse.Namespace, **options: Any) -> dict[str, Any]:
+def _make_request(command: str, args: argparse.Namespace, **options: Any) -> dict[str, Any]:
     """The request to the worker, from the values of the flags and further options."""
+    for name in REFINING_FLAGS.get(command, ()):
+        if getattr(args, name) and not args.refine:
+            raise UserError(f"--{name.replace('_', '-')} is for --refine; without it {command} needs none")
     models = [args.model] if isinstance(args.model, str) else args.model
     for model in models:
         run_folder.require_model_file(model)
@@ -144,6 +165,9 @@ def _make_request(args: argparse.Namespace, **options: Any) -> dict[str, Any]:
     request = {
         "models": models,
         "data": args.dataset,
+        "size": parse_size(args.size),
+        "encoder_layer": getattr(args, "encoder_layer", None),
+        "decoder_layer": getattr(args, "decoder_layer", None),
         "output": args.output,
         "fit": args.fit,
         "invert": args.invert,
@@ -156,13 +180,13 @@ def _make_request(args: argparse.Namespace, **options: Any) -> dict[str, Any]:
 def run_apply(program: str, arguments: list[str]) -> int:
     """Run images through one or several autoencoders; show the errors, the worst first."""
     args = make_parser(program, "apply").parse(arguments)
-    return run_job("apply", _make_request(args))
+    return run_job("apply", _make_request("apply", args))
 
 
 def run_encode(program: str, arguments: list[str]) -> int:
     """Save the latent codes of images."""
     args = make_parser(program, "encode").parse(arguments)
-    request = _make_request(args)
+    request = _make_request("encode", args)
     if not args.output:
         suffix = "-refined" if request["refine"] else ""
         request["output"] = default_codes_file(args.model, args.dataset, suffix)
@@ -180,13 +204,15 @@ def run_generate(program: str, arguments: list[str]) -> int:
     """Decode latent codes that are sampled, on a grid, or between those of two images."""
     args = make_parser(program, "generate").parse(arguments)
     numbers = {name: parse_integer(getattr(args, name), f"--{name}", low) for name, low in MIN_VALUES.items()}
-    return run_job("generate", _make_request(args, mixture=args.mixture, between=args.between, **numbers))
+    return run_job(
+        "generate", _make_request("generate", args, mixture=args.mixture, between=args.between, **numbers)
+    )
 
 
 def run_predict(program: str, arguments: list[str]) -> int:
     """Classify images."""
     args = make_parser(program, "predict").parse(arguments)
-    return run_job("predict", _make_request(args))
+    return run_job("predict", _make_request("predict", args))
 
 
 def run_probe(program: str, arguments: list[str]) -> int:
@@ -376,3 +402,20 @@ def parse_integer(text: str | None, flag: str = "", low: int = 0) -> int | None:
         return None if text is None else IntRange(low, MAX_OPTION).parse(text)
     except UserError as error:
         raise UserError(f"{flag} {error}".strip()) from None
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Return (height, width) of a text such as `28x20`, or `28` for a square; None for None.
+
+    Raises:
+        UserError: the text is no size.
+    """
+    if text is None:
+        return None
+    try:
+        sides = [IntRange(1, MAX_SIDE).parse(side) for side in text.lower().replace("×", "x").split("x")]
+    except UserError as error:
+        raise UserError(f"--size: height and width in pixels, such as 28x28; a side {error}") from None
+    if len(sides) > 2:
+        raise UserError(f"--size: height and width in pixels, such as 28x28, not {printable(text)!r}")
+    return sides[0], sides[-1]

@@ -6,14 +6,15 @@ questionary is imported only for a prompt on a terminal, so that everything else
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from lib.cli._compat import interrupt_on_signal, wrap_validation_message
-from lib.common.errors import PromptCancelled, UserError, reason
+from lib.cli.streams import TextOnly, has_all_characters
+from lib.common.errors import PromptCancelled, UserError, printable
+from lib.common.reading import MAX_SETTINGS_BYTES, read_json
 from lib.config.fields import (
     PER_LAYER,
     default_of,
@@ -59,7 +60,7 @@ class Answers:
         self.program = program
         self.defaults = default_values(program)
         self.interactive = not (args.yes or args.no_input)
-        self.has_terminal = sys.stdin is not None and sys.stdin.isatty()
+        self.has_terminal = sys.stdin.isatty()
         content = _read_answers_file(args.answers) if args.answers else {}
         file_preset = content.pop("preset", None) if isinstance(content, dict) else None
         if file_preset is not None:
@@ -262,13 +263,13 @@ class Answers:
         return answer
 
     def _read_line(self, question: str, default: str) -> str:
-        line = sys.stdin.readline() if sys.stdin else ""
+        line = sys.stdin.readline()
         if not line:
             raise UserError(
                 f"standard input ended before this was answered: {question}; give a flag, one more line, or "
                 f"--yes"
             )
-        print(f"{question}: {line.strip() or default}", file=sys.stderr)
+        print(f"{question}: {printable(line.strip()) or default}", file=sys.stderr)
         return line.strip()
 
 
@@ -360,12 +361,13 @@ def _preview_text(parse: Callable[[str], Any], preview: Callable[[Any], str]) ->
 
 
 def _output_options() -> dict[str, Any]:
-    """Options that send prompts to standard error if results are redirected to a file."""
-    if sys.stdout.isatty():
+    """Options that send prompts to standard error if results are redirected, with characters that it has."""
+    stream = sys.stdout if sys.stdout.isatty() else sys.stderr
+    if stream is sys.stdout and has_all_characters(stream):
         return {}
     from prompt_toolkit.output import create_output
 
-    return {"output": create_output(sys.stderr)}
+    return {"output": create_output(cast(TextIO, TextOnly(stream)))}
 
 
 def _fits_layers(name: str, value, layers: int) -> bool:
@@ -399,8 +401,6 @@ def _check_preset(name, program: str, path: str) -> None:
 def _read_answers_file(name: str):
     path = Path(name)
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
+        return read_json(path, MAX_SETTINGS_BYTES)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({reason(error)})") from None

@@ -13,7 +13,7 @@ from lib.cli.display import BAD, GOOD, QUIET, Display
 from lib.cli.parser import CommandParser
 from lib.cli.session import draw_comparison
 from lib.cli.terminal_graphics import print_table
-from lib.common.errors import UserError
+from lib.common.errors import UserError, shorten
 from lib.config.fields import PROGRAMS
 from lib.config.value_types import IntRange
 from lib.data.formats.base import exists
@@ -42,6 +42,7 @@ TEXT_COLUMNS = ("", "run", "task", "data set", "started", "status")  # left-alig
 OPTIONAL_COLUMNS = ("started", "time", "epochs", "parameters", "latent size", "best baseline", "status")
 LAST_OPTIONAL_COLUMNS = ("data set", "task")  # hidden only if names have fewer than MIN_NAME_WIDTH columns
 MIN_NAME_WIDTH = 20
+MAX_CELL, MAX_PATH = 200, 4096  # characters of a name in a table, on a terminal and elsewhere
 MAX_CHECKSUM_LENGTH = 16  # letters of a checksum in the table of differences
 DATA_KEYS = {"status": ("status",), "data set": ("dataset", "name"), "checksum": ("dataset", "sha256")}
 
@@ -166,6 +167,8 @@ def runs_table(display: Display, entries: list[RunEntry], best: set[int], extra_
         extra_key: a key of the records that gets a column of its own, or "".
     """
     columns = _table_columns(entries, best, extra_key)
+    limit = MAX_CELL if display.out.is_terminal else MAX_PATH
+    columns = {title: [shorten(text, limit) for text in cells] for title, cells in columns.items()}
     widths = {title: max(map(cell_len, (title, *cells))) + 3 for title, cells in columns.items()}
     if not display.out.is_terminal:
         display.out.width = sum(widths.values()) + 1
@@ -230,7 +233,8 @@ def show_difference(display: Display, first: RunEntry, second: RunEntry) -> None
     """Show what differs between two runs, and the relative change of metrics, baselines and timing."""
     table = Table(title="What differs", title_justify="left")
     for title in ("", first.name, second.name, "change"):
-        table.add_column(Text(title), justify="left" if not title else "right", overflow="fold")
+        header = Text(shorten(title, MAX_CELL))
+        table.add_column(header, justify="right" if title else "left", overflow="fold")
     for title, path in DATA_KEYS.items():
         values = [_value_at(entry.record, path) for entry in (first, second)]
         if values[0] != values[1]:
@@ -245,7 +249,8 @@ def show_difference(display: Display, first: RunEntry, second: RunEntry) -> None
                 continue
             is_number = section != "hyperparameters"
             change = _relative_change(key, before.get(key), after.get(key)) if is_number else ""
-            table.add_row(Text(display_key(key)), *map(Text, texts), change)
+            cells = (Text(shorten(text, MAX_CELL)) for text in (display_key(key), *texts))
+            table.add_row(*cells, change)
     if table.row_count:
         print_table(display.out, table)
     else:

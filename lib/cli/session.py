@@ -16,7 +16,7 @@ from lib.common.terminal_state import muted_keyboard
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.data import datasets
-from lib.data.formats.registry import peek_labels
+from lib.data.formats.registry import read_labels
 from lib.runs import records, run_folder
 from lib.runs.resume import describe_progress, find_resumable, has_checkpoint, require_resumable
 from lib.worker.process import Worker
@@ -274,8 +274,10 @@ def ask_labeled_data(answers: Answers) -> dict[str, Any]:
     values = {"dataset": ask_dataset(answers)}
     images_of = {"labels": values["dataset"], "test_labels": answers.provided.get("testset")}
     for name, images in images_of.items():
-        if name in answers.provided or (images and not datasets.peek(images).labeled):
-            values[name] = answers.ask_path(name, {}, peek_labels)
+        header = datasets.peek(images) if images else None
+        if name in answers.provided or (header and not header.labeled):
+            error = header.label_error if header else ""
+            values[name] = answers.ask_path(name, {}, read_labels, hint=error and f"{error}, or ")
     shape = datasets.peek(values["dataset"]).shape
     values["model"] = answers.ask_path(
         "model",

@@ -138,10 +138,11 @@ def image_strips(console: Console, columns: list[np.ndarray]) -> Table:
 def half_blocks(console: Console, image: np.ndarray) -> Text:
     """Return a uint8 image (height, width, channels) as text, two pixels per character.
 
-    Without colors the characters are shades of gray.
+    Without colors, or without half blocks in the encoding, the characters are shades of gray.
     """
     height = image.shape[0] // 2 * 2
-    colored = console.color_system in COLOR_SYSTEMS and not console.no_color
+    plain = console.no_color or console.options.ascii_only
+    colored = console.color_system in COLOR_SYSTEMS and not plain
     text = Text(no_wrap=True)
     for row in range(0, height, 2):
         for upper, lower in zip(image[row], image[row + 1], strict=True):

@@ -3,7 +3,8 @@
     errors          exceptions and exit statuses
     filesystem      atomic writes and file locks
     formatting      numbers and values as text
-    serialization   images as JSON values
+    reading         bounded reading; walking through folders
+    serialization   images as JSON; CSV tables
     terminal_state  keyboard echo and its restoration
 
 Library code raises the exceptions of `errors`, and only `exit_status`, in the two programs, turns them into

@@ -12,6 +12,7 @@ MEMORY_MESSAGES = (
 )
 MEMORY_ADVICE = "a smaller batch size or fewer kernels need less"
 OUT_OF_MEMORY = f"not enough memory; {MEMORY_ADVICE}"
+MAX_MESSAGE = 2000  # characters of a message; a path has up to 4,096, a name in a file any number
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -26,11 +27,19 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
+def shorten(text: str, length: int) -> str:
+    """The text, or its beginning and its end around an ellipsis where it is longer than `length`."""
+    if len(text) <= length:
+        return text
+    end = (length - 3) // 3
+    return f"{text[: length - 3 - end]} … {text[len(text) - end :]}"
+
+
 class ReportedError(Exception):
     """Base class of the errors that users see as one line, without a traceback."""
 
     def __init__(self, message: str):
-        super().__init__(printable(message))
+        super().__init__(shorten(printable(message), MAX_MESSAGE))
 
 
 class UserError(ReportedError):
@@ -57,16 +66,22 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
         program: function that returns an exit status.
 
     Returns:
-        The status of `program`; 1 after `RunFailed`, 2 after `UserError`, 130 after an interruption. Other
-        exceptions are bugs and propagate.
+        The status of `program`; 1 after `RunFailed` or `MemoryError`, 2 after `UserError`, 130 after an
+        interruption. Other exceptions are bugs and propagate.
     """
     try:
-        return program()
+        try:
+            return program()
+        finally:
+            sys.stdout.flush()  # results that cannot be written are an error of the program too
     except UserError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
     except RunFailed as error:
         print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print(f"{name}: not enough memory for this; close other programs, or give less data", file=sys.stderr)
         return 1
     except (Interrupted, KeyboardInterrupt) as error:
         print(f"{name}: {str(error) or 'interrupted'}", file=sys.stderr)
@@ -86,6 +101,8 @@ def reason(error: BaseException) -> str:
     """
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
     empty = "it ends too early" if isinstance(error, EOFError) else "no reason given"
     text = getattr(error, "strerror", None) or str(error).strip() or empty
     inner = re.search(r"(?:\[Errno -?\d+\] |error message = ')([^:\]'\"]+)", text)

@@ -17,6 +17,7 @@ if sys.platform != "win32":
 # --- atomic writes
 
 PARTIAL_MARK = ".partial"  # part of the name of an unfinished file
+LONG_NAME_BYTES = 220  # of a file; more than about 255 with the mark no file system takes
 
 
 @contextmanager
@@ -36,7 +37,8 @@ def atomic_write(path: Path, fsync: bool = True) -> Iterator[Path]:
         RunFailed: an `OSError` occurred in the block or at the replacement; the message gives its reason.
     """
     # The process id in the name: another process may write the same file.
-    partial = path.with_name(f"{path.stem}.{os.getpid()}{PARTIAL_MARK}{path.suffix}")
+    stem = path.stem if len(os.fsencode(path.name)) < LONG_NAME_BYTES else f"{hash(path.name):x}"
+    partial = path.with_name(f"{stem}.{os.getpid()}{PARTIAL_MARK}{path.suffix}")
     try:
         yield partial
         if fsync:
@@ -53,7 +55,9 @@ def atomic_write(path: Path, fsync: bool = True) -> Iterator[Path]:
 def write_json(path: Path, content: dict) -> None:
     """Write a JSON file atomically. Raises `RunFailed` as `atomic_write` does."""
     with atomic_write(path) as partial:
-        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        # Half a surrogate, as in a file name that is not UTF-8, becomes the escape \\udcff, which is JSON.
+        partial.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def make_folder(folder: Path) -> Path:
@@ -65,12 +69,38 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+_ALLOW = "allow yourself to write there, or choose another place with {flag}"
+_FREE_SPACE = "free some space, or choose another place with {flag}"
+_REMEDIES = {  # by error number; {flag} is that of the path
+    errno.ENOSPC: _FREE_SPACE,
+    errno.EDQUOT: _FREE_SPACE,
+    errno.EACCES: _ALLOW,
+    errno.EPERM: _ALLOW,
+    errno.EROFS: "choose a place on another disk with {flag}",
+    errno.EFBIG: "choose a place on another disk with {flag}",
+    errno.EMFILE: "let a process open more files with ulimit -n",
+    errno.ENFILE: "end other programs, which hold these files open",
+    errno.ENAMETOOLONG: "choose a shorter name with {flag}",
+    errno.ENOTDIR: "a part of this path is a file; choose another place with {flag}",
+    errno.EEXIST: "a file or a broken link has this name; choose another with {flag}",
+    errno.ELOOP: "its links form a circle; choose another place with {flag}",
+}
+
+
 def cannot_write(path: Path | str, error: Exception) -> RunFailed:
     """The error for a file or folder that cannot be written, with the reason and the remedy."""
-    return RunFailed(
-        f"{path}: cannot be written ({reason(error)}); free some space, or choose another folder with "
-        f"--output"
-    )
+    return RunFailed(f"{path}: cannot be written ({reason(error)}); {remedy(error)}")
+
+
+def remedy(error: Exception, flag: str = "--output") -> str:
+    """What a user can do about an error of writing, as the end of a sentence.
+
+    Args:
+        error: of the operating system.
+        flag: the flag, or environment variable, that another path is given with.
+    """
+    number = getattr(error, "errno", None) or 0
+    return _REMEDIES.get(number, "choose another place with {flag}").format(flag=flag)
 
 
 # --- locks

@@ -28,6 +28,11 @@ def format_psnr(psnr: float | None) -> str:
     return "∞" if psnr is None else f"{psnr:.2f}"
 
 
+def metric_label(name: str) -> str:
+    """The name of a metric in words: `val_kl_loss` is `validation kl`."""
+    return name.replace("val_", "validation ").replace("_loss", "").replace("_", " ")
+
+
 def format_duration(seconds: float) -> str:
     """Seconds as `0:07`, `12:34` or `1:02:03`."""
     minutes, seconds = divmod(round(seconds), 60)

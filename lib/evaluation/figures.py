@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lib.common.errors import printable, shorten
 from lib.common.filesystem import atomic_write
 
 matplotlib.rcdefaults()  # a matplotlibrc of the user, or in the working folder, does not change the figures
@@ -38,6 +39,7 @@ CLASS_MARKERS = "os^Dv<>pP*X"
 LETTERS_PER_INCH = 13  # of a title
 LOG_SCALE_RATIO = 10  # largest to smallest value from which an axis is logarithmic
 MAX_VALUE_TICKS = 6  # distinct values up to which each has its own tick
+MAX_TITLE, MAX_NAME = 300, 40  # characters of a line of a title, and of a label
 MAX_LABELED_CLASSES = 20  # up to which there is a legend, or a number in each cell
 IMAGE_GAP = 0.08  # between the images of a row, as a fraction of their width
 ERROR_ROW = "error"  # name of the row that shows errors, not an image
@@ -122,7 +124,7 @@ def plot_image_rows(rows: list[tuple[str, np.ndarray]], path: Path, title: str) 
     # One image per row: a hundred axes would take as many times as long to lay out and to draw.
     for axes, (name, images) in zip(panels, rows, strict=True):
         _show_image(axes, _join_row(images), cmap="magma" if name == ERROR_ROW else "gray")
-        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        axes.set_ylabel(_literal(name), rotation=0, ha="right", va="center")
     _set_title(figure, title)
     _save(figure, path)
 
@@ -186,7 +188,7 @@ def plot_latent_space(
             axes.plot(*points.T, ".", color=CLASS_COLORS[0], markersize=3, alpha=0.6)
             continue
         for label in np.unique(labels):
-            _plot_class(axes, points[labels == label], label, classes[label])
+            _plot_class(axes, points[labels == label], label, _literal(classes[label]))
     if labels is not None and len(classes) <= MAX_LABELED_CLASSES:
         figure.legend(
             *panels[0].get_legend_handles_labels(), loc="outside right upper", markerscale=2, title="class"
@@ -233,9 +235,9 @@ def plot_confusion_matrix(matrix, classes: tuple[str, ...], path: Path, title: s
                 axes.text(
                     column, row, str(matrix[row, column]), ha="center", va="center", fontsize=8, color=color
                 )
-    ticks = range(len(classes))
-    axes.set_xticks(ticks, classes, rotation=45, ha="right")
-    axes.set_yticks(ticks, classes)
+    ticks, names = range(len(classes)), list(map(_literal, classes))
+    axes.set_xticks(ticks, names, rotation=45, ha="right")
+    axes.set_yticks(ticks, names)
     axes.set(xlabel="predicted class", ylabel="true class")
     figure.colorbar(colors, label="share of the true class", shrink=0.8)
     _set_title(figure, title)
@@ -259,7 +261,7 @@ def plot_predictions(images: np.ndarray, captions: list[str], path: Path, title:
         axes.axis("off")
     for axes, image, caption in zip(panels.flat, images, captions, strict=False):
         _show_image(axes, image)
-        axes.set_title(caption, fontsize=8)
+        axes.set_title(_literal(caption), fontsize=8)
     _set_title(figure, title)
     _save(figure, path)
 
@@ -280,7 +282,7 @@ def plot_run_comparison(points: dict[str, list[tuple[str, float]]], metric: str,
         axes.axis("off")
     for axes, (name, scores) in zip(panels.flat, points.items(), strict=False):
         _plot_scores(axes, scores)
-        axes.set(xlabel=name.replace("_", " "), ylabel=metric.replace("_", " "))
+        axes.set(xlabel=_literal(name.replace("_", " ")), ylabel=_literal(metric.replace("_", " ")))
         axes.grid(alpha=0.3)
     runs = len(next(iter(points.values())))
     _set_title(figure, f"{metric.replace('_', ' ')} of {runs} runs against what differed between them")
@@ -301,7 +303,7 @@ def _plot_scores(axes, scores: list[tuple[str, float]]) -> None:
     if numbers and 0 < LOG_SCALE_RATIO * min(numbers.values()) <= max(numbers.values()):
         axes.set_xscale("log")
     if not numbers or len(values) <= MAX_VALUE_TICKS:
-        axes.set_xticks(list(positions.values()), values)
+        axes.set_xticks(list(positions.values()), list(map(_literal, values)))
         axes.minorticks_off()
 
 
@@ -346,8 +348,13 @@ def _save(figure: Figure, path: Path, dpi: int = 120) -> None:
 def _set_title(figure: Figure, title: str) -> None:
     """Put a title above the figure, wrapped to its width."""
     width = int(LETTERS_PER_INCH * figure.get_size_inches()[0])
-    lines = [part for line in title.split("\n") for part in textwrap.wrap(line, width)]
-    figure.suptitle("\n".join(lines), fontsize=10)
+    lines = [part for line in title.split("\n") for part in textwrap.wrap(shorten(line, MAX_TITLE), width)]
+    figure.suptitle("\n".join(_literal(line, MAX_TITLE) for line in lines), fontsize=10)
+
+
+def _literal(name: str, length: int = MAX_NAME) -> str:
+    """A name from a file as Matplotlib draws it: printable, not too long, and no formula between two $."""
+    return shorten(printable(name), length).replace("$", r"\$")
 
 
 def _join_row(images: np.ndarray) -> np.ndarray:

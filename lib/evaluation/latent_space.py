@@ -12,6 +12,8 @@ from sklearn.metrics import silhouette_score
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
+from lib.models import inference
+
 BATCH_SIZE = 512
 MAX_DIMENSIONS = 50  # values of a code that t-SNE and the mixture take; longer codes are reduced by PCA first
 MIXTURE_COMPONENTS = 20  # at most
@@ -39,7 +41,7 @@ def encode_batches(encoder: keras.Model, batches) -> np.ndarray:
 def decode_codes(decoder: keras.Model, codes: np.ndarray) -> np.ndarray:
     """Return the outputs for codes of shape (n, …), float32 (n, height, width, channels)."""
     starts = range(0, len(codes), BATCH_SIZE)
-    return np.concatenate([decoder.predict_on_batch(codes[start : start + BATCH_SIZE]) for start in starts])
+    return np.concatenate([inference.predict(decoder, codes[start : start + BATCH_SIZE]) for start in starts])
 
 
 def _first_output(outputs) -> np.ndarray:

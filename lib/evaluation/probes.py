@@ -19,6 +19,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data.datasets import Dataset
 from lib.data.splits import Subset
 from lib.evaluation import latent_space
+from lib.models import inference
 from lib.models.classifier import encoder_for_images
 from lib.tasks.pixels import to_float
 
@@ -55,7 +56,7 @@ def encode_subset(
         for start in range(0, len(subset), latent_space.BATCH_SIZE)
     )
     return np.concatenate(
-        [latent_space.flatten_codes(model.predict_on_batch(to_float(images))) for images in chunks]
+        [latent_space.flatten_codes(inference.predict(model, to_float(images))) for images in chunks]
     )
 
 

@@ -111,7 +111,8 @@ class _AutoencoderFigures:
         return latent_space.encode_batches(self.model.get_layer("encoder"), batches)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        return decode_to_pictures(self.model.get_layer("decoder"), codes, self.hp)
+        outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes)
+        return outputs_to_pictures(outputs, self.hp)
 
     def draw_reconstructions(self, score: str) -> dict:
         images = _reconstruct(self.model, self.dataset.test.first(RECONSTRUCTIONS), self.hp)
@@ -216,18 +217,16 @@ def decodes_code_alone(hp: Hyperparameters) -> bool:
     return not (hp.skip or hp.residual)
 
 
-def decode_to_pictures(decoder: keras.Model, codes: np.ndarray, hp: Hyperparameters) -> np.ndarray:
-    """Return the images of latent codes.
+def outputs_to_pictures(outputs: np.ndarray, hp: Hyperparameters) -> np.ndarray:
+    """Return the images that a decoder has made of latent codes.
 
     Args:
-        decoder: maps codes to outputs.
-        codes: shape (n, …).
+        outputs: of the decoder, float32 (n, height, width, channels).
         hp: the task. UV is joined with a middle gray as Y; completed halves stay halves.
 
     Returns:
         uint8 (n, height, width, channels).
     """
-    outputs = latent_space.decode_codes(decoder, codes)
     if hp.predicts_uv:
         gray = np.full((*outputs.shape[:-1], 1), 0.5, np.float32)
         return to_pictures(hp, gray, outputs)[1]

@@ -9,6 +9,7 @@
     pca                principal components in bounded memory
     cloning            copies of an encoder
     code_refinement    latent codes optimized per image
+    inference          outputs in batches that fit in memory
     saving             `.h5` files: save, check, load
 
 `lib.config` plans an `Architecture`; `autoencoder` builds it, with the layers of `vae` and `fixed_layers`,
@@ -24,6 +25,7 @@ Names for other packages, imported from their modules so that importing this pac
 * `initialization`: `initialize_linear_path`, `initialize_pca`
 * `pca`: `principal_components`, `available_components`, `MAX_BYTES`
 * `code_refinement`: `CodeRefinement`
+* `inference`: `predict`
 * `fixed_layers`: `FIXED_PREFIX`
 
 >>> from lib.config.architecture_planner import plan_architecture

@@ -6,7 +6,6 @@ Both are trained on the same machine, one after the other.
 from __future__ import annotations
 
 import dataclasses
-import json
 import statistics
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from lib.cli.display import ACCENT, BAD
 from lib.common.errors import RunFailed, UserError
 from lib.common.filesystem import write_json
 from lib.common.formatting import format_decimal
+from lib.common.reading import MAX_RECORD_BYTES, read_json
 from lib.config.fields import rename_former_keys
 from lib.config.hyperparameters import Hyperparameters
 from lib.reproduction.context import MAX_SEEDS, QUICK_NOTE, ReproductionContext
@@ -284,10 +284,12 @@ def _read_results(path: Path) -> dict[str, SideResult]:
     if not path.is_file():
         return {}
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_json(path, MAX_RECORD_BYTES)
+        if not isinstance(stored, dict):
+            raise TypeError
         results = {key: SideResult.from_json(values) for key, values in stored.items()}
         return {key: result for key, result in results.items() if result is not None}
-    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
+    except (UserError, OSError, ValueError, TypeError, AttributeError, LookupError):
         raise UserError(f"{path}: cannot be read; remove it, and the races are run again") from None
 
 

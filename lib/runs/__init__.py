@@ -2,6 +2,7 @@
 
     records      reading and listing `run.json`
     run_folder   creating, locking, finishing, copying folders
+    run_log      lines of progress and results
     resume       finding runs that can continue
     validation   validating and sanitizing records
     summary      test scores, baselines and remarks

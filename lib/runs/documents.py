@@ -7,7 +7,6 @@ import base64
 import html as html_escapes
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,9 +15,12 @@ from typing import Protocol
 from urllib.parse import quote
 
 from lib.common.errors import UserError, reason
+from lib.common.filesystem import remedy
+from lib.common.reading import open_file, read_bytes
 
 LONG_CELL = 40  # length in characters above which a cell may wrap
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_PICTURE_BYTES = 1 << 24  # the figures of a run have about 100,000
 # Markup in Markdown, in GitHub's tables and in its formulas.
 MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~$#&])")
 STYLE = """
@@ -196,7 +198,7 @@ class Picture:
     caption: str
 
     def html(self, folder: PictureFolder, level: int) -> str:
-        content = self.path.read_bytes()
+        content = read_bytes(self.path, MAX_PICTURE_BYTES)
         width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))
         source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
         image = f'<img src="{source}" alt="{_escape_html(self.caption)}" width="{width}" height="{height}">'
@@ -305,26 +307,25 @@ def write_document(document: Section, path: Path) -> list[Path]:
             partial = Path(staging) / "report"
             partial.write_text(text, encoding="utf-8")
             for name, source in pictures.items():
-                shutil.copyfile(source, Path(staging) / name)
+                (Path(staging) / name).write_bytes(read_bytes(source, MAX_PICTURE_BYTES))
             # The document is moved last: when it exists, so do its pictures.
             if pictures:
                 folder.mkdir(exist_ok=True)
             for name in pictures:
                 os.replace(Path(staging) / name, folder / name)
             os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({reason(error)})") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise UserError(f"{path}: cannot be written ({reason(error)}); {remedy(error, '--export')}") from None
     return [path, *([folder] if pictures else [])]
 
 
 def is_png(path: Path) -> bool:
-    """Return whether a path is a regular file that begins as a PNG does, with its IHDR chunk."""
-    if not path.is_file():  # reading a pipe would block
-        return False
+    """Return whether a path is a regular file that begins as a PNG does, and is small enough to embed."""
     try:
-        with path.open("rb") as file:
-            return file.read(16) == PNG_SIGNATURE + b"\0\0\0\rIHDR"
-    except OSError:
+        with open_file(path) as file:
+            is_small = os.fstat(file.fileno()).st_size <= MAX_PICTURE_BYTES
+            return is_small and file.read(16) == PNG_SIGNATURE + b"\0\0\0\rIHDR"
+    except (OSError, UserError):
         return False
 
 

@@ -1,15 +1,14 @@
 """Run records: names of the files in a run folder, reading `run.json` of any version, listing, comparing."""
 
 import json
-import os
 from glob import glob
 from pathlib import Path
 
-from lib.common.errors import UserError, reason
+from lib.common.errors import UserError
 from lib.common.filesystem import PARTIAL_MARK, is_locked
 from lib.common.formatting import format_decimal
+from lib.common.reading import MAX_RECORD_BYTES, read_json, walk_folders
 from lib.config.fields import FORMER_NAMES, format_json_value, rename_former_keys
-from lib.data.formats.base import exists
 from lib.runs.validation import sanitize
 
 MODELS_FOLDER = Path("models")
@@ -17,6 +16,7 @@ MODELS_FOLDER = Path("models")
 # Names in a run folder; the lock is in the checkpoint folder.
 RECORD_FILE = "run.json"
 ANSWERS_FILE = "answers.json"
+LOG_FILE = "log.txt"
 FIGURES_FOLDER = "figures"
 CHECKPOINT_FOLDER = "checkpoint"
 LOCK_FILE = "lock"
@@ -54,14 +54,10 @@ def load_record(folder: Path) -> dict:
 def read_record(folder: Path) -> dict:
     """Return the record as stored, with the keys of this version. Raises `UserError` as `load_record`."""
     path = Path(folder) / RECORD_FILE
-    if exists(path) and not path.is_file():  # reading a pipe would block, reading a device never end
-        raise UserError(f"{path}: is no file; a run folder holds one")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path, MAX_RECORD_BYTES)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; a run folder holds one") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({reason(error)})") from None
     if not isinstance(record, dict) or "status" not in record:
         raise UserError(f"{path}: is no record of a run")
     return _rename_former_keys(record)
@@ -116,7 +112,7 @@ def find_run_folders(top: Path) -> list[Path]:
     Hidden folders and unfinished copies are skipped, and so are the subfolders of a run that hold no runs.
     """
     run_folders = []
-    for folder, subfolders, files in os.walk(top):
+    for folder, subfolders, files in walk_folders(top):
         is_run = RECORD_FILE in files
         skipped = (".", FIGURES_FOLDER, CHECKPOINT_FOLDER) if is_run else (".",)
         subfolders[:] = [

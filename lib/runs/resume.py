@@ -57,7 +57,8 @@ def describe_progress(folder: Path, hp: Hyperparameters) -> str:
     """Return how many epochs of a run are done, such as `after epoch 2 of 20`, as the end of a sentence."""
     history = records.load_record(folder).get("history", {})
     phase, last = ("", history) if "loss" in history else next(reversed(history.items()), ("", history))
-    return f"after epoch {len(last.get('loss', ()))} of {hp.epochs}" + (f" of phase {phase}" if phase else "")
+    epochs = len(last.get("loss", ())) if isinstance(last, dict) else 0
+    return f"after epoch {epochs} of {hp.epochs}" + (f" of phase {phase}" if phase else "")
 
 
 def find_resumable(hp: Hyperparameters, output: str | None) -> Path | None:

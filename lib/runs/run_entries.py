@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lib.common.errors import UserError
+from lib.common.errors import UserError, shorten
 from lib.common.formatting import format_duration
 from lib.config.fields import display_name, settings
 from lib.data.formats.base import exists
@@ -23,6 +23,7 @@ from lib.runs.validation import find_fault, sanitize, sanitize_value
 
 MISSING = "–"  # shown for a value that a record does not hold
 STAR = "★"  # marks the best run of its group
+MAX_LISTED_NAME = 200  # characters of such a name
 MAX_LISTED = 5  # names in an error or a note before the rest is abbreviated
 VALUE_SECTIONS = ("hyperparameters", "metrics", "baselines", "timing")  # runs can be sorted by their keys
 HYPERPARAMETER_NAMES = {setting.name for setting in settings()}
@@ -352,7 +353,7 @@ def unknown_key_error(flag: str, key: str, known: list[str]) -> UserError:
 
 def abbreviate_list(items: Iterable, count: int = MAX_LISTED) -> str:
     """Return the first items, separated by commas, and how many more there are."""
-    names = [sanitize_value(str(item)) for item in items]
+    names = [shorten(sanitize_value(str(item)), MAX_LISTED_NAME) for item in items]
     return ", ".join(names[:count]) + (f" and {len(names) - count:,} more" if len(names) > count else "")
 
 

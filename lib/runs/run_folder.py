@@ -4,11 +4,13 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from lib.common.errors import RunFailed, UserError, reason
-from lib.common.filesystem import PARTIAL_MARK, acquire_lock, cannot_write, make_folder, write_json
+from lib.common.filesystem import PARTIAL_MARK, acquire_lock, cannot_write, make_folder, remedy, write_json
+from lib.common.reading import open_file, walk_folders
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs.records import (
     ANSWERS_FILE,
@@ -22,6 +24,7 @@ from lib.runs.records import (
     load_record,
     read_record,
 )
+from lib.runs.run_log import append_lines
 from lib.runs.summary import CLASSIFY
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -91,8 +94,9 @@ class Run:
                 f"{folder}: began with other images than those that its data set holds now; begin a new run"
             )
         run.lock()
-        for path in folder.rglob(f"*{PARTIAL_MARK}*"):
-            path.unlink()
+        for path in _files_below(folder):
+            if PARTIAL_MARK in path.name:
+                path.unlink()
         for key in ("error", "metrics", "baselines", "timing", "files"):
             run.record.pop(key, None)
         run.update(status=RUNNING)
@@ -132,9 +136,13 @@ class Run:
 
     def list_files(self) -> list[str]:
         """Return the files of the folder without its checkpoint, as sorted paths relative to the folder."""
-        paths = [path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file()]
+        paths = [path.relative_to(self.folder) for path in _files_below(self.folder) if path.is_file()]
         permanent = {path.as_posix() for path in paths if CHECKPOINT_FOLDER not in path.parts}
         return sorted(permanent | {RECORD_FILE})
+
+
+def _files_below(top: Path) -> Iterator[Path]:
+    return (Path(folder, name) for folder, _, files in walk_folders(top) for name in files)
 
 
 def require_model_file(path: Path | str) -> None:
@@ -145,13 +153,13 @@ def require_model_file(path: Path | str) -> None:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             signature = file.read(len(HDF5_SIGNATURE))
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file; train an autoencoder first, or give its path with -model"
         ) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise UserError(
             f"{path}: cannot be read ({reason(error)}); give an autoencoder.h5 or encoder.h5"
         ) from None
@@ -173,6 +181,7 @@ def close_record(folder: Path, status: str, error: str) -> None:
         run = Run(Path(folder), read_record(folder))
         if run.record["status"] == RUNNING:
             run.update(status=status, error=error)
+            append_lines(run.folder, [f"{status}: {error}"])
 
 
 def copy_run(folder: Path, name: str) -> Path:
@@ -233,9 +242,14 @@ def make_output_folder(folder: Path) -> Path:
     """Create a folder unless it exists, such as that of a search. Raises `UserError` if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({reason(error)}); choose another --output") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise _cannot_make(folder, error) from None
     return folder
+
+
+def _cannot_make(folder: Path, error: Exception) -> UserError:
+    place = getattr(error, "filename", None) or folder  # it may be a parent folder that cannot be made
+    return UserError(f"{place}: cannot be made ({reason(error)}); {remedy(error)}")
 
 
 def new_output_folder(output: str | None, default: Path) -> Path:
@@ -264,7 +278,11 @@ def _claim_run_folder(output: str | None, hp: Hyperparameters, dataset: str, num
 
 
 def _claim_empty(folder: Path) -> Path:
-    if any(make_output_folder(folder).iterdir()):
+    try:
+        is_empty = not any(make_output_folder(folder).iterdir())
+    except OSError as error:
+        raise _cannot_make(folder, error) from None
+    if not is_empty:
         raise _not_empty_error(folder)
     return folder
 
@@ -275,12 +293,11 @@ def _claim_numbered(folder: Path, first: int = 1) -> Path:
         try:
             candidate.mkdir(parents=True)
             return candidate
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UserError(
-                f"{candidate}: cannot be made ({reason(error)}); choose a folder with --output"
-            ) from None
+        except FileExistsError as error:
+            if not os.path.lexists(candidate):  # it is a parent folder that cannot be made
+                raise _cannot_make(candidate, error) from None
+        except (OSError, ValueError) as error:
+            raise _cannot_make(candidate, error) from None
     raise UserError(f"{folder}: a thousand runs of this name exist; choose another --output")
 
 

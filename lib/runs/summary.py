@@ -6,7 +6,7 @@ All functions expect a record with every section, such as `lib.runs.validation.s
 import math
 from typing import NamedTuple
 
-from lib.common.formatting import format_decimal, format_psnr
+from lib.common.formatting import format_decimal, format_duration, format_psnr
 from lib.runs.records import FAILED, INTERRUPTED
 
 CLASSIFY = "classify"  # task name of a classifier
@@ -88,6 +88,40 @@ def describe_ending(record: dict) -> str:
     if record["status"] == INTERRUPTED:
         return "Interrupted: these are the best weights up to there."
     return f"Failed: {record['error']}." if record["status"] == FAILED else ""
+
+
+def describe_timing(record: dict) -> str:
+    """Return the duration of a run and the speed of its training."""
+    timing = record["timing"]
+    speed = f"{timing['images_per_second']:,.0f} images/s in training"
+    return f"{format_duration(timing['seconds'])} in all, {speed}"
+
+
+def result_lines(record: dict) -> list[str]:
+    """Return the scores of a run, its remarks, its end and its duration as lines of plain text."""
+    lines = []
+    if "baselines" in record:  # not so for a trial of a search
+        is_classifier = record.get("program") == "classification"
+        lines += [f"{label}: {_score_text(record, row)}" for label, row in score_rows(record).items()]
+        lines += _report_lines(record["metrics"]) if is_classifier else []
+        remarks = classifier_remarks(record) if is_classifier else autoencoder_remarks(record)
+        lines += [remark.text for remark in remarks]
+    return [*lines, *filter(None, [describe_ending(record)]), describe_timing(record)]
+
+
+def _score_text(record: dict, row: tuple) -> str:
+    texts = (format_decimal(row[0]), *map(format_psnr, row[1:]))
+    return ", ".join(f"{column} {text}" for column, text in zip(score_columns(record), texts, strict=True))
+
+
+def _report_lines(metrics: dict) -> list[str]:
+    """Return a line per row of scikit-learn's classification report."""
+    keys = ("precision", "recall", "f1-score")
+    return [
+        f"{name}: {', '.join(f'{key} {row[key]:.4f}' for key in keys)}, support {row['support']:,.0f}"
+        for name, row in metrics.get("report", {}).items()
+        if name != "accuracy"
+    ]
 
 
 def autoencoder_remarks(record: dict) -> list[Remark]:

@@ -61,7 +61,7 @@ def _checks(record: dict) -> Iterator[Check]:
         expected = "a number, a text, yes or no, or a list of them"
         yield Check(f"hyperparameters.{key}", value, expected, _is_setting)
     for key, curve in record.get("history", {}).items():
-        yield Check(f"history.{key}", curve, "a list, or an object of lists", _is_curve)
+        yield Check(f"history.{key}", curve, "a list of numbers, or an object of such lists", _is_curve)
     for section in NUMBER_SECTIONS:
         for key, value in record.get(section, {}).items():
             if key not in METRIC_TABLES:
@@ -89,7 +89,9 @@ def _is_object(value: object) -> bool:
 
 
 def _is_curve(value: object) -> bool:
-    return isinstance(value, list | dict)
+    """Return whether a value is a list of numbers, or an object of such lists, those of a phase."""
+    curves = value.values() if isinstance(value, dict) else [value]
+    return all(isinstance(curve, list) and all(map(_is_psnr, curve)) for curve in curves)
 
 
 def _is_integer(value: object) -> bool:

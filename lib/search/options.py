@@ -10,6 +10,7 @@ from lib.cli.parser import CommandParser, TrainParser
 from lib.cli.prompts import Answers
 from lib.cli.session import ask_dataset, ask_labeled_data
 from lib.common.errors import UserError
+from lib.common.formatting import abbreviate
 from lib.config.architecture_planner import plan_architecture
 from lib.config.fields import QUESTIONS, display_name, get_field, long_flag
 from lib.config.hyperparameters import Hyperparameters
@@ -28,7 +29,9 @@ from lib.search.space import (
     parse_space,
     parse_values,
 )
+from lib.search.study import without_password
 
+MAX_STUDY_NAME = 60  # characters, so that a folder can be named after the study
 SAMPLERS = ("grid", "random", "tpe")
 NUMBER_TYPES = {
     "trials": IntRange(1, 1_000_000),
@@ -140,7 +143,7 @@ class SearchOptions:
             "minutes": self.minutes,
             "folds": self.folds if self.folds > 1 else None,
             "study": self.study,
-            "storage": self.storage,
+            "storage": self.storage and without_password(self.storage),
             "output": self.output,
         }
         for name, value in optional.items():
@@ -183,6 +186,8 @@ def read_options(program: str, words: list[str]) -> SearchOptions:
     """
     args = make_parser(program, "search").parse(words)
     _require_no_single_run_flags(args)
+    if args.study is not None:
+        _require_name(args.study)
     answers = Answers(program, args)
     values = {"dataset": ask_dataset(answers)} if program == "autoencoder" else ask_labeled_data(answers)
     image_shape = datasets.peek(values["dataset"]).shape
@@ -217,6 +222,14 @@ def read_options(program: str, words: list[str]) -> SearchOptions:
         storage=args.storage,
         retrain=not args.no_retrain,
     )
+
+
+def _require_name(study: str) -> None:
+    """Raise `UserError` unless the name of a study can be part of the name of a folder."""
+    if not study.strip() or not study.isprintable() or {"/", "\\"} & {*study} or len(study) > MAX_STUDY_NAME:
+        raise UserError(
+            f"--study {abbreviate(study)}: is no name; give 1 to {MAX_STUDY_NAME} characters without slashes"
+        )
 
 
 def _require_no_single_run_flags(args: argparse.Namespace) -> None:

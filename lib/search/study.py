@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -148,8 +149,13 @@ class SurplusTrial(Exception):
 
 
 def default_url(folder: Path) -> str:
-    """Return the URL of the SQLite storage in the folder of a search."""
-    return f"sqlite:///{folder / 'study.db'}"
+    """Return the URL of the SQLite storage in the folder of a search. Raises `UserError` if it has none."""
+    try:
+        return sqlalchemy.URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{folder}: its name is not in UTF-8, as SQLite needs it; choose another --output"
+        ) from None
 
 
 def open_study(name: str, definition: StudyDefinition, url: str) -> optuna.Study:
@@ -161,19 +167,24 @@ def open_study(name: str, definition: StudyDefinition, url: str) -> optuna.Study
         url: SQLAlchemy URL of the storage.
 
     Raises:
-        UserError: the storage cannot be opened, or the study has another definition.
+        UserError: the storage cannot be opened or is in memory, or the study has another definition.
     """
+    if _is_in_memory(url):
+        raise UserError(
+            f"--storage {without_password(url)}: is in memory, and would be lost with this process; give a "
+            f"file, such as sqlite:///search.db"
+        )
     for attempt in range(1, OPEN_ATTEMPTS + 1):
         try:
             study = _create_or_load(name, definition, url)
             break
-        except (*STORAGE_ERRORS, ImportError, ValueError) as error:
+        except (*STORAGE_ERRORS, ImportError, ValueError, LookupError) as error:
             conflict = isinstance(error, STORAGE_ERRORS) and any(
                 text in str(error) for text in CREATION_CONFLICTS
             )
             if attempt == OPEN_ATTEMPTS or not conflict:
                 raise UserError(
-                    f"--storage {_without_password(url)}: cannot be opened ({_root_cause(error)})"
+                    f"--storage {without_password(url)}: cannot be opened ({_root_cause(error)})"
                 ) from None
             time.sleep(POLL_SECONDS)
     _check_definition(study, definition)
@@ -198,7 +209,7 @@ def _make_storage(url: str) -> RDBStorage:
         {"connect_args": {"timeout": BUSY_TIMEOUT}} if url.startswith("sqlite") else {"pool_pre_ping": True}
     )
     return RDBStorage(
-        url,
+        url.replace("{", "{{").replace("}", "}}"),  # Optuna takes it for a template
         engine_options,
         heartbeat_interval=HEARTBEAT_SECONDS,
         grace_period=GRACE_SECONDS,
@@ -206,11 +217,30 @@ def _make_storage(url: str) -> RDBStorage:
     )
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """Return a URL for the screen, with *** in place of passwords; whatever stands before an @ may be one."""
     try:
-        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
-    except sqlalchemy.exc.ArgumentError:
+        parsed = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        return re.sub(r"^((?:[^/@]*//)?).*@", r"\1***@", url, flags=re.DOTALL)
+    secret = {key: "***" for key in parsed.query if "pass" in key.lower()}
+    if not secret and parsed.password is None:
         return url
+    return parsed.update_query_dict(secret).render_as_string().replace("%2A%2A%2A", "***")
+
+
+def _is_in_memory(url: str) -> bool:
+    """Return whether a URL names an SQLite database that no other process could open."""
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        return False
+    database = parsed.database or ""
+    return parsed.get_backend_name() == "sqlite" and (
+        database.removeprefix("file:").strip() in ("", ":memory:")
+        or parsed.query.get("mode") == "memory"
+        or parsed.query.get("vfs") == "memdb"
+    )
 
 
 def _root_cause(error: BaseException) -> str:

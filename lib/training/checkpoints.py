@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 
 from lib.common.errors import UserError, reason
 from lib.common.filesystem import atomic_write, make_folder
+from lib.data.formats.npy_arrays import read_stored_arrays
 from lib.runs.records import CHECKPOINT_FOLDER
 from lib.training.callbacks import History
 
@@ -44,14 +46,17 @@ class Checkpoint:
 
     def _read(self, path: Path) -> None:
         try:
-            # `np.load` of a path leaves the file open if it is not a NumPy file.
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                state = json.loads(str(file["state"]))
-                self.history = state["history"]
-                self.finished = state["over"]
-                self._variables = [file[f"variable_{n}"] for n in range(state["variables"])]
-                self._best_weights = [file[f"best_{n}"] for n in range(state["best"])]
-        except Exception as error:  # a damaged file fails in every way that zipfile, numpy and json know
+            arrays = read_stored_arrays(path)
+            state = json.loads(str(arrays["state"]))
+            if not _is_history(state["history"]):
+                raise ValueError("its history holds no number for each epoch")
+            self.history = state["history"]
+            self.finished = state["over"] is True
+            self._variables = [arrays[f"variable_{n}"] for n in range(state["variables"])]
+            self._best_weights = [arrays[f"best_{n}"] for n in range(state["best"])]
+        except UserError as error:
+            raise UserError(f"{error}; delete it, and its phase begins anew") from None
+        except (LookupError, TypeError, ValueError, RecursionError) as error:
             raise UserError(
                 f"{path}: cannot be read ({reason(error)}); delete it, and its phase begins anew"
             ) from None
@@ -106,7 +111,10 @@ class Checkpoint:
         if self.epochs:
             model.optimizer.build(model.trainable_variables)
             variables = _variables(model)
-            if [variable.shape for variable in variables] != [array.shape for array in self._variables]:
+            if not (
+                _are_alike(variables, self._variables)
+                and (not self._best_weights or _are_alike(model.get_weights(), self._best_weights))
+            ):
                 raise UserError(f"{self.path}: is of another network; delete it, and its phase begins anew")
             for variable, array in zip(variables, self._variables, strict=True):
                 variable.assign(array)
@@ -115,6 +123,25 @@ class Checkpoint:
                 if isinstance(callback, keras.callbacks.EarlyStopping):
                     callback.best_weights = self._best_weights or None
         return {name: list(values) for name, values in self.history.items()}
+
+
+def _is_history(history: object) -> bool:
+    """Return whether a value of JSON is a history: as many numbers for each quantity, and times above 0."""
+    if not isinstance(history, dict) or not {"loss", "seconds"} <= history.keys():
+        return False
+    curves = history.values()
+    return (
+        all(isinstance(curve, list) and len(curve) == len(history["loss"]) > 0 for curve in curves)
+        and all(type(value) is float for curve in curves for value in curve)
+        and all(map(math.isfinite, history["loss"] + history["seconds"]))
+        and min(history["seconds"]) > 0
+    )
+
+
+def _are_alike(values: list, arrays: list[np.ndarray]) -> bool:
+    """Return whether arrays have the shapes of these variables or weights, and are numbers."""
+    are_numbers = all(array.dtype.kind in "biuf" for array in arrays)
+    return are_numbers and [tuple(value.shape) for value in values] == [array.shape for array in arrays]
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:

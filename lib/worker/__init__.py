@@ -2,7 +2,9 @@
 
     process         both ends of the pipe
     run_sequence    training many runs in turn
-    main            entry point of the child process
+    __main__        entry point of the child process
+    watcher         ends the child with its program
+    main            serving one program, job by job
     training_jobs   training one autoencoder or classifier
     saved_models    loading saved models for jobs
     apply_job       images through saved autoencoders
@@ -13,9 +15,10 @@
     image_output    output folders, files, progress
 
 The program holds a `Worker` (or, for many runs, a `RunSequence`), sends it requests and follows its events.
-In the child, `main` reads the requests from a `Channel` and calls one job, which emits the events and writes
-a run folder or an output folder. Other packages use `Worker`, `RunSequence` and `StoppedByUser` from
-`process` and `run_sequence`, which import nothing that is slow; all other modules run in the child.
+Beside the child a watcher waits for the end of the program. In the child, `main` reads the requests from a
+`Channel` and calls one job, which emits the events and writes a run folder or an output folder. Other
+packages use `Worker`, `RunSequence` and `StoppedByUser` from `process` and `run_sequence`, which import
+nothing that is slow; all other modules run in the child.
 
 >>> import tempfile
 >>> from pathlib import Path

@@ -9,15 +9,21 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
-from lib.common.serialization import pack_images
+from lib.common.serialization import pack_images, write_csv
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.user_images import UserImages
 from lib.evaluation import figures, metrics
 from lib.tasks import get_task
 from lib.tasks.base import to_pictures
-from lib.worker.image_output import ChunkProgress, job_folder, open_image_output, write_csv
+from lib.worker.image_output import ChunkProgress, job_folder, open_image_output
 from lib.worker.process import Channel
-from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder
+from lib.worker.saved_models import (
+    LoadedAutoencoder,
+    ModelOptions,
+    emit_notes,
+    load_autoencoder,
+    require_finite,
+)
 
 SHOWN_ERRORS = 10  # images with the largest errors in the figure
 
@@ -36,12 +42,13 @@ def apply(channel: Channel, request: dict) -> None:
     is the image itself, so that the error says how much was changed. The largest errors come first.
     """
     # --- models and images
-    models = _load_matching_autoencoders(request["models"])
+    models = _load_matching_autoencoders(request)
     user_images = UserImages(request["data"], models[0].image_shape, request["fit"], request["invert"])
     progress = ChunkProgress(channel, user_images, request["limit"], "pictures")
     names = _short_names([model.path for model in models])
     if request["refine"]:
         models, names = _add_refined_models(models, names, request["refine"], channel.stop_event, progress)
+    emit_notes(channel, (note for model in models for note in model.notes))
     single = len(models) == 1
     # --- outputs
     errors = np.full((len(models), len(user_images)), np.nan)
@@ -50,6 +57,9 @@ def apply(channel: Channel, request: dict) -> None:
         output_paths = [folder / name for name in (["pictures"] if single else names)]
         writers = [stack.enter_context(open_image_output(user_images, path)) for path in output_paths]
         for positions, _, results in progress.map(lambda images: [model.run(images) for model in models]):
+            chunk_names = [user_images.names[position] for position in positions]
+            for model, (_, outputs, _) in zip(models, results, strict=True):
+                require_finite(outputs, chunk_names, model.path)
             pictures = [to_pictures(model.hp, *result) for model, result in zip(models, results, strict=True)]
             for index, (_, outputs, targets) in enumerate(results):
                 errors[index, positions] = np.square(outputs - targets).mean(axis=(1, 2, 3))
@@ -79,8 +89,9 @@ def apply(channel: Channel, request: dict) -> None:
     )
 
 
-def _load_matching_autoencoders(paths: list[str]) -> list[LoadedAutoencoder]:
-    models = [load_autoencoder(path) for path in paths]
+def _load_matching_autoencoders(request: dict) -> list[LoadedAutoencoder]:
+    options = ModelOptions.of(request, request["data"])
+    models = [load_autoencoder(path, options=options) for path in request["models"]]
     shapes = {model.image_shape for model in models}
     if len(shapes) > 1:
         raise UserError(

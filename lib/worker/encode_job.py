@@ -10,11 +10,12 @@ from lib.common.filesystem import atomic_write, make_folder
 from lib.data.formats.idx import write_idx
 from lib.data.user_images import UserImages
 from lib.evaluation import latent_space
+from lib.models import inference
 from lib.models.code_refinement import CodeRefinement
 from lib.tasks.base import make_inference_pair
 from lib.worker.image_output import ChunkProgress
 from lib.worker.process import Channel
-from lib.worker.saved_models import find_encoder, load_autoencoder
+from lib.worker.saved_models import ModelOptions, emit_notes, find_encoder, load_autoencoder, require_finite
 
 
 def encode(channel: Channel, request: dict) -> None:
@@ -25,23 +26,30 @@ def encode(channel: Channel, request: dict) -> None:
         raise UserError(f"{output}: codes are written as .npz or .idx")
     if output.exists():
         raise UserError(f"{output} exists already; choose another --output")
-    encoder = find_encoder(path)
+    options = ModelOptions.of(request, request["data"])
+    encoder = find_encoder(path, options)
     user_images = UserImages(
         request["data"], encoder.image_shape, request["fit"], request["invert"], include_training=True
     )
     progress = ChunkProgress(channel, user_images, request["limit"], "images")
     refinement: Any = None
+    notes = list(encoder.notes)
     if steps := request["refine"]:
-        autoencoder = load_autoencoder(request["models"][0], ", which --refine needs")
+        autoencoder = load_autoencoder(request["models"][0], ", which --refine needs", options)
         report = progress.chunk_reporter(0, 1)
         refinement = autoencoder.with_refinement(steps, channel.stop_event, report).model
+        notes += autoencoder.notes
+    emit_notes(channel, notes)
     # --- codes
-    to_codes = encoder.model.predict_on_batch if refinement is None else refinement.encode
     chunks: list[np.ndarray] = []
     encoded: list[int] = []  # positions of images that could be read
-    for positions, _, chunk in progress.map(
-        lambda images: to_codes(make_inference_pair(encoder.hp, images)[0])
-    ):
+
+    def to_codes(images: np.ndarray) -> np.ndarray:
+        inputs, _ = make_inference_pair(encoder.hp, images)
+        return inference.predict(encoder.model, inputs) if refinement is None else refinement.encode(inputs)
+
+    for positions, _, chunk in progress.map(to_codes):
+        require_finite(chunk, [user_images.names[position] for position in positions], path)
         chunks.append(chunk)
         encoded += list(positions)
     codes = np.concatenate(chunks)

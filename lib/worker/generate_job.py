@@ -14,14 +14,14 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
 from lib.data.user_images import UserImages
 from lib.evaluation import figures, latent_space, run_figures
-from lib.models.saving.model_files import load_saved_model
+from lib.models import inference
 from lib.runs import records, run_folder
 from lib.runs.validation import sanitize
 from lib.tasks.base import make_inference_pair
 from lib.training.backend import device_name
 from lib.worker.image_output import PngWriter
 from lib.worker.process import Channel
-from lib.worker.saved_models import find_encoder
+from lib.worker.saved_models import ModelOptions, emit_notes, find_encoder, load_decoder, require_finite
 
 SHEET_COLUMNS = 12  # of sampled images
 
@@ -39,18 +39,19 @@ def generate(channel: Channel, request: dict) -> None:
     """Decode new images: from random codes, from a grid of codes, or between the codes of two images."""
     # --- codes
     path = Path(request["models"][0])
-    decoder, hp = _load_decoder(path)
+    decoder, hp, notes = load_decoder(path, ModelOptions.of(request, request["data"]))
     code_shape = tuple(decoder.input_shape[1:])
     if request["between"]:
-        sheet = _interpolated_codes(request, path, hp)
+        sheet = _interpolated_codes(channel, request, path, hp)
     elif request["grid"]:
         sheet = _grid_codes(request, path, hp, code_shape)
     else:
         sheet = _random_codes(request, path, hp, code_shape)
     # --- images
+    images = _decode(decoder, sheet, hp, path)
+    emit_notes(channel, notes)
     folder = run_folder.new_output_folder(request["output"], path.parent / "generated")
     channel.emit("run", folder=str(folder), device=device_name())
-    images = run_figures.decode_to_pictures(decoder, sheet.codes, hp)
     digits, columns = len(str(len(images))), min(sheet.columns, len(images))
     with PngWriter() as writer:
         writer.add(images, [folder / f"{number:0{digits}}.png" for number in range(1, len(images) + 1)])
@@ -68,26 +69,24 @@ def generate(channel: Channel, request: dict) -> None:
     )
 
 
-def _load_decoder(path: Path) -> tuple[keras.Model, Hyperparameters]:
-    saved = load_saved_model(path)
-    hp, decoder = saved.hp or Hyperparameters(), saved.submodel("decoder")
-    if decoder is None:
-        raise UserError(f"{path}: holds no model called decoder; give an autoencoder.h5 or decoder.h5")
-    if not run_figures.decodes_code_alone(hp) or len(decoder.inputs) > 1:
-        raise UserError(
-            f"{path}: its decoder needs more than a code (skip connections or residual): there is nothing "
-            f"to draw from"
-        )
-    return decoder, hp
+def _decode(decoder: keras.Model, sheet: CodeSheet, hp: Hyperparameters, path: Path) -> np.ndarray:
+    """The images of a sheet's codes, uint8 (n, height, width, channels)."""
+    names = [f"image {number}" for number in range(1, len(sheet.codes) + 1)]
+    require_finite(sheet.codes, names, path)
+    outputs = latent_space.decode_codes(decoder, sheet.codes)
+    require_finite(outputs, names, path)
+    return run_figures.outputs_to_pictures(outputs, hp)
 
 
-def _interpolated_codes(request: dict, path: Path, hp: Hyperparameters) -> CodeSheet:
-    encoder = find_encoder(path)
+def _interpolated_codes(channel: Channel, request: dict, path: Path, hp: Hyperparameters) -> CodeSheet:
+    encoder = find_encoder(path, ModelOptions.of(request, request["between"][0]))
     codes = []
     for file in request["between"]:
         user_images = UserImages(file, encoder.image_shape, request["fit"], request["invert"])
-        _, images = next(user_images.chunks(1))
+        ((_, images),) = user_images.chunks(1)
+        emit_notes(channel, user_images.notes)
         codes.append(encoder.model.predict_on_batch(make_inference_pair(hp, images)[0])[0])
+    require_finite(np.stack(codes), request["between"], path)
     interpolation = latent_space.interpolate(codes[0], codes[1], request["steps"])
     return CodeSheet(interpolation, request["steps"], " to ".join(request["between"]))
 
@@ -115,7 +114,7 @@ def _random_codes(request: dict, path: Path, hp: Hyperparameters, code_shape: tu
 def _encode_training_images(request: dict, path: Path, hp: Hyperparameters) -> np.ndarray:
     """Codes of a random sample of the given data set, or of the one that the model was trained on."""
     dataset = request["data"] or _training_dataset(path)
-    encoder = find_encoder(path)
+    encoder = find_encoder(path, ModelOptions.of(request, dataset))
     images = datasets.load_source(dataset).train.images
     if images.shape[1:] != encoder.image_shape:
         raise UserError(
@@ -126,9 +125,11 @@ def _encode_training_images(request: dict, path: Path, hp: Hyperparameters) -> n
     sample = np.sort(order[: run_figures.MIXTURE_IMAGES])
     starts = range(0, len(sample), latent_space.BATCH_SIZE)
     batches = (images[sample[start : start + latent_space.BATCH_SIZE]] for start in starts)
-    return np.concatenate(
-        [encoder.model.predict_on_batch(make_inference_pair(hp, batch)[0]) for batch in batches]
+    codes = np.concatenate(
+        [inference.predict(encoder.model, make_inference_pair(hp, batch)[0]) for batch in batches]
     )
+    require_finite(codes, [f"image {position + 1}" for position in sample], path)
+    return codes
 
 
 def _training_dataset(path: Path) -> str:

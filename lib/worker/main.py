@@ -1,7 +1,8 @@
-"""Entry point of the child process, `python -m lib.worker.main`: carries out one job and ends."""
+"""The child process: carries out one job for a program and ends."""
 
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from lib.common.errors import Interrupted, UserError, describe_failure
@@ -25,7 +26,8 @@ def main() -> None:
     except Interrupted as error:
         channel.emit("failed", kind="interrupted", message=str(error))
     except Exception as error:
-        traceback.print_exc(file=sys.stderr)
+        with suppress(OSError):  # no room for the log
+            traceback.print_exc(file=sys.stderr)
         channel.emit("failed", kind="run", message=describe_failure(error))
     channel.wait_for_program()
 
@@ -64,7 +66,3 @@ JOBS = {
     "generate": generate_job.generate,
     "probe": probe,
 }
-
-
-if __name__ == "__main__":
-    main()

@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.common.errors import UserError
-from lib.common.serialization import pack_images
+from lib.common.serialization import pack_images, write_csv
 from lib.data.user_images import UserImages
 from lib.evaluation import figures
-from lib.models.saving.model_files import SavedModel, load_saved_model
+from lib.models import inference
 from lib.tasks.pixels import to_float
-from lib.worker.image_output import ChunkProgress, job_folder, write_csv
+from lib.worker.image_output import ChunkProgress, job_folder
 from lib.worker.process import Channel
+from lib.worker.saved_models import ModelOptions, emit_notes, load_classifier, require_finite
 
 SHOWN_PREDICTIONS = 24  # images with their predicted labels in the figure
 
@@ -28,9 +28,9 @@ def predict(channel: Channel, request: dict) -> None:
     """Classify images; write a table of labels with their confidence (the probability) and a figure."""
     # --- model and images
     path = Path(request["models"][0])
-    saved, classes = _load_classifier(path)
-    shape = tuple(saved.model.input_shape[1:])
+    model, classes, shape, notes = load_classifier(path, ModelOptions.of(request, request["data"]))
     user_images = UserImages(request["data"], shape, request["fit"], request["invert"])
+    emit_notes(channel, notes)
     progress = ChunkProgress(channel, user_images, request["limit"], "pictures")
     # --- predictions
     table: list[list[str]] = []
@@ -38,8 +38,9 @@ def predict(channel: Channel, request: dict) -> None:
     correct: list[bool] = []  # for images with a known class
     with job_folder(channel, request, path.parent / "predicted") as folder:
         for positions, images, probabilities in progress.map(
-            lambda images: saved.model.predict_on_batch(to_float(images))
+            lambda images: inference.predict(model, to_float(images))
         ):
+            require_finite(probabilities, [user_images.names[position] for position in positions], path)
             for position, image, scores in zip(positions, images, probabilities, strict=True):
                 first, second = np.argsort(-scores, kind="stable")[:2]
                 row = [user_images.names[position], classes[first], f"{scores[first]:.4f}"]
@@ -76,16 +77,6 @@ def predict(channel: Channel, request: dict) -> None:
         missing=progress.stop_note,
         pictures={"images": pack_images(images), "captions": captions},
     )
-
-
-def _load_classifier(path: Path) -> tuple[SavedModel, tuple[str, ...]]:
-    """A classifier and the names of its classes, which are numbers where the file has none."""
-    saved = load_saved_model(path)
-    shape = saved.model.output_shape
-    if not isinstance(shape, tuple) or len(shape) != 2 or saved.model.name != "classifier":
-        raise UserError(f"{path}: is no classifier; give the classifier.h5 that classification.py has saved")
-    n_classes = shape[1]
-    return saved, saved.classes if len(saved.classes) == n_classes else tuple(map(str, range(n_classes)))
 
 
 def _class_name(user_images: UserImages, position: int) -> str | None:

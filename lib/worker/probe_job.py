@@ -22,16 +22,17 @@ from lib.evaluation.probes import (
     probe_codes,
     probe_row,
 )
+from lib.models import inference
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized, clone_with_weights
 from lib.models.saving.model_files import SavedEncoder, load_encoder
-from lib.runs import run_folder
 from lib.tasks.pixels import to_float
-from lib.training.backend import device_name
 from lib.training.callbacks import TrainingHooks
 from lib.training.phases import classifier_phases, scratch_phase
 from lib.training.trainer import fit
+from lib.worker.image_output import job_folder
 from lib.worker.process import Channel
+from lib.worker.saved_models import emit_notes, require_finite
 
 
 def run_probe(channel: Channel, request: dict, hp: Hyperparameters, dataset: Dataset) -> None:
@@ -52,11 +53,20 @@ def run_probe(channel: Channel, request: dict, hp: Hyperparameters, dataset: Dat
     # --- encoder
     path = Path(hp.require("model"))
     saved = load_encoder(path, dataset.shape, hp.encoder_layer)
-    folder = run_folder.new_output_folder(request["output"], path.parent / "probed")
-    channel.emit("run", folder=str(folder), device=device_name())
-    for note in dataset.notes:
-        channel.emit("note", text=note)
-    channel.emit("stage", text=f"the code is the output of {saved.layer}")
+    with job_folder(channel, request, path.parent / "probed") as folder:
+        emit_notes(channel, [*dataset.notes, *saved.notes])
+        _probe(channel, request["shares"], dataset, saved, hp, folder)
+
+
+def _probe(
+    channel: Channel,
+    fractions: list[float],
+    dataset: Dataset,
+    saved: SavedEncoder,
+    hp: Hyperparameters,
+    folder: Path,
+) -> None:
+    """Probe an encoder that is loaded, and write the result into a folder."""
     keras.utils.set_random_seed(hp.seed)
     encoders = {TRAINED_WEIGHTS: saved.model, RANDOM_WEIGHTS: clone_reinitialized(saved.model, saved.hp)}
     # --- probes of the codes
@@ -69,14 +79,17 @@ def run_probe(channel: Channel, request: dict, hp: Hyperparameters, dataset: Dat
             "train": encode_subset(encoder, dataset.train, dataset.shape, saved.hp),
             "test": encode_subset(encoder, dataset.test, dataset.shape, saved.hp),
         }
+        for subset, values in codes.items():
+            names = [f"{subset} image {number}" for number in range(1, len(values) + 1)]
+            require_finite(values, names, hp.require("model"))
         silhouettes[weights] = latent_space.class_silhouette(codes["test"], dataset.test.labels, hp.seed)
-        for fraction in request["shares"]:
+        for fraction in fractions:
             sample = labeled_sample(dataset, fraction, hp)
             for method, accuracy in probe_codes(codes, dataset, sample, hp).items():
                 rows.append(probe_row(method, weights, fraction, len(sample), accuracy))
     # --- fine-tuning
-    fine_tuned = _fine_tune(channel, request["shares"], dataset, encoders, saved, hp)
-    classifiers = len(request["shares"]) * len(encoders)
+    fine_tuned = _fine_tune(channel, fractions, dataset, encoders, saved, hp)
+    classifiers = len(fractions) * len(encoders)
     complete = len(fine_tuned) == classifiers
     missing = "" if complete else f"{len(fine_tuned)} of {classifiers} classifiers are trained"
     rows += fine_tuned
@@ -152,4 +165,4 @@ def _train(
 def _predict_classes(model: keras.Model, dataset: Dataset) -> np.ndarray:
     starts = range(0, len(dataset.test), latent_space.BATCH_SIZE)
     chunks = (dataset.test.take(slice(start, start + latent_space.BATCH_SIZE)) for start in starts)
-    return np.concatenate([model.predict_on_batch(to_float(images)).argmax(axis=1) for images in chunks])
+    return np.concatenate([inference.predict(model, to_float(images)).argmax(axis=1) for images in chunks])

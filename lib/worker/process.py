@@ -26,7 +26,8 @@ from lib.common.errors import (
     printable,
     reason,
 )
-from lib.common.terminal_state import restore_terminal, terminal_environment
+from lib.common.filesystem import remedy
+from lib.common.terminal_state import terminal_environment
 from lib.config.process_group import ProcessGroup
 
 EVENT_PREFIX = b'{"event": '  # the first bytes of a line that is an event
@@ -51,6 +52,7 @@ WORKER_ENVIRONMENT = {
 FIXED_ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",  # a Python file in the working folder must not be imported in place of a library's
     "MPLBACKEND": "agg",  # a notebook's backend does not import outside of it
+    "PYTHONIOENCODING": "utf-8",  # of the log, whatever that of the program's terminal is
     "PYTHONWARNINGS": "ignore",  # "error" would turn warnings of the libraries into failures
 }
 BACKENDS = ("tensorflow", "jax")  # of Keras, the default first; keras.json does not choose
@@ -58,6 +60,8 @@ BACKENDS = ("tensorflow", "jax")  # of Keras, the default first; keras.json does
 # Signals that mean "out of memory": the kernel's kill, and a crash of native code that ignores a failed
 # allocation.
 MEMORY_SIGNALS: dict[int, str] = {signal.SIGKILL: "was killed", signal.SIGSEGV: "crashed"}
+# A page of a memory-mapped file is gone. Windows has no such signal.
+BUS_ERROR = getattr(signal, "SIGBUS", None)
 DEATH_TIMEOUT = 10  # seconds for a process whose events have ended to end as well
 LOG_LINES = 30  # last lines of a dead process's log that are searched for its error
 # The exception for each `kind` of a `failed` event.
@@ -118,10 +122,10 @@ class Worker:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         except OSError as error:
             raise RunFailed(
-                f"no temporary file can be written ({reason(error)}); free some space there"
+                f"no temporary file can be written ({reason(error)}); {remedy(error, 'TMPDIR')}"
             ) from None
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lib.worker.main"],
+            [sys.executable, "-P", "-m", "lib.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -228,6 +232,14 @@ class Worker:
             status = self._process.wait()
         if cause := MEMORY_SIGNALS.get(-status):
             return RunFailed(f"the training process {cause}, most likely for want of memory; {MEMORY_ADVICE}")
+        if -status == BUS_ERROR:
+            return RunFailed(
+                "the training process crashed because a data file was truncated, or its disk failed, while "
+                "it was read; leave the files as they are until a run has ended"
+            )
+        if status < 0 and -status != signal.SIGABRT:  # the log's last line is about something else
+            name = signal.strsignal(-status)
+            return RunFailed(f"the training process was ended by signal {-status} ({name}); start it again")
         ending = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
@@ -236,10 +248,14 @@ class Worker:
         return RunFailed(f"the training process {ending}: {lines[-1] if lines else 'it said nothing'}")
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process and its watcher at once."""
         if self._process is not None:
             self._process.kill()
+            with suppress(OSError):  # the group has ended, or there are none on this system
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            with suppress(OSError):  # a first process, as in a container, has inherited the watcher
+                os.waitpid(-self._process.pid, 0)
 
     def close(self) -> None:
         """End the process; another request starts a new one."""
@@ -260,16 +276,18 @@ class Worker:
 
 
 class Channel:
-    """The child's end of the pipe; it ends the process when the program is gone.
+    """The child's end of the pipe; it ends the process when the program is gone, as its watcher does.
 
     Requests are queued in order; `stop` takes effect at once.
 
     Attributes:
         stop_event: set by a `stop` request: training ends after the current batch.
         stop_reason: the reason in that request; empty after Ctrl-C.
+        log: called with each event, for the log of a run.
     """
 
     def __init__(self):
+        self.log: Callable[[dict], object] = lambda event: None
         self._events = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)  # libraries that print must not write among the events
         self._requests: queue.Queue[dict] = queue.Queue()
@@ -289,7 +307,6 @@ class Channel:
                 else:
                     self._requests.put(request)
         finally:  # also after half a line, of a program that was killed while it wrote
-            restore_terminal()
             os._exit(0)  # the program is gone; a daemon thread can end a training in no other way
 
     def next_request(self) -> dict:
@@ -304,12 +321,13 @@ class Channel:
             **content: its other keys, as JSON can carry them.
         """
         with self._lock:
+            self.log({"event": event} | content)
             self._events.write(json.dumps({"event": event} | content).encode() + b"\n")
             self._events.flush()
 
     def wait_for_program(self) -> None:
         """Wait, when all work is done, until the program is gone or ends this process.
 
-        A program that is killed before it has restored its terminal leaves that to this process.
+        If the program is killed before it has restored its terminal, the watcher does that.
         """
         self._listener.join()

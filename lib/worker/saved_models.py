@@ -1,6 +1,10 @@
-"""Saved models as the jobs use them: whole autoencoders and encoders, with the shape of their images."""
+"""Saved models as the jobs use them: autoencoders, encoders, decoders and classifiers of images.
 
-from collections.abc import Callable
+Models of these programs are used as they are. Models made elsewhere, and those of which a layer is named, are
+adapted to images by `lib.models.saving.encoder_extraction`; what was assumed is said in `notes`.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -9,14 +13,56 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from lib.common.errors import UserError
+from lib.common.errors import RunFailed, UserError
+from lib.common.formatting import format_shape
 from lib.config.hyperparameters import Hyperparameters
+from lib.data import datasets
+from lib.data.user_images import find_pictures
+from lib.models import inference
 from lib.models.autoencoder import code_only
 from lib.models.code_refinement import CodeRefinement
+from lib.models.saving.encoder_extraction import ForeignModel, adapt_decoder, is_decoder
+from lib.models.saving.image_formats import CHANNELS, ImagePattern, input_pattern
 from lib.models.saving.model_files import SavedModel, load_saved_model
 from lib.tasks.base import ImageShape, image_shape, make_inference_pair
+from lib.worker.process import Channel
 
 OTHER_MODELS = ("encoder", "decoder", "classifier")  # names of models that are no whole autoencoder
+
+MAX_OUTPUT = 1e18  # of a model, or of an encoder: errors and distances are squares
+
+
+class ModelOptions(NamedTuple):
+    """What a request says about its model.
+
+    Attributes:
+        data: the images that it is for, pictures or a data set; `None` where there are none.
+        encoder_layer, decoder_layer: names of the layers of the code; `None` to find them.
+        size: (height, width) of images, for models of any size.
+    """
+
+    data: str | None = None
+    encoder_layer: str | None = None
+    decoder_layer: str | None = None
+    size: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, request: dict, data: str | None) -> "ModelOptions":
+        """The options in a request to a job on these images."""
+        size = request.get("size")
+        return cls(
+            data,
+            request.get("encoder_layer"),
+            request.get("decoder_layer"),
+            None if size is None else (size[0], size[1]),
+        )
+
+    @property
+    def names_layers(self) -> bool:
+        return bool(self.encoder_layer or self.decoder_layer)
+
+
+NO_OPTIONS = ModelOptions()
 
 
 @dataclass(frozen=True)
@@ -28,7 +74,8 @@ class LoadedAutoencoder:
         saved: the content of the file.
         hp: the hyperparameters in the file, or the defaults where there are none.
         image_shape: (height, width, channels) of the images of its task.
-        model: maps inputs to outputs by `predict_on_batch`.
+        model: maps inputs to outputs.
+        foreign: the model adapted to images, if it was made elsewhere or layers of it are named.
     """
 
     path: Path
@@ -36,11 +83,20 @@ class LoadedAutoencoder:
     hp: Hyperparameters
     image_shape: ImageShape
     model: keras.Model | CodeRefinement
+    foreign: ForeignModel | None = None
+    options: ModelOptions = NO_OPTIONS
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the user about what was assumed."""
+        return [] if self.foreign is None else self.foreign.notes
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return inputs, outputs and targets of uint8 images (n, height, width, channels)."""
         inputs, targets = make_inference_pair(self.hp, images)
-        return inputs, self.model.predict_on_batch(inputs), targets
+        if isinstance(self.model, CodeRefinement):
+            return inputs, self.model.predict_on_batch(inputs), targets
+        return inputs, inference.predict(self.model, inputs), targets
 
     def with_refinement(
         self, steps: int, stop_event: Event, report: Callable[[float], None]
@@ -55,12 +111,17 @@ class LoadedAutoencoder:
         Raises:
             UserError: the task is not `reconstruct`, or the encoder or a decoder of a code alone is missing.
         """
-        encoder, decoder = self.saved.submodel("encoder"), self.saved.submodel("decoder")
         if self.hp.task != "reconstruct":
             raise UserError(
                 f"{self.path}: it is for {self.hp.task}; --refine is for reconstruct, where what is wanted "
                 f"is given"
             )
+        if self.foreign is not None:
+            options = self.options
+            encoder = self.foreign.encoder(options.encoder_layer)
+            decoder = self.foreign.decoder(options.encoder_layer, options.decoder_layer)
+        else:
+            encoder, decoder = self.saved.submodel("encoder"), self.saved.submodel("decoder")
         if encoder is None or decoder is None or len(decoder.inputs) > 1:
             raise UserError(
                 f"{self.path}: --refine needs two models in it, one called encoder, one called decoder that "
@@ -69,30 +130,89 @@ class LoadedAutoencoder:
         return replace(self, model=CodeRefinement(code_only(encoder), decoder, steps, stop_event, report))
 
 
-def load_autoencoder(name: str, purpose: str = "") -> LoadedAutoencoder:
+def load_autoencoder(name: str, purpose: str = "", options: ModelOptions = NO_OPTIONS) -> LoadedAutoencoder:
     """Load a whole autoencoder.
 
     Args:
         name: path of an `.h5` file.
         purpose: end of the error message, such as `, which --refine needs`.
+        options: what the request says about the model.
 
     Raises:
         UserError: the file cannot be loaded, or its model does not map images to images.
+        RunFailed: a weight is NaN or infinite.
     """
     path = Path(name)
     saved = load_saved_model(path)
-    input_shape, output_shape = saved.model.input_shape, saved.model.output_shape
-    maps_images = all(
-        isinstance(shape, tuple) and len(shape) == 4 and None not in shape[1:]
-        for shape in (input_shape, output_shape)
-    )
-    if saved.model.name in OTHER_MODELS or not maps_images:
+    if saved.model.name in OTHER_MODELS or (saved.hp is not None and not _maps_images(saved.model)):
         raise UserError(
             f"{path}: is no whole autoencoder (images in, images out){purpose}; give an autoencoder.h5"
         )
     hp = saved.hp or Hyperparameters()
-    shape = image_shape(hp, input_shape[1:], output_shape[1:])
-    return LoadedAutoencoder(path, saved, hp, shape, saved.model)
+    if saved.hp is not None and not options.names_layers:
+        input_shape, output_shape = saved.model.input_shape[1:], saved.model.output_shape[1:]
+        return LoadedAutoencoder(path, saved, hp, image_shape(hp, input_shape, output_shape), saved.model)
+    foreign = _adapt(saved, path, options)
+    model = foreign.autoencoder() if saved.hp is None else saved.model
+    shape = foreign.image_shape
+    if saved.hp is not None:
+        shape = image_shape(hp, shape, saved.model.output_shape[1:])
+    return LoadedAutoencoder(path, saved, hp, shape, model, foreign, options)
+
+
+def _maps_images(model: keras.Model) -> bool:
+    return all(
+        isinstance(shape, tuple) and len(shape) == 4 and None not in shape[1:]
+        for shape in (model.input_shape, model.output_shape)
+    )
+
+
+def _adapt(saved: SavedModel, path: Path, options: ModelOptions) -> ForeignModel:
+    """The model adapted to the images of a request."""
+    pattern = input_pattern(saved.model, str(path))
+    return ForeignModel(
+        saved.model, _choose_shape(pattern, path, options), str(path), finds_ranges=saved.hp is None
+    )
+
+
+def _choose_shape(pattern: ImagePattern, path: Path, options: ModelOptions) -> ImageShape:
+    """The shape of the images for a model: its own, the data set's, or the one that was stated."""
+    if options.size is not None:
+        if pattern.shape is None:
+            channels = pattern.flat_size // (options.size[0] * options.size[1])
+        else:
+            channels = pattern.shape[2] or 1
+        shape = (*options.size, channels)
+        if not pattern.fits(shape):
+            raise UserError(
+                f"{path}: takes images of {pattern}; --size {options.size[0]}x{options.size[1]} does not fit "
+                f"it"
+            )
+    elif pattern.shape is not None and pattern.fixed is not None:
+        shape = pattern.fixed
+    else:
+        of_dataset = _dataset_shape(options.data)
+        if of_dataset is not None and pattern.fits(of_dataset):
+            return of_dataset
+        if pattern.fixed is None:
+            if of_dataset is not None:
+                raise UserError(
+                    f"{options.data}: its images are {format_shape(of_dataset)}, {path} takes {pattern}; "
+                    f"give images that fit"
+                )
+            raise UserError(f"{path}: takes images of {pattern}; say which with --size, such as --size 28x28")
+        shape = pattern.fixed
+    if shape[2] not in CHANNELS:
+        raise UserError(f"{path}: takes images of {pattern}, with {shape[2]} channels; pictures have 1 or 3")
+    return shape
+
+
+def _dataset_shape(source: str | None) -> ImageShape | None:
+    """The shape of a data set's images; `None` for pictures, which are made to fit."""
+    if source is None or find_pictures(source):
+        return None
+    height, width, channels = datasets.load_source(source).train.images.shape[1:]
+    return height, width, channels
 
 
 class LoadedEncoder(NamedTuple):
@@ -101,16 +221,123 @@ class LoadedEncoder(NamedTuple):
     model: keras.Model
     hp: Hyperparameters
     image_shape: ImageShape
+    notes: list[str]
 
 
-def find_encoder(path: Path) -> LoadedEncoder:
-    """The encoder in a file, or in `autoencoder.h5` or `encoder.h5` in the same folder."""
+def find_encoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedEncoder:
+    """The encoder in a file, or in `autoencoder.h5` or `encoder.h5` in the same folder.
+
+    Raises:
+        UserError: there is none, or images of the request do not fit it.
+        RunFailed: a weight is NaN or infinite.
+    """
     for candidate in (path, path.with_name("autoencoder.h5"), path.with_name("encoder.h5")):
-        if candidate.is_file() and (saved := load_saved_model(candidate)).submodel("encoder") is not None:
-            encoder, hp = code_only(saved.submodel("encoder")), saved.hp or Hyperparameters()
-            input_shape = encoder.input_shape[1:]
-            target_shape = saved.model.output_shape[1:] if saved.model.name == "autoencoder" else input_shape
-            return LoadedEncoder(encoder, hp, image_shape(hp, input_shape, target_shape))
+        if not candidate.is_file():
+            continue
+        saved = load_saved_model(candidate)
+        hp = saved.hp or Hyperparameters()
+        if saved.hp is None and is_decoder(saved.model):
+            continue
+        if saved.hp is None or (options.encoder_layer and candidate == path):
+            foreign = _adapt(saved, candidate, options)
+            encoder = foreign.encoder(options.encoder_layer)
+        elif (own := saved.submodel("encoder")) is not None:
+            foreign, encoder = None, code_only(own)
+        else:
+            continue
+        input_shape = encoder.input_shape[1:]
+        is_whole = saved.hp is not None and saved.model.name == "autoencoder"
+        target_shape = saved.model.output_shape[1:] if is_whole else input_shape
+        notes = [] if foreign is None else foreign.notes
+        return LoadedEncoder(encoder, hp, image_shape(hp, input_shape, target_shape), notes)
     raise UserError(
         f"{path}: holds no encoder, nor is there one beside it; give an autoencoder.h5 or encoder.h5"
+    )
+
+
+class LoadedDecoder(NamedTuple):
+    """A decoder of codes alone, and the hyperparameters of its task."""
+
+    model: keras.Model
+    hp: Hyperparameters
+    notes: list[str]
+
+
+def load_decoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedDecoder:
+    """Load the decoder in a file.
+
+    Raises:
+        UserError: there is none that decodes a code alone.
+        RunFailed: a weight is NaN or infinite.
+    """
+    saved = load_saved_model(path)
+    if saved.hp is None and is_decoder(saved.model):
+        model, note = adapt_decoder(saved.model, str(path))
+        return LoadedDecoder(model, Hyperparameters(), [note])
+    if saved.hp is None or options.names_layers:
+        foreign = _adapt(saved, path, options)
+        model = foreign.decoder(options.encoder_layer, options.decoder_layer)
+        return LoadedDecoder(model, saved.hp or Hyperparameters(), foreign.notes)
+    decoder = saved.submodel("decoder")
+    if decoder is None:
+        raise UserError(f"{path}: holds no model called decoder; give an autoencoder.h5 or decoder.h5")
+    if saved.hp.skip or saved.hp.residual or len(decoder.inputs) > 1:
+        raise UserError(
+            f"{path}: its decoder needs more than a code (skip connections or residual): there is nothing "
+            f"to draw from"
+        )
+    return LoadedDecoder(decoder, saved.hp, [])
+
+
+class LoadedClassifier(NamedTuple):
+    """A classifier, the names of its classes, and the shape of its images."""
+
+    model: keras.Model
+    classes: tuple[str, ...]
+    image_shape: ImageShape
+    notes: list[str]
+
+
+def load_classifier(path: Path, options: ModelOptions) -> LoadedClassifier:
+    """Load a classifier; its classes are numbers where the file has no names.
+
+    Raises:
+        UserError: the model in the file is no classifier.
+        RunFailed: a weight is NaN or infinite.
+    """
+    saved = load_saved_model(path)
+    shape = saved.model.output_shape
+    model, notes = saved.model, []
+    if saved.hp is None:
+        foreign = _adapt(saved, path, options)
+        model, notes = foreign.classifier(), foreign.notes
+    elif not isinstance(shape, tuple) or len(shape) != 2 or saved.model.name != "classifier":
+        raise UserError(f"{path}: is no classifier; give the classifier.h5 that classification.py has saved")
+    count = model.output_shape[1]
+    classes = saved.classes if len(saved.classes) == count else tuple(map(str, range(count)))
+    return LoadedClassifier(model, classes, tuple(model.input_shape[1:]), notes)
+
+
+def emit_notes(channel: Channel, notes: Iterable[str]) -> None:
+    """Show each of some sentences once."""
+    for note in dict.fromkeys(notes):
+        channel.emit("note", text=note)
+
+
+def require_finite(values: np.ndarray, names: list[str], path: Path | str) -> None:
+    """Raise `RunFailed` if a model's outputs hold NaN, infinity, or numbers whose squares do not fit float32.
+
+    Args:
+        values: outputs, shape (n, …).
+        names: of the n images.
+        path: of the model.
+    """
+    finite = (np.abs(values.reshape(len(values), -1)) < MAX_OUTPUT).all(axis=1)  # false for NaN
+    if finite.all():
+        return
+    count = int((~finite).sum())
+    raise RunFailed(
+        f"{path}: gives NaN, infinity or numbers beyond {MAX_OUTPUT:.0e} for {names[int(np.argmin(finite))]}"
+        + (f" and {count - 1:,} more of {len(values):,} images" if count > 1 else "")
+        + "; nothing is written, and another model is needed"
     )

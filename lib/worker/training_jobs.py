@@ -21,6 +21,7 @@ from lib.data.datasets import Dataset
 from lib.evaluation import run_figures
 from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines
 from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics
+from lib.evaluation.probes import encode_subset
 from lib.evaluation.run_figures import DenoisingExamples
 from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder, build_training_model
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
@@ -30,14 +31,17 @@ from lib.models.pca import principal_components
 from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder
 from lib.runs.run_folder import Run
+from lib.runs.run_log import RunLog
 from lib.training.backend import describe_environment, device_name, require_tensorboard
 from lib.training.batches import Batches
 from lib.training.callbacks import History, TrainingHooks
 from lib.training.phases import Phase, autoencoder_phase, classifier_phases, scratch_phase
 from lib.training.trainer import TrainingResult, fit, images_per_second
 from lib.worker.process import Channel
+from lib.worker.saved_models import emit_notes, require_finite
 
 LIVE_PICTURES = 3  # shown after each epoch
+CHECKED_IMAGES = 64  # that an encoder made elsewhere must encode before it is trained
 LINEAR_IMAGES = 2000  # that the linear path is initialized from
 CLASSIFIER_FILES = ("classifier-head.h5", "classifier.h5")  # saved after phase 1 and after phase 2
 
@@ -77,6 +81,7 @@ def run_training(
         run = Run.reopen(Path(request["resume"]), dataset.sha256)
     else:
         run = Run.create(request["output"], hp, dataset.name, request.get("numbered", False))
+    channel.log = RunLog(run.folder)
     channel.emit("run", folder=str(run.folder), device=device_name())
     for note in dataset.notes:
         channel.emit("note", text=note)
@@ -188,6 +193,10 @@ class TrainingJob:
         main_history = history if "loss" in history else history.get("everything", history["head"])
         seconds, speed = time.time() - start_time, images_per_second(main_history, images)
         run.update(timing={"seconds": seconds, "images_per_second": speed}, files=run.list_files())
+        if change := self.dataset.describe_changes():
+            self.channel.emit("note", text=change)
+            dataset = run.record["dataset"]
+            run.update(dataset=dataset | {"notes": [*dataset["notes"], change]})
         if not problem and not interrupted:
             run.finish()
         else:
@@ -297,12 +306,18 @@ class ClassifierJob(TrainingJob):
     def __init__(self, channel: Channel, hp: Hyperparameters, dataset: Dataset, group: ProcessGroup | None):
         super().__init__(channel, hp, dataset, group)
         self.encoder = load_encoder(Path(hp.require("model")), dataset.shape, hp.encoder_layer)
+        if self.encoder.hp is None:  # else it has been trained and tested on such images
+            sample = dataset.train.first(CHECKED_IMAGES)
+            codes = encode_subset(self.encoder.model, sample, dataset.shape, None)
+            names = [f"training image {number}" for number in range(1, len(codes) + 1)]
+            require_finite(codes, names, hp.require("model"))
 
     def train(self, run: Run, trial: bool) -> None:
         hp, dataset, start_time = self.hp, self.dataset, _start_time(run)
         stop_event = self.channel.stop_event
         # --- architecture
         run.update(encoder_layer=self.encoder.layer)
+        emit_notes(self.channel, self.encoder.notes)
         model = self._build_model()
         inference_model = classifier_for_inference(model, hp)
         # --- training: the new layers alone, then everything; the model is saved after each phase
@@ -366,8 +381,7 @@ class ClassifierJob(TrainingJob):
         def on_epoch_end(history: History) -> None:
             run.update(history=histories | {phase.name: history})
 
-        description = f"the code is the output of {self.encoder.layer}" if number == 1 else ""
-        self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason, plan=description)
+        self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason, plan="")
         return self._fit(model, phase, on_epoch_end, run.folder)
 
     def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict, histories: dict) -> dict:

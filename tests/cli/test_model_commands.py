@@ -19,6 +19,7 @@ from lib.common.errors import Interrupted, UserError
 from lib.data.formats import registry
 from tests.harness import sample_files
 from tests.test_no_terminal import assert_refused, run
+from tests.worker.test_foreign_models import dense, saved, write_images
 from tests.worker.test_model_jobs import save_autoencoder, save_classifier
 
 
@@ -152,6 +153,33 @@ def test_wrong_flags_are_refused_before_keras_starts(tiny):
     ):
         assert_refused(run("autoencoder.py", *words), text)
     assert_refused(run("classification.py", "probe", "--shares", "0"), "--shares must be")
+
+
+@pytest.mark.parametrize(
+    ("program", "command", "flags"),
+    [
+        ("autoencoder", "apply", {"--encoder-layer", "--decoder-layer", "--size"}),
+        ("autoencoder", "encode", {"--encoder-layer", "--decoder-layer", "--size"}),
+        ("autoencoder", "generate", {"--encoder-layer", "--decoder-layer", "--size"}),
+        ("classification", "predict", {"--size"}),  # it uses no code
+        ("classification", "probe", {"--encoder-layer"}),  # it decodes none, and its data set has a size
+    ],
+)
+def test_layers_are_named_where_codes_are_used(program, command, flags):
+    parser = commands.command_parser(program, command)
+    known = {flag for action in parser._actions for flag in action.option_strings}
+    assert known & {"--encoder-layer", "--decoder-layer", "--size"} == flags
+
+
+def test_codes_of_a_named_layer_from_the_command_line():
+    saved(dense())
+    write_images()
+    words = ("encode", "-model", "other.h5", "-d", "images.npy", "--encoder-layer")
+    done = run("autoencoder.py", *words, "back", "--output", "c.npz")
+    assert done.returncode == 0, done.stderr
+    assert "other.h5: the latent code is back (8×8×1): given by --encoder-layer." in done.stderr
+    assert np.load("c.npz")["codes"].shape == (20, 8, 8, 1)
+    assert_refused(run("autoencoder.py", *words, "bock"), "has no layer called 'bock'; did you mean back?")
 
 
 def test_codes_lie_beside_the_model_under_the_name_of_the_data():

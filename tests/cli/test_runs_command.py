@@ -48,6 +48,21 @@ def test_names_in_a_pipe_are_whole(call_runs):
     assert listed_names(call_runs()[1]) == [name]
 
 
+def test_names_of_any_length_leave_a_table_that_can_be_read(call_runs):
+    text = "x" * 500_000
+    folder = record_run("long")
+    record_run("short")
+    record = json.loads((folder / "run.json").read_text())
+    record |= {"task": text, "status": text, "dataset": {"name": text}, "error": text}
+    record["hyperparameters"] |= {text: text}
+    (folder / "run.json").write_text(json.dumps(record))
+    for words in ([], ["--diff", "long", "short"], ["--dataset", "none"]):
+        status, out, _ = call_runs(*words)
+        assert status == 0
+        assert len(out) < 100_000
+    assert text in call_runs("--json")[1]
+
+
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_a_terminal_that_is_narrow_shows_less_but_the_whole_name_and_score(width):
     record_run("20260301-120000-fashion-mnist-reconstruct", 0.0125)

@@ -1,5 +1,6 @@
 """Atomic writes of files. python -m pytest tests/common/test_atomic_write.py"""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.common.errors import RunFailed
-from lib.common.filesystem import atomic_write, make_folder, write_json
+from lib.common.filesystem import atomic_write, cannot_write, make_folder, write_json
 
 
 def test_readers_see_the_old_content_until_the_new_one_is_complete():
@@ -51,14 +52,36 @@ def test_an_error_leaves_the_old_content(error):
 
 def test_a_failed_write_gives_the_reason_and_the_remedy():
     words = (
-        r"gone/a.json: cannot be written \(No such file or directory\); free some space, or choose "
-        r"another folder with --output"
+        r"gone/a.json: cannot be written \(No such file or directory\); choose another place with --output"
     )
     with pytest.raises(RunFailed, match=words):
         write_json(Path("gone/a.json"), {})
     Path("file").write_text("")
     with pytest.raises(RunFailed, match=r"file/below: cannot be written \(Not a directory\)"):
         make_folder(Path("file/below"))
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "free some space, or choose another place with --output"),
+        (errno.EMFILE, "let a process open more files with ulimit -n"),
+        (errno.EACCES, "allow yourself to write there, or choose another place with --output"),
+        (errno.EROFS, "choose a place on another disk with --output"),
+        (errno.ENAMETOOLONG, "choose a shorter name with --output"),
+        (errno.ENOTDIR, "a part of this path is a file; choose another place with --output"),
+        (errno.EIO, "choose another place with --output"),
+    ],
+)
+def test_the_remedy_suits_the_reason(number, words):
+    error = cannot_write(Path("a"), OSError(number, os.strerror(number)))
+    assert str(error) == f"a: cannot be written ({os.strerror(number)}); {words}"
+
+
+def test_a_name_that_is_not_utf8_survives_json():
+    content = {"name": os.fsdecode(b"a\xff"), "half": "\ud800", "\udc00": "\\udcff"}
+    write_json(Path("a.json"), content)
+    assert json.loads(Path("a.json").read_text(encoding="utf-8")) == content
 
 
 def test_json_round_trip():

@@ -5,7 +5,7 @@ import pytest
 from lib.common.errors import UserError
 from lib.config import presets
 from lib.config.hyperparameters import Hyperparameters
-from lib.data.datasets import NAMED_DATASETS
+from lib.data.named_datasets import NAMED_DATASETS
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)

@@ -153,3 +153,20 @@ def test_gaps_between_error_images_are_masked():
     np.testing.assert_array_equal(joined[:, 6:11].filled(9), images[1])
     assert joined[:, [5, 11]].mask.all()
     assert not joined[:, [5, 11]].data.any()  # uninitialized memory could hold anything
+
+
+NAMES = ("\ud800\x1b[2J\0", r"$\frac{_^$", "x" * 500_000, "=1\n2")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_from_files_are_drawn_as_they_are(name, recwarn):
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    names = (name, "b")
+    figures.plot_confusion_matrix(np.ones((2, 2), int), names, Path("a.png"), name)
+    figures.plot_latent_space({"p": np.eye(2)}, np.array([0, 1]), names, Path("b.png"), name)
+    figures.plot_predictions(images, list(names), Path("c.png"), name)
+    figures.plot_image_rows([(name, images) for name in names], Path("d.png"), name)
+    figures.plot_run_comparison({name: [(value, 1.0) for value in names]}, name, Path("e.png"))
+    for file in ("a", "b", "c", "d", "e"):
+        width, height = Image.open(f"{file}.png").size
+        assert max(width, height) < 3000

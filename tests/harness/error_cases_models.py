@@ -18,9 +18,10 @@ from keras import layers
 
 from lib.models.saving import hdf5_checks, model_files
 from lib.training.checkpoints import Checkpoint
-from tests.models.saving.test_encoder_extraction import IMAGE_SHAPE, nested, save_and_load
-from tests.training.test_checkpoints import HISTORY, compiled, fitted
-from tests.worker.test_model_jobs import COLOR, GRAY, save_autoencoder
+from tests.models.saving import test_graph_limits
+from tests.models.saving.test_encoder_extraction import IMAGE_SHAPE
+from tests.training.test_checkpoints import HISTORY, compiled, fitted, rewrite
+from tests.worker.test_model_jobs import GRAY, save_autoencoder
 
 PIXELS = IMAGE_SHAPE[0] * IMAGE_SHAPE[1]
 KERNEL = "model_weights/code/code/kernel"
@@ -153,10 +154,6 @@ def truncate(path: Path):
     path.write_bytes(path.read_bytes()[:100])
 
 
-def empty(path: Path):
-    path.write_bytes(b"")
-
-
 LONG = "x" * (9 * 2**20)
 
 CASES = {
@@ -251,80 +248,42 @@ CASES = {
         (
             lambda: load_with_layer(class_name="system", module="os"),
             "a.h5: code",
-            "is of the class os.system, and only those of Keras's",
+            "is of the class os.system, which is none of Keras 3, and no code of others is run; save the",
         ),
         (
             lambda: load_with_layer(class_name=None),
             "a.h5: code",
-            "is of the class null, and only those of Keras's own are opened that",
+            "is of the class null, which is none of Keras 3",
         ),
         (lambda: load_with_description('{"class_name": "Lambda"}'), "a.h5: it", "is of the class Lambda"),
     ],
-    "models/saving/encoder_extraction": [
+    "models/saving/graph_limits": [
         (
-            lambda: save_and_load(identity_model("encoder")),
-            "other.h5: encoder",
-            "gives back its input; name the layer of the code with",
+            lambda: test_graph_limits.load(test_graph_limits.nested(9, 10)),
+            "attack.h5",
+            "calls 11,111,111,111 layers, counting those in models for each call of the model; at most 3,000",
         ),
         (
-            lambda: save_and_load(two_inputs()),
-            "other.h5",
-            "takes 2 inputs; only models that take images alone have an encoder",
+            lambda: test_graph_limits.load(test_graph_limits.reversed_chain(400)),
+            "attack.h5",
+            "the order of its layers is not that of their calls, and putting it right would take more than",
         ),
         (
-            lambda: save_and_load(wide(4), image_shape=(28, 28, 1)),
-            "other.h5",
-            "encoder takes images of 120, the data set has 28×28×1",
-        ),
-        (
-            lambda: load_saved_encoder((9, 9, 1)),
-            "ae/autoencoder.h5",
-            "its encoder takes images of 12×10×1, the data set has 9×9×1",
-        ),
-        (
-            lambda: load_saved_encoder((9, 9, 3), COLOR, task="colorize"),
-            "ae/autoencoder.h5",
-            "the data set has 9×9×3; colorize showed it 9×9×1 of that",
-        ),
-        (
-            lambda: save_and_load(nested("a"), "one"),
-            "other.h5",
-            "has 3 layers called one; give one of a/one, a/sequential",
-        ),
-        (
-            lambda: save_and_load(nested("a"), "thre"),
-            "other.h5",
-            "has no layer called 'thre'; did you mean three or",
-        ),
-        (
-            lambda: save_and_load(nested("a"), "zzz"),
-            "other.h5",
-            "has no layer called 'zzz'; it has gaussian_noise",
-        ),
-        (lambda: save_and_load(identity_model("model")), "other.h5", "has no layers; give an autoencoder"),
-        (
-            lambda: save_and_load(wide(200, 300, 120)),
-            "other.h5",
-            "no layer that everything passes through is smaller than both input (120 numbers) and output "
-            "(120); name that of the "
-            "code with --encoder-layer, such as wide_1 (200), wide_2 (300)",
-        ),
-        (
-            lambda: save_and_load(wide(200)),
-            "other.h5",
-            "smaller than both input (120 numbers) and output (200); name that of",
+            load_large_layer_output,
+            "a.h5",
+            "its layers up to grown compute 503,316,480 numbers of each image; at most 268,435,456 fit in",
         ),
     ],
     "models/saving/model_files": [
         (
-            load_large_layer_output,
-            "a.h5",
-            "is no model that Keras can open (its layer grown makes 24,576×20,480×1 numbers of each image)",
-        ),
-        (
             lambda: load_with_weights(data=np.zeros((3, 120), "f4")),
             "a.h5",
-            "is no model that Keras can open (Shape mismatch",
+            "is no model that Keras can open (its layer code takes weights of 120×3, the file has weights",
+        ),
+        (
+            lambda: load_with_description('{"class_name": "Model", "config": [1]}'),
+            "a.h5",
+            "is no model that Keras can open (its description is not that of a model)",
         ),
         (
             lambda: load_saved_encoder(GRAY, file="decoder"),
@@ -333,11 +292,15 @@ CASES = {
         ),
     ],
     "training/checkpoints": [
-        (lambda: restore_checkpoint(truncate), "run/checkpoint/head.npz", "cannot be read ("),
         (
-            lambda: restore_checkpoint(empty),
+            lambda: restore_checkpoint(truncate),
             "run/checkpoint/head.npz",
-            "cannot be read (No data left in file); delete it, and its",
+            "cannot be read: broken or truncated (File is not a zip file); delete it, and its phase begins",
+        ),
+        (
+            lambda: restore_checkpoint(lambda path: rewrite(path, {"history": []})),
+            "run/checkpoint/head.npz",
+            "cannot be read (its history holds no number for each epoch); delete it, and its phase begins",
         ),
         (
             lambda: restore_checkpoint(Path.exists, units=2),

@@ -18,6 +18,7 @@ from lib.common.filesystem import write_json
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.data import datasets
+from lib.models.saving import model_files
 from lib.runs import records, report, resume, run_entries, run_folder
 from lib.training import backend, callbacks, distributed, phases, trainer
 from lib.worker import apply_job, encode_job, generate_job, predict_job, training_jobs
@@ -71,7 +72,10 @@ def full(path: str):
 
 
 def crowded():
-    with mock.patch.object(Path, "mkdir", side_effect=FileExistsError):
+    with (
+        mock.patch.object(Path, "mkdir", side_effect=FileExistsError),
+        mock.patch.object(os.path, "lexists", return_value=True),
+    ):
         run_folder.new_output_folder(None, Path("models/run"))
 
 
@@ -133,11 +137,10 @@ def used(verb, models: list[str], **request):
 
 
 def flat() -> list[str]:
-    """An autoencoder in one piece, that knows no encoder."""
+    """An autoencoder in one piece with our attributes, that knows no encoder."""
     image = keras.Input(GRAY, name="image")
-    keras.Model(image, keras.layers.Conv2D(1, 3, padding="same", name="all")(image), name="flat").save(
-        "flat.h5"
-    )
+    model = keras.Model(image, keras.layers.Conv2D(1, 3, padding="same")(image), name="autoencoder")
+    model_files.save_model(model, Path("flat.h5"), Hyperparameters())
     return ["flat.h5"]
 
 
@@ -188,8 +191,23 @@ def held(again):
 def locked():
     """A run in a folder whose lock may not be opened."""
     folder = killed()
-    with mock.patch.object(os, "open", side_effect=PermissionError(13, "Permission denied")):
+    with mock.patch.object(run_folder, "acquire_lock", side_effect=PermissionError(13, "Permission denied")):
         run_folder.Run.reopen(folder, "abc")
+
+
+def dangling(name: str) -> Path:
+    Path(name).symlink_to("nowhere/below")
+    return Path(name)
+
+
+def use_unreadable_folder():
+    with mock.patch.object(Path, "iterdir", side_effect=PermissionError(13, "Permission denied", "x")):
+        run_folder.new_output_folder("x", Path())
+
+
+def load_pipe():
+    os.mkfifo(written("run/x").with_name("run.json"))
+    records.load_record(Path("run"))
 
 
 def faulty():
@@ -235,18 +253,6 @@ CASES = {
             "nowhere/run.json",
             "no such file; a run folder holds one",
         ),
-        (lambda: recorded("{"), "run/run.json", "cannot be read as JSON ("),
-        (lambda: recorded("[" * 100_000), "run/run.json", "cannot be read as JSON (it is nested too deeply)"),
-        (
-            lambda: records.load_record(written("x/run.json/y").parent.parent),
-            "x/run.json",
-            "is no file; a run folder holds one",
-        ),
-        (
-            lambda: recorded(b"\xff"),
-            "run/run.json",
-            "cannot be read as JSON ('utf-8' codec can't decode byte 0xff in position 0",
-        ),
         (
             lambda: run_folder.Run.reopen(killed(dataset={"sha256": "abc"}), "def"),
             "models/mine",
@@ -286,12 +292,22 @@ CASES = {
         (
             lambda: run_folder.new_output_folder(str(written("x") / "y"), Path()),
             "x/y",
-            "cannot be made (Not a directory); choose another",
+            "cannot be made (Not a directory); a part of this path is a file; choose another",
+        ),
+        (
+            lambda: run_folder.new_output_folder(None, dangling("x") / "y"),
+            "x",
+            "cannot be made (File exists); a file or a broken link has this name",
+        ),
+        (
+            use_unreadable_folder,
+            "x",
+            "cannot be made (Permission denied); allow yourself to write there",
         ),
         (
             lambda: run_folder.new_output_folder(None, written("x") / "y"),
             "x/y",
-            "cannot be made (Not a directory); choose a folder",
+            "cannot be made (Not a directory); a part of this path is a file",
         ),
         (crowded, "models/run", "a thousand runs of this name exist; choose another --output"),
     ],
@@ -334,16 +350,31 @@ CASES = {
             "another process is training",
         ),
     ],
+    "common/reading": [
+        (lambda: recorded("{"), "run/run.json", "cannot be read as JSON ("),
+        (lambda: recorded("[" * 100_000), "run/run.json", "cannot be read as JSON (it is nested too deeply)"),
+        (
+            lambda: records.load_record(written("x/run.json/y").parent.parent),
+            "x/run.json",
+            "cannot be read as JSON (Is a directory)",
+        ),
+        (
+            lambda: recorded(b"\xff"),
+            "run/run.json",
+            "cannot be read as JSON ('utf-8' codec can't decode byte 0xff in position 0",
+        ),
+        (load_pipe, "run/run.json", "is a pipe, a socket or a device; give a regular file"),
+    ],
     "common/filesystem": [
         (
             locked,
             "models/mine/checkpoint/lock",
-            "cannot be written (Permission denied); free some space, or choose another",
+            "cannot be written (Permission denied); allow yourself to write there, or choose another",
         ),
         (
             lambda: write_json(Path("gone/a.json"), {}),
             "gone/a.json",
-            "cannot be written (No such file or directory); free some",
+            "cannot be written (No such file or directory); choose another place with --output",
         ),
     ],
     "cli/runs_command": [
@@ -413,7 +444,7 @@ CASES = {
         (
             without_temporary_files,
             "no temporary file",
-            "can be written (No space left on device); free some space there",
+            "can be written (No space left on device); free some space, or choose another place with TMPDIR",
         ),
         (
             lambda: dying("kill -9 $$"),
@@ -424,6 +455,16 @@ CASES = {
             lambda: dying("kill -11 $$"),
             "the training process",
             "crashed, most likely for want of memory; a smaller batch size",
+        ),
+        (
+            lambda: dying("echo cuInit failed >&2; kill -BUS $$"),
+            "the training process",
+            "crashed because a data file was truncated, or its disk failed, while it was read; leave",
+        ),
+        (
+            lambda: dying("echo cuInit failed >&2; kill -15 $$"),
+            "the training process",
+            "was ended by signal 15 (Terminated); start it again",
         ),
         (lambda: dying("kill -6 $$"), "the training process", "was ended by signal 6: it said nothing"),
         (

@@ -172,6 +172,16 @@ CASES = {
             "its driver, the Python package oracledb, is not installed",
         ),
         (
+            lambda: open_twice("sqlite:///:memory:"),
+            "sqlite:///:memory:",
+            "is in memory, and would be lost with this process; give a file, such as sqlite:///search.db",
+        ),
+        (
+            lambda: study.default_url(Path("s\udcff")),
+            "s\ufffd",
+            "its name is not in UTF-8, as SQLite needs it; choose another --output",
+        ),
+        (
             lose_storage,
             "the storage of this search",
             "cannot be reached any more (Connection refused); give the same command when it can",
@@ -185,8 +195,15 @@ CASES = {
         (lambda: open_twice(base={"layers": 3}), "s", "was begun with another layers; give"),
     ],
     "cli/prompts": [(lambda: choose_several("kernels, kernel"), "'kernel'", "is not one of kernels, epochs")],
-    "runs/run_folder": [(search_in_a_file, "s", "cannot be made (File exists); choose another --output")],
+    "runs/run_folder": [
+        (search_in_a_file, "s", "cannot be made (File exists); a file or a broken link has this name; choose")
+    ],
     "search/options": [
+        (
+            lambda: read_options("--study", "../x"),
+            "--study '../x'",
+            "is no name; give 1 to 60 characters without slashes",
+        ),
         (
             lambda: read_options(),
             "nothing is varied",

@@ -11,6 +11,7 @@ import autoencoder
 import classification
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
+from lib.cli.streams import prepare_streams
 from lib.config import architecture_planner, fields, presets
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
@@ -34,6 +35,16 @@ from lib.worker.process import Worker
 from tests.harness import sample_files
 
 PROGRAMS = {"autoencoder": autoencoder, "classification": classification}
+
+
+def printed_on_a_full_disk():
+    with (
+        open("/dev/full", "w") as full,
+        open("/dev/null") as null,
+        mock.patch.multiple("sys", stdin=null, stdout=full, stderr=full),
+    ):
+        prepare_streams()
+        print("a result", flush=True)
 
 
 def plan(image=(28, 28, 1), **values):
@@ -439,20 +450,20 @@ CASES = {
             "more line, or --yes",
         ),
         (lambda: called("autoencoder", "--answers", "none.json"), "none.json", "no such file"),
-        (lambda: called("autoencoder", "--answers", "."), ".", "cannot be read as JSON (Is a directory)"),
         (lambda: answered('{"preset": ["cifar-base"]}'), "a.json", "preset ['cifar-base'] is unknown"),
         (
             lambda: called("autoencoder", "--resume", "x", "--epochs", "3", "--preset", "cifar-base"),
             "--epochs, --preset",
             "--resume goes on with a run as it was asked for; leave --epochs, --preset out",
         ),
-        (lambda: answered("{"), "a.json", "cannot be read as JSON ("),
-        (lambda: answered("[" * 100_000), "a.json", "cannot be read as JSON (it is nested too deeply)"),
+    ],
+    "common/reading": [
         (
             lambda: answered(json.dumps({"layers": 1}) + "}"),
             "a.json",
             "cannot be read as JSON (Extra data: line 1 column 14",
         ),
+        (lambda: answered(" " * (1 << 21)), "a.json", "is too large to be what it should be; it may have 1"),
     ],
     "config/process_group": [
         (
@@ -460,6 +471,13 @@ CASES = {
             "'lab:9911'",
             "must be alone or HOST:PORT,N/OF, such as 10.0.0.1:9911,1/2, not",
         ),
+    ],
+    "cli/streams": [
+        (
+            printed_on_a_full_disk,
+            "results",
+            "cannot be printed (No space left on device); redirect standard output",
+        )
     ],
     "cli/session": [
         (

@@ -21,7 +21,7 @@ from rich.console import Console
 from lib.cli.display import Display
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.config.architecture_planner import plan_architecture
-from lib.data.datasets import NAMED_DATASETS
+from lib.data.named_datasets import NAMED_DATASETS
 from lib.reproduction import command, comparison, time_to_target
 from lib.reproduction.context import ReproductionContext
 from lib.reproduction.tables import TABLES, TIME_TARGETS, ReportRow, ReportTable, RowSettings, TimeTarget

@@ -306,3 +306,43 @@ def test_a_browser_shows_the_page_at_any_width(call_runs, four_runs, tmp_path):
         content_width, window_width, all_drawn = measured.split(",")
         assert (int(content_width) <= int(window_width), all_drawn) == (True, "true"), title
     assert len(title.split(";")) == 3
+
+
+def test_figures_that_are_too_large_or_no_files_are_left_out(impatient):
+    folder = record_run("small")
+    figures = folder / "figures"
+    (figures / "good.png").write_bytes(png())
+    (figures / "large.png").write_bytes(png())
+    os.truncate(figures / "large.png", documents.MAX_PICTURE_BYTES + 1)
+    os.mkfifo(figures / "pipe.png")
+    (figures / "folder.png").mkdir()
+    (figures / "broken.png").symlink_to("nowhere")
+    (figures / "device.png").symlink_to("/dev/zero")
+    entries, _ = run_entries.list_entries(Path("models"))
+    for suffix in ("html", "md"):
+        report.export_report(entries, Path(f"r.{suffix}"), force=False)
+    assert Path("r.html").read_text().count("<img") == 1
+    assert len(os.listdir("r-figures")) == 1
+
+
+def test_a_figure_that_grows_after_it_was_looked_at_is_refused(monkeypatch):
+    folder = record_run("small")
+    (folder / "figures/good.png").write_bytes(png())
+    entries, _ = run_entries.list_entries(Path("models"))
+    monkeypatch.setattr(documents, "is_png", lambda path: True)
+    os.truncate(folder / "figures/good.png", documents.MAX_PICTURE_BYTES + 1)
+    for suffix in ("html", "md"):
+        with pytest.raises(UserError, match=r"good\.png: is too large"):
+            report.export_report(entries, Path(f"r.{suffix}"), force=False)
+    assert os.listdir() == ["models"]
+
+
+def test_names_that_are_not_utf8_are_written_as_utf8():
+    run = record_run(os.fsdecode(b"a\xff\x1b"))
+    change_record(run, dataset={"name": "\ud800\0", "classes": ["\udc00", "\x1b[2J"]}, command="\ud800")
+    entries, _ = run_entries.list_entries(Path("models"))
+    for suffix in ("html", "md"):
+        path = Path(os.fsdecode(b"r\xff." + suffix.encode()))
+        report.export_report(entries, path, force=False)
+        text = path.read_bytes().decode("utf-8")
+        assert all(line.isprintable() for line in text.splitlines())

@@ -22,6 +22,9 @@ from lib.runs.records import (
     load_record,
     metric_points,
 )
+from lib.runs.resume import describe_progress
+from lib.runs.run_entries import list_entries
+from tests.harness.nesting import nested_folders
 from tests.harness.terminal_session import PROJECT
 
 HP = Hyperparameters(dataset="digits", layers=2)
@@ -122,7 +125,7 @@ def test_saved_models_are_listed_among_invalid_records():
 def test_a_record_that_is_a_pipe_is_refused():
     Path("models/pipe").mkdir(parents=True)
     os.mkfifo("models/pipe/run.json")
-    with pytest.raises(UserError, match=r"models/pipe/run\.json: is no file; a run folder holds one"):
+    with pytest.raises(UserError, match=r"models/pipe/run\.json: is a pipe, a socket or a device"):
         load_record(Path("models/pipe"))
     assert list_records() == []
 
@@ -296,3 +299,45 @@ def test_differing_hyperparameters_and_metric_points():
     assert metric_points(run_records, ["kernels"], "test_mse") == {
         "kernels": [("8", 0.3), ("16", 0.1), ("32", 0.2)]
     }
+
+
+@pytest.mark.parametrize("output", [None, "models/mine"])
+def test_a_broken_link_in_place_of_the_folder_above_is_named(output):
+    Path("models").symlink_to("nowhere/below")
+    with pytest.raises(UserError, match=r"^models: cannot be made \(File exists\); a file or a broken"):
+        run_folder.Run.create(output, HP, "digits")
+
+
+def test_a_broken_link_in_place_of_the_folder_is_not_followed():
+    Path("models").mkdir()
+    Path("models/mine").symlink_to("elsewhere")
+    with pytest.raises(UserError, match=r"models/mine: cannot be made \(File exists\)"):
+        run_folder.Run.create("models/mine", HP, "digits")
+    assert run_folder.new_output_folder(None, Path("models/mine")) == Path("models/mine-2")
+
+
+@pytest.mark.parametrize("output", ["a\0b", "a" * 300, "x/" * 2500])
+def test_names_that_no_folder_can_have_are_refused(output):
+    with pytest.raises(UserError, match="cannot be made"):
+        run_folder.Run.create(output, HP, "digits")
+
+
+def test_a_record_that_is_too_large_is_not_read():
+    run_folder.Run.create("models/mine", HP, "digits")
+    os.truncate("models/mine/run.json", 1 << 30)
+    with pytest.raises(UserError, match=r"models/mine/run\.json: is too large"):
+        load_record(Path("models/mine"))
+    assert list_records() == []
+
+
+def test_runs_are_found_in_folders_of_any_depth():
+    with nested_folders(1100, record='{"status": "finished"}'):
+        entries, unreadable = list_entries(Path())
+    assert (len(entries), unreadable) == (1100, [])
+
+
+@pytest.mark.parametrize("history", [{}, {"head": [1]}, {"head": {"loss": [1]}}, {"loss": [1, 2]}])
+def test_the_progress_of_any_history_is_described(history):
+    run = run_folder.Run.create("models/mine", HP, "digits")
+    run.update(history=history)
+    assert describe_progress(run.folder, HP).startswith("after epoch ")

@@ -31,7 +31,10 @@ from tests.harness.recorded_runs import listed_names, record_run
             {"hyperparameters": {"layers": {"a": 1}}},
             "hyperparameters.layers must be a number, a text, yes or no, or a list of them",
         ),
-        ({"history": {"loss": 0.5}}, "history.loss must be a list, or an object of lists, not 0.5"),
+        (
+            {"history": {"loss": 0.5}},
+            "history.loss must be a list of numbers, or an object of such lists, not 0.5",
+        ),
     ],
 )
 def test_a_single_run_with_an_invalid_record_is_refused_by_the_key(call_runs, changes, message):

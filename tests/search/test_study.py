@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import optuna
 import pytest
@@ -20,12 +21,14 @@ from lib.search.study import (
     MIN_REPORTS,
     PRUNED,
     StudyDefinition,
+    default_url,
     importances,
     open_study,
     requeue_trial,
     run_trials,
     study_state,
     suggest_params,
+    without_password,
 )
 from tests.harness.terminal_session import PROJECT
 
@@ -327,3 +330,43 @@ def test_a_storage_that_cannot_be_opened(url, says):
         open_study("s", definition(), url)
     assert says in str(error.value)
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite+pysqlite:///:memory:"),
+        *("sqlite:///file::memory:?uri=true", "sqlite:///file::memory:?cache=shared&uri=true"),
+        *("sqlite:///file:x?mode=memory&cache=shared&uri=true", "sqlite:///file:x?vfs=memdb&uri=true"),
+    ],
+)
+def test_a_storage_in_memory_is_refused(url):
+    with pytest.raises(UserError, match="is in memory, and would be lost with this process; give a file"):
+        open_study("s", definition(), url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:geheim@host/name", "postgresql://me:***@host/name"),
+        ("postgresql://me@host/name?password=geheim", "postgresql://me@host/name?password=***"),
+        ("postgresql:me:geheim@host", "***@host"),
+        ("postgresql://me:ge/he@im@host:x/name", "postgresql://***@host:x/name"),
+        ("sqlite:///a b.db", "sqlite:///a b.db"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_passwords_are_not_shown(url, shown):
+    assert without_password(url) == shown
+
+
+def test_braces_in_a_storage_are_no_template():
+    open_study("s", definition(), "sqlite:///{x}.db")
+    assert Path("{x}.db").is_file()
+
+
+@pytest.mark.parametrize("name", ["a?mode=memory", "{x}", "a b%41#", "grün"])
+def test_the_folder_of_a_search_may_have_any_name(name):
+    Path(name).mkdir()
+    open_study("s", definition(), default_url(Path(name)))
+    assert [*Path(name).iterdir()] == [Path(name, "study.db")]

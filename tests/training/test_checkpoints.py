@@ -3,6 +3,11 @@
 python -m pytest tests/training/test_checkpoints.py
 """
 
+import json
+import tracemalloc
+import zipfile
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -74,7 +79,7 @@ def test_a_broken_file_and_one_of_another_network_are_refused(tmp_path):
     for broken in (b"", content[:100], content[:-30], b"PK" + content[40:], renamed, newer):
         path.write_bytes(broken)
         with pytest.raises(
-            UserError, match=r"phase.npz: cannot be read \(.*\); delete it, and its phase begins anew"
+            UserError, match=r"phase.npz: .*cannot be read.* \(.*\); delete it, and its phase begins anew"
         ):
             Checkpoint(tmp_path, "phase")
 
@@ -92,3 +97,103 @@ def test_a_failed_write_leaves_the_previous_checkpoint(tmp_path, monkeypatch):
         Checkpoint(tmp_path, "phase").write(model, best, HISTORY)
     assert (tmp_path / "checkpoint" / "phase.npz").read_bytes() == before
     assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["phase.npz"]
+
+
+def saved(folder: Path) -> Path:
+    model, best = fitted()
+    Checkpoint(folder, "phase").write(model, best, HISTORY)
+    return folder / "checkpoint" / "phase.npz"
+
+
+def rewrite(path: Path, state: dict | None = None, **arrays) -> None:
+    """Change the state in a checkpoint, or some of its arrays."""
+    with np.load(path) as file:
+        content = dict(file) | arrays
+    content["state"] = np.array(json.dumps(json.loads(str(content["state"])) | (state or {})))
+    np.savez(path, **content)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        *([], {}, "loss", {"loss": 1}, {"loss": [0.5], "seconds": [1.0], "val_loss": 0.5}),
+        *({"loss": [0.5], "seconds": []}, {"loss": [0.5], "seconds": [0.0]}, {"loss": [], "seconds": []}),
+        *({"loss": ["a"], "seconds": [1.0]}, {"loss": [[1.0]], "seconds": [1.0]}, {"loss": [0.5]}),
+        *({"loss": [float("nan")], "seconds": [1.0]}, {"loss": [None], "seconds": [1.0]}),
+    ],
+)
+def test_a_history_of_another_shape_is_refused(tmp_path, history):
+    path = saved(tmp_path)
+    rewrite(path, {"history": history})
+    with pytest.raises(UserError, match=r"phase.npz: cannot be read \(its history .*\); delete it, and its"):
+        Checkpoint(tmp_path, "phase")
+
+
+@pytest.mark.parametrize(
+    "state", [{"variables": 10**9}, {"variables": "x"}, {"best": -1.5}, {"variables": None}, {"best": [2]}]
+)
+def test_numbers_of_arrays_that_it_does_not_hold_are_refused(tmp_path, state):
+    path = saved(tmp_path)
+    rewrite(path, state)
+    with pytest.raises(UserError, match="delete it, and its phase begins anew"):
+        Checkpoint(tmp_path, "phase")
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((9, 9), np.float32), np.full((4, 3), "text"), np.array(1j), np.array([True, None])]
+)
+@pytest.mark.parametrize("name", ["variable_0", "best_0"])
+def test_arrays_that_do_not_fit_are_refused(tmp_path, name, array):
+    path = saved(tmp_path)
+    rewrite(path, **{name: array})
+    restored, fresh = compiled()
+    with pytest.raises(UserError, match="delete it, and its phase begins anew"):
+        Checkpoint(tmp_path, "phase").restore(restored, [fresh])
+
+
+def test_a_small_file_takes_little_memory(tmp_path):
+    path = saved(tmp_path)
+    with np.load(path) as file:
+        content = dict(file)
+    np.savez_compressed(path, **content | {"variable_0": np.zeros(1 << 28, np.uint8)})
+    assert path.stat().st_size < 1 << 19
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"its arrays announce more bytes than it has.*; delete it, and"):
+            Checkpoint(tmp_path, "phase")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_that_announces_much_takes_little_memory(tmp_path):
+    path = saved(tmp_path)
+    header = repr({"descr": "<f4", "fortran_order": False, "shape": (1 << 25,)}).encode()
+    array = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header
+    with np.load(path) as file:
+        content = dict(file)
+    del content["variable_0"]
+    np.savez(path, **content, padding=np.zeros(1 << 20, np.uint8))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("variable_0.npy", array)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"variable_0 announces more bytes than it has.*; delete it, and"):
+            Checkpoint(tmp_path, "phase")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
+def test_arrays_that_share_their_bytes_are_refused(tmp_path):
+    path = saved(tmp_path)
+    with zipfile.ZipFile(path, "a") as archive:
+        for n in range(100):
+            info = zipfile.ZipInfo(f"extra_{n}.npy")
+            for name in ("header_offset", "CRC", "compress_size", "file_size", "compress_type"):
+                setattr(info, name, getattr(archive.getinfo("variable_0.npy"), name))
+            archive.filelist.append(info)
+            archive.NameToInfo[info.filename] = info
+        archive._didModify = True
+    with pytest.raises(UserError, match="delete it, and its phase begins anew"):
+        Checkpoint(tmp_path, "phase")

@@ -88,7 +88,7 @@ def test_half_an_event_is_the_end(line, ending, monkeypatch, tmp_path):
 
 def test_half_a_request_ends_the_child():
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "lib.worker.main"],
+        [sys.executable, "-P", "-m", "lib.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -29,6 +30,12 @@ def test_a_run_through_the_pipe(tiny):
     assert {"epoch", "picture", "stage"} <= set(names)
     assert finished["record"]["status"] == "finished"
     assert worker.folder == "run"
+    log = Path("run/log.txt").read_text(encoding="utf-8").splitlines()
+    assert log[0].endswith("  →  run")
+    assert [line.partition("   ")[0] for line in log if line.startswith("epoch")] == ["epoch 1/1"]
+    assert f"latent size {finished['record']['metrics']['latent_size']}" in "\n".join(log)
+    assert log[-1].endswith("images/s in training")
+    assert "log.txt" in finished["record"]["files"]
 
 
 def test_errors_of_the_child_are_raised(tiny):

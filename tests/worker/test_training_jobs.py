@@ -4,6 +4,7 @@ python -m pytest tests/worker/test_training_jobs.py
 """
 
 import dataclasses
+import os
 from pathlib import Path
 
 import keras
@@ -306,6 +307,18 @@ def test_a_trial_trains_as_any_run_and_never_uses_the_test_set(tiny, monkeypatch
     )
     assert 0 <= record["metrics"]["validation_accuracy"] <= 1
     assert "test_accuracy" not in record["metrics"]
+
+
+def test_data_that_change_during_a_run_are_noted_in_its_record(tiny):
+    hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
+    dataset, channel = training_jobs.open_dataset(hp), RecordingChannel()
+    os.utime(tiny["-d"], ns=(1, 1))
+    training_jobs.run_training(channel, {"hyperparameters": hp.to_json(), "output": "run"}, dataset)
+    record = load_record(Path("run"))
+    (note,) = record["dataset"]["notes"]
+    assert note.startswith(f"{tiny['-d']} was changed during this run")
+    assert record["status"] == "finished"
+    assert {"event": "note", "text": note} in channel.events
 
 
 def test_a_follower_trains_the_phases_of_the_leader_without_a_run_folder(tiny, monkeypatch):

@@ -2,13 +2,26 @@
 
     model_files           save and load models
     hdf5_checks           safety checks before loading
-    keras2_compat         files of Keras 2
-    encoder_extraction    the encoder of any autoencoder
+    layer_classes         classes that files may name
+    graph_limits          bounds on calls and sizes
+    keras2_compat         descriptions of Keras 2 and 3
+    keras2_layers         settings of Keras 2's layers
+    keras2_operations     layers for TensorFlow's operations
+    weight_loading        weights by name and shape
+    weight_checks         weights must be finite
+    encoder_extraction    models of images from others'
+    code_layer            which layer gives the code
+    name_words            names that say encoder, code
+    graph_copy            flat copies of nested models
+    image_formats         shapes of images, channels first
+    pixel_ranges          ranges of inputs and outputs
 
 `model_files` is for other packages: `save_model`, `load_model` (the Keras model alone), `load_saved_model`
 (with hyperparameters and classes), `load_encoder`, and the classes `SavedModel` and `SavedEncoder`. Before it
-opens a file, `hdf5_checks` refuses what could run code or exhaust memory; `encoder_extraction` finds the
-layer of the latent code. Importing this package does not import Keras:
+opens a file, `hdf5_checks` refuses what could run code or exhaust memory; `graph_limits` bounds the model,
+and `count_values` tells its size. `encoder_extraction` makes models of images in 0..1 of those made
+elsewhere: `ForeignModel`, `is_decoder` and `adapt_decoder`; `image_formats` says which images a model takes:
+`input_pattern`. Importing this package does not import Keras:
 
 >>> import tempfile
 >>> from pathlib import Path

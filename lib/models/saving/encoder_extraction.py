@@ -1,271 +1,239 @@
-"""Extraction of the encoder from any Keras autoencoder.
+"""Models made elsewhere as models of images: autoencoder, encoder, decoder or classifier.
 
-The latent code is the output of, in this order: the layer that was named; the outermost model that is called
-an encoder; the bottleneck, which is the smallest layer that all data passes through (the first of several),
-together with the activation, normalization and dropout layers that directly follow it. Nested models are
-flattened.
+Whatever shape and range of pixels a model takes and gives, the models that are made of it here take and give
+images, float32 (n, height, width, channels) in 0..1. `code_layer` says which layer gives the code, and
+`pixel_ranges` what values the model was trained with.
 """
 
-import difflib
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import keras
-import numpy as np
 from keras import layers
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
+from lib.models.saving.code_layer import (
+    Code,
+    Graph,
+    depends_only_on,
+    find_code,
+    find_decoder_input,
+)
+from lib.models.saving.graph_copy import GraphCopy
+from lib.models.saving.graph_limits import require_small_calls
+from lib.models.saving.image_formats import (
+    CHANNELS,
+    adapt_output,
+    describe_ranges,
+    image_pattern,
+    input_pattern,
+    takes_channels_first,
+)
+from lib.models.saving.name_words import says_decoder, says_encoder
+from lib.models.saving.pixel_ranges import UNIT, find_pixel_ranges
 from lib.tasks import ImageShape
 
-# They change the values of the layer before them, not its shape.
-SHAPE_PRESERVING_LAYERS = (
-    layers.Activation,
-    layers.ReLU,
-    layers.LeakyReLU,
-    layers.PReLU,
-    layers.ELU,
-    layers.BatchNormalization,
-    layers.Dropout,
-    layers.LayerNormalization,
-    layers.GroupNormalization,
-    layers.SpatialDropout2D,
-    layers.GaussianNoise,
-    layers.GaussianDropout,
-    layers.AlphaDropout,
-    layers.ActivityRegularization,
-)
-MAX_BYTE_SCALE = 0.01  # a Rescaling by less than this is meant for pixels of 0..255
-MAX_LISTED = 8  # layers listed in a message
+ADAPTERS = ("image", "code", "as_taken", "bytes", "channels_in", "as_given", "unit_range", "channels_out")
 
 
-@dataclass(frozen=True)
-class LayerCall:
-    """One call of a layer or of a nested model; `path` is for example `encoder/dense_1`."""
-
-    path: str
-    layer: keras.Operation
-    inputs: list[keras.KerasTensor]
-    output: keras.KerasTensor  # the first, of several
-
-    @property
-    def shape(self) -> tuple:
-        return tuple(self.output.shape[1:])
-
-    @property
-    def size(self) -> float:
-        return math.prod(self.shape) if None not in self.shape else math.inf
-
-    def __str__(self) -> str:
-        return f"{self.path} ({format_shape(self.shape)})"
-
-
-def extract_encoder(
-    model: keras.Model, image_shape: ImageShape, layer: str | None, source: str, data_shape: str
-) -> tuple[keras.Model, str]:
-    """Build a model from images to the latent code of an autoencoder.
+class ForeignModel:
+    """A model made elsewhere, copied for images of one shape.
 
     Args:
-        model: any Keras model with one input: images with channels, without (where there is one), or flat.
-        image_shape: (height, width, channels) of the images.
-        layer: name or path of the layer that gives the code; `None` to find it.
-        source: name of the model in error messages.
-        data_shape: shape of the images of the data set in error messages.
-
-    Returns:
-        Keras model `encoder` of copied layers with the same weights, from images, float32 (n, height, width,
-        channels) in 0..1, to codes (n, …); and the path and shape of the layer that gives the code, such as
-        `encoder/dense_1 (8)`.
-
-    Raises:
-        UserError: the images do not fit the model, or no layer gives a code.
-    """
-    inputs = keras.Input(image_shape, name="image")
-    flat = _FlatCopy()
-    outputs = flat.call_model(model, [_match_input(model, inputs, source, data_shape)])
-    if layer:
-        code = _find_named(flat.calls, layer, source)
-    else:
-        code = _find_encoder_model(model, outputs[0], flat.calls) or _find_bottleneck(
-            flat.calls, math.prod(image_shape), outputs[0], source
-        )
-    if code.output is inputs or not any(code.output is call.output for call in flat.calls):
-        raise UserError(
-            f"{source}: {code.path} gives back its input; name the layer of the code with --encoder-layer"
-        )
-    encoder = keras.Model(inputs, code.output, name="encoder")
-    for original, copy in flat.copies.values():
-        if copy in encoder.layers:
-            copy.set_weights(original.get_weights())
-    return encoder, str(code)
-
-
-def _match_input(
-    model: keras.Model, images: keras.KerasTensor, source: str, data_shape: str
-) -> keras.KerasTensor:
-    """Images in the shape that the model takes."""
-    if len(model.inputs) != 1:
-        raise UserError(
-            f"{source}: takes {len(model.inputs)} inputs; only models that take images alone have an encoder "
-            f"for them"
-        )
-    input_shape, image_shape = tuple(model.inputs[0].shape[1:]), tuple(images.shape[1:])
-    if _shape_matches(input_shape, image_shape):
-        return images
-    for shape in ((math.prod(image_shape),), image_shape[:2] if image_shape[2] == 1 else image_shape):
-        if _shape_matches(input_shape, shape):
-            return layers.Reshape(shape, name="as_taken")(images)
-    sizes = "×".join("any" if side is None else f"{side:,}" for side in input_shape)
-    raise UserError(f"{source}: its encoder takes images of {sizes}, the data set has {data_shape}")
-
-
-def _shape_matches(pattern: tuple, shape: tuple) -> bool:
-    """Compare shapes; `None` in the pattern matches any size."""
-    return len(pattern) == len(shape) and all(
-        expected in (None, side) for expected, side in zip(pattern, shape, strict=True)
-    )
-
-
-class _RecordedCall(NamedTuple):
-    layer: keras.Operation
-    args: tuple
-    kwargs: dict
-    outputs: object  # a tensor, or a structure of tensors
-
-
-class _FlatCopy:
-    """Copies of all layers of a model and its nested models, called one by one on other tensors.
+        model: any Keras model with one input, which the images fit.
+        image_shape: (height, width, channels).
+        source: name of the model in messages.
+        data_shape: the shape of the images in error messages.
+        finds_ranges: `False` for a model that is known to work on pixels of 0..1.
 
     Attributes:
-        calls: each call of a layer or nested model, in the order of execution.
-        copies: each layer and its copy, by the id of the layer.
+        notes: sentences about what was assumed: the range of the pixels, and, once it is asked for, the code.
+
+    Raises:
+        UserError: the images do not fit the model, or it computes too much of each.
     """
 
-    def __init__(self) -> None:
-        self.calls: list[LayerCall] = []
-        self.copies: dict[int, tuple[layers.Layer, layers.Layer]] = {}
-
-    def call_model(self, model: keras.Model, inputs: list, path: tuple[str, ...] = ()) -> list:
-        """Compute the outputs of a model, which is nested in the models of `path`, for other inputs."""
-        graph, recorded_calls = _record_calls(model)
-        copied_tensors = dict(zip(map(id, graph.inputs), inputs, strict=True))
-
-        def substitute(value):
-            return copied_tensors.get(id(value), value)
-
-        for layer, args, kwargs, outputs in recorded_calls:
-            args, kwargs = keras.tree.map_structure(substitute, (args, kwargs))
-            arguments = keras.tree.flatten((args, kwargs))
-            tensors = [value for value in arguments if isinstance(value, keras.KerasTensor)]
-            if isinstance(layer, keras.Model):
-                copied_outputs = self.call_model(layer, tensors, (*path, layer.name))
-            else:
-                copied_outputs = keras.tree.flatten(self._copy_layer(layer, path)(*args, **kwargs))
-            copied_tensors |= zip(map(id, keras.tree.flatten(outputs)), copied_outputs, strict=True)
-            self.calls.append(LayerCall("/".join((*path, layer.name)), layer, tensors, copied_outputs[0]))
-        return [copied_tensors[id(tensor)] for tensor in graph.outputs]
-
-    def _copy_layer(self, layer, path: tuple[str, ...]):
-        """The copy of a layer, the same for each of its calls, under a unique name."""
-        if not isinstance(layer, layers.Layer):
-            return layer  # an operation such as a sum, without weights
-        if id(layer) not in self.copies:
-            names = {copy.name for _, copy in self.copies.values()} | {"image", "as_taken"}
-            name = layer.name if layer.name not in names else "_".join((*path, layer.name))
-            while name in names:
-                name += "_"
-            config = layer.get_config() | {"name": name}
-            if isinstance(layer, layers.Rescaling) and np.max(np.abs(layer.scale)) < MAX_BYTE_SCALE:
-                config["scale"] = (np.asarray(layer.scale) * 255).tolist()  # the pixels are 0..1 already
-            self.copies[id(layer)] = layer, type(layer).from_config(config)
-        return self.copies[id(layer)][1]
-
-
-def _record_calls(model: keras.Model) -> tuple[keras.Model, list[_RecordedCall]]:
-    """A functional model of the same layers, and their calls in it."""
-    calls = []
-
-    def record(layer, *args, **kwargs):
-        outputs = layer(*args, **kwargs)
-        calls.append(_RecordedCall(layer, args, kwargs, outputs))
-        return outputs
-
-    graph = keras.Model(model.inputs, model.outputs)  # a Sequential has no graph for `clone_model` to walk
-    return keras.models.clone_model(graph, clone_function=lambda layer: layer, call_function=record), calls
-
-
-def _find_named(calls: list[LayerCall], name: str, source: str) -> LayerCall:
-    """The call of the layer with this path, or with this name where it is unique."""
-    by_path = {call.path: call for call in reversed(calls)}  # of several calls the first
-    if name in by_path:
-        return by_path[name]
-    paths = list(reversed(by_path))
-    matches = [path for path in paths if path.endswith(f"/{name}")]
-    if len(matches) == 1:
-        return by_path[matches[0]]
-    if matches:
-        raise UserError(
-            f"{source}: has {len(matches)} layers called {name}; give one of "
-            f"{', '.join(matches[:MAX_LISTED])}"
-        )
-    names = list(dict.fromkeys(paths + [path.split("/")[-1] for path in paths]))
-    close = difflib.get_close_matches(name, names, n=3)
-    suggestion = (
-        f"did you mean {' or '.join(close)}?"
-        if close
-        else f"it has {', '.join(names[:MAX_LISTED])}{', …' * (len(names) > MAX_LISTED)}"
-    )
-    raise UserError(f"{source}: has no layer called {name!r}; {suggestion}")
-
-
-def _find_encoder_model(model: keras.Model, output, calls: list[LayerCall]) -> LayerCall | None:
-    """The outermost model called an encoder; its first output is the code (of a variational one the mean)."""
-    models = [
-        LayerCall(model.name, model, [], output),
-        *(call for call in calls if isinstance(call.layer, keras.Model)),
-    ]
-    encoders = [call for call in models if "encoder" in call.layer.name.lower().replace("autoencoder", "")]
-    return min(encoders, key=lambda call: call.path.count("/"), default=None)
-
-
-def _find_bottleneck(calls: list[LayerCall], image_size: int, output, source: str) -> LayerCall:
-    """The smallest cut point, or the last of the shape-preserving layers that directly follow it."""
-    cut_points = _find_cut_points([call for call in calls if not isinstance(call.layer, keras.Model)], output)
-    if not cut_points:
-        raise UserError(f"{source}: has no layers; give an autoencoder")
-    smallest = min(call.size for call in cut_points)
-    index = next(index for index, call in enumerate(cut_points) if call.size == smallest)
-    if smallest >= min(image_size, cut_points[-1].size):
-        candidates = sorted(cut_points[:-1], key=lambda call: call.size)[:3]
-        raise UserError(
-            f"{source}: no layer that everything passes through is smaller than both input ({image_size:,} "
-            f"numbers) and output "
-            f"({format_shape(cut_points[-1].shape)}); name that of the code with --encoder-layer"
-            + (f", such as {', '.join(map(str, candidates))}" if candidates else "")
-        )
-    while (
-        isinstance(cut_points[index + 1].layer, SHAPE_PRESERVING_LAYERS)
-        and cut_points[index + 1].size == smallest
+    def __init__(
+        self,
+        model: keras.Model,
+        image_shape: ImageShape,
+        source: str,
+        data_shape: str = "",
+        finds_ranges: bool = True,
     ):
-        index += 1
-    return cut_points[index]
+        self.image_shape = image_shape
+        self.source = source
+        self.notes: list[str] = []
+        pattern = input_pattern(model, source)
+        if not pattern.fits(image_shape):
+            raise UserError(
+                f"{source}: takes images of {pattern}, the data set has "
+                f"{data_shape or format_shape(image_shape)}"
+            )
+        self._channels_first = takes_channels_first(model)
+        self._input_range, self._output_range = UNIT, UNIT
+        if finds_ranges:
+            self._find_ranges(model)
+        self._inputs = keras.Input(image_shape, name="image")
+        self._copy = GraphCopy(reserved_names=ADAPTERS)
+        outputs = self._copy.call_model(model, [self._adapt_images(tuple(model.inputs[0].shape[1:]))])
+        require_small_calls(self._copy.calls, source)
+        self._copy.copy_weights()
+        if not says_encoder(model.name):  # else the first output is the code
+            image = self._find_image(outputs)
+            outputs = sorted(outputs, key=lambda output: output is not image)
+        self._graph = Graph(model.name, self._copy.calls, outputs)
+        self._code: Code | None = None
+
+    def autoencoder(self) -> keras.Model:
+        """Return the model from images to images. Raises `UserError` if it gives none."""
+        outputs = self._image_output()
+        return keras.Model(self._inputs, outputs, name="autoencoder")
+
+    def encoder(self, layer: str | None = None) -> keras.Model:
+        """Return the model `encoder` from images to codes (n, …).
+
+        Args:
+            layer: name or path of the layer that gives the code; `None` to find it.
+
+        Raises:
+            UserError: no layer gives a code.
+        """
+        code = self.find_code(layer)
+        if not any(code.call.output is value for call in self._graph.layer_calls for value in call.outputs):
+            raise UserError(
+                f"{self.source}: {code.call.path} gives back its input; name the layer of the code with "
+                f"--encoder-layer"
+            )
+        return keras.Model(self._inputs, code.call.output, name="encoder")
+
+    def decoder(self, encoder_layer: str | None = None, decoder_layer: str | None = None) -> keras.Model:
+        """Return the model `decoder` from codes (n, …) to images.
+
+        Args:
+            encoder_layer: as in `encoder`.
+            decoder_layer: name or path of the layer or model that takes the code; `None` to find it.
+
+        Raises:
+            UserError: images cannot be decoded from a code alone.
+        """
+        code, image = self.find_code(encoder_layer), self._image_output()
+        tensor = find_decoder_input(self._graph, code, decoder_layer, self.source)
+        if not depends_only_on(self._graph, tensor, self._raw_image()):
+            raise UserError(
+                f"{self.source}: its images depend on more than {decoder_layer or 'the code'}, such as skip "
+                f"connections, and cannot be decoded from that alone"
+            )
+        if tensor.shape != code.call.output.shape:
+            raise UserError(
+                f"{self.source}: the decoder from {decoder_layer} on takes codes of "
+                f"{format_shape(tensor.shape[1:])}, {code.call.path} gives "
+                f"{format_shape(code.call.shape)}; name both layers with --encoder-layer and --decoder-layer"
+            )
+        return keras.Model(tensor, image, name="decoder")
+
+    def find_code(self, layer: str | None = None) -> Code:
+        """Find the layer that gives the code, and note it and the reason."""
+        if self._code is None:
+            size = math.prod(self.image_shape)
+            self._code = find_code(self._graph, layer, size, self.source)
+            self.notes.append(f"{self.source}: the latent code is {self._code.call}: {self._code.reason}.")
+        return self._code
+
+    def classifier(self) -> keras.Model:
+        """Return the model from images to class probabilities (n, classes). Raises `UserError`."""
+        output = self._graph.outputs[0]
+        if len(output.shape) != 2 or output.shape[1] < 2:
+            raise UserError(
+                f"{self.source}: gives {format_shape(output.shape[1:])} for an image, not a number per "
+                f"class; give a classifier"
+            )
+        last = next(call for call in reversed(self._graph.layer_calls) if call.output is output)
+        activation = getattr(getattr(last.layer, "activation", None), "__name__", "")
+        if activation != "softmax" and not isinstance(last.layer, layers.Softmax):
+            raise UserError(
+                f"{self.source}: ends in {last.path}, which gives no probabilities; give a classifier, and "
+                f"if it is one, add a Softmax layer and save it again"
+            )
+        return keras.Model(self._inputs, output, name="classifier")
+
+    def _find_ranges(self, model: keras.Model) -> None:
+        """Assume the ranges that the model's layers tell, and note them."""
+        inspected = GraphCopy(copies_layers=False)
+        inputs = keras.Input(self._shape_as_taken(tuple(model.inputs[0].shape[1:])))
+        outputs = inspected.call_model(model, [inputs])
+        images = self._find_image(outputs)
+        self._input_range, self._output_range = find_pixel_ranges(inspected.calls, inputs, images)
+        given = None if images is None else self._output_range
+        self.notes.append(f"{self.source}: {describe_ranges(self._input_range, given)}")
+
+    def _shape_as_taken(self, input_shape: tuple) -> tuple[int, ...]:
+        """The shape of an image as a model with inputs of this shape takes it."""
+        height, width, channels = self.image_shape
+        if len(input_shape) == 3:
+            return (channels, height, width) if self._channels_first else self.image_shape
+        return (height, width) if len(input_shape) == 2 else (math.prod(self.image_shape),)
+
+    def _adapt_images(self, input_shape: tuple) -> keras.KerasTensor:
+        """The images as the model takes them."""
+        x, shape = self._inputs, self._shape_as_taken(input_shape)
+        if not self._input_range.is_unit:
+            low, high, _ = self._input_range
+            x = layers.Rescaling(high - low, low, name="bytes")(x)
+        if len(shape) == 3:
+            return layers.Permute((3, 1, 2), name="channels_in")(x) if self._channels_first else x
+        return layers.Reshape(shape, name="as_taken")(x)
+
+    def _find_image(self, outputs: list[keras.KerasTensor]) -> keras.KerasTensor | None:
+        """The first of the outputs that is an image of the shape of the inputs, as the model gives it."""
+        height, width, channels = shape = self.image_shape
+        shapes = [(channels, height, width) if self._channels_first else shape, (math.prod(shape),)]
+        if channels == 1:
+            shapes.append((height, width))
+        return next((output for output in outputs if tuple(output.shape[1:]) in shapes), None)
+
+    def _raw_image(self) -> keras.KerasTensor:
+        if (image := self._find_image(self._graph.outputs)) is not None:
+            return image
+        given = " and ".join(format_shape(output.shape[1:]) for output in self._graph.outputs)
+        grown = any(len(output.shape) == 4 for output in self._graph.outputs)
+        raise UserError(
+            f"{self.source}: gives {given} for images of {format_shape(self.image_shape)}, not images like "
+            f"them; give an autoencoder" + (", or images whose sides it can halve evenly" if grown else "")
+        )
+
+    def _image_output(self) -> keras.KerasTensor:
+        return adapt_output(self._raw_image(), self.image_shape, self._channels_first, self._output_range)
 
 
-def _find_cut_points(calls: list[LayerCall], output) -> list[LayerCall]:
-    """The calls on every path from the input to `output`: after them no other tensor is still to be used."""
-    needed = {id(output)}
-    used_calls: list[LayerCall] = []
-    for call in reversed(calls):
-        if id(call.output) in needed:
-            used_calls.insert(0, call)
-            needed |= {id(tensor) for tensor in call.inputs}
-    last_use = {id(tensor): index for index, call in enumerate(used_calls) for tensor in call.inputs}
-    last_use[id(output)] = len(used_calls)
-    pending = {id(tensor) for tensor in used_calls[0].inputs} if used_calls else set()
-    cut_points = []
-    for index, call in enumerate(used_calls):
-        pending = {tensor for tensor in pending | {id(call.output)} if last_use[tensor] > index}
-        if pending == {id(call.output)}:
-            cut_points.append(call)
-    return cut_points
+def is_decoder(model: keras.Model) -> bool:
+    """True for a decoder alone: a model called decoder, or one of flat codes smaller than its outputs."""
+    if len(model.inputs) != 1 or says_encoder(model.name):
+        return False
+    code, output = model.inputs[0].shape[1:], model.outputs[0].shape[1:]
+    if None in (*code, *output):
+        return False
+    return says_decoder(model.name) or (len(code) == 1 and code[0] < math.prod(output))
+
+
+def adapt_decoder(model: keras.Model, source: str) -> tuple[keras.Model, str]:
+    """Return a decoder that is a model of its own as one of images, and what was assumed of its pixels.
+
+    Raises:
+        UserError: its outputs are no images.
+    """
+    copy = GraphCopy(reserved_names=ADAPTERS)
+    codes = keras.Input(model.inputs[0].shape[1:], name="code")
+    output = copy.call_model(model, [codes])[0]
+    copy.copy_weights()
+    shape, channels_first = tuple(output.shape[1:]), takes_channels_first(model)
+    pattern = image_pattern(shape, channels_first)
+    image_shape = None if pattern is None else pattern.fixed
+    if image_shape is None or image_shape[2] not in CHANNELS:
+        raise UserError(
+            f"{source}: gives {format_shape(shape)} for a code, which is no image; give a decoder"
+        )
+    _, pixels = find_pixel_ranges(copy.calls, None, output)
+    image = adapt_output(output, image_shape, channels_first, pixels)
+    note = f"{source}: {describe_ranges(None, pixels)}"
+    return keras.Model(codes, image, name="decoder"), note

@@ -9,13 +9,14 @@ itself, and layers without code.
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
-import keras
 
 from lib.common.errors import UserError, reason
 from lib.common.formatting import format_shape
 from lib.data.formats.base import MAX_MESSAGE_LENGTH, element_count
+from lib.models.saving.layer_classes import refusal
 
 # About ten times those of large models:
 MAX_OBJECTS = 20_000  # groups and weights in a file
@@ -25,53 +26,38 @@ MAX_DESCRIPTION = 8 * 2**20  # characters of a model's description; the largest 
 MAX_OVERHEAD = 64 * 2**20  # bytes of a file that are not weights
 MAX_TEXT_BYTES = 2**31  # bytes that the texts of one attribute may take in memory
 WEIGHT_KINDS = "biuf"  # NumPy's `dtype.kind`: bool, signed, unsigned, float
+SEQUENCE_CLASSES = ("__tuple__", "TensorShape")
 ATTRIBUTE_CLASSES = (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT)
 
-# Layers that compute with numbers alone. Excluded are layers that hold code (Lambda), wrap models of other
-# libraries, read a vocabulary from a file, or build as many steps as a number in the file says (recurrent).
-ALLOWED_LAYERS = """
-InputLayer Dense EinsumDense Activation Identity
-Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose
-DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D
-MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D
-GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D
-GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
-UpSampling1D UpSampling2D UpSampling3D
-ZeroPadding1D ZeroPadding2D ZeroPadding3D Cropping1D Cropping2D Cropping3D
-Flatten Reshape Permute RepeatVector Rescaling
-Add Subtract Multiply Average Maximum Minimum Concatenate Dot
-BatchNormalization LayerNormalization GroupNormalization RMSNormalization UnitNormalization
-Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise
-ActivityRegularization ReLU LeakyReLU PReLU ELU Softmax MultiHeadAttention Attention
-"""
-MODEL_CLASSES = ("Functional", "Model", "Sequential")
-PLAIN_CLASSES = ("DTypePolicy", "__tuple__", "TensorShape", "__keras_tensor__")
-# Initializers, losses and the like hold no code either.
-SAFE_MODULES = (
-    keras.initializers,
-    keras.regularizers,
-    keras.constraints,
-    keras.optimizers,
-    keras.optimizers.schedules,
-    keras.losses,
-    keras.metrics,
-)
-ALLOWED_CLASSES = {
-    *ALLOWED_LAYERS.split(),
-    *MODEL_CLASSES,
-    *PLAIN_CLASSES,
-    *(name for module in SAFE_MODULES for name, member in vars(module).items() if isinstance(member, type)),
-}
+
+class ModelDescription(NamedTuple):
+    """A model's classes, settings and calls, as they are in its file.
+
+    Attributes:
+        content: the description.
+        is_keras2: True for a file of Keras 2.
+        backend: of Keras, such as `tensorflow`.
+    """
+
+    content: dict
+    is_keras2: bool
+    backend: str
 
 
-def require_safe(path: Path) -> None:
-    """Raise `UserError` unless a file is a complete Keras model in HDF5 that holds only numbers and names."""
+def require_safe(path: Path) -> ModelDescription:
+    """Return the description of the model in a file of which everything has been checked.
+
+    Raises:
+        UserError: the file is no complete Keras model in HDF5, or holds more than numbers and names.
+    """
     if path.suffix not in (".h5", ".hdf5"):  # Keras goes by the name, and other formats need other checks
         raise UserError(f"{path}: its name must end in .h5 for Keras to open it as such; rename it")
     try:
         with h5py.File(path, "r") as file:
             _check_objects(file, path)
-            description = file.attrs.get("model_config")
+            description, version, backend = (
+                _text(file.attrs.get(name)) for name in ("model_config", "keras_version", "backend")
+            )
     except UserError:
         raise
     except Exception as error:  # h5py reports broken files by exceptions of any class
@@ -84,7 +70,13 @@ def require_safe(path: Path) -> None:
             f"{path}: holds no model that Keras can open, at most weights; save a whole one with "
             f"model.save(...)"
         )
-    _check_description(description, path)
+    content = _read_description(description, path)
+    of_keras3 = version.startswith("3") if isinstance(version, str) else '"batch_shape"' in description
+    return ModelDescription(content, not of_keras3, str(backend))
+
+
+def _text(value):
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _check_objects(file: h5py.File, path: Path) -> None:
@@ -175,48 +167,40 @@ def _check_weights(weights: h5py.Dataset, file_bytes: int, location: str) -> int
     return size
 
 
-def _check_description(description, path: Path) -> None:
-    """Check that a model's description, JSON as text or bytes, names only `ALLOWED_CLASSES`."""
-    text = description.decode("utf-8", "replace") if isinstance(description, bytes) else description
+def _read_description(text, path: Path) -> dict:
+    """The description of a model from its JSON, which names only classes that `layer_classes` allows."""
     if not isinstance(text, str) or len(text) > MAX_DESCRIPTION:
         raise UserError(f"{path}: its description is no text of at most {MAX_DESCRIPTION:,} characters")
     try:
-        stack = [(json.loads(text), "", 0)]
+        content = json.loads(text, object_hook=_without_sequence_classes)
     except (ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: its description cannot be read as JSON ({reason(error)[:MAX_MESSAGE_LENGTH]})"
         ) from None
+    stack = [(content, "", 0)]
     while stack:
         node, layer, depth = stack.pop()
         if depth > MAX_DEPTH:
             raise UserError(f"{path}: its description has more than {MAX_DEPTH} levels; no model has")
         if isinstance(node, dict):
             layer = _layer_name(node) or layer
-            if "class_name" in node:
-                _check_class(node, layer, path)
+            if "class_name" in node and (problem := refusal(node)):
+                raise UserError(
+                    f"{path}: {layer or 'it'} is of the class {problem}; save the model, or its encoder "
+                    f"alone, without it"
+                )
             node = list(node.values())
         if isinstance(node, list):
             stack += [(child, layer, depth + 1) for child in node]
+    return content
+
+
+def _without_sequence_classes(node: dict):
+    """The list in place of a tuple or a shape, which Keras 2 may describe as objects."""
+    return node["items"] if "items" in node and node.get("class_name") in SEQUENCE_CLASSES else node
 
 
 def _layer_name(node: dict) -> str:
     config = node.get("config")
     name = config.get("name") if isinstance(config, dict) else None
     return name if isinstance(name, str) else ""
-
-
-def _check_class(node: dict, layer: str, path: Path) -> None:
-    name, module, registered = node["class_name"], node.get("module"), node.get("registered_name")
-    in_keras = module is None or (
-        isinstance(module, str) and (module == "keras" or module.startswith("keras."))
-    )
-    if not (isinstance(name, str) and name in ALLOWED_CLASSES and in_keras and registered in (None, name)):
-        full_name = ".".join(
-            part if isinstance(part, str) else json.dumps(part)
-            for part in ([module] if module else []) + [name]
-        )
-        raise UserError(
-            f"{path}: {layer or 'it'} is of the class {full_name[:80]}, and only those of Keras's own are "
-            f"opened that hold no code "
-            "and read no files; save the model, or its encoder alone, without that"
-        )

@@ -4,7 +4,6 @@ Plain Keras opens the files without our code.
 """
 
 import json
-import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +15,16 @@ from lib.common.errors import UserError, reason
 from lib.common.filesystem import atomic_write
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import Hyperparameters
-from lib.models.saving.encoder_extraction import extract_encoder
-from lib.models.saving.hdf5_checks import require_safe
-from lib.models.saving.keras2_compat import keras2_custom_objects
+from lib.models.saving.encoder_extraction import ForeignModel
+from lib.models.saving.graph_limits import require_buildable, require_small
+from lib.models.saving.hdf5_checks import ModelDescription, require_safe
+from lib.models.saving.keras2_compat import keras3_description
+from lib.models.saving.weight_checks import require_finite_weights
+from lib.models.saving.weight_loading import correct_keras2_weights, load_weights, match_weights
 from lib.runs.run_folder import require_model_file
 from lib.tasks.base import ImageShape, task_shapes
 
 MAX_ATTRIBUTE = 60_000  # characters; HDF5 allows 64 KiB with the header
-MAX_LAYER_OUTPUT = 2**27  # values that a layer may compute per image: half a gigabyte
 MAX_MESSAGE = 300  # characters of Keras's messages, which can hold whole descriptions
 PREFIX = "latent_lab_"  # of our attributes' names
 PRIVATE_FIELDS = ("dataset", "labels", "testset", "test_labels", "model")  # paths on the user's machine
@@ -67,36 +68,46 @@ def load_model(path: Path) -> keras.Model:
         UserError: the file does not exist, or it is not a safe, complete Keras model.
     """
     require_model_file(path)
-    require_safe(path)
-    scope = keras.StatelessScope()
+    description = require_safe(path)
     try:
-        # In this scope no memory is allocated before the shapes have been compared with those in the file.
-        with warnings.catch_warnings(), scope:
+        with warnings.catch_warnings(), h5py.File(path, "r") as file:
             warnings.simplefilter("ignore", UserWarning)  # about deprecated settings in older files
-            try:
-                model = keras.saving.load_model(path, keras2_custom_objects(), compile=False, safe_mode=True)
-                _check_output_sizes(model)
-            except BaseException:
-                keras.utils.clear_session()  # else leaving the scope would allocate what was refused
-                raise
-        for variable in model.variables:
-            if (value := scope.get_current_value(variable)) is not None:
-                variable.assign(value)
-        return model
+            return _build_model(description, file, str(path))
+    except UserError:
+        raise
     except Exception as error:  # an invalid file can raise any exception
-        raise UserError(f"{path}: is no model that Keras can open ({reason(error)[:MAX_MESSAGE]})") from None
+        problem = reason(_first_cause(error))[:MAX_MESSAGE]
+    # Out of the `except`, since an exception would hold the frames, and they the model, in memory.
+    raise UserError(f"{path}: is no model that Keras can open ({problem})")
 
 
-def _check_output_sizes(model: keras.Model) -> None:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            _check_output_sizes(layer)
-            continue
-        for tensor in keras.tree.flatten(layer.output):
-            if math.prod(side or 1 for side in tensor.shape[1:]) > MAX_LAYER_OUTPUT:
-                raise ValueError(
-                    f"its layer {layer.name} makes {format_shape(tensor.shape[1:])} numbers of each image"
-                )
+def _first_cause(error: BaseException) -> BaseException:
+    """The exception from which an exception results; Keras wraps those of layers, once for each model."""
+    while error.__context__ is not None and not error.__suppress_context__:
+        error = error.__context__
+    return error
+
+
+def _build_model(description: ModelDescription, file: h5py.File, source: str) -> keras.Model:
+    """Build the described model with the weights in the file."""
+    try:
+        config = keras3_description(description.content, description.is_keras2)
+        require_buildable(config, source)
+    except (KeyError, TypeError, IndexError, AttributeError):
+        raise ValueError("its description is not that of a model") from None
+    # In this scope no memory is allocated before the shapes have been compared with those in the file.
+    with keras.StatelessScope():
+        try:
+            model = keras.saving.deserialize_keras_object(config)
+            pairs = match_weights(model, file)
+            require_small(model, source)
+        except BaseException:
+            keras.utils.clear_session()  # else leaving the scope would allocate what was refused
+            raise
+    load_weights(model, pairs)
+    if description.is_keras2:
+        correct_keras2_weights(model, description.backend)
+    return model
 
 
 @dataclass(frozen=True)
@@ -122,8 +133,14 @@ class SavedModel:
 
 
 def load_saved_model(path: Path) -> SavedModel:
-    """Load a model with the attributes of its file. Raises `UserError` as `load_model` does."""
+    """Load a model with the attributes of its file.
+
+    Raises:
+        UserError: as `load_model` does.
+        RunFailed: a weight is NaN or infinite.
+    """
     model, classes = load_model(path), _read_attribute(path, "classes")
+    require_finite_weights(model, path)
     valid = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
     return SavedModel(model, _read_hyperparameters(path), tuple(classes) if valid else ())
 
@@ -137,11 +154,13 @@ class SavedEncoder:
             codes (n, …).
         hp: hyperparameters of its autoencoder, `None` for a model made elsewhere.
         layer: path and shape of the layer that gives the code, such as `encoder (8)`.
+        notes: sentences for the user about that layer, and about the pixels that the model takes.
     """
 
     model: keras.Model
     hp: Hyperparameters | None
     layer: str
+    notes: tuple[str, ...] = ()
 
 
 def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) -> SavedEncoder:
@@ -150,13 +169,14 @@ def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) 
     Args:
         path: an `.h5` file.
         image_shape: (height, width, channels) of whole images.
-        layer: name or path of the layer that gives the code; `None` to find it as `encoder_extraction` does.
+        layer: name or path of the layer that gives the code; `None` to find it as `code_layer` does.
 
     Returns:
         The encoder, whose inputs are the images, or the part of them that its task showed it.
 
     Raises:
         UserError: there is no encoder, or images of this shape do not fit it.
+        RunFailed: a weight is NaN or infinite.
     """
     saved = load_saved_model(path)
     hp = saved.hp
@@ -170,8 +190,9 @@ def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) 
         input_shape, _ = task_shapes(hp, image_shape)
         if input_shape != image_shape:
             data_shape += f"; {hp.task} showed it {format_shape(input_shape)} of that"
-    encoder, code_layer = extract_encoder(saved.model, input_shape, layer, str(path), data_shape)
-    return SavedEncoder(encoder, hp, code_layer)
+    foreign = ForeignModel(saved.model, input_shape, str(path), data_shape, finds_ranges=hp is None)
+    encoder = foreign.encoder(layer)
+    return SavedEncoder(encoder, hp, str(foreign.find_code(layer).call), tuple(foreign.notes))
 
 
 def _read_hyperparameters(path: Path) -> Hyperparameters | None:

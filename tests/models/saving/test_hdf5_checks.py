@@ -84,7 +84,7 @@ def test_code_in_a_file_does_not_run(tiny):
     save_lambda_model()
     with pytest.raises(
         UserError,
-        match=r"malicious\.h5: lambda.* is of the class Lambda, and only those of Keras's own are opened",
+        match=r"malicious\.h5: lambda.* is of the class Lambda, which holds code, and no code from a file is",
     ):
         model_files.load_model(MALICIOUS_FILE)
     words = ["-d", tiny["-d"], "-dl", tiny["-dl"], "-model", str(MALICIOUS_FILE)]
@@ -207,7 +207,7 @@ def replace_kernel(file: h5py.File, **how) -> None:
         ),
         (dict(data=np.zeros((120, 3), "f4"), compression="gzip"), "stored in pieces or compressed"),
         (dict(data=np.array([b"text"])), "kernel holds something else than numbers"),
-        (dict(data=np.zeros((3, 120), "f4")), "is no model that Keras can open .Shape mismatch"),
+        (dict(data=np.zeros((3, 120), "f4")), "code takes weights of 120×3, the file has weights of 3×120"),
     ],
 )
 def test_weights_that_are_none_are_refused(model_file, how, words):
@@ -284,7 +284,7 @@ def test_descriptions_that_are_no_text_are_refused(model_file, value):
 def test_layers_larger_than_their_weights_take_no_memory(model_file, units):
     change_layers(model_file, lambda layers: layers[2]["config"].update(units=units))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert_load_refused(model_file, "is no model that Keras can open")
+    assert_load_refused(model_file, "code takes weights of 120×1[0,]+, the file has weights of 120×3")
     assert (
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
     )  # KiB; a million units have 480 MB of weights
@@ -295,7 +295,7 @@ def test_layers_without_weights_that_make_too_much_are_refused():
     x = layers.MaxPooling2D(2**11)(layers.UpSampling2D(2**11)(image))
     keras.Model(image, layers.Conv2D(1, 3, padding="same")(x)).save(MALICIOUS_FILE)
     with pytest.raises(
-        UserError, match=r"its layer up_sampling2d.* makes 24,576×20,480×1 numbers of each image"
+        UserError, match=r"its layers up to up_sampling2d.* compute 503,316,480 numbers of each image; at"
     ):
         model_files.load_model(MALICIOUS_FILE)
 

@@ -91,7 +91,7 @@ def test_every_encoder_is_loaded_with_the_code_as_only_output(values):
         np.testing.assert_allclose(to_numpy(encoder.model(batch)), expected, atol=1e-6)
         assert encoder.hp.task == hp.task
     if architecture.input_shape != (12, 8, 3):
-        with pytest.raises(UserError, match=r"its encoder takes images of .*, the data set has 9×9×3; "):
+        with pytest.raises(UserError, match=r"takes images of .*, the data set has 9×9×3; "):
             model_files.load_encoder(Path("a.h5"), (9, 9, 3))
 
 
@@ -110,9 +110,7 @@ def test_model_refusals(model):
     with pytest.raises(UserError, match=r"decoder\.h5: holds no model called encoder"):
         model_files.load_encoder(Path("decoder.h5"), (9, 7, 1))
     model_files.save_model(model, Path("a.h5"), HP)
-    with pytest.raises(
-        UserError, match=r"a\.h5: its encoder takes images of 9×7×1, the data set has 28×28×1"
-    ):
+    with pytest.raises(UserError, match=r"a\.h5: takes images of 9×7×1, the data set has 28×28×1"):
         model_files.load_encoder(Path("a.h5"), (28, 28, 1))
     Path("cut.h5").write_bytes(Path("a.h5").read_bytes()[:3000])
     with pytest.raises(UserError, match=r"cut\.h5: is no model that Keras can open"):

@@ -1,0 +1,125 @@
+"""Shapes of images as models made elsewhere take and give them: with channels last or first, or flat."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from lib.common.errors import UserError
+from lib.models.saving.graph_copy import has_channels_first
+from lib.models.saving.pixel_ranges import AS_OUTPUTS, PixelRange
+from lib.tasks import ImageShape
+
+CHANNELS = (1, 3)  # of images: gray or color
+
+
+@dataclass(frozen=True)
+class ImagePattern:
+    """The images that a model takes.
+
+    Attributes:
+        shape: (height, width, channels), each `None` where it may be any; `None` for flat images.
+        flat_size: numbers in a flat image, else 0.
+    """
+
+    shape: tuple[int | None, int | None, int | None] | None
+    flat_size: int = 0
+
+    @property
+    def fixed(self) -> ImageShape | None:
+        """The shape of images if it is the only one; of flat images a square, in color or gray."""
+        if self.shape is not None:
+            height, width, channels = self.shape
+            return None if height is None or width is None or channels is None else (height, width, channels)
+        for channels in CHANNELS:
+            side = math.isqrt(self.flat_size // channels)
+            if channels * side**2 == self.flat_size:
+                return side, side, channels
+        return None
+
+    def fits(self, image_shape: ImageShape) -> bool:
+        """True if the model takes images of a shape."""
+        if self.shape is None:
+            return math.prod(image_shape) == self.flat_size
+        return _matches(self.shape, image_shape)
+
+    def __str__(self) -> str:
+        if self.shape is None:
+            return f"{self.flat_size:,} numbers"
+        return "×".join("any" if side is None else f"{side:,}" for side in self.shape)
+
+
+def image_pattern(shape: tuple[int | None, ...], channels_first: bool) -> ImagePattern | None:
+    """Return the images that inputs or outputs of a shape can be; `None` for none."""
+    if len(shape) == 3:
+        return ImagePattern((*shape[1:], shape[0]) if channels_first else shape)
+    if len(shape) == 2:
+        return ImagePattern((*shape, 1))
+    return ImagePattern(None, shape[0]) if len(shape) == 1 and shape[0] is not None else None
+
+
+def input_pattern(model: keras.Model, source: str) -> ImagePattern:
+    """Return the images that a model takes.
+
+    Raises:
+        UserError: it takes something else, or more than one input.
+    """
+    if len(model.inputs) != 1:
+        raise UserError(
+            f"{source}: takes {len(model.inputs)} inputs; only models that take images alone have an encoder "
+            f"for them"
+        )
+    shape = tuple(model.inputs[0].shape[1:])
+    pattern = image_pattern(shape, takes_channels_first(model))
+    if pattern is None:
+        sizes = " × ".join("any" if size is None else f"{size:,}" for size in shape)
+        raise UserError(
+            f"{source}: takes inputs of {sizes} numbers, which are no images; give a model of images"
+        )
+    return pattern
+
+
+def takes_channels_first(model: keras.Model) -> bool:
+    """True if a model has layers that take images as (n, channels, height, width)."""
+    return any(
+        takes_channels_first(layer) if isinstance(layer, keras.Model) else has_channels_first(layer)
+        for layer in model.layers
+    )
+
+
+def _matches(pattern: tuple, shape: tuple) -> bool:
+    """Compare shapes; `None` in the pattern matches any size."""
+    return len(pattern) == len(shape) and all(
+        expected in (None, side) for expected, side in zip(pattern, shape, strict=True)
+    )
+
+
+def describe_ranges(inputs: PixelRange | None, outputs: PixelRange | None) -> str:
+    """Return the sentence about the pixels that a model takes and gives; `None` for none of them."""
+    names = [("inputs", inputs), ("outputs", outputs)]
+    if inputs is not None and outputs is not None and str(inputs) == str(outputs):
+        told = outputs if inputs.reason in ("", AS_OUTPUTS) else inputs
+        names = [("inputs and outputs", told)]
+    parts = [
+        f"its {name} are taken to be pixels of {pixels} ({pixels.reason or 'nothing in it says otherwise'})"
+        for name, pixels in names
+        if pixels is not None
+    ]
+    return ", ".join(parts) + "."
+
+
+def adapt_output(
+    output: keras.KerasTensor, image_shape: ImageShape, channels_first: bool, pixels: PixelRange
+) -> keras.KerasTensor:
+    """Return images, (n, height, width, channels) in 0..1, of an output in another shape or range."""
+    x, (height, width, channels) = output, image_shape
+    wanted = (channels, height, width) if channels_first and len(output.shape) == 4 else image_shape
+    if tuple(x.shape[1:]) != wanted:
+        x = layers.Reshape(wanted, name="as_given")(x)
+    if wanted != image_shape:
+        x = layers.Permute((2, 3, 1), name="channels_out")(x)
+    if not pixels.is_unit:
+        span = pixels.high - pixels.low
+        x = layers.Rescaling(1 / span, -pixels.low / span, name="unit_range")(x)
+    return x

@@ -1,0 +1,24 @@
+"""Check of the weights of a loaded model: finite numbers, without which it computes none."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from lib.common.errors import RunFailed
+
+
+def require_finite_weights(model: keras.Model, path: Path) -> None:
+    """Raise `RunFailed` if a weight of a model from the file `path` is NaN or infinite."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            require_finite_weights(layer, path)
+            continue
+        for weights in layer.weights:
+            values = keras.ops.convert_to_numpy(weights)
+            if not np.isfinite(values).all():
+                kind = "NaN" if np.isnan(values).any() else "infinite weights"
+                raise RunFailed(
+                    f"{path}: gives no numbers: its layer {layer.name} holds {kind}; its training has "
+                    f"diverged, so train it again with a lower learning rate"
+                )

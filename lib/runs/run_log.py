@@ -1,0 +1,89 @@
+"""Log of a run: the lines that a terminal shows about it, in `log.txt` of its folder."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from lib.common.errors import printable
+from lib.common.formatting import format_decimal, metric_label
+from lib.runs.records import LOG_FILE
+from lib.runs.summary import result_lines
+
+
+class RunLog:
+    """The log of one run. Called with an event of the run, it appends the lines about it.
+
+    Args:
+        folder: the run folder. The lines of an earlier attempt at the run stay.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._epochs = 0
+
+    def __call__(self, event: dict) -> None:
+        if event["event"] == "phase":
+            self._epochs = event["epochs"]
+        append_lines(self._folder, event_lines(event, self._epochs))
+
+
+def append_lines(folder: Path, lines: Iterable[str]) -> None:
+    """Append lines to the log of a run folder.
+
+    What cannot be written is dropped: a log must not end a training. A folder may come from elsewhere, so a
+    link is not followed, and a pipe not waited for.
+    """
+    text = "".join(f"{printable(line)}\n" for line in lines)
+    with (
+        suppress(OSError),
+        open(
+            folder / LOG_FILE, "a", encoding="utf-8", errors="backslashreplace", opener=_open_regular
+        ) as file,
+    ):
+        file.write(text)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
+def event_lines(event: dict, epochs: int) -> list[str]:
+    """Return the lines about an event of a run, none for what only a live display shows.
+
+    Args:
+        event: of the worker.
+        epochs: number of epochs of the phase.
+    """
+    match event["event"]:
+        case "run":
+            return [start_line(event)]
+        case "phase":
+            return [line for line in (event.get("plan"), phase_line(event)) if line]
+        case "epoch":
+            return [epoch_line(event, epochs)]
+        case "stage":
+            return [f"{event['text']} …"]
+        case "note":
+            return [event["text"]]
+        case "finished":
+            return result_lines(event["record"])
+    return []
+
+
+def start_line(event: dict) -> str:
+    """Return the device and the folder, in the first line about a run."""
+    return f"{event['device']}  →  {event['folder']}"
+
+
+def phase_line(event: dict) -> str:
+    """Return number and reason of a phase, or "" for the only one."""
+    return f"Phase {event['number']} of {event['of']}: {event['why']}." if event["of"] > 1 else ""
+
+
+def epoch_line(event: dict, epochs: int) -> str:
+    """Return the losses after an epoch, and the speed."""
+    names = [name for name in event if name.endswith(("loss", "accuracy"))]
+    names.sort(key=lambda name: name.removeprefix("val_") != "loss")  # the total loss before its terms
+    losses = "   ".join(f"{metric_label(name)} {format_decimal(event[name])}" for name in names)
+    return f"epoch {event['epoch']:>{len(str(epochs))}}/{epochs}   {losses}   {event['speed']:,.0f} images/s"
