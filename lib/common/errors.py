@@ -17,7 +17,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 def printable(text: str) -> str:
-    """The text on one line and without control characters.
+    """Return the text on one line and without control characters.
 
     Names of files, and of keys in them, are foreign data: an escape sequence in a message would control the
     terminal. Unprintable whitespace becomes a space, every other unprintable character U+FFFD.
@@ -28,7 +28,7 @@ def printable(text: str) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """The text, or its beginning and its end around an ellipsis where it is longer than `length`."""
+    """Return the text, or its beginning and its end around an ellipsis where it is longer than `length`."""
     if len(text) <= length:
         return text
     end = (length - 3) // 3
@@ -89,15 +89,14 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
 
 
 def is_out_of_memory(text: str) -> bool:
-    """True if an error message reports exhausted memory."""
+    """Return whether an error message reports exhausted memory."""
     return any(part in text for part in MEMORY_MESSAGES)
 
 
 def reason(error: BaseException) -> str:
-    """The message of an exception of another library, as the end of a sentence.
+    """Return the message of an exception of another library, as the end of a sentence.
 
-    Returns:
-        Its first line, without error numbers, file names and the final period.
+    It is the first line, without error numbers, file names and the final period.
     """
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
@@ -110,7 +109,7 @@ def reason(error: BaseException) -> str:
 
 
 def describe_failure(error: BaseException) -> str:
-    """One line about a failed run: the message of `UserError` and `RunFailed`, else class and reason."""
+    """Return a line about a failed run: the message of `UserError` and `RunFailed`, else class and reason."""
     if isinstance(error, UserError | RunFailed):
         return str(error)
     if is_out_of_memory(f"{type(error).__name__}: {error}"):

@@ -88,12 +88,12 @@ _REMEDIES = {  # by error number; {flag} is that of the path
 
 
 def cannot_write(path: Path | str, error: Exception) -> RunFailed:
-    """The error for a file or folder that cannot be written, with the reason and the remedy."""
+    """Return the error for a file or folder that cannot be written, with the reason and the remedy."""
     return RunFailed(f"{path}: cannot be written ({reason(error)}); {remedy(error)}")
 
 
 def remedy(error: Exception, flag: str = "--output") -> str:
-    """What a user can do about an error of writing, as the end of a sentence.
+    """Return the remedy for an error of writing, as the end of a sentence.
 
     Args:
         error: of the operating system.
@@ -137,7 +137,7 @@ def acquire_lock(path: Path) -> int:
 
 
 def is_locked(path: Path) -> bool:
-    """True if the lock is held, by this process or another one; False for a missing file."""
+    """Return whether the lock is held, by this process or another one; False for a missing file."""
     try:
         with path.open("rb") as file:
             return not _try_lock(file.fileno(), exclusive=False)

@@ -73,7 +73,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
     with open_file(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise UserError(f"{path}: is too large to be what it should be; it may have {limit:,} bytes")
+        raise UserError(f"{path}: has more than {limit:,} bytes, too many for such a file; give another one")
     return content
 
 

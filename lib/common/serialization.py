@@ -26,7 +26,7 @@ def pack_images(images: np.ndarray) -> dict:
 
 
 def unpack_images(packed: dict) -> np.ndarray:
-    """The inverse of `pack_images`: a read-only uint8 array."""
+    """Return the images in a JSON value of `pack_images`, as a read-only uint8 array."""
     return np.frombuffer(base64.b64decode(packed["data"]), np.uint8).reshape(packed["shape"])
 
 

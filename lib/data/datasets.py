@@ -262,7 +262,10 @@ def load_source(name_or_path: str) -> Source:
         return source
     classes = NAMED_DATASETS[name_or_path].classes
     test = None if source.test is None else _with_classes(source.test, classes)
-    return Source(_with_classes(source.train, classes), test, source.notes)
+    notes = source.notes
+    if path is None and Path(name_or_path).exists():
+        notes += (f"{name_or_path} is the data set of this name; the folder is ./{name_or_path}",)
+    return Source(_with_classes(source.train, classes), test, notes)
 
 
 def _with_classes(images: Images, classes: tuple[str, ...]) -> Images:

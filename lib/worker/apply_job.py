@@ -15,12 +15,11 @@ from lib.data.user_images import UserImages
 from lib.evaluation import figures, metrics
 from lib.tasks import get_task
 from lib.tasks.base import to_pictures
-from lib.worker.image_output import ChunkProgress, job_folder, open_image_output
+from lib.worker.image_output import ChunkProgress, emit_notes, job_folder, open_image_output
 from lib.worker.process import Channel
 from lib.worker.saved_models import (
     LoadedAutoencoder,
     ModelOptions,
-    emit_notes,
     load_autoencoder,
     require_finite,
 )

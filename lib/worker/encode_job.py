@@ -13,9 +13,9 @@ from lib.evaluation import latent_space
 from lib.models import inference
 from lib.models.code_refinement import CodeRefinement
 from lib.tasks.base import make_inference_pair
-from lib.worker.image_output import ChunkProgress
+from lib.worker.image_output import ChunkProgress, emit_notes
 from lib.worker.process import Channel
-from lib.worker.saved_models import ModelOptions, emit_notes, find_encoder, load_autoencoder, require_finite
+from lib.worker.saved_models import ModelOptions, find_encoder, load_autoencoder, require_finite
 
 
 def encode(channel: Channel, request: dict) -> None:

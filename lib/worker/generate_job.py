@@ -19,9 +19,9 @@ from lib.runs import records, run_folder
 from lib.runs.validation import sanitize
 from lib.tasks.base import make_inference_pair
 from lib.training.backend import device_name
-from lib.worker.image_output import PngWriter
+from lib.worker.image_output import PngWriter, emit_notes
 from lib.worker.process import Channel
-from lib.worker.saved_models import ModelOptions, emit_notes, find_encoder, load_decoder, require_finite
+from lib.worker.saved_models import ModelOptions, find_encoder, load_decoder, require_finite
 
 SHEET_COLUMNS = 12  # of sampled images
 

@@ -4,7 +4,7 @@ import io
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -114,6 +114,12 @@ def _write_png(image: np.ndarray, path: Path) -> None:
         partial.write_bytes(content.getvalue())
 
 
+def emit_notes(channel: Channel, notes: Iterable[str]) -> None:
+    """Send sentences for the user as `note` events, each once."""
+    for note in dict.fromkeys(notes):
+        channel.emit("note", text=note)
+
+
 Result = TypeVar("Result")
 
 
@@ -152,8 +158,7 @@ class ChunkProgress:
             Interrupted: Ctrl-C before the first chunk is done.
         """
         notes = self.user_images.notes
-        for note in notes:
-            self.channel.emit("note", text=note)
+        emit_notes(self.channel, notes)
         self._emit(0)
         for positions, images in self.user_images.chunks(self.limit):
             self._chunk_size = len(images)
@@ -168,8 +173,7 @@ class ChunkProgress:
         else:
             self.done = self.total  # with images at the end that cannot be read
             self._emit(self.done)
-        for note in self.user_images.notes[len(notes) :]:  # about the values that were read
-            self.channel.emit("note", text=note)
+        emit_notes(self.channel, self.user_images.notes[len(notes) :])  # about the values that were read
         if not self.done:
             raise Interrupted(f"stopped before the first {self.noun} were done; nothing is written")
 

@@ -10,9 +10,9 @@ from lib.data.user_images import UserImages
 from lib.evaluation import figures
 from lib.models import inference
 from lib.tasks.pixels import to_float
-from lib.worker.image_output import ChunkProgress, job_folder
+from lib.worker.image_output import ChunkProgress, emit_notes, job_folder
 from lib.worker.process import Channel
-from lib.worker.saved_models import ModelOptions, emit_notes, load_classifier, require_finite
+from lib.worker.saved_models import ModelOptions, load_classifier, require_finite
 
 SHOWN_PREDICTIONS = 24  # images with their predicted labels in the figure
 

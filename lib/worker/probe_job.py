@@ -30,9 +30,9 @@ from lib.tasks.pixels import to_float
 from lib.training.callbacks import TrainingHooks
 from lib.training.phases import classifier_phases, scratch_phase
 from lib.training.trainer import fit
-from lib.worker.image_output import job_folder
+from lib.worker.image_output import emit_notes, job_folder
 from lib.worker.process import Channel
-from lib.worker.saved_models import emit_notes, require_finite
+from lib.worker.saved_models import require_finite
 
 
 def run_probe(channel: Channel, request: dict, hp: Hyperparameters, dataset: Dataset) -> None:

@@ -4,7 +4,7 @@ Models of these programs are used as they are. Models made elsewhere, and those 
 adapted to images by `lib.models.saving.encoder_extraction`; what was assumed is said in `notes`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -25,7 +25,6 @@ from lib.models.saving.encoder_extraction import ForeignModel, adapt_decoder, is
 from lib.models.saving.image_formats import CHANNELS, ImagePattern, input_pattern
 from lib.models.saving.model_files import SavedModel, load_saved_model
 from lib.tasks.base import ImageShape, image_shape, make_inference_pair
-from lib.worker.process import Channel
 
 OTHER_MODELS = ("encoder", "decoder", "classifier")  # names of models that are no whole autoencoder
 
@@ -33,7 +32,7 @@ MAX_OUTPUT = 1e18  # of a model, or of an encoder: errors and distances are squa
 
 
 class ModelOptions(NamedTuple):
-    """What a request says about its model.
+    """Options of a request about its model.
 
     Attributes:
         data: the images that it is for, pictures or a data set; `None` where there are none.
@@ -48,7 +47,7 @@ class ModelOptions(NamedTuple):
 
     @classmethod
     def of(cls, request: dict, data: str | None) -> "ModelOptions":
-        """The options in a request to a job on these images."""
+        """Return the options in a request to a job on the images `data`."""
         size = request.get("size")
         return cls(
             data,
@@ -76,6 +75,7 @@ class LoadedAutoencoder:
         image_shape: (height, width, channels) of the images of its task.
         model: maps inputs to outputs.
         foreign: the model adapted to images, if it was made elsewhere or layers of it are named.
+        options: the request's, which name those layers.
     """
 
     path: Path
@@ -113,8 +113,8 @@ class LoadedAutoencoder:
         """
         if self.hp.task != "reconstruct":
             raise UserError(
-                f"{self.path}: it is for {self.hp.task}; --refine is for reconstruct, where what is wanted "
-                f"is given"
+                f"{self.path}: it is for {self.hp.task}; --refine is for reconstruct, whose inputs are the "
+                f"targets"
             )
         if self.foreign is not None:
             options = self.options
@@ -136,7 +136,7 @@ def load_autoencoder(name: str, purpose: str = "", options: ModelOptions = NO_OP
     Args:
         name: path of an `.h5` file.
         purpose: end of the error message, such as `, which --refine needs`.
-        options: what the request says about the model.
+        options: those of the request.
 
     Raises:
         UserError: the file cannot be loaded, or its model does not map images to images.
@@ -211,12 +211,11 @@ def _dataset_shape(source: str | None) -> ImageShape | None:
     """The shape of a data set's images; `None` for pictures, which are made to fit."""
     if source is None or find_pictures(source):
         return None
-    height, width, channels = datasets.load_source(source).train.images.shape[1:]
-    return height, width, channels
+    return datasets.peek(source).shape
 
 
 class LoadedEncoder(NamedTuple):
-    """An encoder of codes alone, the hyperparameters of its task, and the shape of the task's images."""
+    """An encoder of codes alone, the hyperparameters and image shape of its task, and notes for the user."""
 
     model: keras.Model
     hp: Hyperparameters
@@ -225,7 +224,7 @@ class LoadedEncoder(NamedTuple):
 
 
 def find_encoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedEncoder:
-    """The encoder in a file, or in `autoencoder.h5` or `encoder.h5` in the same folder.
+    """Load the encoder in a file, or in `autoencoder.h5` or `encoder.h5` in the same folder.
 
     Raises:
         UserError: there is none, or images of the request do not fit it.
@@ -256,7 +255,7 @@ def find_encoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedEncode
 
 
 class LoadedDecoder(NamedTuple):
-    """A decoder of codes alone, and the hyperparameters of its task."""
+    """A decoder of codes alone, the hyperparameters of its task, and notes for the user."""
 
     model: keras.Model
     hp: Hyperparameters
@@ -290,7 +289,7 @@ def load_decoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedDecode
 
 
 class LoadedClassifier(NamedTuple):
-    """A classifier, the names of its classes, and the shape of its images."""
+    """A classifier, the names of its classes, the shape of its images, and notes for the user."""
 
     model: keras.Model
     classes: tuple[str, ...]
@@ -318,12 +317,6 @@ def load_classifier(path: Path, options: ModelOptions) -> LoadedClassifier:
     return LoadedClassifier(model, classes, tuple(model.input_shape[1:]), notes)
 
 
-def emit_notes(channel: Channel, notes: Iterable[str]) -> None:
-    """Show each of some sentences once."""
-    for note in dict.fromkeys(notes):
-        channel.emit("note", text=note)
-
-
 def require_finite(values: np.ndarray, names: list[str], path: Path | str) -> None:
     """Raise `RunFailed` if a model's outputs hold NaN, infinity, or numbers whose squares do not fit float32.
 
@@ -339,5 +332,5 @@ def require_finite(values: np.ndarray, names: list[str], path: Path | str) -> No
     raise RunFailed(
         f"{path}: gives NaN, infinity or numbers beyond {MAX_OUTPUT:.0e} for {names[int(np.argmin(finite))]}"
         + (f" and {count - 1:,} more of {len(values):,} images" if count > 1 else "")
-        + "; nothing is written, and another model is needed"
+        + "; nothing is written; give another model"
     )

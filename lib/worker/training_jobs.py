@@ -37,8 +37,9 @@ from lib.training.batches import Batches
 from lib.training.callbacks import History, TrainingHooks
 from lib.training.phases import Phase, autoencoder_phase, classifier_phases, scratch_phase
 from lib.training.trainer import TrainingResult, fit, images_per_second
+from lib.worker.image_output import emit_notes
 from lib.worker.process import Channel
-from lib.worker.saved_models import emit_notes, require_finite
+from lib.worker.saved_models import require_finite
 
 LIVE_PICTURES = 3  # shown after each epoch
 CHECKED_IMAGES = 64  # that an encoder made elsewhere must encode before it is trained

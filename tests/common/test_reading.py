@@ -52,7 +52,9 @@ def test_a_folder_and_a_missing_file_keep_their_errors():
 def test_a_file_may_have_as_many_bytes_as_the_limit():
     Path("x").write_bytes(b"12345")
     assert read_bytes(Path("x"), 5) == b"12345"
-    with pytest.raises(UserError, match="x: is too large to be what it should be; it may have 4 bytes"):
+    with pytest.raises(
+        UserError, match="x: has more than 4 bytes, too many for such a file; give another one"
+    ):
         read_bytes(Path("x"), 4)
 
 

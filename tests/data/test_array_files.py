@@ -127,8 +127,8 @@ def test_ranges_that_are_accepted(array, expected, note):
     ("array", "words"),
     [
         (IMAGES / 110 - 1, "images goes from -1 to 1; images go from 0 to 1: save (x + 1) / 2 in place of x"),
-        (IMAGES / 200, "images goes from 0 to 1.1; floating-point images go from 0 to 1, or from 0 to 255"),
-        (IMAGES * 2.0, "images goes from 0 to 440; floating-point images go"),
+        (IMAGES / 200, "images goes from 0 to 1.1; floating-point images go from 0 to 1, to 255 or to"),
+        (IMAGES * 400.0, "images goes from 0 to 88000; floating-point images go"),
         (IMAGES - 5.0, "images goes from -5 to 215; floating-point images go"),
         (IMAGES.astype(int) - 5, "images goes from -5 to 215; images of whole numbers go from 0 to 255"),
         (IMAGES.astype(int) * 1000, "images goes from 0 to 220000; images of whole numbers go from 0 to 255"),

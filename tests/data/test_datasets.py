@@ -200,3 +200,10 @@ def test_real_cifar_10(real):
     dataset = datasets.load_dataset(hp(dataset=str(real / "cifar-10" / "cifar-10-binary.tar.gz")))
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (44_444, 5_556, 10_000)
     assert np.bincount(dataset.test.labels).tolist() == [1000] * 10
+
+
+def test_a_folder_named_like_a_data_set_is_pointed_out():
+    Path("photos").mkdir()
+    note = "photos is the data set of this name; the folder is ./photos"
+    assert datasets.load_source("photos").notes == (note,)
+    assert datasets.load_source("digits").notes == ()

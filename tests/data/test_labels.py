@@ -112,7 +112,7 @@ def test_what_is_read_of_a_table_is_said():
         (b"id,label\n1,\n2,a\n", "the label of image 1 has 0 characters"),
         (b"a,b\n1,2\n3\n", "row 3 has 1 columns, where the first has 2"),
         (b"\xff\xfe\xfa\xff" * 9, "is neither a file of labels that can be read nor text in UTF-8"),
-        (b"%PDF-1.7", "is a PDF, no file of labels; use IDX, .npy, .npz, .txt or .csv"),
+        (b"%PDF-1.7", "is a PDF, no file of labels; use IDX, .npy, .npz, .mat, .txt or .csv"),
         (b"\x80\x04.", "is a pickle, no file of labels"),
         (b'a,"' + b"x" * 200_000, "cannot be read: broken or truncated (field larger than field limit"),
     ],
@@ -214,3 +214,24 @@ def test_classes_of_training_and_test_labels_are_those_of_the_same_name():
     Path("l.txt").write_bytes(text(np.array(["7", "8", "nine"])[LABELS]))
     Path("tl.txt").write_bytes(b"8\n7")
     assert classification(**files).test.labels.tolist() == [1, 0]  # they are names of classes there
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "classes"),
+    [
+        ("l.csv", "0,1,0\n1,0,0\n0,0,1\n", ()),
+        ("l.csv", "\ufeffa,b,c\r\n0,1,0\r\n1,0,0\r\n0,0,1", ("a", "b", "c")),
+        ("l.txt", "0 1 0\n1 0 0\n0 0 1\n", ()),
+        ("l.csv", "0.0;1.0;0.0\n1.0;0.0;0.0\n0.0;0.0;1.0\n", ()),
+    ],
+)
+def test_one_hot_rows_of_text(name, content, classes):
+    Path(name).write_text(content, encoding="utf-8")
+    labels = registry.read_labels(name)
+    assert (labels.numbers.tolist(), labels.classes) == ([1, 0, 2], classes)
+    assert labels.notes == (f"{name}: its rows are one-hot, a column for each of 3 classes",)
+
+
+def test_a_column_of_zeros_and_ones_is_no_one_hot_row():
+    Path("l.csv").write_text("id,label\n0,1\n1,0\n", encoding="utf-8")
+    assert registry.read_labels("l.csv").numbers.tolist() == [1, 0]

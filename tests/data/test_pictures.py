@@ -191,6 +191,7 @@ def test_a_tiff_whose_zero_is_white():
     [
         (np.float32([[0, np.nan]]), "a.tif: some values are NaN or infinite"),
         (np.float32([[0, np.inf]]), "a.tif: some values are NaN or infinite"),
+        (np.float32([[0, 1.2]]), "a.tif: its floating-point values go from 0 to 1.2; those of a picture go"),
         (
             np.float32([[-1, 1]]),
             "a.tif: its floating-point values go from -1 to 1; those of a picture go from 0 to",

@@ -193,7 +193,7 @@ CASES = {
             "a.tar",
             "cannot be read: broken or truncated (it ends too early)",
         ),
-        (scarce, "a.npz", "cannot be read: broken or truncated (it asks for too much memory)"),
+        (scarce, "a.npz", "cannot be read: broken or truncated (it needs more memory than there is)"),
         (
             lambda: registry.peek_source(piped()),
             "pipe",
@@ -219,9 +219,14 @@ CASES = {
     ],
     "data/formats/pictures": [
         (
+            lambda: folder_of((8, 9), (9, 8)),
+            "1.png",
+            "is 9×8×1, while 0.png is 8×9×1 (turned as their EXIF data say); bring all pictures",
+        ),
+        (
             lambda: folder_of((8, 8), (8, 9)),
             "1.png",
-            "is 8×9×1, while 0.png is 8×8×1; the images of a data set have one size",
+            "is 8×9×1, while 0.png is 8×8×1; bring all pictures",
         ),
         (
             lambda: pictures.load_fitted(held("b.png", b"no picture"), (8, 8, 1)),

@@ -191,7 +191,7 @@ CASES = {
             lambda: apply(overflowing()),
             "other.h5",
             "gives NaN, infinity or numbers beyond 1e+18 for 01 and 19 more of 20 images; nothing is "
-            "written, and another model is needed",
+            "written; give another model",
         ),
         (
             lambda: apply(any_size(), data="own.png"),

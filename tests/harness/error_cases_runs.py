@@ -535,7 +535,7 @@ CASES = {
                 refine=5,
             ),
             "b/autoencoder.h5",
-            "it is for denoise; --refine is for reconstruct, where what is wanted is given",
+            "it is for denoise; --refine is for reconstruct, whose inputs are the targets",
         ),
         (
             lambda: used(apply_job.apply, flat(), data=images(), refine=5),

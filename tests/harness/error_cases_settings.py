@@ -463,7 +463,7 @@ CASES = {
             "a.json",
             "cannot be read as JSON (Extra data: line 1 column 14",
         ),
-        (lambda: answered(" " * (1 << 21)), "a.json", "is too large to be what it should be; it may have 1"),
+        (lambda: answered(" " * (1 << 21)), "a.json", "bytes, too many for such a file; give another one"),
     ],
     "config/process_group": [
         (

@@ -16,6 +16,7 @@ IMAGE, SERIES, VOLUME, ROW = (6, 5, 3), (7, 4), (4, 4, 4, 2), (8,)
 
 NO_ACTIVATIONS = {"deserialize", "get", "serialize"}
 ACTIVATIONS = [name for name in vars(keras.activations) if name[0] != "_" and name not in NO_ACTIVATIONS]
+ACTIVATIONS += ["leaky_relu", "log_softmax", "relu6", "silu"]  # TensorFlow's
 INTERPOLATIONS = (
     *("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"),
     *("area", "gaussian", "mitchellcubic"),
@@ -317,6 +318,11 @@ def nested(kind: str) -> keras.Model:
     encoder += [layers.Dense(4)]
     encoder[1].trainable = False
     decoder = [layers.Dense(90, activation="sigmoid"), layers.Reshape(IMAGE)]
+    if kind == "deferred":  # a stack without a shape of its own, called twice
+        stack = keras.Sequential([layers.Dense(3, activation="hard_sigmoid"), layers.Dense(3)])
+        return _graph(IMAGE, lambda x: layers.Add()([stack(stack(x)), x]))
+    if kind == "graph in a stack":
+        return keras.Sequential([_graph(IMAGE, chain(encoder)), *decoder])
     if kind == "stacks":
         return _stack(IMAGE, _stack(IMAGE, *encoder), _stack((4,), *decoder))
     make = _stack if kind == "stacks in a graph" else lambda shape, *parts: _graph(shape, chain(parts))
@@ -357,7 +363,8 @@ def models() -> dict[str, Callable[[], keras.Model]]:
             made[f"{place}({name})"] = lambda shape=shape, layer=layer, name=name: _stack(shape, layer(name))
     for name, (shape, call) in COMBINED.items():
         made[name] = lambda shape=shape, call=call: _graph(shape, call)
-    for kind in ("stacks", "stacks in a graph", "graphs", "frozen", "twice"):
+    kinds = ("stacks", "stacks in a graph", "graphs", "frozen", "twice", "deferred", "graph in a stack")
+    for kind in kinds:
         made[f"nested {kind}"] = lambda kind=kind: nested(kind)
     return made | {"variational": variational}
 

@@ -2,7 +2,7 @@
 
     base            types, safe reading, memory limits
     registry        list of formats; reads any
-    identification  names of files that are none
+    identification  kinds of other files; remedies
     idx             MNIST's format; writing
     idx_folder      MNIST's, EMNIST's, QMNIST's folders
     cifar           CIFAR-10's and CIFAR-100's binary versions
@@ -21,9 +21,9 @@
 
 Each format is a subclass of `base.Format`, listed in `registry.FORMATS`. Files are untrusted: a size that a
 file announces is compared with its real size before memory is taken, and every failure is a `UserError` that
-names the file. Other packages use `registry` to peek and read, `idx` to write, `FIT_MODES` and `load_fitted`
-of `pictures`, and of `base` the types `Images`, `Source` and `Header`, `exists`, `element_count` and
-`MAX_MESSAGE_LENGTH`.
+names the file. Other packages use `registry` to peek and read, `idx` to write, `FIT_MODES` of
+`pictures`, `read_stored_arrays` of `npy_arrays`, and of `base` `exists`, `element_count`,
+`MAX_MESSAGE_LENGTH`, and the types `Images`, `Source` and `Header`.
 
 >>> import tempfile
 >>> from pathlib import Path

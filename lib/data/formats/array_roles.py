@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.common.errors import UserError, printable
-from lib.data.formats.pixels import check_type, find_layout
+from lib.data.formats.pixels import find_layout, require_pixel_type
 
 # Names of arrays by their role, in small letters without other characters; the preferred one first.
 ROLES = {
@@ -110,7 +110,7 @@ def _may_be_images(path: Path, array: ShapeAndType) -> bool:
     shape, dtype = array
     try:
         find_layout(path, "it", shape)
-        check_type(path, "it", dtype)
+        require_pixel_type(path, "it", dtype)
     except UserError:
         return False
     return True

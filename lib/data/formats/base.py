@@ -143,6 +143,17 @@ def require_matching_labels(labels_path: Path | str, label_count: int, image_cou
         raise UserError(f"{labels_path}: {label_count:,} labels for the {image_count:,} images of {images}")
 
 
+def count_records(path: Path | str, size: int, record_bytes: int, records: str) -> int:
+    """Return the number of records in a file of `size` bytes. Raises `UserError` unless they are whole."""
+    count, remainder = divmod(size, record_bytes)
+    if remainder or not count:
+        raise UserError(
+            f"{path}: {size:,} bytes are not whole {records} of {record_bytes:,} bytes; the file is "
+            "truncated or too long, or is another one: download it again"
+        )
+    return count
+
+
 def starts_with(path: Path, magic: bytes) -> bool:
     """Return whether `path` is a file whose first bytes are `magic`."""
     if not path.is_file():
@@ -164,11 +175,8 @@ def explain_read_errors(path: Path) -> Iterator[None]:
     except READ_ERRORS as error:
         if system_message := getattr(error, "strerror", None):
             raise UserError(f"{path}: cannot be read ({system_message})") from None
-        message = str(error) or (
-            "it asks for too much memory" if isinstance(error, MemoryError) else "it ends too early"
-        )
         raise UserError(
-            f"{path}: cannot be read: broken or truncated ({message.splitlines()[0][:MAX_MESSAGE_LENGTH]})"
+            f"{path}: cannot be read: broken or truncated ({reason(error)[:MAX_MESSAGE_LENGTH]})"
         ) from None
 
 
@@ -244,11 +252,6 @@ def read_into(file, array: np.ndarray) -> int:
     while filled < len(array) and (count := file.readinto(buffer[filled : filled + CHUNK_BYTES])):
         filled += count
     return filled
-
-
-def shape_of_images(shape: Sequence[int]) -> tuple[int, int, int]:
-    """Return (height, width, channels) of an array (n, height, width) or (n, height, width, channels)."""
-    return (shape[1], shape[2], shape[3] if len(shape) == 4 else 1)
 
 
 def element_count(shape: Sequence[int]) -> int:

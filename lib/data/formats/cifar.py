@@ -17,6 +17,7 @@ from lib.data.formats.base import (
     Images,
     Source,
     allocate,
+    count_records,
     explain_read_errors,
     starts_with,
 )
@@ -56,13 +57,7 @@ class Version:
 
     def count_records(self, path: Path | str, size: int) -> int:
         """Return the number of records in a file of so many bytes. Raises `UserError` for part of one."""
-        count, remainder = divmod(size, self.record_bytes)
-        if remainder or not count:
-            raise UserError(
-                f"{path}: {size:,} bytes are not whole {self.name} records of {self.record_bytes:,} bytes; "
-                "the file is truncated or over-long, or no batch"
-            )
-        return count
+        return count_records(path, size, self.record_bytes, f"{self.name} records")
 
 
 CIFAR10 = Version(

@@ -1,16 +1,17 @@
-"""Names of files that are no data set, by their first bytes, and the remedy for each."""
+"""Kinds of files that are no data set, recognized by their first bytes, with a remedy for each."""
 
 import re
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lib.common.errors import UserError
 from lib.data.formats.archives import is_archive
-from lib.data.formats.base import READ_ERRORS, explain_read_errors, open_decompressed
+from lib.data.formats.base import READ_ERRORS, ZIP_MAGIC, explain_read_errors, open_decompressed
+from lib.data.formats.pictures import AVIF_STARTS, HEIF_STARTS, PICTURE_SUFFIXES
 
 START_BYTES = 4096
-PICTURE_NAMES = re.compile(r".*\.(png|jpe?g|bmp|gif|webp|tiff?|ppm|pgm)", re.IGNORECASE)
+LABEL_FORMATS = "IDX, .npy, .npz, .mat, .txt or .csv"
 _IN_A_FOLDER = "give the folder that it lies in, with others of its size"
 _FRAMES = "save its frames as pictures in a folder: ffmpeg -i VIDEO frames/%06d.png"
 _AS_ARRAY = "save its images as an array (n, height, width) in .npz"
@@ -40,7 +41,7 @@ KINDS = (
     _kind(rb"II\*\0|MM\0\*", "a TIFF picture", _IN_A_FOLDER),
     _kind(rb"RIFF....WEBP", "a WebP picture", _IN_A_FOLDER),
     _kind(rb"P[1-6]\s", "a PNM picture", _IN_A_FOLDER),
-    _kind(rb"....ftyp(heic|heix|mif1|avif)", "a HEIF picture", _IN_A_FOLDER),
+    _kind(rb"....(%b)" % b"|".join(AVIF_STARTS + HEIF_STARTS), "a HEIF picture", _IN_A_FOLDER),
     _kind(rb"RIFF....AVI |....ftyp|\x1aE\xdf\xa3|\0\0\x01[\xb3\xba]", "a video", _FRAMES),
     _kind(rb"%PDF", "a PDF", "save its pictures in a folder, and give that"),
     _kind(rb"\x89HDF", "an HDF5 file", f"a saved model is given with -model; of a data set, {_AS_ARRAY}"),
@@ -83,7 +84,7 @@ def require_possible_labels(path: Path) -> None:
     """Raise `UserError` for a file that is given for its labels and is of a kind that has none."""
     kind = _identify(path)
     if kind is not None and kind not in (TEXT, TABLE):
-        raise UserError(f"{path}: is {kind.name}, no file of labels; use IDX, .npy, .npz, .txt or .csv")
+        raise UserError(f"{path}: is {kind.name}, no file of labels; use {LABEL_FORMATS}")
 
 
 def _identify(path: Path) -> Kind | None:
@@ -97,7 +98,7 @@ def _identify(path: Path) -> Kind | None:
             f"a file of {size:,} bytes, which are whole records neither of CIFAR-10 nor of CIFAR-100",
             "download it again",
         )
-    if start.startswith(b"PK\3\4"):
+    if start.startswith(ZIP_MAGIC):
         return _identify_zip(path)
     if kind := next((kind for kind in KINDS if kind.start and kind.start.match(start)), None):
         return kind
@@ -124,6 +125,6 @@ def _identify_zip(path: Path) -> Kind:
         return Kind("a PyTorch file, which is pickled", _PICKLED)
     if "config.json" in names and any(name.endswith(".h5") for name in names):
         return Kind("a saved Keras model", "save it as .h5, and give that with -model")
-    if pictures := sum(bool(PICTURE_NAMES.fullmatch(name)) for name in names):
+    if pictures := sum(PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES for name in names):
         return Kind(f"a ZIP archive of {pictures:,} pictures", "unpack it, and give the folder")
     return Kind("a ZIP archive without arrays of NumPy's", _UNPACK)

@@ -19,8 +19,8 @@ from lib.data.formats.pictures import (
     quiet_decoding,
 )
 
-# Files and folders that systems, cameras and servers put beside pictures; in lower case. As those whose names
-# begin with a dot, they never count.
+# Files and folders that systems, cameras and servers put beside pictures; in lower case. Like names that
+# begin with a dot, they are never counted.
 IGNORED_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin"}
 MAX_DEPTH = 20  # levels of folders
 MAX_ENTRIES = 2_000_000  # files and folders
@@ -199,10 +199,14 @@ class _Scan:
                 kind = _kind_of(entry)
                 if kind == "picture":
                     pictures.append(Path(entry.path))
-                elif kind == "folder" and not (kind := self._obstacle(child := place.child(entry))):
-                    subfolders.append(child)
-                else:
-                    self.left_out[kind] += 1
+                    continue
+                if kind == "folder":
+                    child = place.child(entry)
+                    kind = self._obstacle(child)
+                    if not kind:
+                        subfolders.append(child)
+                        continue
+                self.left_out[kind] += 1
         return pictures, sorted(subfolders, key=lambda place: place.path)
 
     @staticmethod

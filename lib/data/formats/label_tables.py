@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from lib.common.errors import UserError, printable
 from lib.data.formats.base import explain_read_errors, open_decompressed
 from lib.data.formats.labels import Labels, labels_of_texts
@@ -13,6 +15,8 @@ from lib.data.formats.labels import Labels, labels_of_texts
 MAX_BYTES = 1 << 28  # of a file; ten million lines of a name each
 DELIMITERS = ",;\t"
 COLUMN_NAMES = ("label", "labels", "class", "classes", "target", "targets", "category", "y")
+BITS = {"0", "1", "0.0", "1.0", "0.", "1."}
+ONE_HOT_LINE = re.compile(r"[01](\.0?)?( [01](\.0?)?)+ ?")
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 
 
@@ -20,7 +24,7 @@ def read_label_table(path: Path) -> Labels:
     """Return the labels of a text file in UTF-8, plain or gzipped.
 
     Of several columns, it is the one called as in `COLUMN_NAMES`, else the last. The first line is a header
-    if it has such a name, or if its text stands above numbers.
+    if it has such a name, or if its text stands above numbers. Rows of zeros with a single one are one-hot.
 
     Raises:
         UserError: the file is too large, is no text, or its rows differ.
@@ -38,15 +42,34 @@ def read_label_table(path: Path) -> Labels:
     if not lines:
         raise UserError(f"{path}: holds no labels")
     delimiter = next((character for character in DELIMITERS if character in lines[0]), None)
+    if delimiter is None and not ONE_HOT_LINE.fullmatch(lines[0]):
+        return _labels_of_column(path, lines)
+    rows = list(_rows(path, lines, delimiter or " "))
+    if (labels := _labels_of_one_hot_rows(path, rows)) is not None:
+        return labels
     if delimiter is None:
         return _labels_of_column(path, lines)
-    rows = _rows(path, lines, delimiter)
-    header = next(rows)
+    header, *rows = rows
     column = next((number for number, name in enumerate(header) if _is_column_name(name)), -1)
     title = "the last column" if column == -1 else f"the column {printable(header[column].strip())}"
     labels = _labels_of_column(path, [header[column], *(row[column] for row in rows)])
     note = f"{path}: {title} gives the labels, in the order of the rows; the other columns are not read"
     return replace(labels, notes=(note,))
+
+
+def _labels_of_one_hot_rows(path: Path, rows: list[list[str]]) -> Labels | None:
+    """Return the labels of rows of zeros with a single one, below a header with the classes or without it."""
+    names = rows[0] if not set(rows[0]) <= BITS else []
+    rows = rows[1:] if names else rows
+    is_table = len(rows) > 0 and len(rows[0]) > 1 and not any(map(_is_column_name, names))
+    if not is_table or not all(set(row) <= BITS for row in rows):
+        return None
+    table = np.array(rows).astype(float)
+    if not (table.sum(axis=1) == 1).all():
+        return None
+    classes = tuple(printable(name.strip()) for name in names)
+    note = f"{path}: its rows are one-hot, a column for each of {len(rows[0])} classes"
+    return Labels(table.argmax(axis=1), classes, (note,))
 
 
 def _rows(path: Path, lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:

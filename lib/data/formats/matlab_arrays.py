@@ -30,20 +30,21 @@ MARKS, MARK_PLACE = (*BYTE_ORDERS, HDF5_VERSION), 124
 MATRIX, COMPRESSED = 14, 15  # types of elements
 # Types of the stored numbers; they may be smaller than those of the array.
 STORED_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+# Types of the arrays; "class" is MATLAB's word.
 CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 COMPLEX, LOGICAL = 0x08, 0x02  # flags of an array
 MAX_NAME_BYTES, MAX_DIMENSIONS, MAX_ELEMENTS = 64, 8, 1000
 
 
 class Stream(Protocol):
-    """A file, as far as it is needed here."""
+    """A file, or an element that is decompressed."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
 class MatlabArray:
-    """An array of numbers in a file: its name, shape and type, and its place.
+    """An array of numbers in a file, not read yet.
 
     Attributes:
         offset: position of its element in the file.
@@ -93,11 +94,11 @@ def list_arrays(path: Path) -> list[MatlabArray]:
         order = _byte_order(path, file)
         offset = HEADER_BYTES
         for _ in range(MAX_ELEMENTS):
-            if len(tag := _seek_and_read(file, offset)) < 8:
+            if len(tag := _read_tag_at(file, offset)) < 8:
                 break
             kind, size = struct.unpack(f"{order}II", tag)
             if kind in (MATRIX, COMPRESSED):
-                stream = _element(file, order, kind, size)
+                stream = _element(file, kind, size)
                 if (array := _read_array_header(stream, order)) is not None:
                     arrays.append(MatlabArray(*array, offset))
             offset += 8 + size
@@ -112,8 +113,8 @@ def read_array(path: Path, array: MatlabArray) -> np.ndarray:
     """
     with explain_read_errors(path), path.open("rb") as file:
         order = _byte_order(path, file)
-        kind, size = struct.unpack(f"{order}II", _seek_and_read(file, array.offset))
-        stream = _element(file, order, kind, size)
+        kind, size = struct.unpack(f"{order}II", _read_tag_at(file, array.offset))
+        stream = _element(file, kind, size)
         _read_array_header(stream, order)
         stored_type, stored_size, start = _read_tag(stream, order)
         count = element_count(array.shape)
@@ -144,12 +145,13 @@ def _byte_order(path: Path, file: BinaryIO) -> str:
     return BYTE_ORDERS[mark]
 
 
-def _seek_and_read(file: BinaryIO, offset: int) -> bytes:
+def _read_tag_at(file: BinaryIO, offset: int) -> bytes:
+    """Return the tag of the element at an offset, and leave the file at its content."""
     file.seek(offset)
     return file.read(8)
 
 
-def _element(file: BinaryIO, order: str, kind: int, size: int) -> "BinaryIO | _Inflated":
+def _element(file: BinaryIO, kind: int, size: int) -> "BinaryIO | _Inflated":
     """Return the content of an array's element, at the file's position, decompressed where it has to be."""
     if kind != COMPRESSED:
         return file

@@ -97,11 +97,11 @@ def read_content(path: Path, name: str, file: IO[bytes], header: NpyHeader) -> n
             f"of {header.dtype}"
         )
     array = content.view(header.dtype).reshape(header.shape, order=header.order)
-    require_text(path, name, array)
+    require_valid_text(path, name, array)
     return array
 
 
-def require_text(path: Path, name: str, array: np.ndarray) -> None:
+def require_valid_text(path: Path, name: str, array: np.ndarray) -> None:
     """Raise `UserError` for an array of texts with numbers that are no characters, which crash Python."""
     if array.dtype.kind == "U" and array.size:
         codes = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))

@@ -20,8 +20,8 @@ from lib.data.formats.base import (
     starts_with,
 )
 from lib.data.formats.labels import Labels, label_notes, labels_of_array, with_labels
-from lib.data.formats.npy_arrays import NpyHeader, open_member, parse_header, read_content, require_text
-from lib.data.formats.pixels import check_type, convert_to_uint8, find_layout
+from lib.data.formats.npy_arrays import NpyHeader, open_member, parse_header, read_content, require_valid_text
+from lib.data.formats.pixels import convert_to_uint8, find_layout, require_pixel_type
 
 MAX_ARRAYS = 100  # of an .npz, whose headers are read
 
@@ -86,14 +86,14 @@ def _array_names(archive: zipfile.ZipFile) -> list[str]:
 
 def _shapes_and_types(path: Path, archive: zipfile.ZipFile) -> dict[str, ShapeAndType]:
     """Return shape and type of the arrays of an .npz by name; those that cannot be read have none."""
-    found: dict[str, ShapeAndType] = {}
+    shapes: dict[str, ShapeAndType] = {}
     for name in _array_names(archive):
         try:
             with open_member(path, archive, name) as (_, header):
-                found[name] = header.shape, header.dtype
+                shapes[name] = header.shape, header.dtype
         except UserError:  # reported when the array is needed
-            found[name] = (), np.dtype(object)
-    return found
+            shapes[name] = (), np.dtype(object)
+    return shapes
 
 
 def _peek_member(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
@@ -102,7 +102,7 @@ def _peek_member(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
 
 
 def _header_of_images(path: Path, name: str, array: NpyHeader) -> Header:
-    check_type(path, name, array.dtype)
+    require_pixel_type(path, name, array.dtype)
     return Header(find_layout(path, name, array.shape).shape, array.shape[0])
 
 
@@ -151,7 +151,7 @@ def read_npy_array(path: Path) -> np.ndarray:
         )
     with explain_read_errors(path):
         stored = np.memmap(path, array.dtype, "r", array.offset, array.shape, array.order)
-    require_text(path, "it", stored)
+    require_valid_text(path, "it", stored)
     return stored
 
 

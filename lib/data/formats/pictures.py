@@ -16,6 +16,7 @@ from lib.common.errors import UserError, reason
 from lib.common.formatting import format_shape
 from lib.common.reading import open_file
 from lib.data.formats.base import MAX_MESSAGE_LENGTH
+from lib.data.formats.pixels import TOLERANCE, UNCLEAR_WHITE
 
 FIT_MODES = ("crop", "pad", "stretch")
 PICTURE_SUFFIXES = {
@@ -37,7 +38,6 @@ LARGE_PICTURE_LOCK = threading.Lock()
 # The values of white that are tried, in this order.
 WHOLE_RANGES: tuple[int, ...] = (255, 65_535)
 FLOAT_RANGES: tuple[int, ...] = (1, 255, 65_535)
-RANGE_TOLERANCE = 1e-3  # of the largest value, for rounding errors of floating-point values
 GRAY_MODES = ("1", "L", "LA", "La", "F", "I")
 SUBSAMPLED_KEYS = {"L;2": 85, "L;4": 17}  # factors from PNG's values of 2 and 4 bits to Pillow's of 8
 EXIF_ORIENTATION, TIFF_PHOTOMETRIC = 274, 262  # tags
@@ -124,9 +124,10 @@ def _require_shape(
     file: Path, actual: tuple[int, int, int], shape: tuple[int, int, int], first_file: Path
 ) -> None:
     if actual[:2] != shape[:2] or actual[2] > shape[2]:
+        turned = " (turned as their EXIF data say)" if sorted(actual) == sorted(shape) else ""
         raise UserError(
-            f"{file}: is {format_shape(actual)}, while {first_file.name} is {format_shape(shape)}; "
-            "the images of a data set have one size and one number of channels"
+            f"{file}: is {format_shape(actual)}, while {first_file.name} is {format_shape(shape)}{turned}; "
+            "bring all pictures of a data set to one size and one number of channels"
         )
 
 
@@ -351,11 +352,12 @@ def _find_white(image, values: np.ndarray, raw_mode: str, file: Path) -> tuple[s
         return "16-bit", 65_535
     is_float = image.mode == "F"
     kind = "floating-point" if is_float else "whole-number"
-    ranges, tolerance = (FLOAT_RANGES, RANGE_TOLERANCE) if is_float else (WHOLE_RANGES, 0.0)
+    ranges, tolerance = (FLOAT_RANGES, TOLERANCE) if is_float else (WHOLE_RANGES, 0.0)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
         raise UserError(f"{file}: some values are NaN or infinite, which no pixel can be; replace them")
-    for white in ranges:
+    unclear = is_float and 1 + tolerance < high <= UNCLEAR_WHITE
+    for white in () if unclear else ranges:
         if -tolerance * high <= low and high <= (1 + tolerance) * white:
             return kind, white
     whites = ", ".join(f"{white:,}" for white in ranges[:-1])

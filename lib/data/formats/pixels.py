@@ -13,7 +13,9 @@ from lib.data.formats.base import allocate
 
 CHUNK_SIZE = 4096  # images converted at once
 TOLERANCE = 1e-3  # of ranges of floating-point pixels, for rounding errors
-DARK = 128  # pixels whose largest is below this may have another white than 255
+# A largest floating-point value between 1 and this may be white of either 0..1 or 0..255.
+UNCLEAR_WHITE = 1.5
+DARK = 0.5  # pixels whose largest is below this fraction of white may have another white
 MIN_FLAT_SIDE = 8  # of images that are stored as rows of numbers; shorter rows are measurements
 MIN_PICTURE_WIDTH = 16  # of an array (height, width, 3 or 4) that is taken for a single picture
 
@@ -89,7 +91,7 @@ def _shape_remedy(shape: Sequence[int]) -> str:
     return ""
 
 
-def check_type(path: Path, name: str, dtype: np.dtype) -> None:
+def require_pixel_type(path: Path, name: str, dtype: np.dtype) -> None:
     """Raise `UserError` for arrays whose elements cannot be pixels."""
     if dtype.kind not in "buif":
         raise UserError(f"{path}: {name} is {dtype}; images are whole numbers or floating point")
@@ -113,7 +115,7 @@ def convert_to_uint8(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[dict
     layouts = {name: find_layout(path, name, array.shape) for name, array in arrays.items()}
     notes = {f"{path}: {layout.note}" for layout in layouts.values() if layout.note}
     for name, array in arrays.items():
-        check_type(path, name, array.dtype)
+        require_pixel_type(path, name, array.dtype)
     if all(array.dtype == np.uint8 for array in arrays.values()):
         return {name: layouts[name].arrange(array) for name, array in arrays.items()}, sorted(notes)
     white, note = _find_white(path, arrays)
@@ -123,15 +125,15 @@ def convert_to_uint8(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[dict
 
 def _find_white(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[int, str]:
     """Return the value of a white pixel, 1, 255 or 65,535, and the end of a note where it was assumed."""
+    ranges = {name: _range(array) for name, array in arrays.items()}
+    for name, limits in ranges.items():  # NaN where the array holds one, which `min` below would hide
+        if not all(map(math.isfinite, limits)):
+            raise UserError(
+                f"{path}: {name} holds NaN or infinity, which no pixel can be; "
+                "replace them by numbers from 0 to 1"
+            )
     name = next(iter(arrays))
-    ranges = [_range(array) for array in arrays.values()]
-    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-    # The minimum and the maximum of an array with a NaN are NaN; Python's `min` would hide it.
-    if not all(map(math.isfinite, (*(low for low, _ in ranges), *(high for _, high in ranges)))):
-        raise UserError(
-            f"{path}: {name} holds NaN or infinity, which no pixel can be; "
-            "replace them by numbers from 0 to 1"
-        )
+    low, high = min(low for low, _ in ranges.values()), max(high for _, high in ranges.values())
     spread = f"goes from {low:g} to {high:g}"
     if all(array.dtype.kind == "b" for array in arrays.values()):
         return 1, ""
@@ -140,10 +142,12 @@ def _find_white(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[int, str]
             return 1, ""
         if low >= -1 - TOLERANCE and high <= 1 + TOLERANCE:
             raise UserError(f"{path}: {name} {spread}; images go from 0 to 1: save (x + 1) / 2 in place of x")
-        if low >= 0 and 1.5 < high <= 255:
-            return 255, f"{_values(low, high)} were read as pixels from 0 to 255{_dark(high)}"
+        if low >= -TOLERANCE * high and UNCLEAR_WHITE < high <= 65_535:
+            white = 255 if high <= 255 else 65_535
+            hint = _dark_hint(high, white)
+            return white, f"{_values(low, high)} were read as pixels from 0 to {white:,}{hint}"
         raise UserError(
-            f"{path}: {name} {spread}; floating-point images go from 0 to 1, or from 0 to 255: save "
+            f"{path}: {name} {spread}; floating-point images go from 0 to 1, to 255 or to 65,535: save "
             "(x - black) / (white - black) in place of x"
         )
     if low < 0 or high > 65_535:
@@ -154,16 +158,17 @@ def _find_white(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[int, str]
     if high <= 1:
         return 1, "its numbers 0 and 1 were read as black and white"
     if high <= 255:
-        return 255, f"{_values(low, high)} were read as pixels from 0 to 255{_dark(high)}"
-    return 65_535, f"{_values(low, high)} were read as 16-bit pixels, from 0 to 65,535"
+        return 255, f"{_values(low, high)} were read as pixels from 0 to 255{_dark_hint(high, 255)}"
+    hint = _dark_hint(high, 65_535)
+    return 65_535, f"{_values(low, high)} were read as 16-bit pixels, from 0 to 65,535{hint}"
 
 
 def _values(low: float, high: float) -> str:
     return f"its numbers from {low:g} to {high:g}"
 
 
-def _dark(high: float) -> str:
-    return f"; if {high:g} is white, save x / {high:g} in place of x" if high < DARK else ""
+def _dark_hint(high: float, white: int) -> str:
+    return f"; if {high:g} is white, save x / {high:g} in place of x" if high < DARK * white else ""
 
 
 def _range(array: np.ndarray) -> tuple[float, float]:

@@ -5,7 +5,6 @@ from pathlib import Path
 from lib.common.errors import UserError
 from lib.data.formats.base import (
     NPY_MAGIC,
-    ZIP_MAGIC,
     Format,
     Header,
     Source,
@@ -13,14 +12,14 @@ from lib.data.formats.base import (
     starts_with,
 )
 from lib.data.formats.cifar import Cifar10Format, Cifar100Format, PickledCifarFormat
-from lib.data.formats.identification import explain_no_dataset, require_possible_labels
+from lib.data.formats.identification import LABEL_FORMATS, explain_no_dataset, require_possible_labels
 from lib.data.formats.idx import IdxFormat, read_idx_labels
 from lib.data.formats.idx_folder import IdxFolderFormat
 from lib.data.formats.image_folder import ImageFolderFormat
 from lib.data.formats.label_tables import read_label_table
 from lib.data.formats.labels import Labels, labels_of_array
 from lib.data.formats.matlab_files import MatlabFormat, read_matlab_labels
-from lib.data.formats.numpy_files import NumpyFormat, read_npy_array, read_npz_labels
+from lib.data.formats.numpy_files import NumpyFormat, is_npz, read_npy_array, read_npz_labels
 from lib.data.formats.stl10 import Stl10Format
 
 # The first that recognizes a path reads it, so those that begin with a mark of their own come before those
@@ -72,10 +71,10 @@ def read_labels(path: Path | str) -> Labels:
     path = Path(path)
     require_file_or_folder(path)
     if path.is_dir():
-        raise UserError(f"{path}: is a folder, no file of labels; use IDX, .npy, .npz, .txt or .csv")
+        raise UserError(f"{path}: is a folder, no file of labels; use {LABEL_FORMATS}")
     if starts_with(path, NPY_MAGIC):
         return labels_of_array(path, "it", read_npy_array(path))
-    if starts_with(path, ZIP_MAGIC) and NumpyFormat.recognizes(path):
+    if is_npz(path):
         return read_npz_labels(path)
     if MatlabFormat.recognizes(path):
         return read_matlab_labels(path)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.data.formats.archives import holds, is_archive, read_members
-from lib.data.formats.base import Format, Header, Images, Source, explain_read_errors
+from lib.data.formats.base import Format, Header, Images, Source, count_records, explain_read_errors
 from lib.data.formats.labels import Labels, label_notes, with_labels
 
 IMAGE_SHAPE = (96, 96, 3)
@@ -90,13 +90,7 @@ def _locate(path: Path) -> Path:
 
 
 def _count_images(path: Path | str, size: int) -> int:
-    count, remainder = divmod(size, IMAGE_BYTES)
-    if remainder or not count:
-        raise UserError(
-            f"{path}: {size:,} bytes are not whole STL-10 images of {IMAGE_BYTES:,} bytes; the file is "
-            "truncated or over-long"
-        )
-    return count
+    return count_records(path, size, IMAGE_BYTES, "STL-10 images")
 
 
 def _decode(path: Path, name: str, files: dict[str, np.ndarray]) -> Images:

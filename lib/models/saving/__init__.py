@@ -9,7 +9,7 @@
     keras2_operations     layers for TensorFlow's operations
     weight_loading        weights by name and shape
     weight_checks         weights must be finite
-    encoder_extraction    models of images from others'
+    encoder_extraction    encoder, decoder, classifier of others
     code_layer            which layer gives the code
     name_words            names that say encoder, code
     graph_copy            flat copies of nested models

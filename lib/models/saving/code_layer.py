@@ -120,7 +120,7 @@ def find_decoder_input(graph: Graph, code: Code, layer: str | None, source: str)
 
 
 def depends_only_on(graph: Graph, tensor: keras.KerasTensor, output: keras.KerasTensor) -> bool:
-    """True if `output` can be computed from `tensor` alone."""
+    """Return whether `output` can be computed from `tensor` alone."""
     used, pending, seen = False, [output], set()
     producers = {id(value): call for call in graph.layer_calls for value in call.outputs}
     while pending:

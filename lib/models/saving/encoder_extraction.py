@@ -24,13 +24,12 @@ from lib.models.saving.graph_limits import require_small_calls
 from lib.models.saving.image_formats import (
     CHANNELS,
     adapt_output,
-    describe_ranges,
     image_pattern,
     input_pattern,
     takes_channels_first,
 )
 from lib.models.saving.name_words import says_decoder, says_encoder
-from lib.models.saving.pixel_ranges import UNIT, find_pixel_ranges
+from lib.models.saving.pixel_ranges import UNIT, describe_ranges, find_pixel_ranges
 from lib.tasks import ImageShape
 
 ADAPTERS = ("image", "code", "as_taken", "bytes", "channels_in", "as_given", "unit_range", "channels_out")
@@ -207,7 +206,7 @@ class ForeignModel:
 
 
 def is_decoder(model: keras.Model) -> bool:
-    """True for a decoder alone: a model called decoder, or one of flat codes smaller than its outputs."""
+    """Return whether a model is called decoder, or maps flat codes to larger outputs: a decoder alone."""
     if len(model.inputs) != 1 or says_encoder(model.name):
         return False
     code, output = model.inputs[0].shape[1:], model.outputs[0].shape[1:]

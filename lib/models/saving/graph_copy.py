@@ -132,7 +132,7 @@ class GraphCopy:
 
 
 def has_channels_first(layer: keras.Operation) -> bool:
-    """True for a layer that takes images as (n, channels, height, width)."""
+    """Return whether a layer takes images as (n, channels, height, width)."""
     # `Flatten` puts the channels last itself before it flattens.
     return getattr(layer, "data_format", None) == CHANNELS_FIRST and not isinstance(layer, layers.Flatten)
 

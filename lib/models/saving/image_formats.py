@@ -8,7 +8,8 @@ from keras import layers
 
 from lib.common.errors import UserError
 from lib.models.saving.graph_copy import has_channels_first
-from lib.models.saving.pixel_ranges import AS_OUTPUTS, PixelRange
+from lib.models.saving.pixel_ranges import PixelRange
+from lib.models.saving.weight_loading import inner_layers
 from lib.tasks import ImageShape
 
 CHANNELS = (1, 3)  # of images: gray or color
@@ -39,7 +40,7 @@ class ImagePattern:
         return None
 
     def fits(self, image_shape: ImageShape) -> bool:
-        """True if the model takes images of a shape."""
+        """Return whether the model takes images of a shape."""
         if self.shape is None:
             return math.prod(image_shape) == self.flat_size
         return _matches(self.shape, image_shape)
@@ -81,11 +82,8 @@ def input_pattern(model: keras.Model, source: str) -> ImagePattern:
 
 
 def takes_channels_first(model: keras.Model) -> bool:
-    """True if a model has layers that take images as (n, channels, height, width)."""
-    return any(
-        takes_channels_first(layer) if isinstance(layer, keras.Model) else has_channels_first(layer)
-        for layer in model.layers
-    )
+    """Return whether a model has layers that take images as (n, channels, height, width)."""
+    return any(map(has_channels_first, inner_layers(model)))
 
 
 def _matches(pattern: tuple, shape: tuple) -> bool:
@@ -93,20 +91,6 @@ def _matches(pattern: tuple, shape: tuple) -> bool:
     return len(pattern) == len(shape) and all(
         expected in (None, side) for expected, side in zip(pattern, shape, strict=True)
     )
-
-
-def describe_ranges(inputs: PixelRange | None, outputs: PixelRange | None) -> str:
-    """Return the sentence about the pixels that a model takes and gives; `None` for none of them."""
-    names = [("inputs", inputs), ("outputs", outputs)]
-    if inputs is not None and outputs is not None and str(inputs) == str(outputs):
-        told = outputs if inputs.reason in ("", AS_OUTPUTS) else inputs
-        names = [("inputs and outputs", told)]
-    parts = [
-        f"its {name} are taken to be pixels of {pixels} ({pixels.reason or 'nothing in it says otherwise'})"
-        for name, pixels in names
-        if pixels is not None
-    ]
-    return ", ".join(parts) + "."
 
 
 def adapt_output(

@@ -40,6 +40,7 @@ def _convert(layer: dict, keras2: bool) -> dict:
         return _described("Sequential", _convert_stack(config, layer.get("name", "model"), keras2))
     if class_name in GRAPHS:
         return _described("Model", _convert_graph(config, keras2))
+    # The weights are in the file; an orthogonal matrix in their place would take minutes.
     config = {key: value for key, value in config.items() if not key.endswith("_initializer")}
     # Keras does not save layers again that hold lists.
     config |= {key: tuple(value) for key, value in config.items() if _is_range(key, value)}

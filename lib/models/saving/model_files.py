@@ -25,7 +25,7 @@ from lib.runs.run_folder import require_model_file
 from lib.tasks.base import ImageShape, task_shapes
 
 MAX_ATTRIBUTE = 60_000  # characters; HDF5 allows 64 KiB with the header
-MAX_MESSAGE = 300  # characters of Keras's messages, which can hold whole descriptions
+MAX_REASON_LENGTH = 300  # characters of Keras's messages, which can hold whole descriptions
 PREFIX = "latent_lab_"  # of our attributes' names
 PRIVATE_FIELDS = ("dataset", "labels", "testset", "test_labels", "model")  # paths on the user's machine
 
@@ -76,7 +76,7 @@ def load_model(path: Path) -> keras.Model:
     except UserError:
         raise
     except Exception as error:  # an invalid file can raise any exception
-        problem = reason(_first_cause(error))[:MAX_MESSAGE]
+        problem = reason(_first_cause(error))[:MAX_REASON_LENGTH]
     # Out of the `except`, since an exception would hold the frames, and they the model, in memory.
     raise UserError(f"{path}: is no model that Keras can open ({problem})")
 

@@ -22,30 +22,30 @@ def _words(name: str) -> set[str]:
 
 
 def says_encoder(name: str) -> bool:
-    """True for names such as `encoder`, `MyEncoder` and `enc_conv1`, not for `autoencoder`."""
+    """Return True for names such as `encoder`, `MyEncoder` and `enc_conv1`, not for `autoencoder`."""
     words = _words(name)
     said = words & ENCODER_WORDS or any("encoder" in word or "encoded" in word for word in words)
     return bool(said) and not says_decoder(name) and not words & OTHER_WORDS
 
 
 def says_decoder(name: str) -> bool:
-    """True for names such as `decoder` and `dec_conv1`."""
+    """Return True for names such as `decoder` and `dec_conv1`."""
     words = _words(name)
     return bool(words & DECODER_WORDS) or any("decoder" in word for word in words)
 
 
 def says_code(name: str) -> bool:
-    """True for names such as `latent_space`, `code_layer` and `z_mean`."""
+    """Return True for names such as `latent_space`, `code_layer` and `z_mean`."""
     words = _words(name)
     said = words & CODE_WORDS or any(word.startswith("latent") for word in words)
     return bool(said) and not words & OTHER_WORDS and not says_decoder(name)
 
 
 def says_mean(name: str) -> bool:
-    """True for names such as `z_mean`, of the mean of a variational code."""
+    """Return True for names such as `z_mean`, of the mean of a variational code."""
     return bool(_words(name) & MEAN_WORDS)
 
 
 def says_only_encoder(name: str) -> bool:
-    """True for `encoder` and `encoded`, without another word or a number."""
+    """Return True for `encoder` and `encoded`, without another word or a number."""
     return _words(name) <= {"encoder", "encoded", "encoding"} and not re.search(r"\d", name)

@@ -32,8 +32,6 @@ ACTIVATION_RANGES = {
     "hard_tanh": (-1.0, 1.0),
     "softsign": (-1.0, 1.0),
 }
-
-
 AS_OUTPUTS = "as its outputs"  # a reason
 
 
@@ -76,6 +74,20 @@ def find_pixel_ranges(
     if output_range is None:
         output_range = input_range._replace(reason="as its inputs")
     return input_range, output_range
+
+
+def describe_ranges(inputs: PixelRange | None, outputs: PixelRange | None) -> str:
+    """Return the sentence about the pixels that a model takes and gives; `None` for none of them."""
+    names = [("inputs", inputs), ("outputs", outputs)]
+    if inputs is not None and outputs is not None and str(inputs) == str(outputs):
+        told = outputs if inputs.reason in ("", AS_OUTPUTS) else inputs
+        names = [("inputs and outputs", told)]
+    parts = [
+        f"its {name} are taken to be pixels of {pixels} ({pixels.reason or 'nothing in it says otherwise'})"
+        for name, pixels in names
+        if pixels is not None
+    ]
+    return ", ".join(parts) + "."
 
 
 def _input_range(calls: list[LayerCall], inputs: keras.KerasTensor) -> PixelRange | None:

@@ -6,14 +6,12 @@ import keras
 import numpy as np
 
 from lib.common.errors import RunFailed
+from lib.models.saving.weight_loading import inner_layers
 
 
 def require_finite_weights(model: keras.Model, path: Path) -> None:
     """Raise `RunFailed` if a weight of a model from the file `path` is NaN or infinite."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            require_finite_weights(layer, path)
-            continue
+    for layer in inner_layers(model):
         for weights in layer.weights:
             values = keras.ops.convert_to_numpy(weights)
             if not np.isfinite(values).all():

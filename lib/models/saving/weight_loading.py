@@ -90,8 +90,8 @@ def correct_keras2_weights(model: keras.Model, backend: str) -> None:
 
 def inner_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Return the layers of a model and of the models in it, each once."""
-    found: dict[int, keras.layers.Layer] = {}
+    unique: dict[int, keras.layers.Layer] = {}
     for layer in model.layers:
         inner = inner_layers(layer) if isinstance(layer, keras.Model) else [layer]
-        found |= {id(each): each for each in inner}
-    return list(found.values())
+        unique |= {id(each): each for each in inner}
+    return list(unique.values())

@@ -3,7 +3,6 @@
 python -m pytest tests/models/saving/test_graph_limits.py
 """
 
-import gc
 import json
 import resource
 import time
@@ -170,27 +169,15 @@ def test_models_in_models_are_opened_while_they_are_small():
     np.testing.assert_array_equal(to_numpy(model(image)), np.maximum(image, 0))
 
 
-def test_a_long_stack_is_built_once():
+def test_a_long_stack_is_built_once(monkeypatch):
     """Keras would build it again for each of its layers, which took minutes."""
+    calls, compute = [], layers.ReLU.compute_output_shape
+    monkeypatch.setattr(
+        layers.ReLU, "compute_output_shape", lambda layer, shape: calls.append(layer) or compute(layer, shape)
+    )
     start = part("InputLayer", "image", batch_shape=SHAPE)
-    load(stack(start, *(part("ReLU", f"x{n}") for n in range(300)), name="stack"))
-
-
-def count_variables() -> int:
-    gc.collect()
-    return sum(isinstance(thing, keras.Variable) for thing in gc.get_objects())
-
-
-def test_no_memory_is_kept_after_a_refusal():
-    image = keras.Input((64, 64, 1))
-    x = layers.UpSampling2D(2**9)(layers.Conv2D(512, 3)(image))
-    keras.Model(image, layers.GlobalMaxPooling2D()(x)).save(PATH)
-    del image, x
-    before = count_variables()
-    for _ in range(3):
-        with pytest.raises(UserError, match="compute"):
-            model_files.load_model(PATH)
-    assert count_variables() <= before
+    load(stack(start, *(part("ReLU", f"x{n}") for n in range(30)), name="stack"))
+    assert 30 <= len(calls) < 5 * 30
 
 
 def test_arrays_that_are_used_twice_are_refused():

@@ -110,13 +110,13 @@ def test_a_layer_as_an_activation():
     np.testing.assert_allclose(computed(model), np.where(x > 0, x, 0.1 * x), atol=1e-5)
 
 
-def test_mixed_precision_and_initializers_of_other_names():
-    """An initializer that Keras 3 refuses, of weights that are in the file, and half precision."""
-    scaling = {"scale": 2.0, "mode": "fan_in", "distribution": "normal"}
-    old = {"class_name": "VarianceScaling", "config": scaling}
+def test_mixed_precision_and_initializers():
+    """Weights that are in the file are not made before, which takes minutes for large orthogonal ones."""
+    orthogonal = {"class_name": "Orthogonal", "config": {"gain": 1.0}}
     policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
-    settings = dict(units=3, activation="linear", kernel_initializer=old, dtype=policy)
+    settings = dict(units=3, activation="linear", kernel_initializer=orthogonal, dtype=policy)
     model = load_stack("Dense", DENSE_WEIGHTS, name="dense", **settings)
+    assert not isinstance(model.layers[0].kernel_initializer, keras.initializers.Orthogonal)
     assert model.outputs[0].dtype == "float32"
     np.testing.assert_allclose(computed(model), X @ KERNEL + BIAS, atol=1e-5)
 
@@ -131,6 +131,14 @@ def test_a_stack_as_a_bare_list():
     weights = {"flatten": {}, "dense_2": {"k": kernel, "b": BIAS}, "dense_3": {"k": second, "b": BIAS}}
     expected = (X.reshape(3, 40) @ kernel + BIAS) @ second + BIAS
     np.testing.assert_allclose(computed(load(whole, weights, "2.1.6")), expected, atol=1e-4)
+
+
+def test_batches_of_one_size_become_batches_of_any():
+    start = image("x", 4, 5, 2)
+    start["config"]["batch_input_shape"][0] = 128
+    model = load(functional("model", [start, layer("ReLU", "relu", "x")], "x", "relu"), {"x": {}})
+    assert model.input_shape == (None, 4, 5, 2)
+    np.testing.assert_array_equal(computed(model), np.maximum(X, 0))
 
 
 def test_normalization_of_the_first_versions():
