@@ -196,11 +196,6 @@ CASES = {
             "bytes beside its weights; a model has less than 100",
         ),
         (
-            lambda: load_changed(len, MAX_TEXT_BYTES=100),
-            "a.h5",
-            "holds a list of 5 texts, which may become more than 100 bytes",
-        ),
-        (
             load_large_attribute,
             "a.h5: the file",
             "has an attribute that is no text, or more than 8,388,608 bytes of it",
@@ -248,12 +243,12 @@ CASES = {
         (
             lambda: load_with_layer(class_name="system", module="os"),
             "a.h5: code",
-            "is of the class os.system, which is none of Keras 3, and no code of others is run; save the",
+            "is of the class os.system, which is no layer of Keras 3, and no code of others is run; save the",
         ),
         (
             lambda: load_with_layer(class_name=None),
             "a.h5: code",
-            "is of the class null, which is none of Keras 3",
+            "is of the class null, which is no layer of Keras 3",
         ),
         (lambda: load_with_description('{"class_name": "Lambda"}'), "a.h5: it", "is of the class Lambda"),
     ],
@@ -271,7 +266,12 @@ CASES = {
         (
             load_large_layer_output,
             "a.h5",
-            "its layers up to grown compute 503,316,480 numbers of each image; at most 268,435,456 fit in",
+            "its layer grown computes 503,316,480 numbers of each image; at most 134,217,728 fit in memory",
+        ),
+        (
+            lambda: test_graph_limits.load(test_graph_limits.wide_chain()),
+            "attack.h5",
+            "its layers up to x8 compute 1,207,959,552 numbers of each image; at most 1,073,741,824 fit in",
         ),
     ],
     "models/saving/model_files": [

@@ -332,7 +332,7 @@ def test_a_figure_that_grows_after_it_was_looked_at_is_refused(monkeypatch):
     monkeypatch.setattr(documents, "is_png", lambda path: True)
     os.truncate(folder / "figures/good.png", documents.MAX_PICTURE_BYTES + 1)
     for suffix in ("html", "md"):
-        with pytest.raises(UserError, match=r"good\.png: is too large"):
+        with pytest.raises(UserError, match=r"good\.png: has more than"):
             report.export_report(entries, Path(f"r.{suffix}"), force=False)
     assert os.listdir() == ["models"]
 

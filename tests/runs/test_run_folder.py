@@ -325,7 +325,7 @@ def test_names_that_no_folder_can_have_are_refused(output):
 def test_a_record_that_is_too_large_is_not_read():
     run_folder.Run.create("models/mine", HP, "digits")
     os.truncate("models/mine/run.json", 1 << 30)
-    with pytest.raises(UserError, match=r"models/mine/run\.json: is too large"):
+    with pytest.raises(UserError, match=r"models/mine/run\.json: has more than"):
         load_record(Path("models/mine"))
     assert list_records() == []
 

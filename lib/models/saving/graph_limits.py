@@ -15,7 +15,8 @@ from lib.models.saving.graph_copy import GraphCopy, LayerCall
 
 MAX_CALLS = 3_000  # of layers; Keras takes milliseconds for each, and the largest published models have 1,100
 MAX_ATTEMPTS = 30_000  # of Keras to make these calls; it needs one for each in the order that it writes
-MAX_VALUES = 2**28  # numbers that a model may compute of one image: 1 GB
+MAX_CALL_VALUES = 2**27  # numbers that a call of a layer may take or give for one image: half a gigabyte
+MAX_VALUES = 2**30  # that all of them may, few of which are kept; published models go up to two thirds
 # Calls of ordinary layers that these cost as much as.
 CALL_COSTS = {"MultiHeadAttention": 10, "AdditiveAttention": 5, "Attention": 3}
 
@@ -92,7 +93,7 @@ def _called_on(node) -> list[tuple[str, int]]:
 
 
 def require_small(model: keras.Model, source: str) -> None:
-    """Raise `UserError` if a model computes more than `MAX_VALUES` of an image.
+    """Raise `UserError` if a model, or a layer in it, computes more numbers of an image than fit in memory.
 
     Sides of any size count as 1; `require_small_calls` checks them when they are known.
     """
@@ -111,10 +112,15 @@ def _all_calls(model: keras.Model) -> list[LayerCall]:
 
 
 def require_small_calls(calls: Iterable[LayerCall], source: str) -> None:
-    """Raise `UserError` if calls of layers compute more than `MAX_VALUES` of an image together."""
+    """Raise `UserError` if a call, or all together, compute more numbers of an image than fit in memory."""
     total = 0
     for call in calls:
-        total += _count_values(call)
+        if (values := _count_values(call)) > MAX_CALL_VALUES:
+            raise UserError(
+                f"{source}: its layer {call.path} computes {values:,} numbers of each image; at most "
+                f"{MAX_CALL_VALUES:,} fit in memory"
+            )
+        total += values
         if total > MAX_VALUES:
             raise UserError(
                 f"{source}: its layers up to {call.path} compute {total:,} numbers of each image; at most "

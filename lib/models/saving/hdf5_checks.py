@@ -24,7 +24,6 @@ MAX_DEPTH = 64  # levels of groups, and of a model's description
 
 MAX_DESCRIPTION = 8 * 2**20  # characters of a model's description; the largest published have about a million
 MAX_OVERHEAD = 64 * 2**20  # bytes of a file that are not weights
-MAX_TEXT_BYTES = 2**31  # bytes that the texts of one attribute may take in memory
 WEIGHT_KINDS = "biuf"  # NumPy's `dtype.kind`: bool, signed, unsigned, float
 SEQUENCE_CLASSES = ("__tuple__", "TensorShape")
 ATTRIBUTE_CLASSES = (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT)
@@ -37,11 +36,13 @@ class ModelDescription(NamedTuple):
         content: the description.
         is_keras2: True for a file of Keras 2.
         backend: of Keras, such as `tensorflow`.
+        overhead: bytes of the file that are not weights; no text in it is longer.
     """
 
     content: dict
     is_keras2: bool
     backend: str
+    overhead: int
 
 
 def require_safe(path: Path) -> ModelDescription:
@@ -54,7 +55,7 @@ def require_safe(path: Path) -> ModelDescription:
         raise UserError(f"{path}: its name must end in .h5 for Keras to open it as such; rename it")
     try:
         with h5py.File(path, "r") as file:
-            _check_objects(file, path)
+            overhead = _check_objects(file, path)
             description, version, backend = (
                 _text(file.attrs.get(name)) for name in ("model_config", "keras_version", "backend")
             )
@@ -72,18 +73,18 @@ def require_safe(path: Path) -> ModelDescription:
         )
     content = _read_description(description, path)
     of_keras3 = version.startswith("3") if isinstance(version, str) else '"batch_shape"' in description
-    return ModelDescription(content, not of_keras3, str(backend))
+    return ModelDescription(content, not of_keras3, str(backend), overhead)
 
 
 def _text(value):
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def _check_objects(file: h5py.File, path: Path) -> None:
-    """Check groups, weights and attributes, and the sizes that they announce."""
-    file_bytes, weight_bytes, longest_list = path.stat().st_size, 0, 0
+def _check_objects(file: h5py.File, path: Path) -> int:
+    """Check groups, weights, attributes and the sizes that they announce; return the bytes beside weights."""
+    file_bytes, weight_bytes = path.stat().st_size, 0
     for name, item in _walk_objects(file, path):
-        longest_list = max(longest_list, _check_attributes(item, f"{path}: {name or 'the file'}"))
+        _check_attributes(item, f"{path}: {name or 'the file'}")
         if isinstance(item, h5py.Dataset):
             weight_bytes += _check_weights(item, file_bytes, f"{path}: {name}")
     if weight_bytes > file_bytes:
@@ -93,11 +94,7 @@ def _check_objects(file: h5py.File, path: Path) -> None:
         raise UserError(
             f"{path}: holds {overhead:,} bytes beside its weights; a model has less than {MAX_OVERHEAD:,}"
         )
-    if longest_list * overhead > MAX_TEXT_BYTES:  # in the file, a list may repeat one text
-        raise UserError(
-            f"{path}: holds a list of {longest_list:,} texts, which may become more than {MAX_TEXT_BYTES:,} "
-            f"bytes"
-        )
+    return overhead
 
 
 def _walk_objects(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
@@ -132,9 +129,8 @@ def _walk_objects(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Group
             stack.append((f"{name}/{key}", item[key]))
 
 
-def _check_attributes(item, location: str) -> int:
-    """Refuse attributes other than numbers and short texts; return the length of the longest text list."""
-    longest_list = 0
+def _check_attributes(item, location: str) -> None:
+    """Refuse attributes other than numbers and short texts."""
     for index in range(h5py.h5a.get_num_attrs(item.id)):
         attribute = h5py.h5a.open(item.id, index=index)
         datatype, count = attribute.get_type(), attribute.get_space().get_simple_extent_npoints()
@@ -142,9 +138,6 @@ def _check_attributes(item, location: str) -> int:
             raise UserError(
                 f"{location} has an attribute that is no text, or more than {MAX_DESCRIPTION:,} bytes of it"
             )
-        if datatype.get_class() == h5py.h5t.STRING and datatype.is_variable_str():
-            longest_list = max(longest_list, count)
-    return longest_list
 
 
 def _check_weights(weights: h5py.Dataset, file_bytes: int, location: str) -> int:

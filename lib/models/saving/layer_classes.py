@@ -66,4 +66,4 @@ def refusal(node: dict) -> str | None:
         return f"{full_name}, which may read other files"
     if in_keras and isinstance(name, str) and registered in (None, name) and hasattr(keras.layers, name):
         return f"{full_name}, which these programs do not open"
-    return f"{full_name}, which is none of Keras 3, and no code of others is run"
+    return f"{full_name}, which is no layer of Keras 3, and no code of others is run"

@@ -99,7 +99,7 @@ def _build_model(description: ModelDescription, file: h5py.File, source: str) ->
     with keras.StatelessScope():
         try:
             model = keras.saving.deserialize_keras_object(config)
-            pairs = match_weights(model, file)
+            pairs = match_weights(model, file, description.overhead)
             require_small(model, source)
         except BaseException:
             keras.utils.clear_session()  # else leaving the scope would allocate what was refused

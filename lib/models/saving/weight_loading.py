@@ -7,24 +7,31 @@ import numpy as np
 from lib.common.formatting import format_shape
 
 HARD_SIGMOID_RATIO = 1.2  # its slope in Keras 2 (1/5) over that in Keras 3 (1/6)
+MAX_NAMES_BYTES = 2**31  # that a list of names may take in memory
 FLIPPED_BY_THEANO = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
 
 
-def match_weights(model: keras.Model, file: h5py.File) -> list[tuple[keras.Variable, h5py.Dataset]]:
-    """Return the model's variables with their arrays in the file; nothing is read yet.
+def match_weights(
+    model: keras.Model, file: h5py.File, longest_text: int
+) -> list[tuple[keras.Variable, h5py.Dataset]]:
+    """Return the model's variables with their arrays in the file; nothing but names is read yet.
+
+    Args:
+        model: the model, whose variables have shapes.
+        file: its file.
+        longest_text: bytes that a name in the file may have.
 
     Raises:
         ValueError: a layer has no weights in the file, or others, in words for the user.
     """
     pairs, addresses = [], set()
-    for layer, group in _match_layers(model, file["model_weights"]):
+    for layer, group in _match_layers(model, file["model_weights"], longest_text):
         variables = layer.trainable_weights + layer.non_trainable_weights  # in this order in the file
-        names = _texts(group, "weight_names")
-        if len(names) != len(variables):
+        if (count := _count_names(group, "weight_names")) != len(variables):
             raise ValueError(
-                f"its layer {layer.name} has {len(variables)} weights, the file has {len(names)} for it"
+                f"its layer {layer.name} has {len(variables)} weights, the file has {count} for it"
             )
-        for variable, name in zip(variables, names, strict=True):
+        for variable, name in zip(variables, _names(group, "weight_names", longest_text), strict=True):
             array = group[name]
             if tuple(variable.shape) != array.shape:
                 needed, given = (format_shape(shape) or "1" for shape in (variable.shape, array.shape))
@@ -38,28 +45,43 @@ def match_weights(model: keras.Model, file: h5py.File) -> list[tuple[keras.Varia
     return pairs
 
 
-def _match_layers(model: keras.Model, groups: h5py.Group) -> list[tuple[keras.layers.Layer, h5py.Group]]:
+def _match_layers(
+    model: keras.Model, groups: h5py.Group, longest_text: int
+) -> list[tuple[keras.layers.Layer, h5py.Group]]:
     """The layers that have weights, with their groups: by name, or by order where names are missing.
 
     They are in files of Keras before 2.2.3, for models in models.
     """
     layers = [layer for layer in model.layers if layer.weights]
-    stored = [groups[name] for name in _texts(groups, "layer_names") if name in groups]
-    stored = [group for group in stored if _texts(group, "weight_names")]
     missing = [layer.name for layer in layers if layer.name not in groups]
     if not missing:
         return [(layer, groups[layer.name]) for layer in layers]
+    stored = [groups[name] for name in _names(groups, "layer_names", longest_text) if name in groups]
+    stored = [group for group in stored if _count_names(group, "weight_names")]
     if len(stored) != len(layers):
         raise ValueError(f"the file has no weights for its layer {missing[0]}")
     return list(zip(layers, stored, strict=True))
 
 
-def _texts(group: h5py.Group, name: str) -> list[str]:
-    """A list of texts among the attributes; Keras divides long ones into numbered parts."""
-    parts = [group.attrs[name]] if name in group.attrs else []
+def _attributes(group: h5py.Group, name: str) -> list[h5py.h5a.AttrID]:
+    """A list of names among the attributes; Keras divides long ones into numbered parts."""
+    parts = [h5py.h5a.open(group.id, name.encode())] if name in group.attrs else []
     while f"{name}{len(parts)}" in group.attrs:
-        parts.append(group.attrs[f"{name}{len(parts)}"])
-    return [text.decode() if isinstance(text, bytes) else str(text) for part in parts for text in part]
+        parts.append(h5py.h5a.open(group.id, f"{name}{len(parts)}".encode()))
+    return parts
+
+
+def _count_names(group: h5py.Group, name: str) -> int:
+    return sum(part.get_space().get_simple_extent_npoints() for part in _attributes(group, name))
+
+
+def _names(group: h5py.Group, name: str, longest_text: int) -> list[str]:
+    if (count := _count_names(group, name)) * longest_text > MAX_NAMES_BYTES:  # many may share a long text
+        raise ValueError(
+            f"it has a list of {count:,} names, which may take more than {MAX_NAMES_BYTES:,} bytes"
+        )
+    values = [value for part in _attributes(group, name) for value in group.attrs[part.name.decode()]]
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
 
 def load_weights(model: keras.Model, pairs: list[tuple[keras.Variable, h5py.Dataset]]) -> None:

@@ -71,6 +71,12 @@ def reversed_chain(count: int) -> dict:
     return graph(*reversed(chain), end=f"x{count - 1}")
 
 
+def wide_chain() -> dict:
+    """Layers none of which computes too much, all of which do."""
+    chain = [part("ReLU", f"x{n}", call(f"x{n - 1}" if n else "image")) for n in range(9)]
+    return graph(*chain, end="x8", shape=[None, 2**13, 2**14, 1])
+
+
 def stack(*parts: dict, name: str) -> dict:
     return {"class_name": "Sequential", "config": {"name": name, "layers": list(parts)}}
 
@@ -121,9 +127,14 @@ TOO_LARGE = {
 @pytest.mark.parametrize("name", TOO_LARGE)
 def test_models_that_compute_too_much_are_refused(name):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(UserError, match=r"attack\.h5: its layers up to up compute [\d,]+ numbers of each"):
+    with pytest.raises(UserError, match=r"attack\.h5: its layer up computes [\d,]+ numbers of each"):
         load(TOO_LARGE[name])
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+
+
+def test_layers_that_compute_too_much_together_are_refused():
+    with pytest.raises(UserError, match="its layers up to x8 compute 1,207,959,552 numbers of each image"):
+        load(wide_chain())
 
 
 @pytest.mark.parametrize(
@@ -206,8 +217,8 @@ def test_attention_of_plain_keras(kind):
 def test_scores_of_several_heads_count(monkeypatch):
     x = keras.Input((5, 4))
     keras.Model(x, layers.MultiHeadAttention(3, 2)(x, x)).save(PATH)
-    monkeypatch.setattr(graph_limits, "MAX_VALUES", 3 * 5 * 5 + 5 * 4)
+    monkeypatch.setattr(graph_limits, "MAX_CALL_VALUES", 3 * 5 * 5 + 5 * 4)
     model_files.load_model(PATH)
-    monkeypatch.setattr(graph_limits, "MAX_VALUES", 3 * 5 * 5 + 5 * 4 - 1)
-    with pytest.raises(UserError, match=r"compute 95 numbers of each image; at most 94 fit in memory"):
+    monkeypatch.setattr(graph_limits, "MAX_CALL_VALUES", 3 * 5 * 5 + 5 * 4 - 1)
+    with pytest.raises(UserError, match=r"computes 95 numbers of each image; at most 94 fit in memory"):
         model_files.load_model(PATH)

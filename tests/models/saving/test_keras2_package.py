@@ -78,11 +78,11 @@ def compare_models(folder: Path) -> Iterator[Comparison]:
         except UserError as error:
             yield Comparison(name, classes, 0, 0, str(error))
             continue
-        model.save("again.h5")
+        model.save(folder / "again.h5")
         if UNREADABLE_BY_KERAS.search(name):
-            again = model_files.load_model(Path("again.h5"))
+            again = model_files.load_model(folder / "again.h5")
         else:
-            again = keras.models.load_model("again.h5", compile=False)
+            again = keras.models.load_model(folder / "again.h5", compile=False)
         difference = max(np.abs(to_numpy(m(inputs, training=False)) - outputs).max() for m in (model, again))
         tolerance = HALF_PRECISION if "float16" in name else TOLERANCE
         yield Comparison(name, classes, float(difference), tolerance * max(1.0, float(np.abs(outputs).max())))
