@@ -52,15 +52,19 @@ class LayerSpec:
 
 @dataclass(frozen=True)
 class LinearPath:
-    """A linear convolution into the code and one out of it, parallel to the encoder and the decoder.
+    """A linear layer into the code and one out of it, parallel to the encoder and the decoder.
 
     Args:
-        kernel_size: side of the square kernel, in pixels.
-        stride: stride of the convolution: the factor by which the encoder reduces the image.
+        kernel_size: side of the square kernel of two convolutions, in pixels; 0 for two dense layers.
+        stride: stride of the convolutions: the factor by which the encoder reduces the image.
     """
 
-    kernel_size: int
-    stride: int
+    kernel_size: int = 0
+    stride: int = 0
+
+    @property
+    def is_dense(self) -> bool:
+        return not self.kernel_size
 
 
 @dataclass(frozen=True)
@@ -109,9 +113,7 @@ class Architecture:
         if self.hp.variational:
             count += self.encoder[-1].parameters  # the layer of the log variances, equal to that of the means
         if self.linear_path:
-            code, inputs = self.latent_shape[-1], self.input_shape[-1]
-            outputs = self.decoder[-1].output_shape[-1]
-            count += self.linear_path.kernel_size**2 * code * (inputs + outputs) + code + outputs
+            count += self._linear_path_parameters(self.linear_path)
         for units in self.hp.feedback:  # two dense layers: (image, remaining error, code) -> units -> code
             inputs = 2 * prod(self.input_shape) + self.latent_size
             count += (inputs + 2) * units + (units + 1) * self.latent_size
@@ -122,6 +124,14 @@ class Architecture:
         if self.hp.residual and self.hp.task == "colorize":
             count += 9  # the frozen matrix from YUV to RGB
         return count
+
+    def _linear_path_parameters(self, path: LinearPath) -> int:
+        """Number of weights of the layer into the code and of the one out of it."""
+        code, inputs, outputs = self.latent_shape, self.input_shape, self.decoder[-1].output_shape
+        if path.is_dense:
+            return prod(code) * (prod(inputs) + prod(outputs)) + prod(code) + prod(outputs)
+        weights = path.kernel_size**2 * code[-1] * (inputs[-1] + outputs[-1])
+        return weights + code[-1] + outputs[-1]
 
 
 def describe_architecture(architecture: Architecture) -> str:

@@ -172,7 +172,12 @@ def _plan_dense_code(hp: Hyperparameters, shape: Shape) -> list[LayerSpec]:
     for units in hp.fc_units:
         layers.append(_dense_spec(hp, units, layers[-1].output_shape[0]))
     code = _weighted_spec(
-        "dense", (hp.latent_dim or 0,), (1, 1), layers[-1].output_shape[0], activation=hp.latent_activation
+        "dense",
+        (hp.latent_dim or 0,),
+        (1, 1),
+        layers[-1].output_shape[0],
+        activation=hp.latent_activation,
+        zero_initialized=hp.linear_path is not None,
     )
     return [*layers, code]
 
@@ -351,7 +356,7 @@ def _plan_linear_path(
     if hp.linear_path is None:
         return None
     stride = prod(stage.factor for stage in stages)
-    if hp.linear_path < stride:
+    if isinstance(hp.linear_path, int) and hp.linear_path < stride:
         raise UserError(
             f"linear path {hp.linear_path} leaves pixels out between the code's; at least {stride} works"
         )
@@ -360,7 +365,7 @@ def _plan_linear_path(
             f"a linear path needs input and target of one size; these are {format_shape(encoder_input)} and "
             f"{format_shape(target)}"
         )
-    return LinearPath(hp.linear_path, stride)
+    return LinearPath(hp.linear_path, stride) if isinstance(hp.linear_path, int) else LinearPath()
 
 
 # --- layers

@@ -26,6 +26,7 @@ from lib.config.value_types import (
     Switch,
     Text,
     ValueType,
+    WithWord,
 )
 from lib.tasks import TASKS
 from lib.tasks.colorization import COLOR_SPACES
@@ -48,6 +49,7 @@ OPTIMIZERS = (
     "muon",
 )
 INITIALIZERS = ("identity", "he_normal", "glorot_uniform")
+FULL = "full"  # a linear path of the whole image
 PRECISIONS = ("float32", "bfloat16")
 SCHEDULES = ("cosine", "constant", "plateau", "exponential")
 LOSSES = ("mse", "mae", "huber", "bce")
@@ -266,10 +268,10 @@ class Fields:
         help="the network predicts what to add: to the noisy image; to the gray one, brightness kept; to "
              "the half's mirror image",
     )
-    linear_path: int | None = setting(
-        None, OrWord("off", IntRange(1, 64)), "--linear-path", programs=AUTOENCODER,
-        help="kernel size of one linear convolution into the code and one out of it, beside the others; "
-             "begun as PCA of blocks",
+    linear_path: int | str | None = setting(
+        None, OrWord("off", WithWord(FULL, IntRange(1, 64))), "--linear-path", programs=AUTOENCODER,
+        help="a linear layer into the code and one out of it, beside the others, initialized by PCA: the "
+             "kernel size of a convolution, or full for a dense code",
     )
     pca: bool = setting(
         False, Switch(), "--pca", programs=AUTOENCODER,

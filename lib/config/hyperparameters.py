@@ -9,6 +9,7 @@ from typing import NamedTuple
 from lib.common.errors import UserError
 from lib.config.fields import (
     ALWAYS_IN_COMMAND,
+    FULL,
     PER_LAYER,
     PROGRAMS,
     Fields,
@@ -192,8 +193,16 @@ def _code_rules(hp: Hyperparameters) -> list[Rule]:
             "residual is for denoise, complete and colorize in RGB",
         ),
         Rule(
-            bool(hp.linear_path) and (dense or hp.padding != "same"),
-            "a linear path needs a convolutional code with padding same, and layers",
+            bool(hp.linear_path) and dense and hp.linear_path != FULL,
+            f"a linear path with a kernel size needs a convolutional code; for a dense one give {FULL}",
+        ),
+        Rule(
+            hp.linear_path == FULL and not (dense and hp.layers),
+            f"linear path {FULL} needs a dense code and layers: give --latent-dim",
+        ),
+        Rule(
+            bool(hp.linear_path) and not dense and hp.padding != "same",
+            "a linear path needs padding same",
         ),
     ]
 

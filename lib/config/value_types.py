@@ -258,6 +258,29 @@ class OrWord(ValueType):
 
 
 @dataclass(frozen=True)
+class WithWord(ValueType):
+    """A value of the type `inner`, or the string `word` itself."""
+
+    word: str
+    inner: ValueType
+
+    @property
+    def description(self) -> str:
+        return f"{self.inner.description}, or {self.word}"
+
+    def parse(self, value):
+        if value == self.word:
+            return value
+        try:
+            return self.inner.parse(value)
+        except UserError:
+            raise self.error(value) from None
+
+    def format(self, value) -> str:
+        return value if value == self.word else self.inner.format(value)
+
+
+@dataclass(frozen=True)
 class OneOf(ValueType):
     """One of the strings `choices`."""
 

@@ -125,15 +125,8 @@ def _build_encoder(architecture: Architecture) -> keras.Model:
     x = _mirror_given_half(inputs, architecture, "encoder") if sees_mirror_image(hp) else inputs
     feature_maps = _apply_layers(x, hidden_specs, hp, "encoder")
     code = _apply_layers(feature_maps[-1], [code_spec], hp, "encoder", first_number=len(hidden_specs) + 1)[1]
-    if path := architecture.linear_path:
-        linear = layers.Conv2D(
-            architecture.latent_shape[2],
-            path.kernel_size,
-            strides=path.stride,
-            padding="same",
-            name=LINEAR_ENCODER,
-        )
-        code = layers.Add(name="code_sum")([code, linear(x)])
+    if architecture.linear_path:
+        code = layers.Add(name="code_sum")([code, _encode_linearly(x, architecture)])
     if hp.variational:
         # Zeros, so that σ starts at 1.
         log_variance = _dense_or_convolution(code_spec, hp, "z_log_var", "zeros")(feature_maps[-1])
@@ -180,15 +173,37 @@ def _build_decoder(architecture: Architecture) -> keras.Model:
         # correction of it.
         image = tensors[frozen_layer_number(architecture.decoder) + 1]
         outputs = layers.Add(name="output_sum")([outputs, image])
-    if path := architecture.linear_path:
-        height, width, channels = architecture.decoder[-1].output_shape
-        linear = layers.Conv2DTranspose(
-            channels, path.kernel_size, strides=path.stride, padding="same", name=LINEAR_DECODER
-        )(code)
-        cropping = ((0, linear.shape[1] - height), (0, linear.shape[2] - width))
-        linear = layers.Cropping2D(cropping, name="linear_crop")(linear)
-        outputs = layers.Add(name="output_sum")([outputs, linear])
+    if architecture.linear_path:
+        outputs = layers.Add(name="output_sum")([outputs, _decode_linearly(code, architecture)])
     return keras.Model([code, *skips] if skips else code, outputs, name="decoder")
+
+
+def _encode_linearly(images, architecture: Architecture):
+    """The linear path's part of the code."""
+    path = architecture.linear_path
+    assert path is not None
+    if path.is_dense:
+        flat = layers.Flatten(name="linear_flatten")(images)
+        return layers.Dense(architecture.latent_size, name=LINEAR_ENCODER)(flat)
+    channels = architecture.latent_shape[2]
+    return layers.Conv2D(
+        channels, path.kernel_size, strides=path.stride, padding="same", name=LINEAR_ENCODER
+    )(images)
+
+
+def _decode_linearly(code, architecture: Architecture):
+    """The linear path's part of the output."""
+    path, output_shape = architecture.linear_path, architecture.decoder[-1].output_shape
+    assert path is not None
+    height, width, channels = output_shape
+    if path.is_dense:
+        flat = layers.Dense(height * width * channels, name=LINEAR_DECODER)(code)
+        return layers.Reshape(output_shape, name="linear_reshape")(flat)
+    linear = layers.Conv2DTranspose(
+        channels, path.kernel_size, strides=path.stride, padding="same", name=LINEAR_DECODER
+    )(code)
+    cropping = ((0, linear.shape[1] - height), (0, linear.shape[2] - width))
+    return layers.Cropping2D(cropping, name="linear_crop")(linear)
 
 
 def _apply_layers(x, specs, hp: Hyperparameters, network: str, first_number: int = 1, skips=()) -> list:

@@ -43,7 +43,7 @@ def initialize_linear_path(model: keras.Model, architecture: Architecture, targe
         targets: float32 (n, height, width, channels) in 0..1, some hundreds of training images.
     """
     path = architecture.linear_path
-    if path is None or architecture.input_shape != architecture.target_shape:
+    if path is None or path.is_dense or architecture.input_shape != architecture.target_shape:
         return
     kernel, stride = path.kernel_size, path.stride
     _, height, width, channels = targets.shape
@@ -71,6 +71,18 @@ def _block_components(images: np.ndarray, size: int, max_components: int) -> np.
     return pca.components_.T.reshape(size, size, channels, components)
 
 
+def initialize_dense_linear_path(
+    model: keras.Model, architecture: Architecture, mean: np.ndarray, components: np.ndarray
+) -> None:
+    """Set a dense linear path to principal components of images; the arguments are those of `initialize_pca`.
+
+    The training then begins with the reconstruction of a PCA.
+    """
+    project, reconstruct = _pca_weights(architecture, mean, components)
+    model.get_layer("encoder").get_layer(LINEAR_ENCODER).set_weights(project)
+    model.get_layer("decoder").get_layer(LINEAR_DECODER).set_weights(reconstruct)
+
+
 def initialize_pca(
     model: keras.Model, architecture: Architecture, mean: np.ndarray, components: np.ndarray
 ) -> None:
@@ -83,12 +95,18 @@ def initialize_pca(
         components: as columns, float32 (height · width · channels, components). Where they are fewer than the
             latent dimension, as from few images, the other entries of every code are 0.
     """
+    project, reconstruct = _pca_weights(architecture, mean, components)
+    _frozen_layer(model, "encoder", architecture.encoder).set_weights(project)
+    _frozen_layer(model, "decoder", architecture.decoder).set_weights(reconstruct)
+
+
+def _pca_weights(
+    architecture: Architecture, mean: np.ndarray, components: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Kernel and bias of the dense layers from images to components, and back."""
     weights = np.zeros((mean.size, architecture.latent_size), np.float32)
     weights[:, : components.shape[1]] = components
-    projection = _frozen_layer(model, "encoder", architecture.encoder)
-    projection.set_weights([weights, -mean.ravel() @ weights])
-    reconstruction = _frozen_layer(model, "decoder", architecture.decoder)
-    reconstruction.set_weights([weights.T, mean.ravel()])
+    return [weights, -mean.ravel() @ weights], [weights.T, mean.ravel()]
 
 
 def _frozen_layer(model: keras.Model, network: str, specs: tuple[LayerSpec, ...]) -> layers.Dense:

@@ -26,7 +26,11 @@ from lib.evaluation.run_figures import DenoisingExamples
 from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder, build_training_model
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized
-from lib.models.initialization import initialize_linear_path, initialize_pca
+from lib.models.initialization import (
+    initialize_dense_linear_path,
+    initialize_linear_path,
+    initialize_pca,
+)
 from lib.models.pca import principal_components
 from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder
@@ -273,13 +277,15 @@ class AutoencoderJob(TrainingJob):
         """The network with its initial weights, some of them from principal components of training images."""
         hp, architecture, train = self.hp, self.architecture, self.dataset.train
         model = build_autoencoder(architecture)
-        if architecture.linear_path:
+        path = architecture.linear_path
+        if path and not path.is_dense:
             _, targets = Batches(train.first(LINEAR_IMAGES), LINEAR_IMAGES, hp)[0]
             initialize_linear_path(model, architecture, targets)
-        if hp.pca:
+        if hp.pca or (path and path.is_dense):
             latent_size = architecture.latent_size
             self.channel.emit("stage", text=f"finding {latent_size:,} principal components")
-            initialize_pca(model, architecture, *principal_components(train, latent_size, hp.seed))
+            initialize = initialize_pca if hp.pca else initialize_dense_linear_path
+            initialize(model, architecture, *principal_components(train, latent_size, hp.seed))
         return model
 
     def _record_trial(self, run: Run, metrics: dict, history: dict) -> dict:

@@ -1,0 +1,110 @@
+"""Defaults of an autoencoder that follow its images: network, latent code, batch size and epochs.
+
+The latent code of the default network has a fiftieth to a twentieth of the image's values, and a linear path
+that begins as PCA, so that even a short training ends better than the PCA.
+"""
+
+import math
+from dataclasses import dataclass
+
+from lib.config.fields import FULL, parse_value
+from lib.tasks.base import ImageShape
+
+# Images of at most so many values get a dense code; larger ones get feature maps, since the PCA of whole
+# images needs thousands of them.
+MAX_DENSE_VALUES = 48 * 48
+MAX_FULL_PATH_VALUES = 16_384  # of the image; a PCA of more takes long
+DENSE_RATIO = 48  # values of the image per number of a dense code
+CODE_STRIDE = 8  # pixels of the image per pixel of a code of feature maps
+MAP_RATIO = 24  # values of the image per number of a code of feature maps
+WIDTHS = (32, 64, 128)  # kernels of the first layers; the others have as many as the last of these
+
+MIN_STEPS_PER_EPOCH = 50  # about; fewer leave a short training where it began
+MIN_BATCH_SIZE, MAX_BATCH_SIZE = 8, 128
+EPOCHS, MIN_STEPS = 20, 800
+
+# Settings that a linear path does not go with, or that change what the code is.
+OTHER_CODES = (
+    *("variational", "pca", "feedback", "skip", "residual", "output_activation", "loss", "linear_path"),
+)
+OTHER_STRIDES = ("stride", "pool", "padding", "decoder_kernels")
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The properties of a data set that the defaults follow.
+
+    Attributes:
+        shape: (height, width, channels) of an image.
+        count: number of training images.
+    """
+
+    shape: ImageShape
+    count: int
+
+
+def suited_defaults(images: ImageSet, given: dict) -> dict:
+    """Return canonical values of settings that are not given, by name.
+
+    Args:
+        images: the training images.
+        given: canonical values of the settings that the user has chosen, by name.
+    """
+    values = suited_training(images.count, given)
+    if given.get("task", "reconstruct") == "reconstruct":
+        values |= _suited_network(images.shape, given)
+    return {
+        name: value if value is None else parse_value(name, value)
+        for name, value in values.items()
+        if name not in given
+    }
+
+
+def suited_training(count: int, given: dict) -> dict:
+    """Return the batch size and the epochs for a number of training images."""
+    power = round(math.log2(max(count, 1) / MIN_STEPS_PER_EPOCH))
+    batch_size = given.get("batch_size", min(max(2 ** max(power, 0), MIN_BATCH_SIZE), MAX_BATCH_SIZE))
+    steps = -(-max(count, 1) // batch_size)
+    return {"batch_size": batch_size, "epochs": max(EPOCHS, -(-MIN_STEPS // steps))}
+
+
+def _suited_network(shape: ImageShape, given: dict) -> dict:
+    has_other_code = any(name in given for name in OTHER_CODES)
+    if _has_dense_code(shape, given):
+        layers = given.get("layers", _given_depth(given) or 2)
+        network = {
+            "layers": layers,
+            "kernels": _widths(max(layers, 1)),
+            "latent_dim": max(4, round(math.prod(shape) / DENSE_RATIO)),
+        }
+        has_path = layers and not has_other_code and math.prod(shape) <= MAX_FULL_PATH_VALUES
+        return network | {"linear_path": FULL} if has_path else network
+    layers = given.get("layers", _given_depth(given) or 4)
+    channels = max(1, round(CODE_STRIDE**2 * shape[2] / MAP_RATIO))
+    network = {"layers": layers, "kernels": (*_widths(layers - 1), channels)}
+    if has_other_code or any(name in given for name in OTHER_STRIDES) or not layers:
+        return network
+    return network | {"stride": _strides(layers), "linear_path": CODE_STRIDE}
+
+
+def _has_dense_code(shape: ImageShape, given: dict) -> bool:
+    if "latent_dim" in given:
+        return given["latent_dim"] is not None
+    return math.prod(shape) <= MAX_DENSE_VALUES or min(shape[:2]) < 2 * CODE_STRIDE
+
+
+def _given_depth(given: dict) -> int:
+    """The number of layers that given values per layer are for; 0 where one value is for all layers."""
+    lengths = [len(given[name] or ()) for name in ("kernel_size", "kernels", "stride") if name in given]
+    return max((length for length in lengths if length > 1), default=0)
+
+
+def _widths(layers: int) -> tuple[int, ...]:
+    return tuple(WIDTHS[min(index, len(WIDTHS) - 1)] for index in range(layers))
+
+
+def _strides(layers: int) -> tuple[int, ...]:
+    """Strides of the layers, whose product is `CODE_STRIDE`."""
+    if layers < 3:
+        return ((CODE_STRIDE,), (4, 2))[layers - 1]
+    return (2, 2, 2, *[1] * (layers - 3))
