@@ -14,7 +14,9 @@ from lib.config.architecture import Architecture, describe_architecture
 from lib.config.architecture_planner import plan_architecture
 from lib.config.fields import PER_LAYER
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.suited_defaults import ImageSet
 from lib.data import datasets
+from lib.data.splits import training_count
 from lib.runs import records, run_folder
 from lib.worker.process import Worker
 
@@ -27,8 +29,8 @@ METRIC = "test_mse"
 # images. A kernel of 1×1 fits everywhere but needs pooling to halve an image, which dense codes do not allow;
 # one of 2×2 can halve it with its stride.
 SMALLEST_NETWORKS = (
-    {"layers": 1, "kernel_size": 1, "kernels": (1,)},
-    {"layers": 1, "kernel_size": 2, "kernels": (1,)},
+    {"layers": 1, "kernel_size": ((1, 1),), "kernels": (1,)},
+    {"layers": 1, "kernel_size": ((2, 2),), "kernels": (1,)},
 )
 
 
@@ -78,11 +80,14 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     A value with which no network can be built is refused with the bound that works.
     """
     dataset = ask_dataset(answers)
-    image_shape = datasets.peek(dataset).shape
+    header = datasets.peek(dataset)
+    image_shape = header.shape
     if "testset" in answers.provided:
         datasets.peek(answers.provided["testset"])
     values: dict[str, Any] = {"dataset": dataset}
-    worker.send("open", hyperparameters=answers.data_settings(values).to_json())
+    data = answers.data_settings(values)
+    worker.send("open", hyperparameters=data.to_json())
+    answers.suit_defaults(ImageSet(image_shape, training_count(header, data)))
 
     def plan(assumed: dict, name: str, value) -> Architecture:
         return plan_architecture(answers.hyperparameters(assumed | values | {name: value}), image_shape)
@@ -110,7 +115,7 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
         )
         worker.raise_pending_error()
     for name in ("epochs", "batch_size"):
-        values[name] = answers.ask(name)
+        values[name] = answers.ask(name, default=answers.defaults_with(values)[name])
         worker.raise_pending_error()
     return ask_remaining_settings(
         answers, values, worker, lambda hp: describe_architecture(plan_architecture(hp, image_shape))
@@ -118,14 +123,15 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
 
 
 def _default_that_fits(answers: Answers, name: str, values: dict[str, Any]):
-    """A default that fits the values so far: `--kernels 8,12,16` means 3 layers; None for the usual one."""
+    """A default that fits the values so far: `--kernels 8,12,16` means 3 layers."""
+    defaults = answers.defaults_with(values)
     if name == "layers":
         lengths = [len(answers.provided[key] or ()) for key in PER_LAYER if key in answers.provided]
-        return max(lengths, default=0) if max(lengths, default=0) > 1 else None
-    kernels = answers.provided.get("kernels", answers.defaults["kernels"])
+        return max(lengths) if max(lengths, default=0) > 1 else defaults["layers"]
+    kernels = answers.provided.get("kernels", defaults["kernels"])
     if name == "kernels" and len(kernels) not in (1, values["layers"]) and len(set(kernels)) > 1:
         return kernels[:1]
-    return None
+    return defaults[name]
 
 
 def show_loss(session: Session) -> None:

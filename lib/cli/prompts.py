@@ -30,6 +30,7 @@ from lib.config.fields import (
 )
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import preset_values
+from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.config.value_types import ALL, LayerNumbers, Text
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ class Answers:
         self.provided |= from_flags
         self._flag_names = list(from_flags)
         self._explicit = set(self.provided)  # from flags or file; never dropped, unlike those of a preset
+        self._images: ImageSet | None = None
         preset = args.preset or file_preset
+        self._has_preset, self._is_repeated = preset is not None, False
         if preset is not None:
             self.provided = preset_values(preset, program) | self.provided
         if args.resume:
@@ -94,6 +97,19 @@ class Answers:
         """Return whether a setting has no provided value."""
         return name not in self.provided
 
+    def suit_defaults(self, images: ImageSet) -> None:
+        """Make the defaults follow the images, unless a preset or an earlier run gives them."""
+        self._images = images
+
+    def defaults_with(self, answers: dict[str, Any]) -> dict[str, Any]:
+        """Return the default of each setting, given the answers so far."""
+        return self.defaults if self._is_repeated else self.defaults | self._suited_defaults(answers)
+
+    def _suited_defaults(self, answers: dict[str, Any]) -> dict[str, Any]:
+        if self._images is None or self._has_preset:
+            return {}
+        return suited_defaults(self._images, self.provided | answers)
+
     def hyperparameters(self, answers: dict[str, Any]) -> Hyperparameters:
         """Return the hyperparameters of given answers, provided values and defaults, in this order.
 
@@ -103,13 +119,14 @@ class Answers:
         Raises:
             UserError: an answer, or a value from a flag or file, does not fit the others.
         """
-        values = self.defaults | self.provided | answers
+        values = self.defaults_with(answers) | self.provided | answers
+        suited = self._suited_defaults(answers)
         for name, value in list(values.items()):
             if name in self._explicit or name in answers or name == "program":
                 continue
             fits = name in self.provided or _fits_layers(name, value, values.get("layers", 0))
             if inapplicable_reason(get_field(name), values) or not fits:
-                values[name] = default_of(get_field(name), self.program)
+                values[name] = suited.get(name, default_of(get_field(name), self.program))
         for name in self._flag_names:
             if reason := inapplicable_reason(get_field(name), values):
                 raise UserError(reason)
@@ -132,6 +149,7 @@ class Answers:
         """Make the values of a run the defaults of the next one, with a prompt for all but paths."""
         paths = [s.name for s in settings(self.program) if isinstance(s.metadata["value_type"], Text)]
         self._explicit, self._flag_names = set(), []
+        self._is_repeated = True
         # Through text: kernels that are equal in all layers become one number, which fits any other depth.
         texts = {s.name: format_value(s.name, getattr(hp, s.name)) for s in settings(self.program)}
         self.defaults = self.defaults | {

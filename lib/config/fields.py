@@ -65,6 +65,7 @@ ALWAYS_IN_COMMAND = {
     program: ("dataset", "labels", "testset", "test_labels", "model", *names)
     for program, names in QUESTIONS.items()
 }
+SUITED = ("stride", "latent_dim", "linear_path")  # their defaults follow the images, see `suited_defaults`
 DISPLAY_NAMES = {
     "dataset": "data set",
     "fc_units": "fully connected units",
@@ -517,7 +518,8 @@ def parse_answers(record, program: str, source: str) -> dict:
                 raise UserError(f"{source}: these are answers for {value}.py, not for {program}.py")
             continue
         _require_known(name, program, source)
-        if value is not None:
+        # A value that a word stands for is one: "auto" is `null`.
+        if value is not None or isinstance(get_value_type(name), OrWord):
             try:
                 answers[name] = get_value_type(name).parse(value)
             except UserError as error:

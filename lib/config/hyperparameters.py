@@ -12,6 +12,7 @@ from lib.config.fields import (
     FULL,
     PER_LAYER,
     PROGRAMS,
+    SUITED,
     Fields,
     default_of,
     default_values,
@@ -149,6 +150,8 @@ class Hyperparameters(Fields):
         name, value = setting.name, getattr(self, setting.name)
         if format_value(name, value) != format_value(name, default_of(setting, self.program)):
             return True
+        if name in SUITED and self.program == "autoencoder":
+            return True  # else the default that follows the images would take its place
         is_question = bool(setting.metadata["question"]) and name in ALWAYS_IN_COMMAND[self.program]
         return value is not None and is_question
 

@@ -10,7 +10,7 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.config.fields import format_value
 from lib.config.hyperparameters import Hyperparameters
-from lib.data.formats.base import Images
+from lib.data.formats.base import Header, Images
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,17 @@ def split_images(train: Images, test: Images | None, hp: Hyperparameters) -> tup
         count = _count_from_percent(indices, percent, hp)
         train_indices, validation_indices = _divide(indices, train.labels, count, hp.seed)
     return Subset(train, np.sort(train_indices)), Subset(train, np.sort(validation_indices)), test_subset
+
+
+def training_count(header: Header, hp: Hyperparameters) -> int:
+    """Return about how many training images `split_images` makes of a data set with this header."""
+    train_percent, validation_percent, test_percent = hp.split
+    count: float = min(hp.limit or header.count, header.count)
+    if not (header.test_count or hp.testset):
+        count *= (100 - test_percent) / 100
+    if hp.fold:
+        return round(count * (1 - 1 / hp.fold[1]))
+    return round(count * train_percent / (train_percent + validation_percent))
 
 
 def _sample_indices(images: Images, hp: Hyperparameters) -> np.ndarray:
