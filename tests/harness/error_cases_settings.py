@@ -260,12 +260,17 @@ CASES = {
             "residual",
             "is for denoise, complete and colorize in RGB",
         ),
-        (lambda: Hyperparameters(linear_path=8, latent_dim=2), "a linear path", "needs a convolutional code"),
         (
-            lambda: Hyperparameters(linear_path=8, padding="valid"),
-            "a linear path",
-            "with padding same, and layers",
+            lambda: Hyperparameters(linear_path=8, latent_dim=2),
+            "a linear path with a kernel size",
+            "needs a convolutional code; for a dense one give full",
         ),
+        (
+            lambda: Hyperparameters(linear_path="full"),
+            "linear path full",
+            "needs a dense code and layers: give --latent-dim",
+        ),
+        (lambda: Hyperparameters(linear_path=8, padding="valid"), "a linear path", "needs padding same"),
         (
             lambda: Hyperparameters(pca=True),
             "PCA gives a dense code",

@@ -356,3 +356,19 @@ def test_convolutions_that_keep_their_shape_start_near_the_identity(upsampling):
         assert 0 < kernel[abs(kernel) < 0.5].std() < 0.1
     first = encoder.layers[1].get_weights()[0]
     assert np.square(first).mean() == pytest.approx(2 / 9, rel=0.6)  # he_normal
+
+
+def test_a_dense_linear_path_begins_as_pca():
+    rng = np.random.default_rng(0)
+    images = rng.random((40, 8, 7, 3)).astype(np.float32)
+    model, architecture = build((8, 7, 3), layers=1, kernels=4, latent_dim=5, linear_path="full")
+    assert model.count_params() == architecture.parameters
+    flat = images.reshape(40, -1)
+    pca = PCA(5).fit(flat)
+    initialization.initialize_dense_linear_path(
+        model, architecture, images.mean(axis=0), pca.components_.T.astype(np.float32)
+    )
+    expected = pca.inverse_transform(pca.transform(flat)).reshape(images.shape)
+    np.testing.assert_allclose(model.predict(images, verbose=0), expected, atol=1e-5)
+    codes = model.get_layer("encoder").predict(images, verbose=0)
+    np.testing.assert_allclose(codes, pca.transform(flat), atol=1e-5)

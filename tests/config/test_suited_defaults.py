@@ -1,0 +1,92 @@
+"""Defaults that follow the images. python -m pytest tests/config/test_suited_defaults.py"""
+
+from math import prod
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.config.architecture_planner import plan_architecture
+from lib.config.hyperparameters import Hyperparameters
+from lib.config.suited_defaults import ImageSet, suited_defaults
+
+
+def network(shape, chosen=None, count=1000):
+    chosen = chosen or {}
+    hp = Hyperparameters(**suited_defaults(ImageSet(shape, count), chosen) | chosen)
+    return hp, plan_architecture(hp, shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "latent_shape"),
+    [
+        ((28, 28, 1), (16,)),
+        ((8, 8, 1), (4,)),
+        ((32, 32, 3), (4, 4, 8)),
+        ((64, 64, 3), (8, 8, 8)),
+        ((128, 128, 3), (16, 16, 8)),
+        ((256, 256, 3), (32, 32, 8)),
+        ((64, 64, 1), (8, 8, 3)),
+    ],
+)
+def test_the_latent_code_follows_the_images(shape, latent_shape):
+    hp, architecture = network(shape)
+    assert architecture.latent_shape == latent_shape
+    assert architecture.linear_path is not None
+    assert 15 < architecture.compression < 50
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "epochs"),
+    [(48, 8, 134), (400, 8, 20), (1437, 32, 20), (54_000, 128, 20), (10, 8, 400)],
+)
+def test_small_trainings_have_enough_steps(count, batch_size, epochs):
+    values = suited_defaults(ImageSet((28, 28, 1), count), {})
+    assert (values["batch_size"], values["epochs"]) == (batch_size, epochs)
+
+
+def test_a_given_batch_size_decides_the_epochs():
+    values = suited_defaults(ImageSet((28, 28, 1), 100), {"batch_size": 100})
+    assert values["epochs"] == 800
+    assert "batch_size" not in values
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"latent_dim": None},
+        {"variational": True},
+        {"linear_path": None},
+        {"pool": (1,)},
+        {"skip": True, "task": "denoise"},
+        {"task": "colorize"},
+        {"layers": 0, "latent_dim": 3},
+        {"output_activation": "sigmoid"},
+        {"loss": "bce"},
+        {"padding": "valid"},
+        {"kernels": (8, 12, 16)},
+        {"kernel_size": ((5, 5), (3, 3))},
+    ],
+)
+@pytest.mark.parametrize("shape", [(28, 28, 3), (64, 64, 3)])
+def test_what_the_user_has_chosen_stays(shape, chosen):
+    hp, architecture = network(shape, chosen)
+    for name, value in chosen.items():
+        assert getattr(hp, name) == value
+    if "latent_dim" in chosen:
+        assert (len(architecture.latent_shape) == 1) == (chosen["latent_dim"] is not None)
+
+
+@given(
+    st.tuples(st.integers(1, 80), st.integers(1, 80), st.sampled_from([1, 3])),
+    st.integers(1, 100_000),
+    st.none() | st.integers(1, 8),
+    st.none() | st.integers(1, 40),
+)
+def test_a_network_can_be_built_for_images_of_any_size(shape, count, layers, kernels):
+    chosen = {} if layers is None else {"layers": layers}
+    chosen |= {} if kernels is None else {"kernels": (kernels,), "kernel_size": ((1, 1),)}
+    hp, architecture = network(shape, chosen | {"kernel_size": ((1, 1),)}, count)
+    assert architecture.decoder[-1].output_shape == shape
+    assert 1 <= prod(architecture.latent_shape)
+    assert hp.layers == (layers or hp.layers)
