@@ -62,10 +62,15 @@ def suited_defaults(images: ImageSet, given: dict) -> dict:
 
 def suited_training(count: int, given: dict) -> dict:
     """Return the batch size and the epochs for a number of training images."""
-    power = round(math.log2(max(count, 1) / MIN_STEPS_PER_EPOCH))
-    batch_size = given.get("batch_size", min(max(2 ** max(power, 0), MIN_BATCH_SIZE), MAX_BATCH_SIZE))
+    batch_size = given.get("batch_size", suited_batch_size(count))
     steps = -(-max(count, 1) // batch_size)
     return {"batch_size": batch_size, "epochs": max(EPOCHS, -(-MIN_STEPS // steps))}
+
+
+def suited_batch_size(count: int) -> int:
+    """Return the power of two that makes about 50 steps of a number of training images, 8 to 128."""
+    power = round(math.log2(max(count, 1) / MIN_STEPS_PER_EPOCH))
+    return min(max(2 ** max(power, 0), MIN_BATCH_SIZE), MAX_BATCH_SIZE)
 
 
 def _suited_network(shape: ImageShape, given: dict) -> dict:

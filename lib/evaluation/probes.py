@@ -1,11 +1,13 @@
 """Probes of an encoder: linear probe, k-nearest neighbors, and the names in the table of their scores.
 
-Each is fitted with several fractions of the labels, for the trained encoder and for the same network with
-random weights, which shows what pretraining gains. Report E compares with a network trained from scratch; the
-probes are those of self-supervised learning.
+Each is fitted with several fractions of the labels, for the trained encoder, for the same network with
+random weights, which shows what pretraining gains, and for as many principal components of the pixels as a
+code has values. Report E compares with a network trained from scratch; the probes are those of
+self-supervised learning.
 """
 
 import warnings
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -21,6 +23,7 @@ from lib.data.splits import Subset
 from lib.evaluation import latent_space
 from lib.models import inference
 from lib.models.classifier import encoder_for_images
+from lib.models.pca import principal_components
 from lib.tasks.pixels import to_float
 
 LINEAR_PROBE = "linear probe"
@@ -30,7 +33,8 @@ METHODS = (LINEAR_PROBE, NEAREST_NEIGHBORS, FINE_TUNED)
 
 TRAINED_WEIGHTS = "this encoder"
 RANDOM_WEIGHTS = "random weights"
-WEIGHTS = (TRAINED_WEIGHTS, RANDOM_WEIGHTS)
+PRINCIPAL_COMPONENTS = "PCA"  # of the same size; there is nothing to fine-tune
+WEIGHTS = (TRAINED_WEIGHTS, RANDOM_WEIGHTS, PRINCIPAL_COMPONENTS)
 
 NEIGHBORS = 5
 
@@ -51,13 +55,36 @@ def encode_subset(
         One row per image, float32 (n, latent size).
     """
     model = encoder_for_images(encoder, shape, encoder_hp)
-    chunks = (
-        subset.take(slice(start, start + latent_space.BATCH_SIZE))
-        for start in range(0, len(subset), latent_space.BATCH_SIZE)
-    )
-    return np.concatenate(
-        [latent_space.flatten_codes(inference.predict(model, to_float(images))) for images in chunks]
-    )
+
+    def encode(images: np.ndarray) -> np.ndarray:
+        return latent_space.flatten_codes(inference.predict(model, images))
+
+    return _encode_batches(subset, encode)
+
+
+def encode_by_pca(dataset: Dataset, size: int, seed: int) -> dict[str, np.ndarray]:
+    """Return the projections of the `train` and `test` images on principal components of the training images.
+
+    Args:
+        dataset: the images.
+        size: number of components; fewer where there are fewer pixels or training images.
+        seed: seed of the sample that the components are computed from, where the images are many.
+
+    Returns:
+        One row per image, float32 (n, components).
+    """
+    mean, components = principal_components(dataset.train, size, seed)
+
+    def project(images: np.ndarray) -> np.ndarray:
+        return (images - mean).reshape(len(images), -1) @ components
+
+    return {"train": _encode_batches(dataset.train, project), "test": _encode_batches(dataset.test, project)}
+
+
+def _encode_batches(subset: Subset, encode: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    starts = range(0, len(subset), latent_space.BATCH_SIZE)
+    chunks = (subset.take(slice(start, start + latent_space.BATCH_SIZE)) for start in starts)
+    return np.concatenate([encode(to_float(images)) for images in chunks])
 
 
 def labeled_sample(dataset: Dataset, fraction: float, hp: Hyperparameters) -> np.ndarray:

@@ -7,31 +7,32 @@ import math
 from typing import NamedTuple
 
 from lib.common.formatting import format_decimal, format_duration, format_psnr
+from lib.config.suited_defaults import suited_batch_size
 from lib.runs.records import FAILED, INTERRUPTED
 
 CLASSIFY = "classify"  # task name of a classifier
-_MEAN_LABEL = {"constant": "constant mean image"}
+_MEAN_LABEL = {"constant": "mean image"}
 
 # Labels of the baselines of each task, in the order of the table.
 BASELINE_LABELS = {
     "reconstruct": _MEAN_LABEL | {"pca": "PCA, {components} components"},
-    "denoise": {"input": "the noisy input itself"} | _MEAN_LABEL | {"pca": "PCA, {components} components"},
+    "denoise": {"input": "noisy input"} | _MEAN_LABEL | {"pca": "PCA, {components} components"},
     "colorize": {
-        "input": "the gray input itself",
-        "mean_color": "gray with the mean color",
-        "constant": "constant mean",
+        "input": "gray input",
+        "mean_color": "gray input with the mean color",
+        "constant": "mean image",
     },
     "complete": _MEAN_LABEL
     | {
         "mirror": "mirror image of the given half",
         "ridge": "ridge regression from the given half",
-        "neighbors": "mean of the 15 nearest neighbors",
+        "neighbors": "mean of 15 nearest neighbors",
     },
     CLASSIFY: {
-        "most_frequent": "always the most frequent class",
+        "most_frequent": "most frequent class",
         "logistic_regression": "logistic regression on pixels",
         "nearest_neighbors": "3 nearest neighbors",
-        "scratch": "the same network from random weights",
+        "scratch": "same network from random weights",
     },
 }
 
@@ -86,7 +87,7 @@ def score_rows(record: dict) -> dict[str, tuple]:
 def describe_ending(record: dict) -> str:
     """Return why a run ended before its last epoch, as a sentence, or "" for one that finished."""
     if record["status"] == INTERRUPTED:
-        return "Interrupted: these are the best weights up to there."
+        return "Interrupted: the best weights so far were kept."
     return f"Failed: {record['error']}." if record["status"] == FAILED else ""
 
 
@@ -94,7 +95,7 @@ def describe_timing(record: dict) -> str:
     """Return the duration of a run and the speed of its training."""
     timing = record["timing"]
     speed = f"{timing['images_per_second']:,.0f} images/s in training"
-    return f"{format_duration(timing['seconds'])} in all, {speed}"
+    return f"{format_duration(timing['seconds'])} in total, {speed}"
 
 
 def result_lines(record: dict) -> list[str]:
@@ -130,7 +131,7 @@ def autoencoder_remarks(record: dict) -> list[Remark]:
 
 
 def _metric_remarks(metrics: dict) -> list[Remark]:
-    of_picture = " of the whole picture" if "test_rgb_mse" in metrics else ""
+    of_picture = " of the whole image" if "test_rgb_mse" in metrics else ""
     formats = {
         "test_loss": lambda loss: f"test loss {loss:.6f}",
         "test_psnr": lambda psnr: f"PSNR{of_picture} {format_psnr(psnr)} dB",
@@ -146,13 +147,13 @@ def _metric_remarks(metrics: dict) -> list[Remark]:
         remarks.append(Remark(f"negative ELBO {elbo:.2f} nats per image = {terms}"))
     if "test_rgb_mse" in metrics:
         mse = format_decimal(metrics["test_rgb_mse"])
-        remarks.append(Remark(f"MSE of the whole picture in RGB, with the given Y: {mse}"))
+        remarks.append(Remark(f"MSE of the whole image in RGB, with the given Y: {mse}"))
     if "test_uv_mse" in metrics:
         mse = format_decimal(metrics["test_uv_mse"])
-        remarks.append(Remark(f"MSE of the color differences U and V: {mse}"))
+        remarks.append(Remark(f"MSE of the chroma channels U and V: {mse}"))
     if "test_largest_channel_accuracy" in metrics:
         accuracy = f"{metrics['test_largest_channel_accuracy']:.4f}"
-        text = f"pixels whose largest channel is the right one (what Keras calls accuracy): {accuracy}"
+        text = f"pixels with the correct largest channel (accuracy in Keras): {accuracy}"
         remarks.append(Remark(text))
     return remarks
 
@@ -160,17 +161,26 @@ def _metric_remarks(metrics: dict) -> list[Remark]:
 def _autoencoder_advice(record: dict) -> list[Remark]:
     metrics, remarks = record["metrics"], []
     if metrics.get("test_mse", 0) >= record["baselines"].get("constant_mse", math.inf):
-        text = "No better than the mean of the targets: it has learned nothing yet; train for more epochs."
-        remarks.append(Remark(text, "bad"))
+        remarks.append(Remark(f"No better than the mean image: {_training_advice(record)}.", "bad"))
     pixels = math.prod(record["dataset"]["shape"])
     latent_size = metrics.get("latent_size", 0)
     if latent_size >= pixels and record.get("task") == "reconstruct":
-        text = f"The code holds {latent_size:,} numbers, the image {pixels:,}: a copy would be perfect."
-        remarks.append(Remark(f"{text} Fewer kernels make a smaller code.", "quiet"))
+        text = f"The latent size is {latent_size:,}, the image has {pixels:,} values: no compression."
+        remarks.append(Remark(f"{text} Use fewer kernels for a smaller latent code.", "quiet"))
     if record["hyperparameters"].get("skip"):
-        text = "Skip connections carry the image past the code: the latent size says little here."
+        text = "Skip connections bypass the latent code: the latent size says little about this network."
         remarks.append(Remark(text, "quiet"))
     return remarks
+
+
+def _training_advice(record: dict) -> str:
+    count = record["dataset"].get("sizes", {}).get("train", 0)
+    batch_size, suited = record["hyperparameters"].get("batch_size", 0), suited_batch_size(count)
+    if not count or batch_size <= suited:
+        return "train for more epochs"
+    steps = -(-count // batch_size)
+    with_steps = f"an epoch of {count:,} images has only {steps} step{'s' if steps > 1 else ''}"
+    return f"{with_steps}; use a batch size of {suited}, or train for more epochs"
 
 
 def classifier_remarks(record: dict) -> list[Remark]:
@@ -186,7 +196,7 @@ def classifier_remarks(record: dict) -> list[Remark]:
         remarks.append(Remark(text))
     if "scratch_accuracy" in baselines and "test_accuracy" in metrics:
         gain = 100 * (metrics["test_accuracy"] - baselines["scratch_accuracy"])
-        scratch = f"The same network from random weights: {baselines['scratch_accuracy']:.4f}"
+        scratch = f"Same network from random weights: {baselines['scratch_accuracy']:.4f}"
         remarks.append(Remark(f"{scratch}; pretraining gains {gain:+.2f} percentage points"))
     return remarks + _classifier_baseline_remarks(metrics, baselines)
 
@@ -200,9 +210,9 @@ def _classifier_baseline_remarks(metrics: dict, baselines: dict) -> list[Remark]
     scores = "   ".join(f"{text} {baselines[key]:.4f}" for key, text in labels.items() if key in baselines)
     if scores and "images_learned_from" in baselines:
         count = baselines["images_learned_from"]
-        remarks.append(Remark(f"Beside it, learned from {count:,} images: {scores}", "quiet"))
+        remarks.append(Remark(f"Baselines, trained on {count:,} images: {scores}", "quiet"))
     best = max((baselines[key] for key in labels if isinstance(baselines.get(key), int | float)), default=0)
     if metrics.get("test_accuracy", 1) <= best:
-        text = "No better than the best of these: train for more epochs, or give it more units."
+        text = "No better than the best baseline: train for more epochs, or use more units."
         remarks.append(Remark(text, "bad"))
     return remarks

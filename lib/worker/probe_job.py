@@ -1,6 +1,6 @@
 """The job `probe`: an encoder scored by linear probe, nearest neighbors, fine-tuning and silhouette.
 
-Every score is compared with that of the same network with random weights (see `lib.evaluation.probes`).
+Scores stand beside those of the same network with random weights and of a PCA (see `lib.evaluation.probes`).
 """
 
 import dataclasses
@@ -15,8 +15,10 @@ from lib.data.datasets import Dataset
 from lib.evaluation import figures, latent_space
 from lib.evaluation.probes import (
     FINE_TUNED,
+    PRINCIPAL_COMPONENTS,
     RANDOM_WEIGHTS,
     TRAINED_WEIGHTS,
+    encode_by_pca,
     encode_subset,
     labeled_sample,
     probe_codes,
@@ -83,10 +85,10 @@ def _probe(
             names = [f"{subset} image {number}" for number in range(1, len(values) + 1)]
             require_finite(values, names, hp.require("model"))
         silhouettes[weights] = latent_space.class_silhouette(codes["test"], dataset.test.labels, hp.seed)
-        for fraction in fractions:
-            sample = labeled_sample(dataset, fraction, hp)
-            for method, accuracy in probe_codes(codes, dataset, sample, hp).items():
-                rows.append(probe_row(method, weights, fraction, len(sample), accuracy))
+        rows += _probe_codes(codes, weights, fractions, dataset, hp)
+    channel.emit("stage", text="probing principal components of the same size")
+    codes = encode_by_pca(dataset, codes["test"].shape[1], hp.seed)
+    rows += _probe_codes(codes, PRINCIPAL_COMPONENTS, fractions, dataset, hp)
     # --- fine-tuning
     fine_tuned = _fine_tune(channel, fractions, dataset, encoders, saved, hp)
     classifiers = len(fractions) * len(encoders)
@@ -106,6 +108,18 @@ def _probe(
     figures.plot_probe_accuracies(rows, folder / "probe.png", title)
     write_json(folder / "probe.json", record)
     channel.emit("finished", folder=str(folder), record=record, missing=missing)
+
+
+def _probe_codes(
+    codes: dict[str, np.ndarray], weights: str, fractions: list[float], dataset: Dataset, hp: Hyperparameters
+) -> list[dict]:
+    """The rows of classifiers that are fitted on codes with each fraction of the labels."""
+    rows = []
+    for fraction in fractions:
+        sample = labeled_sample(dataset, fraction, hp)
+        for method, accuracy in probe_codes(codes, dataset, sample, hp).items():
+            rows.append(probe_row(method, weights, fraction, len(sample), accuracy))
+    return rows
 
 
 def _fine_tune(

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from lib.cli import model_commands
+from lib.cli import model_results
 from lib.config import architecture_planner
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
@@ -41,14 +41,14 @@ def test_every_probe_with_every_fraction_and_random_weights():
     record = run_probe(channel := RecordingChannel())
     assert channel.events[-1]["missing"] == ""
     assert {row["labels"] for row in record["accuracy"]} == {9, 160}
-    assert len(record["accuracy"]) == len(probes.METHODS) * len(probes.WEIGHTS) * 2
+    assert len(record["accuracy"]) == (2 * len(probes.WEIGHTS) + 2) * 2
     accuracies = {
         (row["method"], row["weights"], row["labels"]): row["test_accuracy"] for row in record["accuracy"]
     }
     for weights in probes.WEIGHTS:  # bands at different positions, which any code separates
         assert accuracies[probes.LINEAR_PROBE, weights, 160] > 0.9
         assert accuracies[probes.NEAREST_NEIGHBORS, weights, 160] > 0.9
-    assert set(record["silhouette"]) == {"pixels", *probes.WEIGHTS}
+    assert set(record["silhouette"]) == {"pixels", probes.TRAINED_WEIGHTS, probes.RANDOM_WEIGHTS}
     assert Path("out/probe.png").is_file()
     phases = [event for event in channel.events if event["event"] == "phase"]
     assert [phase["images"] for phase in phases] == [9, 9, 9, 160, 160, 160]
@@ -90,7 +90,7 @@ def test_ctrl_c_leaves_out_the_incomplete_classifier(number):
     trained = [row for row in record["accuracy"] if row["method"] == probes.FINE_TUNED]
     assert len(trained) == number - 1
     assert channel.events[-1]["missing"] == f"{number - 1} of 4 classifiers are trained"
-    model_commands._show_probe_result(model_commands.Display(), channel.events[-1])
+    model_results._show_probe_result(model_results.Display(), channel.events[-1])
 
 
 def test_a_labeled_sample_has_every_class():
