@@ -64,8 +64,8 @@ class Hyperparameters(Fields):
         if len(values) > 1:
             text = ",".join(format_value(name, (value,)) for value in values)
             raise UserError(
-                f"{display_name(name)} {text} are for {len(values)} layers, but layers is {self.layers}; "
-                "give one number, or one per layer"
+                f"{display_name(name)} {text} has {len(values)} values for {self.layers} layers; "
+                "give one value, or one per layer"
             )
         return values * self.layers
 
@@ -77,7 +77,7 @@ class Hyperparameters(Fields):
         if not self.validates and (self.patience or self.schedule == "plateau"):
             watches = "patience" if self.patience else "schedule plateau"
             raise UserError(
-                f"{watches} watches validation images, and split {format_value('split', self.split)} leaves "
+                f"{watches} requires a validation set, and split {format_value('split', self.split)} leaves "
                 f"none"
             )
 
@@ -100,7 +100,7 @@ class Hyperparameters(Fields):
         value = getattr(self, name)
         if value is None:
             raise UserError(
-                f"{display_name(name)} missing: the run names none; begin a new one with {long_flag(name)}"
+                f"{display_name(name)} is missing in the record; start a new run with {long_flag(name)}"
             )
         return value
 
@@ -152,6 +152,8 @@ class Hyperparameters(Fields):
             return True
         if name in SUITED and self.program == "autoencoder":
             return True  # else the default that follows the images would take its place
+        if name in ("skip", "residual") and get_task(self.task).bypasses_code:
+            return True
         is_question = bool(setting.metadata["question"]) and name in ALWAYS_IN_COMMAND[self.program]
         return value is not None and is_question
 
@@ -169,8 +171,8 @@ def _check_combinations(hp: Hyperparameters) -> None:
         numbers = getattr(hp, name)
         if numbers != ALL and numbers and numbers[-1] > hp.layers:
             raise UserError(
-                f"{display_name(name)} {format_value(name, numbers)}: there is no layer {numbers[-1]}, "
-                f"layers is {hp.layers}"
+                f"{display_name(name)} {format_value(name, numbers)}: there is no layer {numbers[-1]} "
+                f"with layers {hp.layers}"
             )
     for rule in [*_code_rules(hp), *_option_rules(hp), *_output_rules(hp)]:
         if rule.when:
@@ -180,32 +182,35 @@ def _check_combinations(hp: Hyperparameters) -> None:
 def _code_rules(hp: Hyperparameters) -> list[Rule]:
     dense = hp.latent_dim is not None
     return [
-        Rule(hp.layers == 0 and not dense, "0 layers need a dense code: give --latent-dim"),
-        Rule(hp.layers == 0 and hp.decoder_kernels is not None, "decoder kernels need layers"),
-        Rule(bool(hp.fc_units) and not dense, "fully connected units need a dense code: give --latent-dim"),
+        Rule(hp.layers == 0 and not dense, "layers 0 requires a dense code: set --latent-dim"),
+        Rule(hp.layers == 0 and hp.decoder_kernels is not None, "decoder kernels require layers"),
+        Rule(
+            bool(hp.fc_units) and not dense,
+            "fully connected units require a dense latent code: set --latent-dim",
+        ),
         Rule(
             hp.skip and hp.task == "reconstruct",
-            "skip connections would hand the image over: they are for denoise, colorize and complete",
+            "skip connections would copy the image to the output: use them for denoise, colorize or complete",
         ),
         Rule(
             hp.variational and bool(hp.skip or hp.residual or hp.linear_path),
-            "a VAE has nothing but its code: neither skip nor residual nor linear path goes with variational",
+            "variational cannot be combined with skip, residual or linear path, which bypass the latent code",
         ),
         Rule(
             hp.residual and (hp.task == "reconstruct" or hp.predicts_uv),
-            "residual is for denoise, complete and colorize in RGB",
+            "residual requires the task denoise, complete or colorize in RGB",
         ),
         Rule(
             bool(hp.linear_path) and dense and hp.linear_path != FULL,
-            f"a linear path with a kernel size needs a convolutional code; for a dense one give {FULL}",
+            f"linear path with a kernel size requires a convolutional code; for a dense code use {FULL}",
         ),
         Rule(
             hp.linear_path == FULL and not (dense and hp.layers),
-            f"linear path {FULL} needs a dense code and layers: give --latent-dim",
+            f"linear path {FULL} requires a dense latent code and layers: set --latent-dim",
         ),
         Rule(
             bool(hp.linear_path) and not dense and hp.padding != "same",
-            "a linear path needs padding same",
+            "linear path requires padding same",
         ),
     ]
 
@@ -217,39 +222,37 @@ def _option_rules(hp: Hyperparameters) -> list[Rule]:
     return [
         Rule(
             hp.pca and (not dense or hp.layers == 0),
-            "PCA gives a dense code, which its layers improve: give --latent-dim, and at least one layer",
+            "PCA requires a dense latent code and at least one layer: set --latent-dim and --layers",
         ),
         Rule(
             hp.pca and bool(hp.variational or hp.fc_units or hp.linear_path or changes_code),
-            "PCA keeps the code as it is: neither variational nor fully connected units, linear path, skip, "
-            "residual or latent activation goes with it",
+            "PCA cannot be combined with variational, fully connected units, linear path, skip, residual or "
+            "latent activation, which change the latent code",
         ),
         Rule(
             hp.tta and hp.task == "reconstruct",
-            "TTA makes a picture of two codes: it is for denoise, colorize and complete",
+            "TTA averages two reconstructions: use it for denoise, colorize or complete",
         ),
         Rule(
             hp.tta and hp.task == "complete" and hp.missing in ("left", "right"),
-            "TTA mirrors images left to right: with missing left or right, that is another task",
+            "TTA mirrors images left to right: it requires missing top or bottom",
         ),
         Rule(
             hp.pca and not whole_images,
-            "PCA is for reconstruct and denoise: input and target must be whole images",
+            "PCA requires the task reconstruct or denoise: inputs and targets must be whole images",
         ),
         Rule(
             feedback and (not dense or not whole_images),
-            "feedback corrects a dense code by what is left over of the image: it needs --latent-dim, and "
-            "reconstruct or denoise",
+            "feedback requires a dense latent code and the task reconstruct or denoise: set --latent-dim",
         ),
         Rule(
             feedback and (hp.variational or hp.pca or changes_code),
-            "feedback corrects a plain code: neither variational nor pca, skip, residual or latent "
-            "activation goes with it",
+            "feedback cannot be combined with variational, PCA, skip, residual or latent activation",
         ),
         Rule(
             feedback and bool(hp.batch_norm or hp.dropout),
-            "feedback needs a decoder that is the same in training and after it: give --batch-norm none and "
-            "no dropout",
+            "feedback requires a decoder that works alike in training and inference: set --batch-norm none "
+            "and --dropout 0",
         ),
     ]
 
@@ -259,11 +262,11 @@ def _output_rules(hp: Hyperparameters) -> list[Rule]:
     return [
         Rule(
             bool(added) and hp.output_activation == "sigmoid",
-            f"{added} and a sigmoid output do not go together: the values are not 0 to 1",
+            f"{added} cannot be combined with a sigmoid output: its values are not limited to 0..1",
         ),
         Rule(
             hp.loss == "bce" and (bool(added) or hp.output_activation == "linear"),
-            "loss bce needs outputs from 0 to 1, such as a sigmoid gives",
+            "loss bce requires outputs in 0..1, such as those of a sigmoid",
         ),
     ]
 

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 from lib.config.fields import FULL, parse_value
+from lib.tasks import get_task
 from lib.tasks.base import ImageShape
 
 # Images of at most so many values get a dense code; larger ones get feature maps, since the PCA of whole
@@ -51,7 +52,10 @@ def suited_defaults(images: ImageSet, given: dict) -> dict:
         given: canonical values of the settings that the user has chosen, by name.
     """
     values = suited_training(images.count, given)
-    if given.get("task", "reconstruct") == "reconstruct":
+    task = get_task(given.get("task", "reconstruct"))
+    if task.bypasses_code:
+        values |= _bypass(given)
+    elif task.targets_are_images:
         values |= _suited_network(images.shape, given)
     return {
         name: value if value is None else parse_value(name, value)
@@ -90,6 +94,13 @@ def _suited_network(shape: ImageShape, given: dict) -> dict:
     if has_other_code or any(name in given for name in OTHER_STRIDES) or not layers:
         return network
     return network | {"stride": _strides(layers), "linear_path": CODE_STRIDE}
+
+
+def _bypass(given: dict) -> dict:
+    """Connections past the code, so that a training starts with the input as its output."""
+    if any(name in given for name in (*OTHER_CODES, "latent_dim")):
+        return {}
+    return {"skip": True, "residual": given.get("color_space") != "yuv"}
 
 
 def _has_dense_code(shape: ImageShape, given: dict) -> bool:

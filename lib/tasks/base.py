@@ -45,6 +45,7 @@ class Task:
 
     name: ClassVar[str]
     targets_are_images: ClassVar[bool] = False  # whether input and target are the whole image itself
+    bypasses_code: ClassVar[bool] = False  # whether skip and residual connections are on by default
 
     def __init_subclass__(cls) -> None:
         TASKS[cls.name] = cls()

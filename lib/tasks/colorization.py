@@ -54,11 +54,12 @@ class Colorization(Task):
     """Color from gray: RGB (report A) or U and V (report B) from Y."""
 
     name = "colorize"
+    bypasses_code = True
 
     def shapes(self, settings, image):
         height, width, channels = image
         if channels != 3:
-            raise UserError(f"colorize needs color images; these are {format_shape(image)}")
+            raise UserError(f"task colorize requires color images; these are {format_shape(image)}")
         return (height, width, 1), (height, width, 2 if predicts_uv(settings) else 3)
 
     def image_shape(self, settings, input_shape, target):

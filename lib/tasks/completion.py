@@ -33,7 +33,7 @@ def given_half(settings: TaskSettings, image: ImageShape) -> tuple[int, int]:
     """
     axis = cut_axis(settings)
     if image[axis] < 2:
-        raise UserError(f"complete: an image of {format_shape(image)} has no two halves")
+        raise UserError(f"task complete: images of {format_shape(image)} are too small to split into halves")
     return axis, image[axis] // 2
 
 

@@ -14,6 +14,7 @@ class Denoising(Task):
 
     name = "denoise"
     targets_are_images = True
+    bypasses_code = True
 
     def make_pair(self, settings, pixels, rng):
         sigma = rng.uniform(*settings.noise, (len(pixels), 1, 1, 1)).astype(np.float32)

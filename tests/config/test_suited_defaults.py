@@ -59,7 +59,10 @@ def test_a_given_batch_size_decides_the_epochs():
         {"linear_path": None},
         {"pool": (1,)},
         {"skip": True, "task": "denoise"},
-        {"task": "colorize"},
+        {"task": "denoise", "padding": "valid"},
+        {"task": "colorize", "color_space": "yuv"},
+        {"task": "colorize", "layers": 1, "output_activation": "sigmoid"},
+        {"task": "complete"},
         {"layers": 0, "latent_dim": 3},
         {"output_activation": "sigmoid"},
         {"loss": "bce"},
@@ -77,16 +80,36 @@ def test_what_the_user_has_chosen_stays(shape, chosen):
         assert (len(architecture.latent_shape) == 1) == (chosen["latent_dim"] is not None)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "skip", "residual"),
+    [
+        ({"task": "denoise"}, True, True),
+        ({"task": "colorize", "color_space": "yuv"}, True, False),
+        ({"task": "denoise", "latent_dim": 16}, False, False),
+        ({"task": "colorize", "skip": False}, False, False),
+        ({"task": "complete"}, False, False),
+        ({"task": "reconstruct"}, False, False),
+    ],
+)
+def test_denoising_and_colorization_begin_with_their_input(chosen, skip, residual):
+    hp = network((32, 32, 3), chosen)[0]
+    assert (hp.skip, hp.residual) == (skip, residual)
+    repeated = hp.flags()
+    assert ("--skip" in repeated or "--no-skip" in repeated) == (chosen["task"] in ("denoise", "colorize"))
+
+
 @given(
     st.tuples(st.integers(1, 80), st.integers(1, 80), st.sampled_from([1, 3])),
     st.integers(1, 100_000),
     st.none() | st.integers(1, 8),
     st.none() | st.integers(1, 40),
+    st.sampled_from(["reconstruct", "denoise", "colorize"]),
 )
-def test_a_network_can_be_built_for_images_of_any_size(shape, count, layers, kernels):
-    chosen = {} if layers is None else {"layers": layers}
+def test_a_network_can_be_built_for_images_of_any_size(shape, count, layers, kernels, task):
+    shape = (*shape[:2], 3) if task == "colorize" else shape
+    chosen = {"task": task} if layers is None else {"task": task, "layers": layers}
     chosen |= {} if kernels is None else {"kernels": (kernels,), "kernel_size": ((1, 1),)}
     hp, architecture = network(shape, chosen | {"kernel_size": ((1, 1),)}, count)
-    assert architecture.decoder[-1].output_shape == shape
+    assert architecture.decoder[-1].output_shape[:2] == shape[:2]
     assert prod(architecture.latent_shape) >= 1
     assert hp.layers == (layers or hp.layers)
