@@ -6,13 +6,15 @@ from functools import partial
 from typing import Any
 
 from lib.cli import commands
+from lib.cli.conversation import ask_in_order
+from lib.cli.preset_choices import adapt_preset
 from lib.cli.prompts import Answers
-from lib.cli.session import Session, ask_dataset, ask_remaining_settings, draw_comparison
+from lib.cli.session import DataLoading, Session, ask_dataset, ask_remaining_settings, draw_comparison
 from lib.cli.streams import prepare_streams
 from lib.common.errors import UserError, exit_status
 from lib.config.architecture import Architecture, describe_architecture
 from lib.config.architecture_planner import plan_architecture
-from lib.config.fields import PER_LAYER
+from lib.config.fields import PER_LAYER, QUESTIONS
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.suited_defaults import ImageSet
 from lib.data import datasets
@@ -21,9 +23,10 @@ from lib.runs import records, run_folder
 from lib.worker.process import Worker
 
 DESCRIPTION = (
-    "Latent Lab: train a convolutional autoencoder, look at what it learned, change your mind, run again."
+    "Latent Lab: train a convolutional autoencoder, inspect the results, change the settings, run again."
 )
 METRIC = "test_mse"
+NETWORK_QUESTIONS = ("layers", "kernel_size", "kernels")  # that are previewed and checked
 
 # Values assumed for settings that are still open when another one is checked: the networks that fit the most
 # images. A kernel of 1×1 fits everywhere but needs pooling to halve an image, which dense codes do not allow;
@@ -57,16 +60,16 @@ def main(arguments: list[str] | None = None) -> int:
             "pictures": ("Show reconstructions", lambda: show_reconstructions(session)),
             "latent": ("Show the latent space", commands.menu_action("show_latent", session)),
             "samples": (
-                "Show new images, decoded from drawn codes",
+                "Show generated samples",
                 commands.menu_action("show_samples", session),
             ),
-            "generate": ("Draw and save more new images", commands.menu_action("generate", session)),
-            "apply": ("Apply it to pictures of your own", commands.menu_action("apply", session)),
-            "encode": ("Save the codes of pictures or a data set", commands.menu_action("encode", session)),
-            "compare": ("Compare the runs so far", lambda: compare(session)),
+            "generate": ("Generate and save more samples", commands.menu_action("generate", session)),
+            "apply": ("Apply the autoencoder to your pictures", commands.menu_action("apply", session)),
+            "encode": ("Save the latent codes of pictures", commands.menu_action("encode", session)),
+            "compare": ("Compare the runs of this session", lambda: compare(session)),
             "search": ("Search for better hyperparameters", commands.menu_action("search", session)),
             "runs": (
-                "List all recorded runs, and write a report",
+                "List all recorded runs, write a report",
                 commands.menu_action("list_runs", session),
             ),
             "save": ("Save under another name", lambda: save(session)),
@@ -75,51 +78,72 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:
-    """Ask for the data set and the five main settings, and offer the others.
+    """Ask for the data set and the five main settings, and offer the others."""
+    questions = NetworkQuestions(answers, worker)
+    settings = (partial(questions.ask_setting, name) for name in QUESTIONS["autoencoder"])
+    ask_in_order(answers, [questions.ask_dataset, *settings, questions.ask_others])
+    return answers.hyperparameters(questions.values)
 
-    A value with which no network can be built is refused with the bound that works.
+
+class NetworkQuestions:
+    """Questions of which each refuses a value with which no network can be built, with the bound that works.
+
+    Attributes:
+        values: the answers so far, by setting.
     """
-    dataset = ask_dataset(answers)
-    header = datasets.peek(dataset)
-    image_shape = header.shape
-    if "testset" in answers.provided:
-        datasets.peek(answers.provided["testset"])
-    values: dict[str, Any] = {"dataset": dataset}
-    data = answers.data_settings(values)
-    worker.send("open", hyperparameters=data.to_json())
-    answers.suit_defaults(ImageSet(image_shape, training_count(header, data)))
 
-    def plan(assumed: dict, name: str, value) -> Architecture:
-        return plan_architecture(answers.hyperparameters(assumed | values | {name: value}), image_shape)
+    def __init__(self, answers: Answers, worker: Worker):
+        self.values: dict[str, Any] = {}
+        self._answers, self._worker = answers, worker
+        self._loading = DataLoading(answers, worker)
 
-    def preview(name: str, value) -> str:
-        return describe_architecture(plan({}, name, value))
+    def ask_dataset(self) -> None:
+        """Ask for the data set; the worker begins to read it."""
+        self.values["dataset"] = dataset = ask_dataset(self._answers)
+        header = datasets.peek(dataset)
+        if "testset" in self._answers.provided:
+            datasets.peek(self._answers.provided["testset"])
+        self._image_shape = header.shape
+        adapt_preset(self._answers, dataset, header)
+        data = self._loading.request({"dataset": dataset})
+        self._answers.suit_defaults(ImageSet(header.shape, training_count(header, data)))
 
-    def check(name: str, value) -> None:
+    def ask_setting(self, name: str) -> None:
+        """Ask for one of the main settings."""
+        self.values.pop(name, None)
+        is_of_network = name in NETWORK_QUESTIONS
+        self.values[name] = self._answers.ask(
+            name,
+            check=partial(self._check, name) if is_of_network else lambda value: None,
+            preview=partial(self._preview, name) if is_of_network else None,
+            default=_default_that_fits(self._answers, name, self.values),
+        )
+        self._worker.raise_pending_error()
+
+    def ask_others(self) -> None:
+        """Offer the menus of all other settings."""
+        ask_remaining_settings(self._answers, self.values, self._loading, self._describe)
+
+    def _describe(self, hp: Hyperparameters) -> str:
+        return describe_architecture(plan_architecture(hp, self._image_shape))
+
+    def _plan(self, assumed: dict, name: str, value) -> Architecture:
+        values = assumed | self.values | {name: value}
+        return plan_architecture(self._answers.hyperparameters(values), self._image_shape)
+
+    def _preview(self, name: str, value) -> str:
+        return describe_architecture(self._plan({}, name, value))
+
+    def _check(self, name: str, value) -> None:
         errors = []
         for network in SMALLEST_NETWORKS:
-            provided = {key: answers.provided[key] for key in network if key in answers.provided}
+            provided = {key: self._answers.provided[key] for key in network if key in self._answers.provided}
             try:
-                plan(network | provided, name, value)
+                self._plan(network | provided, name, value)
                 return
             except UserError as error:
                 errors.append(error)
         raise errors[0]
-
-    for name in ("layers", "kernel_size", "kernels"):
-        values[name] = answers.ask(
-            name,
-            check=partial(check, name),
-            preview=partial(preview, name),
-            default=_default_that_fits(answers, name, values),
-        )
-        worker.raise_pending_error()
-    for name in ("epochs", "batch_size"):
-        values[name] = answers.ask(name, default=answers.defaults_with(values)[name])
-        worker.raise_pending_error()
-    return ask_remaining_settings(
-        answers, values, worker, lambda hp: describe_architecture(plan_architecture(hp, image_shape))
-    )
 
 
 def _default_that_fits(answers: Answers, name: str, values: dict[str, Any]):
@@ -137,13 +161,14 @@ def _default_that_fits(answers: Answers, name: str, values: dict[str, Any]):
 def show_loss(session: Session) -> None:
     """Show the loss curves of the last run."""
     run = session.last_run
+    session.wait_for_figures("loss")
     session.display.show_loss_curves({"training": run.record["history"]}, run.figure_path("loss"))
 
 
 def show_reconstructions(session: Session) -> None:
     """Show test images and their reconstructions by the last run."""
-    run = session.last_run
-    session.display.show_image_strip(run.pictures["strip"], run.figure_path("reconstructions"))
+    strip = session.picture("strip")
+    session.display.show_image_strip(strip, session.last_run.figure_path("reconstructions"))
 
 
 def compare(session: Session) -> None:
@@ -152,20 +177,21 @@ def compare(session: Session) -> None:
     same_task = [run for run in session.finished_runs if run.record.get("task") == task]
     if count := len(session.finished_runs) - len(same_task):
         session.display.result(
-            f"{count} of another task {'is' if count == 1 else 'are'} left out: errors do not compare."
+            f"{count} of another task {'is' if count == 1 else 'are'} not shown: errors are not comparable."
         )
     runs = sorted(((run.folder, run.record) for run in same_task), key=lambda run: run[1]["metrics"][METRIC])
     differing = records.differing_hyperparameters([record for _, record in runs])
     session.display.show_run_comparison(runs, differing, METRIC)
     if not differing:
-        session.display.result("Nothing differs between them yet: run again with other hyperparameters.")
+        session.display.result("The runs do not differ yet: run again with other hyperparameters.")
         return
     finished = [record for _, record in runs if record["status"] == records.FINISHED]
     if len(finished) < 2:
-        session.display.result("Fewer than two of them came to their end: there is nothing to draw yet.")
+        session.display.result("Fewer than two runs have finished: there is nothing to plot yet.")
         return
     points = records.metric_points(finished, differing, METRIC)
-    draw_comparison(session.display, points, METRIC, session.last_run.figure_path("comparison"))
+    path = session.last_run.figure_path("comparison")
+    draw_comparison(session.display, points, METRIC, path, session.take_worker())
 
 
 def save(session: Session) -> None:
@@ -174,6 +200,7 @@ def save(session: Session) -> None:
         "New name (name.h5 copies the model, any other name the whole run into models/)",
         run_folder.require_free_name,
     )
+    session.wait_for_figures()
     session.display.result(f"saved as {run_folder.copy_run(session.last_run.folder, name)}")
 
 

@@ -2,18 +2,20 @@
 """Latent Lab's program for classifiers: prompts, training, result, menu. Other commands are in `lib/cli`."""
 
 import sys
+from functools import partial
+from typing import Any
 
 from lib.cli import commands
+from lib.cli.conversation import ask_in_order
 from lib.cli.prompts import Answers
-from lib.cli.session import Session, ask_labeled_data, ask_remaining_settings
+from lib.cli.session import DataLoading, Session, ask_remaining_settings, labeled_data_steps
 from lib.cli.streams import prepare_streams
 from lib.common.errors import exit_status
+from lib.config.fields import QUESTIONS
 from lib.config.hyperparameters import Hyperparameters
 from lib.worker.process import Worker
 
-DESCRIPTION = (
-    "Latent Lab: stack fully connected layers on a saved encoder, train them, then everything, and report."
-)
+DESCRIPTION = "Latent Lab: train a classifier on a saved encoder: first the new layers, then all layers."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,17 +38,17 @@ def main(arguments: list[str] | None = None) -> int:
         show=lambda: show_result(session),
         menu={
             "loss": ("Show the loss plots of both phases", lambda: show_loss(session)),
-            "right": ("Show right predictions", lambda: show_predictions(session, "right")),
-            "wrong": ("Show wrong predictions", lambda: show_predictions(session, "wrong")),
+            "right": ("Show correct predictions", lambda: show_predictions(session, "right")),
+            "wrong": ("Show incorrect predictions", lambda: show_predictions(session, "wrong")),
             "report": ("Show the report again", lambda: show_result(session)),
-            "predict": ("Predict pictures of your own", commands.menu_action("predict", session)),
+            "predict": ("Classify your pictures", commands.menu_action("predict", session)),
             "probe": (
                 "Probe the encoder with 1, 10 and 100 % of the labels",
                 commands.menu_action("probe", session),
             ),
             "search": ("Search for better hyperparameters", commands.menu_action("search", session)),
             "runs": (
-                "List all recorded runs, and write a report",
+                "List all recorded runs, write a report",
                 commands.menu_action("list_runs", session),
             ),
         },
@@ -55,12 +57,23 @@ def main(arguments: list[str] | None = None) -> int:
 
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     """Ask for data, labels, saved model and the four main settings, and offer the others."""
-    values = ask_labeled_data(answers)
-    worker.send("open", hyperparameters=answers.data_settings(values).to_json())
-    for name in ("fc_units", "dropout", "epochs", "batch_size"):
+    values: dict[str, Any] = {}
+    loading = DataLoading(answers, worker)
+
+    def ask_setting(name: str) -> None:
         values[name] = answers.ask(name)
         worker.raise_pending_error()
-    return ask_remaining_settings(answers, values, worker)
+
+    ask_in_order(
+        answers,
+        [
+            *labeled_data_steps(answers, values),
+            lambda: loading.request(values),
+            *(partial(ask_setting, name) for name in QUESTIONS["classification"]),
+            lambda: ask_remaining_settings(answers, values, loading),
+        ],
+    )
+    return answers.hyperparameters(values)
 
 
 def show_result(session: Session) -> None:
@@ -75,15 +88,17 @@ def show_loss(session: Session) -> None:
         f"phase {number}, {name}": history
         for number, (name, history) in enumerate(run.record["history"].items(), 1)
     }
+    session.wait_for_figures("loss")
     session.display.show_loss_curves(histories, run.figure_path("loss"))
 
 
 def show_predictions(session: Session, outcome: str) -> None:
     """Show test images of the last run with their predictions; `outcome` is `right` or `wrong`."""
-    run = session.last_run
-    examples = run.pictures[outcome]
-    if not examples["captions"]:
-        session.display.result(f"There are no {outcome} predictions.")
+    run, examples = session.last_run, session.picture(outcome)
+    if examples is None or not examples["captions"]:
+        session.display.result(
+            f"There are no {'correct' if outcome == 'right' else 'incorrect'} predictions."
+        )
         return
     session.display.show_captioned_images(examples, run.figure_path(outcome))
 

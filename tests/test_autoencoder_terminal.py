@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 import autoencoder
 from lib.cli.session import FinishedRun, Session
@@ -42,40 +43,38 @@ def test_the_whole_conversation():
     screen.see("Data set", "digits", "photos", "data/mine.npy", "another path")
     screen.press(DOWN, DOWN, ENTER)
 
-    screen.see("Convolution layers of the encoder", "[5]", "12×10×1")
+    screen.see("Convolution layers of the encoder", "[2]", "12×10×1", "latent 4")
     screen.answer("many")
     screen.see("layers must be a whole number from 0 to 64, not 'many'")
     screen.press(*[BACKSPACE] * 4)
     screen.answer("2")
     screen.see("Kernel size", "[3]")
     screen.answer("9")
-    screen.see("kernel size 9 does not fit: 6×5 is left before layer 2; at most 5 works")
+    screen.see("kernel size 9 does not fit the 6×5 feature map before layer 2; the maximum is 5")
     screen.press(BACKSPACE)
     screen.answer()  # the default
-    screen.see("Kernels per layer", "[32]")
+    screen.see("Kernels per layer", "[32,64]")
     screen.answer("1,2,3")
     screen.see("kernels 1,2,3 are for 3 layers, but layers is 2")
     screen.press(*[BACKSPACE] * 5)
     screen.answer("4,2")
-    screen.see("Epochs", "[20]")
+    screen.see("Epochs", "[100]")
     screen.answer("2")
-    screen.see("Batch size", "[128]")
+    screen.see("Batch size", "[8]")
     screen.answer("16")
     train(screen)
 
     screen.see(
         "CPU",
-        "latent 60, 2.0× smaller than the image",
+        "latent 4, 30.0× smaller than the image",
         "epochs",
         "images/s",
         "2/2",
-        "this autoencoder",
-        "PCA, 60 components",
     )
     screen.see(
         "Again: python autoencoder.py --dataset data/mine.npy --layers 2 --kernel-size 3 --kernels 4,2"
     )
-    screen.see(MENU)
+    screen.see("this autoencoder", "PCA, 4 components", MENU)
     screen.press(DOWN, ENTER)  # the loss plot
     screen.see("loss (logarithmic) per epoch", "figures/loss.png", MENU)
     screen.press(DOWN, DOWN, ENTER)  # reconstructions
@@ -90,7 +89,7 @@ def test_the_whole_conversation():
     screen.see("must be a whole number from 0")
     screen.press(*[BACKSPACE] * 4)
     screen.answer("7")
-    screen.see("48 images, codes from a Gaussian mixture", "generated: the images", MENU)
+    screen.see("48 images, samples from a Gaussian mixture", "generated: the images", MENU)
     screen.press(*[DOWN] * 6, ENTER)  # the user's pictures
     screen.see("Pictures: a folder")
     screen.answer("nowhere")
@@ -103,7 +102,7 @@ def test_the_whole_conversation():
     screen.answer("data/mine.npy")
     screen.see("80 codes of", "codes-mine.npz", MENU)
     screen.press(*[DOWN] * 8, ENTER)  # compare
-    screen.see("The runs so far", "Nothing differs between them yet", MENU)
+    screen.see("The runs so far", "The runs do not differ yet", MENU)
     screen.press(*[DOWN] * 10, ENTER)  # all runs, and a report
     screen.see("1 run below models", "A report of them")
     screen.answer("report.txt")
@@ -146,7 +145,7 @@ def test_the_whole_conversation():
     train(screen)
     screen.see("this autoencoder", MENU)
     screen.press(*[DOWN] * 8, ENTER)
-    screen.see("The runs so far, best first", "test mse against layers", "figures/comparison.png", MENU)
+    screen.see("Runs of this session, best first", "test mse against layers", "figures/comparison.png", MENU)
     screen.press(*[DOWN] * 12, ENTER)  # quit
     assert screen.leaves() == 0
 
@@ -165,27 +164,27 @@ def test_advanced_settings_one_at_a_time():
     np.save("color.npy", sample_files.shapes(80, channels=3)[0])
     screen = Terminal("autoencoder.py", "-d", "color.npy", *ONE_LAYER, "--epochs", "1", "--batch-size", "16")
     screen.see(
-        "latent 60",
+        "latent 8",
         ADVANCED,
-        "no: start training",
+        "no, start training",
         "a preset",
-        "what it learns",
+        "the task",
         "the network",
         "the training",
     )
     screen.press(DOWN, DOWN, ENTER)
-    screen.see("Change what it learns?", "done", "task", "reconstruct", "variational")
+    screen.see("Change the task?", "done", "task", "reconstruct", "variational")
     screen.press(DOWN, ENTER)
     screen.see("Task")
     screen.press(DOWN, ENTER)  # denoise
-    screen.see("Change what it learns?", "noise", "0.3")
+    screen.see("Change the task?", "noise", "0.3")
     screen.press(DOWN, DOWN, ENTER)
     screen.see("Noise", "[0.3]")
     screen.answer("0.9-0.1")
     screen.see("noise must be")
     screen.press(*[BACKSPACE] * 7)
     screen.answer("0.1-0.5")
-    screen.see("Change what it learns?", "0.1-0.5")
+    screen.see("Change the task?", "0.1-0.5")
     screen.press(ENTER)
     screen.see(ADVANCED, "task denoise, noise 0.1-0.5")
     screen.press(*[DOWN] * 3, ENTER)
@@ -194,14 +193,14 @@ def test_advanced_settings_one_at_a_time():
     screen.see("Kernel size", "[3]")
     screen.answer("11")
     screen.see(
-        "Not changed: kernel size 11 does not fit: 12×10 is left before layer 1; at most 10 works",
+        "Not changed: kernel size 11 does not fit the 12×10 feature map before layer 1; the maximum is 10",
         "Change the network?",
     )
     screen.press(ENTER)
     screen.see(ADVANCED)
     screen.press(DOWN, ENTER)
-    screen.see("Which network?", "none: back", "cifar-base", "report A's base network")
-    screen.press(DOWN, ENTER)
+    screen.see("Which preset?", "none, go back", "latent-10-denoise", "best-denoise", "cifar-base")
+    screen.press(DOWN, DOWN, DOWN, ENTER)
     screen.see(
         "cifar-base changes what you have said: layers 1 → 3, ",
         "latent 144",
@@ -245,10 +244,15 @@ def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
     screen.see("no such file or folder")
     screen.press(*[BACKSPACE] * 7)
     screen.answer(tiny["-dl"])
-    screen.see("if they are labels")
+    screen.see("pass labels with -dl")
     screen.press(*[BACKSPACE] * len(tiny["-dl"]))
-    screen.answer(tiny["-d"])
-    screen.see("Convolution layers")
+    Path("pictures").mkdir()
+    for number, image in enumerate(sample_files.shapes(20)[0]):
+        Image.fromarray(image).save(f"pictures/{number}.png")
+    screen.send("pic")
+    screen.see("pictures/")  # completions
+    screen.answer("tures")  # one Enter
+    screen.see("Convolution")
     screen.press(CTRL_C)
     assert screen.leaves() == 130
     assert not Path("models").exists()
@@ -321,7 +325,7 @@ def test_a_conversation_with_results_survives_a_refused_run(tiny):
     Path("models").write_text("a file where the folder was")
     screen.answer()
     train(screen)
-    screen.see("The run failed: models/mine-2: cannot be made", MENU, "Show the loss plot")
+    screen.see("The run failed: models/mine-2: cannot be created", MENU, "Show the loss plot")
     screen.press(*[DOWN] * 12, ENTER)
     assert screen.leaves() == 0
 

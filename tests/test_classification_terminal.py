@@ -52,11 +52,14 @@ def test_the_whole_conversation(tiny, model):
     screen.see("Phase 1 of 2: the encoder is frozen", "Phase 2 of 2: ", "all weights train together")
     screen.see("Classification report", "precision", "recall", "f1-score", "support", "accuracy", "macro avg")
     screen.see(
+        "Confusion matrix",
+        "Again:",
+        "this classifier",
+        "logistic regression",
         "Test loss",
         "Test accuracy",
         "Correct labels found",
         "Incorrect labels found",
-        "Confusion matrix",
         MENU,
     )
     screen.press(DOWN, ENTER)
@@ -107,8 +110,8 @@ def test_the_whole_conversation(tiny, model):
     screen.press(ENTER)
     screen.see(ADVANCED)
     screen.press(ENTER)
-    screen.see("Phase 3 of 3: the same network from random weights", "Classification report")
-    screen.see("from random weights: ", "pretraining gains", MENU)
+    screen.see("Phase 3 of 3: same network from random weights", "Classification report")
+    screen.see("network from random weights", "Pretraining gains", MENU)
     screen.press(*[DOWN] * 8, ENTER)
     screen.see("★", "A report of them")
     screen.answer()
@@ -133,10 +136,10 @@ def test_a_preset_for_the_head(tiny, model):
     """Only a classifier's are offered, and what they change is named."""
     flags = ("-model", model, "--fc-units", "8", "--dropout", "0.5", "--epochs", "1", "--batch-size", "8")
     screen = Terminal("classification.py", *(word for pair in tiny.items() for word in pair), *flags)
-    screen.see(ADVANCED, "no: start training", "a preset", "the training")
+    screen.see(ADVANCED, "no, start training", "a preset", "the training")
     screen.press(DOWN, ENTER)
     screen.see(
-        "Which network?", "none: back", "mnist-classifier", "report C's classifier", "best-fashion-classifier"
+        "Which network?", "none, go back", "mnist-classifier", "report C's classifier", "best-fashion-classifier"
     )
     screen.press(*[DOWN] * 3, ENTER)
     screen.see(

@@ -178,7 +178,7 @@ def test_ctrl_c_in_training_can_go_on_with_the_same_command(tiny):
     )
     status, said = run("autoencoder.py", "--resume", "models/mine")
     assert (status, said.count("\n")) == (2, 1)
-    assert "models/mine: began with other images than those that its data set holds now" in said
+    assert "models/mine: the data set has changed since this run started" in said
 
 
 @pytest.mark.slow
@@ -204,11 +204,12 @@ def test_ctrl_c_in_either_phase_goes_on_in_that_phase(workplace, monkeypatch, ph
 
 
 @pytest.mark.slow
-def test_ctrl_c_while_figures_are_drawn_waits_for_them_and_a_second_one_leaves(workplace, monkeypatch):
+def test_ctrl_c_while_figures_are_drawn_skips_the_others_and_a_second_one_leaves(workplace, monkeypatch):
     monkeypatch.chdir(workplace.folder)
     words = [*kill_trials.WORDS["autoencoder"], "--no-input", "--output"]
     status, said = interrupted_at("drawing figures", "autoencoder.py", *words, "models/once")
     assert (status, records.load_record(Path("models/once"))["status"]) == (0, "finished")
+    assert "The remaining figures are skipped." in said
     status, said = interrupted_at("drawing figures", "autoencoder.py", *words, "models/twice", times=2)
     assert (status, records.load_record(Path("models/twice"))["status"]) == (130, "interrupted")
     assert "To go on with it: python autoencoder.py --resume models/twice" in said
@@ -281,9 +282,9 @@ def test_without_memory_the_remedy_is_said(workplace, monkeypatch):
     ]
     status, said = run("autoencoder.py", *words, limits={resource.RLIMIT_AS: 3 << 30})
     assert status == 1
-    assert said.splitlines()[-1].endswith("memory; a smaller batch size or fewer kernels need less")
+    assert said.splitlines()[-1].endswith("memory; use a smaller batch size or fewer kernels")
     assert records.load_record(Path("models/large"))["error"].endswith(
-        "memory; a smaller batch size or fewer kernels need less"
+        "memory; use a smaller batch size or fewer kernels"
     )
 
 

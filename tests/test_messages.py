@@ -3,6 +3,7 @@
 A message that is new needs a case: a line in one of the tables, `harness/error_cases_*.py`.
 """
 
+import ast
 import re
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.harness import (
     error_cases_settings,
 )
 from tests.harness.error_cases import PLACES, Case, outcome
+from tests.harness.terminal_session import PROJECT
 
 TABLES = (
     error_cases_settings.CASES,
@@ -34,6 +36,30 @@ CASES = [Case(module, *row, number) for number, (module, row) in enumerate(ROWS)
 FOREIGN = re.compile(
     r"Traceback|Errno|<\w+ |\w(Error|Exception|Warning)\b|[^']\b(None|nan)\b"
 )  # Python's words, not a person's
+# Phrases that no text of the programs has, and what stands in their place.
+FORMER_PHRASES = {
+    r"made to fit": "resized",
+    r"drawn codes|codes? drawn": "samples",
+    r"(share of )?units silenced": "dropout rate",
+    r"is like that": "no run matches",
+    r"(came|come|comes) to (its|their) end": "finished",
+    r"what you have said": "your settings",
+    r"(?<!there )\b(is|are) no (verb|command|table|folder|file|model|image|run|text|label|layer)": "is not a",
+    r"somebody|whoever|one's own": "user",
+    r"\banew\b": "again",
+    r"so many\b": "this many",
+    r"\bsound\b": "valid",
+    r"numbers in (a|the|its) (dense )?code": "latent size",
+    r"the (last layer's|encoder's) maps": "feature maps",
+    r"\b(right|wrong) (predictions|labels)": "correct, incorrect",
+    r"(go|goes|going|went) on with": "continue",
+    r"first look|quick look": "quick run",
+    r"leave \S+ out\b|(is|are|was|were) left out": "remove, skipped, ignored",
+    r"\bannounces?\b": "declares",
+    r"\bbeside\b": "next to",
+    r"do not compare": "are not comparable",
+    r"colour|\bgrey|normalis|initialis|neighbour": "American spelling",
+}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.module}: {case.says}")
@@ -78,5 +104,29 @@ def test_every_setting_that_belongs_to_another_says_so():
     assert not [
         name
         for name in belonging
-        if not any(message.startswith(f"{display_name(name)} is for --") for message in said)
+        if not any(message.startswith(f"{display_name(name)} requires --") for message in said)
+    ]
+
+
+def user_visible_strings() -> list[tuple[str, str]]:
+    """Return place and text of every string with a space in the programs and in lib, without docstrings."""
+    strings = []
+    for path in [*PROJECT.glob("*.py"), *(PROJECT / "lib").rglob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        strings += [
+            (f"{path.relative_to(PROJECT)}:{node.lineno}", node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
+            if id(node) not in statements
+        ]
+    return strings
+
+
+def test_texts_use_the_words_of_the_style_guide():
+    assert not [
+        f"{place}: {text!r} (use: {word})"
+        for place, text in user_visible_strings()
+        for phrase, word in FORMER_PHRASES.items()
+        if re.search(phrase, text, re.IGNORECASE)
     ]

@@ -173,7 +173,7 @@ def test_the_end_of_the_lines_at_the_menu_means_quit(tiny):
 def test_output_is_never_written_over_a_run(in_trained):
     done = run("autoencoder.py", "-d", "x.gz", *SMALL, "--output", "models/ae", "--no-input")
     assert done.returncode == 2
-    assert "models/ae: is not empty, and a run is never overwritten; choose another --output" in done.stderr
+    assert "models/ae: is not empty, and runs are never overwritten; choose another --output" in done.stderr
 
 
 IMAGES, LABELS = sample_files.shapes(60)
@@ -184,12 +184,12 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
     return {
         "magic": (
             b"\0\0\x08\x07" + whole[4:],
-            "is no IDX file of images: it begins with the bytes 00 00 08 07",
+            "is not an IDX file of images: it begins with the bytes 00 00 08 07",
         ),
         "truncated": (whole[:-5], "is truncated"),
         "over-long": (whole + b"12345", "is too long"),
-        "broken.gz": (zipped[: len(zipped) // 2], "broken or truncated"),
-        "garbage": (b"what is this?", "is a text file, no data set"),
+        "broken.gz": (zipped[: len(zipped) // 2], "corrupt or truncated"),
+        "garbage": (b"what is this?", "is a text file, not a data set"),
     }
 
 
@@ -238,7 +238,7 @@ def test_labels_that_an_autoencoder_wants_are_looked_for_before_it_trains():
     np.savez("ids.npz", images=IMAGES, labels=LABELS.astype(int) - 1)
     for data, words in (
         ("none.npy", "none.npy: has no labels for --label-weight"),
-        ("ids.npz", "ids.npz: its labels go from -1 to 1; they are the numbers of classes"),
+        ("ids.npz", "ids.npz: the labels range from -1 to 1; they are the numbers of classes"),
     ):
         assert_refused(
             run("autoencoder.py", "-d", data, *SMALL, "--label-weight", "0.1", "--no-input"), words
@@ -252,17 +252,17 @@ def test_models_that_are_none_or_do_not_fit_are_refused(in_trained, tmp_path, mo
     Path("cut.h5").write_bytes(trained_model.read_bytes()[:4000])
     for model, words in (
         ("text.h5", "is no .h5 model"),
-        ("cut.h5", "is no model that Keras can open"),
-        (encoder, "takes images of 12×10×1, the data set has 28×28×1"),
+        ("cut.h5", "is not a model that Keras can open"),
+        (encoder, "takes images of 12×10×1, but the data set has 28×28×1"),
     ):
         assert_refused(run("classification.py", "-d", "digits", "-model", model, "--no-input"), words)
 
 
 def test_a_kernel_that_does_not_fit_and_flags_that_do_not_exist(tiny):
     assert_refused(
-        run("autoencoder.py", "-d", tiny["-d"], "--kernel-size", "9", "--no-input"), "at most 5 works"
+        run("autoencoder.py", "-d", tiny["-d"], "--kernel-size", "9", "--no-input"), "the maximum is 5"
     )
-    assert_refused(run("autoencoder.py", "--epoch", "3"), "unrecognized arguments: --epoch 3")
+    assert_refused(run("autoencoder.py", "--epoch", "3"), "unknown flag --epoch; did you mean --epochs?")
     assert_refused(run("autoencoder.py", "--no-input"), "--no-input needs -d or --dataset")
 
 

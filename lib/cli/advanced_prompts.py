@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 
-from lib.cli.prompts import Answers, prompt_choice, prompt_text
+from lib.cli.preset_choices import adapted_values, fitting_presets, preset_lines
+from lib.cli.prompt_keys import GoBack
+from lib.cli.prompts import Answers
+from lib.cli.terminal_prompts import prompt_choice, prompt_text
 from lib.common.errors import UserError
+from lib.common.text_layout import wrap_for
 from lib.config.fields import (
     QUESTIONS,
     default_of,
@@ -17,11 +23,14 @@ from lib.config.fields import (
     settings,
 )
 from lib.config.hyperparameters import Hyperparameters
-from lib.config.presets import preset_values, presets_for
+from lib.config.presets import presets_for
 from lib.config.value_types import Text, choices
+from lib.data import datasets
 
 TRAIN, BACK, PRESET = "train", "back", "preset"
-GROUPS = {"task": "what it learns", "network": "the network", "training": "the training", "data": "the data"}
+GROUPS = {"task": "the task", "network": "the network", "training": "the training", "data": "the data"}
+
+MAX_VALUE_WIDTH = 20  # columns of the current values in a menu
 
 Describe = Callable[[Hyperparameters], str]
 
@@ -39,11 +48,13 @@ def ask_advanced_settings(answers: Answers, values: dict, describe: Describe = l
         return values
     while (choice := _choose_group(answers, values, describe)) != TRAIN:
         if choice == PRESET:
-            values = _try_change(answers, values, _apply_preset(answers, values), describe)
+            with suppress(GoBack):
+                values = _try_change(answers, values, _apply_preset(answers, values), describe)
             continue
         while (name := _choose_setting(answers, values, group=choice)) != BACK:
-            changed = values | {name: _ask_value(answers.hyperparameters(values), name)}
-            values = _try_change(answers, values, changed, describe)
+            with suppress(GoBack):
+                changed = values | {name: _ask_value(answers.hyperparameters(values), name)}
+                values = _try_change(answers, values, changed, describe)
     return values
 
 
@@ -51,15 +62,16 @@ def _choose_group(answers: Answers, values: dict, describe: Describe) -> str:
     hp = answers.hyperparameters(values)
     groups = {setting.metadata["group"] for setting in _applicable_settings(answers.program, hp)}
     texts = {
-        TRAIN: "no: start training",
-        PRESET: "a preset: the networks of the five reports, and our best",
+        TRAIN: "no, start training",
+        PRESET: "a preset: a network and its training settings",
     }
     for group, title in GROUPS.items():
         if group in groups:
             texts[group] = f"{title}: {_summarize_group(answers.program, hp, group)}"
     if description := describe(hp):
-        print(description)
-    return prompt_choice("Advanced settings?", texts)
+        print(wrap_for(description, sys.stdout))
+    answers.prompt_count += 1
+    return prompt_choice("Advanced settings?", texts, can_go_back=answers.can_go_back)
 
 
 def _applicable_settings(program: str, hp: Hyperparameters) -> list:
@@ -88,37 +100,60 @@ def _choose_setting(answers: Answers, values: dict, group: str) -> str:
     hp = answers.hyperparameters(values)
     members = [s for s in _applicable_settings(answers.program, hp) if s.metadata["group"] == group]
     width = max(len(display_name(setting.name)) for setting in members)
-    texts = {BACK: "done"}
+    values_now = {setting.name: format_value(setting.name, getattr(hp, setting.name)) for setting in members}
+    value_width = min(MAX_VALUE_WIDTH, max(map(len, values_now.values())))
+    texts, details = {BACK: "done"}, {}
     for setting in members:
-        value = format_value(setting.name, getattr(hp, setting.name))
-        texts[setting.name] = f"{display_name(setting.name):<{width}} {value:<12} {setting.metadata['help']}"
-    return prompt_choice(f"Change {GROUPS[group]}?", texts)
+        value = values_now[setting.name]
+        columns = (
+            f"{display_name(setting.name):<{width}}",
+            f"{value:<{value_width}}",
+            setting.metadata["help"],
+        )
+        texts[setting.name] = "  ".join(columns)
+        details[setting.name] = _describe_setting(setting, value, answers.program)
+    try:
+        return prompt_choice(f"Change {GROUPS[group]}?", texts, details=details, can_go_back=True)
+    except GoBack:
+        return BACK
+
+
+def _describe_setting(setting, value: str, program: str) -> str:
+    """Help, allowed values, current value and default of a setting."""
+    default = format_value(setting.name, default_of(setting, program))
+    of_default = "" if value == default else f", default {default}"
+    allowed = setting.metadata["value_type"].description
+    return f"{setting.metadata['help']}: {allowed} (now {value}{of_default})"
 
 
 def _ask_value(hp: Hyperparameters, name: str):
     """A new value of a setting: from a menu if it has few values, else typed; Enter keeps the current one."""
     setting, current = get_field(name), getattr(hp, name)
     title = f"{display_name(name)[:1].upper()}{display_name(name)[1:]}"
+    value = format_value(name, current)
+    help_text = _describe_setting(setting, value, hp.program)
     if values := choices(setting.metadata["value_type"]):
-        texts = {value: value for value in values}
-        return parse_value(name, prompt_choice(title, texts, default=format_value(name, current)))
+        texts, details = {text: text for text in values}, dict.fromkeys(values, help_text)
+        chosen = prompt_choice(title, texts, default=value, details=details, can_go_back=True)
+        return parse_value(name, chosen)
 
     def check(text: str) -> None:
         if text.strip():
             parse_value(name, text)
 
-    instruction = f"({setting.metadata['help']}) [{format_value(name, current)}]"
-    text = prompt_text(title, check, instruction=instruction)
+    text = prompt_text(title, check, help_text, can_go_back=True, instruction=f"[{value}]")
     return parse_value(name, text) if text else current
 
 
 def _apply_preset(answers: Answers, values: dict) -> dict:
     """The values with a preset chosen in a menu, and defaults for what it leaves open, except the data."""
-    presets = presets_for(answers.program)
-    width = max(map(len, presets))
-    texts = {BACK: "none: back"}
-    texts |= {name: f"{name:<{width}} {p.description}; for {p.dataset}" for name, p in presets.items()}
-    preset = prompt_choice("Which network?", texts)
+    hp = answers.hyperparameters(values)
+    header = datasets.peek(hp.require("dataset"))
+    names = fitting_presets(answers.program, hp.require("dataset"), header.shape, hp.task)
+    count = len(presets_for(answers.program))
+    fitting = "" if len(names) == count else f" ({len(names)} of {count} fit the images)"
+    texts = {BACK: "none, go back"} | preset_lines(names)
+    preset = prompt_choice(f"Which preset?{fitting}", texts, can_go_back=True)
     if preset == BACK:
         return values
     defaults = {
@@ -126,7 +161,11 @@ def _apply_preset(answers: Answers, values: dict) -> dict:
         for setting in settings(answers.program)
         if setting.metadata["group"] != "data"
     }
-    after = values | defaults | preset_values(preset, answers.program)
+    is_labeled = header.labeled or hp.labels is not None
+    preset_settings, note = adapted_values(preset, answers.program, is_labeled)
+    if note:
+        print(wrap_for(note, sys.stdout))
+    after = values | defaults | preset_settings
     # A preset chosen here wins over answers and flags, but the program says which it changes.
     before = answers.provided | values
     changes = [
@@ -135,7 +174,8 @@ def _apply_preset(answers: Answers, values: dict) -> dict:
         if value != after.get(name, value)
     ]
     if changes:
-        print(f"{preset} changes what you have said: {', '.join(changes)}")
+        text = f"{preset} overrides your settings: {', '.join(changes)}"
+        print(wrap_for(text, sys.stdout))
     return after
 
 
@@ -150,6 +190,9 @@ def _try_change(answers: Answers, before: dict, after: dict, describe: Describe)
     try:
         describe(answers.hyperparameters(after))
     except UserError as error:
-        print(f"Not changed: {error}")
+        print(wrap_for(f"Not changed: {error}", sys.stdout))
         return before
+    # Kept, also if the conversation is left before the training.
+    changed = [name for name in after if name not in before or after[name] != before[name]]
+    answers.drafts |= {name: after[name] for name in changed}
     return after

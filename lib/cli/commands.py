@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from lib.common.errors import UserError
+from lib.common.suggestions import closest_name
 
 if TYPE_CHECKING:
     from lib.cli.parser import CommandParser
@@ -66,9 +67,10 @@ def run_named_command(program: str, arguments: list[str]) -> int | None:
     if command in command_names(program):
         return command_module(program, command).COMMANDS[command](program, arguments[1:])
     if command and command != "train" and command.isalpha():
-        raise UserError(
-            f"{command!r} is no command; there are {', '.join(['train', *command_names(program)])}"
-        )
+        names = ["train", *command_names(program)]
+        close = closest_name(command, names)
+        hint = f"did you mean {close}?" if close else f"the commands are {', '.join(names)}"
+        raise UserError(f"unknown command {command!r}; {hint}")
     return None
 
 
@@ -86,9 +88,7 @@ def available_menu(program: str, menu: Menu) -> Menu:
 def program_description(program: str, text: str) -> str:
     """Return the description in a program's `--help`: a text, and a list of the commands."""
     commands = ", ".join(command_names(program))
-    return (
-        f"{text} Commands beside train: {commands}; python {program}.py COMMAND --help says what each does."
-    )
+    return f"{text} Other commands than train: {commands}; see python {program}.py COMMAND --help."
 
 
 def command_module(program: str, command: str) -> ModuleType:

@@ -7,30 +7,32 @@ from pathlib import Path
 from typing import Any
 
 from lib.cli import model_commands, runs_command
+from lib.cli.codes_size import confirm_size
 from lib.cli.commands import command_module
+from lib.cli.conversation import ask_in_order
 from lib.cli.session import Session
 from lib.data.user_images import find_pictures, require_user_images
 from lib.runs import report
 from lib.runs.run_folder import main_model_file
 
 FIT_CHOICES = {
-    "crop": "scaled and cut in the middle",
-    "pad": "scaled and filled up with black",
-    "crop inverted": "cut, and black on white made white on black (as MNIST is)",
-    "pad inverted": "filled up, and black on white made white on black",
+    "crop": "scale and crop to the center",
+    "pad": "scale and pad with black",
+    "crop inverted": "crop and invert black on white (to white on black, as in MNIST)",
+    "pad inverted": "pad and invert black on white",
 }
-DATA_QUESTION = "Pictures: a folder (of any sizes), a data set, or a name"
+DATA_QUESTION = "Pictures: a folder (of any sizes) or a data set"
 SAMPLES_PER_ROW = 12
 
 
 def show_latent(session: Session) -> None:
     """Show the latent codes of test images in two dimensions, marked by class."""
-    run = session.last_run
-    if "latent" not in run.pictures:
-        session.display.result("There are too few test images for a picture of the latent space.")
+    run, projections = session.last_run, session.picture("latent")
+    if projections is None:
+        session.display.result("There are too few test images to plot the latent space.")
         return
     session.display.show_latent_space(
-        run.pictures["latent"],
+        projections,
         run.pictures["labels"],
         run.record["dataset"]["classes"],
         run.figure_path("latent"),
@@ -39,22 +41,23 @@ def show_latent(session: Session) -> None:
 
 def show_samples(session: Session) -> None:
     """Show the images that the run has decoded from sampled latent codes."""
-    run = session.last_run
-    if "samples" not in run.pictures:
+    images = session.picture("samples")
+    if images is None:
         session.display.result(
-            "Its decoder needs more than a code (skip connections or residual): no codes can be drawn for it."
+            "The decoder cannot generate samples: it needs more than a latent code (skip or residual)."
         )
         return
-    session.display.show_image_grid(run.pictures["samples"], SAMPLES_PER_ROW, run.figure_path("samples"))
+    session.display.show_image_grid(images, SAMPLES_PER_ROW, session.last_run.figure_path("samples"))
 
 
 def list_runs(session: Session) -> None:
     """List all recorded runs, and write a report of them if a name for it is given."""
     runs_command.run_runs(session.answers.program, [])
     name = session.answers.ask_text(
-        "A report of them: a name that ends in .html or .md (none: no report)", _check_report_name
+        "File of the report, .html or .md (leave empty for none)", _check_report_name
     )
     if name:
+        session.wait_for_figures()  # which are part of the report
         runs_command.run_runs(session.answers.program, ["--export", name])
 
 
@@ -80,14 +83,21 @@ def predict(session: Session) -> None:
 
 def generate(session: Session) -> None:
     """Sample new images with a seed from a prompt."""
-    if "samples" not in session.last_run.pictures:
+    if session.picture("samples") is None:
         show_samples(session)
         return
     seed = session.answers.ask_text(
-        "Seed (a whole number; another one draws other images)", model_commands.parse_integer
+        "Seed (a whole number; another seed gives other samples)",
+        model_commands.parse_integer,
+        default=str(_next_seed(session.last_run.folder)),
     )
     options = model_commands.GENERATE_DEFAULTS | {"seed": model_commands.parse_integer(seed)}
     _run_job(session, "generate", options)
+
+
+def _next_seed(folder: Path) -> int:
+    """A seed for samples that differs from those before: the number of folders with samples of a run."""
+    return len(list(folder.glob("generated*")))
 
 
 def search(session: Session) -> None:
@@ -102,14 +112,23 @@ def probe(session: Session) -> None:
         "shares": model_commands.LABEL_FRACTIONS,
         "output": None,
     }
-    model_commands.run_job("probe", request, session.display)
+    model_commands.run_job("probe", request, session.display, worker=session.take_worker())
 
 
 def _run_on_user_images(session: Session, command: str) -> None:
-    data = session.answers.ask_text(DATA_QUESTION, require_user_images)
-    fit = "crop"
-    if find_pictures(data):
-        fit = session.answers.choose("Made to fit how?", FIT_CHOICES, at_end="crop")
+    answers, data, fit = session.answers, "", ""
+
+    def ask_data() -> None:
+        nonlocal data
+        data = answers.ask_text(DATA_QUESTION, require_user_images, is_path=True)
+
+    def ask_fit() -> None:
+        nonlocal fit
+        is_fitted = find_pictures(data) is not None
+        question = "How should pictures be resized?"
+        fit = answers.choose(question, FIT_CHOICES, at_end="crop") if is_fitted else "crop"
+
+    ask_in_order(answers, [ask_data, ask_fit])
     output = model_commands.default_codes_file(_model_path(session), data) if command == "encode" else None
     options = {"data": data, "output": output, "fit": fit.split()[0], "invert": fit.endswith("inverted")}
     _run_job(session, command, options)
@@ -117,7 +136,9 @@ def _run_on_user_images(session: Session, command: str) -> None:
 
 def _run_job(session: Session, command: str, options: dict[str, Any]) -> None:
     request = model_commands.DEFAULT_OPTIONS | {"models": [_model_path(session)]} | options
-    model_commands.run_job(command, request, session.display)
+    if command == "encode" and session.answers.has_terminal and not confirm_size(request):
+        return
+    model_commands.run_job(command, request, session.display, worker=session.take_worker())
 
 
 def _model_path(session: Session) -> str:

@@ -5,20 +5,17 @@ The child process does the work (`lib.worker.apply_job` and the other jobs) and 
 
 import argparse
 import itertools
+import sys
 from pathlib import Path
 from typing import Any
 
-from rich.cells import cell_len
-from rich.table import Table
-from rich.text import Text
-
-from lib.cli.display import BAD, QUIET, Display
-from lib.cli.parser import CommandParser, TrainParser
+from lib.cli.codes_size import confirm_size
+from lib.cli.display import Display
+from lib.cli.model_results import print_json, show_result
+from lib.cli.parser import JSON_HELP, CommandParser, TrainParser
 from lib.cli.prompts import Answers
 from lib.cli.session import ask_labeled_data
-from lib.cli.terminal_graphics import ARROW, SEPARATOR, print_table
 from lib.common.errors import INTERRUPTED, UserError, printable
-from lib.common.formatting import format_shape
 from lib.common.terminal_state import muted_keyboard
 from lib.config.fields import get_field
 from lib.config.value_types import IntRange, PerLayer
@@ -29,26 +26,22 @@ from lib.worker.process import Worker
 
 DESCRIPTIONS = {
     "apply": (
-        "Images of your own through one saved autoencoder, or several side by side: the outcomes, and their "
+        "Apply one or several saved autoencoders to images: save the outputs and list their errors, largest "
         "errors, worst first."
     ),
-    "encode": "The codes of images, as .npz or as an IDX file.",
+    "encode": "Save the latent codes of images as .npz or IDX.",
     "generate": (
-        "New images from a saved decoder: drawn, on a grid, or on the way from one picture to another."
+        "Generate images with a saved decoder: samples, a grid, or an interpolation between two pictures."
     ),
-    "predict": "Labels and confidences for images of your own.",
-    "probe": "What an encoder has learned without labels, measured with few and with many of them.",
+    "predict": "Classify images, with confidences.",
+    "probe": "Measure the quality of an encoder with few and with many labels.",
 }
-MAX_ROWS = 10  # rows of a table on the screen; the file has all of them
-MAX_PROBLEMS = 3  # messages about unreadable pictures
-COLUMN_TITLES = {"psnr_db": "PSNR (dB)"}  # instead of the names in the file
-MIN_NAME_WIDTH = 12  # columns of the terminal for the name of a picture
 MAX_OPTION = 10**9  # of all numbers that are flags
 MIN_VALUES = {"count": 1, "grid": 2, "steps": 2, "seed": 0}  # of the flags of generate
 LAYER_COMMANDS = ("apply", "encode", "generate")  # that use an encoder and a decoder of codes
 REFINING_FLAGS = {"apply": ("encoder_layer", "decoder_layer"), "encode": ("decoder_layer",)}  # with --refine
 DECODER_LAYER_HELP = (
-    "the layer that takes the code, in a model made elsewhere (default: found by the rule in the README)"
+    "layer that takes the latent code, for models from other programs (default: detected, see the README)"
 )
 MAX_SIDE = 8192  # pixels of images for models of any size
 LABEL_FRACTIONS = [0.01, 0.1, 1.0]  # of probe
@@ -79,12 +72,14 @@ def make_parser(program: str, command: str) -> CommandParser:
             "--refine",
             metavar="STEPS",
             help=(
-                "improve each image's code by so many steps of gradient descent, 30 for instance, to see "
-                "what the decoder could do with a better encoder"
+                "refine each latent code by this many steps of gradient descent (30, for example), to see "
+                "what the decoder could reach with a better encoder"
             ),
         )
     if command == "generate":
         _add_generate_options(parser)
+    parser.add_prompt_flags()
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
     return parser
 
 
@@ -93,40 +88,40 @@ def _make_probe_parser(program: str) -> TrainParser:
     parser = TrainParser(program, DESCRIPTIONS["probe"])
     parser.prog = f"{program}.py probe"
     parser.add_argument(
-        "--shares", metavar="1,10,100", default="1,10,100", help="percentages of the labels to learn from"
+        "--shares", metavar="1,10,100", default="1,10,100", help="percentages of the labels to train on"
     )
     return parser
 
 
 def _add_model_and_images(parser: CommandParser, command: str) -> None:
     if command == "apply":
-        model_help = "saved autoencoder.h5; several are compared side by side"
+        model_help = "run folder or saved autoencoder.h5; several are compared side by side"
         parser.add_argument("-model", "--model", metavar="FILE", required=True, nargs="+", help=model_help)
     else:
-        model_help = "the saved model (.h5)"
+        model_help = "a run folder, or a saved model (.h5)"
         parser.add_argument("-model", "--model", metavar="FILE", required=True, help=model_help)
     if command == "generate":
-        data_help = "images that a mixture of codes is learned from (default: those of the model's training)"
+        data_help = "images whose latent codes the mixture is fitted on (default: the training images)"
     else:
         data_help = "a folder of pictures of any size and format, a data set, or a name"
     parser.add_argument("-d", "--dataset", metavar="PATH", required=command != "generate", help=data_help)
-    parser.add_argument("--output", metavar="PATH", help="where the results go; nothing is ever overwritten")
+    parser.add_argument("--output", metavar="PATH", help="output folder or file; nothing is ever overwritten")
     parser.add_argument(
         "--fit",
         choices=FIT_MODES,
         default="crop",
         help=(
-            "how pictures of another size are made to fit: scaled and cut in the middle (crop), scaled and "
-            "filled up with black (pad), or out of proportion (stretch); color becomes gray where the model "
+            "how pictures are resized: scaled and cropped to the center (crop), scaled and padded with "
+            "black (pad), or stretched (stretch); color is converted to gray if the model "
             "is gray"
         ),
     )
     parser.add_argument(
-        "--invert", action="store_true", help="black on white becomes white on black, as in MNIST"
+        "--invert", action="store_true", help="invert black on white to white on black, as in MNIST"
     )
-    parser.add_argument("--limit", metavar="N", help="at most so many pictures")
+    parser.add_argument("--limit", metavar="N", help="maximum number of pictures")
     parser.add_argument(
-        "--size", metavar="HxW", help="the size of the images, for a model that takes any (28x28, or 28)"
+        "--size", metavar="HxW", help="image size, for models that take any size (28x28, or 28)"
     )
     if command in LAYER_COMMANDS:
         parser.add_argument(
@@ -136,30 +131,29 @@ def _add_model_and_images(parser: CommandParser, command: str) -> None:
 
 
 def _add_generate_options(parser: CommandParser) -> None:
-    parser.add_argument("--count", metavar="N", default="48", help="images to draw (default 48)")
+    parser.add_argument("--count", metavar="N", default="48", help="number of samples (default 48)")
     parser.add_argument(
-        "--mixture", action="store_true", help="draw a VAE's codes from a Gaussian mixture too"
+        "--mixture", action="store_true", help="sample the codes of a VAE from a Gaussian mixture too"
     )
     parser.add_argument(
-        "--grid", metavar="SIDE", help="SIDE × SIDE images over a latent space of two numbers"
+        "--grid", metavar="SIDE", help="SIDE × SIDE images over a two-dimensional latent space"
     )
     parser.add_argument(
-        "--between", metavar="PICTURE", nargs=2, help="walk from the code of one picture to that of another"
+        "--between", metavar="PICTURE", nargs=2, help="interpolate between the latent codes of two pictures"
     )
     parser.add_argument(
-        "--steps", metavar="N", default="10", help="images of such a walk with both ends (default 10)"
+        "--steps", metavar="N", default="10", help="images of the interpolation, ends included (default 10)"
     )
-    parser.add_argument("--seed", metavar="N", default="0", help="seed of what is drawn (default 0)")
+    parser.add_argument("--seed", metavar="N", default="0", help="seed of the samples (default 0)")
 
 
 def _make_request(command: str, args: argparse.Namespace, **options: Any) -> dict[str, Any]:
     """The request to the worker, from the values of the flags and further options."""
     for name in REFINING_FLAGS.get(command, ()):
         if getattr(args, name) and not args.refine:
-            raise UserError(f"--{name.replace('_', '-')} is for --refine; without it {command} needs none")
+            raise UserError(f"--{name.replace('_', '-')} requires --refine")
     models = [args.model] if isinstance(args.model, str) else args.model
-    for model in models:
-        run_folder.require_model_file(model)
+    models = [run_folder.locate_model(model, command) for model in models]
     if args.dataset:
         datasets.locate(args.dataset)
     request = {
@@ -180,7 +174,7 @@ def _make_request(command: str, args: argparse.Namespace, **options: Any) -> dic
 def run_apply(program: str, arguments: list[str]) -> int:
     """Run images through one or several autoencoders; show the errors, the worst first."""
     args = make_parser(program, "apply").parse(arguments)
-    return run_job("apply", _make_request("apply", args))
+    return run_job("apply", _make_request("apply", args), as_json=args.json)
 
 
 def run_encode(program: str, arguments: list[str]) -> int:
@@ -189,8 +183,11 @@ def run_encode(program: str, arguments: list[str]) -> int:
     request = _make_request("encode", args)
     if not args.output:
         suffix = "-refined" if request["refine"] else ""
-        request["output"] = default_codes_file(args.model, args.dataset, suffix)
-    return run_job("encode", request)
+        request["output"] = default_codes_file(request["models"][0], args.dataset, suffix)
+    is_silent = args.yes or args.no_input or args.json or not sys.stdin.isatty()
+    if not (is_silent or confirm_size(request)):
+        return 0
+    return run_job("encode", request, as_json=args.json)
 
 
 def default_codes_file(model: str, data: str, suffix: str = "") -> str:
@@ -204,15 +201,14 @@ def run_generate(program: str, arguments: list[str]) -> int:
     """Decode latent codes that are sampled, on a grid, or between those of two images."""
     args = make_parser(program, "generate").parse(arguments)
     numbers = {name: parse_integer(getattr(args, name), f"--{name}", low) for name, low in MIN_VALUES.items()}
-    return run_job(
-        "generate", _make_request("generate", args, mixture=args.mixture, between=args.between, **numbers)
-    )
+    request = _make_request("generate", args, mixture=args.mixture, between=args.between, **numbers)
+    return run_job("generate", request, as_json=args.json)
 
 
 def run_predict(program: str, arguments: list[str]) -> int:
     """Classify images."""
     args = make_parser(program, "predict").parse(arguments)
-    return run_job("predict", _make_request("predict", args))
+    return run_job("predict", _make_request("predict", args), as_json=args.json)
 
 
 def run_probe(program: str, arguments: list[str]) -> int:
@@ -225,7 +221,7 @@ def run_probe(program: str, arguments: list[str]) -> int:
     answers = Answers(program, args)
     hp = answers.hyperparameters(ask_labeled_data(answers))
     request = {"hyperparameters": hp.to_json(), "shares": fractions, "output": args.output}
-    return run_job("probe", request)
+    return run_job("probe", request, as_json=args.json)
 
 
 COMMANDS = {
@@ -237,159 +233,41 @@ COMMANDS = {
 }
 
 
-def run_job(command: str, request: dict[str, Any], display: Display | None = None) -> int:
+def run_job(
+    command: str,
+    request: dict[str, Any],
+    display: Display | None = None,
+    as_json: bool = False,
+    worker: Worker | None = None,
+) -> int:
     """Let the worker do a job and show its result.
 
     Args:
         command: a key of `COMMANDS`.
         request: the job's options.
         display: the display; by default a new one.
+        as_json: print the result as JSON.
+        worker: does the job; by default a new one.
 
     Returns:
         The exit status.
     """
     display = display or Display()
     display.show_status("starting Keras …")
-    with muted_keyboard(), Worker() as worker:
+    with muted_keyboard(), worker or Worker() as worker:
         try:
             worker.send(command, **request)
             result = worker.follow(display)
         finally:
             display.close()
-    SHOW_RESULT[command](display, result)
+    if as_json:
+        print_json(display, result)
+    else:
+        show_result(command, display, result)
     if not (missing := result.get("missing")):
         return 0
     display.note(f"Interrupted: {missing}.", "bold")
     return INTERRUPTED
-
-
-def _show_apply_result(display: Display, result: dict) -> None:
-    errors = {"denoise": "what was changed", "complete": "error of the missing half"}
-    _show_table(display, f"{errors.get(result['task'], 'error')}, worst first", result, "errors.csv")
-    if display.out.is_terminal:
-        first, *others = result["heads"]
-        caption = f"{first} {ARROW} {f' {SEPARATOR} '.join(others)}"
-        display.show_image_strip(result["pictures"], str(Path(result["folder"]) / "worst.png"), caption)
-    count, names = len(result["table"]), result["names"]
-    means = (
-        f"{'' if len(names) == 1 else name + ' '}{mse:.6f}"
-        for name, mse in zip(names, result["mean"], strict=True)
-    )
-    display.result(
-        printable(f"mean over {count:,} picture{'s' if count > 1 else ''}: MSE {'   '.join(means)}")
-    )
-    if result["refined"]:
-        # Each model is followed by the same model with refined codes.
-        for name, before, after in zip(names[::2], result["mean"][::2], result["mean"][1::2], strict=True):
-            display.result(f"{printable(name)}: {_refinement_gain(before, after)}")
-    _show_problems(display, result)
-    display.result(f"{result['folder']}: {', '.join(result['files'])}, errors.csv, worst.png", unwrapped=True)
-
-
-def _show_predict_result(display: Display, result: dict) -> None:
-    _show_table(display, "predictions", result, "predictions.csv")
-    if display.out.is_terminal:
-        path = str(Path(result["folder"]) / "predictions.png")
-        display.show_captioned_images(result["pictures"], path)
-    if result["accuracy"] is not None:
-        labeled = f"{result['known']:,} picture{'s' if result['known'] > 1 else ''}"
-        display.result(f"accuracy {result['accuracy']:.4f} on the {labeled} whose label is known")
-    _show_problems(display, result)
-    display.result(f"{result['folder']}: predictions.csv, predictions.png", unwrapped=True)
-
-
-def _show_encode_result(display: Display, result: dict) -> None:
-    _show_problems(display, result)
-    refined = "refined " if result["refined"] else ""
-    if refined:
-        before, after = result["refined"]
-        display.result(f"MSE {before:.6f}, refined {after:.6f}: {_refinement_gain(before, after)}")
-    display.result(
-        f"{result['count']:,} {refined}codes of {format_shape(result['shape'])} numbers: "
-        f"{', '.join(result['files'])}",
-        unwrapped=True,
-    )
-
-
-def _refinement_gain(before: float, after: float) -> str:
-    """The relative reduction of the mean squared error by refining latent codes, as a sentence."""
-    gain = 1 - after / before if before else 0
-    return f"refined codes take {gain:.1%} of the error away; at least so much is the encoder's"
-
-
-def _show_generate_result(display: Display, result: dict) -> None:
-    if display.out.is_terminal:
-        path = str(Path(result["folder"]) / "sheet.png")
-        display.show_image_grid(result["pictures"], result["columns"], path)
-    display.result(f"{result['count']:,} images, {result['how']}")
-    display.result(f"{result['folder']}: the images, codes.npy, sheet.png", unwrapped=True)
-
-
-def _show_probe_result(display: Display, result: dict) -> None:
-    rows = result["record"]["accuracy"]
-    label_counts = list(dict.fromkeys(row["labels"] for row in rows))
-    table = Table(title="Test accuracy", title_justify="left")
-    for column in ("method", "weights", *(f"{count:,} labels" for count in label_counts)):
-        table.add_column(column, justify="right" if "labels" in column else "left")
-    for method, weights in dict.fromkeys((row["method"], row["weights"]) for row in rows):
-        scores = {
-            row["labels"]: row["test_accuracy"]
-            for row in rows
-            if (row["method"], row["weights"]) == (method, weights)
-        }
-        cells = (f"{scores[count]:.4f}" if count in scores else "–" for count in label_counts)
-        table.add_row(method, weights, *cells)
-    display.out.print(table)
-    silhouettes = (
-        f"{name} {score:.3f}" for name, score in result["record"]["silhouette"].items() if score is not None
-    )
-    display.result("silhouette of the classes: " + "   ".join(silhouettes))
-    display.result(f"{result['folder']}: probe.json, probe.png", unwrapped=True)
-
-
-SHOW_RESULT = {
-    "apply": _show_apply_result,
-    "predict": _show_predict_result,
-    "encode": _show_encode_result,
-    "generate": _show_generate_result,
-    "probe": _show_probe_result,
-}
-
-
-def _show_table(display: Display, title: str, result: dict, file_name: str) -> None:
-    """Show the first rows of a result's table: all columns in a file or pipe, else as many as fit."""
-    names, rows = result["columns"], result["table"]
-    # Cells are file names in part, which may hold control characters.
-    cells = [[*map(printable, row), *[""] * (len(names) - len(row))] for row in rows[:MAX_ROWS]]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-    widths[0] = min(widths[0], MIN_NAME_WIDTH)
-    right_edges = itertools.accumulate(width + 3 for width in widths)  # two spaces and a line each
-    count = len(names)
-    if display.out.is_terminal:
-        count = sum(edge < display.out.width for edge in right_edges)
-    if len(rows) > MAX_ROWS:
-        title += f", {MAX_ROWS} of {len(rows):,}"
-    if hidden := len(names) - count:
-        title += f"; {hidden} more column{'s' if hidden > 1 else ''} in {file_name}"
-    table = Table(title=title, title_justify="left")
-    for number, (name, width) in enumerate(zip(names[:count], widths, strict=False)):
-        header = Text(COLUMN_TITLES.get(name, printable(name.replace("_", " "))))
-        if number:
-            table.add_column(header, justify="right", min_width=width)
-        else:
-            table.add_column(header, overflow="fold")
-    for row in cells:
-        table.add_row(*map(Text, row[:count]))
-    print_table(display.out, table)
-
-
-def _show_problems(display: Display, result: dict) -> None:
-    problems = list(result["problems"].values())
-    for problem in problems[:MAX_PROBLEMS]:
-        display.note(problem, BAD)
-    if len(problems) > MAX_PROBLEMS:
-        count = len(problems) - MAX_PROBLEMS
-        display.note(f"and {count:,} more pictures that cannot be read", QUIET)
 
 
 def parse_integer(text: str | None, flag: str = "", low: int = 0) -> int | None:

@@ -3,12 +3,15 @@
 import argparse
 from typing import Any
 
-from lib.common.errors import UserError
+from lib.common.errors import UserError, printable
+from lib.common.suggestions import SYNONYMS, closest_name
 from lib.config.fields import PROGRAMS, default_values, display_name, format_value, settings
 from lib.config.value_types import ALL, NONE, LayerNumbers, Switch
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # by which word processors replace hyphens in a command
-PRESET_HELP = "a named network with its training; flags given beside it win (the README lists them)"
+JSON_HELP = "print the result as JSON"
+GPU_WORDS = ("gpu", "cuda")  # flags of other programs that need none here
+PRESET_HELP = "a named network with its training settings; other flags override it (listed in the README)"
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -28,6 +31,17 @@ class CommandParser(argparse.ArgumentParser):
 
     def add_argument(self, *flags: str, **options: Any) -> argparse.Action:
         return self._record_flags(super().add_argument(*flags, **options))
+
+    def add_prompt_flags(self) -> None:
+        """Add the flags of all commands that turn prompts off."""
+        self.add_argument(
+            "--yes", action="store_true", help="no prompts: use the default of each setting that is not set"
+        )
+        self.add_argument(
+            "--no-input",
+            action="store_true",
+            help="no prompts: fail if a setting without a default is missing",
+        )
 
     def add_exclusive_group(self, *flags: tuple[str, dict[str, Any]]) -> None:
         """Add flags of which at most one may be given, each with its options of `add_argument`."""
@@ -49,20 +63,39 @@ class CommandParser(argparse.ArgumentParser):
             UserError: a flag is unknown, belongs to the other program, or has a wrong value.
         """
         arguments = [_restore_hyphens(word) for word in arguments]
-        self._refuse_flags_of_other_program(arguments)
+        self._refuse_unknown_flags(arguments)
         return self.parse_args(arguments)
 
-    def _refuse_flags_of_other_program(self, arguments: list[str]) -> None:
-        """Name the program that has a flag: argparse would take -dl FILE for the data set l and a file."""
+    def _refuse_unknown_flags(self, arguments: list[str]) -> None:
+        """Name the program that has a flag, or the flag that is probably meant.
+
+        argparse would take -dl FILE for the data set l and a file, and -dataset FILE for the data set ataset.
+        """
         program = self.prog.partition(".")[0]
-        for flag in (word.partition("=")[0] for word in arguments if word.startswith("-")):
+        flags = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        for flag in (word.partition("=")[0] for word in flags if word.startswith("-")):
             if flag in self.options:
                 continue
             actions = {name: TrainParser(name, "").options.get(flag) for name in PROGRAMS}
             owners = {name: action for name, action in actions.items() if action is not None}
             if owners and program not in owners:
                 owner, action = next(iter(owners.items()))
-                self.error(f"{flag} ({display_name(action.dest)}) is for {owner}.py, not for {program}.py")
+                self.error(f"{flag} ({display_name(action.dest)}) belongs to {owner}.py, not {program}.py")
+            self._refuse_unknown_flag(flag)
+
+    def _refuse_unknown_flag(self, flag: str) -> None:
+        if flag.lstrip("-") in GPU_WORDS:
+            raise UserError(
+                f"unknown flag {flag}; a GPU is used if Keras finds one, and --distributed uses several"
+            )
+        shown = [flag for flag, action in self.options.items() if action.help != argparse.SUPPRESS]
+        names = {option.lstrip("-"): option for option in shown}
+        close = names.get(closest_name(flag, names))
+        is_flag = flag.startswith("--") or f"-{flag}" in self.options or flag.lstrip("-") in SYNONYMS
+        if is_flag and " " not in flag:
+            if close:
+                raise UserError(f"unknown flag {flag}; did you mean {close}?")
+            self.error(f"unknown flag {printable(flag)}")
 
     def error(self, message: str):
         raise UserError(f"{message}; see python {self.prog} --help")
@@ -91,27 +124,21 @@ class TrainParser(CommandParser):
             help="the run folder (default models/<time>-<dataset>-<task>); never overwritten",
         )
         self.add_argument(
-            "--resume", metavar="DIR", help="go on with a run that was interrupted, from its last whole epoch"
+            "--resume", metavar="DIR", help="continue an interrupted run after its last complete epoch"
         )
         self.add_argument(
             "--distributed",
             nargs="?",
             const="",
             metavar="HOST:PORT,N/OF",
-            help="train on all devices of this machine, or as process N of those that meet at HOST:PORT of "
+            help="train on all devices of this machine, or as process N of OF that connect to HOST:PORT of "
             "the first (JAX)",
         )
         self.add_argument(
-            "--answers", metavar="FILE", help="answers from a file, such as the answers.json of a run"
+            "--answers", metavar="FILE", help="read settings from a file, such as the answers.json of a run"
         )
-        self.add_argument(
-            "--yes", action="store_true", help="ask nothing: take the default for whatever is not given"
-        )
-        self.add_argument(
-            "--no-input",
-            action="store_true",
-            help="ask nothing, and fail at once when something without a default is missing",
-        )
+        self.add_prompt_flags()
+        self.add_argument("--json", action="store_true", help=JSON_HELP)
 
     def set_help(self, flag: str, text: str) -> None:
         """Replace the help text of a flag; `argparse.SUPPRESS` hides it."""

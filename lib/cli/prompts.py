@@ -9,12 +9,19 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import Any
 
-from lib.cli._compat import interrupt_on_signal, wrap_validation_message
-from lib.cli.streams import TextOnly, has_all_characters
-from lib.common.errors import PromptCancelled, UserError, printable
+from lib.cli.prompt_keys import GoBack
+from lib.cli.terminal_prompts import (
+    preview_text,
+    prompt_choice,
+    prompt_several,
+    prompt_text,
+    validation_result,
+)
+from lib.common.errors import UserError, printable
 from lib.common.reading import MAX_SETTINGS_BYTES, read_json
+from lib.common.text_layout import wrap_for
 from lib.config.fields import (
     PER_LAYER,
     default_of,
@@ -22,6 +29,7 @@ from lib.config.fields import (
     display_name,
     format_value,
     get_field,
+    get_value_type,
     inapplicable_reason,
     long_flag,
     parse_answers,
@@ -29,12 +37,9 @@ from lib.config.fields import (
     settings,
 )
 from lib.config.hyperparameters import Hyperparameters
-from lib.config.presets import preset_values
+from lib.config.presets import preset_name, preset_values
 from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.config.value_types import ALL, LayerNumbers, Text
-
-if TYPE_CHECKING:
-    from questionary import Question
 
 OTHER_PATH = "another path …"
 
@@ -52,6 +57,10 @@ class Answers:
         provided: values of the settings that need no prompt: from flags, answers file or preset.
         interactive: whether to prompt for settings that are not provided; False with --yes and --no-input.
         has_terminal: standard input is a terminal; else answers are read from it line by line.
+        preset: name of the preset that the program was started with; None without.
+        drafts: answers at prompts of a conversation that has not led to a run; defaults of its prompts.
+        can_go_back: whether Esc at the next prompt raises `GoBack`.
+        prompt_count: number of questions that were asked on the terminal.
 
     Raises:
         UserError: a value is wrong, a flag does not go with --resume, or --no-input lacks a required one.
@@ -72,10 +81,13 @@ class Answers:
         self._flag_names = list(from_flags)
         self._explicit = set(self.provided)  # from flags or file; never dropped, unlike those of a preset
         self._images: ImageSet | None = None
+        self.drafts: dict[str, Any] = {}
+        self.can_go_back, self.prompt_count = False, 0
         preset = args.preset or file_preset
-        self._has_preset, self._is_repeated = preset is not None, False
-        if preset is not None:
-            self.provided = preset_values(preset, program) | self.provided
+        self.preset = None if preset is None else preset_name(preset, program)
+        self._is_repeated = False
+        if self.preset is not None:
+            self.provided = preset_values(self.preset, program) | self.provided
         if args.resume:
             self._refuse_settings_of_resumed_run(args)
         elif args.no_input:
@@ -85,7 +97,7 @@ class Answers:
         flags = [long_flag(name) for name in self._flag_names]
         flags += [f"--{name}" for name in ("preset", "answers", "output") if getattr(args, name, None)]
         if flags:
-            raise UserError(f"--resume goes on with a run as it was asked for; leave {', '.join(flags)} out")
+            raise UserError(f"--resume keeps the settings of the run; remove {', '.join(flags)}")
 
     def _require_complete(self) -> None:
         required = [setting for setting in settings(self.program) if setting.metadata["required"]]
@@ -97,6 +109,16 @@ class Answers:
         """Return whether a setting has no provided value."""
         return name not in self.provided
 
+    def replace_preset_values(self, values: dict[str, Any]) -> bool:
+        """Give the settings that only the preset provides other values; return whether one was different."""
+        replaced = {
+            name: value
+            for name, value in values.items()
+            if name not in self._explicit and self.provided.get(name) != value
+        }
+        self.provided |= replaced
+        return bool(replaced)
+
     def suit_defaults(self, images: ImageSet) -> None:
         """Make the defaults follow the images, unless a preset or an earlier run gives them."""
         self._images = images
@@ -106,7 +128,7 @@ class Answers:
         return self.defaults if self._is_repeated else self.defaults | self._suited_defaults(answers)
 
     def _suited_defaults(self, answers: dict[str, Any]) -> dict[str, Any]:
-        if self._images is None or self._has_preset:
+        if self._images is None or self.preset is not None:
             return {}
         return suited_defaults(self._images, self.provided | answers)
 
@@ -119,8 +141,9 @@ class Answers:
         Raises:
             UserError: an answer, or a value from a flag or file, does not fit the others.
         """
-        values = self.defaults_with(answers) | self.provided | answers
-        suited = self._suited_defaults(answers)
+        drafts = self._fitting_drafts(answers)
+        suited = self._suited_defaults(drafts | answers)
+        values = self.defaults | ({} if self._is_repeated else suited) | drafts | self.provided | answers
         for name, value in list(values.items()):
             if name in self._explicit or name in answers or name == "program":
                 continue
@@ -132,9 +155,18 @@ class Answers:
                 raise UserError(reason)
         return Hyperparameters(**values)
 
+    def _fitting_drafts(self, answers: dict[str, Any]) -> dict[str, Any]:
+        """The drafts, except paths and values for another number of layers."""
+        layers = (self.defaults | self.drafts | self.provided | answers).get("layers", 0)
+        return {
+            name: value
+            for name, value in self.drafts.items()
+            if not isinstance(get_value_type(name), Text) and _fits_layers(name, value, layers)
+        }
+
     def data_settings(self, answers: dict[str, Any]) -> Hyperparameters:
         """Return hyperparameters with all that loading the data needs; the network's have defaults."""
-        values = self.defaults | self.provided | answers
+        values = self.defaults | self._fitting_drafts(answers) | self.provided | answers
         names = [
             setting.name
             for setting in settings(self.program)
@@ -149,7 +181,7 @@ class Answers:
         """Make the values of a run the defaults of the next one, with a prompt for all but paths."""
         paths = [s.name for s in settings(self.program) if isinstance(s.metadata["value_type"], Text)]
         self._explicit, self._flag_names = set(), []
-        self._is_repeated = True
+        self._is_repeated, self.drafts, self.preset = True, {}, None
         # Through text: kernels that are equal in all layers become one number, which fits any other depth.
         texts = {s.name: format_value(s.name, getattr(hp, s.name)) for s in settings(self.program)}
         self.defaults = self.defaults | {
@@ -176,7 +208,10 @@ class Answers:
             UserError: the value is wrong and was not typed at a prompt, which asks again.
         """
         default = self.defaults[name] if default is None else default
-        default_text = format_value(name, default)
+        shown = self.drafts.get(name, default)
+        if name in self.drafts and validation_result(lambda _: check(shown), "") is not True:
+            shown = default
+        default_text = format_value(name, shown)
 
         def parse(text: str):
             value = parse_value(name, text if text.strip() else default_text)
@@ -191,8 +226,22 @@ class Answers:
         question = get_field(name).metadata["question"]
         if not self.has_terminal:
             return parse(self._read_line(question, default_text))
-        toolbar = (lambda: _preview_text(parse, preview)) if preview else None
-        return parse(prompt_text(question, parse, instruction=f"[{default_text}]", bottom_toolbar=toolbar))
+        toolbar = (lambda: preview_text(parse, preview)) if preview else None
+        self.prompt_count += 1
+        value = parse(
+            prompt_text(
+                question,
+                parse,
+                can_go_back=self.can_go_back,
+                toolbar=toolbar,
+                instruction=f"[{default_text}]",
+            )
+        )
+        if value == default:
+            self.drafts.pop(name, None)
+        else:
+            self.drafts[name] = value
+        return value
 
     def ask_path(
         self, name: str, choices: dict[str, str], check: Callable[[str], object], hint: str = ""
@@ -216,28 +265,57 @@ class Answers:
                 raise UserError(f"{display_name(name)} missing: {hint}give {flags}")
             return self.ask(name, check, default=first)
         question = get_field(name).metadata["question"]
-        if choices:
-            texts = {path: f"{path:<15} {text}" if text else path for path, text in choices.items()}
-            path = prompt_choice(question, texts | {"": OTHER_PATH})
-            if path and (message := validation_result(check, path)) is True:
-                return path
-            if path:
-                print(message, file=sys.stderr)
-        return prompt_text(question, lambda text: check(parse_value(name, text)), is_path=True)
+        self.prompt_count += 1
+        while True:
+            path = self._choose_path(name, question, choices, check) if choices else ""
+            if not path:
+                try:
+                    path = prompt_text(
+                        question,
+                        lambda text: check(parse_value(name, text)),
+                        is_path=True,
+                        can_go_back=self.can_go_back or bool(choices),
+                        default="" if self.drafts.get(name) in choices else self.drafts.get(name, ""),
+                    )
+                except GoBack:
+                    if not choices:
+                        raise
+                    continue  # to the choices
+            self.drafts[name] = path
+            return path
 
-    def choose(self, title: str, choices: dict[str, str], at_end: str) -> str:
+    def _choose_path(
+        self, name: str, question: str, choices: dict[str, str], check: Callable[[str], object]
+    ) -> str:
+        """Return one of several paths; empty for another one, or if the chosen one is refused."""
+        texts = {path: f"{path:<15} {text}" if text else path for path, text in choices.items()}
+        draft = self.drafts.get(name)
+        path = prompt_choice(
+            question,
+            texts | {"": OTHER_PATH},
+            default=draft if draft in choices else None,
+            can_go_back=self.can_go_back,
+        )
+        if path and (message := validation_result(check, path)) is not True:
+            print(wrap_for(str(message), sys.stderr), file=sys.stderr)
+            return ""
+        return path
+
+    def choose(self, title: str, choices: dict[str, str], at_end: str, kept_lines: int = 0) -> str:
         """Return the key of one of several choices.
 
         Args:
             title: the question.
             choices: text of each key. A line of standard input may be a key, its number or its text.
             at_end: the key at the end of standard input.
+            kept_lines: lines above a menu on a terminal that stay on the screen.
 
         Raises:
             UserError: a line of standard input is no choice.
         """
         if self.has_terminal:
-            return prompt_choice(title, choices)
+            self.prompt_count += 1
+            return prompt_choice(title, choices, kept_lines=kept_lines, can_go_back=self.can_go_back)
         keys = list(choices)
         line = sys.stdin.readline()
         answer = line.strip()
@@ -266,126 +344,44 @@ class Answers:
             UserError: a line of standard input has a key that is no choice.
         """
         if self.has_terminal:
-            return _prompt_several(title, choices, details or {}, min_count)
+            self.prompt_count += 1
+            return prompt_several(title, choices, details or {}, min_count, self.can_go_back)
         keys = [part.strip().replace("-", "_") for part in self._read_line(title, "").split(",")]
         if unknown := [key for key in keys if key not in choices]:
             raise UserError(f"{title}: {unknown[0]!r} is not one of {', '.join(choices)}")
         return keys
 
-    def ask_text(self, question: str, check: Callable[[str], object]) -> str:
-        """Return a line of text, stripped, for which `check` does not raise `UserError`."""
+    def ask_text(
+        self, question: str, check: Callable[[str], object], default: str = "", is_path: bool = False
+    ) -> str:
+        """Return a line of text, stripped, for which `check` does not raise `UserError`.
+
+        Args:
+            question: the question.
+            check: raises `UserError` for a text that does not fit.
+            default: text for an empty line.
+            is_path: complete paths at a prompt.
+        """
+
+        def check_or_default(text: str) -> object:
+            return check(text if text.strip() else default)
+
         if self.has_terminal:
-            return prompt_text(question, check)
-        answer = self._read_line(question, "").strip()
-        check(answer)
-        return answer
+            self.prompt_count += 1
+            options: dict[str, Any] = {"instruction": f"[{default}]"} if default else {"is_path": is_path}
+            return prompt_text(question, check_or_default, can_go_back=self.can_go_back, **options) or default
+        answer = self._read_line(question, default).strip()
+        check_or_default(answer)
+        return answer or default
 
     def _read_line(self, question: str, default: str) -> str:
         line = sys.stdin.readline()
         if not line:
             raise UserError(
-                f"standard input ended before this was answered: {question}; give a flag, one more line, or "
-                f"--yes"
+                f"standard input ended at the question: {question}; pass a flag, another line, or --yes"
             )
         print(f"{question}: {printable(line.strip()) or default}", file=sys.stderr)
         return line.strip()
-
-
-def prompt_text(question: str, check: Callable[[str], object], is_path: bool = False, **options: Any) -> str:
-    """Ask for a text on the terminal until `check` raises no `UserError`; return it stripped.
-
-    Args:
-        question: text before the input.
-        check: raises `UserError` with the message for a wrong input.
-        is_path: complete paths with the Tab key.
-        options: further options of `questionary.text`.
-    """
-    import questionary
-
-    make_prompt = questionary.path if is_path else questionary.text
-    prompt = make_prompt(
-        question,
-        validate=lambda text: validation_result(check, text),
-        validate_while_typing=False,
-        **options,
-        **_output_options(),
-    )
-    wrap_validation_message(prompt)
-    return _run_prompt(prompt).strip()
-
-
-def prompt_choice(title: str, choices: dict[str, str], default: str | None = None) -> str:
-    """Show a menu on the terminal; return the key of the choice.
-
-    Args:
-        title: the question.
-        choices: text of each key.
-        default: the key that is selected first.
-    """
-    import questionary
-
-    listed = [questionary.Choice(text, key) for key, text in choices.items()]
-    return _run_prompt(questionary.select(title, listed, default=default, **_output_options()))
-
-
-def _prompt_several(
-    title: str, choices: dict[str, str], details: dict[str, str], min_count: int
-) -> list[str]:
-    import questionary
-
-    def check(keys: list[str]) -> bool | str:
-        return len(keys) >= min_count or f"mark {min_count} at least, with the space bar"
-
-    prompt = questionary.checkbox(
-        title,
-        [questionary.Choice(text, key, description=details.get(key)) for key, text in choices.items()],
-        validate=check,
-        use_search_filter=True,
-        use_jk_keys=False,
-        instruction="(space marks, Enter goes on, letters filter)",
-        **_output_options(),
-    )
-    return _run_prompt(prompt)
-
-
-def _run_prompt(prompt: Question):
-    """The answer. Raises `PromptCancelled` for Ctrl-C, as a key or a signal, and for Ctrl-D."""
-    interrupt_on_signal(prompt)
-    try:
-        return prompt.unsafe_ask()
-    except (KeyboardInterrupt, EOFError):
-        raise PromptCancelled from None
-
-
-def validation_result(check: Callable[[str], object], text: str) -> bool | str:
-    """Return True, or the message of the `UserError` that `check` raises, as questionary expects it."""
-    try:
-        check(text)
-    except UserError as error:
-        return str(error).removeprefix(f"{text.strip()}: ")  # the line is short, and the text is above it
-    return True
-
-
-def _preview_text(parse: Callable[[str], Any], preview: Callable[[Any], str]) -> str:
-    from prompt_toolkit.application import get_app
-
-    buffer = get_app().current_buffer
-    if buffer.validation_error:
-        return ""  # the message is shown already
-    try:
-        return preview(parse(buffer.text))
-    except UserError as error:
-        return str(error)
-
-
-def _output_options() -> dict[str, Any]:
-    """Options that send prompts to standard error if results are redirected, with characters that it has."""
-    stream = sys.stdout if sys.stdout.isatty() else sys.stderr
-    if stream is sys.stdout and has_all_characters(stream):
-        return {}
-    from prompt_toolkit.output import create_output
-
-    return {"output": create_output(cast(TextIO, TextOnly(stream)))}
 
 
 def _fits_layers(name: str, value, layers: int) -> bool:

@@ -9,11 +9,13 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from lib.cli.display import BAD, GOOD, QUIET, Display
+from lib.cli.display import Display
+from lib.cli.output import BAD, GOOD, QUIET
 from lib.cli.parser import CommandParser
 from lib.cli.session import draw_comparison
-from lib.cli.terminal_graphics import print_table
+from lib.cli.tables import print_table
 from lib.common.errors import UserError, shorten
+from lib.common.text_layout import wrap_words
 from lib.config.fields import PROGRAMS
 from lib.config.value_types import IntRange
 from lib.data.formats.base import exists
@@ -49,14 +51,14 @@ DATA_KEYS = {"status": ("status",), "data set": ("dataset", "name"), "checksum":
 
 def make_parser(program: str, command: str) -> CommandParser:
     """Return the parser of the command's flags."""
-    parser = CommandParser(f"{program}.py {command}", "The recorded runs of both programs below a folder.")
+    parser = CommandParser(f"{program}.py {command}", "List and compare the recorded runs of both programs.")
     add = parser.add_argument
     add(
         "folder",
         nargs="?",
         default=str(records.MODELS_FOLDER),
         metavar="FOLDER",
-        help="where to look, however deep (default models)",
+        help="folder to search, with subfolders (default models)",
     )
     add(
         "--sort",
@@ -64,23 +66,22 @@ def make_parser(program: str, command: str) -> CommandParser:
         metavar="KEY",
         help="score (best first), time, date, name, a hyperparameter or a metric",
     )
-    add("--reverse", action="store_true", help="the other way round; what has no such value stays last")
+    add("--reverse", action="store_true", help="reverse the order; runs without the value stay last")
     add("--task", choices=(*TASKS, CLASSIFY), help="only runs of this task")
     add("--dataset", "-d", metavar="NAME", help="only runs on this data set")
     add("--program", choices=PROGRAMS, help="only runs of this program")
-    add("--status", choices=records.STATUSES, help="only runs that ended like this")
-    add("--last", metavar="N", help="only the newest N of them")
-    add(
-        "--only", nargs="+", metavar="RUN", help="only these runs, each a folder or a unique part of its name"
-    )
-    add("--force", action="store_true", help="let --export replace a report that exists")
-    figure_help = "draw a metric against each hyperparameter that differs"
+    add("--status", choices=records.STATUSES, help="only runs with this status")
+    add("--last", metavar="N", help="only the newest N runs")
+    add("--only", nargs="+", metavar="RUN", help="only these runs: folders or unique parts of their names")
+    add("--force", action="store_true", help="let --export replace an existing report")
+    parser.add_prompt_flags()
+    figure_help = "plot a metric against each hyperparameter that differs"
     export_help = "write a report of these runs: FILE.md or FILE.html"
     parser.add_exclusive_group(
-        ("--diff", {"nargs": 2, "metavar": ("A", "B"), "help": "what differs between two runs"}),
+        ("--diff", {"nargs": 2, "metavar": ("A", "B"), "help": "show the differences between two runs"}),
         ("--figure", {"metavar": "METRIC", "help": figure_help}),
         ("--export", {"metavar": "FILE", "help": export_help}),
-        ("--json", {"action": "store_true", "help": "their records as JSON"}),
+        ("--json", {"action": "store_true", "help": "print the records as JSON"}),
     )
     return parser
 
@@ -92,7 +93,7 @@ def run_runs(program: str, arguments: list[str]) -> int:
         report.require_free_report(Path(args.export), args.force)
     folder, display = Path(args.folder), Display()
     if not (exists(folder) and folder.is_dir()) and folder != records.MODELS_FOLDER:
-        raise UserError(f"{folder}: no such folder; give one with runs in it, or none for models")
+        raise UserError(f"{folder}: no such folder; use a folder with runs, or omit it for models")
     entries = _load_entries(display, folder)
     if args.diff:
         show_difference(display, *(find_entry(name, entries, folder) for name in args.diff))
@@ -108,13 +109,13 @@ def run_runs(program: str, arguments: list[str]) -> int:
         draw_metric(display, selected, args.figure, folder)
     elif args.export:
         for path in report.export_report(selected, Path(args.export), args.force):
-            display.result(str(path), unwrapped=True)
+            display.result(str(path))
     else:
         display.out.print(runs_table(display, selected, best, "" if sort_key in SORT_KEYS else sort_key))
         total = "" if len(selected) == len(entries) else f" of {len(entries):,}"
         noun = "run" if len(entries) == 1 else "runs"
         count = f"{len(selected):,}{total} {noun} below {sanitize_value(str(folder))}"
-        display.result(f"{count}; {STAR} the best finished run of its task and data set", QUIET)
+        display.result(f"{count}; {STAR} best finished run of its task and data set", QUIET)
     return 0
 
 
@@ -126,7 +127,7 @@ def _load_entries(display: Display, folder: Path) -> list[RunEntry]:
         subject = (
             "1 record cannot be read and is" if count == 1 else f"{count:,} records cannot be read and are"
         )
-        display.note(f"{subject} left out: {abbreviate_list(unreadable)}", QUIET)
+        display.note(f"{subject} ignored: {abbreviate_list(unreadable)}", QUIET)
     return entries
 
 
@@ -174,15 +175,14 @@ def runs_table(display: Display, entries: list[RunEntry], best: set[int], extra_
         display.out.width = sum(widths.values()) + 1
     _hide_columns(widths, display.out.width, display_key(extra_key))
     columns = {title: columns[title] for title in widths}
-    fits = sum(widths.values()) + 1 <= display.out.width
+    free = display.out.width - 1 - sum(widths.values())
+    if free < 0:  # names of runs are broken
+        widths["run"] = max(MIN_NAME_WIDTH, widths["run"] + free)
+        columns["run"] = ["\n ".join(wrap_words(name, widths["run"] - 3)) for name in columns["run"]]
     # With padding of its own and fixed widths a table takes rich half the time.
     table = Table(padding=0, pad_edge=False)
     for title, width in widths.items():
-        header = _cell(title, title, width)
-        if fits or title != "run":
-            table.add_column(header, no_wrap=True, width=width - 1)
-        else:
-            table.add_column(header, overflow="fold")
+        table.add_column(_cell(title, title, width), no_wrap=True, width=width - 1)
     for entry, row in zip(entries, zip(*columns.values(), strict=True), strict=True):
         finished_style = "bold" if id(entry) in best else ""
         style = {records.FAILED: BAD, records.FINISHED: finished_style}.get(entry.status, QUIET)
@@ -231,7 +231,7 @@ def _cell(title: str, text: str, width: int) -> Text:
 
 def show_difference(display: Display, first: RunEntry, second: RunEntry) -> None:
     """Show what differs between two runs, and the relative change of metrics, baselines and timing."""
-    table = Table(title="What differs", title_justify="left")
+    table = Table(title="Differences")
     for title in ("", first.name, second.name, "change"):
         header = Text(shorten(title, MAX_CELL))
         table.add_column(header, justify="right" if title else "left", overflow="fold")
@@ -254,9 +254,9 @@ def show_difference(display: Display, first: RunEntry, second: RunEntry) -> None
     if table.row_count:
         print_table(display.out, table)
     else:
-        display.result("Nothing differs between them.")
+        display.result("The runs do not differ.")
     if first.group != second.group:
-        display.result("They are of different tasks or data sets: their scores do not compare.", QUIET)
+        display.result("The runs differ in task or data set: their scores are not comparable.", QUIET)
 
 
 def draw_metric(display: Display, entries: list[RunEntry], metric: str, folder: Path) -> None:
@@ -277,13 +277,13 @@ def draw_metric(display: Display, entries: list[RunEntry], metric: str, folder: 
     differing = [name for name in records.differing_hyperparameters(drawn_records) if name != "program"]
     if len(drawable) < 2 or not differing:
         reason = (
-            "Nothing differs between them" if len(drawable) > 1 else "Fewer than two finished runs have it"
+            "The runs do not differ" if len(drawable) > 1 else "Fewer than two finished runs have this value"
         )
-        display.result(f"{reason}: there is nothing to draw yet.")
+        display.result(f"{reason}: there is nothing to plot yet.")
         return
     if len({entry.group for entry in drawable}) > 1:
         display.result(
-            "They are of several tasks or data sets, which do not compare: --task and --dataset narrow it.",
+            "The runs are of several tasks or data sets, which are not comparable: use --task and --dataset.",
             QUIET,
         )
     path = folder / f"comparison-{re.sub(r'[^A-Za-z0-9_-]', '-', metric)}.png"
@@ -294,13 +294,13 @@ def explain_empty(display: Display, program: str, entries: list[RunEntry], folde
     """Show why no run was selected, and what would help."""
     if not entries:
         display.result(
-            f"No runs below {folder} yet: python {program}.py trains one, python {program}.py -d digits "
-            f"--yes at once."
+            f"No runs below {folder} yet: train one with python {program}.py, or python {program}.py -d "
+            f"digits --yes."
         )
         return
     values = ({getattr(entry, name) for entry in entries} for name in ("task", "dataset", "status"))
     existing = "; ".join(abbreviate_list(sorted(names)) for names in values)
-    display.result(f"None of the {len(entries):,} runs below {folder} is like that; there are {existing}.")
+    display.result(f"No run matches ({len(entries):,} runs searched below {folder}); available: {existing}.")
 
 
 def _value_at(record: dict, path: tuple[str, ...]):

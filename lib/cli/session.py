@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
-from functools import cached_property
+from contextlib import ExitStack, suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.cli.commands import Menu, available_menu
+from lib.cli.conversation import Step, ask_in_order
 from lib.cli.parser import TrainParser
+from lib.cli.prompt_keys import GoBack, PromptClosed
 from lib.cli.prompts import Answers
 from lib.common.errors import INTERRUPTED, Interrupted, PromptCancelled, RunFailed, UserError
 from lib.common.terminal_state import muted_keyboard
@@ -23,6 +27,7 @@ from lib.worker.process import Worker
 
 if TYPE_CHECKING:
     from lib.cli.display import Display
+    from lib.cli.figure_drawing import FigureDrawing
 
 AGAIN, QUIT = "again", "quit"
 # Exit status of the program, by the status of its last run.
@@ -75,16 +80,18 @@ class Session:
         )
         if self._has_several_processes and self.answers.interactive:
             raise UserError(
-                "--distributed with several processes needs --no-input or --yes: all must be given the same "
-                "answers"
+                "--distributed with several processes requires --no-input or --yes, because all need the "
+                "same settings"
             )
         if self._has_several_processes and self.args.resume:
             raise UserError(
-                "--resume is for one process: what --distributed began on several goes on with the devices "
-                "of one"
+                "--resume requires a single process: a --distributed run is continued with the devices "
+                "of one process"
             )
         self.finished_runs: list[FinishedRun] = []
         self._started_count = 0
+        self._next_worker = Worker(self.process_group)
+        self._drawing: FigureDrawing | None = None  # of the last run, if it goes on during the menu
 
     @cached_property
     def display(self) -> Display:
@@ -112,7 +119,13 @@ class Session:
         Returns:
             The exit status: that of the last run, but 0 when a user at a terminal quits.
         """
-        menu = available_menu(self.answers.program, menu)
+        try:
+            return self._run(ask, show, available_menu(self.answers.program, menu))
+        finally:
+            self._next_worker.close()
+            self._finish_figures()
+
+    def _run(self, ask: AskHyperparameters, show: Callable[[], None], menu: Menu) -> int:
         while True:
             try:
                 has_ended = self._train(ask)
@@ -122,9 +135,11 @@ class Session:
                 has_ended = False  # with earlier results, canceling a prompt leads back to the menu
             if has_ended and self.process_group and not self.process_group.is_leader:
                 count = self.process_group.world_size
-                self.display.result(f"The run is kept by process 1 of {count}.")
+                self.display.result(f"The run is saved by process 1 of {count}.")
                 return 0
-            if has_ended:
+            if has_ended and self.args.json:
+                print(json.dumps({"folder": str(self.last_run.folder)} | self.last_run.record))
+            elif has_ended:
                 show()
             status = EXIT_STATUS[self.last_run.record["status"]] if has_ended else 1
             if not self.answers.interactive:
@@ -137,10 +152,18 @@ class Session:
     def _choose_action(self, menu: Menu) -> str:
         texts = {key: text for key, (text, _) in menu.items()} if self.finished_runs else {}
         choices = {AGAIN: "Run again with other hyperparameters"} | texts | {QUIT: "Quit"}
-        return self.answers.choose("What next?", choices, at_end=QUIT)
+        if self.answers.has_terminal:
+            with suppress(UserError, RunFailed):  # an action that needs it says so
+                self._next_worker.start()
+        try:
+            kept_lines = self.display.kept_lines if self.finished_runs else 0
+            return self.answers.choose("What next?", choices, at_end=QUIT, kept_lines=kept_lines)
+        except PromptClosed:
+            return QUIT
 
     def _perform(self, action: Callable[[], None]) -> None:
         """Run the action of a menu entry; on a terminal, errors and canceled prompts return to the menu."""
+        self.display.begin_view()
         try:
             action()
         except (UserError, RunFailed) as error:
@@ -154,9 +177,34 @@ class Session:
                 raise
             self.display.note(f"{str(error)[:1].upper()}{str(error)[1:]}", "bold")
 
+    def take_worker(self) -> Worker:
+        """Return a worker for a job; during a menu it has started already, so that Keras is imported."""
+        worker, self._next_worker = self._next_worker, Worker(self.process_group)
+        return worker
+
+    def picture(self, name: str) -> Any:
+        """Return a picture of the last run when it is drawn; None if the run has no such picture."""
+        self.wait_for_figures(name)
+        return self.last_run.pictures.get(name)
+
+    def wait_for_figures(self, name: str = "") -> None:
+        """Wait until a picture of the last run is drawn, or all of them are. Raises `PromptCancelled`."""
+        if self._drawing is not None:
+            self._drawing.wait(name)
+
+    def _finish_figures(self) -> None:
+        if self._drawing is not None:
+            self._drawing.finish()
+            self._drawing = None
+
+    @property
+    def _draws_during_menu(self) -> bool:
+        return self.answers.interactive and self.answers.has_terminal and not self.args.json
+
     def _train(self, ask: AskHyperparameters) -> bool:
         """Ask for the hyperparameters and train; return whether the run ended with a result."""
-        with Worker(self.process_group) as worker:
+        with ExitStack() as stack:
+            worker = stack.enter_context(self.take_worker())
             if self.args.resume and not self._started_count:
                 hp = require_resumable(Path(self.args.resume), self.answers.program)
                 resumed = self.args.resume
@@ -165,6 +213,7 @@ class Session:
                 hp = ask(self.answers, worker)
                 resumed = self._choose_resumed_folder(hp)
             self.answers.use_as_defaults(hp)
+            self._finish_figures()  # of the run before: they would slow down the training
             is_numbered = self._started_count > 0
             self._started_count += 1
             worker.send(
@@ -173,15 +222,19 @@ class Session:
                 output=self.args.output,
                 numbered=is_numbered,
                 resume=resumed,
+                background=self._draws_during_menu,
             )
-            return self._follow(worker)
+            has_ended = self._follow(worker)
+            if self._drawing is not None:
+                stack.pop_all()  # the worker goes on
+            return has_ended
 
     def _follow(self, worker: Worker) -> bool:
         """Show the progress of a training; return whether it ended with a result."""
         self.display.show_status("starting Keras and loading the data …")
         try:
             with muted_keyboard():
-                event = worker.follow(self.display)
+                event = worker.follow(self.display, until="result" if self._draws_during_menu else "finished")
         except (UserError, RunFailed) as error:
             # Wrong arguments end the program, unless there are results of earlier runs.
             if isinstance(error, UserError) and not (self.answers.has_terminal and self.finished_runs):
@@ -197,13 +250,18 @@ class Session:
             self.display.note(f"Interrupted: {error}.", "bold")
             return False
         except KeyboardInterrupt:
-            self._abort(worker, records.INTERRUPTED, "left with a second Ctrl-C")
+            self._abort(worker, records.INTERRUPTED, "stopped by a second Ctrl-C")
             raise
         finally:
             self.display.close()
         # The images of earlier runs are not shown again: free their memory.
         self.finished_runs = [dataclasses.replace(run, pictures={}) for run in self.finished_runs]
-        self.finished_runs.append(FinishedRun(Path(event["folder"]), event["record"], event["pictures"]))
+        run = FinishedRun(Path(event["folder"]), event["record"], event.get("pictures", {}))
+        self.finished_runs.append(run)
+        if self._draws_during_menu:
+            from lib.cli.figure_drawing import FigureDrawing
+
+            self._drawing = FigureDrawing(run.folder, run.record, run.pictures, worker, self.display)
         return True
 
     def _choose_resumed_folder(self, hp: Hyperparameters) -> str | None:
@@ -211,17 +269,17 @@ class Session:
         folder = find_resumable(hp, None if self._started_count else self.args.output)
         if folder is None or self._has_several_processes:  # the other processes would not know the folder
             return None
-        text = f"{folder} was asked for the same, and interrupted {describe_progress(folder, hp)}"
+        text = f"{folder} has the same settings and was interrupted {describe_progress(folder, hp)}"
         if self.answers.interactive and self.answers.has_terminal:
             choices = {
-                "on": "Go on with it, from its last whole epoch",
-                "anew": "Begin anew, in another folder",
+                "on": "Continue it after its last complete epoch",
+                "anew": "Start a new run in another folder",
             }
             return str(folder) if self.answers.choose(f"{text}.", choices, at_end="anew") == "on" else None
         if self.args.output:  # a new run cannot begin in the same folder
-            self.display.note(f"{text}; going on with it.")
+            self.display.note(f"{text}; continuing it.")
             return str(folder)
-        self.display.note(f"{text}; to go on with it: python {hp.program}.py --resume {folder}")
+        self.display.note(f"{text}; to continue it: python {hp.program}.py --resume {folder}")
         return None
 
     def _abort(self, worker: Worker, status: str, reason: str) -> None:
@@ -231,10 +289,12 @@ class Session:
             folder = Path(worker.folder)
             run_folder.close_record(folder, status, reason)
             if has_checkpoint(folder):
-                self.display.note(f"To go on with it: python {self.answers.program}.py --resume {folder}")
+                self.display.note(f"To continue it: python {self.answers.program}.py --resume {folder}")
 
 
-def draw_comparison(display: Display, points: dict, metric: str, path: str) -> None:
+def draw_comparison(
+    display: Display, points: dict, metric: str, path: str, worker: Worker | None = None
+) -> None:
     """Show a metric of several runs against the hyperparameters that differ, and draw it as a figure.
 
     Args:
@@ -242,16 +302,17 @@ def draw_comparison(display: Display, points: dict, metric: str, path: str) -> N
         points: as `lib.runs.records.metric_points` returns them.
         metric: name of the metric.
         path: the figure's file.
+        worker: draws it; by default a new one.
     """
     display.show_metric_bars(points, metric)
     display.show_status("drawing …")
-    with muted_keyboard(), Worker() as worker:
+    with muted_keyboard(), worker or Worker() as worker:
         try:
             worker.send("compare", points=points, metric=metric, path=path)
             worker.follow(display)
         finally:
             display.close()
-    display.result(path, unwrapped=True)
+    display.result(path)
 
 
 def ask_dataset(answers: Answers) -> str:
@@ -271,43 +332,75 @@ def ask_labeled_data(answers: Answers) -> dict[str, Any]:
     Raises:
         UserError: one of them cannot be read, and was not typed at a prompt.
     """
-    values = {"dataset": ask_dataset(answers)}
-    images_of = {"labels": values["dataset"], "test_labels": answers.provided.get("testset")}
-    for name, images in images_of.items():
+    values: dict[str, Any] = {}
+    ask_in_order(answers, labeled_data_steps(answers, values))
+    return values
+
+
+def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
+    """Return the steps of a conversation that add what `ask_labeled_data` returns to `values`."""
+
+    def ask_images() -> None:
+        values["dataset"] = ask_dataset(answers)
+
+    def ask_labels(name: str) -> None:
+        values.pop(name, None)
+        images = values["dataset"] if name == "labels" else answers.provided.get("testset")
         header = datasets.peek(images) if images else None
         if name in answers.provided or (header and not header.labeled):
             error = header.label_error if header else ""
             values[name] = answers.ask_path(name, {}, read_labels, hint=error and f"{error}, or ")
-    shape = datasets.peek(values["dataset"]).shape
-    values["model"] = answers.ask_path(
-        "model",
-        records.list_saved_models(shape) if answers.is_open("model") else {},
-        run_folder.require_model_file,
-        hint="train one on these images with autoencoder.py first, or ",
-    )
-    return values
+
+    def ask_model() -> None:
+        shape = datasets.peek(values["dataset"]).shape
+        model = answers.ask_path(
+            "model",
+            records.list_saved_models(shape) if answers.is_open("model") else {},
+            lambda path: run_folder.locate_model(path, "train"),
+            hint="train one on these images with autoencoder.py first, or ",
+        )
+        values["model"] = run_folder.locate_model(model, "train")
+
+    return [ask_images, partial(ask_labels, "labels"), partial(ask_labels, "test_labels"), ask_model]
+
+
+class DataLoading:
+    """The request to read the data, which the worker gets again if an answer changes what is read."""
+
+    def __init__(self, answers: Answers, worker: Worker):
+        self._answers, self._worker = answers, worker
+        self._requested: Hyperparameters | None = None
+
+    def request(self, values: dict[str, Any]) -> Hyperparameters:
+        """Return the settings of the data that the worker reads with these answers."""
+        data = self._answers.data_settings(values)
+        if data != self._requested:
+            if self._requested is not None:
+                self._worker.close()
+            self._worker.send("open", hyperparameters=data.to_json())
+            self._requested = data
+        return data
 
 
 def ask_remaining_settings(
     answers: Answers,
     values: dict[str, Any],
-    worker: Worker,
+    loading: DataLoading,
     describe: Callable[[Hyperparameters], str] = lambda hp: "",
-) -> Hyperparameters:
-    """Offer the menus of all further settings, and return the hyperparameters of the run.
+) -> None:
+    """Offer the menus of all further settings, and add the answers to `values`.
 
     Args:
         answers: the session's answers.
         values: answers so far, by setting.
-        worker: has opened the data; it is restarted if a change means that they are read differently.
+        loading: reads the data again if a change means that they are read differently.
         describe: describes a run in a line, or raises `UserError` for one that cannot be built.
     """
     from lib.cli.advanced_prompts import ask_advanced_settings
 
-    opened = answers.data_settings(values)
-    values = ask_advanced_settings(answers, values, describe)
-    data = answers.data_settings(values)
-    if data != opened:
-        worker.close()
-        worker.send("open", hyperparameters=data.to_json())
-    return answers.hyperparameters(values)
+    try:
+        values |= ask_advanced_settings(answers, values, describe)
+    except (GoBack, PromptCancelled):
+        values |= {name: value for name, value in answers.drafts.items() if name in values}
+        raise
+    loading.request(values)

@@ -92,7 +92,7 @@ class _Results(io.FileIO):
             if isinstance(error, BrokenPipeError):
                 raise SystemExit(1) from None
             raise RunFailed(
-                f"results cannot be printed ({reason(error)}); redirect standard output elsewhere"
+                f"the output cannot be written ({reason(error)}); redirect standard output elsewhere"
             ) from None
         return written
 

@@ -1,22 +1,30 @@
 """Images, charts and tables as terminal text: half blocks for pixels, braille dots for curves."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 import plotille
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+from lib.common.text_layout import as_written, cell_width, wrap_words
 
 SHADES = " ░▒▓█"  # of pixels where there are no colors
 HALF_BLOCK = "▀"  # upper pixel in the foreground color, lower one in the background color
 ARROW = "→"  # between input and output
 SEPARATOR = "│"  # between outputs, or output and target
 GAP = "   "  # between groups of images
-MAX_SIDE = 32  # pixels of the longer side of an image; larger ones are subsampled
+MAX_SIDE = 32  # pixels of the longer side of an image; larger ones are made smaller
+MIN_GROUPS, MIN_IMAGES = 3, 6  # groups of images, and single images, to see at once
+MIN_SIDE = 12  # pixels that images keep for it
 COLOR_SYSTEMS = ("truecolor", "256")
 CHART_SIZE = (56, 14)  # columns and rows of a curve; with its labels it fits in 80 columns
+CHART_LABELS = 24  # columns beside a curve
 TICK_COLUMNS = 10  # columns between two ticks of an axis, fixed by plotille
-UNLIMITED_WIDTH = 10_000  # columns for a table in a file or a pipe
+CURVES = (("loss", "training", "cyan"), ("val_loss", "validation", "yellow"))  # of a history
+LEGEND_COLORS = {"cyan": "\x1b[36m", "yellow": "\x1b[33m"}
 SCATTER_COLORS = (
     "cyan",
     "yellow",
@@ -31,34 +39,51 @@ SCATTER_COLORS = (
 )
 
 
-def loss_chart(history: dict[str, list[float]], colors: bool) -> str:
+def loss_chart(
+    history: dict[str, list[float]], colors: bool, width: int = 80, height: int = CHART_SIZE[1]
+) -> str:
     """Return loss curves per epoch on a logarithmic axis, in braille dots.
 
     Args:
         history: `loss` and, where there is one, `val_loss` of each epoch; at least two epochs.
         colors: use ANSI colors; else letters mark the curves.
+        width: columns of the terminal.
+        height: rows of the curve.
     """
     figure = plotille.Figure()
-    figure.width, figure.height = CHART_SIZE
+    columns = min(CHART_SIZE[0], max(TICK_COLUMNS, width - CHART_LABELS))
+    figure.height = height
     figure.with_colors, figure.color_mode = colors, "names"
     figure.x_label, figure.y_label = "epoch", "loss"
     # The axis is extended so that each tick is at a whole epoch; a tick between two epochs has no label.
-    epochs, max_ticks = len(history["loss"]), CHART_SIZE[0] // TICK_COLUMNS
+    epochs, max_ticks = len(history["loss"]), columns // TICK_COLUMNS
     epochs_per_tick = -(-(epochs - 1) // max_ticks)
     ticks = -(-(epochs - 1) // epochs_per_tick)
     figure.width = TICK_COLUMNS * ticks * (max_ticks // ticks)
     figure.set_x_limits(1, 1 + epochs_per_tick * ticks)
     figure.x_ticks_fkt = lambda low, high: f"{low:.0f}" if abs(low - round(low)) < 0.01 else ""
     figure.y_ticks_fkt = lambda low, high: f"{10**low:.3g}"
-    for name, label, color in (("loss", "training", "cyan"), ("val_loss", "validation", "yellow")):
+    for name, label, color in CURVES:
         logarithms = [np.log10(max(loss, 1e-12)) for loss in history.get(name, [])]
         style = {"lc": color} if colors else {"marker": label[0]}
         if logarithms:
             figure.plot(list(range(1, epochs + 1)), logarithms, label=label, **style)
-    return figure.show(legend=True)
+    legend = (
+        f"{LEGEND_COLORS[color]}⠤⠤\x1b[0m {label}" if colors else f"{label[0]} {label}"
+        for name, label, color in CURVES
+        if history.get(name)
+    )
+    return f"{figure.show()}\n{'   '.join(legend)}"
 
 
-def scatter_plot(points: np.ndarray, labels: list[int] | None, classes: list[str], colors: bool) -> str:
+def scatter_plot(
+    points: np.ndarray,
+    labels: list[int] | None,
+    classes: list[str],
+    colors: bool,
+    width: int = 80,
+    height: int = 2 * CHART_SIZE[1],
+) -> str:
     """Return points in the plane, marked with a letter per class, and a legend of the letters.
 
     Args:
@@ -66,9 +91,12 @@ def scatter_plot(points: np.ndarray, labels: list[int] | None, classes: list[str
         labels: class number of each point; without them all points are dots, and there is no legend.
         classes: names of the classes.
         colors: use ANSI colors.
+        width: columns of the terminal.
+        height: rows of the points.
     """
     figure = plotille.Figure()
-    figure.width, figure.height = CHART_SIZE[0], 2 * CHART_SIZE[1]
+    figure.width = min(CHART_SIZE[0], max(TICK_COLUMNS, width - CHART_LABELS))
+    figure.height = height
     figure.with_colors, figure.color_mode = colors, "names"
     figure.x_label, figure.y_label = "first", "second"
     figure.x_ticks_fkt = figure.y_ticks_fkt = lambda low, high: f"{low:.1f}"
@@ -85,7 +113,7 @@ def scatter_plot(points: np.ndarray, labels: list[int] | None, classes: list[str
         for number in np.unique(numbers)
         if markers[number] != classes[number]
     )
-    return plot + "\n" + "   ".join(legend)
+    return "\n".join([plot, *wrap_words("   ".join(legend), width)])
 
 
 def _class_markers(classes: list[str]) -> list[str]:
@@ -113,26 +141,86 @@ def terminal_image(path: str):
     return Image(path, width="auto", height="auto") if Image in (SixelImage, TGPImage) else None
 
 
-def image_strips(console: Console, columns: list[np.ndarray]) -> Table:
-    """Return input → output (│ output …) (│ target), for as many images as fit next to each other.
+class StripLayout(NamedTuple):
+    """Layout of groups of images: pixels of the longer side, groups beside each other, rows of groups."""
+
+    max_side: int
+    per_row: int
+    rows: int
+
+
+def strip_layout(console: Console, columns: list[np.ndarray], lines: int) -> StripLayout:
+    """Return the layout of `image_strips` for a terminal: images in half the size if few would be seen.
 
     Args:
-        console: gives the width and the colors.
+        console: gives the width.
+        columns: as for `image_strips`.
+        lines: lines that may be filled.
+    """
+    separators = cell_width(_sign(console, ARROW)) * (len(columns) - 1)
+    max_side = max(1, min(MAX_SIDE, (console.width - separators) // len(columns)))
+
+    def layout(max_side: int) -> StripLayout:
+        height, width = subsample(columns[0][:1], max_side).shape[1:3]
+        group_width = width * len(columns) + separators
+        per_row = max(1, (console.width + len(GAP)) // (group_width + len(GAP)))
+        return StripLayout(max_side, per_row, max(1, lines // max(1, height // 2)))
+
+    return _with_enough(layout, max_side, min(MIN_GROUPS, len(columns[0])))
+
+
+def grid_layout(
+    console: Console, images: np.ndarray, lines: int, gap: int = 1, caption_width: int = 0
+) -> StripLayout:
+    """Return the layout of single images in rows, in half the size if few would be seen.
+
+    Args:
+        console: gives the width.
+        images: uint8, shape (n, height, width, channels).
+        lines: lines that may be filled.
+        gap: columns between images.
+        caption_width: columns of the captions, a line below each image; 0 for none.
+    """
+
+    def layout(max_side: int) -> StripLayout:
+        height, width = subsample(images[:1], max_side).shape[1:3]
+        per_row = max(1, (console.width + gap) // (max(width, caption_width) + gap))
+        return StripLayout(max_side, per_row, max(1, lines // max(1, height // 2 + bool(caption_width))))
+
+    return _with_enough(layout, max(1, min(MAX_SIDE, console.width)), min(MIN_IMAGES, len(images)))
+
+
+def _with_enough(layout: Callable[[int], StripLayout], max_side: int, wanted: int) -> StripLayout:
+    full = layout(max_side)
+    if full.per_row * full.rows < wanted and max_side // 2 >= MIN_SIDE:
+        return layout(max_side // 2)
+    return full
+
+
+def image_strips(console: Console, columns: list[np.ndarray], max_side: int = MAX_SIDE) -> Table:
+    """Return a row of groups input → output (│ output …) (│ target).
+
+    Args:
+        console: gives the colors.
         columns: uint8 images, each of shape (n, height, width, channels); the first are the inputs.
+        max_side: pixels of the longer side of an image, as `strip_layout` returns it.
     """
     grid = Table.grid()
-    max_side = _max_side(console, len(columns))
-    per_row = groups_per_row(console, columns)
     cells = []
-    for group in zip(*(subsample(images[:per_row], max_side) for images in columns), strict=True):
+    for group in zip(*(subsample(images, max_side) for images in columns), strict=True):
         cells.append(Text(GAP))
         for number, image in enumerate(group):
             if number:
-                sign = ARROW if number == 1 else SEPARATOR
-                cells.append(Text("\n" * (image.shape[0] // 4) + f" {sign} ", style="dim"))
+                sign = _sign(console, ARROW if number == 1 else SEPARATOR)
+                cells.append(Text("\n" * (image.shape[0] // 4) + sign, style="dim"))
             cells.append(half_blocks(console, image))
     grid.add_row(*cells[1:])
     return grid
+
+
+def _sign(console: Console, sign: str) -> str:
+    """A sign between two images, with the characters of the console."""
+    return as_written(f" {sign} ", console.file)
 
 
 def half_blocks(console: Console, image: np.ndarray) -> Text:
@@ -156,41 +244,18 @@ def half_blocks(console: Console, image: np.ndarray) -> Text:
     return text
 
 
-def groups_per_row(console: Console, columns: list[np.ndarray]) -> int:
-    """Return how many groups of one image from each column fit next to each other, at least 1."""
-    widths = [subsample(images[:1], _max_side(console, len(columns))).shape[2] for images in columns]
-    group_width = sum(widths) + 3 * (len(columns) - 1)
-    return max(1, (console.width + len(GAP)) // (group_width + len(GAP)))
-
-
-def _max_side(console: Console, columns: int) -> int:
-    return min(MAX_SIDE, (console.width - 3 * (columns - 1)) // columns)
-
-
 def subsample(images: np.ndarray, max_side: int = MAX_SIDE) -> np.ndarray:
-    """Return every k-th pixel of images (n, height, width, channels), k as small as `max_side` allows."""
+    """Return images (n, height, width, channels) with the means of k×k pixels, k as `max_side` demands."""
     step = -(-max(images.shape[1:3]) // max_side)
-    return images[:, ::step, ::step]
+    if step == 1:
+        return images
+    count, height, width, channels = images.shape
+    padding = [(0, 0), (0, -height % step), (0, -width % step), (0, 0)]
+    padded = np.pad(images, padding, mode="edge")
+    blocks = padded.reshape(count, padded.shape[1] // step, step, padded.shape[2] // step, step, channels)
+    return blocks.mean(axis=(2, 4)).astype(images.dtype)
 
 
 def _hex_color(pixel: np.ndarray) -> str:
     red, green, blue = pixel if len(pixel) == 3 else (pixel[0],) * 3
     return f"#{red:02x}{green:02x}{blue:02x}"
-
-
-def table_fits(console: Console, table: Table) -> bool:
-    """Return whether no word of a table has to be cut; in a file or a pipe every table fits."""
-    return not console.is_terminal or _measure(console, table).minimum <= console.width
-
-
-def print_table(console: Console, table: Table) -> None:
-    """Print a table as wide as the terminal; in a file or a pipe as wide as its content."""
-    width = console.width
-    if not console.is_terminal:
-        console.width = max(width, _measure(console, table).maximum)
-    console.print(table)
-    console.width = width
-
-
-def _measure(console: Console, table: Table) -> Measurement:
-    return console.measure(table, options=console.options.update(max_width=UNLIMITED_WIDTH))

@@ -5,6 +5,8 @@
     formatting      numbers and values as text
     reading         bounded reading; walking through folders
     serialization   images as JSON; CSV tables
+    suggestions     closest names to mistyped ones
+    text_layout     word wrap, ellipsis, display width
     terminal_state  keyboard echo and its restoration
 
 Library code raises the exceptions of `errors`, and only `exit_status`, in the two programs, turns them into

@@ -4,13 +4,15 @@ import re
 import sys
 from collections.abc import Callable
 
+from lib.common.text_layout import wrap_for
+
 # Parts of the messages of Python, NumPy, TensorFlow, JAX and the operating system when memory is exhausted,
 # on a processor or a GPU.
 MEMORY_MESSAGES = (
     *("MemoryError", "bad_alloc", "OOM when", "ResourceExhausted", "RESOURCE_EXHAUSTED", "ut of memory"),
     *("Cannot allocate memory", "failed to map segment", "Unable to allocate"),
 )
-MEMORY_ADVICE = "a smaller batch size or fewer kernels need less"
+MEMORY_ADVICE = "use a smaller batch size or fewer kernels"
 OUT_OF_MEMORY = f"not enough memory; {MEMORY_ADVICE}"
 MAX_MESSAGE = 2000  # characters of a message; a path has up to 4,096, a name in a file any number
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -75,17 +77,22 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
         finally:
             sys.stdout.flush()  # results that cannot be written are an error of the program too
     except UserError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        _print_error(f"{name}: {error}")
         return 2
     except RunFailed as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        _print_error(f"{name}: {error}")
         return 1
     except MemoryError:
-        print(f"{name}: not enough memory for this; close other programs, or give less data", file=sys.stderr)
+        _print_error(f"{name}: not enough memory; close other programs, or use less data")
         return 1
     except (Interrupted, KeyboardInterrupt) as error:
-        print(f"{name}: {str(error) or 'interrupted'}", file=sys.stderr)
+        _print_error(f"{name}: {str(error) or 'interrupted'}")
         return INTERRUPTED
+
+
+def _print_error(text: str) -> None:
+    """Print a line to standard error; on a terminal it is broken between words."""
+    print(wrap_for(text, sys.stderr), file=sys.stderr)
 
 
 def is_out_of_memory(text: str) -> bool:
@@ -101,7 +108,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, MemoryError):
-        return "it needs more memory than there is"
+        return "it needs more memory than is available"
     empty = "it ends too early" if isinstance(error, EOFError) else "no reason given"
     text = getattr(error, "strerror", None) or str(error).strip() or empty
     inner = re.search(r"(?:\[Errno -?\d+\] |error message = ')([^:\]'\"]+)", text)

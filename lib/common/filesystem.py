@@ -69,7 +69,7 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-_ALLOW = "allow yourself to write there, or choose another place with {flag}"
+_ALLOW = "change its permissions, or choose another place with {flag}"
 _FREE_SPACE = "free some space, or choose another place with {flag}"
 _REMEDIES = {  # by error number; {flag} is that of the path
     errno.ENOSPC: _FREE_SPACE,
@@ -78,12 +78,12 @@ _REMEDIES = {  # by error number; {flag} is that of the path
     errno.EPERM: _ALLOW,
     errno.EROFS: "choose a place on another disk with {flag}",
     errno.EFBIG: "choose a place on another disk with {flag}",
-    errno.EMFILE: "let a process open more files with ulimit -n",
-    errno.ENFILE: "end other programs, which hold these files open",
+    errno.EMFILE: "raise the limit of open files with ulimit -n",
+    errno.ENFILE: "close other programs, which have too many files open",
     errno.ENAMETOOLONG: "choose a shorter name with {flag}",
     errno.ENOTDIR: "a part of this path is a file; choose another place with {flag}",
-    errno.EEXIST: "a file or a broken link has this name; choose another with {flag}",
-    errno.ELOOP: "its links form a circle; choose another place with {flag}",
+    errno.EEXIST: "a file or a broken link has this name; choose another one with {flag}",
+    errno.ELOOP: "its links are circular; choose another place with {flag}",
 }
 
 

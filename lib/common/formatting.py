@@ -38,3 +38,9 @@ def format_duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def format_megabytes(count: float) -> str:
+    """A number of bytes as `0.3 MB`, `12 MB` or `1,234 MB`."""
+    megabytes = count / 1e6
+    return f"{megabytes:,.0f} MB" if megabytes >= 10 else f"{max(megabytes, 0.1):.1f} MB"

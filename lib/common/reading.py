@@ -40,7 +40,7 @@ def _require_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
-        raise UserError(f"{path}: is a pipe, a socket or a device; give a regular file")
+        raise UserError(f"{path}: is a pipe, a socket or a device; use a regular file")
 
 
 def walk_folders(top: Path) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -73,7 +73,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
     with open_file(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise UserError(f"{path}: has more than {limit:,} bytes, too many for such a file; give another one")
+        raise UserError(f"{path}: more than {limit:,} bytes, too large for such a file; use another one")
     return content
 
 

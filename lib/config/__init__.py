@@ -4,6 +4,7 @@
     value_types           parsing, bounds and formatting
     hyperparameters       validated description of a run
     presets               named hyperparameters of known networks
+    changed_settings      settings that differ from defaults
     architecture          layer specs and their sizes
     architecture_planner  architecture computed from hyperparameters
     process_group         rank, world size and shards

@@ -82,7 +82,7 @@ def plan_architecture(hp: Hyperparameters, image: ImageShape) -> Architecture:
     try:
         convolutions, stages, last_map = _plan_encoder(hp, encoder_input)
     except _KernelTooLarge as reason:
-        raise UserError(f"{reason}; at most {_largest_fitting_kernel(hp, encoder_input)} works") from None
+        raise UserError(f"{reason}; the maximum is {_largest_fitting_kernel(hp, encoder_input)}") from None
     if hp.pca:
         encoder, decoder = _plan_pca(hp, input_shape)
         decoder += convolutions + _plan_decoder_convolutions(hp, stages, last_map, target_shape)
@@ -104,8 +104,8 @@ def _plan_pca(hp: Hyperparameters, image: ImageShape) -> tuple[list[LayerSpec], 
     size, components = prod(image), hp.latent_dim or 0
     if components > size:
         raise UserError(
-            f"latent size {components:,} with pca: an image of {format_shape(image)} has at most {size:,} "
-            f"components"
+            f"latent size {components:,} is too large for PCA: images of {format_shape(image)} have at most "
+            f"{size:,} components"
         )
     project, reconstruct = (
         _weighted_spec("dense", (outputs,), (1, 1), inputs, frozen=True)
@@ -130,8 +130,8 @@ def _plan_encoder(hp: Hyperparameters, image: Shape) -> tuple[list[LayerSpec], l
         if pooled and is_code and (hp.variational or hp.linear_path):
             option = "variational" if hp.variational else "linear path"
             raise UserError(
-                f"a pool after the last layer does not go with {option}: "
-                "the code must come from a convolution"
+                f"a pool after the last layer cannot be combined with {option}: "
+                "the latent code must be the output of a convolution"
             )
         factor = stride * (2 if pooled else 1)
         stages.append(
@@ -208,7 +208,8 @@ class _KernelTooLarge(Exception):
     def __init__(self, kernel: tuple[int, int], feature_map: Shape, number: int):
         size = str(kernel[0]) if kernel[0] == kernel[1] else format_shape(kernel)
         super().__init__(
-            f"kernel size {size} does not fit: {format_shape(feature_map)} is left before layer {number}"
+            f"kernel size {size} does not fit the {format_shape(feature_map)} feature map before layer "
+            f"{number}"
         )
 
 
@@ -221,8 +222,8 @@ def _require_room(hp: Hyperparameters, number: int, feature_map: Shape, pooled: 
         raise _KernelTooLarge(kernel, feature_map, number)
     if pooled and max(feature_map) == 1:
         raise UserError(
-            f"pool after layer {number}: 1×1 is left, nothing to halve; at most {number - 1} layers can "
-            f"have one"
+            f"pool after layer {number} is impossible: the feature map is already 1×1; the maximum is "
+            f"{number - 1} pools"
         )
 
 
@@ -358,11 +359,11 @@ def _plan_linear_path(
     stride = prod(stage.factor for stage in stages)
     if isinstance(hp.linear_path, int) and hp.linear_path < stride:
         raise UserError(
-            f"linear path {hp.linear_path} leaves pixels out between the code's; at least {stride} works"
+            f"linear path {hp.linear_path} is smaller than the stride of the encoder; the minimum is {stride}"
         )
     if encoder_input[:2] != target[:2]:
         raise UserError(
-            f"a linear path needs input and target of one size; these are {format_shape(encoder_input)} and "
+            f"linear path requires inputs and targets of one size, not {format_shape(encoder_input)} and "
             f"{format_shape(target)}"
         )
     return LinearPath(hp.linear_path, stride) if isinstance(hp.linear_path, int) else LinearPath()

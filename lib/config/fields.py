@@ -5,11 +5,11 @@ value type, the flags, the prompt and the help text (see `setting`). A variable 
 """
 
 import dataclasses
-import difflib
 from dataclasses import dataclass, field
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
+from lib.common.suggestions import closest_name
 from lib.config.value_types import (
     ALL,
     FloatInterval,
@@ -131,25 +131,25 @@ class Fields:
     labels: str | None = setting(
         None, Text(), "-dl", "--labels", programs=CLASSIFICATION, group="data",
         question="Labels of the training images",
-        help="labels of the training images, where the data set has none of its own",
+        help="labels of the training images, if the data set does not include them",
     )
     testset: str | None = setting(
         None, Text(), "-t", "--testset", group="data",
-        help="test images (default: those of the data set, else a part of it)",
+        help="test images (default: the data set's own test set, else a part of the data set)",
     )
     test_labels: str | None = setting(
         None, Text(), "-tl", "--test-labels", programs=CLASSIFICATION, group="data",
         question="Labels of the test images",
-        help="labels of the test images, where the test set has none of its own",
+        help="labels of the test images, if the test set does not include them",
     )
     model: str | None = setting(
         None, Text("an .h5 file"), "-model", "--model", required=True, programs=CLASSIFICATION, group="data",
         question="Saved autoencoder or encoder",
-        help="the saved autoencoder.h5 or encoder.h5, or anybody's",
+        help="saved autoencoder.h5 or encoder.h5; any Keras .h5 autoencoder works",
     )
     encoder_layer: str | None = setting(
         None, Text("the name of a layer"), "--encoder-layer", programs=CLASSIFICATION, group="data",
-        help="the layer whose output is the code, in a model made elsewhere (default: found by the rule in "
+        help="layer whose output is the latent code, for models from other programs (default: detected, see "
              "the README)",
     )
 
@@ -160,32 +160,32 @@ class Fields:
     noise: tuple[float, float] = setting(
         (0.3, 0.3), FloatInterval(FloatRange(0, 10)), "--noise", programs=AUTOENCODER, group="task",
         only_when={"task": "denoise"},
-        help="standard deviation of the Gaussian noise, with pixels in 0..1; drawn anew for each batch",
+        help="standard deviation of the Gaussian noise, for pixels in 0..1; a range draws one per image",
     )
     color_space: str = setting(
         "rgb", OneOf(COLOR_SPACES), "--color-space", "--colour-space", programs=AUTOENCODER, group="task",
         only_when={"task": "colorize"},
-        help="what is predicted from the gray image: RGB, or the color differences UV",
+        help="output predicted from the gray image: RGB, or the chroma channels UV (yuv)",
     )
     missing: str = setting(
         "right", OneOf(SIDES), "--missing", programs=AUTOENCODER, group="task",
         only_when={"task": "complete"},
-        help="the half that is missing and predicted from the other",
+        help="the missing half, which is predicted from the other half",
     )
     variational: bool = setting(
         False, Switch(), "--variational", programs=AUTOENCODER, group="task",
-        help="a variational autoencoder (VAE)",
+        help="train a variational autoencoder (VAE)",
     )
     beta: float = setting(
         1.0, FloatRange(0, 1000), "--beta", programs=AUTOENCODER, group="task",
         only_when={"variational": True},
-        help="weight of the KL divergence beside the reconstruction",
+        help="weight of the KL divergence relative to the reconstruction loss",
     )
 
     layers: int = setting(
         5, IntRange(0, 64), "--layers", programs=AUTOENCODER,
-        question="Convolution layers of the encoder (the decoder mirrors them)",
-        help="convolutions in the encoder; the decoder has as many",
+        question="Convolutional layers in the encoder (the decoder mirrors them)",
+        help="convolutional layers in the encoder; the decoder mirrors them",
     )
     kernel_size: tuple[tuple[int, int], ...] = setting(
         ((3, 3),), KernelSizes(IntRange(1, 64)), "--kernel-size", programs=AUTOENCODER,
@@ -199,85 +199,85 @@ class Fields:
     )
     stride: tuple[int, ...] | None = setting(
         None, OrWord("auto", PerLayer(IntRange(1, 16))), "--stride", programs=AUTOENCODER,
-        help="stride of the encoder's convolutions; auto halves with the first ones down to 8 pixels, or "
-             "leaves it to --pool",
+        help="stride of the encoder's convolutions; auto: 2 in the first layers down to 8 pixels, 1 with "
+             "--pool",
     )
     pool: tuple[int, ...] | str = setting(
         (), LayerNumbers(), "--pool", programs=AUTOENCODER,
-        help="the layers that a max pooling of 2 follows",
+        help="layers followed by 2×2 max pooling",
     )
     padding: str = setting(
         "same", OneOf(("same", "valid")), "--padding", programs=AUTOENCODER,
-        help="of the convolutions",
+        help="padding of the convolutions",
     )
     upsampling: str = setting(
         "transpose", OneOf(("transpose", "nearest")), "--upsampling", programs=AUTOENCODER,
-        help="how the decoder doubles: transposed convolutions, or nearest neighbors and then a convolution",
+        help="upsampling in the decoder: transposed convolution, or nearest neighbor and a convolution",
     )
     decoder_kernels: tuple[int, ...] | None = setting(
         None, OrWord("mirror", IntList(IntRange(1, 4096))), "--decoder-kernels", programs=AUTOENCODER,
-        help="kernels of the decoder's convolutions before the last one, where the decoder is no mirror of "
+        help="kernels of the decoder's convolutions before the last one, if the decoder does not mirror "
              "the encoder",
     )
     activation: str = setting(
         "relu", OneOf(ACTIVATIONS), "--activation", programs=AUTOENCODER,
-        help="of the hidden layers; leaky_relu has slope 0.01",
+        help="activation of the hidden layers; leaky_relu has slope 0.01",
     )
     latent_activation: str = setting(
         "linear", OneOf(("linear", *ACTIVATIONS)), "--latent-activation", programs=AUTOENCODER,
-        help="of the code",
+        help="activation of the latent code",
     )
     output_activation: str | None = setting(
         None, OrWord("auto", OneOf(("sigmoid", "linear"))), "--output-activation", programs=AUTOENCODER,
-        help="of the last layer; auto is sigmoid wherever the output is an image",
+        help="activation of the last layer; auto: sigmoid if the output is an image, else linear",
     )
     batch_norm: tuple[int, ...] | str = setting(
         ALL, LayerNumbers(), "--batch-norm", programs=AUTOENCODER,
-        help="the layers that batch normalization follows",
+        help="layers followed by batch normalization",
     )
     initializer: str | None = setting(
         None, OrWord("auto", OneOf(INITIALIZERS)), "--initializer", programs=AUTOENCODER,
-        help="weights to begin with; identity is he_normal, but convolutions that keep a map's shape "
-             "nearly copy it; auto: identity, but he_normal for dense codes and for complete",
+        help="weight initialization; identity: he_normal, except that convolutions that keep the shape start "
+             "near the identity; auto: he_normal for dense latent codes and complete, else identity",
     )
     latent_dim: int | None = setting(
         None, OrWord("convolutional", IntRange(1, 65_536)), "--latent-dim", programs=AUTOENCODER,
-        help="numbers in a dense code; convolutional: the last layer's maps are the code",
+        help="size of a dense latent code; convolutional: the last feature maps are the latent code",
     )
     fc_units: tuple[int, ...] = setting(
         (), IntList(IntRange(1, 65_536)), "--fc-units", classification=(64,),
-        question="Fully connected units (one layer: 64; two: 128,64)",
-        help="units of each fully connected layer (128,64 for two layers); autoencoder: between "
-             "convolutions and dense code",
+        question="Units of the fully connected layers (one layer: 64; two layers: 128,64)",
+        help="units of each fully connected layer (128,64 for two layers); autoencoder: between the "
+             "convolutions and the dense latent code",
     )
     feedback: tuple[int, ...] = setting(
         (), IntList(IntRange(1, 65_536)), "--feedback", programs=AUTOENCODER,
-        help="units of a layer that corrects the dense code, seeing what the decoder leaves over (twice: "
+        help="units of layers that correct the dense latent code from the reconstruction error (two passes: "
              "512,512)",
     )
     dropout: float = setting(
         0.0, FloatRange(0, 1, open_high=True), "--dropout", classification=0.2,
-        question="Dropout (share of units silenced while training)",
-        help="dropout after each fully connected layer (or each convolution where there is none), a share",
+        question="Dropout rate",
+        help="dropout rate after each fully connected layer (after each convolution if there are none)",
     )
     skip: bool = setting(
         False, Switch(), "--skip", programs=AUTOENCODER,
-        help="skip connections (U-Net): the decoder also gets the encoder's maps; not for reconstruct",
+        help="skip connections (U-Net) from the encoder's feature maps to the decoder; not for reconstruct",
     )
     residual: bool = setting(
         False, Switch(), "--residual", programs=AUTOENCODER,
-        help="the network predicts what to add: to the noisy image; to the gray one, brightness kept; to "
-             "the half's mirror image",
+        help="the network predicts a residual: of the noisy image, of the gray image (luma is kept), or of "
+             "the mirror image of the given half",
     )
     linear_path: int | str | None = setting(
         None, OrWord("off", WithWord(FULL, IntRange(1, 64))), "--linear-path", programs=AUTOENCODER,
-        help="a linear layer into the code and one out of it, beside the others, initialized by PCA: the "
-             "kernel size of a convolution, or full for a dense code",
+        help="linear layers into and out of the latent code in parallel to the network, initialized by PCA: "
+             "kernel size of a convolution, or full for a dense latent code",
     )
     pca: bool = setting(
         False, Switch(), "--pca", programs=AUTOENCODER,
-        help="the code is the PCA of whole images, as many components as --latent-dim; the layers improve "
-             "what it gives back",
+        help="the latent code is a PCA of the images with --latent-dim components; the layers improve its "
+             "reconstruction",
     )
 
     epochs: int = setting(
@@ -292,7 +292,7 @@ class Fields:
     )
     optimizer: str = setting(
         "adam", OneOf(OPTIMIZERS), "--optimizer", group="training",
-        help="by Keras's name; with muon AdamW trains what has fewer than 16 channels or units",
+        help="Keras optimizer; with muon, AdamW trains layers of fewer than 16 channels or units",
     )
     learning_rate: float = setting(
         0.005, FloatRange(0, 10, open_low=True), "--learning-rate", group="training", classification=0.01,
@@ -300,13 +300,13 @@ class Fields:
     )
     schedule: str = setting(
         "cosine", OneOf(SCHEDULES), "--schedule", group="training",
-        help="cosine: short warm-up, then down to nothing; plateau: cut when validation rests; "
-             "exponential: to a hundredth",
+        help="cosine: short warm-up, then decay to 0; plateau: cut when the validation loss stalls; "
+             "exponential: decay to 1 %",
     )
     plateau_factor: float = setting(
         0.5, FloatRange(0, 1, open_low=True, open_high=True), "--plateau-factor", group="training",
         only_when={"schedule": "plateau"},
-        help="what the learning rate is multiplied by when validation stands still",
+        help="factor by which the learning rate is cut when the validation loss stalls",
     )
     plateau_patience: int = setting(
         2, IntRange(1, 100_000), "--plateau-patience", group="training", only_when={"schedule": "plateau"},
@@ -314,7 +314,7 @@ class Fields:
     )
     weight_decay: float = setting(
         0.0, FloatRange(0, 1), "--weight-decay", group="training",
-        help="of the optimizer, decoupled from the loss",
+        help="weight decay of the optimizer, decoupled from the loss",
     )
     l2: float = setting(
         0.0, FloatRange(0, 10), "--l2", group="training",
@@ -322,77 +322,76 @@ class Fields:
     )
     loss: str | None = setting(
         None, OrWord("auto", OneOf(LOSSES)), "--loss", programs=AUTOENCODER, group="training",
-        help="auto: mean squared error, and binary cross-entropy for VAEs",
+        help="reconstruction loss; auto: bce (binary cross-entropy) for VAEs, else mse",
     )
     label_weight: float = setting(
         0.0, FloatRange(0, 1000), "--label-weight", programs=AUTOENCODER, group="training",
-        help="how much learning the labels counts, beside the loss; tells the code what is in a picture",
+        help="weight of an auxiliary classification loss on the latent code; needs labels",
     )
     patience: int | None = setting(
         None, OrWord("off", IntRange(1, 100_000)), "--patience", group="training",
-        help="epochs without improvement before training stops; the best weights are kept either way",
+        help="early stopping: epochs without improvement; the best weights are kept in any case",
     )
     precision: str = setting(
         "float32", OneOf(PRECISIONS), "--precision", group="training",
-        help="what training computes in; bfloat16 is faster on some devices and slower on others; weights "
+        help="precision of the training; bfloat16 is faster on some devices and slower on others; weights "
              "and files stay float32",
     )
     tensorboard: bool = setting(
         False, Switch(), "--tensorboard", group="training",
-        help="write a TensorBoard log into the run folder; look at it with tensorboard --logdir models",
+        help="write a TensorBoard log into the run folder; view it with tensorboard --logdir models",
     )
     flip: bool = setting(
         False, Switch(), "--flip", group="training",
-        help="mirror every other training image, left to right, drawn anew",
+        help="augmentation: mirror half of the training images left to right",
     )
     shift: bool = setting(
         False, Switch(), "--shift", group="training", classification=True,
-        help="move each training image by up to a fourteenth of its sides (2 pixels of 28), drawn anew",
+        help="augmentation: shift training images by up to 1/14 of their sides (2 of 28 pixels)",
     )
     gamma: bool = setting(
         False, Switch(), "--gamma", group="training",
-        help="change the tones of each training image by a gamma of 0.71 to 1.4, drawn anew; black and "
-             "white stay",
+        help="augmentation: gamma of 0.71 to 1.4 on training images",
     )
     warp: bool = setting(
         False, Switch(), "--warp", group="training",
-        help="turn, stretch, slant and bend three in five training images a little, drawn anew",
+        help="augmentation: slightly rotate, scale, shear and bend 60 % of the training images",
     )
     erase: bool = setting(
         False, Switch(), "--erase", group="training",
-        help="hide a part of every other training input, 2 to 40 % of it, behind noise, drawn anew; "
-             "targets stay whole",
+        help="augmentation: replace 2 to 40 % of half of the training inputs by noise; the targets stay "
+             "complete",
     )
     tta: bool = setting(
         False, Switch(), "--tta", group="training", only_when={"flip": True},
-        help="test-time augmentation: what is saved averages over an image and its mirror image (with "
-             "--flip)",
+        help="test-time augmentation: the saved model averages the outputs for an image and its mirror image "
+             "(with --flip)",
     )
     labels_fraction: float = setting(
         1.0, FloatRange(0, 1, open_low=True), "--labels-fraction", programs=CLASSIFICATION, group="data",
-        help="share of the labeled training images to use, each class in proportion",
+        help="fraction of the labeled training images to use, stratified by class",
     )
     scratch: bool = setting(
         False, Switch(), "--scratch", programs=CLASSIFICATION, group="training",
-        help="train the same network from random weights as well, to see what pretraining gains",
+        help="also train the same network from random weights, to measure the gain from pretraining",
     )
 
     limit: int | None = setting(
         None, OrWord("all", IntRange(1, 2**63 - 1)), "--limit", group="data",
-        help="use at most this many of the training images; a test set of its own stays whole",
+        help="use at most this many training images; a separate test set is used in full",
     )
     seed: int = setting(
         0, IntRange(0, 2**32 - 1), "--seed", group="training",
-        help="seed of everything random",
+        help="seed of all random numbers",
     )
     split: tuple[int, int, int] = setting(
         (80, 10, 10), SplitPercentages(), "--split", group="data",
-        help="percentages for training/validation/test; with a test set of its own, the first two share "
+        help="percentages for training/validation/test; with a separate test set, the first two share "
              "the rest",
     )
     fold: tuple[int, int] | None = setting(
         None, OrWord("off", Fold()), "--fold", group="data",
-        help="cross-validation: validate on one of several equal parts of all that is not for the test, "
+        help="cross-validation: validate on one of several equal parts of all images outside the test set, "
              "train on the others",
     )
     # fmt: on
@@ -427,7 +426,7 @@ def inapplicable_reason(setting: dataclasses.Field, hp) -> str:
     for name, value in (setting.metadata["only_when"] or {}).items():
         if (hp.get(name) if isinstance(hp, dict) else getattr(hp, name)) != value:
             condition = "" if value is True else f" {value}"
-            return f"{display_name(setting.name)} is for {long_flag(name)}{condition}"
+            return f"{display_name(setting.name)} requires {long_flag(name)}{condition}"
     return ""
 
 
@@ -515,7 +514,7 @@ def parse_answers(record, program: str, source: str) -> dict:
             if value not in PROGRAMS:
                 raise UserError(f"{source}: program must be {' or '.join(PROGRAMS)}, not {abbreviate(value)}")
             if value != program:
-                raise UserError(f"{source}: these are answers for {value}.py, not for {program}.py")
+                raise UserError(f"{source}: the answers are for {value}.py, not for {program}.py")
             continue
         _require_known(name, program, source)
         # A value that a word stands for is one: "auto" is `null`.
@@ -531,8 +530,6 @@ def _require_known(name: str, program: str, source: str) -> None:
     names = [setting.name for setting in settings(program)]
     if name in names:
         return
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = (
-        f"did you mean {close[0]!r}?" if close else "keys are the long flags' names, such as 'learning_rate'"
-    )
+    close = closest_name(name, names)
+    hint = f"did you mean {close!r}?" if close else "keys are names of flags, such as 'learning_rate'"
     raise UserError(f"{source}: unknown key {abbreviate(name)}; {hint}")

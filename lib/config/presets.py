@@ -1,13 +1,13 @@
-"""Presets: named hyperparameters of the networks in the five reports, and of our best network for each task.
+"""Presets: named hyperparameters of published networks, and of the best network for each task.
 
 A preset of `classification` describes the layers on top of an encoder and their training, for any encoder.
 """
 
-import difflib
 from dataclasses import dataclass
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
+from lib.common.suggestions import closest_name
 from lib.config.fields import parse_value
 
 
@@ -26,6 +26,11 @@ class Preset:
     dataset: str
     values: dict
     program: str = "autoencoder"
+
+    @property
+    def task(self) -> str:
+        """The task of an autoencoder; that of a classifier is always the same."""
+        return self.values.get("task", "reconstruct")
 
 
 # fmt: off
@@ -63,50 +68,53 @@ _BEST_CLASSIFIER = dict(
 )
 
 PRESETS = {
-    "cifar-base": Preset("report A's base network, latent 8·8·16", "cifar10", _REPORT_A),
+    "cifar-base": Preset("3 convolutions with max pooling, latent 8×8×16", "cifar10", _REPORT_A),
     "cifar-1": Preset(
-        "A 1: the first convolution and its pool removed", "cifar10",
+        "cifar-base without the first convolution and its pooling", "cifar10",
         _REPORT_A_SHALLOW | dict(kernels="12,16"),
     ),
     "cifar-2": Preset(
-        "A 2: one pool, one upsampling and one convolution removed", "cifar10",
+        "cifar-base with one convolution, pooling and upsampling less", "cifar10",
         _REPORT_A_SHALLOW,
     ),
     "cifar-3": Preset(
-        "A 3: more channels, latent 8·8·128", "cifar10",
+        "cifar-base with more kernels, latent 8×8×128", "cifar10",
         _REPORT_A | dict(kernels="32,64,128", decoder_kernels="64"),
     ),
-    "cifar-4": Preset("A 4: kernels 5×5", "cifar10", _REPORT_A | dict(kernel_size=5)),
-    "cifar-5": Preset("A 5: kernels 7×7", "cifar10", _REPORT_A | dict(kernel_size=7)),
-    "cifar-6": Preset("A 6: stride 3, latent 16", "cifar10", _REPORT_A | dict(stride=3)),
-    "cifar-7": Preset("A 7: padding valid, latent 5·5·16", "cifar10", _REPORT_A | dict(padding="valid")),
+    "cifar-4": Preset("cifar-base with 5×5 kernels", "cifar10", _REPORT_A | dict(kernel_size=5)),
+    "cifar-5": Preset("cifar-base with 7×7 kernels", "cifar10", _REPORT_A | dict(kernel_size=7)),
+    "cifar-6": Preset("cifar-base with stride 3, latent size 16", "cifar10", _REPORT_A | dict(stride=3)),
+    "cifar-7": Preset(
+        "cifar-base with padding valid, latent 5×5×16", "cifar10",
+        _REPORT_A | dict(padding="valid"),
+    ),
     "cifar-color-1": Preset(
-        "A's colorization: variant 2 with other channels", "cifar10",
+        "colorization in RGB with 2 convolutions", "cifar10",
         _REPORT_A_SHALLOW | dict(task="colorize", kernels="32,64", decoder_kernels="32"),
     ),
     "cifar-color-2": Preset(
-        "A's second colorization: larger kernels, 100 epochs", "cifar10",
+        "cifar-color-1 with 5×5 kernels and 100 epochs", "cifar10",
         _REPORT_A_SHALLOW | dict(
             task="colorize", kernels="32,64", decoder_kernels="32", kernel_size=5, epochs=100,
         ),
     ),
     "cifar-custom": Preset(
-        "report B's custom network: doubled channels, transposed convolutions", "cifar10",
+        "4 convolutions of 8 to 64 kernels, transposed convolutions in the decoder", "cifar10",
         _REPORT_B,
     ),
     "cifar-yuv": Preset(
-        "report B's colorization: UV from Y", "cifar10",
+        "colorization by UV from Y, with the network of cifar-custom", "cifar10",
         _REPORT_B | dict(task="colorize", color_space="yuv"),
     ),
     "mnist-10": Preset(
-        "report C's 10 layers (5 + 5), as it ends", "mnist",
+        "5 + 5 convolutions of 32 kernels", "mnist",
         _REPORT_C | dict(layers=5, epochs=20, batch_size=128),
     ),
-    "mnist-12": Preset("report C's 12 layers (6 + 6)", "mnist", _REPORT_C | dict(layers=6)),
-    "mnist-14": Preset("report C's 14 layers (7 + 7)", "mnist", _REPORT_C | dict(layers=7)),
-    "mnist-18": Preset("report C's 18 layers (9 + 9)", "mnist", _REPORT_C | dict(layers=9)),
+    "mnist-12": Preset("6 + 6 convolutions of 32 kernels", "mnist", _REPORT_C | dict(layers=6)),
+    "mnist-14": Preset("7 + 7 convolutions of 32 kernels", "mnist", _REPORT_C | dict(layers=7)),
+    "mnist-18": Preset("9 + 9 convolutions of 32 kernels", "mnist", _REPORT_C | dict(layers=9)),
     "fashion-half": Preset(
-        "report D: the missing right half", "fashion-mnist",
+        "completion of the right half, latent size 64", "fashion-mnist",
         dict(
             task="complete", missing="right", layers=3, kernels="32,64,128", kernel_size="4x2", stride=2,
             fc_units="256", latent_dim=64, batch_norm="1,2", activation="leaky_relu",
@@ -114,27 +122,27 @@ PRESETS = {
             schedule="plateau", plateau_factor=0.5, plateau_patience=2,
         ),
     ),
-    "latent-10": Preset("report E: latent 10", "fashion-mnist", _REPORT_E),
+    "latent-10": Preset("latent size 10, 3 convolutions with stride 2", "fashion-mnist", _REPORT_E),
     "latent-10-denoise": Preset(
-        "report E's denoising, noise 0.1 to 0.9", "fashion-mnist",
+        "denoising of noise from 0.1 to 0.9, with the network of latent-10", "fashion-mnist",
         _REPORT_E | dict(task="denoise", noise="0.1-0.9"),
     ),
     "vae-2": Preset(
-        "report E's VAE 784–512–256–2", "mnist",
+        "fully connected VAE with latent size 2 (784–512–256–2)", "mnist",
         dict(
             variational=True, layers=0, fc_units="512,256", latent_dim=2, batch_norm="none",
             learning_rate=0.001, schedule="constant", epochs=50, batch_size=128,
         ),
     ),
     "best-cifar": Preset(
-        "our best for reconstruct at latent 8·8·16: a linear path and what it leaves over", "cifar10",
+        "best reconstruction at latent 8×8×16: convolutions and a linear path", "cifar10",
         dict(
             layers=3, kernels="32,64,16", kernel_size="4,4,3", stride="2,2,1", linear_path=8,
             activation="leaky_relu", batch_norm="none", learning_rate=0.001, epochs=4, batch_size=128,
         ),
     ),
     "best-cifar-dense": Preset(
-        "our best for reconstruct at 1,024 numbers: a PCA, and what improves the image it gives back",
+        "best reconstruction at latent size 1,024: PCA and convolutions that improve it",
         "cifar10",
         dict(
             layers=2, kernels=64, kernel_size="4,3", stride="2,1", pca=True, latent_dim=1024,
@@ -143,16 +151,15 @@ PRESETS = {
         ),
     ),
     "best-color": Preset(
-        "our best for RGB from gray: a U-Net that leaves the brightness as it is; its code learns the "
-        "labels too", "cifar10",
+        "best colorization in RGB: U-Net that keeps the luma, trained with labels", "cifar10",
         _BEST_COLOR | dict(residual=True),
     ),
     "best-yuv": Preset(
-        "our best for UV from Y: the same network", "cifar10",
+        "best colorization by UV from Y: the U-Net of best-color, trained with labels", "cifar10",
         _BEST_COLOR | dict(color_space="yuv"),
     ),
     "best-half": Preset(
-        "our best for complete: a U-Net with a dense code, on the mirror image, from erased halves",
+        "best completion: U-Net with a dense latent code, on the mirror image",
         "fashion-mnist",
         _BEST | dict(
             task="complete", layers=3, kernels="32,64,128", kernel_size="4,4,3", stride="2,2,1",
@@ -161,47 +168,46 @@ PRESETS = {
         ),
     ),
     "best-latent-10": Preset(
-        "our best for reconstruct at latent 10: its encoder sees what the decoder leaves over",
+        "best reconstruction at latent size 10: the encoder sees the reconstruction error",
         "fashion-mnist",
         _BEST_FEEDBACK | dict(fc_units="512,256", latent_dim=10, weight_decay=0.3, epochs=20),
     ),
     "best-latent-32": Preset(
-        "our best for reconstruct at latent 32: likewise, on bent images", "mnist",
+        "best reconstruction at latent size 32: likewise, with warped images", "mnist",
         _BEST_FEEDBACK | dict(fc_units="512", latent_dim=32, warp=True, epochs=50),
     ),
     "best-labels": Preset(
-        "our best encoder for classification.py: five convolutions, three pools", "fashion-mnist",
+        "best encoder for classification: 5 convolutions, 3 poolings", "fashion-mnist",
         dict(layers=5, kernels="32,64,64,128,128", kernel_size=3, pool="1,3,5", epochs=1, batch_size=128),
     ),
     "best-vae-2": Preset(
-        "our best VAE with two numbers in its code: fully connected", "mnist",
+        "best VAE with latent size 2: fully connected", "mnist",
         _BEST | dict(
             variational=True, layers=0, fc_units="1024,512,256", latent_dim=2, batch_norm="none",
             learning_rate=0.001, weight_decay=0.01, epochs=40,
         ),
     ),
     "best-denoise": Preset(
-        "our best for denoise: a U-Net that predicts the noise, 0.4", "mnist",
+        "best denoising of noise 0.4: U-Net that predicts the noise", "mnist",
         _BEST | dict(
             task="denoise", noise=0.4, layers=3, kernels="32,64,64", kernel_size=3, stride="1,2,2", skip=True,
             residual=True, epochs=3,
         ),
     ),
     "mnist-classifier": Preset(
-        "report C's classifier: 64 units", "mnist",
+        "64 units", "mnist",
         dict(fc_units=64, epochs=20, batch_size=128, shift=False), "classification",
     ),
     "fashion-classifier": Preset(
-        "report E's classifier: 32 units", "fashion-mnist",
+        "32 units", "fashion-mnist",
         dict(fc_units=32, epochs=20, batch_size=64, shift=False), "classification",
     ),
     "best-mnist-classifier": Preset(
-        "our best on the encoder of best-labels: dropout, weight decay, moved images", "mnist",
+        "best on the encoder of best-labels: dropout, weight decay, shifted images", "mnist",
         _BEST_CLASSIFIER, "classification",
     ),
     "best-fashion-classifier": Preset(
-        "our best on the encoder of best-labels: likewise, on erased and mirrored images, seen from both "
-        "sides", "fashion-mnist",
+        "best on the encoder of best-labels: likewise, with erased and mirrored images, TTA", "fashion-mnist",
         _BEST_CLASSIFIER | dict(epochs=20, flip=True, shift=False, erase=True, tta=True), "classification",
     ),
 }
@@ -217,7 +223,13 @@ def presets_for(program: str) -> dict[str, Preset]:
 
 
 def preset_values(name: str, program: str = "autoencoder") -> dict:
-    """The canonical values of a preset by field name.
+    """The canonical values of a preset by field name. Arguments and errors are those of `preset_name`."""
+    values = PRESETS[preset_name(name, program)].values
+    return {key: parse_value(key, value) for key, value in values.items()}
+
+
+def preset_name(name: str, program: str) -> str:
+    """The present name of a preset.
 
     Args:
         name: name of the preset, a former name included.
@@ -229,11 +241,11 @@ def preset_values(name: str, program: str = "autoencoder") -> dict:
     known = presets_for(program)
     name = FORMER_NAMES.get(name, name) if isinstance(name, str) else name
     if not isinstance(name, str) or name not in PRESETS:
-        close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-        raise UserError(f"preset {abbreviate(name)} is unknown; {hint}")
+        close = closest_name(str(name), known)
+        hint = f"did you mean {close!r}?" if close else f"available: {', '.join(known)}"
+        raise UserError(f"unknown preset {abbreviate(name)}; {hint}")
     if name not in known:
         raise UserError(
-            f"preset {name!r} is for {PRESETS[name].program}.py; {program}.py has {', '.join(known)}"
+            f"preset {name!r} is for {PRESETS[name].program}.py; those of {program}.py are {', '.join(known)}"
         )
-    return {key: parse_value(key, value) for key, value in known[name].values.items()}
+    return name

@@ -42,7 +42,7 @@ class ProcessGroup:
             number, world_size = 0, 0
         if not host or not port.isdigit() or not number:
             raise UserError(
-                f"--distributed must be alone or HOST:PORT,N/OF, such as 10.0.0.1:9911,1/2, not "
+                f"--distributed takes no value or HOST:PORT,N/OF, such as 10.0.0.1:9911,1/2, not "
                 f"{abbreviate(text)}"
             )
         return cls(address, number - 1, world_size)

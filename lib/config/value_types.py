@@ -89,7 +89,7 @@ class FloatRange(ValueType):
         above = self.low < number if self.open_low else self.low <= number
         below = number < self.high if self.open_high else number <= self.high
         if not (above and below):
-            hint = " (write a decimal point)" if isinstance(value, str) and "," in value else ""
+            hint = " (use a decimal point)" if isinstance(value, str) and "," in value else ""
             raise UserError(f"must be {self.description}, not {abbreviate(value)}{hint}")
         return number
 
@@ -108,7 +108,7 @@ class PerLayer(ValueType):
 
     @property
     def description(self) -> str:
-        return f"{self.element.description}, or several with commas (8,12,16)"
+        return f"{self.element.description}, or several separated by commas (8,12,16)"
 
     def parse(self, value) -> tuple[int, ...]:
         try:
@@ -129,7 +129,7 @@ class IntList(PerLayer):
 
     @property
     def description(self) -> str:
-        return f"{self.element.description}, or several with commas (128,64), or {NONE}"
+        return f"{self.element.description}, or several separated by commas (128,64), or {NONE}"
 
     def parse(self, value) -> tuple[int, ...]:
         if value == NONE or (isinstance(value, list | tuple) and not value):
@@ -145,9 +145,7 @@ class KernelSizes(ValueType):
     """A tuple of (height, width) pairs: `3` is 3×3, `4x2` is 4 high and 2 wide, `5,3,3` one per layer."""
 
     element: IntRange
-    description = (
-        "a whole number from 1 to 64, or height x width (4x2); one, or one per layer with commas (5,3,3)"
-    )
+    description = "a whole number from 1 to 64, or height x width (4x2); or one per layer, as 5,3,3"
 
     def parse(self, value) -> tuple[tuple[int, int], ...]:
         try:
@@ -177,7 +175,7 @@ class KernelSizes(ValueType):
 class LayerNumbers(ValueType):
     """A sorted tuple of layer numbers counted from 1, or the string `all`: `1,2`, `all` or `none`."""
 
-    description = f"numbers of layers with commas (1,2), {ALL} or {NONE}"
+    description = f"layer numbers separated by commas (1,2), {ALL} or {NONE}"
 
     def parse(self, value) -> tuple[int, ...] | str:
         if value == ALL or value is True:  # not == True: 1 is the first layer
@@ -217,7 +215,7 @@ class FloatInterval(ValueType):
 
     @property
     def description(self) -> str:
-        return f"{self.element.description}, or a range of them (0.1-0.9)"
+        return f"{self.element.description}, or a range (0.1-0.9)"
 
     def parse(self, value) -> tuple[float, float]:
         ends = _elements(value, "-")
@@ -341,7 +339,7 @@ class SplitPercentages(ValueType):
 class Fold(ValueType):
     """A tuple (number, count), number counted from 1: `2/5` is the second of five equal parts."""
 
-    description = "one of two to a thousand equal parts, such as 2/5 for the second of five"
+    description = "NUMBER/COUNT with 2 to 1000 parts, such as 2/5 for the second of five"
 
     def parse(self, value) -> tuple[int, int]:
         try:

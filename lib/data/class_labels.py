@@ -36,8 +36,7 @@ def require_class_numbers(images: Images | None, name_or_path: str) -> None:
     low, high = int(images.labels.min()), int(images.labels.max())
     if low < 0 or high >= MAX_CLASSES:
         raise UserError(
-            f"{name_or_path}: its labels go from {low} to {high}; they are the numbers of classes, "
-            f"0 to {MAX_CLASSES - 1}"
+            f"{name_or_path}: the labels range from {low} to {high}; class numbers are 0 to {MAX_CLASSES - 1}"
         )
 
 
@@ -72,7 +71,7 @@ def align_classes(train: Images, test: Images, name_or_path: str, is_needed: boo
     unknown = [name for name in names if name not in known]
     if unknown and is_needed:
         raise UserError(
-            f"{name_or_path}: its class {unknown[0]} never occurs in training ({len(known)} classes)"
+            f"{name_or_path}: class {unknown[0]} does not occur in the training set ({len(known)} classes)"
         )
     known |= {name: len(known) + position for position, name in enumerate(unknown)}
     lookup = np.array([known[name] for name in names], np.int64)

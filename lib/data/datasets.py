@@ -60,11 +60,9 @@ class Dataset:
         images = (self.train.parent.images, self.test.parent.images)
         mapped = {str(getattr(array, "filename", None)) for array in images}
         if mapped & {str(Path(name).resolve()) for name in changed}:
-            effect = (
-                "which reads it where it lies: its scores may be of neither the old images nor the new ones"
-            )
+            effect = "which reads it in place: the scores may mix old and new images"
         else:
-            effect = "which has used what was read when it began"
+            effect = "which used the content read at its start"
         return f"{describe_changes(changed)} during this run, {effect}"
 
     def to_json(self) -> dict:
@@ -98,8 +96,8 @@ def require_trainable(name_or_path: str) -> None:
     count = peek(name_or_path).count
     if count < MIN_IMAGES:
         raise UserError(
-            f"{name_or_path}: {count} image{'s are' if count > 1 else ' is'} too few; "
-            f"at least {MIN_IMAGES} are needed"
+            f"{name_or_path}: {count} image{'s are' if count > 1 else ' is'} not enough; "
+            f"the minimum is {MIN_IMAGES}"
         )
 
 
@@ -123,7 +121,8 @@ def locate(name_or_path: str) -> Path | None:
         return next((path for path in folders if _holds_dataset(path)), None)
     path = Path(name_or_path)
     if not exists(path):
-        raise UserError(f"{name_or_path}: no such file or folder; the names are {', '.join(NAMED_DATASETS)}")
+        names = ", ".join(NAMED_DATASETS)
+        raise UserError(f"{name_or_path}: no such file or folder; the named data sets are {names}")
     return path
 
 
@@ -207,7 +206,7 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
     subsets = split_images(train, test, hp)
     shape, checksum = train.images.shape[1:], _checksum(train.images)
     if changed := changed_files(states):
-        notes += (f"{describe_changes(changed)} while it was read; train again when it is complete",)
+        notes += (f"{describe_changes(changed)} while it was being read; start again when it is complete",)
         states = file_states(list(map(Path, states)))
     return Dataset(short_name(name), checksum, shape, class_names(train), *subsets, notes, states)
 
@@ -224,8 +223,8 @@ def require_same_shape(name_or_path: str, train: Images, test: Images) -> None:
     train_shape, test_shape = train.images.shape[1:], test.images.shape[1:]
     if test_shape != train_shape:
         raise UserError(
-            f"{name_or_path}: test images are {format_shape(test_shape)}, "
-            f"training images {format_shape(train_shape)}"
+            f"{name_or_path}: the test images are {format_shape(test_shape)}, "
+            f"the training images {format_shape(train_shape)}"
         )
 
 
@@ -264,7 +263,7 @@ def load_source(name_or_path: str) -> Source:
     test = None if source.test is None else _with_classes(source.test, classes)
     notes = source.notes
     if path is None and Path(name_or_path).exists():
-        notes += (f"{name_or_path} is the data set of this name; the folder is ./{name_or_path}",)
+        notes += (f"{name_or_path} is read as the named data set; use ./{name_or_path} for the folder",)
     return Source(_with_classes(source.train, classes), test, notes)
 
 

@@ -69,7 +69,7 @@ def _load_photos() -> Images:
 
 NAMED_DATASETS = {
     "digits": NamedDataset(
-        "1,797 digits of scikit-learn, 8×8 enlarged to 28×28",
+        "scikit-learn's 1,797 digits, enlarged from 8×8 to 28×28",
         Header((28, 28, 1), 1797, labeled=True),
         DIGITS,
         load_bundled=_load_digits,
@@ -88,14 +88,14 @@ NAMED_DATASETS = {
         keras_module="mnist",
     ),
     "fashion-mnist": NamedDataset(
-        "70,000 pieces of clothing, 28×28 gray",
+        "70,000 articles of clothing, 28×28 gray",
         Header((28, 28, 1), 60_000, 10_000, labeled=True),
         FASHION_CLASSES,
         search_folders=("fashion-mnist", "fashion_mnist", "FashionMNIST", "FashionMNIST/raw"),
         keras_module="fashion_mnist",
     ),
     "cifar10": NamedDataset(
-        "60,000 photographs of ten things, 32×32",
+        "60,000 photographs in ten classes, 32×32",
         Header((32, 32, 3), 50_000, 10_000, labeled=True),
         CIFAR10.classes,
         search_folders=("cifar10", "cifar-10", CIFAR10.folder, CIFAR10.archive),
@@ -114,7 +114,7 @@ def download(name: str) -> Source:
     except Exception as error:  # Keras passes on any exception of its downloader
         folder = DATA_FOLDER / named.search_folders[0]
         raise UserError(
-            f"{name} could not be downloaded ({reason(error)}); put its files into {folder}"
+            f"{name} cannot be downloaded ({reason(error)}); put its files into {folder}"
         ) from None
     train, test = (
         Images(images.reshape(-1, *named.header.shape), labels.reshape(-1).astype(np.int64))

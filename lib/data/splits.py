@@ -41,7 +41,7 @@ class Subset:
     def labels(self) -> np.ndarray:
         """The labels of the images, int64 (n,). Raises `LookupError` where the subset is not `labeled`."""
         if self.parent.labels is None:
-            raise LookupError("these images have no labels")
+            raise LookupError("the images have no labels")
         return self.parent.labels[self.indices]
 
     def take(self, which: slice | np.ndarray | list[int]) -> np.ndarray:
@@ -85,8 +85,7 @@ def split_images(train: Images, test: Images | None, hp: Hyperparameters) -> tup
         test_subset = Subset(train, np.sort(test_indices))
     else:
         raise UserError(
-            f"split {train_percent}/{validation_percent}/0 leaves no test images, and there is no test set: "
-            "give -t"
+            f"split {train_percent}/{validation_percent}/0 leaves no test images: pass a test set with -t"
         )
     train_indices, validation_indices = indices, indices[:0]
     if hp.fold:
@@ -123,8 +122,8 @@ def _count_from_percent(indices: np.ndarray, percent: float, hp: Hyperparameters
     count = round(len(indices) * percent / 100)
     if not 0 < count < len(indices):
         raise UserError(
-            f"{len(indices)} images are too few to split {format_value('split', hp.split)}: "
-            "a part would stay empty; use more of them, or another --split"
+            f"{len(indices)} images are too few for split {format_value('split', hp.split)}: "
+            "one part would be empty; use more images or another --split"
         )
     return count
 
@@ -152,7 +151,7 @@ def _select_fold(
 
     if len(indices) < n_folds:
         raise UserError(
-            f"{len(indices)} images cannot make {n_folds} folds; use more of them, or fewer folds"
+            f"{len(indices)} images are too few for {n_folds} folds; use more images or fewer folds"
         )
     strata = None if labels is None else labels[indices]
     if strata is not None and np.unique(strata, return_counts=True)[1].min() < n_folds:

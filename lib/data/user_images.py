@@ -75,7 +75,7 @@ class UserImages:
         part = _all_pictures(pictures) if include_training else pictures.test or pictures.train
         self.notes = pictures.notes
         if pictures.test and not include_training:
-            self.notes += (printable(f"{self.source}: the pictures of its test set are taken"),)
+            self.notes += (printable(f"{self.source}: using the pictures of the test set"),)
         folder = Path(self.source) if Path(self.source).is_dir() else Path(self.source).parent
         self.paths = [file.relative_to(folder) for file in part.files]
         self.names = list(printable_names(path.as_posix() for path in self.paths))
@@ -126,7 +126,7 @@ class UserImages:
                     yield positions[readable], np.stack([p.pixels for p in pictures if p is not None])
         if self.unreadable and len(self.unreadable) == count:
             raise UserError(
-                f"{self.source}: none of its {count:,} pictures can be read; "
+                f"{self.source}: none of the {count:,} pictures can be read; "
                 f"{next(iter(self.unreadable.values()))}"
             )
         self.notes += tuple(map(printable, describe_remarks(self.source, remarks, count)))
@@ -142,8 +142,8 @@ class UserImages:
 def _require_shape(source: str, images: Images, shape: tuple[int, int, int]) -> None:
     if images.images.shape[1:] != tuple(shape):
         raise UserError(
-            f"{source}: its images are {format_shape(images.images.shape[1:])}, the model takes "
-            f"{format_shape(shape)}; only a folder of pictures is made to fit"
+            f"{source}: the images are {format_shape(images.images.shape[1:])}, the model takes "
+            f"{format_shape(shape)}; only pictures in a folder are resized"
         )
 
 
@@ -190,6 +190,6 @@ def find_pictures(source: str) -> PictureFolder | None:
 def require_user_images(source: str) -> None:
     """Raise `UserError` unless `source` is pictures or a data set, judged without reading the images."""
     if not source.strip():
-        raise UserError("a folder, a data set or a name is needed")
+        raise UserError("enter a folder, a data set or a name")
     if find_pictures(source) is None and (path := datasets.locate(source)) is not None:
         peek_source(path)

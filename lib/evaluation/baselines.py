@@ -12,7 +12,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data.datasets import Dataset
 from lib.data.splits import Subset, sample_subset
 from lib.evaluation.metrics import BATCH_SIZE, psnr
-from lib.models.pca import MAX_BYTES, available_components, principal_components
+from lib.models.pca import MAX_BYTES, Components, available_components, principal_components, sample_size
 from lib.tasks import get_task
 from lib.tasks.colorization import rgb_to_yuv, yuv_to_rgb
 from lib.tasks.completion import cut_axis
@@ -26,30 +26,34 @@ MAX_LABELED = 10_000  # images that the classifiers are fitted on
 Method = Callable[[np.ndarray], np.ndarray]
 
 
-def autoencoder_baselines(dataset: Dataset, hp: Hyperparameters, latent_size: int) -> dict:
+def autoencoder_baselines(
+    dataset: Dataset, hp: Hyperparameters, latent_size: int, components: Components | None = None
+) -> dict:
     """Return the test errors of trivial methods for the task of an autoencoder.
 
     They are fitted on as many training images as 256 MiB hold (`lib.models.pca.MAX_BYTES`): as uint8 where
-    the targets are the images themselves, else as float32.
+    the targets are the images themselves, else as float32. PCA of large images takes at most 4,000.
 
     Args:
         dataset: its training and its test images.
         hp: the task and its options.
         latent_size: the number of values in a latent code.
+        components: so many principal components of the training images, where they are known already.
 
     Returns:
         `<method>_mse`, pixels in 0..1, and `<method>_psnr` in dB unless the targets are UV, for each method:
 
         * `constant`: the mean of the training targets.
         * `pca` (reconstruct, denoise): projection on as many principal components as a code has values.
-          `pca_components` is the number of components that exist: no more than pixels or training images.
+          `pca_components` is the number of components that exist: no more than pixels or training images;
+          `pca_images` the number of images that they are computed from, if these are not all.
         * `input` (denoise, colorize): the noisy or the gray image itself.
         * `mean_color` (colorize in RGB): the gray image with the mean UV of each pixel.
         * `mirror`, `ridge`, `neighbors` (complete): the mirror image of the given half, ridge regression on
           it, and the mean of the 15 training images with the most similar given half.
     """
     if get_task(hp.task).targets_are_images:
-        methods = _image_methods(hp, dataset.train, latent_size)
+        methods = _image_methods(hp, components or principal_components(dataset.train, latent_size, hp.seed))
     else:
         methods = _pair_methods(hp, dataset.train)
     batches, values = Batches(dataset.test, BATCH_SIZE, hp), 0
@@ -65,12 +69,14 @@ def autoencoder_baselines(dataset: Dataset, hp: Hyperparameters, latent_size: in
         scores |= {f"{name}_psnr": psnr(error) for name, error in errors.items()}
     if "pca" in methods:
         scores["pca_components"] = available_components(dataset.train, latent_size)
+        if (count := sample_size(dataset.train)) < len(dataset.train):
+            scores["pca_images"] = count
     return scores
 
 
-def _image_methods(hp: Hyperparameters, train: Subset, latent_size: int) -> dict[str, Method]:
+def _image_methods(hp: Hyperparameters, components: Components) -> dict[str, Method]:
     """Methods for tasks whose targets are the images themselves, by name."""
-    mean, axes = principal_components(train, latent_size, hp.seed)
+    mean, axes = components
     methods: dict[str, Method] = {"constant": lambda inputs: mean}
     if hp.task == "denoise":
         methods["input"] = lambda inputs: inputs

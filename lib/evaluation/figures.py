@@ -6,7 +6,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import FixedLocator, Locator, LogLocator, MaxNLocator
 
 from lib.common.errors import printable, shorten
 from lib.common.filesystem import atomic_write
@@ -38,10 +39,14 @@ CLASS_MARKERS = "os^Dv<>pP*X"
 
 LETTERS_PER_INCH = 13  # of a title
 LOG_SCALE_RATIO = 10  # largest to smallest value from which an axis is logarithmic
+ROUND_STEPS = (1, 2, 5, 10)  # first digits of the numbers at an axis
+MANY_DECADES = 3  # from which a logarithmic axis has a number per decade
 MAX_VALUE_TICKS = 6  # distinct values up to which each has its own tick
 MAX_TITLE, MAX_NAME = 300, 40  # characters of a line of a title, and of a label
 MAX_LABELED_CLASSES = 20  # up to which there is a legend, or a number in each cell
 IMAGE_GAP = 0.08  # between the images of a row, as a fraction of their width
+IMAGE_SIDE, MARGIN, LINE_HEIGHT = 1.1, 0.09, 0.2  # inches: shorter side of an image; around it; of a title
+FONT_SIZE = 10  # of titles and labels, in points (1/72 inch)
 ERROR_ROW = "error"  # name of the row that shows errors, not an image
 
 # The quantities of a history that have a panel, from the top down, and the labels of their axes.
@@ -50,7 +55,7 @@ CURVES = {
     "reconstruction_loss": "reconstruction",
     "kl_loss": "KL divergence",
     "accuracy": "accuracy",
-    "labels_accuracy": "accuracy of labels",
+    "labels_accuracy": "label accuracy",
 }
 
 
@@ -85,9 +90,23 @@ def _plot_curve(axes, history: dict, quantity: str) -> None:
         axes.plot(range(1, len(values) + 1), values, label=label, markersize=4, **style)
     linear = quantity.endswith("accuracy") or min(map(min, lines.values())) <= 0
     axes.set(ylabel=CURVES[quantity], yscale="linear" if linear else "log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    epochs = max(map(len, lines.values()))
+    whole_numbers = MaxNLocator(integer=True, steps=ROUND_STEPS)
+    axes.xaxis.set_major_locator(whole_numbers if epochs > 1 else FixedLocator([1]))
+    if not linear:
+        axes.yaxis.set_major_locator(_log_locator(*axes.get_ylim()))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
     axes.grid(alpha=0.3, which="both")
     axes.legend()
+
+
+def _log_locator(low: float, high: float) -> Locator:
+    """Return the locator of round numbers at a logarithmic axis, about five of them."""
+    if high < LOG_SCALE_RATIO * low:
+        return MaxNLocator(5, steps=ROUND_STEPS)
+    many = high >= 10**MANY_DECADES * low
+    return LogLocator(subs=(1,) if many else ROUND_STEPS[:-1], numticks=10)
 
 
 def plot_reconstructions(rows: dict[str, np.ndarray], path: Path, title: str) -> None:
@@ -103,7 +122,7 @@ def plot_reconstructions(rows: dict[str, np.ndarray], path: Path, title: str) ->
     plot_image_rows(
         [*rows.items(), (ERROR_ROW, scaled)],
         path,
-        f"{title}\nerrors, where the brightest is {errors.max()} of 255",
+        f"{title}\nerrors; the brightest is {errors.max()} of 255",
     )
 
 
@@ -115,18 +134,34 @@ def plot_image_rows(rows: list[tuple[str, np.ndarray]], path: Path, title: str) 
         path: of the PNG file.
         title: above the figure.
     """
-    count = len(rows[0][1])
-    heights = [1.1 * images.shape[1] / images.shape[2] for _, images in rows]
-    image_width = max(1.1, 1.1 * max(images.shape[2] / images.shape[1] for _, images in rows))
-    heights = [height * image_width for height in heights]
-    figure = Figure((1.3 + image_width * count, 0.8 + sum(heights) / 1.1), layout="constrained")
-    panels = figure.subplots(len(rows), 1, squeeze=False, height_ratios=heights)[:, 0]
-    # One image per row: a hundred axes would take as many times as long to lay out and to draw.
-    for axes, (name, images) in zip(panels, rows, strict=True):
-        _show_image(axes, _join_row(images), cmap="magma" if name == ERROR_ROW else "gray")
-        axes.set_ylabel(_literal(name), rotation=0, ha="right", va="center")
-    _set_title(figure, title)
+    # One image per row: a hundred axes would take as many times as long to draw. The layout is computed here:
+    # Matplotlib's cuts the names of many rows off.
+    joined = [_join_row(images) for _, images in rows]
+    aspect = max(images.shape[2] / images.shape[1] for _, images in rows)
+    row_width = IMAGE_SIDE * max(1, aspect) * len(rows[0][1])
+    heights = [row_width * image.shape[0] / image.shape[1] for image in joined]
+    left = max(_text_width(_literal(name)) for name, _ in rows) + 2 * MARGIN
+    width = left + row_width + MARGIN
+    title_height = len(_title_lines(title, width)) * LINE_HEIGHT + 2 * MARGIN
+    height = title_height + sum(heights) + len(rows) * MARGIN
+    figure, bottom = Figure((width, height)), height - title_height
+    for (name, _), image, row_height in zip(rows, joined, heights, strict=True):
+        bottom -= row_height
+        box = (left / width, bottom / height, row_width / width, row_height / height)
+        axes = figure.add_axes(box)
+        _show_image(axes, image, cmap="magma" if name == ERROR_ROW else "gray")
+        middle = (bottom + row_height / 2) / height
+        figure.text(
+            (left - MARGIN) / width, middle, _literal(name), ha="right", va="center", fontsize=FONT_SIZE
+        )
+        bottom -= MARGIN
+    _set_title(figure, title, y=1 - MARGIN / height)
     _save(figure, path)
+
+
+def _text_width(text: str) -> float:
+    """The width of a label in inches; hinting widens letters by up to a twentieth."""
+    return 1.05 * TextPath((0, 0), text or " ", size=FONT_SIZE).get_extents().x1 / 72
 
 
 def plot_image_sheet(
@@ -158,7 +193,7 @@ def plot_image_sheet(
         row_centers = [(rows - row - 0.5) * height - 0.5 for row in range(rows)]
         axes.set_xticks(column_centers, ticks, rotation=90, fontsize=7)
         axes.set_yticks(row_centers, ticks[:rows], fontsize=7)
-        axes.set(xlabel="first number of the code", ylabel="second number of the code")
+        axes.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
     _set_title(figure, title)
     _save(figure, path, dpi=150)
 
@@ -182,7 +217,7 @@ def plot_latent_space(
     figure = Figure((6 * len(projections) + 1.5, 5.5), layout="constrained")
     panels = figure.subplots(1, len(projections), squeeze=False)[0]
     for axes, (name, points) in zip(panels, projections.items(), strict=True):
-        quantity = "number of the code" if "itself" in name else "axis"
+        quantity = "latent dimension" if "itself" in name else "axis"
         axes.set(title=name, xlabel=f"first {quantity}", ylabel=f"second {quantity}")
         if labels is None:
             axes.plot(*points.T, ".", color=CLASS_COLORS[0], markersize=3, alpha=0.6)
@@ -239,7 +274,7 @@ def plot_confusion_matrix(matrix, classes: tuple[str, ...], path: Path, title: s
     axes.set_xticks(ticks, names, rotation=45, ha="right")
     axes.set_yticks(ticks, names)
     axes.set(xlabel="predicted class", ylabel="true class")
-    figure.colorbar(colors, label="share of the true class", shrink=0.8)
+    figure.colorbar(colors, label="fraction of the true class", shrink=0.8)
     _set_title(figure, title)
     _save(figure, path)
 
@@ -285,7 +320,7 @@ def plot_run_comparison(points: dict[str, list[tuple[str, float]]], metric: str,
         axes.set(xlabel=_literal(name.replace("_", " ")), ylabel=_literal(metric.replace("_", " ")))
         axes.grid(alpha=0.3)
     runs = len(next(iter(points.values())))
-    _set_title(figure, f"{metric.replace('_', ' ')} of {runs} runs against what differed between them")
+    _set_title(figure, f"{metric.replace('_', ' ')} of {runs} runs against the settings that differ")
     _save(figure, path)
 
 
@@ -333,7 +368,10 @@ def plot_probe_accuracies(rows: list[dict], path: Path, title: str) -> None:
             line = [row for row in method_rows if row["weights"] == weights]
             accuracies = [row["test_accuracy"] for row in line]
             axes.plot([row["labels"] for row in line], accuracies, label=weights, **style)
-        axes.set(xlabel="labels learned from", ylabel="test accuracy", xscale="log", title=method)
+        axes.set(xlabel="training labels", ylabel="test accuracy", xscale="log", title=method)
+        counts = sorted({row["labels"] for row in method_rows})
+        axes.set_xticks(counts, [f"{count:,}" for count in counts])
+        axes.minorticks_off()
         axes.grid(alpha=0.3, which="both")
         axes.legend()
     _set_title(figure, title)
@@ -345,11 +383,16 @@ def _save(figure: Figure, path: Path, dpi: int = 120) -> None:
         figure.savefig(partial, dpi=dpi)
 
 
-def _set_title(figure: Figure, title: str) -> None:
+def _set_title(figure: Figure, title: str, **position) -> None:
     """Put a title above the figure, wrapped to its width."""
-    width = int(LETTERS_PER_INCH * figure.get_size_inches()[0])
-    lines = [part for line in title.split("\n") for part in textwrap.wrap(shorten(line, MAX_TITLE), width)]
-    figure.suptitle("\n".join(_literal(line, MAX_TITLE) for line in lines), fontsize=10)
+    lines = _title_lines(title, figure.get_size_inches()[0])
+    text = "\n".join(_literal(line, MAX_TITLE) for line in lines)
+    figure.suptitle(text, fontsize=FONT_SIZE, **position)
+
+
+def _title_lines(title: str, inches: float) -> list[str]:
+    width = int(LETTERS_PER_INCH * inches)
+    return [part for line in title.split("\n") for part in textwrap.wrap(shorten(line, MAX_TITLE), width)]
 
 
 def _literal(name: str, length: int = MAX_NAME) -> str:

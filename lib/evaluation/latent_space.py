@@ -68,12 +68,12 @@ def project_to_2d(codes: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """
     rows = flatten_codes(codes)
     if not rows.var():
-        return {"one and the same code for all": np.zeros((len(rows), 2))}
+        return {"all codes are equal": np.zeros((len(rows), 2))}
     projections = {}
     if rows.shape[1] == 1:
-        projections["the code itself"] = np.hstack([rows, np.zeros_like(rows)])
+        projections["latent code"] = np.hstack([rows, np.zeros_like(rows)])
     elif rows.shape[1] == 2:
-        projections["the code itself"] = rows
+        projections["latent code"] = rows
     else:
         pca = PCA(2, random_state=seed).fit(rows)
         projections[f"PCA, {pca.explained_variance_ratio_.sum():.0%} of the variance"] = pca.transform(rows)

@@ -1,9 +1,15 @@
-"""Figures of a finished run, and the same pictures packed for the program that shows them in the terminal."""
+"""Figures of a finished run, and the same pictures packed for the program that shows them in the terminal.
+
+All figures of a run show test images from the beginning of one random order, which follows its seed.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -11,8 +17,9 @@ import numpy as np
 
 from lib.common.serialization import pack_images
 from lib.config.architecture import Architecture
-from lib.config.fields import format_value
+from lib.config.changed_settings import describe_changes
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.suited_defaults import ImageSet
 from lib.data.datasets import Dataset
 from lib.data.splits import Subset
 from lib.evaluation import figures, latent_space
@@ -32,13 +39,17 @@ INTERPOLATION_STEPS = 10
 IMAGES_PER_CLASS = 5  # completed halves (report D)
 NOISE_LEVELS = (0.1, 0.3, 0.5, 0.7)  # standard deviations, pixels in 0..1
 NOISE_IMAGES = 6  # per level
-PREDICTIONS = 24  # correct ones, and as many wrong ones
+NO_BREAK_SPACE = "\u00a0"  # so that a line of a title does not end within a setting
+PREDICTIONS = 24  # correct ones, and as many incorrect ones
+PREDICTION_TITLES = {"right": "correct predictions", "wrong": "incorrect predictions"}  # by figure
 PHASE_TITLES = {
     "head": "phase 1: the new layers",
-    "everything": "phase 2: everything",
+    "everything": "phase 2: all layers",
     "scratch": "from random weights",
 }
-TITLE_SETTINGS = ("kernel_size", "kernels")
+
+# Functions that draw one figure each and return its pictures for the program, by name; empty without any.
+Drawings = list[Callable[[], dict]]
 
 
 class DenoisingExamples(NamedTuple):
@@ -49,7 +60,7 @@ class DenoisingExamples(NamedTuple):
     denoised: dict[float, np.ndarray]
 
 
-def draw_autoencoder_figures(
+def autoencoder_figures(
     run: Run,
     model: keras.Model,
     dataset: Dataset,
@@ -57,10 +68,10 @@ def draw_autoencoder_figures(
     history: dict,
     score: str,
     untrained: DenoisingExamples | None,
-) -> dict:
-    """Draw all figures that apply to an autoencoder, and return the pictures that the program shows.
+) -> Drawings:
+    """Return the figures that apply to an autoencoder, those that take long last.
 
-    Codes and samples are those of test images and of the first training images; labels only color them.
+    Codes and samples are those of test images and of training images; labels only color them.
 
     Args:
         run: receives the figures.
@@ -72,28 +83,26 @@ def draw_autoencoder_figures(
         untrained: of `denoising_examples` before training; None draws no comparison with it.
 
     Returns:
-        `strip` (packed images by name) and, where they were drawn, `latent` (points of each projection),
-        `labels` and `samples` (packed images).
+        Their pictures are `strip` (packed images by name), `samples` (packed images), `latent` (points of
+        each projection) and `labels`.
     """
     hp = architecture.hp
-    draw_loss_curves(run, dataset, describe_autoencoder(hp), {"training": history})
-    drawing = _AutoencoderFigures(run, model, dataset, hp, f"{dataset.name}: {describe_autoencoder(hp)}")
-    pictures = {"strip": drawing.draw_reconstructions(score)}
-    test = dataset.test.first(LATENT_POINTS)
-    codes = drawing.encode(test)
-    labels = _valid_labels(test.labels, dataset.classes) if test.labeled else None
-    if len(codes) > 3:
-        pictures |= drawing.draw_latent_space(codes, labels)
-    if hp.task == "complete" and labels is not None:
-        drawing.draw_classes()
+    figures_of = _AutoencoderFigures(run, model, dataset, hp, describe_run(run, dataset, hp))
+    drawings: Drawings = [
+        partial(draw_loss_curves, run, dataset, hp, {"training": history}),
+        partial(figures_of.draw_reconstructions, score),
+    ]
+    if hp.task == "complete" and figures_of.labels is not None:
+        drawings.append(figures_of.draw_classes)
     if untrained is not None:
-        drawing.draw_denoising(untrained, score)
+        drawings.append(partial(figures_of.draw_denoising, untrained, score))
     if decodes_code_alone(hp):
-        pictures["samples"] = pack_images(drawing.draw_samples(codes))
-        if hp.variational and codes[0].size == 2:
-            drawing.draw_prior_grid(codes.shape[1:])
-        drawing.draw_interpolations(codes)
-    return pictures
+        drawings += [figures_of.draw_samples, figures_of.draw_interpolations]
+        if hp.variational and architecture.latent_size == 2:
+            drawings.append(figures_of.draw_prior_grid)
+    if len(figures_of.test) > 3:
+        drawings.append(figures_of.draw_latent_space)
+    return drawings
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,18 @@ class _AutoencoderFigures:
     hp: Hyperparameters
     title: str
 
+    @cached_property
+    def test(self) -> Subset:
+        return shown_images(self.dataset.test, self.hp).first(LATENT_POINTS)
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        return self.encode(self.test)
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        return _valid_labels(self.test.labels, self.dataset.classes) if self.test.labeled else None
+
     def encode(self, subset: Subset) -> np.ndarray:
         batches = Batches(subset, latent_space.BATCH_SIZE, self.hp)
         return latent_space.encode_batches(self.model.get_layer("encoder"), batches)
@@ -115,17 +136,17 @@ class _AutoencoderFigures:
         return outputs_to_pictures(outputs, self.hp)
 
     def draw_reconstructions(self, score: str) -> dict:
-        images = _reconstruct(self.model, self.dataset.test.first(RECONSTRUCTIONS), self.hp)
+        images = _reconstruct(self.model, self.test.first(RECONSTRUCTIONS), self.hp)
         rows = {name.removesuffix("s"): array for name, array in images.items()}
         if self.hp.task == "reconstruct":
             rows = {"target": rows["input"], "output": rows["output"]}
         path = self.run.figure_path("reconstructions")
         figures.plot_reconstructions(rows, path, f"{self.title} · {score}")
-        return {name: pack_images(array) for name, array in images.items()}
+        return {"strip": {name: pack_images(array) for name, array in images.items()}}
 
-    def draw_latent_space(self, codes: np.ndarray, labels: np.ndarray | None) -> dict:
-        projections = latent_space.project_to_2d(codes, self.hp.seed)
-        title = f"{self.title} · {len(codes):,} test images"
+    def draw_latent_space(self) -> dict:
+        labels, projections = self.labels, latent_space.project_to_2d(self.codes, self.hp.seed)
+        title = f"{self.title} · {len(self.codes):,} test images"
         path = self.run.figure_path("latent")
         figures.plot_latent_space(projections, labels, self.dataset.classes, path, title)
         return {
@@ -133,9 +154,9 @@ class _AutoencoderFigures:
             "labels": None if labels is None else labels.tolist(),
         }
 
-    def draw_classes(self) -> None:
+    def draw_classes(self) -> dict:
         """Five test images of each class: given half, completed image, true image (report D)."""
-        test, rows = self.dataset.test, []
+        test, rows = shown_images(self.dataset.test, self.hp), []
         for label, name in enumerate(self.dataset.classes):
             members = np.flatnonzero(test.labels == label)[:IMAGES_PER_CLASS]
             if len(members) == IMAGES_PER_CLASS:
@@ -144,10 +165,11 @@ class _AutoencoderFigures:
                 gap = np.full((*given.shape[:2], 1, given.shape[3]), 255, np.uint8)
                 rows.append((name, np.concatenate([given, gap, completed, gap, true], axis=2)))
         if rows:
-            title = f"{self.title} · given, predicted, true"
+            title = f"{self.title} · input, output, target"
             figures.plot_image_rows(rows, self.run.figure_path("classes"), title)
+        return {}
 
-    def draw_denoising(self, untrained: DenoisingExamples, score: str) -> None:
+    def draw_denoising(self, untrained: DenoisingExamples, score: str) -> dict:
         trained = denoising_examples(self.model, self.dataset.test, self.hp)
         rows = [("clean", trained.clean)]
         for level in NOISE_LEVELS:
@@ -155,32 +177,35 @@ class _AutoencoderFigures:
             rows.append(("before training", untrained.denoised[level]))
             rows.append(("after training", trained.denoised[level]))
         figures.plot_image_rows(rows, self.run.figure_path("noise"), f"{self.title} · {score}")
+        return {}
 
     @property
     def _sample_title(self) -> str:
-        return f"{self.title} · the missing half alone" if self.hp.task == "complete" else self.title
+        return f"{self.title} · missing half only" if self.hp.task == "complete" else self.title
 
-    def draw_samples(self, codes: np.ndarray) -> np.ndarray:
+    def draw_samples(self) -> dict:
         if self.hp.variational:
-            samples = latent_space.sample_prior(SAMPLES, codes.shape[1:], self.hp.seed)
-            source = "codes from the prior"
+            samples = latent_space.sample_prior(SAMPLES, self.codes.shape[1:], self.hp.seed)
+            source = "samples from the prior"
         else:
-            train_codes = self.encode(self.dataset.train.first(MIXTURE_IMAGES))
+            train_codes = self.encode(shown_images(self.dataset.train, self.hp).first(MIXTURE_IMAGES))
             samples = latent_space.sample_mixture(train_codes, SAMPLES, self.hp.seed)
-            source = "codes from a Gaussian mixture"
+            source = "samples from a Gaussian mixture"
         images = self.decode(samples)
         path, title = self.run.figure_path("samples"), f"{self._sample_title} · {source}"
         figures.plot_image_sheet(images, SAMPLES_PER_ROW, path, title)
-        return images
+        return {"samples": pack_images(images)}
 
-    def draw_prior_grid(self, code_shape: tuple[int, ...]) -> None:
+    def draw_prior_grid(self) -> dict:
         grid = latent_space.prior_grid(GRID_SIDE)
         ticks = tuple(f"{value:.1f}" for value in grid[:GRID_SIDE, 0])
-        images = self.decode(grid.reshape(-1, *code_shape))
+        images = self.decode(grid.reshape(-1, *self.codes.shape[1:]))
         path, title = self.run.figure_path("grid"), f"{self._sample_title} · quantiles of the prior"
         figures.plot_image_sheet(images, GRID_SIDE, path, title, ticks)
+        return {}
 
-    def draw_interpolations(self, codes: np.ndarray) -> None:
+    def draw_interpolations(self) -> dict:
+        codes = self.codes
         pairs = min(INTERPOLATIONS, len(codes) // 2)
         rows = [
             latent_space.interpolate(codes[2 * pair], codes[2 * pair + 1], INTERPOLATION_STEPS)
@@ -189,21 +214,31 @@ class _AutoencoderFigures:
         if rows:
             images = self.decode(np.concatenate(rows))
             path = self.run.figure_path("interpolation")
-            title = f"{self._sample_title} · from one test image to another"
+            title = f"{self._sample_title} · interpolation between two test images"
             figures.plot_image_sheet(images, INTERPOLATION_STEPS, path, title)
+        return {}
 
 
-def draw_loss_curves(run: Run, dataset: Dataset, description: str, histories: dict[str, dict]) -> None:
+def shown_images(subset: Subset, hp: Hyperparameters) -> Subset:
+    """Return all images of a subset in the random order in which the figures of a run show them."""
+    return subset.select(np.random.default_rng(hp.seed).permutation(len(subset)))
+
+
+def draw_loss_curves(run: Run, dataset: Dataset, hp: Hyperparameters, histories: dict[str, dict]) -> dict:
     """Draw the training and validation curves of a run.
 
     Args:
         run: receives the figure.
-        dataset: names the data in the title.
-        description: of the hyperparameters, for the title.
+        dataset: for the title.
+        hp: likewise.
         histories: history of each phase, as in `run.json`, by its name.
+
+    Returns:
+        An empty picture, `loss`: the program draws the curves from the history.
     """
     by_title = {PHASE_TITLES.get(name, name): history for name, history in histories.items()}
-    figures.plot_loss_curves(by_title, run.figure_path("loss"), f"{dataset.name}: {description}")
+    figures.plot_loss_curves(by_title, run.figure_path("loss"), describe_run(run, dataset, hp))
+    return {"loss": {}}
 
 
 def _valid_labels(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray | None:
@@ -238,10 +273,10 @@ def denoising_examples(model: keras.Model, subset: Subset, hp: Hyperparameters) 
 
     Args:
         model: a denoising autoencoder.
-        subset: its first six images are used.
+        subset: six of its images are used, those that other figures show too.
         hp: of the model; its noise is replaced.
     """
-    subset = subset.first(NOISE_IMAGES)
+    subset = shown_images(subset, hp).first(NOISE_IMAGES)
     noisy, denoised = {}, {}
     for level in NOISE_LEVELS:
         inputs, targets = Batches(subset, len(subset), dataclasses.replace(hp, noise=(level, level)))[0]
@@ -271,10 +306,10 @@ def _reconstruct(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dic
     return dict(zip(names, to_pictures(hp, inputs, outputs, targets), strict=False))
 
 
-def draw_classifier_figures(
+def classifier_figures(
     run: Run, dataset: Dataset, hp: Hyperparameters, histories: dict, metrics: dict, probabilities: np.ndarray
-) -> dict:
-    """Draw a classifier's figures, and return the pictures that the program shows.
+) -> Drawings:
+    """Return a classifier's figures.
 
     Args:
         run: receives the figures.
@@ -285,31 +320,37 @@ def draw_classifier_figures(
         probabilities: likewise, (n, classes).
 
     Returns:
-        Packed `images` and their `captions` for `right` and for `wrong` predictions.
+        Their pictures are packed `images` and their `captions` for `right` and for `wrong` predictions.
     """
-    description = describe_classifier(hp)
-    title = f"{dataset.name}: {description} · test accuracy {metrics['test_accuracy']:.4f}"
-    draw_loss_curves(run, dataset, description, histories)
-    figures.plot_confusion_matrix(
-        metrics["confusion_matrix"], dataset.classes, run.figure_path("confusion"), title
-    )
-    pictures = {}
-    for outcome, correct in (("right", True), ("wrong", False)):
-        indices, captions = _select_predictions(dataset, probabilities, correct)
+    title = f"{describe_run(run, dataset, hp)} · test accuracy {metrics['test_accuracy']:.4f}"
+
+    def draw_confusion_matrix() -> dict:
+        path = run.figure_path("confusion")
+        figures.plot_confusion_matrix(metrics["confusion_matrix"], dataset.classes, path, title)
+        return {}
+
+    def draw_predictions(outcome: str) -> dict:
+        indices, captions = _select_predictions(dataset, probabilities, hp, outcome == "right")
         images = dataset.test.take(indices)
-        pictures[outcome] = {"images": pack_images(images), "captions": captions}
         if captions:
             path = run.figure_path(outcome)
-            figures.plot_predictions(images, captions, path, f"{outcome} predictions · {title}")
-    return pictures
+            figures.plot_predictions(images, captions, path, f"{PREDICTION_TITLES[outcome]} · {title}")
+        return {outcome: {"images": pack_images(images), "captions": captions}}
+
+    return [
+        partial(draw_loss_curves, run, dataset, hp, histories),
+        draw_confusion_matrix,
+        *(partial(draw_predictions, outcome) for outcome in PREDICTION_TITLES),
+    ]
 
 
 def _select_predictions(
-    dataset: Dataset, probabilities: np.ndarray, correct: bool
+    dataset: Dataset, probabilities: np.ndarray, hp: Hyperparameters, correct: bool
 ) -> tuple[np.ndarray, list[str]]:
-    """Test indices and captions of the first correct predictions, or of the most confident wrong ones."""
+    """Test indices and captions of random correct predictions, or of the most confident wrong ones."""
     labels, predicted = dataset.test.labels, probabilities.argmax(axis=1)
-    indices = np.flatnonzero((labels == predicted) == correct)
+    indices = np.random.default_rng(hp.seed).permutation(len(labels))  # as in `shown_images`
+    indices = indices[(labels == predicted)[indices] == correct]
     if not correct:
         indices = indices[np.argsort(-probabilities[indices].max(axis=1), kind="stable")]
     indices = indices[:PREDICTIONS]
@@ -320,27 +361,14 @@ def _select_predictions(
     return indices, captions
 
 
-def describe_autoencoder(hp: Hyperparameters) -> str:
-    """Return the main hyperparameters of an autoencoder in one line, for titles."""
-    task_options = {
-        "denoise": format_value("noise", hp.noise),
-        "complete": f"the {hp.missing} half",
-        "colorize": hp.color_space.upper(),
-    }
-    words = [] if hp.task == "reconstruct" else [f"{hp.task} {task_options[hp.task]}"]
-    words += ["variational"] if hp.variational else []
-    if hp.layers:
-        words += [
-            f"{hp.layers} layers",
-            *(f"{name.replace('_', ' ')} {format_value(name, getattr(hp, name))}" for name in TITLE_SETTINGS),
-        ]
-    if hp.latent_dim is not None:
-        words += [f"fully connected {format_value('fc_units', hp.fc_units)}"] if hp.fc_units else []
-        words.append(f"latent {hp.latent_dim}")
-    return ", ".join([*words, f"batch {hp.batch_size}"])
+def describe_run(run: Run, dataset: Dataset, hp: Hyperparameters) -> str:
+    """Return run, data and all settings that differ from the defaults in one line, for titles."""
+    encoder = [] if hp.program == "autoencoder" else [f"classifier on {_model_name(hp)}"]
+    changes = describe_changes(hp, ImageSet(dataset.shape, len(dataset.train)))
+    parts = [dataset.name, *encoder, *(change.replace(" ", NO_BREAK_SPACE) for change in changes)]
+    return f"{run.folder.resolve().name}: {', '.join(parts)}"
 
 
-def describe_classifier(hp: Hyperparameters) -> str:
-    """Return the main hyperparameters of a classifier in one line, for titles."""
-    fc_units = format_value("fc_units", hp.fc_units)
-    return f"fully connected {fc_units}, dropout {hp.dropout:g}, batch {hp.batch_size}"
+def _model_name(hp: Hyperparameters) -> str:
+    path = Path(hp.require("model"))
+    return path.parent.name or path.stem

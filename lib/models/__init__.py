@@ -23,7 +23,8 @@ Names for other packages, imported from their modules so that importing this pac
 * `classifier`: `build_classifier`, `classifier_for_inference`, `encoder_for_images`, `set_trainable`
 * `cloning`: `clone_with_weights`, `clone_reinitialized`
 * `initialization`: `initialize_linear_path`, `initialize_pca`
-* `pca`: `principal_components`, `available_components`, `MAX_BYTES`
+* `pca`: `principal_components`, `available_components`, `sample_size`, `Components`,
+  `MAX_BYTES`
 * `code_refinement`: `CodeRefinement`
 * `inference`: `predict`
 * `fixed_layers`: `FIXED_PREFIX`

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from lib.cli.display import ACCENT, BAD, QUIET, Display
+from lib.cli.display import Display
+from lib.cli.output import ACCENT, BAD, QUIET
 from lib.cli.parser import CommandParser
+from lib.cli.tables import print_table
 from lib.cli.terminal_graphics import ARROW
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.formatting import format_duration
@@ -36,40 +38,46 @@ DEFAULT_FOLDER = "reproduce"  # below models/
 def make_parser(program: str, command: str) -> CommandParser:
     """Return the parser of the flags of `reproduce`."""
     parser = CommandParser(
-        f"{program}.py {command}", "Train the tables of the five course reports again, beside their figures."
+        f"{program}.py {command}",
+        "Train the networks of the five course reports and compare with the published values.",
     )
     add = parser.add_argument
     names = (
-        f"{', '.join(TABLES)}; a letter means all tables of that report, {ALL} every one; without any "
-        f"they are listed"
+        f"{', '.join(TABLES)}; a letter selects all tables of a report, {ALL} all tables (default: list "
+        f"the tables)"
     )
     add("tables", nargs="*", metavar="TABLE", help=names)
     add(
         "--best",
         action="store_true",
         help=(
-            "our own settings for the same tasks; what reconstructs has a code of the same size, and the "
-            "table says which"
+            "our settings for the same tasks, with the latent size of the report where the task is "
+            "reconstruct"
         ),
     )
-    add("--race", action="store_true", help=f"who reaches a report's figure first: {', '.join(TIME_TARGETS)}")
+    add(
+        "--race",
+        action="store_true",
+        help=f"compare the time to a published value: {', '.join(TIME_TARGETS)}",
+    )
     add(
         "--quick",
         action="store_true",
-        help=f"a first look at all of it: {QUICK_IMAGES:,} images, {QUICK_EPOCHS} epochs",
+        help=f"quick run without comparable results: {QUICK_IMAGES:,} images, {QUICK_EPOCHS} epochs",
     )
     add(
         "--seeds",
         metavar="N",
         default="1",
-        help="train everything with so many seeds, from 0 on; the spread is shown (default 1)",
+        help="number of seeds, starting at 0; the table shows mean and spread (default 1)",
     )
     add(
         "--output",
         metavar="DIR",
-        help=f"where runs and tables go (default models/{DEFAULT_FOLDER}, with --quick "
+        help=f"folder of the runs and tables (default models/{DEFAULT_FOLDER}, with --quick "
         f"models/{DEFAULT_FOLDER}-quick)",
     )
+    parser.add_prompt_flags()
     return parser
 
 
@@ -88,15 +96,13 @@ def run_reproduce(program: str, words: list[str]) -> int:
     if not words:
         return list_tables()
     if not args.tables and not args.race:
-        raise UserError(
-            f"reproduce what? Name tables beside {' '.join(words)}: {', '.join(TABLES)}, or {ALL}"
-        )
+        raise UserError(f"{' '.join(words)} needs the tables to reproduce: {', '.join(TABLES)}, or {ALL}")
     try:
         seeds = IntRange(1, MAX_SEEDS).parse(args.seeds)
     except UserError as error:
         raise UserError(f"--seeds {error}") from None
     if args.best and args.race:
-        raise UserError("--race sets the plain recipe against ours; leave --best out")
+        raise UserError("--race compares both settings; remove --best")
     names = select_names(args.tables or [ALL], TIME_TARGETS if args.race else TABLES)
     folder = run_folder.make_output_folder(_output_folder(args))
     command = shlex.join(["python", f"{program}.py", "reproduce", *words])
@@ -108,7 +114,7 @@ def run_reproduce(program: str, words: list[str]) -> int:
                     return TimeToTarget(context).run(names)
                 return Reproduction(context, ours=args.best).run(names)
         except (StoppedByUser, Interrupted, KeyboardInterrupt):
-            raise Interrupted(f"interrupted; to go on: {command}") from None
+            raise Interrupted(f"interrupted; to continue: {command}") from None
         finally:
             context.display.close()
 
@@ -134,30 +140,30 @@ def select_names(words: list[str], known: dict) -> list[str]:
             if word == ALL or name.lower() == spelled or name.split("-")[0] == word.upper()
         ]
         if not matches:
-            problem = "has no race" if known is TIME_TARGETS else "is no table"
-            raise UserError(f"{word!r} {problem}; there are {', '.join(known)}, and {ALL}")
+            problem = "has no race" if known is TIME_TARGETS else "is not a table"
+            raise UserError(f"{word!r} {problem}; available: {', '.join(known)}, and {ALL}")
         selected += matches
     return list(dict.fromkeys(selected))
 
 
 def list_tables() -> int:
     """Print the names of all tables, with example commands; return the exit status."""
-    out = Display().out
-    screen_table = Table(title="What can be reproduced", title_justify="left")
-    for column in ("table", "what", "data set", "rows"):
+    display = Display()
+    screen_table = Table(title="Tables that can be reproduced")
+    for column in ("table", "content", "data set", "rows"):
         screen_table.add_column(column, justify="right" if column == "rows" else "left")
     for name, table in TABLES.items():
         screen_table.add_row(name, table.title, table.dataset, str(len(table.rows)))
-    out.print(screen_table)
+    print_table(display.out, screen_table)
     targets = ", ".join(TIME_TARGETS)
     for example, text in (
-        ("A-variants", "one table with the report's own settings"),
-        ("C --best", "all tables of a report with ours"),
-        ("all --quick", "a first look at everything, in minutes"),
-        ("--race", f"the plain recipe against ours, until each has the report's figure: {targets}"),
+        ("A-variants", "one table with the settings of the report"),
+        ("C --best", "all tables of a report with our settings"),
+        ("all --quick", "a quick run of everything, in minutes"),
+        ("--race", f"time until the report's settings and ours reach the published value: {targets}"),
     ):
-        out.print(f"python autoencoder.py reproduce {example}", style=ACCENT, markup=False, highlight=False)
-        out.print(f"    {text}", style=QUIET, markup=False)
+        display.result(f"python autoencoder.py reproduce {example}", ACCENT)
+        display.result(f"    {text}", QUIET)
     return 0
 
 
@@ -218,7 +224,7 @@ class Reproduction:
         comparison.show(outcomes)
         path = self.context.folder / self.context.file_name(f"{name}{'-best' if self.ours else ''}", ".md")
         documents.write_document(comparison.document(outcomes, errors), path)
-        self.display.result(str(path), ACCENT, unwrapped=True)
+        self.display.result(str(path), ACCENT)
         return 1 if errors else 0
 
     def _plan(self, row: ReportRow, dataset: str, seed: int) -> PlannedRow:
@@ -266,7 +272,7 @@ class Reproduction:
 def _describe_remaining(planned: list[PlannedRow], seconds_per_epoch: float) -> str:
     """Return the end of the line that announces the first of some rows: the estimated time of all."""
     if planned[0].is_trained:
-        return "; trained already"
+        return "; already trained"
     seconds = seconds_per_epoch * sum(item.epochs for item in planned if not item.is_trained)
     return f"; about {format_duration(seconds)} left" if seconds >= 1 else ""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from lib.cli.display import BAD, GOOD
+from lib.cli.output import BAD, GOOD
 from lib.common.formatting import format_decimal, format_duration
 from lib.reproduction.context import QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import ReportRow, ReportTable
@@ -20,8 +20,8 @@ from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Pict
 from lib.runs.run_entries import MISSING, RunEntry
 
 PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
-COPY_NOTE = "a copy: the code is as large as the image"
-PENALTY_NOTE = "Losses have the L2 penalty on kernels in them, as Keras's do; errors on the test set do not."
+COPY_NOTE = "no compression: the latent code is as large as the image"
+PENALTY_NOTE = "Losses include the L2 penalty on kernels, as in Keras; errors on the test set do not."
 
 
 class Quantity(NamedTuple):
@@ -37,7 +37,7 @@ QUANTITIES = {
     "val_loss": Quantity("validation loss", 5),
     "test_mse": Quantity("test MSE", 5),
     "test_negative_elbo": Quantity("negative ELBO in nats", 2),
-    "test_largest_channel_accuracy": Quantity("largest channel right", 4, higher_is_better=True),
+    "test_largest_channel_accuracy": Quantity("correct largest channel", 4, higher_is_better=True),
     "test_loss": Quantity("test loss", 4),
     "test_accuracy": Quantity("test accuracy", 4, higher_is_better=True),
     "scratch_accuracy": Quantity("accuracy from scratch", 4, higher_is_better=True),
@@ -89,8 +89,8 @@ class TableComparison:
         self.ours = ours
         self.title = f"{name}: {table.title}, {table.dataset}" + (", our settings" if ours else "")
         # Tables of other quantities get the error on the test set in addition.
-        is_classifier = table.rows[0].settings(ours).classifier is not None
-        self._extra = [] if "test_mse" in table.quantities or is_classifier else ["test_mse"]
+        self._is_autoencoder = table.rows[0].settings(ours).classifier is None
+        self._extra = ["test_mse"] if self._is_autoencoder and "test_mse" not in table.quantities else []
 
     def describe(self, row: ReportRow, outcome: RowOutcome) -> str:
         """Return the outcome of a row as a line of text."""
@@ -102,7 +102,10 @@ class TableComparison:
             suffix = "" if reported is None else f" (report {reported:g})"
             parts.append(f"{QUANTITIES[quantity].label} {measured}{suffix}")
         line = f"{', '.join(parts)}; {_best_baseline([outcome])}; {format_duration(outcome.seconds)}"
-        return f"a quick look, no results; {line}" if self.context.quick else line
+        if not self.context.quick:
+            return line
+        mean_image = f"{self._constant_title} {_constant_score([outcome.entry.record])}"
+        return f"quick run, {self._epochs_text(row, outcome)} epochs; {line}; {mean_image}"
 
     def show(self, outcomes: dict[str, list[RowOutcome]]) -> None:
         """Print the table, each reported value in brackets after the measured one.
@@ -111,7 +114,12 @@ class TableComparison:
             outcomes: by the name of the row, one for each seed; failed rows are missing.
         """
         labels = [QUANTITIES[quantity].label for quantity in self.table.quantities]
-        head = [self._row_title, "code", *(f"{label} (report)" for label in labels), *self._last_titles]
+        head = [
+            self._row_title,
+            "latent size",
+            *(f"{label} (report)" for label in labels),
+            *self._last_titles,
+        ]
         rows = []
         for row in self.table.rows:
             if row.name in outcomes:
@@ -127,7 +135,7 @@ class TableComparison:
             reported = "" if value.reported == MISSING else f" ({value.reported})"
             cells.append(Text(f"{value.measured}{reported}", style=GOOD if value.reached else ""))
         short_note = COPY_NOTE.partition(":")[0]
-        return cells + [Text(text.replace(COPY_NOTE, short_note)) for text in self._last_cells(outcomes)]
+        return cells + [Text(text.replace(COPY_NOTE, short_note)) for text in self._last_cells(row, outcomes)]
 
     def document(self, outcomes: dict[str, list[RowOutcome]], errors: dict[str, str]) -> Section:
         """Return a section with the table, and command and pictures of each row.
@@ -154,11 +162,9 @@ class TableComparison:
         if self.context.quick:
             notes.append(Paragraph(f"{QUICK_NOTE[0].upper()}{QUICK_NOTE[1:]}.", "bad"))
         date = time.strftime("%Y-%m-%d")
-        notes.append(Paragraph(f"Written {date}. Trained on {machines or 'nothing'}."))
+        notes.append(Paragraph(f"Written {date}. Trained on {machines or MISSING}."))
         if len(seeds) > 1:
-            notes.append(
-                Paragraph(f"Seeds {', '.join(map(str, seeds))}; the mean and the standard deviation.")
-            )
+            notes.append(Paragraph(f"Seeds {', '.join(map(str, seeds))}: mean and standard deviation."))
         if any(record["hyperparameters"].get("l2") for record in records):
             notes.append(Paragraph(PENALTY_NOTE))
         return notes
@@ -166,7 +172,7 @@ class TableComparison:
     def _document_table(self, outcomes: dict[str, list[RowOutcome]]) -> DocumentTable:
         labels = [QUANTITIES[quantity].label for quantity in self.table.quantities]
         titles = chain.from_iterable((f"{label}, report", "here") for label in labels)
-        head = (self._row_title, "code", *titles, *self._last_titles)
+        head = (self._row_title, "latent size", *titles, *self._last_titles)
         rows = [
             self._document_row(row, outcomes[row.name]) for row in self.table.rows if row.name in outcomes
         ]
@@ -176,15 +182,26 @@ class TableComparison:
         cells: list[Cell] = [self._row_name(row, outcomes), _latent_sizes(outcomes)]
         for value in self._compared_values(row, outcomes):
             cells += [value.reported, Strong(value.measured) if value.reached else value.measured]
-        return [*cells, *self._last_cells(outcomes)]
+        return [*cells, *self._last_cells(row, outcomes)]
 
     @property
     def _row_title(self) -> str:
-        return "the report's row" if self.ours else "row"
+        return "row of the report" if self.ours else "row"
 
     @property
     def _last_titles(self) -> list[str]:
-        return [*(QUANTITIES[quantity].label for quantity in self._extra), "trivial, on the test set", "time"]
+        quick = [self._constant_title, "epochs"] if self.context.quick else []
+        return [*(QUANTITIES[quantity].label for quantity in self._extra), *quick, "best baseline", "time"]
+
+    @property
+    def _constant_title(self) -> str:
+        return "mean image, test MSE" if self._is_autoencoder else "most frequent class, test accuracy"
+
+    def _epochs_text(self, row: ReportRow, outcome: RowOutcome) -> str:
+        """Return the epochs of the last run and those of the full training, such as `2 of 50`."""
+        settings = row.settings(self.ours)
+        epochs = (settings.classifier or settings.autoencoder)["epochs"]
+        return f"{outcome.entry.record['hyperparameters']['epochs']} of {epochs}"
 
     def _row_name(self, row: ReportRow, outcomes: list[RowOutcome]) -> str:
         """Return a row's name, with the number of its seeds that failed."""
@@ -201,15 +218,19 @@ class TableComparison:
             compared.append(ComparedValue(text, measured, reached))
         return compared
 
-    def _last_cells(self, outcomes: list[RowOutcome]) -> list[str]:
-        """Return the cells without reported values: test error, best baseline and duration."""
+    def _last_cells(self, row: ReportRow, outcomes: list[RowOutcome]) -> list[str]:
+        """Return the cells without reported values: test error, best baseline and duration.
+
+        A quick run gets the score of a constant prediction and its epochs in addition.
+        """
         records = [outcome.entry.record for outcome in outcomes]
         extra = [
             mean_and_spread(quantity, [quantity_value(record, quantity) for record in records], None)[0]
             for quantity in self._extra
         ]
         duration = format_duration(statistics.mean(outcome.seconds for outcome in outcomes))
-        return [*extra, _best_baseline(outcomes), duration]
+        quick = [_constant_score(records), self._epochs_text(row, outcomes[0])] if self.context.quick else []
+        return [*extra, *quick, _best_baseline(outcomes), duration]
 
 
 def quantity_value(record: dict, quantity: str) -> float | None:
@@ -259,6 +280,14 @@ def _best_baseline(outcomes: list[RowOutcome]) -> str:
         return COPY_NOTE
     baselines = "; ".join(dict.fromkeys(outcome.entry.best_baseline_text for outcome in outcomes))
     return f"{baselines} in MSE" if record["hyperparameters"].get("variational") else baselines
+
+
+def _constant_score(records: list[dict]) -> str:
+    """Return the test MSE of the mean image, or the test accuracy of the most frequent class."""
+    quantity, key = "test_mse", "constant_mse"
+    if records[0].get("program") == "classification":
+        quantity, key = "test_accuracy", "most_frequent_accuracy"
+    return mean_and_spread(quantity, [record["baselines"].get(key) for record in records], None)[0]
 
 
 def _machine_text(record: dict) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from lib.cli.display import BAD, Display
-from lib.cli.terminal_graphics import print_table, table_fits
+from lib.cli.display import Display
+from lib.cli.output import BAD
+from lib.cli.tables import print_table
 from lib.common.errors import UserError
 from lib.config.fields import parse_value
 from lib.config.hyperparameters import Hyperparameters
@@ -21,7 +21,9 @@ from lib.worker.run_sequence import RunSequence
 MAX_SEEDS = 100
 QUICK_IMAGES = 2000
 QUICK_EPOCHS = 2
-QUICK_NOTE = f"a quick look, {QUICK_IMAGES:,} images and at most {QUICK_EPOCHS} epochs: no results"
+QUICK_NOTE = (
+    f"quick run: {QUICK_IMAGES:,} images, at most {QUICK_EPOCHS} epochs; not comparable with the report"
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class ReproductionContext:
 
     Attributes:
         folder: where runs and documents are written.
-        quick: few images and epochs, for a first look without results.
+        quick: few images and epochs, for a test of the whole pipeline.
         seeds: every run is trained with each of them.
         command: the command line that repeats the call.
         display: the screen.
@@ -58,11 +60,11 @@ class ReproductionContext:
             except UserError as error:
                 if len(names) == 1:
                     raise
-                self.display.note(f"{name} is left out: {error}", BAD)
+                self.display.note(f"{name} is skipped: {error}", BAD)
                 missing.setdefault(str(error), []).append(name)
         if missing:
             left_out = (f"{', '.join(names)} ({reason})" for reason, names in missing.items())
-            raise UserError(f"left out: {', '.join(left_out)}")
+            raise UserError(f"skipped: {', '.join(left_out)}")
         return max(statuses)
 
     def file_name(self, stem: str, suffix: str) -> str:
@@ -75,21 +77,12 @@ class ReproductionContext:
 
     def show_table(self, title: str, head: Sequence[str], rows: list[list[Text]]) -> None:
         """Print a table without breaking words or numbers; on a narrow terminal, a line for each cell."""
-        table = Table(title=self.full_title(title), title_justify="left")
+        table = Table(title=self.full_title(title))
         for index, column in enumerate(head):
-            words = [*column.split(), *(word for row in rows for word in row[index].plain.split())]
-            min_width = max(map(cell_len, words))
-            table.add_column(column, justify="right" if index else "left", min_width=min_width)
+            table.add_column(column, justify="right" if index else "left")
         for row in rows:
             table.add_row(*row)
-        if table_fits(self.display.out, table):
-            print_table(self.display.out, table)
-            return
-        self.display.result(self.full_title(title), "italic")
-        for first, *others in rows:
-            self.display.result(first.plain, "bold")
-            for column, cell in zip(head[1:], others, strict=False):
-                self.display.result(f"  {column}: {cell.plain}", str(cell.style))
+        print_table(self.display.out, table)
 
     def hyperparameters(self, settings: RowSettings, dataset: str, seed: int) -> list[Hyperparameters]:
         """Return the hyperparameters of a row's autoencoder and classifier, if any, without model path."""

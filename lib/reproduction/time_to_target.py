@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from lib.cli.display import ACCENT, BAD
+from lib.cli.output import ACCENT, BAD
 from lib.common.errors import RunFailed, UserError
 from lib.common.filesystem import write_json
 from lib.common.formatting import format_decimal
@@ -26,13 +26,13 @@ from lib.runs import documents, run_folder
 from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Section, Strong
 
 FILE_NAME = "race"
-TITLE = "Time to the report's figure"
-REACHED_REASON = "the figure is reached"
-SIDES = {"plain": "the report's recipe", "ours": "ours"}
+TITLE = "Time to the published value"
+REACHED_REASON = "the value is reached"
+SIDES = {"plain": "the report's settings", "ours": "ours"}
 METHOD_NOTE = (
-    "Seconds from the beginning of the training, with its compilation, to the end of the epoch whose "
-    "validation is at the figure, with every validation on the way; without loading the data, and without "
-    "what comes after. Of several seeds the median, and the range. The code is the report's and ours."
+    "Seconds from the start of the training to the end of the epoch that reaches the value on the validation "
+    "set, with compilation and validation, without loading and baselines. With several seeds: median "
+    "and range. The latent sizes are those of the report's network and of ours."
 )
 
 
@@ -130,9 +130,9 @@ class SideResult:
         """The result in words."""
         epochs = _describe_epochs([self])
         if self.reached:
-            return f"there after {self.seconds:,.1f} s, {epochs}"
+            return f"reached after {self.seconds:,.1f} s, {epochs}"
         best = "nothing" if self.best is None else format_decimal(self.best)
-        return f"not there after {self.seconds:,.1f} s, {epochs}; the best was {best}"
+        return f"not reached after {self.seconds:,.1f} s, {epochs}; the best was {best}"
 
 
 JSON_KEYS = {"definition": "asked", "latent_size": "code"}  # where they differ from the names of fields
@@ -232,7 +232,7 @@ class TimeToTarget:
 
     def _show(self) -> None:
         """Print the times of this call's targets; write those of all calls to a document."""
-        head = ("contest", "figure", "code", *SIDES.values(), "ours needs")
+        head = ("target", "value", "latent size", *SIDES.values(), "time ratio")
         rows = {name: self._row(name, list(self.context.seeds)) for name in self._measured}
         self.context.show_table(TITLE, head, [[Text(cell) for cell in row] for row in rows.values()])
         for name in TIME_TARGETS:
@@ -251,7 +251,7 @@ class TimeToTarget:
         ]
         path = self.context.folder / self.context.file_name(FILE_NAME, ".md")
         documents.write_document(Section(TITLE, blocks), path)
-        self.display.result(str(path), ACCENT, unwrapped=True)
+        self.display.result(str(path), ACCENT)
 
     def _complete_seeds(self, name: str) -> list[int]:
         """Return the seeds with stored results of both sides."""
@@ -290,7 +290,7 @@ def _read_results(path: Path) -> dict[str, SideResult]:
         results = {key: SideResult.from_json(values) for key, values in stored.items()}
         return {key: result for key, result in results.items() if result is not None}
     except (UserError, OSError, ValueError, TypeError, AttributeError, LookupError):
-        raise UserError(f"{path}: cannot be read; remove it, and the races are run again") from None
+        raise UserError(f"{path}: cannot be read; delete it to repeat the measurements") from None
 
 
 def _median_seconds(results: list[SideResult]) -> float:
@@ -302,11 +302,11 @@ def _all_reached(results: list[SideResult]) -> bool:
 
 
 def _time_ratio(report: list[SideResult], ours: list[SideResult]) -> str:
-    """Return our median time as a fraction of the report's, in words."""
+    """Return our median time as a fraction of the report's."""
     if not _all_reached(ours):
-        return "does not reach it" if _all_reached(report) else "neither reaches it"
+        return "not reached" if _all_reached(report) else "neither reached"
     bound = "" if _all_reached(report) else "less than "
-    return f"{bound}{_median_seconds(ours) / _median_seconds(report):.2f} of the time"
+    return f"{bound}{_median_seconds(ours) / _median_seconds(report):.2f}"
 
 
 def _time_cell(results: list[SideResult]) -> str:

@@ -46,7 +46,7 @@ th, td { padding: .25em .5em; border-bottom: 1px solid var(--line); white-space:
 td.long { white-space: normal; min-width: 9rem; }
 thead th { background: var(--tint); white-space: normal; overflow-wrap: normal; }
 th.r, td.r { text-align: right; }
-figure { margin: 1em 0; } img { max-width: 100%; height: auto; background: #fff; }
+figure { margin: 1em 0; } svg { max-width: 60rem; } img { max-width: 100%; height: auto; background: #fff; }
 pre { background: var(--tint); padding: .75em; white-space: pre-wrap; } summary { cursor: pointer; }
 @media print {
   :root { --ink: #000; --paper: #fff; --quiet: #444; --line: #bbb; --tint: #f3f3f3; }
@@ -64,18 +64,22 @@ class PictureFolder:
 
     Attributes:
         name: name of the folder.
-        pictures: name of each picture in the folder, and the file to copy.
+        pictures: name of each picture in the folder, and the file to copy or the content.
     """
 
     name: str
-    pictures: dict[str, Path] = field(default_factory=dict)
+    pictures: dict[str, Path | bytes] = field(default_factory=dict)
 
     def add(self, path: Path) -> str:
         """Add a figure of a run folder and return its URL, relative to the document."""
         run = path.resolve().parent.parent.name
-        name = re.sub(r"[^A-Za-z0-9.-]", "-", f"{len(self.pictures) + 1:02}-{run}-{path.name}")
-        self.pictures[name] = path
-        return quote(f"{self.name}/{name}")
+        return self.add_content(f"{run}-{path.name}", path)
+
+    def add_content(self, name: str, content: Path | bytes) -> str:
+        """Add a file or the content of one and return its URL, relative to the document."""
+        name = re.sub(r"[^A-Za-z0-9.-]", "-", f"{len(self.pictures) + 1:02}-{name}")
+        self.pictures[name] = content
+        return quote(os.fsencode(f"{self.name}/{name}"))
 
 
 class Block(Protocol):
@@ -209,6 +213,23 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """An SVG element, whose texts are already escaped, with a caption."""
+
+    svg: str
+    caption: str
+
+    def html(self, folder: PictureFolder, level: int) -> str:
+        label = f'<svg role="img" aria-label="{_escape_html(self.caption)}"'
+        svg = self.svg.replace("<svg", label, 1)
+        return f"<figure>\n{svg}\n<figcaption>{_escape_html(self.caption)}</figcaption>\n</figure>"
+
+    def markdown(self, folder: PictureFolder, level: int) -> str:
+        svg = self.svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+        return f"![{_escape_markdown(self.caption)}]({folder.add_content('drawing.svg', svg.encode())})"
+
+
+@dataclass(frozen=True)
 class Details:
     """Blocks that are shown when their summary is clicked."""
 
@@ -243,7 +264,7 @@ class Section:
         return "\n\n".join((heading, *(block.markdown(folder, level + 1) for block in self.blocks)))
 
 
-def to_html(document: Section, folder: str) -> tuple[str, dict[str, Path]]:
+def to_html(document: Section, folder: str) -> tuple[str, dict[str, Path | bytes]]:
     """Return a document as one HTML page with embedded pictures, and no files; arguments as `to_markdown`."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     page = f"""<!DOCTYPE html>
@@ -265,7 +286,7 @@ def to_html(document: Section, folder: str) -> tuple[str, dict[str, Path]]:
     return page, {}
 
 
-def to_markdown(document: Section, folder: str) -> tuple[str, dict[str, Path]]:
+def to_markdown(document: Section, folder: str) -> tuple[str, dict[str, Path | bytes]]:
     """Return a document as Markdown, and its pictures.
 
     Args:
@@ -273,7 +294,7 @@ def to_markdown(document: Section, folder: str) -> tuple[str, dict[str, Path]]:
         folder: name of the folder for pictures, next to the Markdown file.
 
     Returns:
-        The text, and the pictures to copy into the folder: name and source file of each.
+        The text, and the pictures for the folder: name, and source file or content of each.
     """
     target = PictureFolder(folder)
     return document.markdown(target) + "\n", target.pictures
@@ -307,7 +328,8 @@ def write_document(document: Section, path: Path) -> list[Path]:
             partial = Path(staging) / "report"
             partial.write_text(text, encoding="utf-8")
             for name, source in pictures.items():
-                (Path(staging) / name).write_bytes(read_bytes(source, MAX_PICTURE_BYTES))
+                content = source if isinstance(source, bytes) else read_bytes(source, MAX_PICTURE_BYTES)
+                (Path(staging) / name).write_bytes(content)
             # The document is moved last: when it exists, so do its pictures.
             if pictures:
                 folder.mkdir(exist_ok=True)

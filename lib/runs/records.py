@@ -48,7 +48,7 @@ def load_record(folder: Path) -> dict:
     record = read_record(folder)  # it may have finished in between
     if record["status"] != RUNNING:
         return record
-    return record | {"status": INTERRUPTED, "error": "its process was killed"}
+    return record | {"status": INTERRUPTED, "error": "the process was killed"}
 
 
 def read_record(folder: Path) -> dict:
@@ -57,9 +57,9 @@ def read_record(folder: Path) -> dict:
     try:
         record = read_json(path, MAX_RECORD_BYTES)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; a run folder holds one") from None
+        raise UserError(f"{path}: no such file; every run folder contains one") from None
     if not isinstance(record, dict) or "status" not in record:
-        raise UserError(f"{path}: is no record of a run")
+        raise UserError(f"{path}: is not a run record")
     return _rename_former_keys(record)
 
 

@@ -9,13 +9,14 @@ from lib.common.errors import UserError
 from lib.config.fields import default_of, display_name, format_value, settings
 from lib.runs import documents, records
 from lib.runs.documents import Block, Code, Details, DocumentTable, Link, Paragraph, Picture, Section, Strong
+from lib.runs.loss_plots import loss_plots
 from lib.runs.run_entries import MISSING, STAR, RunEntry, display_key, format_number, rank_entries
 from lib.runs.summary import CLASSIFY, autoencoder_remarks, classifier_remarks, score_columns, score_rows
 from lib.runs.validation import is_number
 
 MAX_EPOCH_ROWS = 50  # epochs in the table of a history; the last epoch may be one more
 STATUS_WORDS = {
-    records.RUNNING: "is under way",
+    records.RUNNING: "is still running",
     records.INTERRUPTED: "was interrupted",
     records.FAILED: "failed",
 }
@@ -32,15 +33,13 @@ def require_free_report(path: Path, force: bool) -> None:
         UserError: another suffix, no such parent folder, or an existing file or folder of pictures.
     """
     if path.suffix not in documents.WRITERS:
-        raise UserError(
-            f"{path}: what form the report has is told by its name, which must end in .md or .html"
-        )
+        raise UserError(f"{path}: the name of a report must end in .md or .html")
     if not path.parent.is_dir():
-        raise UserError(f"{path}: cannot be written, there is no folder {path.parent}")
+        raise UserError(f"{path}: cannot be written, the folder {path.parent} does not exist")
     targets = (path, documents.picture_folder(path)) if path.suffix == ".md" else (path,)
     for target in targets:
         if target.exists() and not force:
-            raise UserError(f"{target} exists already; choose another name, or replace it with --force")
+            raise UserError(f"{target} already exists; choose another name, or replace it with --force")
 
 
 def export_report(entries: list[RunEntry], path: Path, force: bool) -> list[Path]:
@@ -67,15 +66,13 @@ def compose_report(entries: list[RunEntry], date: str) -> Section:
     best_ids = {id(members[0]) for members in groups}
     anchors = {id(entry): f"run-{number}" for number, entry in enumerate(entries, 1)}
     count = "1 run" if len(entries) == 1 else f"{len(entries):,} runs"
-    parts = [
-        Section("Machines", [_machines_table(entries)]),
-        Section("Runs", [_overview_table(entries, anchors, best_ids)]),
-        *(_run_section(entry, anchors[id(entry)]) for entry in entries),
-    ]
+    parts = [Section("Comparison", [_overview_table(entries, anchors, best_ids), *loss_plots(entries)])]
     if groups:
-        parts.append(Section("The best of each task and data set", [_best_table(groups, anchors)]))
+        parts.append(Section("Best run of each task and data set", [_best_table(groups, anchors)]))
     if comparisons := [_differences_table(members, anchors) for members in groups if len(members) > 1]:
-        parts.append(Section("What differed between the runs", comparisons))
+        parts.append(Section("Differences between the runs", comparisons))
+    parts += [_run_section(entry, anchors[id(entry)]) for entry in entries]
+    parts.append(Section("Machines", [_machines_table(entries)]))
     written = Paragraph(f"Written {date}{_training_dates(entries)}.")
     return Section(f"Latent Lab: {count}", [written, *parts])
 
@@ -91,7 +88,7 @@ def _machines_table(entries: list[RunEntry]) -> DocumentTable:
     machines = Counter(_machine_cells(entry.record["environment"]) for entry in entries)
     rows = [(*cells, f"{count:,}") for cells, count in machines.items()]
     head = ("device", "backend", "versions", "system", "runs")
-    return DocumentTable("What trained them", head, rows, "llllr")
+    return DocumentTable("Devices and versions", head, rows, "llllr")
 
 
 def _machine_cells(environment: dict) -> tuple[str, ...]:
@@ -123,7 +120,7 @@ def _overview_table(entries: list[RunEntry], anchors: dict[int, str], best_ids: 
                 entry.duration_text,
             )
         )
-    caption = f"All runs; {STAR} the best finished one of its task and data set"
+    caption = f"All runs; {STAR} best finished run of its task and data set"
     return DocumentTable(caption, columns.split(", "), rows, "llllrrrrrr")
 
 
@@ -133,7 +130,7 @@ def _run_section(entry: RunEntry, anchor: str) -> Section:
     if entry.status != records.FINISHED:
         error = f": {record['error']}" if record.get("error") else ""
         ending = f"{STATUS_WORDS.get(entry.status, entry.status)}{error}"
-        parts.append(Paragraph(f"This run {ending}. It takes no part in comparisons.", "bad"))
+        parts.append(Paragraph(f"This run {ending}. It is not part of the comparisons.", "bad"))
     parts += [
         Section("Data set", [_dataset_table(entry)]),
         Section("Network and training", _settings_blocks(entry)),
@@ -147,7 +144,7 @@ def _run_section(entry: RunEntry, anchor: str) -> Section:
     if pictures:
         parts.append(Section("Figures", pictures))
     if record.get("command"):
-        parts.append(Section("To repeat it", [Code(record["command"])]))
+        parts.append(Section("Command", [Code(record["command"])]))
     return Section(f"{entry.name}: {entry.task_label}, {entry.dataset}", parts, anchor)
 
 
@@ -170,16 +167,16 @@ def _settings_blocks(entry: RunEntry) -> list[Block]:
     }
     texts = {name: entry.value_text(name) for name in entry.record["hyperparameters"] if name != "program"}
     if not texts:
-        return [Paragraph("Its settings were not recorded.", "quiet")]
+        return [Paragraph("The settings were not recorded.", "quiet")]
     changed = [
         (display_name(name), Strong(text), defaults[name])
         for name, text in texts.items()
         if text != defaults.get(name, text)
     ]
-    first: Block = Paragraph("All settings are the defaults.")
+    first: Block = Paragraph("All settings have their default values.")
     if changed:
         head = ("setting", "value", "default")
-        first = DocumentTable("Set otherwise than by default", head, changed, "lll")
+        first = DocumentTable("Settings that differ from the defaults", head, changed, "lll")
     rows = [(display_key(name), text) for name, text in texts.items()]
     all_settings = DocumentTable("", ("setting", "value"), rows, "ll")
     return [first, Details(f"All {len(texts)} settings", [all_settings])]
@@ -194,7 +191,7 @@ def _history_blocks(entry: RunEntry) -> list[Block]:
             prefix = f"Phase {phase}: " if phase else ""
             blocks.append(Paragraph(f"{prefix}{count}{_lowest_loss(curves)}."))
             blocks.append(_epoch_details(curves, epochs))
-    return blocks or [Paragraph("No epoch was recorded.", "quiet")]
+    return blocks or [Paragraph("No epochs were recorded.", "quiet")]
 
 
 def _lowest_loss(curves: dict[str, list]) -> str:
@@ -202,7 +199,7 @@ def _lowest_loss(curves: dict[str, list]) -> str:
     if not losses:
         return ""
     loss, epoch = min(losses)
-    return f"; the validation loss is lowest after epoch {epoch}, {loss:.5g}"
+    return f"; lowest validation loss {loss:.5g} after epoch {epoch}"
 
 
 def _epoch_details(curves: dict[str, list], epochs: int) -> Details:
@@ -220,7 +217,7 @@ def _epoch_details(curves: dict[str, list], epochs: int) -> Details:
 def _score_blocks(entry: RunEntry) -> list[Block]:
     record, metrics = entry.record, entry.record["metrics"]
     if not metrics:
-        return [Paragraph("It was never tested.", "quiet")]
+        return [Paragraph("The run was not evaluated on the test set.", "quiet")]
     remarks = classifier_remarks(record) if entry.task == CLASSIFY else autoencoder_remarks(record)
     blocks: list[Block] = [_score_table(entry)]
     blocks += [Paragraph(text, style) for text, style in remarks if text]

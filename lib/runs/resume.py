@@ -40,11 +40,11 @@ def require_resumable(folder: Path, program: str) -> Hyperparameters:
     path = folder / records.RECORD_FILE
     validate(record, path)
     if record.get("program") != program:
-        raise UserError(f"{folder}: is no run of {program}.py; give --resume to the program that began it")
+        raise UserError(f"{folder}: is not a run of {program}.py; resume it with the other program")
     if record["status"] == records.FINISHED:
-        raise UserError(f"{folder}: came to its end already; leave --resume out to begin another run")
+        raise UserError(f"{folder}: has already finished; omit --resume to start a new run")
     if record["status"] == records.RUNNING:
-        raise UserError(f"{folder}: another process is training this run; wait until it ends")
+        raise UserError(f"{folder}: another process is training this run; wait until it has finished")
     return Hyperparameters.from_json(record.get("hyperparameters", {}), f"{path}: hyperparameters")
 
 

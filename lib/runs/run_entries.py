@@ -4,7 +4,6 @@ Values that a record does not hold are shown as –.
 """
 
 import datetime
-import difflib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 from lib.common.errors import UserError, shorten
 from lib.common.formatting import format_duration
+from lib.common.suggestions import closest_name
 from lib.config.fields import display_name, settings
 from lib.data.formats.base import exists
 from lib.runs import records
@@ -261,7 +261,7 @@ def load_entry(folder: Path, top: Path) -> RunEntry:
         record = records.load_record(folder)
         return RunEntry(sanitize_value(name), folder, sanitize(record), find_fault(record))
     except RecursionError:
-        raise UserError(f"{folder / records.RECORD_FILE}: is no record of a run") from None
+        raise UserError(f"{folder / records.RECORD_FILE}: is not a run record") from None
 
 
 def rank_entries(entries: Iterable[RunEntry]) -> dict[tuple, list[RunEntry]]:
@@ -322,10 +322,10 @@ def find_entry(name: str, entries: list[RunEntry], top: Path) -> RunEntry:
     matches = matches or [entry for entry in entries if name == entry.folder.name]
     matches = matches or [entry for entry in entries if name in entry.name]
     if not matches:
-        raise UserError(f"{name}: no run below {top} is called so; give a run folder, or a part of its name")
+        raise UserError(f"{name}: no run below {top} matches; give a run folder or part of its name")
     if len(matches) > 1:
         names = abbreviate_list(entry.name for entry in matches)
-        raise UserError(f"{name}: {len(matches):,} runs are called so ({names}); give more of the name")
+        raise UserError(f"{name}: matches {len(matches):,} runs ({names}); give more of the name")
     if matches[0].fault:
         raise UserError(f"{matches[0].folder / records.RECORD_FILE}: {matches[0].fault}")
     return matches[0]
@@ -346,9 +346,9 @@ def resolve_sort_key(name: str, entries: list[RunEntry]) -> str:
 
 def unknown_key_error(flag: str, key: str, known: list[str]) -> UserError:
     """Return the error for a key that no record has, with the closest known key or a list of them."""
-    close = difflib.get_close_matches(key.replace("-", "_"), known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {abbreviate_list(known, 2 * MAX_LISTED)}"
-    return UserError(f"{flag} {key}: no run has it; {hint}")
+    close = closest_name(key, known)
+    hint = f"did you mean {close}?" if close else f"available: {abbreviate_list(known, 2 * MAX_LISTED)}"
+    return UserError(f"{flag} {key}: no run has this value; {hint}")
 
 
 def abbreviate_list(items: Iterable, count: int = MAX_LISTED) -> str:

@@ -28,6 +28,15 @@ from lib.runs.run_log import append_lines
 from lib.runs.summary import CLASSIFY
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+AUTOENCODER_FILES = ("autoencoder.h5", "encoder.h5")
+# The files of a run folder that a command can use, the preferred one first.
+MODEL_FILES = {
+    "apply": AUTOENCODER_FILES[:1],
+    "encode": AUTOENCODER_FILES,
+    "generate": ("autoencoder.h5", "decoder.h5"),
+    "predict": ("classifier.h5", "classifier-head.h5"),
+    "train": AUTOENCODER_FILES,
+}
 
 
 class Run:
@@ -90,9 +99,7 @@ class Run:
         run = cls(folder, load_record(folder))
         recorded_sha256 = run.record.get("dataset", {}).get("sha256")
         if recorded_sha256 not in (None, sha256):
-            raise UserError(
-                f"{folder}: began with other images than those that its data set holds now; begin a new run"
-            )
+            raise UserError(f"{folder}: the data set has changed since this run started; start a new run")
         run.lock()
         for path in _files_below(folder):
             if PARTIAL_MARK in path.name:
@@ -109,7 +116,7 @@ class Run:
             self._lock = acquire_lock(path)
         except BlockingIOError:
             raise UserError(
-                f"{self.folder}: another process is training this run; wait until it ends"
+                f"{self.folder}: another process is training this run; wait until it has finished"
             ) from None
         except OSError as error:
             raise cannot_write(path, error) from None
@@ -157,14 +164,37 @@ def require_model_file(path: Path | str) -> None:
             signature = file.read(len(HDF5_SIGNATURE))
     except FileNotFoundError:
         raise UserError(
-            f"{path}: no such file; train an autoencoder first, or give its path with -model"
+            f"{path}: no such file; train an autoencoder first, or pass its path with -model"
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise UserError(
             f"{path}: cannot be read ({reason(error)}); give an autoencoder.h5 or encoder.h5"
         ) from None
     if signature != HDF5_SIGNATURE:
-        raise UserError(f"{path}: is no .h5 model; give an autoencoder.h5 or encoder.h5")
+        raise UserError(f"{path}: is not an .h5 model; give an autoencoder.h5 or encoder.h5")
+
+
+def locate_model(path: str, command: str) -> str:
+    """Return the path of a saved model, checked by its first bytes.
+
+    Args:
+        path: an .h5 file, or a run folder.
+        command: a key of `MODEL_FILES`, which decides on the file of a run folder.
+
+    Raises:
+        UserError: there is no such file, it is not HDF5, or the folder has no file for the command.
+    """
+    if os.path.isdir(path):
+        names = MODEL_FILES[command]
+        found = [name for name in names if (Path(path) / name).is_file()]
+        if not found:
+            raise UserError(
+                f"{path}: has no {' or '.join(names)}, which {command} needs; give another run folder, or an "
+                f".h5 file"
+            )
+        path = str(Path(path) / found[0])
+    require_model_file(path)
+    return path
 
 
 def close_record(folder: Path, status: str, error: str) -> None:
@@ -220,7 +250,7 @@ def copy_run(folder: Path, name: str) -> Path:
 def require_free_name(name: str) -> Path:
     """Return the path of a copy with this name, as `copy_run` takes it. Raises `UserError` if it exists."""
     if not name.strip():
-        raise UserError("a name is needed")
+        raise UserError("enter a name")
     target = Path(name.strip()).expanduser()
     if target.parent == Path(".") and target.suffix != ".h5":
         target = MODELS_FOLDER / target
@@ -249,7 +279,7 @@ def make_output_folder(folder: Path) -> Path:
 
 def _cannot_make(folder: Path, error: Exception) -> UserError:
     place = getattr(error, "filename", None) or folder  # it may be a parent folder that cannot be made
-    return UserError(f"{place}: cannot be made ({reason(error)}); {remedy(error)}")
+    return UserError(f"{place}: cannot be created ({reason(error)}); {remedy(error)}")
 
 
 def new_output_folder(output: str | None, default: Path) -> Path:
@@ -298,8 +328,8 @@ def _claim_numbered(folder: Path, first: int = 1) -> Path:
                 raise _cannot_make(candidate, error) from None
         except (OSError, ValueError) as error:
             raise _cannot_make(candidate, error) from None
-    raise UserError(f"{folder}: a thousand runs of this name exist; choose another --output")
+    raise UserError(f"{folder}: there are already 1,000 runs with this name; choose another --output")
 
 
 def _not_empty_error(folder: Path) -> UserError:
-    return UserError(f"{folder}: is not empty, and a run is never overwritten; choose another --output")
+    return UserError(f"{folder}: is not empty, and runs are never overwritten; choose another --output")

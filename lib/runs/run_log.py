@@ -66,7 +66,7 @@ def event_lines(event: dict, epochs: int) -> list[str]:
             return [f"{event['text']} …"]
         case "note":
             return [event["text"]]
-        case "finished":
+        case "result":
             return result_lines(event["record"])
     return []
 

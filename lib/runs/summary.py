@@ -80,6 +80,8 @@ def score_rows(record: dict) -> dict[str, tuple]:
     for name, text in BASELINE_LABELS.get(task, {}).items():
         if f"{name}_{keys[0]}" in baselines:
             text = text.format(components=f"{baselines.get('pca_components', math.nan):,}")
+            if name == "pca" and "pca_images" in baselines:
+                text += f" of {baselines['pca_images']:,} images"
             rows[text] = tuple(baselines.get(f"{name}_{key}", math.nan) for key in keys)
     return rows
 
@@ -196,21 +198,17 @@ def classifier_remarks(record: dict) -> list[Remark]:
         remarks.append(Remark(text))
     if "scratch_accuracy" in baselines and "test_accuracy" in metrics:
         gain = 100 * (metrics["test_accuracy"] - baselines["scratch_accuracy"])
-        scratch = f"Same network from random weights: {baselines['scratch_accuracy']:.4f}"
-        remarks.append(Remark(f"{scratch}; pretraining gains {gain:+.2f} percentage points"))
+        remarks.append(Remark(f"Pretraining gains {gain:+.2f} percentage points over random weights"))
     return remarks + _classifier_baseline_remarks(metrics, baselines)
 
 
 def _classifier_baseline_remarks(metrics: dict, baselines: dict) -> list[Remark]:
     """Return the remarks on the baselines that use no network."""
     remarks = []
-    labels = {
-        f"{name}_accuracy": text for name, text in BASELINE_LABELS[CLASSIFY].items() if name != "scratch"
-    }
-    scores = "   ".join(f"{text} {baselines[key]:.4f}" for key, text in labels.items() if key in baselines)
-    if scores and "images_learned_from" in baselines:
+    labels = {f"{name}_accuracy" for name in BASELINE_LABELS[CLASSIFY] if name != "scratch"}
+    if labels & baselines.keys() and "images_learned_from" in baselines:
         count = baselines["images_learned_from"]
-        remarks.append(Remark(f"Baselines, trained on {count:,} images: {scores}", "quiet"))
+        remarks.append(Remark(f"Baselines without a network are trained on {count:,} images", "quiet"))
     best = max((baselines[key] for key in labels if isinstance(baselines.get(key), int | float)), default=0)
     if metrics.get("test_accuracy", 1) <= best:
         text = "No better than the best baseline: train for more epochs, or use more units."

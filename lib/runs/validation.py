@@ -58,7 +58,7 @@ def _checks(record: dict) -> Iterator[Check]:
         yield Check(key, record.get(key, {}), "an object", _is_object)
     yield from _dataset_checks(record.get("dataset", {}))
     for key, value in record.get("hyperparameters", {}).items():
-        expected = "a number, a text, yes or no, or a list of them"
+        expected = "a number, a string, a boolean, or a list of them"
         yield Check(f"hyperparameters.{key}", value, expected, _is_setting)
     for key, curve in record.get("history", {}).items():
         yield Check(f"history.{key}", curve, "a list of numbers, or an object of such lists", _is_curve)
@@ -74,7 +74,7 @@ def _dataset_checks(dataset: dict) -> Iterator[Check]:
         yield Check(f"dataset.{key}", dataset.get(key, ""), "text", _is_text)
     yield Check("dataset.shape", dataset.get("shape", []), "a list of whole numbers", _is_integer_list)
     for key in ("classes", "notes"):
-        yield Check(f"dataset.{key}", dataset.get(key, []), "a list of texts", _is_text_list)
+        yield Check(f"dataset.{key}", dataset.get(key, []), "a list of strings", _is_text_list)
     yield Check("dataset.sizes", dataset.get("sizes", {}), "an object", _is_object)
     for key, size in dataset.get("sizes", {}).items():
         yield Check(f"dataset.sizes.{key}", size, "a whole number", _is_integer)

@@ -4,6 +4,8 @@
     study     Optuna study, sampler, trial loop
     trials    objective function of a study
     options   flags and prompts of `search`
+    estimate  duration and size before the start
+    retention models of the best trials only
     progress  progress bars and results table
     command   the command `search`
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
-from lib.cli.display import ACCENT, QUIET, Display
+from lib.cli.display import Display
+from lib.cli.output import ACCENT, QUIET
 from lib.cli.session import Session, draw_comparison
 from lib.cli.terminal_graphics import ARROW
 from lib.common.errors import Interrupted, RunFailed, UserError
@@ -21,11 +22,14 @@ from lib.config.fields import format_value, restore_former_keys
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
 from lib.runs import records, run_folder
+from lib.search.estimate import describe_estimate
 from lib.search.options import SearchOptions, make_parser, read_options
 from lib.search.progress import SearchProgress
+from lib.search.retention import remove_models
 from lib.search.space import Choices, format_param
 from lib.search.study import (
     FAIL,
+    PRUNED,
     StudyDefinition,
     StudyState,
     default_url,
@@ -71,8 +75,7 @@ class Search:
         point = first_buildable(options)
         if options.folds == 1 and not point.validates:
             raise UserError(
-                f"split {format_value('split', point.split)} leaves no validation images; give --folds, or "
-                f"another"
+                f"split {format_value('split', point.split)} leaves no validation set; use --folds or another"
             )
         self.options = options
         self.display = display
@@ -102,8 +105,9 @@ class Search:
     def run(self) -> int:
         """Run trials, show the results and train the winner; return the exit status."""
         self.display.note(f"{self.options.summary}  {ARROW}  {self.folder}", ACCENT)
+        self.display.note(describe_estimate(self.options), QUIET)
         if self.options.answers.interactive:
-            self.display.note(f"the same without questions: {self.command}", QUIET)
+            self.display.note(f"to repeat it without prompts: {self.command}", QUIET)
         with self.runner.run_sequence:
             return self._run()
 
@@ -113,10 +117,10 @@ class Search:
         if state.ranked:
             self._show_results(state)
         if interrupted:
-            raise Interrupted(f"interrupted; to go on: {self.command}")
+            raise Interrupted(f"interrupted; to continue: {self.command}")
         if not state.ranked:
             errors = [trial.user_attrs["error"] for trial in state.ended if "error" in trial.user_attrs]
-            raise RunFailed(f"none of {len(state.ended):,} trials came to its end: {errors[0]}")
+            raise RunFailed(f"none of {len(state.ended):,} trials has finished: {errors[0]}")
         if self.options.retrain:
             _, winner = state.ranked[0]
             self._train_winner(winner)
@@ -129,7 +133,7 @@ class Search:
         self.progress.start(study_state(self.study))
         try:
             with muted_keyboard():
-                run_trials(self.study, self.runner, self.options.budget, deadline, self.progress)
+                run_trials(self.study, self.runner, self.options.budget, deadline, self)
         except (StoppedByUser, Interrupted, KeyboardInterrupt):
             requeue_trial(self.study, self.runner.trial_number)
             return True
@@ -138,7 +142,21 @@ class Search:
             raise
         finally:
             self.progress.close()
+        self._remove_models(study_state(self.study))
         return False
+
+    # Callbacks of `run_trials`
+
+    def on_trial_end(self, state: StudyState) -> None:
+        self._remove_models(state)
+        self.progress.on_trial_end(state)
+
+    def on_wait(self, state: StudyState) -> None:
+        self.progress.on_wait(state)
+
+    def _remove_models(self, state: StudyState) -> None:
+        if self.options.keep:
+            remove_models(self.folder, state, self.options.keep)
 
     def _show_results(self, state: StudyState) -> None:
         self.progress.show_trials(state)
@@ -149,47 +167,37 @@ class Search:
     def _train_winner(self, winner: FrozenTrial) -> None:
         """Train the winner on all training images and show its score; only this uses the test set.
 
-        It is the single trial of another study, so that only one of several workers trains it.
+        Only one of several workers trains it (see `WINNER_ATTRIBUTE`).
         """
         index = study_state(self.study).index_of(winner)
         hp = final_hyperparameters(self.options.hyperparameters(winner.params), winner.user_attrs["epochs"])
-        definition = StudyDefinition(
-            base=hp.to_json(),
-            space={},
-            sampler="random",
-            folds=1,
-            prune=False,
-            maximize=self.objective.maximize,
-            seed=hp.seed,
-        )
-        study = open_study(f"{self.study.study_name}: trial {index} trained on", definition, self.url)
-        if not study_state(study).complete:
-            self.display.note(f"trial {index} is the best: training it on all training images", "bold")
+        state = study_state(self.study, index)
+        if not state.in_state(PRUNED):
+            self.display.note(f"trial {index} is the best: training it on the full training set", "bold")
         metric = f"test_{self.objective.metric}"
         training = WinnerTraining(
             hp, self.folder / f"winner-{index:04}", metric, self.runner.run_sequence, self.display
         )
-        budget = 1 + len(study_state(study).in_state(FAIL))
+        budget = 1 + len(state.in_state(FAIL))
+        if state.in_state(PRUNED):
+            budget = len(state.trials)
         try:
             with muted_keyboard():
-                run_trials(study, training, budget, None, WinnerObserver(self.display))
+                run_trials(self.study, training, budget, None, WinnerObserver(self.display), index)
         except (StoppedByUser, Interrupted, KeyboardInterrupt):
-            requeue_trial(study, training.trial_number)
-            raise Interrupted(f"interrupted; to go on: {self.command}") from None
+            requeue_trial(self.study, training.trial_number)
+            raise Interrupted(f"interrupted; to continue: {self.command}") from None
         finally:
             self.display.close()
-        self._show_winner(study)
+        self._show_winner(study_state(self.study, index).ended[-1])
 
-    def _show_winner(self, study: optuna.Study) -> None:
-        trial = study_state(study).ended[-1]
+    def _show_winner(self, trial: FrozenTrial) -> None:
         if trial.state == FAIL:
-            raise RunFailed(f"the winner could not be trained: {trial.user_attrs['error']}")
+            raise RunFailed(f"the best trial could not be retrained: {trial.user_attrs['error']}")
         folder = Path(trial.user_attrs["folder"])
         if not (folder / records.RECORD_FILE).exists():
-            score = self.progress.format_score(trial.value or 0)
-            self.display.result(
-                f"Trained by another worker, to {score}: {folder} on {trial.user_attrs['host']}"
-            )
+            score = self.progress.format_score(trial.user_attrs["score"])
+            self.display.result(f"Trained by another worker, {score}: {folder} on {trial.user_attrs['host']}")
             return
         record = records.load_record(folder)
         if self.options.answers.program == "classification":
@@ -199,7 +207,10 @@ class Search:
 
 
 class WinnerTraining:
-    """The objective function of the winner's study: trains it and returns its score on the test set."""
+    """The objective function of the trial that trains the winner; its attribute `score` is that on the test set.
+
+    It ends as pruned, since its score does not compare with those of the search.
+    """
 
     def __init__(
         self, hp: Hyperparameters, folder: Path, metric: str, run_sequence: RunSequence, display: Display
@@ -221,8 +232,9 @@ class WinnerTraining:
             trial.set_user_attr("error", str(error))
             raise
         trial.set_user_attr("folder", str(folder))
+        trial.set_user_attr("score", record["metrics"][self.metric])
         self.trial_number = None
-        return record["metrics"][self.metric]
+        raise optuna.TrialPruned
 
 
 class WinnerObserver:
@@ -238,7 +250,7 @@ class WinnerObserver:
     def on_wait(self, state: StudyState) -> None:
         if not self._announced:
             host = state.running[0].user_attrs.get("host", "another worker")
-            self.display.note(f"{host} is training it; waiting for that")
+            self.display.note(f"{host} is training it; waiting")
             self._announced = True
 
 
@@ -251,8 +263,8 @@ def require_search_folder(folder: Path) -> None:
     )
     if others:
         raise UserError(
-            f"--output {folder}: holds {others[0]}, which is not of a search; give a new folder, or that of "
-            f"one to go on with"
+            f"--output {folder}: contains {others[0]}, which is not part of a search; use a new folder or "
+            f"that of a search to continue"
         )
 
 
@@ -272,7 +284,7 @@ def first_buildable(options: SearchOptions) -> Hyperparameters:
             return options.hyperparameters(dict(zip(options.space, point, strict=True)))
         except UserError as error:
             first_error = first_error or error
-    assert first_error is not None, "a space has at least one point"
+    assert first_error is not None, "a search space has at least one point"
     raise first_error
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import shlex
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+from lib.cli.conversation import Step, ask_in_order
 from lib.cli.parser import CommandParser, TrainParser
+from lib.cli.preset_choices import adapt_preset
+from lib.cli.prompt_keys import GoBack
 from lib.cli.prompts import Answers
-from lib.cli.session import ask_dataset, ask_labeled_data
+from lib.cli.session import ask_dataset, labeled_data_steps
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 from lib.config.architecture_planner import plan_architecture
@@ -37,59 +42,63 @@ NUMBER_TYPES = {
     "trials": IntRange(1, 1_000_000),
     "minutes": IntRange(1, 1_000_000),
     "folds": IntRange(2, MAX_FOLDS),
+    "keep": IntRange(1, 1_000_000),
 }
 DEFAULT_TRIALS = 20  # if neither a grid nor a time limit ends the search
 SAMPLER_TEXTS = {
-    "grid": "a grid: every combination",
-    "tpe": "TPE: from what earlier trials have shown (Tree-structured Parzen Estimator)",
-    "random": "at random",
+    "grid": "grid search: every combination",
+    "tpe": "TPE (Tree-structured Parzen Estimator): learns from earlier trials",
+    "random": "random search",
 }
-SPACE_QUESTION = "Vary which hyperparameters?"
+SPACE_QUESTION = "Which hyperparameters should vary?"
 
 
 def make_parser(program: str, command: str) -> CommandParser:
     """Return the parser of the command `search`: the flags of training for all trials, and its own."""
-    parser = TrainParser(
-        program, "Search for better hyperparameters; every other flag says what all trials share."
-    )
+    parser = TrainParser(program, "Search for better hyperparameters; all other flags apply to every trial.")
     parser.prog = f"{program}.py {command}"
-    parser.set_help("--output", "the folder of the search (default models/search-<dataset>-<what it is for>)")
+    parser.set_help("--output", "folder of the search (default models/search-<dataset>-<digest>)")
     for flag in ("--resume", "--distributed"):
         parser.set_help(flag, argparse.SUPPRESS)
     add = parser.add_argument
     grid = (
-        "vary a hyperparameter over some values: kernels=16,32,64; with slashes where they have commas: "
+        "values of a hyperparameter: kernels=16,32,64; separated by slashes if they contain commas: "
         "kernels=8,16/16,32"
     )
-    span = "vary a number: learning-rate=0.0001..0.01:log, or kernels=8..64:8 in steps of 8"
+    span = "range of a number: learning-rate=0.0001..0.01:log, or kernels=8..64:8 with step 8"
     add("--grid", action="append", default=[], metavar="NAME=VALUES", help=grid)
     add("--range", action="append", default=[], metavar="NAME=LOW..HIGH", help=span)
-    add("--sampler", choices=SAMPLERS, help="grid (default where there are only grids), random, or tpe")
+    add("--sampler", choices=SAMPLERS, help="grid (default if there are only grids), random, or tpe")
     add(
         "--trials",
         metavar="N",
-        help=f"how many trials in all (default {DEFAULT_TRIALS}; a grid has as many as it has points)",
+        help=f"total number of trials (default {DEFAULT_TRIALS}; a grid has one per point)",
     )
-    add("--minutes", metavar="N", help="begin no trial after so many minutes")
+    add("--minutes", metavar="N", help="start no trial after this many minutes")
     add(
         "--folds",
         metavar="K",
-        help="K-fold cross-validation of every trial (default: the validation part of --split)",
+        help="K-fold cross-validation of every trial (default: the validation set of --split)",
     )
     add(
         "--prune",
         action="store_true",
         default=None,
-        help="give up trials worse than the median (default, but for grids)",
+        help="stop trials that are worse than the median (default except for grids)",
     )
-    add("--no-prune", action="store_false", dest="prune", help="train every trial to its end")
-    add("--study", metavar="NAME", help="the name of the search (default: made of what it is for)")
+    add("--no-prune", action="store_false", dest="prune", help="train every trial to the end")
+    add(
+        "--keep",
+        metavar="N",
+        help="keep the models and figures of the best N trials only (default: of all); the records stay",
+    )
+    add("--study", metavar="NAME", help="name of the study (default: derived from the search)")
     add(
         "--storage",
         metavar="URL",
-        help="a database that several machines share (default: SQLite in the folder of the search)",
+        help="database shared by several machines (default: SQLite in the folder of the search)",
     )
-    add("--no-retrain", action="store_true", help="leave the winner as it is, and the test set closed")
+    add("--no-retrain", action="store_true", help="do not retrain the best trial and do not use the test set")
     return parser
 
 
@@ -107,6 +116,7 @@ class SearchOptions:
         budget: number of trials; `None` if only `minutes` limits them.
         minutes: time after which no trial is started; `None` for no limit.
         prune: whether trials worse than the median are stopped early.
+        keep: number of trials that keep their models; `None` for all.
         output: the folder of the search; `None` for the default.
         study: the name of the study; `None` for one derived from its definition.
         storage: the URL of a shared storage; `None` for an SQLite file in the folder of the search.
@@ -122,6 +132,7 @@ class SearchOptions:
     budget: int | None
     minutes: int | None
     prune: bool
+    keep: int | None
     output: str | None
     study: str | None
     storage: str | None
@@ -142,6 +153,7 @@ class SearchOptions:
             "trials": self.budget if self.sampler != "grid" else None,
             "minutes": self.minutes,
             "folds": self.folds if self.folds > 1 else None,
+            "keep": self.keep,
             "study": self.study,
             "storage": self.storage and without_password(self.storage),
             "output": self.output,
@@ -189,34 +201,24 @@ def read_options(program: str, words: list[str]) -> SearchOptions:
     if args.study is not None:
         _require_name(args.study)
     answers = Answers(program, args)
-    values = {"dataset": ask_dataset(answers)} if program == "autoencoder" else ask_labeled_data(answers)
-    image_shape = datasets.peek(values["dataset"]).shape
-    ask = not args.grid and not args.range
-    grids, ranges = _ask_space(answers) if ask else (args.grid, args.range)
-    space = parse_space(program, grids, ranges)
-    for name in space:
-        answers.provided.pop(name, None)
-    values |= {name: answers.ask(name) for name in QUESTIONS[program] if name not in space}
+    questions = SearchQuestions(answers, args)
+    ask_in_order(answers, questions.steps())
+    numbers, space = questions.numbers, questions.space
     size = grid_size(space)
-    sampler = args.sampler or _choose_sampler(answers, size, ask)
-    if sampler == "grid" and size is None:
-        raise UserError("--sampler grid needs --grid for everything that varies; a range has no points")
-    numbers = {name: _parse_number(getattr(args, name), name) for name in NUMBER_TYPES}
-    if ask and answers.interactive:
-        numbers = _ask_numbers(answers, numbers, sampler)
-    if sampler == "grid" and numbers["trials"]:
-        raise UserError(f"--trials is for --sampler random and tpe; this grid has {size:,} points")
+    if questions.sampler == "grid" and numbers["trials"]:
+        raise UserError(f"--trials requires --sampler random or tpe; this grid has {size:,} points")
     default_budget = None if numbers["minutes"] else DEFAULT_TRIALS
     return SearchOptions(
         answers=answers,
-        values=values,
+        values=questions.values,
         space=space,
-        image_shape=image_shape,
-        sampler=sampler,
+        image_shape=datasets.peek(questions.values["dataset"]).shape,
+        sampler=questions.sampler,
         folds=numbers["folds"] or 1,
-        budget=size if sampler == "grid" else numbers["trials"] or default_budget,
+        budget=size if questions.sampler == "grid" else numbers["trials"] or default_budget,
         minutes=numbers["minutes"],
-        prune=sampler != "grid" if args.prune is None else args.prune,
+        prune=questions.sampler != "grid" if args.prune is None else args.prune,
+        keep=numbers["keep"],
         output=args.output,
         study=args.study,
         storage=args.storage,
@@ -228,16 +230,16 @@ def _require_name(study: str) -> None:
     """Raise `UserError` unless the name of a study can be part of the name of a folder."""
     if not study.strip() or not study.isprintable() or {"/", "\\"} & {*study} or len(study) > MAX_STUDY_NAME:
         raise UserError(
-            f"--study {abbreviate(study)}: is no name; give 1 to {MAX_STUDY_NAME} characters without slashes"
+            f"--study {abbreviate(study)}: is not a name of 1 to {MAX_STUDY_NAME} characters without slashes"
         )
 
 
 def _require_no_single_run_flags(args: argparse.Namespace) -> None:
     if args.resume:
-        raise UserError("--resume is for a single run; a search goes on when the same command is given again")
+        raise UserError("--resume applies to a single run; repeat the command to continue a search")
     if args.distributed is not None:
         raise UserError(
-            "--distributed is for a single run; a search is shared by as many as are given the same command"
+            "--distributed applies to a single run; start the same command several times to share a search"
         )
 
 
@@ -248,20 +250,113 @@ def _parse_number(text: str | None, name: str) -> int | None:
         raise UserError(f"--{name} {error}") from None
 
 
-def _ask_space(answers: Answers) -> tuple[list[str], list[str]]:
-    """Ask which hyperparameters to vary; return texts as `--grid` and `--range` take them."""
-    if not answers.interactive:
-        raise UserError(f"nothing is varied: give {EXAMPLES['--grid']} or {EXAMPLES['--range']}")
-    questions = QUESTIONS[answers.program]
-    others = [name for name in list_variables(answers.program) if name not in questions]
-    labels = {name: display_name(name) for name in (*questions, *others)}
-    details = {name: get_field(name).metadata["help"] for name in labels}
-    grids: list[str] = []
-    ranges: list[str] = []
-    for name in answers.choose_several(SPACE_QUESTION, labels, details):
-        text = _ask_dimension(answers, name)
-        (ranges if ".." in text else grids).append(f"{name}={text}")
-    return grids, ranges
+class SearchQuestions:
+    """The questions of a search, and their answers.
+
+    Attributes:
+        values: values of the settings that are not varied.
+        space: the dimension of each hyperparameter that is varied.
+        sampler: `grid`, `random` or `tpe`.
+        numbers: values of the flags of `NUMBER_TYPES`, `None` for those that are left open.
+    """
+
+    def __init__(self, answers: Answers, args: argparse.Namespace):
+        self.values: dict[str, Any] = {}
+        self.space: Space = {}
+        self.sampler = ""
+        self.numbers = {name: _parse_number(getattr(args, name), name) for name in NUMBER_TYPES}
+        self._answers, self._args = answers, args
+        self._given_numbers = dict(self.numbers)
+        self._provided = dict(answers.provided)
+        self._asks = not args.grid and not args.range
+
+    def steps(self) -> list[Step]:
+        """Return the steps of the conversation."""
+        numbers = [
+            ("trials", f"How many trials? [{DEFAULT_TRIALS}]"),
+            ("folds", "Cross-validation in how many folds? [none]"),
+            ("keep", "Keep the models of how many of the best trials? [all]"),
+        ]
+        if self._answers.program == "autoencoder":
+            data: list[Step] = [self._ask_dataset]
+        else:
+            data = labeled_data_steps(self._answers, self.values)
+        return [
+            *data,
+            self._ask_space,
+            *(partial(self._ask_setting, name) for name in QUESTIONS[self._answers.program]),
+            self._ask_sampler,
+            *(partial(self._ask_number, *number) for number in numbers),
+        ]
+
+    def _ask_dataset(self) -> None:
+        dataset = ask_dataset(self._answers)
+        adapt_preset(self._answers, dataset, datasets.peek(dataset))
+        self.values["dataset"] = dataset
+
+    def _ask_space(self) -> None:
+        answers = self._answers
+        if not self._asks:
+            texts = (self._args.grid, self._args.range)
+        elif not answers.interactive:
+            raise UserError(f"nothing is varied: use {EXAMPLES['--grid']} or {EXAMPLES['--range']}")
+        else:
+            texts = self._ask_dimensions()
+        self.space = parse_space(answers.program, *texts)
+        answers.provided = {name: value for name, value in self._provided.items() if name not in self.space}
+
+    def _ask_dimensions(self) -> tuple[list[str], list[str]]:
+        """Ask which hyperparameters to vary; return texts as `--grid` and `--range` take them."""
+        answers = self._answers
+        questions = QUESTIONS[answers.program]
+        others = [name for name in list_variables(answers.program) if name not in questions]
+        labels = {name: display_name(name) for name in (*questions, *others)}
+        details = {name: get_field(name).metadata["help"] for name in labels}
+        texts: dict[str, str] = {}
+
+        def ask_dimension(name: str) -> None:
+            texts[name] = _ask_dimension(answers, name)
+
+        while True:
+            names = answers.choose_several(SPACE_QUESTION, labels, details)
+            answers.can_go_back = True
+            try:
+                ask_in_order(answers, [partial(ask_dimension, name) for name in names])
+                break
+            except GoBack:
+                continue
+        dimensions = [f"{name}={texts[name]}" for name in names]
+        ranges = [text for text in dimensions if ".." in text]
+        return [text for text in dimensions if text not in ranges], ranges
+
+    def _ask_setting(self, name: str) -> None:
+        self.values.pop(name, None)
+        if name not in self.space:
+            self.values[name] = self._answers.ask(name)
+
+    def _ask_sampler(self) -> None:
+        size = grid_size(self.space)
+        self.sampler = self._args.sampler or _choose_sampler(self._answers, size, self._asks)
+        if self.sampler == "grid" and size is None:
+            raise UserError("--sampler grid requires --grid for all hyperparameters; a range has no points")
+
+    def _ask_number(self, name: str, question: str) -> None:
+        """Ask for a number that no flag gives; an empty answer leaves it at its default."""
+        answers, given = self._answers, self._given_numbers
+        if not (self._asks and answers.interactive) or given[name] is not None:
+            return
+        if name == "trials" and (given["minutes"] is not None or self.sampler == "grid"):
+            self.numbers[name] = None
+            return
+        if name == "keep" and not answers.has_terminal:
+            return
+
+        def check(text: str) -> None:
+            if text.strip():
+                NUMBER_TYPES[name].parse(text)
+
+        text = answers.ask_text(question, check)
+        self.numbers[name] = int(text) if text else None
 
 
 def _ask_dimension(answers: Answers, name: str) -> str:
@@ -286,22 +381,3 @@ def _choose_sampler(answers: Answers, size: int | None, ask: bool) -> str:
     if size is not None:
         texts["grid"] += f" ({size:,} trials)"
     return answers.choose("How?", texts, at_end=default)
-
-
-def _ask_numbers(answers: Answers, numbers: dict, sampler: str) -> dict:
-    """Ask for the numbers that no flag gives; Enter leaves them at their defaults."""
-    numbers = dict(numbers)
-    if numbers["trials"] is None and numbers["minutes"] is None and sampler != "grid":
-        numbers["trials"] = _ask_number(answers, f"How many trials? [{DEFAULT_TRIALS}]", "trials")
-    if numbers["folds"] is None:
-        numbers["folds"] = _ask_number(answers, "Cross-validation in how many folds? [none]", "folds")
-    return numbers
-
-
-def _ask_number(answers: Answers, question: str, name: str) -> int | None:
-    def check(text: str) -> None:
-        if text.strip():
-            NUMBER_TYPES[name].parse(text)
-
-    text = answers.ask_text(question, check)
-    return int(text) if text else None

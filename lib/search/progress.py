@@ -3,23 +3,52 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterator
 
 from optuna.trial import FrozenTrial
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Column, Table
+from rich.console import RenderableType
+from rich.progress import Progress
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
-from lib.cli.display import ACCENT, BAD, QUIET, Display
-from lib.cli.terminal_graphics import print_table
+from lib.cli.display import Display
+from lib.cli.output import ACCENT, BAD, QUIET
+from lib.cli.tables import print_bars, print_table
 from lib.common.formatting import format_decimal, format_duration
+from lib.common.text_layout import as_written, wrap_words
 from lib.config.fields import display_name
 from lib.search.space import format_params
 from lib.search.study import FAIL, GRACE_SECONDS, PRUNED, StudyState
 
+MAX_BAR_WIDTH = 20  # columns of a bar
 MAX_ROWS = 15  # of the table of trials
 ACCURACY_DECIMALS = 4
 ERROR_DECIMALS = 6
 STATE_WORDS = {PRUNED: "pruned", FAIL: "failed"}
+
+
+class WrappedProgress(Progress):
+    """Bars with a text beside each, which has as many lines as it needs."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        if not self.tasks:  # as in the constructor, before there is a console
+            return
+        bar_width = min(MAX_BAR_WIDTH, self.console.width // 4)
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        for task in self.tasks:
+            if task.visible:
+                text = as_written(f"{task.description}: {task.fields['text']}", self.console.file)
+                lines = wrap_words(text, self.console.width - bar_width - 1)
+                bar = ProgressBar(
+                    total=task.total,
+                    completed=task.completed,
+                    width=bar_width,
+                    pulse=task.total is None,
+                    animation_time=task.get_time(),
+                )
+                grid.add_row(bar, Text("\n".join(lines)))
+        yield grid
 
 
 class SearchProgress:
@@ -50,16 +79,10 @@ class SearchProgress:
     def start(self, state: StudyState) -> None:
         """Show the bars, on a terminal, and the state of a search that continues."""
         if state.ended:
-            self.display.note(f"going on with a search: {self._describe_state(state)}")
+            self.display.note(f"continuing a search: {self._describe_state(state)}")
         if not self.display.live_allowed:
             return
-        self._bars = Progress(
-            TextColumn("{task.description}", table_column=_stretching_column(2)),
-            BarColumn(20),
-            TextColumn("{task.fields[text]}", table_column=_stretching_column(3)),
-            console=self.display.err,
-            expand=True,
-        )
+        self._bars = WrappedProgress(console=self.display.err)
         self._trials_bar = self._bars.add_task("trials", total=self.budget, text="")
         self._epochs_bar = self._bars.add_task("", total=None, text="", visible=False)
         self._bars.start()
@@ -110,7 +133,7 @@ class SearchProgress:
             self._bars.reset(
                 self._epochs_bar,
                 description=f"trial {event['number']}: {format_params(event['params'])}",
-                text="going on" if event["again"] else "starting",
+                text="resumed" if event["again"] else "starting",
                 visible=True,
             )
 
@@ -135,7 +158,7 @@ class SearchProgress:
 
     def _on_stopping(self, event: dict) -> None:
         self.display.note(
-            "Stopping after this batch; the search can go on from there. A second Ctrl-C leaves at once.",
+            "Stopping after this batch; the search can be continued. A second Ctrl-C quits at once.",
             "bold",
         )
 
@@ -165,7 +188,7 @@ class SearchProgress:
                 self._epochs_bar,
                 description=f"waiting for {count} trial{'s' if count > 1 else ''}",
                 total=None,
-                text=f"of other workers; dead ones are noticed after {GRACE_SECONDS} s",
+                text=f"of other workers; lost workers are detected after {GRACE_SECONDS} s",
                 visible=True,
             )
 
@@ -178,7 +201,7 @@ class SearchProgress:
         names = list(dict.fromkeys(name for trial in state.trials for name in trial.params))
         has_folds = any(len(trial.user_attrs.get("scores", ())) > 1 for trial in ranked)
         spread = ["spread"] if has_folds else []
-        table = Table(title=f"{len(state.ended):,} trials, best first", title_justify="left")
+        table = Table(title=f"{len(state.ended):,} trials, best first")
         for column in ("trial", *map(display_name, names), self.metric, *spread, "time"):
             table.add_column(column, justify="right")
         for trial in [*ranked, *unranked][:MAX_ROWS]:
@@ -206,20 +229,8 @@ class SearchProgress:
         """Print the importance of each hyperparameter, if there are several."""
         if len(importances) < 2:
             return
-        table = Table(
-            title="How much of the differences each explains",
-            title_justify="left",
-            box=None,
-            show_header=False,
-        )
-        for name, importance in importances.items():
-            bar = Text("█" * round(40 * importance), style=ACCENT)
-            table.add_row(display_name(name), f"{importance:.0%}", bar)
-        self.display.out.print(table)
-
-
-def _stretching_column(ratio: int) -> Column:
-    return Column(no_wrap=True, overflow="ellipsis", ratio=ratio)
+        rows = [(display_name(name), f"{share:.0%}", share) for name, share in importances.items()]
+        print_bars(self.display.out, "Importance of the hyperparameters", rows, ACCENT)
 
 
 def _format_value_of(trial: FrozenTrial, name: str) -> str:

@@ -1,10 +1,10 @@
 """Search spaces: the hyperparameters that a search varies, each with its values or its range."""
 
-import difflib
 from dataclasses import dataclass
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
+from lib.common.suggestions import closest_name
 from lib.config.fields import (
     FORMER_NAMES,
     display_name,
@@ -88,7 +88,7 @@ def parse_space(program: str, grids: list[str], ranges: list[str]) -> Space:
                 raise UserError(f"{flag} {text}: must be NAME=…, such as {EXAMPLES[flag]}")
             name = find_variable(program, name.strip())
             if name in space:
-                raise UserError(f"{flag} {text}: {display_name(name)} is varied twice")
+                raise UserError(f"{flag} {text}: {display_name(name)} is given twice")
             try:
                 space[name] = parse(name, values)
             except UserError as error:
@@ -117,13 +117,13 @@ def find_variable(program: str, name: str) -> str:
     key = FORMER_NAMES.get(key, key)
     if key in TASK_SETTINGS:
         raise UserError(
-            f"{display_name(key)} cannot be varied: errors of different tasks do not compare; give one "
-            f"search to each"
+            f"{display_name(key)} cannot be varied: errors of different tasks are not comparable; run one "
+            f"search per task"
         )
     if key not in list_variables(program):
         flags = [long_flag(variable).removeprefix("--") for variable in list_variables(program)]
-        close = difflib.get_close_matches(key.replace("_", "-"), flags, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(flags)}"
+        close = closest_name(key, flags)
+        hint = f"did you mean {close!r}?" if close else f"there are {', '.join(flags)}"
         raise UserError(f"{abbreviate(name)} cannot be varied; {hint}")
     return key
 
@@ -161,7 +161,7 @@ def parse_values(name: str, text: str) -> Choices:
     texts = [format_value(name, parse_value(name, value.strip())) for value in text.split(separator)]
     distinct = tuple(dict.fromkeys(map(_number_or_text, texts)))
     if len(distinct) < 2:
-        raise UserError("there is nothing to choose from; give two values or more")
+        raise UserError("requires at least two values")
     return Choices(distinct)
 
 
@@ -173,20 +173,20 @@ def parse_range(name: str, text: str) -> Range:
     """
     number_type = _number_type(get_field(name).metadata["value_type"])
     if number_type is None:
-        raise UserError(f"{display_name(name)} has no range; give its values with --grid")
+        raise UserError(f"{display_name(name)} cannot have a range; list its values with --grid")
     bounds, _, scale = text.partition(":")
     parts = bounds.split("..")
     if len(parts) != 2:
         raise UserError(f"must be LOW..HIGH, LOW..HIGH:{LOG} or LOW..HIGH:STEP")
     low, high = (number_type.parse(part.strip()) for part in parts)
     if not low < high:
-        raise UserError("its end must lie above its beginning")
+        raise UserError("the end must be greater than the start")
     if scale == LOG:
         if not low > 0:
-            raise UserError("a logarithmic range begins above 0")
+            raise UserError("a logarithmic range must start above 0")
         return Range(low, high, log=True)
     if scale and isinstance(number_type, FloatRange):
-        raise UserError(f"only whole numbers have a step; give LOW..HIGH or LOW..HIGH:{LOG}")
+        raise UserError(f"only whole numbers can have a step; use LOW..HIGH or LOW..HIGH:{LOG}")
     return Range(low, high, step=IntRange(1, int(high - low)).parse(scale) if scale else 1)
 
 

@@ -48,6 +48,9 @@ MIN_TRIALS = 5  # complete trials before any trial is pruned
 MIN_REPORTS = 3  # values that a trial reports before it is pruned
 DEFINITION_ATTRIBUTE = "purpose"  # user attribute of a study: its definition
 SURPLUS_ATTRIBUTE = "surplus"  # user attribute of a trial beyond the budget
+# User attribute of a trial that trains the winner: the number of the winner. Such a trial is one of the same
+# study, so that other programs show one study, and ends as pruned, so that it is no result of the search.
+WINNER_ATTRIBUTE = "winner"
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 RUNNING, WAITING = TrialState.RUNNING, TrialState.WAITING
 ENDED_STATES = (COMPLETE, PRUNED, FAIL)
@@ -148,13 +151,17 @@ class SurplusTrial(Exception):
     """A trial that was started although other workers had already started enough."""
 
 
+class QueuedTrial(Exception):
+    """A trial of the search that was taken from the queue while the winner is trained."""
+
+
 def default_url(folder: Path) -> str:
     """Return the URL of the SQLite storage in the folder of a search. Raises `UserError` if it has none."""
     try:
         return sqlalchemy.URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
     except UnicodeEncodeError:
         raise UserError(
-            f"{folder}: its name is not in UTF-8, as SQLite needs it; choose another --output"
+            f"{folder}: its name is not UTF-8, which SQLite requires; choose another --output"
         ) from None
 
 
@@ -171,7 +178,7 @@ def open_study(name: str, definition: StudyDefinition, url: str) -> optuna.Study
     """
     if _is_in_memory(url):
         raise UserError(
-            f"--storage {without_password(url)}: is in memory, and would be lost with this process; give a "
+            f"--storage {without_password(url)}: is in memory and would be lost with this process; use a "
             f"file, such as sqlite:///search.db"
         )
     for attempt in range(1, OPEN_ATTEMPTS + 1):
@@ -250,7 +257,7 @@ def _root_cause(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"its driver, the Python package {error.name}, is not installed"
     if isinstance(error, sqlalchemy.exc.ArgumentError):
-        return "it is no address of a database, such as sqlite:///search.db or postgresql://user@host/name"
+        return "it is not a database URL, such as sqlite:///search.db or postgresql://user@host/name"
     return reason(error)
 
 
@@ -266,7 +273,7 @@ class SeededSampler(BaseSampler):
         self._seed = seed
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        index = study_state(study).index_of(trial)
+        index = study_state(study, trial.user_attrs.get(WINNER_ATTRIBUTE)).index_of(trial)
         self._sampler = self._sampler_class(seed=(self._seed + SEED_STEP * index) % 2**32)
         self._sampler.before_trial(study, trial)
 
@@ -332,8 +339,8 @@ def _check_definition(study: optuna.Study, definition: StudyDefinition) -> None:
         ]
     if differing:
         raise UserError(
-            f"the study {study.study_name} was begun with another {', another '.join(differing)}; give this "
-            f"one another name with --study"
+            f"the study {study.study_name} was started with another {', another '.join(differing)}; choose "
+            f"another name with --study"
         )
 
 
@@ -364,12 +371,21 @@ def suggest_params(trial: optuna.Trial, space: Space) -> dict:
     return params
 
 
-def study_state(study: optuna.Study) -> StudyState:
-    """Return the trials of a study that count, of all workers."""
+def study_state(study: optuna.Study, winner: int | None = None) -> StudyState:
+    """Return the trials of a study that count, of all workers.
+
+    Args:
+        study: the study.
+        winner: number of a trial; then the trials that train it as the winner are returned, and no others.
+    """
     trials = study.get_trials(deepcopy=False)
     retried = {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
     counted = [
-        trial for trial in trials if trial.number not in retried and SURPLUS_ATTRIBUTE not in trial.user_attrs
+        trial
+        for trial in trials
+        if trial.number not in retried
+        and SURPLUS_ATTRIBUTE not in trial.user_attrs
+        and trial.user_attrs.get(WINNER_ATTRIBUTE) == winner
     ]
     return StudyState(sorted(counted, key=_first_attempt), study.direction == StudyDirection.MAXIMIZE)
 
@@ -394,6 +410,7 @@ def run_trials(
     budget: int | None,
     deadline: float | None,
     observer: StudyObserver,
+    winner: int | None = None,
 ) -> None:
     """Run trials until the budget is used up or the deadline has passed, then wait for other workers.
 
@@ -404,26 +421,36 @@ def run_trials(
         budget: number of trials that count, of all workers; `None` for no limit.
         deadline: value of `time.monotonic()` after which no trial is started; `None` for no limit.
         observer: receives the state of the study after each trial and while waiting.
+        winner: number of the trial that the trials train as the winner; `None` for those of the search.
 
     Raises:
         RunFailed: the storage cannot be reached any more.
     """
 
+    queued: list[int] = []
+
     def within_budget(trial: optuna.Trial) -> float:
+        trial_winner = trial.user_attrs.get(WINNER_ATTRIBUTE)
+        if winner is not None and trial_winner is None:
+            queued.append(trial.number)
+            raise QueuedTrial
         # Two workers may both have started the last trial.
-        if budget is not None and study_state(study).index_of(trial) >= budget:
+        if trial_winner != winner or (
+            budget is not None and study_state(study, winner).index_of(trial) >= budget
+        ):
             trial.set_user_attr(SURPLUS_ATTRIBUTE, True)
             raise SurplusTrial
         return objective(trial)
 
     try:
-        while _run_or_wait(study, within_budget, budget, deadline, observer):
-            pass
+        while _run_or_wait(study, within_budget, budget, deadline, observer, winner):
+            while queued:
+                requeue_trial(study, queued.pop())
     # Optuna 5.0 raises UnboundLocalError if the storage fails while it records the end of a trial.
     except (*STORAGE_ERRORS, UnboundLocalError) as error:
         raise RunFailed(
-            f"the storage of this search cannot be reached any more ({_root_cause(error)}); give the same "
-            f"command when it can"
+            f"the storage of this search is no longer reachable ({_root_cause(error)}); repeat the "
+            f"command when it is"
         ) from None
 
 
@@ -433,15 +460,18 @@ def _run_or_wait(
     budget: int | None,
     deadline: float | None,
     observer: StudyObserver,
+    winner: int | None,
 ) -> bool:
     """Run one trial, or wait a moment for those of other workers; return whether there may be more to do."""
     fail_stale_trials(study)
-    state = study_state(study)
+    state = study_state(study, winner)
     in_time = deadline is None or time.monotonic() < deadline
     within_budget = budget is None or len(state.trials) < budget
     if in_time and (state.waiting or within_budget):
-        study.optimize(objective, n_trials=1, catch=(RunFailed, InvalidTrial, SurplusTrial))
-        observer.on_trial_end(study_state(study))
+        if winner is not None and not state.waiting:
+            study.enqueue_trial({}, user_attrs={WINNER_ATTRIBUTE: winner})
+        study.optimize(objective, n_trials=1, catch=(RunFailed, InvalidTrial, SurplusTrial, QueuedTrial))
+        observer.on_trial_end(study_state(study, winner))
     elif state.running:
         observer.on_wait(state)
         time.sleep(POLL_SECONDS)

@@ -18,7 +18,7 @@ from lib.search.study import InvalidTrial, study_state, suggest_params
 from lib.worker.run_sequence import RunSequence
 
 LOSS_SETTINGS = ("loss", "l2", "beta")  # if these are varied, the losses of two trials do not compare
-PRUNED = "pruned: others were better at this point"
+PRUNED = "pruned: worse than the median of the trials"
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class EpochReporter(keras.callbacks.Callback):
             self.training_seconds = time.perf_counter() - self.epoch_start
         numbers = {name: float(value) for name, value in logs.items()} | {"seconds": self.training_seconds}
         if not math.isfinite(numbers["loss"] + numbers.get("val_loss", 0)):
-            self._end_with(f"the loss is no number any more in epoch {self.epoch}")
+            self._end_with(f"the loss became NaN or infinite in epoch {self.epoch}")
             return
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)

@@ -49,16 +49,16 @@ class Checkpoint:
             arrays = read_stored_arrays(path)
             state = json.loads(str(arrays["state"]))
             if not _is_history(state["history"]):
-                raise ValueError("its history holds no number for each epoch")
+                raise ValueError("the history does not contain one number per epoch")
             self.history = state["history"]
             self.finished = state["over"] is True
             self._variables = [arrays[f"variable_{n}"] for n in range(state["variables"])]
             self._best_weights = [arrays[f"best_{n}"] for n in range(state["best"])]
         except UserError as error:
-            raise UserError(f"{error}; delete it, and its phase begins anew") from None
+            raise UserError(f"{error}; delete it to restart the phase") from None
         except (LookupError, TypeError, ValueError, RecursionError) as error:
             raise UserError(
-                f"{path}: cannot be read ({reason(error)}); delete it, and its phase begins anew"
+                f"{path}: cannot be read ({reason(error)}); delete it to restart the phase"
             ) from None
 
     @property
@@ -115,7 +115,7 @@ class Checkpoint:
                 _are_alike(variables, self._variables)
                 and (not self._best_weights or _are_alike(model.get_weights(), self._best_weights))
             ):
-                raise UserError(f"{self.path}: is of another network; delete it, and its phase begins anew")
+                raise UserError(f"{self.path}: belongs to another network; delete it to restart the phase")
             for variable, array in zip(variables, self._variables, strict=True):
                 variable.assign(array)
             # While the epochs above were replayed, early stopping kept the weights of the untrained model.

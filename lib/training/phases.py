@@ -106,12 +106,10 @@ def make_training_targets(
 def classifier_phases(hp: Hyperparameters) -> tuple[Phase, Phase]:
     """The head on a frozen encoder, then all weights at half the learning rate (report C, part B)."""
     head_reason = (
-        "the encoder is frozen: the new layers start from random weights, and their first large errors would "
-        "destroy what it has learned"
+        "the encoder is frozen: the new layers start from random weights, and their large initial gradients "
+        "would destroy the pretrained weights"
     )
-    all_reason = (
-        "the new layers fit the encoder now, so all weights train together, at half the learning rate"
-    )
+    all_reason = "the new layers now match the encoder: all weights are trained, at half the learning rate"
     head = _classifier_phase("head", head_reason, hp.learning_rate)
     return head, _classifier_phase("everything", all_reason, hp.learning_rate / 2)
 
@@ -119,7 +117,7 @@ def classifier_phases(hp: Hyperparameters) -> tuple[Phase, Phase]:
 def scratch_phase(hp: Hyperparameters) -> Phase:
     """All weights from random ones: the comparison for the two phases (report E)."""
     return _classifier_phase(
-        "scratch", "the same network from random weights, to see what pretraining gains", hp.learning_rate
+        "scratch", "the same network from random weights, to measure what pretraining gains", hp.learning_rate
     )
 
 

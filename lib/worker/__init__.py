@@ -6,7 +6,9 @@
     watcher         ends the child with its program
     main            serving one program, job by job
     training_jobs   training one autoencoder or classifier
+    run_ending      figures and complete record
     saved_models    loading saved models for jobs
+    skippable       native computations that Ctrl-C skips
     apply_job       images through saved autoencoders
     predict_job     labels from a saved classifier
     encode_job      latent codes of images

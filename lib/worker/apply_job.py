@@ -69,7 +69,7 @@ def apply(channel: Channel, request: dict) -> None:
     write_csv(folder / "errors.csv", columns, table)
     rows = _example_rows(examples, ["output"] if single else names, models[0].hp)
     model_paths = ", ".join(map(str, request["models"]))
-    title = f"{user_images.source}, {len(table):,} pictures through {model_paths}: the largest errors"
+    title = f"{user_images.source}, {len(table):,} pictures, {model_paths}: largest errors"
     figures.plot_image_rows(rows, folder / "worst.png", title)
     channel.emit(
         "finished",

@@ -1,5 +1,6 @@
 """Job `encode`: the latent codes of images, as `.npz` or IDX."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.common.filesystem import atomic_write, make_folder
+from lib.common.formatting import format_megabytes
 from lib.data.formats.idx import write_idx
 from lib.data.user_images import UserImages
 from lib.evaluation import latent_space
@@ -23,7 +25,7 @@ def encode(channel: Channel, request: dict) -> None:
     # --- model and images
     path, output = Path(request["models"][0]), Path(request["output"])
     if output.suffix not in (".npz", ".idx"):
-        raise UserError(f"{output}: codes are written as .npz or .idx")
+        raise UserError(f"{output}: the name must end in .npz or .idx")
     if output.exists():
         raise UserError(f"{output} exists already; choose another --output")
     options = ModelOptions.of(request, request["data"])
@@ -35,10 +37,13 @@ def encode(channel: Channel, request: dict) -> None:
     refinement: Any = None
     notes = list(encoder.notes)
     if steps := request["refine"]:
-        autoencoder = load_autoencoder(request["models"][0], ", which --refine needs", options)
+        autoencoder = load_autoencoder(request["models"][0], ", which --refine requires", options)
         report = progress.chunk_reporter(0, 1)
         refinement = autoencoder.with_refinement(steps, channel.stop_event, report).model
         notes += autoencoder.notes
+    size = math.prod(encoder.model.output_shape[1:])
+    space = format_megabytes(4 * size * progress.total)  # float32
+    notes.append(f"{progress.total:,} latent codes of {size:,} numbers: {space} in {output}")
     emit_notes(channel, notes)
     # --- codes
     chunks: list[np.ndarray] = []
@@ -57,8 +62,8 @@ def encode(channel: Channel, request: dict) -> None:
     labels = None if user_images.labels is None else user_images.labels[encoded]
     if output.suffix == ".idx" and labels is not None and not 0 <= labels.min() <= labels.max() <= 255:
         raise UserError(
-            f"{user_images.source}: its labels go up to {labels.max()}, an .idx file holds 0 to 255; "
-            f"write an .npz"
+            f"{user_images.source}: labels up to {labels.max()} exceed 255, the largest of an .idx file; "
+            f"use .npz"
         )
     files = _write_codes(output, codes, [user_images.names[position] for position in encoded], labels)
     channel.emit(

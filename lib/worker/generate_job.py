@@ -93,22 +93,22 @@ def _interpolated_codes(channel: Channel, request: dict, path: Path, hp: Hyperpa
 
 def _grid_codes(request: dict, path: Path, hp: Hyperparameters, code_shape: tuple[int, ...]) -> CodeSheet:
     if np.prod(code_shape) != 2:
-        raise UserError(f"{path}: its code has {int(np.prod(code_shape)):,} numbers; a grid needs two")
+        raise UserError(f"{path}: the latent size is {int(np.prod(code_shape)):,}; a grid requires 2")
     side = request["grid"]
     codes = latent_space.prior_grid(side)
     if not hp.variational:
         codes = latent_space.quantile_grid(codes, _encode_training_images(request, path, hp))
     ticks = tuple(f"{value:.1f}" for value in codes[:side, 0])
-    return CodeSheet(codes.reshape(-1, *code_shape), side, "a grid of the latent space", ticks)
+    return CodeSheet(codes.reshape(-1, *code_shape), side, "grid over the latent space", ticks)
 
 
 def _random_codes(request: dict, path: Path, hp: Hyperparameters, code_shape: tuple[int, ...]) -> CodeSheet:
     count, seed = request["count"], request["seed"]
     if hp.variational and not request["mixture"]:
         codes = latent_space.sample_prior(count, code_shape, seed)
-        return CodeSheet(codes, SHEET_COLUMNS, "codes from the prior")
+        return CodeSheet(codes, SHEET_COLUMNS, f"samples from the prior, seed {seed}")
     codes = latent_space.sample_mixture(_encode_training_images(request, path, hp), count, seed)
-    return CodeSheet(codes, SHEET_COLUMNS, "codes from a Gaussian mixture")
+    return CodeSheet(codes, SHEET_COLUMNS, f"samples from a Gaussian mixture, seed {seed}")
 
 
 def _encode_training_images(request: dict, path: Path, hp: Hyperparameters) -> np.ndarray:
@@ -137,5 +137,5 @@ def _training_dataset(path: Path) -> str:
         return sanitize(records.load_record(path.parent))["hyperparameters"]["dataset"]
     except (UserError, KeyError, RecursionError):
         raise UserError(
-            f"{path}: a plain autoencoder has no prior to draw from; give images to learn one from with -d"
+            f"{path}: an autoencoder without a prior needs images for a Gaussian mixture; pass them with -d"
         ) from None

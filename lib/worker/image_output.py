@@ -175,7 +175,7 @@ class ChunkProgress:
             self._emit(self.done)
         emit_notes(self.channel, self.user_images.notes[len(notes) :])  # about the values that were read
         if not self.done:
-            raise Interrupted(f"stopped before the first {self.noun} were done; nothing is written")
+            raise Interrupted(f"stopped before the first {self.noun} were finished; nothing was written")
 
     def chunk_reporter(self, part: int, parts: int) -> Callable[[float], None]:
         """Return a function that reports progress within the current chunk.
@@ -193,7 +193,7 @@ class ChunkProgress:
     def stop_note(self) -> str:
         """The number of images that are done, as a sentence, if Ctrl-C has stopped the work; else empty."""
         stopped = self.channel.stop_event.is_set() and self.done < self.total
-        return f"{self.done:,} of {self.total:,} {self.noun} are done" if stopped else ""
+        return f"{self.done:,} of {self.total:,} {self.noun} are finished" if stopped else ""
 
     def _emit(self, done: int) -> None:
         if done != self._last_emitted:

@@ -43,7 +43,10 @@ def serve(channel: Channel) -> None:
         join_process_group(group)
     dataset = open_dataset(read_hyperparameters(request))
     channel.emit("ready", device=device_name())
-    run_training(channel, channel.next_request(), dataset, group)
+    request = channel.next_request()
+    run_training(channel, request, dataset, group)
+    if request.get("background"):
+        channel.end()  # nobody follows any more: its memory is free for the next job
 
 
 def draw_comparison(channel: Channel, request: dict) -> None:

@@ -64,7 +64,7 @@ def predict(channel: Channel, request: dict) -> None:
     write_csv(folder / "predictions.csv", columns, table)
     images = np.stack([prediction.image for prediction in predictions])
     captions = [prediction.caption for prediction in predictions]
-    title = f"{user_images.source}, seen by {path}"
+    title = f"{user_images.source}, classified by {path}"
     figures.plot_predictions(images, captions, folder / "predictions.png", title)
     channel.emit(
         "finished",

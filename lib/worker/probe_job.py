@@ -93,7 +93,7 @@ def _probe(
     fine_tuned = _fine_tune(channel, fractions, dataset, encoders, saved, hp)
     classifiers = len(fractions) * len(encoders)
     complete = len(fine_tuned) == classifiers
-    missing = "" if complete else f"{len(fine_tuned)} of {classifiers} classifiers are trained"
+    missing = "" if complete else f"{len(fine_tuned)} of {classifiers} classifiers were trained"
     rows += fine_tuned
     # --- record and figure
     record = {

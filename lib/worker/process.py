@@ -113,10 +113,14 @@ class Worker:
     def start(self) -> None:
         """Start the process ahead of the first request, so that Keras is imported when it comes.
 
+        Nothing happens if it has started.
+
         Raises:
             UserError: KERAS_BACKEND names a backend that the programs do not support.
             RunFailed: no temporary file can be written for the log of the process.
         """
+        if self._process is not None:
+            return
         environment = child_environment() | terminal_environment()
         try:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
@@ -137,10 +141,10 @@ class Worker:
         self._process = process
         self._stdin = process.stdin
         self._stdout = process.stdout
-        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener = threading.Thread(target=self._listen, args=(process,), daemon=True)
         self._listener.start()
 
-    def _listen(self) -> None:
+    def _listen(self, process: subprocess.Popen) -> None:
         try:
             for line in self._stdout:
                 if line.startswith(EVENT_PREFIX):  # libraries may print other lines while they are imported
@@ -149,6 +153,8 @@ class Worker:
             pass  # half a line, of a process that was killed while it wrote
         finally:
             self._events.put(None)
+            with suppress(subprocess.TimeoutExpired):  # it may have ended by itself
+                process.wait(DEATH_TIMEOUT)
 
     def send(self, command: str, **content) -> None:
         """Send a request and start the process if there is none.
@@ -159,10 +165,9 @@ class Worker:
             command: `open`, `train`, `stop`, or a key of `lib.worker.main.JOBS`.
             **content: the request's other keys, as JSON can carry them.
         """
-        if self._process is None:
-            self.start()
-            if self.group:
-                content |= {"group": self.group.to_json()}
+        self.start()
+        if self.group and command == "open":
+            content |= {"group": self.group.to_json()}
         try:
             self._stdin.write(json.dumps({"verb": command} | content).encode() + b"\n")
             self._stdin.flush()
@@ -174,17 +179,19 @@ class Worker:
         while not self._events.empty():
             self._check_event(self._events.get())
 
-    def follow(self, on_event: Callable[[dict], object]) -> dict:
+    def follow(self, on_event: Callable[[dict], object], until: str = "finished") -> dict:
         """Pass events on until the run is finished.
 
         The first Ctrl-C asks the worker to stop after the current batch, the second one raises
         `KeyboardInterrupt`.
 
         Args:
-            on_event: called with each event, a dict with the key `event` and others.
+            on_event: called with each event, a dict with the key `event` and others; after the first Ctrl-C
+                with `stopping`. If it raises an exception then, the worker goes on.
+            until: an earlier event to return at.
 
         Returns:
-            The last event, `finished`.
+            The last event: `until` or `finished`.
 
         Raises:
             UserError, RunFailed, Interrupted: as the worker reports.
@@ -193,10 +200,10 @@ class Worker:
         with self._first_ctrl_c_as_event():
             while True:
                 event = self._check_event(self._events.get())
+                on_event(event)
                 if event["event"] == "stopping":
                     self.send("stop")
-                on_event(event)
-                if event["event"] == "finished":
+                if event["event"] in (until, "finished"):
                     return event
 
     @contextmanager
@@ -231,11 +238,11 @@ class Worker:
             self.kill()
             status = self._process.wait()
         if cause := MEMORY_SIGNALS.get(-status):
-            return RunFailed(f"the training process {cause}, most likely for want of memory; {MEMORY_ADVICE}")
+            return RunFailed(f"the training process {cause}, probably out of memory; {MEMORY_ADVICE}")
         if -status == BUS_ERROR:
             return RunFailed(
-                "the training process crashed because a data file was truncated, or its disk failed, while "
-                "it was read; leave the files as they are until a run has ended"
+                "the training process crashed because a data file was truncated, or its disk failed while "
+                "it was being read; do not change data files during a run"
             )
         if status < 0 and -status != signal.SIGABRT:  # the log's last line is about something else
             name = signal.strsignal(-status)
@@ -245,7 +252,7 @@ class Worker:
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         if is_out_of_memory("\n".join(lines[-LOG_LINES:])):
             return RunFailed(OUT_OF_MEMORY)
-        return RunFailed(f"the training process {ending}: {lines[-1] if lines else 'it said nothing'}")
+        return RunFailed(f"the training process {ending}: {lines[-1] if lines else 'no output'}")
 
     def kill(self) -> None:
         """End the process and its watcher at once."""
@@ -324,6 +331,10 @@ class Channel:
             self.log({"event": event} | content)
             self._events.write(json.dumps({"event": event} | content).encode() + b"\n")
             self._events.flush()
+
+    def end(self) -> None:
+        """End this process; the program reads the events that are left."""
+        os._exit(0)  # the thread that listens cannot be joined
 
     def wait_for_program(self) -> None:
         """Wait, when all work is done, until the program is gone or ends this process.

@@ -107,11 +107,11 @@ class RunSequence:
                 return worker.follow(follow)["record"], stop_reason
             except KeyboardInterrupt:
                 worker.kill()
-                run_folder.close_record(folder, records.INTERRUPTED, "left with a second Ctrl-C")
+                run_folder.close_record(folder, records.INTERRUPTED, "stopped by a second Ctrl-C")
                 raise
 
 
 def _resume_text(folder: Path) -> str:
     if has_checkpoint(folder):
-        return "interrupted before: going on from its last whole epoch"
-    return "interrupted before its first epoch ended: beginning again"
+        return "interrupted before: continuing after the last complete epoch"
+    return "interrupted before the end of its first epoch: starting again"

@@ -113,8 +113,7 @@ class LoadedAutoencoder:
         """
         if self.hp.task != "reconstruct":
             raise UserError(
-                f"{self.path}: it is for {self.hp.task}; --refine is for reconstruct, whose inputs are the "
-                f"targets"
+                f"{self.path}: the model is for {self.hp.task}; --refine requires a model for reconstruct"
             )
         if self.foreign is not None:
             options = self.options
@@ -124,8 +123,8 @@ class LoadedAutoencoder:
             encoder, decoder = self.saved.submodel("encoder"), self.saved.submodel("decoder")
         if encoder is None or decoder is None or len(decoder.inputs) > 1:
             raise UserError(
-                f"{self.path}: --refine needs two models in it, one called encoder, one called decoder that "
-                f"takes a code alone"
+                f"{self.path}: --refine requires nested models named encoder and decoder, and a decoder that "
+                f"takes only a latent code"
             )
         return replace(self, model=CodeRefinement(code_only(encoder), decoder, steps, stop_event, report))
 
@@ -146,7 +145,7 @@ def load_autoencoder(name: str, purpose: str = "", options: ModelOptions = NO_OP
     saved = load_saved_model(path)
     if saved.model.name in OTHER_MODELS or (saved.hp is not None and not _maps_images(saved.model)):
         raise UserError(
-            f"{path}: is no whole autoencoder (images in, images out){purpose}; give an autoencoder.h5"
+            f"{path}: is not a complete autoencoder (images in, images out){purpose}; use an autoencoder.h5"
         )
     hp = saved.hp or Hyperparameters()
     if saved.hp is not None and not options.names_layers:
@@ -197,10 +196,10 @@ def _choose_shape(pattern: ImagePattern, path: Path, options: ModelOptions) -> I
         if pattern.fixed is None:
             if of_dataset is not None:
                 raise UserError(
-                    f"{options.data}: its images are {format_shape(of_dataset)}, {path} takes {pattern}; "
-                    f"give images that fit"
+                    f"{options.data}: the images are {format_shape(of_dataset)}, {path} takes {pattern}; "
+                    f"use images of this shape"
                 )
-            raise UserError(f"{path}: takes images of {pattern}; say which with --size, such as --size 28x28")
+            raise UserError(f"{path}: takes images of {pattern}; set a size, such as --size 28x28")
         shape = pattern.fixed
     if shape[2] not in CHANNELS:
         raise UserError(f"{path}: takes images of {pattern}, with {shape[2]} channels; pictures have 1 or 3")
@@ -250,7 +249,7 @@ def find_encoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedEncode
         notes = [] if foreign is None else foreign.notes
         return LoadedEncoder(encoder, hp, image_shape(hp, input_shape, target_shape), notes)
     raise UserError(
-        f"{path}: holds no encoder, nor is there one beside it; give an autoencoder.h5 or encoder.h5"
+        f"{path}: contains no encoder, and there is none in its folder; use an autoencoder.h5 or encoder.h5"
     )
 
 
@@ -279,11 +278,11 @@ def load_decoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedDecode
         return LoadedDecoder(model, saved.hp or Hyperparameters(), foreign.notes)
     decoder = saved.submodel("decoder")
     if decoder is None:
-        raise UserError(f"{path}: holds no model called decoder; give an autoencoder.h5 or decoder.h5")
+        raise UserError(f"{path}: contains no model named decoder; use an autoencoder.h5 or decoder.h5")
     if saved.hp.skip or saved.hp.residual or len(decoder.inputs) > 1:
         raise UserError(
-            f"{path}: its decoder needs more than a code (skip connections or residual): there is nothing "
-            f"to draw from"
+            f"{path}: the decoder needs more than a latent code (skip connections or residual) and cannot "
+            f"generate samples"
         )
     return LoadedDecoder(decoder, saved.hp, [])
 
@@ -311,7 +310,7 @@ def load_classifier(path: Path, options: ModelOptions) -> LoadedClassifier:
         foreign = _adapt(saved, path, options)
         model, notes = foreign.classifier(), foreign.notes
     elif not isinstance(shape, tuple) or len(shape) != 2 or saved.model.name != "classifier":
-        raise UserError(f"{path}: is no classifier; give the classifier.h5 that classification.py has saved")
+        raise UserError(f"{path}: is not a classifier; use a classifier.h5 saved by classification.py")
     count = model.output_shape[1]
     classes = saved.classes if len(saved.classes) == count else tuple(map(str, range(count)))
     return LoadedClassifier(model, classes, tuple(model.input_shape[1:]), notes)
@@ -330,7 +329,7 @@ def require_finite(values: np.ndarray, names: list[str], path: Path | str) -> No
         return
     count = int((~finite).sum())
     raise RunFailed(
-        f"{path}: gives NaN, infinity or numbers beyond {MAX_OUTPUT:.0e} for {names[int(np.argmin(finite))]}"
+        f"{path}: returns NaN, infinity or values beyond {MAX_OUTPUT:.0e} for {names[int(np.argmin(finite))]}"
         + (f" and {count - 1:,} more of {len(values):,} images" if count > 1 else "")
-        + "; nothing is written; give another model"
+        + "; nothing was written; use another model"
     )

@@ -3,7 +3,6 @@
 Both follow the same data flow: dataset, split, task, architecture, training, evaluation, run folder.
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from lib.evaluation import run_figures
 from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines
 from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics
 from lib.evaluation.probes import encode_subset
-from lib.evaluation.run_figures import DenoisingExamples
+from lib.evaluation.run_figures import DenoisingExamples, Drawings
 from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder, build_training_model
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized
@@ -31,7 +30,7 @@ from lib.models.initialization import (
     initialize_linear_path,
     initialize_pca,
 )
-from lib.models.pca import principal_components
+from lib.models.pca import Components, principal_components
 from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder
 from lib.runs.run_folder import Run
@@ -40,10 +39,12 @@ from lib.training.backend import describe_environment, device_name, require_tens
 from lib.training.batches import Batches
 from lib.training.callbacks import History, TrainingHooks
 from lib.training.phases import Phase, autoencoder_phase, classifier_phases, scratch_phase
-from lib.training.trainer import TrainingResult, fit, images_per_second
+from lib.training.trainer import TrainingResult, fit
 from lib.worker.image_output import emit_notes
 from lib.worker.process import Channel
+from lib.worker.run_ending import complete_record, draw_figures, resumed_start_time
 from lib.worker.saved_models import require_finite
+from lib.worker.skippable import run_unless_stopped
 
 LIVE_PICTURES = 3  # shown after each epoch
 CHECKED_IMAGES = 64  # that an encoder made elsewhere must encode before it is trained
@@ -60,7 +61,7 @@ def run_training(
         channel: receives the events.
         request: `hyperparameters`; `output` and `numbered` for a new run folder, as in `Run.create`, or
             `resume`, the folder of an interrupted run; `trial` to score on validation images and leave the
-            test set unused.
+            test set unused; `background` to emit `result` before the figures are drawn.
         dataset: as `open_dataset` gives it.
         group: the processes that train together, if any; only the leader has a run folder.
 
@@ -92,6 +93,7 @@ def run_training(
         channel.emit("note", text=note)
     run.update(dataset=dataset.to_json(), environment=describe_environment())
     keras.utils.set_random_seed(hp.seed)
+    job.draws_in_background = request.get("background", False)
     try:
         job.train(run, request.get("trial", False))
     except Exception as error:
@@ -101,7 +103,7 @@ def run_training(
 
 def _follow_leader(channel: Channel, job: "TrainingJob", group: ProcessGroup) -> None:
     process = f"process {group.rank + 1} of {group.world_size}"
-    channel.emit("run", folder=f"{process}, for the run of the first", device=device_name())
+    channel.emit("run", folder=f"{process}, for the run of process 1", device=device_name())
     keras.utils.set_random_seed(job.hp.seed)
     job.follow()
     channel.emit("finished", folder="", record=None, pictures=None)
@@ -135,34 +137,41 @@ def _require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
         (dataset.test, hp.testset or hp.dataset, "-tl"),
     ):
         if not subset.labeled:
-            raise UserError(f"{path}: has no labels; give them with {flag}")
+            raise UserError(f"{path}: has no labels; pass them with {flag}")
     if len(np.unique(dataset.train.labels)) < 2:
         raise UserError(
-            f"{hp.labels or hp.dataset}: all training images have the same label; a classifier needs two"
+            f"{hp.labels or hp.dataset}: all training images have the same label; a classifier requires two"
         )
     highest = int(dataset.test.labels.max())
     if highest >= len(dataset.classes):
         path = hp.test_labels or hp.testset or hp.dataset
-        raise UserError(f"{path}: label {highest} never occurs in training ({len(dataset.classes)} classes)")
+        raise UserError(
+            f"{path}: label {highest} does not occur in training ({len(dataset.classes)} classes)"
+        )
 
 
 def _require_training_labels(dataset: Dataset, hp: Hyperparameters) -> None:
     """Require the labels that an autoencoder with a classification loss needs."""
     if not dataset.train.labeled:
         raise UserError(
-            f"{hp.dataset}: has no labels for --label-weight; IDX folders, .npz and a folder per class have "
-            f"them, and --label-weight 0 needs none"
+            f"{hp.dataset}: has no labels for --label-weight; use an IDX folder, an .npz or one folder per "
+            f"class, or set --label-weight 0"
         )
 
 
 class TrainingJob:
-    """Training of one run. The constructor of a subclass checks everything that can be wrong in a request."""
+    """Training of one run. The constructor of a subclass checks everything that can be wrong in a request.
+
+    Attributes:
+        draws_in_background: the event `result` comes before the figures are drawn, not after.
+    """
 
     def __init__(self, channel: Channel, hp: Hyperparameters, dataset: Dataset, group: ProcessGroup | None):
         self.channel = channel
         self.hp = hp
         self.dataset = dataset
         self.group = group
+        self.draws_in_background = False
 
     def train(self, run: Run, trial: bool) -> None:
         """Train, save and evaluate into a run folder; a `trial` is scored on validation images only."""
@@ -189,35 +198,35 @@ class TrainingJob:
         return fit(model, self.dataset, self.hp, phase, hooks, folder, self.group)
 
     def _announce_evaluation(self) -> None:
-        text = f"evaluating on {len(self.dataset.test):,} test images, beside the baselines"
+        text = f"evaluating the network and the baselines on {len(self.dataset.test):,} test images"
         self.channel.emit("stage", text=text)
 
-    def _finish(self, run: Run, start_time: float, interrupted: bool, problem: str, pictures: dict) -> None:
-        """Complete the record with timing, files and status, and emit the last event."""
-        history, images = run.record["history"], run.record["dataset"]["sizes"]["train"]
-        main_history = history if "loss" in history else history.get("everything", history["head"])
-        seconds, speed = time.time() - start_time, images_per_second(main_history, images)
-        run.update(timing={"seconds": seconds, "images_per_second": speed}, files=run.list_files())
-        if change := self.dataset.describe_changes():
-            self.channel.emit("note", text=change)
-            dataset = run.record["dataset"]
-            run.update(dataset=dataset | {"notes": [*dataset["notes"], change]})
-        if not problem and not interrupted:
-            run.finish()
-        else:
-            error = problem or self.channel.stop_reason
-            status = records.FAILED if problem else records.INTERRUPTED
-            run.update(status=status, **({"error": error} if error else {}))
-            # A trial that the search has stopped is never resumed.
-            run.release(delete_checkpoint=bool(self.channel.stop_reason))
+    def _ends_interrupted(self) -> bool:
+        """Return whether Ctrl-C has ended the training; another one skips baselines or figures."""
+        interrupted = self.channel.stop_event.is_set()
+        self.channel.stop_event.clear()
+        return interrupted
+
+    def _skippable_baselines(self, compute: Callable[[], dict]) -> dict:
+        """Return the baselines; none after Ctrl-C."""
+        baselines = run_unless_stopped(compute, self.channel.stop_event)
+        if baselines is None:
+            self.channel.stop_event.clear()
+            self.channel.emit("note", text="The baselines are skipped.")
+        return baselines or {}
+
+    def _finish(
+        self, run: Run, start_time: float, interrupted: bool, problem: str, drawings: Drawings
+    ) -> None:
+        """Complete the record, draw the figures, and emit the last events."""
+        background = self.draws_in_background
+        pictures = {} if background else draw_figures(self.channel, drawings)
+        complete_record(run, self.channel, self.dataset, start_time, interrupted, problem)
+        self.channel.emit("result", folder=str(run.folder), record=run.record)
+        if background:
+            pictures = draw_figures(self.channel, drawings)
+            run.update(files=run.list_files())
         self.channel.emit("finished", folder=str(run.folder), record=run.record, pictures=pictures)
-
-
-def _start_time(run: Run) -> float:
-    """The time at which the run would have started without a break: epochs before a resume count as well."""
-    history = run.record.get("history", {})
-    phases = [history] if "loss" in history else history.values()
-    return time.time() - sum(sum(phase.get("seconds", ())) for phase in phases)
 
 
 class AutoencoderJob(TrainingJob):
@@ -226,14 +235,16 @@ class AutoencoderJob(TrainingJob):
     def __init__(self, channel: Channel, hp: Hyperparameters, dataset: Dataset, group: ProcessGroup | None):
         super().__init__(channel, hp, dataset, group)
         self.architecture = plan_architecture(hp, dataset.shape)
+        self._components: Components | None = None  # of the training images, if the network begins with them
 
     def train(self, run: Run, trial: bool) -> None:
-        hp, dataset, start_time = self.hp, self.dataset, _start_time(run)
+        hp, dataset, start_time = self.hp, self.dataset, resumed_start_time(run)
         # --- architecture
         model = self._build_model()
         training_model = build_training_model(model, self.architecture, len(dataset.classes))
         # --- task: examples during and before training
-        live_images = (dataset.validation if hp.validates else dataset.train).first(LIVE_PICTURES)
+        validation = dataset.validation if hp.validates else dataset.train
+        live_images = run_figures.shown_images(validation, hp).first(LIVE_PICTURES)
         untrained = None
         if hp.task == "denoise" and not trial:
             untrained = run_figures.denoising_examples(model, dataset.test, hp)
@@ -246,7 +257,7 @@ class AutoencoderJob(TrainingJob):
         # --- training
         self._announce_phase(plan=describe_architecture(self.architecture))
         result = self._fit(training_model, autoencoder_phase(hp), on_epoch_end, run.folder)
-        interrupted = self.channel.stop_event.is_set()
+        interrupted = self._ends_interrupted()
         # --- models
         self.channel.emit("stage", text="saving the models")
         inference_model = autoencoder_for_inference(model, self.architecture)
@@ -258,14 +269,14 @@ class AutoencoderJob(TrainingJob):
             metrics = autoencoder_metrics(
                 inference_model, training_model, dataset.validation, hp, "validation"
             )
-            pictures = self._record_trial(run, metrics | sizes, result.history)
+            drawings = self._record_trial(run, metrics | sizes, result.history)
         else:
             self._announce_evaluation()
             metrics = autoencoder_metrics(inference_model, training_model, dataset.test, hp)
-            pictures = self._record_test(run, inference_model, metrics | sizes, result.history, untrained)
+            drawings = self._record_test(run, inference_model, metrics | sizes, result.history, untrained)
         # --- run folder
         run.update(history=result.history)
-        self._finish(run, start_time, interrupted, result.problem, pictures)
+        self._finish(run, start_time, interrupted, result.problem, drawings)
 
     def follow(self) -> None:
         model = self._build_model()
@@ -283,26 +294,28 @@ class AutoencoderJob(TrainingJob):
             initialize_linear_path(model, architecture, targets)
         if hp.pca or (path and path.is_dense):
             latent_size = architecture.latent_size
-            self.channel.emit("stage", text=f"finding {latent_size:,} principal components")
+            self.channel.emit("stage", text=f"computing {latent_size:,} principal components")
             initialize = initialize_pca if hp.pca else initialize_dense_linear_path
-            initialize(model, architecture, *principal_components(train, latent_size, hp.seed))
+            self._components = principal_components(train, latent_size, hp.seed)
+            initialize(model, architecture, *self._components)
         return model
 
-    def _record_trial(self, run: Run, metrics: dict, history: dict) -> dict:
+    def _record_trial(self, run: Run, metrics: dict, history: dict) -> Drawings:
         run.update(metrics=metrics)
-        description = run_figures.describe_autoencoder(self.hp)
-        run_figures.draw_loss_curves(run, self.dataset, description, {"training": history})
-        return {}
+        run_figures.draw_loss_curves(run, self.dataset, self.hp, {"training": history})
+        return []
 
     def _record_test(
         self, run: Run, model: keras.Model, metrics: dict, history: dict, untrained: DenoisingExamples | None
-    ) -> dict:
-        """Record the scores with those of the baselines, draw the figures, and return the pictures."""
-        baselines = autoencoder_baselines(self.dataset, self.hp, self.architecture.latent_size)
+    ) -> Drawings:
+        """Record the scores with those of the baselines, and return the figures to draw."""
+        latent_size = self.architecture.latent_size
+        baselines = self._skippable_baselines(
+            lambda: autoencoder_baselines(self.dataset, self.hp, latent_size, self._components)
+        )
         run.update(metrics=metrics, baselines=baselines)
-        self.channel.emit("stage", text="drawing figures")
         score = f"test MSE {format_decimal(metrics['test_mse'])}"
-        return run_figures.draw_autoencoder_figures(
+        return run_figures.autoencoder_figures(
             run, model, self.dataset, self.architecture, history, score, untrained
         )
 
@@ -320,7 +333,7 @@ class ClassifierJob(TrainingJob):
             require_finite(codes, names, hp.require("model"))
 
     def train(self, run: Run, trial: bool) -> None:
-        hp, dataset, start_time = self.hp, self.dataset, _start_time(run)
+        hp, dataset, start_time = self.hp, self.dataset, resumed_start_time(run)
         stop_event = self.channel.stop_event
         # --- architecture
         run.update(encoder_layer=self.encoder.layer)
@@ -344,16 +357,16 @@ class ClassifierJob(TrainingJob):
             scratch_model, phase = self._build_model(random_weights=True), scratch_phase(hp)
             result = self._fit_phase(run, scratch_model, phase, 3, histories)
             histories[phase.name], problem = result.history, result.problem
-        interrupted = stop_event.is_set()
+        interrupted = self._ends_interrupted()
         # --- evaluation and figures
         sizes = {"parameters": model.count_params()}
         if trial:
-            pictures = self._evaluate_trial(run, inference_model, sizes, histories)
+            drawings = self._evaluate_trial(run, inference_model, sizes, histories)
         else:
-            pictures = self._evaluate(run, inference_model, sizes, scratch_model, histories)
+            drawings = self._evaluate(run, inference_model, sizes, scratch_model, histories)
         # --- run folder
         run.update(history=histories)
-        self._finish(run, start_time, interrupted, problem, pictures)
+        self._finish(run, start_time, interrupted, problem, drawings)
 
     def follow(self) -> None:
         model = self._build_model()
@@ -391,25 +404,24 @@ class ClassifierJob(TrainingJob):
         self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason, plan="")
         return self._fit(model, phase, on_epoch_end, run.folder)
 
-    def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict, histories: dict) -> dict:
+    def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict, histories: dict) -> Drawings:
         hp, dataset = self.hp, self.dataset
         metrics, _ = classifier_metrics(model, dataset.validation, dataset.classes, hp, "validation")
         run.update(metrics=metrics | sizes)
-        run_figures.draw_loss_curves(run, dataset, run_figures.describe_classifier(hp), histories)
-        return {}
+        run_figures.draw_loss_curves(run, dataset, hp, histories)
+        return []
 
     def _evaluate(
         self, run: Run, model: keras.Model, sizes: dict, scratch_model: keras.Model | None, histories: dict
-    ) -> dict:
-        """Score the model and the baselines on the test set, draw the figures, and return the pictures."""
+    ) -> Drawings:
+        """Score the model and the baselines on the test set, and return the figures to draw."""
         hp, dataset = self.hp, self.dataset
         self._announce_evaluation()
         metrics, probabilities = classifier_metrics(model, dataset.test, dataset.classes, hp)
-        baselines = classifier_baselines(dataset, hp)
+        baselines = self._skippable_baselines(lambda: classifier_baselines(dataset, hp))
         if scratch_model is not None:
             inference_model = classifier_for_inference(scratch_model, hp)
             scores, _ = classifier_metrics(inference_model, dataset.test, dataset.classes, hp)
             baselines["scratch_accuracy"] = scores["test_accuracy"]
         run.update(metrics=metrics | sizes, baselines=baselines)
-        self.channel.emit("stage", text="drawing figures")
-        return run_figures.draw_classifier_figures(run, dataset, hp, histories, metrics, probabilities)
+        return run_figures.classifier_figures(run, dataset, hp, histories, metrics, probabilities)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lib.cli import display, terminal_graphics
+from lib.cli import display, result_views, terminal_graphics
 from lib.common import formatting
 from lib.common.serialization import pack_images, unpack_images
 from lib.runs import summary
@@ -162,8 +162,8 @@ def record(task: str, metrics: dict, baselines: dict, **hp) -> dict:
 
 def test_scores_stand_beside_the_baselines_of_their_task():
     screen = console(width=100)
-    screen.print(display.scores_table(record("complete", {}, {"ridge_mse": 0.03, "ridge_psnr": 15.2})))
-    screen.print(display.scores_table(record("colorize", {"test_rgb_mse": 0.02}, {"input_mse": 0.004})))
+    screen.print(result_views.scores_table(record("complete", {}, {"ridge_mse": 0.03, "ridge_psnr": 15.2})))
+    screen.print(result_views.scores_table(record("colorize", {"test_rgb_mse": 0.02}, {"input_mse": 0.004})))
     output = screen.file.getvalue()
     for words in (
         "MSE of the missing half",
@@ -193,6 +193,16 @@ def test_remarks_on_what_only_some_runs_have():
         "Skip connections carry the image past the code",
     ):
         assert words in text
+
+
+def test_a_training_of_few_steps_gets_advice_on_its_batch_size():
+    few = record("reconstruct", {"test_mse": 0.06}, {}, batch_size=128)
+    few["dataset"]["sizes"] = {"train": 48}
+    advice = next(remark.text for remark in summary.autoencoder_remarks(few) if "mean image" in remark.text)
+    assert "an epoch of 48 images has only 1 step; use a batch size of 8" in advice
+    few["dataset"]["sizes"] = {"train": 6400}
+    advice = next(remark.text for remark in summary.autoencoder_remarks(few) if "mean image" in remark.text)
+    assert advice == "No better than the mean image: train for more epochs."
 
 
 def test_all_outputs_stand_beside_the_input():

@@ -4,6 +4,7 @@ python -m pytest tests/cli/test_model_commands.py
 """
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -13,11 +14,16 @@ from PIL import Image
 from rich.cells import cell_len
 from rich.console import Console
 
-from lib.cli import commands, model_commands
-from lib.cli.session import Session
+from lib.cli import codes_size, commands, model_commands, model_results
+from lib.cli.parser import TrainParser
+from lib.cli.prompts import Answers
+from lib.cli.session import Session, ask_labeled_data
 from lib.common.errors import Interrupted, UserError
+from lib.config.fields import PROGRAMS
 from lib.data.formats import registry
+from lib.runs import run_folder
 from tests.harness import sample_files
+from tests.harness.recorded_runs import record_run
 from tests.test_no_terminal import assert_refused, run
 from tests.worker.test_foreign_models import dense, saved, write_images
 from tests.worker.test_model_jobs import save_autoencoder, save_classifier
@@ -55,7 +61,8 @@ def test_refined_codes_from_the_command_line(tiny):
     assert np.load("ae/codes-test-refined.npz")["codes"].shape == (20, 3)
     refused = run("autoencoder.py", "encode", "-model", "ae/encoder.h5", "-d", tiny["-t"], "--refine", "2")
     assert_refused(
-        refused, "ae/encoder.h5: is no whole autoencoder (images in, images out), which --refine needs; give"
+        refused,
+        "ae/encoder.h5: is no whole autoencoder (images in, images out), which --refine requires; give",
     )
 
 
@@ -66,7 +73,7 @@ def test_a_terminal_too_narrow_for_many_models_shows_whole_numbers_of_the_first(
     screen.out = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
     table = [["a/picture with a long name.png", *(f"0.12345{n}" for n in range(6))]]
     result = {"table": table, "columns": ["picture", *(f"mse {name}" for name in names)]}
-    model_commands._show_table(screen, "errors", result, "errors.csv")
+    model_results._show_table(screen, "errors", result, "errors.csv")
     out = screen.out.file.getvalue()
     shown = re.findall(r"0\.12345(\d)", out)
     assert "".join(shown) == "012345"[: len(shown)]
@@ -104,7 +111,7 @@ def test_an_interrupted_command_leads_back_to_the_menu(capsys):
 
 def test_a_pipe_gets_all_columns(capsys):
     columns = ["picture", *(f"mse model-{n}-refined" for n in range(9))]
-    model_commands._show_table(
+    model_results._show_table(
         model_commands.Display(),
         "errors",
         {"table": [["a.png", *["0.123456"] * 9]], "columns": columns},
@@ -118,7 +125,7 @@ def test_a_pipe_gets_all_columns(capsys):
 def test_names_of_pictures_are_shown_without_markup_and_control_characters(capsys):
     names = ["[/x].png", "[red]a.png", "evil\n\x1b[2J.png"]
     table = [[name, "0.1"] for name in names]
-    model_commands._show_table(
+    model_results._show_table(
         model_commands.Display(), "t", {"table": table, "columns": ["picture", "mse [b]"]}, "errors.csv"
     )
     out = capsys.readouterr().out
@@ -149,7 +156,7 @@ def test_wrong_flags_are_refused_before_keras_starts(tiny):
             ("apply", "-model", path, "-d", "data.npy", "--refine", "0"),
             "--refine must be a whole number from 1",
         ),
-        (("fly",), "'fly' is no command; there are train, apply, generate, encode, search, runs"),
+        (("fly",), "unknown command 'fly'; the commands are train, apply, generate, encode, search, runs"),
     ):
         assert_refused(run("autoencoder.py", *words), text)
     assert_refused(run("classification.py", "probe", "--shares", "0"), "--shares must be")
@@ -177,9 +184,9 @@ def test_codes_of_a_named_layer_from_the_command_line():
     words = ("encode", "-model", "other.h5", "-d", "images.npy", "--encoder-layer")
     done = run("autoencoder.py", *words, "back", "--output", "c.npz")
     assert done.returncode == 0, done.stderr
-    assert "other.h5: the latent code is back (8×8×1): given by --encoder-layer." in done.stderr
+    assert "other.h5: the latent code is back (8×8×1): set by --encoder-layer." in done.stderr
     assert np.load("c.npz")["codes"].shape == (20, 8, 8, 1)
-    assert_refused(run("autoencoder.py", *words, "bock"), "has no layer called 'bock'; did you mean back?")
+    assert_refused(run("autoencoder.py", *words, "bock"), "has no layer named 'bock'; did you mean back?")
 
 
 def test_codes_lie_beside_the_model_under_the_name_of_the_data():
@@ -205,3 +212,65 @@ def test_no_command_means_training():
     assert commands.run_named_command("autoencoder", []) is None
     assert commands.run_named_command("autoencoder", ["train", "-d", "digits"]) is None
     assert commands.run_named_command("autoencoder", ["-d", "digits"]) is None
+
+
+COMMANDS = [(program, name) for program in PROGRAMS for name in ("train", *commands.command_names(program))]
+
+
+@pytest.mark.parametrize(("program", "command"), COMMANDS)
+def test_every_command_can_be_told_to_ask_nothing(program, command):
+    parser = TrainParser(program, "") if command == "train" else commands.command_parser(program, command)
+    assert {"--no-input", "--yes"} <= parser.options.keys()
+    assert ("--json" in parser.options) == (command != "reproduce")  # which writes its tables as documents
+    is_random = command in ("train", "search", "probe", "generate")
+    assert ("--seed" in parser.options) == is_random
+
+
+def test_a_run_folder_is_a_model(tiny):
+    save_autoencoder("run")
+    expected = {"apply": "autoencoder.h5", "encode": "autoencoder.h5", "generate": "autoencoder.h5"}
+    for command, name in expected.items():
+        assert run_folder.locate_model("run", command) == f"run/{name}"
+    for name in ("autoencoder.h5", "decoder.h5"):
+        Path("run", name).unlink()
+    assert run_folder.locate_model("run/", "encode") == "run/encoder.h5"
+    with pytest.raises(UserError, match=r"run: has no autoencoder.h5 or decoder.h5, which generate needs"):
+        run_folder.locate_model("run", "generate")
+    with pytest.raises(
+        UserError, match=r"has no classifier.h5 or classifier-head.h5, which predict needs"
+    ):
+        model_commands.run_predict("classification", ["-model", "run", "-d", tiny["-d"]])
+    data = {"-d": tiny["-d"], "-dl": tiny["-dl"], "-model": "run"}
+    words = [*(word for pair in data.items() for word in pair), "--yes"]
+    answers = Answers("classification", TrainParser("classification", "").parse(words))
+    assert answers.hyperparameters(ask_labeled_data(answers)).model == "run/encoder.h5"
+
+
+def test_results_as_json(tiny):
+    save_autoencoder("run")
+    words = ("encode", "-model", "run", "-d", tiny["-d"], "--no-input", "--json", "--output", "codes.npz")
+    done = run("autoencoder.py", *words)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["count"], result["files"]) == (60, ["codes.npz"])
+    assert "60 latent codes of " in done.stderr
+    assert re.search(r" numbers: \d.\d MB in codes.npz", done.stderr)
+
+
+def test_a_large_file_of_codes_is_written_only_after_a_question(monkeypatch, tiny):
+    record_run("large")
+    record = json.loads(Path("models/large/run.json").read_text())
+    record["metrics"]["latent_size"] = 1_000_000
+    Path("models/large/run.json").write_text(json.dumps(record))
+    asked = []
+    monkeypatch.setattr(codes_size, "prompt_choice", lambda title, choices: asked.append(title) or "no")
+    request = {
+        "models": ["models/large/autoencoder.h5"],
+        "data": tiny["-d"],
+        "limit": None,
+        "output": "x.npz",
+    }
+    assert not codes_size.confirm_size(request)
+    assert asked == ["60 latent codes of 1,000,000 numbers need 240 MB. Write them?"]
+    assert codes_size.confirm_size(request | {"limit": 2})
+    assert codes_size.confirm_size(request | {"models": ["elsewhere.h5"]})

@@ -68,8 +68,36 @@ def test_without_a_terminal_the_exit_status_is_that_of_the_last_run(session, mon
 def test_a_user_who_quits_at_a_terminal_has_succeeded(session, monkeypatch):
     monkeypatch.setattr(session, "_train", lambda ask: False)
     monkeypatch.setattr(session.answers, "has_terminal", True)
-    monkeypatch.setattr(session.answers, "choose", lambda title, choices, at_end: at_end)
+    monkeypatch.setattr(session.answers, "choose", lambda title, choices, at_end, kept_lines=0: at_end)
     assert session.run(lambda answers, worker: None, lambda: None, {}) == 0
+
+
+class StartedWorker:
+    """Counts how often it is started and closed."""
+
+    def __init__(self, group=None):
+        self.starts = self.closes = 0
+
+    def start(self) -> None:
+        self.starts += 1
+
+    def close(self) -> None:
+        self.closes += 1
+
+
+@pytest.mark.parametrize("has_terminal", [True, False])
+def test_the_worker_of_the_next_job_starts_with_the_menu_of_a_terminal(monkeypatch, has_terminal):
+    monkeypatch.setattr("lib.cli.session.Worker", StartedWorker)
+    session = Session("autoencoder", "", ["-d", "digits"])
+    keys, taken = iter(["probe", "quit"]), []
+    monkeypatch.setattr(session, "_train", lambda ask: False)
+    monkeypatch.setattr(session.answers, "has_terminal", has_terminal)
+    monkeypatch.setattr(session.answers, "choose", lambda *choices, **options: next(keys))
+    menu = {"probe": ("Probe", lambda: taken.append(session.take_worker()))}
+    session.run(lambda answers, worker: None, lambda: None, menu)
+    assert [worker.starts for worker in taken] == [has_terminal]
+    assert session._next_worker is not taken[0]
+    assert (session._next_worker.starts, session._next_worker.closes) == (has_terminal, 1)
 
 
 def test_a_figure_lies_in_the_run_folder():

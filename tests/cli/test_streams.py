@@ -118,7 +118,7 @@ def test_a_full_disk_under_results_is_an_error_and_under_progress_is_not(stream)
     if stream == "stdout":
         assert done.returncode == 1
         assert done.stderr.decode().splitlines()[1:] == [
-            "p.py: results cannot be printed (No space left on device); redirect standard output elsewhere"
+            "p.py: the output cannot be written (No space left on device); redirect standard output elsewhere"
         ]
     else:
         assert (done.returncode, done.stdout.startswith("∞ dB".encode())) == (0, True)
@@ -129,7 +129,7 @@ def test_results_that_are_written_at_the_end_of_the_program():
         command = [sys.executable, str(PROJECT / "autoencoder.py"), "runs", "--help"]
         done = subprocess.run(command, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith(b"autoencoder.py: results cannot be printed (No space left on device)")
+    assert done.stderr.startswith(b"autoencoder.py: the output cannot be written (No space left on device)")
     assert done.stderr.count(b"\n") == 1
 
 
@@ -141,7 +141,7 @@ def test_closed_streams(closed):
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=False)
     assert (done.returncode, b"Traceback" in done.stderr) == (1 if 1 in closed else 0, False)
     if closed == (1,):
-        assert b"p.py: results cannot be printed (Bad file descriptor)" in done.stderr
+        assert b"p.py: the output cannot be written (Bad file descriptor)" in done.stderr
     if closed == (2,):
         assert b"28" not in done.stdout  # progress
 

@@ -65,8 +65,8 @@ def test_a_failed_write_gives_the_reason_and_the_remedy():
     ("number", "words"),
     [
         (errno.ENOSPC, "free some space, or choose another place with --output"),
-        (errno.EMFILE, "let a process open more files with ulimit -n"),
-        (errno.EACCES, "allow yourself to write there, or choose another place with --output"),
+        (errno.EMFILE, "raise the limit of open files with ulimit -n"),
+        (errno.EACCES, "change its permissions, or choose another place with --output"),
         (errno.EROFS, "choose a place on another disk with --output"),
         (errno.ENAMETOOLONG, "choose a shorter name with --output"),
         (errno.ENOTDIR, "a part of this path is a file; choose another place with --output"),

@@ -10,7 +10,7 @@ from lib.common.errors import MAX_MESSAGE, RunFailed, UserError, exit_status, sh
     [
         (UserError("no such file"), 2, "p.py: no such file\n"),
         (RunFailed("it broke"), 1, "p.py: it broke\n"),
-        (MemoryError(), 1, "p.py: not enough memory for this; close other programs, or give less data\n"),
+        (MemoryError(), 1, "p.py: not enough memory; close other programs, or use less data\n"),
         (KeyboardInterrupt(), 130, "p.py: interrupted\n"),
     ],
 )

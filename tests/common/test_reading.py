@@ -28,7 +28,7 @@ def make_device(path: Path) -> None:
 @pytest.mark.parametrize("make", [make_pipe, make_socket, make_device])
 def test_what_may_never_end_is_refused(impatient, make):
     make(Path("x"))
-    with pytest.raises(UserError, match="x: is a pipe, a socket or a device; give a regular file"):
+    with pytest.raises(UserError, match="x: is a pipe, a socket or a device; use a regular file"):
         read_bytes(Path("x"), 10)
 
 
@@ -53,7 +53,7 @@ def test_a_file_may_have_as_many_bytes_as_the_limit():
     Path("x").write_bytes(b"12345")
     assert read_bytes(Path("x"), 5) == b"12345"
     with pytest.raises(
-        UserError, match="x: has more than 4 bytes, too many for such a file; give another one"
+        UserError, match="x: more than 4 bytes, too large for such a file; use another one"
     ):
         read_bytes(Path("x"), 4)
 
@@ -71,7 +71,7 @@ def test_json_that_needs_too_much_memory_is_refused(monkeypatch):
 
     Path("x").write_text("[]")
     monkeypatch.setattr(json, "loads", load)
-    with pytest.raises(UserError, match=r"x: cannot be read as JSON \(it needs more memory than there is\)"):
+    with pytest.raises(UserError, match=r"x: cannot be read as JSON \(it needs more memory than"):
         read_json(Path("x"), 1 << 20)
 
 

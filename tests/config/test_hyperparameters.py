@@ -80,9 +80,9 @@ def test_the_command_repeats_the_run(hp):
 def test_one_number_of_kernels_is_repeated_for_every_layer():
     assert Hyperparameters(layers=3, kernels=8).kernels == (8, 8, 8)
     assert Hyperparameters(layers=3, kernels="8, 12,16").kernels == (8, 12, 16)
-    with pytest.raises(UserError, match="kernels 4,4,4 are for 3 layers, but layers is 2"):
+    with pytest.raises(UserError, match="kernels 4,4,4 has 3 values for 2 layers"):
         Hyperparameters(layers=2, kernels="4,4,4")
-    with pytest.raises(UserError, match="kernels 8,12,16 are for 3 layers, but layers is 2"):
+    with pytest.raises(UserError, match="kernels 8,12,16 has 3 values for 2 layers"):
         Hyperparameters(layers=2, kernels="8,12,16")
 
 
@@ -101,11 +101,11 @@ def test_every_default_is_valid(program):
     [
         ("layers", "65", "layers must be a whole number from 0 to 64, not '65'"),
         ("layers", "three", "layers must be a whole number"),
-        ("dropout", "0,2", "(write a decimal point)"),
+        ("dropout", "0,2", "(use a decimal point)"),
         (
             "fc_units",
             "a",
-            "fully connected units must be a whole number from 1 to 65536, or several with commas (128,64)",
+            "fully connected units must be a whole number from 1 to 65536, or several separated by commas",
         ),
         ("layers", 2.5, "layers must be a whole number"),
         ("layers", True, "layers must be a whole number"),
@@ -119,7 +119,7 @@ def test_every_default_is_valid(program):
         (
             "fold",
             "0/5",
-            "fold must be one of two to a thousand equal parts, such as 2/5 for the second of five, or off",
+            "fold must be NUMBER/COUNT with 2 to 1000 parts, such as 2/5 for the second of five, or off",
         ),
         ("split", "80/10", "split must be"),
         ("task", "invent", "task must be reconstruct, denoise, colorize or complete, not 'invent'"),
@@ -129,10 +129,10 @@ def test_every_default_is_valid(program):
         (
             "stride",
             "0",
-            "stride must be a whole number from 1 to 16, or several with commas (8,12,16), or auto",
+            "stride must be a whole number from 1 to 16, or several separated by commas (8,12,16), or auto",
         ),
-        ("pool", "first", "pool must be numbers of layers with commas (1,2), all or none, not 'first'"),
-        ("noise", "0.5-0.1", "noise must be a number from 0 to 10, or a range of them (0.1-0.9)"),
+        ("pool", "first", "pool must be layer numbers separated by commas (1,2), all or none, not 'first'"),
+        ("noise", "0.5-0.1", "noise must be a number from 0 to 10, or a range (0.1-0.9)"),
         ("noise", "0.1-0.2-0.3", "noise must be"),
         ("skip", "maybe", "skip must be yes or no, not 'maybe'"),
         ("latent_dim", "-1", "latent size must be a whole number from 1 to 65536, or convolutional"),
@@ -168,9 +168,9 @@ def test_kernel_sizes_are_pairs_and_text_in_json():
 
 
 def test_the_first_rule_that_applies_is_reported():
-    with pytest.raises(UserError, match="0 layers need a dense code: give --latent-dim"):
+    with pytest.raises(UserError, match="layers 0 requires a dense code: set --latent-dim"):
         Hyperparameters(layers=0, decoder_kernels="8", fc_units="8")
-    with pytest.raises(UserError, match="decoder kernels need layers"):
+    with pytest.raises(UserError, match="decoder kernels require layers"):
         Hyperparameters(layers=0, decoder_kernels="8", latent_dim=4)
 
 
@@ -181,11 +181,11 @@ def test_settings_that_add_the_output_exclude_a_sigmoid():
         (dict(linear_path=8), "linear path"),
         (dict(pca=True, latent_dim=4), "pca"),
     ):
-        with pytest.raises(UserError, match=f"{name} and a sigmoid output do not go together"):
+        with pytest.raises(UserError, match=f"{name} cannot be combined with a sigmoid output"):
             Hyperparameters(output_activation="sigmoid", **values)
 
 
 def test_the_model_and_the_data_set_can_be_required():
     assert Hyperparameters(dataset="digits").require("dataset") == "digits"
-    with pytest.raises(UserError, match="data set missing: the run names none"):
+    with pytest.raises(UserError, match="data set is missing in the record"):
         Hyperparameters().require("dataset")

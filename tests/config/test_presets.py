@@ -20,11 +20,11 @@ def test_every_preset_is_valid_and_names_a_known_data_set(name):
 def test_each_program_has_its_own_presets():
     assert presets.preset_values("best-mnist-classifier", "classification")["fc_units"] == (256,)
     with pytest.raises(
-        UserError, match=r"'best-labels' is for autoencoder.py; classification.py has mnist-classifier, "
+        UserError, match=r"'best-labels' is for autoencoder.py; those of classification.py are mnist"
     ):
         presets.preset_values("best-labels", "classification")
     with pytest.raises(
-        UserError, match=r"'mnist-classifier' is for classification.py; autoencoder.py has cifar-base, "
+        UserError, match=r"'mnist-classifier' is for classification.py; those of autoencoder.py are cifar"
     ):
         presets.preset_values("mnist-classifier")
     with pytest.raises(UserError, match="did you mean 'mnist-classifier'"):

@@ -52,7 +52,7 @@ def test_unnamed_arrays_are_told_apart_by_their_shapes():
     np.testing.assert_array_equal(source.train.labels, LABELS[:8])
     np.testing.assert_array_equal(source.test.labels, LABELS[8:])
     assert source.notes == (
-        "a.npz: reads arr_0 as images, arr_2 as labels, arr_1 as test images, arr_3 as test labels",
+        "a.npz: using arr_0 as images, arr_2 as labels, arr_1 as test images, arr_3 as test labels",
     )
     flat = read(COLOR[..., 0].reshape(12, -1), LABELS)
     np.testing.assert_array_equal(flat.train.images, COLOR[..., :1])
@@ -61,7 +61,7 @@ def test_unnamed_arrays_are_told_apart_by_their_shapes():
 
 def test_other_arrays_are_left_out():
     source = read(train_images=IMAGES, val_images=IMAGES[:3], val_labels=LABELS[:3])
-    assert source.notes == ("a.npz: leaves out val_images, val_labels",)
+    assert source.notes == ("a.npz: ignoring val_images, val_labels",)
     source = read(pictures=IMAGES, numbers=np.arange(5), table=np.zeros((3, 64)))
     np.testing.assert_array_equal(source.train.images[..., 0], IMAGES)  # the only one that can be images
     structured = np.zeros(3, [("a", "u1")])
@@ -82,9 +82,9 @@ def test_layouts_that_are_not_plain_are_said():
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((12, 3072), "two orders: reshape(-1, 32, 32, 3), or reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)"),
+        ((12, 3072), "ambiguous: reshape(-1, 32, 32, 3), or reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)"),
         ((12, 4), "a.npy: it has shape 12×4; images are (n, height, width), or"),
-        ((12, 20, 20, 4), "leave the fourth channel, transparency, out"),
+        ((12, 20, 20, 4), "remove the fourth channel, transparency"),
         ((20, 20, 3), "this is a single picture"),
         ((12, 20, 20, 20), "has shape 12×20×20×20"),
         ((12, 5, 20, 20, 3), "has shape 12×5×20×20×3"),
@@ -105,15 +105,15 @@ def test_shapes_that_are_refused(shape, words):
         ((IMAGES / 255).astype(np.float16), IMAGES, ""),
         (IMAGES / 255 * 1.0005, IMAGES, ""),  # a rounding error
         (IMAGES > 127, np.where(IMAGES > 127, 255, 0), ""),
-        (IMAGES.astype(float), IMAGES, "its numbers from 0 to 220 were read as pixels from 0 to 255"),
-        (IMAGES.astype(np.int64), IMAGES, "its numbers from 0 to 220 were read as pixels from 0 to 255"),
+        (IMAGES.astype(float), IMAGES, "values from 0 to 220 were read as pixels from 0 to 255"),
+        (IMAGES.astype(np.int64), IMAGES, "values from 0 to 220 were read as pixels from 0 to 255"),
         (
             (IMAGES > 127).astype(int),
             np.where(IMAGES > 127, 255, 0),
-            "its numbers 0 and 1 were read as black",
+            "the values 0 and 1 were read as black",
         ),
         (IMAGES.astype(np.uint16) * 257, IMAGES, "to 56540 were read as 16-bit pixels, from 0 to 65,535"),
-        (IMAGES / 16, IMAGES // 16, "if 13.75 is white, save x / 13.75 in place of x"),
+        (IMAGES / 16, IMAGES // 16, "if 13.75 is white, save x / 13.75 instead of x"),
     ],
 )
 def test_ranges_that_are_accepted(array, expected, note):
@@ -126,13 +126,13 @@ def test_ranges_that_are_accepted(array, expected, note):
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (IMAGES / 110 - 1, "images goes from -1 to 1; images go from 0 to 1: save (x + 1) / 2 in place of x"),
-        (IMAGES / 200, "images goes from 0 to 1.1; floating-point images go from 0 to 1, to 255 or to"),
-        (IMAGES * 400.0, "images goes from 0 to 88000; floating-point images go"),
-        (IMAGES - 5.0, "images goes from -5 to 215; floating-point images go"),
-        (IMAGES.astype(int) - 5, "images goes from -5 to 215; images of whole numbers go from 0 to 255"),
-        (IMAGES.astype(int) * 1000, "images goes from 0 to 220000; images of whole numbers go from 0 to 255"),
-        (np.where(IMAGES > 219, np.nan, 0), "images holds NaN or infinity"),
+        (IMAGES / 110 - 1, "images ranges from -1 to 1; images range from 0 to 1: save (x + 1) / 2"),
+        (IMAGES / 200, "images ranges from 0 to 1.1; floating-point images range from 0 to 1, 255 or"),
+        (IMAGES * 400.0, "images ranges from 0 to 88000; floating-point images range"),
+        (IMAGES - 5.0, "images ranges from -5 to 215; floating-point images range"),
+        (IMAGES.astype(int) - 5, "images ranges from -5 to 215; integer images range from 0 to 255"),
+        (IMAGES.astype(int) * 1000, "images ranges from 0 to 220000; integer images range from 0 to 255"),
+        (np.where(IMAGES > 219, np.nan, 0), "images contains NaN or infinity"),
         (IMAGES * 1j, "images is complex128"),
         (IMAGES.astype("U3"), "images is <U3"),
     ],
@@ -145,7 +145,7 @@ def test_ranges_that_are_refused(array, words):
 def test_training_and_test_images_have_one_range():
     source = read(x_train=IMAGES.astype(int) * 257, x_test=IMAGES[:4].astype(int))
     assert source.test.images.max() == 1  # 220 of 65,535
-    with pytest.raises(UserError, match="goes from -1 to 1"):
+    with pytest.raises(UserError, match="ranges from -1 to 1"):
         read(x_train=IMAGES / 255, x_test=IMAGES / 110 - 1)
 
 

@@ -70,7 +70,7 @@ def test_folds_are_equal_disjoint_and_cover_all_but_the_test_images(tiny, labele
 
 
 def test_folds_need_enough_images(tiny):
-    with pytest.raises(UserError, match="54 images cannot make 60 folds; use more of them, or fewer folds"):
+    with pytest.raises(UserError, match="54 images are too few for 60 folds; use more images or fewer folds"):
         datasets.load_dataset(hp(dataset=tiny["-d"], fold="2/60"))
 
 
@@ -108,12 +108,12 @@ def test_contradicting_files_and_settings_are_refused(tiny, tmp_path):
     with pytest.raises(UserError, match=r"few: 50 labels for the 60 images of .*train\.idx"):
         datasets.load_dataset(hp(dataset=tiny["-d"], labels=str(few)))
     small = sample_files.write_idx(tmp_path / "small", images[:20, :5])
-    with pytest.raises(UserError, match="small: test images are 5×10×1, training images 12×10×1"):
+    with pytest.raises(UserError, match="small: the test images are 5×10×1, the training images 12×10×1"):
         datasets.load_dataset(hp(dataset=tiny["-d"], testset=str(small)))
     np.save("negative.npy", np.arange(60) - 5)
     with pytest.raises(
         UserError,
-        match=r"negative\.npy: its labels go from -5 to 54; they are the numbers of classes, 0 to 999",
+        match=r"negative\.npy: the labels range from -5 to 54; class numbers are 0 to 999",
     ):
         datasets.load_dataset(hp(dataset=tiny["-d"], labels="negative.npy"))
     np.savez("ids.npz", images=sample_files.shapes(60)[0], labels=np.arange(60) * 10**9)
@@ -121,20 +121,20 @@ def test_contradicting_files_and_settings_are_refused(tiny, tmp_path):
         datasets.load_dataset(Hyperparameters(dataset="ids.npz")).classes == ()
     )  # an autoencoder does not look at labels
     with pytest.raises(
-        UserError, match=r"ids\.npz: its labels go from 0 to 59000000000"
+        UserError, match=r"ids\.npz: the labels range from 0 to 59000000000"
     ):  # unless it learns them
         datasets.load_dataset(Hyperparameters(dataset="ids.npz", label_weight=0.1))
     np.save("huge.npy", np.arange(60) * 10**9)
-    with pytest.raises(UserError, match=r"huge\.npy: its labels go from 0 to 59000000000"):
+    with pytest.raises(UserError, match=r"huge\.npy: the labels range from 0 to 59000000000"):
         datasets.load_dataset(hp(dataset=tiny["-d"], labels="huge.npy"))
     with pytest.raises(UserError, match="leaves no test images"):
         datasets.load_dataset(hp(dataset=tiny["-d"], split="90/10/0"))
-    with pytest.raises(UserError, match="three: 3 images are too few; at least 10 are needed"):
+    with pytest.raises(UserError, match="three: 3 images are not enough; the minimum is 10"):
         datasets.require_trainable(str(sample_files.write_idx(tmp_path / "three", images[:3])))
-    with pytest.raises(UserError, match="too few to split"):
+    with pytest.raises(UserError, match="too few for split"):
         datasets.load_dataset(hp(dataset=str(sample_files.write_idx(tmp_path / "three", images[:3]))))
     with pytest.raises(
-        UserError, match="nowhere: no such file or folder; the names are digits, photos, mnist"
+        UserError, match="nowhere: no such file or folder; the named data sets are digits, photos, mnist"
     ):
         datasets.peek("nowhere")
 
@@ -177,7 +177,7 @@ def test_a_published_data_set_without_files_is_downloaded_by_keras(monkeypatch):
     monkeypatch.setattr(keras.datasets.cifar10, "load_data", offline)
     with pytest.raises(
         UserError,
-        match=r"cifar10 could not be downloaded \(URL fetch failure\); put its files into data/cifar10",
+        match=r"cifar10 cannot be downloaded \(URL fetch failure\); put its files into data/cifar10",
     ):
         datasets.load_dataset(hp(dataset="cifar10"))
 
@@ -204,6 +204,6 @@ def test_real_cifar_10(real):
 
 def test_a_folder_named_like_a_data_set_is_pointed_out():
     Path("photos").mkdir()
-    note = "photos is the data set of this name; the folder is ./photos"
+    note = "photos is read as the named data set; use ./photos for the folder"
     assert datasets.load_source("photos").notes == (note,)
     assert datasets.load_source("digits").notes == ()

@@ -48,8 +48,8 @@ def test_sentences_count_the_files():
 @pytest.mark.parametrize(
     ("suffix", "effect"),
     [
-        ("npy", "which reads it where it lies: its scores may be of neither the old images nor the new ones"),
-        ("npz", "which has used what was read when it began"),
+        ("npy", "which reads it in place: the scores may mix old and new images"),
+        ("npz", "which used the content read at its start"),
     ],
 )
 def test_a_data_set_knows_that_its_files_were_changed(suffix, effect):
@@ -68,7 +68,7 @@ def test_labels_are_watched_and_are_not_mapped_images():
     np.save("labels.npy", labels)
     dataset = datasets.load_dataset(Hyperparameters(dataset="a.npy", labels="labels.npy"))
     os.utime("labels.npy", ns=(1, 1))
-    assert dataset.describe_changes().startswith("labels.npy was changed during this run, which has used")
+    assert dataset.describe_changes().startswith("labels.npy was changed during this run, which used")
 
 
 def test_a_file_that_changes_while_it_is_read_is_noted(monkeypatch):
@@ -82,5 +82,5 @@ def test_a_file_that_changes_while_it_is_read_is_noted(monkeypatch):
 
     monkeypatch.setattr(datasets, "load_source", load_while_it_changes)
     dataset = datasets.load_dataset(Hyperparameters(dataset="a.npy"))
-    assert dataset.notes == ("a.npy was changed while it was read; train again when it is complete",)
+    assert dataset.notes == ("a.npy was changed while it was being read; start again when it is complete",)
     assert dataset.describe_changes() == ""

@@ -56,28 +56,28 @@ def test_any_idx_is_read_exactly_or_refused(tmp_path, sizes, gzipped, extra, cut
 def test_idx_refusals():
     path = Path("a.idx")
     path.write_bytes(struct.pack(">4I", 1234, 1, 2, 2) + b"abcd")
-    assert_refused(path, "is no data set that can be read: use IDX, .npz, .npy, .mat, the binary versions")
+    assert_refused(path, "is not a data set in a known format: use IDX, .npz, .npy, .mat, the binary")
     path.write_bytes(sample_files.idx(LABELS))
-    assert_refused(path, "holds 12 numbers; if they are labels, give them with -dl or -tl")
+    assert_refused(path, "contains 12 numbers, not images; pass labels with -dl or -tl")
     assert_refused(
         sample_files.write_idx(path, IMAGES),
-        "holds images, 12×12×10, and no labels",
+        "contains images, 12×12×10, not labels",
         registry.read_labels,
     )
     path.write_bytes(sample_files.idx(IMAGES)[:-1])
     assert_refused(
-        path, "is truncated: 1,455 bytes, where its header announces 12×12×10 (1,456 bytes with the header)"
+        path, "is truncated: 1,455 bytes, but its header declares 12×12×10 (1,456 bytes with the header)"
     )
     path.write_bytes(sample_files.idx(IMAGES) + b"x")
     assert_refused(path, "is too long")
     path.write_bytes(struct.pack(">4I", 0x803, 0, 28, 28))
-    assert_refused(path, "announces no images")
+    assert_refused(path, "declares no images")
     path.write_bytes(b"\0\0\x08\x03\0\0")
     assert_refused(path, "is truncated: its header ends after 6 bytes")
     path.write_bytes(b"hello, this is no data set")
-    assert_refused(path, "is a table of text, such as CSV, no data set; save its pixels as an array")
+    assert_refused(path, "is a text table, such as CSV, not a data set; save its pixels as an array")
     path.write_bytes(b"")
-    assert_refused(path, "is an empty file, no data set; download or save it again")
+    assert_refused(path, "is an empty file, not a data set; download or save it again")
     assert_refused(Path("missing"), "no such file or folder")
 
 
@@ -85,7 +85,7 @@ def test_gzip_refusals():
     path = Path("a.gz")
     whole = gzip.compress(sample_files.idx(IMAGES))
     path.write_bytes(whole[:-20])
-    assert_refused(path, "broken or truncated")
+    assert_refused(path, "corrupt or truncated")
     path.write_bytes(whole[:30] + b"\xff\xff\xff" + whole[33:])
     assert_refused(path, "")
     path.write_bytes(gzip.compress(sample_files.idx(IMAGES) + b"x"))
@@ -103,7 +103,7 @@ def test_labels():
         assert (labels.classes, labels.numbers.dtype) == ((), np.int64)
         np.testing.assert_array_equal(labels.numbers, LABELS)
     np.save("f.npy", LABELS / 2)
-    assert_refused(Path("f.npy"), "is float64 of shape 12, which are no labels", registry.read_labels)
+    assert_refused(Path("f.npy"), "is float64 of shape 12, not labels", registry.read_labels)
 
 
 def cifar_folder(path: Path) -> None:
@@ -139,15 +139,15 @@ def test_cifar_10_folder_file_and_archive():
 def test_cifar_10_refusals():
     path = Path("data_batch_1.bin")
     path.write_bytes(sample_files.cifar(COLOR, LABELS)[:-1])
-    assert_refused(path, "are not whole CIFAR-10 records", registry.peek_source)
+    assert_refused(path, "are not a whole number of CIFAR-10 records", registry.peek_source)
     path.write_bytes(sample_files.cifar(COLOR, LABELS + 20))
-    with pytest.raises(UserError, match="label 22 is not one of CIFAR-10's 10"):
+    with pytest.raises(UserError, match="label 22 is outside the 10 classes of CIFAR-10"):
         registry.read_source(path)
     with tarfile.open("empty.tar.gz", "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("readme.txt"), io.BytesIO(b""))
     assert_refused(Path("empty.tar.gz"), "is a tar archive without the binary files of CIFAR-10, CIFAR-100")
     Path("broken.tar.gz").write_bytes(Path("empty.tar.gz").read_bytes()[:15])
-    assert_refused(Path("broken.tar.gz"), "broken or truncated")
+    assert_refused(Path("broken.tar.gz"), "corrupt or truncated")
 
 
 def test_numpy_arrays():
@@ -167,17 +167,17 @@ def test_numpy_arrays():
 def test_numpy_refusals():
     for array, words in (
         (IMAGES.reshape(12, -1), "has shape 12×120; images are (n, height, width)"),
-        (IMAGES.astype(complex), "it is complex128 of shape 12×12×10; images and labels are whole numbers"),
-        (np.full((3, 4, 4), np.nan), "holds NaN or infinity"),
+        (IMAGES.astype(complex), "is complex128 of shape 12×12×10; images and labels must be integers"),
+        (np.full((3, 4, 4), np.nan), "contains NaN or infinity"),
     ):
         np.save("a.npy", array)
         assert_refused(Path("a.npy"), words)
     np.save("a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     assert_refused(Path("a.npy"), "")
     np.savez("a.npz", one=IMAGES, two=IMAGES)
-    assert_refused(Path("a.npz"), "none of its arrays (one, two) is called x_train or images")
+    assert_refused(Path("a.npz"), "none of its arrays (one, two) is named x_train or images")
     Path("a.npz").write_bytes(Path("a.npz").read_bytes()[:100])
-    assert_refused(Path("a.npz"), "broken or truncated")
+    assert_refused(Path("a.npz"), "corrupt or truncated")
 
 
 def test_a_folder_of_pictures():
@@ -214,7 +214,7 @@ def test_a_new_format_is_a_class_and_an_entry_of_the_registry(monkeypatch):
 def test_picture_refusals():
     folder = Path("pictures")
     folder.mkdir()
-    assert_refused(folder, "holds no images")
+    assert_refused(folder, "no images")
     Image.fromarray(IMAGES[0]).save(folder / "a.png")
     Image.fromarray(IMAGES[0][:5]).save(folder / "b.png")
     with pytest.raises(UserError, match=r"b\.png: is 5×10×1, while a\.png is 12×10×1"):

@@ -68,7 +68,7 @@ def special(name: str) -> str:
 @pytest.mark.parametrize("name", ["pipe", "socket", "/dev/zero", "/dev/null"])
 @pytest.mark.parametrize("action", [registry.peek_source, registry.read_source, registry.read_labels])
 def test_pipes_sockets_and_devices_are_not_opened(name, action):
-    assert_refused(special(name), "is a pipe, a socket or a device; give a file or a folder", action)
+    assert_refused(special(name), "is a pipe, a socket or a device; use a file or a folder", action)
 
 
 def test_a_figure_that_is_a_pipe_is_left_out_of_a_report():
@@ -84,7 +84,7 @@ def test_paths_that_the_system_cannot_look_up():
         long, "cannot be read (File name too long)", lambda path: user_images.require_user_images(str(path))
     )
     Path("folder").mkdir()
-    assert_refused("folder", "is a folder, no file of labels", registry.read_labels)
+    assert_refused("folder", "is a folder, not a file of labels", registry.read_labels)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -113,7 +113,7 @@ def test_contradicting_numbers_and_sizes_are_refused():
         "m/train-labels-idx1-ubyte.gz: 5 labels for the 12 images of train-images-idx3-ubyte"
     )
     np.savez("a.npz", x_train=IMAGES, x_test=IMAGES[:, :5])
-    with pytest.raises(UserError, match=r"a\.npz: test images are 5×10×1, training images 12×10×1"):
+    with pytest.raises(UserError, match=r"a\.npz: the test images are 5×10×1, the training images 12×10×1"):
         user_images.all_images("a.npz", datasets.load_source("a.npz"))
     Path("a.idx").write_bytes(struct.pack(">5I", 0x804, 2, 4, 3, 5) + bytes(120))
     assert_refused("a.idx", "has shape 2×4×3×5; images are (n, height, width), or (n, height, width, 1 or 3)")

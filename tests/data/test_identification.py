@@ -40,7 +40,7 @@ def hdf5() -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (lambda: picture("JPEG"), "is a JPEG picture, no data set; give the folder that it lies in"),
+        (lambda: picture("JPEG"), "is a JPEG picture, not a data set; use the folder that contains it"),
         (lambda: picture("PNG"), "is a PNG picture"),
         (lambda: picture("GIF"), "is a GIF picture"),
         (lambda: picture("BMP"), "is a BMP picture"),
@@ -48,40 +48,40 @@ def hdf5() -> bytes:
         (lambda: picture("WEBP"), "is a WebP picture"),
         (lambda: picture("PPM"), "is a PNM picture"),
         (lambda: b"\0\0\0\x18ftypheic", "is a HEIF picture"),
-        (lambda: b"\0\0\0\x18ftypmp42", "is a video, no data set; save its frames as pictures in a folder"),
+        (lambda: b"\0\0\0\x18ftypmp42", "is a video, not a data set; save its frames as pictures"),
         (lambda: b"RIFF\1\2\3\4AVI LIST", "is a video"),
         (lambda: b"\x1aE\xdf\xa3", "is a video"),
         (lambda: b"%PDF-1.7", "is a PDF"),
-        (hdf5, "is an HDF5 file, no data set; a saved model is given with -model"),
-        (lambda: pickle.dumps([1]), "is a pickle, no data set; reading one can run any program, so it is"),
+        (hdf5, "is an HDF5 file, not a data set; pass a saved model with -model"),
+        (lambda: pickle.dumps([1]), "is a pickle, not a data set; loading a pickle can run any program"),
         (lambda: b"PAR1", "is a Parquet table"),
         (lambda: struct.pack("<Q", 90) + b"crc!\n\x58\n" + bytes(90), "is a TFRecord file"),
         (lambda: zipped("m/data.pkl", "m/data/0"), "is a PyTorch file, which is pickled"),
         (
             lambda: zipped("config.json", "model.weights.h5"),
-            "is a saved Keras model, no data set; save it as .h5",
+            "is a saved Keras model, not a data set; save it as .h5",
         ),
         (
             lambda: zipped("a/1.png", "a/2.JPG", "b.txt"),
-            "is a ZIP archive of 2 pictures, no data set; unpack it",
+            "is a ZIP archive of 2 pictures, not a data set; unpack it",
         ),
-        (lambda: zipped("a.txt"), "is a ZIP archive without arrays of NumPy's"),
-        (lambda: zipped("a.txt")[:20], "is a broken or truncated ZIP archive"),
+        (lambda: zipped("a.txt"), "is a ZIP archive without NumPy arrays"),
+        (lambda: zipped("a.txt")[:20], "is a corrupt or truncated ZIP archive"),
         (
             lambda: b"id,label\n1,2\n",
-            "is a table of text, such as CSV, no data set; save its pixels as an array",
+            "is a text table, such as CSV, not a data set; save its pixels as an array",
         ),
-        (lambda: b"hello\nworld", "is a text file, no data set; labels are given with -dl or -tl"),
+        (lambda: b"hello\nworld", "is a text file, not a data set; pass labels with -dl or -tl"),
         (lambda: gzip.compress(b"hello"), "is a text file"),
         (lambda: b'{"a": 1}', "is a text file, probably JSON"),
-        (lambda: b"version https://git-lfs.github.com/spec/v1\n", "is a placeholder of Git LFS"),
-        (lambda: b"<!DOCTYPE html><html>", "is a web page, no data set; download the file itself again"),
+        (lambda: b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
+        (lambda: b"<!DOCTYPE html><html>", "is a web page, not a data set; download the file itself"),
         (lambda: b"", "is an empty file"),
-        (lambda: b"\xfd7zXZ\0", "is a compressed file, no data set; unpack it"),
+        (lambda: b"\xfd7zXZ\0", "is a compressed file, not a data set; unpack it"),
         (lambda: bytes(257) + b"ustar", "is a tar archive"),
         (
             lambda: b"\x7fELF\2\1\1\0",
-            "that can be read: use IDX, .npz, .npy, .mat, the binary versions of CIFAR",
+            "is not a data set in a known format: use IDX, .npz, .npy, .mat, the binary versions of CIFAR",
         ),
         (
             lambda: b"\x7fELF\2\1\1\0",
@@ -103,6 +103,6 @@ def test_a_file_is_called_what_it_is(content, words):
 def test_names_tell_of_some():
     Path("a.bin").write_bytes(bytes(1000))
     with pytest.raises(
-        UserError, match=r"a\.bin: is a file of 1,000 bytes, which are whole records neither of CIF"
+        UserError, match=r"a\.bin: is a file of 1,000 bytes, which is not a whole number of CIF"
     ):
         registry.read_source(Path("a.bin"))

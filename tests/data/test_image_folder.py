@@ -68,10 +68,10 @@ def test_everything_else_that_is_left_out_is_said_in_one_line(monkeypatch):
     Path("p/none").mkdir()
     monkeypatch.setattr(image_folder, "SHOWN_KINDS", 20)
     (note,) = ImageFolderFormat.read(Path("p")).notes
-    assert note.startswith("p: files left out: 2 ")
-    assert set(note.removeprefix("p: files left out: ").split(", ")) == {
-        *("2 .txt", "2 of another kind", "2 broken link", "2 pipe or device", "1 .mov", "1 empty"),
-        *("1 link in a circle", "1 folder without pictures"),
+    assert note.startswith("p: ignored: 2 ")
+    assert set(note.removeprefix("p: ignored: ").split(", ")) == {
+        *("2 .txt", "2 other file", "2 broken link", "2 pipe or device", "1 .mov", "1 empty"),
+        *("1 circular link", "1 folder without pictures"),
     }
     assert UserImages("p", SHAPE).notes == (note,)
     monkeypatch.setattr(image_folder, "SHOWN_KINDS", 4)
@@ -83,9 +83,9 @@ def test_too_deep_and_too_many_files(monkeypatch):
     draw("p/a/1.png", f"p/{'/'.join('a' * image_folder.MAX_DEPTH)}/2.png", f"p/{'/'.join('a' * 21)}/3.png")
     folder = list_pictures(Path("p"))
     assert len(folder.train) == 2
-    assert folder.notes == ("p: files left out: 1 folder below level 20",)
+    assert folder.notes == ("p: ignored: 1 folder below level 20",)
     monkeypatch.setattr(image_folder, "MAX_ENTRIES", 20)
-    with pytest.raises(UserError, match="p: holds more than 20 files and folders"):
+    with pytest.raises(UserError, match="p: more than 20 files and folders"):
         list_pictures(Path("p"))
 
 
@@ -95,7 +95,7 @@ def test_links_to_folders_are_followed_but_not_in_circles():
     Path("elsewhere/back").symlink_to("../p", target_is_directory=True)
     folder = list_pictures(Path("p"))
     assert names_of(folder.train) == [("p/cat/a.png", "cat"), ("p/dog/x.png", "dog")]
-    assert folder.notes == ("p: files left out: 1 link in a circle",)
+    assert folder.notes == ("p: ignored: 1 circular link",)
 
 
 # --- classes
@@ -115,7 +115,7 @@ def test_a_picture_beside_class_folders_takes_the_labels_away_and_messages_say_s
     draw(*(f"p/{kind}/{number}.png" for kind in ("cat", "dog") for number in range(6)), "p/z.png")
     source = ImageFolderFormat.read(Path("p"))
     assert (source.train.labels, source.train.classes) == (None, ())
-    error = "p: has no labels, since p/z.png lies beside the class folders; move it into one of them"
+    error = "p: has no labels, because p/z.png is outside the class folders; move it into a class folder"
     assert source.notes == (error,)
     assert ImageFolderFormat.peek(Path("p")).label_error == error
     with pytest.raises(UserError, match=error):
@@ -128,7 +128,7 @@ def test_a_picture_beside_class_folders_takes_the_labels_away_and_messages_say_s
     draw("p/y.png", "p/x.png")
     (note,) = list_pictures(Path("p")).notes
     assert note.startswith(
-        "p: has no labels, since p/x.png and 2 others lie beside the class folders; move them"
+        "p: has no labels, because p/x.png and 2 others are outside the class folders; move them"
     )
 
 
@@ -170,8 +170,8 @@ def test_of_val_and_test_val_belongs_to_the_training_set():
     assert source.notes == (
         "p: the training set is train and val, the test set is test; --split draws the validation set from "
         "the training set",
-        "p: files left out: 1 folder beside train and test, 1 picture beside train and test",
-        "p: the test set does not have the class cat",
+        "p: ignored: 1 folder next to train and test, 1 picture next to train and test",
+        "p: the test set does not contain the class cat",
     )
 
 
@@ -182,14 +182,14 @@ def test_a_class_that_is_in_one_part_only_keeps_the_numbers_right():
     assert [source.test.classes[label] for label in source.test.labels] == ["a", "c"]
     assert source.test.labels.tolist() == [2, 1]
     assert source.notes[1:] == (
-        "p: only the test set has the class a",
-        "p: the test set does not have the class b",
+        "p: only the test set contains the class a",
+        "p: the test set does not contain the class b",
     )
 
 
 def test_a_class_that_training_does_not_have_is_refused_by_its_name():
     draw(*(f"p/train/{kind}/{number}.png" for kind in "bc" for number in range(6)), "p/test/a/3.png")
-    with pytest.raises(UserError, match=r"p: its class a never occurs in training \(2 classes\)"):
+    with pytest.raises(UserError, match=r"p: class a does not occur in the training set \(2 classes\)"):
         training_jobs.open_dataset(Hyperparameters(program="classification", dataset="p"))
     dataset = training_jobs.open_dataset(Hyperparameters(program="autoencoder", dataset="p"))
     assert dataset.classes == ("b", "c")
@@ -222,7 +222,7 @@ def test_parts_without_classes_and_empty_parts():
     assert list_pictures(Path("r")).test is None
     Path("s/train").mkdir(parents=True)
     draw("s/test/cat/a.png")
-    with pytest.raises(UserError, match="s/train: holds no images"):
+    with pytest.raises(UserError, match="s/train: no images"):
         list_pictures(Path("s"))
 
 
@@ -232,8 +232,8 @@ def test_saved_models_take_the_test_set_and_encode_all():
     assert (tested.names, [tested.classes[label] for label in tested.labels]) == (["test/dog/b.png"], ["dog"])
     assert everything.names == ["train/cat/a.png", "test/dog/b.png"]
     assert [everything.classes[label] for label in everything.labels] == ["cat", "dog"]
-    assert "p: the pictures of its test set are taken" in tested.notes
-    assert "p: the pictures of its test set are taken" not in everything.notes
+    assert "p: using the pictures of the test set" in tested.notes
+    assert "p: using the pictures of the test set" not in everything.notes
 
 
 # --- notes about values, and names

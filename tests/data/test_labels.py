@@ -94,27 +94,27 @@ def test_names(name, save):
 def test_what_is_read_of_a_table_is_said():
     Path("l.csv").write_bytes(text((f"{n},{k}" for n, k in enumerate(LABELS)), "id,label"))
     assert registry.read_labels("l.csv").notes == (
-        "l.csv: the column label gives the labels, in the order of the rows; the other columns are not read",
+        "l.csv: the labels are read from the column label, in row order; other columns are ignored",
     )
     np.save("x.npy", IMAGES)
     settings = Hyperparameters(program="classification", dataset="x.npy", labels="l.csv")
-    assert "the column label gives the labels" in datasets.load_dataset(settings).notes[0]
+    assert "the labels are read from the column label" in datasets.load_dataset(settings).notes[0]
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is an empty file, no file of labels"),
-        (b"\n\n", "holds no labels"),
-        (b"label", "holds no labels below its header"),
-        (b"label,id\n", "holds no labels"),
-        (b"a\n\n" + b"b" * 300, "the label of image 2 has 300 characters; names of classes have 1 to 200"),
-        (b"id,label\n1,\n2,a\n", "the label of image 1 has 0 characters"),
-        (b"a,b\n1,2\n3\n", "row 3 has 1 columns, where the first has 2"),
-        (b"\xff\xfe\xfa\xff" * 9, "is neither a file of labels that can be read nor text in UTF-8"),
-        (b"%PDF-1.7", "is a PDF, no file of labels; use IDX, .npy, .npz, .mat, .txt or .csv"),
-        (b"\x80\x04.", "is a pickle, no file of labels"),
-        (b'a,"' + b"x" * 200_000, "cannot be read: broken or truncated (field larger than field limit"),
+        (b"", "is an empty file, not a file of labels"),
+        (b"\n\n", "contains no labels"),
+        (b"label", "contains no labels below the header"),
+        (b"label,id\n", "contains no labels"),
+        (b"a\n\n" + b"b" * 300, "label of image 2 has 300 characters; class names have 1 to 200"),
+        (b"id,label\n1,\n2,a\n", "label of image 1 has 0 characters"),
+        (b"a,b\n1,2\n3\n", "row 3 has 1 columns, but the first has 2"),
+        (b"\xff\xfe\xfa\xff" * 9, "is neither a known label format nor UTF-8 text"),
+        (b"%PDF-1.7", "is a PDF, not a file of labels; use IDX, .npy, .npz, .mat, .txt or .csv"),
+        (b"\x80\x04.", "is a pickle, not a file of labels"),
+        (b'a,"' + b"x" * 200_000, "cannot be read, it is corrupt or truncated (field larger than field"),
     ],
 )
 def test_text_files_that_are_refused(content, words, monkeypatch):
@@ -125,7 +125,7 @@ def test_text_files_that_are_refused(content, words, monkeypatch):
 def test_too_large_text_files_are_not_read_whole(monkeypatch):
     monkeypatch.setattr(label_tables, "MAX_BYTES", 1000)
     Path("l.gz").write_bytes(gzip.compress(b"1\n" * 501))
-    assert_refused("l.gz", "has more than 1,000 bytes, too many for labels", registry.read_labels)
+    assert_refused("l.gz", "more than 1,000 bytes, too large for a file of labels", registry.read_labels)
     Path("l.gz").write_bytes(gzip.compress(b"1\n" * 500))
     assert len(registry.read_labels("l.gz")) == 500
 
@@ -144,14 +144,14 @@ def test_too_large_text_files_are_not_read_whole(monkeypatch):
 )
 def test_arrays_that_are_no_labels(array):
     np.save("l.npy", array)
-    assert_refused("l.npy", "which are no labels; those are whole numbers or names", registry.read_labels)
+    assert_refused("l.npy", "not labels; those are whole numbers or names", registry.read_labels)
 
 
 def test_other_files_that_hold_no_labels():
     np.savez("l.npz", a=LABELS, b=LABELS)
-    assert_refused("l.npz", "none of its arrays (a, b) is called labels or y", registry.read_labels)
+    assert_refused("l.npz", "none of its arrays (a, b) is named labels or y", registry.read_labels)
     Path("folder").mkdir()
-    assert_refused("folder", "is a folder, no file of labels", registry.read_labels)
+    assert_refused("folder", "is a folder, not a file of labels", registry.read_labels)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -174,8 +174,8 @@ def classification(**values) -> datasets.Dataset:
 
 
 BROKEN = {
-    "fractions": (LABELS / 2, "a.npz: labels is float64 of shape 60, which are no labels"),
-    "objects": (np.array([{}] * 60), "a.npz: labels is object; images and labels are whole numbers"),
+    "fractions": (LABELS / 2, "a.npz: labels is float64 of shape 60, not labels"),
+    "objects": (np.array([{}] * 60), "a.npz: labels is object; images and labels must be integers"),
     "too many": (np.arange(90) % 3, "a.npz: 90 labels for the 60 images of images"),
 }
 
@@ -209,7 +209,7 @@ def test_classes_of_training_and_test_labels_are_those_of_the_same_name():
     Path("tl.txt").write_bytes(b"2\n0")  # numbers of these classes
     assert classification(**files).test.labels.tolist() == [2, 0]
     Path("tl.txt").write_bytes(b"dog\ncow")
-    with pytest.raises(UserError, match=r"tl\.txt: its class cow never occurs in training \(3 classes\)"):
+    with pytest.raises(UserError, match=r"tl\.txt: class cow does not occur in the training set"):
         classification(**files)
     Path("l.txt").write_bytes(text(np.array(["7", "8", "nine"])[LABELS]))
     Path("tl.txt").write_bytes(b"8\n7")
@@ -229,7 +229,7 @@ def test_one_hot_rows_of_text(name, content, classes):
     Path(name).write_text(content, encoding="utf-8")
     labels = registry.read_labels(name)
     assert (labels.numbers.tolist(), labels.classes) == ([1, 0, 2], classes)
-    assert labels.notes == (f"{name}: its rows are one-hot, a column for each of 3 classes",)
+    assert labels.notes == (f"{name}: the rows are read as one-hot labels of 3 classes",)
 
 
 def test_a_column_of_zeros_and_ones_is_no_one_hot_row():

@@ -189,15 +189,15 @@ def test_a_tiff_whose_zero_is_white():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.float32([[0, np.nan]]), "a.tif: some values are NaN or infinite"),
-        (np.float32([[0, np.inf]]), "a.tif: some values are NaN or infinite"),
-        (np.float32([[0, 1.2]]), "a.tif: its floating-point values go from 0 to 1.2; those of a picture go"),
+        (np.float32([[0, np.nan]]), "a.tif: contains NaN or infinite values"),
+        (np.float32([[0, np.inf]]), "a.tif: contains NaN or infinite values"),
+        (np.float32([[0, 1.2]]), "a.tif: its floating-point values range from 0 to 1.2; pictures range"),
         (
             np.float32([[-1, 1]]),
-            "a.tif: its floating-point values go from -1 to 1; those of a picture go from 0 to",
+            "a.tif: its floating-point values range from -1 to 1; pictures range from 0 to",
         ),
-        (np.float32([[0, 1e6]]), r"a.tif: its floating-point values go from 0 to 1e\+06"),
-        (np.int32([[-5, 7]]), "a.tif: its whole-number values go from -5 to 7"),
+        (np.float32([[0, 1e6]]), r"a.tif: its floating-point values range from 0 to 1e\+06"),
+        (np.int32([[-5, 7]]), "a.tif: its whole-number values range from -5 to 7"),
     ],
 )
 def test_values_that_no_picture_has_are_refused(values, message):
@@ -211,7 +211,7 @@ def test_of_several_frames_the_first_is_read(name):
     options = {"lossless": True} if name == "a.webp" else {}
     pixels, remarks = decoded(save(frames[0], name, save_all=True, append_images=frames[1:], **options))
     assert (pixels == (255, 0, 0)).all()
-    assert remarks == ("several frames, of which the first is read",)
+    assert remarks == ("several frames; the first one is used",)
     assert decoded(save(frames[0], name))[1] == ()
 
 

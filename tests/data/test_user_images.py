@@ -66,7 +66,7 @@ def test_unreadable_pictures_are_listed_and_the_others_are_read():
     assert positions.tolist() == [0]
     assert "b.png: cannot be read as an image" in user_images.unreadable["b.png"]
     Path("p/a.png").unlink()
-    with pytest.raises(UserError, match=r"p: none of its 1 pictures can be read; .*b\.png"):
+    with pytest.raises(UserError, match=r"p: none of the 1 pictures can be read; .*b\.png"):
         list(UserImages("p", SHAPE).chunks())
 
 
@@ -102,7 +102,7 @@ def test_a_data_set_of_another_shape_is_refused(tiny):
     assert user_images.names[:2] == ["01", "02"]
     assert not user_images.from_files
     with pytest.raises(
-        UserError, match=r"test\.idx: its images are 12×10×1, the model takes 28×28×1; only a folder"
+        UserError, match=r"test\.idx: the images are 12×10×1, the model takes 28×28×1; only pictures"
     ):
         UserImages(tiny["-t"], (28, 28, 1))
     with pytest.raises(UserError, match="nowhere: no such file or folder"):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from lib.evaluation import figures
@@ -32,6 +33,47 @@ def test_inputs_that_are_not_the_targets_have_their_own_row():
     figures.plot_reconstructions(pair, Path("two.png"), "title")
     figures.plot_reconstructions({"input": images[..., None]} | pair, Path("three.png"), "title")
     assert read_pixels("three.png").shape[0] > read_pixels("two.png").shape[0]
+
+
+def test_names_of_many_rows_are_whole(monkeypatch):
+    """Those of `noise.png`, thirteen rows, and the longest that is not shortened."""
+    images, saved = sample_files.shapes(6)[0][..., None], []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: saved.append(figure))
+    for names in (["input, noise 0.1", "before training", "after training"] * 4, ["W" * 40]):
+        figures.plot_image_rows([(name, images) for name in names], Path("a.png"), "a title " * 20)
+    for figure in saved:
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        names = [text for text in figure.texts if text is not figure._suptitle]
+        boxes = [text.get_window_extent(renderer) for text in names]
+        panels = [axes.get_window_extent(renderer) for axes in figure.axes]
+        assert min(box.x0 for box in boxes) >= 0
+        assert max(box.y1 for box in panels) < figure._suptitle.get_window_extent(renderer).y0
+        assert all(box.x1 <= panel.x0 for box, panel in zip(boxes, panels, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("losses", "ticks"),
+    [
+        ([0.0214, 0.0097], ["0.01", "0.015", "0.02"]),
+        ([0.0106, 0.0098], ["0.0098", "0.01", "0.0102", "0.0104", "0.0106"]),
+        ([0.5, 0.03], ["0.05", "0.1", "0.2", "0.5"]),
+        ([0.9, 0.0007], ["0.001", "0.01", "0.1", "1"]),
+    ],
+)
+def test_losses_stand_at_round_numbers(monkeypatch, losses, ticks):
+    saved = []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: saved.append(figure))
+    figures.plot_loss_curves({"training": {"loss": losses}}, Path("a.png"), "title")
+    (axes,) = saved[0].axes
+    low, high = axes.get_ylim()
+    saved[0].canvas.draw()
+    texts = [label.get_text() for label in axes.get_yticklabels()]
+    shown = [
+        text for text, tick in zip(texts, axes.get_yticks(), strict=True) if low <= tick <= high and text
+    ]
+    assert shown == ticks
+    figures.plot_loss_curves({"training": {"loss": losses[:1]}}, Path("a.png"), "title")
+    assert list(saved[1].axes[0].get_xticks()) == [1]  # no epoch 0.96
 
 
 def test_negative_losses_have_a_linear_axis():

@@ -79,124 +79,116 @@ CASES = {
         (
             lambda: save_and_load(nested("a"), "one"),
             "other.h5",
-            "has 3 layers called one; give one of a/one, a/sequential",
+            "has 3 layers named one; use one of a/one, a/sequential",
         ),
         (
             lambda: save_and_load(nested("a"), "thre"),
             "other.h5",
-            "has no layer called 'thre'; did you mean three or",
+            "has no layer named 'thre'; did you mean three or a/three?",
         ),
         (
             lambda: save_and_load(nested("a"), "zzz"),
             "other.h5",
-            "has no layer called 'zzz'; it has a/one",
+            "has no layer named 'zzz'; the layers are a/one",
         ),
-        (lambda: save_and_load(identity_model("model")), "other.h5", "has no layers; give an autoencoder"),
+        (lambda: save_and_load(identity_model("model")), "other.h5", "has no layers; use an autoencoder"),
         (
             lambda: save_and_load(wide(200, 300, 120)),
             "other.h5",
-            "no layer is called encoder or code, none that everything passes through is narrower than the "
-            "image (120 numbers), and no upsampling follows; name the layer of the code with "
-            "--encoder-layer, such as wide_1 (200), wide_2 (300)",
+            "no layer is named encoder or code, no bottleneck is narrower than the image",
         ),
     ],
     "models/saving/encoder_extraction": [
         (
             lambda: save_and_load(identity_encoder()),
             "other.h5: encoder",
-            "gives back its input; name the layer of the code with",
+            "returns its input; set the layer of the latent code with --encoder-layer",
         ),
         (
             lambda: save_and_load(wide(4), image_shape=(28, 28, 1)),
             "other.h5",
-            "takes images of 120 numbers, the data set has 28×28×1",
+            "takes images of 120 numbers, but the data set has 28×28×1",
         ),
         (
             lambda: load_saved_encoder((9, 9, 1)),
             "ae/autoencoder.h5",
-            "takes images of 12×10×1, the data set has 9×9×1",
+            "takes images of 12×10×1, but the data set has 9×9×1",
         ),
         (
             lambda: load_saved_encoder((9, 9, 3), COLOR, task="colorize"),
             "ae/autoencoder.h5",
-            "the data set has 9×9×3; colorize showed it 9×9×1 of that",
+            "takes images of 12×10×1, but the data set has 9×9×3; colorize passed 9×9×1 of",
         ),
         (
             lambda: apply(bypassed(), refine=3),
             "other.h5",
-            "its images depend on more than the code, such as skip connections, and cannot be decoded from "
-            "that alone",
+            "the output depends on more than the latent code, for example on skip",
         ),
         (
             lambda: apply(dense(), refine=3, encoder_layer="middle", decoder_layer="back"),
             "other.h5",
-            "the decoder from back on takes codes of 64, middle gives 5; name both layers with "
-            "--encoder-layer and --decoder-layer",
+            "the decoder from back on takes codes of 64, but middle returns 5; set both",
         ),
         (
             lambda: predict(chain((64,), layers.Dense(1))),
             "other.h5",
-            "gives 1 for an image, not a number per class; give a classifier",
+            "returns 1 per image, not one number per class; use a classifier",
         ),
         (
             lambda: predict(chain((64,), layers.Dense(4, name="logits"))),
             "other.h5",
-            "ends in logits, which gives no probabilities; give a classifier, and if it is one, add a "
-            "Softmax layer and save it again",
+            "ends in logits, which does not return probabilities; use a classifier; if it",
         ),
         (
             lambda: apply(any_size(), data="odd.npy"),
             "other.h5",
-            "gives 8×10×1 for images of 7×9×1, not images like them; give an autoencoder, or images whose "
-            "sides it can halve evenly",
+            "returns 8×10×1 for images of 7×9×1, not images of the same shape; use an",
         ),
         (
             lambda: apply(two_numbers()),
             "other.h5",
-            "gives 3 and 4 for images of 8×8×1, not images like them; give an autoencoder",
+            "returns 3 and 4 for images of 8×8×1, not images of the same shape; use an",
         ),
         (
             lambda: generate(chain((3,), layers.Dense(7), name="decoder")),
             "other.h5",
-            "gives 7 for a code, which is no image; give a decoder",
+            "returns 7 per code, which is not an image; use a decoder",
         ),
     ],
     "models/saving/image_formats": [
         (
             lambda: save_and_load(two_inputs()),
             "other.h5",
-            "takes 2 inputs; only models that take images alone have an encoder for them",
+            "has 2 inputs; only models whose single input is an image are supported",
         ),
         (
             lambda: save_and_load(chain((4, 8, 8, 1), layers.Flatten(), layers.Dense(3))),
             "other.h5",
-            "takes inputs of 4 × 8 × 8 × 1 numbers, which are no images; give a model of images",
+            "takes inputs of 4 × 8 × 8 × 1, which are not images; use a model of images",
         ),
     ],
     "models/saving/weight_checks": [
         (
             lambda: load_without_numbers(np.nan),
             "other.h5",
-            "gives no numbers: its layer middle holds NaN; its training has diverged, so train it again with "
-            "a lower learning rate",
+            "returns no finite numbers: layer middle contains NaN; the training diverged;",
         ),
         (
             lambda: load_without_numbers(np.inf),
             "other.h5",
-            "gives no numbers: its layer middle holds infinite weights; its training has",
+            "returns no finite numbers: layer middle contains infinite weights; the",
         ),
     ],
     "worker/saved_models": [
         (
             lambda: apply(overflowing()),
             "other.h5",
-            "gives NaN, infinity or numbers beyond 1e+18 for 01 and 19 more of 20 images; nothing is "
-            "written; give another model",
+            "returns NaN, infinity or values beyond 1e+18 for 01 and 19 more of 20 images;",
         ),
         (
             lambda: apply(any_size(), data="own.png"),
             "other.h5",
-            "takes images of any×any×1; say which with --size, such as --size 28x28",
+            "takes images of any×any×1; set a size, such as --size 28x28",
         ),
         (
             lambda: apply(dense(), size=[9, 8]),
@@ -206,7 +198,7 @@ CASES = {
         (
             lambda: apply(chain((50,), layers.Dense(3), layers.Dense(50))),
             "images.npy",
-            "its images are 8×8×1, other.h5 takes 50 numbers; give images that fit",
+            "the images are 8×8×1, other.h5 takes 50 numbers; use images of this shape",
         ),
         (
             lambda: apply(chain((8, 8, 5), layers.Conv2D(5, 3, padding="same"))),
@@ -220,14 +212,14 @@ CASES = {
                 "autoencoder", "apply", "-model", model_path(), "-d", "digits", "--encoder-layer", "x"
             ),
             "--encoder-layer",
-            "is for --refine; without it apply needs none",
+            "requires --refine",
         ),
         (
             lambda: called(
                 "autoencoder", "encode", "-model", model_path(), "-d", "digits", "--decoder-layer", "x"
             ),
             "--decoder-layer",
-            "is for --refine; without it encode needs",
+            "requires --refine",
         ),
         (
             lambda: model_commands.parse_size("28x0"),

@@ -143,52 +143,56 @@ def foreign_class():
 
 CASES = {
     "data/formats/idx": [
-        (lambda: labeled("l.idx", b"\0\0\x08"), "l.idx", "is truncated: 3 bytes hold no IDX header"),
+        (
+            lambda: labeled("l.idx", b"\0\0\x08"),
+            "l.idx",
+            "is truncated: 3 bytes are too short for an IDX header",
+        ),
         (
             lambda: peeked("l.idx", sample_files.idx(LABELS)),
             "l.idx",
-            "holds 20 numbers; if they are labels, give them with -dl or -tl",
+            "contains 20 numbers, not images; pass labels with -dl or -tl",
         ),
         (
             lambda: labeled("a.idx", sample_files.idx(IMAGES)),
             "a.idx",
-            "holds images, 20×12×10, and no",
+            "contains images, 20×12×10, not labels",
         ),
         (
             lambda: peeked("a.idx", b"\0\0\x0d\7" + bytes(12)),
             "a.idx",
-            "is no IDX file of images: it begins with the bytes 00 00 0d 07",
+            "is not an IDX file of images: it begins with the bytes 00 00 0d 07",
         ),
         (
             lambda: labeled("a.idx", b"\0\0\x08\0"),
             "a.idx",
-            "is no IDX file of labels: it begins with",
+            "is not an IDX file of labels: it begins with the bytes 00 00 08 00",
         ),
         (lambda: peeked("a.idx", HUGE[:9]), "a.idx", "is truncated: its header ends after 9 bytes"),
         (
             lambda: peeked("a.idx", struct.pack(">IIII", 0x803, 0, 28, 28)),
             "a.idx",
-            "announces no images at all: sizes 0×28×28",
+            "its header declares no images: sizes 0×28×28",
         ),
         (
             lambda: labeled("a.idx", struct.pack(">II", 0x801, 0)),
             "a.idx",
-            "announces no labels at all: sizes",
+            "its header declares no labels: sizes 0",
         ),
         (
             lambda: peeked("a.gz", gzip.compress(HUGE)),
             "a.gz",
-            "announces 1,000,000×28×28 of uint8, more than a gzip file of",
+            "is truncated: its header declares 1,000,000×28×28 of uint8, more than a gzip",
         ),
         (
             lambda: peeked("a.idx", sample_files.idx(IMAGES)[:-1]),
             "a.idx",
-            "is truncated: 2,415 bytes, where its header announces",
+            "is truncated: 2,415 bytes, but its header declares 20×12×10 (2,416 bytes with",
         ),
         (
             lambda: peeked("a.idx", sample_files.idx(IMAGES) + b"\0"),
             "a.idx",
-            "is too long: more bytes, where its header announces 20×12",
+            "is too long: there are more bytes, but its header declares 20×12×10 (2,416",
         ),
         (
             lambda: read("a.gz", gzip.compress(sample_files.idx(IMAGES)[:-1])),
@@ -198,120 +202,120 @@ CASES = {
         (
             lambda: read("a.gz", gzip.compress(sample_files.idx(IMAGES) + b"\0")),
             "a.gz",
-            "is too long: more bytes",
+            "is too long: there are more bytes",
         ),
     ],
     "data/formats/idx_folder": [
-        (several_folders, "d", "holds several data sets (one, two); give the folder of one"),
+        (several_folders, "d", "contains several data sets (one, two); use a folder with one of them"),
         (
             lambda: folder(
                 one__train__images_dot_gz=gzip.compress(b""), two__train__images_dot_gz=gzip.compress(b"")
             ),
             "d",
-            "holds the files of several data sets (one, two); move those of one into a folder of its own,",
+            "contains files of several data sets (one, two); move those of one into a",
         ),
     ],
     "data/formats/cifar": [
         (
             lambda: peeked("data_batch_1.bin", RECORD[1:]),
             "data_batch_1.bin",
-            "3,072 bytes are not whole CIFAR-10 records of 3,073 bytes",
+            "3,072 bytes are not a whole number of CIFAR-10 records of 3,073 bytes; the",
         ),
         (
             lambda: archive("data_batch_1.bin", 3, b"abc"),
             "a.tar: data_batch_1.bin",
-            "is truncated or too long, or is another one",
+            "3 bytes are not a whole number of CIFAR-10 records of 3,073 bytes; the file",
         ),
         (
             lambda: read("a.bin", b"\x0c" + RECORD[1:]),
             "label 12",
-            "is not one of CIFAR-10's 10: it is no CIFAR-10 batch",
+            "is outside the 10 classes of CIFAR-10; the file is not a CIFAR-10 batch",
         ),
         (
             lambda: peeked("data_batch_1", b"\x80\x04."),
             "data_batch_1",
-            "is CIFAR's version for Python; its files are pickled, and reading those can run any program; ",
+            "is the Python version of CIFAR; its files are pickles, and loading a pickle can run any",
         ),
         (
             lambda: archive("batches.meta", 3, b"abc"),
             "a.tar",
-            "take cifar-10-binary.tar.gz or cifar-100-binary.tar.gz in its place",
+            "is the Python version of CIFAR; its files are pickles, and loading a pickle",
         ),
     ],
     "data/formats/archives": [
         (
             lambda: archive("data_batch_1.bin", 3073 * 10**6),
             "a.tar",
-            "data_batch_1.bin announces 3,073,000,000 bytes, more than the archive can hold",
+            "data_batch_1.bin declares 3,073,000,000 bytes, more than the archive can",
         ),
     ],
     "data/formats/stl10": [
         (
             lambda: peeked("train_X.bin", bytes(27_647)),
             "train_X.bin",
-            "27,647 bytes are not whole STL-10 images of 27,648 bytes; the file is truncated or too long",
+            "27,647 bytes are not a whole number of STL-10 images of 27,648 bytes; the",
         ),
-        (lambda: stl_archive("test_X.bin"), "a.tar", "holds no train_X.bin"),
+        (lambda: stl_archive("test_X.bin"), "a.tar", "contains no train_X.bin"),
         (
             lambda: stl10._decode_labels(Path("s"), "train_X.bin", LABELS + 9),
             "s",
-            "the labels of train_X.bin are not those of STL-10, 1 to 10",
+            "the labels of train_X.bin are not in 1 to 10, as in STL-10",
         ),
     ],
     "data/formats/array_roles": [
         (
             lambda: arrays(one=IMAGES, two=IMAGES),
             "a.npz",
-            "none of its arrays (one, two) is called x_train or images; save that of the images as images",
+            "none of its arrays (one, two) is named x_train or images; save the images",
         ),
         (
             lambda: arrays(**dict.fromkeys("abcdefghijkl", IMAGES)),
             "a.npz",
-            "(a, b, c, d, e, f, g, h, i, j …) is called x_train",
+            "none of its arrays (a, b, c, d, e, f, g, h, i, j …) is named x_train or",
         ),
-        (textual, "a.npz", "none of its arrays (there are none) is called"),
+        (textual, "a.npz", "none of its arrays (there are none) is named x_train or images; save the"),
         (
             lambda: (np.savez("l.npz", a=LABELS, b=LABELS), registry.read_labels("l.npz")),
             "l.npz",
-            "none of its arrays (a, b) is called labels or y; save that of the labels as labels",
+            "none of its arrays (a, b) is named labels or y; save the labels under the",
         ),
         (
             lambda: (textual_archive(), registry.read_labels("a.npz")),
             "a.npz",
-            "none of its arrays (there are none) is called labels",
+            "none of its arrays (there are none) is named labels or y; save the labels",
         ),
     ],
     "data/formats/npy_arrays": [
-        (boasting, "a.npz", "images announces 1,000,000,000,000 bytes, more than the file can hold"),
-        (lambda: read("a.npy", b"\x93NUMPY"), "a.npy: it", "does not begin as an array of NumPy's does"),
+        (boasting, "a.npz", "images declares 1,000,000,000,000 bytes, more than the file can hold"),
+        (lambda: read("a.npy", b"\x93NUMPY"), "a.npy: it", "does not begin with a NumPy header"),
         (
             lambda: headed("{'descr': '|O', 'fortran_order': False, 'shape': 3}"),
             "a.npy: it",
-            "is no plain array of numbers; its",
+            "is not a plain array of numbers; its header is {'descr': '|O',",
         ),
         (
             lambda: headed("{'descr': '<f3', 'fortran_order': False, 'shape': (3,)}"),
             "a.npy",
-            "is <f3, which is no type of",
+            "it is <f3, which is not a numeric type",
         ),
         (
             lambda: label_array(np.array([2**31 - 1], np.uint32).view("U1")),
             "l.npy: it",
-            "is no text: it has characters that do not exist",
+            "is not text: it contains invalid characters",
         ),
-        (overlong, "a.npz: images", "is truncated or too long: its header announces 20×12×10 of uint8"),
+        (overlong, "a.npz: images", "is truncated or too long: its header declares 20×12×10 of uint8"),
     ],
     "data/formats/numpy_files": [
-        (cut, "a.npy", "is truncated: 2,527 bytes, where its header announces 20×12×10 of uint8"),
+        (cut, "a.npy", "is truncated: 2,527 bytes, but its header declares 20×12×10 of uint8"),
         (
             lambda: label_array(LABELS * 1j),
-            "l.npy: it",
-            "is complex128 of shape 20; images and labels are whole numbers or floating point",
+            "l.npy",
+            "is complex128 of shape 20; images and labels must be integers or",
         ),
         (
             member_of_another_type,
             "a.npz: images",
-            "is complex128; images and labels are whole numbers or floating point",
+            "is complex128; images and labels must be integers or floating point",
         ),
     ],
     "data/formats/pixels": [
@@ -323,90 +327,94 @@ CASES = {
         (
             lambda: array(np.zeros((2, 8, 8, 4), np.uint8)),
             "a.npy: it",
-            "has shape 2×8×8×4; images are (n, height, width), or (n, height, width, 1 or 3); leave the",
+            "has shape 2×8×8×4; images are (n, height, width), or (n, height, width, 1 or",
         ),
         (
             lambda: arrays(peek=True, images=IMAGES * 1j),
             "a.npz: images",
-            "is complex128; images are whole",
+            "is complex128; images must be integers or floating point",
         ),
         (
             lambda: array(IMAGES * np.nan, peek=False),
             "a.npy: it",
-            "holds NaN or infinity, which no pixel can be; replace them by numbers from 0 to 1",
+            "contains NaN or infinity; replace them by numbers from 0 to 1",
         ),
-        (lambda: array(np.full((3, 4, 4), np.inf), peek=False), "a.npy: it", "holds NaN or infinity"),
+        (
+            lambda: array(np.full((3, 4, 4), np.inf), peek=False),
+            "a.npy: it",
+            "contains NaN or infinity; replace them by numbers from 0 to 1",
+        ),
         (
             lambda: array(IMAGES / 110 - 1, peek=False),
             "a.npy: it",
-            "goes from -1 to 1; images go from 0 to 1: save (x + 1) / 2 in place of x",
+            "ranges from -1 to 1; images range from 0 to 1: save (x + 1) / 2",
         ),
         (
             lambda: array(IMAGES / 200, peek=False),
             "a.npy: it",
-            "goes from 0 to 1.1; floating-point images go from 0 to 1, to 255 or to 65,535: save (x - black)",
+            "ranges from 0 to 1.1; floating-point images range from 0 to 1, 255 or 65,535:",
         ),
         (
             lambda: array(IMAGES.astype(int) - 1, peek=False),
             "a.npy: it",
-            "goes from -1 to 219; images of whole numbers go from 0 to 255, or to 65,535: save (x - black)",
+            "ranges from -1 to 219; integer images range from 0 to 255 or 65,535: save (x",
         ),
     ],
     "data/formats/labels": [
         (
             lambda: label_array(LABELS / 2),
             "l.npy: it",
-            "is float64 of shape 20, which are no labels; those are whole numbers or names, one for each",
+            "is float64 of shape 20, not labels; those are whole numbers or names, one per",
         ),
         (
             lambda: labeled("l.txt", b"a\n" + b"b" * 300),
             "l.txt",
-            "the label of image 2 has 300 characters; names of classes have 1 to 200",
+            "label of image 2 has 300 characters; class names have 1 to 200",
         ),
     ],
     "data/formats/label_tables": [
-        (large_table, "l.txt", "has more than 10 bytes, too many for labels"),
+        (large_table, "l.txt", "more than 10 bytes, too large for a file of labels"),
         (
             lambda: labeled("l.txt", b"\xff\xfe\0\0"),
             "l.txt",
-            "is neither a file of labels that can be read nor text in UTF-8",
+            "is neither a known label format nor UTF-8 text",
         ),
-        (lambda: labeled("l.txt", b" \n"), "l.txt", "holds no labels"),
-        (lambda: labeled("l.txt", b"label\n"), "l.txt", "holds no labels below its header"),
-        (lambda: labeled("l.csv", b"a,b\n1\n"), "l.csv", "row 2 has 1 columns, where the first has 2"),
+        (lambda: labeled("l.txt", b" \n"), "l.txt", "contains no labels"),
+        (lambda: labeled("l.txt", b"label\n"), "l.txt", "contains no labels below the header"),
+        (lambda: labeled("l.csv", b"a,b\n1\n"), "l.csv", "row 2 has 1 columns, but the first has 2"),
     ],
     "data/formats/matlab_arrays": [
-        (misfit_mat, "a.mat", "x has another size than its header announces"),
+        (misfit_mat, "a.mat", "the size of x is not the one its header declares"),
         (
             lambda: peeked("a.mat", MAT_START[:124] + b"\0\2IM"),
             "a.mat",
-            "is a MATLAB file of version 7.3, which is not read; save it with the option -v7, or its images",
+            "is a MATLAB 7.3 file, which is not supported; save it with the option -v7, or save its images",
         ),
-        (lambda: folder(train_dot_mat=b"x" * 200), "d/train.mat", "is no MATLAB file of version 5 to 7"),
+        (lambda: folder(train_dot_mat=b"x" * 200), "d/train.mat", "is not a MATLAB file of version 5 to 7"),
     ],
     "data/formats/matlab_files": [
         (
             lambda: mat(x=IMAGES[:9]),
             "a.mat: x",
-            "has shape 9×12×10; which of its axes numbers the images is not known: save it as (height, width",
+            "has shape 9×12×10; the image axis is ambiguous: save it as (height, width,",
         ),
         (
             foreign_labels,
             "train.mat",
-            "its labels go from 0 to 2, where those of this data set do not",
+            "labels from 0 to 2 do not belong to this data set",
         ),
-        (unlike_mats, "d", "its files hold images of 32×32×3 and of 16×16×3"),
+        (unlike_mats, "d", "its files contain images of 32×32×3 and of 16×16×3"),
     ],
     "data/formats/identification": [
         (
             lambda: peeked("notes.txt", b"abcd"),
             "notes.txt",
-            "is a text file, no data set; labels are given with -dl or -tl",
+            "is a text file, not a data set; pass labels with -dl or -tl; images cannot be",
         ),
         (
             lambda: peeked("a", b"\x7fELF"),
             "a",
-            "is no data set that can be read: use IDX, .npz, .npy, .mat, the binary versions of CIFAR",
+            "is not a data set in a known format: use IDX, .npz, .npy, .mat, the binary versions of CIFAR",
         ),
         (
             lambda: peeked("a", b"\x7fELF"),
@@ -416,34 +424,38 @@ CASES = {
         (
             lambda: labeled("a.pdf", b"%PDF-1.7"),
             "a.pdf",
-            "is a PDF, no file of labels; use IDX, .npy, .npz, .mat, .txt or .csv",
+            "is a PDF, not a file of labels; use IDX, .npy, .npz, .mat, .txt or .csv",
         ),
     ],
     "data/formats/registry": [
         (
             lambda: (Path("d").mkdir(), registry.read_labels("d")),
             "d",
-            "is a folder, no file of labels; use IDX, .npy, .npz, .mat, .txt or .csv",
+            "is a folder, not a file of labels; use IDX, .npy, .npz, .mat, .txt or .csv",
         ),
     ],
     "data/class_labels": [
-        (without_labels, "a.npz", "labels is float64 of shape 20, which are no labels"),
+        (
+            without_labels,
+            "a.npz",
+            "labels is float64 of shape 20, not labels; those are whole numbers or names,",
+        ),
         (
             lambda: loaded(labels=LABELS.astype(int) - 5),
             "labels.npy",
-            "its labels go from -5 to -3; they are the numbers",
+            "the labels range from -5 to -3; class numbers are 0 to 999",
         ),
         (
             lambda: loaded(labels=LABELS * np.int64(500)),
             "labels.npy",
-            "its labels go from 0 to 1000; they are the numbers",
+            "the labels range from 0 to 1000; class numbers are 0 to 999",
         ),
         (
             lambda: loaded(
                 labels=np.array([*"ab"])[LABELS % 2], test=IMAGES, test_labels=np.array([*"abc"])[LABELS]
             ),
             "test_labels.npy",
-            "its class c never occurs in training (2 classes)",
+            "class c does not occur in the training set (2 classes)",
         ),
     ],
 }

@@ -251,24 +251,29 @@ CASES = {
         (
             lambda: records.load_record(Path("nowhere")),
             "nowhere/run.json",
-            "no such file; a run folder holds one",
+            "no such file; every run folder contains one",
         ),
         (
             lambda: run_folder.Run.reopen(killed(dataset={"sha256": "abc"}), "def"),
             "models/mine",
-            "began with other images than those that its data set holds now; begin a new run",
+            "the data set has changed since this run started; start a new run",
         ),
         (
             lambda: held(run_folder.Run.lock),
             "models/mine",
-            "another process is training this run; wait until it ends",
+            "another process is training this run; wait until it has finished",
         ),
-        (lambda: recorded("[]"), "run/run.json", "is no record of a run"),
-        (lambda: recorded("{}"), "run/run.json", "is no record of a run"),
+        (lambda: recorded("[]"), "run/run.json", "is not a run record"),
+        (lambda: recorded("{}"), "run/run.json", "is not a run record"),
         (
             lambda: called("autoencoder", "apply", "-model", "x.h5", "-d", "y"),
             "x.h5",
             "no such file; train an autoencoder first",
+        ),
+        (
+            lambda: run_folder.locate_model(".", "encode"),
+            ".",
+            "has no autoencoder.h5 or encoder.h5, which encode needs; give another run folder, or an .h5 file",
         ),
         (
             lambda: run_folder.require_model_file("."),
@@ -278,58 +283,58 @@ CASES = {
         (
             lambda: run_folder.require_model_file(written("x.h5", "text")),
             "x.h5",
-            "is no .h5 model; give an autoencoder.h5 or encoder.h5",
+            "is not an .h5 model; give an autoencoder.h5 or encoder.h5",
         ),
         (lambda: copied("new.h5"), "new.h5", "cannot be written (No such file or directory)"),
         (lambda: copied("a\0b"), "a\ufffdb", "cannot be written (embedded null byte)"),
-        (lambda: run_folder.require_free_name(" "), "a name", "is needed"),
+        (lambda: run_folder.require_free_name(" "), "a name", ""),
         (lambda: copied("small"), "models/small", "exists already; choose another name"),
         (
             lambda: run_folder.new_output_folder(str(written("x/y").parent), Path()),
             "x",
-            "is not empty, and a run is never overwritten",
+            "is not empty, and runs are never overwritten; choose another --output",
         ),
         (
             lambda: run_folder.new_output_folder(str(written("x") / "y"), Path()),
             "x/y",
-            "cannot be made (Not a directory); a part of this path is a file; choose another",
+            "cannot be created (Not a directory); a part of this path is a file; choose",
         ),
         (
             lambda: run_folder.new_output_folder(None, dangling("x") / "y"),
             "x",
-            "cannot be made (File exists); a file or a broken link has this name",
+            "cannot be created (File exists); a file or a broken link has this name;",
         ),
         (
             use_unreadable_folder,
             "x",
-            "cannot be made (Permission denied); allow yourself to write there",
+            "cannot be created (Permission denied); change its permissions, or choose",
         ),
         (
             lambda: run_folder.new_output_folder(None, written("x") / "y"),
             "x/y",
-            "cannot be made (Not a directory); a part of this path is a file",
+            "cannot be created (Not a directory); a part of this path is a file; choose",
         ),
-        (crowded, "models/run", "a thousand runs of this name exist; choose another --output"),
+        (crowded, "models/run", "there are already 1,000 runs with this name; choose another --output"),
     ],
     "runs/run_entries": [
-        (nested, "run/run.json", "is no record of a run"),
+        (nested, "run/run.json", "is not a run record"),
         (faulty, "models/mine/run.json", "history must be an object, not []"),
         (
             lambda: found("z"),
             "z",
-            "no run below models is called so; give a run folder, or a part of its name",
+            "no run below models matches; give a run folder or part of its name",
         ),
-        (lambda: found("a-"), "a-", "2 runs are called so (a-1, a-2); give more of the name"),
-        (lambda: listed("--sort", "leyers"), "--sort leyers", "no run has it; did you mean layers?"),
+        (lambda: found("a-"), "a-", "matches 2 runs (a-1, a-2); give more of the name"),
+        (lambda: listed("--sort", "leyers"), "--sort leyers", "no run has this value; did you mean layers?"),
         (
             lambda: listed("--figure", "test_msee"),
             "--figure test_msee",
-            "no run has it; did you mean test_mse?",
+            "no run has this value; did you mean test_mse?",
         ),
         (
             lambda: listed("--figure", "zzzz"),
             "--figure zzzz",
-            "no run has it; there are latent_size, parameters",
+            "no run has this value; available: latent_size, parameters",
         ),
     ],
     "runs/resume": [
@@ -337,12 +342,12 @@ CASES = {
         (
             lambda: resumed("classification"),
             "models/mine",
-            "is no run of classification.py; give --resume to the program that",
+            "is not a run of classification.py; resume it with the other program",
         ),
         (
             lambda: resumed(status="finished"),
             "models/mine",
-            "came to its end already; leave --resume out to begin another run",
+            "has already finished; omit --resume to start a new run",
         ),
         (
             lambda: held(lambda run: resume.require_resumable(run.folder, "autoencoder")),
@@ -363,13 +368,13 @@ CASES = {
             "run/run.json",
             "cannot be read as JSON ('utf-8' codec can't decode byte 0xff in position 0",
         ),
-        (load_pipe, "run/run.json", "is a pipe, a socket or a device; give a regular file"),
+        (load_pipe, "run/run.json", "is a pipe, a socket or a device; use a regular file"),
     ],
     "common/filesystem": [
         (
             locked,
             "models/mine/checkpoint/lock",
-            "cannot be written (Permission denied); allow yourself to write there, or choose another",
+            "cannot be written (Permission denied); change its permissions, or choose",
         ),
         (
             lambda: write_json(Path("gone/a.json"), {}),
@@ -381,7 +386,7 @@ CASES = {
         (
             lambda: called("autoencoder", "runs", "nowhere"),
             "nowhere",
-            "no such folder; give one with runs in it, or none for",
+            "no such folder; use a folder with runs, or omit it for models",
         ),
         (lambda: listed("--last", "0"), "--last", "must be a whole number from 1 to 1000000000, not '0'"),
     ],
@@ -439,7 +444,7 @@ CASES = {
         (
             lambda: dying("echo MemoryError >&2; exit 1"),
             "not enough memory",
-            "a smaller batch size or fewer kernels need less",
+            "use a smaller batch size or fewer kernels",
         ),
         (
             without_temporary_files,
@@ -449,24 +454,24 @@ CASES = {
         (
             lambda: dying("kill -9 $$"),
             "the training process",
-            "was killed, most likely for want of memory; a smaller batch size",
+            "was killed, probably out of memory; use a smaller batch size or fewer kernels",
         ),
         (
             lambda: dying("kill -11 $$"),
             "the training process",
-            "crashed, most likely for want of memory; a smaller batch size",
+            "crashed, probably out of memory; use a smaller batch size or fewer kernels",
         ),
         (
             lambda: dying("echo cuInit failed >&2; kill -BUS $$"),
             "the training process",
-            "crashed because a data file was truncated, or its disk failed, while it was read; leave",
+            "crashed because a data file was truncated, or its disk failed while it was",
         ),
         (
             lambda: dying("echo cuInit failed >&2; kill -15 $$"),
             "the training process",
             "was ended by signal 15 (Terminated); start it again",
         ),
-        (lambda: dying("kill -6 $$"), "the training process", "was ended by signal 6: it said nothing"),
+        (lambda: dying("kill -6 $$"), "the training process", "was ended by signal 6: no output"),
         (
             lambda: dying("echo here; echo no keras >&2; exit 3"),
             "the training process",
@@ -474,23 +479,23 @@ CASES = {
         ),
     ],
     "worker/training_jobs": [
-        (lambda: opened(None), "dataset.npy", "has no labels; give them with -dl"),
-        (lambda: opened(LABELS), "testset.npy", "has no labels; give them with -tl"),
+        (lambda: opened(None), "dataset.npy", "has no labels; pass them with -dl"),
+        (lambda: opened(LABELS), "testset.npy", "has no labels; pass them with -tl"),
         (
             lambda: opened(LABELS * 0, LABELS),
             "labels.npy",
-            "all training images have the same label; a classifier needs two",
+            "all training images have the same label; a classifier requires two",
         ),
         (
             opened_for_classes,
             "dataset.npy",
-            "has no labels for --label-weight; IDX folders, .npz and a folder",
+            "has no labels for --label-weight; use an IDX folder, an .npz or one folder",
         ),
         (stopped_early, "training", "stopped before training began"),
         (
             lambda: opened(LABELS, LABELS * 9),
             "test_labels.npy",
-            "label 18 never occurs in training (3 classes)",
+            "label 18 does not occur in training (3 classes)",
         ),
     ],
     "training/backend": [
@@ -511,14 +516,14 @@ CASES = {
                 apply_job.apply, RecordingChannel(stop_after=0), models=save_autoencoder(), data=images()
             ),
             "the first pictures",
-            "stopped before the first pictures were done; nothing is written",
+            "were finished; nothing was written",
         ),
     ],
     "worker/jobs": [
         (
             lambda: used(apply_job.apply, [save_autoencoder()[0].replace("auto", "")], data="x"),
             "ae/encoder.h5",
-            "is no whole autoencoder",
+            "is not a complete autoencoder (images in, images out); use an autoencoder.h5",
         ),
         (
             lambda: used(
@@ -535,22 +540,22 @@ CASES = {
                 refine=5,
             ),
             "b/autoencoder.h5",
-            "it is for denoise; --refine is for reconstruct, whose inputs are the targets",
+            "the model is for denoise; --refine requires a model for reconstruct",
         ),
         (
             lambda: used(apply_job.apply, flat(), data=images(), refine=5),
             "flat.h5",
-            "--refine needs two models in it, one called encoder, one called decoder that takes a code alone",
+            "--refine requires nested models named encoder and decoder, and a decoder that",
         ),
         (
             lambda: used(predict_job.predict, save_autoencoder(), data="x"),
             "ae/autoencoder.h5",
-            "is no classifier; give the classifier.h5 that",
+            "is not a classifier; use a classifier.h5 saved by classification.py",
         ),
         (
             lambda: used(encode_job.encode, ["x"], data="x", output="codes.txt"),
             "codes.txt",
-            "codes are written as .npz or .idx",
+            "the name must end in .npz or .idx",
         ),
         (
             lambda: used(encode_job.encode, ["x"], data="x", output=images()),
@@ -565,28 +570,27 @@ CASES = {
                 output="codes.idx",
             ),
             "all.npz",
-            "its labels go up to 380, an .idx file holds 0 to 255; write an .npz",
+            "labels up to 380 exceed 255, the largest of an .idx file; use .npz",
         ),
         (
             lambda: drawn([save_autoencoder()[0].replace("auto", "")]),
             "ae/encoder.h5",
-            "holds no model called decoder; give an",
+            "contains no model named decoder; use an autoencoder.h5 or decoder.h5",
         ),
         (
             lambda: drawn(save_autoencoder(layers=2, task="denoise", skip=True)),
             "ae/autoencoder.h5",
-            "its decoder needs more than a code (skip connections or residual): there is nothing to draw "
-            "from",
+            "the decoder needs more than a latent code (skip connections or residual) and",
         ),
         (
             lambda: drawn(save_autoencoder(task="denoise", residual=True)),
             "ae/autoencoder.h5",
-            "its decoder needs more than a code",
+            "the decoder needs more than a latent code (skip connections or residual) and",
         ),
         (
             lambda: drawn(save_autoencoder(latent_dim=3), grid=4),
             "ae/autoencoder.h5",
-            "its code has 3 numbers; a grid needs two",
+            "the latent size is 3; a grid requires 2",
         ),
         (
             lambda: drawn(save_autoencoder(), data="digits"),
@@ -596,19 +600,19 @@ CASES = {
         (
             lambda: drawn(save_autoencoder()),
             "ae/autoencoder.h5",
-            "a plain autoencoder has no prior to draw from; give images to learn one",
+            "an autoencoder without a prior needs images for a Gaussian mixture; pass them",
         ),
         (
             lost,
             "ae/decoder.h5",
-            "holds no encoder, nor is there one beside it; give an autoencoder.h5 or encoder.h5",
+            "contains no encoder, and there is none in its folder; use an autoencoder.h5 or encoder.h5",
         ),
     ],
     "training/trainer": [
         (
             diverged,
             "in epoch 2",
-            "the loss is no number any more in epoch 2; a smaller --learning-rate than 0.005 may",
+            "; a smaller --learning-rate than 0.005 may help",
         ),
     ],
 }

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+
 import autoencoder
 import classification
 from lib.cli.parser import TrainParser
@@ -57,6 +59,12 @@ def called(program: str, *words: str, stdin: str = ""):
         PROGRAMS[program].main(list(words))
 
 
+def with_preset(size: int) -> None:
+    """A preset for larger images than those of the data set."""
+    np.save("small.npy", np.zeros((20, size, size), np.uint8))
+    called("autoencoder", "-d", "small.npy", "--preset", "cifar-base", "--yes")
+
+
 def answered(text: str, *words: str, program: str = "autoencoder"):
     """A program with that text in a file of answers."""
     Path("a.json").write_text(text)
@@ -91,32 +99,32 @@ CASES = {
             "must be a number above 0 below 1, not",
         ),
         (lambda: FloatRange(0, 1).parse("nan"), "'nan'", "from 0 to 1, not"),
-        (lambda: FloatRange(0, 1).parse("0,5"), "'0,5'", "(write a decimal point)"),
+        (lambda: FloatRange(0, 1).parse("0,5"), "'0,5'", "(use a decimal point)"),
         (
             lambda: PerLayer(IntRange(1, 64)).parse("8,,16"),
             "'8,,16'",
-            "or several with commas (8,12,16), not",
+            "or several separated by commas (8,12,16), not",
         ),
         (
             lambda: IntList(IntRange(1, 64)).parse("8;16"),
             "'8;16'",
-            "or several with commas (128,64), or none, not",
+            "or several separated by commas (128,64), or none, not",
         ),
         (
             lambda: KernelSizes(IntRange(1, 64)).parse("4x2x3"),
             "'4x2x3'",
-            "or height x width (4x2); one, or one per layer",
+            "",
         ),
         (
             lambda: LayerNumbers().parse("first"),
             "'first'",
-            "must be numbers of layers with commas (1,2), all or none, not",
+            "must be layer numbers separated by commas (1,2), all or none, not",
         ),
         (lambda: Switch().parse("perhaps"), "'perhaps'", "must be yes or no, not"),
         (
             lambda: FloatInterval(FloatRange(0, 10)).parse("0.9-0.1"),
             "'0.9-0.1'",
-            "or a range of them (0.1-0.9), not",
+            "or a range (0.1-0.9), not",
         ),
         (lambda: FloatInterval(FloatRange(0, 10)).parse("loud"), "'loud'", "must be a number from 0 to 10"),
         (
@@ -133,8 +141,8 @@ CASES = {
             "three whole percentages that sum to 100",
         ),
         (lambda: SplitPercentages().parse("0/90/10"), "'0/90/10'", "the last two may be 0"),
-        (lambda: Fold().parse("3/2"), "'3/2'", "must be one of two to a thousand equal parts, such as 2/5"),
-        (lambda: Fold().parse("2"), "'2'", "must be one of two to a thousand equal parts"),
+        (lambda: Fold().parse("3/2"), "'3/2'", "must be NUMBER/COUNT with 2 to 1000 parts, such as 2/5"),
+        (lambda: Fold().parse("2"), "'2'", "must be NUMBER/COUNT with 2 to 1000 parts"),
     ],
     "config/fields": [
         (
@@ -152,7 +160,7 @@ CASES = {
         (
             lambda: answered('{"program": "classification"}'),
             "a.json",
-            "answers for classification.py, not for autoencoder.py",
+            "the answers are for classification.py, not for autoencoder.py",
         ),
         (
             lambda: answered('{"program": 5}'),
@@ -168,7 +176,7 @@ CASES = {
         (
             lambda: answered('{"zzz": 5}'),
             "a.json",
-            "unknown key 'zzz'; keys are the long flags' names, such as 'learning_rate'",
+            "unknown key 'zzz'; keys are names of flags, such as 'learning_rate'",
         ),
         (lambda: answered('{"epochs": "many"}'), "a.json", "epochs must be a whole number"),
     ],
@@ -176,235 +184,268 @@ CASES = {
         (
             lambda: Hyperparameters(split="90/0/10", patience=3),
             "90/0/10",
-            "patience watches validation images, and split",
+            "leaves none",
         ),
         (
             lambda: Hyperparameters(split="90/0/10", schedule="plateau"),
             "90/0/10",
-            "schedule plateau watches validation images",
+            "leaves none",
         ),
         (
             lambda: Hyperparameters(program="decoder"),
             "'decoder'",
             "program must be autoencoder or classification, not",
         ),
-        (lambda: Hyperparameters(noise=0.4), "noise", "is for --task denoise"),
-        (lambda: Hyperparameters(color_space="yuv"), "color space", "is for --task colorize"),
-        (lambda: Hyperparameters(missing="left"), "missing", "is for --task complete"),
-        (lambda: Hyperparameters(beta=2), "beta", "is for --variational"),
-        (lambda: Hyperparameters(plateau_factor=0.3), "plateau factor", "is for --schedule plateau"),
-        (lambda: Hyperparameters(plateau_patience=3), "plateau patience", "is for --schedule plateau"),
-        (lambda: Hyperparameters(program="classification", tta=True), "TTA", "is for --flip"),
+        (lambda: Hyperparameters(noise=0.4), "noise", "requires --task denoise"),
+        (lambda: Hyperparameters(color_space="yuv"), "color space", "requires --task colorize"),
+        (lambda: Hyperparameters(missing="left"), "missing", "requires --task complete"),
+        (lambda: Hyperparameters(beta=2), "beta", "requires --variational"),
+        (lambda: Hyperparameters(plateau_factor=0.3), "plateau factor", "requires --schedule plateau"),
+        (lambda: Hyperparameters(plateau_patience=3), "plateau patience", "requires --schedule plateau"),
+        (lambda: Hyperparameters(program="classification", tta=True), "TTA", "requires --flip"),
         (
             lambda: Hyperparameters(flip=True, tta=True),
             "TTA makes a picture of two codes",
-            "is for denoise, colorize",
+            "TTA averages two reconstructions: use it for denoise, colorize or complete",
         ),
         (
             lambda: Hyperparameters(task="complete", flip=True, tta=True),
             "TTA mirrors images",
-            "with missing left or right",
+            "left to right: it requires missing top or bottom",
         ),
         (
             lambda: Hyperparameters().require("dataset"),
             "data set",
-            "missing: the run names none; begin a new one with --dataset",
+            "is missing in the record; start a new run with --dataset",
         ),
         (
             lambda: too_few_kernels("kernels", "8,16"),
             "kernels 8,16",
-            "are for 2 layers, but layers is 3; give one number",
+            "has 2 values for 3 layers; give one value, or one per layer",
         ),
         (
             lambda: too_few_kernels("kernel_size", "3,4x2"),
             "kernel size 3,4x2",
-            "are for 2 layers, but layers is 3",
+            "has 2 values for 3 layers; give one value, or one per layer",
         ),
-        (lambda: too_few_kernels("stride", "1,2,1,2"), "stride 1,2,1,2", "are for 4 layers, but layers is 3"),
-        (lambda: Hyperparameters(layers=2, pool="1,3"), "pool 1,3", "there is no layer 3, layers is 2"),
+        (
+            lambda: too_few_kernels("stride", "1,2,1,2"),
+            "stride 1,2,1,2",
+            "has 4 values for 3 layers; give one value, or one per layer",
+        ),
+        (lambda: Hyperparameters(layers=2, pool="1,3"), "pool 1,3", "there is no layer 3 with layers 2"),
         (
             lambda: Hyperparameters(layers=2, batch_norm="4"),
             "batch norm 4",
-            "there is no layer 4, layers is 2",
+            "there is no layer 4 with layers 2",
         ),
-        (lambda: Hyperparameters(layers=0), "0 layers", "need a dense code: give --latent-dim"),
+        (lambda: Hyperparameters(layers=0), "0 layers", "layers 0 requires a dense code: set --latent-dim"),
         (
             lambda: Hyperparameters(layers=0, latent_dim=2, decoder_kernels=8),
             "decoder kernels",
-            "need layers",
+            "require layers",
         ),
         (
             lambda: Hyperparameters(fc_units=64),
             "fully connected units",
-            "need a dense code: give --latent-dim",
+            "require a dense latent code: set --latent-dim",
         ),
         (
             lambda: Hyperparameters(skip=True),
             "skip connections",
-            "they are for denoise, colorize and complete",
+            "would copy the image to the output: use them for denoise, colorize or complete",
         ),
         (
             lambda: Hyperparameters(task="denoise", variational=True, skip=True),
             "a VAE",
-            "neither skip nor residual nor linear",
+            "variational cannot be combined with skip, residual or linear path, which",
         ),
         (
             lambda: Hyperparameters(task="denoise", variational=True, residual=True),
             "a VAE",
-            "has nothing but its code",
+            "variational cannot be combined with skip, residual or linear path, which",
         ),
-        (lambda: Hyperparameters(variational=True, linear_path=8), "a VAE", "goes with variational"),
-        (lambda: Hyperparameters(residual=True), "residual", "is for denoise, complete and colorize in RGB"),
+        (
+            lambda: Hyperparameters(variational=True, linear_path=8),
+            "a VAE",
+            "variational cannot be combined with skip, residual or linear path, which",
+        ),
+        (
+            lambda: Hyperparameters(residual=True),
+            "residual",
+            "requires the task denoise, complete or colorize in RGB",
+        ),
         (
             lambda: Hyperparameters(task="colorize", color_space="yuv", residual=True),
             "residual",
-            "is for denoise, complete and colorize in RGB",
+            "requires the task denoise, complete or colorize in RGB",
         ),
         (
             lambda: Hyperparameters(linear_path=8, latent_dim=2),
             "a linear path with a kernel size",
-            "needs a convolutional code; for a dense one give full",
+            "linear path with a kernel size requires a convolutional code; for a dense",
         ),
         (
             lambda: Hyperparameters(linear_path="full"),
             "linear path full",
-            "needs a dense code and layers: give --latent-dim",
+            "requires a dense latent code and layers: set --latent-dim",
         ),
-        (lambda: Hyperparameters(linear_path=8, padding="valid"), "a linear path", "needs padding same"),
+        (
+            lambda: Hyperparameters(linear_path=8, padding="valid"),
+            "a linear path",
+            "linear path requires padding same",
+        ),
         (
             lambda: Hyperparameters(pca=True),
             "PCA gives a dense code",
-            "give --latent-dim, and at least one layer",
+            "PCA requires a dense latent code and at least one layer: set --latent-dim and",
         ),
         (
             lambda: Hyperparameters(feedback=8),
             "feedback corrects a dense code",
-            "needs --latent-dim, and reconstruct or denoise",
+            "feedback requires a dense latent code and the task reconstruct or denoise:",
         ),
         (
             lambda: Hyperparameters(feedback=8, latent_dim=4, variational=True),
             "feedback corrects a plain code",
-            "neither variational nor pca, skip, residual or latent activation goes with it",
+            "feedback cannot be combined with variational, PCA, skip, residual or latent",
         ),
         (
             lambda: Hyperparameters(feedback=8, latent_dim=4),
             "feedback needs a decoder",
-            "give --batch-norm none and no dropout",
+            "feedback requires a decoder that works alike in training and inference: set",
         ),
         (
             lambda: Hyperparameters(pca=True, latent_dim=4, fc_units=8),
             "PCA keeps the code as it is",
-            "activation goes with it",
+            "PCA cannot be combined with variational, fully connected units, linear path,",
         ),
         (
             lambda: Hyperparameters(pca=True, latent_dim=4, task="complete"),
             "PCA is for reconstruct and denoise",
-            "whole images",
+            "PCA requires the task reconstruct or denoise: inputs and targets must be",
         ),
         (
             lambda: Hyperparameters(task="colorize", color_space="yuv", output_activation="sigmoid"),
             "UV and a sigmoid output",
-            "do not go together: the values are not 0 to 1",
+            "UV cannot be combined with a sigmoid output: its values are not limited to",
         ),
         (
             lambda: Hyperparameters(task="denoise", residual=True, output_activation="sigmoid"),
             "residual and a sigmoid output",
-            "do not go together",
+            "residual cannot be combined with a sigmoid output: its values are not limited",
         ),
         (
             lambda: Hyperparameters(linear_path=8, output_activation="sigmoid"),
             "linear path and a sigmoid output",
-            "do not go together",
+            "linear path cannot be combined with a sigmoid output: its values are not",
         ),
         (
             lambda: Hyperparameters(loss="bce", output_activation="linear"),
             "loss bce",
-            "needs outputs from 0 to 1, such as a",
+            "requires outputs in 0..1, such as those of a sigmoid",
         ),
-        (lambda: Hyperparameters(loss="bce", linear_path=8), "loss bce", "needs outputs from 0 to 1"),
+        (
+            lambda: Hyperparameters(loss="bce", linear_path=8),
+            "loss bce",
+            "requires outputs in 0..1, such as those of a sigmoid",
+        ),
     ],
     "config/architecture_planner": [
         (
             lambda: plan(layers=3, kernel_size=9),
             "kernel size 9",
-            "does not fit: 7×7 is left before layer 3; at most 7 works",
+            "does not fit the 7×7 feature map before layer 3; the maximum is 7",
         ),
         (
             lambda: plan((8, 9, 1), layers=1, kernel_size="4x10"),
             "kernel size 4×10",
-            "8×9 is left before layer 1; at most 8",
+            "the 8×9 feature map before layer 1; the maximum is 8",
         ),
         (
             lambda: plan((1, 1, 1), layers=1, kernel_size=2, padding="valid"),
             "kernel size 2",
-            "at most 1 works",
+            "the maximum is 1",
         ),
         (
             lambda: plan(padding="valid", kernel_size="3x9", layers=4, stride=1),
             "kernel size 3×9",
-            "does not fit: 22×4 is left before layer 4; at most 7 works",
+            "does not fit the 22×4 feature map before layer 4; the maximum is 7",
         ),
         (
             lambda: plan(layers=6, kernel_size=1, pool="all"),
             "pool after layer 6",
-            "1×1 is left, nothing to halve; at most 5",
+            "is impossible: the feature map is already 1×1; the maximum is 5 pools",
         ),
         (
             lambda: plan(variational=True, layers=2, pool="2"),
             "a pool after the last layer",
-            "does not go with variational",
+            "cannot be combined with variational: the latent code must be the output of a",
         ),
         (
             lambda: plan(linear_path=8, layers=2, pool="2"),
             "a pool after the last layer",
-            "does not go with linear path",
+            "cannot be combined with linear path: the latent code must be the output of a",
         ),
         (
             lambda: plan((4, 4, 3), layers=1, pca=True, latent_dim=49),
             "latent size 49 with pca",
-            "has at most 48 components",
+            "latent size 49 is too large for PCA: images of 4×4×3 have at most 48",
         ),
         (
             lambda: plan(linear_path=3),
             "linear path 3",
-            "leaves pixels out between the code's; at least 4 works",
+            "is smaller than the stride of the encoder; the minimum is 4",
         ),
         (
             lambda: plan((64, 31, 1), layers=1, task="complete", linear_path=8),
             "64×15×1 and 64×16×1",
-            "needs input and target",
+            "",
         ),
     ],
     "tasks/base": [
-        (lambda: plan(task="colorize"), "28×28×1", "colorize needs color images; these are"),
-        (lambda: plan((8, 1, 3), task="complete"), "8×1×3", "complete: an image of 8×1×3 has no two halves"),
+        (lambda: plan(task="colorize"), "28×28×1", "task colorize requires color images; these are"),
+        (lambda: plan((8, 1, 3), task="complete"), "8×1×3", "are too small to split into halves"),
         (
             lambda: base.task_shapes(Hyperparameters(task="complete", missing="top"), (1, 8, 1)),
             "1×8×1",
-            "has no two halves",
+            "are too small to split into halves",
         ),
     ],
     "config/presets": [
         (
             lambda: called("autoencoder", "--preset", "cifar-bas"),
             "'cifar-bas'",
-            "is unknown; did you mean 'cifar-base'?",
+            "; did you mean 'cifar-base'?",
         ),
-        (lambda: presets.preset_values("x"), "'x'", "is unknown; there are cifar-base, cifar-1"),
+        (
+            lambda: presets.preset_values("x"),
+            "'x'",
+            "; available: cifar-base, cifar-1, cifar-2, cifar-3, cifar-4, cifar-5,",
+        ),
         (
             lambda: called("classification", "--preset", "best-labels"),
             "'best-labels'",
-            "is for autoencoder.py; classification.py has mnist-classifier, ",
+            "is for autoencoder.py; those of classification.py are mnist-classifier,",
         ),
     ],
     "cli/parser": [
-        (lambda: called("autoencoder", "--nonsense"), "--nonsense", "unrecognized arguments"),
-        (lambda: called("autoencoder", "--layer", "3"), "--layer 3", "unrecognized arguments"),
+        (lambda: called("autoencoder", "--nonsense"), "--nonsense", "; see python autoencoder.py --help"),
+        (
+            lambda: called("autoencoder", "--layer", "3"),
+            "--layer 3",
+            "unknown flag --layer; did you mean --layers?",
+        ),
+        (
+            lambda: called("autoencoder", "--gpu"),
+            "--gpu",
+            "unknown flag --gpu; a GPU is used if Keras finds one, and --distributed uses several",
+        ),
         (lambda: called("autoencoder", "train", "invent"), "invent", "unrecognized arguments"),
         (
             lambda: called("autoencoder", "-d", "x", "-dl", "y"),
             "-dl",
-            "(labels) is for classification.py, not for auto",
+            "(labels) belongs to classification.py, not autoencoder.py; see python",
         ),
         (
             lambda: called("autoencoder", "--epochs"),
@@ -439,7 +480,7 @@ CASES = {
         (
             lambda: called("autoencoder", "-d", "digits", "--noise", "0.3", "--yes"),
             "noise",
-            "is for --task denoise",
+            "requires --task denoise",
         ),
         (lambda: unlabeled(), "labels", "missing: give -dl or --labels"),
         (
@@ -451,15 +492,18 @@ CASES = {
         (
             lambda: called("autoencoder", "-d", "digits", stdin="3\n"),
             "Kernel size",
-            "standard input ended before this was answered: Kernel size (3 means 3×3); give a flag, one "
-            "more line, or --yes",
+            "(3 means 3×3); pass a flag, another line, or --yes",
         ),
         (lambda: called("autoencoder", "--answers", "none.json"), "none.json", "no such file"),
-        (lambda: answered('{"preset": ["cifar-base"]}'), "a.json", "preset ['cifar-base'] is unknown"),
+        (
+            lambda: answered('{"preset": ["cifar-base"]}'),
+            "a.json",
+            "unknown preset ['cifar-base']; did you mean 'cifar-base'?",
+        ),
         (
             lambda: called("autoencoder", "--resume", "x", "--epochs", "3", "--preset", "cifar-base"),
             "--epochs, --preset",
-            "--resume goes on with a run as it was asked for; leave --epochs, --preset out",
+            "",
         ),
     ],
     "common/reading": [
@@ -468,44 +512,62 @@ CASES = {
             "a.json",
             "cannot be read as JSON (Extra data: line 1 column 14",
         ),
-        (lambda: answered(" " * (1 << 21)), "a.json", "bytes, too many for such a file; give another one"),
+        (
+            lambda: answered(" " * (1 << 21)),
+            "a.json",
+            "more than 1,048,576 bytes, too large for such a file; use another one",
+        ),
     ],
     "config/process_group": [
         (
             lambda: ProcessGroup.parse("lab:9911"),
             "'lab:9911'",
-            "must be alone or HOST:PORT,N/OF, such as 10.0.0.1:9911,1/2, not",
+            "",
         ),
     ],
     "cli/streams": [
         (
             printed_on_a_full_disk,
             "results",
-            "cannot be printed (No space left on device); redirect standard output",
+            "the output cannot be written (No space left on device); redirect standard",
         )
     ],
     "cli/session": [
         (
             lambda: called("autoencoder", "-d", "digits", "--distributed", "lab:9911,1/2"),
             "--distributed",
-            "with several processes needs --no-input or --yes: all must be given the same answers",
+            "with several processes requires --no-input or --yes, because all need the",
         ),
         (
             lambda: called("autoencoder", "--resume", "x", "--no-input", "--distributed", "lab:9911,1/2"),
             "--resume",
-            "is for one process: what --distributed began on several goes on with the devices of one",
+            "requires a single process: a --distributed run is continued with the devices",
+        ),
+    ],
+    "cli/preset_choices": [
+        (
+            lambda: with_preset(8),
+            "'cifar-base'",
+            "preset 'cifar-base' does not fit images of 8×8×1: kernel size 3 does not fit the 2×2 feature map "
+            "before layer 3; the maximum is 2; presets that fit: cifar-1, cifar-2",
+        ),
+        (
+            lambda: with_preset(1),
+            "'cifar-base'",
+            "; presets that fit: latent-10, vae-2, ",
         ),
     ],
     "cli/commands": [
+        (lambda: called("autoencoder", "aply"), "'aply'", "unknown command 'aply'; did you mean apply?"),
         (
             lambda: called("autoencoder", "fly"),
             "'fly'",
-            "is no command; there are train, apply, generate, encode, search, runs",
+            "; the commands are train, apply, generate, encode, search, runs, reproduce",
         ),
         (
             lambda: called("classification", "apply"),
             "'apply'",
-            "is no command; there are train, predict, probe, search, runs",
+            "; the commands are train, predict, probe, search, runs",
         ),
     ],
 }

@@ -184,7 +184,7 @@ def test_runs_are_trained_once_and_shared_between_tables(tables, capsys):
     assert reproduce("a-kernels", "--output", "out") == 0
     assert tables.trainings == 2
     assert (
-        "1 of 2: two / kernels; trained already\n2 of 2: three kernels; trained already\n"
+        "1 of 2: two / kernels; already trained\n2 of 2: three kernels; already trained\n"
         in capsys.readouterr().err
     )
     assert Path("out/A-kernels.md").read_text().replace("a-kernels --", "A --") == first
@@ -245,9 +245,9 @@ def test_a_quick_look_is_marked_and_has_its_own_folder(tables, capsys):
     record = records.load_record(folder / "a-kernels-two-kernels" / "seed-0")
     assert (record["hyperparameters"]["limit"], record["hyperparameters"]["epochs"]) == (2000, 2)
     shown = capsys.readouterr()
-    assert shown.out.count("no results") >= 3  # each line and the table
+    assert shown.out.count("quick run") >= 3  # each line and the table
     assert (
-        "A quick look, 2,000 images and at most 2 epochs: no results"
+        "Quick run: 2,000 images, at most 2 epochs; not comparable with the report"
         in (folder / "A-kernels-quick.md").read_text()
     )
 
@@ -255,7 +255,7 @@ def test_a_quick_look_is_marked_and_has_its_own_folder(tables, capsys):
 def test_an_interrupted_table_continues(tables, monkeypatch, capsys):
     press_ctrl_c_in(2, monkeypatch)
     with pytest.raises(
-        Interrupted, match=r"to go on: python autoencoder\.py reproduce A-kernels --output out"
+        Interrupted, match=r"to continue: python autoencoder\.py reproduce A-kernels --output out"
     ):
         reproduce("A-kernels", "--output", "out")
     left = records.load_record(Path("out/a-kernels-three-kernels/seed-0"))
@@ -279,7 +279,7 @@ def test_a_run_interrupted_in_its_first_epoch_starts_again_in_its_folder(tables,
         reproduce("A-again", "--output", "out")
     assert records.load_record(Path("out/a-kernels-two-kernels/seed-0"))["status"] == "interrupted"
     assert reproduce("A-again", "--output", "out") == 0
-    assert "interrupted before its first epoch ended: beginning again" in capsys.readouterr().err
+    assert "interrupted before the end of its first epoch: starting again" in capsys.readouterr().err
     assert [path.name for path in Path("out/a-kernels-two-kernels").iterdir()] == ["seed-0"]
     assert records.load_record(Path("out/a-kernels-two-kernels/seed-0"))["status"] == "finished"
 
@@ -327,8 +327,8 @@ def test_training_ends_when_the_target_is_reached(tables, capsys):
     assert all(result["best"] <= 0.5 for result in results.values())
     assert all(0 < result["seconds"] < 100 for result in results.values())
     ratio = results["A, ours, seed 0"]["seconds"] / results["A, plain, seed 0"]["seconds"]
-    assert f"{ratio:.2f} of the time" in capsys.readouterr().out
-    assert f"{ratio:.2f} of the time" in Path("out/race.md").read_text()
+    assert f"{ratio:.2f}" in capsys.readouterr().out
+    assert f"**{ratio:.2f}**" in Path("out/race.md").read_text()
     assert reproduce("A", "--race", "--output", "out") == 0
     assert tables.trainings == 2
 
@@ -340,8 +340,8 @@ def test_a_target_that_neither_side_reaches(tables, capsys):
     assert {tuple(result["epochs"]) for result in results.values()} == {(3, 6)}
     assert not any(result["reached"] for result in results.values())
     shown = capsys.readouterr().out
-    assert "neither reaches it" in shown
-    assert "not there after" in shown
+    assert "neither reached" in shown
+    assert "not reached after" in shown
 
 
 def test_results_of_several_calls_are_in_one_file_and_quick_ones_in_another(tables):
@@ -355,7 +355,7 @@ def test_results_of_several_calls_are_in_one_file_and_quick_ones_in_another(tabl
     stored = Path("out/race.json").read_text()
     assert reproduce("A", "--race", "--quick", "--output", "out") == 0
     assert (Path("out/race.json").read_text(), Path("out/race.md").read_text()) == (stored, text)
-    assert "no results" in Path("out/race-quick.md").read_text()
+    assert "Quick run" in Path("out/race-quick.md").read_text()
     command.TIME_TARGETS["A"] = dataclasses.replace(command.TIME_TARGETS["A"], target=0.4)
     trainings = tables.trainings
     assert reproduce("A", "--race", "--output", "out") == 0
@@ -384,11 +384,11 @@ def test_tables_without_data_are_left_out_and_named_at_the_end(tables, capsys, r
         first = next(iter(known))
         known[first] = dataclasses.replace(known[first], dataset="nowhere.npz")
     with pytest.raises(
-        UserError, match=r"^left out: A(-kernels)? \(nowhere\.npz: no such file or folder.*\)$"
+        UserError, match=r"^skipped: A(-kernels)? \(nowhere\.npz: no such file or folder.*\)$"
     ):
         reproduce("all", *race, "--output", "out")
     shown = capsys.readouterr()
-    assert "is left out: nowhere.npz" in shown.err
+    assert "is skipped: nowhere.npz" in shown.err
     assert "labels" in shown.out
     assert Path("out", "race.md" if race else "B-labels.md").is_file()
     assert not list(Path("out").glob("race/A*"))
@@ -409,11 +409,11 @@ def test_a_run_with_other_settings_is_kept(tables):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["F"], "'F' is no table; there are A-variants"),
-        (["C-layers", "--race"], "'C-layers' has no race; there are A, C, D, E, classifier, and all"),
+        (["F"], "'F' is not a table; available: A-variants"),
+        (["C-layers", "--race"], "'C-layers' has no race; available: A, C, D, E, classifier, and all"),
         (["A", "--seeds", "0"], "--seeds must be a whole number"),
-        (["--race", "--best"], "leave --best out"),
-        (["--best", "--quick"], "reproduce what? Name tables beside --best --quick: A-variants"),
+        (["--race", "--best"], "remove --best"),
+        (["--best", "--quick"], "--best --quick needs the tables to reproduce: A-variants"),
     ],
 )
 def test_invalid_arguments_are_refused(words, message):

@@ -35,7 +35,7 @@ def test_a_table_interrupted_with_ctrl_c_continues(digits):
     screen = Terminal("autoencoder.py", "reproduce", "E-vae")
     screen.see("E-vae: the VAE with two numbers, mnist", "1 of 1: 784–512–256–2", THIRD)
     screen.press(CTRL_C)
-    screen.see("interrupted; to go on: python autoencoder.py reproduce E-vae")
+    screen.see("interrupted; to continue: python autoencoder.py reproduce E-vae")
     assert screen.leaves() == 130
     done = json.loads(RUN.read_text())["history"]["loss"]
     assert 3 <= len(done) < 50

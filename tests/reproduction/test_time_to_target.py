@@ -17,4 +17,4 @@ def test_a_result_with_a_missing_key_does_not_count():
 
 
 def test_a_result_in_words():
-    assert RESULT.text == "there after 1.5 s, 1 + 3 epochs"
+    assert RESULT.text == "reached after 1.5 s, 1 + 3 epochs"

@@ -2,6 +2,7 @@
 
 import html.parser
 import json
+import math
 import os
 import re
 import shutil
@@ -10,12 +11,13 @@ import subprocess
 import zlib
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 from markdown_it import MarkdownIt  # rich brings it along
 
 from lib.common.errors import UserError
-from lib.runs import documents, report, run_entries
+from lib.runs import documents, loss_plots, report, run_entries
 from tests.harness.recorded_runs import damaged_records, record_run
 
 NASTY = "<script>alert(1)</script> | `a` [b](c) *d* & \"e\" 'f'"
@@ -124,26 +126,70 @@ def test_content_of_the_report(call_runs, four_runs):
         "CPU: made up",
         "Keras 3.15.1 on tensorflow",
         "this autoencoder 0.01000 20.00",
-        "constant mean image 0.07000 11.50",
+        "mean image 0.07000 11.50",
         "PCA, 32 components 0.02000 17.00",
-        "Set otherwise than by default setting value default data set digits – layers 3 5",
+        "Settings that differ from the defaults setting value default data set digits – layers 3 5",
         "5f2c5f2c",
-        "2 epochs; the validation loss is lowest after epoch 2, 0.3.",
+        "2 epochs; lowest validation loss 0.3 after epoch 2.",
         "epoch loss validation loss 1 0.5 0.4 2 0.25 0.3",
         "this classifier 0.9000",
-        "always the most frequent class 0.5000",
+        "most frequent class 0.5000",
         "Correct labels found: 9",
         "cat 0.5000 0.2500 0.1250 5",
         "accuracy – – 0.9000 –",
         "cat 5 0 dog 1 4",
         "Phase everything",
         "This run failed: <script>",
-        "It was never tested.",
+        "The run was not evaluated on the test set.",
         "python autoencoder.py --dataset digits --layers 2",
         "best run score best baseline finished runs reconstruct digits second MSE 0.01000 PCA 0.02000 2",
         "reconstruct, digits; best first run second first score MSE 0.01000 MSE 0.02000 layers 3 2",
     ):
         assert words in text, words
+
+
+def test_a_report_opens_with_the_comparison_and_a_loss_plot_and_ends_with_the_machines(call_runs, four_runs):
+    call_runs("--export", "report.html")
+    page = Path("report.html").read_text(encoding="utf-8")
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+    assert titles[:3] == ["Comparison", "Best run of each task and data set", "Differences between the runs"]
+    assert (len(titles), titles[-1]) == (8, "Machines")
+    first_run = page.index('<section id="run-')
+    assert page.index("<table>") < page.index("<svg") < page.rindex("<polyline") < first_run
+    plot = page[page.index("<svg") : page.index("</svg>")]
+    assert (plot.count("<polyline"), ">first<" in plot, ">second<" in plot) == (2, True, True)
+    assert "Validation loss per epoch: reconstruct, digits" in page
+
+
+@pytest.mark.parametrize(
+    ("losses", "points", "ticks"),
+    [
+        ([0.5, 0.05], [(80, 16), (640, 316)], ["0.05", "0.1", "0.2", "0.5"]),
+        ([1, -1], [(80, 16), (640, 316)], ["-1", "1"]),
+        ([0.3], [(80, 316)], ["0.3", "0.6"]),
+        ([math.nan, 2, None, 1], [(266.7, 16), (640, 316)], ["1", "2"]),
+        ([math.nan], None, []),
+    ],
+)
+def test_points_and_ticks_of_the_loss_plot(losses, points, ticks):
+    change_record(record_run("one"), history={"loss": losses, "val_loss": losses})
+    entries, _ = run_entries.list_entries(Path("models"))
+    plots = loss_plots.loss_plots(entries)
+    assert bool(plots) == (points is not None)
+    if plots:
+        line = re.search(r'<polyline points="(.*?)"', plots[0].svg).group(1)
+        assert line == " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        assert re.findall(r'text-anchor="end" fill="#333">(.*?)<', plots[0].svg) == ticks
+
+
+def test_many_and_long_runs_make_a_small_loss_plot():
+    for number in range(loss_plots.MAX_LINES + 5):
+        change_record(record_run(f"run-{number}"), history={"val_loss": [1 / n for n in range(1, 5001)]})
+    entries, _ = run_entries.list_entries(Path("models"))
+    (plot,) = loss_plots.loss_plots(entries)
+    assert plot.caption.endswith("(the first 20 of 25 runs)")
+    assert plot.svg.count("<polyline") == 20
+    assert len(plot.svg) < 20 * 12 * (loss_plots.MAX_POINTS + 50)
 
 
 def test_markdown_links_pictures_in_a_folder_next_to_it(call_runs, four_runs):
@@ -152,11 +198,15 @@ def test_markdown_links_pictures_in_a_folder_next_to_it(call_runs, four_runs):
     assert (status, out) == (0, "out/my report.md\nout/my report-figures\n")
     text = Path("out/my report.md").read_text(encoding="utf-8")
     links = re.findall(r"^!\[.*\]\((.*)\)$", text, re.MULTILINE)
+    drawings = [link for link in links if link.endswith(".svg")]
+    links = [link for link in links if link not in drawings]
     assert len(links) == 3
+    for drawing in drawings:
+        assert ElementTree.fromstring(Path("out", unquote(drawing)).read_bytes()).tag.endswith("svg")
     for link in links:
         assert Path("out", unquote(link)).read_bytes() == png()
         assert " " not in link
-    assert len(os.listdir("out/my report-figures")) == 3
+    assert len(os.listdir("out/my report-figures")) == 3 + len(drawings)
     assert "<script" not in text.replace(r"\<script", "").replace("    python autoencoder.py <script", "")
     anchors = set(re.findall(r'^<a id="(.*)"></a>$', text, re.MULTILINE))
     assert set(re.findall(r"\]\(#(.*?)\)", text)) == anchors
@@ -193,7 +243,7 @@ def test_texts_of_records_are_escaped_in_markdown(call_runs, four_runs):
 def test_nothing_is_overwritten_unless_forced(call_runs, four_runs, name):
     Path(name).write_text("mine")
     with pytest.raises(
-        UserError, match=rf"{name} exists already; choose another name, or replace it with --force"
+        UserError, match=rf"{name} already exists; choose another name, or replace it with --force"
     ):
         call_runs("--export", name)
     assert Path(name).read_text() == "mine"
@@ -204,11 +254,12 @@ def test_nothing_is_overwritten_unless_forced(call_runs, four_runs, name):
 def test_an_existing_folder_of_pictures_keeps_its_files(call_runs, four_runs):
     Path("report-figures").mkdir()
     Path("report-figures/mine").write_text("mine")
-    with pytest.raises(UserError, match="report-figures exists already"):
+    with pytest.raises(UserError, match="report-figures already exists"):
         call_runs("--export", "report.md")
     assert not Path("report.md").exists()
     call_runs("--export", "report.md", "--force")
-    assert len(os.listdir("report-figures")) == 4
+    assert sum(name.endswith(".png") for name in os.listdir("report-figures")) == 3
+    assert Path("report-figures/mine").read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md"])
@@ -227,7 +278,9 @@ def test_a_report_that_cannot_be_written_leaves_no_files(call_runs, four_runs, n
 def test_invalid_paths_of_reports_are_refused(call_runs):
     with pytest.raises(UserError, match=r"report\.pdf: .*must end in \.md or \.html"):
         call_runs("--export", "report.pdf")
-    with pytest.raises(UserError, match=r"none/report\.md: cannot be written, there is no folder none"):
+    with pytest.raises(
+        UserError, match=r"none/report\.md: cannot be written, the folder none does not exist"
+    ):
         call_runs("--export", "none/report.md")
     assert call_runs("--export", "report.md")[0] == 0
     assert not Path("report.md").exists()  # there are no runs
@@ -322,7 +375,7 @@ def test_figures_that_are_too_large_or_no_files_are_left_out(impatient):
     for suffix in ("html", "md"):
         report.export_report(entries, Path(f"r.{suffix}"), force=False)
     assert Path("r.html").read_text().count("<img") == 1
-    assert len(os.listdir("r-figures")) == 1
+    assert sum(name.endswith(".png") for name in os.listdir("r-figures")) == 1
 
 
 def test_a_figure_that_grows_after_it_was_looked_at_is_refused(monkeypatch):
@@ -332,7 +385,7 @@ def test_a_figure_that_grows_after_it_was_looked_at_is_refused(monkeypatch):
     monkeypatch.setattr(documents, "is_png", lambda path: True)
     os.truncate(folder / "figures/good.png", documents.MAX_PICTURE_BYTES + 1)
     for suffix in ("html", "md"):
-        with pytest.raises(UserError, match=r"good\.png: has more than"):
+        with pytest.raises(UserError, match=r"good\.png: more than"):
             report.export_report(entries, Path(f"r.{suffix}"), force=False)
     assert os.listdir() == ["models"]
 

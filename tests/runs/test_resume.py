@@ -36,10 +36,10 @@ def test_interrupted_and_failed_runs_can_be_resumed():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"program": "classification"}, "models/mine: is no run of autoencoder.py"),
+        ({"program": "classification"}, "models/mine: is not a run of autoencoder.py"),
         (
             {"status": "finished"},
-            "models/mine: came to its end already; leave --resume out to begin another run",
+            "models/mine: has already finished; omit --resume to start a new run",
         ),
         ({"history": []}, r"models/mine/run.json: history must be an object, not \[\]"),
         (

@@ -51,10 +51,10 @@ def test_runs_created_in_the_same_second_get_folders_of_their_own():
 
 def test_an_existing_run_is_never_overwritten():
     run_folder.Run.create("models/mine", HP, "digits")
-    with pytest.raises(UserError, match="models/mine: is not empty, and a run is never overwritten"):
+    with pytest.raises(UserError, match="models/mine: is not empty, and runs are never overwritten"):
         run_folder.Run.create("models/mine", HP, "digits")
     Path("models/file").write_text("")
-    with pytest.raises(UserError, match="models/file: cannot be made"):
+    with pytest.raises(UserError, match="models/file: cannot be created"):
         run_folder.Run.create("models/file", HP, "digits")
 
 
@@ -71,8 +71,8 @@ def test_unreadable_records_are_refused():
         load_record(Path("models/mine"))
     for text, words in (
         ("{", "cannot be read as JSON"),
-        ("[1]", "is no record of a run"),
-        ("{}", "is no record of a run"),
+        ("[1]", "is not a run record"),
+        ("{}", "is not a run record"),
     ):
         Path("models/mine/run.json").write_text(text)
         with pytest.raises(UserError, match=words):
@@ -172,16 +172,14 @@ def test_a_killed_run_is_shown_as_interrupted():
     folder = create_killed_run("models/mine")
     assert json.loads((folder / "run.json").read_text())["status"] == "running"
     record = load_record(folder)
-    assert (record["status"], record["error"]) == ("interrupted", "its process was killed")
+    assert (record["status"], record["error"]) == ("interrupted", "the process was killed")
     assert list_records()[0][1]["status"] == "interrupted"
 
 
 def test_a_run_is_reopened_unless_it_is_locked_or_its_images_have_changed():
     folder = create_killed_run("models/mine", "dataset={'sha256': 'abc'}", "metrics={'test_mse': 1.0}")
     (folder / "autoencoder.partial.h5").write_bytes(b"half")
-    with pytest.raises(
-        UserError, match=r"models/mine: began with other images than those that its data set holds now"
-    ):
+    with pytest.raises(UserError, match=r"models/mine: the data set has changed since this run started"):
         run_folder.Run.reopen(folder, "def")
     assert (folder / "autoencoder.partial.h5").exists()
     run = run_folder.Run.reopen(folder, "abc")
@@ -206,7 +204,7 @@ def run_in_parallel(script: str, count: int = 20) -> list[tuple[int, str]]:
 def test_of_twenty_processes_one_gets_the_folder():
     results = run_in_parallel("run_folder.Run.create('models/one', HP, 'digits')")
     assert sorted(status for status, _ in results) == [0] + [1] * 19
-    message = "models/one: is not empty, and a run is never overwritten"
+    message = "models/one: is not empty, and runs are never overwritten"
     assert sum(message in error for _, error in results) == 19
     assert json.loads(Path("models/one/run.json").read_text())["program"] == "autoencoder"
 
@@ -281,7 +279,7 @@ def test_runs_are_copied_under_free_names():
         mock.patch.object(run_folder, "require_free_name", Path),  # as if created just after that check
     ):
         run_folder.copy_run(run.folder, "models/best")
-    with pytest.raises(UserError, match="a name is needed"):
+    with pytest.raises(UserError, match="enter a name"):
         run_folder.copy_run(run.folder, " ")
     with pytest.raises(UserError, match="cannot be written"):
         run_folder.copy_run(run.folder, "given/away.h5/below.h5")
@@ -304,28 +302,28 @@ def test_differing_hyperparameters_and_metric_points():
 @pytest.mark.parametrize("output", [None, "models/mine"])
 def test_a_broken_link_in_place_of_the_folder_above_is_named(output):
     Path("models").symlink_to("nowhere/below")
-    with pytest.raises(UserError, match=r"^models: cannot be made \(File exists\); a file or a broken"):
+    with pytest.raises(UserError, match=r"^models: cannot be created \(File exists\); a file or a broken"):
         run_folder.Run.create(output, HP, "digits")
 
 
 def test_a_broken_link_in_place_of_the_folder_is_not_followed():
     Path("models").mkdir()
     Path("models/mine").symlink_to("elsewhere")
-    with pytest.raises(UserError, match=r"models/mine: cannot be made \(File exists\)"):
+    with pytest.raises(UserError, match=r"models/mine: cannot be created \(File exists\)"):
         run_folder.Run.create("models/mine", HP, "digits")
     assert run_folder.new_output_folder(None, Path("models/mine")) == Path("models/mine-2")
 
 
 @pytest.mark.parametrize("output", ["a\0b", "a" * 300, "x/" * 2500])
 def test_names_that_no_folder_can_have_are_refused(output):
-    with pytest.raises(UserError, match="cannot be made"):
+    with pytest.raises(UserError, match="cannot be created"):
         run_folder.Run.create(output, HP, "digits")
 
 
 def test_a_record_that_is_too_large_is_not_read():
     run_folder.Run.create("models/mine", HP, "digits")
     os.truncate("models/mine/run.json", 1 << 30)
-    with pytest.raises(UserError, match=r"models/mine/run\.json: has more than"):
+    with pytest.raises(UserError, match=r"models/mine/run\.json: more than"):
         load_record(Path("models/mine"))
     assert list_records() == []
 

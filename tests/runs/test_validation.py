@@ -26,10 +26,10 @@ from tests.harness.recorded_runs import listed_names, record_run
         ),
         ({"dataset": {"sizes": []}}, "dataset.sizes must be an object, not []"),
         ({"dataset": {"sizes": {"test": "all"}}}, "dataset.sizes.test must be a whole number, not 'all'"),
-        ({"dataset": {"classes": "cat"}}, "dataset.classes must be a list of texts, not 'cat'"),
+        ({"dataset": {"classes": "cat"}}, "dataset.classes must be a list of strings, not 'cat'"),
         (
             {"hyperparameters": {"layers": {"a": 1}}},
-            "hyperparameters.layers must be a number, a text, yes or no, or a list of them",
+            "hyperparameters.layers must be a number, a string, a boolean, or a list of them",
         ),
         (
             {"history": {"loss": 0.5}},

@@ -70,6 +70,7 @@ def test_a_grid_and_its_winner(tiny, in_process, capsys):
     scores = {name: record["metrics"]["validation_mse"] for name, record in runs.items() if name != winner}
     best = min(scores, key=scores.get)
     assert winner == f"winner-{best[-4:]}"
+    assert len(optuna.get_all_study_names("sqlite:///s/study.db")) == 1  # as other programs show it
     # The test set is used once: for the winner, which is trained on all other images.
     assert all("test_mse" not in runs[name]["metrics"] for name in scores)
     assert runs[winner]["metrics"]["test_mse"] > 0
@@ -205,7 +206,7 @@ def test_a_network_that_cannot_be_built_is_a_failed_trial_with_its_reason(tiny, 
     assert search(tiny, *TINY, "--grid", "kernel-size=3,60", "--no-retrain") == 0
     assert in_process.trainings == 1
     assert (
-        "failed: kernel size 60 does not fit: 12×10 is left before layer 1; at most 10 works"
+        "failed: kernel size 60 does not fit the 12×10 feature map before layer 1; the maximum is 10"
         in capsys.readouterr().out
     )
     with pytest.raises(UserError, match="kernel size 60 does not fit"):
@@ -221,7 +222,7 @@ def test_pruned_trials_are_recorded_and_listed(tiny, in_process, monkeypatch, ca
     assert pruned["error"] == trials.PRUNED
     assert len(pruned["history"]["loss"]) < 5
     assert not Path("s/trial-0001/checkpoint").exists()  # it is never continued
-    assert "│     1 │       2 │         pruned │" in capsys.readouterr().out
+    assert "     1 │       2 │         pruned │" in capsys.readouterr().out
 
 
 def test_an_interrupted_search_continues(tiny, in_process, monkeypatch, capsys):
@@ -263,7 +264,7 @@ def test_a_search_without_complete_trials_fails(tiny, in_process, monkeypatch):
         ([], "nothing is varied: give --grid kernels=16,32,64 or --range learning-rate=0.0001..0.01:log"),
         (
             ["--resume", "x"],
-            "--resume is for a single run; a search goes on when the same command is given again",
+            "--resume applies to a single run; repeat the command to continue a search",
         ),
         (
             ["--range", "kernels=1..4", "--sampler", "grid"],
@@ -271,7 +272,7 @@ def test_a_search_without_complete_trials_fails(tiny, in_process, monkeypatch):
         ),
         (
             ["--grid", "kernels=1,2", "--trials", "5"],
-            "--trials is for --sampler random and tpe; this grid has 2 points",
+            "--trials requires --sampler random or tpe; this grid has 2 points",
         ),
         (["--range", "kernels=1..4", "--trials", "0"], "--trials must be a whole number from 1"),
         (["--grid", "kernels=1,2", "--folds", "1"], "--folds must be a whole number from 2"),
@@ -359,7 +360,7 @@ def test_the_same_command_runs_the_trial_of_a_killed_worker_again(tiny):
 def test_a_search_in_a_terminal(tiny):
     """Prompts for hyperparameters, values and sampler, then the search."""
     program = Terminal("autoencoder.py", "search", "-d", tiny["-d"], "-t", tiny["-t"])
-    program.see("Vary which hyperparameters?")
+    program.see("Which hyperparameters should vary?")
     program.press(*([DOWN] * QUESTIONS["autoencoder"].index("kernels")), " ", *"activat", " ", ENTER)
     program.see("Values of kernels (16,32,64, 8,16/16,32 by layers, or a range 16..64)")
     program.answer("2,3")
@@ -370,7 +371,7 @@ def test_a_search_in_a_terminal(tiny):
     for question, answer in (("layers", "1"), ("Kernel size", ""), ("Epochs", "1"), ("Batch size", "")):
         program.see(question)
         program.answer(answer)
-    program.see("How?", "a grid: every combination (4 trials)")
+    program.see("How?", "grid search: every combination (4 trials)")
     program.press(ENTER)
     program.see("Cross-validation in how many folds?")
     program.answer("")

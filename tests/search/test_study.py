@@ -318,7 +318,7 @@ def test_a_study_is_not_opened_with_another_definition(changed, says):
     [
         (
             "nonsense",
-            "--storage nonsense: cannot be opened (it is no address of a database, such as "
+            "--storage nonsense: cannot be opened (it is not a database URL, such as "
             "sqlite:///search.db",
         ),
         ("sqlite:////nowhere/at/all.db", "cannot be opened (unable to open database file"),
@@ -341,7 +341,7 @@ def test_a_storage_that_cannot_be_opened(url, says):
     ],
 )
 def test_a_storage_in_memory_is_refused(url):
-    with pytest.raises(UserError, match="is in memory, and would be lost with this process; give a file"):
+    with pytest.raises(UserError, match="is in memory and would be lost with this process; use a file"):
         open_study("s", definition(), url)
 
 

@@ -68,7 +68,7 @@ def test_a_broken_file_and_one_of_another_network_are_refused(tmp_path):
     Checkpoint(tmp_path, "phase").write(model, best, HISTORY)
     other, fresh = compiled(units=2)
     with pytest.raises(
-        UserError, match=r"phase.npz: is of another network; delete it, and its phase begins anew"
+        UserError, match=r"phase.npz: belongs to another network; delete it to restart the phase"
     ):
         Checkpoint(tmp_path, "phase").restore(other, [fresh])
     path = tmp_path / "checkpoint" / "phase.npz"
@@ -79,7 +79,7 @@ def test_a_broken_file_and_one_of_another_network_are_refused(tmp_path):
     for broken in (b"", content[:100], content[:-30], b"PK" + content[40:], renamed, newer):
         path.write_bytes(broken)
         with pytest.raises(
-            UserError, match=r"phase.npz: .*cannot be read.* \(.*\); delete it, and its phase begins anew"
+            UserError, match=r"phase.npz: .*cannot be read.* \(.*\); delete it to restart the phase"
         ):
             Checkpoint(tmp_path, "phase")
 
@@ -125,7 +125,7 @@ def rewrite(path: Path, state: dict | None = None, **arrays) -> None:
 def test_a_history_of_another_shape_is_refused(tmp_path, history):
     path = saved(tmp_path)
     rewrite(path, {"history": history})
-    with pytest.raises(UserError, match=r"phase.npz: cannot be read \(its history .*\); delete it, and its"):
+    with pytest.raises(UserError, match=r"phase.npz: cannot be read \(the history .*\); delete it to"):
         Checkpoint(tmp_path, "phase")
 
 
@@ -135,7 +135,7 @@ def test_a_history_of_another_shape_is_refused(tmp_path, history):
 def test_numbers_of_arrays_that_it_does_not_hold_are_refused(tmp_path, state):
     path = saved(tmp_path)
     rewrite(path, state)
-    with pytest.raises(UserError, match="delete it, and its phase begins anew"):
+    with pytest.raises(UserError, match="delete it to restart the phase"):
         Checkpoint(tmp_path, "phase")
 
 
@@ -147,7 +147,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path, name, array):
     path = saved(tmp_path)
     rewrite(path, **{name: array})
     restored, fresh = compiled()
-    with pytest.raises(UserError, match="delete it, and its phase begins anew"):
+    with pytest.raises(UserError, match="delete it to restart the phase"):
         Checkpoint(tmp_path, "phase").restore(restored, [fresh])
 
 
@@ -159,7 +159,7 @@ def test_a_small_file_takes_little_memory(tmp_path):
     assert path.stat().st_size < 1 << 19
     tracemalloc.start()
     try:
-        with pytest.raises(UserError, match=r"its arrays announce more bytes than it has.*; delete it, and"):
+        with pytest.raises(UserError, match=r"its arrays declare more bytes than it contains.*; delete it"):
             Checkpoint(tmp_path, "phase")
         assert tracemalloc.get_traced_memory()[1] < 1 << 24
     finally:
@@ -178,7 +178,7 @@ def test_a_header_that_announces_much_takes_little_memory(tmp_path):
         archive.writestr("variable_0.npy", array)
     tracemalloc.start()
     try:
-        with pytest.raises(UserError, match=r"variable_0 announces more bytes than it has.*; delete it, and"):
+        with pytest.raises(UserError, match=r"variable_0 declares more bytes than it contains.*; delete it"):
             Checkpoint(tmp_path, "phase")
         assert tracemalloc.get_traced_memory()[1] < 1 << 24
     finally:
@@ -195,5 +195,5 @@ def test_arrays_that_share_their_bytes_are_refused(tmp_path):
             archive.filelist.append(info)
             archive.NameToInfo[info.filename] = info
         archive._didModify = True
-    with pytest.raises(UserError, match="delete it, and its phase begins anew"):
+    with pytest.raises(UserError, match="delete it to restart the phase"):
         Checkpoint(tmp_path, "phase")

@@ -92,7 +92,7 @@ def test_a_loss_of_nan_in_the_first_epoch_fails_the_run(tiny, monkeypatch):
         trainer.Batches, "__getitem__", lambda self, n: (np.full((8, 12, 10, 1), np.nan),) * 2
     )
     with pytest.raises(
-        RunFailed, match=r"the loss is no number any more in epoch 1; a smaller --learning-rate than 0\.005"
+        RunFailed, match=r"the loss became NaN or infinite in epoch 1; a smaller --learning-rate than 0\.005"
     ):
         train(tiny)
 
@@ -118,7 +118,7 @@ def spoil_targets(monkeypatch, epoch: int, value: float):
     [
         (
             np.nan,
-            "the loss is no number any more in epoch 4; a smaller --learning-rate than 0.005 may help",
+            "the loss became NaN or infinite in epoch 4; a smaller --learning-rate than 0.005 may help",
             3,
         ),
         (100.0, "the loss grew to .* in epoch 4, from .*; a smaller --learning-rate than 0.005 may help", 4),

@@ -161,7 +161,7 @@ def test_jobs_on_a_model_made_elsewhere(name):
     assert after < before
     notes = [event["text"] for event in channel.events if event["event"] == "note"]
     assert sentence in notes[0]
-    assert notes[1] == "other.h5: the latent code is middle (5): given by --encoder-layer."
+    assert notes[1] == "other.h5: the latent code is middle (5): set by --encoder-layer."
     (written,) = (file for file in Path("out").glob("*.idx") if "refined" not in file.stem)
     images = registry.read_source(written).train.images.reshape(expected.shape)
     np.testing.assert_allclose(images / 255, expected.clip(0, 1), atol=0.0021)
@@ -180,7 +180,7 @@ def test_pictures_for_models_of_any_size_need_a_size():
     Path("own").mkdir()
     for number, image in enumerate(sample_files.shapes(3, 16, 12)[0]):
         Image.fromarray(image).save(f"own/{number}.png")
-    with pytest.raises(UserError, match=r"other\.h5: takes images of any×any×1; say which with --size"):
+    with pytest.raises(UserError, match=r"other\.h5: takes images of any×any×1; set a size, such as --size"):
         run_job(apply_job.apply, models=path, data="own")
     run_job(apply_job.apply, models=path, data="own", size=[16, 12], output="out")
     with Image.open("out/pictures/0.png") as image:
@@ -260,7 +260,7 @@ def test_a_model_without_numbers_is_named_with_the_layer(job):
     model.get_layer("middle").set_weights([kernel, bias])
     model.save("other.h5")
     before = {*Path().rglob("*"), Path("all.npz")}
-    with pytest.raises(RunFailed, match=rf"^other\.h5: gives no numbers: its layer middle holds {kind}; "):
+    with pytest.raises(RunFailed, match=rf"^other\.h5: returns no finite numbers: layer middle contains {kind}"):
         JOBS[job](["other.h5"])
     assert {*Path().rglob("*"), Path("all.npz")} == before
 

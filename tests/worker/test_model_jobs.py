@@ -209,7 +209,7 @@ def test_nothing_is_overwritten(tiny):
     path = save_autoencoder()
     folders = [run_job(apply_job.apply, models=path, data=tiny["-t"])["folder"] for _ in range(2)]
     assert folders == ["ae/applied", "ae/applied-2"]
-    with pytest.raises(UserError, match="is not empty, and a run is never overwritten"):
+    with pytest.raises(UserError, match="is not empty, and runs are never overwritten"):
         run_job(apply_job.apply, models=path, data=tiny["-t"], output="ae/applied")
 
 
@@ -274,7 +274,7 @@ def test_refined_codes_are_compared_with_the_encoders_and_better(tiny, monkeypat
 def test_generate_from_the_prior_of_a_vae_and_on_a_grid():
     path = save_autoencoder(variational=True, latent_dim=2)
     finished = run_job(generate_job.generate, models=["ae/decoder.h5"], **GENERATE_REQUEST)
-    assert finished["how"] == "codes from the prior"
+    assert finished["how"] == "samples from the prior, seed 0"
     images = unpack_images(finished["pictures"])
     assert images.shape == (6, 12, 10, 1)
     np.testing.assert_array_equal(read_pixels("ae/generated/3.png"), images[2, ..., 0])
@@ -290,11 +290,12 @@ def test_generate_from_a_mixture_of_codes_of_a_plain_autoencoder(tiny):
     path = save_autoencoder(latent_dim=2)
     with pytest.raises(
         UserError,
-        match="a plain autoencoder has no prior to draw from; give images to learn one from with -d",
+        match="an autoencoder without a prior needs images for a Gaussian mixture; pass them with -d",
     ):
         run_job(generate_job.generate, models=path, **GENERATE_REQUEST)
     request = GENERATE_REQUEST | {"data": tiny["-d"]}
-    assert run_job(generate_job.generate, models=path, **request)["how"] == "codes from a Gaussian mixture"
+    finished = run_job(generate_job.generate, models=path, **request | {"seed": 5})
+    assert finished["how"] == "samples from a Gaussian mixture, seed 5"
     assert (
         run_job(generate_job.generate, models=["ae/decoder.h5"], **request)["count"] == 6
     )  # the encoder lies beside it

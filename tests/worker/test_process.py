@@ -38,6 +38,37 @@ def test_a_run_through_the_pipe(tiny):
     assert "log.txt" in finished["record"]["files"]
 
 
+def test_a_worker_that_draws_during_the_menu_ends_by_itself(tiny):
+    with Worker() as worker:
+        worker.start()
+        process = worker._process
+        worker.start()  # it has started
+        worker.send("open", hyperparameters=request(tiny))
+        worker.send("train", hyperparameters=request(tiny), output="run", background=True)
+        assert worker._process is process
+        result = worker.follow(lambda event: None, until="result")
+        assert (result["event"], result["record"]["status"]) == ("result", "finished")
+        worker._listener.join(timeout=60)
+        assert process.returncode == 0  # its memory is free, and it is no zombie
+        assert worker.follow(lambda event: None)["event"] == "finished"
+        assert Path("run/figures/latent.png").is_file()
+
+
+def test_an_exception_at_ctrl_c_does_not_stop_the_worker():
+    class Leaving(Exception):
+        pass
+
+    def leave(event):
+        raise Leaving
+
+    worker, sent = Worker(), []
+    worker.send = sent.append
+    worker._events.put({"event": "stopping"})
+    with pytest.raises(Leaving):
+        worker.follow(leave)
+    assert not sent
+
+
 def test_errors_of_the_child_are_raised(tiny):
     with Worker() as worker:
         worker.send("open", hyperparameters=request(tiny, dataset="nowhere"))

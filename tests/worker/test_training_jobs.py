@@ -17,6 +17,7 @@ from lib.common.errors import RunFailed, UserError
 from lib.common.serialization import unpack_images
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
+from lib.evaluation import run_figures
 from lib.runs.records import load_record
 from lib.tasks import TASKS, base
 from lib.worker import training_jobs
@@ -33,7 +34,7 @@ def classify(tiny, **values) -> Hyperparameters:
     ("error", "sentence"),
     [
         (RunFailed("it broke"), "it broke"),
-        (MemoryError(), "not enough memory; a smaller batch size or fewer kernels need less"),
+        (MemoryError(), "not enough memory; use a smaller batch size or fewer kernels"),
         (RuntimeError("OOM when allocating tensor\nwith shape"), "not enough memory"),
         (
             RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8 bytes"),
@@ -87,7 +88,7 @@ def test_a_run_out_of_gpu_memory_leaves_other_runs_as_they_are(tiny, monkeypatch
     record = load_record(Path("second"))
     assert (record["status"], record["error"]) == (
         "failed",
-        "not enough memory; a smaller batch size or fewer kernels need less",
+        "not enough memory; use a smaller batch size or fewer kernels",
     )
     assert {path: path.read_bytes() for path in Path("first").rglob("*") if path.is_file()} == before
 
@@ -173,6 +174,75 @@ def classify_on(model: str, color: str) -> None:
     assert record["metrics"]["correct"] + record["metrics"]["incorrect"] == 8
     model = keras.models.load_model("cl/classifier.h5", compile=False)
     assert model.input_shape == (None, 12, 10, 3)
+
+
+def test_all_figures_of_a_run_show_the_same_random_test_images(color, monkeypatch):
+    rows, titles = {}, set()
+
+    def keep(images, path, title):
+        rows[path.stem] = dict(images)
+        titles.add(title.partition(" · ")[0])
+
+    monkeypatch.setattr(run_figures.figures, "plot_image_rows", keep)
+    monkeypatch.setattr(run_figures.figures, "plot_reconstructions", keep)
+    test = {}
+    for seed in (0, 1):
+        values = dict(dataset=color, testset=color, task="denoise", layers=1, kernels=2, epochs=1, seed=seed)
+        run(f"seed-{seed}", **values)
+        shown, first = rows["reconstructions"]["target"], rows["noise"]["clean"]
+        np.testing.assert_array_equal(shown[: len(first)], first)
+        test[seed] = shown
+    assert len(test[0]) == run_figures.RECONSTRUCTIONS
+    assert (test[0] != test[1]).any()
+    images = np.load(color)["images"]
+    assert (test[0] != images[: len(test[0])]).any()
+    assert {title.partition(":")[0] for title in titles} == {"seed-0", "seed-1"}
+    assert all("task denoise" in title.replace(run_figures.NO_BREAK_SPACE, " ") for title in titles)
+
+
+class InterruptedChannel(RecordingChannel):
+    """A channel on which Ctrl-C is pressed at a stage of the work after the training."""
+
+    def __init__(self, stage: str):
+        super().__init__()
+        self.stage = stage
+
+    def emit(self, event: str, **content) -> None:
+        super().emit(event, **content)
+        if event == "stage" and content["text"].startswith(self.stage):
+            self.stop_event.set()
+
+
+@pytest.mark.parametrize(
+    ("stage", "note", "figures"),
+    [("evaluating", "The baselines are skipped.", 5), ("drawing", "The remaining figures are skipped.", 0)],
+)
+@pytest.mark.parametrize("background", [False, True])
+def test_ctrl_c_after_the_training_skips_baselines_or_figures(tiny, stage, note, figures, background):
+    hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
+    channel = InterruptedChannel(stage)
+    request = {"hyperparameters": hp.to_json(), "output": "run", "background": background}
+    training_jobs.run_training(channel, request, training_jobs.open_dataset(hp))
+    record = load_record(Path("run"))
+    assert (record["status"], bool(record["baselines"])) == ("finished", stage == "drawing")
+    assert len(list(Path("run/figures").iterdir())) == figures
+    assert [event["text"] for event in channel.events if event["event"] == "note"] == [note]
+    Display().show_autoencoder_result(Path("run"), record)
+
+
+def test_the_result_is_there_before_the_figures_are_drawn(tiny):
+    hp, channel = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1), RecordingChannel()
+    request = {"hyperparameters": hp.to_json(), "output": "run", "background": True}
+    training_jobs.run_training(channel, request, training_jobs.open_dataset(hp))
+    names = [event["event"] for event in channel.events]
+    assert names[names.index("result") :] == ["result", "stage", *["pictures"] * 5, "finished"]
+    last = channel.events[-1]
+    pictures: dict = {}
+    for event in channel.events:
+        if event["event"] == "pictures":
+            pictures |= event["pictures"]
+    assert pictures == last["pictures"]
+    assert "figures/latent.png" in load_record(Path("run"))["files"]
 
 
 @pytest.mark.parametrize("labels", [np.arange(80) % 4 - 1, np.arange(80) % 2 * 70_000])
@@ -276,7 +346,7 @@ def test_a_saved_autoencoder_averages_over_mirror_images_as_its_scores_do(color)
 
 
 def test_colorizing_gray_images_is_refused_before_a_folder_is_made(tiny):
-    with pytest.raises(UserError, match="colorize needs color images; these are 12×10×1"):
+    with pytest.raises(UserError, match="task colorize requires color images; these are 12×10×1"):
         run("ae", dataset=tiny["-d"], task="colorize")
     assert not Path("ae").exists()
 

@@ -68,7 +68,7 @@ def read_members(path: Path, is_wanted: Callable[[str, int], bool]) -> dict[str,
                 _skip(file, size)
                 continue
             if size > path.stat().st_size * MAX_DEFLATE_RATIO:
-                raise UserError(f"{path}: {name} announces {size:,} bytes, more than the archive can hold")
+                raise UserError(f"{path}: {name} declares {size:,} bytes, more than the archive can contain")
             members[short_name] = allocate(path, (size,))
             if read_into(file, members[short_name]) < size:
                 raise EOFError
@@ -88,7 +88,7 @@ def _members(file) -> Iterator[tuple[str, int, bool]]:
 def _member_size(member: tarfile.TarInfo) -> int:
     """Return the number of bytes that follow a header: none after a link, even if it announces a size."""
     if member.size < 0:
-        raise tarfile.ReadError(f"{member.name} announces {member.size:,} bytes")
+        raise tarfile.ReadError(f"{member.name} declares {member.size:,} bytes")
     return 0 if member.issym() or member.islnk() or member.isdir() or member.isdev() else member.size
 
 

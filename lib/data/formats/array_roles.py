@@ -49,7 +49,7 @@ def find_roles(path: Path, arrays: Mapping[str, ShapeAndType]) -> tuple[dict[str
     if len(plain) > 1 and all(re.fullmatch(r"arr\d+", name) for name in plain):
         roles = _roles_by_shape(arrays)
         listed = ", ".join(f"{name} as {role.replace('_', ' ')}" for role, name in roles.items())
-        return _require_images(path, arrays, roles), [f"{path}: reads {listed}"]
+        return _require_images(path, arrays, roles), [f"{path}: using {listed}"]
     roles = {
         role: plain[next(name for name in names if name in plain)]
         for role, names in ROLES.items()
@@ -64,7 +64,7 @@ def find_roles(path: Path, arrays: Mapping[str, ShapeAndType]) -> tuple[dict[str
             roles["images"] = next(iter(candidates or arrays))
     roles = _require_images(path, arrays, roles)
     left_out = [name for key, name in plain.items() if OTHER_NAMES.fullmatch(key)]
-    notes = [f"{path}: leaves out {_listed(sorted(left_out))}"] if left_out else []
+    notes = [f"{path}: ignoring {_listed(sorted(left_out))}"] if left_out else []
     return roles, notes
 
 
@@ -82,8 +82,8 @@ def find_labels(path: Path, names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
     raise UserError(
-        f"{path}: none of its arrays ({_listed(names) or 'there are none'}) is called labels or y; save that "
-        "of the labels as labels"
+        f"{path}: none of its arrays ({_listed(names) or 'there are none'}) is named labels or y; save the "
+        "labels under the name labels"
     )
 
 
@@ -96,8 +96,8 @@ def _require_images(path: Path, arrays: Mapping[str, ShapeAndType], roles: dict[
     if "images" not in roles:
         listed = _listed(list(arrays)) or "there are none"
         raise UserError(
-            f"{path}: none of its arrays ({listed}) is called x_train or images; save that of the images as "
-            "images, and labels as labels"
+            f"{path}: none of its arrays ({listed}) is named x_train or images; save the images under "
+            "the name images, and the labels under labels"
         )
     return roles
 

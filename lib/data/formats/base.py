@@ -134,7 +134,7 @@ def require_file_or_folder(path: Path) -> None:
     if not exists(path):
         raise UserError(f"{path}: no such file or folder")
     if not (path.is_file() or path.is_dir()):
-        raise UserError(f"{path}: is a pipe, a socket or a device; give a file or a folder")
+        raise UserError(f"{path}: is a pipe, a socket or a device; use a file or a folder")
 
 
 def require_matching_labels(labels_path: Path | str, label_count: int, image_count: int, images: str) -> None:
@@ -148,8 +148,8 @@ def count_records(path: Path | str, size: int, record_bytes: int, records: str) 
     count, remainder = divmod(size, record_bytes)
     if remainder or not count:
         raise UserError(
-            f"{path}: {size:,} bytes are not whole {records} of {record_bytes:,} bytes; the file is "
-            "truncated or too long, or is another one: download it again"
+            f"{path}: {size:,} bytes are not a whole number of {records} of {record_bytes:,} bytes; the "
+            "file is truncated, too long or of another format: download it again"
         )
     return count
 
@@ -176,7 +176,7 @@ def explain_read_errors(path: Path) -> Iterator[None]:
         if system_message := getattr(error, "strerror", None):
             raise UserError(f"{path}: cannot be read ({system_message})") from None
         raise UserError(
-            f"{path}: cannot be read: broken or truncated ({reason(error)[:MAX_MESSAGE_LENGTH]})"
+            f"{path}: cannot be read, it is corrupt or truncated ({reason(error)[:MAX_MESSAGE_LENGTH]})"
         ) from None
 
 
@@ -207,7 +207,7 @@ def allocate(path: Path, shape: Sequence[int], dtype=np.uint8) -> np.ndarray:
     except MemoryError:
         free = min(needed, free)  # the process has a lower limit than the free memory
     raise UserError(
-        f"{path}: holds {needed / 1e9:,.1f} GB, and at most {free / 1e9:,.1f} GB of memory are free; "
+        f"{path}: needs {needed / 1e9:,.1f} GB of memory, only {free / 1e9:,.1f} GB are free; "
         "use fewer images"
     )
 
@@ -217,9 +217,9 @@ def _allocate_on_disk(path: Path, shape: Sequence[int], dtype, needed: int) -> n
         folder = tempfile.gettempdir()
         if needed > (free := shutil.disk_usage(folder).free):
             raise UserError(
-                f"{path}: holds {needed / 1e9:,.1f} GB unpacked, and {folder} has room for "
-                f"{free / 1e9:,.1f} GB; set TMPDIR to a folder with more, or give an .idx or .npy of bytes "
-                "that is not compressed: it is read where it lies"
+                f"{path}: needs {needed / 1e9:,.1f} GB unpacked, and {folder} has only "
+                f"{free / 1e9:,.1f} GB; set TMPDIR to a folder with more space, or use an uncompressed "
+                ".idx or .npy of bytes, which is read in place"
             )
         with tempfile.TemporaryFile() as file:
             # Without reserved blocks, a write to the map on a full disk would end the process.
@@ -230,7 +230,7 @@ def _allocate_on_disk(path: Path, shape: Sequence[int], dtype, needed: int) -> n
             return np.memmap(file, dtype, "r+", shape=tuple(shape))
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be unpacked in the folder for temporary files ({reason(error)}); "
+            f"{path}: cannot be unpacked into the temporary folder ({reason(error)}); "
             f"{remedy(error, 'TMPDIR')}"
         ) from None
 

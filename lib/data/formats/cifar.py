@@ -155,8 +155,8 @@ class PickledCifarFormat(Format):
     @staticmethod
     def peek(path: Path) -> Header:
         raise UserError(
-            f"{path}: is CIFAR's version for Python; its files are pickled, and reading those can run any "
-            f"program; take {CIFAR10.archive} or {CIFAR100.archive} in its place"
+            f"{path}: is the Python version of CIFAR; its files are pickles, and loading a pickle can run "
+            f"any program; use {CIFAR10.archive} or {CIFAR100.archive} instead"
         )
 
     @staticmethod
@@ -239,7 +239,7 @@ def _decode_records(version: Version, path: Path, batches: list[np.ndarray]) -> 
         start += len(records)
     if labels.max() >= version.class_count:
         raise UserError(
-            f"{path}: label {labels.max()} is not one of {version.name}'s {version.class_count}: it is no "
-            f"{version.name} batch"
+            f"{path}: label {labels.max()} is outside the {version.class_count} classes of {version.name}; "
+            f"the file is not a {version.name} batch"
         )
     return Images(images, labels, version.classes)

@@ -12,11 +12,11 @@ from lib.data.formats.pictures import AVIF_STARTS, HEIF_STARTS, PICTURE_SUFFIXES
 
 START_BYTES = 4096
 LABEL_FORMATS = "IDX, .npy, .npz, .mat, .txt or .csv"
-_IN_A_FOLDER = "give the folder that it lies in, with others of its size"
+_IN_A_FOLDER = "use the folder that contains it, with other pictures of this size"
 _FRAMES = "save its frames as pictures in a folder: ffmpeg -i VIDEO frames/%06d.png"
 _AS_ARRAY = "save its images as an array (n, height, width) in .npz"
-_UNPACK = "unpack it, and give what it holds"
-_PICKLED = f"reading one can run any program, so it is refused; {_AS_ARRAY}"
+_UNPACK = "unpack it and use the content"
+_PICKLED = f"loading a pickle can run any program, so it is refused; {_AS_ARRAY}"
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ KINDS = (
     _kind(rb"P[1-6]\s", "a PNM picture", _IN_A_FOLDER),
     _kind(rb"....(%b)" % b"|".join(AVIF_STARTS + HEIF_STARTS), "a HEIF picture", _IN_A_FOLDER),
     _kind(rb"RIFF....AVI |....ftyp|\x1aE\xdf\xa3|\0\0\x01[\xb3\xba]", "a video", _FRAMES),
-    _kind(rb"%PDF", "a PDF", "save its pictures in a folder, and give that"),
-    _kind(rb"\x89HDF", "an HDF5 file", f"a saved model is given with -model; of a data set, {_AS_ARRAY}"),
+    _kind(rb"%PDF", "a PDF", "save its pictures in a folder and use the folder"),
+    _kind(rb"\x89HDF", "an HDF5 file", f"pass a saved model with -model; if it is a data set, {_AS_ARRAY}"),
     _kind(rb"\x80[\x02-\x05]", "a pickle", _PICKLED),
     _kind(rb"PAR1", "a Parquet table", _AS_ARRAY),
     _kind(rb"ARROW1", "an Arrow table", _AS_ARRAY),
@@ -53,30 +53,30 @@ KINDS = (
     _kind(rb".{257}ustar", "a tar archive", _UNPACK),
     _kind(
         rb"version https://git-lfs",
-        "a placeholder of Git LFS for a file that is not here",
-        "git lfs pull gets it",
+        "a Git LFS pointer instead of the file itself",
+        "run git lfs pull",
     ),
-    _kind(rb"\s*(<!doctype html|<html)", "a web page", "download the file itself again"),
+    _kind(rb"\s*(<!doctype html|<html)", "a web page", "download the file itself"),
     _kind(rb"\s*[{\[]", "a text file, probably JSON", _AS_ARRAY),
 )
 TFRECORD = _kind(rb"...\0{5}....\n", "a TFRecord file", _AS_ARRAY)
 TABLE = Kind(
-    "a table of text, such as CSV",
-    "save its pixels as an array (n, height, width) in .npz; labels are given with -dl or -tl",
+    "a text table, such as CSV",
+    "save its pixels as an array (n, height, width) in .npz; pass labels with -dl or -tl",
 )
-TEXT = Kind("a text file", "labels are given with -dl or -tl; images are no text")
+TEXT = Kind("a text file", "pass labels with -dl or -tl; images cannot be read from text")
 
 
 def explain_no_dataset(path: Path) -> UserError:
     """Return the error for a file that is given as a data set and is none: what it is, and what to do."""
     kind = _identify(path)
     if kind is not None:
-        return UserError(f"{path}: is {kind.name}, no data set; {kind.remedy}")
+        return UserError(f"{path}: is {kind.name}, not a data set; {kind.remedy}")
     with explain_read_errors(path), open_decompressed(path) as file:
         start = file.read(4)
     return UserError(
-        f"{path}: is no data set that can be read: use IDX, .npz, .npy, .mat, the binary versions of CIFAR "
-        f"and STL-10, or a folder of images (it begins with the bytes {start.hex(' ')})"
+        f"{path}: is not a data set in a known format: use IDX, .npz, .npy, .mat, the binary versions of "
+        f"CIFAR and STL-10, or a folder of images (it begins with the bytes {start.hex(' ')})"
     )
 
 
@@ -84,7 +84,7 @@ def require_possible_labels(path: Path) -> None:
     """Raise `UserError` for a file that is given for its labels and is of a kind that has none."""
     kind = _identify(path)
     if kind is not None and kind not in (TEXT, TABLE):
-        raise UserError(f"{path}: is {kind.name}, no file of labels; use {LABEL_FORMATS}")
+        raise UserError(f"{path}: is {kind.name}, not a file of labels; use {LABEL_FORMATS}")
 
 
 def _identify(path: Path) -> Kind | None:
@@ -95,7 +95,7 @@ def _identify(path: Path) -> Kind | None:
     if path.suffix.lower() == ".bin":
         size = path.stat().st_size
         return Kind(
-            f"a file of {size:,} bytes, which are whole records neither of CIFAR-10 nor of CIFAR-100",
+            f"a file of {size:,} bytes, which is not a whole number of CIFAR-10 or CIFAR-100 records",
             "download it again",
         )
     if start.startswith(ZIP_MAGIC):
@@ -120,11 +120,11 @@ def _identify_zip(path: Path) -> Kind:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except READ_ERRORS:
-        return Kind("a broken or truncated ZIP archive", "download it again")
+        return Kind("a corrupt or truncated ZIP archive", "download it again")
     if any(name.endswith("data.pkl") for name in names):
         return Kind("a PyTorch file, which is pickled", _PICKLED)
     if "config.json" in names and any(name.endswith(".h5") for name in names):
-        return Kind("a saved Keras model", "save it as .h5, and give that with -model")
+        return Kind("a saved Keras model", "save it as .h5 and pass it with -model")
     if pictures := sum(PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES for name in names):
-        return Kind(f"a ZIP archive of {pictures:,} pictures", "unpack it, and give the folder")
-    return Kind("a ZIP archive without arrays of NumPy's", _UNPACK)
+        return Kind(f"a ZIP archive of {pictures:,} pictures", "unpack it and use the folder")
+    return Kind("a ZIP archive without NumPy arrays", _UNPACK)

@@ -64,7 +64,7 @@ class IdxFormat(Format):
         images = converted["it"]
         if _is_transposed(path):
             images = images.transpose(0, 2, 1, 3)
-            notes.append("EMNIST stores its images transposed; they were turned upright")
+            notes.append("EMNIST stores images transposed; they were transposed back")
         return Source(Images(images), notes=tuple(notes))
 
 
@@ -94,10 +94,10 @@ def read_idx_header(path: Path, labels: bool = False) -> IdxHeader:
     with explain_read_errors(path), open_decompressed(path) as file:
         start = file.read(4)
         if len(start) < 4:
-            raise UserError(f"{path}: is truncated: {len(start)} bytes hold no IDX header")
+            raise UserError(f"{path}: is truncated: {len(start)} bytes are too short for an IDX header")
         if start[:2] != b"\0\0" or start[2] not in TYPES or not 0 < start[3] <= MAX_DIMENSIONS:
             raise UserError(
-                f"{path}: is no IDX file of {'labels' if labels else 'images'}: it begins with the "
+                f"{path}: is not an IDX file of {'labels' if labels else 'images'}: it begins with the "
                 f"bytes {start.hex(' ')}"
             )
         sizes = file.read(4 * start[3])
@@ -111,12 +111,12 @@ def read_idx_header(path: Path, labels: bool = False) -> IdxHeader:
 
 def _check_shape(path: Path, shape: tuple[int, ...], labels: bool) -> None:
     if labels and len(shape) > 2:
-        raise UserError(f"{path}: holds images, {format_shape(shape)}, and no labels")
+        raise UserError(f"{path}: contains images, {format_shape(shape)}, not labels")
     if not labels and len(shape) == 1:
-        raise UserError(f"{path}: holds {shape[0]:,} numbers; if they are labels, give them with -dl or -tl")
+        raise UserError(f"{path}: contains {shape[0]:,} numbers, not images; pass labels with -dl or -tl")
     if 0 in shape:
         content = "labels" if labels else "images"
-        raise UserError(f"{path}: its header announces no {content} at all: sizes {format_shape(shape)}")
+        raise UserError(f"{path}: its header declares no {content}: sizes {format_shape(shape)}")
 
 
 def _check_file_size(path: Path, header: IdxHeader) -> None:
@@ -126,8 +126,8 @@ def _check_file_size(path: Path, header: IdxHeader) -> None:
             raise _wrong_length(path, header, actual)
     elif expected > actual * MAX_DEFLATE_RATIO:
         raise UserError(
-            f"{path}: is truncated: its header announces {format_shape(header.shape)} of {header.dtype}, "
-            f"more than a gzip file of {actual:,} bytes can hold"
+            f"{path}: is truncated: its header declares {format_shape(header.shape)} of {header.dtype}, "
+            f"more than a gzip file of {actual:,} bytes can contain"
         )
 
 
@@ -157,9 +157,9 @@ def _read_body(path: Path, header: IdxHeader) -> np.ndarray:
 
 def _wrong_length(path: Path, header: IdxHeader, actual: int) -> UserError:
     expected = header.offset + header.nbytes
-    wrong = f"is truncated: {actual:,} bytes" if actual < expected else "is too long: more bytes"
+    wrong = f"is truncated: {actual:,} bytes" if actual < expected else "is too long: there are more bytes"
     return UserError(
-        f"{path}: {wrong}, where its header announces {format_shape(header.shape)} "
+        f"{path}: {wrong}, but its header declares {format_shape(header.shape)} "
         f"({expected:,} bytes with the header)"
     )
 

@@ -98,17 +98,17 @@ def _find_files(path: Path) -> tuple[PublishedFiles, tuple[str, ...]]:
     folders = _find_folders(path)
     if len(folders) > 1:
         listed = ", ".join(printable(folder.relative_to(path).as_posix()) for folder in folders)
-        raise UserError(f"{path}: holds several data sets ({listed}); give the folder of one")
+        raise UserError(f"{path}: contains several data sets ({listed}); use a folder with one of them")
     sets = _list_sets(folders[0])
     prefix = "" if "" in sets else next(iter(sets))
     names = [printable(name.rstrip("-_")) for name in sets if name != prefix]
     if prefix and names:
         listed = ", ".join([printable(prefix.rstrip("-_")), *names])
         raise UserError(
-            f"{folders[0]}: holds the files of several data sets ({listed}); move those of one into a folder "
-            "of its own, or give its files one by one with -d and -t"
+            f"{folders[0]}: contains files of several data sets ({listed}); move those of one into a "
+            "separate folder, or pass its files with -d and -t"
         )
-    notes = (f"{folders[0]}: the files of {', '.join(names)} were left out",) if names else ()
+    notes = (f"{folders[0]}: the files of {', '.join(names)} were ignored",) if names else ()
     return PublishedFiles(prefix, sets[prefix]), notes
 
 

@@ -125,10 +125,10 @@ def list_pictures(folder: Path) -> PictureFolder:
     pictures, subfolders = scan.list_folder(_Place.of(folder))
     train_places, test_places, notes = _find_parts(folder, subfolders)
     if train_places:
-        scan.left_out["folder beside train and test"] += (
+        scan.left_out["folder next to train and test"] += (
             len(subfolders) - len(train_places) - len(test_places)
         )
-        scan.left_out["picture beside train and test"] += len(pictures)
+        scan.left_out["picture next to train and test"] += len(pictures)
         train, test = scan.list_classes(train_places), scan.list_classes(test_places)
     else:
         train, test = scan.list_subfolders(pictures, subfolders), []
@@ -136,10 +136,10 @@ def list_pictures(folder: Path) -> PictureFolder:
     if not train:
         suffixes = " ".join(sorted(PICTURE_SUFFIXES))
         where = train_places[0].path if train_places else folder
-        others = f"; it has {left_out}" if left_out else ""
-        raise UserError(f"{where}: holds no images ({suffixes}), here or in its folders{others}")
+        others = f"; found {left_out}" if left_out else ""
+        raise UserError(f"{where}: no images ({suffixes}) here or in the subfolders{others}")
     if left_out:
-        notes.append(f"{folder}: files left out: {left_out}")
+        notes.append(f"{folder}: ignored: {left_out}")
     train_list, test_list = _with_labels(folder, train, test, notes)
     return PictureFolder(train_list, test_list if test else None, tuple(map(printable, notes)))
 
@@ -192,7 +192,7 @@ class _Scan:
                 self._entry_count += 1
                 if self._entry_count > MAX_ENTRIES:
                     raise UserError(
-                        f"{self.root}: holds more than {MAX_ENTRIES:,} files and folders; give one with fewer"
+                        f"{self.root}: more than {MAX_ENTRIES:,} files and folders; use a smaller folder"
                     )
                 if _is_ignored(entry.name):
                     continue
@@ -213,7 +213,7 @@ class _Scan:
     def _obstacle(place: _Place) -> str:
         """Return why a folder is not entered, or ""."""
         if place.real in place.above:
-            return "link in a circle"
+            return "circular link"
         return f"folder below level {MAX_DEPTH}" if place.depth > MAX_DEPTH else ""
 
     def list_subfolders(self, pictures: list[Path], subfolders: list[_Place]) -> list[_Labeled]:
@@ -258,7 +258,7 @@ def _kind_of(entry: os.DirEntry) -> str:
     except OSError:  # a link to itself
         return "broken link"
     is_plain = suffix.isprintable() and " " not in suffix and len(suffix) <= MAX_SUFFIX_LENGTH
-    return suffix if suffix and is_plain else "of another kind"
+    return suffix if suffix and is_plain else "other file"
 
 
 # --- parts and classes
@@ -303,9 +303,9 @@ def _with_labels(
     ]
     if all(part.labels is not None for part in lists):
         if others - own:
-            notes.append(f"{folder}: only the test set has {_name_classes(sorted(others - own))}")
+            notes.append(f"{folder}: only the test set contains {_name_classes(sorted(others - own))}")
         if own - others:
-            notes.append(f"{folder}: the test set does not have {_name_classes(sorted(own - others))}")
+            notes.append(f"{folder}: the test set does not contain {_name_classes(sorted(own - others))}")
     return lists[0], lists[1]
 
 
@@ -319,8 +319,8 @@ def _label(
     if loose:
         them = "them" if len(loose) > 1 else "it"
         others = f" and {len(loose) - 1:,} other{'s' if len(loose) > 2 else ''}" if len(loose) > 1 else ""
-        lie = f"{loose[0]}{others} {'lie' if len(loose) > 1 else 'lies'} beside the class folders"
-        error = printable(f"{folder}: has no labels, since {lie}; move {them} into one of them")
+        lie = f"{loose[0]}{others} {'are' if len(loose) > 1 else 'is'} outside the class folders"
+        error = printable(f"{folder}: has no labels, because {lie}; move {them} into a class folder")
         notes.append(error)
         return PictureList(files, label_error=error)
     return PictureList(files, np.array([numbers[name] for _, name in found if name is not None]), classes)

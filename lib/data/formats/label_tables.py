@@ -32,15 +32,15 @@ def read_label_table(path: Path) -> Labels:
     with explain_read_errors(path), open_decompressed(path) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise UserError(f"{path}: has more than {MAX_BYTES:,} bytes, too many for labels")
+        raise UserError(f"{path}: more than {MAX_BYTES:,} bytes, too large for a file of labels")
     try:
         if b"\0" in content:
             raise ValueError
         lines = [line for line in content.decode("utf-8-sig").splitlines() if line.strip()]
     except ValueError:
-        raise UserError(f"{path}: is neither a file of labels that can be read nor text in UTF-8") from None
+        raise UserError(f"{path}: is neither a known label format nor UTF-8 text") from None
     if not lines:
-        raise UserError(f"{path}: holds no labels")
+        raise UserError(f"{path}: contains no labels")
     delimiter = next((character for character in DELIMITERS if character in lines[0]), None)
     if delimiter is None and not ONE_HOT_LINE.fullmatch(lines[0]):
         return _labels_of_column(path, lines)
@@ -53,7 +53,7 @@ def read_label_table(path: Path) -> Labels:
     column = next((number for number, name in enumerate(header) if _is_column_name(name)), -1)
     title = "the last column" if column == -1 else f"the column {printable(header[column].strip())}"
     labels = _labels_of_column(path, [header[column], *(row[column] for row in rows)])
-    note = f"{path}: {title} gives the labels, in the order of the rows; the other columns are not read"
+    note = f"{path}: the labels are read from {title}, in row order; other columns are ignored"
     return replace(labels, notes=(note,))
 
 
@@ -68,7 +68,7 @@ def _labels_of_one_hot_rows(path: Path, rows: list[list[str]]) -> Labels | None:
     if not (table.sum(axis=1) == 1).all():
         return None
     classes = tuple(printable(name.strip()) for name in names)
-    note = f"{path}: its rows are one-hot, a column for each of {len(rows[0])} classes"
+    note = f"{path}: the rows are read as one-hot labels of {len(rows[0])} classes"
     return Labels(table.argmax(axis=1), classes, (note,))
 
 
@@ -82,7 +82,7 @@ def _rows(path: Path, lines: Iterable[str], delimiter: str) -> Iterator[list[str
             width = width or len(row)
             if len(row) != width:
                 raise UserError(
-                    f"{path}: row {number:,} has {len(row):,} columns, where the first has {width:,}"
+                    f"{path}: row {number:,} has {len(row):,} columns, but the first has {width:,}"
                 )
             yield row
 
@@ -98,5 +98,5 @@ def _labels_of_column(path: Path, texts: list[str]) -> Labels:
     if _is_column_name(first) or is_text_above_numbers:
         texts = others
     if not texts:
-        raise UserError(f"{path}: holds no labels below its header")
+        raise UserError(f"{path}: contains no labels below the header")
     return labels_of_texts(path, texts)

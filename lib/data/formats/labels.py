@@ -82,8 +82,8 @@ def _from_one_hot(path: Path, name: str, array: np.ndarray) -> np.ndarray:
 
 def _no_labels(path: Path, name: str, array: np.ndarray) -> UserError:
     return UserError(
-        f"{path}: {name} is {array.dtype} of shape {format_shape(array.shape)}, which are no labels; those "
-        "are whole numbers or names, one for each image, or one-hot rows"
+        f"{path}: {name} is {array.dtype} of shape {format_shape(array.shape)}, not labels; those "
+        "are whole numbers or names, one per image, or one-hot rows"
     )
 
 
@@ -106,8 +106,8 @@ def labels_of_texts(path: Path, texts: Sequence[str]) -> Labels:
     for name in names:
         if not 0 < len(name) <= MAX_LABEL_LENGTH:
             raise UserError(
-                f"{path}: the label of image {texts.index(name) + 1:,} has {len(name):,} characters; names "
-                f"of classes have 1 to {MAX_LABEL_LENGTH}"
+                f"{path}: label of image {texts.index(name) + 1:,} has {len(name):,} characters; class "
+                f"names have 1 to {MAX_LABEL_LENGTH}"
             )
     position = {name: number for number, name in enumerate(names)}
     numbers[:] = [position[text] for text in texts]

@@ -121,7 +121,7 @@ def read_array(path: Path, array: MatlabArray) -> np.ndarray:
         dtype = np.dtype(f"{order}{STORED_TYPES.get(stored_type, 'V0')}")
         is_possible = stored_size <= path.stat().st_size * MAX_DEFLATE_RATIO
         if not dtype.itemsize or stored_size != count * dtype.itemsize or not is_possible:
-            raise UserError(f"{path}: {array.name} has another size than its header announces")
+            raise UserError(f"{path}: the size of {array.name} is not the one its header declares")
         content = allocate(path, (stored_size,))
         content[: len(start)] = np.frombuffer(start, np.uint8)
         if len(start) + read_into(stream, content[len(start) :]) < stored_size:
@@ -137,11 +137,11 @@ def _byte_order(path: Path, file: BinaryIO) -> str:
     mark = file.read(HEADER_BYTES)[MARK_PLACE:]
     if mark == HDF5_VERSION:
         raise UserError(
-            f"{path}: is a MATLAB file of version 7.3, which is not read; save it with the option -v7, or "
+            f"{path}: is a MATLAB 7.3 file, which is not supported; save it with the option -v7, or save "
             "its images as .npz"
         )
     if mark not in BYTE_ORDERS:
-        raise UserError(f"{path}: is no MATLAB file of version 5 to 7")
+        raise UserError(f"{path}: is not a MATLAB file of version 5 to 7")
     return BYTE_ORDERS[mark]
 
 

@@ -121,9 +121,7 @@ def _label_reader(path: Path, array: MatlabArray, order: Order) -> Callable[[], 
             numbers = labels.numbers % 10
         if numbers.min() < 0 or numbers.max() >= len(order.classes):
             low, high = labels.numbers.min(), labels.numbers.max()
-            raise UserError(
-                f"{path}: its labels go from {low} to {high}, where those of this data set do not"
-            )
+            raise UserError(f"{path}: labels from {low} to {high} do not belong to this data set")
         return Labels(numbers, order.classes)
 
     return read
@@ -147,8 +145,8 @@ def _find_arrays(path: Path) -> tuple[dict[str, MatlabArray], dict[str, Order], 
         if role in roles and roles[role] not in orders:
             array = arrays[roles[role]]
             raise UserError(
-                f"{path}: {array.name} has shape {format_shape(array.shape)}; which of its axes numbers the "
-                "images is not known: save it as (height, width, channels, n)"
+                f"{path}: {array.name} has shape {format_shape(array.shape)}; the image axis is "
+                "ambiguous: save it as (height, width, channels, n)"
             )
     return arrays, orders, roles, notes
 
@@ -194,7 +192,7 @@ def _join(path: Path, parts: list[Images]) -> Images:
     for part in parts:
         if part.images.shape[1:] != shape:
             raise UserError(
-                f"{path}: its files hold images of {format_shape(shape)} and of "
+                f"{path}: its files contain images of {format_shape(shape)} and of "
                 f"{format_shape(part.images.shape[1:])}"
             )
         images[start : start + len(part)] = part.images

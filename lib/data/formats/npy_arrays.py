@@ -54,7 +54,7 @@ def parse_header(path: Path, name: str, file: IO[bytes]) -> NpyHeader:
     length_bytes = 2 if start[6:7] == b"\1" else 4
     length = int.from_bytes(file.read(length_bytes), "little")
     if not start.startswith(NPY_MAGIC) or len(start) < 8 or length > MAX_HEADER_BYTES:
-        raise UserError(f"{path}: {name} does not begin as an array of NumPy's does")
+        raise UserError(f"{path}: {name} does not begin with a NumPy header")
     text = file.read(length).decode("latin-1")
     fields = {
         key: match[1]
@@ -62,13 +62,13 @@ def parse_header(path: Path, name: str, file: IO[bytes]) -> NpyHeader:
         if (match := re.search(rf"'{key}': {pattern}", text))
     }
     if len(fields) < len(HEADER_PATTERNS):
-        raise UserError(f"{path}: {name} is no plain array of numbers; its header says {text.strip()[:120]}")
+        raise UserError(f"{path}: {name} is not a plain array of numbers; its header is {text.strip()[:120]}")
     try:
         dtype = np.dtype(fields["descr"])
         if not dtype.itemsize:  # texts without characters, of which a file holds any number
             raise TypeError
     except TypeError:
-        raise UserError(f"{path}: {name} is {fields['descr']}, which is no type of numbers") from None
+        raise UserError(f"{path}: {name} is {fields['descr']}, which is not a numeric type") from None
     shape = tuple(map(int, re.findall(r"\d+", fields["shape"])))
     order: Literal["C", "F"] = "F" if fields["fortran_order"] == "True" else "C"
     return NpyHeader(shape, dtype, order, 8 + length_bytes + length)
@@ -80,7 +80,7 @@ def open_member(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[tup
     with archive.open(f"{name}.npy") as file:
         header = parse_header(path, name, file)
         if header.nbytes > path.stat().st_size * MAX_DEFLATE_RATIO:
-            raise UserError(f"{path}: {name} announces {header.nbytes:,} bytes, more than the file can hold")
+            raise UserError(f"{path}: {name} declares {header.nbytes:,} bytes, more than the file can hold")
         yield file, header
 
 
@@ -93,7 +93,7 @@ def read_content(path: Path, name: str, file: IO[bytes], header: NpyHeader) -> n
     content = allocate(path, (header.nbytes,))
     if read_into(file, content) < header.nbytes or file.read(1):  # reading the end compares the checksum
         raise UserError(
-            f"{path}: {name} is truncated or too long: its header announces {format_shape(header.shape)} "
+            f"{path}: {name} is truncated or too long: its header declares {format_shape(header.shape)} "
             f"of {header.dtype}"
         )
     array = content.view(header.dtype).reshape(header.shape, order=header.order)
@@ -106,7 +106,7 @@ def require_valid_text(path: Path, name: str, array: np.ndarray) -> None:
     if array.dtype.kind == "U" and array.size:
         codes = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
         if codes.max() > sys.maxunicode:
-            raise UserError(f"{path}: {name} is no text: it has characters that do not exist")
+            raise UserError(f"{path}: {name} is not text: it contains invalid characters")
 
 
 def read_stored_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -119,13 +119,13 @@ def read_stored_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     with explain_read_errors(path), open_file(path) as stream, zipfile.ZipFile(stream) as archive:
         if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
-            raise ValueError("its arrays announce more bytes than it has")
+            raise ValueError("its arrays declare more bytes than it contains")
         arrays = {}
         for name in {member.removesuffix(".npy") for member in archive.namelist()}:
             with open_member(path, archive, name) as (file, header):
                 if header.dtype.kind not in "biufU":
-                    raise ValueError(f"{name} is no array of numbers or text")
+                    raise ValueError(f"{name} is not an array of numbers or text")
                 if header.nbytes > archive.getinfo(f"{name}.npy").file_size:
-                    raise ValueError(f"{name} announces more bytes than it has")
+                    raise ValueError(f"{name} declares more bytes than it contains")
                 arrays[name] = read_content(path, name, file, header)
     return arrays

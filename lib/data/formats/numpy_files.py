@@ -111,7 +111,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
     with open_member(path, archive, name) as (file, header):
         if header.dtype.kind not in "buifSU":
             raise UserError(
-                f"{path}: {name} is {header.dtype}; images and labels are whole numbers or floating point"
+                f"{path}: {name} is {header.dtype}; images and labels must be integers or floating point"
             )
         return read_content(path, name, file, header)
 
@@ -135,7 +135,7 @@ def _read_npy_header(path: Path) -> NpyHeader:
     expected, actual = array.offset + array.nbytes, path.stat().st_size
     if actual < expected:
         raise UserError(
-            f"{path}: is truncated: {actual:,} bytes, where its header announces {format_shape(array.shape)} "
+            f"{path}: is truncated: {actual:,} bytes, but its header declares {format_shape(array.shape)} "
             f"of {array.dtype}"
         )
     return array
@@ -146,8 +146,8 @@ def read_npy_array(path: Path) -> np.ndarray:
     array = _read_npy_header(path)
     if array.dtype.kind not in "buifSU" or not array.nbytes:
         raise UserError(
-            f"{path}: it is {array.dtype} of shape {format_shape(array.shape)}; images and labels are whole "
-            "numbers or floating point"
+            f"{path}: is {array.dtype} of shape {format_shape(array.shape)}; images and labels must be "
+            "integers or floating point"
         )
     with explain_read_errors(path):
         stored = np.memmap(path, array.dtype, "r", array.offset, array.shape, array.order)

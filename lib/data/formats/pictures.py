@@ -42,7 +42,7 @@ GRAY_MODES = ("1", "L", "LA", "La", "F", "I")
 SUBSAMPLED_KEYS = {"L;2": 85, "L;4": 17}  # factors from PNG's values of 2 and 4 bits to Pillow's of 8
 EXIF_ORIENTATION, TIFF_PHOTOMETRIC = 274, 262  # tags
 PNG_METADATA = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")  # chunks that may hold an orientation
-SEVERAL_FRAMES = "several frames, of which the first is read"
+SEVERAL_FRAMES = "several frames; the first one is used"
 
 # Errors that Pillow's decoders raise for invalid pictures, which they check little.
 DECODE_ERRORS = (
@@ -124,10 +124,10 @@ def _require_shape(
     file: Path, actual: tuple[int, int, int], shape: tuple[int, int, int], first_file: Path
 ) -> None:
     if actual[:2] != shape[:2] or actual[2] > shape[2]:
-        turned = " (turned as their EXIF data say)" if sorted(actual) == sorted(shape) else ""
+        turned = " (rotated according to EXIF)" if sorted(actual) == sorted(shape) else ""
         raise UserError(
             f"{file}: is {format_shape(actual)}, while {first_file.name} is {format_shape(shape)}{turned}; "
-            "bring all pictures of a data set to one size and one number of channels"
+            "resize all pictures of a data set to one size and one number of channels"
         )
 
 
@@ -175,11 +175,11 @@ def open_picture(file: Path) -> Iterator[Any]:
     """
     from PIL import Image, UnidentifiedImageError  # late, since only pictures need Pillow
 
-    too_large = f"{file}: has more than {MAX_PIXELS:,} pixels, too many for one picture"
+    too_large = f"{file}: more than {MAX_PIXELS:,} pixels, too large for one picture"
     try:
         with open_file(file) as stream:
             if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
-                raise UserError(f"{file}: has more than {MAX_FILE_BYTES:,} bytes, too many for one picture")
+                raise UserError(f"{file}: more than {MAX_FILE_BYTES:,} bytes, too large for one picture")
             with Image.open(stream, formats=_decoders(file, stream)) as image:
                 pixels = image.width * image.height
                 if pixels > MAX_PIXELS:
@@ -206,7 +206,7 @@ def _decoders(file: Path, stream) -> tuple[str, ...]:
         import pillow_heif
     except ImportError:
         raise UserError(
-            f"{file}: is a HEIC picture, which needs a package: pip install pillow-heif; or save it as JPEG"
+            f"{file}: is a HEIC picture: run pip install pillow-heif, or save it as JPEG"
         ) from None
     pillow_heif.register_heif_opener(thumbnails=False)
     return ("AVIF", "HEIF")
@@ -355,13 +355,13 @@ def _find_white(image, values: np.ndarray, raw_mode: str, file: Path) -> tuple[s
     ranges, tolerance = (FLOAT_RANGES, TOLERANCE) if is_float else (WHOLE_RANGES, 0.0)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
-        raise UserError(f"{file}: some values are NaN or infinite, which no pixel can be; replace them")
+        raise UserError(f"{file}: contains NaN or infinite values; replace them")
     unclear = is_float and 1 + tolerance < high <= UNCLEAR_WHITE
     for white in () if unclear else ranges:
         if -tolerance * high <= low and high <= (1 + tolerance) * white:
             return kind, white
     whites = ", ".join(f"{white:,}" for white in ranges[:-1])
     raise UserError(
-        f"{file}: its {kind} values go from {low:g} to {high:g}; those of a picture go from 0 to {whites} or "
-        f"{ranges[-1]:,}: save (x - black) / (white - black){'' if is_float else ' * 255'}"
+        f"{file}: its {kind} values range from {low:g} to {high:g}; pictures range from 0 to {whites} or "
+        f"{ranges[-1]:,}: rescale them with (x - black) / (white - black){'' if is_float else ' * 255'}"
     )

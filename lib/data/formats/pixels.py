@@ -81,20 +81,20 @@ def _flat_side(length: int) -> int:
 def _shape_remedy(shape: Sequence[int]) -> str:
     if len(shape) == 2 and shape[1] % 3 == 0 and (side := _flat_side(shape[1] // 3)):
         return (
-            f"; rows of {shape[1]:,} numbers have two orders: reshape(-1, {side}, {side}, 3), or reshape"
-            f"(-1, 3, {side}, {side}).transpose(0, 2, 3, 1) where the red ones come first"
+            f"; the order of {shape[1]:,} numbers is ambiguous: reshape(-1, {side}, {side}, 3), or reshape"
+            f"(-1, 3, {side}, {side}).transpose(0, 2, 3, 1) if the red plane comes first"
         )
     if len(shape) == 3 and shape[2] in (3, 4):
         return "; this is a single picture"
     if len(shape) == 4 and 4 in (shape[1], shape[3]):
-        return "; leave the fourth channel, transparency, out"
+        return "; remove the fourth channel, transparency"
     return ""
 
 
 def require_pixel_type(path: Path, name: str, dtype: np.dtype) -> None:
     """Raise `UserError` for arrays whose elements cannot be pixels."""
     if dtype.kind not in "buif":
-        raise UserError(f"{path}: {name} is {dtype}; images are whole numbers or floating point")
+        raise UserError(f"{path}: {name} is {dtype}; images must be integers or floating point")
 
 
 def convert_to_uint8(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -128,35 +128,32 @@ def _find_white(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[int, str]
     ranges = {name: _range(array) for name, array in arrays.items()}
     for name, limits in ranges.items():  # NaN where the array holds one, which `min` below would hide
         if not all(map(math.isfinite, limits)):
-            raise UserError(
-                f"{path}: {name} holds NaN or infinity, which no pixel can be; "
-                "replace them by numbers from 0 to 1"
-            )
+            raise UserError(f"{path}: {name} contains NaN or infinity; replace them by numbers from 0 to 1")
     name = next(iter(arrays))
     low, high = min(low for low, _ in ranges.values()), max(high for _, high in ranges.values())
-    spread = f"goes from {low:g} to {high:g}"
+    spread = f"ranges from {low:g} to {high:g}"
     if all(array.dtype.kind == "b" for array in arrays.values()):
         return 1, ""
     if any(array.dtype.kind == "f" for array in arrays.values()):
         if low >= -TOLERANCE and high <= 1 + TOLERANCE:
             return 1, ""
         if low >= -1 - TOLERANCE and high <= 1 + TOLERANCE:
-            raise UserError(f"{path}: {name} {spread}; images go from 0 to 1: save (x + 1) / 2 in place of x")
+            raise UserError(f"{path}: {name} {spread}; images range from 0 to 1: save (x + 1) / 2")
         if low >= -TOLERANCE * high and UNCLEAR_WHITE < high <= 65_535:
             white = 255 if high <= 255 else 65_535
             hint = _dark_hint(high, white)
             return white, f"{_values(low, high)} were read as pixels from 0 to {white:,}{hint}"
         raise UserError(
-            f"{path}: {name} {spread}; floating-point images go from 0 to 1, to 255 or to 65,535: save "
-            "(x - black) / (white - black) in place of x"
+            f"{path}: {name} {spread}; floating-point images range from 0 to 1, 255 or 65,535: save "
+            "(x - black) / (white - black) instead of x"
         )
     if low < 0 or high > 65_535:
         raise UserError(
-            f"{path}: {name} {spread}; images of whole numbers go from 0 to 255, or to 65,535: save "
-            "(x - black) / (white - black) in place of x"
+            f"{path}: {name} {spread}; integer images range from 0 to 255 or 65,535: save "
+            "(x - black) / (white - black) instead of x"
         )
     if high <= 1:
-        return 1, "its numbers 0 and 1 were read as black and white"
+        return 1, "the values 0 and 1 were read as black and white"
     if high <= 255:
         return 255, f"{_values(low, high)} were read as pixels from 0 to 255{_dark_hint(high, 255)}"
     hint = _dark_hint(high, 65_535)
@@ -164,11 +161,11 @@ def _find_white(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[int, str]
 
 
 def _values(low: float, high: float) -> str:
-    return f"its numbers from {low:g} to {high:g}"
+    return f"values from {low:g} to {high:g}"
 
 
 def _dark_hint(high: float, white: int) -> str:
-    return f"; if {high:g} is white, save x / {high:g} in place of x" if high < DARK * white else ""
+    return f"; if {high:g} is white, save x / {high:g} instead of x" if high < DARK * white else ""
 
 
 def _range(array: np.ndarray) -> tuple[float, float]:

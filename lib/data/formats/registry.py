@@ -71,7 +71,7 @@ def read_labels(path: Path | str) -> Labels:
     path = Path(path)
     require_file_or_folder(path)
     if path.is_dir():
-        raise UserError(f"{path}: is a folder, no file of labels; use {LABEL_FORMATS}")
+        raise UserError(f"{path}: is a folder, not a file of labels; use {LABEL_FORMATS}")
     if starts_with(path, NPY_MAGIC):
         return labels_of_array(path, "it", read_npy_array(path))
     if is_npz(path):

@@ -52,7 +52,7 @@ class Stl10Format(Format):
         parts = [_decode(path, name, files) for name in IMAGE_FILES if name in files]
         notes: tuple[str, ...] = ()
         if path.is_dir() and _locate(path).with_name(UNLABELED).is_file():
-            notes = (f"{path}: {UNLABELED} was left out; give it with -d to train on it",)
+            notes = (f"{path}: {UNLABELED} was ignored; pass it with -d to train on it",)
         return Source(parts[0], parts[1] if len(parts) > 1 else None, notes + label_notes(*parts))
 
 
@@ -61,7 +61,7 @@ def _read_archive(path: Path) -> dict[str, np.ndarray]:
     wanted = {*LABEL_FILES, *LABEL_FILES.values()}
     files = read_members(path, lambda name, size: name in wanted)
     if TRAIN_IMAGES not in files:
-        raise UserError(f"{path}: holds no {TRAIN_IMAGES}")
+        raise UserError(f"{path}: contains no {TRAIN_IMAGES}")
     return files
 
 
@@ -106,5 +106,5 @@ def _decode(path: Path, name: str, files: dict[str, np.ndarray]) -> Images:
 
 def _decode_labels(path: Path, name: str, labels: np.ndarray) -> Labels:
     if not (labels.size and labels.min() >= 1 and labels.max() <= len(STL10_CLASSES)):
-        raise UserError(f"{path}: the labels of {name} are not those of STL-10, 1 to 10")
+        raise UserError(f"{path}: the labels of {name} are not in 1 to 10, as in STL-10")
     return Labels(labels.astype(np.int64) - 1, STL10_CLASSES)

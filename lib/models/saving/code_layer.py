@@ -89,9 +89,9 @@ def find_code(graph: Graph, layer: str | None, image_size: int, source: str) -> 
         UserError: there is no layer of this name, or no layer gives a code.
     """
     if layer:
-        return Code(find_named_call(graph.calls, layer, source), "given by --encoder-layer")
+        return Code(find_named_call(graph.calls, layer, source), "set by --encoder-layer")
     if not graph.layer_calls:
-        raise UserError(f"{source}: has no layers; give an autoencoder")
+        raise UserError(f"{source}: has no layers; use an autoencoder")
     code = (
         _encoder_model(graph)
         or _layer_named_code(graph)
@@ -102,9 +102,9 @@ def find_code(graph: Graph, layer: str | None, image_size: int, source: str) -> 
     if code is None:
         candidates = by_given_name(graph.layer_calls[:-1], sized=True)[:3]
         raise UserError(
-            f"{source}: no layer is called encoder or code, none that everything passes through is narrower "
-            f"than the image ({image_size:,} numbers), and no upsampling follows; name the layer of the code "
-            f"with --encoder-layer" + (f", such as {', '.join(map(str, candidates))}" if candidates else "")
+            f"{source}: no layer is named encoder or code, no bottleneck is narrower than the image "
+            f"({image_size:,} values), and no upsampling follows; set the layer of the latent code with "
+            f"--encoder-layer" + (f", such as {', '.join(map(str, candidates))}" if candidates else "")
         )
     return code
 
@@ -149,8 +149,7 @@ def find_named_call(calls: list[LayerCall], name: str, source: str) -> LayerCall
         return by_path[matches[0]]
     if matches:
         raise UserError(
-            f"{source}: has {len(matches)} layers called {name}; give one of "
-            f"{', '.join(matches[:MAX_LISTED])}"
+            f"{source}: has {len(matches)} layers named {name}; use one of {', '.join(matches[:MAX_LISTED])}"
         )
     paths = [call.path for call in by_given_name(calls)]
     names = list(dict.fromkeys(paths + [path.split("/")[-1] for path in paths]))
@@ -158,9 +157,9 @@ def find_named_call(calls: list[LayerCall], name: str, source: str) -> LayerCall
     suggestion = (
         f"did you mean {' or '.join(close)}?"
         if close
-        else f"it has {', '.join(names[:MAX_LISTED])}{', …' * (len(names) > MAX_LISTED)}"
+        else f"the layers are {', '.join(names[:MAX_LISTED])}{', …' * (len(names) > MAX_LISTED)}"
     )
-    raise UserError(f"{source}: has no layer called {name!r}; {suggestion}")
+    raise UserError(f"{source}: has no layer named {name!r}; {suggestion}")
 
 
 def by_given_name(calls: Iterable[LayerCall], sized: bool = False) -> list[LayerCall]:
@@ -183,12 +182,12 @@ def _encoder_model(graph: Graph) -> Code | None:
     """The outermost model called encoder; its first output is the code (of a variational one the mean)."""
     if says_encoder(graph.name):
         whole = LayerCall(graph.name, graph.layer_calls[-1].layer, [], graph.outputs)
-        return Code(whole, f"the whole model is called {graph.name!r}")
+        return Code(whole, f"the whole model is named {graph.name!r}")
     models = [call for call in graph.calls if call.is_model and says_encoder(call.layer.name)]
     if not models:
         return None
     outermost = min(models, key=lambda call: call.path.count("/"))
-    return Code(outermost, f"the model called {outermost.layer.name!r}")
+    return Code(outermost, f"the model named {outermost.layer.name!r}")
 
 
 def _outside_decoders(graph: Graph) -> list[LayerCall]:
@@ -217,8 +216,8 @@ def _layer_named_encoder(graph: Graph) -> Code | None:
     end = min(end, max(1, _first_upsampling(following, learned=True)))
     code = min(following[:end], key=lambda call: call.size)
     if code is last:
-        return Code(code, f"the last of the layers called encoder, {code.layer.name!r}")
-    return Code(code, f"the narrowest between the layers called encoder and the decoder, {code.layer.name!r}")
+        return Code(code, f"the last of the layers named encoder, {code.layer.name!r}")
+    return Code(code, f"the narrowest layer between those named encoder and the decoder, {code.layer.name!r}")
 
 
 def _narrowest_layer(graph: Graph, image_size: int) -> Code | None:
@@ -237,7 +236,7 @@ def _narrowest_layer(graph: Graph, image_size: int) -> Code | None:
     index = _skip_shape_preserving(cut_points, index)
     ends = index == len(cut_points) - 1 and cut_points[index] is used[-1]
     reason = f"the narrowest layer, {int(size):,} numbers"
-    return Code(cut_points[index], reason + ("; the model ends there: it is an encoder" if ends else ""))
+    return Code(cut_points[index], reason + ("; the model ends there, it is an encoder" if ends else ""))
 
 
 def _before_upsampling(graph: Graph) -> Code | None:
@@ -258,7 +257,7 @@ def _before_upsampling(graph: Graph) -> Code | None:
         chain.insert(0, call)
     return Code(
         chain[_skip_shape_preserving(chain, 0)],
-        "no layer is narrower than the image; after these feature maps upsampling begins",
+        "no layer is narrower than the image; upsampling begins after these feature maps",
     )
 
 

@@ -66,7 +66,7 @@ class ForeignModel:
         pattern = input_pattern(model, source)
         if not pattern.fits(image_shape):
             raise UserError(
-                f"{source}: takes images of {pattern}, the data set has "
+                f"{source}: takes images of {pattern}, but the data set has "
                 f"{data_shape or format_shape(image_shape)}"
             )
         self._channels_first = takes_channels_first(model)
@@ -101,7 +101,7 @@ class ForeignModel:
         code = self.find_code(layer)
         if not any(code.call.output is value for call in self._graph.layer_calls for value in call.outputs):
             raise UserError(
-                f"{self.source}: {code.call.path} gives back its input; name the layer of the code with "
+                f"{self.source}: {code.call.path} returns its input; set the layer of the latent code with "
                 f"--encoder-layer"
             )
         return keras.Model(self._inputs, code.call.output, name="encoder")
@@ -120,14 +120,14 @@ class ForeignModel:
         tensor = find_decoder_input(self._graph, code, decoder_layer, self.source)
         if not depends_only_on(self._graph, tensor, self._raw_image()):
             raise UserError(
-                f"{self.source}: its images depend on more than {decoder_layer or 'the code'}, such as skip "
-                f"connections, and cannot be decoded from that alone"
+                f"{self.source}: the output depends on more than {decoder_layer or 'the latent code'}, for "
+                f"example on skip connections, so codes alone cannot be decoded"
             )
         if tensor.shape != code.call.output.shape:
             raise UserError(
                 f"{self.source}: the decoder from {decoder_layer} on takes codes of "
-                f"{format_shape(tensor.shape[1:])}, {code.call.path} gives "
-                f"{format_shape(code.call.shape)}; name both layers with --encoder-layer and --decoder-layer"
+                f"{format_shape(tensor.shape[1:])}, but {code.call.path} returns "
+                f"{format_shape(code.call.shape)}; set both layers with --encoder-layer and --decoder-layer"
             )
         return keras.Model(tensor, image, name="decoder")
 
@@ -144,14 +144,14 @@ class ForeignModel:
         output = self._graph.outputs[0]
         if len(output.shape) != 2 or output.shape[1] < 2:
             raise UserError(
-                f"{self.source}: gives {format_shape(output.shape[1:])} for an image, not a number per "
-                f"class; give a classifier"
+                f"{self.source}: returns {format_shape(output.shape[1:])} per image, not one number per "
+                f"class; use a classifier"
             )
         last = next(call for call in reversed(self._graph.layer_calls) if call.output is output)
         activation = getattr(getattr(last.layer, "activation", None), "__name__", "")
         if activation != "softmax" and not isinstance(last.layer, layers.Softmax):
             raise UserError(
-                f"{self.source}: ends in {last.path}, which gives no probabilities; give a classifier, and "
+                f"{self.source}: ends in {last.path}, which does not return probabilities; use a classifier; "
                 f"if it is one, add a Softmax layer and save it again"
             )
         return keras.Model(self._inputs, output, name="classifier")
@@ -197,8 +197,8 @@ class ForeignModel:
         given = " and ".join(format_shape(output.shape[1:]) for output in self._graph.outputs)
         grown = any(len(output.shape) == 4 for output in self._graph.outputs)
         raise UserError(
-            f"{self.source}: gives {given} for images of {format_shape(self.image_shape)}, not images like "
-            f"them; give an autoencoder" + (", or images whose sides it can halve evenly" if grown else "")
+            f"{self.source}: returns {given} for images of {format_shape(self.image_shape)}, not images of "
+            f"the same shape; use an autoencoder" + (", or images with even sides" if grown else "")
         )
 
     def _image_output(self) -> keras.KerasTensor:
@@ -230,7 +230,7 @@ def adapt_decoder(model: keras.Model, source: str) -> tuple[keras.Model, str]:
     image_shape = None if pattern is None else pattern.fixed
     if image_shape is None or image_shape[2] not in CHANNELS:
         raise UserError(
-            f"{source}: gives {format_shape(shape)} for a code, which is no image; give a decoder"
+            f"{source}: returns {format_shape(shape)} per code, which is not an image; use a decoder"
         )
     _, pixels = find_pixel_ranges(copy.calls, None, output)
     image = adapt_output(output, image_shape, channels_first, pixels)

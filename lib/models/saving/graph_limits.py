@@ -30,13 +30,13 @@ def require_buildable(description: dict, source: str) -> None:
     """
     if (calls := _count_calls(description)) > MAX_CALLS:
         raise UserError(
-            f"{source}: calls {calls:,} layers, counting those in models for each call of the model; at most "
-            f"{MAX_CALLS:,} are opened"
+            f"{source}: contains {calls:,} layer calls, with those of nested models; at most "
+            f"{MAX_CALLS:,} are allowed"
         )
     if _count_attempts(description) > MAX_ATTEMPTS:
         raise UserError(
-            f"{source}: the order of its layers is not that of their calls, and putting it right would take "
-            f"more than {MAX_ATTEMPTS:,} steps; Keras writes no such file"
+            f"{source}: the layers are not in the order of their calls, and sorting them would take "
+            f"more than {MAX_ATTEMPTS:,} steps; Keras does not write such files"
         )
 
 
@@ -117,13 +117,13 @@ def require_small_calls(calls: Iterable[LayerCall], source: str) -> None:
     for call in calls:
         if (values := _count_values(call)) > MAX_CALL_VALUES:
             raise UserError(
-                f"{source}: its layer {call.path} computes {values:,} numbers of each image; at most "
+                f"{source}: layer {call.path} computes {values:,} values per image; at most "
                 f"{MAX_CALL_VALUES:,} fit in memory"
             )
         total += values
         if total > MAX_VALUES:
             raise UserError(
-                f"{source}: its layers up to {call.path} compute {total:,} numbers of each image; at most "
+                f"{source}: the layers up to {call.path} compute {total:,} values per image; at most "
                 f"{MAX_VALUES:,} fit in memory"
             )
 

@@ -52,7 +52,7 @@ def require_safe(path: Path) -> ModelDescription:
         UserError: the file is no complete Keras model in HDF5, or holds more than numbers and names.
     """
     if path.suffix not in (".h5", ".hdf5"):  # Keras goes by the name, and other formats need other checks
-        raise UserError(f"{path}: its name must end in .h5 for Keras to open it as such; rename it")
+        raise UserError(f"{path}: Keras opens it only if its name ends in .h5; rename it")
     try:
         with h5py.File(path, "r") as file:
             overhead = _check_objects(file, path)
@@ -63,12 +63,12 @@ def require_safe(path: Path) -> ModelDescription:
         raise
     except Exception as error:  # h5py reports broken files by exceptions of any class
         raise UserError(
-            f"{path}: is no model that Keras can open: broken or truncated "
+            f"{path}: is not a model that Keras can open, it is corrupt or truncated "
             f"({reason(error)[:MAX_MESSAGE_LENGTH]})"
         ) from None
     if description is None:
         raise UserError(
-            f"{path}: holds no model that Keras can open, at most weights; save a whole one with "
+            f"{path}: contains weights at most, not a model that Keras can open; save the model with "
             f"model.save(...)"
         )
     content = _read_description(description, path)
@@ -88,11 +88,11 @@ def _check_objects(file: h5py.File, path: Path) -> int:
         if isinstance(item, h5py.Dataset):
             weight_bytes += _check_weights(item, file_bytes, f"{path}: {name}")
     if weight_bytes > file_bytes:
-        raise UserError(f"{path}: announces weights of {weight_bytes:,} bytes, and has {file_bytes:,}")
+        raise UserError(f"{path}: declares weights of {weight_bytes:,} bytes, but has {file_bytes:,}")
     overhead = file_bytes - weight_bytes
     if overhead > MAX_OVERHEAD:
         raise UserError(
-            f"{path}: holds {overhead:,} bytes beside its weights; a model has less than {MAX_OVERHEAD:,}"
+            f"{path}: contains {overhead:,} bytes besides its weights; a model has less than {MAX_OVERHEAD:,}"
         )
     return overhead
 
@@ -106,12 +106,12 @@ def _walk_objects(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Group
         address = h5py.h5o.get_info(item.id).addr
         if address in addresses:
             raise UserError(
-                f"{path}: {name} is in it a second time, under another name; Keras writes no such file"
+                f"{path}: contains {name} twice, under different names; Keras does not write such files"
             )
         addresses.add(address)
         if len(addresses) > MAX_OBJECTS or name.count("/") > MAX_DEPTH:
             raise UserError(
-                f"{path}: holds more than {MAX_OBJECTS:,} parts, or more than {MAX_DEPTH} levels of them; "
+                f"{path}: contains more than {MAX_OBJECTS:,} objects, or more than {MAX_DEPTH} levels; "
                 f"no model does"
             )
         yield name, item
@@ -119,12 +119,10 @@ def _walk_objects(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Group
             continue
         for key in item:
             if not isinstance(item.get(key, getlink=True), h5py.HardLink):
-                raise UserError(
-                    f"{path}: {name}/{key} is a link to another place; a model holds its weights itself"
-                )
+                raise UserError(f"{path}: {name}/{key} is a link; a model must contain its weights")
             if item.get(key, getclass=True) not in (h5py.Group, h5py.Dataset):
                 raise UserError(
-                    f"{path}: {name}/{key} is neither a group nor weights; Keras writes nothing else"
+                    f"{path}: {name}/{key} is neither a group nor weights; Keras does not write other objects"
                 )
             stack.append((f"{name}/{key}", item[key]))
 
@@ -136,26 +134,24 @@ def _check_attributes(item, location: str) -> None:
         datatype, count = attribute.get_type(), attribute.get_space().get_simple_extent_npoints()
         if datatype.get_class() not in ATTRIBUTE_CLASSES or count * datatype.get_size() > MAX_DESCRIPTION:
             raise UserError(
-                f"{location} has an attribute that is no text, or more than {MAX_DESCRIPTION:,} bytes of it"
+                f"{location} has an attribute that is not text, or longer than {MAX_DESCRIPTION:,} bytes"
             )
 
 
 def _check_weights(weights: h5py.Dataset, file_bytes: int, location: str) -> int:
     """Refuse anything but an array of numbers stored contiguously in the file; return its size in bytes."""
     if weights.is_virtual or weights.external:
-        raise UserError(f"{location} lies in another file; a model holds its weights itself")
+        raise UserError(f"{location} is stored in another file; a model must contain its weights")
     if weights.dtype.kind not in WEIGHT_KINDS:
-        raise UserError(f"{location} holds something else than numbers; Keras writes no such weights")
+        raise UserError(f"{location} contains other data than numbers; Keras does not write such weights")
     size = weights.dtype.itemsize * element_count(weights.shape or ())
     compact = weights.id.get_create_plist().get_layout() == h5py.h5d.COMPACT  # in the header, 64 KiB at most
     if weights.chunks:
-        raise UserError(
-            f"{location} is stored in pieces or compressed; undo that with h5repack -l CONTI IN.h5 OUT.h5"
-        )
+        raise UserError(f"{location} is chunked or compressed; unpack it with h5repack -l CONTI IN.h5 OUT.h5")
     start = weights.id.get_offset()
     if size and not compact and (start is None or start + size > file_bytes):
         raise UserError(
-            f"{location} announces {format_shape(weights.shape)} numbers, and the file does not have them"
+            f"{location} declares {format_shape(weights.shape)} numbers, but the file does not contain them"
         )
     return size
 
@@ -163,24 +159,24 @@ def _check_weights(weights: h5py.Dataset, file_bytes: int, location: str) -> int
 def _read_description(text, path: Path) -> dict:
     """The description of a model from its JSON, which names only classes that `layer_classes` allows."""
     if not isinstance(text, str) or len(text) > MAX_DESCRIPTION:
-        raise UserError(f"{path}: its description is no text of at most {MAX_DESCRIPTION:,} characters")
+        raise UserError(f"{path}: the description is not text of at most {MAX_DESCRIPTION:,} characters")
     try:
         content = json.loads(text, object_hook=_without_sequence_classes)
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"{path}: its description cannot be read as JSON ({reason(error)[:MAX_MESSAGE_LENGTH]})"
+            f"{path}: the description is not valid JSON ({reason(error)[:MAX_MESSAGE_LENGTH]})"
         ) from None
     stack = [(content, "", 0)]
     while stack:
         node, layer, depth = stack.pop()
         if depth > MAX_DEPTH:
-            raise UserError(f"{path}: its description has more than {MAX_DEPTH} levels; no model has")
+            raise UserError(f"{path}: the description has more than {MAX_DEPTH} levels; no model has")
         if isinstance(node, dict):
             layer = _layer_name(node) or layer
             if "class_name" in node and (problem := refusal(node)):
                 raise UserError(
-                    f"{path}: {layer or 'it'} is of the class {problem}; save the model, or its encoder "
-                    f"alone, without it"
+                    f"{path}: {layer or 'it'} has the class {problem}; save the model, or only its "
+                    f"encoder, without it"
                 )
             node = list(node.values())
         if isinstance(node, list):

@@ -68,16 +68,14 @@ def input_pattern(model: keras.Model, source: str) -> ImagePattern:
     """
     if len(model.inputs) != 1:
         raise UserError(
-            f"{source}: takes {len(model.inputs)} inputs; only models that take images alone have an encoder "
-            f"for them"
+            f"{source}: has {len(model.inputs)} inputs; only models whose single input is an image are "
+            f"supported"
         )
     shape = tuple(model.inputs[0].shape[1:])
     pattern = image_pattern(shape, takes_channels_first(model))
     if pattern is None:
         sizes = " × ".join("any" if size is None else f"{size:,}" for size in shape)
-        raise UserError(
-            f"{source}: takes inputs of {sizes} numbers, which are no images; give a model of images"
-        )
+        raise UserError(f"{source}: takes inputs of {sizes}, which are not images; use a model of images")
     return pattern
 
 

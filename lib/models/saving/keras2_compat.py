@@ -222,8 +222,8 @@ def _convert_call(layer: dict, nodes: list[_Node]) -> dict:
         replaced = replace_operation(str(function), args, nodes[0].kwargs) if len(nodes) == 1 else None
         if replaced is None:
             raise ValueError(
-                f"its layer {name} is the TensorFlow operation {function}, for which Keras 3 has no layer; "
-                f"save the model without it, or the part before it"
+                f"layer {name} is the TensorFlow operation {function}, which has no layer in Keras 3; "
+                f"save the model without it, or only the part before it"
             )
         nodes = [_Node(replaced.inputs, {})]
         config = replaced.config | {"name": name}

@@ -69,12 +69,12 @@ def convert_layer(class_name: str, config: dict) -> tuple[str, dict]:
         config["threshold"] = config.pop("theta")
     if class_name == "BatchNormalization" and isinstance(config.get("axis"), list):
         raise ValueError(
-            f"its layer {config.get('name')} normalizes several axes together, which Keras 3 cannot"
+            f"layer {config.get('name')} normalizes several axes together, which Keras 3 does not support"
         )
     if config.get("interpolation") in FILTERS_OF_KERAS2:
         raise ValueError(
-            f"its layer {config.get('name')} interpolates by {config['interpolation']!r}, which Keras 3 "
-            f"cannot; use bilinear or bicubic there"
+            f"layer {config.get('name')} interpolates by {config['interpolation']!r}, which Keras 3 does not "
+            f"support; use bilinear or bicubic"
         )
     return class_name, config
 

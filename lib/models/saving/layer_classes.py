@@ -61,9 +61,9 @@ def refusal(node: dict) -> str | None:
     parts = [module, name] if module else [name]
     full_name = ".".join(part if isinstance(part, str) else json.dumps(part) for part in parts)[:80]
     if name in HOLD_CODE:
-        return f"{full_name}, which holds code, and no code from a file is run"
+        return f"{full_name}, which contains code, and code from files is never run"
     if name in READ_FILES:
         return f"{full_name}, which may read other files"
     if in_keras and isinstance(name, str) and registered in (None, name) and hasattr(keras.layers, name):
-        return f"{full_name}, which these programs do not open"
-    return f"{full_name}, which is no layer of Keras 3, and no code of others is run"
+        return f"{full_name}, which is not supported"
+    return f"{full_name}, which is not a Keras 3 layer; custom code is never run"

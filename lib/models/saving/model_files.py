@@ -78,7 +78,7 @@ def load_model(path: Path) -> keras.Model:
     except Exception as error:  # an invalid file can raise any exception
         problem = reason(_first_cause(error))[:MAX_REASON_LENGTH]
     # Out of the `except`, since an exception would hold the frames, and they the model, in memory.
-    raise UserError(f"{path}: is no model that Keras can open ({problem})")
+    raise UserError(f"{path}: is not a model that Keras can open ({problem})")
 
 
 def _first_cause(error: BaseException) -> BaseException:
@@ -94,7 +94,7 @@ def _build_model(description: ModelDescription, file: h5py.File, source: str) ->
         config = keras3_description(description.content, description.is_keras2)
         require_buildable(config, source)
     except (KeyError, TypeError, IndexError, AttributeError):
-        raise ValueError("its description is not that of a model") from None
+        raise ValueError("the description is not that of a model") from None
     # In this scope no memory is allocated before the shapes have been compared with those in the file.
     with keras.StatelessScope():
         try:
@@ -182,14 +182,14 @@ def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) 
     hp = saved.hp
     if hp is not None and layer is None and saved.submodel("encoder") is None:
         raise UserError(
-            f"{path}: holds no model called encoder (it is called {saved.model.name}); give an "
+            f"{path}: contains no model named encoder (it is named {saved.model.name}); use an "
             f"autoencoder.h5 or encoder.h5"
         )
     input_shape, data_shape = image_shape, format_shape(image_shape)
     if hp is not None and hp.task != "reconstruct":
         input_shape, _ = task_shapes(hp, image_shape)
         if input_shape != image_shape:
-            data_shape += f"; {hp.task} showed it {format_shape(input_shape)} of that"
+            data_shape += f"; {hp.task} passed {format_shape(input_shape)} of that to it"
     foreign = ForeignModel(saved.model, input_shape, str(path), data_shape, finds_ranges=hp is None)
     encoder = foreign.encoder(layer)
     return SavedEncoder(encoder, hp, str(foreign.find_code(layer).call), tuple(foreign.notes))

@@ -83,7 +83,7 @@ def describe_ranges(inputs: PixelRange | None, outputs: PixelRange | None) -> st
         told = outputs if inputs.reason in ("", AS_OUTPUTS) else inputs
         names = [("inputs and outputs", told)]
     parts = [
-        f"its {name} are taken to be pixels of {pixels} ({pixels.reason or 'nothing in it says otherwise'})"
+        f"its {name} are assumed to be pixels in {pixels} ({pixels.reason or 'no layer indicates otherwise'})"
         for name, pixels in names
         if pixels is not None
     ]
@@ -97,7 +97,7 @@ def _input_range(calls: list[LayerCall], inputs: keras.KerasTensor) -> PixelRang
         if call.is_model or not any(tensor is value for value in call.inputs):
             continue
         layer = call.layer
-        reason = f"it begins with the {type(layer).__name__} {layer.name}"
+        reason = f"the first layer is the {type(layer).__name__} {layer.name}"
         if isinstance(layer, layers.Rescaling):
             return _rescaled_range(layer)._replace(reason=reason)
         if isinstance(layer, layers.Normalization):
@@ -157,7 +157,7 @@ def _activated_range(layer: keras.Operation, rescalings: list[LayerCall]) -> Pix
     maximum = getattr(layer, "max_value", None)
     activated = (0.0, float(maximum)) if maximum else ACTIVATION_RANGES.get(activation)
     names = [activation or type(layer).__name__] if activated else []
-    reason = "it ends in " + " and ".join([*names, *(call.layer.name for call in rescalings)])
+    reason = "the last activation is " + " and ".join([*names, *(call.layer.name for call in rescalings)])
     if activated:
         return _rescale(activated, rescalings)._replace(reason=reason)
     if not rescalings:

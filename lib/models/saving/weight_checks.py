@@ -17,6 +17,6 @@ def require_finite_weights(model: keras.Model, path: Path) -> None:
             if not np.isfinite(values).all():
                 kind = "NaN" if np.isnan(values).any() else "infinite weights"
                 raise RunFailed(
-                    f"{path}: gives no numbers: its layer {layer.name} holds {kind}; its training has "
-                    f"diverged, so train it again with a lower learning rate"
+                    f"{path}: returns no finite numbers: layer {layer.name} contains {kind}; the training "
+                    f"diverged; train it again with a lower learning rate"
                 )

@@ -28,20 +28,16 @@ def match_weights(
     for layer, group in _match_layers(model, file["model_weights"], longest_text):
         variables = layer.trainable_weights + layer.non_trainable_weights  # in this order in the file
         if (count := _count_names(group, "weight_names")) != len(variables):
-            raise ValueError(
-                f"its layer {layer.name} has {len(variables)} weights, the file has {count} for it"
-            )
+            raise ValueError(f"layer {layer.name} has {len(variables)} weights, the file has {count}")
         for variable, name in zip(variables, _names(group, "weight_names", longest_text), strict=True):
             array = group[name]
             if tuple(variable.shape) != array.shape:
                 needed, given = (format_shape(shape) or "1" for shape in (variable.shape, array.shape))
-                raise ValueError(
-                    f"its layer {layer.name} takes weights of {needed}, the file has weights of {given}"
-                )
+                raise ValueError(f"layer {layer.name} takes weights of {needed}, the file has {given}")
             addresses.add(h5py.h5o.get_info(array.id).addr)
             pairs.append((variable, array))
     if len(addresses) < len(pairs):  # one array could otherwise become any number of them in memory
-        raise ValueError("its layers share weights in a way that Keras does not write")
+        raise ValueError("layers share weights in a way that Keras does not write")
     return pairs
 
 
@@ -59,7 +55,7 @@ def _match_layers(
     stored = [groups[name] for name in _names(groups, "layer_names", longest_text) if name in groups]
     stored = [group for group in stored if _count_names(group, "weight_names")]
     if len(stored) != len(layers):
-        raise ValueError(f"the file has no weights for its layer {missing[0]}")
+        raise ValueError(f"the file has no weights for layer {missing[0]}")
     return list(zip(layers, stored, strict=True))
 
 
@@ -77,9 +73,7 @@ def _count_names(group: h5py.Group, name: str) -> int:
 
 def _names(group: h5py.Group, name: str, longest_text: int) -> list[str]:
     if (count := _count_names(group, name)) * longest_text > MAX_NAMES_BYTES:  # many may share a long text
-        raise ValueError(
-            f"it has a list of {count:,} names, which may take more than {MAX_NAMES_BYTES:,} bytes"
-        )
+        raise ValueError(f"a list has {count:,} names, which may take more than {MAX_NAMES_BYTES:,} bytes")
     values = [value for part in _attributes(group, name) for value in group.attrs[part.name.decode()]]
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 

@@ -141,12 +141,12 @@ def test_a_layer_can_be_named_in_nested_models():
     assert save_and_load(model, "a").layer == "a (5)"
     with pytest.raises(
         UserError,
-        match=r"other\.h5: has 3 layers called one; give one of a/one, a/sequential.*/one, decoder/one",
+        match=r"other\.h5: has 3 layers named one; use one of a/one, a/sequential.*/one, decoder/one",
     ):
         save_and_load(model, "one")
-    with pytest.raises(UserError, match=r"other\.h5: has no layer called 'thre'; did you mean three"):
+    with pytest.raises(UserError, match=r"other\.h5: has no layer named 'thre'; did you mean three"):
         save_and_load(model, "thre")
-    with pytest.raises(UserError, match=r"has no layer called 'zzzz'; it has a/one, .*, gaussian_noise.*, …"):
+    with pytest.raises(UserError, match=r"has no layer named 'zzzz'; the layers are a/one, .*, gaussian_noise"):
         save_and_load(model, "zzzz")
 
 
@@ -180,7 +180,7 @@ def test_no_bottleneck_is_refused_with_layers_to_choose_from():
     model = keras.Model(image, layers.Conv2D(1, 3, padding="same", name="last")(x))
     with pytest.raises(
         UserError,
-        match=r"other\.h5: no layer .* name the layer of the code with --encoder-layer, such as wide "
+        match=r"other\.h5: no layer .* set the layer of the latent code with --encoder-layer, such as wide "
         r"\(12×10×4\)",
     ):
         save_and_load(model)
@@ -197,16 +197,16 @@ def test_a_layer_with_a_bypass_is_no_bottleneck():
 
 
 def test_images_of_other_shapes_are_refused_with_both_shapes():
-    with pytest.raises(UserError, match=r"other\.h5: takes images of 120 numbers, the data set has 28×28×1"):
+    with pytest.raises(UserError, match=r"other\.h5: takes images of 120 numbers, but the data set has 28"):
         save_and_load(keras_blog_model(), image_shape=(28, 28, 1))
-    with pytest.raises(UserError, match=r"other\.h5: takes images of any×any×1, the data set has 12×10×3"):
+    with pytest.raises(UserError, match=r"other\.h5: takes images of any×any×1, but the data set has 12"):
         save_and_load(convolutional(), image_shape=(12, 10, 3))
     two = [keras.Input((120,)), keras.Input((120,))]
-    with pytest.raises(UserError, match=r"other\.h5: takes 2 inputs"):
+    with pytest.raises(UserError, match=r"other\.h5: has 2 inputs"):
         save_and_load(keras.Model(two, layers.Dense(120)(layers.Dense(4)(layers.Add()(two)))))
     same, image = keras.Input((120,)), keras.Input((120,))
     encoder = keras.Model(same, same, name="encoder")
-    with pytest.raises(UserError, match=r"other\.h5: encoder gives back its input"):
+    with pytest.raises(UserError, match=r"other\.h5: encoder returns its input"):
         save_and_load(keras.Model(image, layers.Dense(120)(encoder(image))))
 
 
@@ -255,7 +255,7 @@ def test_a_classifier_on_it_is_trained_and_opens_in_plain_keras():
     descriptions = [event["plan"] for event in channel.events if event["event"] == "phase"]
     assert descriptions == ["", "", ""]
     notes = [event["text"] for event in channel.events if event["event"] == "note"]
-    assert "other.h5: the latent code is Encoder (5): the model called 'Encoder'." in notes
+    assert "other.h5: the latent code is Encoder (5): the model named 'Encoder'." in notes
     for file in ("classifier-head.h5", "classifier.h5"):
         model = keras.models.load_model(f"cl/{file}", compile=False)
         assert model.input_shape == (None, *IMAGE_SHAPE)

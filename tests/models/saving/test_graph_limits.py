@@ -127,13 +127,13 @@ TOO_LARGE = {
 @pytest.mark.parametrize("name", TOO_LARGE)
 def test_models_that_compute_too_much_are_refused(name):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(UserError, match=r"attack\.h5: its layer up computes [\d,]+ numbers of each"):
+    with pytest.raises(UserError, match=r"attack\.h5: layer up computes [\d,]+ values per"):
         load(TOO_LARGE[name])
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
 
 
 def test_layers_that_compute_too_much_together_are_refused():
-    with pytest.raises(UserError, match="its layers up to x8 compute 1,207,959,552 numbers of each image"):
+    with pytest.raises(UserError, match="the layers up to x8 compute 1,207,959,552 values per image"):
         load(wide_chain())
 
 
@@ -150,18 +150,18 @@ def test_layers_that_compute_too_much_together_are_refused():
 )
 def test_models_of_too_many_calls_are_refused_at_once(description, calls):
     start = time.perf_counter()
-    with pytest.raises(UserError, match=f"calls {calls} layers, counting those in models for each call"):
+    with pytest.raises(UserError, match=f"contains {calls} layer calls, with those of nested models"):
         load(description)
     assert time.perf_counter() - start < 5
     assert PATH.stat().st_size < 10 * 2**20
 
 
 def test_layers_in_an_order_that_keras_sorts_for_minutes_are_refused():
-    with pytest.raises(UserError, match="putting it right would take more than 30,000 steps"):
+    with pytest.raises(UserError, match="sorting them would take more than 30,000 steps"):
         load(reversed_chain(400))
     turns = [part("ReLU", "b", *(call(f"a:{n}") for n in range(500)))]
     turns += [part("ReLU", "a", call("image"), *(call(f"b:{n}") for n in range(499)))]
-    with pytest.raises(UserError, match="putting it right would take more than 30,000 steps"):
+    with pytest.raises(UserError, match="sorting them would take more than 30,000 steps"):
         load(graph(*turns, end="b:499"))
 
 
@@ -198,7 +198,7 @@ def test_arrays_that_are_used_twice_are_refused():
     with h5py.File(PATH, "a") as file:
         name = file["model_weights/one"].attrs["weight_names"][0]
         file["model_weights/two"].attrs["weight_names"] = [f"/model_weights/one/{name}"]
-    with pytest.raises(UserError, match="its layers share weights in a way that Keras does not write"):
+    with pytest.raises(UserError, match="layers share weights in a way that Keras does not write"):
         model_files.load_model(PATH)
 
 
@@ -220,5 +220,5 @@ def test_scores_of_several_heads_count(monkeypatch):
     monkeypatch.setattr(graph_limits, "MAX_CALL_VALUES", 3 * 5 * 5 + 5 * 4)
     model_files.load_model(PATH)
     monkeypatch.setattr(graph_limits, "MAX_CALL_VALUES", 3 * 5 * 5 + 5 * 4 - 1)
-    with pytest.raises(UserError, match=r"computes 95 numbers of each image; at most 94 fit in memory"):
+    with pytest.raises(UserError, match=r"computes 95 values per image; at most 94 fit in memory"):
         model_files.load_model(PATH)

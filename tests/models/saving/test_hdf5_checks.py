@@ -84,17 +84,17 @@ def test_code_in_a_file_does_not_run(tiny):
     save_lambda_model()
     with pytest.raises(
         UserError,
-        match=r"malicious\.h5: lambda.* is of the class Lambda, which holds code, and no code from a file is",
+        match=r"malicious\.h5: lambda.* has the class Lambda, which contains code, and code from files is",
     ):
         model_files.load_model(MALICIOUS_FILE)
     words = ["-d", tiny["-d"], "-dl", tiny["-dl"], "-model", str(MALICIOUS_FILE)]
     assert_refused(
-        run("classification.py", *words, "--no-input"), "malicious.h5: lambda", "is of the class Lambda"
+        run("classification.py", *words, "--no-input"), "malicious.h5: lambda", "has the class Lambda"
     )
     assert_refused(
         run("autoencoder.py", "encode", "-model", str(MALICIOUS_FILE), "-d", tiny["-d"]),
         "malicious.h5: lambda",
-        "of the class Lambda",
+        "has the class Lambda",
     )
     assert not Path("ran").exists()
     keras.models.load_model(MALICIOUS_FILE, compile=False, safe_mode=False)(np.zeros((1, 12, 10, 1)))
@@ -107,23 +107,23 @@ CODE = {"class_name": "__lambda__", "config": {"code": "4wAAAAA=", "defaults": N
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (dict(class_name="system", module="os"), "code is of the class os.system"),
-        (dict(class_name="Dense", module="os"), "code is of the class os.Dense"),
-        (dict(class_name="Dense", module="keras_evil.layers"), "of the class keras_evil.layers.Dense"),
-        (dict(class_name="Dense", module=["keras"]), "of the class"),
-        (dict(class_name="Dense", registered_name="latent_lab>Sampling"), "of the class Dense"),
-        (dict(class_name="latent_lab>Sampling"), "of the class latent_lab>Sampling"),
-        (dict(class_name=["Dense"]), "of the class"),
+        (dict(class_name="system", module="os"), "code has the class os.system"),
+        (dict(class_name="Dense", module="os"), "code has the class os.Dense"),
+        (dict(class_name="Dense", module="keras_evil.layers"), "has the class keras_evil.layers.Dense"),
+        (dict(class_name="Dense", module=["keras"]), "has the class"),
+        (dict(class_name="Dense", registered_name="latent_lab>Sampling"), "has the class Dense"),
+        (dict(class_name="latent_lab>Sampling"), "has the class latent_lab>Sampling"),
+        (dict(class_name=["Dense"]), "has the class"),
         (
             dict(class_name="TFSMLayer", config={"name": "code", "filepath": "/tmp/x"}),
-            "of the class TFSMLayer",
+            "has the class TFSMLayer",
         ),
         (
             dict(class_name="StringLookup", config={"name": "code", "vocabulary": "/etc/passwd"}),
-            "of the class StringLookup",
+            "has the class StringLookup",
         ),
-        (dict(class_name="deserialize"), "of the class deserialize"),
-        (dict(config={"name": "code", "units": 3, "activation": CODE}), "code is of the class __lambda__"),
+        (dict(class_name="deserialize"), "has the class deserialize"),
+        (dict(config={"name": "code", "units": 3, "activation": CODE}), "code has the class __lambda__"),
         (
             dict(
                 config={
@@ -137,7 +137,7 @@ CODE = {"class_name": "__lambda__", "config": {"code": "4wAAAAA=", "defaults": N
                     },
                 }
             ),
-            "code is of the class os.function",
+            "code has the class os.function",
         ),
         (
             dict(
@@ -147,7 +147,7 @@ CODE = {"class_name": "__lambda__", "config": {"code": "4wAAAAA=", "defaults": N
                     "dtype": {"class_name": "TypeSpec", "type_spec": "x", "serialized": []},
                 }
             ),
-            "of the class TypeSpec",
+            "has the class TypeSpec",
         ),
     ],
 )
@@ -159,7 +159,7 @@ def test_classes_of_others_are_refused(model_file, change, words):
 def test_a_name_of_another_form_is_refused(harmless):
     """A file can be HDF5 from its beginning and a zip from its end, and Keras goes by the name."""
     Path("a.keras").write_bytes(harmless)
-    with pytest.raises(UserError, match=r"a\.keras: its name must end in \.h5"):
+    with pytest.raises(UserError, match=r"a\.keras: Keras opens it only if its name ends in \.h5"):
         model_files.load_model(Path("a.keras"))
 
 
@@ -171,18 +171,18 @@ def test_links_out_of_the_file_are_refused(model_file):
     del weights["kernel"]
     weights["kernel"] = h5py.ExternalLink("/etc/passwd", "/")
     assert_load_refused(
-        model_file, r"malicious\.h5: /model_weights/code/code/kernel is a link to another place"
+        model_file, r"malicious\.h5: /model_weights/code/code/kernel is a link; a model"
     )
 
 
 def test_links_inside_the_file_are_refused(model_file):
     model_file["model_weights/again"] = h5py.SoftLink("/model_weights/code")
-    assert_load_refused(model_file, "/model_weights/again is a link to another place")
+    assert_load_refused(model_file, "/model_weights/again is a link; a model")
 
 
 def test_circles_are_refused(model_file):
     model_file["model_weights/code/code/again"] = model_file["model_weights"]
-    assert_load_refused(model_file, "is in it a second time, under another name")
+    assert_load_refused(model_file, "twice, under different names")
 
 
 def replace_kernel(file: h5py.File, **how) -> None:
@@ -195,19 +195,19 @@ def replace_kernel(file: h5py.File, **how) -> None:
     [
         (
             dict(shape=(120, 3), dtype="f4", external=[("/etc/passwd", 0, 1440)]),
-            "kernel lies in another file",
+            "kernel is stored in another file",
         ),
         (
             dict(shape=(2**50, 3), dtype="f4"),
-            "kernel announces 1,125,899,906,842,624×3 numbers, and the file does not have them",
+            "kernel declares 1,125,899,906,842,624×3 numbers, but the file does not contain them",
         ),
         (
             dict(shape=(2**50, 3), dtype="f4", chunks=(1024, 3)),
-            "kernel is stored in pieces or compressed; undo that with",
+            "kernel is chunked or compressed; unpack it with",
         ),
-        (dict(data=np.zeros((120, 3), "f4"), compression="gzip"), "stored in pieces or compressed"),
-        (dict(data=np.array([b"text"])), "kernel holds something else than numbers"),
-        (dict(data=np.zeros((3, 120), "f4")), "code takes weights of 120×3, the file has weights of 3×120"),
+        (dict(data=np.zeros((120, 3), "f4"), compression="gzip"), "is chunked or compressed"),
+        (dict(data=np.array([b"text"])), "kernel contains other data than numbers"),
+        (dict(data=np.zeros((3, 120), "f4")), "code takes weights of 120×3, the file has 3×120"),
     ],
 )
 def test_weights_that_are_none_are_refused(model_file, how, words):
@@ -220,7 +220,7 @@ def test_weights_put_together_from_elsewhere_are_refused(model_file):
     layout[:] = h5py.VirtualSource("other.h5", "x", (120, 3))
     del model_file["model_weights/code/code/kernel"]
     model_file["model_weights/code/code"].create_virtual_dataset("kernel", layout)
-    assert_load_refused(model_file, "kernel lies in another file")
+    assert_load_refused(model_file, "kernel is stored in another file")
 
 
 def test_what_is_neither_group_nor_weights_is_refused(model_file):
@@ -230,7 +230,7 @@ def test_what_is_neither_group_nor_weights_is_refused(model_file):
 
 def test_too_many_parts_are_refused(model_file, monkeypatch):
     monkeypatch.setattr(hdf5_checks, "MAX_OBJECTS", 10)
-    assert_load_refused(model_file, r"holds more than 10 parts, or more than 64 levels")
+    assert_load_refused(model_file, r"contains more than 10 objects, or more than 64 levels")
 
 
 # Sizes
@@ -238,19 +238,19 @@ def test_too_many_parts_are_refused(model_file, monkeypatch):
 
 def test_long_descriptions_are_refused(model_file):
     model_file.attrs["model_config"] = "x" * (9 * 2**20)
-    assert_load_refused(model_file, r"its description is no text of at most 8,388,608 characters")
+    assert_load_refused(model_file, r"the description is not text of at most 8,388,608 characters")
 
 
 def test_much_beside_the_weights_is_refused(model_file, monkeypatch):
     monkeypatch.setattr(hdf5_checks, "MAX_OVERHEAD", 1000)
-    assert_load_refused(model_file, r"holds [\d,]+ bytes beside its weights; a model has less than 1,000")
+    assert_load_refused(model_file, r"contains [\d,]+ bytes besides its weights; a model has less than 1,000")
 
 
 def test_large_attributes_are_refused(harmless):
     with h5py.File(MALICIOUS_FILE, "w", libver="latest") as file:  # the older form holds 64 KiB at most
         file.attrs["model_config"] = np.zeros(9 * 2**20, np.uint8)
         assert_load_refused(
-            file, r"the file has an attribute that is no text, or more than 8,388,608 bytes of it"
+            file, r"the file has an attribute that is not text, or longer than 8,388,608 bytes"
         )
 
 
@@ -259,33 +259,33 @@ def test_lists_of_one_long_text_are_refused(model_file):
     group = model_file["model_weights"].move("code", "other") or model_file["model_weights"]
     group.attrs["layer_names"] = ["code"] * 400
     assert_load_refused(
-        model_file, r"it has a list of 400 names, which may take more than 2,147,483,648 bytes"
+        model_file, r"a list has 400 names, which may take more than 2,147,483,648 bytes"
     )
 
 
 def test_deep_descriptions_are_refused(model_file):
     for text in ("[" * 100_000, "[" * 200 + "]" * 200):
         model_file.attrs["model_config"] = text
-    assert_load_refused(model_file, "its description has more than 64 levels")
+    assert_load_refused(model_file, "the description has more than 64 levels")
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"class_name": ', "[" + "9" * 5000 + "]"])
 def test_descriptions_that_are_no_json_are_refused(model_file, text):
     model_file.attrs["model_config"] = text
-    assert_load_refused(model_file, r"its description cannot be read as JSON")
+    assert_load_refused(model_file, r"the description is not valid JSON")
 
 
 @pytest.mark.parametrize("value", [3, np.zeros(3)])
 def test_descriptions_that_are_no_text_are_refused(model_file, value):
     model_file.attrs["model_config"] = value
-    assert_load_refused(model_file, "its description is no text")
+    assert_load_refused(model_file, "the description is not text")
 
 
 @pytest.mark.parametrize("units", [10**6, 10**10, 10**30])
 def test_layers_larger_than_their_weights_take_no_memory(model_file, units):
     change_layers(model_file, lambda layers: layers[2]["config"].update(units=units))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert_load_refused(model_file, "code takes weights of 120×1[0,]+, the file has weights of 120×3")
+    assert_load_refused(model_file, "code takes weights of 120×1[0,]+, the file has 120×3")
     assert (
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
     )  # KiB; a million units have 480 MB of weights
@@ -296,7 +296,7 @@ def test_layers_without_weights_that_make_too_much_are_refused():
     x = layers.MaxPooling2D(2**11)(layers.UpSampling2D(2**11)(image))
     keras.Model(image, layers.Conv2D(1, 3, padding="same")(x)).save(MALICIOUS_FILE)
     with pytest.raises(
-        UserError, match=r"its layer up_sampling2d.* computes 503,316,480 numbers of each image; at most"
+        UserError, match=r"layer up_sampling2d.* computes 503,316,480 values per image; at most"
     ):
         model_files.load_model(MALICIOUS_FILE)
 
@@ -304,7 +304,7 @@ def test_layers_without_weights_that_make_too_much_are_refused():
 def test_weights_alone_are_refused_with_what_to_do(model_file):
     del model_file.attrs["model_config"]
     assert_load_refused(
-        model_file, r"holds no model that Keras can open, at most weights; save a whole one with model\.save"
+        model_file, r"contains weights at most, not a model that Keras can open; save the model with"
     )
 
 

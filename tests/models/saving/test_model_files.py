@@ -91,7 +91,7 @@ def test_every_encoder_is_loaded_with_the_code_as_only_output(values):
         np.testing.assert_allclose(to_numpy(encoder.model(batch)), expected, atol=1e-6)
         assert encoder.hp.task == hp.task
     if architecture.input_shape != (12, 8, 3):
-        with pytest.raises(UserError, match=r"takes images of .*, the data set has 9×9×3; "):
+        with pytest.raises(UserError, match=r"takes images of .*, but the data set has 9×9×3; "):
             model_files.load_encoder(Path("a.h5"), (9, 9, 3))
 
 
@@ -107,17 +107,17 @@ def test_a_file_without_valid_attributes_is_loaded_without_hyperparameters(model
 
 def test_model_refusals(model):
     model_files.save_model(model.get_layer("decoder"), Path("decoder.h5"), HP)
-    with pytest.raises(UserError, match=r"decoder\.h5: holds no model called encoder"):
+    with pytest.raises(UserError, match=r"decoder\.h5: contains no model named encoder"):
         model_files.load_encoder(Path("decoder.h5"), (9, 7, 1))
     model_files.save_model(model, Path("a.h5"), HP)
-    with pytest.raises(UserError, match=r"a\.h5: takes images of 9×7×1, the data set has 28×28×1"):
+    with pytest.raises(UserError, match=r"a\.h5: takes images of 9×7×1, but the data set has 28×28×1"):
         model_files.load_encoder(Path("a.h5"), (28, 28, 1))
     Path("cut.h5").write_bytes(Path("a.h5").read_bytes()[:3000])
-    with pytest.raises(UserError, match=r"cut\.h5: is no model that Keras can open"):
+    with pytest.raises(UserError, match=r"cut\.h5: is not a model that Keras can open"):
         model_files.load_model(Path("cut.h5"))
     with h5py.File("empty.h5", "w"):
         pass
-    with pytest.raises(UserError, match=r"empty\.h5: holds no model that Keras can open, at most weights"):
+    with pytest.raises(UserError, match=r"empty\.h5: contains weights at most, not a model"):
         model_files.load_model(Path("empty.h5"))
 
 

@@ -1,0 +1,74 @@
+"""Figures of a run that the worker draws while the menu is shown."""
+
+from pathlib import Path
+
+from lib.cli.display import Display
+from lib.common.errors import PromptCancelled, RunFailed, UserError
+from lib.common.terminal_state import muted_keyboard
+from lib.worker.process import Worker
+
+
+class FigureDrawing:
+    """The figures of a run whose result is known, until all are drawn.
+
+    Args:
+        folder: the run folder.
+        record: content of `run.json`; is updated when all figures are drawn.
+        pictures: packed images and latent codes for the menu, by name; those of each figure are added.
+        worker: draws the figures, and is closed afterwards.
+        display: shows what is waited for.
+    """
+
+    def __init__(self, folder: Path, record: dict, pictures: dict, worker: Worker, display: Display):
+        self._folder, self._record, self._pictures = folder, record, pictures
+        self._worker, self._display = worker, display
+        self._is_done = False
+
+    def wait(self, name: str = "", advice: str = "Ctrl-C returns to the menu") -> None:
+        """Wait until a picture is there, or all figures are drawn.
+
+        Args:
+            name: of the picture; "" for all figures.
+            advice: what Ctrl-C does.
+
+        Raises:
+            PromptCancelled: Ctrl-C; the worker goes on.
+            RunFailed: a figure could not be drawn.
+        """
+        if self._is_done or name in self._pictures:
+            return
+        self._display.show_status(f"drawing the figures of {self._folder}; {advice} …")
+        try:
+            with muted_keyboard():
+                while not self._is_done and name not in self._pictures:
+                    self._worker.follow(self._take, until="pictures")
+        except (UserError, RunFailed) as error:
+            self.close()
+            text = f"{self._folder}: not all figures could be drawn ({error}); its models are saved"
+            raise RunFailed(text) from None
+        finally:
+            self._display.close()
+
+    def finish(self) -> None:
+        """Wait for all figures, unless Ctrl-C skips those that are left."""
+        try:
+            self.wait(advice="Ctrl-C skips them")
+        except RunFailed as error:
+            self._display.note(str(error), "bold red")
+        except KeyboardInterrupt:
+            self._display.note("The remaining figures are skipped.")
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the worker."""
+        self._is_done = True
+        self._worker.close()
+
+    def _take(self, event: dict) -> None:
+        if event["event"] == "stopping":
+            raise PromptCancelled
+        self._pictures |= event.get("pictures", {})
+        if event["event"] == "finished":
+            self._record |= event["record"]
+            self.close()

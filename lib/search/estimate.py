@@ -1,0 +1,92 @@
+"""Estimated duration and size of a search, before it starts."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from pathlib import Path
+
+from lib.common.errors import UserError
+from lib.common.formatting import format_megabytes
+from lib.config.architecture_planner import plan_architecture
+from lib.config.hyperparameters import Hyperparameters
+from lib.data import datasets
+from lib.runs import records
+from lib.search.options import SearchOptions
+from lib.search.space import Choices
+
+MAX_POINTS = 200  # of the space that are averaged over
+MODEL_COPIES = 2  # of the weights in the files of a run: the whole autoencoder, and its two parts
+WEIGHT_BYTES = 4
+OTHER_BYTES = 200_000  # figures, record and log of a trial
+
+
+def describe_estimate(options: SearchOptions) -> str:
+    """Return number of trials, minutes and size of a search, as far as they are known."""
+    points = _sample_points(options)
+    run = _newest_run(options)
+    parts = [f"{options.budget:,} trials" if options.budget else f"trials for {options.minutes:,} min"]
+    if (minutes := _minutes(options, points, run)) is not None:
+        parts.append(f"about {minutes:,.0f} min" if minutes >= 1 else "less than 1 min")
+    if (size := _trial_bytes(points, run)) is not None:
+        counts = [count for count in (options.keep, options.budget) if count]
+        unit = "of models and figures" if counts else "per trial"
+        parts.append(f"about {format_megabytes(size * options.folds * min(counts, default=1))} {unit}")
+    return ", ".join(parts)
+
+
+def _sample_points(options: SearchOptions) -> list[Hyperparameters]:
+    """Return the hyperparameters of points of the space that can be built."""
+    axes = [
+        dimension.values if isinstance(dimension, Choices) else (dimension.low, dimension.high)
+        for dimension in options.space.values()
+    ]
+
+    def build(point: tuple) -> Hyperparameters | None:
+        try:
+            return options.hyperparameters(dict(zip(options.space, point, strict=True)))
+        except UserError:
+            return None
+
+    points = map(build, itertools.islice(itertools.product(*axes), MAX_POINTS))
+    return [point for point in points if point is not None]
+
+
+def _newest_run(options: SearchOptions) -> tuple[Path, dict] | None:
+    """Return the newest finished run of the program on the same data set below the folder of models."""
+    name = datasets.short_name(options.values["dataset"])
+    runs = [
+        (folder, record)
+        for folder, record in records.list_records()
+        if record.get("program") == options.answers.program
+        and record.get("status") == records.FINISHED
+        and record["dataset"].get("name") == name
+    ]
+    return max(runs, key=lambda run: run[1].get("started", ""), default=None)
+
+
+def _minutes(
+    options: SearchOptions, points: list[Hyperparameters], run: tuple[Path, dict] | None
+) -> float | None:
+    """Return the duration of all trials at the speed of an earlier run, if there is one."""
+    if run is None or not options.budget or not points:
+        return None
+    _, record = run
+    seconds = record["timing"].get("seconds")
+    epochs = record["hyperparameters"].get("epochs")
+    if not seconds or not epochs:
+        return None
+    mean_epochs = statistics.mean(point.epochs for point in points)
+    return options.budget * options.folds * mean_epochs * seconds / epochs / 60
+
+
+def _trial_bytes(points: list[Hyperparameters], run: tuple[Path, dict] | None) -> float | None:
+    """Return the mean size of a run of a trial: from its weights, for classifiers from an earlier run."""
+    if points and points[0].program == "autoencoder":
+        shape = datasets.peek(points[0].require("dataset")).shape
+        parameters = statistics.mean(plan_architecture(point, shape).parameters for point in points)
+        return MODEL_COPIES * WEIGHT_BYTES * parameters + OTHER_BYTES
+    if run is None:
+        return None
+    folder, _ = run
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,63 @@
+"""End of a run: its figures and its complete record."""
+
+import time
+
+from lib.data.datasets import Dataset
+from lib.evaluation.run_figures import Drawings
+from lib.runs import records
+from lib.runs.run_folder import Run
+from lib.training.trainer import images_per_second
+from lib.worker.process import Channel
+
+
+def resumed_start_time(run: Run) -> float:
+    """Return when the run would have started without a break: epochs before a resume count as well."""
+    history = run.record.get("history", {})
+    phases = [history] if "loss" in history else history.values()
+    return time.time() - sum(sum(phase.get("seconds", ())) for phase in phases)
+
+
+def draw_figures(channel: Channel, drawings: Drawings) -> dict:
+    """Draw figures until Ctrl-C, and return their pictures for the program, each after its event."""
+    pictures: dict = {}
+    if drawings:
+        channel.emit("stage", text="drawing figures")
+    for draw in drawings:
+        if channel.stop_event.is_set():
+            channel.emit("note", text="The remaining figures are skipped.")
+            break
+        drawn = draw()
+        pictures |= drawn
+        channel.emit("pictures", pictures=drawn)
+    return pictures
+
+
+def complete_record(
+    run: Run, channel: Channel, dataset: Dataset, start_time: float, interrupted: bool, problem: str
+) -> None:
+    """Write timing, files and status of a run, and unlock its folder.
+
+    Args:
+        run: its training has ended.
+        channel: receives a note if the files of the data have changed meanwhile.
+        dataset: that was trained on.
+        start_time: of the run.
+        interrupted: by Ctrl-C or by a search.
+        problem: the reason for which it has failed, or "".
+    """
+    history, images = run.record["history"], run.record["dataset"]["sizes"]["train"]
+    main_history = history if "loss" in history else history.get("everything", history["head"])
+    seconds, speed = time.time() - start_time, images_per_second(main_history, images)
+    run.update(timing={"seconds": seconds, "images_per_second": speed}, files=run.list_files())
+    if change := dataset.describe_changes():
+        channel.emit("note", text=change)
+        data = run.record["dataset"]
+        run.update(dataset=data | {"notes": [*data["notes"], change]})
+    if not problem and not interrupted:
+        run.finish()
+        return
+    error = problem or channel.stop_reason
+    status = records.FAILED if problem else records.INTERRUPTED
+    run.update(status=status, **({"error": error} if error else {}))
+    # A trial that the search has stopped is never resumed.
+    run.release(delete_checkpoint=bool(channel.stop_reason))
