@@ -43,7 +43,7 @@ def test_the_whole_conversation():
     screen.see("Data set", "digits", "photos", "data/mine.npy", "another path")
     screen.press(DOWN, DOWN, ENTER)
 
-    screen.see("Convolution layers of the encoder", "[2]", "12×10×1", "latent 4")
+    screen.see("Convolutional layers in the encoder", "[2]", "latent 4", "12×10×1")
     screen.answer("many")
     screen.see("layers must be a whole number from 0 to 64, not 'many'")
     screen.press(*[BACKSPACE] * 4)
@@ -55,7 +55,7 @@ def test_the_whole_conversation():
     screen.answer()  # the default
     screen.see("Kernels per layer", "[32,64]")
     screen.answer("1,2,3")
-    screen.see("kernels 1,2,3 are for 3 layers, but layers is 2")
+    screen.see("kernels 1,2,3 has 3 values for 2 layers")
     screen.press(*[BACKSPACE] * 5)
     screen.answer("4,2")
     screen.see("Epochs", "[100]")
@@ -102,9 +102,9 @@ def test_the_whole_conversation():
     screen.answer("data/mine.npy")
     screen.see("80 codes of", "codes-mine.npz", MENU)
     screen.press(*[DOWN] * 8, ENTER)  # compare
-    screen.see("The runs so far", "The runs do not differ yet", MENU)
+    screen.see("Runs of this session", "The runs do not differ yet", MENU)
     screen.press(*[DOWN] * 10, ENTER)  # all runs, and a report
-    screen.see("1 run below models", "A report of them")
+    screen.see("1 run below models", "File of the report")
     screen.answer("report.txt")
     screen.see("must end in .md or .html")
     screen.press(*[BACKSPACE] * 3)
@@ -202,7 +202,7 @@ def test_advanced_settings_one_at_a_time():
     screen.see("Which preset?", "none, go back", "latent-10-denoise", "best-denoise", "cifar-base")
     screen.press(DOWN, DOWN, DOWN, ENTER)
     screen.see(
-        "cifar-base changes what you have said: layers 1 → 3, ",
+        "cifar-base overrides your settings: layers 1 → 3, ",
         "latent 144",
         ADVANCED,
         "pool 1,2, upsampling nearest",
@@ -277,14 +277,14 @@ def test_ctrl_c_stops_after_the_batch_and_a_second_one_leaves(tiny):
     train(screen)
     screen.see("validation loss")
     screen.press(CTRL_C)
-    screen.see("Stopping after this batch", "Interrupted: these are the best weights", MENU)
+    screen.see("Stopping after this batch", "Interrupted: the best weights", MENU)
     record = json.loads(next(Path("models").glob("*/run.json")).read_text())
     assert record["status"] == "interrupted"
     assert "autoencoder.h5" in record["files"]
 
     screen.press(ENTER)
     enter_through(screen)
-    screen.see("was asked for the same, and interrupted after epoch", "Go on with it", "Begin anew")
+    screen.see("has the same settings and was interrupted after epoch", "Continue it", "Begin anew")
     screen.press(DOWN, ENTER)
     screen.see("validation loss")
     screen.press(CTRL_C)
@@ -358,4 +358,4 @@ def test_runs_that_were_all_interrupted_are_compared_without_a_drawing(capsys):
     autoencoder.compare(session)
     shown = capsys.readouterr().out
     assert "stopped in" in shown
-    assert "there is nothing to draw yet" in shown
+    assert "there is nothing to plot yet" in shown

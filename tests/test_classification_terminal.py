@@ -33,7 +33,7 @@ def test_the_whole_conversation(tiny, model):
     screen = Terminal("classification.py", *(word for pair in tiny.items() for word in pair))
     screen.see("Saved autoencoder or encoder", model)
     screen.press(ENTER)
-    screen.see("Fully connected units", "[64]")
+    screen.see("Units of the fully connected layers", "[64]")
     screen.answer("0")
     screen.see("fully connected units must be a whole number from 1 to 65536")
     screen.press(BACKSPACE)
@@ -49,7 +49,7 @@ def test_the_whole_conversation(tiny, model):
     screen.answer("8")
     screen.see(ADVANCED, "the training", "the data")
     screen.press(ENTER)
-    screen.see("Phase 1 of 2: the encoder is frozen", "Phase 2 of 2: ", "all weights train together")
+    screen.see("Phase 1 of 2: the encoder is frozen", "Phase 2 of 2: ", "all weights are trained")
     screen.see("Classification report", "precision", "recall", "f1-score", "support", "accuracy", "macro avg")
     screen.see(
         "Confusion matrix",
@@ -87,7 +87,7 @@ def test_the_whole_conversation(tiny, model):
         MENU,
     )
     screen.press(ENTER)
-    screen.see("Fully connected units", "[8,6]")
+    screen.see("Units of the fully connected layers", "[8,6]")
     screen.answer("4")
     for question, default in (("Dropout", "[0.1]"), ("Epochs", "[3]"), ("Batch size", "[8]")):
         screen.see(question, default)
@@ -113,7 +113,7 @@ def test_the_whole_conversation(tiny, model):
     screen.see("Phase 3 of 3: same network from random weights", "Classification report")
     screen.see("network from random weights", "Pretraining gains", MENU)
     screen.press(*[DOWN] * 8, ENTER)
-    screen.see("★", "A report of them")
+    screen.see("★", "File of the report")
     screen.answer()
     screen.see(MENU)
     screen.press(*[DOWN] * 9, ENTER)
@@ -139,11 +139,15 @@ def test_a_preset_for_the_head(tiny, model):
     screen.see(ADVANCED, "no, start training", "a preset", "the training")
     screen.press(DOWN, ENTER)
     screen.see(
-        "Which network?", "none, go back", "mnist-classifier", "report C's classifier", "best-fashion-classifier"
+        "Which network?",
+        "none, go back",
+        "mnist-classifier",
+        "report C's classifier",
+        "best-fashion-classifier",
     )
     screen.press(*[DOWN] * 3, ENTER)
     screen.see(
-        "best-mnist-classifier changes what you have said: fully connected units 8 → 256, epochs 1 → 10, ",
+        "best-mnist-classifier overrides your settings: fully connected units 8 → 256, epochs 1 → 10, ",
         ADVANCED,
     )
     screen.see("the training: ", "optimizer adamw", "weight decay 0.05")
@@ -160,6 +164,6 @@ def test_labels_that_the_data_lacks_are_asked_for(tiny, model):
     screen.answer(tiny["-dl"])
     screen.see("Labels of the test images")
     screen.answer(tiny["-tl"])
-    screen.see("Fully connected units")
+    screen.see("Units of the fully connected layers")
     screen.press("\x03")
     assert screen.leaves() == 130

@@ -148,7 +148,7 @@ def test_ctrl_c_while_a_model_is_used_leaves_nothing_half_done(tiny):
     assert status == 130
     assert (
         said.splitlines()[-1]
-        == "autoencoder.py: stopped before the first pictures were done; nothing is written"
+        == "autoencoder.py: stopped before the first pictures were finished; nothing was written"
     )
     assert sorted(Path("ae").rglob("*")) == before
 
@@ -164,13 +164,13 @@ def test_ctrl_c_in_training_can_go_on_with_the_same_command(tiny):
     status, said = interrupted_at("epoch      7/", "autoencoder.py", *words)
     assert (status, "epoch      2/" in said) == (130, False)
     assert re.search(
-        r"models/mine was asked for the same, and interrupted after epoch \d of 100000; going on with it",
+        r"models/mine has the same settings and was interrupted after epoch \d of 100000; continuing it",
         said,
     )
 
     status, said = interrupted_at("epoch      1/", "autoencoder.py", *words[:-2])
     assert status == 130
-    assert "to go on with it: python autoencoder.py --resume models/mine" in said
+    assert "to continue it: python autoencoder.py --resume models/mine" in said
 
     record = json.loads(Path("models/mine/run.json").read_text())
     run_folder.write_json(
@@ -212,7 +212,7 @@ def test_ctrl_c_while_figures_are_drawn_skips_the_others_and_a_second_one_leaves
     assert "The remaining figures are skipped." in said
     status, said = interrupted_at("drawing figures", "autoencoder.py", *words, "models/twice", times=2)
     assert (status, records.load_record(Path("models/twice"))["status"]) == (130, "interrupted")
-    assert "To go on with it: python autoencoder.py --resume models/twice" in said
+    assert "To continue it: python autoencoder.py --resume models/twice" in said
     status, said = run("autoencoder.py", "--resume", "models/twice")
     assert (status, "epoch" in said) == (0, False)  # all of them were trained
     kill_trials.np.testing.assert_equal(
@@ -228,12 +228,12 @@ def test_a_terminal_offers_to_go_on(tiny):
     screen.see("Advanced settings?")
     screen.press(ENTER)
     screen.see(
-        "was asked for the same, and interrupted after epoch", "of 100000.", "Go on with it", "Begin anew"
+        "has the same settings and was interrupted after epoch", "of 100000.", "Continue it", "Begin anew"
     )
     screen.press(ENTER)
     screen.see("validation loss")
     screen.press(CTRL_C)
-    screen.see("Interrupted: these are the best weights", "What next?")
+    screen.see("Interrupted: the best weights", "What next?")
     screen.press(CTRL_C)
     assert screen.leaves() == 130
     assert len(list(Path("models").iterdir())) == 1

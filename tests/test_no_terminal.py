@@ -238,7 +238,7 @@ def test_labels_that_an_autoencoder_wants_are_looked_for_before_it_trains():
     np.savez("ids.npz", images=IMAGES, labels=LABELS.astype(int) - 1)
     for data, words in (
         ("none.npy", "none.npy: has no labels for --label-weight"),
-        ("ids.npz", "ids.npz: the labels range from -1 to 1; they are the numbers of classes"),
+        ("ids.npz", "ids.npz: the labels range from -1 to 1; class numbers are 0 to"),
     ):
         assert_refused(
             run("autoencoder.py", "-d", data, *SMALL, "--label-weight", "0.1", "--no-input"), words
@@ -251,7 +251,7 @@ def test_models_that_are_none_or_do_not_fit_are_refused(in_trained, tmp_path, mo
     Path("text.h5").write_text("no model")
     Path("cut.h5").write_bytes(trained_model.read_bytes()[:4000])
     for model, words in (
-        ("text.h5", "is no .h5 model"),
+        ("text.h5", "is not an .h5 model"),
         ("cut.h5", "is not a model that Keras can open"),
         (encoder, "takes images of 12×10×1, but the data set has 28×28×1"),
     ):
@@ -269,7 +269,7 @@ def test_a_kernel_that_does_not_fit_and_flags_that_do_not_exist(tiny):
 def test_lines_that_end_too_early_are_refused(tiny):
     done = run("autoencoder.py", "-d", tiny["-d"], lines="5\n3\n")
     assert done.returncode == 2
-    assert "standard input ended before this was answered: Kernels per layer" in done.stderr.splitlines()[-1]
+    assert "standard input ended at the question: Kernels per layer" in done.stderr.splitlines()[-1]
     assert not Path("models").exists()
 
 

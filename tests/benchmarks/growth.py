@@ -23,7 +23,19 @@ from lib.data import datasets
 from lib.worker.process import PROJECT
 
 SIZES = (6_000, 60_000, 600_000, 6_000_000)
-SMALL = ("--layers", "1", "--kernels", "4", "--batch-size", "512", "--split", "98/1/1")
+SMALL = [
+    "--layers",
+    "1",
+    "--kernels",
+    "4",
+    "--batch-size",
+    "512",
+    "--latent-dim",
+    "convolutional",
+    "--split",
+    "98/1/1",
+]
+REPORT_C = ["--preset", "mnist-10"]
 MEGABYTE = 1 << 20
 
 
@@ -79,7 +91,7 @@ def main() -> None:
     print(f"{'images':>12} {'training, images/s':>19} {'the rest':>10} {'own memory':>12} {'with files':>13}")
     for argument in sys.argv[1:] or map(str, SIZES):
         with tempfile.TemporaryDirectory() as folder:
-            path, words = argument, ()
+            path, words = argument, REPORT_C
             if argument.isdigit():
                 path, words = f"{folder}/x.idx", SMALL
                 write(Path(path), int(argument))

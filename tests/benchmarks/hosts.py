@@ -22,6 +22,8 @@ LINE = [
     "3",
     "--kernels",
     "32",
+    "--latent-dim",
+    "convolutional",
     "--epochs",
     "3",
     "--batch-size",

@@ -45,7 +45,7 @@ def test_refined_codes_from_the_command_line(tiny):
     done = run("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "30")
     assert done.returncode == 0, done.stderr
     found = re.search(
-        r"MSE ae ([\d.]+)   ae-refined ([\d.]+)\nae: refined codes take ([\d.]+)% of the error away",
+        r"MSE ae ([\d.]+)   ae-refined ([\d.]+)\nae: refined codes reduce the error by ([\d.]+)%",
         done.stdout,
     )
     before, after, share = found.groups()
@@ -54,7 +54,7 @@ def test_refined_codes_from_the_command_line(tiny):
     assert done.returncode == 0, done.stderr
     assert "20 refined codes of 3 numbers: ae/codes-test-refined.npz" in done.stdout
     found = re.search(
-        r"MSE ([\d.]+), refined ([\d.]+): refined codes take ([\d.]+)% of the error away", done.stdout
+        r"MSE ([\d.]+), refined ([\d.]+): refined codes reduce the error by ([\d.]+)%", done.stdout
     )
     assert found[1] == before
     assert 0 < float(found[2]) < float(before)
@@ -62,7 +62,7 @@ def test_refined_codes_from_the_command_line(tiny):
     refused = run("autoencoder.py", "encode", "-model", "ae/encoder.h5", "-d", tiny["-t"], "--refine", "2")
     assert_refused(
         refused,
-        "ae/encoder.h5: is no whole autoencoder (images in, images out), which --refine requires; give",
+        "ae/encoder.h5: is not a complete autoencoder (images in, images out), which --refine requires; use",
     )
 
 
@@ -91,7 +91,7 @@ def test_predictions_where_some_folders_are_named_for_no_class():
     done = run("classification.py", "predict", "-model", "classifier.h5", "-d", "own")
     assert done.returncode == 0, done.stderr
     assert "true" in done.stdout
-    assert "on the 1 picture whose label is known" in done.stdout
+    assert "on the 1 picture with known labels" in done.stdout
 
 
 def test_an_interrupted_command_leads_back_to_the_menu(capsys):
@@ -236,9 +236,7 @@ def test_a_run_folder_is_a_model(tiny):
     assert run_folder.locate_model("run/", "encode") == "run/encoder.h5"
     with pytest.raises(UserError, match=r"run: has no autoencoder.h5 or decoder.h5, which generate needs"):
         run_folder.locate_model("run", "generate")
-    with pytest.raises(
-        UserError, match=r"has no classifier.h5 or classifier-head.h5, which predict needs"
-    ):
+    with pytest.raises(UserError, match=r"has no classifier.h5 or classifier-head.h5, which predict needs"):
         model_commands.run_predict("classification", ["-model", "run", "-d", tiny["-d"]])
     data = {"-d": tiny["-d"], "-dl": tiny["-dl"], "-model": "run"}
     words = [*(word for pair in data.items() for word in pair), "--yes"]

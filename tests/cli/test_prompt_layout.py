@@ -15,7 +15,7 @@ from lib.cli.prompts import Answers
 from lib.common.errors import UserError
 from lib.common.text_layout import cell_width
 
-ENTER, DOWN, CURSOR = "\r", "\x1b[B", "\x1b[1;1R"  # where the cursor is, which toolbars wait for
+LEFT, ENTER, DOWN, CURSOR = "\x1b[D", "\r", "\x1b[B", "\x1b[1;1R"  # where it is
 WORDS = "help that is far longer than the terminal is wide and so takes several lines of it"
 
 
@@ -151,7 +151,7 @@ def test_the_list_of_a_menu_is_that_of_questionary():
 def test_the_preview_shows_every_size_whole(screen, columns):
     screen.size = Size(rows=24, columns=columns)
     preview = "latent 16, 49.0× smaller than the image · 176,753 parameters · 28×28×1 → 14×14×32 → 16"
-    screen.pending = [CURSOR, "3", ENTER]
+    screen.pending = [CURSOR + "3", *[LEFT] * 3, ENTER]
     terminal_prompts.prompt_text(
         "Kernels", int, toolbar=lambda: terminal_prompts.preview_text(int, lambda value: preview)
     )

@@ -134,7 +134,7 @@ def test_filters(call_runs):
     assert listed_names(call_runs("--last", "1", "--task", "reconstruct")[1]) == ["stopped"]
     assert listed_names(call_runs("--only", "lab", "models/a", "--sort", "date")[1]) == ["a", "labels"]
     status, out, _ = call_runs("--task", "colorize")
-    assert (status, out.startswith("None of the 5 runs below models is like that")) == (0, True)
+    assert (status, out.startswith("No run matches (5 runs searched below models)")) == (0, True)
     with pytest.raises(UserError, match="--last must be a whole number"):
         call_runs("--last", "0")
 
@@ -143,8 +143,8 @@ def test_no_runs_is_no_error(call_runs):
     status, out, _ = call_runs(program="classification")
     assert (status, out) == (
         0,
-        "No runs below models yet: python classification.py trains one, "
-        "python classification.py -d digits --yes at once.\n",
+        "No runs below models yet: train one with python classification.py, or "
+        "python classification.py -d digits --yes.\n",
     )
     assert call_runs("--json")[:2] == (0, "[]\n")
     with pytest.raises(UserError, match="nowhere: no such folder"):
@@ -164,7 +164,7 @@ def test_records_that_cannot_be_read_are_counted_and_named(call_runs):
     status, out, err = call_runs()
     assert (status, listed_names(out)) == (0, ["good"])
     assert err.startswith(
-        "4 records cannot be read and are left out: models/deep/run.json, models/half/run.json"
+        "4 records cannot be read and are ignored: models/deep/run.json, models/half/run.json"
     )
     assert err.count("\n") == 1
 
@@ -223,7 +223,7 @@ def test_what_differs_between_two_runs(call_runs):
     assert rows["test mse"] == ["0.02", "0.01", "-50.0 %"]
     assert rows["test psnr"] == ["17", "20", "+3.0 dB"]
     assert "epochs" not in rows
-    assert "Nothing differs" in call_runs("--diff", "first", "first")[1]
+    assert "The runs do not differ" in call_runs("--diff", "first", "first")[1]
 
 
 def test_the_names_of_runs(call_runs):
@@ -290,7 +290,7 @@ def test_a_figure_of_the_finished_runs_that_have_the_metric(call_runs, monkeypat
     assert content["path"] == "models/comparison-test_mse.png"
     assert content["path"] in out
     assert "test mse against layers" in out
-    assert "nothing to draw yet" in call_runs("--figure", "test_accuracy")[1]
+    assert "nothing to plot yet" in call_runs("--figure", "test_accuracy")[1]
 
 
 def test_wrong_flags_are_refused_in_a_line(call_runs):

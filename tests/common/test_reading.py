@@ -52,9 +52,7 @@ def test_a_folder_and_a_missing_file_keep_their_errors():
 def test_a_file_may_have_as_many_bytes_as_the_limit():
     Path("x").write_bytes(b"12345")
     assert read_bytes(Path("x"), 5) == b"12345"
-    with pytest.raises(
-        UserError, match="x: more than 4 bytes, too large for such a file; use another one"
-    ):
+    with pytest.raises(UserError, match="x: more than 4 bytes, too large for such a file; use another one"):
         read_bytes(Path("x"), 4)
 
 

@@ -39,7 +39,10 @@ def test_long_paths_are_broken_at_slashes_and_spaces_inside_a_line_stay():
         "pictures/",
         "birds.npy",
     ]
-    assert text_layout.wrap_words("2026-11-29-digits-reconstruct", 20) == ["2026-11-29-digits-", "reconstruct"]
+    assert text_layout.wrap_words("2026-11-29-digits-reconstruct", 20) == [
+        "2026-11-29-digits-",
+        "reconstruct",
+    ]
     assert text_layout.wrap_words("a   b\nccc", 9) == ["a   b", "ccc"]
 
 

@@ -74,8 +74,8 @@ def test_content_larger_than_disk_or_memory_is_refused_before_allocation(monkeyp
         archive.writestr("images.npy", npy("|u1", "(2000, 1000, 1000)") + noise)
     Path("a.tar.gz").write_bytes(gzip.compress(member("data_batch_1.bin", 3073 * 600_000) + noise))
     words = (
-        " has room for 1.0 GB; set TMPDIR to a folder with more, or give an .idx or .npy of bytes that "
-        "is not compressed"
+        " has only 1.0 GB; set TMPDIR to a folder with more space, or use an uncompressed .idx or .npy of "
+        "bytes"
     )
     with within(20):
         for name in ("a.gz", "a.npz", "a.tar.gz"):

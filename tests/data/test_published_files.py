@@ -266,8 +266,6 @@ def test_arrays_of_matlab_are_those_that_scipy_writes(tmp_path, array, compresse
 
 def test_version_7_3_of_matlab_is_refused():
     Path("a.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM" + bytes(400))
-    assert_refused(
-        Path("a.mat"), "is a MATLAB 7.3 file, which is not supported; save it with the option"
-    )
+    assert_refused(Path("a.mat"), "is a MATLAB 7.3 file, which is not supported; save it with the option")
     with pytest.raises(UserError, match=r"MATLAB 7\.3"):
         registry.read_labels("a.mat")

@@ -25,7 +25,7 @@ def test_projections_keep_clusters_apart():
 
 def test_two_values_are_shown_as_they_are_and_constant_codes_as_one_point():
     views = latent_space.project_to_2d(TWO_CLOUDS[:, :2], seed=0)
-    np.testing.assert_array_equal(views["the code itself"], TWO_CLOUDS[:, :2])
+    np.testing.assert_array_equal(views["latent code"], TWO_CLOUDS[:, :2])
     assert np.unique(*latent_space.project_to_2d(np.ones((9, 4, 4, 2)), 0).values()).size == 1
 
 

@@ -273,7 +273,7 @@ CASES = {
         (
             lambda: run_folder.locate_model(".", "encode"),
             ".",
-            "has no autoencoder.h5 or encoder.h5, which encode needs; give another run folder, or an .h5 file",
+            "has no autoencoder.h5 or encoder.h5, which encode needs; give another run folder, or an",
         ),
         (
             lambda: run_folder.require_model_file("."),
@@ -394,12 +394,12 @@ CASES = {
         (
             lambda: called("autoencoder", "runs", "--export", "r.pdf"),
             "r.pdf",
-            "is told by its name, which must end in .md",
+            "the name of a report must end in .md",
         ),
         (
             lambda: called("autoencoder", "runs", "--export", "none/r.md"),
             "none/r.md",
-            "cannot be written, there is no folder",
+            "cannot be written, the folder",
         ),
         (
             lambda: report.require_free_report(written("r.html"), False),

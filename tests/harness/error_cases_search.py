@@ -259,7 +259,7 @@ CASES = {
         (reproduce_without_data, "A, B", "skipped: A, B (nowhere: no such file or folder)")
     ],
     "reproduction/time_to_target": [
-        (read_invalid_results, "s/race.json", "cannot be read; remove it, and the races are run again")
+        (read_invalid_results, "s/race.json", "cannot be read; delete it to repeat the measurements")
     ],
     "worker/run_sequence": [(diverge, "it diverged", "")],
     "search/command": [
@@ -268,7 +268,7 @@ CASES = {
         (
             lambda: search("--grid", "kernels=2,3", "--split", "90/0/10"),
             "split 90/0/10",
-            "leaves no validation images; give --folds",
+            "leaves no validation set; use --folds",
         ),
         (
             lambda: search(stopped_at=1),

@@ -205,7 +205,7 @@ CASES = {
         (lambda: Hyperparameters(program="classification", tta=True), "TTA", "requires --flip"),
         (
             lambda: Hyperparameters(flip=True, tta=True),
-            "TTA makes a picture of two codes",
+            "TTA averages two reconstructions",
             "TTA averages two reconstructions: use it for denoise, colorize or complete",
         ),
         (
@@ -297,47 +297,47 @@ CASES = {
         ),
         (
             lambda: Hyperparameters(pca=True),
-            "PCA gives a dense code",
+            "PCA requires a dense latent code",
             "PCA requires a dense latent code and at least one layer: set --latent-dim and",
         ),
         (
             lambda: Hyperparameters(feedback=8),
-            "feedback corrects a dense code",
+            "feedback requires a dense latent code",
             "feedback requires a dense latent code and the task reconstruct or denoise:",
         ),
         (
             lambda: Hyperparameters(feedback=8, latent_dim=4, variational=True),
-            "feedback corrects a plain code",
+            "feedback cannot be combined",
             "feedback cannot be combined with variational, PCA, skip, residual or latent",
         ),
         (
             lambda: Hyperparameters(feedback=8, latent_dim=4),
-            "feedback needs a decoder",
+            "feedback requires a decoder",
             "feedback requires a decoder that works alike in training and inference: set",
         ),
         (
             lambda: Hyperparameters(pca=True, latent_dim=4, fc_units=8),
-            "PCA keeps the code as it is",
+            "PCA cannot be combined",
             "PCA cannot be combined with variational, fully connected units, linear path,",
         ),
         (
             lambda: Hyperparameters(pca=True, latent_dim=4, task="complete"),
-            "PCA is for reconstruct and denoise",
+            "PCA requires the task reconstruct or denoise",
             "PCA requires the task reconstruct or denoise: inputs and targets must be",
         ),
         (
             lambda: Hyperparameters(task="colorize", color_space="yuv", output_activation="sigmoid"),
-            "UV and a sigmoid output",
+            "UV cannot be combined",
             "UV cannot be combined with a sigmoid output: its values are not limited to",
         ),
         (
             lambda: Hyperparameters(task="denoise", residual=True, output_activation="sigmoid"),
-            "residual and a sigmoid output",
+            "residual cannot be combined",
             "residual cannot be combined with a sigmoid output: its values are not limited",
         ),
         (
             lambda: Hyperparameters(linear_path=8, output_activation="sigmoid"),
-            "linear path and a sigmoid output",
+            "linear path cannot be combined",
             "linear path cannot be combined with a sigmoid output: its values are not",
         ),
         (

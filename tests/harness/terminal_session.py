@@ -51,8 +51,12 @@ class Terminal(pexpect.spawn):
         self.close()
         return self.exitstatus
 
+    def cursor_report(self) -> str:
+        """The answer to a program that asks where the cursor is."""
+        return CURSOR
+
     def _wait_for(self, end) -> None:
         """However often the program asks for the cursor meanwhile."""
         until = time.monotonic() + SECONDS
         while self.expect([CURSOR_REPORT, end], timeout=max(0, until - time.monotonic())) == 0:
-            self.send(CURSOR)
+            self.send(self.cursor_report())

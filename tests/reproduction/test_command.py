@@ -224,7 +224,7 @@ def test_several_seeds_show_their_spread(tables, capsys):
     mean, spread = np.mean(values), np.std(values, ddof=1)
     assert f"{mean:.5f} ± {spread:.5f}" in capsys.readouterr().out
     text = Path("out/A-again.md").read_text()
-    assert "Seeds 0, 1; the mean and the standard deviation" in text
+    assert "Seeds 0, 1: mean and standard deviation" in text
     folders = (Path(f"out/a-kernels-two-kernels/seed-{seed}") for seed in (0, 1))
     baselines = [run_entries.load_entry(folder, Path("out")).best_baseline_text for folder in folders]
     assert f"| {'; '.join(dict.fromkeys(baselines))} |" in text
@@ -263,8 +263,8 @@ def test_an_interrupted_table_continues(tables, monkeypatch, capsys):
     capsys.readouterr()
     assert reproduce("A-kernels", "--output", "out") == 0
     message = (
-        r"2 of 2: three kernels(; about 0:0\d left)?\ninterrupted before: going on from its last whole "
-        r"epoch …\n"
+        r"2 of 2: three kernels(; about 0:0\d left)?\ninterrupted before: continuing after the last "
+        r"complete epoch …\n"
     )
     assert re.search(message, capsys.readouterr().err)
     assert tables.trainings == 3

@@ -55,5 +55,5 @@ def test_a_table_interrupted_with_ctrl_c_continues(digits):
 
 def test_the_tables_are_listed_in_a_terminal():
     screen = Terminal("autoencoder.py", "reproduce")
-    screen.see("What can be reproduced", "E-vae", "python autoencoder.py reproduce --race", ENTER)
+    screen.see("Tables that can be reproduced", "E-vae", "python autoencoder.py reproduce --race", ENTER)
     assert screen.leaves() == 0

@@ -81,7 +81,7 @@ def test_a_grid_and_its_winner(tiny, in_process, capsys):
     ]
     shown = capsys.readouterr()
     assert "4 trials, best first" in shown.out
-    assert "How much of the differences each" in shown.out
+    assert "Importance of the hyperparameters" in shown.out
     assert "validation MSE against learning rate" in shown.out
     assert f"trial {int(best[-4:])} is the best" in shown.err
     assert Path("s/comparison.png").stat().st_size > 10_000
@@ -94,7 +94,7 @@ def test_the_same_command_trains_nothing_again(tiny, in_process, capsys):
     again = capsys.readouterr()
     assert in_process.trainings == trained == 3
     assert again.out == first.out
-    assert "going on with a search: 2 of 2 done, best" in again.err
+    assert "continuing a search: 2 of 2 done, best" in again.err
     assert "is the best: training" not in again.err
 
 
@@ -227,7 +227,7 @@ def test_pruned_trials_are_recorded_and_listed(tiny, in_process, monkeypatch, ca
 
 def test_an_interrupted_search_continues(tiny, in_process, monkeypatch, capsys):
     press_ctrl_c_in(2, monkeypatch)
-    with pytest.raises(Interrupted, match=r"interrupted; to go on: python autoencoder\.py search --dataset"):
+    with pytest.raises(Interrupted, match=r"interrupted; to continue: python autoencoder\.py search"):
         search(tiny, *TINY, *PAIR)
     assert records_of("s")["trial-0001"]["status"] == "interrupted"
     assert search(tiny, *TINY, *PAIR) == 0
@@ -235,6 +235,21 @@ def test_an_interrupted_search_continues(tiny, in_process, monkeypatch, capsys):
     assert len([name for name in runs if "trial" in name]) == 2  # the interrupted one keeps its folder
     assert runs["trial-0001"]["status"] == "finished"
     assert len(runs["trial-0001"]["history"]["loss"]) == 2
+
+
+def test_an_interrupted_winner_is_trained_when_the_search_continues(tiny, in_process, monkeypatch, capsys):
+    press_ctrl_c_in(3, monkeypatch)
+    with pytest.raises(Interrupted, match="to continue"):
+        search(tiny, *TINY, *PAIR)
+    # Trials that are added before leave the queued training of the winner alone.
+    assert search(tiny, *TINY, *PAIR, "--no-retrain") == 0
+    assert in_process.trainings == 3
+    assert search(tiny, *TINY, *PAIR) == 0
+    (winner,) = (record for name, record in records_of("s").items() if "winner" in name)
+    assert winner["status"] == "finished"
+    assert in_process.trainings == 4
+    assert search(tiny, *TINY, *PAIR) == 0
+    assert in_process.trainings == 4
 
 
 def test_invalid_data_ends_the_search_at_once(tiny, in_process, monkeypatch):
@@ -254,21 +269,21 @@ def test_a_search_without_complete_trials_fails(tiny, in_process, monkeypatch):
         raise RunFailed("it broke")
 
     monkeypatch.setattr(InProcessWorker, "follow", failing)
-    with pytest.raises(RunFailed, match="none of 2 trials came to its end: it broke"):
+    with pytest.raises(RunFailed, match="none of 2 trials has finished: it broke"):
         search(tiny, *TINY, "--grid", "kernels=2,3")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "nothing is varied: give --grid kernels=16,32,64 or --range learning-rate=0.0001..0.01:log"),
+        ([], "nothing is varied: use --grid kernels=16,32,64 or --range learning-rate=0.0001..0.01:log"),
         (
             ["--resume", "x"],
             "--resume applies to a single run; repeat the command to continue a search",
         ),
         (
             ["--range", "kernels=1..4", "--sampler", "grid"],
-            "--sampler grid needs --grid for everything that varies",
+            "--sampler grid requires --grid for all hyperparameters",
         ),
         (
             ["--grid", "kernels=1,2", "--trials", "5"],
@@ -286,7 +301,7 @@ def test_contradicting_options_are_refused(tiny, words, message):
 
 def test_a_folder_that_cannot_be_made(tiny, in_process):
     Path("s").write_text("a file")
-    with pytest.raises(UserError, match=r"s: cannot be made \(File exists\); a file or a broken link"):
+    with pytest.raises(UserError, match=r"s: cannot be created \(File exists\); a file or a broken link"):
         search(tiny, *TINY, *PAIR)
 
 
@@ -366,7 +381,7 @@ def test_a_search_in_a_terminal(tiny):
     program.answer("2,3")
     program.see("Which values of activation?")
     program.press(" ", ENTER)
-    program.see("mark 2 at least, with the space bar")
+    program.see("select at least 2 with the space bar")
     program.press(DOWN, " ", ENTER)
     for question, answer in (("layers", "1"), ("Kernel size", ""), ("Epochs", "1"), ("Batch size", "")):
         program.see(question)
@@ -375,10 +390,12 @@ def test_a_search_in_a_terminal(tiny):
     program.press(ENTER)
     program.see("Cross-validation in how many folds?")
     program.answer("")
+    program.see("Keep the models of how many of the best trials?")
+    program.answer("1")
     program.see(
         "without questions: python autoencoder.py search",
         "4 trials, best first",
-        "is the best: training it on all",
+        "is the best: training it on the full",
     )
     program.see("Test set, 20 images")
     assert program.leaves() == 0

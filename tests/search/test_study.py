@@ -301,7 +301,7 @@ def test_trials_worse_than_the_median_are_pruned():
     [
         (
             dict(base={"layers": 3}),
-            "the study s was begun with another layers; give this one another name with --study",
+            "the study s was started with another layers; choose another name with --study",
         ),
         (dict(folds=5), "another folds"),
         (dict(space=FREE, sampler="tpe"), "another space, another sampler"),
@@ -318,8 +318,7 @@ def test_a_study_is_not_opened_with_another_definition(changed, says):
     [
         (
             "nonsense",
-            "--storage nonsense: cannot be opened (it is not a database URL, such as "
-            "sqlite:///search.db",
+            "--storage nonsense: cannot be opened (it is not a database URL, such as sqlite:///search.db",
         ),
         ("sqlite:////nowhere/at/all.db", "cannot be opened (unable to open database file"),
         ("oracle://user:secret@host/name", "its driver, the Python package oracledb, is not installed"),

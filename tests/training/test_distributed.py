@@ -36,12 +36,12 @@ def test_a_process_group_is_parsed_from_its_flag():
     "text", ["lab", "lab:9911", "lab:9911,3/2", "lab,1/2", ":9911,1/2", "lab:x,1/2", "lab:9911,1/1"]
 )
 def test_an_invalid_process_group_is_refused(text):
-    with pytest.raises(UserError, match="--distributed must be alone or HOST:PORT,N/OF, such as "):
+    with pytest.raises(UserError, match="--distributed takes no value or HOST:PORT,N/OF, such as "):
         ProcessGroup.parse(text)
 
 
 def test_several_processes_need_a_run_without_questions():
-    with pytest.raises(UserError, match="--distributed with several processes needs --no-input or --yes"):
+    with pytest.raises(UserError, match="--distributed with several processes requires --no-input or --yes"):
         Session("autoencoder", "", ["-d", "digits", "--distributed", "lab:9911,1/2"])
 
 
@@ -105,7 +105,7 @@ def train(program: str, words: list[str], output: str, processes: int, **environ
     outputs = [process.communicate(timeout=300) for process in running]
     assert [process.returncode for process in running] == [0] * processes, outputs
     if processes > 1:
-        assert "The run is kept by process 1 of 2." in outputs[1][0]
+        assert "The run is saved by process 1 of 2." in outputs[1][0]
     return json.loads((Path(output) / "run.json").read_text())
 
 

@@ -160,7 +160,7 @@ def test_ctrl_c_before_the_first_chunk_leaves_no_files(tiny, output):
         "refine": 20,
     }
     before = sorted(Path().rglob("*"))
-    with pytest.raises(Interrupted, match="stopped before the first pictures were done; nothing is written"):
+    with pytest.raises(Interrupted, match="stopped before the first pictures were finished; nothing"):
         apply_job.apply(RecordingChannel(stop_after=10), request)
     with pytest.raises(Interrupted, match="stopped before the first images were done"):
         encode_job.encode(RecordingChannel(stop_after=0), request | {"output": "codes.npz"})
@@ -237,13 +237,13 @@ def test_encode_as_npz_and_idx(tiny):
 
     np.savez("many.npz", images=images, labels=np.arange(80) * 5)
     with pytest.raises(
-        UserError, match=r"many\.npz: its labels go up to 395, an \.idx file holds 0 to 255; write an \.npz"
+        UserError, match=r"many\.npz: labels up to 395 exceed 255, the largest of an \.idx file; use \.npz"
     ):
         run_job(encode_job.encode, models=path, data="many.npz", output="many.idx")
 
     with pytest.raises(UserError, match=r"codes\.npz exists already"):
         run_job(encode_job.encode, models=path, data="all.npz", output="codes.npz")
-    with pytest.raises(UserError, match=r"codes\.txt: codes are written as \.npz or \.idx"):
+    with pytest.raises(UserError, match=r"codes\.txt: the name must end in \.npz or \.idx"):
         run_job(encode_job.encode, models=path, data="all.npz", output="codes.txt")
 
 

@@ -89,7 +89,7 @@ def test_ctrl_c_leaves_out_the_incomplete_classifier(number):
     record = run_probe(channel := StoppingChannel(number))
     trained = [row for row in record["accuracy"] if row["method"] == probes.FINE_TUNED]
     assert len(trained) == number - 1
-    assert channel.events[-1]["missing"] == f"{number - 1} of 4 classifiers are trained"
+    assert channel.events[-1]["missing"] == f"{number - 1} of 4 classifiers were trained"
     model_results._show_probe_result(model_results.Display(), channel.events[-1])
 
 

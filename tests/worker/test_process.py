@@ -98,9 +98,7 @@ def test_a_killed_child_is_reported(tiny):
     with Worker() as worker:
         worker.send("open", hyperparameters=request(tiny))
         worker.send("train", hyperparameters=request(tiny, epochs=500), output="run")
-        with pytest.raises(
-            RunFailed, match="was killed, most likely for want of memory; a smaller batch size"
-        ):
+        with pytest.raises(RunFailed, match="was killed, probably out of memory; use a smaller batch size"):
             worker.follow(kill)
 
 

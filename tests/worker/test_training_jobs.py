@@ -413,7 +413,7 @@ def test_a_follower_trains_the_phases_of_the_leader_without_a_run_folder(tiny, m
         request = {"hyperparameters": hp.to_json()}
         training_jobs.run_training(channel, request, training_jobs.open_dataset(hp), ProcessGroup("", 1, 2))
         assert phases == names
-        assert channel.events[0]["folder"] == "process 2 of 2, for the run of the first"
+        assert channel.events[0]["folder"] == "process 2 of 2, for the run of process 1"
         assert channel.events[-1] == {"event": "finished", "folder": "", "record": None, "pictures": None}
         assert set(Path().rglob("*")) == files
 

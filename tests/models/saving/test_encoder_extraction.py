@@ -146,7 +146,7 @@ def test_a_layer_can_be_named_in_nested_models():
         save_and_load(model, "one")
     with pytest.raises(UserError, match=r"other\.h5: has no layer named 'thre'; did you mean three"):
         save_and_load(model, "thre")
-    with pytest.raises(UserError, match=r"has no layer named 'zzzz'; the layers are a/one, .*, gaussian_noise"):
+    with pytest.raises(UserError, match=r"has no layer named 'zzzz'; the layers are a/one, .*, gaussian"):
         save_and_load(model, "zzzz")
 
 
@@ -159,7 +159,7 @@ def test_an_encoder_without_a_decoder():
     encoder = save_and_load(keras.Model(image, unnamed, name="model"))
     assert encoder.layer == "last (4)"
     assert encoder.notes[-1] == (
-        "other.h5: the latent code is last (4): the narrowest layer, 4 numbers; the model ends there: it is "
+        "other.h5: the latent code is last (4): the narrowest layer, 4 numbers; the model ends there, it is "
         "an encoder."
     )
 

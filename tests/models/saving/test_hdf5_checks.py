@@ -170,9 +170,7 @@ def test_links_out_of_the_file_are_refused(model_file):
     weights = model_file["model_weights/code/code"]
     del weights["kernel"]
     weights["kernel"] = h5py.ExternalLink("/etc/passwd", "/")
-    assert_load_refused(
-        model_file, r"malicious\.h5: /model_weights/code/code/kernel is a link; a model"
-    )
+    assert_load_refused(model_file, r"malicious\.h5: /model_weights/code/code/kernel is a link; a model")
 
 
 def test_links_inside_the_file_are_refused(model_file):
@@ -258,9 +256,7 @@ def test_lists_of_one_long_text_are_refused(model_file):
     model_file.attrs["model_config"] = model_file.attrs["model_config"] + " " * (7 * 2**20)
     group = model_file["model_weights"].move("code", "other") or model_file["model_weights"]
     group.attrs["layer_names"] = ["code"] * 400
-    assert_load_refused(
-        model_file, r"a list has 400 names, which may take more than 2,147,483,648 bytes"
-    )
+    assert_load_refused(model_file, r"a list has 400 names, which may take more than 2,147,483,648 bytes")
 
 
 def test_deep_descriptions_are_refused(model_file):

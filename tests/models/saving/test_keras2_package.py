@@ -37,12 +37,12 @@ HALF_PRECISION = 5e-3  # of models that Keras 2 computed in float16, and these p
 REFUSED = {
     "gaussian": "interpolates by 'gaussian', which Keras 3 does not support",
     "mitchellcubic": "interpolates by 'mitchellcubic', which Keras 3 does not support",
-    "tf.nn.gelu approximate": "is the TensorFlow operation nn.gelu, which Keras 3 has no layer",
-    "tf.nn.depth_to_space": "is the TensorFlow operation nn.depth_to_space, which Keras 3 has no layer",
-    "tf.expand_dims": "is the TensorFlow operation expand_dims, which Keras 3 has no layer",
-    "tf.squeeze": "is the TensorFlow operation compat.v1.squeeze, which Keras 3 has no layer",
-    "x[:, 1:3]": "is the TensorFlow operation __operators__.getitem, which Keras 3 has no layer",
-    "vgg16.preprocess": "is the TensorFlow operation __operators__.getitem, which Keras 3 has no layer",
+    "tf.nn.gelu approximate": "is the TensorFlow operation nn.gelu, which has no layer in Keras 3",
+    "tf.nn.depth_to_space": "is the TensorFlow operation nn.depth_to_space, which has no layer in Keras 3",
+    "tf.expand_dims": "is the TensorFlow operation expand_dims, which has no layer in Keras 3",
+    "tf.squeeze": "is the TensorFlow operation compat.v1.squeeze, which has no layer in Keras 3",
+    "x[:, 1:3]": "is the TensorFlow operation __operators__.getitem, which has no layer in Keras 3",
+    "vgg16.preprocess": "is the TensorFlow operation __operators__.getitem, which has no layer in Keras 3",
 }
 # Plain Keras 3 does not read these of its own files: it takes the words in their settings for functions, and
 # drops several axes. These programs do.
