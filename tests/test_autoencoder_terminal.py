@@ -17,7 +17,7 @@ from tests.harness import sample_files
 from tests.harness.terminal_session import BACKSPACE, CTRL_C, CTRL_D, DOWN, ENTER, Terminal
 
 MENU, ADVANCED = "What next?", "Advanced settings?"
-QUESTIONS = ("Convolution layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size")
+QUESTIONS = ("Convolutional layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size")
 ONE_LAYER = ("--layers", "1", "--kernel-size", "3", "--kernels", "2")
 
 
@@ -96,7 +96,7 @@ def test_the_whole_conversation():
     screen.see("no such file or folder")
     screen.press(*[BACKSPACE] * 7)
     screen.answer("data/mine.npy")
-    screen.see("error, worst first, 10 of 80", "applied: pictures.idx, errors.csv", MENU)
+    screen.see("error, largest first, 10 of 80", "applied: pictures.idx, errors.csv", MENU)
     screen.press(*[DOWN] * 7, ENTER)  # codes
     screen.see("Pictures: a folder")
     screen.answer("data/mine.npy")
@@ -126,13 +126,13 @@ def test_the_whole_conversation():
     screen.press(CTRL_C)  # a question that is left leads back to the menu
     screen.see(MENU)
     screen.press(ENTER)
-    screen.see("Convolution layers", "[2]")
+    screen.see("Convolutional layers", "[2]")
     screen.press(CTRL_C)
     screen.see(MENU)
     assert len(list(Path("models").glob("*/run.json"))) == 2  # the run, and its copy
 
     screen.press(ENTER)  # again, with the last answers as defaults
-    screen.see("Convolution layers", "[2]")
+    screen.see("Convolutional layers", "[2]")
     screen.answer("1")
     screen.see("Kernel size", "[3]")
     screen.answer()
@@ -225,7 +225,7 @@ def test_advanced_settings_one_at_a_time():
     train(screen)
     screen.see("this autoencoder", "4,911 parameters", MENU)
     screen.press(ENTER)
-    screen.see("Convolution layers", "[3]")  # the preset's are the new defaults
+    screen.see("Convolutional layers", "[3]")  # the preset's are the new defaults
     screen.press(CTRL_D)
     screen.see(MENU)
     screen.press(CTRL_C)
@@ -262,7 +262,7 @@ def test_ctrl_c_as_a_signal_leaves_every_kind_of_prompt(tiny):
     """Ctrl-C is a signal until a prompt has put the terminal into raw mode."""
     screens = [
         (Terminal("autoencoder.py"), "Data set"),
-        (Terminal("autoencoder.py", "-d", tiny["-d"]), "Convolution layers"),
+        (Terminal("autoencoder.py", "-d", tiny["-d"]), "Convolutional layers"),
     ]
     for screen, prompt in screens:
         screen.see(prompt)
@@ -284,7 +284,7 @@ def test_ctrl_c_stops_after_the_batch_and_a_second_one_leaves(tiny):
 
     screen.press(ENTER)
     enter_through(screen)
-    screen.see("has the same settings and was interrupted after epoch", "Continue it", "Begin anew")
+    screen.see("has the same settings and was interrupted after epoch", "Continue it", "Start a new run")
     screen.press(DOWN, ENTER)
     screen.see("validation loss")
     screen.press(CTRL_C)

@@ -228,7 +228,10 @@ def test_a_terminal_offers_to_go_on(tiny):
     screen.see("Advanced settings?")
     screen.press(ENTER)
     screen.see(
-        "has the same settings and was interrupted after epoch", "of 100000.", "Continue it", "Begin anew"
+        "has the same settings and was interrupted after epoch",
+        "of 100000.",
+        "Continue it",
+        "Start a new run",
     )
     screen.press(ENTER)
     screen.see("validation loss")

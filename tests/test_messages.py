@@ -104,7 +104,7 @@ def test_every_setting_that_belongs_to_another_says_so():
     assert not [
         name
         for name in belonging
-        if not any(message.startswith(f"{display_name(name)} requires --") for message in said)
+        if not any(message.startswith(f"{display_name(name)} has no effect without --") for message in said)
     ]
 
 

@@ -44,8 +44,9 @@ class FigureDrawing:
                     self._worker.follow(self._take, until="pictures")
         except (UserError, RunFailed) as error:
             self.close()
-            text = f"{self._folder}: not all figures could be drawn ({error}); its models are saved"
-            raise RunFailed(text) from None
+            raise RunFailed(
+                f"{self._folder}: not all figures could be drawn ({error}); its models are saved"
+            ) from None
         finally:
             self._display.close()
 

@@ -27,7 +27,7 @@ from lib.worker.process import Worker
 DESCRIPTIONS = {
     "apply": (
         "Apply one or several saved autoencoders to images: save the outputs and list their errors, largest "
-        "errors, worst first."
+        "first."
     ),
     "encode": "Save the latent codes of images as .npz or IDX.",
     "generate": (

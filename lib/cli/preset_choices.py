@@ -86,5 +86,5 @@ def adapt_preset(answers: Answers, dataset: str, header: Header) -> None:
         fitting = fitting_presets(answers.program, dataset, header.shape, PRESETS[name].task)
         raise UserError(
             f"preset {name!r} does not fit images of {format_shape(header.shape)}: {obstacle}; presets that "
-            f"fit: {', '.join(fitting) or 'none'}"
+            f"fit: {', '.join(fitting)}"
         ) from None

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lib.cli.output import ACCENT, BAD, GOOD, QUIET, Output
-from lib.cli.tables import print_bars, print_table, table_fits
+from lib.cli.tables import fits_unbroken, print_bars, print_table
 from lib.common.formatting import format_decimal, format_psnr
 from lib.config.fields import format_json_value
 from lib.runs.records import FINISHED
@@ -86,7 +86,7 @@ class ResultViews(Output):
         numbered = [f"{number} {name}" for number, name in zip(numbers, classes, strict=True)]
         for rows, columns in ((classes, classes), (numbered, numbers)):
             table = _confusion_table(rows, columns, matrix)
-            if table_fits(self.out, table, unwrapped=True):
+            if fits_unbroken(self.out, table):
                 print_table(self.out, table)
                 return
         print_table(self.out, _confusions_table(classes, matrix))

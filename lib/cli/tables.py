@@ -41,11 +41,10 @@ def print_table(console: Console, table: Table) -> None:
     console.print(printed, width=sum(widths) + _width_of_lines(table), soft_wrap=True)
 
 
-def table_fits(console: Console, table: Table, unwrapped: bool = False) -> bool:
-    """Return whether `print_table` prints columns side by side; `unwrapped`: and breaks no cell."""
+def fits_unbroken(console: Console, table: Table) -> bool:
+    """Return whether `print_table` prints columns side by side and breaks no cell."""
     columns = _read_columns(console, table)
-    widths = _column_widths(console, table, columns)
-    return widths is not None and not (unwrapped and widths != _widest_lines(columns))
+    return _column_widths(console, table, columns) == _widest_lines(columns)
 
 
 def _read_columns(console: Console, table: Table) -> list[list[Text]]:

@@ -426,7 +426,7 @@ def inapplicable_reason(setting: dataclasses.Field, hp) -> str:
     for name, value in (setting.metadata["only_when"] or {}).items():
         if (hp.get(name) if isinstance(hp, dict) else getattr(hp, name)) != value:
             condition = "" if value is True else f" {value}"
-            return f"{display_name(setting.name)} requires {long_flag(name)}{condition}"
+            return f"{display_name(setting.name)} has no effect without {long_flag(name)}{condition}"
     return ""
 
 

@@ -207,7 +207,7 @@ class Search:
 
 
 class WinnerTraining:
-    """The objective function of the trial that trains the winner; its attribute `score` is that on the test set.
+    """The objective function of the trial that trains the winner; its attribute `score` is the test score.
 
     It ends as pruned, since its score does not compare with those of the search.
     """

@@ -46,7 +46,7 @@ def main() -> None:
         if run < RUNS:
             screen.press(ENTER)
             for question in (
-                "Convolution layers",
+                "Convolutional layers",
                 "Kernel size",
                 "Kernels per layer",
                 "Epochs",

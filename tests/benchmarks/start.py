@@ -36,7 +36,7 @@ def main() -> None:
     cases = {
         "autoencoder.py, first prompt": lambda: time_first_prompt("Data set", "autoencoder.py"),
         "autoencoder.py -d digits, first prompt": lambda: time_first_prompt(
-            "Convolution layers", "autoencoder.py", "-d", "digits"
+            "Convolutional layers", "autoencoder.py", "-d", "digits"
         ),
         "classification.py, first prompt": lambda: time_first_prompt("Data set", "classification.py"),
         "autoencoder.py --help": lambda: time_help("autoencoder.py"),

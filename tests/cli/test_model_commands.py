@@ -33,7 +33,7 @@ def test_apply_from_the_command_line(tiny):
     path = save_autoencoder()[0]
     done = run("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--limit", "15")
     assert done.returncode == 0, done.stderr
-    assert "error, worst first, 10 of 15" in done.stdout
+    assert "error, largest first, 10 of 15" in done.stdout
     assert "mean over 15 pictures: MSE" in done.stdout
     assert "15 of 15 pictures" in done.stderr
     assert "░" not in done.stdout  # no pictures where nobody looks

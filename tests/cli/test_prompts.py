@@ -76,11 +76,11 @@ def test_the_command_train_may_be_given_and_dashes_may_be_long():
         (
             "autoencoder",
             "-dl",
-            r"-dl \(labels\) is for classification.py, not for autoencoder.py; see python autoencoder.py "
+            r"-dl \(labels\) belongs to classification.py, not autoencoder.py; see python autoencoder.py "
             r"--help",
         ),
-        ("autoencoder", "--test-labels=x", r"--test-labels \(test labels\) is for classification.py"),
-        ("classification", "--no-skip", r"--no-skip \(skip\) is for autoencoder.py"),
+        ("autoencoder", "--test-labels=x", r"--test-labels \(test labels\) belongs to classification.py"),
+        ("classification", "--no-skip", r"--no-skip \(skip\) belongs to autoencoder.py"),
         ("classification", "--nonsense", "unknown flag --nonsense; see python classification.py --help"),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_preset_in_an_answers_file_is_a_name_of_the_same_program():
         answers("--answers", "a.json")
     Path("a.json").write_text('{"preset": "cifar-base"}')
     with pytest.raises(
-        UserError, match=r"a.json: preset 'cifar-base' is for autoencoder.py; classification.py has "
+        UserError, match=r"a.json: preset 'cifar-base' is for autoencoder.py; those of classification.py are "
     ):
         answers("--answers", "a.json", program="classification")
 
@@ -212,7 +212,7 @@ def test_values_of_a_preset_that_do_not_apply_are_dropped_but_flags_are_refused(
         "-d", "photos", "--preset", "fashion-half", "--task", "reconstruct", "--yes"
     ).hyperparameters({})
     assert (hp.task, hp.missing, hp.latent_dim) == ("reconstruct", "right", 64)
-    with pytest.raises(UserError, match="missing requires --task complete"):
+    with pytest.raises(UserError, match="missing has no effect without --task complete"):
         answers("-d", "photos", "--missing", "left", "--yes").hyperparameters({})
 
 

@@ -13,7 +13,10 @@ import keras
 import numpy as np
 
 from lib.cli import model_commands
+from lib.cli.display import Display
+from lib.cli.figure_drawing import FigureDrawing
 from lib.common import filesystem
+from lib.common.errors import RunFailed
 from lib.common.filesystem import write_json
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
@@ -54,6 +57,12 @@ def found(name: str):
     for run in ("a-1", "a-2"):
         record_run(run)
     run_entries.find_entry(name, run_entries.list_entries(records.MODELS_FOLDER)[0], records.MODELS_FOLDER)
+
+
+def draw_without_worker():
+    worker = mock.Mock()
+    worker.follow.side_effect = RunFailed("it broke")
+    FigureDrawing(Path("models/mine"), {}, {}, worker, Display()).wait()
 
 
 def listed(*words: str):
@@ -355,6 +364,13 @@ CASES = {
             "another process is training",
         ),
     ],
+    "cli/figure_drawing": [
+        (
+            draw_without_worker,
+            "models/mine",
+            "not all figures could be drawn (it broke); its models are saved",
+        ),
+    ],
     "common/reading": [
         (lambda: recorded("{"), "run/run.json", "cannot be read as JSON ("),
         (lambda: recorded("[" * 100_000), "run/run.json", "cannot be read as JSON (it is nested too deeply)"),
@@ -404,12 +420,12 @@ CASES = {
         (
             lambda: report.require_free_report(written("r.html"), False),
             "r.html",
-            "exists already; choose another name, or replace it",
+            "already exists; choose another name, or replace it",
         ),
         (
             lambda: report.require_free_report(written("r-figures/x").parent.with_name("r.md"), False),
             "r-figures",
-            "exists already",
+            "already exists",
         ),
     ],
     "runs/documents": [
