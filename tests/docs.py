@@ -7,7 +7,7 @@ import argparse
 
 from lib.cli import commands
 from lib.cli.parser import TrainParser
-from lib.config.fields import PROGRAMS, default_values, format_value, long_flag, settings
+from lib.config.fields import PROGRAMS, default_values, describe_default, long_flag, settings
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import PRESETS, Preset, preset_values
 from lib.config.value_types import LayerNumbers, Switch
@@ -60,7 +60,7 @@ def _setting_row(setting) -> list[str]:
     flags = list(metadata["flags"])
     if isinstance(metadata["value_type"], Switch | LayerNumbers):
         flags += [flag.replace("--", "--no-", 1) for flag in flags]
-    defaults = [format_value(setting.name, default_values(program)[setting.name]) for program in programs]
+    defaults = [describe_default(setting, program) for program in programs]
     default = "; ".join(dict.fromkeys(defaults))
     return [_code(flags), _where(programs), default, metadata["value_type"].description, metadata["help"]]
 

@@ -8,7 +8,7 @@ import pytest
 from lib.cli import commands
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
-from lib.config.fields import PROGRAMS, default_values, format_value, settings
+from lib.config.fields import PROGRAMS, describe_default, settings
 from lib.config.presets import PRESETS
 from lib.config.value_types import LayerNumbers, Switch
 from tests.harness.terminal_session import PROJECT
@@ -27,9 +27,7 @@ def flags_table() -> str:
         flags = list(metadata["flags"])
         if isinstance(metadata["value_type"], Switch | LayerNumbers):
             flags += [flag.replace("--", "--no-", 1) for flag in flags]
-        texts = {
-            program: format_value(setting.name, default_values(program)[setting.name]) for program in programs
-        }
+        texts = {program: describe_default(setting, program) for program in programs}
         default = "; ".join(dict.fromkeys(texts.values())) if len(texts) > 1 else next(iter(texts.values()))
         rows.append(f"| {_named(flags)} | {_where(programs)} | {default} | {metadata['help']} |")
     known = {flag for setting in settings() for flag in setting.metadata["flags"]}

@@ -5,7 +5,14 @@ from typing import Any
 
 from lib.common.errors import UserError, printable
 from lib.common.suggestions import SYNONYMS, closest_name
-from lib.config.fields import PROGRAMS, default_values, display_name, format_value, settings
+from lib.config.fields import (
+    PROGRAMS,
+    default_of,
+    describe_default,
+    display_name,
+    format_value,
+    settings,
+)
 from lib.config.value_types import ALL, NONE, LayerNumbers, Switch
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # by which word processors replace hyphens in a command
@@ -111,12 +118,12 @@ class TrainParser(CommandParser):
 
     def __init__(self, program: str, description: str | None):
         super().__init__(f"{program}.py", description)
-        defaults = default_values(program)
         for setting in settings(program):
-            default = format_value(setting.name, defaults[setting.name])
+            default = describe_default(setting, program)
             help_text = f"{setting.metadata['help']}: {setting.metadata['value_type'].description}"
             help_text += f" (default {default})" if default else ""
-            self._add_setting(setting, default or "TEXT", help_text.replace("%", "%%"))
+            metavar = format_value(setting.name, default_of(setting, program)) or "TEXT"
+            self._add_setting(setting, metavar, help_text.replace("%", "%%"))
         self.add_argument("--preset", metavar="NAME", help=PRESET_HELP)
         self.add_argument(
             "--output",

@@ -4,6 +4,7 @@
     value_types           parsing, bounds and formatting
     hyperparameters       validated description of a run
     presets               named hyperparameters of known networks
+    suited_defaults       defaults that follow the images
     changed_settings      settings that differ from defaults
     architecture          layer specs and their sizes
     architecture_planner  architecture computed from hyperparameters
@@ -25,5 +26,5 @@ import them from the modules, as nothing is re-exported here.
 'latent 196, 4.0× smaller than the image · 801 parameters · 28×28×1 → 14×14×8 → 7×7×4'
 >>> Hyperparameters(layers=0)
 Traceback (most recent call last):
-lib.common.errors.UserError: 0 layers need a dense code: give --latent-dim
+lib.common.errors.UserError: layers 0 requires a dense code: set --latent-dim
 """

@@ -65,7 +65,8 @@ ALWAYS_IN_COMMAND = {
     program: ("dataset", "labels", "testset", "test_labels", "model", *names)
     for program, names in QUESTIONS.items()
 }
-SUITED = ("stride", "latent_dim", "linear_path")  # their defaults follow the images, see `suited_defaults`
+# Settings of an autoencoder whose defaults follow the images, see `lib.config.suited_defaults`.
+SUITED = ("layers", "kernels", "epochs", "batch_size", "stride", "latent_dim", "linear_path")
 DISPLAY_NAMES = {
     "dataset": "data set",
     "fc_units": "fully connected units",
@@ -434,6 +435,13 @@ def default_of(setting: dataclasses.Field, program: str):
     """The canonical default of a field in a program, or `None`."""
     value = setting.metadata["defaults"].get(program, setting.default)
     return value if value is None else parse_value(setting.name, value)
+
+
+def describe_default(setting: dataclasses.Field, program: str) -> str:
+    """The default of a field in documents and help texts; empty where there is none."""
+    if program == "autoencoder" and setting.name in SUITED:
+        return "follows the images"
+    return format_value(setting.name, default_of(setting, program))
 
 
 def default_values(program: str) -> dict:

@@ -106,6 +106,8 @@ def _bypass(given: dict) -> dict:
 def _has_dense_code(shape: ImageShape, given: dict) -> bool:
     if "latent_dim" in given:
         return given["latent_dim"] is not None
+    if given.get("linear_path") is not None:
+        return given["linear_path"] == FULL
     return math.prod(shape) <= MAX_DENSE_VALUES or min(shape[:2]) < 2 * CODE_STRIDE
 
 

@@ -17,10 +17,12 @@ from lib.cli.session import ask_dataset, labeled_data_steps
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 from lib.config.architecture_planner import plan_architecture
-from lib.config.fields import QUESTIONS, display_name, get_field, long_flag
+from lib.config.fields import PER_LAYER, QUESTIONS, SUITED, display_name, get_field, long_flag
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.suited_defaults import ImageSet
 from lib.config.value_types import MAX_FOLDS, IntRange, choices
 from lib.data import datasets
+from lib.data.splits import training_count
 from lib.search.space import (
     COMMA,
     EXAMPLES,
@@ -144,7 +146,10 @@ class SearchOptions:
         Args:
             point: the hyperparameters of any trial; those that are varied are ignored.
         """
-        words = ["python", f"{point.program}.py", "search", *point.flags(without=self.space)]
+        chosen = self.answers.provided.keys() | self.values.keys()
+        suited = () if point.program == "classification" else SUITED  # follow the images again if not chosen
+        without = {*self.space, *(name for name in suited if name not in chosen)}
+        words = ["python", f"{point.program}.py", "search", *point.flags(without)]
         for name, dimension in self.space.items():
             flag = "--grid" if isinstance(dimension, Choices) else "--range"
             words += [flag, f"{long_flag(name).removeprefix('--')}={dimension}"]
@@ -290,9 +295,11 @@ class SearchQuestions:
         ]
 
     def _ask_dataset(self) -> None:
-        dataset = ask_dataset(self._answers)
-        adapt_preset(self._answers, dataset, datasets.peek(dataset))
-        self.values["dataset"] = dataset
+        self.values["dataset"] = dataset = ask_dataset(self._answers)
+        header = datasets.peek(dataset)
+        adapt_preset(self._answers, dataset, header)
+        data = self._answers.data_settings({"dataset": dataset})
+        self._answers.suit_defaults(ImageSet(header.shape, training_count(header, data)))
 
     def _ask_space(self) -> None:
         answers = self._answers
@@ -330,9 +337,15 @@ class SearchQuestions:
         return [text for text in dimensions if text not in ranges], ranges
 
     def _ask_setting(self, name: str) -> None:
+        """Ask for a setting; where nothing is asked, its default may follow the values of each trial."""
         self.values.pop(name, None)
-        if name not in self.space:
-            self.values[name] = self._answers.ask(name)
+        answers = self._answers
+        if name in self.space or not (answers.interactive or name in answers.provided):
+            return
+        default = answers.defaults_with(self.values)[name]
+        if name in PER_LAYER and "layers" in self.space:
+            default = default[:1]  # for any number of layers
+        self.values[name] = answers.ask(name, default=default)
 
     def _ask_sampler(self) -> None:
         size = grid_size(self.space)

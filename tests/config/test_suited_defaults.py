@@ -57,6 +57,8 @@ def test_a_given_batch_size_decides_the_epochs():
         {"latent_dim": None},
         {"variational": True},
         {"linear_path": None},
+        {"linear_path": 8},
+        {"linear_path": "full"},
         {"pool": (1,)},
         {"skip": True, "task": "denoise"},
         {"task": "denoise", "padding": "valid"},
