@@ -123,6 +123,11 @@ class Answers:
         """Make the defaults follow the images, unless a preset or an earlier run gives them."""
         self._images = images
 
+    @property
+    def follows_images(self) -> bool:
+        """Whether defaults follow the images, as they do without a preset."""
+        return self._images is not None and self.preset is None
+
     def defaults_with(self, answers: dict[str, Any]) -> dict[str, Any]:
         """Return the default of each setting, given the answers so far."""
         return self.defaults if self._is_repeated else self.defaults | self._suited_defaults(answers)

@@ -147,7 +147,7 @@ class SearchOptions:
             point: the hyperparameters of any trial; those that are varied are ignored.
         """
         chosen = self.answers.provided.keys() | self.values.keys()
-        suited = () if point.program == "classification" else SUITED  # follow the images again if not chosen
+        suited = SUITED if self.answers.follows_images else ()  # if not chosen, they follow the images again
         without = {*self.space, *(name for name in suited if name not in chosen)}
         words = ["python", f"{point.program}.py", "search", *point.flags(without)]
         for name, dimension in self.space.items():

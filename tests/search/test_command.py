@@ -393,7 +393,7 @@ def test_a_search_in_a_terminal(tiny):
     program.see("Keep the models of how many of the best trials?")
     program.answer("1")
     program.see(
-        "without questions: python autoencoder.py search",
+        "to repeat it without prompts: python autoencoder.py search",
         "4 trials, best first",
         "is the best: training it on the full",
     )
