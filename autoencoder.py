@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if (status := commands.run_named_command("autoencoder", arguments)) is not None:
         return status
-    session = Session("autoencoder", commands.program_description("autoencoder", DESCRIPTION), arguments)
+    session = Session("autoencoder", DESCRIPTION, arguments)
     return session.run(
         ask,
         show=lambda: session.display.show_autoencoder_result(

@@ -30,9 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if (status := commands.run_named_command("classification", arguments)) is not None:
         return status
-    session = Session(
-        "classification", commands.program_description("classification", DESCRIPTION), arguments
-    )
+    session = Session("classification", DESCRIPTION, arguments)
     return session.run(
         ask,
         show=lambda: show_result(session),

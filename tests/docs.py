@@ -6,7 +6,7 @@ python -m tests.docs
 import argparse
 
 from lib.cli import commands
-from lib.cli.parser import TrainParser
+from lib.cli.parser import SHORT_HELP, TrainParser
 from lib.config.fields import PROGRAMS, default_values, describe_default, long_flag, settings
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import PRESETS, Preset, preset_values
@@ -75,7 +75,7 @@ def _train_rows() -> list[list[str]]:
             is_shared = set(action.option_strings) <= options["classification"].keys()
             programs = PROGRAMS if is_shared else PROGRAMS[:1]
             rows.append([_code(action.option_strings), _where(programs), action.help or ""])
-    return rows
+    return [*rows, ["`--help-all`", "both", SHORT_HELP["autoencoder"]["--help-all"]]]
 
 
 def _command_parts(programs: list[str], name: str) -> list[str]:

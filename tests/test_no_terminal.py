@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 
+from lib.cli.parser import TrainParser
 from lib.runs import records
 from tests.harness import sample_files
 from tests.harness.terminal_session import PROJECT
@@ -273,8 +274,15 @@ def test_lines_that_end_too_early_are_refused(tiny):
     assert not Path("models").exists()
 
 
-def test_help_names_every_flag_without_a_worker():
-    done = run("classification.py", "--help")
-    assert done.returncode == 0
-    for flag in ("-dl", "-tl", "-model", "--fc-units", "--answers", "--yes", "--no-input", "--output"):
-        assert flag in done.stdout
+def test_help_fits_a_screen_and_help_all_names_every_flag():
+    for program in ("autoencoder.py", "classification.py"):
+        short = run(program, "--help")
+        assert short.returncode == 0
+        lines = short.stdout.splitlines()
+        assert len(lines) < 24
+        assert max(map(len, lines)) < 80
+        everything = run(program, "--help-all")
+        assert everything.returncode == 0
+        assert everything.stdout == run(program, "train", "--help").stdout
+        flags = TrainParser(program.removesuffix(".py"), "").options
+        assert [flag for flag in flags if not flag.startswith("--no-") and flag not in everything.stdout] == []

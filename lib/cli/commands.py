@@ -85,12 +85,6 @@ def available_menu(program: str, menu: Menu) -> Menu:
     return {key: entry for key, entry in menu.items() if key not in missing}
 
 
-def program_description(program: str, text: str) -> str:
-    """Return the description in a program's `--help`: a text, and a list of the commands."""
-    commands = ", ".join(command_names(program))
-    return f"{text} Other commands than train: {commands}; see python {program}.py COMMAND --help."
-
-
 def command_module(program: str, command: str) -> ModuleType:
     """Return the module of a command."""
     return importlib.import_module(MODULES[program][command])

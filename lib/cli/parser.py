@@ -1,6 +1,10 @@
 """Command-line parsers: one for the options of any command, one for `train` with a flag per setting."""
 
 import argparse
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lib.common.errors import UserError, printable
@@ -16,9 +20,42 @@ from lib.config.fields import (
 from lib.config.value_types import ALL, NONE, LayerNumbers, Switch
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # by which word processors replace hyphens in a command
+GROUPS = ("data", "task", "network", "training")  # of the settings
+# The short help of each program, which fits a terminal of 80×24.
+_TRAINING_HELP = {
+    "--epochs": "passes over the training images",
+    "--batch-size": "images per training step",
+    "--preset": "a named network with its training settings",
+    "--output": "run folder (default models/<time>-<dataset>-<task>)",
+    "--resume": "continue an interrupted run",
+    "--yes": "no prompts: use the defaults",
+    "--no-input": "no prompts: fail if a setting without a default is missing",
+    "--help-all": "show every flag of train, in groups",
+}
+SHORT_HELP = {
+    "autoencoder": {
+        "--dataset": "training images: a file, a folder, or a name such as digits",
+        "--task": "reconstruct, denoise, colorize or complete",
+        "--layers": "convolutional layers in the encoder",
+        "--kernel-size": "in pixels: 3, 4x2, or one per layer: 5,3,3",
+        "--kernels": "kernels per layer: 32, or one per layer: 8,12,16",
+        "--latent-dim": "latent size, or convolutional",
+        **_TRAINING_HELP,
+    },
+    "classification": {
+        "--dataset": "training images: a file, a folder, or a name such as digits",
+        "--labels": "labels of the training images, if they are in another file",
+        "--model": "run folder or .h5 file of an autoencoder or encoder",
+        "--fc-units": "units of each fully connected layer: 64, or 128,64",
+        "--dropout": "dropout rate after each fully connected layer",
+        "--scratch": "also train the network from random weights",
+        **_TRAINING_HELP,
+    },
+}
+HELP_WIDTH, FLAG_WIDTH = 79, 18
 JSON_HELP = "print the result as JSON"
 GPU_WORDS = ("gpu", "cuda")  # flags of other programs that need none here
-PRESET_HELP = "a named network with its training settings; other flags override it (listed in the README)"
+PRESET_HELP = "a named network with its training settings; other flags override it (see docs/presets.md)"
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -34,10 +71,19 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, prog: str, description: str | None):
         self.options: dict[str, argparse.Action] = {}  # before argparse adds --help
+        self._group: argparse._ArgumentGroup | None = None
         super().__init__(prog=prog, description=description, allow_abbrev=False)
 
     def add_argument(self, *flags: str, **options: Any) -> argparse.Action:
-        return self._record_flags(super().add_argument(*flags, **options))
+        add = self._group.add_argument if self._group else super().add_argument
+        return self._record_flags(add(*flags, **options))
+
+    @contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """Flags that are added meanwhile stand below a heading of the help."""
+        self._group = self.add_argument_group(title)
+        yield
+        self._group = None
 
     def add_prompt_flags(self) -> None:
         """Add the flags of all commands that turn prompts off."""
@@ -118,12 +164,15 @@ class TrainParser(CommandParser):
 
     def __init__(self, program: str, description: str | None):
         super().__init__(f"{program}.py", description)
-        for setting in settings(program):
-            default = describe_default(setting, program)
-            help_text = f"{setting.metadata['help']}: {setting.metadata['value_type'].description}"
-            help_text += f" (default {default})" if default else ""
-            metavar = format_value(setting.name, default_of(setting, program)) or "TEXT"
-            self._add_setting(setting, metavar, help_text.replace("%", "%%"))
+        for group in GROUPS:
+            with self.group(group):
+                for setting in settings(program):
+                    if setting.metadata["group"] == group:
+                        self._add_setting(setting, program)
+        with self.group("run"):
+            self._add_run_flags()
+
+    def _add_run_flags(self) -> None:
         self.add_argument("--preset", metavar="NAME", help=PRESET_HELP)
         self.add_argument(
             "--output",
@@ -151,10 +200,14 @@ class TrainParser(CommandParser):
         """Replace the help text of a flag; `argparse.SUPPRESS` hides it."""
         self.options[flag].help = text
 
-    def _add_setting(self, setting, metavar: str, help_text: str) -> None:
+    def _add_setting(self, setting, program: str) -> None:
         """Add `--name VALUE`; for a switch `--name` alone, for layer numbers either; `--no-name` for both."""
         name, flags = setting.name, setting.metadata["flags"]
         value_type = setting.metadata["value_type"]
+        default = describe_default(setting, program)
+        help_text = f"{setting.metadata['help']}: {value_type.description}"
+        help_text = (help_text + (f" (default {default})" if default else "")).replace("%", "%%")
+        metavar = format_value(name, default_of(setting, program)) or "TEXT"
         if not isinstance(value_type, Switch | LayerNumbers):
             self.add_argument(*flags, dest=name, metavar=metavar, help=help_text)
             return
@@ -169,6 +222,47 @@ class TrainParser(CommandParser):
     def parse(self, arguments: list[str]) -> argparse.Namespace:
         """Return the values of a command line, which may begin with the command `train`."""
         return super().parse(arguments[1:] if arguments[:1] == ["train"] else arguments)
+
+
+class ProgramParser(TrainParser):
+    """Parser of a program without a command: `--help` is short, `--help-all` has every flag of `train`.
+
+    Args:
+        program: `autoencoder` or `classification`.
+        description: first sentence of the help.
+        commands: names of the program's other commands.
+    """
+
+    def __init__(self, program: str, description: str, commands: list[str]):
+        super().__init__(program, description)
+        self.usage = f"python {self.prog} [train] [FLAGS]"
+        self._program, self._commands = program, commands
+        self.add_argument("--help-all", action="store_true", help=_TRAINING_HELP["--help-all"])
+
+    def parse(self, arguments: list[str]) -> argparse.Namespace:
+        """Return the values of a command line; print the help and leave where it asks for that."""
+        if "--help-all" in arguments or (arguments[:1] == ["train"] and {"-h", "--help"} & {*arguments}):
+            sys.stdout.write(super().format_help())
+            self.exit()
+        return super().parse(arguments)
+
+    def format_help(self) -> str:
+        """Return the short help: commands, and the flags that most runs need."""
+        texts = SHORT_HELP[self._program].items()
+        flags = {flag: ", ".join(self.options[flag].option_strings) for flag, _ in texts}
+        return "\n".join(
+            [
+                f"usage: python {self.prog} [COMMAND] [FLAGS]",
+                "",
+                *textwrap.wrap(f"{self.description} Settings without a flag are asked for.", HELP_WIDTH),
+                "",
+                f"commands: train (the default), {', '.join(self._commands)}",
+                f"          python {self.prog} COMMAND --help shows the flags of one",
+                "",
+                *(f"  {flags[flag]:<{FLAG_WIDTH}}{text}" for flag, text in texts),
+                "",
+            ]
+        )
 
 
 def _restore_hyphens(word: str) -> str:

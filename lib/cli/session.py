@@ -10,9 +10,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lib.cli.commands import Menu, available_menu
+from lib.cli.commands import Menu, available_menu, command_names
 from lib.cli.conversation import Step, ask_in_order
-from lib.cli.parser import TrainParser
+from lib.cli.parser import ProgramParser
 from lib.cli.prompt_keys import GoBack, PromptClosed
 from lib.cli.prompts import Answers
 from lib.common.errors import INTERRUPTED, Interrupted, PromptCancelled, RunFailed, UserError
@@ -73,7 +73,7 @@ class Session:
     """
 
     def __init__(self, program: str, description: str, arguments: list[str]):
-        self.args = TrainParser(program, description).parse(arguments)
+        self.args = ProgramParser(program, description, command_names(program)).parse(arguments)
         self.answers = Answers(program, self.args)
         self.process_group = (
             None if self.args.distributed is None else ProcessGroup.parse(self.args.distributed)

@@ -151,7 +151,7 @@ class Fields:
     encoder_layer: str | None = setting(
         None, Text("the name of a layer"), "--encoder-layer", programs=CLASSIFICATION, group="data",
         help="layer whose output is the latent code, for models from other programs (default: detected, see "
-             "the README)",
+             "docs/using-models.md)",
     )
 
     task: str = setting(
