@@ -41,7 +41,8 @@ MIN_VALUES = {"count": 1, "grid": 2, "steps": 2, "seed": 0}  # of the flags of g
 LAYER_COMMANDS = ("apply", "encode", "generate")  # that use an encoder and a decoder of codes
 REFINING_FLAGS = {"apply": ("encoder_layer", "decoder_layer"), "encode": ("decoder_layer",)}  # with --refine
 DECODER_LAYER_HELP = (
-    "layer that takes the latent code, for models from other programs (default: detected, see docs/using-models.md)"
+    "layer that takes the latent code, for models from other programs (default: detected, see "
+    "docs/using-models.md)"
 )
 MAX_SIDE = 8192  # pixels of images for models of any size
 LABEL_FRACTIONS = [0.01, 0.1, 1.0]  # of probe
