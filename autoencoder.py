@@ -168,6 +168,9 @@ def show_loss(session: Session) -> None:
 def show_reconstructions(session: Session) -> None:
     """Show test images and their reconstructions by the last run."""
     strip = session.picture("strip")
+    if strip is None:
+        session.display.result("There are no reconstructions: the figures were skipped.")
+        return
     session.display.show_image_strip(strip, session.last_run.figure_path("reconstructions"))
 
 

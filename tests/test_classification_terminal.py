@@ -110,7 +110,7 @@ def test_the_whole_conversation(tiny, model):
     screen.press(ENTER)
     screen.see(ADVANCED)
     screen.press(ENTER)
-    screen.see("Phase 3 of 3: same network from random weights", "Classification report")
+    screen.see("Phase 3 of 3: the same network from random weights", "Classification report")
     screen.see("network from random weights", "Pretraining gains", MENU)
     screen.press(*[DOWN] * 8, ENTER)
     screen.see("★", "File of the report")

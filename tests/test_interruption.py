@@ -170,7 +170,7 @@ def test_ctrl_c_in_training_can_go_on_with_the_same_command(tiny):
 
     status, said = interrupted_at("epoch      1/", "autoencoder.py", *words[:-2])
     assert status == 130
-    assert "to continue it: python autoencoder.py --resume models/mine" in said
+    assert "To continue it: python autoencoder.py --resume models/mine" in said
 
     record = json.loads(Path("models/mine/run.json").read_text())
     run_folder.write_json(

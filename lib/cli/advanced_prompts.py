@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,7 +54,7 @@ def ask_advanced_settings(answers: Answers, values: dict, describe: Describe = l
             continue
         while (name := _choose_setting(answers, values, group=choice)) != BACK:
             with suppress(GoBack):
-                changed = values | {name: _ask_value(answers.hyperparameters(values), name)}
+                changed = values | {name: _ask_value(answers, answers.hyperparameters(values), name)}
                 values = _try_change(answers, values, changed, describe)
     return values
 
@@ -85,14 +86,13 @@ def _applicable_settings(program: str, hp: Hyperparameters) -> list:
 
 def _summarize_group(program: str, hp: Hyperparameters, group: str) -> str:
     """The settings of a group that differ from their defaults; without any, the names of the first four."""
-    members = [
-        setting
-        for setting in _applicable_settings(program, hp)
-        if setting.metadata["group"] == group and setting.name not in QUESTIONS[program]
-    ]
+    applicable = [s for s in _applicable_settings(program, hp) if s.metadata["group"] == group]
+    members = [s for s in applicable if s.name not in QUESTIONS[program]]
     changed = [s.name for s in members if getattr(hp, s.name) != default_of(s, program)]
     if changed:
         return ", ".join(f"{display_name(name)} {format_value(name, getattr(hp, name))}" for name in changed)
+    if not members:  # all have been asked for
+        return ", ".join(display_name(setting.name) for setting in applicable)
     return ", ".join([*(display_name(setting.name) for setting in members[:4]), "…"])
 
 
@@ -111,27 +111,28 @@ def _choose_setting(answers: Answers, values: dict, group: str) -> str:
             setting.metadata["help"],
         )
         texts[setting.name] = "  ".join(columns)
-        details[setting.name] = _describe_setting(setting, value, answers.program)
+        details[setting.name] = _describe_setting(answers, hp, setting)
     try:
         return prompt_choice(f"Change {GROUPS[group]}?", texts, details=details, can_go_back=True)
     except GoBack:
         return BACK
 
 
-def _describe_setting(setting, value: str, program: str) -> str:
+def _describe_setting(answers: Answers, hp: Hyperparameters, setting: dataclasses.Field) -> str:
     """Help, allowed values, current value and default of a setting."""
-    default = format_value(setting.name, default_of(setting, program))
+    value = format_value(setting.name, getattr(hp, setting.name))
+    default = format_value(setting.name, answers.default_beside(hp, setting.name))
     of_default = "" if value == default else f", default {default}"
     allowed = setting.metadata["value_type"].description
     return f"{setting.metadata['help']}: {allowed} (now {value}{of_default})"
 
 
-def _ask_value(hp: Hyperparameters, name: str):
+def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
     """A new value of a setting: from a menu if it has few values, else typed; Enter keeps the current one."""
     setting, current = get_field(name), getattr(hp, name)
     title = f"{display_name(name)[:1].upper()}{display_name(name)[1:]}"
     value = format_value(name, current)
-    help_text = _describe_setting(setting, value, hp.program)
+    help_text = _describe_setting(answers, hp, setting)
     if values := choices(setting.metadata["value_type"]):
         texts, details = {text: text for text in values}, dict.fromkeys(values, help_text)
         chosen = prompt_choice(title, texts, default=value, details=details, can_go_back=True)

@@ -23,6 +23,7 @@ class FigureDrawing:
         self._folder, self._record, self._pictures = folder, record, pictures
         self._worker, self._display = worker, display
         self._is_done = False
+        self._problem = ""  # why some figures are missing when it is done
 
     def wait(self, name: str = "", advice: str = "Ctrl-C returns to the menu") -> None:
         """Wait until a picture is there, or all figures are drawn.
@@ -33,8 +34,10 @@ class FigureDrawing:
 
         Raises:
             PromptCancelled: Ctrl-C; the worker goes on.
-            RunFailed: a figure could not be drawn.
+            RunFailed: a figure could not be drawn, or was skipped.
         """
+        if name and self._problem and name not in self._pictures:
+            raise RunFailed(self._problem)
         if self._is_done or name in self._pictures:
             return
         self._display.show_status(f"drawing the figures of {self._folder}; {advice} …")
@@ -44,9 +47,10 @@ class FigureDrawing:
                     self._worker.follow(self._take, until="pictures")
         except (UserError, RunFailed) as error:
             self.close()
-            raise RunFailed(
-                f"{self._folder}: not all figures could be drawn ({error}); its models are saved"
-            ) from None
+            self._problem = f"{self._folder}: not all figures could be drawn ({error}); its models are saved"
+            raise RunFailed(self._problem) from None
+        except KeyboardInterrupt:  # between two events
+            raise PromptCancelled from None
         finally:
             self._display.close()
 
@@ -57,6 +61,7 @@ class FigureDrawing:
         except RunFailed as error:
             self._display.note(str(error), "bold red")
         except KeyboardInterrupt:
+            self._problem = f"{self._folder}: the remaining figures were skipped; its models are saved"
             self._display.note("The remaining figures are skipped.")
         finally:
             self.close()

@@ -69,19 +69,20 @@ class Output:
         """Print a line to standard output."""
         _print_lines(self.out, safe_lines(text), style)
 
-    def command(self, text: str, label: str, style: str = "") -> None:
+    def command(self, text: str, label: str, style: str = "", is_note: bool = False) -> None:
         """Print a command that can be copied: with a backslash before each line break on a terminal.
 
         Args:
             text: the command, for a shell.
             label: text before it.
             style: a rich style.
+            is_note: whether it goes to standard error.
         """
-        line = f"{label} {safe_lines(text)}"
-        if self.out.is_terminal and os.name != "nt":
-            lines = wrap_words(line, self.out.width - len(CONTINUATION), COMMAND_INDENT)
+        line, console = f"{label} {safe_lines(text)}", self.err if is_note else self.out
+        if console.is_terminal and os.name != "nt":
+            lines = wrap_words(line, console.width - len(CONTINUATION), COMMAND_INDENT)
             line = f"{CONTINUATION}\n".join(lines)
-        self.out.print(line, style=style, markup=False, soft_wrap=True)
+        console.print(line, style=style, markup=False, soft_wrap=True)
 
 
 def fit_text(console: Console, text: str) -> str:

@@ -47,6 +47,14 @@ def wrap_to_terminal(text: str, indent: str = "") -> str:
     return "\n".join(wrap_words(text, terminal_width(), indent))
 
 
+def fit_instruction(instruction: str, question: str) -> str:
+    """Return the instruction beside a question; it begins a line where it does not fit on the question's."""
+    used = cell_width(question.rpartition("\n")[2]) + 3
+    if used + cell_width(instruction) <= terminal_width():
+        return instruction
+    return "\n" + wrap_to_terminal(f"  {instruction}", "  ")
+
+
 class FittedChoice(Choice):
     """A choice of a menu, whose label is as wide as the terminal allows.
 
@@ -68,7 +76,8 @@ class FittedChoice(Choice):
     def title(self) -> str:
         if not get_app().is_done:
             return ellipsize(self._text, terminal_width() - MARGIN, self._ellipsis)
-        answer, room = self._text.partition("  ")[0], terminal_width() - self._question_width
+        # A line as wide as the terminal would be followed by an empty one.
+        answer, room = self._text.partition("  ")[0], terminal_width() - self._question_width - 1
         if room < min(MIN_ANSWER, cell_width(answer)):
             return f"\n  {ellipsize(answer, terminal_width() - 2, self._ellipsis)}"
         return ellipsize(answer, room, self._ellipsis)

@@ -130,12 +130,18 @@ class Answers:
 
     def defaults_with(self, answers: dict[str, Any]) -> dict[str, Any]:
         """Return the default of each setting, given the answers so far."""
-        return self.defaults if self._is_repeated else self.defaults | self._suited_defaults(answers)
+        suited = {} if self._is_repeated else self._suited_defaults(self.provided | answers)
+        return self.defaults | suited
 
-    def _suited_defaults(self, answers: dict[str, Any]) -> dict[str, Any]:
+    def default_beside(self, hp: Hyperparameters, name: str):
+        """Return the default of a setting, given the values of all other settings."""
+        others = {s.name: getattr(hp, s.name) for s in settings(self.program) if s.name != name}
+        return self._suited_defaults(others).get(name, default_of(get_field(name), self.program))
+
+    def _suited_defaults(self, given: dict[str, Any]) -> dict[str, Any]:
         if self._images is None or self.preset is not None:
             return {}
-        return suited_defaults(self._images, self.provided | answers)
+        return suited_defaults(self._images, given)
 
     def hyperparameters(self, answers: dict[str, Any]) -> Hyperparameters:
         """Return the hyperparameters of given answers, provided values and defaults, in this order.
@@ -147,7 +153,7 @@ class Answers:
             UserError: an answer, or a value from a flag or file, does not fit the others.
         """
         drafts = self._fitting_drafts(answers)
-        suited = self._suited_defaults(drafts | answers)
+        suited = self._suited_defaults(self.provided | drafts | answers)
         values = self.defaults | ({} if self._is_repeated else suited) | drafts | self.provided | answers
         for name, value in list(values.items()):
             if name in self._explicit or name in answers or name == "program":

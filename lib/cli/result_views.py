@@ -8,7 +8,7 @@ from rich.text import Text
 from lib.cli.output import ACCENT, BAD, GOOD, QUIET, Output
 from lib.cli.tables import fits_unbroken, print_bars, print_table
 from lib.common.formatting import format_decimal, format_psnr
-from lib.config.fields import format_json_value
+from lib.config.fields import display_name, format_json_value
 from lib.runs.records import FINISHED
 from lib.runs.summary import (
     Remark,
@@ -108,7 +108,7 @@ class ResultViews(Output):
         """
         table = Table(title="Runs of this session, best first")
         for column in ("run", *hyperparameters, metric, "images/s"):
-            table.add_column(column.replace("_", " "), justify="left" if column == "run" else "right")
+            table.add_column(display_name(column), justify="left" if column == "run" else "right")
         for place, (folder, record) in enumerate(runs):
             values = (
                 format_json_value(name, record["hyperparameters"].get(name)) for name in hyperparameters
@@ -137,7 +137,7 @@ class ResultViews(Output):
                 continue
             highest = max(score for _, score in scores) or 1
             rows = [(value, format_decimal(score), score / highest) for value, score in scores]
-            print_bars(self.out, f"{metric} against {name}".replace("_", " "), rows, ACCENT)
+            print_bars(self.out, f"{display_name(metric)} against {display_name(name)}", rows, ACCENT)
 
 
 def _confusion_table(rows: list[str], columns: list[str], matrix: list[list[int]]) -> Table:

@@ -91,7 +91,7 @@ class Session:
         self.finished_runs: list[FinishedRun] = []
         self._started_count = 0
         self._next_worker = Worker(self.process_group)
-        self._drawing: FigureDrawing | None = None  # of the last run, if it goes on during the menu
+        self._drawing: FigureDrawing | None = None  # of the last run; only with a menu on a terminal
 
     @cached_property
     def display(self) -> Display:
@@ -195,7 +195,6 @@ class Session:
     def _finish_figures(self) -> None:
         if self._drawing is not None:
             self._drawing.finish()
-            self._drawing = None
 
     @property
     def _draws_during_menu(self) -> bool:
@@ -224,8 +223,9 @@ class Session:
                 resume=resumed,
                 background=self._draws_during_menu,
             )
+            earlier_drawing = self._drawing
             has_ended = self._follow(worker)
-            if self._drawing is not None:
+            if self._drawing is not earlier_drawing:
                 stack.pop_all()  # the worker goes on
             return has_ended
 
@@ -279,7 +279,8 @@ class Session:
         if self.args.output:  # a new run cannot begin in the same folder
             self.display.note(f"{text}; continuing it.")
             return str(folder)
-        self.display.note(f"{text}; to continue it: python {hp.program}.py --resume {folder}")
+        self.display.note(f"{text}.")
+        self._show_resume_command(folder)
         return None
 
     def _abort(self, worker: Worker, status: str, reason: str) -> None:
@@ -289,7 +290,11 @@ class Session:
             folder = Path(worker.folder)
             run_folder.close_record(folder, status, reason)
             if has_checkpoint(folder):
-                self.display.note(f"To continue it: python {self.answers.program}.py --resume {folder}")
+                self._show_resume_command(folder)
+
+    def _show_resume_command(self, folder: Path) -> None:
+        command = f"python {self.answers.program}.py --resume {folder}"
+        self.display.command(command, "To continue it:", is_note=True)
 
 
 def draw_comparison(

@@ -96,11 +96,12 @@ def prompt_choice(
     """
     import questionary
 
-    from lib.cli.prompt_layout import fit_menu, fitted_choices, wrap_to_terminal
+    from lib.cli.prompt_layout import fit_instruction, fit_menu, fitted_choices, wrap_to_terminal
 
     question = wrap_to_terminal(title, PROMPT_INDENT)
     listed = fitted_choices(choices, details or {}, question, _prompt_stream())
     instruction = "(arrow keys, Enter; Esc: back)" if can_go_back else MENU_INSTRUCTION
+    instruction = fit_instruction(instruction, question)
     menu = questionary.select(question, listed, default=default, instruction=instruction, **_output_options())
     fit_menu(menu, kept_lines)
     add_keys(menu, can_go_back, is_menu=True)
@@ -112,19 +113,20 @@ def prompt_several(
 ) -> list[str]:
     import questionary
 
-    from lib.cli.prompt_layout import fit_menu, fitted_choices, wrap_to_terminal
+    from lib.cli.prompt_layout import fit_instruction, fit_menu, fitted_choices, wrap_to_terminal
 
     def check(keys: list[str]) -> bool | str:
         return len(keys) >= min_count or f"select at least {min_count} with the space bar"
 
     question = wrap_to_terminal(title, PROMPT_INDENT)
+    instruction = f"({'Esc: back, ' if can_go_back else ''}Space: select, Enter: next, letters: filter)"
     prompt = questionary.checkbox(
         question,
         fitted_choices(choices, details, question, _prompt_stream()),
         validate=check,
         use_search_filter=True,
         use_jk_keys=False,
-        instruction=f"({'Esc: back, ' if can_go_back else ''}Space: select, Enter: next, letters: filter)",
+        instruction=fit_instruction(instruction, question),
         **_output_options(),
     )
     fit_menu(prompt)

@@ -7,7 +7,7 @@ that begins as PCA, so that even a short training ends better than the PCA.
 import math
 from dataclasses import dataclass
 
-from lib.config.fields import FULL, parse_value
+from lib.config.fields import FULL, default_of, get_field, parse_value
 from lib.tasks import get_task
 from lib.tasks.base import ImageShape
 
@@ -24,11 +24,12 @@ MIN_STEPS_PER_EPOCH = 50  # about; fewer leave a short training where it began
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 8, 128
 EPOCHS, MIN_STEPS = 20, 800
 
-# Settings that a linear path does not go with, or that change what the code is.
-OTHER_CODES = (
-    *("variational", "pca", "feedback", "skip", "residual", "output_activation", "loss", "linear_path"),
-)
-OTHER_STRIDES = ("stride", "pool", "padding", "decoder_kernels")
+PROGRAM = "autoencoder"
+
+# Settings that, with another value than the default, change what the code is or exclude a linear path.
+OTHER_CODES = ("variational", "pca", "feedback", "output_activation", "loss")
+BYPASSES = ("skip", "residual")
+OTHER_STRIDES = ("pool", "padding", "decoder_kernels")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def suited_batch_size(count: int) -> int:
 
 
 def _suited_network(shape: ImageShape, given: dict) -> dict:
-    has_other_code = any(name in given for name in OTHER_CODES)
+    has_other_code = _differs(given, (*OTHER_CODES, *BYPASSES))
     if _has_dense_code(shape, given):
         layers = given.get("layers", _given_depth(given) or 2)
         network = {
@@ -91,16 +92,28 @@ def _suited_network(shape: ImageShape, given: dict) -> dict:
     layers = given.get("layers", _given_depth(given) or 4)
     channels = max(1, round(CODE_STRIDE**2 * shape[2] / MAP_RATIO))
     network = {"layers": layers, "kernels": (*_widths(layers - 1), channels)}
-    if has_other_code or any(name in given for name in OTHER_STRIDES) or not layers:
+    if has_other_code or _differs(given, OTHER_STRIDES) or not layers:
         return network
-    return network | {"stride": _strides(layers), "linear_path": CODE_STRIDE}
+    suited = {"stride": _strides(layers), "linear_path": CODE_STRIDE}
+    return network | suited if _agrees(given, suited) else network
 
 
 def _bypass(given: dict) -> dict:
     """Connections past the code, so that a training starts with the input as its output."""
-    if any(name in given for name in (*OTHER_CODES, "latent_dim")):
+    suited = {"skip": True, "residual": given.get("color_space") != "yuv"}
+    if _differs(given, (*OTHER_CODES, "linear_path", "latent_dim")) or not _agrees(given, suited):
         return {}
-    return {"skip": True, "residual": given.get("color_space") != "yuv"}
+    return suited
+
+
+def _differs(given: dict, names: tuple[str, ...]) -> bool:
+    """Return whether the given value of one of these settings is not the default."""
+    return any(given[name] != default_of(get_field(name), PROGRAM) for name in names if name in given)
+
+
+def _agrees(given: dict, suited: dict) -> bool:
+    """Return whether no given value contradicts one that suits the images."""
+    return all(given.get(name, value) == value for name, value in suited.items())
 
 
 def _has_dense_code(shape: ImageShape, given: dict) -> bool:

@@ -98,14 +98,17 @@ def split_images(train: Images, test: Images | None, hp: Hyperparameters) -> tup
 
 
 def training_count(header: Header, hp: Hyperparameters) -> int:
-    """Return about how many training images `split_images` makes of a data set with this header."""
+    """Return how many training images `split_images` makes of a data set with this header.
+
+    Of folds, which may differ by an image or two, the mean is returned.
+    """
     train_percent, validation_percent, test_percent = hp.split
-    count: float = min(hp.limit or header.count, header.count)
+    count = min(hp.limit or header.count, header.count)
     if not (header.test_count or hp.testset):
-        count *= (100 - test_percent) / 100
+        count = round(count * (100 - test_percent) / 100)
     if hp.fold:
         return round(count * (1 - 1 / hp.fold[1]))
-    return round(count * train_percent / (train_percent + validation_percent))
+    return round(count * (100 * train_percent / (train_percent + validation_percent)) / 100)
 
 
 def _sample_indices(images: Images, hp: Hyperparameters) -> np.ndarray:

@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, Locator, LogLocator, MaxNLocator
 
 from lib.common.errors import printable, shorten
 from lib.common.filesystem import atomic_write
+from lib.config.fields import display_name
 
 matplotlib.rcdefaults()  # a matplotlibrc of the user, or in the working folder, does not change the figures
 
@@ -217,7 +218,7 @@ def plot_latent_space(
     figure = Figure((6 * len(projections) + 1.5, 5.5), layout="constrained")
     panels = figure.subplots(1, len(projections), squeeze=False)[0]
     for axes, (name, points) in zip(panels, projections.items(), strict=True):
-        quantity = "latent dimension" if "itself" in name else "axis"
+        quantity = "latent dimension" if name == "latent code" else "axis"
         axes.set(title=name, xlabel=f"first {quantity}", ylabel=f"second {quantity}")
         if labels is None:
             axes.plot(*points.T, ".", color=CLASS_COLORS[0], markersize=3, alpha=0.6)
@@ -317,10 +318,10 @@ def plot_run_comparison(points: dict[str, list[tuple[str, float]]], metric: str,
         axes.axis("off")
     for axes, (name, scores) in zip(panels.flat, points.items(), strict=False):
         _plot_scores(axes, scores)
-        axes.set(xlabel=_literal(name.replace("_", " ")), ylabel=_literal(metric.replace("_", " ")))
+        axes.set(xlabel=_literal(display_name(name)), ylabel=_literal(display_name(metric)))
         axes.grid(alpha=0.3)
     runs = len(next(iter(points.values())))
-    _set_title(figure, f"{metric.replace('_', ' ')} of {runs} runs against the settings that differ")
+    _set_title(figure, f"{display_name(metric)} of {runs} runs against the settings that differ")
     _save(figure, path)
 
 

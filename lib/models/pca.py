@@ -48,7 +48,7 @@ def principal_components(train: Subset, n_components: int, seed: int) -> Compone
     Returns:
         The mean image, float32 (height, width, channels), and the components as columns, float32
         (height · width · channels, components), by falling variance; the entry with the largest magnitude in
-        each is positive. Pixels are 0..1. A component without variance is zero.
+        each is positive. Pixels are 0..1. Of fewer images than values, components without variance are zero.
     """
     sample, count = sample_subset(train, sample_size(train), seed), available_components(train, n_components)
     mean = sum(images.sum(axis=0, dtype=np.float64) for images in _batches(sample)) / np.float32(len(sample))

@@ -12,6 +12,7 @@ MAX_LINES = 20
 MAX_POINTS = 500  # of a line
 MAX_LOSS = 1e300
 MAX_NAME_LENGTH = 40
+SCRATCH_PHASE = "scratch"  # of another network, which begins with random weights for comparison
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#e377c2", "#7f7f7f")
 WIDTH, PLOT_WIDTH, PLOT_HEIGHT = 960, 560, 300
 LEFT, TOP, LEGEND_STEP = 80, 16, 18
@@ -50,12 +51,15 @@ class _LossAxis:
 
     def __init__(self, low: float, high: float):
         self._is_log = low > 0
-        self._low, self._high = low, high if high > low else low + (abs(low) or 1)
+        if not self._scale(high) > self._scale(low):
+            high = low + (abs(low) or 1)
+        self._low, self._high = low, high
+
+    def _scale(self, loss: float) -> float:
+        return math.log(loss) if self._is_log else loss
 
     def y(self, loss: float) -> float:
-        low, high, value = (
-            math.log(number) if self._is_log else number for number in (self._low, self._high, loss)
-        )
+        low, high, value = map(self._scale, (self._low, self._high, loss))
         return TOP + PLOT_HEIGHT * (high - value) / (high - low)
 
     def ticks(self) -> list[float]:
@@ -89,8 +93,9 @@ def loss_plots(entries: Sequence[RunEntry]) -> list[Drawing]:
 
 
 def _loss_points(entry: RunEntry) -> list[Point]:
-    """Return (epoch, validation loss) of all phases, thinned out to about `MAX_POINTS`."""
-    losses = [loss for curves in entry.phases.values() for loss in curves.get("val_loss", [])]
+    """Return (epoch, validation loss) of the phases of one network, thinned out to about `MAX_POINTS`."""
+    phases = [curves for name, curves in entry.phases.items() if name != SCRATCH_PHASE]
+    losses = [loss for curves in phases for loss in curves.get("val_loss", [])]
     step = math.ceil(len(losses) / MAX_POINTS) or 1
     points = list(enumerate(losses, 1))
     kept = [*points[::step], *(points[-1:] if (len(points) - 1) % step else [])]

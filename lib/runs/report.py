@@ -4,9 +4,13 @@ import math
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from lib.common.errors import UserError
+from lib.config.changed_settings import changed_settings
 from lib.config.fields import default_of, display_name, format_value, settings
+from lib.config.hyperparameters import Hyperparameters
+from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.runs import documents, records
 from lib.runs.documents import Block, Code, Details, DocumentTable, Link, Paragraph, Picture, Section, Strong
 from lib.runs.loss_plots import loss_plots
@@ -160,11 +164,7 @@ def _dataset_table(entry: RunEntry) -> DocumentTable:
 
 def _settings_blocks(entry: RunEntry) -> list[Block]:
     """Return the settings that differ from the defaults, and all settings as details."""
-    program = entry.record.get("program", "")
-    defaults = {
-        setting.name: format_value(setting.name, default_of(setting, program)) or MISSING
-        for setting in settings(program)
-    }
+    defaults = _default_texts(entry)
     texts = {name: entry.value_text(name) for name in entry.record["hyperparameters"] if name != "program"}
     if not texts:
         return [Paragraph("The settings were not recorded.", "quiet")]
@@ -180,6 +180,33 @@ def _settings_blocks(entry: RunEntry) -> list[Block]:
     rows = [(display_key(name), text) for name, text in texts.items()]
     all_settings = DocumentTable("", ("setting", "value"), rows, "ll")
     return [first, Details(f"All {len(texts)} settings", [all_settings])]
+
+
+def _default_texts(entry: RunEntry) -> dict[str, str]:
+    program = entry.record.get("program", "")
+    defaults = {setting.name: default_of(setting, program) for setting in settings(program)}
+    if program == "autoencoder":
+        defaults |= _defaults_for_images(entry)
+    return {name: format_value(name, value) or MISSING for name, value in defaults.items()}
+
+
+def _defaults_for_images(entry: RunEntry) -> dict[str, Any]:
+    """Return the defaults that follow the images of an autoencoder; none if its record is incomplete."""
+    dataset = entry.record["dataset"]
+    shape, count = dataset["shape"], dataset["sizes"].get("train")
+    if len(shape) != 3 or not isinstance(count, int):
+        return {}
+    images = ImageSet((shape[0], shape[1], shape[2]), count)
+    try:
+        values = entry.record["hyperparameters"] | {"program": "autoencoder"}
+        changed = changed_settings(Hyperparameters.from_json(values, ""), images)
+        defaults = suited_defaults(images, changed)
+        for name in changed:
+            others = {other: value for other, value in changed.items() if other != name}
+            defaults |= {key: value for key, value in suited_defaults(images, others).items() if key == name}
+    except UserError:
+        return {}
+    return defaults
 
 
 def _history_blocks(entry: RunEntry) -> list[Block]:

@@ -186,7 +186,7 @@ def locate_model(path: str, command: str) -> str:
     """
     if os.path.isdir(path):
         names = MODEL_FILES[command]
-        found = [name for name in names if (Path(path) / name).is_file()]
+        found = [name for name in names if os.path.isfile(Path(path, name))]
         if not found:
             raise UserError(
                 f"{path}: has no {' or '.join(names)}, which {command} needs; give another run folder, or an "
@@ -250,7 +250,7 @@ def copy_run(folder: Path, name: str) -> Path:
 def require_free_name(name: str) -> Path:
     """Return the path of a copy with this name, as `copy_run` takes it. Raises `UserError` if it exists."""
     if not name.strip():
-        raise UserError("enter a name")
+        raise UserError("enter a name for the copy")
     target = Path(name.strip()).expanduser()
     if target.parent == Path(".") and target.suffix != ".h5":
         target = MODELS_FOLDER / target

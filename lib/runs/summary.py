@@ -9,6 +9,7 @@ from typing import NamedTuple
 from lib.common.formatting import format_decimal, format_duration, format_psnr
 from lib.config.suited_defaults import suited_batch_size
 from lib.runs.records import FAILED, INTERRUPTED
+from lib.runs.validation import is_number
 
 CLASSIFY = "classify"  # task name of a classifier
 _MEAN_LABEL = {"constant": "mean image"}
@@ -168,7 +169,9 @@ def _autoencoder_advice(record: dict) -> list[Remark]:
     latent_size = metrics.get("latent_size", 0)
     if latent_size >= pixels and record.get("task") == "reconstruct":
         text = f"The latent size is {latent_size:,}, the image has {pixels:,} values: no compression."
-        remarks.append(Remark(f"{text} Use fewer kernels for a smaller latent code.", "quiet"))
+        is_dense = isinstance(record["hyperparameters"].get("latent_dim"), int)
+        remedy = "a smaller latent size" if is_dense else "fewer kernels for a smaller latent code"
+        remarks.append(Remark(f"{text} Use {remedy}.", "quiet"))
     if record["hyperparameters"].get("skip"):
         text = "Skip connections bypass the latent code: the latent size says little about this network."
         remarks.append(Remark(text, "quiet"))
@@ -177,8 +180,8 @@ def _autoencoder_advice(record: dict) -> list[Remark]:
 
 def _training_advice(record: dict) -> str:
     count = record["dataset"].get("sizes", {}).get("train", 0)
-    batch_size, suited = record["hyperparameters"].get("batch_size", 0), suited_batch_size(count)
-    if not count or batch_size <= suited:
+    batch_size, suited = record["hyperparameters"].get("batch_size"), suited_batch_size(count)
+    if not count or not is_number(batch_size) or batch_size <= suited:
         return "train for more epochs"
     steps = -(-count // batch_size)
     with_steps = f"an epoch of {count:,} images has only {steps} step{'s' if steps > 1 else ''}"

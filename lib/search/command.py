@@ -107,7 +107,7 @@ class Search:
         self.display.note(f"{self.options.summary}  {ARROW}  {self.folder}", ACCENT)
         self.display.note(describe_estimate(self.options), QUIET)
         if self.options.answers.interactive:
-            self.display.note(f"to repeat it without prompts: {self.command}", QUIET)
+            self.display.command(self.command, "to repeat it without prompts:", QUIET, is_note=True)
         with self.runner.run_sequence:
             return self._run()
 

@@ -12,6 +12,7 @@ from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
 from lib.runs import records
+from lib.runs.validation import is_number
 from lib.search.options import SearchOptions
 from lib.search.space import Choices
 
@@ -74,10 +75,17 @@ def _minutes(
     _, record = run
     seconds = record["timing"].get("seconds")
     epochs = record["hyperparameters"].get("epochs")
-    if not seconds or not epochs:
+    if not seconds or not is_number(epochs) or epochs < 1:
         return None
+    history = record.get("history", {})
+    phases = [phase for phase in history.values() if isinstance(phase, dict)] or [history]
+    curves = [curve for phase in phases if (curve := list(filter(is_number, phase.get("seconds", ()))))]
+    # The first epoch of each phase, evaluation and figures take as long for any number of epochs.
+    epoch_seconds = sum(map(statistics.median, curves)) if curves else seconds / epochs
+    other_seconds = max(0, seconds - epoch_seconds * epochs)
     mean_epochs = statistics.mean(point.epochs for point in points)
-    return options.budget * options.folds * mean_epochs * seconds / epochs / 60
+    minutes = options.budget * options.folds * (other_seconds + mean_epochs * epoch_seconds) / 60
+    return min(minutes, options.minutes or minutes)
 
 
 def _trial_bytes(points: list[Hyperparameters], run: tuple[Path, dict] | None) -> float | None:

@@ -295,11 +295,14 @@ class SearchQuestions:
         ]
 
     def _ask_dataset(self) -> None:
-        self.values["dataset"] = dataset = ask_dataset(self._answers)
+        answers = self._answers
+        answers.provided = dict(self._provided)
+        self.values["dataset"] = dataset = ask_dataset(answers)
         header = datasets.peek(dataset)
-        adapt_preset(self._answers, dataset, header)
-        data = self._answers.data_settings({"dataset": dataset})
-        self._answers.suit_defaults(ImageSet(header.shape, training_count(header, data)))
+        adapt_preset(answers, dataset, header)
+        self._provided = dict(answers.provided)
+        data = answers.data_settings({"dataset": dataset})
+        answers.suit_defaults(ImageSet(header.shape, training_count(header, data)))
 
     def _ask_space(self) -> None:
         answers = self._answers

@@ -17,8 +17,11 @@ def resumed_start_time(run: Run) -> float:
     return time.time() - sum(sum(phase.get("seconds", ())) for phase in phases)
 
 
-def draw_figures(channel: Channel, drawings: Drawings) -> dict:
-    """Draw figures until Ctrl-C, and return their pictures for the program, each after its event."""
+def draw_figures(channel: Channel, drawings: Drawings, run: Run) -> dict:
+    """Draw figures until Ctrl-C, and return their pictures for the program, each after its event.
+
+    The record lists each figure as soon as it is drawn, because the program may end the process at any time.
+    """
     pictures: dict = {}
     if drawings:
         channel.emit("stage", text="drawing figures")
@@ -28,6 +31,7 @@ def draw_figures(channel: Channel, drawings: Drawings) -> dict:
             break
         drawn = draw()
         pictures |= drawn
+        run.update(files=run.list_files())
         channel.emit("pictures", pictures=drawn)
     return pictures
 

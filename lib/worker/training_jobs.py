@@ -202,7 +202,7 @@ class TrainingJob:
         self.channel.emit("stage", text=text)
 
     def _ends_interrupted(self) -> bool:
-        """Return whether Ctrl-C has ended the training; another one skips baselines or figures."""
+        """Return whether Ctrl-C has ended the training; one that comes later skips baselines or figures."""
         interrupted = self.channel.stop_event.is_set()
         self.channel.stop_event.clear()
         return interrupted
@@ -220,12 +220,11 @@ class TrainingJob:
     ) -> None:
         """Complete the record, draw the figures, and emit the last events."""
         background = self.draws_in_background
-        pictures = {} if background else draw_figures(self.channel, drawings)
+        pictures = {} if background else draw_figures(self.channel, drawings, run)
         complete_record(run, self.channel, self.dataset, start_time, interrupted, problem)
         self.channel.emit("result", folder=str(run.folder), record=run.record)
         if background:
-            pictures = draw_figures(self.channel, drawings)
-            run.update(files=run.list_files())
+            pictures = draw_figures(self.channel, drawings, run)
         self.channel.emit("finished", folder=str(run.folder), record=run.record, pictures=pictures)
 
 

@@ -19,6 +19,9 @@ from lib.cli.prompt_keys import GoBack, PromptClosed
 from lib.cli.prompts import Answers
 from lib.cli.session import Session
 from lib.common.errors import PromptCancelled, UserError
+from lib.config.fields import default_values, get_field
+from lib.config.hyperparameters import Hyperparameters
+from lib.config.suited_defaults import ImageSet
 from lib.worker.process import Worker
 from tests.harness import sample_files
 from tests.harness.terminal_session import CTRL_C, CTRL_D, DOWN, ENTER
@@ -199,6 +202,29 @@ def test_a_default_is_taken_without_a_terminal(monkeypatch):
     answers = Answers("autoencoder", TrainParser("autoencoder", "").parse([]))
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
     assert answers.ask_text("Seed", int, default="3") == "3"
+
+
+def test_a_group_of_settings_that_have_all_been_asked_for_is_named_by_them():
+    hp = Hyperparameters(**default_values("classification"))
+    described = advanced_prompts._summarize_group("classification", hp, "network")
+    assert described == "fully connected units, dropout"
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "expected"),
+    [
+        ((), "latent_dim", "(now 16)"),
+        (("--latent-dim", "9"), "latent_dim", "(now 9, default 16)"),
+        ((), "linear_path", "(now full)"),
+        (("--preset", "latent-10"), "latent_dim", "(now 10, default convolutional)"),
+        ((), "dropout", "(now 0.0)"),
+    ],
+)
+def test_the_help_of_a_setting_names_the_default_for_the_images(words, name, expected):
+    answers = answers_of("-d", "digits", *words)
+    answers.suit_defaults(ImageSet((28, 28, 1), 1437))
+    hp = answers.hyperparameters({})
+    assert advanced_prompts._describe_setting(answers, hp, get_field(name)).endswith(expected)
 
 
 def test_presets_are_those_that_fit_the_images(keys, capsys, monkeypatch):

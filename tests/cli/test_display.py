@@ -205,6 +205,16 @@ def test_a_training_of_few_steps_gets_advice_on_its_batch_size():
     assert advice == "No better than the mean image: train for more epochs."
 
 
+@pytest.mark.parametrize(
+    ("latent_dim", "remedy"),
+    [(800, "Use a smaller latent size."), (None, "Use fewer kernels for a smaller latent code.")],
+)
+def test_a_latent_code_as_large_as_the_image_gets_the_advice_that_fits_it(latent_dim, remedy):
+    large = record("reconstruct", {"latent_size": 800}, {}, latent_dim=latent_dim)
+    advice = next(remark.text for remark in summary.autoencoder_remarks(large) if "no compr" in remark.text)
+    assert advice == f"The latent size is 800, the image has 192 values: no compression. {remedy}"
+
+
 def test_all_outputs_stand_beside_the_input():
     screen = console(color_system=None)
     columns = [np.full((1, 8, 8, 1), value, np.uint8) for value in (0, 64, 128, 192, 255)]

@@ -24,7 +24,7 @@ class Worker:
     def follow(self, on_event, until):
         while True:
             event = self.events.pop(0)
-            if isinstance(event, Exception):
+            if isinstance(event, BaseException):
                 raise event
             on_event(event)
             if event["event"] in (until, "finished"):
@@ -60,11 +60,21 @@ def test_ctrl_c_leads_back_to_the_menu_and_the_drawing_goes_on():
     assert (pictures, worker.is_closed) == ({"strip": "images"}, True)
 
 
+def test_ctrl_c_between_two_events_leads_back_to_the_menu():
+    drawing, worker, *_ = drawing_of(KeyboardInterrupt(), STRIP, FINISHED)
+    with pytest.raises(PromptCancelled):
+        drawing.wait("strip")
+    assert not worker.is_closed
+
+
 def test_ctrl_c_at_the_end_skips_the_figures_that_are_left(capsys):
     drawing, worker, *_ = drawing_of(STRIP, CTRL_C, LATENT)
     drawing.finish()
     assert worker.is_closed
     assert "The remaining figures are skipped." in capsys.readouterr().err
+    drawing.wait("strip")
+    with pytest.raises(RunFailed, match="models/run: the remaining figures were skipped; its models are"):
+        drawing.wait("latent")
 
 
 @pytest.mark.parametrize("error", [RunFailed("it broke"), UserError("no folder")])
@@ -73,6 +83,8 @@ def test_a_failure_is_said_once(capsys, error):
     with pytest.raises(RunFailed, match=f"models/run: not all figures could be drawn .{error}.; its models"):
         drawing.wait("latent")
     assert worker.is_closed
+    with pytest.raises(RunFailed, match="not all figures could be drawn"):  # not: there is no such picture
+        drawing.wait("latent")
     drawing.finish()
     drawing, *_ = drawing_of(error)
     drawing.finish()

@@ -238,6 +238,9 @@ def test_a_run_folder_is_a_model(tiny):
         run_folder.locate_model("run", "generate")
     with pytest.raises(UserError, match=r"has no classifier.h5 or classifier-head.h5, which predict needs"):
         model_commands.run_predict("classification", ["-model", "run", "-d", tiny["-d"]])
+    path = "run/../" * 585  # with the name of a file it is longer than paths may be
+    with pytest.raises(UserError, match=r"has no autoencoder.h5, which apply needs"):
+        run_folder.locate_model(path, "apply")
     data = {"-d": tiny["-d"], "-dl": tiny["-dl"], "-model": "run"}
     words = [*(word for pair in data.items() for word in pair), "--yes"]
     answers = Answers("classification", TrainParser("classification", "").parse(words))

@@ -118,6 +118,18 @@ def test_a_long_question_and_the_message_for_a_wrong_answer_are_broken_between_w
     assert any(" ".join(" ".join(lines).split()).count(WORDS) == 2 for lines in screen.frames)
 
 
+@pytest.mark.parametrize("columns", [30, 80, 120])
+def test_the_keys_of_a_list_are_broken_between_words(screen, columns):
+    screen.size = Size(rows=24, columns=columns)
+    screen.pending = [" ", ENTER]
+    title = "Which hyperparameters should vary?"
+    assert terminal_prompts.prompt_several(title, {"a": "layers", "b": "epochs"}, {}, 1, False) == ["a"]
+    shown = screen.frames[0]
+    assert all(cell_width(line) <= columns for line in shown)
+    text = " ".join(" ".join(shown).split())
+    assert text.startswith(f"? {title} (Space: select, Enter: next, letters: filter) »")
+
+
 def test_every_setting_has_its_whole_help_below_the_menu(screen, monkeypatch):
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     answers = Answers("autoencoder", TrainParser("autoencoder", "").parse(["-d", "digits"]))

@@ -96,6 +96,9 @@ def test_a_command_is_broken_between_words_so_that_it_can_be_copied():
     lines = lines_of(shown)
     assert all(line.endswith(" \\") for line in lines[:-1])
     assert " ".join(line.removesuffix("\\").strip() for line in lines) == f"Again: {COMMAND}"
+    shown.err = terminal_display(50).out
+    shown.command(COMMAND, "Again:", is_note=True)
+    assert [line.rstrip() for line in shown.err.file.getvalue().splitlines()] == lines
     shown = terminal_display(50)
     shown.out._force_terminal = False
     shown.command(COMMAND, "Again:")
@@ -148,10 +151,13 @@ def test_a_run_comparison_shows_whole_names(monkeypatch, tmp_path):
     folder = record_run("2026-11-29-00-00-00-digits-reconstruct")
     shown = terminal_display(40)
     record = {
-        "hyperparameters": {"kernels": [32, 64]},
+        "hyperparameters": {"kernels": [32, 64], "latent_dim": 8},
         "status": "finished",
         "metrics": {"test_mse": 0.01},
         "timing": {"images_per_second": 300.0},
     }
-    shown.show_run_comparison([(folder, record)], ["kernels"], "test_mse")
+    shown.show_run_comparison([(folder, record)], ["kernels", "latent_dim"], "test_mse")
+    shown.show_metric_bars({"latent_dim": [("8", 0.01)]}, "test_mse")
     assert folder.name in "".join(lines_of(shown)).replace(" ", "")
+    assert "  latent size: 8" in lines_of(shown)
+    assert "test mse against latent size" in lines_of(shown)

@@ -100,5 +100,11 @@ def test_the_worker_of_the_next_job_starts_with_the_menu_of_a_terminal(monkeypat
     assert (session._next_worker.starts, session._next_worker.closes) == (has_terminal, 1)
 
 
+def test_reconstructions_that_were_skipped_are_no_error(session, capsys):
+    session.finished_runs.append(FinishedRun(Path("models/run"), {}, {}))
+    autoencoder.show_reconstructions(session)
+    assert "There are no reconstructions: the figures were skipped." in capsys.readouterr().out
+
+
 def test_a_figure_lies_in_the_run_folder():
     assert FinishedRun(Path("models/run"), {}, {}).figure_path("loss") == "models/run/figures/loss.png"

@@ -19,6 +19,8 @@ METRICS = ["score", "time", "epochs", "learning_rate", "test_mse", "test_psnr", 
         ("serch", ["train", "apply", "search"], "search"),
         ("best-colr", ["best-color", "best-yuv"], "best-color"),
         ("kernals", ["kernels", "kernel-size"], "kernels"),
+        ("validation", ["variational", "split"], "split"),
+        ("input", ["no-input", "dataset"], "dataset"),
         # nothing is close
         ("fly", ["train", "apply"], ""),
         ("zzz", METRICS, ""),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.config.architecture_planner import plan_architecture
+from lib.config.fields import default_values
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.suited_defaults import ImageSet, suited_defaults
 
@@ -98,6 +99,17 @@ def test_denoising_and_colorization_begin_with_their_input(chosen, skip, residua
     assert (hp.skip, hp.residual) == (skip, residual)
     repeated = hp.flags()
     assert ("--skip" in repeated or "--no-skip" in repeated) == (chosen["task"] in ("denoise", "colorize"))
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (64, 64, 3)])
+@pytest.mark.parametrize("task", ["reconstruct", "denoise", "complete"])
+def test_a_default_that_is_chosen_changes_no_other_default(shape, task):
+    """Enter at a setting of the menu keeps its value, and so all others."""
+    images, chosen = ImageSet(shape, 1000), {"task": task}
+    suited = suited_defaults(images, chosen)
+    for name, value in (default_values("autoencoder") | suited | chosen).items():
+        again = suited_defaults(images, chosen | {name: value})
+        assert again == {other: suited[other] for other in suited if other != name}, name
 
 
 @given(

@@ -9,7 +9,9 @@ import pytest
 from lib.common.errors import UserError
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
+from lib.data.formats.base import Header, Images
 from lib.data.named_datasets import FASHION_CLASSES, NAMED_DATASETS
+from lib.data.splits import split_images, training_count
 from tests.harness import sample_files
 
 
@@ -27,6 +29,15 @@ def test_bundled_data_sets_agree_with_their_headers(name, count, shape):
     assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == count
     assert dataset.train.take(slice(None)).dtype == np.uint8
     assert dataset.train.take(slice(None)).max() > 200
+
+
+@pytest.mark.parametrize("split", ["60/20/20", "70/15/15", "80/10/10", "90/0/10"])
+def test_the_number_of_training_images_is_known_before_they_are_split(split):
+    for count in range(20, 120):
+        images = Images(np.zeros((count, 1, 1, 1), np.uint8))
+        for settings in (hp(split=split), hp(split=split, limit=17)):
+            train = split_images(images, None, settings)[0]
+            assert training_count(Header((1, 1, 1), count), settings) == len(train)
 
 
 def test_no_two_photo_patches_share_pixels():

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from lib.evaluation import figures
+from lib.evaluation import figures, latent_space
 from tests.harness import sample_files
 
 HISTORY = {"loss": [0.5, 0.2], "val_loss": [0.6, 0.3]}
@@ -144,6 +144,8 @@ def test_numeric_hyperparameters_have_a_numeric_axis(monkeypatch):
     assert [list(axes.get_xticks()) for axes in (kernels, words)] == [[8, 16, 64], [0, 1]]
     assert list(kernels.lines[0].get_xdata()) == [8, 16, 64]
     assert [label.get_text() for label in words.get_xticklabels()] == ["relu", "silu"]
+    figures.plot_run_comparison({"latent_dim": [("8", 0.1), ("16", 0.2)]}, "test_mse", Path("a.png"))
+    assert saved.pop().axes[0].get_xlabel() == "latent size"
     figures.plot_run_comparison({"kernels": [(f"{n},{n}", n) for n in range(9)]}, "test_mse", Path("a.png"))
     assert len(saved[1].axes[0].get_xticks()) == 9
 
@@ -175,6 +177,14 @@ def test_latent_space_with_and_without_labels():
     figures.plot_latent_space(views, np.arange(30) % 3, ("a", "b", "c"), Path("classes.png"), "title")
     colors = {tuple(pixel) for pixel in read_pixels("classes.png").reshape(-1, 3).tolist()}
     assert len(colors) > len({tuple(pixel) for pixel in read_pixels("plain.png").reshape(-1, 3).tolist()})
+
+
+def test_a_code_of_two_values_is_plotted_along_its_dimensions(monkeypatch):
+    saved = []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: saved.append(figure))
+    views = latent_space.project_to_2d(np.random.default_rng(0).normal(size=(9, 2)), 0)
+    figures.plot_latent_space(views, None, (), Path("a.png"), "title")
+    assert [axes.get_xlabel() for axes in saved[0].axes] == ["first latent dimension", "first axis"]
 
 
 def test_probes():

@@ -17,6 +17,7 @@ import pytest
 from markdown_it import MarkdownIt  # rich brings it along
 
 from lib.common.errors import UserError
+from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.runs import documents, loss_plots, report, run_entries
 from tests.harness.recorded_runs import damaged_records, record_run
 
@@ -128,7 +129,7 @@ def test_content_of_the_report(call_runs, four_runs):
         "this autoencoder 0.01000 20.00",
         "mean image 0.07000 11.50",
         "PCA, 32 components 0.02000 17.00",
-        "Settings that differ from the defaults setting value default data set digits – layers 3 5",
+        "Settings that differ from the defaults setting value default data set digits – kernels 32 ",
         "5f2c5f2c",
         "2 epochs; lowest validation loss 0.3 after epoch 2.",
         "epoch loss validation loss 1 0.5 0.4 2 0.25 0.3",
@@ -167,6 +168,7 @@ def test_a_report_opens_with_the_comparison_and_a_loss_plot_and_ends_with_the_ma
         ([0.5, 0.05], [(80, 16), (640, 316)], ["0.05", "0.1", "0.2", "0.5"]),
         ([1, -1], [(80, 16), (640, 316)], ["-1", "1"]),
         ([0.3], [(80, 316)], ["0.3", "0.6"]),
+        ([100.0, 100.00000000000001], [(80, 316), (640, 316)], ["100", "200"]),  # with equal logarithms
         ([math.nan, 2, None, 1], [(266.7, 16), (640, 316)], ["1", "2"]),
         ([math.nan], None, []),
     ],
@@ -180,6 +182,15 @@ def test_points_and_ticks_of_the_loss_plot(losses, points, ticks):
         line = re.search(r'<polyline points="(.*?)"', plots[0].svg).group(1)
         assert line == " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         assert re.findall(r'text-anchor="end" fill="#333">(.*?)<', plots[0].svg) == ticks
+
+
+def test_the_loss_plot_of_a_classifier_joins_its_phases_without_the_network_from_random_weights():
+    phases = {"head": [3, 2], "everything": [1], "scratch": [9, 9]}
+    history = {name: {"loss": losses, "val_loss": losses} for name, losses in phases.items()}
+    change_record(record_run("one", program="classification"), history=history)
+    (plot,) = loss_plots.loss_plots(run_entries.list_entries(Path("models"))[0])
+    (line,) = re.findall(r'<polyline points="(.*?)"', plot.svg)
+    assert len(line.split()) == 3
 
 
 def test_many_and_long_runs_make_a_small_loss_plot():
@@ -296,6 +307,26 @@ def test_damaged_records_are_reported_without_an_exception(program):
     page, _ = documents.to_html(report.compose_report(entries, "2026-03-01"), "")
     assert len(re.findall("<h2>", parse_page(page) and page)) >= len(entries)
     documents.to_markdown(report.compose_report(entries, "2026-03-01"), "")
+
+
+def test_defaults_in_a_report_follow_the_images():
+    images = ImageSet((8, 8, 1), 80)
+    record_run("default", **suited_defaults(images, {}))
+    record_run("larger", **suited_defaults(images, {}) | {"latent_dim": 9})
+    entries, _ = run_entries.list_entries(Path("models"))
+    tables = [report._settings_blocks(entry)[0].rows for entry in entries]
+    dataset = ("data set", documents.Strong("digits"), "–")
+    assert tables == [[dataset], [dataset, ("latent size", documents.Strong("9"), "4")]]
+
+
+@pytest.mark.parametrize("batch_size", ["32", None, [32], 1e300])
+def test_a_batch_size_that_is_no_number_is_no_error(batch_size):
+    folder = record_run("bad", 0.5)
+    settings = json.loads((folder / "run.json").read_text())["hyperparameters"] | {"batch_size": batch_size}
+    change_record(folder, hyperparameters=settings, baselines={"constant_mse": 0.1})
+    (entry,), _ = run_entries.list_entries(Path("models"))
+    page, _ = documents.to_html(report.compose_report([entry], "2026-03-01"), "")
+    assert "No better than the mean image" in page
 
 
 def test_the_table_of_a_long_training_is_short():

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import optuna
 import psutil
 import pytest
@@ -22,6 +23,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_entries
 from lib.search import options, trials
 from lib.search.command import first_buildable, run_search
+from tests.harness import sample_files
 from tests.harness.in_process_worker import InProcessWorker, press_ctrl_c_in
 from tests.harness.terminal_session import DOWN, ENTER, PROJECT, SECONDS, Terminal
 
@@ -182,6 +184,13 @@ def test_the_command_that_is_shown_repeats_the_search(tiny, words):
     assert first_buildable(second) == first_buildable(first)
     fields = [name for name in vars(first) if name not in ("answers", "values")]
     assert [getattr(second, name) for name in fields] == [getattr(first, name) for name in fields]
+
+
+def test_a_preset_is_adapted_to_images_without_labels(capsys):
+    np.save("color.npy", np.stack([sample_files.shapes(40, 32, 32)[0]] * 3, axis=-1))
+    words = ["-d", "color.npy", "--preset", "best-color", "--grid", "dropout=0,0.1", "--no-input"]
+    assert first_buildable(options.read_options("autoencoder", words)).label_weight == 0
+    assert "best-color without its label weight: the images have no labels" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -394,6 +403,7 @@ def test_a_search_in_a_terminal(tiny):
     program.answer("1")
     program.see(
         "to repeat it without prompts: python autoencoder.py search",
+        "\\",  # the command is broken for a shell
         "4 trials, best first",
         "is the best: training it on the full",
     )

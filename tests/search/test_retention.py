@@ -3,11 +3,16 @@
 python -m pytest tests/search/test_retention.py
 """
 
+import json
 from pathlib import Path
+
+import pytest
 
 from lib.runs import records, run_entries
 from lib.search import retention
 from lib.search.command import run_search
+from lib.search.estimate import describe_estimate
+from lib.search.options import read_options
 from tests.harness.in_process_worker import InProcessWorker
 
 WORDS = ["--layers", "1", "--kernel-size", "3", "--epochs", "1", "--batch-size", "16", "--no-input"]
@@ -63,6 +68,28 @@ def test_a_search_says_its_size_and_duration_first(tiny, in_process, capsys):
     assert run_search("autoencoder", [*words, "--study", "x"]) == 0
     assert "6 trials, less than 1 min, about 1." in capsys.readouterr().err
     assert InProcessWorker.trainings == 2 * trained
+
+
+@pytest.mark.parametrize(
+    ("epochs", "minutes", "text", "curve"),
+    [
+        (2, "9", "about 5 min", []),
+        (2, "3", "about 3 min", []),
+        (2, "99", "about 9 min", [10, 10]),  # 80 s besides the epochs
+        ("2", "9", "", []),
+        (None, "9", "", []),
+        (0, "9", "", []),
+    ],
+)
+def test_the_duration_is_estimated_from_a_run_whatever_its_record_says(tiny, epochs, minutes, text, curve):
+    Path("models/run").mkdir(parents=True)
+    record = {"status": "finished", "program": "autoencoder", "dataset": {"name": "train"}}
+    record |= {"timing": {"seconds": 100}, "hyperparameters": {"epochs": epochs}}
+    record |= {"history": {"seconds": curve}}
+    Path("models/run/run.json").write_text(json.dumps(record))
+    words = ["-d", tiny["-d"], *WORDS, *GRID, "--minutes", minutes]
+    described = describe_estimate(read_options("autoencoder", words))
+    assert described.startswith(f"6 trials, {text}, about 1." if text else "6 trials, about 1.")
 
 
 def test_nothing_outside_the_folder_of_the_search_is_removed(tmp_path):

@@ -230,8 +230,22 @@ def test_ctrl_c_after_the_training_skips_baselines_or_figures(tiny, stage, note,
     Display().show_autoencoder_result(Path("run"), record)
 
 
+class ListingChannel(RecordingChannel):
+    """A channel that reads the record of the folder `run` after each figure."""
+
+    def __init__(self):
+        super().__init__()
+        self.listed: list[int] = []
+
+    def emit(self, event: str, **content) -> None:
+        super().emit(event, **content)
+        if event == "pictures":
+            files = load_record(Path("run"))["files"]
+            self.listed.append(sum(name.startswith("figures/") for name in files))
+
+
 def test_the_result_is_there_before_the_figures_are_drawn(tiny):
-    hp, channel = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1), RecordingChannel()
+    hp, channel = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1), ListingChannel()
     request = {"hyperparameters": hp.to_json(), "output": "run", "background": True}
     training_jobs.run_training(channel, request, training_jobs.open_dataset(hp))
     names = [event["event"] for event in channel.events]
@@ -242,6 +256,7 @@ def test_the_result_is_there_before_the_figures_are_drawn(tiny):
         if event["event"] == "pictures":
             pictures |= event["pictures"]
     assert pictures == last["pictures"]
+    assert channel.listed == [1, 2, 3, 4, 5]  # also if the program ends in between
     assert "figures/latent.png" in load_record(Path("run"))["files"]
 
 
