@@ -139,10 +139,9 @@ def test_a_preset_for_the_head(tiny, model):
     screen.see(ADVANCED, "no, start training", "a preset", "the training")
     screen.press(DOWN, ENTER)
     screen.see(
-        "Which network?",
+        "Which preset?",
         "none, go back",
         "mnist-classifier",
-        "report C's classifier",
         "best-fashion-classifier",
     )
     screen.press(*[DOWN] * 3, ENTER)
