@@ -129,6 +129,8 @@ def test_a_search_of_an_earlier_version_is_found_in_its_folder():
     from lib.search.options import read_options
 
     words = ["-d", "digits", "--limit", "1000", "--grid", "kernels=4,8", "--layers", "2", "--epochs", "400"]
+    # the defaults of that version
+    words += ["--batch-size", "128", "--latent-dim", "convolutional", "--linear-path", "off"]
     assert (
         str(Search(read_options("autoencoder", [*words, "--no-input"]), Display()).folder)
         == "models/search-digits-fe1925"

@@ -128,4 +128,4 @@ def test_a_training_ends_well_with_a_full_disk_under_its_progress_and_its_result
             assert (done.returncode, b"this autoencoder" in done.stdout) == (0, True)
         else:
             assert done.returncode == 1
-            assert done.stderr.splitlines()[-1].startswith(b"autoencoder.py: results cannot be printed")
+            assert done.stderr.splitlines()[-1].startswith(b"autoencoder.py: the output cannot be written")

@@ -23,7 +23,7 @@ class FigureDrawing:
         self._folder, self._record, self._pictures = folder, record, pictures
         self._worker, self._display = worker, display
         self._is_done = False
-        self._problem = ""  # why some figures are missing when it is done
+        self._failure: RunFailed | None = None  # why some figures are missing when it is done
 
     def wait(self, name: str = "", advice: str = "Ctrl-C returns to the menu") -> None:
         """Wait until a picture is there, or all figures are drawn.
@@ -36,8 +36,8 @@ class FigureDrawing:
             PromptCancelled: Ctrl-C; the worker goes on.
             RunFailed: a figure could not be drawn, or was skipped.
         """
-        if name and self._problem and name not in self._pictures:
-            raise RunFailed(self._problem)
+        if name and self._failure and name not in self._pictures:
+            raise self._failure
         if self._is_done or name in self._pictures:
             return
         self._display.show_status(f"drawing the figures of {self._folder}; {advice} …")
@@ -47,8 +47,10 @@ class FigureDrawing:
                     self._worker.follow(self._take, until="pictures")
         except (UserError, RunFailed) as error:
             self.close()
-            self._problem = f"{self._folder}: not all figures could be drawn ({error}); its models are saved"
-            raise RunFailed(self._problem) from None
+            self._failure = RunFailed(
+                f"{self._folder}: not all figures could be drawn ({error}); its models are saved"
+            )
+            raise self._failure from None
         except KeyboardInterrupt:  # between two events
             raise PromptCancelled from None
         finally:
@@ -61,7 +63,9 @@ class FigureDrawing:
         except RunFailed as error:
             self._display.note(str(error), "bold red")
         except KeyboardInterrupt:
-            self._problem = f"{self._folder}: the remaining figures were skipped; its models are saved"
+            self._failure = RunFailed(
+                f"{self._folder}: the remaining figures were skipped; its models are saved"
+            )
             self._display.note("The remaining figures are skipped.")
         finally:
             self.close()

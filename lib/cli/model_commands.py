@@ -152,7 +152,7 @@ def _make_request(command: str, args: argparse.Namespace, **options: Any) -> dic
     """The request to the worker, from the values of the flags and further options."""
     for name in REFINING_FLAGS.get(command, ()):
         if getattr(args, name) and not args.refine:
-            raise UserError(f"--{name.replace('_', '-')} requires --refine")
+            raise UserError(f"--{name.replace('_', '-')} has no effect without --refine")
     models = [args.model] if isinstance(args.model, str) else args.model
     models = [run_folder.locate_model(model, command) for model in models]
     if args.dataset:

@@ -212,14 +212,14 @@ CASES = {
                 "autoencoder", "apply", "-model", model_path(), "-d", "digits", "--encoder-layer", "x"
             ),
             "--encoder-layer",
-            "requires --refine",
+            "has no effect without --refine",
         ),
         (
             lambda: called(
                 "autoencoder", "encode", "-model", model_path(), "-d", "digits", "--decoder-layer", "x"
             ),
             "--decoder-layer",
-            "requires --refine",
+            "has no effect without --refine",
         ),
         (
             lambda: model_commands.parse_size("28x0"),

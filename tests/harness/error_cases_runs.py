@@ -65,6 +65,14 @@ def draw_without_worker():
     FigureDrawing(Path("models/mine"), {}, {}, worker, Display()).wait()
 
 
+def draw_after_skipping():
+    worker = mock.Mock()
+    worker.follow.side_effect = KeyboardInterrupt
+    drawing = FigureDrawing(Path("models/mine"), {}, {}, worker, Display())
+    drawing.finish()
+    drawing.wait("loss")
+
+
 def listed(*words: str):
     record_run("small")
     called("autoencoder", "runs", *words)
@@ -370,6 +378,7 @@ CASES = {
             "models/mine",
             "not all figures could be drawn (it broke); its models are saved",
         ),
+        (draw_after_skipping, "models/mine", "the remaining figures were skipped; its models are saved"),
     ],
     "common/reading": [
         (lambda: recorded("{"), "run/run.json", "cannot be read as JSON ("),

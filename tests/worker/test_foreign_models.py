@@ -91,7 +91,7 @@ SAME = lambda x: x  # noqa: E731
 MODELS = {
     "plain": (dense, SAME, SAME, "0 to 1 (the last activation is sigmoid)"),
     "nothing said": (lambda: dense(activation=None), SAME, SAME, "0 to 1 (no layer indicates otherwise)"),
-    "rescaling first": (lambda: dense(before=[layers.Rescaling(1 / 255)]), BYTES, SAME, "to 255 (it begins"),
+    "rescaling first": (lambda: dense(before=[layers.Rescaling(1 / 255)]), BYTES, SAME, "255 (the first"),
     "rescaling last": (
         lambda: dense(layers.Rescaling(255)), BYTES, lambda y: y / 255, "0 to 255 (the last activation is sig"
     ),
@@ -99,7 +99,7 @@ MODELS = {
         lambda: dense(
             layers.Rescaling(127.5, 127.5), before=[layers.Rescaling(1 / 127.5, -1)], activation=None
         ),
-        BYTES, lambda y: y / 255, "0 to 255 (it begins with the Rescaling rescaling",
+        BYTES, lambda y: y / 255, "0 to 255 (the first layer is the Rescaling rescaling",
     ),
     "rescaling to tanh": (
         lambda: dense(before=[layers.Rescaling(1 / 127.5, -1)], activation="tanh"),
@@ -108,11 +108,11 @@ MODELS = {
     "tanh": (lambda: dense(activation="tanh"), SIGNED, lambda y: (y + 1) / 2, "-1 to 1 (the last activation"),
     "normalized bytes": (
         lambda: dense(before=[adapted(900, 33)], activation=None), BYTES, lambda y: y / 255,
-        "0 to 255 (it begins with the Normalization",
+        "0 to 255 (the first layer is the Normalization",
     ),
-    "normalized": (lambda: dense(before=[adapted(0.04, 0.2)]), SAME, SAME, "0 to 1 (it begins with the N"),
+    "normalized": (lambda: dense(before=[adapted(0.04, 0.2)]), SAME, SAME, "0 to 1 (the first layer"),
     "channels first": (
-        channels_first, lambda x: x.transpose(0, 3, 1, 2), lambda y: y.transpose(0, 2, 3, 1), "0 to 1 (it"
+        channels_first, lambda x: x.transpose(0, 3, 1, 2), lambda y: y.transpose(0, 2, 3, 1), "1 (the last"
     ),
     "flat": (
         lambda: dense(shape=(64,)), lambda x: x.reshape(-1, 64), lambda y: y.reshape(-1, 8, 8, 1), "0 to 1"

@@ -142,12 +142,12 @@ def test_ctrl_c_keeps_complete_chunks_only(tiny, monkeypatch, refine, stop_after
     channel = RecordingChannel(stop_after)
     apply_job.apply(channel, request)
     assert len(read_csv("ae/applied/errors.csv")) == 8
-    assert channel.events[-1]["missing"] == "8 of 20 pictures are done"
+    assert channel.events[-1]["missing"] == "8 of 20 pictures are finished"
     for name in channel.events[-1]["files"]:
         assert registry.peek_source(Path("ae/applied", name)).count == 8
     encode_job.encode(channel := RecordingChannel(stop_after), request | {"output": "codes.npz"})
     assert len(np.load("codes.npz")["codes"]) == 8
-    assert channel.events[-1]["missing"] == "8 of 20 images are done"
+    assert channel.events[-1]["missing"] == "8 of 20 images are finished"
 
 
 @pytest.mark.parametrize("output", [None, "new", "there"])
@@ -162,7 +162,7 @@ def test_ctrl_c_before_the_first_chunk_leaves_no_files(tiny, output):
     before = sorted(Path().rglob("*"))
     with pytest.raises(Interrupted, match="stopped before the first pictures were finished; nothing"):
         apply_job.apply(RecordingChannel(stop_after=10), request)
-    with pytest.raises(Interrupted, match="stopped before the first images were done"):
+    with pytest.raises(Interrupted, match="stopped before the first images were finished"):
         encode_job.encode(RecordingChannel(stop_after=0), request | {"output": "codes.npz"})
     assert sorted(Path().rglob("*")) == before
 
