@@ -80,24 +80,24 @@ def _train_rows() -> list[list[str]]:
 
 def _command_parts(programs: list[str], name: str) -> list[str]:
     """The section of a command, which has the same flags in each of the programs that have it."""
-    parser = commands.command_parser(programs[0], name)
-    positionals = [action for action in parser._actions if not action.option_strings]
+    parsers = [commands.command_parser(program, name) for program in programs]
+    positionals = [action for action in parsers[0]._actions if not action.option_strings]
     words = "".join(f" {action.metavar or action.dest.upper()}" for action in positionals)
     usage = "\n".join(f"    python {program}.py {name}{words} [FLAGS]" for program in programs)
-    parts = [f"## {name}", usage, *([_sentence(parser.description)] if parser.description else [])]
-    long_flags = {
-        flag: long_flag(setting.name) for setting in settings() for flag in setting.metadata["flags"]
-    }
-    rows, shared = [], []
-    for action in [*positionals, *_visible_actions(parser.options)]:
+    description = parsers[0].description
+    parts = [f"## {name}", usage, *([_sentence(description)] if description else [])]
+    long_flags = {flag: long_flag(one.name) for one in settings() for flag in one.metadata["flags"]}
+    rows: dict[str, list[str]] = {}
+    shared: dict[str, None] = {}
+    for action in [*positionals, *(one for parser in parsers for one in _visible_actions(parser.options))]:
         flags = action.option_strings or [str(action.metavar or action.dest.upper())]
         if flags[0] in long_flags:
-            shared.append(long_flags[flags[0]])
+            shared[long_flags[flags[0]]] = None
         else:
-            rows.append([_code(flags), (action.help or "").replace("%%", "%")])
-    parts.append(_table(("argument", "meaning"), rows))
+            rows[flags[0]] = [_code(flags), (action.help or "").replace("%%", "%")]
+    parts.append(_table(("argument", "meaning"), [*rows.values()]))
     if shared:
-        parts.append(f"Also these of [train](#train), as far as the program has them: {_code(shared)}.")
+        parts.append(f"Settings of [train](#train), as far as the program has them: {_code(shared)}.")
     return parts
 
 

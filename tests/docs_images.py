@@ -2,7 +2,7 @@
 
 A default run on `digits` in a pseudo-terminal of 80 columns; the screen at its menu becomes an SVG.
 
-python -m tests.docs_images
+pip install pyte && python -m tests.docs_images
 """
 
 import io

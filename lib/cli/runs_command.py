@@ -39,6 +39,7 @@ from lib.runs.summary import CLASSIFY
 from lib.runs.validation import sanitize_value
 from lib.tasks import TASKS
 
+UNFINISHED = "!"  # a narrow table has no column for the status
 TEXT_COLUMNS = ("", "run", "task", "data set", "started", "status")  # left-aligned, unlike numbers
 # Columns that a narrow terminal does not show, the least important first.
 OPTIONAL_COLUMNS = ("started", "time", "epochs", "parameters", "latent size", "best baseline", "status")
@@ -115,7 +116,10 @@ def run_runs(program: str, arguments: list[str]) -> int:
         total = "" if len(selected) == len(entries) else f" of {len(entries):,}"
         noun = "run" if len(entries) == 1 else "runs"
         count = f"{len(selected):,}{total} {noun} below {sanitize_value(str(folder))}"
-        display.result(f"{count}; {STAR} best finished run of its task and data set", QUIET)
+        legend = f"{STAR} best finished run of its task and data set"
+        if any(entry.status != records.FINISHED for entry in selected):
+            legend += f"; {UNFINISHED} not finished"
+        display.result(f"{count}; {legend}", QUIET)
     return 0
 
 
@@ -195,7 +199,7 @@ def runs_table(display: Display, entries: list[RunEntry], best: set[int], extra_
 
 def _table_columns(entries: list[RunEntry], best: set[int], extra_key: str) -> dict[str, list[str]]:
     columns = {
-        "": [STAR if id(entry) in best else "" for entry in entries],
+        "": [STAR if id(entry) in best else _unfinished_sign(entry) for entry in entries],
         "run": [entry.name for entry in entries],
         "task": [entry.task_label for entry in entries],
         "data set": [entry.dataset for entry in entries],
@@ -211,6 +215,10 @@ def _table_columns(entries: list[RunEntry], best: set[int], extra_key: str) -> d
     if extra_key:
         columns[display_key(extra_key)] = [entry.value_text(extra_key) for entry in entries]
     return columns
+
+
+def _unfinished_sign(entry: RunEntry) -> str:
+    return "" if entry.status == records.FINISHED else UNFINISHED
 
 
 def _hide_columns(widths: dict[str, int], available: int, extra_title: str) -> None:

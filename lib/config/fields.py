@@ -12,6 +12,7 @@ from lib.common.formatting import abbreviate
 from lib.common.suggestions import closest_name
 from lib.config.value_types import (
     ALL,
+    UNLIMITED,
     FloatInterval,
     FloatRange,
     Fold,
@@ -144,7 +145,8 @@ class Fields:
         help="labels of the test images, if the test set does not include them",
     )
     model: str | None = setting(
-        None, Text("an .h5 file"), "-model", "--model", required=True, programs=CLASSIFICATION, group="data",
+        None, Text("a run folder or an .h5 file"), "-model", "--model",
+        required=True, programs=CLASSIFICATION, group="data",
         question="Saved autoencoder or encoder",
         help="saved autoencoder.h5 or encoder.h5; any Keras .h5 autoencoder works",
     )
@@ -156,7 +158,7 @@ class Fields:
 
     task: str = setting(
         "reconstruct", OneOf(tuple(TASKS)), "--task", programs=AUTOENCODER, group="task",
-        help="what the network learns",
+        help="task of the network",
     )
     noise: tuple[float, float] = setting(
         (0.3, 0.3), FloatInterval(FloatRange(0, 10)), "--noise", programs=AUTOENCODER, group="task",
@@ -378,7 +380,7 @@ class Fields:
     )
 
     limit: int | None = setting(
-        None, OrWord("all", IntRange(1, 2**63 - 1)), "--limit", group="data",
+        None, OrWord("all", IntRange(1, UNLIMITED)), "--limit", group="data",
         help="use at most this many training images; a separate test set is used in full",
     )
     seed: int = setting(
@@ -441,6 +443,8 @@ def describe_default(setting: dataclasses.Field, program: str) -> str:
     """The default of a field in documents and help texts; empty where there is none."""
     if program == "autoencoder" and setting.name in SUITED:
         return "follows the images"
+    if setting.name in ("skip", "residual"):
+        return "follows the task"
     return format_value(setting.name, default_of(setting, program))
 
 

@@ -42,6 +42,9 @@ class ValueType(ABC):
         return UserError(f"must be {self.description}, not {abbreviate(value)}")
 
 
+UNLIMITED = 2**63 - 1  # upper bound of a whole number that has no other
+
+
 @dataclass(frozen=True)
 class IntRange(ValueType):
     """An integer from `low` to `high`, both included."""
@@ -51,6 +54,8 @@ class IntRange(ValueType):
 
     @property
     def description(self) -> str:
+        if self.high >= UNLIMITED:
+            return f"a whole number of at least {self.low}"
         return f"a whole number from {self.low} to {self.high}"
 
     def parse(self, value) -> int:

@@ -30,7 +30,7 @@ from lib.models.initialization import (
     initialize_linear_path,
     initialize_pca,
 )
-from lib.models.pca import Components, principal_components
+from lib.models.pca import Components, available_components, principal_components
 from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder
 from lib.runs.run_folder import Run
@@ -293,7 +293,8 @@ class AutoencoderJob(TrainingJob):
             initialize_linear_path(model, architecture, targets)
         if hp.pca or (path and path.is_dense):
             latent_size = architecture.latent_size
-            self.channel.emit("stage", text=f"computing {latent_size:,} principal components")
+            count = available_components(train, latent_size)
+            self.channel.emit("stage", text=f"computing {count:,} principal components")
             initialize = initialize_pca if hp.pca else initialize_dense_linear_path
             self._components = principal_components(train, latent_size, hp.seed)
             initialize(model, architecture, *self._components)

@@ -78,6 +78,14 @@ def test_a_terminal_that_is_narrow_shows_less_but_the_whole_name_and_score(width
     assert ("started" in "".join(lines)) == (width == 200)
 
 
+def test_runs_that_are_not_finished_are_marked_in_a_table_of_any_width(call_runs):
+    record_run("stopped", 0.001, status="interrupted")
+    assert "! not finished" not in call_runs("--status", "finished")[1]
+    out = call_runs()[1]
+    assert "│ ! │ stopped" in out
+    assert "; ! not finished" in out
+
+
 def test_the_best_is_that_of_its_task_data_set_and_their_settings():
     record_run("b", 0.02)
     record_run("c", 0.01)
