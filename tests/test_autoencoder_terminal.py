@@ -69,7 +69,6 @@ def test_the_whole_conversation():
         "latent 4, 30.0× smaller than the image",
         "epochs",
         "images/s",
-        "2/2",
     )
     screen.see(
         "Again: python autoencoder.py --dataset data/mine.npy --layers 2 --kernel-size 3 --kernels 4,2"

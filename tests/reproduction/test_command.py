@@ -333,6 +333,7 @@ def test_training_ends_when_the_target_is_reached(tables, capsys):
     assert tables.trainings == 2
 
 
+@pytest.mark.slow
 def test_a_target_that_neither_side_reaches(tables, capsys):
     assert reproduce("B", "--race", "--seeds", "2", "--output", "out") == 0
     assert tables.trainings == 8
@@ -344,6 +345,7 @@ def test_a_target_that_neither_side_reaches(tables, capsys):
     assert "not reached after" in shown
 
 
+@pytest.mark.slow
 def test_results_of_several_calls_are_in_one_file_and_quick_ones_in_another(tables):
     assert reproduce("A", "--race", "--output", "out") == 0
     assert reproduce("B", "--race", "--output", "out") == 0
@@ -369,6 +371,7 @@ def test_an_l2_penalty_does_not_count_as_error():
     assert (observer.best, observer.epochs) == (0.019, 1)
 
 
+@pytest.mark.slow
 def test_a_failed_time_target_does_not_end_the_others(tables, monkeypatch, capsys):
     fail_runs(monkeypatch, lambda hp: hp.kernels == (3,))
     assert reproduce("--race", "--output", "out") == 1
@@ -378,7 +381,7 @@ def test_a_failed_time_target_does_not_end_the_others(tables, monkeypatch, capsy
     assert "| A: kernels |" not in text
 
 
-@pytest.mark.parametrize("race", [[], ["--race"]])
+@pytest.mark.parametrize("race", [[], pytest.param(["--race"], marks=pytest.mark.slow)])
 def test_tables_without_data_are_left_out_and_named_at_the_end(tables, capsys, race):
     for known in (command.TABLES, command.TIME_TARGETS):
         first = next(iter(known))

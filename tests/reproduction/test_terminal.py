@@ -31,6 +31,7 @@ def digits():
         sample_files.write_idx(Path("data/mnist") / name, content)
 
 
+@pytest.mark.slow
 def test_a_table_interrupted_with_ctrl_c_continues(digits):
     screen = Terminal("autoencoder.py", "reproduce", "E-vae")
     screen.see("E-vae: the VAE with two numbers, mnist", "1 of 1: 784–512–256–2", THIRD)
