@@ -24,7 +24,10 @@ GROUPS = {
 TRAIN_TEXT = """Without a command the programs train. A setting that is not given is asked for on a terminal;
 `--yes`, `--no-input`, an answers file or lines on standard input replace the questions, see
 [reliability and security](reliability-and-security.md)."""
-DEFAULTS_TEXT = """Defaults that follow the images are described in [networks](networks.md)."""
+COMMON_FLAGS = ("--yes", "--no-input", "--json")
+DEFAULTS_TEXT = """`python autoencoder.py [FLAGS]`, `python classification.py [FLAGS]`
+Defaults that follow the images or the task are described in [networks](networks.md). `--yes` and `--no-input`
+are flags of every command, `--json` of those that print results."""
 PRESETS_TEXT = """Other flags override those of the preset; a setting that does not apply to the images is
 left out, with a note."""
 
@@ -42,7 +45,7 @@ def command_line_page() -> str:
         "    python PROGRAM.py [COMMAND] [FLAGS]",
         TRAIN_TEXT,
         "## train",
-        f"    python autoencoder.py [FLAGS]\n    python classification.py [FLAGS]\n\n{DEFAULTS_TEXT}",
+        DEFAULTS_TEXT,
     ]
     for group, title in GROUPS.items():
         rows = [_setting_row(setting) for setting in settings() if setting.metadata["group"] == group]
@@ -83,9 +86,8 @@ def _command_parts(programs: list[str], name: str) -> list[str]:
     parsers = [commands.command_parser(program, name) for program in programs]
     positionals = [action for action in parsers[0]._actions if not action.option_strings]
     words = "".join(f" {action.metavar or action.dest.upper()}" for action in positionals)
-    usage = "\n".join(f"    python {program}.py {name}{words} [FLAGS]" for program in programs)
-    description = parsers[0].description
-    parts = [f"## {name}", usage, *([_sentence(description)] if description else [])]
+    usage = ", ".join(f"`python {program}.py {name}{words} [FLAGS]`" for program in programs)
+    parts = [f"## {name}", f"{usage}\n{_sentence(parsers[0].description or '')}"]
     long_flags = {flag: long_flag(one.name) for one in settings() for flag in one.metadata["flags"]}
     rows: dict[str, list[str]] = {}
     shared: dict[str, None] = {}
@@ -93,7 +95,7 @@ def _command_parts(programs: list[str], name: str) -> list[str]:
         flags = action.option_strings or [str(action.metavar or action.dest.upper())]
         if flags[0] in long_flags:
             shared[long_flags[flags[0]]] = None
-        else:
+        elif flags[0] not in COMMON_FLAGS:
             rows[flags[0]] = [_code(flags), (action.help or "").replace("%%", "%")]
     parts.append(_table(("argument", "meaning"), [*rows.values()]))
     if shared:

@@ -19,7 +19,6 @@ from tests.harness.terminal_session import PROJECT
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((PROJECT / "docs").glob("*.md"))}
 TEXTS = {"README.md": README} | PAGES
-GENERATED_ONLY = ("command-line.md", "presets.md")
 FLAGS_ELSEWHERE = {  # of TensorBoard and pytest
     *("--logdir", "--maxprocesses", "--dist"),
     "--upend",  # an example of an augmentation to add
@@ -128,7 +127,7 @@ def test_every_page_is_in_the_index():
 @pytest.mark.parametrize("name", TEXTS)
 def test_pages_are_short(name):
     text, limit = TEXTS[name], MAX_README_LINES if name == "README.md" else MAX_PAGE_LINES
-    assert name in GENERATED_ONLY or len(text.splitlines()) <= limit
+    assert len(text.splitlines()) <= limit
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     for paragraph in re.split(r"\n\s*\n", prose):
         lines = [line for line in paragraph.strip().splitlines() if not re.match(r"[|*#]|    |\d+\.|-", line)]
