@@ -210,4 +210,5 @@ def class_silhouette(codes: np.ndarray, labels: np.ndarray, seed: int) -> float 
         sample = np.sort(rng.choice(len(rows), MAX_SILHOUETTE_CODES, replace=False))
         rows, labels = rows[sample], labels[sample]
     classes = len(np.unique(labels))
+    rows = rows.astype(np.float32, copy=False)
     return float(silhouette_score(rows, labels)) if 1 < classes < len(rows) else None

@@ -73,7 +73,7 @@ def _probe(
     encoders = {TRAINED_WEIGHTS: saved.model, RANDOM_WEIGHTS: clone_reinitialized(saved.model, saved.hp)}
     # --- probes of the codes
     rows: list[dict] = []
-    pixels = to_float(dataset.test.take(slice(None)))
+    pixels = dataset.test.take(slice(None))  # bytes: the silhouette does not depend on the scale
     silhouettes = {"pixels": latent_space.class_silhouette(pixels, dataset.test.labels, hp.seed)}
     for weights, encoder in encoders.items():
         channel.emit("stage", text=f"probing the codes of {weights}")
