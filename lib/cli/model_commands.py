@@ -88,7 +88,7 @@ def _make_probe_parser(program: str) -> TrainParser:
     """The parser of probe, which trains and so has the flags of train."""
     parser = TrainParser(program, DESCRIPTIONS["probe"])
     parser.prog = f"{program}.py probe"
-    parser.set_help("--output", "output folder (default probed beside the model); nothing is overwritten")
+    parser.set_help("--output", "output folder (default probed next to the model); nothing is overwritten")
     for flag in ("--resume", "--distributed"):
         parser.set_help(flag, argparse.SUPPRESS)
     parser.add_argument(
