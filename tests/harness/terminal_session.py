@@ -23,10 +23,12 @@ class Terminal(pexpect.spawn):
     """
 
     def __init__(self, program: str, *words: str, **environment: str):
+        # pytest-xdist tells its workers another width than that of this terminal.
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         super().__init__(
             sys.executable,
             [str(PROJECT / program), *words],
-            env={**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "1", **environment},
+            env={**inherited, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "1", **environment},
             dimensions=(60, 140),
             encoding="utf-8",
             # at Ctrl-C the terminal drops what it has not written, in the middle of a letter as well
