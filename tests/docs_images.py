@@ -20,7 +20,7 @@ from rich.text import Text
 from tests.harness.terminal_session import CTRL_D, CURSOR_REPORT, ENTER, PROJECT, Terminal
 
 IMAGES = PROJECT / "docs" / "images"
-ROWS, COLUMNS = 42, 80
+ROWS, COLUMNS = 44, 80
 FONT = "font-family: monospace"
 # Rich's own format names a font on another server.
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">
