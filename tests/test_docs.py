@@ -25,12 +25,13 @@ FLAGS_ELSEWHERE = {  # of TensorBoard and pytest
 }
 MAX_README_LINES, MAX_PAGE_LINES, MAX_PARAGRAPH_LINES = 220, 250, 5
 
+COMMAND = re.compile(  # in a line of its own, or as code in a sentence or table
+    r"^    python (\w+\.py.*?)(?:  +#.*)?$|`python ((?:autoencoder|classification)\.py[^`]*)`", re.MULTILINE
+)
 COMMANDS = [
-    pytest.param(line, id=f"{name}-{number}")
+    pytest.param(indented or inline, id=f"{name}-{number}")
     for name, text in TEXTS.items()
-    for number, line in enumerate(
-        re.findall(r"^    python (\w+\.py.*?)(?:  +#.*)?$", text.replace("\\\n", " "), re.MULTILINE)
-    )
+    for number, (indented, inline) in enumerate(COMMAND.findall(text.replace("\\\n", " ")))
 ]
 # Commands of the documentation that take seconds on bundled images, and need no other run.
 QUICK_COMMANDS = [
