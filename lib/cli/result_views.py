@@ -7,7 +7,7 @@ from rich.text import Text
 
 from lib.cli.output import ACCENT, BAD, GOOD, QUIET, Output
 from lib.cli.tables import fits_unbroken, print_bars, print_table
-from lib.common.formatting import format_decimal, format_psnr
+from lib.common.formatting import format_decimal
 from lib.config.fields import display_name, format_json_value
 from lib.runs.records import FINISHED
 from lib.runs.summary import (
@@ -16,12 +16,11 @@ from lib.runs.summary import (
     classifier_remarks,
     describe_ending,
     describe_timing,
-    score_columns,
     score_rows,
+    score_titles,
 )
 
 REMARK_STYLES = {"": "", "bad": BAD, "quiet": QUIET}
-ACCURACY_DECIMALS, ERROR_DECIMALS = 4, 5
 MAX_CONFUSIONS = 10  # in the table that replaces a matrix that is too wide
 MAX_BARS = 30  # of one hyperparameter; the figure shows more
 
@@ -30,13 +29,10 @@ def scores_table(record: dict) -> Table:
     """Return a table of the test scores of a network and of its baselines."""
     table = Table(title=f"Test set, {record['dataset']['sizes']['test']:,} images")
     table.add_column("method")
-    for column in score_columns(record):
-        table.add_column(column, justify="right")
-    decimals = ACCURACY_DECIMALS if "accuracy" in score_columns(record) else ERROR_DECIMALS
-    for row, (label, (score, *psnr)) in enumerate(score_rows(record).items()):
-        table.add_row(
-            label, format_decimal(score, decimals), *map(format_psnr, psnr), style="" if row else "bold"
-        )
+    for title in score_titles(record):
+        table.add_column(title, justify="right")
+    for index, (label, scores) in enumerate(score_rows(record).items()):
+        table.add_row(label, *scores, style="" if index else "bold")
     return table
 
 

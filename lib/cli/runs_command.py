@@ -15,13 +15,13 @@ from lib.cli.parser import CommandParser
 from lib.cli.session import draw_comparison
 from lib.cli.tables import print_table
 from lib.common.errors import UserError, shorten
+from lib.common.formatting import MISSING
 from lib.common.text_layout import wrap_words
 from lib.config.fields import PROGRAMS
 from lib.config.value_types import IntRange
 from lib.data.formats.base import exists
 from lib.runs import records, report
 from lib.runs.run_entries import (
-    MISSING,
     SORT_KEYS,
     STAR,
     VALUE_SECTIONS,
@@ -38,6 +38,7 @@ from lib.runs.run_entries import (
 from lib.runs.summary import CLASSIFY
 from lib.runs.validation import sanitize_value
 from lib.tasks import TASKS
+from lib.tasks.metrics import find_metric
 
 UNFINISHED = "!"  # a narrow table has no column for the status
 TEXT_COLUMNS = ("", "run", "task", "data set", "started", "status")  # left-aligned, unlike numbers
@@ -192,7 +193,8 @@ def runs_table(display: Display, entries: list[RunEntry], best: set[int], extra_
         style = {records.FAILED: BAD, records.FINISHED: finished_style}.get(entry.status, QUIET)
         cells = {title: _cell(title, text, widths[title]) for title, text in zip(columns, row, strict=True)}
         if entry.is_comparable and (baseline := entry.best_baseline()):
-            cells["score"].stylize(GOOD if entry.cost(entry.score) < entry.cost(baseline[1]) else BAD)
+            cost = entry.metric.cost
+            cells["score"].stylize(GOOD if cost(entry.score) < cost(baseline[1]) else BAD)
         table.add_row(*cells.values(), style=style)
     return table
 
@@ -318,7 +320,7 @@ def _value_at(record: dict, path: tuple[str, ...]):
 def _relative_change(key: str, before: float | None, after: float | None) -> str:
     if before is None or after is None:
         return ""
-    if key.endswith("_psnr"):
+    if (metric := find_metric(key)) and metric.unit == "dB":
         return f"{after - before:+.1f} dB"  # decibels are logarithmic
     return f"{100 * (after - before) / abs(before):+.1f} %" if before else ""
 

@@ -3,6 +3,8 @@
 import reprlib
 from collections.abc import Iterable
 
+MISSING = "–"  # shown for a value that is not there
+
 _ABBREVIATION = reprlib.Repr()
 _ABBREVIATION.maxstring = _ABBREVIATION.maxother = _ABBREVIATION.maxlong = 60
 

@@ -11,10 +11,10 @@
 side. `latent_space` works on arrays of codes; `run_figures` takes its results and those of the models to
 `figures`, which knows nothing of models. `probes` holds what the job in `lib.worker.probe_job` measures.
 
-Other packages use `autoencoder_metrics`, `classifier_metrics` and `psnr`; `autoencoder_baselines` and
-`classifier_baselines`; the functions of `latent_space`, `probes` and `run_figures`; and the `plot_…`
-functions of `figures`. Nothing is imported here, so that importing one module does not load Keras,
-scikit-learn and Matplotlib for all.
+Other packages use `autoencoder_metrics`, `classifier_metrics` and `score_classes`;
+`autoencoder_baselines`, `classifier_baselines` and `table_scores`; the functions of `latent_space`,
+`probes` and `run_figures`; and the `plot_…` functions of `figures`. Nothing is imported here, so that
+importing one module does not load Keras, scikit-learn and Matplotlib for all.
 
 >>> import numpy as np
 >>> from lib.evaluation.latent_space import interpolate, prior_grid
@@ -22,7 +22,4 @@ scikit-learn and Matplotlib for all.
 [[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]
 >>> prior_grid(2).round(2).tolist()
 [[-0.67..., 0.67...], [0.67..., 0.67...], [-0.67..., -0.67...], [0.67..., -0.67...]]
->>> from lib.evaluation.metrics import psnr
->>> psnr(0.01)
-20.0
 """

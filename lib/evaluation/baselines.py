@@ -1,6 +1,5 @@
 """Baselines: test scores of trivial methods, fitted on training images, for comparison with a model's."""
 
-import collections
 import math
 from collections.abc import Callable
 
@@ -11,11 +10,12 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.datasets import Dataset
 from lib.data.splits import Subset, sample_subset
-from lib.evaluation.metrics import BATCH_SIZE, psnr
+from lib.evaluation.metrics import BATCH_SIZE, MetricMeans, score_classes
 from lib.models.pca import MAX_BYTES, Components, available_components, principal_components, sample_size
 from lib.tasks import get_task
 from lib.tasks.colorization import rgb_to_yuv, yuv_to_rgb
 from lib.tasks.completion import cut_axis
+from lib.tasks.metrics import Predictions, table_metrics
 from lib.tasks.pixels import to_float
 from lib.training.batches import Batches
 
@@ -41,7 +41,7 @@ def autoencoder_baselines(
         components: so many principal components of the training images, where they are known already.
 
     Returns:
-        `<method>_mse`, pixels in 0..1, and `<method>_psnr` in dB unless the targets are UV, for each method:
+        For each method `<method>_mse` and the other metrics in the table of scores, such as `<method>_psnr`:
 
         * `constant`: the mean of the training targets.
         * `pca` (reconstruct, denoise): projection on as many principal components as a code has values.
@@ -56,17 +56,16 @@ def autoencoder_baselines(
         methods = _image_methods(hp, components or principal_components(dataset.train, latent_size, hp.seed))
     else:
         methods = _pair_methods(hp, dataset.train)
-    batches, values = Batches(dataset.test, BATCH_SIZE, hp), 0
-    sums: dict[str, float] = collections.defaultdict(float)
+    means = {name: MetricMeans("autoencoder") for name in methods}
+    batches = Batches(dataset.test, BATCH_SIZE, hp)
     for index in range(len(batches)):
         inputs, targets = batches[index]
-        values += targets.size
         for name, method in methods.items():
-            sums[name] += np.square(method(inputs) - targets).sum(dtype=np.float64)
-    errors = {name: float(total / values) for name, total in sums.items()}
-    scores: dict[str, float | None] = {f"{name}_mse": error for name, error in errors.items()}
-    if not hp.predicts_uv:
-        scores |= {f"{name}_psnr": psnr(error) for name, error in errors.items()}
+            outputs = np.broadcast_to(method(inputs), targets.shape)
+            means[name].add(Predictions(hp, inputs, outputs, targets))
+    scores: dict[str, float | None] = {}
+    for name in methods:
+        scores |= table_scores(name, means[name].result(), "autoencoder")
     if "pca" in methods:
         scores["pca_components"] = available_components(dataset.train, latent_size)
         if (count := sample_size(dataset.train)) < len(dataset.train):
@@ -148,13 +147,31 @@ def classifier_baselines(dataset: Dataset, hp: Hyperparameters) -> dict:
     count = min(MAX_LABELED, MAX_BYTES // (4 * math.prod(dataset.shape)))
     subset = sample_subset(dataset.train, count, hp.seed)
     train, test = (to_float(part.take(slice(None))).reshape(len(part), -1) for part in (subset, dataset.test))
-    most_frequent = np.bincount(dataset.train.labels).argmax()
     models = {
-        "logistic_regression_accuracy": LogisticRegression(C=0.1, tol=1e-3, max_iter=300),
-        "nearest_neighbors_accuracy": KNeighborsClassifier(n_neighbors=3, algorithm="brute"),
+        "logistic_regression": LogisticRegression(C=0.1, tol=1e-3, max_iter=300),
+        "nearest_neighbors": KNeighborsClassifier(n_neighbors=3, algorithm="brute"),
     }
-    scores = {"most_frequent_accuracy": float((dataset.test.labels == most_frequent).mean())}
-    for name, model in models.items():
-        if len(np.unique(subset.labels)) > 1:
-            scores[name] = float(model.fit(train, subset.labels).score(test, dataset.test.labels))
+    class_indices = np.arange(len(dataset.classes))
+    is_most_frequent = class_indices == np.bincount(dataset.train.labels).argmax()
+    predictions = {"most_frequent": np.tile(is_most_frequent.astype(np.float32), (len(test), 1))}
+    if len(np.unique(subset.labels)) > 1:
+        for name, model in models.items():
+            model.fit(train, subset.labels)
+            predictions[name] = np.zeros((len(test), len(class_indices)))
+            predictions[name][:, model.classes_] = model.predict_proba(test)
+    scores: dict[str, float | None] = {}
+    for name, probabilities in predictions.items():
+        means = score_classes(hp, probabilities, dataset.test.labels)
+        scores |= table_scores(name, means, "classification")
     return scores | {"images_learned_from": len(subset)}
+
+
+def table_scores(name: str, means: dict[str, float | None], program: str) -> dict[str, float | None]:
+    """Return the metrics of a baseline that stand in the table of scores, by their keys in a record.
+
+    Args:
+        name: the baseline.
+        means: its metrics by key.
+        program: that trains the networks it is compared with.
+    """
+    return {f"{name}_{metric.key}": means[metric.key] for metric in table_metrics(means, program)}

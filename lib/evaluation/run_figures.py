@@ -25,6 +25,7 @@ from lib.data.splits import Subset
 from lib.evaluation import figures, latent_space
 from lib.runs.run_folder import Run
 from lib.tasks.base import to_pictures
+from lib.tasks.metrics import describe_score
 from lib.tasks.pixels import to_uint8
 from lib.training.batches import Batches
 
@@ -322,7 +323,7 @@ def classifier_figures(
     Returns:
         Their pictures are packed `images` and their `captions` for `right` and for `wrong` predictions.
     """
-    title = f"{describe_run(run, dataset, hp)} · test accuracy {metrics['test_accuracy']:.4f}"
+    title = f"{describe_run(run, dataset, hp)} · {describe_score('classification', metrics)}"
 
     def draw_confusion_matrix() -> dict:
         path = run.figure_path("confusion")

@@ -12,12 +12,12 @@ from typing import NamedTuple
 from rich.text import Text
 
 from lib.cli.output import BAD, GOOD
-from lib.common.formatting import format_decimal, format_duration
+from lib.common.formatting import MISSING, format_decimal, format_duration
 from lib.reproduction.context import QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import ReportRow, ReportTable
 from lib.runs import documents
 from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Picture, Section, Strong
-from lib.runs.run_entries import MISSING, RunEntry
+from lib.runs.run_entries import RunEntry
 
 PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
 COPY_NOTE = "no compression: the latent code is as large as the image"

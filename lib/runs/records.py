@@ -6,10 +6,10 @@ from pathlib import Path
 
 from lib.common.errors import UserError
 from lib.common.filesystem import PARTIAL_MARK, is_locked
-from lib.common.formatting import format_decimal
 from lib.common.reading import MAX_RECORD_BYTES, read_json, walk_folders
 from lib.config.fields import FORMER_NAMES, format_json_value, rename_former_keys
 from lib.runs.validation import sanitize
+from lib.tasks.metrics import describe_score, run_score
 
 MODELS_FOLDER = Path("models")
 
@@ -137,7 +137,7 @@ def list_saved_models(image: tuple[int, int, int], folder: Path = MODELS_FOLDER)
     models = []
     for run_folder, record in list_records(folder):
         path = run_folder / "autoencoder.h5"
-        is_tested = "test_mse" in record["metrics"]
+        is_tested = run_score("autoencoder").test_key in record["metrics"]
         if path.is_file() and is_tested and record["dataset"]["shape"] == list(image):
             models.append((path.stat().st_mtime, str(path), _describe_model(record)))
     return {path: description for _, path, description in sorted(models, reverse=True)}
@@ -147,7 +147,7 @@ def _describe_model(record: dict) -> str:
     hp = record["hyperparameters"]
     task = "VAE" if hp.get("variational") else format_recorded("task", hp.get("task", "reconstruct"))
     sizes = [f"{format_recorded(name, hp[name])} {name}" for name in ("layers", "kernels") if name in hp]
-    score = f"test MSE {format_decimal(record['metrics']['test_mse'])}"
+    score = describe_score("autoencoder", record["metrics"])
     return ", ".join(filter(None, (record["dataset"].get("name"), task, *sizes, score)))
 
 

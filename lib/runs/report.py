@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.common.errors import UserError
+from lib.common.formatting import MISSING
 from lib.config.changed_settings import changed_settings
 from lib.config.fields import default_of, display_name, format_value, settings
 from lib.config.hyperparameters import Hyperparameters
@@ -14,8 +15,8 @@ from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.runs import documents, records
 from lib.runs.documents import Block, Code, Details, DocumentTable, Link, Paragraph, Picture, Section, Strong
 from lib.runs.loss_plots import loss_plots
-from lib.runs.run_entries import MISSING, STAR, RunEntry, display_key, format_number, rank_entries
-from lib.runs.summary import CLASSIFY, autoencoder_remarks, classifier_remarks, score_columns, score_rows
+from lib.runs.run_entries import STAR, RunEntry, display_key, format_number, rank_entries
+from lib.runs.summary import CLASSIFY, autoencoder_remarks, classifier_remarks, score_rows, score_titles
 from lib.runs.validation import is_number
 
 MAX_EPOCH_ROWS = 50  # epochs in the table of a history; the last epoch may be one more
@@ -257,22 +258,19 @@ def _score_blocks(entry: RunEntry) -> list[Block]:
 
 def _score_table(entry: RunEntry) -> DocumentTable:
     record = entry.record
-    decimals = (4,) if "accuracy" in entry.metric else (5, 2)
-    rows: list[tuple] = []
-    for label, values in score_rows(record).items():
-        cells = [_format_score(value, places) for value, places in zip(values, decimals, strict=False)]
-        is_network = not rows
-        rows.append((Strong(label), *map(Strong, cells)) if is_network else (label, *cells))
+    (network, scores), *baselines = score_rows(record).items()
+    rows: list[tuple] = [(Strong(network), *map(Strong, scores))]
+    rows += [(label, *cells) for label, cells in baselines]
     test_images = record["dataset"]["sizes"].get("test")
     caption = "Test set" if test_images is None else f"Test set, {format_number(test_images)} images"
-    columns = score_columns(record)
-    return DocumentTable(caption, ("method", *columns), rows, "l" + "r" * len(columns))
+    titles = score_titles(record)
+    return DocumentTable(caption, ("method", *titles), rows, "l" + "r" * len(titles))
 
 
 def _classification_report_table(report: dict[str, dict]) -> DocumentTable:
     decimals = {"precision": 4, "recall": 4, "f1-score": 4, "support": 0}
     rows = [
-        (name, *(_format_score(row.get(key, math.nan), places) for key, places in decimals.items()))
+        (name, *(f"{row[key]:,.{places}f}" if key in row else MISSING for key, places in decimals.items()))
         for name, row in report.items()
     ]
     return DocumentTable("Classification report", ("", *decimals), rows, "lrrrr")
@@ -322,10 +320,3 @@ def _differences_table(entries: list[RunEntry], anchors: dict[int, str]) -> Docu
     head, *rows = lines
     caption = f"{best.task_label}, {best.dataset}; best first"
     return DocumentTable(caption, head, rows, "l" + "r" * (len(head) - 1))
-
-
-def _format_score(value: float | None, decimals: int) -> str:
-    """Return a score as text; None is a PSNR of infinity, NaN a missing value."""
-    if value is None:
-        return "∞"
-    return MISSING if math.isnan(value) else f"{value:,.{decimals}f}"

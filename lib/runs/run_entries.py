@@ -4,24 +4,23 @@ Values that a record does not hold are shown as –.
 """
 
 import datetime
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lib.common.errors import UserError, shorten
-from lib.common.formatting import format_duration
+from lib.common.formatting import MISSING, format_duration
 from lib.common.suggestions import closest_name
 from lib.config.fields import display_name, settings
 from lib.data.formats.base import exists
 from lib.runs import records
 from lib.runs.summary import BASELINE_LABELS, CLASSIFY
 from lib.runs.validation import find_fault, sanitize, sanitize_value
+from lib.tasks.metrics import Metric, find_metric, run_score
 
-MISSING = "–"  # shown for a value that a record does not hold
 STAR = "★"  # marks the best run of its group
 MAX_LISTED_NAME = 200  # characters of such a name
 MAX_LISTED = 5  # names in an error or a note before the rest is abbreviated
@@ -31,20 +30,6 @@ HYPERPARAMETER_NAMES = {setting.name for setting in settings()}
 TASK_OPTIONS = {
     task: [s.name for s in settings("autoencoder") if (s.metadata["only_when"] or {}).get("task") == task]
     for task in BASELINE_LABELS
-}
-
-
-class Score(NamedTuple):
-    """The main metric of a program: its key in `metrics`, its label and the decimals shown."""
-
-    key: str
-    label: str
-    decimals: int
-
-
-PROGRAM_SCORES = {
-    "autoencoder": Score("test_mse", "MSE", 5),
-    "classification": Score("test_accuracy", "accuracy", 4),
 }
 
 
@@ -95,17 +80,14 @@ class RunEntry:
         return self.task_label, self.dataset, dataset.get("sha256"), dataset.get("sizes", {}).get("test")
 
     @property
-    def _score(self) -> Score:
-        return PROGRAM_SCORES.get(self.record.get("program", ""), PROGRAM_SCORES["autoencoder"])
-
-    @property
-    def metric(self) -> str:
-        """Key of the main metric: `test_mse` or `test_accuracy`."""
-        return self._score.key
+    def metric(self) -> Metric:
+        """The main metric, by which runs are ranked: the MSE or the accuracy."""
+        return run_score(self.record.get("program", ""))
 
     @property
     def score(self) -> float | None:
-        return self.record["metrics"].get(self.metric)
+        """The main metric on the test set."""
+        return self.record["metrics"].get(self.metric.test_key)
 
     @property
     def is_comparable(self) -> bool:
@@ -150,16 +132,10 @@ class RunEntry:
         counts = [str(len(curves["loss"])) for curves in self.phases.values() if "loss" in curves]
         return " + ".join(counts) or MISSING
 
-    def cost(self, score: float | None) -> float:
-        """Return a value of the main metric as a cost: lower is better, infinite for None."""
-        if score is None:
-            return math.inf
-        return -score if self.metric.endswith("accuracy") else score
-
     @property
     def score_sort_key(self) -> tuple[bool, float] | None:
         """Sort key for the score: autoencoders before classifiers, the best first; None without a score."""
-        return None if self.score is None else (self.task == CLASSIFY, self.cost(self.score))
+        return None if self.score is None else (self.task == CLASSIFY, self.metric.cost(self.score))
 
     def best_baseline(self) -> tuple[str, float] | None:
         """Return name and score of the best baseline on the same test images, or None without baselines.
@@ -167,10 +143,10 @@ class RunEntry:
         Training the same network from random weights is not counted as a baseline.
         """
         baselines = self.record["baselines"]
-        suffix = self.metric.removeprefix("test_")
+        suffix = self.metric.key
         names = [name for name in BASELINE_LABELS.get(self.task, ()) if name != "scratch"]
         scores = {name: baselines[f"{name}_{suffix}"] for name in names if f"{name}_{suffix}" in baselines}
-        return min(scores.items(), key=lambda item: self.cost(item[1]), default=None)
+        return min(scores.items(), key=lambda item: self.metric.cost(item[1]), default=None)
 
     @property
     def best_baseline_text(self) -> str:
@@ -179,15 +155,18 @@ class RunEntry:
         if baseline is None:
             return MISSING
         name, score = baseline
-        return f"{name.replace('_', ' ').replace('pca', 'PCA')} {score:.{self._score.decimals}f}"
+        return f"{name.replace('_', ' ').replace('pca', 'PCA')} {score:.{self.metric.decimals}f}"
 
     @property
     def score_text(self) -> str:
         """Label and score, such as `MSE 0.00471`; a search trial has only a validation score."""
-        key, label, decimals = self._score
-        metrics = self.record["metrics"]
-        labels = {key: label, key.replace("test", "validation"): f"validation {label}"}
-        texts = (f"{text} {metrics[name]:.{decimals}f}" for name, text in labels.items() if name in metrics)
+        metric, metrics = self.metric, self.record["metrics"]
+        prefixes = {metric.test_key: "", f"validation_{metric.key}": "validation "}
+        texts = (
+            f"{prefix}{metric.label} {metrics[key]:.{metric.decimals}f}"
+            for key, prefix in prefixes.items()
+            if key in metrics
+        )
         return next(texts, MISSING)
 
     def value_keys(self) -> list[str]:
@@ -200,9 +179,15 @@ class RunEntry:
         ]
 
     def sort_key(self, key: str) -> tuple | None:
-        """Return the sort key for a hyperparameter, metric, baseline or timing; None without a value."""
+        """Return the sort key for a hyperparameter, metric, baseline or timing; None without a value.
+
+        Metrics and baselines are sorted by their cost, so that the best run comes first.
+        """
         section = self._section_with(key)
-        return None if section is None else records.value_sort_key(key, section[key])
+        if section is None:
+            return None
+        metric = None if section is self.record["hyperparameters"] else find_metric(key)
+        return records.value_sort_key(key, metric.cost(section[key]) if metric else section[key])
 
     def value_text(self, key: str) -> str:
         """Return a hyperparameter, metric, baseline or timing as text."""
@@ -271,7 +256,7 @@ def rank_entries(entries: Iterable[RunEntry]) -> dict[tuple, list[RunEntry]]:
         if entry.is_comparable:
             groups.setdefault(entry.group, []).append(entry)
     for members in groups.values():
-        members.sort(key=lambda entry: entry.cost(entry.score))
+        members.sort(key=lambda entry: entry.metric.cost(entry.score))
     return groups
 
 

@@ -4,12 +4,14 @@ All functions expect a record with every section, such as `lib.runs.validation.s
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from lib.common.formatting import format_decimal, format_duration, format_psnr
+from lib.common.formatting import format_duration
 from lib.config.suited_defaults import suited_batch_size
 from lib.runs.records import FAILED, INTERRUPTED
 from lib.runs.validation import is_number
+from lib.tasks.metrics import Metric, program_metrics, table_metrics
 
 CLASSIFY = "classify"  # task name of a classifier
 _MEAN_LABEL = {"constant": "mean image"}
@@ -45,45 +47,54 @@ class Remark(NamedTuple):
     style: str = ""
 
 
-def score_columns(record: dict) -> tuple[str, ...]:
-    """Return the titles of the columns of `score_rows`: accuracy, or MSE and PSNR.
-
-    U and V have no PSNR, because their range is not 0..1.
-    """
-    if record.get("program") == "classification":
-        return ("accuracy",)
-    task, is_uv = record.get("task", ""), "test_rgb_mse" in record["metrics"]
-    if task == "complete":
-        mse = "MSE of the missing half"
-    else:
-        mse = "MSE of U and V" if task == "colorize" and is_uv else "MSE"
-    return (mse,) if is_uv else (mse, "PSNR (dB)")
+def _metrics_by_key(record: dict) -> dict[str, Any]:
+    """Return the metrics on the test set by their keys without `test_`."""
+    metrics = record["metrics"].items()
+    return {key.removeprefix("test_"): value for key, value in metrics if key.startswith("test_")}
 
 
-def score_rows(record: dict) -> dict[str, tuple]:
+def score_columns(record: dict) -> list[Metric]:
+    """Return the metrics in the table of scores, the first of which ranks the run."""
+    return table_metrics(_metrics_by_key(record), record.get("program", ""))
+
+
+def score_titles(record: dict) -> list[str]:
+    """Return the titles of the columns of `score_rows`, such as `MSE of the missing half`."""
+    of_target = _target_words(record)
+    return [
+        f"{metric.label} ({metric.unit})" if metric.unit else f"{metric.label}{of_target}"
+        for metric in score_columns(record)
+    ]
+
+
+def _target_words(record: dict) -> str:
+    if record.get("task") == "complete":
+        return " of the missing half"
+    return " of U and V" if record.get("task") == "colorize" and "test_rgb_mse" in record["metrics"] else ""
+
+
+def score_rows(record: dict) -> dict[str, list[str]]:
     """Return the test scores of the network, then of each baseline.
 
     Args:
         record: a record with all its sections.
 
     Returns:
-        Label of each row and its values, one per column of `score_columns`. None as a PSNR stands for
-        infinity; NaN for a value that the record does not hold.
+        Label of each row and its values as text, one per column of `score_columns`.
     """
-    metrics, baselines = record["metrics"], record["baselines"]
-    if record.get("program") == "classification":
-        label, task = "this classifier", CLASSIFY
-        keys: tuple[str, ...] = ("accuracy",)
-    else:
-        label, task = "this autoencoder", record.get("task", "")
-        keys = ("mse", "psnr")[: len(score_columns(record))]
-    rows = {label: tuple(metrics.get(f"test_{key}", math.nan) for key in keys)}
+    metrics, baselines, columns = record["metrics"], record["baselines"], score_columns(record)
+    is_classifier = record.get("program") == "classification"
+    task = CLASSIFY if is_classifier else record.get("task", "")
+    label = "this classifier" if is_classifier else "this autoencoder"
+    rows = {label: [metric.format(metrics.get(metric.test_key, math.nan)) for metric in columns]}
     for name, text in BASELINE_LABELS.get(task, {}).items():
-        if f"{name}_{keys[0]}" in baselines:
+        if f"{name}_{columns[0].key}" in baselines:
             text = text.format(components=f"{baselines.get('pca_components', math.nan):,}")
             if name == "pca" and "pca_images" in baselines:
                 text += f" of {baselines['pca_images']:,} images"
-            rows[text] = tuple(baselines.get(f"{name}_{key}", math.nan) for key in keys)
+            rows[text] = [
+                metric.format(baselines.get(f"{name}_{metric.key}", math.nan)) for metric in columns
+            ]
     return rows
 
 
@@ -106,16 +117,13 @@ def result_lines(record: dict) -> list[str]:
     lines = []
     if "baselines" in record:  # not so for a trial of a search
         is_classifier = record.get("program") == "classification"
-        lines += [f"{label}: {_score_text(record, row)}" for label, row in score_rows(record).items()]
+        for label, row in score_rows(record).items():
+            texts = map(" ".join, zip(score_titles(record), row, strict=True))
+            lines.append(f"{label}: {', '.join(texts)}")
         lines += _report_lines(record["metrics"]) if is_classifier else []
         remarks = classifier_remarks(record) if is_classifier else autoencoder_remarks(record)
         lines += [remark.text for remark in remarks]
     return [*lines, *filter(None, [describe_ending(record)]), describe_timing(record)]
-
-
-def _score_text(record: dict, row: tuple) -> str:
-    texts = (format_decimal(row[0]), *map(format_psnr, row[1:]))
-    return ", ".join(f"{column} {text}" for column, text in zip(score_columns(record), texts, strict=True))
 
 
 def _report_lines(metrics: dict) -> list[str]:
@@ -130,35 +138,19 @@ def _report_lines(metrics: dict) -> list[str]:
 
 def autoencoder_remarks(record: dict) -> list[Remark]:
     """Return the lines below the scores of an autoencoder, as far as the record has their numbers."""
-    return [*_metric_remarks(record["metrics"]), *_autoencoder_advice(record)]
+    metrics = record["metrics"]
+    sizes = {"latent_size": "latent size {:,}", "parameters": "{:,} parameters"}
+    parts = [text.format(metrics[key]) for key, text in sizes.items() if key in metrics]
+    return [*_metric_remarks(record, parts), *_autoencoder_advice(record)]
 
 
-def _metric_remarks(metrics: dict) -> list[Remark]:
-    of_picture = " of the whole image" if "test_rgb_mse" in metrics else ""
-    formats = {
-        "test_loss": lambda loss: f"test loss {loss:.6f}",
-        "test_psnr": lambda psnr: f"PSNR{of_picture} {format_psnr(psnr)} dB",
-        "latent_size": lambda size: f"latent size {size:,}",
-        "parameters": lambda count: f"{count:,} parameters",
-    }
-    parts = [formatter(metrics[key]) for key, formatter in formats.items() if key in metrics]
-    remarks = [Remark("   ".join(parts))]
-    if {"test_negative_elbo", "test_reconstruction", "test_kl"} <= metrics.keys():
-        reconstruction, kl = metrics["test_reconstruction"], metrics["test_kl"]
-        terms = f"reconstruction {reconstruction:.2f} + KL divergence {kl:.2f}"
-        elbo = metrics["test_negative_elbo"]
-        remarks.append(Remark(f"negative ELBO {elbo:.2f} nats per image = {terms}"))
-    if "test_rgb_mse" in metrics:
-        mse = format_decimal(metrics["test_rgb_mse"])
-        remarks.append(Remark(f"MSE of the whole image in RGB, with the given Y: {mse}"))
-    if "test_uv_mse" in metrics:
-        mse = format_decimal(metrics["test_uv_mse"])
-        remarks.append(Remark(f"MSE of the chroma channels U and V: {mse}"))
-    if "test_largest_channel_accuracy" in metrics:
-        accuracy = f"{metrics['test_largest_channel_accuracy']:.4f}"
-        text = f"pixels with the correct largest channel (accuracy in Keras): {accuracy}"
-        remarks.append(Remark(text))
-    return remarks
+def _metric_remarks(record: dict, sizes: Iterable[str] = ()) -> list[Remark]:
+    """Return the line of the metrics in the summary, then the lines of the others."""
+    values, columns = _metrics_by_key(record), score_columns(record)
+    metrics = [metric for metric in program_metrics(record.get("program", "")) if metric.key in values]
+    summary = "   ".join([*(metric.text(values) for metric in metrics if metric.in_summary), *sizes])
+    others = (metric.text(values) for metric in metrics if not metric.in_summary and metric not in columns)
+    return [Remark(text) for text in (summary, *others) if text]
 
 
 def _autoencoder_advice(record: dict) -> list[Remark]:
@@ -191,10 +183,7 @@ def _training_advice(record: dict) -> str:
 def classifier_remarks(record: dict) -> list[Remark]:
     """Return the lines below a classification report, as far as the record has their numbers."""
     metrics, baselines = record["metrics"], record["baselines"]
-    remarks = []
-    if {"test_loss", "test_accuracy"} <= metrics.keys():
-        loss, accuracy = metrics["test_loss"], metrics["test_accuracy"]
-        remarks.append(Remark(f"Test loss: {loss:.4f}   Test accuracy: {accuracy:.4f}"))
+    remarks = _metric_remarks(record)
     if {"correct", "incorrect"} <= metrics.keys():
         correct, incorrect = metrics["correct"], metrics["incorrect"]
         text = f"Correct labels found: {correct:,}   Incorrect labels found: {incorrect:,}"

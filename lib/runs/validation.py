@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from lib.common.errors import UserError, printable
 from lib.common.formatting import abbreviate
+from lib.tasks.metrics import find_metric
 
 TEXT_KEYS = ("program", "status", "task", "command", "started", "error")
 SECTIONS = ("dataset", "hyperparameters", "history", "metrics", "baselines", "timing", "environment")
@@ -65,7 +66,7 @@ def _checks(record: dict) -> Iterator[Check]:
     for section in NUMBER_SECTIONS:
         for key, value in record.get(section, {}).items():
             if key not in METRIC_TABLES:
-                is_valid = _is_psnr if key.endswith("_psnr") else _is_score
+                is_valid = _is_score_or_infinite if value is None and _may_be_infinite(key) else _is_score
                 yield Check(f"{section}.{key}", value, "a number", is_valid)
 
 
@@ -91,7 +92,7 @@ def _is_object(value: object) -> bool:
 def _is_curve(value: object) -> bool:
     """Return whether a value is a list of numbers, or an object of such lists, those of a phase."""
     curves = value.values() if isinstance(value, dict) else [value]
-    return all(isinstance(curve, list) and all(map(_is_psnr, curve)) for curve in curves)
+    return all(isinstance(curve, list) and all(map(_is_score_or_infinite, curve)) for curve in curves)
 
 
 def _is_integer(value: object) -> bool:
@@ -102,8 +103,14 @@ def _is_score(value: object) -> bool:
     return isinstance(value, float) or _is_integer(value)  # NaN included: a run that diverged writes it
 
 
-def _is_psnr(value: object) -> bool:
-    return value is None or _is_score(value)  # None stands for infinity, the PSNR of an error of 0
+def _may_be_infinite(key: str) -> bool:
+    """Return whether None stands for infinity, the PSNR of an error of 0, in a metric or a baseline."""
+    metric = find_metric(key)
+    return metric is not None and metric.derive is not None
+
+
+def _is_score_or_infinite(value: object) -> bool:
+    return value is None or _is_score(value)
 
 
 def _is_setting(value: object) -> bool:
@@ -178,7 +185,7 @@ def _keep_numbers(section: object) -> dict:
     """Return the items of a section that are numbers; a PSNR may be None. Not a dict: no items."""
     items = section.items() if isinstance(section, dict) else ()
     return {
-        key: value for key, value in items if is_number(value) or (value is None and key.endswith("_psnr"))
+        key: value for key, value in items if is_number(value) or (value is None and _may_be_infinite(key))
     }
 
 

@@ -39,7 +39,8 @@ from lib.search.study import (
     run_trials,
     study_state,
 )
-from lib.search.trials import TrialRunner, final_hyperparameters, objective_for
+from lib.search.trials import TrialRunner, final_hyperparameters
+from lib.tasks.metrics import trial_score
 from lib.worker.run_sequence import RunSequence, StoppedByUser
 
 # Beginnings of the names of files and folders that a search writes into its folder.
@@ -79,14 +80,14 @@ class Search:
             )
         self.options = options
         self.display = display
-        self.objective = objective_for(point)
+        self.metric = trial_score(point.program, point)
         self.definition = StudyDefinition(
             base={name: value for name, value in point.to_json().items() if name not in options.space},
             space=options.space,
             sampler=options.sampler,
             folds=options.folds,
             prune=options.prune,
-            maximize=self.objective.maximize,
+            maximize=self.metric.higher_is_better,
             seed=point.seed,
         )
         name = options.study or _default_name(point, self.definition)
@@ -98,8 +99,7 @@ class Search:
         self.study = open_study(name, self.definition, self.url)
         run_folder.make_output_folder(self.folder)
         self.command = options.command(point)
-        self.metric = f"validation {self.objective.label}"
-        self.progress = SearchProgress(display, self.metric, self.objective.maximize, options.budget)
+        self.progress = SearchProgress(display, self.metric, options.budget)
         self.runner = TrialRunner(options, self.folder, self.progress)
 
     def run(self) -> int:
@@ -162,7 +162,7 @@ class Search:
         self.progress.show_trials(state)
         self.progress.show_importances(importances(self.study, self.definition.seed))
         points = {name: _metric_points(state, name) for name in self.options.space}
-        draw_comparison(self.display, points, self.metric, str(self.folder / "comparison.png"))
+        draw_comparison(self.display, points, self.progress.title, str(self.folder / "comparison.png"))
 
     def _train_winner(self, winner: FrozenTrial) -> None:
         """Train the winner on all training images and show its score; only this uses the test set.
@@ -174,7 +174,7 @@ class Search:
         state = study_state(self.study, index)
         if not state.in_state(PRUNED):
             self.display.note(f"trial {index} is the best: training it on the full training set", "bold")
-        metric = f"test_{self.objective.metric}"
+        metric = self.metric.test_key
         training = WinnerTraining(
             hp, self.folder / f"winner-{index:04}", metric, self.runner.run_sequence, self.display
         )

@@ -20,11 +20,10 @@ from lib.common.text_layout import as_written, wrap_words
 from lib.config.fields import display_name
 from lib.search.space import format_params
 from lib.search.study import FAIL, GRACE_SECONDS, PRUNED, StudyState
+from lib.tasks.metrics import Metric
 
 MAX_BAR_WIDTH = 20  # columns of a bar
 MAX_ROWS = 15  # of the table of trials
-ACCURACY_DECIMALS = 4
-ERROR_DECIMALS = 6
 STATE_WORDS = {PRUNED: "pruned", FAIL: "failed"}
 
 
@@ -58,15 +57,14 @@ class SearchProgress:
 
     Args:
         display: where it is shown.
-        metric: the score in words.
-        maximize: whether a larger score is better.
+        metric: the score of a trial.
         budget: number of trials; `None` if only time limits them.
     """
 
-    def __init__(self, display: Display, metric: str, maximize: bool, budget: int | None):
+    def __init__(self, display: Display, metric: Metric, budget: int | None):
         self.display = display
-        self.metric = metric
-        self.decimals = ACCURACY_DECIMALS if maximize else ERROR_DECIMALS
+        self.title = f"validation {metric.label}"
+        self.decimals = metric.decimals + (not metric.higher_is_better)  # errors of trials are close together
         self.budget = budget
         self._bars: Progress | None = None
         self._index: int | None = None  # of the trial that runs
@@ -174,7 +172,7 @@ class SearchProgress:
             self._bars.update(self._epochs_bar, visible=False)
         error = trial.user_attrs.get("error", "")
         result = (
-            error or STATE_WORDS.get(trial.state) or f"{self.metric} {self.format_score(trial.value or 0)}"
+            error or STATE_WORDS.get(trial.state) or f"{self.title} {self.format_score(trial.value or 0)}"
         )
         self.display.note(f"trial {index}: {format_params(trial.params)}: {result}", BAD if error else "")
         if not self._bars:
@@ -202,7 +200,7 @@ class SearchProgress:
         has_folds = any(len(trial.user_attrs.get("scores", ())) > 1 for trial in ranked)
         spread = ["spread"] if has_folds else []
         table = Table(title=f"{len(state.ended):,} trials, best first")
-        for column in ("trial", *map(display_name, names), self.metric, *spread, "time"):
+        for column in ("trial", *map(display_name, names), self.title, *spread, "time"):
             table.add_column(column, justify="right")
         for trial in [*ranked, *unranked][:MAX_ROWS]:
             cells = self._trial_cells(trial, names, has_folds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
@@ -15,39 +14,11 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_folder
 from lib.search.options import SearchOptions
 from lib.search.study import InvalidTrial, study_state, suggest_params
+from lib.tasks.metrics import trial_score
 from lib.worker.run_sequence import RunSequence
 
 LOSS_SETTINGS = ("loss", "l2", "beta")  # if these are varied, the losses of two trials do not compare
 PRUNED = "pruned: worse than the median of the trials"
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The score by which the trials of a search are compared.
-
-    Attributes:
-        metric: the metric's key in a record, without `validation_` or `test_`.
-        label: the metric in words.
-        monitor: the value of each epoch that is reported to the pruner.
-        maximize: whether a larger score is better.
-    """
-
-    metric: str
-    label: str
-    monitor: str
-    maximize: bool = False
-
-
-MSE = Objective("mse", "MSE", "val_loss")
-ELBO = Objective("negative_elbo", "negative ELBO", "val_loss")
-ACCURACY = Objective("accuracy", "accuracy", "val_accuracy", maximize=True)
-
-
-def objective_for(hp: Hyperparameters) -> Objective:
-    """Return the objective of a search whose trials train such a model."""
-    if hp.program == "classification":
-        return ACCURACY
-    return ELBO if hp.variational else MSE
 
 
 class TrialRunner:
@@ -118,12 +89,12 @@ class TrialRunner:
         return folder
 
     def _score(self, trial: optuna.Trial, hp: Hyperparameters, folder: Path) -> float:
-        objective, folds = objective_for(hp), self.options.folds
+        metric, folds = trial_score(hp.program, hp), self.options.folds
         scores: list[float] = []
         epochs: list[int] = []
         for number in range(1, folds + 1):
             record = self._train(trial, hp, folder) if folds == 1 else self._train_fold(hp, folder, number)
-            scores.append(record["metrics"][f"validation_{objective.metric}"])
+            scores.append(record["metrics"][f"validation_{metric.key}"])
             epochs.append(best_epoch(record))
             trial.set_user_attr("scores", scores)
             trial.set_user_attr("epochs", epochs)
@@ -136,7 +107,7 @@ class TrialRunner:
     def _train(self, trial: optuna.Trial, hp: Hyperparameters, folder: Path) -> dict:
         """Train the only run of a trial; return its record."""
         comparable = not set(self.options.space) & set(LOSS_SETTINGS)
-        pruning = PruningCallback(trial, objective_for(hp).monitor)
+        pruning = PruningCallback(trial, trial_score(hp.program, hp).monitor)
 
         def on_event(event: dict) -> str | None:
             self.on_event(event)

@@ -1,6 +1,7 @@
 """Tasks: what a network learns, as pairs of inputs and targets made from images.
 
     base            class `Task`, registry, functions
+    metrics         scores of outputs against targets
     pixels          uint8 images and float32 pixels
     reconstruction  the image from itself
     denoising       the image from a noisy one

@@ -35,6 +35,9 @@ class TaskSettings(Protocol):
     @property
     def residual(self) -> bool: ...
 
+    @property
+    def variational(self) -> bool: ...
+
 
 class Task:
     """Base class of the tasks: inputs and targets from images, and pictures from outputs.

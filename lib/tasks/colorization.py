@@ -10,6 +10,7 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.tasks.base import Task, TaskSettings
+from lib.tasks.metrics import METRICS, Metric, Predictions
 from lib.tasks.pixels import to_uint8
 
 COLOR_SPACES = ("rgb", "yuv")
@@ -75,3 +76,54 @@ class Colorization(Task):
         if predicts_uv(settings):
             outputs = tuple(yuv_to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in outputs)
         return [to_uint8(inputs), *map(to_uint8, outputs)]
+
+
+def _rgb_of(batch: Predictions, outputs: np.ndarray) -> np.ndarray:
+    """Outputs or targets of a batch as RGB: U and V are joined with the Y of the input."""
+    if not predicts_uv(batch.settings):
+        return outputs
+    return yuv_to_rgb(np.concatenate([batch.inputs, outputs], axis=-1))
+
+
+def _rgb_errors(batch: Predictions) -> np.ndarray | None:
+    if not predicts_uv(batch.settings):
+        return None
+    rgb, true_rgb = _rgb_of(batch, batch.outputs), _rgb_of(batch, batch.targets)
+    return np.square(np.clip(rgb, 0, 1) - true_rgb)
+
+
+def _uv_errors(batch: Predictions) -> np.ndarray | None:
+    if batch.settings.task != Colorization.name or predicts_uv(batch.settings):
+        return None
+    return np.square(rgb_to_yuv(batch.outputs - batch.targets)[..., 1:])
+
+
+def _has_true_largest_channel(batch: Predictions) -> np.ndarray | None:
+    if batch.targets.shape[-1] == 1:
+        return None
+    rgb, true_rgb = _rgb_of(batch, batch.outputs), _rgb_of(batch, batch.targets)
+    return rgb.argmax(axis=-1) == true_rgb.argmax(axis=-1)
+
+
+METRICS += [
+    Metric(
+        key="rgb_mse",
+        label="MSE of the whole image in RGB, with the given Y",
+        meaning="of colors predicted as U and V, with the given Y",
+        values=_rgb_errors,
+    ),
+    Metric(
+        key="uv_mse",
+        label="MSE of the chroma channels U and V",
+        meaning="of colors predicted as RGB",
+        values=_uv_errors,
+    ),
+    Metric(
+        key="largest_channel_accuracy",
+        label="pixels with the correct largest channel (accuracy in Keras)",
+        meaning="fraction of the pixels of color images whose largest channel is the target's (report B)",
+        values=_has_true_largest_channel,
+        decimals=4,
+        higher_is_better=True,
+    ),
+]

@@ -12,9 +12,10 @@ from lib.common.formatting import format_shape
 from lib.common.serialization import pack_images, write_csv
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.user_images import UserImages
-from lib.evaluation import figures, metrics
+from lib.evaluation import figures
 from lib.tasks import get_task
 from lib.tasks.base import to_pictures
+from lib.tasks.metrics import psnr
 from lib.worker.image_output import ChunkProgress, emit_notes, job_folder, open_image_output
 from lib.worker.process import Channel
 from lib.worker.saved_models import (
@@ -153,8 +154,8 @@ def _error_table(
 
 
 def _format_psnr(mse: float) -> str:
-    psnr = metrics.psnr(float(mse))
-    return "inf" if psnr is None else f"{psnr:.2f}"
+    decibels = psnr(float(mse))
+    return "inf" if decibels is None else f"{decibels:.2f}"
 
 
 def _example_rows(

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 
 from lib.common.errors import Interrupted, UserError, describe_failure
-from lib.common.formatting import format_decimal
 from lib.config.architecture import describe_architecture
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import Hyperparameters
@@ -18,8 +17,8 @@ from lib.config.process_group import ProcessGroup
 from lib.data import datasets
 from lib.data.datasets import Dataset
 from lib.evaluation import run_figures
-from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines
-from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics
+from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines, table_scores
+from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics, score_classes
 from lib.evaluation.probes import encode_subset
 from lib.evaluation.run_figures import DenoisingExamples, Drawings
 from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder, build_training_model
@@ -35,6 +34,7 @@ from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder
 from lib.runs.run_folder import Run
 from lib.runs.run_log import RunLog
+from lib.tasks.metrics import describe_score
 from lib.training.backend import describe_environment, device_name, require_tensorboard
 from lib.training.batches import Batches
 from lib.training.callbacks import History, TrainingHooks
@@ -314,7 +314,7 @@ class AutoencoderJob(TrainingJob):
             lambda: autoencoder_baselines(self.dataset, self.hp, latent_size, self._components)
         )
         run.update(metrics=metrics, baselines=baselines)
-        score = f"test MSE {format_decimal(metrics['test_mse'])}"
+        score = describe_score("autoencoder", metrics)
         return run_figures.autoencoder_figures(
             run, model, self.dataset, self.architecture, history, score, untrained
         )
@@ -421,7 +421,8 @@ class ClassifierJob(TrainingJob):
         baselines = self._skippable_baselines(lambda: classifier_baselines(dataset, hp))
         if scratch_model is not None:
             inference_model = classifier_for_inference(scratch_model, hp)
-            scores, _ = classifier_metrics(inference_model, dataset.test, dataset.classes, hp)
-            baselines["scratch_accuracy"] = scores["test_accuracy"]
+            _, outputs = classifier_metrics(inference_model, dataset.test, dataset.classes, hp)
+            scores = score_classes(hp, outputs, dataset.test.labels)
+            baselines |= table_scores("scratch", scores, hp.program)
         run.update(metrics=metrics | sizes, baselines=baselines)
         return run_figures.classifier_figures(run, dataset, hp, histories, metrics, probabilities)

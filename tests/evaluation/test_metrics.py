@@ -7,8 +7,9 @@ import pytest
 from lib.config import architecture_planner
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets, splits
-from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics, psnr
+from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics
 from lib.models import autoencoder
+from lib.tasks.metrics import psnr
 from lib.training import phases
 
 

@@ -43,8 +43,8 @@ def test_lines_of_progress_and_none_for_live_displays():
 def test_the_result_of_a_run_and_of_a_trial():
     lines = log({"event": "result", "record": RECORD})
     assert lines[:2] == [
-        "this classifier: accuracy 0.75000",
-        "most frequent class: accuracy 0.50000",
+        "this classifier: accuracy 0.7500",
+        "most frequent class: accuracy 0.5000",
     ]
     assert "cat: precision 0.5000, recall 1.0000, f1-score 0.6667, support 4" in lines
     assert lines[-2:] == ["Failed: the loss is nan.", "1:05 in total, 1,000 images/s in training"]

@@ -1,7 +1,8 @@
 """Pruning of a trial, and the winner's settings. python -m pytest tests/search/test_trials.py"""
 
 from lib.config.hyperparameters import Hyperparameters
-from lib.search.trials import ACCURACY, ELBO, MSE, PRUNED, PruningCallback, best_epoch, objective_for
+from lib.search.trials import PRUNED, PruningCallback, best_epoch
+from lib.tasks.metrics import trial_score
 
 
 class RecordingTrial:
@@ -36,10 +37,13 @@ def test_epochs_without_the_monitored_value_are_not_reported():
 
 
 def test_the_objective_follows_from_the_model():
-    assert objective_for(Hyperparameters(dataset="digits")) is MSE
-    assert objective_for(Hyperparameters(dataset="digits", variational=True)) is ELBO
-    classifier = Hyperparameters(program="classification", dataset="digits", model="m.h5", fc_units=4)
-    assert objective_for(classifier) is ACCURACY
+    settings = {
+        "mse": Hyperparameters(dataset="digits"),
+        "negative_elbo": Hyperparameters(dataset="digits", variational=True),
+        "accuracy": Hyperparameters(program="classification", dataset="digits", model="m.h5", fc_units=4),
+    }
+    for key, hp in settings.items():
+        assert trial_score(hp.program, hp).key == key
 
 
 def test_the_best_epoch_of_a_classifier_is_that_of_its_second_phase():
