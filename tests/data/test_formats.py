@@ -205,6 +205,7 @@ def test_a_new_format_is_a_class_and_an_entry_of_the_registry(monkeypatch):
         def read(path):
             return base.Source(base.Images(np.frombuffer(path.read_bytes(), np.uint8).reshape(-1, 1, 1, 1)))
 
+    assert TextFormat not in base.Format.registered  # it has no order
     monkeypatch.setattr(registry, "FORMATS", (TextFormat, *registry.FORMATS))
     Path("a.txt").write_text("abc")
     assert registry.peek_source(Path("a.txt")).count == 3

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 
@@ -99,10 +99,23 @@ class Header:
 
 
 class Format(ABC):
-    """A format of image files. To add one, write a subclass and list it in `registry.FORMATS`.
+    """A format of image files. To add one, write a module of this package with a subclass.
 
     A subclass compares every size that a file announces with the file's real size before it allocates memory.
+
+    Attributes:
+        order: formats are tried in this order, and the first that recognizes a path reads it: those that
+            begin with a mark of their own come before those that have none, and folders of pictures are last.
+            A class without an order of its own is only the base of some formats.
+        registered: all formats.
     """
+
+    order: ClassVar[int]
+    registered: ClassVar[list[type["Format"]]] = []
+
+    def __init_subclass__(cls) -> None:
+        if "order" in vars(cls):
+            Format.registered.append(cls)
 
     @staticmethod
     @abstractmethod

@@ -130,17 +130,21 @@ class _CifarFormat(Format):
 class Cifar10Format(_CifarFormat):
     """CIFAR-10: five batches of 10,000 records each, and a test_batch.bin."""
 
+    order = 40
     version = CIFAR10
 
 
 class Cifar100Format(_CifarFormat):
     """CIFAR-100: train.bin and test.bin, with the names of the fine classes in a file beside them."""
 
+    order = 50
     version = CIFAR100
 
 
 class PickledCifarFormat(Format):
     """The versions for Python, which are refused: unpickling a file can run any program."""
+
+    order = 70
 
     @staticmethod
     def recognizes(path: Path) -> bool:

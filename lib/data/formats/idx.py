@@ -43,6 +43,8 @@ TRANSPOSED_PREFIX = "emnist-"
 class IdxFormat(Format):
     """One IDX file of images."""
 
+    order = 80
+
     @staticmethod
     def recognizes(path: Path) -> bool:
         if not path.is_file() or path.name.endswith((".tar.gz", ".tgz")):

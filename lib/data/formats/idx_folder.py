@@ -66,6 +66,8 @@ class IdxFolderFormat(Format):
     They may lie in a folder below it, as torchvision has them in MNIST/raw.
     """
 
+    order = 10
+
     @staticmethod
     def recognizes(path: Path) -> bool:
         return path.is_dir() and bool(_find_folders(path))

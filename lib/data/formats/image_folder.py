@@ -73,6 +73,8 @@ class ImageFolderFormat(Format):
     The first picture decides the size, and whether the data set is gray or color.
     """
 
+    order = 90
+
     @staticmethod
     def recognizes(path: Path) -> bool:
         return path.is_dir()

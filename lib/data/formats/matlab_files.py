@@ -45,6 +45,8 @@ class Order:
 class MatlabFormat(Format):
     """A .mat of version 5 to 7, or a folder of those of a published data set."""
 
+    order = 30
+
     @staticmethod
     def recognizes(path: Path) -> bool:
         if path.is_dir():

@@ -29,6 +29,8 @@ MAX_ARRAYS = 100  # of an .npz, whose headers are read
 class NumpyFormat(Format):
     """An .npy of images, or an .npz with arrays that are named as in `array_roles.ROLES`."""
 
+    order = 20
+
     @staticmethod
     def recognizes(path: Path) -> bool:
         return starts_with(path, NPY_MAGIC) or is_npz(path)

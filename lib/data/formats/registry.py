@@ -1,8 +1,11 @@
-"""The list of formats, and reading of a file or folder in the first of them that recognizes it."""
+"""All formats of this package, and reading of a file or folder in the first one that recognizes it."""
 
+import importlib
+import pkgutil
 from pathlib import Path
 
 from lib.common.errors import UserError
+from lib.data import formats
 from lib.data.formats.base import (
     NPY_MAGIC,
     Format,
@@ -11,30 +14,17 @@ from lib.data.formats.base import (
     require_file_or_folder,
     starts_with,
 )
-from lib.data.formats.cifar import Cifar10Format, Cifar100Format, PickledCifarFormat
 from lib.data.formats.identification import LABEL_FORMATS, explain_no_dataset, require_possible_labels
 from lib.data.formats.idx import IdxFormat, read_idx_labels
-from lib.data.formats.idx_folder import IdxFolderFormat
 from lib.data.formats.image_folder import ImageFolderFormat
 from lib.data.formats.label_tables import read_label_table
 from lib.data.formats.labels import Labels, labels_of_array
 from lib.data.formats.matlab_files import MatlabFormat, read_matlab_labels
-from lib.data.formats.numpy_files import NumpyFormat, is_npz, read_npy_array, read_npz_labels
-from lib.data.formats.stl10 import Stl10Format
+from lib.data.formats.numpy_files import is_npz, read_npy_array, read_npz_labels
 
-# The first that recognizes a path reads it, so those that begin with a mark of their own come before those
-# that have none, and the one for any folder of pictures is last.
-FORMATS: tuple[type[Format], ...] = (
-    IdxFolderFormat,
-    NumpyFormat,
-    MatlabFormat,
-    Cifar10Format,
-    Cifar100Format,
-    Stl10Format,
-    PickledCifarFormat,
-    IdxFormat,
-    ImageFolderFormat,
-)
+for _module in pkgutil.iter_modules(formats.__path__, f"{formats.__name__}."):
+    importlib.import_module(_module.name)
+FORMATS: tuple[type[Format], ...] = tuple(sorted(Format.registered, key=lambda item: item.order))
 
 
 def peek_source(path: Path) -> Header:

@@ -24,6 +24,8 @@ LABEL_FILES = {TRAIN_IMAGES: "train_y.bin", TEST_IMAGES: "test_y.bin"}
 class Stl10Format(Format):
     """The folder, a folder that holds it, the archive, or one of the files of images."""
 
+    order = 60
+
     @staticmethod
     def recognizes(path: Path) -> bool:
         if is_archive(path):
