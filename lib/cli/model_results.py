@@ -14,6 +14,7 @@ from lib.cli.tables import longest_word, print_table
 from lib.cli.terminal_graphics import ARROW, SEPARATOR
 from lib.common.errors import printable
 from lib.common.formatting import format_shape
+from lib.tasks import get_task
 
 MAX_ROWS = 10  # rows of a table on the screen; the file has all of them
 MAX_PROBLEMS = 3  # messages about unreadable pictures
@@ -32,8 +33,8 @@ def print_json(display: Display, result: dict) -> None:
 
 
 def _show_apply_result(display: Display, result: dict) -> None:
-    errors = {"denoise": "difference to the input", "complete": "error of the missing half"}
-    _show_table(display, f"{errors.get(result['task'], 'error')}, largest first", result, "errors.csv")
+    error = get_task(result["task"]).error_label
+    _show_table(display, f"{error}, largest first", result, "errors.csv")
     if display.out.is_terminal:
         first, *others = result["heads"]
         caption = f"{first} {ARROW} {f' {SEPARATOR} '.join(others)}"

@@ -15,7 +15,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import PRESETS, preset_values, presets_for
 from lib.data.formats.base import Header
 from lib.data.named_datasets import NAMED_DATASETS
-from lib.tasks.base import ImageShape
+from lib.tasks import ImageShape
 
 
 def fitting_presets(program: str, dataset: str, shape: ImageShape, task: str) -> list[str]:

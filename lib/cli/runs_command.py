@@ -35,9 +35,9 @@ from lib.runs.run_entries import (
     sort_entries,
     unknown_key_error,
 )
-from lib.runs.summary import CLASSIFY
 from lib.runs.validation import sanitize_value
 from lib.tasks import TASKS
+from lib.tasks.classification import CLASSIFY
 from lib.tasks.metrics import find_metric
 
 UNFINISHED = "!"  # a narrow table has no column for the status

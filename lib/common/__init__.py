@@ -1,5 +1,6 @@
 """Helpers without knowledge of images or networks; every other package may import them.
 
+    discovery       import of all modules of a package
     errors          exceptions and exit statuses
     filesystem      atomic writes and file locks
     formatting      numbers and values as text

@@ -5,8 +5,8 @@ from math import prod
 
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import Hyperparameters
-from lib.tasks import ImageShape
-from lib.tasks.completion import cut_axis, sees_mirror_image
+from lib.tasks import ImageShape, get_task
+from lib.tasks.base import FixedMaps
 
 Shape = tuple[int, ...]  # (height, width, channels) or (units,)
 
@@ -102,6 +102,11 @@ class Architecture:
         return prod(self.input_shape) / self.latent_size
 
     @property
+    def fixed_maps(self) -> FixedMaps:
+        """The fixed linear maps that the task puts into the network."""
+        return get_task(self.hp.task).fixed_maps(self.hp, self.input_shape, self.target_shape)
+
+    @property
     def skip_sources(self) -> tuple[int, ...]:
         """Indices of the encoder's layers whose outputs are joined to the decoder, in the decoder's order."""
         return tuple(layer.source for layer in self.decoder if layer.kind == "join")
@@ -117,13 +122,7 @@ class Architecture:
         for units in self.hp.feedback:  # two dense layers: (image, remaining error, code) -> units -> code
             inputs = 2 * prod(self.input_shape) + self.latent_size
             count += (inputs + 2) * units + (units + 1) * self.latent_size
-        if sees_mirror_image(self.hp):
-            # Frozen mirror matrices: one for the encoder's input, one for the image that is added to.
-            axis = cut_axis(self.hp)
-            count += (1 + self.hp.residual) * self.input_shape[axis] * self.target_shape[axis]
-        if self.hp.residual and self.hp.task == "colorize":
-            count += 9  # the frozen matrix from YUV to RGB
-        return count
+        return count + sum(fixed.matrix.size for fixed in self.fixed_maps if fixed)
 
     def _linear_path_parameters(self, path: LinearPath) -> int:
         """Number of weights of the layer into the code and of the one out of it."""

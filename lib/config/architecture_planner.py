@@ -13,8 +13,7 @@ from lib.common.formatting import format_shape
 from lib.config.architecture import Architecture, LayerSpec, LinearPath, Shape
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.value_types import ALL
-from lib.tasks.base import ImageShape, task_shapes
-from lib.tasks.completion import sees_mirror_image
+from lib.tasks import ImageShape, get_task, task_shapes
 
 # Automatic strides halve a feature map until a side is at most this: 32 -> 16 -> 8 as in report A.
 MIN_FEATURE_MAP = 8
@@ -77,8 +76,8 @@ def plan_architecture(hp: Hyperparameters, image: ImageShape) -> Architecture:
             value that works), or the task cannot be done with such images.
     """
     input_shape, target_shape = task_shapes(hp, image)
-    # The encoder of a completion sees the given half mirrored, resized to the missing one.
-    encoder_input = (*target_shape[:2], input_shape[2]) if sees_mirror_image(hp) else input_shape
+    maps = get_task(hp.task).fixed_maps(hp, input_shape, target_shape)
+    encoder_input = maps.encoder.apply_to_shape(input_shape) if maps.encoder else input_shape
     try:
         convolutions, stages, last_map = _plan_encoder(hp, encoder_input)
     except _KernelTooLarge as reason:
@@ -88,7 +87,7 @@ def plan_architecture(hp: Hyperparameters, image: ImageShape) -> Architecture:
         decoder += convolutions + _plan_decoder_convolutions(hp, stages, last_map, target_shape)
         return Architecture(hp, input_shape, target_shape, (*encoder,), (*decoder,))
     encoder = convolutions + (_plan_dense_code(hp, last_map) if hp.latent_dim is not None else [])
-    channels = 2 if hp.residual and hp.task == "colorize" else target_shape[2]
+    channels = maps.join.matrix.shape[0] - input_shape[2] if maps.join else target_shape[2]
     decoder = _plan_decoder(hp, stages, last_map, (*target_shape[:2], channels))
     linear_path = _plan_linear_path(hp, stages, encoder_input, target_shape)
     return Architecture(hp, input_shape, target_shape, (*encoder,), (*decoder,), linear_path)
@@ -348,7 +347,7 @@ def _plan_upsampling(hp: Hyperparameters, shape: Shape, step: DecoderStep) -> li
 
 def _output_is_added(hp: Hyperparameters) -> bool:
     """True if the last layer's output is added to an image, or is UV, and so is not itself in 0..1."""
-    return hp.predicts_uv or hp.residual or hp.linear_path is not None or hp.pca
+    return not hp.outputs_pixels or hp.residual or hp.linear_path is not None or hp.pca
 
 
 def _plan_linear_path(

@@ -29,7 +29,7 @@ from lib.config.value_types import (
     ValueType,
     WithWord,
 )
-from lib.tasks import TASKS
+from lib.tasks import TASKS, default_task
 from lib.tasks.colorization import COLOR_SPACES
 from lib.tasks.completion import SIDES
 
@@ -157,7 +157,7 @@ class Fields:
     )
 
     task: str = setting(
-        "reconstruct", OneOf(tuple(TASKS)), "--task", programs=AUTOENCODER, group="task",
+        default_task(), OneOf(tuple(TASKS)), "--task", programs=AUTOENCODER, group="task",
         help="task of the network",
     )
     noise: tuple[float, float] = setting(

@@ -26,8 +26,7 @@ from lib.config.fields import (
     settings,
 )
 from lib.config.value_types import ALL, Switch
-from lib.tasks import get_task
-from lib.tasks.colorization import predicts_uv
+from lib.tasks import TASKS, get_task, list_tasks
 
 
 @dataclass(frozen=True)
@@ -87,9 +86,9 @@ class Hyperparameters(Fields):
         return self.fold is not None or self.split[1] > 0
 
     @property
-    def predicts_uv(self) -> bool:
-        """True if the targets are the color differences U and V, which are not an image by themselves."""
-        return predicts_uv(self)
+    def outputs_pixels(self) -> bool:
+        """True if the outputs are pixels in 0..1, which is not so for the color differences U and V."""
+        return get_task(self.task).outputs_pixels(self)
 
     def require(self, name: str) -> str:
         """The value of a field without a default, `dataset` or `model`.
@@ -158,6 +157,18 @@ class Hyperparameters(Fields):
         return value is not None and is_question
 
 
+# Tasks as they stand in messages.
+_OTHER_TARGETS = list_tasks(name for name, task in TASKS.items() if not task.targets_are_inputs)
+_WHOLE_IMAGES = list_tasks(name for name, task in TASKS.items() if task.targets_are_images)
+
+
+def _residual_tasks() -> str:
+    """The tasks that allow residual outputs, those with a condition last."""
+    requirements = {name: task.residual_requirement for name, task in TASKS.items()}
+    with_condition = {text: text != name for name, text in requirements.items() if text}
+    return list_tasks(sorted(with_condition, key=lambda text: with_condition[text]))
+
+
 class Rule(NamedTuple):
     """A combination of settings that is refused when `when` is true, and the reason."""
 
@@ -180,7 +191,7 @@ def _check_combinations(hp: Hyperparameters) -> None:
 
 
 def _code_rules(hp: Hyperparameters) -> list[Rule]:
-    dense = hp.latent_dim is not None
+    dense, task = hp.latent_dim is not None, get_task(hp.task)
     return [
         Rule(hp.layers == 0 and not dense, "layers 0 requires a dense code: set --latent-dim"),
         Rule(hp.layers == 0 and hp.decoder_kernels is not None, "decoder kernels require layers"),
@@ -189,16 +200,16 @@ def _code_rules(hp: Hyperparameters) -> list[Rule]:
             "fully connected units require a dense latent code: set --latent-dim",
         ),
         Rule(
-            hp.skip and hp.task == "reconstruct",
-            "skip connections would copy the image to the output: use them for denoise, colorize or complete",
+            hp.skip and task.targets_are_inputs,
+            f"skip connections would copy the image to the output: use them for {_OTHER_TARGETS}",
         ),
         Rule(
             hp.variational and bool(hp.skip or hp.residual or hp.linear_path),
             "variational cannot be combined with skip, residual or linear path, which bypass the latent code",
         ),
         Rule(
-            hp.residual and (hp.task == "reconstruct" or hp.predicts_uv),
-            "residual requires the task denoise, complete or colorize in RGB",
+            hp.residual and not task.allows_residual(hp),
+            f"residual requires the task {_residual_tasks()}",
         ),
         Rule(
             bool(hp.linear_path) and dense and hp.linear_path != FULL,
@@ -217,7 +228,7 @@ def _code_rules(hp: Hyperparameters) -> list[Rule]:
 
 def _option_rules(hp: Hyperparameters) -> list[Rule]:
     dense, feedback = hp.latent_dim is not None, bool(hp.feedback)
-    whole_images = get_task(hp.task).targets_are_images
+    task = get_task(hp.task)
     changes_code = hp.skip or hp.residual or hp.latent_activation != "linear"
     return [
         Rule(
@@ -230,20 +241,17 @@ def _option_rules(hp: Hyperparameters) -> list[Rule]:
             "latent activation, which change the latent code",
         ),
         Rule(
-            hp.tta and hp.task == "reconstruct",
-            "TTA averages two reconstructions: use it for denoise, colorize or complete",
+            hp.tta and task.targets_are_inputs,
+            f"TTA averages two reconstructions: use it for {_OTHER_TARGETS}",
+        ),
+        Rule(hp.tta and bool(task.mirror_refusal(hp)), task.mirror_refusal(hp)),
+        Rule(
+            hp.pca and not task.targets_are_images,
+            f"PCA requires the task {_WHOLE_IMAGES}: inputs and targets must be whole images",
         ),
         Rule(
-            hp.tta and hp.task == "complete" and hp.missing in ("left", "right"),
-            "TTA mirrors images left to right: it requires missing top or bottom",
-        ),
-        Rule(
-            hp.pca and not whole_images,
-            "PCA requires the task reconstruct or denoise: inputs and targets must be whole images",
-        ),
-        Rule(
-            feedback and (not dense or not whole_images),
-            "feedback requires a dense latent code and the task reconstruct or denoise: set --latent-dim",
+            feedback and not (dense and task.targets_are_images),
+            f"feedback requires a dense latent code and the task {_WHOLE_IMAGES}: set --latent-dim",
         ),
         Rule(
             feedback and (hp.variational or hp.pca or changes_code),
@@ -273,8 +281,8 @@ def _output_rules(hp: Hyperparameters) -> list[Rule]:
 
 def _added_output(hp: Hyperparameters) -> str:
     """The setting by which outputs are UV, or are added to an image, so that 0..1 is no limit; else empty."""
-    if hp.predicts_uv:
-        return "UV"
+    if name := get_task(hp.task).output_name(hp):
+        return name
     if hp.residual:
         return "residual"
     if hp.linear_path:

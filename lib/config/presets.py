@@ -9,6 +9,7 @@ from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 from lib.common.suggestions import closest_name
 from lib.config.fields import parse_value
+from lib.tasks import default_task
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Preset:
     @property
     def task(self) -> str:
         """The task of an autoencoder; that of a classifier is always the same."""
-        return self.values.get("task", "reconstruct")
+        return self.values.get("task", default_task())
 
 
 # fmt: off

@@ -6,10 +6,10 @@ that begins as PCA, so that even a short training ends better than the PCA.
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 
-from lib.config.fields import FULL, default_of, get_field, parse_value
-from lib.tasks import get_task
-from lib.tasks.base import ImageShape
+from lib.config.fields import FULL, default_of, default_values, get_field, parse_value
+from lib.tasks import ImageShape, Task, default_task, get_task
 
 # Images of at most so many values get a dense code; larger ones get feature maps, since the PCA of whole
 # images needs thousands of them.
@@ -53,9 +53,9 @@ def suited_defaults(images: ImageSet, given: dict) -> dict:
         given: canonical values of the settings that the user has chosen, by name.
     """
     values = suited_training(images.count, given)
-    task = get_task(given.get("task", "reconstruct"))
+    task = get_task(given.get("task", default_task()))
     if task.bypasses_code:
-        values |= _bypass(given)
+        values |= _bypass(task, given)
     elif task.targets_are_images:
         values |= _suited_network(images.shape, given)
     return {
@@ -98,9 +98,10 @@ def _suited_network(shape: ImageShape, given: dict) -> dict:
     return network | suited if _agrees(given, suited) else network
 
 
-def _bypass(given: dict) -> dict:
+def _bypass(task: Task, given: dict) -> dict:
     """Connections past the code, so that a training starts with the input as its output."""
-    suited = {"skip": True, "residual": given.get("color_space") != "yuv"}
+    settings = SimpleNamespace(**default_values(PROGRAM) | given)
+    suited = {"skip": True, "residual": task.allows_residual(settings)}
     if _differs(given, (*OTHER_CODES, "linear_path", "latent_dim")) or not _agrees(given, suited):
         return {}
     return suited

@@ -24,9 +24,8 @@ from lib.data.datasets import Dataset
 from lib.data.splits import Subset
 from lib.evaluation import figures, latent_space
 from lib.runs.run_folder import Run
-from lib.tasks.base import to_pictures
+from lib.tasks import get_task, output_pictures, to_pictures
 from lib.tasks.metrics import describe_score
-from lib.tasks.pixels import to_uint8
 from lib.training.batches import Batches
 
 RECONSTRUCTIONS = 10  # test images in the figure
@@ -38,8 +37,7 @@ GRID_SIDE = 15  # images per side of the grid over a two-dimensional prior
 INTERPOLATIONS = 5
 INTERPOLATION_STEPS = 10
 IMAGES_PER_CLASS = 5  # completed halves (report D)
-NOISE_LEVELS = (0.1, 0.3, 0.5, 0.7)  # standard deviations, pixels in 0..1
-NOISE_IMAGES = 6  # per level
+VARIANT_IMAGES = 6  # per variant of the task
 NO_BREAK_SPACE = "\u00a0"  # so that a line of a title does not end within a setting
 PREDICTIONS = 24  # correct ones, and as many incorrect ones
 PREDICTION_TITLES = {"right": "correct predictions", "wrong": "incorrect predictions"}  # by figure
@@ -53,12 +51,12 @@ PHASE_TITLES = {
 Drawings = list[Callable[[], dict]]
 
 
-class DenoisingExamples(NamedTuple):
-    """Clean test images, and noisy and denoised ones by noise level: uint8 (n, height, width, channels)."""
+class VariantExamples(NamedTuple):
+    """Targets of test images, and inputs and outputs by variant of the task: uint8 images (n, …)."""
 
-    clean: np.ndarray
-    noisy: dict[float, np.ndarray]
-    denoised: dict[float, np.ndarray]
+    targets: np.ndarray
+    inputs: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
 
 
 def autoencoder_figures(
@@ -68,7 +66,7 @@ def autoencoder_figures(
     architecture: Architecture,
     history: dict,
     score: str,
-    untrained: DenoisingExamples | None,
+    untrained: VariantExamples | None,
 ) -> Drawings:
     """Return the figures that apply to an autoencoder, those that take long last.
 
@@ -81,7 +79,7 @@ def autoencoder_figures(
         architecture: of the model, with the hyperparameters.
         history: of the training, as in `run.json`.
         score: text for the titles.
-        untrained: of `denoising_examples` before training; None draws no comparison with it.
+        untrained: of `variant_examples` before training; None draws no comparison with it.
 
     Returns:
         Their pictures are `strip` (packed images by name), `samples` (packed images), `latent` (points of
@@ -93,10 +91,10 @@ def autoencoder_figures(
         partial(draw_loss_curves, run, dataset, hp, {"training": history}),
         partial(figures_of.draw_reconstructions, score),
     ]
-    if hp.task == "complete" and figures_of.labels is not None:
+    if get_task(hp.task).shows_classes and figures_of.labels is not None:
         drawings.append(figures_of.draw_classes)
     if untrained is not None:
-        drawings.append(partial(figures_of.draw_denoising, untrained, score))
+        drawings.append(partial(figures_of.draw_variants, untrained, score))
     if decodes_code_alone(hp):
         drawings += [figures_of.draw_samples, figures_of.draw_interpolations]
         if hp.variational and architecture.latent_size == 2:
@@ -134,12 +132,12 @@ class _AutoencoderFigures:
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes)
-        return outputs_to_pictures(outputs, self.hp)
+        return output_pictures(self.hp, outputs)
 
     def draw_reconstructions(self, score: str) -> dict:
         images = _reconstruct(self.model, self.test.first(RECONSTRUCTIONS), self.hp)
         rows = {name.removesuffix("s"): array for name, array in images.items()}
-        if self.hp.task == "reconstruct":
+        if get_task(self.hp.task).targets_are_inputs:
             rows = {"target": rows["input"], "output": rows["output"]}
         path = self.run.figure_path("reconstructions")
         figures.plot_reconstructions(rows, path, f"{self.title} · {score}")
@@ -170,19 +168,20 @@ class _AutoencoderFigures:
             figures.plot_image_rows(rows, self.run.figure_path("classes"), title)
         return {}
 
-    def draw_denoising(self, untrained: DenoisingExamples, score: str) -> dict:
-        trained = denoising_examples(self.model, self.dataset.test, self.hp)
-        rows = [("clean", trained.clean)]
-        for level in NOISE_LEVELS:
-            rows.append((f"input, noise {level:g}", trained.noisy[level]))
-            rows.append(("before training", untrained.denoised[level]))
-            rows.append(("after training", trained.denoised[level]))
+    def draw_variants(self, untrained: VariantExamples, score: str) -> dict:
+        trained = variant_examples(self.model, self.dataset.test, self.hp)
+        rows = [("clean", trained.targets)]
+        for variant, inputs in trained.inputs.items():
+            rows.append((f"input, {variant}", inputs))
+            rows.append(("before training", untrained.outputs[variant]))
+            rows.append(("after training", trained.outputs[variant]))
         figures.plot_image_rows(rows, self.run.figure_path("noise"), f"{self.title} · {score}")
         return {}
 
     @property
     def _sample_title(self) -> str:
-        return f"{self.title} · missing half only" if self.hp.task == "complete" else self.title
+        part = get_task(self.hp.task).decoded_part
+        return f"{self.title} · {part} only" if part else self.title
 
     def draw_samples(self) -> dict:
         if self.hp.variational:
@@ -253,37 +252,24 @@ def decodes_code_alone(hp: Hyperparameters) -> bool:
     return not (hp.skip or hp.residual)
 
 
-def outputs_to_pictures(outputs: np.ndarray, hp: Hyperparameters) -> np.ndarray:
-    """Return the images that a decoder has made of latent codes.
+def variant_examples(model: keras.Model, subset: Subset, hp: Hyperparameters) -> VariantExamples:
+    """Return images and outputs for each variant of the task, such as several noise levels (report E).
 
     Args:
-        outputs: of the decoder, float32 (n, height, width, channels).
-        hp: the task. UV is joined with a middle gray as Y; completed halves stay halves.
-
-    Returns:
-        uint8 (n, height, width, channels).
-    """
-    if hp.predicts_uv:
-        gray = np.full((*outputs.shape[:-1], 1), 0.5, np.float32)
-        return to_pictures(hp, gray, outputs)[1]
-    return to_uint8(outputs)
-
-
-def denoising_examples(model: keras.Model, subset: Subset, hp: Hyperparameters) -> DenoisingExamples:
-    """Return images denoised at several noise levels (report E).
-
-    Args:
-        model: a denoising autoencoder.
+        model: an autoencoder.
         subset: six of its images are used, those that other figures show too.
-        hp: of the model; its noise is replaced.
+        hp: of the model; the settings of a variant replace its own.
     """
-    subset = shown_images(subset, hp).first(NOISE_IMAGES)
-    noisy, denoised = {}, {}
-    for level in NOISE_LEVELS:
-        inputs, targets = Batches(subset, len(subset), dataclasses.replace(hp, noise=(level, level)))[0]
-        noisy[level] = to_uint8(inputs)
-        denoised[level] = to_uint8(model.predict_on_batch(inputs))
-    return DenoisingExamples(to_uint8(targets), noisy, denoised)
+    subset = shown_images(subset, hp).first(VARIANT_IMAGES)
+    pictures = {}
+    for variant, values in get_task(hp.task).variants.items():
+        inputs, targets = Batches(subset, len(subset), dataclasses.replace(hp, **values))[0]
+        pictures[variant] = to_pictures(hp, inputs, model.predict_on_batch(inputs), targets)
+    return VariantExamples(
+        next(iter(pictures.values()))[2],
+        {variant: inputs for variant, (inputs, _, _) in pictures.items()},
+        {variant: outputs for variant, (_, outputs, _) in pictures.items()},
+    )
 
 
 def packed_reconstructions(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict:
@@ -303,7 +289,9 @@ def packed_reconstructions(model: keras.Model, subset: Subset, hp: Hyperparamete
 def _reconstruct(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict[str, np.ndarray]:
     inputs, targets = Batches(subset, len(subset), hp)[0]
     outputs = model.predict_on_batch(inputs)
-    names = ("inputs", "outputs") if hp.task == "reconstruct" else ("inputs", "outputs", "targets")
+    names = ["inputs", "outputs", "targets"]
+    if get_task(hp.task).targets_are_inputs:
+        names.pop()
     return dict(zip(names, to_pictures(hp, inputs, outputs, targets), strict=False))
 
 

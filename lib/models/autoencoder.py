@@ -1,7 +1,6 @@
 """Autoencoders as Keras models: encoder, decoder, and the models that join them."""
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from lib.config.architecture import Architecture, LayerSpec
@@ -10,8 +9,7 @@ from lib.models.fixed_layers import map_axis, mirror_columns, mix_channels
 from lib.models.initialization import initialize_as_identity
 from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_number, layer_name
 from lib.models.vae import KLDivergence, Sampling
-from lib.tasks.colorization import RGB_FROM_YUV
-from lib.tasks.completion import cut_axis, sees_mirror_image
+from lib.tasks import get_task
 
 # Keras's default of 0.99 leaves the moving averages far behind in the few hundred steps of a short training.
 MOMENTUM = 0.9
@@ -122,7 +120,8 @@ def _decode(decoder: keras.Model, encoded, inputs, architecture: Architecture, s
 def _build_encoder(architecture: Architecture) -> keras.Model:
     hp, inputs = architecture.hp, keras.Input(architecture.input_shape, name="image")
     *hidden_specs, code_spec = architecture.encoder
-    x = _mirror_given_half(inputs, architecture, "encoder") if sees_mirror_image(hp) else inputs
+    fixed = architecture.fixed_maps.encoder
+    x = map_axis(inputs, *fixed, "encoder") if fixed else inputs
     feature_maps = _apply_layers(x, hidden_specs, hp, "encoder")
     code = _apply_layers(feature_maps[-1], [code_spec], hp, "encoder", first_number=len(hidden_specs) + 1)[1]
     if architecture.linear_path:
@@ -258,10 +257,11 @@ def _random_initializer(spec: LayerSpec, hp: Hyperparameters) -> str:
 def kernel_initializer(hp: Hyperparameters) -> str:
     """Return the name of the kernel initializer; by default the identity where outputs resemble the input.
 
-    That is the case where the code is feature maps (or the decoder starts from the image of a PCA), and for
-    every task but completion.
+    That is the case where the code is feature maps (or the decoder starts from the image of a PCA), unless
+    the task says otherwise.
     """
-    resembles_input = (hp.latent_dim is None or hp.pca) and hp.task != "complete"
+    keeps_maps = hp.latent_dim is None or hp.pca
+    resembles_input = keeps_maps and get_task(hp.task).targets_resemble_inputs
     return hp.initializer or (IDENTITY if resembles_input else HE)
 
 
@@ -292,33 +292,15 @@ def _add_residual(inputs, outputs, architecture: Architecture, suffix: str):
     The outputs are noise to remove, color differences that keep the luma, or the difference of the missing
     half from the mirror image of the given one.
     """
-    task = architecture.hp.task
-    if task == "colorize":
-        yuv = layers.Concatenate(name=f"yuv{suffix}")([inputs, outputs])
-        return mix_channels(yuv, RGB_FROM_YUV, f"rgb{suffix}")
-    if task == "complete":
-        inputs = _mirror_given_half(inputs, architecture, f"output{suffix}")
+    _, estimate, join = architecture.fixed_maps
+    if join:
+        joined = layers.Concatenate(name=f"yuv{suffix}")([inputs, outputs])
+        return mix_channels(joined, join.matrix.T, f"rgb{suffix}")  # names in saved files, which never change
+    if estimate:
+        inputs = map_axis(inputs, *estimate, f"output{suffix}")
     total = layers.Add(name=f"residual{suffix}")([inputs, outputs])
     # Clipped at 0 and 1: values below black or above white are not visible and need not be learned.
     return layers.ReLU(max_value=1.0, name=f"clip{suffix}")(total)
-
-
-def _mirror_given_half(inputs, architecture: Architecture, name: str):
-    """The mirror image of the given half in the size of the missing half.
-
-    Where that has one row or column more, the outermost is repeated.
-    """
-    hp, axis = architecture.hp, cut_axis(architecture.hp)
-    given_size, missing_size = architecture.input_shape[axis], architecture.target_shape[axis]
-    # From the cut to each missing row or column: the first of a half on the right is next to the cut, the
-    # last of one on the left.
-    distances = np.arange(missing_size)
-    if hp.missing in ("left", "top"):
-        distances = distances[::-1]
-    matrix = np.eye(given_size, dtype=np.float32)[:, np.maximum(given_size - 1 - distances, 0)]
-    if hp.missing in ("left", "top"):
-        matrix = matrix[::-1]
-    return map_axis(inputs, axis, matrix, name)
 
 
 def code_only(encoder: keras.Model) -> keras.Model:

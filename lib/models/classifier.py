@@ -6,9 +6,7 @@ from keras import layers
 from lib.config.hyperparameters import Hyperparameters
 from lib.models.autoencoder import MOMENTUM
 from lib.models.fixed_layers import FIXED_PREFIX, mirror_columns, mix_channels
-from lib.tasks import ImageShape
-from lib.tasks.colorization import LUMA
-from lib.tasks.completion import half_slices
+from lib.tasks import ImageShape, get_task
 
 
 def build_classifier(
@@ -86,14 +84,15 @@ def _select_input(inputs, encoder_input_shape: tuple, encoder_hp: Hyperparameter
     image_shape = tuple(inputs.shape[1:])
     if encoder_hp is None or image_shape == tuple(encoder_input_shape):
         return inputs
-    if encoder_input_shape[2] == 1 and image_shape[2] == 3:
-        return mix_channels(inputs, LUMA[None], "grey")  # a layer name in saved files, which never changes
-    given_half, _ = half_slices(encoder_hp, image_shape)
+    *sides, channels = get_task(encoder_hp.task).input_part(encoder_hp, image_shape)
+    # The names of these layers are in saved files and never change.
+    if channels is not None:
+        inputs = mix_channels(inputs, channels.T, "grey")
     cropping = []
-    for part, side in zip(given_half, image_shape, strict=False):  # rows and columns
+    for part, side in zip(sides, image_shape, strict=False):  # rows and columns
         start, stop, _ = part.indices(side)
         cropping.append((start, side - stop))
-    return layers.Cropping2D(tuple(cropping), name="half")(inputs)
+    return layers.Cropping2D(tuple(cropping), name="half")(inputs) if any(map(any, cropping)) else inputs
 
 
 def build_head(code_shape: tuple[int, ...], classes: int, hp: Hyperparameters) -> keras.Model:

@@ -18,6 +18,7 @@ from lib.reproduction.tables import ReportRow, ReportTable
 from lib.runs import documents
 from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Picture, Section, Strong
 from lib.runs.run_entries import RunEntry
+from lib.tasks import find_task
 
 PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
 COPY_NOTE = "no compression: the latent code is as large as the image"
@@ -276,7 +277,8 @@ def _best_baseline(outcomes: list[RowOutcome]) -> str:
     """Return the best baseline of each seed; `COPY_NOTE` if the code could hold a copy of the image."""
     record = outcomes[0].entry.record
     image_values = math.prod(record["dataset"].get("shape") or [0])
-    if record.get("task") == "reconstruct" and record["metrics"].get("latent_size", 0) >= image_values:
+    has_room = record["metrics"].get("latent_size", 0) >= image_values
+    if has_room and find_task(record.get("task")).targets_are_inputs:
         return COPY_NOTE
     baselines = "; ".join(dict.fromkeys(outcome.entry.best_baseline_text for outcome in outcomes))
     return f"{baselines} in MSE" if record["hyperparameters"].get("variational") else baselines

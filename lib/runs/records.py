@@ -9,6 +9,7 @@ from lib.common.filesystem import PARTIAL_MARK, is_locked
 from lib.common.reading import MAX_RECORD_BYTES, read_json, walk_folders
 from lib.config.fields import FORMER_NAMES, format_json_value, rename_former_keys
 from lib.runs.validation import sanitize
+from lib.tasks import default_task
 from lib.tasks.metrics import describe_score, run_score
 
 MODELS_FOLDER = Path("models")
@@ -145,7 +146,7 @@ def list_saved_models(image: tuple[int, int, int], folder: Path = MODELS_FOLDER)
 
 def _describe_model(record: dict) -> str:
     hp = record["hyperparameters"]
-    task = "VAE" if hp.get("variational") else format_recorded("task", hp.get("task", "reconstruct"))
+    task = "VAE" if hp.get("variational") else format_recorded("task", hp.get("task", default_task()))
     sizes = [f"{format_recorded(name, hp[name])} {name}" for name in ("layers", "kernels") if name in hp]
     score = describe_score("autoencoder", record["metrics"])
     return ", ".join(filter(None, (record["dataset"].get("name"), task, *sizes, score)))

@@ -16,8 +16,9 @@ from lib.runs import documents, records
 from lib.runs.documents import Block, Code, Details, DocumentTable, Link, Paragraph, Picture, Section, Strong
 from lib.runs.loss_plots import loss_plots
 from lib.runs.run_entries import STAR, RunEntry, display_key, format_number, rank_entries
-from lib.runs.summary import CLASSIFY, autoencoder_remarks, classifier_remarks, score_rows, score_titles
+from lib.runs.summary import autoencoder_remarks, classifier_remarks, score_rows, score_titles
 from lib.runs.validation import is_number
+from lib.tasks.classification import CLASSIFY
 
 MAX_EPOCH_ROWS = 50  # epochs in the table of a history; the last epoch may be one more
 STATUS_WORDS = {

@@ -17,8 +17,10 @@ from lib.common.suggestions import closest_name
 from lib.config.fields import display_name, settings
 from lib.data.formats.base import exists
 from lib.runs import records
-from lib.runs.summary import BASELINE_LABELS, CLASSIFY
+from lib.runs.summary import task_baselines
 from lib.runs.validation import find_fault, sanitize, sanitize_value
+from lib.tasks import TASKS
+from lib.tasks.classification import CLASSIFY, scratch
 from lib.tasks.metrics import Metric, find_metric, run_score
 
 STAR = "★"  # marks the best run of its group
@@ -29,7 +31,7 @@ HYPERPARAMETER_NAMES = {setting.name for setting in settings()}
 # The hyperparameters of each task; scores of runs that differ in one of them do not compare.
 TASK_OPTIONS = {
     task: [s.name for s in settings("autoencoder") if (s.metadata["only_when"] or {}).get("task") == task]
-    for task in BASELINE_LABELS
+    for task in TASKS
 }
 
 
@@ -144,7 +146,7 @@ class RunEntry:
         """
         baselines = self.record["baselines"]
         suffix = self.metric.key
-        names = [name for name in BASELINE_LABELS.get(self.task, ()) if name != "scratch"]
+        names = [baseline.name for baseline in task_baselines(self.task) if baseline != scratch]
         scores = {name: baselines[f"{name}_{suffix}"] for name in names if f"{name}_{suffix}" in baselines}
         return min(scores.items(), key=lambda item: self.metric.cost(item[1]), default=None)
 

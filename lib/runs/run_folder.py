@@ -25,7 +25,7 @@ from lib.runs.records import (
     read_record,
 )
 from lib.runs.run_log import append_lines
-from lib.runs.summary import CLASSIFY
+from lib.tasks.classification import CLASSIFY
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 AUTOENCODER_FILES = ("autoencoder.h5", "encoder.h5")

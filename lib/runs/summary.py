@@ -5,39 +5,18 @@ All functions expect a record with every section, such as `lib.runs.validation.s
 
 import math
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from lib.common.formatting import format_duration
+from lib.config.fields import default_values
 from lib.config.suited_defaults import suited_batch_size
 from lib.runs.records import FAILED, INTERRUPTED
 from lib.runs.validation import is_number
+from lib.tasks import find_task
+from lib.tasks.baselines import Baseline
+from lib.tasks.classification import CLASSIFIER_BASELINES, CLASSIFY, scratch
 from lib.tasks.metrics import Metric, program_metrics, table_metrics
-
-CLASSIFY = "classify"  # task name of a classifier
-_MEAN_LABEL = {"constant": "mean image"}
-
-# Labels of the baselines of each task, in the order of the table.
-BASELINE_LABELS = {
-    "reconstruct": _MEAN_LABEL | {"pca": "PCA, {components} components"},
-    "denoise": {"input": "noisy input"} | _MEAN_LABEL | {"pca": "PCA, {components} components"},
-    "colorize": {
-        "input": "gray input",
-        "mean_color": "gray input with the mean color",
-        "constant": "mean image",
-    },
-    "complete": _MEAN_LABEL
-    | {
-        "mirror": "mirror image of the given half",
-        "ridge": "ridge regression from the given half",
-        "neighbors": "mean of 15 nearest neighbors",
-    },
-    CLASSIFY: {
-        "most_frequent": "most frequent class",
-        "logistic_regression": "logistic regression on pixels",
-        "nearest_neighbors": "3 nearest neighbors",
-        "scratch": "same network from random weights",
-    },
-}
 
 
 class Remark(NamedTuple):
@@ -51,6 +30,11 @@ def _metrics_by_key(record: dict) -> dict[str, Any]:
     """Return the metrics on the test set by their keys without `test_`."""
     metrics = record["metrics"].items()
     return {key.removeprefix("test_"): value for key, value in metrics if key.startswith("test_")}
+
+
+def task_baselines(task: str) -> tuple[Baseline, ...]:
+    """Return the baselines of the task in a record, in the order of the table of scores."""
+    return CLASSIFIER_BASELINES if task == CLASSIFY else find_task(task).baselines
 
 
 def score_columns(record: dict) -> list[Metric]:
@@ -68,9 +52,9 @@ def score_titles(record: dict) -> list[str]:
 
 
 def _target_words(record: dict) -> str:
-    if record.get("task") == "complete":
-        return " of the missing half"
-    return " of U and V" if record.get("task") == "colorize" and "test_rgb_mse" in record["metrics"] else ""
+    settings = SimpleNamespace(**default_values("autoencoder") | record.get("hyperparameters", {}))
+    words = find_task(record.get("task")).target_words(settings)
+    return f" of {words}" if words else ""
 
 
 def score_rows(record: dict) -> dict[str, list[str]]:
@@ -87,13 +71,10 @@ def score_rows(record: dict) -> dict[str, list[str]]:
     task = CLASSIFY if is_classifier else record.get("task", "")
     label = "this classifier" if is_classifier else "this autoencoder"
     rows = {label: [metric.format(metrics.get(metric.test_key, math.nan)) for metric in columns]}
-    for name, text in BASELINE_LABELS.get(task, {}).items():
-        if f"{name}_{columns[0].key}" in baselines:
-            text = text.format(components=f"{baselines.get('pca_components', math.nan):,}")
-            if name == "pca" and "pca_images" in baselines:
-                text += f" of {baselines['pca_images']:,} images"
-            rows[text] = [
-                metric.format(baselines.get(f"{name}_{metric.key}", math.nan)) for metric in columns
+    for baseline in task_baselines(task):
+        if f"{baseline.name}_{columns[0].key}" in baselines:
+            rows[baseline.describe(baselines)] = [
+                metric.format(baselines.get(f"{baseline.name}_{metric.key}", math.nan)) for metric in columns
             ]
     return rows
 
@@ -159,7 +140,7 @@ def _autoencoder_advice(record: dict) -> list[Remark]:
         remarks.append(Remark(f"No better than the mean image: {_training_advice(record)}.", "bad"))
     pixels = math.prod(record["dataset"]["shape"])
     latent_size = metrics.get("latent_size", 0)
-    if latent_size >= pixels and record.get("task") == "reconstruct":
+    if latent_size >= pixels and find_task(record.get("task")).targets_are_inputs:
         text = f"The latent size is {latent_size:,}, the image has {pixels:,} values: no compression."
         is_dense = isinstance(record["hyperparameters"].get("latent_dim"), int)
         remedy = "a smaller latent size" if is_dense else "fewer kernels for a smaller latent code"
@@ -197,7 +178,7 @@ def classifier_remarks(record: dict) -> list[Remark]:
 def _classifier_baseline_remarks(metrics: dict, baselines: dict) -> list[Remark]:
     """Return the remarks on the baselines that use no network."""
     remarks = []
-    labels = {f"{name}_accuracy" for name in BASELINE_LABELS[CLASSIFY] if name != "scratch"}
+    labels = {f"{baseline.name}_accuracy" for baseline in CLASSIFIER_BASELINES if baseline != scratch}
     if labels & baselines.keys() and "images_learned_from" in baselines:
         count = baselines["images_learned_from"]
         remarks.append(Remark(f"Baselines without a network are trained on {count:,} images", "quiet"))

@@ -1,14 +1,18 @@
 """Tasks: what a network learns, as pairs of inputs and targets made from images.
 
     base            class `Task`, registry, functions
+    baselines       class `Baseline`, baselines of several tasks
     metrics         scores of outputs against targets
+    settings        settings that tasks read
     pixels          uint8 images and float32 pixels
     reconstruction  the image from itself
     denoising       the image from a noisy one
     colorization    color from gray; YUV
     completion      the missing half
+    classification  name and baselines of the other program
 
-Each task's module holds one subclass of `Task`, which registers itself. Settings are any object with the
+Each task's module holds one subclass of `Task`, which registers itself; all modules of this package are
+imported, so that a new file is enough for a new task. Settings are any object with the
 attributes of `TaskSettings`, such as `lib.config.hyperparameters.Hyperparameters`:
 
 >>> import numpy as np
@@ -22,35 +26,37 @@ attributes of `TaskSettings`, such as `lib.config.hyperparameters.Hyperparameter
 ((2, 28, 14, 1), dtype('float32'))
 """
 
-# The order of these imports is the order in which tasks are offered.
-from lib.tasks.reconstruction import Reconstruction  # isort: skip
-from lib.tasks.denoising import Denoising  # isort: skip
-from lib.tasks.colorization import Colorization  # isort: skip
-from lib.tasks.completion import Completion  # isort: skip
+from lib.common.discovery import import_modules
 from lib.tasks.base import (
     TASKS,
-    ImageShape,
     Task,
+    default_task,
+    find_task,
     get_task,
     image_shape,
+    list_tasks,
     make_inference_pair,
     make_pair,
+    output_pictures,
     task_shapes,
     to_pictures,
 )
+from lib.tasks.settings import ImageShape
+
+import_modules("lib.tasks")
 
 __all__ = [
     "TASKS",
-    "Colorization",
-    "Completion",
-    "Denoising",
     "ImageShape",
-    "Reconstruction",
     "Task",
+    "default_task",
+    "find_task",
     "get_task",
     "image_shape",
+    "list_tasks",
     "make_inference_pair",
     "make_pair",
+    "output_pictures",
     "task_shapes",
     "to_pictures",
 ]

@@ -2,41 +2,62 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from lib.tasks.baselines import Baseline, constant
 from lib.tasks.pixels import to_float, to_uint8
+from lib.tasks.settings import ImageShape, TaskSettings
 
-ImageShape = tuple[int, int, int]  # (height, width, channels)
+
+class FixedMap(NamedTuple):
+    """A linear map with constant weights along one axis of images, such as a mirror.
+
+    Attributes:
+        axis: 0 for rows, 1 for columns, 2 for channels.
+        matrix: float32, shape (size before, size after).
+    """
+
+    axis: int
+    matrix: np.ndarray
+
+    def apply_to_shape(self, image: ImageShape) -> ImageShape:
+        """Return the shape of images of a shape after the map."""
+        height, width, channels = (
+            self.matrix.shape[1] if axis == self.axis else size for axis, size in enumerate(image)
+        )
+        return height, width, channels
 
 
-class TaskSettings(Protocol):
-    """The settings that tasks read; `lib.config.hyperparameters.Hyperparameters` has them all."""
+class FixedMaps(NamedTuple):
+    """The fixed linear maps in the network of a task.
 
-    @property
-    def task(self) -> str: ...
+    Attributes:
+        encoder: applied to the inputs before the encoder.
+        estimate: from the inputs to the image that a residual output is added to; `None`: the inputs.
+        join: of the channels of inputs and residual outputs together to those of the target, in place of
+            adding the outputs to an image.
+    """
 
-    @property
-    def seed(self) -> int: ...
+    encoder: FixedMap | None = None
+    estimate: FixedMap | None = None
+    join: FixedMap | None = None
 
-    @property
-    def noise(self) -> tuple[float, float]: ...
 
-    @property
-    def color_space(self) -> str: ...
+class InputPart(NamedTuple):
+    """The part of whole images that a task shows the encoder.
 
-    @property
-    def missing(self) -> str: ...
+    Attributes:
+        rows: slice of the rows.
+        columns: slice of the columns.
+        channels: float32 (channels before, channels after), a linear map of the channels; `None` for all.
+    """
 
-    @property
-    def skip(self) -> bool: ...
-
-    @property
-    def residual(self) -> bool: ...
-
-    @property
-    def variational(self) -> bool: ...
+    rows: slice = slice(None)
+    columns: slice = slice(None)
+    channels: np.ndarray | None = None
 
 
 class Task:
@@ -44,14 +65,42 @@ class Task:
 
     A subclass registers itself under its `name`. Pixels are float32 in 0..1, images uint8 in 0..255, and
     arrays have the shape (n, height, width, channels).
+
+    Attributes:
+        name: value of `--task`.
+        order: tasks are offered by rising order; the first one is the default.
+        baselines: trivial methods, in the order of the table of scores.
+        targets_are_inputs: input and target are the same, so that a copy of the input would be perfect.
+        targets_are_images: input and target are the whole image itself.
+        targets_resemble_inputs: initial weights near the identity suit the network.
+        bypasses_code: skip and residual connections are on by default.
+        copies: of an image in float32 that a pair of input and target takes in memory.
+        error_label: the error of a picture in the table of `apply`.
+        decoded_part: in the titles of figures, the part of images that outputs show; empty for whole images.
+        shows_classes: a figure shows outputs for images of each class.
+        variants: in a figure that compares outputs before and after the training, a row of inputs for each of
+            these labels, with the settings that it replaces.
     """
 
     name: ClassVar[str]
-    targets_are_images: ClassVar[bool] = False  # whether input and target are the whole image itself
-    bypasses_code: ClassVar[bool] = False  # whether skip and residual connections are on by default
+    order: ClassVar[float] = 100
+    baselines: ClassVar[tuple[Baseline, ...]] = (constant,)
+    targets_are_inputs: ClassVar[bool] = False
+    targets_are_images: ClassVar[bool] = False
+    targets_resemble_inputs: ClassVar[bool] = True
+    bypasses_code: ClassVar[bool] = False
+    copies: ClassVar[int] = 2
+    error_label: ClassVar[str] = "error"
+    decoded_part: ClassVar[str] = ""
+    shows_classes: ClassVar[bool] = False
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init_subclass__(cls) -> None:
         TASKS[cls.name] = cls()
+        for name in sorted(TASKS, key=lambda name: TASKS[name].order):
+            TASKS[name] = TASKS.pop(name)
+
+    # --- images
 
     def shapes(self, settings: TaskSettings, image: ImageShape) -> tuple[ImageShape, ImageShape]:
         """Return the shapes of input and target for images of a shape.
@@ -83,13 +132,70 @@ class Task:
         """Return the inputs, then each array of outputs (or targets), as whole uint8 images."""
         return [to_uint8(inputs), *map(to_uint8, outputs)]
 
+    def output_pictures(self, settings: TaskSettings, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs without their inputs as uint8 images, which may be parts of whole images."""
+        return to_uint8(outputs)
 
-TASKS: dict[str, Task] = {}
+    # --- network
+
+    def input_part(self, settings: TaskSettings, image: ImageShape) -> InputPart:
+        """Return the part of whole images that is the input: by default all."""
+        return InputPart()
+
+    def fixed_maps(self, settings: TaskSettings, input_shape: ImageShape, target: ImageShape) -> FixedMaps:
+        """Return the fixed linear maps in the network."""
+        return FixedMaps()
+
+    def allows_residual(self, settings: TaskSettings) -> bool:
+        """Return whether outputs can be added to the inputs."""
+        return not self.targets_are_inputs
+
+    @property
+    def residual_requirement(self) -> str:
+        """The task with the options that residual outputs require; empty for a task that refuses them."""
+        return "" if self.targets_are_inputs else self.name
+
+    def mirror_refusal(self, settings: TaskSettings) -> str:
+        """Return why outputs for mirrored inputs are no mirrored outputs, as test-time augmentation needs."""
+        return ""
+
+    # --- scores
+
+    def output_name(self, settings: TaskSettings) -> str:
+        """Return what outputs are that are no pixels in 0..1, such as UV; empty for pixels."""
+        return ""
+
+    def outputs_pixels(self, settings: TaskSettings) -> bool:
+        """Return whether outputs are pixels in 0..1."""
+        return not self.output_name(settings)
+
+    def target_words(self, settings: TaskSettings) -> str:
+        """Return the part of images that errors are of, such as `U and V`; empty for whole images."""
+        return ""
+
+
+TASKS: dict[str, Task] = {}  # by name, in the order in which they are offered
 
 
 def get_task(name: str) -> Task:
     """Return the task of a name. Raises `KeyError` for a name that no task has."""
     return TASKS[name]
+
+
+def find_task(name: object) -> Task:
+    """Return the task of a name in a record; for a name that no task has, a task with all defaults."""
+    return TASKS.get(name, Task()) if isinstance(name, str) else Task()
+
+
+def default_task() -> str:
+    """Return the name of the default task."""
+    return next(iter(TASKS))
+
+
+def list_tasks(tasks: Iterable[str]) -> str:
+    """Return names as `denoise, colorize or complete`."""
+    *first, last = tasks
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def task_shapes(settings: TaskSettings, image: ImageShape) -> tuple[ImageShape, ImageShape]:
@@ -165,3 +271,17 @@ def to_pictures(settings: TaskSettings, inputs: np.ndarray, *outputs: np.ndarray
         uint8 (n, height, width, channels) for the inputs, then for each of `outputs`.
     """
     return get_task(settings.task).to_pictures(settings, inputs, outputs)
+
+
+def output_pictures(settings: TaskSettings, outputs: np.ndarray) -> np.ndarray:
+    """Return outputs without their inputs as uint8 images.
+
+    Args:
+        settings: the task's name and its options. UV is joined with a middle gray as Y; a completed half
+            stays half an image.
+        outputs: of a decoder, float32 (n, height, width, channels).
+
+    Returns:
+        uint8 (n, height, width, channels).
+    """
+    return get_task(settings.task).output_pictures(settings, outputs)

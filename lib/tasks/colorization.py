@@ -9,9 +9,11 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
-from lib.tasks.base import Task, TaskSettings
+from lib.tasks.base import FixedMap, FixedMaps, InputPart, Task
+from lib.tasks.baselines import Method, TrainingSample, baseline, constant
 from lib.tasks.metrics import METRICS, Metric, Predictions
 from lib.tasks.pixels import to_uint8
+from lib.tasks.settings import TaskSettings
 
 COLOR_SPACES = ("rgb", "yuv")
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -51,10 +53,32 @@ def predicts_uv(settings: TaskSettings) -> bool:
     return settings.task == Colorization.name and settings.color_space == "yuv"
 
 
+@baseline("gray input", name="input")
+def gray_input(sample: TrainingSample) -> Method:
+    if predicts_uv(sample.settings):
+        return lambda inputs: np.zeros(1, np.float32)  # the UV of gray
+    return lambda inputs: inputs
+
+
+@baseline("gray input with the mean color")
+def mean_color(sample: TrainingSample) -> Method | None:
+    if predicts_uv(sample.settings):
+        return None
+    mean_uv = rgb_to_yuv(sample.targets).mean(axis=0)[..., 1:]
+
+    def add_mean_uv(inputs: np.ndarray) -> np.ndarray:
+        uv = np.broadcast_to(mean_uv, (len(inputs), *mean_uv.shape))
+        return yuv_to_rgb(np.concatenate([inputs, uv], axis=-1))
+
+    return add_mean_uv
+
+
 class Colorization(Task):
     """Color from gray: RGB (report A) or U and V (report B) from Y."""
 
     name = "colorize"
+    order = 30
+    baselines = (gray_input, mean_color, constant)
     bypasses_code = True
 
     def shapes(self, settings, image):
@@ -76,6 +100,31 @@ class Colorization(Task):
         if predicts_uv(settings):
             outputs = tuple(yuv_to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in outputs)
         return [to_uint8(inputs), *map(to_uint8, outputs)]
+
+    def output_pictures(self, settings, outputs):
+        if not predicts_uv(settings):
+            return to_uint8(outputs)
+        gray = np.full((*outputs.shape[:-1], 1), 0.5, np.float32)
+        return self.to_pictures(settings, gray, (outputs,))[1]
+
+    def input_part(self, settings, image):
+        return InputPart(channels=LUMA[:, None])
+
+    def fixed_maps(self, settings, input_shape, target):
+        return FixedMaps(join=FixedMap(2, RGB_FROM_YUV.T) if settings.residual else None)
+
+    def allows_residual(self, settings):
+        return not predicts_uv(settings)
+
+    @property
+    def residual_requirement(self):
+        return f"{self.name} in RGB"
+
+    def output_name(self, settings):
+        return "UV" if predicts_uv(settings) else ""
+
+    def target_words(self, settings):
+        return "U and V" if predicts_uv(settings) else ""
 
 
 def _rgb_of(batch: Predictions, outputs: np.ndarray) -> np.ndarray:

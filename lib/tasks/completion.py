@@ -4,20 +4,14 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
-from lib.tasks.base import ImageShape, Task, TaskSettings
+from lib.tasks.base import FixedMap, FixedMaps, InputPart, Task
+from lib.tasks.baselines import Method, TrainingSample, baseline, constant, regression_method
 from lib.tasks.pixels import to_uint8
+from lib.tasks.settings import ImageShape, TaskSettings
 
 SIDES = ("right", "left", "top", "bottom")
 GRAY = 128  # the missing half in a picture of the inputs
-
-
-def sees_mirror_image(settings: TaskSettings) -> bool:
-    """True if the given half is mirrored onto the missing one before the encoder.
-
-    Symmetric content then has the same place in the feature maps that skip connections join, and in the image
-    that a residual output is added to.
-    """
-    return settings.task == Completion.name and (settings.skip or settings.residual)
+NEIGHBORS = 15  # for the k-nearest-neighbor regression of a missing half
 
 
 def cut_axis(settings: TaskSettings) -> int:
@@ -57,10 +51,54 @@ def half_slices(settings: TaskSettings, image: ImageShape) -> tuple[tuple[slice,
     return ((given, full), (missing, full)) if axis == 0 else ((full, given), (full, missing))
 
 
+def mirror_matrix(settings: TaskSettings, given_size: int, missing_size: int) -> np.ndarray:
+    """Map from rows or columns of the given half to those of its mirror image in place of the missing one.
+
+    Where that has one row or column more, the outermost is repeated. float32 (given_size, missing_size).
+    """
+    # From the cut to each missing row or column: the first of a half on the right is next to the cut, the
+    # last of one on the left.
+    distances = np.arange(missing_size)
+    if settings.missing in ("left", "top"):
+        distances = distances[::-1]
+    matrix = np.eye(given_size, dtype=np.float32)[:, np.maximum(given_size - 1 - distances, 0)]
+    return matrix[::-1] if settings.missing in ("left", "top") else matrix
+
+
+@baseline("mirror image of the given half")
+def mirror(sample: TrainingSample) -> Method | None:
+    axis = 1 + cut_axis(sample.settings)
+    if sample.inputs.shape != sample.targets.shape:
+        return None
+    return lambda inputs: np.flip(inputs, axis)
+
+
+@baseline("ridge regression from the given half")
+def ridge(sample: TrainingSample) -> Method:
+    from sklearn.linear_model import Ridge
+
+    return regression_method(Ridge(alpha=1.0), sample)
+
+
+@baseline("mean of 15 nearest neighbors")
+def neighbors(sample: TrainingSample) -> Method:
+    from sklearn.neighbors import KNeighborsRegressor
+
+    count = min(NEIGHBORS, len(sample.inputs))
+    return regression_method(KNeighborsRegressor(count, algorithm="brute"), sample)
+
+
 class Completion(Task):
     """Prediction of the missing half of an image (report D: the right one)."""
 
     name = "complete"
+    order = 40
+    baselines = (constant, mirror, ridge, neighbors)
+    targets_resemble_inputs = False
+    copies = 1
+    error_label = "error of the missing half"
+    decoded_part = "missing half"
+    shows_classes = True
 
     def shapes(self, settings, image):
         axis, count = given_half(settings, image)
@@ -86,3 +124,26 @@ class Completion(Task):
     def _join(self, settings: TaskSettings, given: np.ndarray, missing: np.ndarray) -> np.ndarray:
         halves = [given, missing] if settings.missing in ("right", "bottom") else [missing, given]
         return np.concatenate(halves, axis=1 + cut_axis(settings))
+
+    def input_part(self, settings, image):
+        return InputPart(*half_slices(settings, image)[0])
+
+    def fixed_maps(self, settings, input_shape, target):
+        """The given half is mirrored onto the missing one where skip or residual connections need it.
+
+        Symmetric content then has the same place in the feature maps that skip connections join, and in the
+        image that a residual output is added to.
+        """
+        if not (settings.skip or settings.residual):
+            return FixedMaps()
+        axis = cut_axis(settings)
+        mirrored = FixedMap(axis, mirror_matrix(settings, input_shape[axis], target[axis]))
+        return FixedMaps(mirrored, mirrored if settings.residual else None)
+
+    def mirror_refusal(self, settings):
+        if settings.missing in ("left", "right"):
+            return "TTA mirrors images left to right: it requires missing top or bottom"
+        return ""
+
+    def target_words(self, settings):
+        return "the missing half"

@@ -1,8 +1,18 @@
 """Denoising: the input is the image with Gaussian noise."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from lib.tasks.base import Task
+from lib.tasks.baselines import Method, TrainingSample, baseline, constant, pca
+
+NOISE_LEVELS = (0.1, 0.3, 0.5, 0.7)  # in the figure: standard deviations, pixels in 0..1
+
+
+@baseline("noisy input", name="input")
+def noisy_input(sample: TrainingSample) -> Method:
+    return lambda inputs: inputs
 
 
 class Denoising(Task):
@@ -13,8 +23,12 @@ class Denoising(Task):
     """
 
     name = "denoise"
+    order = 20
+    baselines = (noisy_input, constant, pca)
     targets_are_images = True
     bypasses_code = True
+    error_label = "difference to the input"
+    variants: ClassVar = {f"noise {level:g}": {"noise": (level, level)} for level in NOISE_LEVELS}
 
     def make_pair(self, settings, pixels, rng):
         sigma = rng.uniform(*settings.noise, (len(pixels), 1, 1, 1)).astype(np.float32)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lib.common.formatting import MISSING, format_decimal, format_psnr
-from lib.tasks.base import TaskSettings
+from lib.tasks.settings import TaskSettings
 
 SMALLEST_PROBABILITY = 1e-7  # Keras's epsilon
 

@@ -17,7 +17,7 @@ from lib.evaluation import figures, latent_space, run_figures
 from lib.models import inference
 from lib.runs import records, run_folder
 from lib.runs.validation import sanitize
-from lib.tasks.base import make_inference_pair
+from lib.tasks import make_inference_pair, output_pictures
 from lib.training.backend import device_name
 from lib.worker.image_output import PngWriter, emit_notes
 from lib.worker.process import Channel
@@ -75,7 +75,7 @@ def _decode(decoder: keras.Model, sheet: CodeSheet, hp: Hyperparameters, path: P
     require_finite(sheet.codes, names, path)
     outputs = latent_space.decode_codes(decoder, sheet.codes)
     require_finite(outputs, names, path)
-    return run_figures.outputs_to_pictures(outputs, hp)
+    return output_pictures(hp, outputs)
 
 
 def _interpolated_codes(channel: Channel, request: dict, path: Path, hp: Hyperparameters) -> CodeSheet:

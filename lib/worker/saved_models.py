@@ -24,7 +24,7 @@ from lib.models.code_refinement import CodeRefinement
 from lib.models.saving.encoder_extraction import ForeignModel, adapt_decoder, is_decoder
 from lib.models.saving.image_formats import CHANNELS, ImagePattern, input_pattern
 from lib.models.saving.model_files import SavedModel, load_saved_model
-from lib.tasks.base import ImageShape, image_shape, make_inference_pair
+from lib.tasks import TASKS, ImageShape, get_task, image_shape, list_tasks, make_inference_pair
 
 OTHER_MODELS = ("encoder", "decoder", "classifier")  # names of models that are no whole autoencoder
 
@@ -109,11 +109,13 @@ class LoadedAutoencoder:
             report: called with the fraction of the steps that are done.
 
         Raises:
-            UserError: the task is not `reconstruct`, or the encoder or a decoder of a code alone is missing.
+            UserError: the targets of the task are not its inputs, or the encoder or a decoder of a code alone
+                is missing.
         """
-        if self.hp.task != "reconstruct":
+        if not get_task(self.hp.task).targets_are_inputs:
+            tasks = list_tasks(name for name, task in TASKS.items() if task.targets_are_inputs)
             raise UserError(
-                f"{self.path}: the model is for {self.hp.task}; --refine requires a model for reconstruct"
+                f"{self.path}: the model is for {self.hp.task}; --refine requires a model for {tasks}"
             )
         if self.foreign is not None:
             options = self.options

@@ -20,7 +20,7 @@ from lib.evaluation import run_figures
 from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines, table_scores
 from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics, score_classes
 from lib.evaluation.probes import encode_subset
-from lib.evaluation.run_figures import DenoisingExamples, Drawings
+from lib.evaluation.run_figures import Drawings, VariantExamples
 from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder, build_training_model
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized
@@ -34,6 +34,7 @@ from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder
 from lib.runs.run_folder import Run
 from lib.runs.run_log import RunLog
+from lib.tasks import get_task
 from lib.tasks.metrics import describe_score
 from lib.training.backend import describe_environment, device_name, require_tensorboard
 from lib.training.batches import Batches
@@ -245,8 +246,8 @@ class AutoencoderJob(TrainingJob):
         validation = dataset.validation if hp.validates else dataset.train
         live_images = run_figures.shown_images(validation, hp).first(LIVE_PICTURES)
         untrained = None
-        if hp.task == "denoise" and not trial:
-            untrained = run_figures.denoising_examples(model, dataset.test, hp)
+        if get_task(hp.task).variants and not trial:
+            untrained = run_figures.variant_examples(model, dataset.test, hp)
 
         def on_epoch_end(history: History) -> None:
             run.update(history=history)
@@ -306,7 +307,7 @@ class AutoencoderJob(TrainingJob):
         return []
 
     def _record_test(
-        self, run: Run, model: keras.Model, metrics: dict, history: dict, untrained: DenoisingExamples | None
+        self, run: Run, model: keras.Model, metrics: dict, history: dict, untrained: VariantExamples | None
     ) -> Drawings:
         """Record the scores with those of the baselines, and return the figures to draw."""
         latent_size = self.architecture.latent_size

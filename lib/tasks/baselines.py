@@ -1,0 +1,108 @@
+"""Baselines: trivial methods whose test scores stand beside those of a network.
+
+A baseline is a function with the decorator `baseline`, listed in the `baselines` of its task.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from lib.tasks.settings import TaskSettings
+
+# A function from inputs, float32 (n, height, width, channels) in 0..1, to predictions of the targets.
+Method = Callable[[np.ndarray], np.ndarray]
+
+
+class TrainingSample(Protocol):
+    """Training images of a task that its baselines are fitted on; each part is computed when it is read.
+
+    Attributes:
+        settings: the task's name and its options.
+        inputs: float32 (n, height, width, channels) in 0..1.
+        targets: float32 (n, height, width, channels).
+        mean_target: float32 (height, width, channels).
+        components: the mean image, and as columns as many principal components of the images as the latent
+            code has values, float32 (height · width · channels, components).
+        component_counts: `components` that exist, and `images` that they are computed from, if not all.
+    """
+
+    @property
+    def settings(self) -> TaskSettings: ...
+
+    @property
+    def inputs(self) -> np.ndarray: ...
+
+    @property
+    def targets(self) -> np.ndarray: ...
+
+    @property
+    def mean_target(self) -> np.ndarray: ...
+
+    @property
+    def components(self) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @property
+    def component_counts(self) -> dict[str, int]: ...
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A trivial method.
+
+    Args:
+        name: beginning of its keys in a record, such as `pca` of `pca_mse`.
+        label: on the screen and in reports; `{components}` stands for the number under `<name>_components`.
+        fit: function of the training sample, that of a task or of a classifier, that returns the fitted
+            method; `None` where it does not apply.
+        counts: numbers that the record keeps as `<name>_<key>`, computed from the sample.
+    """
+
+    name: str
+    label: str
+    fit: Callable[[Any], Method | None]
+    counts: Callable[[Any], dict[str, int]] = lambda sample: {}
+
+    def describe(self, scores: Mapping) -> str:
+        """Return the label with the numbers that a record holds for this baseline."""
+        components = scores.get(f"{self.name}_components", float("nan"))
+        text = self.label.format(components=f"{components:,}")
+        images = scores.get(f"{self.name}_images")
+        return text if images is None else f"{text} of {images:,} images"
+
+
+def baseline(label: str, name: str = "", **options) -> Callable[[Callable[[Any], Method | None]], Baseline]:
+    """Return a decorator that makes a baseline of a function.
+
+    Args:
+        label: as in `Baseline`.
+        name: likewise; by default the name of the function.
+        **options: likewise.
+    """
+    return lambda fit: Baseline(name or fit.__name__, label, fit, **options)
+
+
+@baseline("mean image")
+def constant(sample: TrainingSample) -> Method:
+    mean = sample.mean_target
+    return lambda inputs: mean
+
+
+@baseline("PCA, {components} components", counts=lambda sample: sample.component_counts)
+def pca(sample: TrainingSample) -> Method:
+    mean, axes = sample.components
+
+    def project(inputs: np.ndarray) -> np.ndarray:
+        centered = (inputs - mean).reshape(len(inputs), -1)
+        return mean + (centered @ axes @ axes.T).reshape(inputs.shape)
+
+    return project if axes.shape[1] < mean.size else lambda inputs: inputs
+
+
+def regression_method(regression, sample: TrainingSample) -> Method:
+    """Fit a regression of scikit-learn on flat inputs and targets, and return it as a method."""
+    inputs, targets = sample.inputs, sample.targets
+    regression.fit(inputs.reshape(len(inputs), -1), targets.reshape(len(targets), -1))
+    shape = targets.shape[1:]
+    return lambda inputs: regression.predict(inputs.reshape(len(inputs), -1)).reshape(-1, *shape)
