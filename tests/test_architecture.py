@@ -28,8 +28,8 @@ BACKEND_MODULES = {"lib.training.backend", "lib.training.distributed"}
 HEAVY = {"keras", "sklearn", "matplotlib", "h5py"}
 SLOW_TO_START = (*HEAVY, *BACKENDS, "optuna", "sqlalchemy", "PIL", "questionary", "rich", "plotille")
 
-# Imported inside of functions that only the worker calls: splits, bundled data sets and some baselines of tasks
-# are scikit-learn's, downloads Keras's.
+# Imported inside of functions that only the worker calls: splits, bundled data sets and some baselines are
+# scikit-learn's, downloads Keras's.
 LATE_IMPORTS = {
     "lib.tasks.classification": {"sklearn"},
     "lib.tasks.completion": {"sklearn"},
