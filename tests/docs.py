@@ -1,9 +1,10 @@
-"""Generated pages of the documentation: every flag of every command, and every preset.
+"""Generated pages of the documentation: every flag of every command, every preset, the table of tasks.
 
 python -m tests.docs
 """
 
 import argparse
+import re
 
 from lib.cli import commands
 from lib.cli.parser import SHORT_HELP, TrainParser
@@ -11,6 +12,7 @@ from lib.config.fields import PROGRAMS, default_values, describe_default, long_f
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import PRESETS, Preset, preset_values
 from lib.config.value_types import LayerNumbers, Switch
+from lib.tasks import TASKS
 from tests.harness.terminal_session import PROJECT
 
 DOCS = PROJECT / "docs"
@@ -34,7 +36,11 @@ left out, with a note."""
 
 def pages() -> dict[str, str]:
     """The text of each generated page, by file name."""
-    return {"command-line.md": command_line_page(), "presets.md": presets_page()}
+    return {
+        "command-line.md": command_line_page(),
+        "presets.md": presets_page(),
+        "tasks.md": tasks_page(),
+    }
 
 
 def command_line_page() -> str:
@@ -121,6 +127,17 @@ def presets_page() -> str:
             "\n".join(f"* `{name}`: `{_preset_flags(name, preset)}`" for name, preset in presets.items())
         )
     return "\n\n".join(parts) + "\n"
+
+
+def tasks_page() -> str:
+    """The page of the tasks as it is written, with the present table of all tasks."""
+    rows = []
+    for name, task in TASKS.items():
+        labels = (baseline.label.replace("{components}", "N") for baseline in task.baselines)
+        rows.append([f"`{name}`", task.help, "; ".join(labels)])
+    table = _table(("`--task`", "target and input", "baselines on the same test set"), rows)
+    text = (DOCS / "tasks.md").read_text(encoding="utf-8")
+    return re.sub(r"^\| `--task` \|.*?(?=\n\n)", lambda match: table, text, flags=re.DOTALL | re.MULTILINE)
 
 
 def _preset_flags(name: str, preset: Preset) -> str:

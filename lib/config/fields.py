@@ -29,7 +29,7 @@ from lib.config.value_types import (
     ValueType,
     WithWord,
 )
-from lib.tasks import TASKS, default_task
+from lib.tasks import TASKS, default_task, list_tasks
 from lib.tasks.colorization import COLOR_SPACES
 from lib.tasks.completion import SIDES
 
@@ -241,7 +241,8 @@ class Fields:
     initializer: str | None = setting(
         None, OrWord("auto", OneOf(INITIALIZERS)), "--initializer", programs=AUTOENCODER,
         help="weight initialization; identity: he_normal, except that convolutions that keep the shape start "
-             "near the identity; auto: he_normal for dense latent codes and complete, else identity",
+             "near the identity; auto: he_normal for dense latent codes and "
+             f"{list_tasks(lambda task: not task.targets_resemble_inputs)}, else identity",
     )
     latent_dim: int | None = setting(
         None, OrWord("convolutional", IntRange(1, 65_536)), "--latent-dim", programs=AUTOENCODER,
@@ -265,7 +266,8 @@ class Fields:
     )
     skip: bool = setting(
         False, Switch(), "--skip", programs=AUTOENCODER,
-        help="skip connections (U-Net) from the encoder's feature maps to the decoder; not for reconstruct",
+        help="skip connections (U-Net) from the encoder's feature maps to the decoder; not for "
+             f"{list_tasks(lambda task: task.targets_are_inputs)}",
     )
     residual: bool = setting(
         False, Switch(), "--residual", programs=AUTOENCODER,

@@ -26,7 +26,8 @@ from lib.config.fields import (
     settings,
 )
 from lib.config.value_types import ALL, Switch
-from lib.tasks import TASKS, get_task, list_tasks
+from lib.tasks import get_task, list_tasks
+from lib.tasks.base import list_residual_tasks
 
 
 @dataclass(frozen=True)
@@ -158,15 +159,8 @@ class Hyperparameters(Fields):
 
 
 # Tasks as they stand in messages.
-_OTHER_TARGETS = list_tasks(name for name, task in TASKS.items() if not task.targets_are_inputs)
-_WHOLE_IMAGES = list_tasks(name for name, task in TASKS.items() if task.targets_are_images)
-
-
-def _residual_tasks() -> str:
-    """The tasks that allow residual outputs, those with a condition last."""
-    requirements = {name: task.residual_requirement for name, task in TASKS.items()}
-    with_condition = {text: text != name for name, text in requirements.items() if text}
-    return list_tasks(sorted(with_condition, key=lambda text: with_condition[text]))
+_OTHER_TARGETS = list_tasks(lambda task: not task.targets_are_inputs)
+_WHOLE_IMAGES = list_tasks(lambda task: task.targets_are_images)
 
 
 class Rule(NamedTuple):
@@ -209,7 +203,7 @@ def _code_rules(hp: Hyperparameters) -> list[Rule]:
         ),
         Rule(
             hp.residual and not task.allows_residual(hp),
-            f"residual requires the task {_residual_tasks()}",
+            f"residual requires the task {list_residual_tasks()}",
         ),
         Rule(
             bool(hp.linear_path) and dense and hp.linear_path != FULL,

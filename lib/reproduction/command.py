@@ -30,6 +30,7 @@ from lib.reproduction.time_to_target import TimeToTarget
 from lib.runs import documents, records, run_folder
 from lib.runs.resume import locate_run
 from lib.runs.run_entries import RunEntry, load_entry
+from lib.tasks import list_tasks
 from lib.worker.run_sequence import StoppedByUser
 
 DEFAULT_FOLDER = "reproduce"  # below models/
@@ -52,7 +53,7 @@ def make_parser(program: str, command: str) -> CommandParser:
         action="store_true",
         help=(
             "our settings for the same tasks, with the latent size of the report where the task is "
-            "reconstruct"
+            f"{list_tasks(lambda task: task.targets_are_inputs)}"
         ),
     )
     add(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -68,6 +68,7 @@ class Task:
 
     Attributes:
         name: value of `--task`.
+        help: targets and inputs, for the documentation.
         order: tasks are offered by rising order; the first one is the default.
         baselines: trivial methods, in the order of the table of scores.
         targets_are_inputs: input and target are the same, so that a copy of the input would be perfect.
@@ -83,6 +84,7 @@ class Task:
     """
 
     name: ClassVar[str]
+    help: ClassVar[str] = ""
     order: ClassVar[float] = 100
     baselines: ClassVar[tuple[Baseline, ...]] = (constant,)
     targets_are_inputs: ClassVar[bool] = False
@@ -192,9 +194,20 @@ def default_task() -> str:
     return next(iter(TASKS))
 
 
-def list_tasks(tasks: Iterable[str]) -> str:
+def list_tasks(condition: Callable[[Task], bool] = lambda task: True) -> str:
+    """Return the names of the tasks with a property, such as `denoise, colorize or complete`."""
+    return join_names(name for name, task in TASKS.items() if condition(task))
+
+
+def list_residual_tasks() -> str:
+    """Return the tasks that allow residual outputs, those with a condition last."""
+    requirements = {task.residual_requirement: task.name for task in TASKS.values()}
+    return join_names(sorted(filter(None, requirements), key=lambda text: text != requirements[text]))
+
+
+def join_names(names: Iterable[str]) -> str:
     """Return names as `denoise, colorize or complete`."""
-    *first, last = tasks
+    *first, last = names
     return f"{', '.join(first)} or {last}" if first else last
 
 

@@ -77,6 +77,7 @@ class Colorization(Task):
     """Color from gray: RGB (report A) or U and V (report B) from Y."""
 
     name = "colorize"
+    help = "RGB, or the chroma channels UV, from the gray image"
     order = 30
     baselines = (gray_input, mean_color, constant)
     bypasses_code = True

@@ -92,6 +92,7 @@ class Completion(Task):
     """Prediction of the missing half of an image (report D: the right one)."""
 
     name = "complete"
+    help = "the missing half from the other half"
     order = 40
     baselines = (constant, mirror, ridge, neighbors)
     targets_resemble_inputs = False

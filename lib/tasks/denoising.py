@@ -23,6 +23,7 @@ class Denoising(Task):
     """
 
     name = "denoise"
+    help = "the image from the image with Gaussian noise"
     order = 20
     baselines = (noisy_input, constant, pca)
     targets_are_images = True

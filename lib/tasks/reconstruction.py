@@ -8,6 +8,7 @@ class Reconstruction(Task):
     """Reconstruction of the input image (all five reports)."""
 
     name = "reconstruct"
+    help = "the image from itself"
     order = 10
     baselines = (constant, pca)
     targets_are_inputs = True

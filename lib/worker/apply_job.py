@@ -38,8 +38,8 @@ class ErrorExample(NamedTuple):
 def apply(channel: Channel, request: dict) -> None:
     """Apply one or several autoencoders to images; write their outputs, a table of errors and a figure.
 
-    An error is the mean squared difference between output and target, pixels in 0..1. For denoise the target
-    is the image itself, so that the error says how much was changed. The largest errors come first.
+    An error is the mean squared difference between output and target, pixels in 0..1. Where the
+    target is the image itself, the error says how much was changed. The largest errors come first.
     """
     # --- models and images
     models = _load_matching_autoencoders(request)

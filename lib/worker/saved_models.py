@@ -24,7 +24,7 @@ from lib.models.code_refinement import CodeRefinement
 from lib.models.saving.encoder_extraction import ForeignModel, adapt_decoder, is_decoder
 from lib.models.saving.image_formats import CHANNELS, ImagePattern, input_pattern
 from lib.models.saving.model_files import SavedModel, load_saved_model
-from lib.tasks import TASKS, ImageShape, get_task, image_shape, list_tasks, make_inference_pair
+from lib.tasks import ImageShape, get_task, image_shape, list_tasks, make_inference_pair
 
 OTHER_MODELS = ("encoder", "decoder", "classifier")  # names of models that are no whole autoencoder
 
@@ -113,7 +113,7 @@ class LoadedAutoencoder:
                 is missing.
         """
         if not get_task(self.hp.task).targets_are_inputs:
-            tasks = list_tasks(name for name, task in TASKS.items() if task.targets_are_inputs)
+            tasks = list_tasks(lambda task: task.targets_are_inputs)
             raise UserError(
                 f"{self.path}: the model is for {self.hp.task}; --refine requires a model for {tasks}"
             )
