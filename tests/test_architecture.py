@@ -26,7 +26,10 @@ WORKER_INTERFACE = {"lib.worker.process", "lib.worker.run_sequence"}
 BACKENDS = {"tensorflow", "jax", "torch"}
 BACKEND_MODULES = {"lib.training.backend", "lib.training.distributed"}
 HEAVY = {"keras", "sklearn", "matplotlib", "h5py"}
-SLOW_TO_START = (*HEAVY, *BACKENDS, "optuna", "sqlalchemy", "PIL", "questionary", "rich", "plotille")
+SLOW_TO_START = (
+    *(*HEAVY, *BACKENDS, "optuna", "sqlalchemy", "PIL", "questionary", "rich", "plotille"),
+    *("psutil", "filelock", "markdown_it"),
+)
 
 # Imported inside of functions that only the worker calls: splits, bundled data sets and some baselines are
 # scikit-learn's, downloads Keras's.
@@ -187,7 +190,11 @@ def test_package_docstrings_map_their_modules_and_their_examples_work(package):
 
 
 @pytest.mark.parametrize(
-    "command", ["ruff check --no-cache", "ruff format --check --no-cache", f"mypy --cache-dir {os.devnull}"]
+    "command",
+    [
+        *("ruff check --no-cache", "ruff format --check --no-cache"),
+        *(f"mypy --cache-dir {os.devnull} --platform {platform}" for platform in ("linux", "win32")),
+    ],
 )
 def test_style_and_types_are_clean(command):
     done = subprocess.run(

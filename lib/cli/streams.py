@@ -46,10 +46,10 @@ def prepare_streams() -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors=ERROR_HANDLER)
-        return
-    # Results written to a file that is opened for reading fail, as they did for the closed stream.
-    sys.stdout = _replaced(sys.stdout, _Results, os.O_RDONLY)
-    sys.stderr = _replaced(sys.stderr, _Progress, os.O_WRONLY)
+    else:
+        # Results written to a file that is opened for reading fail, as they did for the closed stream.
+        sys.stdout = _replaced(sys.stdout, _Results, os.O_RDONLY)
+        sys.stderr = _replaced(sys.stderr, _Progress, os.O_WRONLY)
 
 
 def _replaced(stream: TextIO | None, file_class: type[io.FileIO], null_mode: int) -> TextIO:

@@ -3,16 +3,12 @@
 import errno
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lib.common.errors import RunFailed, reason
-
-if sys.platform != "win32":
-    import fcntl
 
 # --- atomic writes
 
@@ -105,16 +101,15 @@ def remedy(error: Exception, flag: str = "--output") -> str:
 
 # --- locks
 
-HOLDER_TIMEOUT = 1.0  # seconds to wait for the holder of a lock, which may be about to end
-# Seconds to wait for `is_locked` in other processes: each is brief, but there may be many, and stopped ones.
-SHARED_TIMEOUT = 60.0
-RETRY_INTERVAL = 0.02  # seconds
+LOCK_TIMEOUT = 1.0  # seconds to wait for the holder of a lock, which may be about to end
+PROBE_TIMEOUT = 0.02  # seconds in which the probes of other processes end, which hold the lock for an instant
+RETRY_INTERVAL = 0.005  # seconds
 
 
 def acquire_lock(path: Path) -> int:
     """Lock a file exclusively, until the process ends or the descriptor is closed.
 
-    On Windows, and on file systems without locks, every attempt succeeds.
+    On file systems without locks every attempt succeeds.
 
     Args:
         path: the lock file, created where it is missing.
@@ -126,41 +121,34 @@ def acquire_lock(path: Path) -> int:
         BlockingIOError: another process holds the lock.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    start = time.monotonic()
-    while not _try_lock(file, exclusive=True):
-        timeout = SHARED_TIMEOUT if _can_share(file) else HOLDER_TIMEOUT
-        if time.monotonic() - start > timeout:
-            os.close(file)
-            raise BlockingIOError(errno.EWOULDBLOCK, "another process holds the lock", str(path))
-        time.sleep(RETRY_INTERVAL)
+    if not _try_lock(file, LOCK_TIMEOUT):
+        os.close(file)
+        raise BlockingIOError(errno.EWOULDBLOCK, "another process holds the lock", str(path))
     return file
 
 
 def is_locked(path: Path) -> bool:
     """Return whether the lock is held, by this process or another one; False for a missing file."""
     try:
-        with path.open("rb") as file:
-            return not _try_lock(file.fileno(), exclusive=False)
+        file = os.open(path, os.O_RDWR if os.access(path, os.W_OK) else os.O_RDONLY)
     except OSError:
         return False
-
-
-def _can_share(file: int) -> bool:
-    """True if the lock is free or shared, as it is during `is_locked` in another process."""
-    shared = _try_lock(file, exclusive=False)
-    # Released at once: of two processes that wait for the lock, each would keep it from the other.
-    if shared and sys.platform != "win32":
-        fcntl.flock(file, fcntl.LOCK_UN)
-    return shared
-
-
-def _try_lock(file: int, exclusive: bool) -> bool:
-    if sys.platform == "win32":
-        return True
     try:
-        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return not _try_lock(file, PROBE_TIMEOUT)
+    finally:
+        os.close(file)
+
+
+def _try_lock(file: int, timeout: float) -> bool:
+    # Not filelock's `FileLock`: that creates the file to probe it and has no lock in a read-only folder.
+    from filelock import lock_descriptor
+
+    end = time.monotonic() + timeout
+    try:
+        while not lock_descriptor(file, blocking=False):
+            if time.monotonic() > end:
+                return False
+            time.sleep(RETRY_INTERVAL)
     except OSError:  # a file system without locks
         pass
     return True

@@ -1,12 +1,15 @@
 """Terminal modes: no echo of keys while a run is under way, and restoration after a program was killed."""
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
-if sys.platform != "win32":
-    import termios
+termios: Any = None
+with suppress(ImportError):  # Windows has none, and changes no modes
+    termios = importlib.import_module("termios")
 
 TERMINAL_VARIABLE = "LATENT_LAB_TERMINAL"  # environment variable of a worker: the terminal of its program
 SHOW_CURSOR = b"\r\x1b[?25h"  # live displays hide it
@@ -39,7 +42,7 @@ def muted_keyboard() -> Iterator[None]:
 def terminal_environment() -> dict[str, str]:
     """The environment variable that tells a worker the terminal of this process; empty without a terminal."""
     terminal = _controllable_terminal()
-    if terminal is not None:
+    if terminal is not None and hasattr(os, "ttyname"):
         with suppress(OSError):  # in some containers it has no name
             return {TERMINAL_VARIABLE: os.ttyname(terminal)}
     return {}
@@ -50,7 +53,7 @@ def restore_terminal() -> None:
 
     Called in the worker. A terminal whose echo is on stays as it is.
     """
-    if sys.platform == "win32" or TERMINAL_VARIABLE not in os.environ:
+    if termios is None or TERMINAL_VARIABLE not in os.environ:
         return
     with (
         suppress(OSError, termios.error),
@@ -66,7 +69,7 @@ def restore_terminal() -> None:
 
 def _controllable_terminal() -> int | None:
     """The descriptor of a terminal whose modes this process may change: standard input or error."""
-    if sys.platform == "win32":
+    if termios is None:
         return None
     for file in (sys.stdin, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # `None`, a closed file, or a test's replacement
@@ -77,11 +80,12 @@ def _controllable_terminal() -> int | None:
 
 def _in_background(terminal: int) -> bool:
     """True if the terminal belongs to another job; changing its modes would suspend this process."""
-    with suppress(OSError):  # not the controlling terminal: it has no foreground job
-        return os.tcgetpgrp(terminal) != os.getpgrp()
+    if sys.platform != "win32":
+        with suppress(OSError):  # not the controlling terminal: it has no foreground job
+            return os.tcgetpgrp(terminal) != os.getpgrp()
     return False
 
 
 def _open_without_control(path: str, flags: int) -> int:
     """An `opener` that does not make the terminal the controlling one of this process."""
-    return os.open(path, flags | os.O_NOCTTY)
+    return os.open(path, flags | getattr(os, "O_NOCTTY", 0))

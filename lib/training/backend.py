@@ -20,10 +20,9 @@ import numpy as np
 import sklearn
 
 from lib.common.errors import UserError
-from lib.training.batches import Batches, StackedBatches
+from lib.training.batches import Batches
 
 PREFETCHED_BATCHES = 4  # made while the device trains on another
-STACK_BYTES = 32 << 20  # of batches that one compiled call trains on
 
 # ---------------------------------------------------------------- devices and versions
 
@@ -99,7 +98,7 @@ def _processor_name() -> str:
 # ---------------------------------------------------------------- before the first step
 
 
-def input_pipeline(batches: Batches | StackedBatches):
+def input_pipeline(batches: Batches):
     """Endless batches in the form that Keras's `fit` takes, with the next batches made ahead.
 
     On TensorFlow it is a `tf.data.Dataset` without autotuning. The one that Keras makes of a `PyDataset` has
@@ -124,8 +123,8 @@ def input_pipeline(batches: Batches | StackedBatches):
 def build_before_first_step(model: keras.Model, batch: tuple) -> None:
     """Create the variables of optimizer, loss and metrics before the first step, with one image of a batch.
 
-    TensorFlow compiles a step that creates variables twice, and JAX cannot scan over one. Random states are
-    put back, so that later draws are the same as without this call.
+    TensorFlow compiles a step that creates variables twice. Random states are put back, so that later draws
+    are the same as without this call.
     """
     if keras.distribution.distribution() is not None:  # one image cannot be spread over devices
         return
@@ -215,39 +214,3 @@ def _fused_call(layer: keras.layers.BatchNormalization, inputs, training=None, m
         layer.moving_mean.assign(moving_mean * layer.momentum + mean * (1 - layer.momentum))
         layer.moving_variance.assign(moving_variance * layer.momentum + variance * (1 - layer.momentum))
     return outputs
-
-
-def uses_scan() -> bool:
-    """True on JAX with an accelerator, where a step is over before Python has started the next one."""
-    return keras.backend.backend() == "jax" and bool(accelerators())
-
-
-def scan_train_steps(model: keras.Model, batches: Batches) -> Batches | StackedBatches:
-    """Make a compiled model train on stacks of batches, where that is faster, and return what to train it on.
-
-    Keras's trainer for JAX calls the compiled step once per batch, whatever `steps_per_execution` is. The
-    patch replaces `model.train_function`, which Keras then leaves alone, by one call that scans over a stack.
-    Losses are the same up to rounding. The gain on a GPU has not been measured.
-
-    Args:
-        model: compiled, and with all its variables.
-        batches: endless training batches.
-
-    Returns:
-        The batches in stacks; or the same batches, where nothing is patched.
-    """
-    if not uses_scan() or batches.shard is not None:
-        return batches
-    import jax
-
-    def step(state, batch):
-        logs, state = model.train_step(state, batch)
-        return state, logs
-
-    @partial(jax.jit, donate_argnums=0)
-    def scan(state, stack):
-        state, logs = jax.lax.scan(step, state, stack)
-        return jax.tree.map(lambda values: values[-1], logs), state  # metrics are means since the epoch began
-
-    model.train_function = lambda state, iterator: scan(state, next(iterator))
-    return StackedBatches(batches, STACK_BYTES)

@@ -73,7 +73,7 @@ class Batches(keras.utils.PyDataset):
         self.augmentations = [
             augment for name, augment in AUGMENTATIONS.items() if training and getattr(hp, name)
         ]
-        # (epoch, its order) in one tuple, because two threads of `StackedBatches` read and replace it.
+        # (epoch, its order) in one tuple, because threads of Keras may read and replace it.
         self._epoch_order = -1, np.arange(len(subset))
 
     def __len__(self) -> int:
@@ -125,49 +125,3 @@ class Batches(keras.utils.PyDataset):
 
     def _rng(self, epoch: int, *batch: int) -> np.random.Generator:
         return np.random.default_rng((self.hp.seed, self.training, epoch if self.training else 0, *batch))
-
-
-class StackedBatches(keras.utils.PyDataset):
-    """Endless batches of one size, stacked along a new first axis: one compiled call trains on a whole stack.
-
-    Arrays have the shape (batches, n, ...). A smaller last batch of an epoch is a stack of its own.
-
-    Args:
-        batches: endless batches.
-        stack_bytes: the size that a stack should not exceed, in bytes; it holds one batch at least.
-    """
-
-    def __init__(self, batches: Batches, stack_bytes: int):
-        super().__init__(
-            workers=2, max_queue_size=2
-        )  # a stack is prepared while the device trains on another
-        self.batches = batches
-        batch_bytes = sum(array.nbytes for array in keras.tree.flatten(batches[0]))
-        full_batches = len(batches.subset) // batches.batch_size
-        per_stack = max(1, min(stack_bytes // batch_bytes, full_batches))
-        self._ends = list(
-            range(per_stack, full_batches, per_stack)
-        )  # index after the last batch of each stack
-        if full_batches:
-            self._ends.append(full_batches)
-        if full_batches < len(batches):
-            self._ends.append(len(batches))
-
-    def __len__(self) -> int:
-        """Number of stacks in an epoch."""
-        return len(self._ends)
-
-    @property
-    def num_batches(self) -> None:
-        """Keras's number of batches in an epoch: endless."""
-        return None
-
-    def __getitem__(self, index: int) -> tuple:
-        epoch, number = divmod(index, len(self))
-        numbers = range(self._ends[number - 1] if number else 0, self._ends[number])
-        batches = [self.batches[epoch * len(self.batches) + number] for number in numbers]
-        return keras.tree.map_structure(lambda *arrays: np.stack(arrays), *batches)
-
-    def images_through(self, number: int) -> int:
-        """Number of images in an epoch's stacks from the first to that number, which counts from 0."""
-        return self.batches.images_through(self._ends[number] - 1)

@@ -11,7 +11,7 @@ from threading import Event
 import keras
 
 from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION
-from lib.training.batches import Batches, StackedBatches
+from lib.training.batches import Batches
 from lib.training.phases import CROSS_ENTROPY
 
 SECONDS_BETWEEN_STEPS = 0.1  # between two `step` events
@@ -81,7 +81,7 @@ class EpochReporter(keras.callbacks.Callback):
 
     def __init__(
         self,
-        batches: Batches | StackedBatches,
+        batches: Batches,
         hooks: TrainingHooks,
         save: Callable[[History], None],
         restore: Callable[[], History],

@@ -14,7 +14,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup, Shard
 from lib.data.datasets import Dataset
 from lib.models.autoencoder import LABELS
-from lib.training.backend import build_before_first_step, fused_batch_norm, input_pipeline, scan_train_steps
+from lib.training.backend import build_before_first_step, fused_batch_norm, input_pipeline
 from lib.training.batches import Batches
 from lib.training.callbacks import EpochReporter, History, SeparateLabelLoss, TrainingHooks
 from lib.training.checkpoints import Checkpoint
@@ -129,17 +129,16 @@ def _fit_model(
     training = make_batches(dataset.train, training=True, first_epoch=first_epoch)
     validation = make_batches(dataset.validation)
 
-    # --- compiled model: its variables before its train function, which scans over them
+    # --- compiled model, with all its variables
     _compile(model, hp, phase, len(training) * hp.epochs)
     build_before_first_step(model, training[0])
-    steps = scan_train_steps(model, training)
 
     # --- callbacks: label losses are removed first, the reporter sees what all others have changed
     early_stopping = _early_stopping(hp, "val_loss" if len(validation) else "loss")
     resumed = [early_stopping, *_plateau_schedule(hp)]  # those that remember past epochs
     save = partial(checkpoint.write, model, early_stopping)
     restore = partial(checkpoint.restore, model, resumed)
-    reporter = EpochReporter(steps, hooks, save, restore)
+    reporter = EpochReporter(training, hooks, save, restore)
     callbacks = [*_label_loss(phase), *resumed, *_stateless_callbacks(hp, phase, folder), reporter]
 
     # --- training
@@ -151,10 +150,10 @@ def _fit_model(
         }
     with fused_batch_norm(model):
         model.fit(
-            input_pipeline(steps),
+            input_pipeline(training),
             epochs=hp.epochs,
             initial_epoch=first_epoch,
-            steps_per_epoch=len(steps),
+            steps_per_epoch=len(training),
             **validation_options,
             shuffle=False,
             verbose=0,

@@ -59,7 +59,8 @@ BACKENDS = ("tensorflow", "jax")  # of Keras, the default first; keras.json does
 
 # Signals that mean "out of memory": the kernel's kill, and a crash of native code that ignores a failed
 # allocation.
-MEMORY_SIGNALS: dict[int, str] = {signal.SIGKILL: "was killed", signal.SIGSEGV: "crashed"}
+KILL_SIGNAL = getattr(signal, "SIGKILL", None)  # Windows has none
+MEMORY_SIGNALS: dict[int | None, str] = {KILL_SIGNAL: "was killed", signal.SIGSEGV: "crashed"}
 # A page of a memory-mapped file is gone. Windows has no such signal.
 BUS_ERROR = getattr(signal, "SIGBUS", None)
 DEATH_TIMEOUT = 10  # seconds for a process whose events have ended to end as well
@@ -134,7 +135,9 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=environment,
-            start_new_session=True,  # Ctrl-C reaches only the program, which then asks the worker to stop
+            # Ctrl-C reaches only the program, which then asks the worker to stop.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # of Windows
         )
         assert process.stdin is not None
         assert process.stdout is not None
@@ -258,8 +261,9 @@ class Worker:
         """End the process and its watcher at once."""
         if self._process is not None:
             self._process.kill()
-            with suppress(OSError):  # the group has ended, or there are none on this system
-                os.killpg(self._process.pid, signal.SIGKILL)
+            if hasattr(os, "killpg") and KILL_SIGNAL:
+                with suppress(OSError):  # the group has ended
+                    os.killpg(self._process.pid, KILL_SIGNAL)
             self._process.wait()
             with suppress(OSError):  # a first process, as in a container, has inherited the watcher
                 os.waitpid(-self._process.pid, 0)

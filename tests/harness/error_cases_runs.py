@@ -201,7 +201,7 @@ def killed(folder: str = "models/mine", **changes) -> Path:
 def held(again):
     """A run that another process is training while somebody wants to go on with it."""
     run = run_folder.Run.create("models/mine", Hyperparameters(), "digits")
-    with mock.patch.object(filesystem, "HOLDER_TIMEOUT", 0):
+    with mock.patch.object(filesystem, "LOCK_TIMEOUT", 0):
         again(run)
 
 

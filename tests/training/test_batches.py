@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from lib.config.hyperparameters import Hyperparameters
-from lib.data import datasets
 from lib.data.augmentation import AUGMENTATIONS
 from lib.data.formats.base import Images
 from lib.data.splits import Subset
 from lib.tasks import TASKS, base
 from lib.tasks.pixels import to_uint8
-from lib.training.batches import Batches, StackedBatches
+from lib.training.batches import Batches
 from tests.harness import sample_files
 
 IMAGES, LABELS = sample_files.shapes(10)
@@ -117,22 +116,3 @@ def test_a_batch_needs_the_memory_of_one_batch():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 45 << 20, task  # most of it the order of the images, 32 MB
-
-
-def test_stacks_hold_the_batches_in_their_order(tiny):
-    subset = datasets.load_dataset(Hyperparameters(dataset=tiny["-d"])).train
-    hp = Hyperparameters()
-    even = Batches(subset, 8, hp, training=True, endless=True)  # 48 images: 6 batches
-    uneven = Batches(subset, 10, hp, training=True, endless=True)  # 4 batches and 8 images
-    pairs = StackedBatches(even, 2 * sum(array.nbytes for array in even[0]))
-    triples = StackedBatches(uneven, 3 * sum(array.nbytes for array in uneven[0]) + 1)
-    assert [pairs[number][0].shape[:2] for number in range(len(pairs))] == [(2, 8)] * 3
-    assert [triples[number][0].shape[:2] for number in range(len(triples))] == [(3, 10), (1, 10), (1, 8)]
-    assert [triples.images_through(number) for number in range(3)] == [30, 40, 48]
-    for stacks, batches, ends in ((pairs, even, [2, 4, 6, 8]), (triples, uneven, [3, 4, 5, 8])):
-        for number, end in enumerate(ends):  # the last stack belongs to the second epoch
-            start = ends[number - 1] if number else 0
-            for position, index in enumerate(range(start, end)):
-                for stacked, single in zip(stacks[number], batches[index], strict=True):
-                    np.testing.assert_array_equal(stacked[position], single)
-    assert [len(StackedBatches(even, 1)), len(StackedBatches(uneven, 1 << 30))] == [6, 2]

@@ -5,18 +5,12 @@ A test here fails when Keras does the same by itself; the patch that it names ca
 python -m pytest tests/training/test_compat.py
 """
 
-import importlib.util
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 
 from lib.training import backend
 from lib.training.optimizers import Muon
-from tests.harness.terminal_session import PROJECT
 
 needs_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="needs TensorFlow as the backend"
@@ -43,37 +37,6 @@ def test_keras_does_not_use_the_fused_batch_normalization():
     assert kernels() == 0
     with backend.fused_batch_norm(model):
         assert kernels() == 1
-
-
-# Counts the compiled calls in Keras's train function for four steps per execution.
-COUNT_CALLS = """
-import itertools
-import jax, keras, numpy as np
-model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-model.compile("sgd", "mse", steps_per_execution=4)
-model.make_train_function()
-original, counts = model.train_function, []
-def train_function(state, iterator):
-    batches = list(itertools.islice(iterator, 4))
-    jaxpr = jax.make_jaxpr(lambda state, batches: original(state, iter(batches)))(state, batches)
-    counts.append(sum(equation.primitive.name in ("jit", "pjit") for equation in jaxpr.eqns))
-    return original(state, iter(batches))
-model.train_function = train_function
-model.fit(np.ones((8, 3)), np.ones((8, 1)), batch_size=2, verbose=0)
-print(counts)
-"""
-
-
-def test_keras_on_jax_makes_one_call_per_step():
-    """`lib.training.backend.scan_train_steps`; and that `fit` keeps a train function that was replaced."""
-    if importlib.util.find_spec("jax") is None:
-        pytest.skip("JAX is not installed here")
-    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run(
-        [sys.executable, "-c", COUNT_CALLS], capture_output=True, text=True, env=environment, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "[4]"
 
 
 def change(optimizer: keras.optimizers.Optimizer, value: np.ndarray, gradient: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 import struct
-import sys
 import tarfile
 import tempfile
 import zipfile
@@ -249,14 +248,10 @@ def _allocate_on_disk(path: Path, shape: Sequence[int], dtype, needed: int) -> n
 
 
 def free_memory() -> int:
-    """Return the free memory in bytes, or `sys.maxsize` where the system does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return sys.maxsize
-    return next(
-        (int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), sys.maxsize
-    )
+    """Return the bytes of memory that can be allocated without swapping."""
+    import psutil
+
+    return psutil.virtual_memory().available
 
 
 def read_into(file, array: np.ndarray) -> int:
