@@ -22,7 +22,7 @@ PACKAGES = (
 )
 LIGHT = PACKAGES[PACKAGES.index("runs") :]
 CONVERSATION = ("search", "reproduction", "cli")
-WORKER_INTERFACE = {"lib.worker.process", "lib.worker.run_sequence"}
+WORKER_INTERFACE = {"lib.worker.messages", "lib.worker.process", "lib.worker.run_sequence"}
 BACKENDS = {"tensorflow", "jax", "torch"}
 BACKEND_MODULES = {"lib.training.backend", "lib.training.distributed"}
 HEAVY = {"keras", "sklearn", "matplotlib", "h5py"}

@@ -18,7 +18,7 @@ import pytest
 from lib.common import filesystem
 from lib.common.errors import RunFailed, UserError
 from lib.runs import records, run_folder
-from lib.worker import training_jobs
+from lib.worker import open_data, training_jobs
 from tests.harness.terminal_session import PROJECT
 from tests.worker.test_training_jobs import classify, run
 
@@ -107,7 +107,7 @@ def resumed(program: str, tiny: dict, folder: Path) -> None:
     training_jobs.run_training(
         RecordingChannel(),
         {"hyperparameters": hp.to_json(), "resume": str(folder)},
-        training_jobs.open_dataset(hp),
+        open_data.open_dataset(hp),
     )
 
 

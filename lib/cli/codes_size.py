@@ -8,22 +8,23 @@ from lib.common.formatting import format_megabytes
 from lib.data import datasets
 from lib.data.user_images import find_pictures
 from lib.runs import records
+from lib.worker.messages import Encode
 
 LARGE_FILE = 100_000_000  # bytes of latent codes that are written only after a question
 BYTES_PER_VALUE = 4  # float32
 
 
-def confirm_size(request: dict) -> bool:
+def confirm_size(request: Encode) -> bool:
     """Return whether to write the latent codes of a request; a question if the file will be large."""
-    size = latent_size(request["models"][0])
+    size = latent_size(request.models[0])
     if size is None:
         return True
-    count = count_images(request["data"], request["limit"])
+    count = count_images(request.data, request.limit)
     total = BYTES_PER_VALUE * size * count
     if total < LARGE_FILE:
         return True
     title = f"{count:,} latent codes of {size:,} numbers need {format_megabytes(total)}. Write them?"
-    return prompt_choice(title, {"yes": f"yes, to {request['output']}", "no": "no"}) == "yes"
+    return prompt_choice(title, {"yes": f"yes, to {request.output}", "no": "no"}) == "yes"
 
 
 def latent_size(model: str) -> int | None:

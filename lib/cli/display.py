@@ -5,6 +5,7 @@
 
 import os
 import time
+from functools import singledispatchmethod
 
 import numpy as np
 from rich.console import Group, RenderableType
@@ -22,7 +23,9 @@ from lib.cli.terminal_graphics import image_strips, strip_layout, subsample
 from lib.common.errors import printable
 from lib.common.formatting import format_decimal, format_duration
 from lib.common.serialization import pack_images, unpack_images
+from lib.runs.events import EpochEnded, Event, Note, PhaseStarted, RunStarted, Stage, Step
 from lib.runs.run_log import epoch_line, phase_line, start_line
+from lib.worker.messages import ItemProgress, JobResult, LivePictures, Stopping
 
 BAR_WIDTH, MIN_BAR_WIDTH = 40, 4  # of a progress bar
 BAR_TEXTS = 38  # columns of the texts beside it
@@ -45,16 +48,16 @@ class Display(ResultViews, ImageViews):
         self._live: Live | Status | Progress | None = None
         self._reported_tenths = 0
         self._is_training = False
-        self._phase: dict = {}
+        self._phase: PhaseStarted
         self._step_line = Text()
         self._epoch_line = Text()
         self._sample_images: list[np.ndarray] = []
         self._shown: Group | None = None  # by the live display of a training, in a terminal of `_shown_width`
         self._shown_width = 0
 
-    def __call__(self, event: dict) -> None:
+    def __call__(self, event: Event) -> None:
         """Show an event of the worker; unknown ones are ignored."""
-        getattr(self, f"_on_{event['event']}", lambda event: None)(event)
+        self._show_event(event)
 
     def show_status(self, text: str) -> None:
         """Show a spinner with this text until the next output; nothing without a terminal."""
@@ -69,27 +72,31 @@ class Display(ResultViews, ImageViews):
             self._live.stop()
             self._live = None
 
-    # Events of the worker
+    @singledispatchmethod
+    def _show_event(self, event: Event) -> None:
+        pass
 
-    def _on_run(self, event: dict) -> None:
+    @_show_event.register
+    def _on_run(self, event: RunStarted) -> None:
         self.close()
         self.note(start_line(event), ACCENT)
 
-    def _on_phase(self, event: dict) -> None:
+    @_show_event.register
+    def _on_phase(self, event: PhaseStarted) -> None:
         self.close()
-        self._is_training = event.get("kept", True)
+        self._is_training = event.kept
         self._phase = event
         self._phase_started = time.monotonic()
         self._epochs_before: int | None = None
         self._step_line = Text("")
         self._epoch_line = Text("")
         self._sample_images = []
-        if event.get("plan"):
-            self.note(event["plan"], QUIET)
+        if event.plan:
+            self.note(event.plan, QUIET)
         if line := phase_line(event):
             self.note(line, "bold")
         if self.live_allowed:
-            images, epochs = event["images"], event["epochs"]
+            images, epochs = event.images, event.epochs
             self._bars = self._new_progress("{task.fields[count]}")
             self._bar_column = next(c for c in self._bars.columns if isinstance(c, BarColumn))
             self._epoch_bar = self._bars.add_task("epochs", total=images * epochs, count=f"0/{epochs}")
@@ -98,26 +105,26 @@ class Display(ResultViews, ImageViews):
             self._live = Live(get_renderable=self._live_content, console=self.err, refresh_per_second=8)
             self._live.start()
 
-    def _on_step(self, event: dict) -> None:
+    @_show_event.register
+    def _on_step(self, event: Step) -> None:
         if isinstance(self._live, Live):
-            images = self._phase["images"]
-            if event["images"] < self._bars.tasks[self._image_bar].completed:
+            images = self._phase.images
+            if event.images < self._bars.tasks[self._image_bar].completed:
                 self._bars.reset(self._image_bar)  # a new epoch, with its own estimate of the time left
-            self._bars.update(
-                self._image_bar, completed=event["images"], count=f"{event['images']:,}/{images:,}"
-            )
-            self._bars.update(self._epoch_bar, completed=(event["epoch"] - 1) * images + event["images"])
+            self._bars.update(self._image_bar, completed=event.images, count=f"{event.images:,}/{images:,}")
+            self._bars.update(self._epoch_bar, completed=(event.epoch - 1) * images + event.images)
             self._step_line = Text(
-                f"loss {format_decimal(event['loss'])}   {event['speed']:,.0f} images/s", style=QUIET
+                f"loss {format_decimal(event.loss)}   {event.speed:,.0f} images/s", style=QUIET
             )
 
-    def _on_epoch(self, event: dict) -> None:
-        epoch, epochs = event["epoch"], self._phase["epochs"]
+    @_show_event.register
+    def _on_epoch(self, event: EpochEnded) -> None:
+        epoch, epochs = event.epoch, self._phase.epochs
         if self._epochs_before is None:  # trained before the run was resumed
             self._epochs_before = epoch - 1
         line = epoch_line(event, epochs)
         if isinstance(self._live, Live):
-            images = self._phase["images"]
+            images = self._phase.images
             self._step_line = Text("")
             self._epoch_line = Text(line)
             self._bars.update(self._image_bar, completed=images, count=f"{images:,}/{images:,}")
@@ -126,26 +133,28 @@ class Display(ResultViews, ImageViews):
             seconds_per_epoch = (time.monotonic() - self._phase_started) / (epoch - self._epochs_before)
             self.note(f"{line}   {format_duration(seconds_per_epoch * (epochs - epoch))} left")
 
-    def _on_picture(self, event: dict) -> None:
+    @_show_event.register
+    def _on_pictures(self, event: LivePictures) -> None:
         if isinstance(self._live, Live):
-            packed = [event[name] for name in ("inputs", "outputs", "targets") if name in event]
-            self._sample_images = [unpack_images(images) for images in packed]
+            self._sample_images = [unpack_images(images) for images in event.pictures.values()]
 
-    def _on_progress(self, event: dict) -> None:
+    @_show_event.register
+    def _on_progress(self, event: ItemProgress) -> None:
         """Show how many items are done: a bar on a terminal, elsewhere a line per tenth."""
-        done, of = event["done"], event["of"]
+        done, of = event.done, event.of
         if self.live_allowed:
             if not isinstance(self._live, Progress):
                 self.close()
                 self._live = self._new_progress("{task.completed:,}/{task.total:,}")
-                self._live.add_task(event["what"], total=of)
+                self._live.add_task(event.what, total=of)
                 self._live.start()
             self._live.update(self._live.task_ids[0], completed=done)
         elif 10 * done // of > self._reported_tenths:
             self._reported_tenths = 10 * done // of
-            self.note(f"{done:,} of {of:,} {event['what']}")
+            self.note(f"{done:,} of {of:,} {event.what}")
 
-    def _on_stopping(self, event: dict) -> None:
+    @_show_event.register
+    def _on_stopping(self, event: Stopping) -> None:
         stops_after = (
             "this batch; the best weights are kept"
             if self._is_training
@@ -153,17 +162,20 @@ class Display(ResultViews, ImageViews):
         )
         self.note(f"Stopping after {stops_after}. A second Ctrl-C quits at once.", "bold")
 
-    def _on_stage(self, event: dict) -> None:
+    @_show_event.register
+    def _on_stage(self, event: Stage) -> None:
         self.close()
         self._is_training = False
-        self.note(f"{event['text']} …", QUIET)
+        self.note(f"{event.text} …", QUIET)
         self.show_status("")
 
-    def _on_note(self, event: dict) -> None:
+    @_show_event.register
+    def _on_note(self, event: Note) -> None:
         self.close()
-        self.note(printable(event["text"]))
+        self.note(printable(event.text))
 
-    def _on_finished(self, event: dict) -> None:
+    @_show_event.register
+    def _on_result(self, event: JobResult) -> None:
         self.close()
 
     def _new_progress(self, count: str) -> Progress:
@@ -214,17 +226,16 @@ def _demonstrate() -> None:
     display, rng = Display(), np.random.default_rng(0)
     disc = np.hypot(*np.mgrid[-1:1:28j, -1:1:28j]) < 0.7
     clean = np.repeat(disc[None, :, :, None] * np.uint8(255), 3, axis=0)
-    phase = {"number": 1, "of": 1, "why": "", "epochs": 5, "images": 6000, "plan": "28×28×1 → 7×7×32"}
-    display({"event": "run", "device": "CPU: example, 2 cores", "folder": "models/made-up"})
-    display({"event": "phase"} | phase)
+    display(RunStarted("models/made-up", "CPU: example, 2 cores"))
+    display(PhaseStarted(1, 1, "", epochs=5, images=6000, plan="28×28×1 → 7×7×32"))
     history = {"loss": [0.1 / n for n in range(1, 6)], "val_loss": [0.11 / n for n in range(1, 6)]}
     for epoch, (loss, val_loss) in enumerate(zip(*history.values(), strict=True), start=1):
         for images in range(500, 6001, 500):
             time.sleep(0.05)
-            display({"event": "step", "epoch": epoch, "images": images, "loss": loss, "speed": 9000.0})
+            display(Step(epoch, images, loss, speed=9000.0))
         noisy = np.clip(clean + rng.normal(0, 200 / epoch, clean.shape), 0, 255).astype(np.uint8)
-        display({"event": "epoch", "epoch": epoch, "loss": loss, "val_loss": val_loss, "speed": 9000.0})
-        display({"event": "picture", "inputs": pack_images(clean), "outputs": pack_images(noisy)})
+        display(EpochEnded(epoch, 9000.0, {"loss": loss, "val_loss": val_loss}))
+        display(LivePictures({"inputs": pack_images(clean), "outputs": pack_images(noisy)}))
     display.close()
     display.show_loss_curves({"training": history}, "models/made-up/figures/loss.png")
 

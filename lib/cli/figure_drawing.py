@@ -5,6 +5,8 @@ from pathlib import Path
 from lib.cli.display import Display
 from lib.common.errors import PromptCancelled, RunFailed, UserError
 from lib.common.terminal_state import muted_keyboard
+from lib.runs.events import Event, Pictures
+from lib.worker.messages import MenuPictures, Stopping, TrainingFinished
 from lib.worker.process import Worker
 
 
@@ -19,7 +21,7 @@ class FigureDrawing:
         display: shows what is waited for.
     """
 
-    def __init__(self, folder: Path, record: dict, pictures: dict, worker: Worker, display: Display):
+    def __init__(self, folder: Path, record: dict, pictures: Pictures, worker: Worker, display: Display):
         self._folder, self._record, self._pictures = folder, record, pictures
         self._worker, self._display = worker, display
         self._is_done = False
@@ -44,7 +46,7 @@ class FigureDrawing:
         try:
             with muted_keyboard():
                 while not self._is_done and name not in self._pictures:
-                    self._worker.follow(self._take, until="pictures")
+                    self._worker.follow(self._take, until=MenuPictures)
         except (UserError, RunFailed) as error:
             self.close()
             self._failure = RunFailed(
@@ -75,10 +77,11 @@ class FigureDrawing:
         self._is_done = True
         self._worker.close()
 
-    def _take(self, event: dict) -> None:
-        if event["event"] == "stopping":
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Stopping):
             raise PromptCancelled
-        self._pictures |= event.get("pictures", {})
-        if event["event"] == "finished":
-            self._record |= event["record"]
+        if isinstance(event, MenuPictures):
+            self._pictures |= event.pictures
+        if isinstance(event, TrainingFinished):
+            self._record |= event.record
             self.close()

@@ -11,9 +11,11 @@ from lib.cli.codes_size import confirm_size
 from lib.cli.commands import command_module
 from lib.cli.conversation import ask_in_order
 from lib.cli.session import Session
+from lib.config.hyperparameters import Hyperparameters
 from lib.data.user_images import find_pictures, require_user_images
 from lib.runs import report
 from lib.runs.run_folder import main_model_file
+from lib.worker.messages import Apply, Encode, Generate, JobRequest, Predict, Probe
 
 FIT_CHOICES = {
     "crop": "scale and crop to the center",
@@ -68,17 +70,21 @@ def _check_report_name(name: str) -> None:
 
 def apply(session: Session) -> None:
     """Run the autoencoder on the user's images."""
-    _run_on_user_images(session, "apply")
+    _run_job(session, Apply(models=_models(session), **_ask_images(session)))
 
 
 def encode(session: Session) -> None:
     """Save the latent codes of the user's images."""
-    _run_on_user_images(session, "encode")
+    models, options = _models(session), _ask_images(session)
+    output = model_commands.default_codes_file(models[0], options["data"])
+    request = Encode(models=models, output=output, **options)
+    if not session.answers.has_terminal or confirm_size(request):
+        _run_job(session, request)
 
 
 def predict(session: Session) -> None:
     """Classify the user's images."""
-    _run_on_user_images(session, "predict")
+    _run_job(session, Predict(models=_models(session), **_ask_images(session)))
 
 
 def generate(session: Session) -> None:
@@ -91,8 +97,8 @@ def generate(session: Session) -> None:
         model_commands.parse_integer,
         default=str(_next_seed(session.last_run.folder)),
     )
-    options = model_commands.GENERATE_DEFAULTS | {"seed": model_commands.parse_integer(seed)}
-    _run_job(session, "generate", options)
+    request = Generate(models=_models(session), seed=model_commands.parse_integer(seed) or 0)
+    _run_job(session, request)
 
 
 def _next_seed(folder: Path) -> int:
@@ -107,15 +113,12 @@ def search(session: Session) -> None:
 
 def probe(session: Session) -> None:
     """Probe the encoder with few and with all labels."""
-    request = {
-        "hyperparameters": session.last_run.record["hyperparameters"],
-        "shares": model_commands.LABEL_FRACTIONS,
-        "output": None,
-    }
-    model_commands.run_job("probe", request, session.display, worker=session.take_worker())
+    hp = Hyperparameters.from_json(session.last_run.record["hyperparameters"], "the last run")
+    _run_job(session, Probe(hp, model_commands.LABEL_FRACTIONS))
 
 
-def _run_on_user_images(session: Session, command: str) -> None:
+def _ask_images(session: Session) -> dict[str, Any]:
+    """The options of a request about the user's images."""
     answers, data, fit = session.answers, "", ""
 
     def ask_data() -> None:
@@ -129,18 +132,13 @@ def _run_on_user_images(session: Session, command: str) -> None:
         fit = answers.choose(question, FIT_CHOICES, at_end="crop") if is_fitted else "crop"
 
     ask_in_order(answers, [ask_data, ask_fit])
-    output = model_commands.default_codes_file(_model_path(session), data) if command == "encode" else None
-    options = {"data": data, "output": output, "fit": fit.split()[0], "invert": fit.endswith("inverted")}
-    _run_job(session, command, options)
+    return {"data": data, "fit": fit.split()[0], "invert": fit.endswith("inverted")}
 
 
-def _run_job(session: Session, command: str, options: dict[str, Any]) -> None:
-    request = model_commands.DEFAULT_OPTIONS | {"models": [_model_path(session)]} | options
-    if command == "encode" and session.answers.has_terminal and not confirm_size(request):
-        return
-    model_commands.run_job(command, request, session.display, worker=session.take_worker())
+def _run_job(session: Session, request: JobRequest) -> None:
+    model_commands.run_job(request, session.display, worker=session.take_worker())
 
 
-def _model_path(session: Session) -> str:
+def _models(session: Session) -> tuple[str]:
     folder = session.last_run.folder
-    return str(folder / main_model_file(folder))
+    return (str(folder / main_model_file(folder)),)

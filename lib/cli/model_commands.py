@@ -22,6 +22,16 @@ from lib.config.value_types import IntRange, PerLayer
 from lib.data import datasets
 from lib.data.formats.pictures import FIT_MODES
 from lib.runs import run_folder
+from lib.worker.messages import (
+    Apply,
+    Encode,
+    Generate,
+    JobRequest,
+    JobResult,
+    PartialResult,
+    Predict,
+    Probe,
+)
 from lib.worker.process import Worker
 
 DESCRIPTIONS = {
@@ -45,21 +55,7 @@ DECODER_LAYER_HELP = (
     "docs/using-models.md)"
 )
 MAX_SIDE = 8192  # pixels of images for models of any size
-LABEL_FRACTIONS = [0.01, 0.1, 1.0]  # of probe
-
-# Values of a request from the menu, which has no flags: of every command except probe, and more of generate.
-DEFAULT_OPTIONS = {
-    "data": None,
-    "output": None,
-    "fit": "crop",
-    "invert": False,
-    "limit": None,
-    "refine": None,
-    "size": None,
-    "encoder_layer": None,
-    "decoder_layer": None,
-}
-GENERATE_DEFAULTS = {"mixture": False, "between": None, "count": 48, "grid": None, "steps": 10, "seed": 0}
+LABEL_FRACTIONS = (0.01, 0.1, 1.0)  # of probe
 
 
 def make_parser(program: str, command: str) -> CommandParser:
@@ -151,8 +147,8 @@ def _add_generate_options(parser: CommandParser) -> None:
     parser.add_argument("--seed", metavar="N", default="0", help="seed of the samples (default 0)")
 
 
-def _make_request(command: str, args: argparse.Namespace, **options: Any) -> dict[str, Any]:
-    """The request to the worker, from the values of the flags and further options."""
+def _options(command: str, args: argparse.Namespace) -> dict[str, Any]:
+    """The options of a request that the commands share, from the values of the flags."""
     for name in REFINING_FLAGS.get(command, ()):
         if getattr(args, name) and not args.refine:
             raise UserError(f"--{name.replace('_', '-')} has no effect without --refine")
@@ -160,38 +156,40 @@ def _make_request(command: str, args: argparse.Namespace, **options: Any) -> dic
     models = [run_folder.locate_model(model, command) for model in models]
     if args.dataset:
         datasets.locate(args.dataset)
-    request = {
-        "models": models,
+    options = {
+        "models": tuple(models),
         "data": args.dataset,
         "size": parse_size(args.size),
         "encoder_layer": getattr(args, "encoder_layer", None),
         "decoder_layer": getattr(args, "decoder_layer", None),
+        "limit": parse_integer(args.limit, "--limit", low=1),
         "output": args.output,
         "fit": args.fit,
         "invert": args.invert,
     }
-    for name in ("limit", "refine"):
-        request[name] = parse_integer(getattr(args, name, None), f"--{name}", low=1)
-    return request | options
+    if command in REFINING_FLAGS:
+        options["refine"] = parse_integer(args.refine, "--refine", low=1)
+    return options
 
 
 def run_apply(program: str, arguments: list[str]) -> int:
     """Run images through one or several autoencoders; show the errors, the worst first."""
     args = make_parser(program, "apply").parse(arguments)
-    return run_job("apply", _make_request("apply", args), as_json=args.json)
+    return run_job(Apply(**_options("apply", args)), as_json=args.json)
 
 
 def run_encode(program: str, arguments: list[str]) -> int:
     """Save the latent codes of images."""
     args = make_parser(program, "encode").parse(arguments)
-    request = _make_request("encode", args)
+    options = _options("encode", args)
     if not args.output:
-        suffix = "-refined" if request["refine"] else ""
-        request["output"] = default_codes_file(request["models"][0], args.dataset, suffix)
+        suffix = "-refined" if options["refine"] else ""
+        options["output"] = default_codes_file(options["models"][0], args.dataset, suffix)
+    request = Encode(**options)
     is_silent = args.yes or args.no_input or args.json or not sys.stdin.isatty()
     if not (is_silent or confirm_size(request)):
         return 0
-    return run_job("encode", request, as_json=args.json)
+    return run_job(request, as_json=args.json)
 
 
 def default_codes_file(model: str, data: str, suffix: str = "") -> str:
@@ -204,28 +202,30 @@ def default_codes_file(model: str, data: str, suffix: str = "") -> str:
 def run_generate(program: str, arguments: list[str]) -> int:
     """Decode latent codes that are sampled, on a grid, or between those of two images."""
     args = make_parser(program, "generate").parse(arguments)
-    numbers = {name: parse_integer(getattr(args, name), f"--{name}", low) for name, low in MIN_VALUES.items()}
-    request = _make_request("generate", args, mixture=args.mixture, between=args.between, **numbers)
-    return run_job("generate", request, as_json=args.json)
+    options: dict[str, Any] = {
+        name: parse_integer(getattr(args, name), f"--{name}", low) for name, low in MIN_VALUES.items()
+    }
+    between = args.between and tuple(args.between)
+    request = Generate(**_options("generate", args), mixture=args.mixture, between=between, **options)
+    return run_job(request, as_json=args.json)
 
 
 def run_predict(program: str, arguments: list[str]) -> int:
     """Classify images."""
     args = make_parser(program, "predict").parse(arguments)
-    return run_job("predict", _make_request("predict", args), as_json=args.json)
+    return run_job(Predict(**_options("predict", args)), as_json=args.json)
 
 
 def run_probe(program: str, arguments: list[str]) -> int:
     """Measure the test accuracy of probes of an encoder with few and with many labels."""
     args = make_parser(program, "probe").parse(arguments)
     try:
-        fractions = [percent / 100 for percent in PerLayer(IntRange(1, 100)).parse(args.shares)]
+        fractions = tuple(percent / 100 for percent in PerLayer(IntRange(1, 100)).parse(args.shares))
     except UserError as error:
         raise UserError(f"--shares {error}") from None
     answers = Answers(program, args)
     hp = answers.hyperparameters(ask_labeled_data(answers))
-    request = {"hyperparameters": hp.to_json(), "shares": fractions, "output": args.output}
-    return run_job("probe", request, as_json=args.json)
+    return run_job(Probe(hp, fractions, args.output), as_json=args.json)
 
 
 COMMANDS = {
@@ -238,8 +238,7 @@ COMMANDS = {
 
 
 def run_job(
-    command: str,
-    request: dict[str, Any],
+    request: JobRequest,
     display: Display | None = None,
     as_json: bool = False,
     worker: Worker | None = None,
@@ -247,8 +246,7 @@ def run_job(
     """Let the worker do a job and show its result.
 
     Args:
-        command: a key of `COMMANDS`.
-        request: the job's options.
+        request: names the job, with its options.
         display: the display; by default a new one.
         as_json: print the result as JSON.
         worker: does the job; by default a new one.
@@ -260,17 +258,17 @@ def run_job(
     display.show_status("starting Keras …")
     with muted_keyboard(), worker or Worker() as worker:
         try:
-            worker.send(command, **request)
-            result = worker.follow(display)
+            worker.send(request)
+            result = worker.follow(display, until=JobResult)
         finally:
             display.close()
     if as_json:
         print_json(display, result)
     else:
-        show_result(command, display, result)
-    if not (missing := result.get("missing")):
+        show_result(result, display)
+    if not (isinstance(result, PartialResult) and result.missing):
         return 0
-    display.note(f"Interrupted: {missing}.", "bold")
+    display.note(f"Interrupted: {result.missing}.", "bold")
     return INTERRUPTED
 
 

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+from dataclasses import fields
+from functools import singledispatch
 from pathlib import Path
 
 from rich.cells import cell_len
@@ -15,67 +17,79 @@ from lib.cli.terminal_graphics import ARROW, SEPARATOR
 from lib.common.errors import printable
 from lib.common.formatting import format_shape
 from lib.tasks import get_task
+from lib.worker.messages import (
+    ApplyResult,
+    EncodeResult,
+    GenerateResult,
+    JobResult,
+    PredictResult,
+    ProbeResult,
+    TableResult,
+)
 
 MAX_ROWS = 10  # rows of a table on the screen; the file has all of them
 MAX_PROBLEMS = 3  # messages about unreadable pictures
 COLUMN_TITLES = {"psnr_db": "PSNR (dB)"}  # instead of the names in the file
 
 
-def show_result(command: str, display: Display, result: dict) -> None:
-    """Show the result of a command, as its job emits it."""
-    SHOW_RESULT[command](display, result)
-
-
-def print_json(display: Display, result: dict) -> None:
+def print_json(display: Display, result: JobResult) -> None:
     """Print the result of a command, except its pictures, as one JSON object."""
-    content = {key: value for key, value in result.items() if key not in ("event", "pictures", "heads")}
+    names = [field.name for field in fields(result) if field.name not in ("pictures", "heads")]
+    content = {name: getattr(result, name) for name in names}
     display.out.out(json.dumps(content), highlight=False)
 
 
-def _show_apply_result(display: Display, result: dict) -> None:
-    error = get_task(result["task"]).error_label
-    _show_table(display, f"{error}, largest first", result, "errors.csv")
+@singledispatch
+def show_result(result: JobResult, display: Display) -> None:
+    """Show the result of a job."""
+
+
+@show_result.register
+def _show_apply_result(result: ApplyResult, display: Display) -> None:
+    title = f"{get_task(result.task).error_label}, largest first"
+    _show_table(display, title, result.columns, result.table, "errors.csv")
     if display.out.is_terminal:
-        first, *others = result["heads"]
+        first, *others = result.heads
         caption = f"{first} {ARROW} {f' {SEPARATOR} '.join(others)}"
-        display.show_image_strip(result["pictures"], str(Path(result["folder"]) / "worst.png"), caption)
-    count, names = len(result["table"]), result["names"]
+        display.show_image_strip(result.pictures, str(Path(result.folder) / "worst.png"), caption)
+    count, names = len(result.table), result.names
     means = (
         f"{'' if len(names) == 1 else name + ' '}{mse:.6f}"
-        for name, mse in zip(names, result["mean"], strict=True)
+        for name, mse in zip(names, result.mean, strict=True)
     )
     display.result(
         printable(f"mean over {count:,} picture{'s' if count > 1 else ''}: MSE {'   '.join(means)}")
     )
-    if result["refined"]:
+    if result.refined:
         # Each model is followed by the same model with refined codes.
-        for name, before, after in zip(names[::2], result["mean"][::2], result["mean"][1::2], strict=True):
+        for name, before, after in zip(names[::2], result.mean[::2], result.mean[1::2], strict=True):
             display.result(f"{printable(name)}: {_refinement_gain(before, after)}")
     _show_problems(display, result)
-    display.result(f"{result['folder']}: {', '.join(result['files'])}, errors.csv, worst.png")
+    display.result(f"{result.folder}: {', '.join(result.files)}, errors.csv, worst.png")
 
 
-def _show_predict_result(display: Display, result: dict) -> None:
-    _show_table(display, "predictions", result, "predictions.csv")
+@show_result.register
+def _show_predict_result(result: PredictResult, display: Display) -> None:
+    _show_table(display, "predictions", result.columns, result.table, "predictions.csv")
     if display.out.is_terminal:
-        path = str(Path(result["folder"]) / "predictions.png")
-        display.show_captioned_images(result["pictures"], path)
-    if result["accuracy"] is not None:
-        labeled = f"{result['known']:,} picture{'s' if result['known'] > 1 else ''}"
-        display.result(f"accuracy {result['accuracy']:.4f} on the {labeled} with known labels")
+        path = str(Path(result.folder) / "predictions.png")
+        display.show_captioned_images(result.pictures, path)
+    if result.accuracy is not None:
+        labeled = f"{result.known:,} picture{'s' if result.known > 1 else ''}"
+        display.result(f"accuracy {result.accuracy:.4f} on the {labeled} with known labels")
     _show_problems(display, result)
-    display.result(f"{result['folder']}: predictions.csv, predictions.png")
+    display.result(f"{result.folder}: predictions.csv, predictions.png")
 
 
-def _show_encode_result(display: Display, result: dict) -> None:
+@show_result.register
+def _show_encode_result(result: EncodeResult, display: Display) -> None:
     _show_problems(display, result)
-    refined = "refined " if result["refined"] else ""
-    if refined:
-        before, after = result["refined"]
+    refined = "refined " if result.refined else ""
+    if result.refined:
+        before, after = result.refined
         display.result(f"MSE {before:.6f}, refined {after:.6f}: {_refinement_gain(before, after)}")
     display.result(
-        f"{result['count']:,} {refined}codes of {format_shape(result['shape'])} numbers: "
-        f"{', '.join(result['files'])}",
+        f"{result.count:,} {refined}codes of {format_shape(result.shape)} numbers: {', '.join(result.files)}",
     )
 
 
@@ -85,16 +99,18 @@ def _refinement_gain(before: float, after: float) -> str:
     return f"refined codes reduce the error by {gain:.1%}, which is due to the encoder"
 
 
-def _show_generate_result(display: Display, result: dict) -> None:
+@show_result.register
+def _show_generate_result(result: GenerateResult, display: Display) -> None:
     if display.out.is_terminal:
-        path = str(Path(result["folder"]) / "sheet.png")
-        display.show_image_grid(result["pictures"], result["columns"], path)
-    display.result(f"{result['count']:,} images, {result['how']}")
-    display.result(f"{result['folder']}: the images, codes.npy, sheet.png")
+        path = str(Path(result.folder) / "sheet.png")
+        display.show_image_grid(result.pictures, result.columns, path)
+    display.result(f"{result.count:,} images, {result.how}")
+    display.result(f"{result.folder}: the images, codes.npy, sheet.png")
 
 
-def _show_probe_result(display: Display, result: dict) -> None:
-    rows = result["record"]["accuracy"]
+@show_result.register
+def _show_probe_result(result: ProbeResult, display: Display) -> None:
+    rows = result.record["accuracy"]
     label_counts = list(dict.fromkeys(row["labels"] for row in rows))
     table = Table(title="Test accuracy")
     for column in ("method", "encoder", *(f"{count:,} labels" for count in label_counts)):
@@ -109,24 +125,16 @@ def _show_probe_result(display: Display, result: dict) -> None:
         table.add_row(method, weights, *cells)
     print_table(display.out, table)
     silhouettes = (
-        f"{name} {score:.3f}" for name, score in result["record"]["silhouette"].items() if score is not None
+        f"{name} {score:.3f}" for name, score in result.record["silhouette"].items() if score is not None
     )
     display.result("silhouette of the classes: " + "   ".join(silhouettes))
-    display.result(f"{result['folder']}: probe.json, probe.png")
+    display.result(f"{result.folder}: probe.json, probe.png")
 
 
-SHOW_RESULT = {
-    "apply": _show_apply_result,
-    "predict": _show_predict_result,
-    "encode": _show_encode_result,
-    "generate": _show_generate_result,
-    "probe": _show_probe_result,
-}
-
-
-def _show_table(display: Display, title: str, result: dict, file_name: str) -> None:
+def _show_table(
+    display: Display, title: str, names: list[str], rows: list[list[str]], file_name: str
+) -> None:
     """Show the first rows of a result's table: all columns in a file or pipe, else as many as fit."""
-    names, rows = result["columns"], result["table"]
     # Cells are file names in part, which may hold control characters.
     cells = [[*map(printable, row), *[""] * (len(names) - len(row))] for row in rows[:MAX_ROWS]]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
@@ -148,8 +156,8 @@ def _show_table(display: Display, title: str, result: dict, file_name: str) -> N
     print_table(display.out, table)
 
 
-def _show_problems(display: Display, result: dict) -> None:
-    problems = list(result["problems"].values())
+def _show_problems(display: Display, result: TableResult | EncodeResult) -> None:
+    problems = list(result.problems.values())
     for problem in problems[:MAX_PROBLEMS]:
         display.note(problem, BAD)
     if len(problems) > MAX_PROBLEMS:

@@ -22,7 +22,9 @@ from lib.config.process_group import ProcessGroup
 from lib.data import datasets
 from lib.data.formats.registry import read_labels
 from lib.runs import records, run_folder
+from lib.runs.events import RunResult
 from lib.runs.resume import describe_progress, find_resumable, has_checkpoint, require_resumable
+from lib.worker.messages import Compare, Compared, Open, Train, TrainingFinished
 from lib.worker.process import Worker
 
 if TYPE_CHECKING:
@@ -207,7 +209,7 @@ class Session:
             if self.args.resume and not self._started_count:
                 hp = require_resumable(Path(self.args.resume), self.answers.program)
                 resumed = self.args.resume
-                worker.send("open", hyperparameters=hp.to_json())
+                worker.send(Open(hp))
             else:
                 hp = ask(self.answers, worker)
                 resumed = self._choose_resumed_folder(hp)
@@ -216,12 +218,13 @@ class Session:
             is_numbered = self._started_count > 0
             self._started_count += 1
             worker.send(
-                "train",
-                hyperparameters=hp.to_json(),
-                output=self.args.output,
-                numbered=is_numbered,
-                resume=resumed,
-                background=self._draws_during_menu,
+                Train(
+                    hp,
+                    output=self.args.output,
+                    numbered=is_numbered,
+                    resume=resumed,
+                    background=self._draws_during_menu,
+                )
             )
             earlier_drawing = self._drawing
             has_ended = self._follow(worker)
@@ -234,7 +237,12 @@ class Session:
         self.display.show_status("starting Keras and loading the data …")
         try:
             with muted_keyboard():
-                event = worker.follow(self.display, until="result" if self._draws_during_menu else "finished")
+                ending: RunResult | TrainingFinished
+                if self._draws_during_menu:
+                    ending, pictures = worker.follow(self.display, until=RunResult), {}
+                else:
+                    ending = worker.follow(self.display, until=TrainingFinished)
+                    pictures = ending.pictures
         except (UserError, RunFailed) as error:
             # Wrong arguments end the program, unless there are results of earlier runs.
             if isinstance(error, UserError) and not (self.answers.has_terminal and self.finished_runs):
@@ -256,7 +264,7 @@ class Session:
             self.display.close()
         # The images of earlier runs are not shown again: free their memory.
         self.finished_runs = [dataclasses.replace(run, pictures={}) for run in self.finished_runs]
-        run = FinishedRun(Path(event["folder"]), event["record"], event.get("pictures", {}))
+        run = FinishedRun(Path(ending.folder), ending.record, pictures)
         self.finished_runs.append(run)
         if self._draws_during_menu:
             from lib.cli.figure_drawing import FigureDrawing
@@ -313,8 +321,8 @@ def draw_comparison(
     display.show_status("drawing …")
     with muted_keyboard(), worker or Worker() as worker:
         try:
-            worker.send("compare", points=points, metric=metric, path=path)
-            worker.follow(display)
+            worker.send(Compare(points, metric, path))
+            worker.follow(display, until=Compared)
         finally:
             display.close()
     display.result(path)
@@ -382,7 +390,7 @@ class DataLoading:
         if data != self._requested:
             if self._requested is not None:
                 self._worker.close()
-            self._worker.send("open", hyperparameters=data.to_json())
+            self._worker.send(Open(data))
             self._requested = data
         return data
 

@@ -8,6 +8,7 @@
     serialization   images as JSON; CSV tables
     suggestions     closest names to mistyped ones
     text_layout     word wrap, ellipsis, display width
+    typed_json      dataclasses as JSON, with checks
     terminal_state  keyboard echo and its restoration
 
 Library code raises the exceptions of `errors`, and only `exit_status`, in the two programs, turns them into

@@ -24,6 +24,7 @@ from lib.reproduction.context import MAX_SEEDS, QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import TIME_TARGETS
 from lib.runs import documents, run_folder
 from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Section, Strong
+from lib.runs.events import EpochEnded, Event, PhaseStarted
 
 FILE_NAME = "race"
 TITLE = "Time to the published value"
@@ -61,19 +62,19 @@ class TargetObserver:
         self.reached = False
         self._start: float | None = None
 
-    def __call__(self, event: dict) -> str | None:
-        if event["event"] == "phase" and self._start is None:
+    def __call__(self, event: Event) -> str | None:
+        if isinstance(event, PhaseStarted) and self._start is None:
             self._start = time.perf_counter()
-        if event["event"] == "epoch" and self._start is not None and not self.reached:
+        if isinstance(event, EpochEnded) and self._start is not None and not self.reached:
             self.seconds = time.perf_counter() - self._start
             self.epochs += 1
-            self._compare(event)
+            self._compare(event.numbers)
         return REACHED_REASON if self.reached else None
 
-    def _compare(self, event: dict) -> None:
+    def _compare(self, numbers: dict[str, float]) -> None:
         if self.quantity is None:
             return
-        value = event.get(self.quantity.replace("loss", "mse"), event.get(self.quantity))
+        value = numbers.get(self.quantity.replace("loss", "mse"), numbers.get(self.quantity))
         if value is None:
             return
         if self.quantity.endswith("accuracy"):
@@ -218,7 +219,7 @@ class TimeToTarget:
     def _train_run(self, hp: Hyperparameters, name: str, observer: TargetObserver) -> tuple[Path, dict]:
         """Train a run in a new folder; return the folder and its record."""
 
-        def on_event(event: dict) -> str | None:
+        def on_event(event: Event) -> str | None:
             self.display(event)
             return observer(event)
 

@@ -2,6 +2,7 @@
 
     records      reading and listing `run.json`
     run_folder   creating, locking, finishing, copying folders
+    events       what a run reports
     run_log      lines of progress and results
     resume       finding runs that can continue
     validation   validating and sanitizing records

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lib.common.errors import printable
 from lib.common.formatting import format_decimal, metric_label
+from lib.runs.events import EpochEnded, Event, Note, PhaseStarted, RunResult, RunStarted, Stage
 from lib.runs.records import LOG_FILE
 from lib.runs.summary import result_lines
 
@@ -22,9 +23,9 @@ class RunLog:
         self._folder = folder
         self._epochs = 0
 
-    def __call__(self, event: dict) -> None:
-        if event["event"] == "phase":
-            self._epochs = event["epochs"]
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, PhaseStarted):
+            self._epochs = event.epochs
         append_lines(self._folder, event_lines(event, self._epochs))
 
 
@@ -48,42 +49,42 @@ def _open_regular(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
-def event_lines(event: dict, epochs: int) -> list[str]:
+def event_lines(event: Event, epochs: int) -> list[str]:
     """Return the lines about an event of a run, none for what only a live display shows.
 
     Args:
         event: of the worker.
         epochs: number of epochs of the phase.
     """
-    match event["event"]:
-        case "run":
+    match event:
+        case RunStarted():
             return [start_line(event)]
-        case "phase":
-            return [line for line in (event.get("plan"), phase_line(event)) if line]
-        case "epoch":
+        case PhaseStarted():
+            return [line for line in (event.plan, phase_line(event)) if line]
+        case EpochEnded():
             return [epoch_line(event, epochs)]
-        case "stage":
-            return [f"{event['text']} …"]
-        case "note":
-            return [event["text"]]
-        case "result":
-            return result_lines(event["record"])
+        case Stage():
+            return [f"{event.text} …"]
+        case Note():
+            return [event.text]
+        case RunResult():
+            return result_lines(event.record)
     return []
 
 
-def start_line(event: dict) -> str:
+def start_line(event: RunStarted) -> str:
     """Return the device and the folder, in the first line about a run."""
-    return f"{event['device']}  →  {event['folder']}"
+    return f"{event.device}  →  {event.folder}"
 
 
-def phase_line(event: dict) -> str:
+def phase_line(event: PhaseStarted) -> str:
     """Return number and reason of a phase, or "" for the only one."""
-    return f"Phase {event['number']} of {event['of']}: {event['why']}." if event["of"] > 1 else ""
+    return f"Phase {event.number} of {event.of}: {event.why}." if event.of > 1 else ""
 
 
-def epoch_line(event: dict, epochs: int) -> str:
+def epoch_line(event: EpochEnded, epochs: int) -> str:
     """Return the losses after an epoch, and the speed."""
-    names = [name for name in event if name.endswith(("loss", "accuracy"))]
+    names = [name for name in event.numbers if name.endswith(("loss", "accuracy"))]
     names.sort(key=lambda name: name.removeprefix("val_") != "loss")  # the total loss before its terms
-    losses = "   ".join(f"{metric_label(name)} {format_decimal(event[name])}" for name in names)
-    return f"epoch {event['epoch']:>{len(str(epochs))}}/{epochs}   {losses}   {event['speed']:,.0f} images/s"
+    losses = "   ".join(f"{metric_label(name)} {format_decimal(event.numbers[name])}" for name in names)
+    return f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}   {losses}   {event.speed:,.0f} images/s"

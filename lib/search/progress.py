@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
+from functools import singledispatchmethod
 
 from optuna.trial import FrozenTrial
 from rich.console import RenderableType
@@ -18,9 +19,12 @@ from lib.cli.tables import print_bars, print_table
 from lib.common.formatting import format_decimal, format_duration
 from lib.common.text_layout import as_written, wrap_words
 from lib.config.fields import display_name
+from lib.runs.events import Event, PhaseStarted, Step
 from lib.search.space import format_params
 from lib.search.study import FAIL, GRACE_SECONDS, PRUNED, StudyState
+from lib.search.trials import FoldStarted, TrialStarted
 from lib.tasks.metrics import Metric
+from lib.worker.messages import Stopping
 
 MAX_BAR_WIDTH = 20  # columns of a bar
 MAX_ROWS = 15  # of the table of trials
@@ -69,7 +73,7 @@ class SearchProgress:
         self._bars: Progress | None = None
         self._index: int | None = None  # of the trial that runs
         self._fold = ""
-        self._phase: dict = {}
+        self._phase: PhaseStarted
 
     def format_score(self, score: float) -> str:
         return f"{score:.{self.decimals}f}"
@@ -121,40 +125,49 @@ class SearchProgress:
 
     # Events of the trials and of the worker
 
-    def __call__(self, event: dict) -> None:
-        getattr(self, f"_on_{event['event']}", lambda event: None)(event)
+    def __call__(self, event: Event) -> None:
+        self._show_event(event)
 
-    def _on_trial(self, event: dict) -> None:
-        self._index = event["number"]
+    @singledispatchmethod
+    def _show_event(self, event: Event) -> None:
+        pass
+
+    @_show_event.register
+    def _on_trial(self, event: TrialStarted) -> None:
+        self._index = event.number
         self._fold = ""
         if self._bars:
             self._bars.reset(
                 self._epochs_bar,
-                description=f"trial {event['number']}: {format_params(event['params'])}",
-                text="resumed" if event["again"] else "starting",
+                description=f"trial {event.number}: {format_params(event.params)}",
+                text="resumed" if event.again else "starting",
                 visible=True,
             )
 
-    def _on_fold(self, event: dict) -> None:
-        self._fold = f"fold {event['number']} of {event['of']}, "
+    @_show_event.register
+    def _on_fold(self, event: FoldStarted) -> None:
+        self._fold = f"fold {event.number} of {event.of}, "
 
-    def _on_phase(self, event: dict) -> None:
+    @_show_event.register
+    def _on_phase(self, event: PhaseStarted) -> None:
         self._phase = event
 
-    def _on_step(self, event: dict) -> None:
+    @_show_event.register
+    def _on_step(self, event: Step) -> None:
         if not self._bars:
             return
-        images, epochs = self._phase["images"], self._phase["epochs"]
-        phase = f"phase {self._phase['number']} of {self._phase['of']}, " if self._phase["of"] > 1 else ""
-        loss = format_decimal(event["loss"])
+        phase = self._phase
+        title = f"phase {phase.number} of {phase.of}, " if phase.of > 1 else ""
+        loss = format_decimal(event.loss)
         self._bars.update(
             self._epochs_bar,
-            total=images * epochs,
-            completed=(event["epoch"] - 1) * images + event["images"],
-            text=f"{self._fold}{phase}epoch {event['epoch']} of {epochs}, loss {loss}",
+            total=phase.images * phase.epochs,
+            completed=(event.epoch - 1) * phase.images + event.images,
+            text=f"{self._fold}{title}epoch {event.epoch} of {phase.epochs}, loss {loss}",
         )
 
-    def _on_stopping(self, event: dict) -> None:
+    @_show_event.register
+    def _on_stopping(self, event: Stopping) -> None:
         self.display.note(
             "Stopping after this batch; the search can be continued. A second Ctrl-C quits at once.",
             "bold",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 
 from lib.common.errors import RunFailed, UserError
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_folder
+from lib.runs.events import EpochEnded, Event, PhaseStarted, RunStarted
 from lib.search.options import SearchOptions
 from lib.search.study import InvalidTrial, study_state, suggest_params
 from lib.tasks.metrics import trial_score
@@ -19,6 +22,23 @@ from lib.worker.run_sequence import RunSequence
 
 LOSS_SETTINGS = ("loss", "l2", "beta")  # if these are varied, the losses of two trials do not compare
 PRUNED = "pruned: worse than the median of the trials"
+
+
+@dataclass(frozen=True)
+class TrialStarted(Event):
+    """A trial with these parameters begins, or begins `again`."""
+
+    number: int
+    params: dict[str, Any]
+    again: bool
+
+
+@dataclass(frozen=True)
+class FoldStarted(Event):
+    """One of several folds of a trial begins."""
+
+    number: int
+    of: int
 
 
 class TrialRunner:
@@ -30,14 +50,14 @@ class TrialRunner:
     Args:
         options: the options of the search.
         folder: the folder of the search; each trial gets a folder in it.
-        on_event: called with the events `trial` and `fold`, and with those of the worker.
+        on_event: called with `TrialStarted`, `FoldStarted` and the events of the worker.
 
     Attributes:
         trial_number: Optuna's number of the trial that runs; `None` between two trials.
         run_sequence: the processes that train.
     """
 
-    def __init__(self, options: SearchOptions, folder: Path, on_event: Callable[[dict], None]):
+    def __init__(self, options: SearchOptions, folder: Path, on_event: Callable[[Event], object]):
         self.options = options
         self.folder = folder
         self.on_event = on_event
@@ -57,7 +77,7 @@ class TrialRunner:
         params = suggest_params(trial, self.options.space)
         index = study_state(trial.study).index_of(trial)
         retried = "folder" in trial.user_attrs
-        self.on_event({"event": "trial", "number": index, "params": params, "again": retried})
+        self.on_event(TrialStarted(index, params, retried))
         try:
             score = self._score(trial, self._hyperparameters(params), self._trial_folder(trial, index))
         except (RunFailed, InvalidTrial) as error:
@@ -109,10 +129,10 @@ class TrialRunner:
         comparable = not set(self.options.space) & set(LOSS_SETTINGS)
         pruning = PruningCallback(trial, trial_score(hp.program, hp).monitor)
 
-        def on_event(event: dict) -> str | None:
+        def on_event(event: Event) -> str | None:
             self.on_event(event)
-            if event["event"] == "run":
-                trial.set_user_attr("folder", event["folder"])
+            if isinstance(event, RunStarted):
+                trial.set_user_attr("folder", event.folder)
             return pruning(event) if comparable else None
 
         _, record = self.run_sequence.train(hp, folder, on_event, trial=True)
@@ -121,8 +141,12 @@ class TrialRunner:
     def _train_fold(self, hp: Hyperparameters, folder: Path, number: int) -> dict:
         """Train one of several folds, numbered from 1; return its record."""
         hp = dataclasses.replace(hp, fold=(number, self.options.folds))
-        self.on_event({"event": "fold", "number": number, "of": self.options.folds})
-        _, record = self.run_sequence.train(hp, folder / f"fold-{number}", self.on_event, trial=True)
+        self.on_event(FoldStarted(number, self.options.folds))
+
+        def on_event(event: Event) -> None:
+            self.on_event(event)
+
+        _, record = self.run_sequence.train(hp, folder / f"fold-{number}", on_event, trial=True)
         return _require_finished(record)
 
 
@@ -135,11 +159,11 @@ class PruningCallback:
         self.pruned = False
         self._previous_epochs = 0  # of the phases before
 
-    def __call__(self, event: dict) -> str | None:
-        if event["event"] == "phase":
-            self._previous_epochs = (event["number"] - 1) * event["epochs"]
-        if event["event"] == "epoch" and self.monitor in event and not self.pruned:
-            self.trial.report(event[self.monitor], self._previous_epochs + event["epoch"])
+    def __call__(self, event: Event) -> str | None:
+        if isinstance(event, PhaseStarted):
+            self._previous_epochs = (event.number - 1) * event.epochs
+        if isinstance(event, EpochEnded) and self.monitor in event.numbers and not self.pruned:
+            self.trial.report(event.numbers[self.monitor], self._previous_epochs + event.epoch)
             self.pruned = self.trial.should_prune()
         return PRUNED if self.pruned else None
 

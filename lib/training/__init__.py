@@ -30,6 +30,7 @@ Names for other packages, imported from their modules so that importing this pac
 >>> from lib.config.hyperparameters import Hyperparameters
 >>> from lib.data.datasets import load_dataset
 >>> from lib.models.autoencoder import build_autoencoder
+>>> from lib.runs.events import EpochEnded
 >>> from lib.training.callbacks import TrainingHooks
 >>> from lib.training.phases import autoencoder_phase
 >>> from lib.training.trainer import fit
@@ -39,9 +40,9 @@ Names for other packages, imported from their modules so that importing this pac
 ...     hp = Hyperparameters(dataset=f"{folder}/noise.npz", layers=1, kernels=4, epochs=2, batch_size=20)
 ...     dataset = load_dataset(hp)
 >>> model = build_autoencoder(plan_architecture(hp, dataset.shape))
->>> def emit(event, **content):
-...     if event == "epoch":
-...         print("epoch", content["epoch"])
+>>> def emit(event):
+...     if isinstance(event, EpochEnded):
+...         print("epoch", event.epoch)
 >>> result = fit(model, dataset, hp, autoencoder_phase(hp), TrainingHooks(emit, threading.Event()))
 epoch 1
 epoch 2

@@ -6,15 +6,16 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event
+from threading import Event as ThreadingEvent
 
 import keras
 
 from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION
 from lib.training.batches import Batches
+from lib.runs.events import EpochEnded, Event, Step
 from lib.training.phases import CROSS_ENTROPY
 
-SECONDS_BETWEEN_STEPS = 0.1  # between two `step` events
+SECONDS_BETWEEN_STEPS = 0.1  # between two events `Step`
 DIVERGENCE_FACTOR = 10  # times the training loss of the first epoch
 
 History = dict[str, list[float]]  # one value per epoch for each quantity
@@ -25,15 +26,13 @@ class TrainingHooks:
     """Functions of the caller that `fit` calls while it trains.
 
     Args:
-        emit: called as `emit("step", epoch=, images=, loss=, speed=)` at most ten times a second, and as
-            `emit("epoch", epoch=, speed=, seconds=, loss=, ...)` after each epoch. Epochs count from 1, speed
-            is in images per second.
+        emit: called with a `Step` at most ten times a second, and with `EpochEnded` after each epoch.
         stop_event: once it is set, training ends after the batch under way.
         on_epoch_end: called with the history so far after each epoch.
     """
 
-    emit: Callable[..., None]
-    stop_event: Event
+    emit: Callable[[Event], object]
+    stop_event: ThreadingEvent
     on_epoch_end: Callable[[History], None] = lambda history: None
 
 
@@ -116,11 +115,12 @@ class EpochReporter(keras.callbacks.Callback):
         if now - self.last_step_event >= SECONDS_BETWEEN_STEPS:
             self.last_step_event = now
             self.hooks.emit(
-                "step",
-                epoch=self.epoch,
-                images=self.images_trained,
-                loss=float(logs["loss"]),
-                speed=self.images_trained / (now - self.epoch_start),
+                Step(
+                    self.epoch,
+                    self.images_trained,
+                    loss=float(logs["loss"]),
+                    speed=self.images_trained / (now - self.epoch_start),
+                )
             )
 
     def on_test_begin(self, logs=None):
@@ -136,9 +136,7 @@ class EpochReporter(keras.callbacks.Callback):
             return
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)
-        self.hooks.emit(
-            "epoch", epoch=self.epoch, speed=self.images_trained / self.training_seconds, **numbers
-        )
+        self.hooks.emit(EpochEnded(self.epoch, self.images_trained / self.training_seconds, numbers))
         # --- divergence
         if self._has_diverged():
             first, last = self.history["loss"][0], self.history["loss"][-1]

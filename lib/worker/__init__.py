@@ -1,11 +1,13 @@
 """Worker: the child process that loads data, trains networks and uses saved models, and the pipe to it.
 
+    messages        requests, events, one line each
     process         both ends of the pipe
     run_sequence    training many runs in turn
     __main__        entry point of the child process
     watcher         ends the child with its program
     main            serving one program, job by job
     training_jobs   training one autoencoder or classifier
+    open_data       the data set of a run
     run_ending      figures and complete record
     saved_models    loading saved models for jobs
     skippable       native computations that Ctrl-C skips
@@ -19,17 +21,18 @@
 The program holds a `Worker` (or, for many runs, a `RunSequence`), sends it requests and follows its events.
 Beside the child a watcher waits for the end of the program. In the child, `main` reads the requests from a
 `Channel` and calls one job, which emits the events and writes a run folder or an output folder. Other
-packages use `Worker`, `RunSequence` and `StoppedByUser` from `process` and `run_sequence`, which import
-nothing that is slow; all other modules run in the child.
+packages use `Worker`, `RunSequence` and `StoppedByUser` from `process` and `run_sequence`, and `messages`,
+which import nothing that is slow; all other modules run in the child.
 
 >>> import tempfile
 >>> from pathlib import Path
+>>> from lib.worker.messages import Compare, Compared
 >>> from lib.worker.process import Worker
 >>> scores = [("2", 0.03), ("4", 0.01)]
 >>> with tempfile.TemporaryDirectory() as folder, Worker() as worker:
 ...     path = Path(folder, "comparison.png")
-...     worker.send("compare", points={"layers": scores}, metric="test_mse", path=str(path))
-...     event = worker.follow(lambda event: None)
-...     print(event["event"], path.is_file())
-finished True
+...     worker.send(Compare({"layers": scores}, "test_mse", str(path)))
+...     event = worker.follow(lambda event: None, until=Compared)
+...     print(event.path == str(path), path.is_file())
+True True
 """

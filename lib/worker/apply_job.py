@@ -17,6 +17,7 @@ from lib.tasks import get_task
 from lib.tasks.base import to_pictures
 from lib.tasks.metrics import psnr
 from lib.worker.image_output import ChunkProgress, emit_notes, job_folder, open_image_output
+from lib.worker.messages import Apply, ApplyResult
 from lib.worker.process import Channel
 from lib.worker.saved_models import (
     LoadedAutoencoder,
@@ -35,7 +36,7 @@ class ErrorExample(NamedTuple):
     pictures: list[np.ndarray]
 
 
-def apply(channel: Channel, request: dict) -> None:
+def apply(channel: Channel, request: Apply) -> None:
     """Apply one or several autoencoders to images; write their outputs, a table of errors and a figure.
 
     An error is the mean squared difference between output and target, pixels in 0..1. Where the
@@ -43,17 +44,20 @@ def apply(channel: Channel, request: dict) -> None:
     """
     # --- models and images
     models = _load_matching_autoencoders(request)
-    user_images = UserImages(request["data"], models[0].image_shape, request["fit"], request["invert"])
-    progress = ChunkProgress(channel, user_images, request["limit"], "pictures")
+    user_images = UserImages(request.data, models[0].image_shape, request.fit, request.invert)
+    progress = ChunkProgress(channel, user_images, request.limit, "pictures")
     names = _short_names([model.path for model in models])
-    if request["refine"]:
-        models, names = _add_refined_models(models, names, request["refine"], channel.stop_event, progress)
+    if request.refine:
+        models, names = _add_refined_models(models, names, request.refine, channel.stop_event, progress)
     emit_notes(channel, (note for model in models for note in model.notes))
     single = len(models) == 1
     # --- outputs
     errors = np.full((len(models), len(user_images)), np.nan)
     examples: list[ErrorExample] = []
-    with job_folder(channel, request, models[0].path.parent / "applied") as folder, ExitStack() as stack:
+    with (
+        job_folder(channel, request.output, models[0].path.parent / "applied") as folder,
+        ExitStack() as stack,
+    ):
         output_paths = [folder / name for name in (["pictures"] if single else names)]
         writers = [stack.enter_context(open_image_output(user_images, path)) for path in output_paths]
         for positions, _, results in progress.map(lambda images: [model.run(images) for model in models]):
@@ -69,29 +73,32 @@ def apply(channel: Channel, request: dict) -> None:
     columns, table = _error_table(errors, user_images.names, names)
     write_csv(folder / "errors.csv", columns, table)
     rows = _example_rows(examples, ["output"] if single else names, models[0].hp)
-    model_paths = ", ".join(map(str, request["models"]))
+    model_paths = ", ".join(map(str, request.models))
     title = f"{user_images.source}, {len(table):,} pictures, {model_paths}: largest errors"
     figures.plot_image_rows(rows, folder / "worst.png", title)
     channel.emit(
-        "finished",
-        folder=str(folder),
-        table=table,
-        columns=columns,
-        problems=user_images.unreadable,
-        mean=[float(np.nanmean(model_errors)) for model_errors in errors],
-        task=models[0].hp.task,
-        heads=[name for name, _ in rows],
-        names=names,
-        refined=bool(request["refine"]),
-        missing=progress.stop_note,
-        files=[f"{path.name}/" if user_images.from_files else f"{path.name}.idx" for path in output_paths],
-        pictures={name: pack_images(images) for name, images in rows},
+        ApplyResult(
+            folder=str(folder),
+            table=table,
+            columns=columns,
+            problems=user_images.unreadable,
+            mean=[float(np.nanmean(model_errors)) for model_errors in errors],
+            task=models[0].hp.task,
+            heads=[name for name, _ in rows],
+            names=names,
+            refined=bool(request.refine),
+            missing=progress.stop_note,
+            files=[
+                f"{path.name}/" if user_images.from_files else f"{path.name}.idx" for path in output_paths
+            ],
+            pictures={name: pack_images(images) for name, images in rows},
+        )
     )
 
 
-def _load_matching_autoencoders(request: dict) -> list[LoadedAutoencoder]:
-    options = ModelOptions.of(request, request["data"])
-    models = [load_autoencoder(path, options=options) for path in request["models"]]
+def _load_matching_autoencoders(request: Apply) -> list[LoadedAutoencoder]:
+    options = ModelOptions.of(request, request.data)
+    models = [load_autoencoder(path, options=options) for path in request.models]
     shapes = {model.image_shape for model in models}
     if len(shapes) > 1:
         raise UserError(

@@ -16,28 +16,29 @@ from lib.models import inference
 from lib.models.code_refinement import CodeRefinement
 from lib.tasks.base import make_inference_pair
 from lib.worker.image_output import ChunkProgress, emit_notes
+from lib.worker.messages import Encode, EncodeResult
 from lib.worker.process import Channel
 from lib.worker.saved_models import ModelOptions, find_encoder, load_autoencoder, require_finite
 
 
-def encode(channel: Channel, request: dict) -> None:
+def encode(channel: Channel, request: Encode) -> None:
     """Write the latent codes of images: `.npz` with codes, names and labels, or IDX files of float32 rows."""
     # --- model and images
-    path, output = Path(request["models"][0]), Path(request["output"])
+    path, output = Path(request.models[0]), Path(request.output)
     if output.suffix not in (".npz", ".idx"):
         raise UserError(f"{output}: the name must end in .npz or .idx")
     if output.exists():
         raise UserError(f"{output} exists already; choose another --output")
-    options = ModelOptions.of(request, request["data"])
+    options = ModelOptions.of(request, request.data)
     encoder = find_encoder(path, options)
     user_images = UserImages(
-        request["data"], encoder.image_shape, request["fit"], request["invert"], include_training=True
+        request.data, encoder.image_shape, request.fit, request.invert, include_training=True
     )
-    progress = ChunkProgress(channel, user_images, request["limit"], "images")
+    progress = ChunkProgress(channel, user_images, request.limit, "images")
     refinement: Any = None
     notes = list(encoder.notes)
-    if steps := request["refine"]:
-        autoencoder = load_autoencoder(request["models"][0], ", which --refine requires", options)
+    if steps := request.refine:
+        autoencoder = load_autoencoder(request.models[0], ", which --refine requires", options)
         report = progress.chunk_reporter(0, 1)
         refinement = autoencoder.with_refinement(steps, channel.stop_event, report).model
         notes += autoencoder.notes
@@ -67,14 +68,15 @@ def encode(channel: Channel, request: dict) -> None:
         )
     files = _write_codes(output, codes, [user_images.names[position] for position in encoded], labels)
     channel.emit(
-        "finished",
-        folder=str(output.parent),
-        files=files,
-        count=len(codes),
-        shape=list(codes.shape[1:]),
-        problems=user_images.unreadable,
-        missing=progress.stop_note,
-        refined=None if refinement is None else _mean_refinement_errors(refinement, len(codes)),
+        EncodeResult(
+            folder=str(output.parent),
+            files=files,
+            count=len(codes),
+            shape=list(codes.shape[1:]),
+            problems=user_images.unreadable,
+            missing=progress.stop_note,
+            refined=None if refinement is None else _mean_refinement_errors(refinement, len(codes)),
+        )
     )
 
 

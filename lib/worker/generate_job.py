@@ -16,10 +16,12 @@ from lib.data.user_images import UserImages
 from lib.evaluation import figures, latent_space, run_figures
 from lib.models import inference
 from lib.runs import records, run_folder
+from lib.runs.events import RunStarted
 from lib.runs.validation import sanitize
 from lib.tasks import make_inference_pair, output_pictures
 from lib.training.backend import device_name
 from lib.worker.image_output import PngWriter, emit_notes
+from lib.worker.messages import Generate, GenerateResult
 from lib.worker.process import Channel
 from lib.worker.saved_models import ModelOptions, find_encoder, load_decoder, require_finite
 
@@ -35,23 +37,23 @@ class CodeSheet(NamedTuple):
     ticks: tuple[str, ...] = ()
 
 
-def generate(channel: Channel, request: dict) -> None:
+def generate(channel: Channel, request: Generate) -> None:
     """Decode new images: from random codes, from a grid of codes, or between the codes of two images."""
     # --- codes
-    path = Path(request["models"][0])
-    decoder, hp, notes = load_decoder(path, ModelOptions.of(request, request["data"]))
+    path = Path(request.models[0])
+    decoder, hp, notes = load_decoder(path, ModelOptions.of(request, request.data))
     code_shape = tuple(decoder.input_shape[1:])
-    if request["between"]:
-        sheet = _interpolated_codes(channel, request, path, hp)
-    elif request["grid"]:
-        sheet = _grid_codes(request, path, hp, code_shape)
+    if request.between:
+        sheet = _interpolated_codes(channel, request, request.between, path, hp)
+    elif request.grid:
+        sheet = _grid_codes(request, request.grid, path, hp, code_shape)
     else:
         sheet = _random_codes(request, path, hp, code_shape)
     # --- images
     images = _decode(decoder, sheet, hp, path)
     emit_notes(channel, notes)
-    folder = run_folder.new_output_folder(request["output"], path.parent / "generated")
-    channel.emit("run", folder=str(folder), device=device_name())
+    folder = run_folder.new_output_folder(request.output, path.parent / "generated")
+    channel.emit(RunStarted(str(folder), device_name()))
     digits, columns = len(str(len(images))), min(sheet.columns, len(images))
     with PngWriter() as writer:
         writer.add(images, [folder / f"{number:0{digits}}.png" for number in range(1, len(images) + 1)])
@@ -60,12 +62,13 @@ def generate(channel: Channel, request: dict) -> None:
     with atomic_write(folder / "codes.npy") as partial:
         np.save(partial, sheet.codes)
     channel.emit(
-        "finished",
-        folder=str(folder),
-        count=len(images),
-        how=sheet.description,
-        columns=sheet.columns,
-        pictures=pack_images(images),
+        GenerateResult(
+            folder=str(folder),
+            count=len(images),
+            how=sheet.description,
+            columns=sheet.columns,
+            pictures=pack_images(images),
+        )
     )
 
 
@@ -78,23 +81,26 @@ def _decode(decoder: keras.Model, sheet: CodeSheet, hp: Hyperparameters, path: P
     return output_pictures(hp, outputs)
 
 
-def _interpolated_codes(channel: Channel, request: dict, path: Path, hp: Hyperparameters) -> CodeSheet:
-    encoder = find_encoder(path, ModelOptions.of(request, request["between"][0]))
+def _interpolated_codes(
+    channel: Channel, request: Generate, files: tuple[str, str], path: Path, hp: Hyperparameters
+) -> CodeSheet:
+    encoder = find_encoder(path, ModelOptions.of(request, files[0]))
     codes = []
-    for file in request["between"]:
-        user_images = UserImages(file, encoder.image_shape, request["fit"], request["invert"])
+    for file in files:
+        user_images = UserImages(file, encoder.image_shape, request.fit, request.invert)
         ((_, images),) = user_images.chunks(1)
         emit_notes(channel, user_images.notes)
         codes.append(encoder.model.predict_on_batch(make_inference_pair(hp, images)[0])[0])
-    require_finite(np.stack(codes), request["between"], path)
-    interpolation = latent_space.interpolate(codes[0], codes[1], request["steps"])
-    return CodeSheet(interpolation, request["steps"], " to ".join(request["between"]))
+    require_finite(np.stack(codes), [*files], path)
+    interpolation = latent_space.interpolate(codes[0], codes[1], request.steps)
+    return CodeSheet(interpolation, request.steps, " to ".join(files))
 
 
-def _grid_codes(request: dict, path: Path, hp: Hyperparameters, code_shape: tuple[int, ...]) -> CodeSheet:
+def _grid_codes(
+    request: Generate, side: int, path: Path, hp: Hyperparameters, code_shape: tuple[int, ...]
+) -> CodeSheet:
     if np.prod(code_shape) != 2:
         raise UserError(f"{path}: the latent size is {int(np.prod(code_shape)):,}; a grid requires 2")
-    side = request["grid"]
     codes = latent_space.prior_grid(side)
     if not hp.variational:
         codes = latent_space.quantile_grid(codes, _encode_training_images(request, path, hp))
@@ -102,18 +108,20 @@ def _grid_codes(request: dict, path: Path, hp: Hyperparameters, code_shape: tupl
     return CodeSheet(codes.reshape(-1, *code_shape), side, "grid over the latent space", ticks)
 
 
-def _random_codes(request: dict, path: Path, hp: Hyperparameters, code_shape: tuple[int, ...]) -> CodeSheet:
-    count, seed = request["count"], request["seed"]
-    if hp.variational and not request["mixture"]:
+def _random_codes(
+    request: Generate, path: Path, hp: Hyperparameters, code_shape: tuple[int, ...]
+) -> CodeSheet:
+    count, seed = request.count, request.seed
+    if hp.variational and not request.mixture:
         codes = latent_space.sample_prior(count, code_shape, seed)
         return CodeSheet(codes, SHEET_COLUMNS, f"samples from the prior, seed {seed}")
     codes = latent_space.sample_mixture(_encode_training_images(request, path, hp), count, seed)
     return CodeSheet(codes, SHEET_COLUMNS, f"samples from a Gaussian mixture, seed {seed}")
 
 
-def _encode_training_images(request: dict, path: Path, hp: Hyperparameters) -> np.ndarray:
+def _encode_training_images(request: Generate, path: Path, hp: Hyperparameters) -> np.ndarray:
     """Codes of a random sample of the given data set, or of the one that the model was trained on."""
-    dataset = request["data"] or _training_dataset(path)
+    dataset = request.data or _training_dataset(path)
     encoder = find_encoder(path, ModelOptions.of(request, dataset))
     images = datasets.load_source(dataset).train.images
     if images.shape[1:] != encoder.image_shape:
@@ -121,7 +129,7 @@ def _encode_training_images(request: dict, path: Path, hp: Hyperparameters) -> n
             f"{dataset}: its images are {format_shape(images.shape[1:])}, the model takes "
             f"{format_shape(encoder.image_shape)}"
         )
-    order = np.random.default_rng(request["seed"]).permutation(len(images))
+    order = np.random.default_rng(request.seed).permutation(len(images))
     sample = np.sort(order[: run_figures.MIXTURE_IMAGES])
     starts = range(0, len(sample), latent_space.BATCH_SIZE)
     batches = (images[sample[start : start + latent_space.BATCH_SIZE]] for start in starts)

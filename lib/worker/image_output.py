@@ -18,7 +18,9 @@ from lib.common.filesystem import atomic_write, make_folder
 from lib.data.formats.idx import idx_writer
 from lib.data.user_images import UserImages
 from lib.runs import run_folder
+from lib.runs.events import Note, RunStarted
 from lib.training.backend import device_name
+from lib.worker.messages import ItemProgress
 from lib.worker.process import Channel
 
 MAX_NAME_BYTES = 255  # of a file, on all common file systems
@@ -115,16 +117,16 @@ def _write_png(image: np.ndarray, path: Path) -> None:
 
 
 def emit_notes(channel: Channel, notes: Iterable[str]) -> None:
-    """Send sentences for the user as `note` events, each once."""
+    """Send sentences for the user as notes, each once."""
     for note in dict.fromkeys(notes):
-        channel.emit("note", text=note)
+        channel.emit(Note(note))
 
 
 Result = TypeVar("Result")
 
 
 class ChunkProgress:
-    """Iteration over chunks of the user's images, with `progress` events from 0 to the total.
+    """Iteration over chunks of the user's images, with events `ItemProgress` from 0 to the total.
 
     After Ctrl-C no further chunk begins, and the current one is dropped, since it may be incomplete.
 
@@ -198,18 +200,20 @@ class ChunkProgress:
     def _emit(self, done: int) -> None:
         if done != self._last_emitted:
             self._last_emitted = done
-            self.channel.emit("progress", done=done, of=self.total, what=self.noun)
+            self.channel.emit(ItemProgress(done, self.total, self.noun))
 
 
 @contextmanager
-def job_folder(channel: Channel, request: dict, default: Path) -> Iterator[Path]:
-    """Context of a new output folder, which is removed if the job leaves it empty.
+def job_folder(channel: Channel, output: str | None, default: Path) -> Iterator[Path]:
+    """Context of a new output folder, `output` or a free name like `default`.
+
+    It is removed if the job leaves it empty.
 
     A job that fails leaves no files, which would look like its result.
     """
-    existed = bool(request["output"]) and Path(request["output"]).exists()
-    folder = run_folder.new_output_folder(request["output"], default)
-    channel.emit("run", folder=str(folder), device=device_name())
+    existed = bool(output) and Path(str(output)).exists()
+    folder = run_folder.new_output_folder(output, default)
+    channel.emit(RunStarted(str(folder), device_name()))
     try:
         yield folder
     except BaseException as error:

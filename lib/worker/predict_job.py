@@ -11,6 +11,7 @@ from lib.evaluation import figures
 from lib.models import inference
 from lib.tasks.pixels import to_float
 from lib.worker.image_output import ChunkProgress, emit_notes, job_folder
+from lib.worker.messages import Predict, PredictResult
 from lib.worker.process import Channel
 from lib.worker.saved_models import ModelOptions, load_classifier, require_finite
 
@@ -24,19 +25,19 @@ class Prediction(NamedTuple):
     caption: str
 
 
-def predict(channel: Channel, request: dict) -> None:
+def predict(channel: Channel, request: Predict) -> None:
     """Classify images; write a table of labels with their confidence (the probability) and a figure."""
     # --- model and images
-    path = Path(request["models"][0])
-    model, classes, shape, notes = load_classifier(path, ModelOptions.of(request, request["data"]))
-    user_images = UserImages(request["data"], shape, request["fit"], request["invert"])
+    path = Path(request.models[0])
+    model, classes, shape, notes = load_classifier(path, ModelOptions.of(request, request.data))
+    user_images = UserImages(request.data, shape, request.fit, request.invert)
     emit_notes(channel, notes)
-    progress = ChunkProgress(channel, user_images, request["limit"], "pictures")
+    progress = ChunkProgress(channel, user_images, request.limit, "pictures")
     # --- predictions
     table: list[list[str]] = []
     predictions: list[Prediction] = []  # the first ones
     correct: list[bool] = []  # for images with a known class
-    with job_folder(channel, request, path.parent / "predicted") as folder:
+    with job_folder(channel, request.output, path.parent / "predicted") as folder:
         for positions, images, probabilities in progress.map(
             lambda images: inference.predict(model, to_float(images))
         ):
@@ -67,15 +68,16 @@ def predict(channel: Channel, request: dict) -> None:
     title = f"{user_images.source}, classified by {path}"
     figures.plot_predictions(images, captions, folder / "predictions.png", title)
     channel.emit(
-        "finished",
-        folder=str(folder),
-        table=table,
-        columns=columns,
-        problems=user_images.unreadable,
-        accuracy=sum(correct) / len(correct) if correct else None,
-        known=len(correct),
-        missing=progress.stop_note,
-        pictures={"images": pack_images(images), "captions": captions},
+        PredictResult(
+            folder=str(folder),
+            table=table,
+            columns=columns,
+            problems=user_images.unreadable,
+            accuracy=sum(correct) / len(correct) if correct else None,
+            known=len(correct),
+            missing=progress.stop_note,
+            pictures={"images": pack_images(images), "captions": captions},
+        )
     )
 
 

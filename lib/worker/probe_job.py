@@ -28,16 +28,19 @@ from lib.models import inference
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized, clone_with_weights
 from lib.models.saving.model_files import SavedEncoder, load_encoder
+from lib.runs.events import PhaseStarted, Stage
 from lib.tasks.pixels import to_float
 from lib.training.callbacks import TrainingHooks
 from lib.training.phases import classifier_phases, scratch_phase
 from lib.training.trainer import fit
 from lib.worker.image_output import emit_notes, job_folder
+from lib.worker.messages import Probe, ProbeResult
+from lib.worker.open_data import open_dataset
 from lib.worker.process import Channel
 from lib.worker.saved_models import require_finite
 
 
-def run_probe(channel: Channel, request: dict, hp: Hyperparameters, dataset: Dataset) -> None:
+def probe(channel: Channel, request: Probe) -> None:
     """Probe an encoder, and write `probe.json` and `probe.png` into an output folder.
 
     Classifiers are fitted on fractions of the training labels and scored on the test set. Fine-tuning selects
@@ -45,24 +48,25 @@ def run_probe(channel: Channel, request: dict, hp: Hyperparameters, dataset: Dat
 
     Args:
         channel: receives the events.
-        request: `shares`, the fractions of the labels, and `output`, the folder or None.
-        hp: the saved model, and how classifiers are fine-tuned.
-        dataset: with labels.
+        request: its hyperparameters name the saved model and the data set, and say how classifiers are
+            fine-tuned.
 
     Raises:
-        UserError: the model cannot be loaded, or the folder cannot be used.
+        UserError: the data set has no labels, the model cannot be loaded, or the folder cannot be used.
     """
-    # --- encoder
+    # --- data and encoder
+    hp = request.hyperparameters
+    dataset = open_dataset(hp)
     path = Path(hp.require("model"))
     saved = load_encoder(path, dataset.shape, hp.encoder_layer)
-    with job_folder(channel, request, path.parent / "probed") as folder:
+    with job_folder(channel, request.output, path.parent / "probed") as folder:
         emit_notes(channel, [*dataset.notes, *saved.notes])
-        _probe(channel, request["shares"], dataset, saved, hp, folder)
+        _probe(channel, request.shares, dataset, saved, hp, folder)
 
 
 def _probe(
     channel: Channel,
-    fractions: list[float],
+    fractions: tuple[float, ...],
     dataset: Dataset,
     saved: SavedEncoder,
     hp: Hyperparameters,
@@ -76,7 +80,7 @@ def _probe(
     pixels = dataset.test.take(slice(None))  # bytes: the silhouette does not depend on the scale
     silhouettes = {"pixels": latent_space.class_silhouette(pixels, dataset.test.labels, hp.seed)}
     for weights, encoder in encoders.items():
-        channel.emit("stage", text=f"probing the codes of {weights}")
+        channel.emit(Stage(f"probing the codes of {weights}"))
         codes = {
             "train": encode_subset(encoder, dataset.train, dataset.shape, saved.hp),
             "test": encode_subset(encoder, dataset.test, dataset.shape, saved.hp),
@@ -86,7 +90,7 @@ def _probe(
             require_finite(values, names, hp.require("model"))
         silhouettes[weights] = latent_space.class_silhouette(codes["test"], dataset.test.labels, hp.seed)
         rows += _probe_codes(codes, weights, fractions, dataset, hp)
-    channel.emit("stage", text="probing principal components of the same size")
+    channel.emit(Stage("probing principal components of the same size"))
     codes = encode_by_pca(dataset, codes["test"].shape[1], hp.seed)
     rows += _probe_codes(codes, PRINCIPAL_COMPONENTS, fractions, dataset, hp)
     # --- fine-tuning
@@ -103,15 +107,19 @@ def _probe(
         "accuracy": rows,
         "silhouette": silhouettes,
     }
-    channel.emit("stage", text="drawing the figure")
+    channel.emit(Stage("drawing the figure"))
     title = f"{dataset.name}: probes of {hp.model}"
     figures.plot_probe_accuracies(rows, folder / "probe.png", title)
     write_json(folder / "probe.json", record)
-    channel.emit("finished", folder=str(folder), record=record, missing=missing)
+    channel.emit(ProbeResult(folder=str(folder), record=record, missing=missing))
 
 
 def _probe_codes(
-    codes: dict[str, np.ndarray], weights: str, fractions: list[float], dataset: Dataset, hp: Hyperparameters
+    codes: dict[str, np.ndarray],
+    weights: str,
+    fractions: tuple[float, ...],
+    dataset: Dataset,
+    hp: Hyperparameters,
 ) -> list[dict]:
     """The rows of classifiers that are fitted on codes with each fraction of the labels."""
     rows = []
@@ -124,7 +132,7 @@ def _probe_codes(
 
 def _fine_tune(
     channel: Channel,
-    fractions: list[float],
+    fractions: tuple[float, ...],
     dataset: Dataset,
     encoders: dict[str, keras.Model],
     saved: SavedEncoder,
@@ -137,7 +145,7 @@ def _fine_tune(
         subset = dataset.train.select(sample)
         sampled = dataclasses.replace(dataset, train=subset)
         for weights, encoder in encoders.items():
-            announcement = dict(
+            announcement = PhaseStarted(
                 number=len(rows) + 1,
                 of=len(fractions) * len(encoders),
                 why=f"{weights}, fine-tuned with {len(sample):,} labels",
@@ -163,14 +171,14 @@ def _train(
     dataset: Dataset,
     hp: Hyperparameters,
     pretrained: bool,
-    announcement: dict,
+    announcement: PhaseStarted,
 ) -> None:
     """Train a classifier in two phases, or where its encoder has random weights in one."""
     hp = dataclasses.replace(hp, precision="float32")  # in which the encoder's codes are probed as well
     for index, phase in enumerate(classifier_phases(hp) if pretrained else (scratch_phase(hp),)):
         if pretrained:
             set_trainable(encoder, index == 1)
-        channel.emit("phase", **announcement)
+        channel.emit(announcement)
         fit(model, dataset, hp, phase, TrainingHooks(channel.emit, channel.stop_event))
         if channel.stop_event.is_set():
             return

@@ -1,10 +1,9 @@
 """Pipe between the program and its child process: `Worker` at the program's end, `Channel` at the child's.
 
-Requests go to the child on its standard input, events come back on its standard output, one JSON object per
-line.
+Requests go to the child on its standard input, events come back on its standard output, one line each, as
+`messages` describes.
 """
 
-import json
 import os
 import queue
 import signal
@@ -14,7 +13,9 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from lib.common.errors import (
     MEMORY_ADVICE,
@@ -29,8 +30,21 @@ from lib.common.errors import (
 from lib.common.filesystem import remedy
 from lib.common.terminal_state import terminal_environment
 from lib.config.process_group import ProcessGroup
+from lib.runs.events import Event, RunStarted
+from lib.worker.messages import (
+    EVENT_PREFIX,
+    Failed,
+    JobResult,
+    Open,
+    Request,
+    Stop,
+    Stopping,
+    decode_event,
+    decode_request,
+    encode_message,
+)
 
-EVENT_PREFIX = b'{"event": '  # the first bytes of a line that is an event
+E = TypeVar("E", bound=Event)
 PROJECT = Path(__file__).resolve().parents[2]
 
 # Set before the child starts, since backends read these only then; the user's own values take precedence.
@@ -65,7 +79,7 @@ MEMORY_SIGNALS: dict[int | None, str] = {KILL_SIGNAL: "was killed", signal.SIGSE
 BUS_ERROR = getattr(signal, "SIGBUS", None)
 DEATH_TIMEOUT = 10  # seconds for a process whose events have ended to end as well
 LOG_LINES = 30  # last lines of a dead process's log that are searched for its error
-# The exception for each `kind` of a `failed` event.
+# The exception for each `kind` of `Failed`.
 ERROR_CLASSES = {"user": UserError, "run": RunFailed, "interrupted": Interrupted}
 
 
@@ -109,7 +123,7 @@ class Worker:
         self.folder: str | None = None
         self._process: subprocess.Popen | None = None
         # SimpleQueue is reentrant: a signal handler may put events in it.
-        self._events: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
 
     def start(self) -> None:
         """Start the process ahead of the first request, so that Keras is imported when it comes.
@@ -151,28 +165,26 @@ class Worker:
         try:
             for line in self._stdout:
                 if line.startswith(EVENT_PREFIX):  # libraries may print other lines while they are imported
-                    self._events.put(json.loads(line))
+                    self._events.put(decode_event(line))
         except ValueError:
             pass  # half a line, of a process that was killed while it wrote
+        except RunFailed as error:
+            self._events.put(Failed("run", str(error)))
         finally:
             self._events.put(None)
             with suppress(subprocess.TimeoutExpired):  # it may have ended by itself
                 process.wait(DEATH_TIMEOUT)
 
-    def send(self, command: str, **content) -> None:
+    def send(self, request: Request) -> None:
         """Send a request and start the process if there is none.
 
         A request to a dead process is dropped: its death is reported where the events end.
-
-        Args:
-            command: `open`, `train`, `stop`, or a key of `lib.worker.main.JOBS`.
-            **content: the request's other keys, as JSON can carry them.
         """
         self.start()
-        if self.group and command == "open":
-            content |= {"group": self.group.to_json()}
+        if self.group and isinstance(request, Open):
+            request = replace(request, group=self.group)
         try:
-            self._stdin.write(json.dumps({"verb": command} | content).encode() + b"\n")
+            self._stdin.write(encode_message(request))
             self._stdin.flush()
         except OSError:
             pass
@@ -182,19 +194,19 @@ class Worker:
         while not self._events.empty():
             self._check_event(self._events.get())
 
-    def follow(self, on_event: Callable[[dict], object], until: str = "finished") -> dict:
-        """Pass events on until the run is finished.
+    def follow(self, on_event: Callable[[Event], object], until: type[E]) -> E:
+        """Pass events on until the job is finished.
 
         The first Ctrl-C asks the worker to stop after the current batch, the second one raises
         `KeyboardInterrupt`.
 
         Args:
-            on_event: called with each event, a dict with the key `event` and others; after the first Ctrl-C
-                with `stopping`. If it raises an exception then, the worker goes on.
-            until: an earlier event to return at.
+            on_event: called with each event; after the first Ctrl-C with `Stopping`. If it raises an
+                exception then, the worker goes on.
+            until: the event to return at: the result of the job, or an earlier one.
 
         Returns:
-            The last event: `until` or `finished`.
+            The event.
 
         Raises:
             UserError, RunFailed, Interrupted: as the worker reports.
@@ -204,10 +216,11 @@ class Worker:
             while True:
                 event = self._check_event(self._events.get())
                 on_event(event)
-                if event["event"] == "stopping":
-                    self.send("stop")
-                if event["event"] in (until, "finished"):
+                if isinstance(event, Stopping):
+                    self.send(Stop())
+                if isinstance(event, until):
                     return event
+                assert not isinstance(event, JobResult), f"{event} in place of {until}"
 
     @contextmanager
     def _first_ctrl_c_as_event(self):
@@ -215,7 +228,7 @@ class Worker:
 
         def put_stopping(number, frame):
             signal.signal(signal.SIGINT, previous)
-            self._events.put({"event": "stopping"})
+            self._events.put(Stopping())
 
         previous = signal.signal(signal.SIGINT, put_stopping)
         try:
@@ -223,14 +236,14 @@ class Worker:
         finally:
             signal.signal(signal.SIGINT, previous)
 
-    def _check_event(self, event: dict | None) -> dict:
-        """Return the event, unless it is the end of the events or a `failed` event: these are raised."""
+    def _check_event(self, event: Event | None) -> Event:
+        """Return the event, unless it is the end of the events or `Failed`: these are raised."""
         if event is None:
             raise self._death_error()
-        if event["event"] == "run":
-            self.folder = event["folder"]
-        if event["event"] == "failed":
-            raise ERROR_CLASSES[event["kind"]](event["message"])
+        if isinstance(event, RunStarted):
+            self.folder = event.folder
+        if isinstance(event, Failed):
+            raise ERROR_CLASSES[event.kind](event.message)
         return event
 
     def _death_error(self) -> RunFailed:
@@ -289,19 +302,19 @@ class Worker:
 class Channel:
     """The child's end of the pipe; it ends the process when the program is gone, as its watcher does.
 
-    Requests are queued in order; `stop` takes effect at once.
+    Requests are queued in order; `Stop` takes effect at once.
 
     Attributes:
-        stop_event: set by a `stop` request: training ends after the current batch.
+        stop_event: set by a request `Stop`: training ends after the current batch.
         stop_reason: the reason in that request; empty after Ctrl-C.
         log: called with each event, for the log of a run.
     """
 
     def __init__(self):
-        self.log: Callable[[dict], object] = lambda event: None
+        self.log: Callable[[Event], object] = lambda event: None
         self._events = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)  # libraries that print must not write among the events
-        self._requests: queue.Queue[dict] = queue.Queue()
+        self._requests: queue.Queue[Request | Exception] = queue.Queue()
         self._lock = threading.Lock()
         self.stop_event = threading.Event()
         self.stop_reason = ""
@@ -311,29 +324,34 @@ class Channel:
     def _listen(self) -> None:
         try:
             for line in sys.stdin.buffer:
-                request = json.loads(line)
-                if request["verb"] == "stop":
-                    self.stop_reason = request.get("why", "")
-                    self.stop_event.set()
-                else:
-                    self._requests.put(request)
+                self._receive(line)
         finally:  # also after half a line, of a program that was killed while it wrote
             os._exit(0)  # the program is gone; a daemon thread can end a training in no other way
 
-    def next_request(self) -> dict:
-        """Wait for a request, a dict with the key `verb` and others."""
-        return self._requests.get()
+    def _receive(self, line: bytes) -> None:
+        try:
+            request = decode_request(line)
+        except (RunFailed, UserError) as error:
+            self._requests.put(error)
+            return
+        if isinstance(request, Stop):
+            self.stop_reason = request.why
+            self.stop_event.set()
+        else:
+            self._requests.put(request)
 
-    def emit(self, event: str, **content) -> None:
-        """Send an event to the program.
+    def next_request(self) -> Request:
+        """Wait for a request. Raises `UserError` or `RunFailed` for one that cannot be read."""
+        request = self._requests.get()
+        if isinstance(request, Exception):
+            raise request
+        return request
 
-        Args:
-            event: its name, such as `phase`, `epoch`, `stage` or `finished`.
-            **content: its other keys, as JSON can carry them.
-        """
+    def emit(self, event: Event) -> None:
+        """Send an event to the program."""
         with self._lock:
-            self.log({"event": event} | content)
-            self._events.write(json.dumps({"event": event} | content).encode() + b"\n")
+            self.log(event)
+            self._events.write(encode_message(event))
             self._events.flush()
 
     def end(self) -> None:

@@ -5,8 +5,10 @@ import time
 from lib.data.datasets import Dataset
 from lib.evaluation.run_figures import Drawings
 from lib.runs import records
+from lib.runs.events import Note, Pictures, Stage
 from lib.runs.run_folder import Run
 from lib.training.trainer import images_per_second
+from lib.worker.messages import MenuPictures
 from lib.worker.process import Channel
 
 
@@ -17,22 +19,22 @@ def resumed_start_time(run: Run) -> float:
     return time.time() - sum(sum(phase.get("seconds", ())) for phase in phases)
 
 
-def draw_figures(channel: Channel, drawings: Drawings, run: Run) -> dict:
+def draw_figures(channel: Channel, drawings: Drawings, run: Run) -> Pictures:
     """Draw figures until Ctrl-C, and return their pictures for the program, each after its event.
 
     The record lists each figure as soon as it is drawn, because the program may end the process at any time.
     """
-    pictures: dict = {}
+    pictures: Pictures = {}
     if drawings:
-        channel.emit("stage", text="drawing figures")
+        channel.emit(Stage("drawing figures"))
     for draw in drawings:
         if channel.stop_event.is_set():
-            channel.emit("note", text="The remaining figures are skipped.")
+            channel.emit(Note("The remaining figures are skipped."))
             break
         drawn = draw()
         pictures |= drawn
         run.update(files=run.list_files())
-        channel.emit("pictures", pictures=drawn)
+        channel.emit(MenuPictures(drawn))
     return pictures
 
 
@@ -54,7 +56,7 @@ def complete_record(
     seconds, speed = time.time() - start_time, images_per_second(main_history, images)
     run.update(timing={"seconds": seconds, "images_per_second": speed}, files=run.list_files())
     if change := dataset.describe_changes():
-        channel.emit("note", text=change)
+        channel.emit(Note(change))
         data = run.record["dataset"]
         run.update(dataset=data | {"notes": [*data["notes"], change]})
     if not problem and not interrupted:

@@ -8,7 +8,9 @@ from pathlib import Path
 from lib.common.errors import RunFailed
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_folder
+from lib.runs.events import Event, PhaseStarted, Stage
 from lib.runs.resume import RunLocation, has_checkpoint, locate_run
+from lib.worker.messages import Open, Stop, Stopping, Train, TrainingFinished
 from lib.worker.process import Worker
 
 
@@ -35,7 +37,7 @@ class RunSequence:
         self,
         hp: Hyperparameters,
         folder: Path,
-        on_event: Callable[[dict], str | None],
+        on_event: Callable[[Event], str | None],
         trial: bool = False,
         start_next: bool = True,
     ) -> tuple[Path, dict]:
@@ -72,7 +74,7 @@ class RunSequence:
         self,
         hp: Hyperparameters,
         location: RunLocation,
-        on_event: Callable[[dict], str | None],
+        on_event: Callable[[Event], str | None],
         trial: bool,
         start_next: bool,
     ) -> tuple[dict, str | None]:
@@ -81,30 +83,25 @@ class RunSequence:
         stop_reason: str | None = None
         stopping = False  # after Ctrl-C
 
-        def follow(event: dict) -> None:
+        def follow(event: Event) -> None:
             nonlocal stop_reason, stopping
-            if event["event"] == "phase" and event["number"] == 1 and start_next:
+            if isinstance(event, PhaseStarted) and event.number == 1 and start_next:
                 self._next_worker.start()
-            if event["event"] == "stopping":
+            if isinstance(event, Stopping):
                 stopping = True
             if (reason := on_event(event)) and not stop_reason and not stopping:
                 stop_reason = reason
-                worker.send("stop", why=reason)
+                worker.send(Stop(reason))
 
         worker, self._next_worker = self._next_worker, Worker()
         with worker:
             if location.is_resumable:
-                on_event({"event": "stage", "text": _resume_text(folder)})
-            worker.send("open", hyperparameters=hp.to_json())
-            worker.send(
-                "train",
-                hyperparameters=hp.to_json(),
-                trial=trial,
-                output=str(folder),
-                resume=str(folder) if location.is_resumable else None,
-            )
+                on_event(Stage(_resume_text(folder)))
+            resume = str(folder) if location.is_resumable else None
+            worker.send(Open(hp))
+            worker.send(Train(hp, output=str(folder), resume=resume, trial=trial))
             try:
-                return worker.follow(follow)["record"], stop_reason
+                return worker.follow(follow, until=TrainingFinished).record, stop_reason
             except KeyboardInterrupt:
                 worker.kill()
                 run_folder.close_record(folder, records.INTERRUPTED, "stopped by a second Ctrl-C")

@@ -25,6 +25,7 @@ from lib.models.saving.encoder_extraction import ForeignModel, adapt_decoder, is
 from lib.models.saving.image_formats import CHANNELS, ImagePattern, input_pattern
 from lib.models.saving.model_files import SavedModel, load_saved_model
 from lib.tasks import ImageShape, get_task, image_shape, list_tasks, make_inference_pair
+from lib.worker.messages import ModelRequest
 
 OTHER_MODELS = ("encoder", "decoder", "classifier")  # names of models that are no whole autoencoder
 
@@ -46,15 +47,9 @@ class ModelOptions(NamedTuple):
     size: tuple[int, int] | None = None
 
     @classmethod
-    def of(cls, request: dict, data: str | None) -> "ModelOptions":
+    def of(cls, request: ModelRequest, data: str | None) -> "ModelOptions":
         """Return the options in a request to a job on the images `data`."""
-        size = request.get("size")
-        return cls(
-            data,
-            request.get("encoder_layer"),
-            request.get("decoder_layer"),
-            None if size is None else (size[0], size[1]),
-        )
+        return cls(data, request.encoder_layer, request.decoder_layer, request.size)
 
     @property
     def names_layers(self) -> bool:

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from lib.common.errors import Interrupted, UserError, describe_failure
+from lib.common.errors import Interrupted, describe_failure
 from lib.config.architecture import describe_architecture
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
-from lib.data import datasets
 from lib.data.datasets import Dataset
 from lib.evaluation import run_figures
 from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines, table_scores
@@ -32,6 +30,7 @@ from lib.models.initialization import (
 from lib.models.pca import Components, available_components, principal_components
 from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder
+from lib.runs.events import Note, PhaseStarted, RunResult, RunStarted, Stage
 from lib.runs.run_folder import Run
 from lib.runs.run_log import RunLog
 from lib.tasks import get_task
@@ -42,6 +41,7 @@ from lib.training.callbacks import History, TrainingHooks
 from lib.training.phases import Phase, autoencoder_phase, classifier_phases, scratch_phase
 from lib.training.trainer import TrainingResult, fit
 from lib.worker.image_output import emit_notes
+from lib.worker.messages import LivePictures, Train, TrainingFinished
 from lib.worker.process import Channel
 from lib.worker.run_ending import complete_record, draw_figures, resumed_start_time
 from lib.worker.saved_models import require_finite
@@ -54,15 +54,13 @@ CLASSIFIER_FILES = ("classifier-head.h5", "classifier.h5")  # saved after phase 
 
 
 def run_training(
-    channel: Channel, request: dict, dataset: Dataset, group: ProcessGroup | None = None
+    channel: Channel, request: Train, dataset: Dataset, group: ProcessGroup | None = None
 ) -> None:
     """Train one run, new or resumed; the run folder is created after everything in the request is checked.
 
     Args:
         channel: receives the events.
-        request: `hyperparameters`; `output` and `numbered` for a new run folder, as in `Run.create`, or
-            `resume`, the folder of an interrupted run; `trial` to score on validation images and leave the
-            test set unused; `background` to emit `result` before the figures are drawn.
+        request: the settings and the folder.
         dataset: as `open_dataset` gives it.
         group: the processes that train together, if any; only the leader has a run folder.
 
@@ -71,7 +69,7 @@ def run_training(
         RunFailed: the training or a file has failed; the record says so.
         Interrupted: Ctrl-C before the training began.
     """
-    hp = read_hyperparameters(request)
+    hp = request.hyperparameters
     job: TrainingJob
     if hp.program == "autoencoder":
         job = AutoencoderJob(channel, hp, dataset, group)
@@ -84,19 +82,19 @@ def run_training(
     if group and not group.is_leader:
         _follow_leader(channel, job, group)
         return
-    if request.get("resume"):
-        run = Run.reopen(Path(request["resume"]), dataset.sha256)
+    if request.resume:
+        run = Run.reopen(Path(request.resume), dataset.sha256)
     else:
-        run = Run.create(request["output"], hp, dataset.name, request.get("numbered", False))
+        run = Run.create(request.output, hp, dataset.name, request.numbered)
     channel.log = RunLog(run.folder)
-    channel.emit("run", folder=str(run.folder), device=device_name())
+    channel.emit(RunStarted(str(run.folder), device_name()))
     for note in dataset.notes:
-        channel.emit("note", text=note)
+        channel.emit(Note(note))
     run.update(dataset=dataset.to_json(), environment=describe_environment())
     keras.utils.set_random_seed(hp.seed)
-    job.draws_in_background = request.get("background", False)
+    job.draws_in_background = request.background
     try:
-        job.train(run, request.get("trial", False))
+        job.train(run, request.trial)
     except Exception as error:
         run_folder.close_record(run.folder, records.FAILED, describe_failure(error))
         raise
@@ -104,67 +102,17 @@ def run_training(
 
 def _follow_leader(channel: Channel, job: "TrainingJob", group: ProcessGroup) -> None:
     process = f"process {group.rank + 1} of {group.world_size}"
-    channel.emit("run", folder=f"{process}, for the run of process 1", device=device_name())
+    channel.emit(RunStarted(f"{process}, for the run of process 1", device_name()))
     keras.utils.set_random_seed(job.hp.seed)
     job.follow()
-    channel.emit("finished", folder="", record=None, pictures=None)
-
-
-def read_hyperparameters(request: dict) -> Hyperparameters:
-    """The hyperparameters in a request. Raises `UserError` for invalid ones."""
-    return Hyperparameters.from_json(request["hyperparameters"], "request")
-
-
-def open_dataset(hp: Hyperparameters) -> Dataset:
-    """Load and split a data set, while the user still answers prompts.
-
-    Raises:
-        UserError: the data set, its labels or the saved model cannot be used.
-    """
-    if hp.model:
-        run_folder.require_model_file(Path(hp.model))
-    dataset = datasets.load_dataset(hp)
-    if hp.program == "classification":
-        _require_labels(dataset, hp)
-    elif hp.label_weight:
-        _require_training_labels(dataset, hp)
-    return dataset
-
-
-def _require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
-    """Require the labels that a classifier needs: of training and test images, with the same classes."""
-    for subset, path, flag in (
-        (dataset.train, hp.dataset, "-dl"),
-        (dataset.test, hp.testset or hp.dataset, "-tl"),
-    ):
-        if not subset.labeled:
-            raise UserError(f"{path}: has no labels; pass them with {flag}")
-    if len(np.unique(dataset.train.labels)) < 2:
-        raise UserError(
-            f"{hp.labels or hp.dataset}: all training images have the same label; a classifier requires two"
-        )
-    highest = int(dataset.test.labels.max())
-    if highest >= len(dataset.classes):
-        path = hp.test_labels or hp.testset or hp.dataset
-        raise UserError(
-            f"{path}: label {highest} does not occur in training ({len(dataset.classes)} classes)"
-        )
-
-
-def _require_training_labels(dataset: Dataset, hp: Hyperparameters) -> None:
-    """Require the labels that an autoencoder with a classification loss needs."""
-    if not dataset.train.labeled:
-        raise UserError(
-            f"{hp.dataset}: has no labels for --label-weight; use an IDX folder, an .npz or one folder per "
-            f"class, or set --label-weight 0"
-        )
+    channel.emit(TrainingFinished(folder="", record={}, pictures={}))
 
 
 class TrainingJob:
     """Training of one run. The constructor of a subclass checks everything that can be wrong in a request.
 
     Attributes:
-        draws_in_background: the event `result` comes before the figures are drawn, not after.
+        draws_in_background: the event `RunResult` comes before the figures are drawn, not after.
     """
 
     def __init__(self, channel: Channel, hp: Hyperparameters, dataset: Dataset, group: ProcessGroup | None):
@@ -182,11 +130,9 @@ class TrainingJob:
         """Compute a shard of each batch for the leader of the process group, through the same phases."""
         raise NotImplementedError
 
-    def _announce_phase(self, number: int = 1, count: int = 1, reason: str = "", **details) -> None:
-        epochs, images = self.hp.epochs, len(self.dataset.train)
-        self.channel.emit(
-            "phase", number=number, of=count, why=reason, epochs=epochs, images=images, **details
-        )
+    def _announce_phase(self, number: int = 1, count: int = 1, reason: str = "", plan: str = "") -> None:
+        images = len(self.dataset.train)
+        self.channel.emit(PhaseStarted(number, count, reason, self.hp.epochs, images, plan))
 
     def _fit(
         self,
@@ -200,7 +146,7 @@ class TrainingJob:
 
     def _announce_evaluation(self) -> None:
         text = f"evaluating the network and the baselines on {len(self.dataset.test):,} test images"
-        self.channel.emit("stage", text=text)
+        self.channel.emit(Stage(text))
 
     def _ends_interrupted(self) -> bool:
         """Return whether Ctrl-C has ended the training; one that comes later skips baselines or figures."""
@@ -213,7 +159,7 @@ class TrainingJob:
         baselines = run_unless_stopped(compute, self.channel.stop_event)
         if baselines is None:
             self.channel.stop_event.clear()
-            self.channel.emit("note", text="The baselines are skipped.")
+            self.channel.emit(Note("The baselines are skipped."))
         return baselines or {}
 
     def _finish(
@@ -223,10 +169,10 @@ class TrainingJob:
         background = self.draws_in_background
         pictures = {} if background else draw_figures(self.channel, drawings, run)
         complete_record(run, self.channel, self.dataset, start_time, interrupted, problem)
-        self.channel.emit("result", folder=str(run.folder), record=run.record)
+        self.channel.emit(RunResult(str(run.folder), run.record))
         if background:
             pictures = draw_figures(self.channel, drawings, run)
-        self.channel.emit("finished", folder=str(run.folder), record=run.record, pictures=pictures)
+        self.channel.emit(TrainingFinished(folder=str(run.folder), record=run.record, pictures=pictures))
 
 
 class AutoencoderJob(TrainingJob):
@@ -252,14 +198,14 @@ class AutoencoderJob(TrainingJob):
         def on_epoch_end(history: History) -> None:
             run.update(history=history)
             pictures = run_figures.packed_reconstructions(model, live_images, hp)
-            self.channel.emit("picture", **pictures)
+            self.channel.emit(LivePictures(pictures))
 
         # --- training
         self._announce_phase(plan=describe_architecture(self.architecture))
         result = self._fit(training_model, autoencoder_phase(hp), on_epoch_end, run.folder)
         interrupted = self._ends_interrupted()
         # --- models
-        self.channel.emit("stage", text="saving the models")
+        self.channel.emit(Stage("saving the models"))
         inference_model = autoencoder_for_inference(model, self.architecture)
         for part in (model.get_layer("encoder"), model.get_layer("decoder"), inference_model):
             save_model(part, run.folder / f"{part.name}.h5", hp)
@@ -295,7 +241,7 @@ class AutoencoderJob(TrainingJob):
         if hp.pca or (path and path.is_dense):
             latent_size = architecture.latent_size
             count = available_components(train, latent_size)
-            self.channel.emit("stage", text=f"computing {count:,} principal components")
+            self.channel.emit(Stage(f"computing {count:,} principal components"))
             initialize = initialize_pca if hp.pca else initialize_dense_linear_path
             self._components = principal_components(train, latent_size, hp.seed)
             initialize(model, architecture, *self._components)
@@ -350,7 +296,7 @@ class ClassifierJob(TrainingJob):
             set_trainable(self.encoder.model, number == 2)
             result = self._fit_phase(run, model, phase, number, histories)
             histories[phase.name], problem = result.history, result.problem
-            self.channel.emit("stage", text=f"saving phase {number}")
+            self.channel.emit(Stage(f"saving phase {number}"))
             save_model(inference_model, run.folder / file, hp, classes=dataset.classes)
         # --- the same network from random weights, for comparison
         scratch_model = None
@@ -402,7 +348,7 @@ class ClassifierJob(TrainingJob):
         def on_epoch_end(history: History) -> None:
             run.update(history=histories | {phase.name: history})
 
-        self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason, plan="")
+        self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason)
         return self._fit(model, phase, on_epoch_end, run.folder)
 
     def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict, histories: dict) -> Drawings:

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 
 from lib.config.hyperparameters import Hyperparameters
+from lib.runs.events import Event, PhaseStarted, Stage
+from lib.worker.messages import Open, Train, TrainingFinished
 from lib.worker.process import PROJECT, Worker
 from tests.benchmarks.growth import write
 
@@ -54,18 +56,18 @@ def train(folder: str, **values) -> dict[str, float]:
     seconds: dict[str, float] = {}
     stage, start = "start", time.perf_counter()
 
-    def on_event(event: dict) -> None:
+    def on_event(event: Event) -> None:
         nonlocal stage, start
-        next_stages = {"phase": "training", "stage": event.get("text", ""), "finished": "end"}
-        if event["event"] in next_stages:
+        next_stage = {PhaseStarted: "training", TrainingFinished: "end"}.get(type(event), "")
+        if next_stage := event.text if isinstance(event, Stage) else next_stage:
             now = time.perf_counter()
             seconds[stage] = seconds.get(stage, 0) + now - start
-            stage, start = next_stages[event["event"]].split(" on ")[0], now
+            stage, start = next_stage.split(" on ")[0], now
 
     with Worker() as worker:
-        worker.send("open", hyperparameters=hp.to_json())
-        worker.send("train", hyperparameters=hp.to_json(), output=folder)
-        worker.follow(on_event)
+        worker.send(Open(hp))
+        worker.send(Train(hp, folder))
+        worker.follow(on_event, until=TrainingFinished)
     return seconds
 
 

@@ -9,17 +9,18 @@ import tempfile
 
 from lib.config.hyperparameters import Hyperparameters
 from lib.worker import process
+from lib.worker.messages import Open, Train, TrainingFinished
 
 RUNS = 3
 
 
 def images_per_second(environment: dict[str, str]) -> float:
     process.WORKER_ENVIRONMENT = environment
-    hp = Hyperparameters(dataset="digits", epochs=5).to_json()
+    hp = Hyperparameters(dataset="digits", epochs=5)
     with process.Worker() as worker:
-        worker.send("open", hyperparameters=hp)
-        worker.send("train", hyperparameters=hp, output=None)
-        return worker.follow(lambda event: None)["record"]["timing"]["images_per_second"]
+        worker.send(Open(hp))
+        worker.send(Train(hp, output=None))
+        return worker.follow(lambda event: None, until=TrainingFinished).record["timing"]["images_per_second"]
 
 
 def main() -> None:

@@ -45,22 +45,22 @@ def rate(step: int, steps: int) -> float:
 
 def ours(dataset: str, limit: int, arrays: Path) -> dict:
     """The program's worker with a complete request."""
+    from lib.runs.events import EpochEnded, Event, PhaseStarted
+    from lib.worker.messages import Open, Train, TrainingFinished
     from lib.worker.process import Worker
 
     hp, ended, losses = dataclasses.replace(HP, dataset=dataset, limit=limit, epochs=EPOCHS), [], []
 
-    def follow(event: dict) -> None:
-        if event["event"] in ("phase", "epoch"):
+    def follow(event: Event) -> None:
+        if isinstance(event, PhaseStarted | EpochEnded):
             ended.append(time.perf_counter())
-        if event["event"] == "epoch":
-            losses.append(event["val_loss"])
+        if isinstance(event, EpochEnded):
+            losses.append(event.numbers["val_loss"])
 
     with Worker() as worker:
-        worker.send("open", hyperparameters=hp.to_json())
-        worker.send(
-            "train", hyperparameters=hp.to_json(), output=str(arrays.parent / f"run-{time.time():.0f}")
-        )
-        worker.follow(follow)
+        worker.send(Open(hp))
+        worker.send(Train(hp, str(arrays.parent / f"run-{time.time():.0f}")))
+        worker.follow(follow, until=TrainingFinished)
     return {"seconds": np.diff(ended).tolist(), "losses": losses}
 
 

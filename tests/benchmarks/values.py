@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lib.config import fields, presets
 from lib.config.hyperparameters import Hyperparameters
+from lib.worker.messages import Open, Train, TrainingFinished
 from lib.worker.process import Worker
 
 TURNS, EPOCHS, IMAGES = 2, 3, 6000
@@ -22,11 +23,11 @@ TURNS, EPOCHS, IMAGES = 2, 3, 6000
 def train(preset: presets.Preset, changes: dict) -> tuple[list[float], float]:
     """Train one run; images per second in each epoch but the first, and the last validation loss."""
     values = preset.values | dict(epochs=EPOCHS, limit=IMAGES) | changes
-    hp = Hyperparameters(dataset=preset.dataset, **values).to_json()
+    hp = Hyperparameters(dataset=preset.dataset, **values)
     with Worker() as worker:
-        worker.send("open", hyperparameters=hp)
-        worker.send("train", hyperparameters=hp, output=None, trial=True)
-        record = worker.follow(lambda event: None)["record"]
+        worker.send(Open(hp))
+        worker.send(Train(hp, output=None, trial=True))
+        record = worker.follow(lambda event: None, until=TrainingFinished).record
     images = record["dataset"]["sizes"]["train"]
     return [images / seconds for seconds in record["history"]["seconds"][1:]], record["history"]["val_loss"][
         -1

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,18 +13,13 @@ from lib.cli import display, result_views, terminal_graphics
 from lib.common import formatting
 from lib.common.serialization import pack_images, unpack_images
 from lib.runs import summary
+from lib.runs.events import EpochEnded, PhaseStarted, Stage, Step
+from lib.worker.messages import ItemProgress, LivePictures, Ready
 from tests.harness import sample_files
 
-PHASE = {
-    "event": "phase",
-    "number": 1,
-    "of": 2,
-    "why": "because",
-    "epochs": 3,
-    "images": 60,
-    "plan": "12×10×1",
-}
-EPOCH = {"event": "epoch", "epoch": 1, "loss": 0.5, "val_loss": 0.25, "seconds": 1.0, "speed": 1234.0}
+PHASE = PhaseStarted(1, 2, "because", epochs=3, images=60, plan="12×10×1")
+NUMBERS = {"loss": 0.5, "val_loss": 0.25, "seconds": 1.0}
+EPOCH = EpochEnded(1, 1234.0, NUMBERS)
 
 
 def console(**options) -> Console:
@@ -72,7 +68,7 @@ def test_images_survive_the_pipe():
 def test_without_a_terminal_an_epoch_is_a_line_on_standard_error(capsys):
     shown = display.Display()
     shown(PHASE)
-    shown({"event": "step", "epoch": 1, "images": 8, "loss": 0.5, "speed": 1.0})
+    shown(Step(1, images=8, loss=0.5, speed=1.0))
     shown(EPOCH)
     out, err = capsys.readouterr()
     assert out == ""
@@ -84,7 +80,7 @@ def test_without_a_terminal_an_epoch_is_a_line_on_standard_error(capsys):
 def test_a_loss_too_small_for_its_decimals_keeps_a_digit(capsys):
     shown = display.Display()
     shown(PHASE)
-    shown(EPOCH | {"loss": 2.5e-7, "val_loss": 0.0})
+    shown(EpochEnded(1, 1234.0, NUMBERS | {"loss": 2.5e-7, "val_loss": 0.0}))
     assert "loss 2e-07   validation loss 0.00000 " in capsys.readouterr().err
 
 
@@ -92,9 +88,9 @@ def test_the_time_left_is_estimated_from_the_epochs_of_this_process(capsys, monk
     now = iter((0.0, 10.0, 20.0))
     monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: next(now)))
     shown = display.Display()
-    shown(PHASE | {"epochs": 10})
+    shown(replace(PHASE, epochs=10))
     for epoch in (8, 9):  # seven were trained before the run was resumed
-        shown(EPOCH | {"epoch": epoch})
+        shown(replace(EPOCH, epoch=epoch))
     assert re.findall(r"(\d+/10).* (\S+) left", capsys.readouterr().err) == [
         ("8/10", "0:20"),
         ("9/10", "0:10"),
@@ -104,22 +100,12 @@ def test_the_time_left_is_estimated_from_the_epochs_of_this_process(capsys, monk
 def test_the_terms_of_a_loss_come_after_the_total(capsys):
     shown = display.Display()
     shown(PHASE)
-    shown(
-        {
-            "event": "epoch",
-            "epoch": 1,
-            "kl_loss": 2.0,
-            "loss": 3.0,
-            "val_kl_loss": 4.0,
-            "val_loss": 5.0,
-            "speed": 1.0,
-        }
-    )
+    shown(EpochEnded(1, 1.0, {"kl_loss": 2.0, "loss": 3.0, "val_kl_loss": 4.0, "val_loss": 5.0}))
     assert (
         "loss 3.00000   validation loss 5.00000   kl 2.00000   validation kl 4.00000"
         in capsys.readouterr().err
     )
-    shown(EPOCH | {"labels_accuracy": 0.5, "val_labels_accuracy": 0.25})
+    shown(EpochEnded(1, 1234.0, NUMBERS | {"labels_accuracy": 0.5, "val_labels_accuracy": 0.25}))
     assert (
         "0.25000   labels accuracy 0.50000   validation labels accuracy 0.25000   1,234"
         in capsys.readouterr().err
@@ -130,11 +116,11 @@ def test_on_a_terminal_bars_numbers_and_pictures_live():
     shown = display.Display()
     shown.err, shown.live_allowed = console(width=100), True
     shown(PHASE)
-    shown({"event": "step", "epoch": 1, "images": 8, "loss": 0.5, "speed": 10.0})
+    shown(Step(1, images=8, loss=0.5, speed=10.0))
     shown(EPOCH)
     images, _ = sample_files.shapes(2, channels=1)
-    shown({"event": "picture", "inputs": pack_images(images), "outputs": pack_images(images)})
-    shown({"event": "stage", "text": "saving"})
+    shown(LivePictures({"inputs": pack_images(images), "outputs": pack_images(images)}))
+    shown(Stage("saving"))
     output = shown.err.file.getvalue()
     for words in ("epochs", "1/3", "60/60", "1,234 images/s", "validation loss 0.25000", "▀", "saving …"):
         assert words in output
@@ -146,7 +132,7 @@ def test_durations(seconds, text):
 
 
 def test_unknown_events_are_ignored():
-    display.Display()({"event": "from a newer worker"})
+    display.Display()(Ready("CPU"))
 
 
 def record(task: str, metrics: dict, baselines: dict, **hp) -> dict:
@@ -228,7 +214,7 @@ def test_all_outputs_stand_beside_the_input():
 def test_progress_without_a_terminal_is_a_line_per_tenth(capsys):
     screen = display.Display()
     for done in range(101):
-        screen({"event": "progress", "done": done, "of": 100, "what": "pictures"})
+        screen(ItemProgress(done, 100, "pictures"))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 10
     assert lines[0] == "10 of 100 pictures"

@@ -7,12 +7,13 @@ import pytest
 from lib.cli.display import Display
 from lib.cli.figure_drawing import FigureDrawing
 from lib.common.errors import PromptCancelled, RunFailed, UserError
+from lib.worker.messages import MenuPictures, Stopping, TrainingFinished
 
 RUN = Path("models/run")
-STRIP = {"event": "pictures", "pictures": {"strip": "images"}}
-LATENT = {"event": "pictures", "pictures": {"latent": "points", "labels": None}}
-FINISHED = {"event": "finished", "pictures": {}, "record": {"files": ["figures/latent.png"]}}
-CTRL_C = {"event": "stopping"}
+STRIP = MenuPictures({"strip": "images"})
+LATENT = MenuPictures({"latent": "points", "labels": None})
+FINISHED = TrainingFinished(folder=str(RUN), record={"files": ["figures/latent.png"]}, pictures={})
+CTRL_C = Stopping()
 
 
 class Worker:
@@ -27,7 +28,7 @@ class Worker:
             if isinstance(event, BaseException):
                 raise event
             on_event(event)
-            if event["event"] in (until, "finished"):
+            if isinstance(event, until):
                 return event
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from lib.common.errors import Interrupted, UserError
 from lib.config.fields import PROGRAMS
 from lib.data.formats import registry
 from lib.runs import run_folder
+from lib.worker.messages import Encode
 from tests.harness import sample_files
 from tests.harness.recorded_runs import record_run
 from tests.test_no_terminal import assert_refused, run
@@ -72,8 +73,8 @@ def test_a_terminal_too_narrow_for_many_models_shows_whole_numbers_of_the_first(
     screen = model_commands.Display()
     screen.out = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
     table = [["a/picture with a long name.png", *(f"0.12345{n}" for n in range(6))]]
-    result = {"table": table, "columns": ["picture", *(f"mse {name}" for name in names)]}
-    model_results._show_table(screen, "errors", result, "errors.csv")
+    columns = ["picture", *(f"mse {name}" for name in names)]
+    model_results._show_table(screen, "errors", columns, table, "errors.csv")
     out = screen.out.file.getvalue()
     shown = re.findall(r"0\.12345(\d)", out)
     assert "".join(shown) == "012345"[: len(shown)]
@@ -111,12 +112,8 @@ def test_an_interrupted_command_leads_back_to_the_menu(capsys):
 
 def test_a_pipe_gets_all_columns(capsys):
     columns = ["picture", *(f"mse model-{n}-refined" for n in range(9))]
-    model_results._show_table(
-        model_commands.Display(),
-        "errors",
-        {"table": [["a.png", *["0.123456"] * 9]], "columns": columns},
-        "errors.csv",
-    )
+    table = [["a.png", *["0.123456"] * 9]]
+    model_results._show_table(model_commands.Display(), "errors", columns, table, "errors.csv")
     out = capsys.readouterr().out
     assert out.count("0.123456") == 9
     assert all(column in out for column in columns)
@@ -125,9 +122,7 @@ def test_a_pipe_gets_all_columns(capsys):
 def test_names_of_pictures_are_shown_without_markup_and_control_characters(capsys):
     names = ["[/x].png", "[red]a.png", "evil\n\x1b[2J.png"]
     table = [[name, "0.1"] for name in names]
-    model_results._show_table(
-        model_commands.Display(), "t", {"table": table, "columns": ["picture", "mse [b]"]}, "errors.csv"
-    )
+    model_results._show_table(model_commands.Display(), "t", ["picture", "mse [b]"], table, "errors.csv")
     out = capsys.readouterr().out
     assert all(name in out for name in ("[/x].png", "[red]a.png", "evil \ufffd[2J.png", "mse [b]"))
     assert "\x1b" not in out
@@ -265,12 +260,7 @@ def test_a_large_file_of_codes_is_written_only_after_a_question(monkeypatch, tin
     Path("models/large/run.json").write_text(json.dumps(record))
     asked = []
     monkeypatch.setattr(codes_size, "prompt_choice", lambda title, choices: asked.append(title) or "no")
-    request = {
-        "models": ["models/large/autoencoder.h5"],
-        "data": tiny["-d"],
-        "limit": None,
-        "output": "x.npz",
-    }
+    request = Encode(models=("models/large/autoencoder.h5",), data=tiny["-d"], output="x.npz")
     assert not codes_size.confirm_size(request)
     assert asked == ["60 latent codes of 1,000,000 numbers need 240 MB. Write them?"]
     assert codes_size.confirm_size(request | {"limit": 2})

@@ -10,6 +10,7 @@ from rich.console import Console
 from lib.cli import display, image_views
 from lib.common.serialization import pack_images
 from lib.common.text_layout import cell_width
+from lib.runs.events import PhaseStarted, Step
 from tests.harness.recorded_runs import record_run
 
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot"]
@@ -135,8 +136,8 @@ def test_lines_that_a_narrower_terminal_has_broken_are_erased():
     shown = display.Display()
     shown.err = Console(file=io.StringIO(), force_terminal=True, width=60, color_system=None)
     shown.live_allowed = True
-    shown({"event": "phase", "number": 1, "of": 1, "why": "", "epochs": 2, "images": 10})
-    shown({"event": "step", "epoch": 1, "images": 5, "loss": 0.5, "speed": 9.0})
+    shown(PhaseStarted(1, 1, "", epochs=2, images=10))
+    shown(Step(1, images=5, loss=0.5, speed=9.0))
     shown._live.refresh()
     shown.err.width = 25
     before = shown.err.file.getvalue()

@@ -271,11 +271,11 @@ class RecordingWorker:
 
     request = None
 
-    def send(self, verb, **content):
-        RecordingWorker.request = verb, content
+    def send(self, request):
+        RecordingWorker.request = request
 
-    def follow(self, on_event):
-        on_event({"event": "finished"})
+    def follow(self, on_event, until):
+        on_event(until(self.request.path))
 
     def __enter__(self):
         return self
@@ -292,11 +292,11 @@ def test_a_figure_of_the_finished_runs_that_have_the_metric(call_runs, monkeypat
     record_run("stopped", 0.001, layers=4, status="interrupted")
     record_run("labels", 0.9, program="classification")
     status, out, _ = call_runs("--figure", "test_mse")
-    command, content = RecordingWorker.request
-    assert (status, command, content["metric"]) == (0, "compare", "test_mse")
-    assert content["points"]["layers"] == [("2", 0.02), ("3", 0.03), ("10", 0.01)]
-    assert content["path"] == "models/comparison-test_mse.png"
-    assert content["path"] in out
+    request = RecordingWorker.request
+    assert (status, request.metric) == (0, "test_mse")
+    assert request.points["layers"] == [("2", 0.02), ("3", 0.03), ("10", 0.01)]
+    assert request.path == "models/comparison-test_mse.png"
+    assert request.path in out
     assert "test mse against layers" in out
     assert "nothing to plot yet" in call_runs("--figure", "test_accuracy")[1]
 

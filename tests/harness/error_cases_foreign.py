@@ -8,7 +8,7 @@ from keras import layers
 from PIL import Image
 
 from lib.cli import model_commands
-from lib.worker import apply_job, encode_job, generate_job, predict_job
+from lib.worker.messages import Apply, Encode, Generate, Predict
 from tests.harness.error_cases_models import (
     PIXELS,
     identity_model,
@@ -19,28 +19,28 @@ from tests.harness.error_cases_models import (
 from tests.harness.error_cases_settings import called
 from tests.models.saving.test_encoder_extraction import nested, save_and_load
 from tests.worker.test_foreign_models import any_size, chain, dense, saved, write_images
-from tests.worker.test_model_jobs import COLOR, GENERATE_REQUEST, run_job
+from tests.worker.test_model_jobs import COLOR, FEW_IMAGES, run_job
 
 
 def apply(model: keras.Model, **request):
     write_images()
     np.save("odd.npy", np.zeros((2, 7, 9), np.uint8))
     Image.new("L", (8, 8)).save("own.png")
-    run_job(apply_job.apply, models=saved(model), **{"data": "images.npy"} | request)
+    run_job(Apply, models=saved(model), **{"data": "images.npy"} | request)
 
 
 def encode(model: keras.Model, **request):
     write_images()
-    run_job(encode_job.encode, models=saved(model), **{"data": "images.npy", "output": "c.npz"} | request)
+    run_job(Encode, models=saved(model), **{"data": "images.npy", "output": "c.npz"} | request)
 
 
 def predict(model: keras.Model):
     write_images()
-    run_job(predict_job.predict, models=saved(model), data="images.npy")
+    run_job(Predict, models=saved(model), data="images.npy")
 
 
 def generate(model: keras.Model):
-    run_job(generate_job.generate, models=saved(model), **GENERATE_REQUEST)
+    run_job(Generate, models=saved(model), **FEW_IMAGES)
 
 
 def bypassed() -> keras.Model:
@@ -67,7 +67,7 @@ def load_without_numbers(value: float):
     saved(model)
     model.get_layer("middle").set_weights([np.full((64, 5), value), np.zeros(5)])
     model.save("other.h5")
-    run_job(apply_job.apply, models=["other.h5"], data="x")
+    run_job(Apply, models=["other.h5"], data="x")
 
 
 def overflowing() -> keras.Model:
@@ -191,7 +191,7 @@ CASES = {
             "takes images of any×any×1; set a size, such as --size 28x28",
         ),
         (
-            lambda: apply(dense(), size=[9, 8]),
+            lambda: apply(dense(), size=(9, 8)),
             "other.h5",
             "takes images of 8×8×1; --size 9x8 does not fit it",
         ),

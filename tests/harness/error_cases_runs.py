@@ -3,6 +3,7 @@ said).
 """
 
 import importlib.util
+import json
 import os
 import tempfile
 import threading
@@ -23,15 +24,29 @@ from lib.config.process_group import ProcessGroup
 from lib.data import datasets
 from lib.models.saving import model_files
 from lib.runs import records, report, resume, run_entries, run_folder
+from lib.runs.events import EpochEnded, Event, Note
 from lib.training import backend, callbacks, distributed, phases, trainer
-from lib.worker import apply_job, encode_job, generate_job, predict_job, training_jobs
+from lib.worker import open_data, training_jobs
+from lib.worker.messages import (
+    Apply,
+    Encode,
+    Failed,
+    Generate,
+    ItemProgress,
+    JobResult,
+    ModelRequest,
+    Open,
+    Predict,
+    Train,
+    decode_event,
+)
 from lib.worker.process import Worker
 from tests.harness import sample_files
 from tests.harness.error_cases_settings import called
 from tests.harness.in_process_worker import RecordingChannel
 from tests.harness.recorded_runs import record_run
 from tests.worker import test_model_jobs
-from tests.worker.test_model_jobs import GENERATE_REQUEST, GRAY, save_autoencoder
+from tests.worker.test_model_jobs import GRAY, save_autoencoder
 
 
 def written(name: str, content: str | bytes = "") -> Path:
@@ -97,7 +112,11 @@ def crowded():
 
 
 def told(kind: str, message: str):
-    Worker()._check_event({"event": "failed", "kind": kind, "message": message})
+    Worker()._check_event(Failed(kind, message))
+
+
+def line(event: type[Event], **content) -> str:
+    return json.dumps({"event": f"{event.__module__}.{event.__name__}"} | content)
 
 
 def other_backend():
@@ -110,8 +129,8 @@ def dying(script: str):
     python = written("python", f"#!/bin/sh\n{script}\n").resolve()
     python.chmod(0o755)
     with mock.patch("sys.executable", str(python)), Worker() as process:
-        process.send("open")
-        process.follow(lambda event: None)
+        process.send(Open(Hyperparameters()))
+        process.follow(lambda event: None, until=JobResult)
 
 
 def without_temporary_files():
@@ -120,7 +139,7 @@ def without_temporary_files():
         mock.patch.object(tempfile, "TemporaryFile", side_effect=OSError(28, "No space left on device")),
         Worker() as process,
     ):
-        process.send("open")
+        process.send(Open(Hyperparameters()))
 
 
 def opened(labels, test_labels=None):
@@ -131,12 +150,12 @@ def opened(labels, test_labels=None):
         if array is not None:
             np.save(f"{name}.npy", array)
     names = {name: f"{name}.npy" for name, array in files.items() if array is not None}
-    training_jobs.open_dataset(Hyperparameters(program="classification", **names))
+    open_data.open_dataset(Hyperparameters(program="classification", **names))
 
 
 def opened_for_classes():
     np.save("dataset.npy", sample_files.shapes(20)[0])
-    training_jobs.open_dataset(Hyperparameters(dataset="dataset.npy", label_weight=0.1))
+    open_data.open_dataset(Hyperparameters(dataset="dataset.npy", label_weight=0.1))
 
 
 def without_jax():
@@ -149,8 +168,8 @@ def without_tensorboard():
         backend.require_tensorboard()
 
 
-def used(verb, models: list[str], **request):
-    test_model_jobs.run_job(verb, models=models, **request)
+def used(request: type[ModelRequest], models: list[str], **options):
+    test_model_jobs.run_job(request, models=models, **options)
 
 
 def flat() -> list[str]:
@@ -161,20 +180,16 @@ def flat() -> list[str]:
     return ["flat.h5"]
 
 
-def stopped(verb, channel: RecordingChannel, **request):
-    verb(channel, test_model_jobs.COMMON_REQUEST | request)
-
-
 def stopped_early():
     """A training that was stopped while its data were loaded."""
     channel = RecordingChannel(stop_after=0)
-    channel.emit("progress", done=0)
+    channel.emit(ItemProgress(0, 1, "pictures"))
     dataset = datasets.load_dataset(hp := Hyperparameters(dataset=images(), layers=1))
-    training_jobs.run_training(channel, {"hyperparameters": hp.to_json()}, dataset)
+    training_jobs.run_training(channel, Train(hp), dataset)
 
 
-def drawn(models: list[str], **request):
-    used(generate_job.generate, models, **GENERATE_REQUEST | request)
+def drawn(models: list[str], **options):
+    used(Generate, models, **options)
 
 
 def images(name: str = "all.npz", **arrays) -> str:
@@ -453,6 +468,22 @@ CASES = {
         ),
         (lambda: model_commands.parse_integer("x"), "'x'", "must be a whole number from 0 to"),
     ],
+    "common/typed_json": [
+        (
+            lambda: decode_event(line(EpochEnded, epoch=1, speed=9.0)),
+            "'numbers'",
+            "the key 'numbers' is missing",
+        ),
+        (lambda: decode_event(line(Note, text="", x=1)), "'x'", "event Note: the key 'x' is unknown"),
+        (lambda: decode_event(line(Note, text=5)), "5", "event Note, text: must be of the type str, not 5"),
+    ],
+    "worker/messages": [
+        (
+            lambda: decode_event('{"event": "lib.other"}'),
+            "'lib.other'",
+            "the event 'lib.other' is unknown; start the program again",
+        ),
+    ],
     "worker/process": [
         (other_backend, "'torch'", "is not supported; set it to tensorflow or jax"),
         (lambda: told("user", "x: no such file"), "x", "no such file"),
@@ -537,8 +568,8 @@ CASES = {
     ],
     "worker/image_output": [
         (
-            lambda: stopped(
-                apply_job.apply, RecordingChannel(stop_after=0), models=save_autoencoder(), data=images()
+            lambda: test_model_jobs.run_job(
+                Apply, save_autoencoder(), RecordingChannel(stop_after=0), data=images()
             ),
             "the first pictures",
             "were finished; nothing was written",
@@ -546,20 +577,18 @@ CASES = {
     ],
     "worker/jobs": [
         (
-            lambda: used(apply_job.apply, [save_autoencoder()[0].replace("auto", "")], data="x"),
+            lambda: used(Apply, [save_autoencoder()[0].replace("auto", "")], data="x"),
             "ae/encoder.h5",
             "is not a complete autoencoder (images in, images out); use an autoencoder.h5",
         ),
         (
-            lambda: used(
-                apply_job.apply, save_autoencoder() + save_autoencoder("b", image=(8, 8, 1)), data="x"
-            ),
+            lambda: used(Apply, save_autoencoder() + save_autoencoder("b", image=(8, 8, 1)), data="x"),
             "12×10×1, 8×8×1",
             "the models take images of different shapes:",
         ),
         (
             lambda: used(
-                apply_job.apply,
+                Apply,
                 save_autoencoder() + save_autoencoder("b", task="denoise"),
                 data=images(),
                 refine=5,
@@ -568,28 +597,28 @@ CASES = {
             "the model is for denoise; --refine requires a model for reconstruct",
         ),
         (
-            lambda: used(apply_job.apply, flat(), data=images(), refine=5),
+            lambda: used(Apply, flat(), data=images(), refine=5),
             "flat.h5",
             "--refine requires nested models named encoder and decoder, and a decoder that",
         ),
         (
-            lambda: used(predict_job.predict, save_autoencoder(), data="x"),
+            lambda: used(Predict, save_autoencoder(), data="x"),
             "ae/autoencoder.h5",
             "is not a classifier; use a classifier.h5 saved by classification.py",
         ),
         (
-            lambda: used(encode_job.encode, ["x"], data="x", output="codes.txt"),
+            lambda: used(Encode, ["x"], data="x", output="codes.txt"),
             "codes.txt",
             "the name must end in .npz or .idx",
         ),
         (
-            lambda: used(encode_job.encode, ["x"], data="x", output=images()),
+            lambda: used(Encode, ["x"], data="x", output=images()),
             "all.npz",
             "exists already; choose another --output",
         ),
         (
             lambda: used(
-                encode_job.encode,
+                Encode,
                 save_autoencoder(),
                 data=images(labels=np.arange(20) * 20),
                 output="codes.idx",

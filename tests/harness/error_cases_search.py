@@ -1,5 +1,6 @@
 """Error cases of searches and reproductions, by module: (function that fails, subject, message)."""
 
+import dataclasses
 from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
@@ -14,6 +15,7 @@ from lib.search import command, options, study
 from lib.search.space import Choices, parse_range, parse_space, parse_values
 from lib.search.study import StudyDefinition
 from lib.worker import run_sequence
+from lib.worker.messages import Stopping, Train, TrainingFinished
 from tests.harness import sample_files
 from tests.harness.in_process_worker import InProcessWorker
 
@@ -53,22 +55,20 @@ def search(*words: str, broken: str = "", stopped_at: int = 0, status: str = "",
     sample_files.write_idx(Path("x.idx"), sample_files.shapes(40)[0])
     follow_in_process = InProcessWorker.follow
 
-    def follow(self, on_event):
+    def follow(self, on_event, until):
         request = self.requests[-1]
-        if retrain and (request["verb"] != "train" or request.get("trial")):
-            return follow_in_process(self, on_event)
+        if retrain and (not isinstance(request, Train) or request.trial):
+            return follow_in_process(self, on_event, until)
         if broken:
             raise RunFailed(broken)
-        if stopped_at and request["verb"] == "train" and InProcessWorker.trainings + 1 >= stopped_at:
-            on_event({"event": "stopping"})
+        if stopped_at and isinstance(request, Train) and InProcessWorker.trainings + 1 >= stopped_at:
+            on_event(Stopping())
             self.stop_event.set()
-            return {"record": {"status": "interrupted"}}
-        ended = follow_in_process(self, on_event)
-        return (
-            ended | {"record": ended["record"] | {"status": status, "error": "it diverged"}}
-            if status
-            else ended
-        )
+            return TrainingFinished(folder="", record={"status": "interrupted"}, pictures={})
+        ended = follow_in_process(self, on_event, until)
+        if not status:
+            return ended
+        return dataclasses.replace(ended, record=ended.record | {"status": status, "error": "it diverged"})
 
     with ExitStack() as patches:
         for module in (session, run_sequence):

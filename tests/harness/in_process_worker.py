@@ -1,12 +1,23 @@
 """Stand-ins for both ends of the pipe: jobs run in the process of the test, without waiting for Keras."""
 
-import json
 import math
 import threading
 
 from lib.common import errors
 from lib.common.errors import RunFailed, UserError
-from lib.worker import main, training_jobs
+from lib.runs.events import EpochEnded, Event
+from lib.worker import open_data, training_jobs
+from lib.worker.messages import (
+    ItemProgress,
+    Request,
+    Stop,
+    Stopping,
+    Train,
+    decode_event,
+    decode_request,
+    encode_message,
+    find_object,
+)
 
 
 class RecordingChannel:
@@ -19,11 +30,11 @@ class RecordingChannel:
     def __init__(self, stop_after: float = math.inf):
         self.stop_event, self.stop_reason = threading.Event(), ""
         self.stop_after = stop_after
-        self.events: list[dict] = []
+        self.events: list[Event] = []
 
-    def emit(self, event: str, **content) -> None:
-        self.events.append(content | {"event": event})
-        if event == "progress" and content["done"] >= self.stop_after:
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, ItemProgress) and event.done >= self.stop_after:
             self.stop_event.set()
 
 
@@ -36,27 +47,26 @@ class InProcessWorker:
         self.folder, self.requests = None, []
         self.stop_event, self.stop_reason = threading.Event(), ""
 
-    def send(self, verb: str, **content) -> None:
-        if verb == "stop":
-            self.stop_reason = content.get("why", "")
+    def send(self, request: Request) -> None:
+        if isinstance(request, Stop):
+            self.stop_reason = request.why
             self.stop_event.set()
         else:
-            self.requests.append(json.loads(json.dumps({"verb": verb} | content)))
+            self.requests.append(decode_request(encode_message(request)))
 
-    def emit(self, event: str, **content) -> None:
-        self.last_event = json.loads(json.dumps({"event": event} | content))
+    def emit(self, event: Event) -> None:
+        self.last_event = decode_event(encode_message(event))
         self.on_event(self.last_event)
 
-    def follow(self, on_event) -> dict:
+    def follow(self, on_event, until) -> Event:
         self.on_event, request = on_event, self.requests[-1]
         try:
-            if request["verb"] == "train":
+            if isinstance(request, Train):
                 InProcessWorker.trainings += 1
-                training_jobs.run_training(
-                    self, request, training_jobs.open_dataset(training_jobs.read_hyperparameters(request))
-                )
+                dataset = open_data.open_dataset(request.hyperparameters)
+                training_jobs.run_training(self, request, dataset)
             else:
-                main.JOBS[request["verb"]](self, request)
+                find_object(request.job)(self, request)
         except UserError:
             raise
         except Exception as error:
@@ -75,18 +85,18 @@ class InProcessWorker:
     def __exit__(self, *_) -> None: ...
 
 
-def press_ctrl_c_in(training: int, monkeypatch, event: str = "epoch") -> None:
+def press_ctrl_c_in(training: int, monkeypatch, event: type[Event] = EpochEnded) -> None:
     """Press Ctrl-C from now on after the first epoch, or another event, of that training, counted from 1."""
     real = InProcessWorker.follow
 
-    def follow(self, on_event):
+    def follow(self, on_event, until):
         def on_event_and_stop(content):
             on_event(content)
-            ready = content["event"] == event and InProcessWorker.trainings == training
+            ready = isinstance(content, event) and InProcessWorker.trainings == training
             if ready and not self.stop_event.is_set():
-                on_event({"event": "stopping"})
+                on_event(Stopping())
                 self.stop_event.set()
 
-        return real(self, on_event_and_stop)
+        return real(self, on_event_and_stop, until)
 
     monkeypatch.setattr(InProcessWorker, "follow", follow)

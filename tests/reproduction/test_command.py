@@ -26,6 +26,7 @@ from lib.reproduction import command, comparison, time_to_target
 from lib.reproduction.context import ReproductionContext
 from lib.reproduction.tables import TABLES, TIME_TARGETS, ReportRow, ReportTable, RowSettings, TimeTarget
 from lib.runs import records, run_entries
+from lib.runs.events import EpochEnded, PhaseStarted
 from lib.worker import run_sequence
 from tests.harness import sample_files
 from tests.harness.in_process_worker import press_ctrl_c_in
@@ -274,7 +275,7 @@ def test_an_interrupted_table_continues(tables, monkeypatch, capsys):
 
 
 def test_a_run_interrupted_in_its_first_epoch_starts_again_in_its_folder(tables, monkeypatch, capsys):
-    press_ctrl_c_in(1, monkeypatch, "phase")
+    press_ctrl_c_in(1, monkeypatch, PhaseStarted)
     with pytest.raises(Interrupted):
         reproduce("A-again", "--output", "out")
     assert records.load_record(Path("out/a-kernels-two-kernels/seed-0"))["status"] == "interrupted"
@@ -366,8 +367,9 @@ def test_results_of_several_calls_are_in_one_file_and_quick_ones_in_another(tabl
 
 def test_an_l2_penalty_does_not_count_as_error():
     observer = time_to_target.TargetObserver("val_loss", 0.02)
-    observer({"event": "phase"})
-    assert observer({"event": "epoch", "val_loss": 0.022, "val_mse": 0.019}) == time_to_target.REACHED_REASON
+    observer(PhaseStarted(1, 1, "", epochs=1, images=8))
+    epoch = EpochEnded(1, 1.0, {"val_loss": 0.022, "val_mse": 0.019})
+    assert observer(epoch) == time_to_target.REACHED_REASON
     assert (observer.best, observer.epochs) == (0.019, 1)
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from lib.config.hyperparameters import Hyperparameters
+from lib.runs.events import EpochEnded, Event, Note, PhaseStarted, RunResult, RunStarted, Step
 from lib.runs.run_folder import Run, close_record
 from lib.runs.run_log import RunLog, append_lines
 
-PHASE = {"event": "phase", "number": 2, "of": 2, "why": "all layers", "epochs": 10, "images": 60, "plan": ""}
-EPOCH = {"event": "epoch", "epoch": 1, "kl_loss": 2.0, "loss": 0.5, "val_loss": 0.25, "speed": 1234.0}
+PHASE = PhaseStarted(2, 2, "all layers", epochs=10, images=60)
+EPOCH = EpochEnded(1, 1234.0, {"kl_loss": 2.0, "loss": 0.5, "val_loss": 0.25})
 METRICS = {"test_loss": 0.5, "test_accuracy": 0.75, "correct": 3, "incorrect": 1}
 ROW = {"precision": 0.5, "recall": 1, "f1-score": 0.6667, "support": 4}
 RECORD = {
@@ -23,7 +24,7 @@ RECORD = {
 }
 
 
-def log(*events: dict) -> list[str]:
+def log(*events: Event) -> list[str]:
     run_log = RunLog(Path())
     for event in events:
         run_log(event)
@@ -31,8 +32,8 @@ def log(*events: dict) -> list[str]:
 
 
 def test_lines_of_progress_and_none_for_live_displays():
-    step = {"event": "step", "epoch": 1, "images": 8, "loss": 0.5, "speed": 1.0}
-    lines = log({"event": "run", "device": "CPU", "folder": "models/x"}, PHASE, step, EPOCH)
+    step = Step(1, images=8, loss=0.5, speed=1.0)
+    lines = log(RunStarted("models/x", "CPU"), PHASE, step, EPOCH)
     assert lines == [
         "CPU  →  models/x",
         "Phase 2 of 2: all layers.",
@@ -41,7 +42,7 @@ def test_lines_of_progress_and_none_for_live_displays():
 
 
 def test_the_result_of_a_run_and_of_a_trial():
-    lines = log({"event": "result", "record": RECORD})
+    lines = log(RunResult("models/x", RECORD))
     assert lines[:2] == [
         "this classifier: accuracy 0.7500",
         "most frequent class: accuracy 0.5000",
@@ -50,17 +51,17 @@ def test_the_result_of_a_run_and_of_a_trial():
     assert lines[-2:] == ["Failed: the loss is nan.", "1:05 in total, 1,000 images/s in training"]
     Path("log.txt").unlink()
     trial = {key: value for key, value in RECORD.items() if key != "baselines"} | {"status": "finished"}
-    assert log({"event": "result", "record": trial}) == lines[-1:]
+    assert log(RunResult("models/x", trial)) == lines[-1:]
 
 
 def test_a_further_attempt_continues_the_log():
     for number in (1, 2):
-        lines = log({"event": "note", "text": f"attempt {number}"})
+        lines = log(Note(f"attempt {number}"))
     assert lines == ["attempt 1", "attempt 2"]
 
 
 def test_names_of_other_people_stay_on_one_line_without_control_characters():
-    assert log({"event": "note", "text": "a\nb\x1b[2J\udcff"}) == ["a b\ufffd[2J\ufffd"]
+    assert log(Note("a\nb\x1b[2J\udcff")) == ["a b\ufffd[2J\ufffd"]
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link", "nothing"])

@@ -23,6 +23,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_entries
 from lib.search import options, trials
 from lib.search.command import first_buildable, run_search
+from lib.worker.messages import Train, TrainingFinished
 from tests.harness import sample_files
 from tests.harness.in_process_worker import InProcessWorker, press_ctrl_c_in
 from tests.harness.terminal_session import DOWN, ENTER, PROJECT, SECONDS, Terminal
@@ -105,8 +106,8 @@ def test_a_trial_is_the_run_that_its_command_repeats(tiny, in_process):
     trial = records.load_record(Path("s/trial-0001"))
     hp = Hyperparameters.from_json(trial["hyperparameters"], "")
     plain = InProcessWorker()
-    plain.send("train", hyperparameters=hp.to_json(), output="plain")
-    record = plain.follow(lambda event: None)["record"]
+    plain.send(Train(hp, "plain"))
+    record = plain.follow(lambda event: None, until=TrainingFinished).record
     for name in ("loss", "val_loss"):
         assert record["history"][name] == trial["history"][name]
 
@@ -127,8 +128,8 @@ def test_cross_validation(tiny, in_process, capsys):
 def test_a_classifier_is_searched_by_accuracy(tiny, in_process, capsys):
     encoder = InProcessWorker()
     hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
-    encoder.send("train", hyperparameters=hp.to_json(), output="e")
-    encoder.follow(lambda event: None)
+    encoder.send(Train(hp, "e"))
+    encoder.follow(lambda event: None, until=TrainingFinished)
     words = [
         "--model",
         "e/autoencoder.h5",

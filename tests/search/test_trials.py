@@ -1,6 +1,7 @@
 """Pruning of a trial, and the winner's settings. python -m pytest tests/search/test_trials.py"""
 
 from lib.config.hyperparameters import Hyperparameters
+from lib.runs.events import EpochEnded, PhaseStarted
 from lib.search.trials import PRUNED, PruningCallback, best_epoch
 from lib.tasks.metrics import trial_score
 
@@ -23,16 +24,16 @@ def test_epochs_of_all_phases_are_reported_until_the_trial_is_pruned():
     callback = PruningCallback(trial, "val_accuracy")
     results = []
     for phase in (1, 2):
-        results.append(callback({"event": "phase", "number": phase, "epochs": 2}))
+        results.append(callback(PhaseStarted(phase, 2, "", epochs=2, images=8)))
         for epoch in (1, 2):
-            results.append(callback({"event": "epoch", "epoch": epoch, "val_accuracy": phase + epoch / 10}))
+            results.append(callback(EpochEnded(epoch, 1.0, {"val_accuracy": phase + epoch / 10})))
     assert trial.reports == {1: 1.1, 2: 1.2, 3: 2.1}
     assert results == [None, None, None, None, PRUNED, PRUNED]
 
 
 def test_epochs_without_the_monitored_value_are_not_reported():
     trial = RecordingTrial(pruned_at=1)
-    assert PruningCallback(trial, "val_loss")({"event": "epoch", "epoch": 1, "loss": 0.5}) is None
+    assert PruningCallback(trial, "val_loss")(EpochEnded(1, 1.0, {"loss": 0.5})) is None
     assert trial.reports == {}
 
 

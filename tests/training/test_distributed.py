@@ -181,14 +181,15 @@ from lib.config.process_group import ProcessGroup
 from lib.data import datasets
 from lib.models import autoencoder
 from lib.training import phases, trainer
+from lib.runs.events import EpochEnded
 from lib.training.callbacks import TrainingHooks
 values = json.loads(sys.argv[1])
 hp = Hyperparameters(dataset="train.idx", layers=1, kernels=4, epochs=3, batch_size=12, **values)
 dataset = datasets.load_dataset(hp)
 def train(group, folder=None, last_epoch=3):
     stop_event, outputs = threading.Event(), []
-    def emit(event, **content):
-        if event == "epoch" and content["epoch"] == last_epoch < hp.epochs:
+    def emit(event):
+        if isinstance(event, EpochEnded) and event.epoch == last_epoch < hp.epochs:
             stop_event.set()
     keras.utils.set_random_seed(0)
     architecture = architecture_planner.plan_architecture(hp, dataset.shape)

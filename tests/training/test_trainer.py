@@ -14,6 +14,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
 from lib.data.augmentation import AUGMENTATIONS
 from lib.models import autoencoder
+from lib.runs.events import EpochEnded, Step
 from lib.training import callbacks, optimizers, phases, trainer
 
 
@@ -76,8 +77,8 @@ def test_one_seed_gives_the_same_numbers(tiny):
 def test_a_stop_ends_training_after_the_batch_with_the_best_weights(tiny):
     stop_event = threading.Event()
 
-    def emit(event, **content):
-        if event == "epoch" and content["epoch"] == 2:
+    def emit(event):
+        if isinstance(event, EpochEnded) and event.epoch == 2:
             stop_event.set()
 
     history, model, _ = train(tiny, emit, stop_event, epochs=50, learning_rate=0.02)
@@ -105,8 +106,8 @@ def spoil_targets(monkeypatch, epoch: int, value: float):
         inputs, targets = original(self, number)
         return (inputs, np.full_like(targets, value)) if spoiled.is_set() else (inputs, targets)
 
-    def emit(event, **content):
-        if event == "epoch" and content["epoch"] == epoch:
+    def emit(event):
+        if isinstance(event, EpochEnded) and event.epoch == epoch:
             spoiled.set()
 
     monkeypatch.setattr(trainer.Batches, "__getitem__", get_batch)
@@ -143,8 +144,8 @@ class TrainingKilled(Exception):
 def interrupt(tiny, folder, epoch: int, **values) -> None:
     """Train, and raise an exception in the middle of an epoch."""
 
-    def emit(event, **content):
-        if event == "step" and content["epoch"] == epoch:
+    def emit(event):
+        if isinstance(event, Step) and event.epoch == epoch:
             raise TrainingKilled
 
     with pytest.raises(TrainingKilled):
@@ -217,8 +218,8 @@ def test_resuming_trains_the_interrupted_epoch_again(tiny, tmp_path):
     stop_event = threading.Event()
     uninterrupted, _, _ = train(tiny, epochs=4)
 
-    def emit(event, **content):
-        if event == "epoch" and content["epoch"] == 2:
+    def emit(event):
+        if isinstance(event, EpochEnded) and event.epoch == 2:
             stop_event.set()
 
     history, _, _ = train(tiny, emit, stop_event, tmp_path, epochs=4)

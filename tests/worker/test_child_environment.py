@@ -12,6 +12,7 @@ import pytest
 
 from lib.common.errors import RunFailed, UserError
 from lib.worker import process
+from lib.worker.messages import Compare, Compared, Open, Train, TrainingFinished
 from lib.worker.process import Worker
 from tests.harness.terminal_session import PROJECT
 from tests.worker.test_process import request
@@ -49,9 +50,9 @@ def test_a_run_ignores_settings_of_python_keras_and_matplotlib(tiny, monkeypatch
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     with Worker() as worker:
-        worker.send("open", hyperparameters=request(tiny))
-        worker.send("train", hyperparameters=request(tiny), output="run")
-        record = worker.follow(lambda event: None)["record"]
+        worker.send(Open(request(tiny)))
+        worker.send(Train(request(tiny), output="run"))
+        record = worker.follow(lambda event: None, until=TrainingFinished).record
     assert record["environment"]["backend"] == "tensorflow"
     model = keras.saving.load_model("run/autoencoder.h5", compile=False)
     first = model.get_layer("encoder").layers[1]
@@ -66,7 +67,9 @@ def test_a_backend_that_is_not_supported_is_refused_before_any_work(backend, mon
         Worker().start()
 
 
-@pytest.mark.parametrize("line", ['{"event": "ep', '{"event": "epoch", "epoch": 1', '{"event": nothing}\\n'])
+@pytest.mark.parametrize(
+    "line", ['{"event": "ep', '{"event": "lib.runs.events.Note", "te', '{"event": "lib. nothing}\\n']
+)
 @pytest.mark.parametrize("ending", ["sys.exit(3)", "os.kill(os.getpid(), signal.SIGKILL)", "time.sleep(600)"])
 def test_half_an_event_is_the_end(line, ending, monkeypatch, tmp_path):
     script = (
@@ -80,9 +83,9 @@ def test_half_an_event_is_the_end(line, ending, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(python))
     started = time.monotonic()
     with Worker() as worker:
-        worker.send("compare")
+        worker.send(Compare({}, "", ""))
         with pytest.raises(RunFailed, match="the training process"):
-            worker.follow(lambda event: None)
+            worker.follow(lambda event: None, until=Compared)
     assert time.monotonic() - started < 10
 
 
@@ -94,6 +97,6 @@ def test_half_a_request_ends_the_child():
         stderr=subprocess.DEVNULL,
         env=process.child_environment() | {"PYTHONPATH": str(PROJECT)},
     )
-    child.stdin.write(b'{"verb": "comp')
+    child.stdin.write(b'{"request": "lib.wor')
     child.stdin.close()
     assert child.wait(60) == 0

@@ -17,10 +17,12 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data.formats import registry
 from lib.models.saving import model_files
 from lib.models.saving.encoder_extraction import ForeignModel
-from lib.worker import apply_job, encode_job, generate_job, predict_job, probe_job, training_jobs
+from lib.runs.events import Note
+from lib.worker import open_data, probe_job, training_jobs
+from lib.worker.messages import Apply, Encode, Generate, Predict, Probe, Train
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
-from tests.worker.test_model_jobs import GENERATE_REQUEST, run_job
+from tests.worker.test_model_jobs import FEW_IMAGES, run_job
 
 SIDES = (8, 8)
 FIRST = dict(data_format="channels_first")
@@ -153,24 +155,22 @@ def test_jobs_on_a_model_made_elsewhere(name):
     model = model_files.load_model(Path(path[0]))
     expected = as_given(model.predict(as_taken(pixels), verbose=0))
     channel = RecordingChannel()
-    request = {"models": path, "data": "images.npy", "fit": "crop", "invert": False, "limit": None}
-    request |= {"output": "out", "refine": 8, "encoder_layer": "middle"}
-    apply_job.apply(channel, request)
-    before, after = channel.events[-1]["mean"]
+    options = {"data": "images.npy", "output": "out", "refine": 8, "encoder_layer": "middle"}
+    before, after = run_job(Apply, path, channel, **options).mean
     assert before == pytest.approx(np.square(expected - pixels).mean(), abs=1e-5)
     assert after < before
-    notes = [event["text"] for event in channel.events if event["event"] == "note"]
+    notes = [event.text for event in channel.events if isinstance(event, Note)]
     assert sentence in notes[0]
     assert notes[1] == "other.h5: the latent code is middle (5): set by --encoder-layer."
     (written,) = (file for file in Path("out").glob("*.idx") if "refined" not in file.stem)
     images = registry.read_source(written).train.images.reshape(expected.shape)
     np.testing.assert_allclose(images / 255, expected.clip(0, 1), atol=0.0021)
 
-    run_job(encode_job.encode, models=path, data="images.npy", output="codes.npz")
+    run_job(Encode, models=path, data="images.npy", output="codes.npz")
     codes = keras.Model(model.inputs, model.get_layer("middle").output).predict(as_taken(pixels), verbose=0)
     np.testing.assert_allclose(np.load("codes.npz")["codes"], codes, atol=1e-5)
-    request = GENERATE_REQUEST | {"data": "images.npy", "output": "generated"}
-    assert run_job(generate_job.generate, models=path, **request)["count"] == 6
+    request = FEW_IMAGES | {"data": "images.npy", "output": "generated"}
+    assert run_job(Generate, models=path, **request).count == 6
     with Image.open("generated/1.png") as image:
         assert image.size == SIDES
 
@@ -181,14 +181,14 @@ def test_pictures_for_models_of_any_size_need_a_size():
     for number, image in enumerate(sample_files.shapes(3, 16, 12)[0]):
         Image.fromarray(image).save(f"own/{number}.png")
     with pytest.raises(UserError, match=r"other\.h5: takes images of any×any×1; set a size, such as --size"):
-        run_job(apply_job.apply, models=path, data="own")
-    run_job(apply_job.apply, models=path, data="own", size=[16, 12], output="out")
+        run_job(Apply, models=path, data="own")
+    run_job(Apply, models=path, data="own", size=(16, 12), output="out")
     with Image.open("out/pictures/0.png") as image:
         assert image.size == (12, 16)
     with pytest.raises(UserError, match=r"returns 16×12×1 for images of 15×12×1, .* even sides"):
-        run_job(apply_job.apply, models=path, data="own", size=[15, 12])
+        run_job(Apply, models=path, data="own", size=(15, 12))
     flat = saved(dense(shape=(64,)))
-    run_job(apply_job.apply, models=flat, data="own", size=[4, 16], output="flat")
+    run_job(Apply, models=flat, data="own", size=(4, 16), output="flat")
     with Image.open("flat/pictures/0.png") as image:
         assert image.size == (16, 4)
 
@@ -197,7 +197,7 @@ def test_a_classifier_made_elsewhere_predicts():
     pixels = write_images()
     model = chain((64,), layers.Dense(4, activation="softmax"))
     path = saved(model)
-    table = run_job(predict_job.predict, models=path, data="images.npy", output="out")["table"]
+    table = run_job(Predict, models=path, data="images.npy", output="out").table
     expected = model.predict(pixels.reshape(-1, 64), verbose=0)
     assert [row[1] for row in table] == [str(label) for label in expected.argmax(axis=1)]
     for wrong, message in (
@@ -205,7 +205,7 @@ def test_a_classifier_made_elsewhere_predicts():
         (chain((64,), layers.Dense(1)), "returns 1 per image, not one number per class"),
     ):
         with pytest.raises(UserError, match=message):
-            run_job(predict_job.predict, models=saved(wrong), data="images.npy")
+            run_job(Predict, models=saved(wrong), data="images.npy")
 
 
 def test_a_decoder_alone_generates_beside_its_encoder():
@@ -213,17 +213,17 @@ def test_a_decoder_alone_generates_beside_its_encoder():
     saved(chain((*SIDES, 1), layers.Flatten(), layers.Dense(3), name="my_encoder"))
     Path("other.h5").rename("encoder.h5")
     path = saved(chain((3,), layers.Dense(64, activation="tanh"), layers.Reshape(SIDES), name="decoder"))
-    request = GENERATE_REQUEST | {"data": "images.npy"}
-    assert run_job(generate_job.generate, models=path, **request)["count"] == 6
+    request = FEW_IMAGES | {"data": "images.npy"}
+    assert run_job(Generate, models=path, **request).count == 6
 
 
 JOBS = {
-    "apply": lambda path: run_job(apply_job.apply, models=path, data="images.npy", output="out"),
-    "encode": lambda path: run_job(encode_job.encode, models=path, data="images.npy", output="out.npz"),
+    "apply": lambda path: run_job(Apply, models=path, data="images.npy", output="out"),
+    "encode": lambda path: run_job(Encode, models=path, data="images.npy", output="out.npz"),
     "generate": lambda path: run_job(
-        generate_job.generate, models=path, **GENERATE_REQUEST | {"data": "images.npy", "output": "out"}
+        Generate, models=path, **FEW_IMAGES | {"data": "images.npy", "output": "out"}
     ),
-    "predict": lambda path: run_job(predict_job.predict, models=path, data="images.npy", output="out"),
+    "predict": lambda path: run_job(Predict, models=path, data="images.npy", output="out"),
     "train": lambda path: train(path),
     "probe": lambda path: probe(path),
 }
@@ -231,14 +231,13 @@ JOBS = {
 
 def train(path: list[str]) -> None:
     hp = labeled(path)
-    request = {"hyperparameters": hp.to_json(), "output": "out"}
-    training_jobs.run_training(RecordingChannel(), request, training_jobs.open_dataset(hp))
+    request = Train(hp, "out")
+    training_jobs.run_training(RecordingChannel(), request, open_data.open_dataset(hp))
 
 
 def probe(path: list[str]) -> None:
     hp = labeled(path)
-    request = {"shares": [1.0], "output": "out"}
-    probe_job.run_probe(RecordingChannel(), request, hp, training_jobs.open_dataset(hp))
+    probe_job.probe(RecordingChannel(), Probe(hp, (1.0,), "out"))
 
 
 def labeled(path: list[str]) -> Hyperparameters:
@@ -295,5 +294,5 @@ def test_pictures_of_earlier_chunks_are_removed_when_a_later_one_overflows(monke
     model.get_layer("middle").set_weights([np.full_like(kernel, 3e37), bias])
     model.save(path[0])
     with pytest.raises(RunFailed, match=r"beyond 1e\+18 for 1\.png; nothing was written"):
-        run_job(apply_job.apply, models=path, data="own", output="out")
+        run_job(Apply, models=path, data="own", output="out")
     assert not Path("out").exists()

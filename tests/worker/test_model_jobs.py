@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,29 +18,30 @@ from lib.data.formats import registry
 from lib.models import autoencoder
 from lib.models.classifier import build_classifier
 from lib.models.saving import model_files
+from lib.runs.events import RunStarted
 from lib.tasks.pixels import to_float, to_uint8
-from lib.worker import apply_job, encode_job, generate_job, predict_job
+from lib.worker.messages import (
+    Apply,
+    Encode,
+    Generate,
+    ItemProgress,
+    JobResult,
+    ModelRequest,
+    Predict,
+    find_object,
+)
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
 GRAY, COLOR = (12, 10, 1), (12, 10, 3)
-COMMON_REQUEST = {"output": None, "fit": "crop", "invert": False, "limit": None, "refine": None}
-GENERATE_REQUEST = {
-    "mixture": False,
-    "between": None,
-    "count": 6,
-    "grid": None,
-    "steps": 4,
-    "seed": 0,
-    "data": None,
-}
+FEW_IMAGES = {"count": 6, "steps": 4}  # of generate
 
 
-def run_job(job, **request) -> dict:
-    """The last event of a job."""
-    channel = RecordingChannel()
-    job(channel, COMMON_REQUEST | request)
-    assert channel.events[-1]["event"] == "finished"
+def run_job(request: type[ModelRequest], models: list[str], channel=None, **options) -> Any:
+    """The result of a job."""
+    channel = channel or RecordingChannel()
+    find_object(request.job)(channel, request(models=tuple(models), **options))
+    assert isinstance(channel.events[-1], JobResult)
     return channel.events[-1]
 
 
@@ -93,22 +95,22 @@ def test_apply_writes_complete_images_and_errors_in_falling_order(values, image,
     for number, array in enumerate(images):
         Image.fromarray(array).save(f"own/{number}.png")
     Path("own/broken.png").write_text("no picture")
-    finished = run_job(apply_job.apply, models=save_autoencoder(image=image, **values), data="own")
-    assert finished["folder"] == "ae/applied"
+    finished = run_job(Apply, models=save_autoencoder(image=image, **values), data="own")
+    assert finished.folder == "ae/applied"
     table = read_csv("ae/applied/errors.csv")
     errors = [float(row["mse"]) for row in table]
     assert errors == sorted(errors, reverse=True)
     assert sorted(row["picture"] for row in table) == [f"{number}.png" for number in range(5)]
-    assert list(finished["problems"]) == ["broken.png"]
+    assert list(finished.problems) == ["broken.png"]
     for number in range(5):
         assert read_pixels(f"ae/applied/pictures/{number}.png").shape[:2] == size
     assert Path("ae/applied/worst.png").is_file()
-    assert finished["mean"][0] == pytest.approx(np.mean(errors), abs=1e-5)
+    assert finished.mean[0] == pytest.approx(np.mean(errors), abs=1e-5)
 
 
 def test_errors_agree_with_numpy(tiny):
     path = save_autoencoder()
-    run_job(apply_job.apply, models=path, data=tiny["-t"], output="out")
+    run_job(Apply, models=path, data=tiny["-t"], output="out")
     network = model_files.load_model(Path(path[0]))
     images = sample_files.shapes(80)[0][60:, ..., None] / np.float32(255)
     errors = np.square(network.predict(images, verbose=0) - images).mean(axis=(1, 2, 3))
@@ -123,7 +125,7 @@ def test_outputs_for_a_data_set_are_one_file_in_the_same_order(channels, monkeyp
     images = sample_files.shapes(20, 12, 10, channels=channels)[0].reshape(20, 12, 10, channels)
     np.save("all.npy", images)
     path = save_autoencoder(image=(12, 10, channels))
-    run_job(apply_job.apply, models=path, data="all.npy", output="out")
+    run_job(Apply, models=path, data="all.npy", output="out")
     expected = model_files.load_model(Path(path[0])).predict(to_float(images), verbose=0)
     assert np.array_equal(registry.read_source(Path("out/pictures.idx")).train.images, to_uint8(expected))
     assert not list(Path("out").glob("**/[0-9]*.png"))
@@ -134,36 +136,26 @@ def test_outputs_for_a_data_set_are_one_file_in_the_same_order(channels, monkeyp
 )  # after two chunks; within the third
 def test_ctrl_c_keeps_complete_chunks_only(tiny, monkeypatch, refine, stop_after):
     monkeypatch.setattr(user_images, "CHUNK_SIZE", 4)
-    request = COMMON_REQUEST | {
-        "models": save_autoencoder(latent_dim=3),
-        "data": tiny["-t"],
-        "refine": refine,
-    }
-    channel = RecordingChannel(stop_after)
-    apply_job.apply(channel, request)
+    options = {"models": save_autoencoder(latent_dim=3), "data": tiny["-t"], "refine": refine}
+    applied = run_job(Apply, channel=RecordingChannel(stop_after), **options)
     assert len(read_csv("ae/applied/errors.csv")) == 8
-    assert channel.events[-1]["missing"] == "8 of 20 pictures are finished"
-    for name in channel.events[-1]["files"]:
+    assert applied.missing == "8 of 20 pictures are finished"
+    for name in applied.files:
         assert registry.peek_source(Path("ae/applied", name)).count == 8
-    encode_job.encode(channel := RecordingChannel(stop_after), request | {"output": "codes.npz"})
+    encoded = run_job(Encode, channel=RecordingChannel(stop_after), output="codes.npz", **options)
     assert len(np.load("codes.npz")["codes"]) == 8
-    assert channel.events[-1]["missing"] == "8 of 20 images are finished"
+    assert encoded.missing == "8 of 20 images are finished"
 
 
 @pytest.mark.parametrize("output", [None, "new", "there"])
 def test_ctrl_c_before_the_first_chunk_leaves_no_files(tiny, output):
     Path("there").mkdir()
-    request = COMMON_REQUEST | {
-        "models": save_autoencoder(latent_dim=3),
-        "data": tiny["-t"],
-        "output": output,
-        "refine": 20,
-    }
+    options = {"models": save_autoencoder(latent_dim=3), "data": tiny["-t"], "refine": 20}
     before = sorted(Path().rglob("*"))
     with pytest.raises(Interrupted, match="stopped before the first pictures were finished; nothing"):
-        apply_job.apply(RecordingChannel(stop_after=10), request)
+        run_job(Apply, channel=RecordingChannel(stop_after=10), output=output, **options)
     with pytest.raises(Interrupted, match="stopped before the first images were finished"):
-        encode_job.encode(RecordingChannel(stop_after=0), request | {"output": "codes.npz"})
+        run_job(Encode, channel=RecordingChannel(stop_after=0), output="codes.npz", **options)
     assert sorted(Path().rglob("*")) == before
 
 
@@ -175,58 +167,54 @@ def test_progress_begins_at_zero_and_counts_unreadable_pictures(monkeypatch):
         Image.fromarray(image).save(f"own/{number}.png")
     Path("own/4.png").write_text("no picture either")
     channel = RecordingChannel(stop_after=5)
-    encode_job.encode(
-        channel, COMMON_REQUEST | {"models": save_autoencoder(), "data": "own", "output": "codes.npz"}
-    )
-    progress = [event for event in channel.events if event["event"] == "progress"]
-    assert [event["done"] for event in progress] == [0, 2, 4, 5]
-    assert {event["of"] for event in progress} == {5}
-    assert channel.events[-1]["missing"] == ""  # stopped when everything was done
+    run_job(Encode, save_autoencoder(), channel, data="own", output="codes.npz")
+    progress = [event for event in channel.events if isinstance(event, ItemProgress)]
+    assert [event.done for event in progress] == [0, 2, 4, 5]
+    assert {event.of for event in progress} == {5}
+    assert channel.events[-1].missing == ""  # stopped when everything was done
     assert len(np.load("codes.npz")["codes"]) == 3
 
 
-@pytest.mark.parametrize(
-    ("job", "save_model"), [(apply_job.apply, save_autoencoder), (predict_job.predict, save_classifier)]
-)
-def test_progress_begins_after_the_checks_of_a_request(tiny, job, save_model):
+@pytest.mark.parametrize(("kind", "save_model"), [(Apply, save_autoencoder), (Predict, save_classifier)])
+def test_progress_begins_after_the_checks_of_a_request(tiny, kind, save_model):
     channel = RecordingChannel()
-    job(channel, COMMON_REQUEST | {"models": save_model(), "data": tiny["-t"]})
-    assert [event["event"] for event in channel.events] == ["run", "progress", "progress", "finished"]
+    result = run_job(kind, save_model(), channel, data=tiny["-t"])
+    assert [*map(type, channel.events)] == [RunStarted, ItemProgress, ItemProgress, type(result)]
 
 
 def test_several_models_side_by_side(tiny):
     paths = save_autoencoder("one", seed=1) + save_autoencoder("two", kernels=3)
-    finished = run_job(apply_job.apply, models=paths, data=tiny["-t"], output="out")
-    assert finished["heads"] == ["input", "one", "two"]
-    assert finished["columns"] == ["picture", "mse one", "mse two"]
+    finished = run_job(Apply, models=paths, data=tiny["-t"], output="out")
+    assert finished.heads == ["input", "one", "two"]
+    assert finished.columns == ["picture", "mse one", "mse two"]
     assert {path.stem for path in Path("out").glob("*.idx")} == {"one", "two"}
     other = save_autoencoder("wide", image=(8, 8, 1))
     with pytest.raises(UserError, match="the models take images of different shapes"):
-        run_job(apply_job.apply, models=[*paths, *other], data=tiny["-t"])
+        run_job(Apply, models=[*paths, *other], data=tiny["-t"])
 
 
 def test_nothing_is_overwritten(tiny):
     path = save_autoencoder()
-    folders = [run_job(apply_job.apply, models=path, data=tiny["-t"])["folder"] for _ in range(2)]
+    folders = [run_job(Apply, models=path, data=tiny["-t"]).folder for _ in range(2)]
     assert folders == ["ae/applied", "ae/applied-2"]
     with pytest.raises(UserError, match="is not empty, and runs are never overwritten"):
-        run_job(apply_job.apply, models=path, data=tiny["-t"], output="ae/applied")
+        run_job(Apply, models=path, data=tiny["-t"], output="ae/applied")
 
 
 def test_encode_as_npz_and_idx(tiny):
     path = save_autoencoder(latent_dim=3)
     images, labels = sample_files.shapes(80)
     np.savez("all.npz", images=images, labels=labels)
-    finished = run_job(encode_job.encode, models=path, data="all.npz", output="codes.npz")
+    finished = run_job(Encode, models=path, data="all.npz", output="codes.npz")
     encoded = np.load("codes.npz")
     encoder = model_files.load_model(Path("ae/encoder.h5"))
     np.testing.assert_allclose(
         encoded["codes"], encoder.predict(images[..., None] / np.float32(255), verbose=0), atol=1e-5
     )
     np.testing.assert_array_equal(encoded["labels"], labels)
-    assert (finished["count"], finished["shape"]) == (80, [3])
+    assert (finished.count, finished.shape) == (80, [3])
 
-    assert run_job(encode_job.encode, models=path, data="all.npz", output="codes.idx")["files"] == [
+    assert run_job(Encode, models=path, data="all.npz", output="codes.idx").files == [
         "codes.idx",
         "codes-labels.idx",
     ]
@@ -239,50 +227,48 @@ def test_encode_as_npz_and_idx(tiny):
     with pytest.raises(
         UserError, match=r"many\.npz: labels up to 395 exceed 255, the largest of an \.idx file; use \.npz"
     ):
-        run_job(encode_job.encode, models=path, data="many.npz", output="many.idx")
+        run_job(Encode, models=path, data="many.npz", output="many.idx")
 
     with pytest.raises(UserError, match=r"codes\.npz exists already"):
-        run_job(encode_job.encode, models=path, data="all.npz", output="codes.npz")
+        run_job(Encode, models=path, data="all.npz", output="codes.npz")
     with pytest.raises(UserError, match=r"codes\.txt: the name must end in \.npz or \.idx"):
-        run_job(encode_job.encode, models=path, data="all.npz", output="codes.txt")
+        run_job(Encode, models=path, data="all.npz", output="codes.txt")
 
 
 def test_refined_codes_are_compared_with_the_encoders_and_better(tiny, monkeypatch):
     monkeypatch.setattr(user_images, "CHUNK_SIZE", 12)  # a second batch is a smaller one
     path = save_autoencoder(latent_dim=3)
     channel = RecordingChannel()
-    apply_job.apply(
-        channel, COMMON_REQUEST | {"models": path, "data": tiny["-t"], "output": "out", "refine": 40}
-    )
-    *progress, finished = (event for event in channel.events if event["event"] in ("progress", "finished"))
-    assert [event["done"] for event in progress] == list(range(21))  # finer than chunks
-    assert finished["columns"] == ["picture", "mse ae", "mse ae-refined"]
-    assert finished["heads"] == ["input", "ae", "ae-refined"]
+    finished = run_job(Apply, path, channel, data=tiny["-t"], output="out", refine=40)
+    progress = [event for event in channel.events if isinstance(event, ItemProgress)]
+    assert [event.done for event in progress] == list(range(21))  # finer than chunks
+    assert finished.columns == ["picture", "mse ae", "mse ae-refined"]
+    assert finished.heads == ["input", "ae", "ae-refined"]
     table = read_csv("out/errors.csv")
     assert len(table) == 20
     before, after = (np.array([float(row[f"mse {name}"]) for row in table]) for name in ("ae", "ae-refined"))
     assert (after < before).all()
     images = registry.read_source(Path(tiny["-t"])).train.images / np.float32(255)
     refined = registry.read_source(Path("out/ae-refined.idx")).train.images / np.float32(255)
-    assert np.square(refined - images).mean() == pytest.approx(finished["mean"][1], abs=1e-3)
+    assert np.square(refined - images).mean() == pytest.approx(finished.mean[1], abs=1e-3)
 
-    run_job(encode_job.encode, models=path, data=tiny["-t"], output="codes.npz", refine=40)
+    run_job(Encode, models=path, data=tiny["-t"], output="codes.npz", refine=40)
     outputs = model_files.load_model(Path("ae/decoder.h5")).predict(np.load("codes.npz")["codes"], verbose=0)
-    assert np.square(outputs - images).mean() == pytest.approx(finished["mean"][1], rel=1e-3)
+    assert np.square(outputs - images).mean() == pytest.approx(finished.mean[1], rel=1e-3)
 
 
 def test_generate_from_the_prior_of_a_vae_and_on_a_grid():
     path = save_autoencoder(variational=True, latent_dim=2)
-    finished = run_job(generate_job.generate, models=["ae/decoder.h5"], **GENERATE_REQUEST)
-    assert finished["how"] == "samples from the prior, seed 0"
-    images = unpack_images(finished["pictures"])
+    finished = run_job(Generate, models=["ae/decoder.h5"], **FEW_IMAGES)
+    assert finished.how == "samples from the prior, seed 0"
+    images = unpack_images(finished.pictures)
     assert images.shape == (6, 12, 10, 1)
     np.testing.assert_array_equal(read_pixels("ae/generated/3.png"), images[2, ..., 0])
     decoder = model_files.load_model(Path("ae/decoder.h5"))
     expected = decoder.predict(np.load("ae/generated/codes.npy"), verbose=0)
     np.testing.assert_allclose(images / 255, expected, atol=0.003)
-    finished = run_job(generate_job.generate, models=path, **GENERATE_REQUEST | {"grid": 5})
-    assert (finished["count"], finished["columns"]) == (25, 5)
+    finished = run_job(Generate, models=path, **FEW_IMAGES | {"grid": 5})
+    assert (finished.count, finished.columns) == (25, 5)
     assert Path("ae/generated-2/sheet.png").is_file()
 
 
@@ -292,21 +278,19 @@ def test_generate_from_a_mixture_of_codes_of_a_plain_autoencoder(tiny):
         UserError,
         match="an autoencoder without a prior needs images for a Gaussian mixture; pass them with -d",
     ):
-        run_job(generate_job.generate, models=path, **GENERATE_REQUEST)
-    request = GENERATE_REQUEST | {"data": tiny["-d"]}
-    finished = run_job(generate_job.generate, models=path, **request | {"seed": 5})
-    assert finished["how"] == "samples from a Gaussian mixture, seed 5"
-    assert (
-        run_job(generate_job.generate, models=["ae/decoder.h5"], **request)["count"] == 6
-    )  # the encoder lies beside it
-    assert run_job(generate_job.generate, models=path, **request | {"grid": 3})["count"] == 9
+        run_job(Generate, models=path, **FEW_IMAGES)
+    request = FEW_IMAGES | {"data": tiny["-d"]}
+    finished = run_job(Generate, models=path, **request | {"seed": 5})
+    assert finished.how == "samples from a Gaussian mixture, seed 5"
+    assert run_job(Generate, models=["ae/decoder.h5"], **request).count == 6  # the encoder lies beside it
+    assert run_job(Generate, models=path, **request | {"grid": 3}).count == 9
 
 
 def test_generate_between_two_pictures():
     path = save_autoencoder(latent_dim=3)
     for number, image in enumerate(sample_files.shapes(2)[0]):
         Image.fromarray(image).save(f"{number}.png")
-    run_job(generate_job.generate, models=path, **GENERATE_REQUEST | {"between": ["0.png", "1.png"]})
+    run_job(Generate, models=path, **FEW_IMAGES | {"between": ["0.png", "1.png"]})
     codes = np.load("ae/generated/codes.npy")
     encoder = model_files.load_model(Path("ae/encoder.h5"))
     ends = encoder.predict(sample_files.shapes(2)[0][..., None] / np.float32(255), verbose=0)
@@ -320,7 +304,7 @@ def test_predict_writes_labels_and_confidences_and_the_known_accuracy():
         folder = Path("own", ("left", "middle", "bottom")[label])
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"{len(list(folder.iterdir()))}.png")
-    finished = run_job(predict_job.predict, models=["classifier.h5"], data="own", output="out")
+    finished = run_job(Predict, models=["classifier.h5"], data="own", output="out")
     table = read_csv("out/predictions.csv")
     network = model_files.load_model(Path("classifier.h5"))
     for row in table:
@@ -329,5 +313,5 @@ def test_predict_writes_labels_and_confidences_and_the_known_accuracy():
         assert float(row["confidence"]) == pytest.approx(probabilities.max(), abs=1e-4)
         assert row["label"] == ("left", "middle", "bottom")[probabilities.argmax()]
     correct = [row["label"] == row["true"] for row in table]
-    assert finished["accuracy"] == pytest.approx(np.mean(correct))
-    assert finished["known"] == 6
+    assert finished.accuracy == pytest.approx(np.mean(correct))
+    assert finished.known == 6

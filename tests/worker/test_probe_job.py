@@ -14,7 +14,9 @@ from lib.data import datasets
 from lib.evaluation import probes
 from lib.models import autoencoder
 from lib.models.saving import model_files
-from lib.worker import probe_job, training_jobs
+from lib.runs.events import Event, PhaseStarted
+from lib.worker import probe_job
+from lib.worker.messages import Probe
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
@@ -33,13 +35,13 @@ def run_probe(channel: RecordingChannel, **values) -> dict:
     hp = Hyperparameters(
         program="classification", dataset="all.npz", model="autoencoder.h5", **shared | values
     )
-    probe_job.run_probe(channel, {"shares": [0.05, 1.0], "output": "out"}, hp, training_jobs.open_dataset(hp))
+    probe_job.probe(channel, Probe(hp, (0.05, 1.0), "out"))
     return json.loads(Path("out/probe.json").read_text())
 
 
 def test_every_probe_with_every_fraction_and_random_weights():
     record = run_probe(channel := RecordingChannel())
-    assert channel.events[-1]["missing"] == ""
+    assert channel.events[-1].missing == ""
     assert {row["labels"] for row in record["accuracy"]} == {9, 160}
     assert len(record["accuracy"]) == (2 * len(probes.WEIGHTS) + 2) * 2
     accuracies = {
@@ -50,8 +52,8 @@ def test_every_probe_with_every_fraction_and_random_weights():
         assert accuracies[probes.NEAREST_NEIGHBORS, weights, 160] > 0.9
     assert set(record["silhouette"]) == {"pixels", probes.TRAINED_WEIGHTS, probes.RANDOM_WEIGHTS}
     assert Path("out/probe.png").is_file()
-    phases = [event for event in channel.events if event["event"] == "phase"]
-    assert [phase["images"] for phase in phases] == [9, 9, 9, 160, 160, 160]
+    phases = [event for event in channel.events if isinstance(event, PhaseStarted)]
+    assert [phase.images for phase in phases] == [9, 9, 9, 160, 160, 160]
 
 
 def test_fine_tuned_classifiers_are_scored_as_they_would_be_saved(monkeypatch):
@@ -78,9 +80,9 @@ class StoppingChannel(RecordingChannel):
         super().__init__()
         self.number = number
 
-    def emit(self, event: str, **content) -> None:
-        super().emit(event, **content)
-        if event == "phase" and content["number"] == self.number:
+    def emit(self, event: Event) -> None:
+        super().emit(event)
+        if isinstance(event, PhaseStarted) and event.number == self.number:
             self.stop_event.set()
 
 
@@ -89,8 +91,8 @@ def test_ctrl_c_leaves_out_the_incomplete_classifier(number):
     record = run_probe(channel := StoppingChannel(number))
     trained = [row for row in record["accuracy"] if row["method"] == probes.FINE_TUNED]
     assert len(trained) == number - 1
-    assert channel.events[-1]["missing"] == f"{number - 1} of 4 classifiers were trained"
-    model_results._show_probe_result(model_results.Display(), channel.events[-1])
+    assert channel.events[-1].missing == f"{number - 1} of 4 classifiers were trained"
+    model_results.show_result(channel.events[-1], model_results.Display())
 
 
 def test_a_labeled_sample_has_every_class():

@@ -18,9 +18,11 @@ from lib.common.serialization import unpack_images
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.evaluation import run_figures
+from lib.runs.events import Event, Note, PhaseStarted, RunResult, Stage
 from lib.runs.records import load_record
 from lib.tasks import TASKS, base
-from lib.worker import training_jobs
+from lib.worker import open_data, training_jobs
+from lib.worker.messages import MenuPictures, Train, TrainingFinished
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
@@ -56,8 +58,8 @@ def run(output: str, trial: bool = False, **values) -> tuple[dict, list[dict]]:
     channel = RecordingChannel()
     training_jobs.run_training(
         channel,
-        {"hyperparameters": hp.to_json(), "output": output, "trial": trial},
-        training_jobs.open_dataset(hp),
+        Train(hp, output, trial=trial),
+        open_data.open_dataset(hp),
     )
     return load_record(Path(output)), channel.events
 
@@ -207,9 +209,9 @@ class InterruptedChannel(RecordingChannel):
         super().__init__()
         self.stage = stage
 
-    def emit(self, event: str, **content) -> None:
-        super().emit(event, **content)
-        if event == "stage" and content["text"].startswith(self.stage):
+    def emit(self, event: Event) -> None:
+        super().emit(event)
+        if isinstance(event, Stage) and event.text.startswith(self.stage):
             self.stop_event.set()
 
 
@@ -221,12 +223,12 @@ class InterruptedChannel(RecordingChannel):
 def test_ctrl_c_after_the_training_skips_baselines_or_figures(tiny, stage, note, figures, background):
     hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
     channel = InterruptedChannel(stage)
-    request = {"hyperparameters": hp.to_json(), "output": "run", "background": background}
-    training_jobs.run_training(channel, request, training_jobs.open_dataset(hp))
+    request = Train(hp, "run", background=background)
+    training_jobs.run_training(channel, request, open_data.open_dataset(hp))
     record = load_record(Path("run"))
     assert (record["status"], bool(record["baselines"])) == ("finished", stage == "drawing")
     assert len(list(Path("run/figures").iterdir())) == figures
-    assert [event["text"] for event in channel.events if event["event"] == "note"] == [note]
+    assert [event.text for event in channel.events if isinstance(event, Note)] == [note]
     Display().show_autoencoder_result(Path("run"), record)
 
 
@@ -237,25 +239,25 @@ class ListingChannel(RecordingChannel):
         super().__init__()
         self.listed: list[int] = []
 
-    def emit(self, event: str, **content) -> None:
-        super().emit(event, **content)
-        if event == "pictures":
+    def emit(self, event: Event) -> None:
+        super().emit(event)
+        if isinstance(event, MenuPictures):
             files = load_record(Path("run"))["files"]
             self.listed.append(sum(name.startswith("figures/") for name in files))
 
 
 def test_the_result_is_there_before_the_figures_are_drawn(tiny):
     hp, channel = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1), ListingChannel()
-    request = {"hyperparameters": hp.to_json(), "output": "run", "background": True}
-    training_jobs.run_training(channel, request, training_jobs.open_dataset(hp))
-    names = [event["event"] for event in channel.events]
-    assert names[names.index("result") :] == ["result", "stage", *["pictures"] * 5, "finished"]
+    request = Train(hp, "run", background=True)
+    training_jobs.run_training(channel, request, open_data.open_dataset(hp))
+    types = [type(event) for event in channel.events]
+    assert types[types.index(RunResult) :] == [RunResult, Stage, *[MenuPictures] * 5, TrainingFinished]
     last = channel.events[-1]
     pictures: dict = {}
     for event in channel.events:
-        if event["event"] == "pictures":
-            pictures |= event["pictures"]
-    assert pictures == last["pictures"]
+        if isinstance(event, MenuPictures):
+            pictures |= event.pictures
+    assert pictures == last.pictures
     assert channel.listed == [1, 2, 3, 4, 5]  # also if the program ends in between
     assert "figures/latent.png" in load_record(Path("run"))["files"]
 
@@ -302,7 +304,7 @@ def test_pretraining_is_compared_with_random_weights_on_few_labels(color):
     record, events = run("cl", **head, scratch=True, labels_fraction=0.5)
     assert record["dataset"]["sizes"] == {"train": 32, "validation": 4, "test": 4}
     assert 0 <= record["baselines"]["scratch_accuracy"] <= 1
-    assert [event["of"] for event in events if event["event"] == "phase"] == [3, 3, 3]
+    assert [event.of for event in events if isinstance(event, PhaseStarted)] == [3, 3, 3]
     assert set(record["history"]) == {"head", "everything", "scratch"}
     assert set(record["files"]) & {"classifier.h5", "classifier-head.h5"}
 
@@ -325,7 +327,7 @@ def test_a_saved_classifier_averages_over_mirror_images_as_its_scores_do(color):
         assert both["history"][phase]["val_loss"] == plain["history"][phase]["val_loss"]  # the same training
     assert both["metrics"]["parameters"] == plain["metrics"]["parameters"]
     hp = Hyperparameters(**head)
-    test = training_jobs.open_dataset(hp).test
+    test = open_data.open_dataset(hp).test
     images = test.take(slice(None)) / np.float32(255)
     for file in ("classifier-head.h5", "classifier.h5"):
         one, two = (keras.models.load_model(f"{name}/{file}", compile=False) for name in ("plain", "both"))
@@ -348,7 +350,7 @@ def test_a_saved_autoencoder_averages_over_mirror_images_as_its_scores_do(color)
     assert both["history"]["val_loss"] == plain["history"]["val_loss"]  # the same training
     assert both["metrics"]["parameters"] == plain["metrics"]["parameters"]
     hp = Hyperparameters(**values)
-    inputs, targets = base.make_inference_pair(hp, training_jobs.open_dataset(hp).test.take(slice(None)))
+    inputs, targets = base.make_inference_pair(hp, open_data.open_dataset(hp).test.take(slice(None)))
     one, two = (
         keras.models.load_model(f"{name}/autoencoder.h5", compile=False) for name in ("plain", "both")
     )
@@ -368,7 +370,7 @@ def test_colorizing_gray_images_is_refused_before_a_folder_is_made(tiny):
 
 def test_a_trial_trains_as_any_run_and_never_uses_the_test_set(tiny, monkeypatch):
     plain, _ = run("plain", dataset=tiny["-d"], testset=tiny["-t"], layers=1, kernels=2, epochs=3, fold="1/3")
-    real = training_jobs.open_dataset
+    real = open_data.open_dataset
 
     def without_test_images(hp):
         dataset = real(hp)
@@ -396,14 +398,14 @@ def test_a_trial_trains_as_any_run_and_never_uses_the_test_set(tiny, monkeypatch
 
 def test_data_that_change_during_a_run_are_noted_in_its_record(tiny):
     hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
-    dataset, channel = training_jobs.open_dataset(hp), RecordingChannel()
+    dataset, channel = open_data.open_dataset(hp), RecordingChannel()
     os.utime(tiny["-d"], ns=(1, 1))
-    training_jobs.run_training(channel, {"hyperparameters": hp.to_json(), "output": "run"}, dataset)
+    training_jobs.run_training(channel, Train(hp, "run"), dataset)
     record = load_record(Path("run"))
     (note,) = record["dataset"]["notes"]
     assert note.startswith(f"{tiny['-d']} was changed during this run")
     assert record["status"] == "finished"
-    assert {"event": "note", "text": note} in channel.events
+    assert Note(note) in channel.events
 
 
 def test_a_follower_trains_the_phases_of_the_leader_without_a_run_folder(tiny, monkeypatch):
@@ -425,11 +427,11 @@ def test_a_follower_trains_the_phases_of_the_leader_without_a_run_folder(tiny, m
     ):
         phases.clear()
         channel, files = RecordingChannel(), set(Path().rglob("*"))
-        request = {"hyperparameters": hp.to_json()}
-        training_jobs.run_training(channel, request, training_jobs.open_dataset(hp), ProcessGroup("", 1, 2))
+        request = Train(hp)
+        training_jobs.run_training(channel, request, open_data.open_dataset(hp), ProcessGroup("", 1, 2))
         assert phases == names
-        assert channel.events[0]["folder"] == "process 2 of 2, for the run of process 1"
-        assert channel.events[-1] == {"event": "finished", "folder": "", "record": None, "pictures": None}
+        assert channel.events[0].folder == "process 2 of 2, for the run of process 1"
+        assert channel.events[-1] == TrainingFinished(folder="", record={}, pictures={})
         assert set(Path().rglob("*")) == files
 
 

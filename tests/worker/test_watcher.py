@@ -21,7 +21,7 @@ import ctypes
 from lib.worker.watcher import start_watcher
 
 start_watcher()
-print('{"event": "busy"}', flush=True)
+print('{"event": "lib.runs.events.Note", "text": "busy"}', flush=True)
 ctypes.PyDLL(None).sleep(60)
 """
 
@@ -37,7 +37,7 @@ with muted_keyboard():
     for state in ("closed", "busy"):
         worker = Worker()
         worker.start()
-        assert worker._events.get()["event"] == "busy"
+        assert worker._events.get().text == "busy"
         if state == "closed":
             worker.close()
         Path(state).touch()

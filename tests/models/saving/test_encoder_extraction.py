@@ -17,7 +17,9 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.models import classifier, cloning
 from lib.models.saving import model_files
 from lib.runs import records
-from lib.worker import probe_job, training_jobs
+from lib.runs.events import Note, PhaseStarted
+from lib.worker import open_data, probe_job, training_jobs
+from lib.worker.messages import Train
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
@@ -246,15 +248,13 @@ def data() -> dict:
 def test_a_classifier_on_it_is_trained_and_opens_in_plain_keras():
     save_and_load(nested())
     hp, channel = Hyperparameters(**data(), scratch=True), RecordingChannel()
-    training_jobs.run_training(
-        channel, {"hyperparameters": hp.to_json(), "output": "cl"}, training_jobs.open_dataset(hp)
-    )
+    training_jobs.run_training(channel, Train(hp, "cl"), open_data.open_dataset(hp))
     record = records.load_record(Path("cl"))
     assert record["status"] == "finished"
     assert record["encoder_layer"] == "Encoder (5)"
-    descriptions = [event["plan"] for event in channel.events if event["event"] == "phase"]
+    descriptions = [event.plan for event in channel.events if isinstance(event, PhaseStarted)]
     assert descriptions == ["", "", ""]
-    notes = [event["text"] for event in channel.events if event["event"] == "note"]
+    notes = [event.text for event in channel.events if isinstance(event, Note)]
     assert "other.h5: the latent code is Encoder (5): the model named 'Encoder'." in notes
     for file in ("classifier-head.h5", "classifier.h5"):
         model = keras.models.load_model(f"cl/{file}", compile=False)
@@ -267,5 +267,5 @@ def test_a_classifier_on_it_is_trained_and_opens_in_plain_keras():
 def test_an_encoder_of_flat_images_is_probed():
     save_and_load(keras_blog_model())
     hp, channel = Hyperparameters(**data(), encoder_layer=None), RecordingChannel()
-    probe_job.run_probe(channel, {"shares": [1.0], "output": "out"}, hp, training_jobs.open_dataset(hp))
+    probe_job.run_probe(channel, {"shares": [1.0], "output": "out"}, hp, open_data.open_dataset(hp))
     assert channel.events[-1]["record"]["encoder_layer"].endswith("(8)")

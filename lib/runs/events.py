@@ -1,0 +1,87 @@
+"""Events of a run, from the process that trains to the log of the run and to the screen."""
+
+from dataclasses import dataclass
+from typing import Any
+
+Pictures = dict[str, Any]  # packed images, latent codes and captions for the menu, by name
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a job reports while it works; the base of all events, which hold only what JSON can carry."""
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """A job has its folder, and the device that computes."""
+
+    folder: str
+    device: str
+
+
+@dataclass(frozen=True)
+class PhaseStarted(Event):
+    """A phase of a training begins.
+
+    Attributes:
+        number, of: which of how many phases it is, from 1.
+        why: its reason, in words.
+        epochs: that it takes at most.
+        images: of an epoch.
+        plan: the network in a line, or "".
+        kept: whether Ctrl-C keeps the weights that are trained.
+    """
+
+    number: int
+    of: int
+    why: str
+    epochs: int
+    images: int
+    plan: str = ""
+    kept: bool = True
+
+
+@dataclass(frozen=True)
+class Step(Event):
+    """A part of an epoch is trained; at most ten a second. `epoch` counts from 1, `speed` is images/s."""
+
+    epoch: int
+    images: int
+    loss: float
+    speed: float
+
+
+@dataclass(frozen=True)
+class EpochEnded(Event):
+    """An epoch is trained and validated; `numbers` are its losses, other metrics and `seconds`, by name."""
+
+    epoch: int
+    speed: float
+    numbers: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Stage(Event):
+    """Work begins that has no progress of its own."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """A sentence for the user."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class RunEnded(Event):
+    """A training has ended; `record` is the content of `run.json`, empty where another process writes it."""
+
+    folder: str
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunResult(RunEnded):
+    """The result of a run is known; its figures may be missing yet."""

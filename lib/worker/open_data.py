@@ -1,0 +1,56 @@
+"""The data set of a run or a probe, with the labels that it needs."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lib.common.errors import UserError
+from lib.config.hyperparameters import Hyperparameters
+from lib.data import datasets
+from lib.data.datasets import Dataset
+from lib.runs import run_folder
+
+
+def open_dataset(hp: Hyperparameters) -> Dataset:
+    """Load and split a data set, while the user still answers prompts.
+
+    Raises:
+        UserError: the data set, its labels or the saved model cannot be used.
+    """
+    if hp.model:
+        run_folder.require_model_file(Path(hp.model))
+    dataset = datasets.load_dataset(hp)
+    if hp.program == "classification":
+        _require_labels(dataset, hp)
+    elif hp.label_weight:
+        _require_training_labels(dataset, hp)
+    return dataset
+
+
+def _require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
+    """Require the labels that a classifier needs: of training and test images, with the same classes."""
+    for subset, path, flag in (
+        (dataset.train, hp.dataset, "-dl"),
+        (dataset.test, hp.testset or hp.dataset, "-tl"),
+    ):
+        if not subset.labeled:
+            raise UserError(f"{path}: has no labels; pass them with {flag}")
+    if len(np.unique(dataset.train.labels)) < 2:
+        raise UserError(
+            f"{hp.labels or hp.dataset}: all training images have the same label; a classifier requires two"
+        )
+    highest = int(dataset.test.labels.max())
+    if highest >= len(dataset.classes):
+        path = hp.test_labels or hp.testset or hp.dataset
+        raise UserError(
+            f"{path}: label {highest} does not occur in training ({len(dataset.classes)} classes)"
+        )
+
+
+def _require_training_labels(dataset: Dataset, hp: Hyperparameters) -> None:
+    """Require the labels that an autoencoder with a classification loss needs."""
+    if not dataset.train.labeled:
+        raise UserError(
+            f"{hp.dataset}: has no labels for --label-weight; use an IDX folder, an .npz or one folder per "
+            f"class, or set --label-weight 0"
+        )
