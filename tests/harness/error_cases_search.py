@@ -81,7 +81,8 @@ def search(*words: str, broken: str = "", stopped_at: int = 0, status: str = "",
 
 
 def diverge():
-    ended = {"record": {"status": "failed", "error": "it diverged this time"}}
+    record = {"status": "failed", "error": "it diverged this time"}
+    ended = TrainingFinished(folder="", record=record, pictures={})
     with (
         mock.patch.object(run_sequence, "Worker", InProcessWorker),
         mock.patch.object(InProcessWorker, "follow", return_value=ended),
