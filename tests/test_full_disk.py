@@ -17,8 +17,10 @@ import pytest
 
 from lib.common import filesystem
 from lib.common.errors import RunFailed, UserError
+from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_folder
 from lib.worker import open_data, training_jobs
+from lib.worker.messages import Train
 from tests.harness.terminal_session import PROJECT
 from tests.worker.test_training_jobs import classify, run
 
@@ -101,14 +103,9 @@ def test_a_full_disk_at_every_write(tiny, monkeypatch, left, program):
 def resumed(program: str, tiny: dict, folder: Path) -> None:
     from tests.harness.in_process_worker import RecordingChannel
 
-    hp = training_jobs.read_hyperparameters(
-        {"hyperparameters": records.load_record(folder)["hyperparameters"]}
-    )
-    training_jobs.run_training(
-        RecordingChannel(),
-        {"hyperparameters": hp.to_json(), "resume": str(folder)},
-        open_data.open_dataset(hp),
-    )
+    hp = Hyperparameters.from_json(records.load_record(folder)["hyperparameters"], "the record")
+    request = Train(hp, resume=str(folder))
+    training_jobs.run_training(RecordingChannel(), request, open_data.open_dataset(hp))
 
 
 def test_a_training_ends_well_with_a_full_disk_under_its_progress_and_its_results(tiny):

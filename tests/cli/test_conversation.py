@@ -67,10 +67,10 @@ class IdleWorker(Worker):
 
     def __init__(self):
         super().__init__()
-        self.requests: list[dict] = []
+        self.requests: list[Hyperparameters] = []
 
-    def send(self, command: str, **content) -> None:
-        self.requests.append(content["hyperparameters"])
+    def send(self, request) -> None:
+        self.requests.append(request.hyperparameters)
 
 
 def answers_of(*words: str, program: str = "autoencoder") -> Answers:
@@ -110,7 +110,7 @@ def test_esc_leads_back_to_the_data_set_which_is_read_again_if_it_is_another(key
     hp = autoencoder.ask(answers, worker)
     assert keys.are_used
     assert hp.dataset == "mine.npy"
-    assert [request["dataset"] for request in worker.requests] == ["digits", "photos", "mine.npy"]
+    assert [request.dataset for request in worker.requests] == ["digits", "photos", "mine.npy"]
 
 
 def test_changes_in_the_advanced_menus_survive_going_back(keys):

@@ -3,6 +3,7 @@
 python -m pytest tests/cli/test_model_commands.py
 """
 
+import dataclasses
 import io
 import json
 import re
@@ -263,5 +264,5 @@ def test_a_large_file_of_codes_is_written_only_after_a_question(monkeypatch, tin
     request = Encode(models=("models/large/autoencoder.h5",), data=tiny["-d"], output="x.npz")
     assert not codes_size.confirm_size(request)
     assert asked == ["60 latent codes of 1,000,000 numbers need 240 MB. Write them?"]
-    assert codes_size.confirm_size(request | {"limit": 2})
-    assert codes_size.confirm_size(request | {"models": ["elsewhere.h5"]})
+    assert codes_size.confirm_size(dataclasses.replace(request, limit=2))
+    assert codes_size.confirm_size(dataclasses.replace(request, models=("elsewhere.h5",)))

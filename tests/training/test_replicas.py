@@ -34,7 +34,7 @@ def train(tiny, folder=None, stop_after=None, **values):
         if len(history["loss"]) == stop_after:
             stop_event.set()
 
-    hooks = TrainingHooks(lambda event, **content: None, stop_event, on_epoch_end)
+    hooks = TrainingHooks(lambda event: None, stop_event, on_epoch_end)
     result = trainer.fit(model, dataset, hp, phases.autoencoder_phase(hp), hooks, folder)
     return result.history, model, weights
 

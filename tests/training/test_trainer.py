@@ -18,7 +18,7 @@ from lib.runs.events import EpochEnded, Step
 from lib.training import callbacks, optimizers, phases, trainer
 
 
-def ignore(event, **content):
+def ignore(event):
     pass
 
 
@@ -55,16 +55,14 @@ def train_with_result(tiny, emit=ignore, stop_event=None, folder=None, **values)
 
 def test_training_reduces_the_loss_and_emits_events(tiny):
     events = []
-    history, _, epochs_seen = train(
-        tiny, lambda event, **content: events.append((event, content)), epochs=8, learning_rate=0.02
-    )
+    history, _, epochs_seen = train(tiny, events.append, epochs=8, learning_rate=0.02)
     assert history["loss"][-1] < history["loss"][0] / 2
     assert epochs_seen == list(range(1, 9))
-    epochs = [content for event, content in events if event == "epoch"]
-    assert [e["epoch"] for e in epochs] == list(range(1, 9))
-    assert [e["val_loss"] for e in epochs] == history["val_loss"]
-    assert all(e["speed"] > 0 for e in epochs)
-    assert any(event == "step" for event, _ in events)
+    epochs = [event for event in events if isinstance(event, EpochEnded)]
+    assert [event.epoch for event in epochs] == list(range(1, 9))
+    assert [event.numbers["val_loss"] for event in epochs] == history["val_loss"]
+    assert all(event.speed > 0 for event in epochs)
+    assert any(isinstance(event, Step) for event in events)
 
 
 def test_one_seed_gives_the_same_numbers(tiny):
@@ -330,16 +328,11 @@ def test_the_loss_with_labels_equals_the_loss_without(tiny):
 
 def test_step_events_have_the_loss_without_labels(tiny, monkeypatch):
     monkeypatch.setattr(callbacks, "SECONDS_BETWEEN_STEPS", 0)
-    steps = []
-    history, _, _ = train(
-        tiny,
-        lambda event, **content: steps.append(content) if event == "step" else None,
-        epochs=1,
-        label_weight=100,
-        labels=tiny["-dl"],
-    )
-    assert steps[-1]["loss"] == pytest.approx(history["loss"][0], rel=1e-3)
-    assert max(step["loss"] for step in steps) < 1  # the cross-entropy of three classes is 1.1
+    events = []
+    history, _, _ = train(tiny, events.append, epochs=1, label_weight=100, labels=tiny["-dl"])
+    losses = [event.loss for event in events if isinstance(event, Step)]
+    assert losses[-1] == pytest.approx(history["loss"][0], rel=1e-3)
+    assert max(losses) < 1  # the cross-entropy of three classes is 1.1
 
 
 @pytest.mark.parametrize("loss", ["bce", "mse"])
