@@ -11,8 +11,8 @@ from threading import Event as ThreadingEvent
 import keras
 
 from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION
-from lib.training.batches import Batches
 from lib.runs.events import EpochEnded, Event, Step
+from lib.training.batches import Batches
 from lib.training.phases import CROSS_ENTROPY
 
 SECONDS_BETWEEN_STEPS = 0.1  # between two events `Step`
