@@ -6,7 +6,9 @@
     presets               named hyperparameters of known networks
     suited_defaults       defaults that follow the images
     changed_settings      settings that differ from defaults
-    architecture          layer specs and their sizes
+    layer_specs           layer types, each a class
+    parallel_layers       linear path and feedback
+    architecture          layers of a network, its sizes
     architecture_planner  architecture computed from hyperparameters
     process_group         rank, world size and shards
 

@@ -10,8 +10,16 @@ from math import prod
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
-from lib.config.architecture import Architecture, LayerSpec, LinearPath, Shape
+from lib.config.architecture import Architecture
+from lib.config.fields import get_field
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.layer_specs import LayerStack, Shape, layer_choices
+from lib.config.layer_specs.base import BATCH
+from lib.config.layer_specs.convolutions import Convolution, TransposedConvolution
+from lib.config.layer_specs.dense import Dense
+from lib.config.layer_specs.pooling import Pool
+from lib.config.layer_specs.resizing import Cropping, Flatten, Join, Padding, Reshape, Upsampling
+from lib.config.parallel_layers import plan_feedback, plan_linear_path
 from lib.config.value_types import ALL
 from lib.tasks import ImageShape, get_task, task_shapes
 
@@ -79,18 +87,31 @@ def plan_architecture(hp: Hyperparameters, image: ImageShape) -> Architecture:
     maps = get_task(hp.task).fixed_maps(hp, input_shape, target_shape)
     encoder_input = maps.encoder.apply_to_shape(input_shape) if maps.encoder else input_shape
     try:
-        convolutions, stages, last_map = _plan_encoder(hp, encoder_input)
+        convolutions, stages = _plan_encoder(hp, encoder_input)
     except _KernelTooLarge as reason:
         raise UserError(f"{reason}; the maximum is {_largest_fitting_kernel(hp, encoder_input)}") from None
+    _require_pool(hp, convolutions)
+    feature_map = convolutions.shape
     if hp.pca:
         encoder, decoder = _plan_pca(hp, input_shape)
-        decoder += convolutions + _plan_decoder_convolutions(hp, stages, last_map, target_shape)
-        return Architecture(hp, input_shape, target_shape, (*encoder,), (*decoder,))
-    encoder = convolutions + (_plan_dense_code(hp, last_map) if hp.latent_dim is not None else [])
+        decoder.extend(convolutions.layers)
+        _plan_decoder_convolutions(hp, decoder, stages, target_shape)
+        return Architecture(hp, input_shape, target_shape, (*encoder.layers,), (*decoder.layers,))
+    encoder = convolutions
+    if hp.latent_dim is not None:
+        _plan_dense_code(hp, encoder)
     channels = maps.join.matrix.shape[0] - input_shape[2] if maps.join else target_shape[2]
-    decoder = _plan_decoder(hp, stages, last_map, (*target_shape[:2], channels))
-    linear_path = _plan_linear_path(hp, stages, encoder_input, target_shape)
-    return Architecture(hp, input_shape, target_shape, (*encoder,), (*decoder,), linear_path)
+    decoder = _plan_decoder(hp, encoder.shape, stages, feature_map, (*target_shape[:2], channels))
+    stride = prod(stage.factor for stage in stages)
+    return Architecture(
+        hp,
+        input_shape,
+        target_shape,
+        (*encoder.layers,),
+        (*decoder.layers,),
+        plan_linear_path(hp, stride, encoder_input, encoder.shape, decoder.shape),
+        plan_feedback(hp, input_shape, encoder.shape),
+    )
 
 
 def output_activation(hp: Hyperparameters) -> str:
@@ -98,7 +119,7 @@ def output_activation(hp: Hyperparameters) -> str:
     return hp.output_activation or ("linear" if _output_is_added(hp) else "sigmoid")
 
 
-def _plan_pca(hp: Hyperparameters, image: ImageShape) -> tuple[list[LayerSpec], list[LayerSpec]]:
+def _plan_pca(hp: Hyperparameters, image: ImageShape) -> tuple[LayerStack, LayerStack]:
     """Frozen dense layers from the image to its principal components, and back."""
     size, components = prod(image), hp.latent_dim or 0
     if components > size:
@@ -106,91 +127,88 @@ def _plan_pca(hp: Hyperparameters, image: ImageShape) -> tuple[list[LayerSpec], 
             f"latent size {components:,} is too large for PCA: images of {format_shape(image)} have at most "
             f"{size:,} components"
         )
-    project, reconstruct = (
-        _weighted_spec("dense", (outputs,), (1, 1), inputs, frozen=True)
-        for inputs, outputs in ((size, components), (components, size))
-    )
-    return [LayerSpec("flatten", (size,)), project], [reconstruct, LayerSpec("reshape", image)]
+    encoder = LayerStack(image)
+    encoder.add(Flatten)
+    encoder.add(Dense, outputs=components, frozen=True)
+    decoder = LayerStack(encoder.shape)
+    decoder.add(Dense, outputs=size, frozen=True)
+    decoder.add(Reshape, image)
+    return encoder, decoder
 
 
 # --- encoder
 
 
-def _plan_encoder(hp: Hyperparameters, image: Shape) -> tuple[list[LayerSpec], list[EncoderStage], Shape]:
-    """The convolutions and pools, their stages, and the shape of the last feature map."""
-    layers: list[LayerSpec] = []
+def _plan_encoder(hp: Hyperparameters, image: Shape) -> tuple[LayerStack, list[EncoderStage]]:
+    """The convolutions and pools, and their stages."""
+    encoder = LayerStack(image)
     stages: list[EncoderStage] = []
-    shape = image
-    for number in range(1, hp.layers + 1):
-        kernel_size = hp.kernel_size[number - 1]
-        stride, pooled = _stride_and_pool(hp, number, image)
-        _require_room(hp, number, shape[:2], pooled)
+    for number, kernel_size in enumerate(hp.kernel_size[: hp.layers], 1):
+        stride, pool = _stride_and_pool(hp, number, image)
+        _require_room(hp, number, encoder.shape[:2], pool is not None)
         is_code = number == hp.layers and hp.latent_dim is None
-        if pooled and is_code and (hp.variational or hp.linear_path):
+        if pool and is_code and (hp.variational or hp.linear_path):
             option = "variational" if hp.variational else "linear path"
             raise UserError(
                 f"a pool after the last layer cannot be combined with {option}: "
                 "the latent code must be the output of a convolution"
             )
-        factor = stride * (2 if pooled else 1)
+        factor = stride * (pool.factor if pool else 1)
+        source = len(encoder.layers) - 1
         stages.append(
-            EncoderStage(kernel_size, factor, shape, len(layers) - 1, _is_normalized(hp, number - 1))
+            EncoderStage(kernel_size, factor, encoder.shape, source, _is_normalized(hp, number - 1))
         )
-        layers.append(_plan_convolution(hp, number, shape, stride, is_code))
-        if pooled:
-            height, width, channels = layers[-1].output_shape
-            layers.append(LayerSpec("pool", (-(-height // 2), -(-width // 2), channels)))
-        shape = layers[-1].output_shape
-    return layers, stages, shape
+        normalized = _is_normalized(hp, number) and not (is_code and (hp.linear_path or hp.variational))
+        encoder.add(
+            Convolution,
+            outputs=hp.kernels[number - 1],
+            kernel_size=kernel_size,
+            stride=stride,
+            padding=hp.padding,
+            normalization=BATCH if normalized else "",
+            activation=hp.latent_activation if is_code else hp.activation,
+            dropout=hp.dropout > 0 and not hp.fc_units and not is_code,
+            zero_initialized=is_code and hp.linear_path is not None,
+        )
+        if pool:
+            encoder.add(pool)
+    return encoder, stages
 
 
-def _plan_convolution(
-    hp: Hyperparameters, number: int, shape: Shape, stride: int, is_code: bool
-) -> LayerSpec:
-    kernel_size = hp.kernel_size[number - 1]
-    height, width = (
-        _convolved_size(side, kernel, stride, hp.padding)
-        for side, kernel in zip(shape[:2], kernel_size, strict=True)
-    )
-    return _weighted_spec(
-        "conv",
-        (height, width, hp.kernels[number - 1]),
-        kernel_size,
-        shape[2],
-        stride=stride,
-        padding=hp.padding,
-        normalized=_is_normalized(hp, number) and not (is_code and (hp.linear_path or hp.variational)),
-        activation=hp.latent_activation if is_code else hp.activation,
-        dropout=hp.dropout > 0 and not hp.fc_units and not is_code,
-        zero_initialized=is_code and hp.linear_path is not None,
-    )
-
-
-def _plan_dense_code(hp: Hyperparameters, shape: Shape) -> list[LayerSpec]:
-    layers = [LayerSpec("flatten", (prod(shape),))]
+def _plan_dense_code(hp: Hyperparameters, encoder: LayerStack) -> None:
+    encoder.add(Flatten)
     for units in hp.fc_units:
-        layers.append(_dense_spec(hp, units, layers[-1].output_shape[0]))
-    code = _weighted_spec(
-        "dense",
-        (hp.latent_dim or 0,),
-        (1, 1),
-        layers[-1].output_shape[0],
+        _add_hidden_dense(hp, encoder, units, dropout=hp.dropout > 0)
+    encoder.add(
+        Dense,
+        outputs=hp.latent_dim,
         activation=hp.latent_activation,
         zero_initialized=hp.linear_path is not None,
     )
-    return [*layers, code]
 
 
-def _stride_and_pool(hp: Hyperparameters, number: int, image: Shape) -> tuple[int, bool]:
-    """The stride of a layer, and whether a pool follows it."""
+def _add_hidden_dense(hp: Hyperparameters, stack: LayerStack, units: int, dropout: bool) -> None:
+    normalization = BATCH if hp.batch_norm == ALL else ""
+    stack.add(Dense, outputs=units, normalization=normalization, activation=hp.activation, dropout=dropout)
+
+
+def _is_normalized(hp: Hyperparameters, number: int) -> bool:
+    return number > 0 and (hp.batch_norm == ALL or number in hp.batch_norm)
+
+
+def _stride_and_pool(hp: Hyperparameters, number: int, image: Shape) -> tuple[int, type[Pool] | None]:
+    """The stride of a layer, and the pool that follows it."""
+    pool = layer_choices("pool_type")[hp.pool_type]
+    assert issubclass(pool, Pool)
     if hp.stride is not None or hp.pool:
-        return (hp.stride[number - 1] if hp.stride else 1), hp.pool == ALL or number in hp.pool
+        is_pooled = hp.pool == ALL or number in hp.pool
+        return (hp.stride[number - 1] if hp.stride else 1), pool if is_pooled else None
     # With skip connections the first layer keeps the full size, so that the decoder gets fine detail.
     first = 2 if hp.skip and hp.layers > 1 else 1
-    halves = first <= number < first + _count_halvings(hp.layers - first + 1, image)
+    if not first <= number < first + _count_halvings(hp.layers - first + 1, image):
+        return 1, None
     # A 1×1 kernel with stride 2 would skip three pixels of four: a pool halves instead.
-    pooled = halves and min(hp.kernel_size[number - 1]) == 1
-    return (2 if halves and not pooled else 1), pooled
+    return (1, pool) if min(hp.kernel_size[number - 1]) == 1 else (2, None)
 
 
 def _count_halvings(layers: int, image: Shape) -> int:
@@ -226,6 +244,13 @@ def _require_room(hp: Hyperparameters, number: int, feature_map: Shape, pooled: 
         )
 
 
+def _require_pool(hp: Hyperparameters, encoder: LayerStack) -> None:
+    if hp.pool_type != get_field("pool_type").default and not any(
+        isinstance(layer, Pool) for layer in encoder.layers
+    ):
+        raise UserError(f"pool type {hp.pool_type} has no effect: no layer is followed by a pool; set --pool")
+
+
 def _largest_fitting_kernel(hp: Hyperparameters, image: Shape) -> int:
     """The largest square kernel that fits in every layer; 1 always does."""
     for size in range(max(max(sides) for sides in hp.kernel_size) - 1, 1, -1):
@@ -239,40 +264,35 @@ def _largest_fitting_kernel(hp: Hyperparameters, image: Shape) -> int:
 
 
 def _plan_decoder(
-    hp: Hyperparameters, stages: list[EncoderStage], last_map: Shape, output: Shape
-) -> list[LayerSpec]:
+    hp: Hyperparameters, code: Shape, stages: list[EncoderStage], feature_map: Shape, output: Shape
+) -> LayerStack:
     """Dense layers, where the code is dense, then one convolution per stage of the encoder."""
-    layers = []
+    decoder = LayerStack(code)
     if hp.latent_dim is not None:
-        inputs = hp.latent_dim
         for units in reversed(hp.fc_units):
-            layers.append(_dense_spec(hp, units, inputs))
-            inputs = units
+            _add_hidden_dense(hp, decoder, units, dropout=hp.dropout > 0)
         if not stages:
-            activation = output_activation(hp)
-            layers.append(_weighted_spec("dense", (prod(output),), (1, 1), inputs, activation=activation))
-            return [*layers, LayerSpec("reshape", output)]
-        layers += [_dense_spec(hp, prod(last_map), inputs, dropout=False), LayerSpec("reshape", last_map)]
-    return layers + _plan_decoder_convolutions(hp, stages, last_map, output)
+            decoder.add(Dense, outputs=prod(output), activation=output_activation(hp))
+            decoder.add(Reshape, output)
+            return decoder
+        _add_hidden_dense(hp, decoder, prod(feature_map), dropout=False)
+        decoder.add(Reshape, feature_map)
+    _plan_decoder_convolutions(hp, decoder, stages, output)
+    return decoder
 
 
 def _plan_decoder_convolutions(
-    hp: Hyperparameters, stages: list[EncoderStage], shape: Shape, output: Shape
-) -> list[LayerSpec]:
-    """The convolutions from the smallest feature map, of `shape`, to the target's size."""
-    layers: list[LayerSpec] = []
+    hp: Hyperparameters, decoder: LayerStack, stages: list[EncoderStage], output: Shape
+) -> None:
+    """The convolutions from the smallest feature map to the target's size."""
     if hp.decoder_kernels is None:
         steps = _mirrored_steps(stages, output)
     else:
         steps = _custom_steps(hp.decoder_kernels, bool(hp.batch_norm), stages, output)
     for step in steps:
-        layers += _plan_upsampling(hp, shape, step)
-        shape = layers[-1].output_shape
+        _plan_upsampling(hp, decoder, step)
         if hp.skip and not step.is_last and _can_join(step):
-            channels = shape[2] + step.stage.input_shape[2]
-            layers.append(LayerSpec("join", (*shape[:2], channels), source=step.stage.source))
-            shape = layers[-1].output_shape
-    return layers
+            decoder.add(Join, step.stage.input_shape[2], step.stage.source)
 
 
 def _can_join(step: DecoderStep) -> bool:
@@ -305,101 +325,38 @@ def _custom_steps(
     return [*steps, DecoderStep(output, stages[0].kernel_size, remaining, False, stages[0], is_last=True)]
 
 
-def _plan_upsampling(hp: Hyperparameters, shape: Shape, step: DecoderStep) -> list[LayerSpec]:
+def _plan_upsampling(hp: Hyperparameters, decoder: LayerStack, step: DecoderStep) -> None:
     """One step of the decoder: padding, upsampling and convolution, cropping to the exact size."""
+    upsampling = layer_choices("upsampling")[hp.upsampling]
     # A transposed convolution whose kernel is smaller than its stride would leave pixels without a value.
-    transposed = hp.upsampling == "transpose" and 1 < step.factor <= min(step.kernel_size)
+    transposed = issubclass(upsampling, TransposedConvolution) and 1 < step.factor <= min(step.kernel_size)
     stride = step.factor if transposed else 1
-
-    def upsampled(side: int, kernel: int) -> int:
-        return side * step.factor + (max(kernel - stride, 0) if hp.padding == "valid" else 0)
-
-    layers = []
+    # Without padding, a convolution adds the rows and columns that the encoder's convolution took away.
+    margins = [max(kernel - stride, 0) if hp.padding == "valid" else 0 for kernel in step.kernel_size]
+    size = step.output_shape[:2]
     padded = tuple(
-        next(size for size in range(side, side + target + 1) if upsampled(size, kernel) >= target)
-        for side, target, kernel in zip(shape[:2], step.output_shape[:2], step.kernel_size, strict=True)
+        max(side, -(-(target - margin) // step.factor))
+        for side, target, margin in zip(decoder.shape[:2], size, margins, strict=True)
     )
-    if padded != shape[:2]:
-        shape = (*padded, shape[2])
-        layers.append(LayerSpec("pad", shape))
-    convolved = tuple(upsampled(side, kernel) for side, kernel in zip(padded, step.kernel_size, strict=True))
+    if padded != decoder.shape[:2]:
+        decoder.add(Padding, padded)
     if step.factor > 1 and not transposed:
-        shape = (shape[0] * step.factor, shape[1] * step.factor, shape[2])
-        layers.append(LayerSpec("upsample", shape, stride=step.factor))
-    layers.append(
-        _weighted_spec(
-            "transpose" if transposed or hp.padding == "valid" else "conv",
-            (*convolved, step.output_shape[2]),
-            step.kernel_size,
-            shape[2],
-            stride=stride,
-            padding=hp.padding,
-            normalized=step.normalized,
-            activation=output_activation(hp) if step.is_last else hp.activation,
-            # A training that starts with zero starts with the image that the output is added to.
-            zero_initialized=step.is_last and _output_is_added(hp),
-        )
+        decoder.add(upsampling if issubclass(upsampling, Upsampling) else Upsampling, step.factor)
+    decoder.add(
+        TransposedConvolution if transposed or hp.padding == "valid" else Convolution,
+        outputs=step.output_shape[2],
+        kernel_size=step.kernel_size,
+        stride=stride,
+        padding=hp.padding,
+        normalization=BATCH if step.normalized else "",
+        activation=output_activation(hp) if step.is_last else hp.activation,
+        # A training that starts with zero starts with the image that the output is added to.
+        zero_initialized=step.is_last and _output_is_added(hp),
     )
-    if convolved != step.output_shape[:2]:
-        layers.append(LayerSpec("crop", step.output_shape))
-    return layers
+    if decoder.shape[:2] != size:
+        decoder.add(Cropping, size)
 
 
 def _output_is_added(hp: Hyperparameters) -> bool:
     """True if the last layer's output is added to an image, or is UV, and so is not itself in 0..1."""
     return not hp.outputs_pixels or hp.residual or hp.linear_path is not None or hp.pca
-
-
-def _plan_linear_path(
-    hp: Hyperparameters, stages: list[EncoderStage], encoder_input: Shape, target: Shape
-) -> LinearPath | None:
-    if hp.linear_path is None:
-        return None
-    stride = prod(stage.factor for stage in stages)
-    if isinstance(hp.linear_path, int) and hp.linear_path < stride:
-        raise UserError(
-            f"linear path {hp.linear_path} is smaller than the stride of the encoder; the minimum is {stride}"
-        )
-    if encoder_input[:2] != target[:2]:
-        raise UserError(
-            f"linear path requires inputs and targets of one size, not {format_shape(encoder_input)} and "
-            f"{format_shape(target)}"
-        )
-    return LinearPath(hp.linear_path, stride) if isinstance(hp.linear_path, int) else LinearPath()
-
-
-# --- layers
-
-
-def _is_normalized(hp: Hyperparameters, number: int) -> bool:
-    return number > 0 and (hp.batch_norm == ALL or number in hp.batch_norm)
-
-
-def _convolved_size(side: int, kernel: int, stride: int, padding: str) -> int:
-    return -(-side // stride) if padding == "same" else (side - kernel) // stride + 1
-
-
-def _dense_spec(hp: Hyperparameters, units: int, inputs: int, dropout: bool = True) -> LayerSpec:
-    return _weighted_spec(
-        "dense",
-        (units,),
-        (1, 1),
-        inputs,
-        normalized=hp.batch_norm == ALL,
-        activation=hp.activation,
-        dropout=dropout and hp.dropout > 0,
-    )
-
-
-def _weighted_spec(
-    kind: str,
-    output_shape: Shape,
-    kernel_size: tuple[int, int],
-    inputs: int,
-    normalized: bool = False,
-    **options,
-) -> LayerSpec:
-    # A normalized layer has no bias; the normalization has four vectors: scale, offset, mean and variance.
-    vectors = 4 if normalized else 1
-    parameters = prod(kernel_size) * inputs * output_shape[-1] + vectors * output_shape[-1]
-    return LayerSpec(kind, output_shape, kernel_size, normalized=normalized, parameters=parameters, **options)

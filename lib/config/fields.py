@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 from lib.common.suggestions import closest_name
+from lib.config.layer_specs import layer_choices
 from lib.config.value_types import (
     ALL,
     UNLIMITED,
@@ -88,6 +89,7 @@ def setting(
     required: bool = False,
     group: str = "network",
     only_when: dict | None = None,
+    is_later: bool = False,
     **defaults,
 ):
     """A dataclass field of the table; all arguments but `default` become its metadata.
@@ -102,6 +104,7 @@ def setting(
         required: the user must give a value; the default is not used.
         group: heading under which the advanced prompts list the field.
         only_when: name and value of another field without which this one has no effect.
+        is_later: earlier versions stored searches without the field, which its default must not tell apart.
         defaults: defaults of single programs, by program.
     """
     metadata = dict(
@@ -113,6 +116,7 @@ def setting(
         required=required,
         group=group,
         only_when=only_when,
+        is_later=is_later,
         defaults=defaults,
     )
     return field(default=default, metadata=metadata)
@@ -207,14 +211,18 @@ class Fields:
     )
     pool: tuple[int, ...] | str = setting(
         (), LayerNumbers(), "--pool", programs=AUTOENCODER,
-        help="layers followed by 2×2 max pooling",
+        help="layers followed by 2×2 pooling",
+    )
+    pool_type: str = setting(
+        "max", OneOf(tuple(layer_choices("pool_type"))), "--pool-type", programs=AUTOENCODER, is_later=True,
+        help="pooling layer of --pool",
     )
     padding: str = setting(
         "same", OneOf(("same", "valid")), "--padding", programs=AUTOENCODER,
         help="padding of the convolutions",
     )
     upsampling: str = setting(
-        "transpose", OneOf(("transpose", "nearest")), "--upsampling", programs=AUTOENCODER,
+        "transpose", OneOf(tuple(layer_choices("upsampling"))), "--upsampling", programs=AUTOENCODER,
         help="upsampling in the decoder: transposed convolution, or nearest neighbor and a convolution",
     )
     decoder_kernels: tuple[int, ...] | None = setting(

@@ -3,8 +3,11 @@
 import keras
 from keras import layers, ops
 
-from lib.config.architecture import Architecture, LayerSpec
+from lib.config.architecture import Architecture
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.layer_specs import LayerSpec, WeightedSpec
+from lib.config.layer_specs.base import BATCH, LAYER
+from lib.config.parallel_layers import FeedbackStep
 from lib.models.fixed_layers import map_axis, mirror_columns, mix_channels
 from lib.models.initialization import initialize_as_identity
 from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_number, layer_name
@@ -32,8 +35,8 @@ def build_autoencoder(architecture: Architecture) -> keras.Model:
         decoder's inputs after the code.
     """
     encoder, decoder = _build_encoder(architecture), _build_decoder(architecture)
-    for number, units in enumerate(architecture.hp.feedback, 1):
-        encoder = _add_feedback(encoder, decoder, units, architecture.hp, f"feedback_{number}")
+    for number, step in enumerate(architecture.feedback, 1):
+        encoder = _add_feedback(encoder, decoder, step, architecture.hp, f"feedback_{number}")
     inputs = keras.Input(architecture.input_shape, name="image")
     outputs = _reconstruct(encoder, decoder, inputs, architecture)
     model = keras.Model(inputs, outputs, name="autoencoder")
@@ -125,17 +128,19 @@ def _build_encoder(architecture: Architecture) -> keras.Model:
     feature_maps = _apply_layers(x, hidden_specs, hp, "encoder")
     code = _apply_layers(feature_maps[-1], [code_spec], hp, "encoder", first_number=len(hidden_specs) + 1)[1]
     if architecture.linear_path:
-        code = layers.Add(name="code_sum")([code, _encode_linearly(x, architecture)])
+        linear = _apply_linearly(x, architecture.linear_path.encoder, LINEAR_ENCODER)
+        code = layers.Add(name="code_sum")([code, linear])
     if hp.variational:
+        assert isinstance(code_spec, WeightedSpec)
         # Zeros, so that σ starts at 1.
-        log_variance = _dense_or_convolution(code_spec, hp, "z_log_var", "zeros")(feature_maps[-1])
+        log_variance = _make_layer(code_spec, hp, "z_log_var", "zeros")(feature_maps[-1])
         return keras.Model(inputs, [code, log_variance], name="encoder")
     skips = [feature_maps[source + 1] for source in architecture.skip_sources]
     return keras.Model(inputs, [code, *skips] if skips else code, name="encoder")
 
 
 def _add_feedback(
-    encoder: keras.Model, decoder: keras.Model, units: int, hp: Hyperparameters, name: str
+    encoder: keras.Model, decoder: keras.Model, step: FeedbackStep, hp: Hyperparameters, name: str
 ) -> keras.Model:
     """Extend an encoder by one step of iterative amortized inference (Marino, Yue and Mandt, 2018).
 
@@ -147,15 +152,8 @@ def _add_feedback(
     flat_residual = layers.Flatten(name=f"flatten_left_{name}")(residual)
     flat_image = layers.Flatten(name=f"flatten_image_{name}")(inputs)
     x = layers.Concatenate(name=f"seen_{name}")([flat_residual, flat_image, code])
-    regularizer = keras.regularizers.L2(hp.l2) if hp.l2 else None
-    x = layers.Dense(
-        units, use_bias=False, kernel_initializer=HE, kernel_regularizer=regularizer, name=f"fc_{name}"
-    )(x)
-    x = layers.LayerNormalization(name=f"norm_{name}")(x)
-    x = _activation_layer(hp.activation, f"activation_{name}")(x)
-    correction = layers.Dense(
-        code.shape[-1], kernel_initializer="zeros", kernel_regularizer=regularizer, name=f"step_{name}"
-    )(x)
+    x = _apply_weighted(x, step.hidden, hp, f"fc_{name}", name, HE)
+    correction = _make_layer(step.correction, hp, f"step_{name}", "zeros")(x)
     return keras.Model(inputs, layers.Add(name=f"sum_{name}")([code, correction]), name="encoder")
 
 
@@ -173,36 +171,16 @@ def _build_decoder(architecture: Architecture) -> keras.Model:
         image = tensors[frozen_layer_number(architecture.decoder) + 1]
         outputs = layers.Add(name="output_sum")([outputs, image])
     if architecture.linear_path:
-        outputs = layers.Add(name="output_sum")([outputs, _decode_linearly(code, architecture)])
+        linear = _apply_linearly(code, architecture.linear_path.decoder, LINEAR_DECODER)
+        outputs = layers.Add(name="output_sum")([outputs, linear])
     return keras.Model([code, *skips] if skips else code, outputs, name="decoder")
 
 
-def _encode_linearly(images, architecture: Architecture):
-    """The linear path's part of the code."""
-    path = architecture.linear_path
-    assert path is not None
-    if path.is_dense:
-        flat = layers.Flatten(name="linear_flatten")(images)
-        return layers.Dense(architecture.latent_size, name=LINEAR_ENCODER)(flat)
-    channels = architecture.latent_shape[2]
-    return layers.Conv2D(
-        channels, path.kernel_size, strides=path.stride, padding="same", name=LINEAR_ENCODER
-    )(images)
-
-
-def _decode_linearly(code, architecture: Architecture):
-    """The linear path's part of the output."""
-    path, output_shape = architecture.linear_path, architecture.decoder[-1].output_shape
-    assert path is not None
-    height, width, channels = output_shape
-    if path.is_dense:
-        flat = layers.Dense(height * width * channels, name=LINEAR_DECODER)(code)
-        return layers.Reshape(output_shape, name="linear_reshape")(flat)
-    linear = layers.Conv2DTranspose(
-        channels, path.kernel_size, strides=path.stride, padding="same", name=LINEAR_DECODER
-    )(code)
-    cropping = ((0, linear.shape[1] - height), (0, linear.shape[2] - width))
-    return layers.Cropping2D(cropping, name="linear_crop")(linear)
+def _apply_linearly(x, specs: tuple[LayerSpec, ...], name: str):
+    """The linear path's part of the code or of the output; `name` is that of the layer with weights."""
+    for spec in specs:
+        x = make_layer(spec, name if isinstance(spec, WeightedSpec) else f"linear_{spec.name}")(x)
+    return x
 
 
 def _apply_layers(x, specs, hp: Hyperparameters, network: str, first_number: int = 1, skips=()) -> list:
@@ -214,39 +192,45 @@ def _apply_layers(x, specs, hp: Hyperparameters, network: str, first_number: int
     tensors, skips = [x], iter(skips)
     for number, spec in enumerate(specs, first_number):
         name = layer_name(network, number, spec)
-        if spec.has_weights:
-            x = _dense_or_convolution(spec, hp, name, _random_initializer(spec, hp))(x)
-            if spec.normalized:
-                x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{network}_{number}")(x)
-            x = _activation_layer(spec.activation, f"activation_{network}_{number}")(x)
+        if isinstance(spec, WeightedSpec):
+            initializer = _random_initializer(spec, hp)
+            x = _apply_weighted(x, spec, hp, name, f"{network}_{number}", initializer)
             if spec.dropout:
                 seed = hp.seed + number
                 x = layers.Dropout(hp.dropout, seed=seed, name=f"dropout_{network}_{number}")(x)
-        elif spec.kind == "join":
-            x = layers.Concatenate(name=name)([x, next(skips)])
         else:
-            x = _layer_without_weights(spec, x.shape, name)(x)
+            x = make_layer(spec, name)(x if spec.source < 0 else [x, next(skips)])
         tensors.append(x)
     return tensors
 
 
-def _dense_or_convolution(spec: LayerSpec, hp: Hyperparameters, name: str, initializer: str) -> layers.Layer:
-    options = dict(
-        use_bias=not spec.normalized,
-        kernel_initializer=initializer,
-        name=name,
-        kernel_regularizer=keras.regularizers.L2(hp.l2) if hp.l2 and not spec.frozen else None,
-        trainable=not spec.frozen,
-    )
-    if spec.kind == "dense":
-        return layers.Dense(spec.output_shape[0], **options)
-    convolution = layers.Conv2DTranspose if spec.kind == "transpose" else layers.Conv2D
-    return convolution(
-        spec.output_shape[2], spec.kernel_size, strides=spec.stride, padding=spec.padding, **options
-    )
+def _apply_weighted(x, spec: WeightedSpec, hp: Hyperparameters, name: str, suffix: str, initializer: str):
+    """Apply a layer with its normalization and activation; `suffix` ends the names of these."""
+    x = _make_layer(spec, hp, name, initializer)(x)
+    if spec.normalization == BATCH:
+        x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{suffix}")(x)
+    elif spec.normalization == LAYER:
+        x = layers.LayerNormalization(name=f"norm_{suffix}")(x)
+    return _activation_layer(spec.activation, f"activation_{suffix}")(x)
 
 
-def _random_initializer(spec: LayerSpec, hp: Hyperparameters) -> str:
+def _make_layer(spec: WeightedSpec, hp: Hyperparameters, name: str, initializer: str) -> layers.Layer:
+    regularizer = keras.regularizers.L2(hp.l2) if hp.l2 and not spec.frozen else None
+    return make_layer(spec, name, kernel_initializer=initializer, kernel_regularizer=regularizer)
+
+
+def make_layer(spec: LayerSpec, name: str, **options) -> layers.Layer:
+    """Return the Keras layer of a spec.
+
+    Args:
+        spec: its Keras class and arguments.
+        name: name of the layer.
+        options: more arguments of the Keras class.
+    """
+    return getattr(layers, spec.keras_class)(name=name, **spec.arguments, **options)
+
+
+def _random_initializer(spec: WeightedSpec, hp: Hyperparameters) -> str:
     """Keras's initializer of a layer; the identity is set later, by `initialize_as_identity`."""
     if spec.zero_initialized:
         return "zeros"
@@ -263,21 +247,6 @@ def kernel_initializer(hp: Hyperparameters) -> str:
     keeps_maps = hp.latent_dim is None or hp.pca
     resembles_input = keeps_maps and get_task(hp.task).targets_resemble_inputs
     return hp.initializer or (IDENTITY if resembles_input else HE)
-
-
-def _layer_without_weights(spec: LayerSpec, input_shape: tuple, name: str) -> layers.Layer:
-    if spec.kind == "pool":
-        return layers.MaxPooling2D(2, padding="same", name=name)
-    if spec.kind == "upsample":
-        return layers.UpSampling2D(spec.stride, name=name)
-    if spec.kind == "flatten":
-        return layers.Flatten(name=name)
-    if spec.kind == "reshape":
-        return layers.Reshape(spec.output_shape, name=name)
-    rows = abs(input_shape[1] - spec.output_shape[0])
-    columns = abs(input_shape[2] - spec.output_shape[1])
-    pad_or_crop = layers.ZeroPadding2D if spec.kind == "pad" else layers.Cropping2D
-    return pad_or_crop(((0, rows), (0, columns)), name=name)
 
 
 def _activation_layer(activation: str, name: str) -> layers.Layer:

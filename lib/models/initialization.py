@@ -5,7 +5,8 @@ import numpy as np
 from keras import layers
 from sklearn.decomposition import PCA
 
-from lib.config.architecture import Architecture, LayerSpec
+from lib.config.architecture import Architecture
+from lib.config.layer_specs import LayerSpec
 from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_number, layer_name
 
 RANDOM_FRACTION = 0.1  # of the random weights, which is added to the identity
@@ -43,9 +44,10 @@ def initialize_linear_path(model: keras.Model, architecture: Architecture, targe
         targets: float32 (n, height, width, channels) in 0..1, some hundreds of training images.
     """
     path = architecture.linear_path
-    if path is None or path.is_dense or architecture.input_shape != architecture.target_shape:
+    convolution = path.convolution if path else None
+    if convolution is None or architecture.input_shape != architecture.target_shape:
         return
-    kernel, stride = path.kernel_size, path.stride
+    kernel, stride = convolution.kernel_size[0], convolution.stride
     _, height, width, channels = targets.shape
     if min(height, width) < stride:
         return

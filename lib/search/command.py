@@ -18,7 +18,7 @@ from lib.cli.session import Session, draw_comparison
 from lib.cli.terminal_graphics import ARROW
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.terminal_state import muted_keyboard
-from lib.config.fields import format_value, restore_former_keys
+from lib.config.fields import format_value, restore_former_keys, settings
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
 from lib.runs import records, run_folder
@@ -82,7 +82,7 @@ class Search:
         self.display = display
         self.metric = trial_score(point.program, point)
         self.definition = StudyDefinition(
-            base={name: value for name, value in point.to_json().items() if name not in options.space},
+            base=_base(point, options),
             space=options.space,
             sampler=options.sampler,
             folds=options.folds,
@@ -286,6 +286,16 @@ def first_buildable(options: SearchOptions) -> Hyperparameters:
             first_error = first_error or error
     assert first_error is not None, "a search space has at least one point"
     raise first_error
+
+
+def _base(point: Hyperparameters, options: SearchOptions) -> dict:
+    """Return what is not varied, as JSON, without defaults of settings that older searches do not have."""
+    later = {setting.name: setting.default for setting in settings() if setting.metadata["is_later"]}
+    return {
+        name: value
+        for name, value in point.to_json().items()
+        if name not in options.space and (name not in later or value != later[name])
+    }
 
 
 def _default_name(point: Hyperparameters, definition: StudyDefinition) -> str:

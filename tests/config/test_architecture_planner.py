@@ -11,6 +11,7 @@ from lib.config import presets
 from lib.config.architecture import Architecture, describe_architecture
 from lib.config.architecture_planner import MIN_FEATURE_MAP, plan_architecture
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.layer_specs import WeightedSpec
 from lib.tasks import TASKS, base
 
 images = st.tuples(st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 3]))
@@ -34,7 +35,7 @@ def test_report_c_on_mnist():
     assert [layer.output_shape for layer in architecture.encoder] == [(14, 14, 32), *[(7, 7, 32)] * 4]
     assert architecture.latent_size == 7 * 7 * 32
     assert (
-        sum(layer.has_weights for layer in architecture.encoder + architecture.decoder) == 10
+        sum(isinstance(layer, WeightedSpec) for layer in architecture.encoder + architecture.decoder) == 10
     )  # "10 layers": both halves
 
 
@@ -61,7 +62,7 @@ def test_report_a_and_its_variants_have_the_latent_sizes_of_its_table(name, late
 
 def test_the_layers_of_report_as_base_network():
     architecture = preset_architecture("cifar-base")
-    kinds = [(layer.kind, layer.output_shape[2]) for layer in architecture.encoder + architecture.decoder]
+    kinds = [(layer.name, layer.output_shape[2]) for layer in architecture.encoder + architecture.decoder]
     assert kinds == [
         ("conv", 8),
         ("pool", 8),
@@ -82,12 +83,12 @@ def test_the_layers_of_report_ds_completion():
     assert (architecture.input_shape, architecture.target_shape) == ((28, 14, 1), (28, 14, 1))
     shapes = [layer.output_shape for layer in architecture.encoder]
     assert shapes == [(14, 7, 32), (7, 4, 64), (4, 2, 128), (1024,), (256,), (64,)]
-    assert [layer.normalized for layer in architecture.encoder[:3]] == [True, True, False]
-    assert [layer.output_shape for layer in architecture.decoder if layer.kind == "dense"] == [
+    assert [layer.normalization == "batch" for layer in architecture.encoder[:3]] == [True, True, False]
+    assert [layer.output_shape for layer in architecture.decoder if layer.name == "dense"] == [
         (256,),
         (1024,),
     ]
-    assert all(layer.kernel_size == (4, 2) for layer in architecture.decoder if layer.kind == "transpose")
+    assert all(layer.kernel_size == (4, 2) for layer in architecture.decoder if layer.name == "transpose")
 
 
 def test_the_layers_of_report_es_networks():
@@ -124,8 +125,8 @@ def test_the_decoder_mirrors_the_encoder_or_the_refusal_names_the_largest_kernel
         return
     assert architecture.decoder[-1].output_shape == architecture.target_shape == image
     assert (
-        sum(layer.has_weights for layer in architecture.decoder)
-        == sum(layer.has_weights for layer in architecture.encoder)
+        sum(isinstance(layer, WeightedSpec) for layer in architecture.decoder)
+        == sum(isinstance(layer, WeightedSpec) for layer in architecture.encoder)
         == layers
     )
     assert min(architecture.latent_shape[:2]) <= max(MIN_FEATURE_MAP, -(-min(image[:2]) // 2**layers))
@@ -156,7 +157,7 @@ def test_skip_connections_join_maps_of_equal_size_and_the_first_layer_keeps_the_
         (14, 14, 6),
         (28, 28, 4),
     ]
-    assert [layer.output_shape[2] for layer in architecture.decoder if layer.kind == "join"] == [12, 8]
+    assert [layer.output_shape[2] for layer in architecture.decoder if layer.name == "join"] == [12, 8]
 
 
 def test_the_description_in_one_line():

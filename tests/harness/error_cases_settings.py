@@ -386,6 +386,11 @@ CASES = {
             "is impossible: the feature map is already 1×1; the maximum is 5 pools",
         ),
         (
+            lambda: plan(layers=2, pool_type="average"),
+            "pool type average",
+            "has no effect: no layer is followed by a pool; set --pool",
+        ),
+        (
             lambda: plan(variational=True, layers=2, pool="2"),
             "a pool after the last layer",
             "cannot be combined with variational: the latent code must be the output of a",

@@ -15,6 +15,7 @@ from sklearn.decomposition import PCA
 from lib.common.errors import UserError
 from lib.config.architecture_planner import output_activation, plan_architecture
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.layer_specs import layer_choices
 from lib.data import splits
 from lib.data.formats.base import Images
 from lib.models import autoencoder, initialization
@@ -29,8 +30,9 @@ SETTINGS = dict(
     sizes=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=4, max_size=4),
     strides=st.none() | st.lists(st.integers(1, 3), min_size=4, max_size=4),
     pool=st.one_of(st.just(()), st.just("all"), st.lists(st.integers(1, 4), max_size=2)),
+    pool_type=st.sampled_from(list(layer_choices("pool_type"))),
     padding=st.sampled_from(["same", "valid"]),
-    upsampling=st.sampled_from(["transpose", "nearest"]),
+    upsampling=st.sampled_from(list(layer_choices("upsampling"))),
     decoder_kernels=st.none() | st.lists(st.integers(1, 5), max_size=3),
     activation=st.sampled_from(["relu", "leaky_relu", "silu"]),
     batch_norm=st.sampled_from(["all", "none", "1"]),
@@ -67,6 +69,8 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
     for name, task in (("missing", "complete"), ("color_space", "colorize")):
         if values["task"] != task:
             del values[name]
+    if not values["pool"]:
+        del values["pool_type"]
     if values["pca"]:  # excludes most settings, and would hardly ever be tried
         values |= dict(
             latent_dim=3,

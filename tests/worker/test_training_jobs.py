@@ -111,7 +111,12 @@ KINDS = {
     "feedback": dict(latent_dim=6, batch_norm="none", feedback="8"),
     "in bfloat16": dict(precision="bfloat16", dropout=0.1),
     "pools": dict(
-        pool="1", upsampling="nearest", decoder_kernels="none", activation="leaky_relu", padding="valid"
+        pool="1",
+        pool_type="average",
+        upsampling="nearest",
+        decoder_kernels="none",
+        activation="leaky_relu",
+        padding="valid",
     ),
 }
 

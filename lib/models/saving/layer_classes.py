@@ -4,6 +4,8 @@ import json
 
 import keras
 
+from lib.config.layer_specs import LAYER_CLASSES
+
 # Layers that compute with numbers alone. Excluded are layers that hold code, wrap models of other libraries,
 # read a vocabulary from a file, or build as many steps as a number in the file says (recurrent).
 ALLOWED_LAYERS = """
@@ -41,6 +43,7 @@ SAFE_MODULES = (
 )
 ALLOWED_CLASSES = {
     *ALLOWED_LAYERS.split(),
+    *(layer.keras_class for layer in LAYER_CLASSES),
     *KERAS2_LAYERS,
     *MODEL_CLASSES,
     *PLAIN_CLASSES,

@@ -75,6 +75,7 @@ def test_the_encoder_is_loaded_from_autoencoder_and_encoder_files(model):
         dict(task="complete", missing="top"),
         dict(latent_dim=3, fc_units=5),
         dict(linear_path=4),
+        dict(pool="1", pool_type="average"),
         dict(latent_dim=3, batch_norm="none", feedback=4),
     ],
 )

@@ -1,0 +1,123 @@
+"""Base classes of layer specs, and the registry of their types."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+Shape = tuple[int, ...]  # (height, width, channels) or (units,)
+
+LAYER_CLASSES: list[type[LayerSpec]] = []
+
+# Vectors of one value per channel: scale and offset, for batches also the moving mean and variance.
+BATCH, LAYER = "batch", "layer"
+NORMALIZATION_VECTORS = {BATCH: 4, LAYER: 2}
+
+
+@dataclass(frozen=True)
+class LayerSpec(ABC):
+    """One layer of the encoder or the decoder: sizes, parameters, and the Keras layer that it becomes.
+
+    Args:
+        input_shape: (height, width, channels) or (units,), without the batch.
+
+    Attributes:
+        name: beginning of the names of its Keras layers, which saved files contain: it never changes.
+        keras_class: name of the layer in `keras.layers`.
+        setting: hyperparameter by which the layer is chosen; empty for layers that need no choice.
+        choice: value of that hyperparameter.
+    """
+
+    input_shape: Shape
+
+    name: ClassVar[str]
+    keras_class: ClassVar[str]
+    setting: ClassVar[str] = ""
+    choice: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        if hasattr(cls, "keras_class"):
+            LAYER_CLASSES.append(cls)
+
+    @property
+    @abstractmethod
+    def output_shape(self) -> Shape:
+        """(height, width, channels) or (units,), without the batch."""
+
+    @property
+    def source(self) -> int:
+        """Index of the encoder's layer whose output is the second input; -1 for a layer with one input."""
+        return -1
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of the Keras layer, without its name."""
+        return {}
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights, those of the normalization included."""
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedSpec(LayerSpec):
+    """A layer with a kernel, followed by its normalization, activation and dropout.
+
+    Args:
+        input_shape: as in `LayerSpec`.
+        outputs: channels or units of the output.
+        normalization: `BATCH` or `LAYER`: the layer has no bias, and that normalization follows; else empty.
+        activation: its Keras name, applied after the normalization.
+        dropout: dropout follows the activation.
+        zero_initialized: the initial kernel is zero.
+        frozen: the weights are not trained.
+    """
+
+    outputs: int
+    normalization: str = ""
+    activation: str = "linear"
+    dropout: bool = False
+    zero_initialized: bool = False
+    frozen: bool = False
+
+    @property
+    @abstractmethod
+    def kernel_parameters(self) -> int:
+        """Number of weights of the kernel."""
+
+    @property
+    def parameters(self) -> int:
+        vectors = NORMALIZATION_VECTORS[self.normalization] if self.normalization else 1
+        return self.kernel_parameters + vectors * self.outputs
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {"use_bias": not self.normalization, "trainable": not self.frozen}
+
+
+def layer_choices(setting: str) -> dict[str, type[LayerSpec]]:
+    """The layers that a hyperparameter chooses from, by its values.
+
+    Args:
+        setting: name of the hyperparameter, such as `pool_type`.
+    """
+    return {cls.choice: cls for cls in LAYER_CLASSES if cls.setting == setting and cls.choice}
+
+
+class LayerStack:
+    """Layers one after another, each with the output of the one before as its input."""
+
+    def __init__(self, input_shape: Shape):
+        self.shape = input_shape
+        self.layers: list[LayerSpec] = []
+
+    def add(self, layer_class: Callable[..., LayerSpec], *arguments, **options) -> None:
+        """Append a layer; its `input_shape` is the present shape."""
+        self.extend([layer_class(self.shape, *arguments, **options)])
+
+    def extend(self, layers: list[LayerSpec]) -> None:
+        self.layers += layers
+        self.shape = self.layers[-1].output_shape
