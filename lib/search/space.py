@@ -19,7 +19,11 @@ from lib.config.value_types import FloatRange, IntRange, KernelSizes, OrWord, Pe
 # They decide how a trial is evaluated or logged, not what it trains.
 EVALUATION_SETTINGS = ("split", "fold", "tensorboard", "scratch")
 # They decide what is predicted, and errors of different targets do not compare.
-TASK_SETTINGS = ("task", "noise", "color_space", "missing", "variational")
+TASK_SETTINGS = (
+    "task",
+    *(setting.name for setting in settings() if "task" in (setting.metadata["only_when"] or {})),
+    "variational",
+)
 EXAMPLES = {"--grid": "--grid kernels=16,32,64", "--range": "--range learning-rate=0.0001..0.01:log"}
 COMMA, SLASH = ",", "/"  # between values; the slash if values contain commas
 LOG = "log"

@@ -141,7 +141,7 @@ class Task:
     # --- network
 
     def input_part(self, settings: TaskSettings, image: ImageShape) -> InputPart:
-        """Return the part of whole images that is the input: by default all."""
+        """Return the part of whole images that has the input shape, for classifiers on an encoder."""
         return InputPart()
 
     def fixed_maps(self, settings: TaskSettings, input_shape: ImageShape, target: ImageShape) -> FixedMaps:
