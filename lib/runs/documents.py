@@ -1,28 +1,36 @@
-"""Documents of sections, paragraphs, tables and pictures, written as Markdown or as one HTML page.
+"""Documents of sections, paragraphs, tables and pictures: Markdown, or one HTML page rendered from it.
 
-All text is escaped here, for each form, and nowhere else: blocks hold plain text.
+All text is escaped here and nowhere else: blocks hold plain text. Of HTML and links, the page has
+only those that the blocks write themselves.
 """
 
 import base64
-import html as html_escapes
 import os
 import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from lib.common.errors import UserError, reason
 from lib.common.filesystem import remedy
 from lib.common.reading import open_file, read_bytes
 
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
 LONG_CELL = 40  # length in characters above which a cell may wrap
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PICTURE_BYTES = 1 << 24  # the figures of a run have about 100,000
 # Markup in Markdown, in GitHub's tables and in its formulas.
 MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~$#&])")
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"'
+# HTML in the Markdown of sections and details; other tags, which escaped text cannot make, are shown as text.
+OWN_TAGS = re.compile(r'<a id="run-\d+">|</a>|<details><summary>[\w ,]+</summary>\s*|</details>\s*')
+STYLES = {"": "", "bad": "**", "quiet": "*"}  # marks around a paragraph
 STYLE = """
 :root { color-scheme: light dark; }
 :root { --ink: #1c2126; --paper: #fff; --quiet: #5b6570; --line: #d5dadf; --tint: #f3f5f7; }
@@ -37,15 +45,15 @@ main { box-sizing: border-box; max-width: 78rem; margin: auto; padding: 1rem; }
 h1, h2, h3 { line-height: 1.2; margin: 1.5em 0 .5em; }
 h2 { border-top: 2px solid var(--line); padding-top: 1em; } h3 { font-size: 1.05rem; }
 a { color: var(--link); }
-p { margin: .5em 0; white-space: pre-wrap; }
-.quiet, caption, figcaption, summary { color: var(--quiet); } .bad { color: var(--bad); }
-.wide { overflow-x: auto; margin: .75em 0; } caption, th, td { text-align: left; vertical-align: top; }
+p { margin: .5em 0; } p > em { font-style: normal; } p > strong:only-child { font-weight: normal; }
+p > em, p:has(+ .wide) > strong:only-child, figcaption, summary { color: var(--quiet); }
+p > strong:only-child { color: var(--bad); }
+.wide { overflow-x: auto; margin: .25em 0 .75em; } th, td { text-align: left; vertical-align: top; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
-caption { padding-bottom: .3em; }
 th, td { padding: .25em .5em; border-bottom: 1px solid var(--line); white-space: nowrap; }
 td.long { white-space: normal; min-width: 9rem; }
 thead th { background: var(--tint); white-space: normal; overflow-wrap: normal; }
-th.r, td.r { text-align: right; }
+thead th:empty { padding: 0; } tbody th { text-align: left !important; }
 figure { margin: 1em 0; } svg { max-width: 60rem; } img { max-width: 100%; height: auto; background: #fff; }
 pre { background: var(--tint); padding: .75em; white-space: pre-wrap; } summary { cursor: pointer; }
 @media print {
@@ -83,9 +91,7 @@ class PictureFolder:
 
 
 class Block(Protocol):
-    """A part of a document, in both forms; `level` is that of its heading, or of the heading above it."""
-
-    def html(self, folder: PictureFolder, level: int) -> str: ...
+    """A part of a document; `level` is that of its heading, or of the heading above it."""
 
     def markdown(self, folder: PictureFolder, level: int) -> str: ...
 
@@ -96,11 +102,8 @@ class Strong:
 
     text: str
 
-    def html(self) -> str:
-        return f"<strong>{_escape_html(self.text)}</strong>"
-
     def markdown(self) -> str:
-        return f"**{_escape_markdown(self.text)}**"
+        return f"**{_escape(self.text)}**"
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,8 @@ class Link:
     text: str
     anchor: str
 
-    def html(self) -> str:
-        return f'<a href="#{self.anchor}">{_escape_html(self.text)}</a>'
-
     def markdown(self) -> str:
-        return f"[{_escape_markdown(self.text)}](#{self.anchor})"
+        return f"[{_escape(self.text)}](#{self.anchor})"
 
 
 Cell = str | Strong | Link
@@ -127,11 +127,8 @@ class Paragraph:
     text: str
     style: str = ""
 
-    def html(self, folder: PictureFolder, level: int) -> str:
-        return f"<p{_class_attribute(self.style)}>{_escape_html(self.text)}</p>"
-
     def markdown(self, folder: PictureFolder, level: int) -> str:
-        return _escape_markdown(self.text)
+        return f"{STYLES[self.style]}{_escape(self.text).strip()}{STYLES[self.style]}"
 
 
 @dataclass(frozen=True)
@@ -139,9 +136,6 @@ class Code:
     """A code block of one line."""
 
     text: str
-
-    def html(self, folder: PictureFolder, level: int) -> str:
-        return f"<pre><code>{_escape_html(self.text)}</code></pre>"
 
     def markdown(self, folder: PictureFolder, level: int) -> str:
         return f"    {_join_lines(self.text)}"  # indented, because the text could close a fence
@@ -163,35 +157,11 @@ class DocumentTable:
     rows: Sequence[Sequence[Cell]]
     align: str
 
-    def html(self, folder: PictureFolder, level: int) -> str:
-        caption = f"<caption>{_escape_html(self.caption)}</caption>\n" if self.caption else ""
-        cells = (
-            f'<th scope="col"{_class_attribute("r" if side == "r" else "")}>{_escape_html(cell)}</th>'
-            for side, cell in zip(self.align, self.head, strict=False)
-        )
-        head = f"<thead><tr>{''.join(cells)}</tr></thead>\n" if self.head else ""
-        rows = "\n".join(self._html_row(row) for row in self.rows)
-        table = f"<table>\n{caption}{head}<tbody>\n{rows}\n</tbody>\n</table>"
-        return f'<div class="wide" tabindex="0">\n{table}\n</div>'
-
-    def _html_row(self, row: Sequence[Cell]) -> str:
-        return f"<tr>{''.join(self._html_cell(column, cell) for column, cell in enumerate(row))}</tr>"
-
-    def _html_cell(self, column: int, cell: Cell) -> str:
-        if column == 0:
-            return f'<th scope="row">{_escape_html(cell)}</th>'
-        style = ""
-        if self.align[column] == "r":
-            style = "r"
-        elif isinstance(cell, str) and len(cell) > LONG_CELL:
-            style = "long"
-        return f"<td{_class_attribute(style)}>{_escape_html(cell)}</td>"
-
     def markdown(self, folder: PictureFolder, level: int) -> str:
         head = self.head or ("",) * len(self.align)  # GitHub's tables need one
-        lines = [f"| {' | '.join(map(_escape_markdown, row))} |" for row in (head, *self.rows)]
+        lines = [f"| {' | '.join(map(_escape, row))} |" for row in (head, *self.rows)]
         lines.insert(1, f"|{'|'.join({'l': '---', 'r': '--:'}[side] for side in self.align)}|")
-        return (f"**{_escape_markdown(self.caption)}**\n\n" if self.caption else "") + "\n".join(lines)
+        return (f"**{_escape(self.caption)}**\n\n" if self.caption else "") + "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -201,15 +171,8 @@ class Picture:
     path: Path
     caption: str
 
-    def html(self, folder: PictureFolder, level: int) -> str:
-        content = read_bytes(self.path, MAX_PICTURE_BYTES)
-        width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))
-        source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-        image = f'<img src="{source}" alt="{_escape_html(self.caption)}" width="{width}" height="{height}">'
-        return f"<figure>\n{image}\n<figcaption>{_escape_html(self.caption)}</figcaption>\n</figure>"
-
     def markdown(self, folder: PictureFolder, level: int) -> str:
-        return f"![{_escape_markdown(self.caption)}]({folder.add(self.path)})"
+        return f"![{_escape(self.caption)}]({folder.add(self.path)})"
 
 
 @dataclass(frozen=True)
@@ -219,30 +182,21 @@ class Drawing:
     svg: str
     caption: str
 
-    def html(self, folder: PictureFolder, level: int) -> str:
-        label = f'<svg role="img" aria-label="{_escape_html(self.caption)}"'
-        svg = self.svg.replace("<svg", label, 1)
-        return f"<figure>\n{svg}\n<figcaption>{_escape_html(self.caption)}</figcaption>\n</figure>"
-
     def markdown(self, folder: PictureFolder, level: int) -> str:
-        svg = self.svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
-        return f"![{_escape_markdown(self.caption)}]({folder.add_content('drawing.svg', svg.encode())})"
+        svg = self.svg.replace("<svg", SVG, 1)
+        return f"![{_escape(self.caption)}]({folder.add_content('drawing.svg', svg.encode())})"
 
 
 @dataclass(frozen=True)
 class Details:
-    """Blocks that are shown when their summary is clicked."""
+    """Blocks that are shown when their summary, of letters, digits and commas, is clicked."""
 
     summary: str
     blocks: Sequence[Block]
 
-    def html(self, folder: PictureFolder, level: int) -> str:
-        content = "\n".join(block.html(folder, level) for block in self.blocks)
-        return f"<details>\n<summary>{_escape_html(self.summary)}</summary>\n{content}\n</details>"
-
     def markdown(self, folder: PictureFolder, level: int) -> str:
         content = "\n\n".join(block.markdown(folder, level) for block in self.blocks)
-        return f"<details><summary>{_escape_html(self.summary)}</summary>\n\n{content}\n\n</details>"
+        return f"<details><summary>{_escape(self.summary)}</summary>\n\n{content}\n\n</details>"
 
 
 @dataclass(frozen=True)
@@ -253,19 +207,15 @@ class Section:
     blocks: Sequence[Block]
     anchor: str = ""
 
-    def html(self, folder: PictureFolder, level: int = 1) -> str:
-        content = "\n".join(block.html(folder, level + 1) for block in self.blocks)
-        anchor = f' id="{self.anchor}"' if self.anchor else ""
-        return f"<section{anchor}>\n<h{level}>{_escape_html(self.title)}</h{level}>\n{content}\n</section>"
-
     def markdown(self, folder: PictureFolder, level: int = 1) -> str:
         anchor = f'<a id="{self.anchor}"></a>\n\n' if self.anchor else ""
-        heading = f"{anchor}{'#' * level} {_escape_markdown(self.title)}"
+        heading = f"{anchor}{'#' * level} {_escape(self.title)}"
         return "\n\n".join((heading, *(block.markdown(folder, level + 1) for block in self.blocks)))
 
 
 def to_html(document: Section, folder: str) -> tuple[str, dict[str, Path | bytes]]:
     """Return a document as one HTML page with embedded pictures, and no files; arguments as `to_markdown`."""
+    content = _render(*to_markdown(document, folder))
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     page = f"""<!DOCTYPE html>
 <html lang="en">
@@ -273,12 +223,12 @@ def to_html(document: Section, folder: str) -> tuple[str, dict[str, Path | bytes
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{_escape_html(document.title)}</title>
+<title>{escape(document.title)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <main>
-{document.html(PictureFolder(folder))}
+{content}
 </main>
 </body>
 </html>
@@ -351,17 +301,54 @@ def is_png(path: Path) -> bool:
         return False
 
 
-def _escape_html(cell: Cell) -> str:
-    return html_escapes.escape(cell) if isinstance(cell, str) else cell.html()
+def _render(markdown: str, pictures: dict[str, Path | bytes]) -> str:
+    """Return Markdown as HTML with embedded pictures, heads of rows, wide tables that scroll."""
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    parser.validateLink = lambda url: ":" not in url  # type: ignore[method-assign]
+    rules = {
+        **dict.fromkeys(("html_block", "html_inline"), _own_tags),
+        "image": _embed_picture,
+        "table_open": lambda *_: '<div class="wide" tabindex="0">\n<table>\n',
+        "table_close": lambda *_: "</table>\n</div>\n",
+    }
+    for name, rule in rules.items():
+        parser.add_render_rule(name, rule)
+    tokens = parser.parse(markdown)
+    for number, token in enumerate(tokens):
+        if token.type == "tr_open" and tokens[number + 1].type == "td_open":
+            tokens[number + 1].tag = tokens[number + 3].tag = "th"
+            tokens[number + 1].attrSet("scope", "row")
+        elif token.type == "td_open" and len(tokens[number + 1].content) > LONG_CELL:
+            token.attrSet("class", "long")
+        elif token.children and [child.type for child in token.children] == ["image"]:
+            tokens[number - 1].tag = tokens[number + 1].tag = "figure"
+    return parser.renderer.render(tokens, parser.options, {"pictures": pictures})
 
 
-def _escape_markdown(cell: Cell) -> str:
+def _own_tags(renderer, tokens: "Sequence[Token]", number: int, options, environment: dict) -> str:
+    content = tokens[number].content
+    return content if OWN_TAGS.fullmatch(content) else escape(content)
+
+
+def _embed_picture(renderer, tokens: "Sequence[Token]", number: int, options, environment: dict) -> str:
+    token = tokens[number]
+    caption = escape(renderer.renderInlineAsText(token.children, options, environment))
+    content = environment["pictures"][str(token.attrs["src"]).rpartition("/")[2]]
+    if isinstance(content, bytes):
+        element = content.decode().replace(SVG, f'<svg role="img" aria-label="{caption}"', 1)
+    else:
+        png = read_bytes(content, MAX_PICTURE_BYTES)
+        width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
+        source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        element = f'<img src="{source}" alt="{caption}" width="{width}" height="{height}">'
+    return f"{element}\n<figcaption>{caption}</figcaption>"
+
+
+def _escape(cell: Cell) -> str:
     return MARKDOWN_SPECIAL.sub(r"\\\1", _join_lines(cell)) if isinstance(cell, str) else cell.markdown()
 
 
 def _join_lines(text: str) -> str:
     return " ".join(text.splitlines())
-
-
-def _class_attribute(name: str) -> str:
-    return f' class="{name}"' if name else ""
