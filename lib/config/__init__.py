@@ -8,6 +8,7 @@
     changed_settings      settings that differ from defaults
     layer_specs           layer types, each a class
     parallel_layers       linear path and feedback
+    training_choices      losses, optimizers, schedules
     architecture          layers of a network, its sizes
     architecture_planner  architecture computed from hyperparameters
     process_group         rank, world size and shards

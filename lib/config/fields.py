@@ -11,6 +11,7 @@ from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 from lib.common.suggestions import closest_name
 from lib.config.layer_specs import layer_choices
+from lib.config.training_choices import LOSSES, OPTIMIZERS, SCHEDULES, describe_schedules
 from lib.config.value_types import (
     ALL,
     UNLIMITED,
@@ -37,24 +38,9 @@ from lib.tasks.completion import SIDES
 PROGRAMS = ("autoencoder", "classification")
 AUTOENCODER, CLASSIFICATION = ((program,) for program in PROGRAMS)
 ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu", "elu", "selu", "tanh", "sigmoid", "softplus")
-OPTIMIZERS = (
-    "adam",
-    "adamw",
-    "nadam",
-    "adamax",
-    "rmsprop",
-    "sgd",
-    "adagrad",
-    "adadelta",
-    "adafactor",
-    "lion",
-    "muon",
-)
 INITIALIZERS = ("identity", "he_normal", "glorot_uniform")
 FULL = "full"  # a linear path of the whole image
 PRECISIONS = ("float32", "bfloat16")
-SCHEDULES = ("cosine", "constant", "plateau", "exponential")
-LOSSES = ("mse", "mae", "huber", "bce")
 
 # Keys in answers files, records and models of earlier versions.
 FORMER_NAMES = {"colour_space": "color_space"}
@@ -304,7 +290,7 @@ class Fields:
         help="images per training step",
     )
     optimizer: str = setting(
-        "adam", OneOf(OPTIMIZERS), "--optimizer", group="training",
+        "adam", OneOf(tuple(OPTIMIZERS)), "--optimizer", group="training",
         help="Keras optimizer; with muon, AdamW trains layers of fewer than 16 channels or units",
     )
     learning_rate: float = setting(
@@ -312,9 +298,8 @@ class Fields:
         help="highest learning rate of the schedule",
     )
     schedule: str = setting(
-        "cosine", OneOf(SCHEDULES), "--schedule", group="training",
-        help="cosine: short warm-up, then decay to 0; plateau: cut when the validation loss stalls; "
-             "exponential: decay to 1 %",
+        "cosine", OneOf(tuple(SCHEDULES)), "--schedule", group="training",
+        help=describe_schedules(),
     )
     plateau_factor: float = setting(
         0.5, FloatRange(0, 1, open_low=True, open_high=True), "--plateau-factor", group="training",
@@ -334,7 +319,7 @@ class Fields:
         help="L2 penalty on kernels, added to the loss",
     )
     loss: str | None = setting(
-        None, OrWord("auto", OneOf(LOSSES)), "--loss", programs=AUTOENCODER, group="training",
+        None, OrWord("auto", OneOf(tuple(LOSSES))), "--loss", programs=AUTOENCODER, group="training",
         help="reconstruction loss; auto: bce (binary cross-entropy) for VAEs, else mse",
     )
     label_weight: float = setting(

@@ -25,6 +25,7 @@ from lib.config.fields import (
     parse_value,
     settings,
 )
+from lib.config.training_choices import LOSSES, SCHEDULES
 from lib.config.value_types import ALL, Switch
 from lib.tasks import get_task, list_tasks
 from lib.tasks.base import list_residual_tasks
@@ -74,8 +75,8 @@ class Hyperparameters(Fields):
             reason = inapplicable_reason(setting, self)
             if reason and getattr(self, setting.name) != default_of(setting, self.program):
                 raise UserError(reason)
-        if not self.validates and (self.patience or self.schedule == "plateau"):
-            watches = "patience" if self.patience else "schedule plateau"
+        if not self.validates and (self.patience or SCHEDULES[self.schedule].lowers_on_plateau):
+            watches = "patience" if self.patience else f"schedule {self.schedule}"
             raise UserError(
                 f"{watches} requires a validation set, and split {format_value('split', self.split)} leaves "
                 f"none"
@@ -261,14 +262,15 @@ def _option_rules(hp: Hyperparameters) -> list[Rule]:
 
 def _output_rules(hp: Hyperparameters) -> list[Rule]:
     added = _added_output(hp)
+    needs_unit_range = hp.loss is not None and LOSSES[hp.loss].needs_unit_range
     return [
         Rule(
             bool(added) and hp.output_activation == "sigmoid",
             f"{added} cannot be combined with a sigmoid output: its values are not limited to 0..1",
         ),
         Rule(
-            hp.loss == "bce" and (bool(added) or hp.output_activation == "linear"),
-            "loss bce requires outputs in 0..1, such as those of a sigmoid",
+            needs_unit_range and (bool(added) or hp.output_activation == "linear"),
+            f"loss {hp.loss} requires outputs in 0..1, such as those of a sigmoid",
         ),
     ]
 

@@ -13,6 +13,7 @@ import optuna
 
 from lib.common.errors import RunFailed, UserError
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.training_choices import SCHEDULES
 from lib.runs import records, run_folder
 from lib.runs.events import EpochEnded, Event, PhaseStarted, RunStarted
 from lib.search.options import SearchOptions
@@ -184,13 +185,13 @@ def best_epoch(record: dict) -> int:
 def final_hyperparameters(hp: Hyperparameters, epochs: list[int]) -> Hyperparameters:
     """Return the winner's hyperparameters for training on training and validation images together.
 
-    With the schedule `plateau`, which monitors validation images, split and epochs stay as they are.
+    With a schedule such as `plateau`, which monitors validation images, split and epochs stay as they are.
 
     Args:
         hp: the hyperparameters of the winning trial.
         epochs: the best epoch of each of its runs; their median is the number of epochs.
     """
-    if hp.schedule == "plateau":
+    if SCHEDULES[hp.schedule].lowers_on_plateau:
         return dataclasses.replace(hp, fold=None)
     train, validation, test = hp.split
     return dataclasses.replace(

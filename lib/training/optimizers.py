@@ -7,18 +7,12 @@ import keras
 from keras import ops
 
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.training_choices import OPTIMIZERS, SCHEDULES
 from lib.training._compat import MuonWithChoice
 
 MIN_CHANNELS = 16  # channels or units on both sides of a kernel that Muon trains
 MIN_ASPECT_RATIO = 2  # of a matrix for which steps on its Gram matrix save multiplications
 STEPS_PER_GRAM = 2  # Newton-Schulz steps on a Gram matrix before it is computed again
-
-WARM_UP_FRACTION = 0.05  # of the steps, in which the cosine schedule's learning rate rises
-FINAL_FRACTION = 0.01  # of the learning rate, at the end of the exponential schedule
-
-# `lib.config.fields.OPTIMIZERS` as Keras's classes; Muon is `Muon` below.
-_CLASSES = "Adam AdamW Nadam Adamax RMSprop SGD Adagrad Adadelta Adafactor Lion"
-OPTIMIZER_CLASSES = {name.lower(): name for name in _CLASSES.split()}
 
 
 class Muon(MuonWithChoice):
@@ -77,31 +71,23 @@ def _as_matrix(kernel):
     return ops.reshape(kernel, (-1, kernel.shape[-1]))
 
 
+OWN_CLASSES = {"Muon": Muon}
+
+
 def learning_rate_schedule(
     hp: Hyperparameters, learning_rate: float, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """The learning rate as Keras's optimizers take it.
-
-    `cosine` is a short linear warm-up, then half a cosine down to zero. `plateau` is constant here; the
-    callback `ReduceLROnPlateau` lowers it.
 
     Args:
         hp: its `schedule` is used.
         learning_rate: the highest learning rate.
         steps: number of steps of the whole training.
     """
-    if hp.schedule in ("constant", "plateau"):
+    entry = SCHEDULES[hp.schedule]
+    if not entry.class_name:
         return learning_rate
-    if hp.schedule == "exponential":
-        return keras.optimizers.schedules.ExponentialDecay(learning_rate, steps, FINAL_FRACTION)
-    warm_up_steps = max(1, round(WARM_UP_FRACTION * steps))
-    return keras.optimizers.schedules.CosineDecay(
-        learning_rate / 10,
-        max(1, steps - warm_up_steps),
-        alpha=0.0,
-        warmup_target=learning_rate,
-        warmup_steps=warm_up_steps,
-    )
+    return getattr(keras.optimizers.schedules, entry.class_name)(**entry.arguments(learning_rate, steps))
 
 
 def make_optimizer(
@@ -111,8 +97,8 @@ def make_optimizer(
 
     Keras's defaults of 0.004 for AdamW's and Muon's weight decay are never used.
     """
-    if hp.optimizer == "muon":
-        return Muon(learning_rate, weight_decay=hp.weight_decay, adam_weight_decay=hp.weight_decay)
-    decay = {"weight_decay": hp.weight_decay} if hp.weight_decay or hp.optimizer == "adamw" else {}
-    optimizer_class = getattr(keras.optimizers, OPTIMIZER_CLASSES[hp.optimizer])
+    entry = OPTIMIZERS[hp.optimizer]
+    decays = hp.weight_decay or entry.decays_by_default
+    decay = dict.fromkeys(entry.decay_arguments, hp.weight_decay) if decays else {}
+    optimizer_class = OWN_CLASSES.get(entry.class_name) or getattr(keras.optimizers, entry.class_name)
     return optimizer_class(learning_rate=learning_rate, **decay)

@@ -11,17 +11,10 @@ import keras
 import numpy as np
 
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.training_choices import LOSSES
 from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION, mean_output_loss
 
 CROSS_ENTROPY = "sparse_categorical_crossentropy"
-
-# `lib.config.fields.LOSSES` by Keras's names.
-KERAS_LOSSES = {
-    "mse": "mean_squared_error",
-    "mae": "mean_absolute_error",
-    "huber": "huber",
-    "bce": "binary_crossentropy",
-}
 
 
 @dataclass(frozen=True)
@@ -88,7 +81,7 @@ def pixel_loss(hp: Hyperparameters) -> Callable:
 
     Without `hp.loss` it is the binary cross-entropy for a VAE and the squared error for other autoencoders.
     """
-    return keras.losses.get(KERAS_LOSSES[hp.loss or ("bce" if hp.variational else "mse")])
+    return keras.losses.get(LOSSES[hp.loss or ("bce" if hp.variational else "mse")].function)
 
 
 def make_training_targets(

@@ -12,6 +12,7 @@ import keras
 from lib.common.errors import RunFailed
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup, Shard
+from lib.config.training_choices import SCHEDULES
 from lib.data.datasets import Dataset
 from lib.models.autoencoder import LABELS
 from lib.training.backend import build_before_first_step, fused_batch_norm, input_pipeline
@@ -176,7 +177,7 @@ def _early_stopping(hp: Hyperparameters, monitor: str) -> keras.callbacks.EarlyS
 
 
 def _plateau_schedule(hp: Hyperparameters) -> list[keras.callbacks.Callback]:
-    if hp.schedule != "plateau":
+    if not SCHEDULES[hp.schedule].lowers_on_plateau:
         return []
     return [
         keras.callbacks.ReduceLROnPlateau(factor=hp.plateau_factor, patience=hp.plateau_patience, min_delta=0)

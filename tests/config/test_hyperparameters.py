@@ -12,16 +12,14 @@ from lib.cli.parser import TrainParser
 from lib.common.errors import UserError
 from lib.config.fields import (
     ACTIVATIONS,
-    LOSSES,
-    OPTIMIZERS,
     PROGRAMS,
-    SCHEDULES,
     default_values,
     format_value,
     parse_value,
     settings,
 )
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.training_choices import LOSSES, OPTIMIZERS, SCHEDULES
 
 SIDES = st.tuples(st.integers(1, 64), st.integers(1, 64))
 
@@ -38,11 +36,11 @@ hyperparameters = st.integers(1, 64).flatmap(
         upsampling=st.sampled_from(["transpose", "nearest"]),
         decoder_kernels=st.none() | st.lists(st.integers(1, 99), max_size=3),
         activation=st.sampled_from(ACTIVATIONS),
-        optimizer=st.sampled_from(OPTIMIZERS),
-        schedule=st.sampled_from(SCHEDULES),
+        optimizer=st.sampled_from(list(OPTIMIZERS)),
+        schedule=st.sampled_from(list(SCHEDULES)),
         variational=st.booleans(),
         latent_dim=st.none() | st.integers(1, 9),
-        loss=st.none() | st.sampled_from(LOSSES),
+        loss=st.none() | st.sampled_from(list(LOSSES)),
         patience=st.none() | st.integers(1, 9),
         flip=st.booleans(),
         l2=st.sampled_from([0, 1e-5]),

@@ -9,8 +9,8 @@ import pytest
 
 from lib.common.errors import RunFailed
 from lib.config import architecture_planner
-from lib.config.fields import LOSSES, OPTIMIZERS
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.training_choices import LOSSES, OPTIMIZERS
 from lib.data import datasets
 from lib.data.augmentation import AUGMENTATIONS
 from lib.models import autoencoder
