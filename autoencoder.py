@@ -162,7 +162,7 @@ def show_loss(session: Session) -> None:
     """Show the loss curves of the last run."""
     run = session.last_run
     session.wait_for_figures("loss")
-    session.display.show_loss_curves({"training": run.record["history"]}, run.figure_path("loss"))
+    session.display.show_loss_curves({"training": records.main_curves(run.record)}, run.figure_path("loss"))
 
 
 def show_reconstructions(session: Session) -> None:

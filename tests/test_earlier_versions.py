@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lib.common.errors import UserError
-from lib.runs.records import load_record
+from lib.runs.records import load_record, main_curves
 from lib.runs.run_entries import list_entries
 from tests.harness import sample_files
 from tests.harness.terminal_session import PROJECT
@@ -59,8 +59,8 @@ def test_an_interrupted_run_is_finished_from_its_checkpoint(data):
     assert run_program("autoencoder", "--resume", "interrupted", "--no-input") == 0
     record = load_record(Path("interrupted"))
     assert record["status"] == "finished"
-    assert record["history"]["loss"][: len(before)] == before
-    assert len(record["history"]["loss"]) == record["hyperparameters"]["epochs"] > len(before)
+    assert main_curves(record)["loss"][: len(before)] == before
+    assert len(main_curves(record)["loss"]) == record["hyperparameters"]["epochs"] > len(before)
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "colorize"])

@@ -9,7 +9,7 @@ from lib.cli.output import ACCENT, BAD, GOOD, QUIET, Output
 from lib.cli.tables import fits_unbroken, print_bars, print_table
 from lib.common.formatting import format_decimal
 from lib.config.fields import display_name, format_json_value
-from lib.runs.records import FINISHED
+from lib.runs.records import FINISHED, main_curves
 from lib.runs.summary import (
     Remark,
     autoencoder_remarks,
@@ -110,7 +110,7 @@ class ResultViews(Output):
                 format_json_value(name, record["hyperparameters"].get(name)) for name in hyperparameters
             )
             stopped = record["status"] != FINISHED
-            ending = f" (stopped in epoch {len(record['history']['loss'])})" if stopped else ""
+            ending = f" (stopped in epoch {len(main_curves(record)['loss'])})" if stopped else ""
             table.add_row(
                 f"{folder}{ending}",
                 *values,

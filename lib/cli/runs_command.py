@@ -138,7 +138,8 @@ def _load_entries(display: Display, folder: Path) -> list[RunEntry]:
 
 def _print_json(display: Display, entries: list[RunEntry], best: set[int]) -> None:
     listing = (
-        {"folder": str(entry.folder), "best": id(entry) in best, "score": entry.score} | entry.record
+        {"folder": str(entry.folder), "best": id(entry) in best, "score": entry.score}
+        | records.to_json(entry.record)
         for entry in entries
     )
     display.out.out("[" + ",\n".join(map(json.dumps, listing)) + "]", highlight=False)

@@ -140,7 +140,9 @@ class Session:
                 self.display.result(f"The run is saved by process 1 of {count}.")
                 return 0
             if has_ended and self.args.json:
-                print(json.dumps({"folder": str(self.last_run.folder)} | self.last_run.record))
+                print(
+                    json.dumps({"folder": str(self.last_run.folder)} | records.to_json(self.last_run.record))
+                )
             elif has_ended:
                 show()
             status = EXIT_STATUS[self.last_run.record["status"]] if has_ended else 1

@@ -24,6 +24,7 @@ from lib.data.datasets import Dataset
 from lib.data.splits import Subset
 from lib.evaluation import figures, latent_space
 from lib.runs.run_folder import Run
+from lib.runs.validation import ONLY_PHASE
 from lib.tasks import get_task, output_pictures, to_pictures
 from lib.tasks.metrics import describe_score
 from lib.training.batches import Batches
@@ -42,6 +43,7 @@ NO_BREAK_SPACE = "\u00a0"  # so that a line of a title does not end within a set
 PREDICTIONS = 24  # correct ones, and as many incorrect ones
 PREDICTION_TITLES = {"right": "correct predictions", "wrong": "incorrect predictions"}  # by figure
 PHASE_TITLES = {
+    ONLY_PHASE: "training",
     "head": "phase 1: the new layers",
     "everything": "phase 2: all layers",
     "scratch": "from random weights",
@@ -64,7 +66,6 @@ def autoencoder_figures(
     model: keras.Model,
     dataset: Dataset,
     architecture: Architecture,
-    history: dict,
     score: str,
     untrained: VariantExamples | None,
 ) -> Drawings:
@@ -77,7 +78,6 @@ def autoencoder_figures(
         model: the trained autoencoder, with parts named `encoder` and `decoder`.
         dataset: its test images are shown.
         architecture: of the model, with the hyperparameters.
-        history: of the training, as in `run.json`.
         score: text for the titles.
         untrained: of `variant_examples` before training; None draws no comparison with it.
 
@@ -88,7 +88,7 @@ def autoencoder_figures(
     hp = architecture.hp
     figures_of = _AutoencoderFigures(run, model, dataset, hp, describe_run(run, dataset, hp))
     drawings: Drawings = [
-        partial(draw_loss_curves, run, dataset, hp, {"training": history}),
+        partial(draw_loss_curves, run, dataset, hp),
         partial(figures_of.draw_reconstructions, score),
     ]
     if get_task(hp.task).shows_classes and figures_of.labels is not None:
@@ -224,19 +224,18 @@ def shown_images(subset: Subset, hp: Hyperparameters) -> Subset:
     return subset.select(np.random.default_rng(hp.seed).permutation(len(subset)))
 
 
-def draw_loss_curves(run: Run, dataset: Dataset, hp: Hyperparameters, histories: dict[str, dict]) -> dict:
+def draw_loss_curves(run: Run, dataset: Dataset, hp: Hyperparameters) -> dict:
     """Draw the training and validation curves of a run.
 
     Args:
-        run: receives the figure.
+        run: its record has the history; receives the figure.
         dataset: for the title.
         hp: likewise.
-        histories: history of each phase, as in `run.json`, by its name.
 
     Returns:
         An empty picture, `loss`: the program draws the curves from the history.
     """
-    by_title = {PHASE_TITLES.get(name, name): history for name, history in histories.items()}
+    by_title = {PHASE_TITLES.get(name, name): history for name, history in run.record["history"].items()}
     figures.plot_loss_curves(by_title, run.figure_path("loss"), describe_run(run, dataset, hp))
     return {"loss": {}}
 
@@ -296,7 +295,7 @@ def _reconstruct(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dic
 
 
 def classifier_figures(
-    run: Run, dataset: Dataset, hp: Hyperparameters, histories: dict, metrics: dict, probabilities: np.ndarray
+    run: Run, dataset: Dataset, hp: Hyperparameters, metrics: dict, probabilities: np.ndarray
 ) -> Drawings:
     """Return a classifier's figures.
 
@@ -304,7 +303,6 @@ def classifier_figures(
         run: receives the figures.
         dataset: its test images are shown.
         hp: for the titles.
-        histories: history of each phase, as in `run.json`.
         metrics: of `classifier_metrics`.
         probabilities: likewise, (n, classes).
 
@@ -327,7 +325,7 @@ def classifier_figures(
         return {outcome: {"images": pack_images(images), "captions": captions}}
 
     return [
-        partial(draw_loss_curves, run, dataset, hp, histories),
+        partial(draw_loss_curves, run, dataset, hp),
         draw_confusion_matrix,
         *(partial(draw_predictions, outcome) for outcome in PREDICTION_TITLES),
     ]

@@ -17,6 +17,7 @@ from lib.reproduction.context import QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import ReportRow, ReportTable
 from lib.runs import documents
 from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Picture, Section, Strong
+from lib.runs.records import main_curves
 from lib.runs.run_entries import RunEntry
 from lib.tasks import find_task
 
@@ -237,7 +238,7 @@ class TableComparison:
 def quantity_value(record: dict, quantity: str) -> float | None:
     """Return a quantity of a finished run: a loss after its last epoch, or a score on the test set."""
     if quantity in ("loss", "val_loss"):
-        values = record["history"].get(quantity)
+        values = main_curves(record).get(quantity)
         return values[-1] if values else None
     return (record["baselines"] if quantity == "scratch_accuracy" else record["metrics"]).get(quantity)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from lib.runs.documents import Drawing
+from lib.runs.records import SCRATCH_PHASE
 from lib.runs.run_entries import RunEntry
 from lib.runs.validation import is_number
 
@@ -12,7 +13,6 @@ MAX_LINES = 20
 MAX_POINTS = 500  # of a line
 MAX_LOSS = 1e300
 MAX_NAME_LENGTH = 40
-SCRATCH_PHASE = "scratch"  # of another network, which begins with random weights for comparison
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#e377c2", "#7f7f7f")
 WIDTH, PLOT_WIDTH, PLOT_HEIGHT = 960, 560, 300
 LEFT, TOP, LEGEND_STEP = 80, 16, 18
@@ -94,7 +94,7 @@ def loss_plots(entries: Sequence[RunEntry]) -> list[Drawing]:
 
 def _loss_points(entry: RunEntry) -> list[Point]:
     """Return (epoch, validation loss) of the phases of one network, thinned out to about `MAX_POINTS`."""
-    phases = [curves for name, curves in entry.phases.items() if name != SCRATCH_PHASE]
+    phases = [curves for name, curves in entry.record["history"].items() if name != SCRATCH_PHASE]
     losses = [loss for curves in phases for loss in curves.get("val_loss", [])]
     step = math.ceil(len(losses) / MAX_POINTS) or 1
     points = list(enumerate(losses, 1))

@@ -8,7 +8,7 @@ from lib.common.errors import UserError
 from lib.common.filesystem import PARTIAL_MARK, is_locked
 from lib.common.reading import MAX_RECORD_BYTES, read_json, walk_folders
 from lib.config.fields import FORMER_NAMES, format_json_value, rename_former_keys
-from lib.runs.validation import sanitize
+from lib.runs.validation import ONLY_PHASE, sanitize
 from lib.tasks import default_task
 from lib.tasks.metrics import describe_score, run_score
 
@@ -21,6 +21,10 @@ LOG_FILE = "log.txt"
 FIGURES_FOLDER = "figures"
 CHECKPOINT_FOLDER = "checkpoint"
 LOCK_FILE = "lock"
+
+# The history of a record: a value per epoch for each quantity (`loss`, `val_loss`, ..., `seconds`), by phase.
+Curves = dict[str, list]  # of one phase
+SCRATCH_PHASE = "scratch"  # of another network, which begins with random weights for comparison
 
 # Values of `status` in a record.
 RUNNING = "running"
@@ -61,7 +65,7 @@ def read_record(folder: Path) -> dict:
         raise UserError(f"{path}: no such file; every run folder contains one") from None
     if not isinstance(record, dict) or "status" not in record:
         raise UserError(f"{path}: is not a run record")
-    return _rename_former_keys(record)
+    return _from_json(record)
 
 
 # Names of baselines in earlier versions; `lib.config.fields.FORMER_NAMES` has those of hyperparameters.
@@ -72,14 +76,29 @@ _FORMER_BASELINES = {
 }
 
 
-def _rename_former_keys(record: dict) -> dict:
-    """Return a record of any version with the keys of this one."""
+def _from_json(record: dict) -> dict:
+    """Return a record of any version with the keys of this one, and its history by phase."""
     renamed = dict(record)
     if isinstance(hyperparameters := record.get("hyperparameters"), dict):
         renamed["hyperparameters"] = rename_former_keys(hyperparameters)
     if isinstance(baselines := record.get("baselines"), dict):
         renamed["baselines"] = {present_key(key): value for key, value in baselines.items()}
+    history = record.get("history")
+    if isinstance(history, dict) and not any(isinstance(value, dict) for value in history.values()):
+        renamed["history"] = {ONLY_PHASE: history} if history else {}
     return renamed
+
+
+def to_json(record: dict) -> dict:
+    """Return a record as `run.json` stores it: the curves of a run with one phase are its `history`."""
+    history = record.get("history", {})
+    return record | {"history": history[ONLY_PHASE]} if ONLY_PHASE in history else record
+
+
+def main_curves(record: dict) -> Curves:
+    """Return the curves of the last phase of a run's network, whose weights it keeps; {} without epochs."""
+    phases = [curves for phase, curves in record.get("history", {}).items() if phase != SCRATCH_PHASE]
+    return phases[-1] if phases else {}
 
 
 def present_key(key: str) -> str:

@@ -213,7 +213,7 @@ def _defaults_for_images(entry: RunEntry) -> dict[str, Any]:
 
 def _history_blocks(entry: RunEntry) -> list[Block]:
     blocks: list[Block] = []
-    for phase, curves in entry.phases.items():
+    for phase, curves in entry.record["history"].items():
         epochs = max(map(len, curves.values()), default=0)
         if epochs:
             count = "1 epoch" if epochs == 1 else f"{epochs:,} epochs"

@@ -8,7 +8,7 @@ from lib.common.errors import UserError
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records
 from lib.runs.run_folder import numbered_folder
-from lib.runs.validation import validate
+from lib.runs.validation import ONLY_PHASE, sanitize, validate
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ def has_checkpoint(folder: Path) -> bool:
 
 def describe_progress(folder: Path, hp: Hyperparameters) -> str:
     """Return how many epochs of a run are done, such as `after epoch 2 of 20`, as the end of a sentence."""
-    history = records.load_record(folder).get("history", {})
-    phase, last = ("", history) if "loss" in history else next(reversed(history.items()), ("", history))
-    epochs = len(last.get("loss", ())) if isinstance(last, dict) else 0
+    history = sanitize(records.load_record(folder))["history"] or {ONLY_PHASE: {}}
+    phase, curves = next(reversed(history.items()))
+    epochs = len(curves.get("loss", ()))
     return f"after epoch {epochs} of {hp.epochs}" + (f" of phase {phase}" if phase else "")
 
 

@@ -119,19 +119,9 @@ class RunEntry:
         return MISSING if self.seconds is None else format_duration(self.seconds)
 
     @property
-    def phases(self) -> dict[str, dict[str, list]]:
-        """Curves of each phase, with one value per epoch. An autoencoder has one phase, named ""."""
-        history = self.record["history"]
-        phases = {name: curves for name, curves in history.items() if isinstance(curves, dict)}
-        return {
-            phase: {name: curve for name, curve in curves.items() if isinstance(curve, list)}
-            for phase, curves in (phases or {"": history}).items()
-        }
-
-    @property
     def epochs_text(self) -> str:
         """Number of epochs trained in each phase, such as `10 + 5`."""
-        counts = [str(len(curves["loss"])) for curves in self.phases.values() if "loss" in curves]
+        counts = [str(len(curves["loss"])) for curves in self.record["history"].values() if "loss" in curves]
         return " + ".join(counts) or MISSING
 
     @property

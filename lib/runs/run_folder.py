@@ -23,6 +23,7 @@ from lib.runs.records import (
     RUNNING,
     load_record,
     read_record,
+    to_json,
 )
 from lib.runs.run_log import append_lines
 from lib.tasks.classification import CLASSIFY
@@ -124,7 +125,7 @@ class Run:
     def update(self, **changes) -> None:
         """Set keys of the record and write `run.json` atomically. Raises `RunFailed` if that fails."""
         self.record |= changes
-        write_json(self.folder / RECORD_FILE, self.record)
+        write_json(self.folder / RECORD_FILE, to_json(self.record))
 
     def finish(self) -> None:
         """Set the status to `finished`, after everything else is written, and delete the checkpoint."""

@@ -15,6 +15,7 @@ from lib.tasks.metrics import find_metric
 
 TEXT_KEYS = ("program", "status", "task", "command", "started", "error")
 SECTIONS = ("dataset", "hyperparameters", "history", "metrics", "baselines", "timing", "environment")
+ONLY_PHASE = ""  # in the history of a run with one phase: of an autoencoder
 NUMBER_SECTIONS = ("metrics", "baselines", "timing")
 METRIC_TABLES = ("report", "confusion_matrix")  # the metrics that are not numbers
 MAX_INTEGER = 2**63  # the programs write none that is larger, and larger ones may overflow a float
@@ -61,7 +62,9 @@ def _checks(record: dict) -> Iterator[Check]:
     for key, value in record.get("hyperparameters", {}).items():
         expected = "a number, a string, a boolean, or a list of them"
         yield Check(f"hyperparameters.{key}", value, expected, _is_setting)
-    for key, curve in record.get("history", {}).items():
+    history = record.get("history", {})
+    curves = history.get(ONLY_PHASE)
+    for key, curve in (curves if isinstance(curves, dict) else history).items():
         yield Check(f"history.{key}", curve, "a list of numbers, or an object of such lists", _is_curve)
     for section in NUMBER_SECTIONS:
         for key, value in record.get(section, {}).items():
@@ -139,8 +142,9 @@ def sanitize(record: dict) -> dict:
         record: the record of a run, read from JSON.
 
     Returns:
-        A record in which every section is an object, `dataset` has `shape`, `sizes` and `classes`, and every
-        known value has its type or is absent. Numbers are finite; None as a PSNR stands for infinity.
+        A record in which every section is an object, `dataset` has `shape`, `sizes` and `classes`,
+        `history` has lists by phase, and every known value has its type or is absent. Numbers are finite;
+        None as a PSNR stands for infinity.
     """
     record = {sanitize_value(key): sanitize_value(value) for key, value in record.items()}
     for key in SECTIONS:
@@ -149,6 +153,11 @@ def sanitize(record: dict) -> dict:
         if not isinstance(record.get(key, ""), str):
             del record[key]
     record["dataset"] = _sanitize_dataset(record["dataset"])
+    record["history"] = {
+        phase: {name: curve for name, curve in curves.items() if isinstance(curve, list)}
+        for phase, curves in record["history"].items()
+        if isinstance(curves, dict)
+    }
     metric_tables = _sanitize_metric_tables(record["metrics"])
     for section in NUMBER_SECTIONS:
         numbers = _keep_numbers(record[section])

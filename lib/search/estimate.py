@@ -77,8 +77,7 @@ def _minutes(
     epochs = record["hyperparameters"].get("epochs")
     if not seconds or not is_number(epochs) or epochs < 1:
         return None
-    history = record.get("history", {})
-    phases = [phase for phase in history.values() if isinstance(phase, dict)] or [history]
+    phases = record["history"].values()
     curves = [curve for phase in phases if (curve := list(filter(is_number, phase.get("seconds", ()))))]
     # The first epoch of each phase, evaluation and figures take as long for any number of epochs.
     epoch_seconds = sum(map(statistics.median, curves)) if curves else seconds / epochs

@@ -177,8 +177,7 @@ def _require_finished(record: dict) -> dict:
 
 def best_epoch(record: dict) -> int:
     """Return the epoch whose weights a run has kept, from 1; for a classifier, that of its second phase."""
-    history = record["history"]
-    losses = (history if "loss" in history else history["everything"])["val_loss"]
+    losses = records.main_curves(record)["val_loss"]
     return losses.index(min(losses)) + 1
 
 

@@ -14,9 +14,8 @@ from lib.worker.process import Channel
 
 def resumed_start_time(run: Run) -> float:
     """Return when the run would have started without a break: epochs before a resume count as well."""
-    history = run.record.get("history", {})
-    phases = [history] if "loss" in history else history.values()
-    return time.time() - sum(sum(phase.get("seconds", ())) for phase in phases)
+    phases = run.record.get("history", {}).values()
+    return time.time() - sum(sum(curves.get("seconds", ())) for curves in phases)
 
 
 def draw_figures(channel: Channel, drawings: Drawings, run: Run) -> Pictures:
@@ -51,9 +50,8 @@ def complete_record(
         interrupted: by Ctrl-C or by a search.
         problem: the reason for which it has failed, or "".
     """
-    history, images = run.record["history"], run.record["dataset"]["sizes"]["train"]
-    main_history = history if "loss" in history else history.get("everything", history["head"])
-    seconds, speed = time.time() - start_time, images_per_second(main_history, images)
+    images = run.record["dataset"]["sizes"]["train"]
+    seconds, speed = time.time() - start_time, images_per_second(records.main_curves(run.record), images)
     run.update(timing={"seconds": seconds, "images_per_second": speed}, files=run.list_files())
     if change := dataset.describe_changes():
         channel.emit(Note(change))

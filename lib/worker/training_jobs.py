@@ -33,6 +33,7 @@ from lib.runs import records, run_folder
 from lib.runs.events import Note, PhaseStarted, RunResult, RunStarted, Stage
 from lib.runs.run_folder import Run
 from lib.runs.run_log import RunLog
+from lib.runs.validation import ONLY_PHASE
 from lib.tasks import get_task
 from lib.tasks.metrics import describe_score
 from lib.training.backend import describe_environment, device_name, require_tensorboard
@@ -196,13 +197,14 @@ class AutoencoderJob(TrainingJob):
             untrained = run_figures.variant_examples(model, dataset.test, hp)
 
         def on_epoch_end(history: History) -> None:
-            run.update(history=history)
+            run.update(history={ONLY_PHASE: history})
             pictures = run_figures.packed_reconstructions(model, live_images, hp)
             self.channel.emit(LivePictures(pictures))
 
         # --- training
         self._announce_phase(plan=describe_architecture(self.architecture))
         result = self._fit(training_model, autoencoder_phase(hp), on_epoch_end, run.folder)
+        run.update(history={ONLY_PHASE: result.history})
         interrupted = self._ends_interrupted()
         # --- models
         self.channel.emit(Stage("saving the models"))
@@ -215,13 +217,12 @@ class AutoencoderJob(TrainingJob):
             metrics = autoencoder_metrics(
                 inference_model, training_model, dataset.validation, hp, "validation"
             )
-            drawings = self._record_trial(run, metrics | sizes, result.history)
+            drawings = self._record_trial(run, metrics | sizes)
         else:
             self._announce_evaluation()
             metrics = autoencoder_metrics(inference_model, training_model, dataset.test, hp)
-            drawings = self._record_test(run, inference_model, metrics | sizes, result.history, untrained)
+            drawings = self._record_test(run, inference_model, metrics | sizes, untrained)
         # --- run folder
-        run.update(history=result.history)
         self._finish(run, start_time, interrupted, result.problem, drawings)
 
     def follow(self) -> None:
@@ -247,13 +248,13 @@ class AutoencoderJob(TrainingJob):
             initialize(model, architecture, *self._components)
         return model
 
-    def _record_trial(self, run: Run, metrics: dict, history: dict) -> Drawings:
+    def _record_trial(self, run: Run, metrics: dict) -> Drawings:
         run.update(metrics=metrics)
-        run_figures.draw_loss_curves(run, self.dataset, self.hp, {"training": history})
+        run_figures.draw_loss_curves(run, self.dataset, self.hp)
         return []
 
     def _record_test(
-        self, run: Run, model: keras.Model, metrics: dict, history: dict, untrained: VariantExamples | None
+        self, run: Run, model: keras.Model, metrics: dict, untrained: VariantExamples | None
     ) -> Drawings:
         """Record the scores with those of the baselines, and return the figures to draw."""
         latent_size = self.architecture.latent_size
@@ -262,9 +263,7 @@ class AutoencoderJob(TrainingJob):
         )
         run.update(metrics=metrics, baselines=baselines)
         score = describe_score("autoencoder", metrics)
-        return run_figures.autoencoder_figures(
-            run, model, self.dataset, self.architecture, history, score, untrained
-        )
+        return run_figures.autoencoder_figures(run, model, self.dataset, self.architecture, score, untrained)
 
 
 class ClassifierJob(TrainingJob):
@@ -304,15 +303,15 @@ class ClassifierJob(TrainingJob):
             scratch_model, phase = self._build_model(random_weights=True), scratch_phase(hp)
             result = self._fit_phase(run, scratch_model, phase, 3, histories)
             histories[phase.name], problem = result.history, result.problem
+        run.update(history=histories)
         interrupted = self._ends_interrupted()
         # --- evaluation and figures
         sizes = {"parameters": model.count_params()}
         if trial:
-            drawings = self._evaluate_trial(run, inference_model, sizes, histories)
+            drawings = self._evaluate_trial(run, inference_model, sizes)
         else:
-            drawings = self._evaluate(run, inference_model, sizes, scratch_model, histories)
+            drawings = self._evaluate(run, inference_model, sizes, scratch_model)
         # --- run folder
-        run.update(history=histories)
         self._finish(run, start_time, interrupted, problem, drawings)
 
     def follow(self) -> None:
@@ -351,15 +350,15 @@ class ClassifierJob(TrainingJob):
         self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason)
         return self._fit(model, phase, on_epoch_end, run.folder)
 
-    def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict, histories: dict) -> Drawings:
+    def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict) -> Drawings:
         hp, dataset = self.hp, self.dataset
         metrics, _ = classifier_metrics(model, dataset.validation, dataset.classes, hp, "validation")
         run.update(metrics=metrics | sizes)
-        run_figures.draw_loss_curves(run, dataset, hp, histories)
+        run_figures.draw_loss_curves(run, dataset, hp)
         return []
 
     def _evaluate(
-        self, run: Run, model: keras.Model, sizes: dict, scratch_model: keras.Model | None, histories: dict
+        self, run: Run, model: keras.Model, sizes: dict, scratch_model: keras.Model | None
     ) -> Drawings:
         """Score the model and the baselines on the test set, and return the figures to draw."""
         hp, dataset = self.hp, self.dataset
@@ -372,4 +371,4 @@ class ClassifierJob(TrainingJob):
             scores = score_classes(hp, outputs, dataset.test.labels)
             baselines |= table_scores("scratch", scores, hp.program)
         run.update(metrics=metrics | sizes, baselines=baselines)
-        return run_figures.classifier_figures(run, dataset, hp, histories, metrics, probabilities)
+        return run_figures.classifier_figures(run, dataset, hp, metrics, probabilities)

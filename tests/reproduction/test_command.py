@@ -164,13 +164,13 @@ def test_a_table_is_trained_shown_and_written(tables, capsys):
     record = runs["a-kernels-two-kernels"]
     assert (
         f"test MSE {record['metrics']['test_mse']:.5f} (report 0.5), validation loss "
-        f"{record['history']['val_loss'][-1]:.5f}" in shown.out
+        f"{records.main_curves(record)['val_loss'][-1]:.5f}" in shown.out
     )
     text = Path("out/A-kernels.md").read_text()
     assert (
         f"| 0.5 | **{record['metrics']['test_mse']:.5f}** | 0.0001 |" in text
     )  # at least as good as the report's
-    assert f"| 0.0001 | {record['history']['val_loss'][-1]:.5f} |" in text  # and not
+    assert f"| 0.0001 | {records.main_curves(record)['val_loss'][-1]:.5f} |" in text  # and not
     assert "    python autoencoder.py reproduce A-kernels --output out" in text
     pictures = re.findall(r"\]\((A-kernels-figures/[^)]+)\)", text)
     assert len(pictures) == 4
@@ -218,7 +218,9 @@ def test_a_classifier_comes_with_its_autoencoder(tables, capsys):
 def test_several_seeds_show_their_spread(tables, capsys):
     assert reproduce("A-again", "--seeds", "2", "--output", "out") == 0
     values = [
-        records.load_record(Path(f"out/a-kernels-two-kernels/seed-{seed}"))["history"]["val_loss"][-1]
+        records.main_curves(records.load_record(Path(f"out/a-kernels-two-kernels/seed-{seed}")))["val_loss"][
+            -1
+        ]
         for seed in (0, 1)
     ]
     assert values[0] != values[1]
@@ -271,7 +273,7 @@ def test_an_interrupted_table_continues(tables, monkeypatch, capsys):
     assert tables.trainings == 3
     ended = records.load_record(Path("out/a-kernels-three-kernels/seed-0"))
     assert ended["status"] == "finished"
-    assert ended["history"]["loss"][0] == left["history"]["loss"][0]
+    assert records.main_curves(ended)["loss"][0] == records.main_curves(left)["loss"][0]
 
 
 def test_a_run_interrupted_in_its_first_epoch_starts_again_in_its_folder(tables, monkeypatch, capsys):
@@ -407,8 +409,8 @@ def test_a_run_with_other_settings_is_kept(tables):
     command.TABLES.pop("A-kernels")
     Path("out/a-kernels-two-kernels").rename("out/a-again-two")
     assert reproduce("A-again", "--output", "out") == 0
-    assert len(records.load_record(Path("out/a-again-two/seed-0"))["history"]["loss"]) == 3
-    assert len(records.load_record(Path("out/a-again-two/seed-0-2"))["history"]["loss"]) == 2
+    assert len(records.main_curves(records.load_record(Path("out/a-again-two/seed-0")))["loss"]) == 3
+    assert len(records.main_curves(records.load_record(Path("out/a-again-two/seed-0-2")))["loss"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_trial_is_the_run_that_its_command_repeats(tiny, in_process):
     plain.send(Train(hp, "plain"))
     record = plain.follow(lambda event: None, until=TrainingFinished).record
     for name in ("loss", "val_loss"):
-        assert record["history"][name] == trial["history"][name]
+        assert records.main_curves(record)[name] == records.main_curves(trial)[name]
 
 
 def test_cross_validation(tiny, in_process, capsys):
@@ -230,7 +230,7 @@ def test_pruned_trials_are_recorded_and_listed(tiny, in_process, monkeypatch, ca
     assert [record["status"] for record in runs.values()] == ["finished", "interrupted"]
     pruned = runs["trial-0001"]
     assert pruned["error"] == trials.PRUNED
-    assert len(pruned["history"]["loss"]) < 5
+    assert len(records.main_curves(pruned)["loss"]) < 5
     assert not Path("s/trial-0001/checkpoint").exists()  # it is never continued
     assert "     1 │       2 │         pruned │" in capsys.readouterr().out
 
@@ -244,7 +244,7 @@ def test_an_interrupted_search_continues(tiny, in_process, monkeypatch, capsys):
     runs = records_of("s")
     assert len([name for name in runs if "trial" in name]) == 2  # the interrupted one keeps its folder
     assert runs["trial-0001"]["status"] == "finished"
-    assert len(runs["trial-0001"]["history"]["loss"]) == 2
+    assert len(records.main_curves(runs["trial-0001"])["loss"]) == 2
 
 
 def test_an_interrupted_winner_is_trained_when_the_search_continues(tiny, in_process, monkeypatch, capsys):
@@ -377,8 +377,10 @@ def test_the_same_command_runs_the_trial_of_a_killed_worker_again(tiny):
     runs = records_of("s")
     assert sorted(runs) == ["trial-0000", "trial-0001"]
     assert {record["status"] for record in runs.values()} == {"finished"}
-    epochs = len(interrupted["history"]["loss"])
-    assert runs["trial-0000"]["history"]["loss"][:epochs] == interrupted["history"]["loss"]
+    epochs = len(records.main_curves(interrupted)["loss"])
+    assert (
+        records.main_curves(runs["trial-0000"])["loss"][:epochs] == records.main_curves(interrupted)["loss"]
+    )
     assert "2 trials, best first" in done.stdout
 
 

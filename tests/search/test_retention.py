@@ -81,7 +81,7 @@ def test_the_duration_is_estimated_from_a_run_whatever_its_record_says(tiny, epo
     Path("models/run").mkdir(parents=True)
     record = {"status": "finished", "program": "autoencoder", "dataset": {"name": "train"}}
     record |= {"timing": {"seconds": 100}, "hyperparameters": {"epochs": epochs}}
-    record |= {"history": {"seconds": curve}}
+    record |= {"history": {"": {"seconds": curve}}}
     Path("models/run/run.json").write_text(json.dumps(record))
     words = ["-d", tiny["-d"], *WORDS, *GRID, "--minutes", minutes]
     described = describe_estimate(read_options("autoencoder", words))

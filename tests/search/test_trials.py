@@ -50,4 +50,4 @@ def test_the_objective_follows_from_the_model():
 def test_the_best_epoch_of_a_classifier_is_that_of_its_second_phase():
     phases = {"head": {"val_loss": [0.1, 0.2]}, "everything": {"val_loss": [0.5, 0.3, 0.4]}}
     assert best_epoch({"history": phases}) == 2
-    assert best_epoch({"history": {"loss": [1, 1], "val_loss": [0.2, 0.1]}}) == 2
+    assert best_epoch({"history": {"": {"loss": [1, 1], "val_loss": [0.2, 0.1]}}}) == 2

@@ -19,7 +19,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.evaluation import run_figures
 from lib.runs.events import Event, Note, PhaseStarted, RunResult, Stage
-from lib.runs.records import load_record
+from lib.runs.records import load_record, main_curves
 from lib.tasks import TASKS, base
 from lib.worker import open_data, training_jobs
 from lib.worker.messages import MenuPictures, Train, TrainingFinished
@@ -352,7 +352,7 @@ def test_a_saved_autoencoder_averages_over_mirror_images_as_its_scores_do(color)
         dataset=color, task="colorize", skip=True, layers=1, kernels=4, epochs=2, batch_size=8, flip=True
     )
     (plain, _), (both, _) = (run(name, **values, tta=name == "both") for name in ("plain", "both"))
-    assert both["history"]["val_loss"] == plain["history"]["val_loss"]  # the same training
+    assert main_curves(both)["val_loss"] == main_curves(plain)["val_loss"]  # the same training
     assert both["metrics"]["parameters"] == plain["metrics"]["parameters"]
     hp = Hyperparameters(**values)
     inputs, targets = base.make_inference_pair(hp, open_data.open_dataset(hp).test.take(slice(None)))
@@ -364,7 +364,7 @@ def test_a_saved_autoencoder_averages_over_mirror_images_as_its_scores_do(color)
     assert both["metrics"]["test_mse"] == pytest.approx(np.square(mean - targets).mean(), rel=1e-4)
     assert both["metrics"]["test_mse"] < plain["metrics"]["test_mse"]
     trial, _ = run("trial", trial=True, **values, tta=True)
-    assert trial["metrics"]["validation_mse"] < min(trial["history"]["val_loss"])
+    assert trial["metrics"]["validation_mse"] < min(main_curves(trial)["val_loss"])
 
 
 def test_colorizing_gray_images_is_refused_before_a_folder_is_made(tiny):
@@ -386,10 +386,12 @@ def test_a_trial_trains_as_any_run_and_never_uses_the_test_set(tiny, monkeypatch
         "trial", trial=True, dataset=tiny["-d"], testset=tiny["-t"], layers=1, kernels=2, epochs=3, fold="1/3"
     )
     assert record["status"] == "finished"
-    assert {name: losses for name, losses in record["history"].items() if name != "seconds"} == {
-        name: losses for name, losses in plain["history"].items() if name != "seconds"
+    assert {name: losses for name, losses in main_curves(record).items() if name != "seconds"} == {
+        name: losses for name, losses in main_curves(plain).items() if name != "seconds"
     }
-    assert record["metrics"]["validation_mse"] == pytest.approx(min(record["history"]["val_loss"]), rel=1e-4)
+    assert record["metrics"]["validation_mse"] == pytest.approx(
+        min(main_curves(record)["val_loss"]), rel=1e-4
+    )
     assert not [name for name in record["metrics"] if name.startswith("test")]
     assert "baselines" not in record
     assert {"autoencoder.h5", "figures/loss.png"} <= set(record["files"])
@@ -444,9 +446,9 @@ def test_a_follower_trains_the_phases_of_the_leader_without_a_run_folder(tiny, m
 def test_a_split_without_validation_images(tiny, epochs):
     record, _ = run("all", dataset=tiny["-d"], layers=1, kernels=2, epochs=epochs, split="80/0/20")
     assert record["dataset"]["sizes"] == {"train": 48, "validation": 0, "test": 12}
-    assert set(record["history"]) == {"loss", "seconds"}
+    assert set(main_curves(record)) == {"loss", "seconds"}
     assert record["metrics"]["test_mse"] > 0
-    Display().show_loss_curves({"training": record["history"]}, "all/figures/loss.png")
+    Display().show_loss_curves({"training": main_curves(record)}, "all/figures/loss.png")
     head = classify(tiny, model="all/autoencoder.h5", epochs=epochs, fc_units=(4,), split="90/0/10")
     record, _ = run("head", **head.to_json())
     assert "val_accuracy" not in record["history"]["everything"]
