@@ -1,4 +1,9 @@
-"""Images, charts and tables as terminal text: half blocks for pixels, braille dots for curves."""
+"""Images, charts and tables as terminal text: half blocks for pixels, braille dots for curves.
+
+The half blocks are not those of textual-image: without colors (NO_COLOR) or in ASCII its images are blocks
+that are all the same, and it sends queries to the terminal when it is imported. It draws figures in full
+resolution where it is installed.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple

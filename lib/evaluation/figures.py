@@ -252,6 +252,8 @@ def _plot_class(axes, points: np.ndarray, label: int, name: str) -> None:
 def plot_confusion_matrix(matrix, classes: tuple[str, ...], path: Path, title: str) -> None:
     """Plot a confusion matrix, colored by the fraction of each true class.
 
+    scikit-learn's `ConfusionMatrixDisplay` writes the numbers that it colors, and imports pyplot.
+
     Args:
         matrix: number of images by true class (rows) and predicted class (columns).
         classes: the name of each class; the numbers are drawn for at most 20 classes.

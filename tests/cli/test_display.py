@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from lib.cli import display, result_views, terminal_graphics
@@ -41,6 +42,15 @@ def test_without_colors_shades_stand_in():
     image = np.array([[[0], [255]], [[0], [255]], [[255], [128]], [[255], [128]]], np.uint8)
     for plain in (console(no_color=True), console(color_system=None)):
         assert terminal_graphics.half_blocks(plain, image).plain == " █\n█▒"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_half_blocks_of_textual_image_show_nothing_without_colors():
+    """`lib.cli.terminal_graphics.half_blocks` does."""
+    renderable = pytest.importorskip("textual_image.renderable")
+    pixels = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8))
+    lines = console(no_color=True).render_lines(renderable.HalfcellImage(pixels, width=8, height=4))
+    assert {segment.text for line in lines for segment in line} - {" "} == {"▀"}
 
 
 def test_large_images_are_subsampled():

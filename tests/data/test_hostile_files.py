@@ -17,11 +17,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.io
 from PIL import Image
 
 from lib.common.errors import UserError
 from lib.data import user_images
-from lib.data.formats import base, registry
+from lib.data.formats import base, npy_arrays, registry
 from tests.harness import sample_files
 from tests.harness.refusals import assert_refused
 
@@ -400,3 +401,34 @@ def test_zip_bombs_duplicate_names_encryption_and_checksums():
     content = Path("twice.npz").read_bytes().replace(IMAGES.tobytes(), IMAGES[::-1].tobytes())
     Path("changed.npz").write_bytes(content)
     assert_refused("changed.npz", "Bad CRC-32")
+
+
+def test_numpy_reads_a_header_of_any_length_and_negative_sizes():
+    """`lib.data.formats.npy_arrays.parse_header` does not."""
+    length = struct.pack("<I", 4 * MEGABYTE)
+    content = io.BytesIO(length + bytes(4 * MEGABYTE))
+    with pytest.raises(ValueError, match="is large and may not be safe"):
+        np.lib.format.read_array_header_2_0(content, max_header_size=npy_arrays.MAX_HEADER_BYTES)
+    assert content.tell() > 4 * MEGABYTE
+    content = io.BytesIO(base.NPY_MAGIC + b"\2\0" + length + bytes(4 * MEGABYTE))
+    with pytest.raises(UserError, match="does not begin with a NumPy header"):
+        npy_arrays.parse_header(Path("a.npy"), "it", content)
+    assert content.tell() <= 12
+    header = npy("|u1", "(-1,)")[8:]
+    assert np.lib.format.read_array_header_1_0(io.BytesIO(header))[0] == (-1,)
+
+
+def test_scipy_takes_the_memory_that_a_header_of_matlab_asks_for():
+    """`lib.data.formats.matlab_arrays` does not."""
+    parts = (6, struct.pack("<2I", 1, 0)), (5, struct.pack("<2i", 1 << 11, 1 << 11)), (1, b"cells".ljust(8))
+    cells = b"".join(struct.pack("<2I", kind, len(content)) + content for kind, content in parts)
+    head = b"MATLAB".ljust(116) + bytes(8) + b"\x00\x01IM"
+    Path("a.mat").write_bytes(head + struct.pack("<2I", 14, len(cells)) + cells)
+    tracemalloc.start()
+    with pytest.raises(OSError, match="could not read bytes"):
+        scipy.io.loadmat("a.mat")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak > 30 * MEGABYTE
+    with within(1):
+        assert_refused("a.mat", "a.mat")
