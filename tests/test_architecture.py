@@ -34,8 +34,7 @@ SLOW_TO_START = (
 # Imported inside of functions that only the worker calls: splits, bundled data sets and some baselines are
 # scikit-learn's, downloads Keras's.
 LATE_IMPORTS = {
-    "lib.tasks.classification": {"sklearn"},
-    "lib.tasks.completion": {"sklearn"},
+    "lib.tasks": {"sklearn"},  # in each of its modules
     "lib.data.splits": {"sklearn"},
     "lib.data.named_datasets": {"keras", "sklearn"},
 }
@@ -135,7 +134,7 @@ def test_only_two_modules_import_a_backend(module):
 )
 def test_light_packages_import_nothing_heavy(module):
     roots = {name.split(".")[0] for name in imported_modules(MODULES[module])}
-    assert roots & HEAVY <= LATE_IMPORTS.get(module, set())
+    assert roots & HEAVY <= LATE_IMPORTS.get(module, LATE_IMPORTS.get(f"lib.{package_of(module)}", set()))
     assert not {name.split(".")[0] for name in imported_modules(MODULES[module], late=False)} & HEAVY
 
 
