@@ -6,6 +6,7 @@ value type, the flags, the prompt and the help text (see `setting`). A variable 
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
@@ -32,6 +33,7 @@ from lib.config.value_types import (
     WithWord,
 )
 from lib.tasks import TASKS, default_task, list_tasks
+from lib.tasks.augmentation import AUGMENTATIONS
 from lib.tasks.colorization import COLOR_SPACES
 from lib.tasks.completion import SIDES
 
@@ -108,7 +110,27 @@ def setting(
     return field(default=default, metadata=metadata)
 
 
+T = TypeVar("T")
+
+
+def _with_augmentations(cls: type[T]) -> type[T]:
+    """Add a switch for each augmentation, before `tta`."""
+    names = list(cls.__annotations__)
+    position = names.index("tta")
+    order = [*names[:position], *AUGMENTATIONS, *names[position:]]
+    cls.__annotations__ = {name: cls.__annotations__.get(name, bool) for name in order}
+    for name, entry in AUGMENTATIONS.items():
+        text = f"augmentation: {entry.help}"
+        setattr(
+            cls,
+            name,
+            setting(False, Switch(), f"--{name}", group="training", help=text, **entry.defaults),
+        )
+    return cls
+
+
 @dataclass(frozen=True)
+@_with_augmentations
 class Fields:
     """The fields of `lib.config.hyperparameters.Hyperparameters`, without its checks."""
 
@@ -338,27 +360,6 @@ class Fields:
     tensorboard: bool = setting(
         False, Switch(), "--tensorboard", group="training",
         help="write a TensorBoard log into the run folder; view it with tensorboard --logdir models",
-    )
-    flip: bool = setting(
-        False, Switch(), "--flip", group="training",
-        help="augmentation: mirror half of the training images left to right",
-    )
-    shift: bool = setting(
-        False, Switch(), "--shift", group="training", classification=True,
-        help="augmentation: shift training images by up to 1/14 of their sides (2 of 28 pixels)",
-    )
-    gamma: bool = setting(
-        False, Switch(), "--gamma", group="training",
-        help="augmentation: gamma of 0.71 to 1.4 on training images",
-    )
-    warp: bool = setting(
-        False, Switch(), "--warp", group="training",
-        help="augmentation: slightly rotate, scale, shear and bend 60 % of the training images",
-    )
-    erase: bool = setting(
-        False, Switch(), "--erase", group="training",
-        help="augmentation: replace 2 to 40 % of half of the training inputs by noise; the targets stay "
-             "complete",
     )
     tta: bool = setting(
         False, Switch(), "--tta", group="training", only_when={"flip": True},

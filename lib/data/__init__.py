@@ -5,15 +5,14 @@
     splits          subsets; training, validation, test
     class_labels    labels attached, checked, aligned
     file_changes    files changed since they were read
-    augmentation    random changes of training images
     user_images     images for a saved model
     formats         file formats: IDX, NumPy, MATLAB, pictures
 
 `datasets` finds what a name or path means, reads it through `formats`, and splits it with `splits`. Images
-stay uint8, and memory mapped where the file allows it; batches are made elsewhere, with `augmentation`. Other
+stay uint8, and memory mapped where the file allows it; batches are made elsewhere. Other
 packages import from the modules: `Dataset`, `peek`, `load_source`, `load_dataset` and the checks of
-`datasets`, `NAMED_DATASETS` of `named_datasets`, `Subset` and `sample_subset` of `splits`, `AUGMENTATIONS`
-and `erase` of `augmentation`, and `UserImages`, `find_pictures` and `require_user_images` of `user_images`.
+`datasets`, `NAMED_DATASETS` of `named_datasets`, `Subset` and `sample_subset` of `splits`, and
+`UserImages`, `find_pictures` and `require_user_images` of `user_images`.
 
 >>> import tempfile
 >>> import numpy as np

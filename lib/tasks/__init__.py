@@ -4,6 +4,7 @@
     baselines       class `Baseline`, baselines of several tasks
     metrics         scores of outputs against targets
     settings        settings that tasks read
+    augmentation    random changes of training images
     pixels          uint8 images and float32 pixels
     reconstruction  the image from itself
     denoising       the image from a noisy one

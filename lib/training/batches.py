@@ -15,8 +15,8 @@ import numpy as np
 
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import Shard
-from lib.data.augmentation import AUGMENTATIONS, erase
 from lib.data.splits import Subset
+from lib.tasks.augmentation import chosen_augmentations
 from lib.tasks.base import make_pair
 from lib.tasks.pixels import to_float
 
@@ -70,9 +70,8 @@ class Batches(keras.utils.PyDataset):
         self.endless = endless
         self.first_epoch = first_epoch
         self.labels = subset.labels if labeled or subset.labeled else np.zeros(len(subset), np.uint8)
-        self.augmentations = [
-            augment for name, augment in AUGMENTATIONS.items() if training and getattr(hp, name)
-        ]
+        self.augmentations = chosen_augmentations(hp, on_inputs=False) if training else []
+        self.input_augmentations = chosen_augmentations(hp, on_inputs=True) if training else []
         # (epoch, its order) in one tuple, because threads of Keras may read and replace it.
         self._epoch_order = -1, np.arange(len(subset))
 
@@ -101,8 +100,8 @@ class Batches(keras.utils.PyDataset):
         for augment in self.augmentations:
             images = augment(images, rng)
         inputs, targets = (to_float(images), labels) if self.labeled else make_pair(self.hp, images, rng)
-        if self.training and self.hp.erase:
-            inputs = erase(inputs, rng)
+        for augment in self.input_augmentations:
+            inputs = augment(inputs, rng)
         if self.shard is not None:  # after all random draws, which are then the same in all processes
             rows = self.shard.rows(len(positions))
             inputs, targets, labels = inputs[rows], targets[rows], labels[rows]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lib.config.hyperparameters import Hyperparameters
-from lib.data.augmentation import AUGMENTATIONS
 from lib.data.formats.base import Images
 from lib.data.splits import Subset
 from lib.tasks import TASKS, base
+from lib.tasks.augmentation import AUGMENTATIONS
 from lib.tasks.pixels import to_uint8
 from lib.training.batches import Batches
 from tests.harness import sample_files

@@ -12,9 +12,9 @@ from lib.config import architecture_planner
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.training_choices import LOSSES, OPTIMIZERS
 from lib.data import datasets
-from lib.data.augmentation import AUGMENTATIONS
 from lib.models import autoencoder
 from lib.runs.events import EpochEnded, Step
+from lib.tasks.augmentation import AUGMENTATIONS
 from lib.training import callbacks, optimizers, phases, trainer
 
 

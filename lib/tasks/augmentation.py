@@ -1,13 +1,15 @@
 """Data augmentation, drawn for each batch from a random generator.
 
-The functions in `AUGMENTATIONS` take and return uint8 images (n, height, width, channels), 0 to 255. `erase`
-takes and returns the float32 inputs of a network. None of them changes its argument.
+An entry of `AUGMENTATIONS` is a switch of both programs with its help text. Functions take and return uint8
+images (n, height, width, channels), 0 to 255, or with `on_inputs` the float32 inputs of a network. None of
+them changes its argument.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 MAX_GAMMA = 1.4
 MAX_AFFINE = 0.06  # greatest change of an entry of the affine matrix: rotation, scale, shear
@@ -79,6 +81,8 @@ def warp(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns:
         uint8 array of the same shape.
     """
+    from scipy.ndimage import map_coordinates  # here, because the settings import this module at the start
+
     count, *sides, channels = images.shape
     center = (np.array(sides)[:, None] - 1) / 2
     affine = np.eye(2) + rng.uniform(-MAX_AFFINE, MAX_AFFINE, (count, 2, 2))
@@ -144,10 +148,53 @@ def _random_interval(lengths: np.ndarray, side: int, rng: np.random.Generator) -
     return (starts <= positions) & (positions < starts + lengths)
 
 
-# Augmentations of training images, by the hyperparameter that turns them on.
-AUGMENTATIONS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
-    "shift": shift,
-    "flip": flip,
-    "gamma": change_gamma,
-    "warp": warp,
+@dataclass(frozen=True)
+class Augmentation:
+    """An augmentation of training images.
+
+    Args:
+        help: help text of its switch.
+        apply: from images (or inputs) and a random generator to an array of the same shape.
+        order: augmentations are applied by rising order; those of one order as they are listed.
+        on_inputs: it is applied to the inputs of the network; targets stay complete.
+        defaults: programs in which it is on by default.
+    """
+
+    help: str
+    apply: Callable[[np.ndarray, np.random.Generator], np.ndarray]
+    order: int = 1
+    on_inputs: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+AUGMENTATIONS = {
+    "flip": Augmentation("mirror half of the training images left to right", flip),
+    "shift": Augmentation(
+        "shift training images by up to 1/14 of their sides (2 of 28 pixels)",
+        shift,
+        order=0,
+        defaults={"classification": True},
+    ),
+    "gamma": Augmentation("gamma of 0.71 to 1.4 on training images", change_gamma),
+    "warp": Augmentation("slightly rotate, scale, shear and bend 60 % of the training images", warp),
+    "erase": Augmentation(
+        "replace 2 to 40 % of half of the training inputs by noise; the targets stay complete",
+        erase,
+        on_inputs=True,
+    ),
 }
+
+
+def chosen_augmentations(settings: object, on_inputs: bool) -> list[Callable]:
+    """Return the functions that settings turn on, in the order in which they are applied.
+
+    Args:
+        settings: object with an attribute of the name of each augmentation.
+        on_inputs: those of inputs, else those of images.
+    """
+    chosen = [
+        entry
+        for name, entry in AUGMENTATIONS.items()
+        if entry.on_inputs == on_inputs and getattr(settings, name)
+    ]
+    return [entry.apply for entry in sorted(chosen, key=lambda entry: entry.order)]

@@ -1,20 +1,21 @@
-"""Data augmentation: python -m pytest tests/data/test_augmentation.py"""
+"""Data augmentation: python -m pytest tests/tasks/test_augmentation.py"""
 
 import numpy as np
 import pytest
 
-from lib.data import augmentation
+from lib.tasks import augmentation
+from lib.tasks.augmentation import AUGMENTATIONS
 from tests.harness import sample_files
 
 IMAGES = sample_files.shapes(10)[0][..., None]
 
 
-@pytest.mark.parametrize("name", augmentation.AUGMENTATIONS)
+@pytest.mark.parametrize("entry", [entry for entry in AUGMENTATIONS.values() if not entry.on_inputs])
 @pytest.mark.parametrize("shape", [(6, 5, 9, 3), (6, 1, 1, 1), (0, 8, 8, 1)])
-def test_augmentation_keeps_shape_and_type_and_does_not_change_its_argument(name, shape):
+def test_augmentation_keeps_shape_and_type_and_does_not_change_its_argument(entry, shape):
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     before = images.copy()
-    first, second = (augmentation.AUGMENTATIONS[name](images, np.random.default_rng(1)) for _ in range(2))
+    first, second = (entry.apply(images, np.random.default_rng(1)) for _ in range(2))
     assert (first.shape, first.dtype) == (shape, np.uint8)
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(images, before)
