@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import keras
 import numpy as np
@@ -53,6 +53,29 @@ PHASE_TITLES = {
 Drawings = list[Callable[[], dict]]
 
 
+class FigureEntry(NamedTuple):
+    """How a figure of an autoencoder is drawn, and when it applies; both get the `_AutoencoderFigures`."""
+
+    draw: Callable[[Any], dict]
+    applies: Callable[[Any], bool]
+
+
+AUTOENCODER_FIGURES: list[FigureEntry] = []  # in the order in which they are drawn
+
+
+def figure(applies: Callable[[Any], bool] = lambda figures_of: True) -> Callable:
+    """Register the function below as a figure of autoencoders; it draws into the run folder.
+
+    It returns pictures for the menu by name, or {}. Figures that take long come last.
+    """
+
+    def register(draw: Callable[[Any], dict]) -> Callable[[Any], dict]:
+        AUTOENCODER_FIGURES.append(FigureEntry(draw, applies))
+        return draw
+
+    return register
+
+
 class VariantExamples(NamedTuple):
     """Targets of test images, and inputs and outputs by variant of the task: uint8 images (n, …)."""
 
@@ -85,23 +108,10 @@ def autoencoder_figures(
         Their pictures are `strip` (packed images by name), `samples` (packed images), `latent` (points of
         each projection) and `labels`.
     """
-    hp = architecture.hp
-    figures_of = _AutoencoderFigures(run, model, dataset, hp, describe_run(run, dataset, hp))
-    drawings: Drawings = [
-        partial(draw_loss_curves, run, dataset, hp),
-        partial(figures_of.draw_reconstructions, score),
-    ]
-    if get_task(hp.task).shows_classes and figures_of.labels is not None:
-        drawings.append(figures_of.draw_classes)
-    if untrained is not None:
-        drawings.append(partial(figures_of.draw_variants, untrained, score))
-    if decodes_code_alone(hp):
-        drawings += [figures_of.draw_samples, figures_of.draw_interpolations]
-        if hp.variational and architecture.latent_size == 2:
-            drawings.append(figures_of.draw_prior_grid)
-    if len(figures_of.test) > 3:
-        drawings.append(figures_of.draw_latent_space)
-    return drawings
+    title = describe_run(run, dataset, architecture.hp)
+    figures_of = _AutoencoderFigures(run, model, dataset, architecture, title, score, untrained)
+    entries = [entry for entry in AUTOENCODER_FIGURES if entry.applies(figures_of)]
+    return [partial(entry.draw, figures_of) for entry in entries]
 
 
 @dataclass(frozen=True)
@@ -111,8 +121,14 @@ class _AutoencoderFigures:
     run: Run
     model: keras.Model
     dataset: Dataset
-    hp: Hyperparameters
+    architecture: Architecture
     title: str
+    score: str
+    untrained: VariantExamples | None
+
+    @property
+    def hp(self) -> Hyperparameters:
+        return self.architecture.hp
 
     @cached_property
     def test(self) -> Subset:
@@ -134,25 +150,21 @@ class _AutoencoderFigures:
         outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes)
         return output_pictures(self.hp, outputs)
 
-    def draw_reconstructions(self, score: str) -> dict:
+    @figure()
+    def draw_loss(self) -> dict:
+        return draw_loss_curves(self.run, self.dataset, self.hp)
+
+    @figure()
+    def draw_reconstructions(self) -> dict:
         images = _reconstruct(self.model, self.test.first(RECONSTRUCTIONS), self.hp)
         rows = {name.removesuffix("s"): array for name, array in images.items()}
         if get_task(self.hp.task).targets_are_inputs:
             rows = {"target": rows["input"], "output": rows["output"]}
         path = self.run.figure_path("reconstructions")
-        figures.plot_reconstructions(rows, path, f"{self.title} · {score}")
+        figures.plot_reconstructions(rows, path, f"{self.title} · {self.score}")
         return {"strip": {name: pack_images(array) for name, array in images.items()}}
 
-    def draw_latent_space(self) -> dict:
-        labels, projections = self.labels, latent_space.project_to_2d(self.codes, self.hp.seed)
-        title = f"{self.title} · {len(self.codes):,} test images"
-        path = self.run.figure_path("latent")
-        figures.plot_latent_space(projections, labels, self.dataset.classes, path, title)
-        return {
-            "latent": {name: np.round(points, 3).tolist() for name, points in projections.items()},
-            "labels": None if labels is None else labels.tolist(),
-        }
-
+    @figure(lambda figures_of: get_task(figures_of.hp.task).shows_classes and figures_of.labels is not None)
     def draw_classes(self) -> dict:
         """Five test images of each class: given half, completed image, true image (report D)."""
         test, rows = shown_images(self.dataset.test, self.hp), []
@@ -168,21 +180,29 @@ class _AutoencoderFigures:
             figures.plot_image_rows(rows, self.run.figure_path("classes"), title)
         return {}
 
-    def draw_variants(self, untrained: VariantExamples, score: str) -> dict:
+    @figure(lambda figures_of: figures_of.untrained is not None)
+    def draw_variants(self) -> dict:
+        untrained = cast(VariantExamples, self.untrained)
         trained = variant_examples(self.model, self.dataset.test, self.hp)
         rows = [("clean", trained.targets)]
         for variant, inputs in trained.inputs.items():
             rows.append((f"input, {variant}", inputs))
             rows.append(("before training", untrained.outputs[variant]))
             rows.append(("after training", trained.outputs[variant]))
-        figures.plot_image_rows(rows, self.run.figure_path("noise"), f"{self.title} · {score}")
+        figures.plot_image_rows(rows, self.run.figure_path("noise"), f"{self.title} · {self.score}")
         return {}
+
+    @property
+    def has_prior_grid(self) -> bool:
+        is_flat = self.hp.variational and self.architecture.latent_size == 2
+        return is_flat and decodes_code_alone(self.hp)
 
     @property
     def _sample_title(self) -> str:
         part = get_task(self.hp.task).decoded_part
         return f"{self.title} · {part} only" if part else self.title
 
+    @figure(lambda figures_of: decodes_code_alone(figures_of.hp))
     def draw_samples(self) -> dict:
         if self.hp.variational:
             samples = latent_space.sample_prior(SAMPLES, self.codes.shape[1:], self.hp.seed)
@@ -196,14 +216,7 @@ class _AutoencoderFigures:
         figures.plot_image_sheet(images, SAMPLES_PER_ROW, path, title)
         return {"samples": pack_images(images)}
 
-    def draw_prior_grid(self) -> dict:
-        grid = latent_space.prior_grid(GRID_SIDE)
-        ticks = tuple(f"{value:.1f}" for value in grid[:GRID_SIDE, 0])
-        images = self.decode(grid.reshape(-1, *self.codes.shape[1:]))
-        path, title = self.run.figure_path("grid"), f"{self._sample_title} · quantiles of the prior"
-        figures.plot_image_sheet(images, GRID_SIDE, path, title, ticks)
-        return {}
-
+    @figure(lambda figures_of: decodes_code_alone(figures_of.hp))
     def draw_interpolations(self) -> dict:
         codes = self.codes
         pairs = min(INTERPOLATIONS, len(codes) // 2)
@@ -217,6 +230,26 @@ class _AutoencoderFigures:
             title = f"{self._sample_title} · interpolation between two test images"
             figures.plot_image_sheet(images, INTERPOLATION_STEPS, path, title)
         return {}
+
+    @figure(lambda figures_of: figures_of.has_prior_grid)
+    def draw_prior_grid(self) -> dict:
+        grid = latent_space.prior_grid(GRID_SIDE)
+        ticks = tuple(f"{value:.1f}" for value in grid[:GRID_SIDE, 0])
+        images = self.decode(grid.reshape(-1, *self.codes.shape[1:]))
+        path, title = self.run.figure_path("grid"), f"{self._sample_title} · quantiles of the prior"
+        figures.plot_image_sheet(images, GRID_SIDE, path, title, ticks)
+        return {}
+
+    @figure(lambda figures_of: len(figures_of.test) > 3)
+    def draw_latent_space(self) -> dict:
+        labels, projections = self.labels, latent_space.project_to_2d(self.codes, self.hp.seed)
+        title = f"{self.title} · {len(self.codes):,} test images"
+        path = self.run.figure_path("latent")
+        figures.plot_latent_space(projections, labels, self.dataset.classes, path, title)
+        return {
+            "latent": {name: np.round(points, 3).tolist() for name, points in projections.items()},
+            "labels": None if labels is None else labels.tolist(),
+        }
 
 
 def shown_images(subset: Subset, hp: Hyperparameters) -> Subset:
