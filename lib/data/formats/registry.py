@@ -1,11 +1,9 @@
 """All formats of this package, and reading of a file or folder in the first one that recognizes it."""
 
-import importlib
-import pkgutil
 from pathlib import Path
 
+from lib.common.discovery import import_modules
 from lib.common.errors import UserError
-from lib.data import formats
 from lib.data.formats.base import (
     NPY_MAGIC,
     Format,
@@ -22,8 +20,7 @@ from lib.data.formats.labels import Labels, labels_of_array
 from lib.data.formats.matlab_files import MatlabFormat, read_matlab_labels
 from lib.data.formats.numpy_files import is_npz, read_npy_array, read_npz_labels
 
-for _module in pkgutil.iter_modules(formats.__path__, f"{formats.__name__}."):
-    importlib.import_module(_module.name)
+import_modules("lib.data.formats")
 FORMATS: tuple[type[Format], ...] = tuple(sorted(Format.registered, key=lambda item: item.order))
 
 

@@ -1,0 +1,244 @@
+"""One addition, one file: each row of the table of additions, added to a copy of the project and used."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.harness.extended_project import ExtendedProject
+
+TASK = '''
+    """Negative: bright and dark are exchanged."""
+
+    from lib.tasks.base import Task
+    from lib.tasks.baselines import constant, pca
+
+
+    class Negative(Task):
+        """The negative of an image."""
+
+        name = "negative"
+        help = "the negative of the image"
+        baselines = (constant, pca)
+
+        def make_pair(self, settings, pixels, rng):
+            return pixels, 1 - pixels
+'''
+BASELINE = """
+    from lib.tasks.baselines import baseline
+
+
+    @baseline("middle gray")
+    def middle_gray(sample):
+        return lambda inputs: inputs * 0 + 0.5
+
+
+"""
+DATASET = """
+    def _load_stripes() -> Images:
+        labels = np.arange(240) % 2
+        rows = np.random.default_rng(0).integers(0, 256, (240, 12, 1, 1), np.uint8)
+        rows = rows.repeat(12, axis=2)
+        return Images(np.where(labels[:, None, None, None], rows, rows.swapaxes(1, 2)), labels)
+
+
+    NAMED_DATASETS["stripes"] = NamedDataset(
+        "240 striped images, 12×12 gray",
+        Header((12, 12, 1), 240, labeled=True),
+        ("upright", "level"),
+        load_bundled=_load_stripes,
+    )
+
+
+"""
+FORMAT = '''
+    """Sets of gray images in one file: the side in its first byte, then the pixels."""
+
+    import numpy as np
+
+    from lib.data.formats.base import Format, Header, Images, Source, count_records
+
+
+    class PpmSetFormat(Format):
+        """One .ppmset file."""
+
+        order = 5
+
+        @staticmethod
+        def recognizes(path):
+            return path.suffix == ".ppmset"
+
+        @staticmethod
+        def peek(path):
+            side, size = path.read_bytes()[0], path.stat().st_size
+            return Header((side, side, 1), count_records(path, size - 1, side * side, "images"))
+
+        @staticmethod
+        def read(path):
+            pixels = np.frombuffer(path.read_bytes()[1:], np.uint8)
+            return Source(Images(pixels.reshape(-1, *PpmSetFormat.peek(path).shape)))
+'''
+LAYER = '''
+    """Smooth upsampling."""
+
+    from lib.config.layer_specs.resizing import Upsampling
+
+
+    class BilinearUpsampling(Upsampling):
+        """Bilinear interpolation between the pixels of a feature map."""
+
+        choice = "bilinear"
+'''
+METRIC = """
+    METRICS.append(
+        Metric(
+            key="mae",
+            label="MAE",
+            meaning="mean absolute error of pixels in 0..1",
+            values=lambda batch: np.abs(batch.outputs - batch.targets),
+            in_table=_always,
+        )
+    )
+
+
+"""
+TRAINING_CHOICES = """
+    LOSSES["logcosh"] = Loss("log_cosh")
+    OPTIMIZERS["ftrl"] = OptimizerEntry("Ftrl")
+    SCHEDULES["linear"] = Schedule(
+        "straight decay to 0",
+        "PolynomialDecay",
+        lambda rate, steps: dict(initial_learning_rate=rate, decay_steps=steps, end_learning_rate=0.0),
+    )
+
+
+"""
+AUGMENTATION = """
+    def upend(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        \"\"\"Return the images, half of them turned upside down.\"\"\"
+        return np.where(rng.random((len(images), 1, 1, 1)) < 0.5, images, images[:, ::-1])
+
+
+    AUGMENTATIONS["upend"] = Augmentation("turn half of the training images upside down", upend)
+
+
+"""
+FLAGS = [
+    *("-d", "stripes", "--task", "negative", "--upsampling", "bilinear", "--loss", "logcosh"),
+    *(
+        "--optimizer",
+        "ftrl",
+        "--schedule",
+        "linear",
+        "--layers",
+        "2",
+        "--upend",
+        "--stride",
+        "2",
+        "--epochs",
+        "1",
+        "--seed",
+        "3",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with all additions, an autoencoder that uses them, and a classifier."""
+    project = ExtendedProject(tmp_path_factory.mktemp("project"))
+    project.add_file("lib/tasks/negative.py", TASK)
+    project.add_entry("lib/tasks/negative.py", "class Negative", BASELINE)
+    project.replace("lib/tasks/negative.py", "(constant, pca)", "(constant, pca, middle_gray)")
+    project.add_entry("lib/data/named_datasets.py", "def download(", DATASET)
+    project.add_file("lib/data/formats/ppm_set.py", FORMAT)
+    project.add_file("lib/config/layer_specs/smooth.py", LAYER)
+    project.add_entry("lib/tasks/metrics.py", "def program_metrics(", METRIC)
+    project.add_entry("lib/config/training_choices.py", "def describe_schedules(", TRAINING_CHOICES)
+    project.add_entry("lib/tasks/augmentation.py", "def chosen_augmentations(", AUGMENTATION)
+    project.screen = project.run("autoencoder.py", *FLAGS, "--yes", "--output", "run")
+    project.record = json.loads((project.folder / "run/run.json").read_text(encoding="utf-8"))
+    return project
+
+
+@pytest.fixture(scope="module")
+def help_text(project):
+    return project.run("autoencoder.py", "--help-all")
+
+
+@pytest.fixture(scope="module")
+def documentation(project):
+    """The generated pages."""
+    project.run("-m", "tests.docs")
+    return "".join(page.read_text(encoding="utf-8") for page in (project.folder / "docs").glob("*.md"))
+
+
+@pytest.fixture(scope="module")
+def report(project):
+    project.run("autoencoder.py", "runs", ".", "--export", "report.md")
+    return (project.folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_task(project, help_text, documentation, report):
+    assert project.record["task"] == "negative"
+    assert project.record["status"] == "finished"
+    assert "negative" in help_text
+    assert "the negative of the image" in documentation
+    assert "negative" in report
+    assert (project.folder / "run/figures/reconstructions.png").exists()
+    assert "negative" in project.run("autoencoder.py", "runs", ".")
+
+
+def test_baseline(project, report):
+    baselines = project.record["baselines"]
+    assert 0 < baselines["middle_gray_mse"] < 0.25
+    assert "middle gray" in project.screen
+    assert "middle gray" in report
+
+
+def test_named_dataset(project):
+    assert project.record["dataset"]["name"] == "stripes"
+    assert project.record["dataset"]["shape"] == [12, 12, 1]
+
+
+def test_format(project):
+    images = np.random.default_rng(0).integers(0, 256, (5, 12, 12), np.uint8)
+    (project.folder / "own.ppmset").write_bytes(bytes([12]) + images.tobytes())
+    screen = project.run(
+        "autoencoder.py", "apply", "-model", "run", "-d", "own.ppmset", "--output", "applied"
+    )
+    assert "5" in screen
+    assert "5 of 5 pictures" in screen
+
+
+def test_layer(project, help_text):
+    assert project.record["hyperparameters"]["upsampling"] == "bilinear"
+    assert "bilinear" in help_text
+    words = ["-d", "stripes", "-model", "run", "--epochs", "1", "--yes", "--output", "classifier"]
+    assert "Test accuracy" in project.run("classification.py", *words)
+
+
+def test_metric(project, report, documentation):
+    assert 0 < project.record["metrics"]["test_mae"] < 1
+    assert 0 < project.record["baselines"]["constant_mae"] < 1
+    assert "MAE" in project.screen
+    assert "MAE" in report
+    assert "mean absolute error" in documentation
+    assert "run" in project.run("autoencoder.py", "runs", ".", "--sort", "test_mae")
+
+
+def test_loss_optimizer_and_schedule(project, help_text, documentation):
+    hyperparameters = project.record["hyperparameters"]
+    assert [hyperparameters[name] for name in ("loss", "optimizer", "schedule")] == [
+        "logcosh",
+        "ftrl",
+        "linear",
+    ]
+    assert "straight decay to 0" in help_text
+    assert "logcosh" in documentation
+
+
+def test_augmentation(project, help_text, documentation):
+    assert project.record["hyperparameters"]["upend"] is True
+    assert "turn half of the training images upside down" in " ".join(help_text.split())
+    assert "`--upend`" in documentation
