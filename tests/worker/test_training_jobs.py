@@ -164,7 +164,7 @@ def test_a_run_of_every_kind(kind, color):
         if file.startswith("figures/")
     }
     assert figures == {"loss", "reconstructions", "latent"} | FIGURES[kind]
-    pictures = events[-1]["pictures"]
+    pictures = events[-1].pictures
     assert len(pictures["labels"]) == len(pictures["latent"]["t-SNE"]) == 8
     strip = pictures["strip"]
     assert ("targets" in strip) == (values.get("task") is not None)
@@ -246,7 +246,7 @@ class ListingChannel(RecordingChannel):
 
     def emit(self, event: Event) -> None:
         super().emit(event)
-        if isinstance(event, MenuPictures):
+        if type(event) is MenuPictures:
             files = load_record(Path("run"))["files"]
             self.listed.append(sum(name.startswith("figures/") for name in files))
 
@@ -272,7 +272,7 @@ def test_an_autoencoder_ignores_invalid_labels(labels):
     np.savez("strange.npz", images=sample_files.shapes(80)[0], labels=labels)
     record, events = run("ae", dataset="strange.npz", layers=1, kernels=2, epochs=1, task="complete")
     assert "figures/latent.png" in record["files"]
-    assert events[-1]["pictures"]["labels"] is None
+    assert events[-1].pictures["labels"] is None
 
 
 def test_every_task_is_tested_above():
