@@ -1,4 +1,5 @@
-"""Generated pages of the documentation: every flag of every command, every preset, the table of tasks.
+"""Generated pages of the documentation: every flag of every command, every preset, the tables of
+tasks, metrics and baselines.
 
 python -m tests.docs
 """
@@ -13,6 +14,8 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import PRESETS, Preset, preset_values
 from lib.config.value_types import LayerNumbers, Switch
 from lib.tasks import TASKS
+from lib.tasks.classification import CLASSIFIER_BASELINES
+from lib.tasks.metrics import METRICS
 from tests.harness.terminal_session import PROJECT
 
 DOCS = PROJECT / "docs"
@@ -40,6 +43,7 @@ def pages() -> dict[str, str]:
         "command-line.md": command_line_page(),
         "presets.md": presets_page(),
         "tasks.md": tasks_page(),
+        "files.md": files_page(),
     }
 
 
@@ -135,9 +139,43 @@ def tasks_page() -> str:
     for name, task in TASKS.items():
         labels = (baseline.label.replace("{components}", "N") for baseline in task.baselines)
         rows.append([f"`{name}`", task.help, "; ".join(labels)])
-    table = _table(("`--task`", "target and input", "baselines on the same test set"), rows)
-    text = (DOCS / "tasks.md").read_text(encoding="utf-8")
-    return re.sub(r"^\| `--task` \|.*?(?=\n\n)", lambda match: table, text, flags=re.DOTALL | re.MULTILINE)
+    head = ("`--task`", "target and input", "baselines on the same test set")
+    return _replace_tables("tasks.md", {head: rows})
+
+
+def files_page() -> str:
+    """The page of the files as it is written, with the present tables of all metrics and baselines."""
+    metrics: dict[str, list[str]] = {}
+    for metric in METRICS:
+        text = f"{metric.program}: {metric.meaning}" if metric.key == "loss" else metric.meaning
+        text += f", in {metric.unit}" if metric.unit else ""
+        metrics.setdefault(metric.test_key, []).append(text)
+    metric_rows = [[f"`{key}`", "; ".join(texts)] for key, texts in metrics.items()]
+    users: dict[str, list[str]] = {}
+    labels: dict[str, list[str]] = {}
+    for owner, entries in [
+        *((f"`{name}`", task.baselines) for name, task in TASKS.items()),
+        ("classifiers", CLASSIFIER_BASELINES),
+    ]:
+        for entry in entries:
+            users.setdefault(entry.name, []).append(owner)
+            labels.setdefault(entry.name, []).append(entry.label.replace("{components}", "N"))
+    baseline_rows = [
+        [f"`{name}_…`", ", ".join(dict.fromkeys(texts)), ", ".join(users[name])]
+        for name, texts in labels.items()
+    ]
+    return _replace_tables(
+        "files.md", {("metric", "content"): metric_rows, ("baseline", "method", "of"): baseline_rows}
+    )
+
+
+def _replace_tables(page: str, tables: dict[tuple[str, ...], list[list[str]]]) -> str:
+    """The text of a page, with the rows of its tables with these heads replaced."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for head, rows in tables.items():
+        table, first = _table(head, rows), re.escape(f"| {' | '.join(head)} |")
+        text = re.sub(rf"^{first}\n.*?(?=\n\n)", lambda match, table=table: table, text, flags=re.S | re.M)
+    return text
 
 
 def _preset_flags(name: str, preset: Preset) -> str:
