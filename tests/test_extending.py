@@ -123,23 +123,38 @@ AUGMENTATION = """
 
 
 """
+HYPERPARAMETER = """
+    reading_note: str | None = setting(
+        None, OrWord("none", OneOf(("short", "long"))), "--reading-note", group="training",
+        help="a remark on the run, short or long",
+    )
+"""
+FIGURE = """
+    @figure()
+    def draw_means(figures_of: _AutoencoderFigures) -> dict:
+        \"\"\"The mean image of each class.\"\"\"
+        test = figures_of.test
+        images, labels = test.take(slice(None)), test.labels
+        means = [images[labels == label].mean(axis=0).astype(np.uint8) for label in np.unique(labels)]
+        figures.plot_image_sheet(np.stack(means), 5, figures_of.run.figure_path("means"), figures_of.title)
+        return {}
+
+
+"""
 FLAGS = [
-    *("-d", "stripes", "--task", "negative", "--upsampling", "bilinear", "--loss", "logcosh"),
     *(
-        "--optimizer",
-        "ftrl",
-        "--schedule",
-        "linear",
-        "--layers",
-        "2",
+        "-d",
+        "stripes",
+        "--task",
+        "negative",
+        "--reading-note",
+        "short",
         "--upend",
-        "--stride",
-        "2",
-        "--epochs",
-        "1",
-        "--seed",
-        "3",
+        "--upsampling",
+        "bilinear",
     ),
+    *("--loss", "logcosh", "--optimizer", "ftrl", "--schedule", "linear"),
+    *("--layers", "2", "--stride", "2", "--epochs", "1", "--seed", "3"),
 ]
 
 
@@ -156,6 +171,8 @@ def project(tmp_path_factory):
     project.add_entry("lib/tasks/metrics.py", "def program_metrics(", METRIC)
     project.add_entry("lib/config/training_choices.py", "def describe_schedules(", TRAINING_CHOICES)
     project.add_entry("lib/tasks/augmentation.py", "def chosen_augmentations(", AUGMENTATION)
+    project.add_entry("lib/config/fields.py", "    epochs: int", HYPERPARAMETER)
+    project.add_entry("lib/evaluation/run_figures.py", "def shown_images(", FIGURE)
     project.screen = project.run("autoencoder.py", *FLAGS, "--yes", "--output", "run")
     project.record = json.loads((project.folder / "run/run.json").read_text(encoding="utf-8"))
     return project
@@ -225,6 +242,22 @@ def test_metric(project, report, documentation):
     assert "MAE" in report
     assert "mean absolute error" in documentation
     assert "run" in project.run("autoencoder.py", "runs", ".", "--sort", "test_mae")
+
+
+def test_hyperparameter(project, help_text, documentation):
+    assert project.record["hyperparameters"]["reading_note"] == "short"
+    assert json.loads((project.folder / "run/answers.json").read_text())["reading_note"] == "short"
+    assert "--reading-note" in help_text
+    assert "a remark on the run, short or long" in documentation
+    search = project.run("autoencoder.py", "search", "--help")
+    assert "reading-note" in search
+    assert "reading note" in project.run("autoencoder.py", "runs", ".", "--sort", "reading_note")
+
+
+def test_figure(project, report):
+    assert (project.folder / "run/figures/means.png").stat().st_size > 1000
+    assert "figures/means.png" in project.record["files"]
+    assert "means.png" in report
 
 
 def test_loss_optimizer_and_schedule(project, help_text, documentation):

@@ -37,7 +37,8 @@ class ExtendedProject:
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         places = [number for number, line in enumerate(lines) if line.startswith(before)]
         assert len(places) == 1, f"{path}: {len(places)} lines begin with {before!r}"
-        lines.insert(places[0], _checked(code))
+        indentation = before[: len(before) - len(before.lstrip())]
+        lines.insert(places[0], textwrap.indent(_checked(code), indentation))
         file.write_text("".join(lines), encoding="utf-8")
 
     def replace(self, path: str, text: str, by: str) -> None:
