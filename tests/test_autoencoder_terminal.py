@@ -347,7 +347,7 @@ def test_runs_that_were_all_interrupted_are_compared_without_a_drawing(capsys):
             "status": "interrupted",
             "hyperparameters": Hyperparameters(layers=layers).to_json(),
             "metrics": {"test_mse": 0.1 * layers},
-            "history": {"loss": [0.5]},
+            "history": {"": {"loss": [0.5]}},
             "timing": {"images_per_second": 100.0},
         }
         return FinishedRun(Path("models", str(layers)), record, {})

@@ -14,7 +14,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data.formats import image_folder
 from lib.data.formats.image_folder import ImageFolderFormat, list_pictures
 from lib.data.user_images import UserImages
-from lib.worker import training_jobs
+from lib.worker import open_data
 
 SHAPE = (4, 5, 1)
 
@@ -119,12 +119,10 @@ def test_a_picture_beside_class_folders_takes_the_labels_away_and_messages_say_s
     assert source.notes == (error,)
     assert ImageFolderFormat.peek(Path("p")).label_error == error
     with pytest.raises(UserError, match=error):
-        training_jobs.open_dataset(Hyperparameters(program="classification", dataset="p"))
+        open_data.open_dataset(Hyperparameters(program="classification", dataset="p"))
     with pytest.raises(UserError, match=error):
-        training_jobs.open_dataset(Hyperparameters(program="autoencoder", dataset="p", label_weight=0.5))
-    assert (
-        training_jobs.open_dataset(Hyperparameters(program="autoencoder", dataset="p")).notes == source.notes
-    )
+        open_data.open_dataset(Hyperparameters(program="autoencoder", dataset="p", label_weight=0.5))
+    assert open_data.open_dataset(Hyperparameters(program="autoencoder", dataset="p")).notes == source.notes
     draw("p/y.png", "p/x.png")
     (note,) = list_pictures(Path("p")).notes
     assert note.startswith(
@@ -190,8 +188,8 @@ def test_a_class_that_is_in_one_part_only_keeps_the_numbers_right():
 def test_a_class_that_training_does_not_have_is_refused_by_its_name():
     draw(*(f"p/train/{kind}/{number}.png" for kind in "bc" for number in range(6)), "p/test/a/3.png")
     with pytest.raises(UserError, match=r"p: class a does not occur in the training set \(2 classes\)"):
-        training_jobs.open_dataset(Hyperparameters(program="classification", dataset="p"))
-    dataset = training_jobs.open_dataset(Hyperparameters(program="autoencoder", dataset="p"))
+        open_data.open_dataset(Hyperparameters(program="classification", dataset="p"))
+    dataset = open_data.open_dataset(Hyperparameters(program="autoencoder", dataset="p"))
     assert dataset.classes == ("b", "c")
 
 
@@ -199,7 +197,7 @@ def test_the_classes_of_a_test_set_in_another_folder_go_by_their_names():
     draw(*(f"train_pictures/{kind}/{number}.png" for kind in ("cat", "dog") for number in range(6)))
     draw("other/dog/1.png", "other/dog/2.png")
     hp = Hyperparameters(program="classification", dataset="train_pictures", testset="other")
-    dataset = training_jobs.open_dataset(hp)
+    dataset = open_data.open_dataset(hp)
     assert (dataset.classes, dataset.test.labels.tolist()) == (("cat", "dog"), [1, 1])
 
 

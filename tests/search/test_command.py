@@ -263,7 +263,7 @@ def test_an_interrupted_winner_is_trained_when_the_search_continues(tiny, in_pro
 
 
 def test_invalid_data_ends_the_search_at_once(tiny, in_process, monkeypatch):
-    def refusing(self, on_event):
+    def refusing(self, on_event, until):
         raise UserError("x.idx: ends too early")
 
     with monkeypatch.context() as patched:
@@ -275,7 +275,7 @@ def test_invalid_data_ends_the_search_at_once(tiny, in_process, monkeypatch):
 
 
 def test_a_search_without_complete_trials_fails(tiny, in_process, monkeypatch):
-    def failing(self, on_event):
+    def failing(self, on_event, until):
         raise RunFailed("it broke")
 
     monkeypatch.setattr(InProcessWorker, "follow", failing)

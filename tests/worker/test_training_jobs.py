@@ -381,7 +381,7 @@ def test_a_trial_trains_as_any_run_and_never_uses_the_test_set(tiny, monkeypatch
         dataset = real(hp)
         return dataclasses.replace(dataset, test=dataset.test.first(0))
 
-    monkeypatch.setattr(training_jobs, "open_dataset", without_test_images)
+    monkeypatch.setattr(open_data, "open_dataset", without_test_images)
     record, _ = run(
         "trial", trial=True, dataset=tiny["-d"], testset=tiny["-t"], layers=1, kernels=2, epochs=3, fold="1/3"
     )

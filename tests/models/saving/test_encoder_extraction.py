@@ -19,7 +19,7 @@ from lib.models.saving import model_files
 from lib.runs import records
 from lib.runs.events import Note, PhaseStarted
 from lib.worker import open_data, probe_job, training_jobs
-from lib.worker.messages import Train
+from lib.worker.messages import Probe, Train
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
@@ -267,5 +267,5 @@ def test_a_classifier_on_it_is_trained_and_opens_in_plain_keras():
 def test_an_encoder_of_flat_images_is_probed():
     save_and_load(keras_blog_model())
     hp, channel = Hyperparameters(**data(), encoder_layer=None), RecordingChannel()
-    probe_job.run_probe(channel, {"shares": [1.0], "output": "out"}, hp, open_data.open_dataset(hp))
-    assert channel.events[-1]["record"]["encoder_layer"].endswith("(8)")
+    probe_job.probe(channel, Probe(hp, (1.0,), "out"))
+    assert channel.events[-1].record["encoder_layer"].endswith("(8)")
