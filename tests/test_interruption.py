@@ -51,7 +51,7 @@ def workplace(tmp_path_factory) -> Workplace:
     [
         pytest.param(Kill(1, "autoencoder", "child", True, 0.4), marks=pytest.mark.slow),
         pytest.param(Kill(2, "classification", "parent", True, 1.0), marks=pytest.mark.slow),
-        Kill(3, "autoencoder", "both", True, 0.8),
+        pytest.param(Kill(3, "autoencoder", "both", True, 0.8), marks=pytest.mark.slow),
     ],
     ids=["child", "parent", "both"],
 )
@@ -133,10 +133,10 @@ def test_ctrl_c_while_loading_leaves_nothing(tiny):
         time.sleep(0.5)  # Keras takes longer to import
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
-    assert (process.returncode, said.splitlines()[-1]) == (
-        130,
-        "autoencoder.py: stopped before training began",
-    )
+    # On a busy machine the program has not begun to follow the other process after half a second.
+    ends = {f"autoencoder.py: {text}" for text in ("stopped before training began", "interrupted")}
+    assert process.returncode == 130
+    assert said.splitlines()[-1] in ends
     assert not Path("models").exists()
 
 

@@ -195,6 +195,7 @@ def test_runs_are_trained_once_and_shared_between_tables(tables, capsys):
     assert Path("out/A-kernels-best.md").is_file()
 
 
+@pytest.mark.slow
 def test_the_remaining_time_is_estimated_from_all_trained_rows(tables, monkeypatch, capsys):
     monkeypatch.setitem(command.TABLES["A-kernels"].rows[1].report.autoencoder, "epochs", 6)
     assert reproduce("A-kernels", "--output", "out") == 0
@@ -429,6 +430,7 @@ def test_invalid_arguments_are_refused(words, message):
     assert not Path("models").exists()
 
 
+@pytest.mark.slow
 def test_a_narrow_terminal_does_not_break_numbers(tables, monkeypatch):
     lines = {}
     for width in (40, 60, 80, 100, 140):

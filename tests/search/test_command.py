@@ -112,6 +112,7 @@ def test_a_trial_is_the_run_that_its_command_repeats(tiny, in_process):
         assert records.main_curves(record)[name] == records.main_curves(trial)[name]
 
 
+@pytest.mark.slow
 def test_cross_validation(tiny, in_process, capsys):
     assert search(tiny, *TINY, "--grid", "kernels=2,3", "--folds", "3", program="autoencoder") == 0
     runs = records_of("s")
@@ -247,6 +248,7 @@ def test_an_interrupted_search_continues(tiny, in_process, monkeypatch, capsys):
     assert len(records.main_curves(runs["trial-0001"])["loss"]) == 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_winner_is_trained_when_the_search_continues(tiny, in_process, monkeypatch, capsys):
     press_ctrl_c_in(3, monkeypatch)
     with pytest.raises(Interrupted, match="to continue"):
