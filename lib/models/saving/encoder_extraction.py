@@ -46,7 +46,7 @@ class ForeignModel:
         finds_ranges: `False` for a model that is known to work on pixels of 0..1.
 
     Attributes:
-        notes: sentences about what was assumed: the range of the pixels, and, once `find_code` has run, the code.
+        notes: sentences about what was assumed: the range of the pixels, and after `find_code` the code.
 
     Raises:
         UserError: the images do not fit the model, or it computes too much of each.
