@@ -9,10 +9,10 @@ import re
 
 from lib.cli import commands
 from lib.cli.parser import SHORT_HELP, TrainParser
+from lib.common.value_types import LayerNumbers, Switch
 from lib.config.fields import PROGRAMS, default_values, describe_default, long_flag, settings
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import PRESETS, Preset, preset_values
-from lib.config.value_types import LayerNumbers, Switch
 from lib.tasks import TASKS
 from lib.tasks.classification import CLASSIFIER_BASELINES
 from lib.tasks.metrics import METRICS

@@ -10,6 +10,10 @@ from tests.harness.extended_project import ExtendedProject
 TASK = '''
     """Negative: bright and dark are exchanged."""
 
+    from typing import ClassVar
+
+    from lib.common.settings import task_option
+    from lib.common.value_types import FloatRange
     from lib.tasks.base import Task
     from lib.tasks.baselines import constant, pca
 
@@ -20,9 +24,12 @@ TASK = '''
         name = "negative"
         help = "the negative of the image"
         baselines = (constant, pca)
+        options: ClassVar = {
+            "contrast": task_option(1.0, FloatRange(0, 1), help="contrast of the negative")
+        }
 
         def make_pair(self, settings, pixels, rng):
-            return pixels, 1 - pixels
+            return pixels, 0.5 + settings.contrast * (0.5 - pixels)
 '''
 BASELINE = """
     from lib.tasks.baselines import baseline
@@ -142,18 +149,8 @@ FIGURE = """
 
 """
 FLAGS = [
-    *(
-        "-d",
-        "stripes",
-        "--task",
-        "negative",
-        "--reading-note",
-        "short",
-        "--upend",
-        "--upsampling",
-        "bilinear",
-    ),
-    *("--loss", "logcosh", "--optimizer", "ftrl", "--schedule", "linear"),
+    *("-d", "stripes", "--task", "negative", "--contrast", "0.9", "--reading-note", "short", "--upend"),
+    *("--upsampling", "bilinear", "--loss", "logcosh", "--optimizer", "ftrl", "--schedule", "linear"),
     *("--layers", "2", "--stride", "2", "--epochs", "1", "--seed", "3"),
 ]
 
@@ -201,6 +198,8 @@ def test_task(project, help_text, documentation, report):
     assert project.record["status"] == "finished"
     assert "negative" in help_text
     assert "the negative of the image" in documentation
+    assert project.record["hyperparameters"]["contrast"] == 0.9
+    assert "`--contrast`" in documentation
     assert "negative" in report
     assert (project.folder / "run/figures/reconstructions.png").exists()
     assert "negative" in project.run("autoencoder.py", "runs", ".")

@@ -13,6 +13,7 @@ from lib.cli.prompts import Answers
 from lib.cli.terminal_prompts import prompt_choice, prompt_text
 from lib.common.errors import UserError
 from lib.common.text_layout import wrap_for
+from lib.common.value_types import Text, choices
 from lib.config.fields import (
     QUESTIONS,
     default_of,
@@ -25,7 +26,6 @@ from lib.config.fields import (
 )
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import presets_for
-from lib.config.value_types import Text, choices
 from lib.data import datasets
 
 TRAIN, BACK, PRESET = "train", "back", "preset"

@@ -17,8 +17,8 @@ from lib.cli.prompts import Answers
 from lib.cli.session import ask_labeled_data
 from lib.common.errors import INTERRUPTED, UserError, printable
 from lib.common.terminal_state import muted_keyboard
+from lib.common.value_types import IntRange, PerLayer
 from lib.config.fields import get_field
-from lib.config.value_types import IntRange, PerLayer
 from lib.data import datasets
 from lib.data.formats.pictures import FIT_MODES
 from lib.runs import run_folder

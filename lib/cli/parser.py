@@ -9,6 +9,7 @@ from typing import Any
 
 from lib.common.errors import UserError, printable
 from lib.common.suggestions import SYNONYMS, closest_name
+from lib.common.value_types import ALL, NONE, LayerNumbers, Switch
 from lib.config.fields import (
     PROGRAMS,
     default_of,
@@ -17,7 +18,6 @@ from lib.config.fields import (
     format_value,
     settings,
 )
-from lib.config.value_types import ALL, NONE, LayerNumbers, Switch
 from lib.tasks import list_tasks
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # by which word processors replace hyphens in a command

@@ -22,6 +22,7 @@ from lib.cli.terminal_prompts import (
 from lib.common.errors import UserError, printable
 from lib.common.reading import MAX_SETTINGS_BYTES, read_json
 from lib.common.text_layout import wrap_for
+from lib.common.value_types import ALL, LayerNumbers, Text
 from lib.config.fields import (
     PER_LAYER,
     default_of,
@@ -39,7 +40,6 @@ from lib.config.fields import (
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import preset_name, preset_values
 from lib.config.suited_defaults import ImageSet, suited_defaults
-from lib.config.value_types import ALL, LayerNumbers, Text
 
 OTHER_PATH = "another path …"
 

@@ -17,8 +17,8 @@ from lib.cli.tables import print_table
 from lib.common.errors import UserError, shorten
 from lib.common.formatting import MISSING
 from lib.common.text_layout import wrap_words
+from lib.common.value_types import IntRange
 from lib.config.fields import PROGRAMS
-from lib.config.value_types import IntRange
 from lib.data.formats.base import exists
 from lib.runs import records, report
 from lib.runs.run_entries import (

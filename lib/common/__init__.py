@@ -6,10 +6,12 @@
     formatting      numbers and values as text
     reading         bounded reading; walking through folders
     serialization   images as JSON; CSV tables
+    settings        entries of tables of settings
     suggestions     closest names to mistyped ones
     text_layout     word wrap, ellipsis, display width
     typed_json      dataclasses as JSON, with checks
     terminal_state  keyboard echo and its restoration
+    value_types     parsing, bounds and formatting of values
 
 Library code raises the exceptions of `errors`, and only `exit_status`, in the two programs, turns them into
 a line and a status. Files of runs are written with `filesystem`, so that no reader sees an unfinished one.

@@ -1,7 +1,6 @@
 """Configuration of a run: hyperparameters, presets, the resulting architecture, and process groups.
 
     fields                the table of all hyperparameters
-    value_types           parsing, bounds and formatting
     hyperparameters       validated description of a run
     presets               named hyperparameters of known networks
     suited_defaults       defaults that follow the images

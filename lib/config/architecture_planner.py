@@ -10,6 +10,7 @@ from math import prod
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
+from lib.common.value_types import ALL
 from lib.config.architecture import Architecture
 from lib.config.fields import get_field
 from lib.config.hyperparameters import Hyperparameters
@@ -20,7 +21,6 @@ from lib.config.layer_specs.dense import Dense
 from lib.config.layer_specs.pooling import Pool
 from lib.config.layer_specs.resizing import Cropping, Flatten, Join, Padding, Reshape, Upsampling
 from lib.config.parallel_layers import plan_feedback, plan_linear_path
-from lib.config.value_types import ALL
 from lib.tasks import ImageShape, get_task, task_shapes
 
 # Automatic strides halve a feature map until a side is at most this: 32 -> 16 -> 8 as in report A.

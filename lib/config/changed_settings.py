@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lib.common.value_types import Switch
 from lib.config.fields import (
     default_of,
     display_name,
@@ -12,7 +13,6 @@ from lib.config.fields import (
 )
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.suited_defaults import ImageSet, suited_defaults
-from lib.config.value_types import Switch
 
 # Settings that a title names in another way, or that change no result.
 UNNAMED = ("dataset", "labels", "testset", "test_labels", "model", "tensorboard")

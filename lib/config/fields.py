@@ -6,17 +6,15 @@ value type, the flags, the prompt and the help text (see `setting`). A variable 
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
+from lib.common.settings import BOTH_PROGRAMS, setting
 from lib.common.suggestions import closest_name
-from lib.config.layer_specs import layer_choices
-from lib.config.training_choices import LOSSES, OPTIMIZERS, SCHEDULES, describe_schedules
-from lib.config.value_types import (
+from lib.common.value_types import (
     ALL,
     UNLIMITED,
-    FloatInterval,
     FloatRange,
     Fold,
     IntList,
@@ -32,12 +30,12 @@ from lib.config.value_types import (
     ValueType,
     WithWord,
 )
+from lib.config.layer_specs import layer_choices
+from lib.config.training_choices import LOSSES, OPTIMIZERS, SCHEDULES, describe_schedules
 from lib.tasks import TASKS, default_task, list_tasks
 from lib.tasks.augmentation import AUGMENTATIONS
-from lib.tasks.colorization import COLOR_SPACES
-from lib.tasks.completion import SIDES
 
-PROGRAMS = ("autoencoder", "classification")
+PROGRAMS = BOTH_PROGRAMS
 AUTOENCODER, CLASSIFICATION = ((program,) for program in PROGRAMS)
 ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu", "elu", "selu", "tanh", "sigmoid", "softplus")
 INITIALIZERS = ("identity", "he_normal", "glorot_uniform")
@@ -67,70 +65,43 @@ DISPLAY_NAMES = {
 }
 
 
-def setting(
-    default,
-    value_type: ValueType,
-    *flags: str,
-    help: str,
-    question: str | None = None,
-    programs: tuple[str, ...] = PROGRAMS,
-    required: bool = False,
-    group: str = "network",
-    only_when: dict | None = None,
-    is_later: bool = False,
-    **defaults,
-):
-    """A dataclass field of the table; all arguments but `default` become its metadata.
-
-    Args:
-        default: default value, as `value_type.parse` takes it.
-        value_type: parser, bounds and formatting of the value.
-        flags: names on the command line; the first one with two hyphens stands in messages and documents.
-        help: help text of the flag.
-        question: text of the prompt; `None` for a field that only the advanced prompts show.
-        programs: programs that have the field.
-        required: the user must give a value; the default is not used.
-        group: heading under which the advanced prompts list the field.
-        only_when: name and value of another field without which this one has no effect.
-        is_later: earlier versions stored searches without the field, which its default must not tell apart.
-        defaults: defaults of single programs, by program.
-    """
-    metadata = dict(
-        value_type=value_type,
-        flags=flags,
-        help=help,
-        question=question,
-        programs=programs,
-        required=required,
-        group=group,
-        only_when=only_when,
-        is_later=is_later,
-        defaults=defaults,
-    )
-    return field(default=default, metadata=metadata)
-
-
 T = TypeVar("T")
 
 
-def _with_augmentations(cls: type[T]) -> type[T]:
+def _with_task_options(table: type[T]) -> type[T]:
+    """Add the options that the tasks declare, before `variational`; each is for its task only."""
+    options = {}
+    for task in TASKS.values():
+        for name, entry in task.options.items():
+            flags = (f"--{name.replace('_', '-')}", *entry.metadata["flags"])
+            metadata = {**entry.metadata, "flags": flags, "only_when": {"task": task.name}}
+            options[name] = field(default=entry.default, metadata=metadata)
+    return _insert_fields(table, "variational", options, Any)
+
+
+def _with_augmentations(table: type[T]) -> type[T]:
     """Add a switch for each augmentation, before `tta`."""
-    names = list(cls.__annotations__)
-    position = names.index("tta")
-    order = [*names[:position], *AUGMENTATIONS, *names[position:]]
-    cls.__annotations__ = {name: cls.__annotations__.get(name, bool) for name in order}
+    switches = {}
     for name, entry in AUGMENTATIONS.items():
         text = f"augmentation: {entry.help}"
-        setattr(
-            cls,
-            name,
-            setting(False, Switch(), f"--{name}", group="training", help=text, **entry.defaults),
-        )
-    return cls
+        switches[name] = setting(False, Switch(), f"--{name}", group="training", help=text, **entry.defaults)
+    return _insert_fields(table, "tta", switches, bool)
+
+
+def _insert_fields(table: type[T], before: str, fields: dict[str, Any], annotation: Any) -> type[T]:
+    """Add fields of one type to a table, before another field."""
+    names = list(table.__annotations__)
+    position = names.index(before)
+    order = [*names[:position], *fields, *names[position:]]
+    table.__annotations__ = {name: table.__annotations__.get(name, annotation) for name in order}
+    for name, entry in fields.items():
+        setattr(table, name, entry)
+    return table
 
 
 @dataclass(frozen=True)
 @_with_augmentations
+@_with_task_options
 class Fields:
     """The fields of `lib.config.hyperparameters.Hyperparameters`, without its checks."""
 
@@ -171,21 +142,6 @@ class Fields:
     task: str = setting(
         default_task(), OneOf(tuple(TASKS)), "--task", programs=AUTOENCODER, group="task",
         help="task of the network",
-    )
-    noise: tuple[float, float] = setting(
-        (0.3, 0.3), FloatInterval(FloatRange(0, 10)), "--noise", programs=AUTOENCODER, group="task",
-        only_when={"task": "denoise"},
-        help="standard deviation of the Gaussian noise, for pixels in 0..1; a range draws one per image",
-    )
-    color_space: str = setting(
-        "rgb", OneOf(COLOR_SPACES), "--color-space", "--colour-space", programs=AUTOENCODER, group="task",
-        only_when={"task": "colorize"},
-        help="output predicted from the gray image: RGB, or the chroma channels UV (yuv)",
-    )
-    missing: str = setting(
-        "right", OneOf(SIDES), "--missing", programs=AUTOENCODER, group="task",
-        only_when={"task": "complete"},
-        help="the missing half, which is predicted from the other half",
     )
     variational: bool = setting(
         False, Switch(), "--variational", programs=AUTOENCODER, group="task",

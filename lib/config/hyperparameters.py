@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lib.common.errors import UserError
+from lib.common.value_types import ALL, Switch
 from lib.config.fields import (
     ALWAYS_IN_COMMAND,
     FULL,
@@ -26,7 +27,6 @@ from lib.config.fields import (
     settings,
 )
 from lib.config.training_choices import LOSSES, SCHEDULES
-from lib.config.value_types import ALL, Switch
 from lib.tasks import get_task, list_tasks
 from lib.tasks.base import list_residual_tasks
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
-from lib.config.value_types import Fold
+from lib.common.value_types import Fold
 
 
 @dataclass(frozen=True)

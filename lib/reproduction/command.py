@@ -21,8 +21,8 @@ from lib.cli.terminal_graphics import ARROW
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.formatting import format_duration
 from lib.common.terminal_state import muted_keyboard
+from lib.common.value_types import IntRange
 from lib.config.hyperparameters import Hyperparameters
-from lib.config.value_types import IntRange
 from lib.reproduction.comparison import RowOutcome, TableComparison
 from lib.reproduction.context import MAX_SEEDS, QUICK_EPOCHS, QUICK_IMAGES, ReproductionContext
 from lib.reproduction.tables import ALL, TABLES, TIME_TARGETS, ReportRow, RowSettings

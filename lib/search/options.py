@@ -16,11 +16,11 @@ from lib.cli.prompts import Answers
 from lib.cli.session import ask_dataset, labeled_data_steps
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
+from lib.common.value_types import MAX_FOLDS, IntRange, choices
 from lib.config.architecture_planner import plan_architecture
 from lib.config.fields import PER_LAYER, QUESTIONS, SUITED, display_name, get_field, long_flag
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.suited_defaults import ImageSet
-from lib.config.value_types import MAX_FOLDS, IntRange, choices
 from lib.data import datasets
 from lib.data.splits import training_count
 from lib.search.space import (

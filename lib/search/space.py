@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 from lib.common.suggestions import closest_name
+from lib.common.value_types import FloatRange, IntRange, KernelSizes, OrWord, PerLayer, Text, ValueType
 from lib.config.fields import (
     FORMER_NAMES,
     display_name,
@@ -14,7 +15,6 @@ from lib.config.fields import (
     parse_value,
     settings,
 )
-from lib.config.value_types import FloatRange, IntRange, KernelSizes, OrWord, PerLayer, Text, ValueType
 
 # They decide how a trial is evaluated or logged, not what it trains.
 EVALUATION_SETTINGS = ("split", "fold", "tensorboard", "scratch")

@@ -70,6 +70,8 @@ class Task:
         name: value of `--task`.
         help: targets and inputs, for the documentation.
         order: tasks are offered by rising order; the first one is the default.
+        options: entries of the settings that only this task has, by name, made by
+            `lib.common.settings.task_option`; methods read them as attributes of their `settings`.
         baselines: trivial methods, in the order of the table of scores.
         targets_are_inputs: input and target are the same, so that a copy of the input would be perfect.
         targets_are_images: input and target are the whole image itself.
@@ -86,6 +88,7 @@ class Task:
     name: ClassVar[str]
     help: ClassVar[str] = ""
     order: ClassVar[float] = 100
+    options: ClassVar[Mapping[str, Any]] = {}
     baselines: ClassVar[tuple[Baseline, ...]] = (constant,)
     targets_are_inputs: ClassVar[bool] = False
     targets_are_images: ClassVar[bool] = False

@@ -5,15 +5,18 @@ With R, G, B in 0..1: Y = 0.299 R + 0.587 G + 0.114 B, U = 0.492 (B − Y), V = 
 those of BT.470, which report B's OpenCV uses too.
 """
 
+from typing import Any, ClassVar
+
 import numpy as np
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
+from lib.common.settings import task_option
+from lib.common.value_types import OneOf
 from lib.tasks.base import FixedMap, FixedMaps, InputPart, Task
 from lib.tasks.baselines import Method, TrainingSample, baseline, constant
 from lib.tasks.metrics import METRICS, Metric, Predictions
 from lib.tasks.pixels import to_uint8
-from lib.tasks.settings import TaskSettings
 
 COLOR_SPACES = ("rgb", "yuv")
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -48,7 +51,7 @@ def yuv_to_rgb(yuv: np.ndarray) -> np.ndarray:
     return yuv @ RGB_FROM_YUV.T.astype(np.float32)
 
 
-def predicts_uv(settings: TaskSettings) -> bool:
+def predicts_uv(settings: Any) -> bool:
     """True if the targets are the color differences U and V, which are not an image by themselves."""
     return settings.task == Colorization.name and settings.color_space == "yuv"
 
@@ -81,6 +84,14 @@ class Colorization(Task):
     order = 30
     baselines = (gray_input, mean_color, constant)
     bypasses_code = True
+    options: ClassVar = {
+        "color_space": task_option(
+            "rgb",
+            OneOf(COLOR_SPACES),
+            "--colour-space",
+            help="output predicted from the gray image: RGB, or the chroma channels UV (yuv)",
+        )
+    }
 
     def shapes(self, settings, image):
         height, width, channels = image

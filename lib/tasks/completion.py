@@ -1,9 +1,13 @@
 """Completion: one half of the image is given, the other one is predicted."""
 
+from typing import Any, ClassVar
+
 import numpy as np
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
+from lib.common.settings import task_option
+from lib.common.value_types import OneOf
 from lib.tasks.base import FixedMap, FixedMaps, InputPart, Task
 from lib.tasks.baselines import Method, TrainingSample, baseline, constant, regression_method
 from lib.tasks.pixels import to_uint8
@@ -14,7 +18,7 @@ GRAY = 128  # the missing half in a picture of the inputs
 NEIGHBORS = 15  # for the k-nearest-neighbor regression of a missing half
 
 
-def cut_axis(settings: TaskSettings) -> int:
+def cut_axis(settings: Any) -> int:
     """The axis along which an image is cut in two: 0 for rows, 1 for columns."""
     return 0 if settings.missing in ("top", "bottom") else 1
 
@@ -31,7 +35,7 @@ def given_half(settings: TaskSettings, image: ImageShape) -> tuple[int, int]:
     return axis, image[axis] // 2
 
 
-def half_slices(settings: TaskSettings, image: ImageShape) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+def half_slices(settings: Any, image: ImageShape) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Slices that select the two halves of an image.
 
     Args:
@@ -51,7 +55,7 @@ def half_slices(settings: TaskSettings, image: ImageShape) -> tuple[tuple[slice,
     return ((given, full), (missing, full)) if axis == 0 else ((full, given), (full, missing))
 
 
-def mirror_matrix(settings: TaskSettings, given_size: int, missing_size: int) -> np.ndarray:
+def mirror_matrix(settings: Any, given_size: int, missing_size: int) -> np.ndarray:
     """Map from rows or columns of the given half to those of its mirror image in place of the missing one.
 
     Where that has one row or column more, the outermost is repeated. float32 (given_size, missing_size).
@@ -95,6 +99,11 @@ class Completion(Task):
     help = "the missing half from the other half"
     order = 40
     baselines = (constant, mirror, ridge, neighbors)
+    options: ClassVar = {
+        "missing": task_option(
+            "right", OneOf(SIDES), help="the missing half, which is predicted from the other half"
+        )
+    }
     targets_resemble_inputs = False
     copies = 1
     error_label = "error of the missing half"
@@ -122,7 +131,7 @@ class Completion(Task):
         blank = np.full_like(outputs[0], GRAY / 255)
         return [to_uint8(self._join(settings, inputs, half)) for half in (blank, *outputs)]
 
-    def _join(self, settings: TaskSettings, given: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    def _join(self, settings: Any, given: np.ndarray, missing: np.ndarray) -> np.ndarray:
         halves = [given, missing] if settings.missing in ("right", "bottom") else [missing, given]
         return np.concatenate(halves, axis=1 + cut_axis(settings))
 

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from lib.common.settings import task_option
+from lib.common.value_types import FloatInterval, FloatRange
 from lib.tasks.base import Task
 from lib.tasks.baselines import Method, TrainingSample, baseline, constant, pca
 
@@ -29,6 +31,13 @@ class Denoising(Task):
     targets_are_images = True
     bypasses_code = True
     error_label = "difference to the input"
+    options: ClassVar = {
+        "noise": task_option(
+            (0.3, 0.3),
+            FloatInterval(FloatRange(0, 10)),
+            help="standard deviation of the Gaussian noise, for pixels in 0..1; a range draws one per image",
+        )
+    }
     variants: ClassVar = {f"noise {level:g}": {"noise": (level, level)} for level in NOISE_LEVELS}
 
     def make_pair(self, settings, pixels, rng):

@@ -6,22 +6,13 @@ ImageShape = tuple[int, int, int]  # (height, width, channels)
 
 
 class TaskSettings(Protocol):
-    """The settings that tasks read; `lib.config.hyperparameters.Hyperparameters` has them all."""
+    """The settings that every task may read, as of `Hyperparameters`; options are further attributes."""
 
     @property
     def task(self) -> str: ...
 
     @property
     def seed(self) -> int: ...
-
-    @property
-    def noise(self) -> tuple[float, float]: ...
-
-    @property
-    def color_space(self) -> str: ...
-
-    @property
-    def missing(self) -> str: ...
 
     @property
     def skip(self) -> bool: ...

@@ -14,10 +14,7 @@ import classification
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
 from lib.cli.streams import prepare_streams
-from lib.config import architecture_planner, fields, presets
-from lib.config.hyperparameters import Hyperparameters
-from lib.config.process_group import ProcessGroup
-from lib.config.value_types import (
+from lib.common.value_types import (
     FloatInterval,
     FloatRange,
     Fold,
@@ -32,6 +29,9 @@ from lib.config.value_types import (
     Switch,
     Text,
 )
+from lib.config import architecture_planner, fields, presets
+from lib.config.hyperparameters import Hyperparameters
+from lib.config.process_group import ProcessGroup
 from lib.tasks import base
 from lib.worker.process import Worker
 from tests.harness import sample_files
@@ -88,7 +88,7 @@ def too_few_kernels(name: str, values):
 
 
 CASES = {
-    "config/value_types": [
+    "common/value_types": [
         (lambda: IntRange(1, 64).parse("many"), "'many'", "must be a whole number from 1 to 64, not"),
         (lambda: IntRange(1, 64).parse(65), "65", "from 1 to 64"),
         (lambda: IntRange(0, 1).parse(True), "True", "must be a whole number"),

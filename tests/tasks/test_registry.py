@@ -15,7 +15,6 @@ from tests.harness.terminal_session import PROJECT
 
 ENGLISH = {"complete"}  # a word of other sentences, too: there only a whole text is a name
 PRESETS = {"lib/config/presets.py", "lib/reproduction/tables.py"}  # values of settings
-PRESETS.add("lib/config/fields.py")  # options of tasks
 MODULES = {
     str(path.relative_to(PROJECT)): ast.parse(path.read_text(encoding="utf-8"))
     for path in (*sorted((PROJECT / "lib").rglob("*.py")), *sorted(PROJECT.glob("*.py")))
