@@ -28,7 +28,7 @@ BACKEND_MODULES = {"lib.training.backend", "lib.training.distributed"}
 HEAVY = {"keras", "sklearn", "matplotlib", "h5py"}
 SLOW_TO_START = (
     *(*HEAVY, *BACKENDS, "optuna", "sqlalchemy", "PIL", "questionary", "rich", "plotille"),
-    *("psutil", "filelock", "markdown_it"),
+    *("psutil", "filelock", "markdown_it", "numpy.random"),
 )
 
 # Imported inside of functions that only the worker calls: splits, bundled data sets and some baselines are

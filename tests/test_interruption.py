@@ -130,13 +130,11 @@ def test_ctrl_c_while_loading_leaves_nothing(tiny):
             "the process that trains",
             lambda: any("lib.worker" in child.cmdline() for child in program.children()),
         )
-        time.sleep(0.5)  # Keras takes longer to import
+        time.sleep(0.5)  # the program may follow its worker by now; Keras takes longer to import
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
-    # The second one has been seen on a busy machine.
-    ends = {f"autoencoder.py: {text}" for text in ("stopped before training began", "interrupted")}
     assert process.returncode == 130
-    assert said.splitlines()[-1] in ends
+    assert said.splitlines()[-1] == "autoencoder.py: stopped before training began"
     assert not Path("models").exists()
 
 

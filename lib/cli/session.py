@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,14 @@ from lib.cli.conversation import Step, ask_in_order
 from lib.cli.parser import ProgramParser
 from lib.cli.prompt_keys import GoBack, PromptClosed
 from lib.cli.prompts import Answers
-from lib.common.errors import INTERRUPTED, Interrupted, PromptCancelled, RunFailed, UserError
+from lib.common.errors import (
+    INTERRUPTED,
+    STOPPED_BEFORE_TRAINING,
+    Interrupted,
+    PromptCancelled,
+    RunFailed,
+    UserError,
+)
 from lib.common.terminal_state import muted_keyboard
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
@@ -208,6 +215,7 @@ class Session:
         """Ask for the hyperparameters and train; return whether the run ended with a result."""
         with ExitStack() as stack:
             worker = stack.enter_context(self.take_worker())
+            stack.enter_context(_named_interruption(worker))
             if self.args.resume and not self._started_count:
                 hp = require_resumable(Path(self.args.resume), self.answers.program)
                 resumed = self.args.resume
@@ -305,6 +313,19 @@ class Session:
     def _show_resume_command(self, folder: Path) -> None:
         command = f"python {self.answers.program}.py --resume {folder}"
         self.display.command(command, "To continue it:", is_note=True)
+
+
+@contextmanager
+def _named_interruption(worker: Worker) -> Iterator[None]:
+    """Raise `Interrupted` for Ctrl-C between prompts and training, as the worker does while it loads."""
+    try:
+        yield
+    except PromptCancelled:
+        raise
+    except KeyboardInterrupt:
+        if worker.folder:
+            raise
+        raise Interrupted(STOPPED_BEFORE_TRAINING) from None
 
 
 def draw_comparison(

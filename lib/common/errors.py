@@ -16,6 +16,7 @@ MEMORY_ADVICE = "use a smaller batch size or fewer kernels"
 OUT_OF_MEMORY = f"not enough memory; {MEMORY_ADVICE}"
 MAX_MESSAGE = 2000  # characters of a message; a path has up to 4,096, a name in a file any number
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+STOPPED_BEFORE_TRAINING = "stopped before training began"
 
 
 def printable(text: str) -> str:

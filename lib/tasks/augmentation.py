@@ -5,6 +5,8 @@ images (n, height, width, channels), 0 to 255, or with `on_inputs` the float32 i
 them changes its argument.
 """
 
+from __future__ import annotations  # types that name np.random would load it before the first prompt
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

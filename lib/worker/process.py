@@ -155,11 +155,11 @@ class Worker:
         )
         assert process.stdin is not None
         assert process.stdout is not None
-        self._process = process
         self._stdin = process.stdin
         self._stdout = process.stdout
         self._listener = threading.Thread(target=self._listen, args=(process,), daemon=True)
         self._listener.start()
+        self._process = process  # last: `close` joins the listener of a process, also after Ctrl-C here
 
     def _listen(self, process: subprocess.Popen) -> None:
         try:

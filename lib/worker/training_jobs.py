@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from lib.common.errors import Interrupted, describe_failure
+from lib.common.errors import STOPPED_BEFORE_TRAINING, Interrupted, describe_failure
 from lib.config.architecture import describe_architecture
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import Hyperparameters
@@ -79,7 +79,7 @@ def run_training(
     if hp.tensorboard:
         require_tensorboard()
     if channel.stop_event.is_set():
-        raise Interrupted("stopped before training began")
+        raise Interrupted(STOPPED_BEFORE_TRAINING)
     if group and not group.is_leader:
         _follow_leader(channel, job, group)
         return

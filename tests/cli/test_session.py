@@ -11,7 +11,7 @@ import autoencoder
 import classification
 from lib.cli import commands, menu
 from lib.cli.session import FinishedRun, Session
-from lib.common.errors import UserError
+from lib.common.errors import Interrupted, PromptCancelled, UserError
 from tests.harness.terminal_session import PROJECT
 
 
@@ -98,6 +98,27 @@ def test_the_worker_of_the_next_job_starts_with_the_menu_of_a_terminal(monkeypat
     assert [worker.starts for worker in taken] == [has_terminal]
     assert session._next_worker is not taken[0]
     assert (session._next_worker.starts, session._next_worker.closes) == (has_terminal, 1)
+
+
+@pytest.mark.parametrize(
+    ("raised", "folder", "expected"),
+    [
+        (KeyboardInterrupt, None, Interrupted),
+        (KeyboardInterrupt, "models/run", KeyboardInterrupt),  # that of a training
+        (PromptCancelled, None, PromptCancelled),
+    ],
+)
+def test_ctrl_c_before_training_is_named_and_starts_nothing(raised, folder, expected):
+    session = Session("autoencoder", "", ["-d", "digits"])
+
+    def ask(answers, worker):
+        worker.folder = folder
+        raise raised
+
+    with pytest.raises(expected) as caught:
+        session.run(ask, lambda: None, {})
+    assert type(caught.value) is expected
+    assert str(caught.value) == ("stopped before training began" if expected is Interrupted else "")
 
 
 def test_reconstructions_that_were_skipped_are_no_error(session, capsys):

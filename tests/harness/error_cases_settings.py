@@ -13,6 +13,7 @@ import autoencoder
 import classification
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
+from lib.cli.session import Session
 from lib.cli.streams import prepare_streams
 from lib.common.value_types import (
     FloatInterval,
@@ -51,6 +52,15 @@ def printed_on_a_full_disk():
 
 def plan(image=(28, 28, 1), **values):
     architecture_planner.plan_architecture(Hyperparameters(**values), image)
+
+
+def interrupted_before_training() -> None:
+    """Press Ctrl-C between two prompts."""
+
+    def ask(answers, worker):
+        raise KeyboardInterrupt
+
+    Session("autoencoder", "", ["-d", "digits"]).run(ask, lambda: None, {})
 
 
 def called(program: str, *words: str, stdin: str = ""):
@@ -556,6 +566,7 @@ CASES = {
             "--resume",
             "requires a single process: a --distributed run is continued with the devices",
         ),
+        (interrupted_before_training, "training", "stopped before training began"),
     ],
     "cli/preset_choices": [
         (

@@ -19,9 +19,7 @@ becomes a value of that setting, and `.h5` files may name its Keras layer. Sizes
 ((7, 7, 8), 'AveragePooling2D', {'pool_size': 2, 'padding': 'same'})
 """
 
-import importlib
-import pkgutil
-
+from lib.common.discovery import import_modules
 from lib.config.layer_specs.base import (
     LAYER_CLASSES,
     LayerSpec,
@@ -31,7 +29,6 @@ from lib.config.layer_specs.base import (
     layer_choices,
 )
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+import_modules("lib.config.layer_specs")
 
 __all__ = ["LAYER_CLASSES", "LayerSpec", "LayerStack", "Shape", "WeightedSpec", "layer_choices"]
