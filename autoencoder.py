@@ -56,13 +56,6 @@ def main(arguments: list[str] | None = None) -> int:
             session.last_run.folder, session.last_run.record
         ),
         menu={
-            "loss": ("Show the loss plot", lambda: show_loss(session)),
-            "pictures": ("Show reconstructions", lambda: show_reconstructions(session)),
-            "latent": ("Show the latent space", commands.menu_action("show_latent", session)),
-            "samples": (
-                "Show generated samples",
-                commands.menu_action("show_samples", session),
-            ),
             "generate": ("Generate and save more samples", commands.menu_action("generate", session)),
             "apply": ("Apply the autoencoder to your pictures", commands.menu_action("apply", session)),
             "encode": ("Save the latent codes of pictures", commands.menu_action("encode", session)),
@@ -156,22 +149,6 @@ def _default_that_fits(answers: Answers, name: str, values: dict[str, Any]):
     if name == "kernels" and len(kernels) not in (1, values["layers"]) and len(set(kernels)) > 1:
         return kernels[:1]
     return defaults[name]
-
-
-def show_loss(session: Session) -> None:
-    """Show the loss curves of the last run."""
-    run = session.last_run
-    session.wait_for_figures("loss")
-    session.display.show_loss_curves({"training": records.main_curves(run.record)}, run.figure_path("loss"))
-
-
-def show_reconstructions(session: Session) -> None:
-    """Show test images and their reconstructions by the last run."""
-    strip = session.picture("strip")
-    if strip is None:
-        session.display.result("There are no reconstructions: the figures were skipped.")
-        return
-    session.display.show_image_strip(strip, session.last_run.figure_path("reconstructions"))
 
 
 def compare(session: Session) -> None:

@@ -35,9 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
         ask,
         show=lambda: show_result(session),
         menu={
-            "loss": ("Show the loss plots of both phases", lambda: show_loss(session)),
-            "right": ("Show correct predictions", lambda: show_predictions(session, "right")),
-            "wrong": ("Show incorrect predictions", lambda: show_predictions(session, "wrong")),
             "report": ("Show the report again", lambda: show_result(session)),
             "predict": ("Classify your pictures", commands.menu_action("predict", session)),
             "probe": (
@@ -77,28 +74,6 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
 def show_result(session: Session) -> None:
     """Show the classification report and the confusion matrix of the last run."""
     session.display.show_classifier_result(session.last_run.folder, session.last_run.record)
-
-
-def show_loss(session: Session) -> None:
-    """Show the loss curves of each phase of the last run."""
-    run = session.last_run
-    histories = {
-        f"phase {number}, {name}": history
-        for number, (name, history) in enumerate(run.record["history"].items(), 1)
-    }
-    session.wait_for_figures("loss")
-    session.display.show_loss_curves(histories, run.figure_path("loss"))
-
-
-def show_predictions(session: Session, outcome: str) -> None:
-    """Show test images of the last run with their predictions; `outcome` is `right` or `wrong`."""
-    run, examples = session.last_run, session.picture(outcome)
-    if examples is None or not examples["captions"]:
-        session.display.result(
-            f"There are no {'correct' if outcome == 'right' else 'incorrect'} predictions."
-        )
-        return
-    session.display.show_captioned_images(examples, run.figure_path(outcome))
 
 
 if __name__ == "__main__":

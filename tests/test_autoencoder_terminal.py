@@ -350,7 +350,7 @@ def test_runs_that_were_all_interrupted_are_compared_without_a_drawing(capsys):
             "history": {"": {"loss": [0.5]}},
             "timing": {"images_per_second": 100.0},
         }
-        return FinishedRun(Path("models", str(layers)), record, {})
+        return FinishedRun(Path("models", str(layers)), record)
 
     session = Session("autoencoder", "", [])
     session.finished_runs = [interrupted(2), interrupted(1)]

@@ -136,22 +136,28 @@ HYPERPARAMETER = """
         help="a remark on the run, short or long",
     )
 """
-FIGURE = """
-    @figure()
-    def draw_means(figures_of: _AutoencoderFigures) -> dict:
-        \"\"\"The mean image of each class.\"\"\"
+FIGURE = '''
+    """Mean images."""
+
+    import numpy as np
+
+    from lib.evaluation import figures
+    from lib.evaluation.run_figures import figure
+
+
+    @figure("means", "Show the mean of each class")
+    def draw_means(figures_of, path):
+        """The mean image of each class."""
         test = figures_of.test
         images, labels = test.take(slice(None)), test.labels
         means = [images[labels == label].mean(axis=0).astype(np.uint8) for label in np.unique(labels)]
-        figures.plot_image_sheet(np.stack(means), 5, figures_of.run.figure_path("means"), figures_of.title)
-        return {}
-
-
-"""
+        figures.plot_image_sheet(np.stack(means), 5, path, figures_of.title)
+'''
 FLAGS = [
     *("-d", "stripes", "--task", "negative", "--contrast", "0.9", "--reading-note", "short", "--upend"),
     *("--upsampling", "bilinear", "--loss", "logcosh", "--optimizer", "ftrl", "--schedule", "linear"),
-    *("--layers", "2", "--stride", "2", "--epochs", "1", "--seed", "3"),
+    *("--layers", "2", "--kernel-size", "3", "--kernels", "4", "--stride", "2", "--epochs", "1"),
+    *("--batch-size", "64", "--seed", "3"),
 ]
 
 
@@ -169,8 +175,9 @@ def project(tmp_path_factory):
     project.add_entry("lib/config/training_choices.py", "def describe_schedules(", TRAINING_CHOICES)
     project.add_entry("lib/tasks/augmentation.py", "def chosen_augmentations(", AUGMENTATION)
     project.add_entry("lib/config/fields.py", "    epochs: int", HYPERPARAMETER)
-    project.add_entry("lib/evaluation/run_figures.py", "def shown_images(", FIGURE)
-    project.screen = project.run("autoencoder.py", *FLAGS, "--yes", "--output", "run")
+    project.add_file("lib/evaluation/run_figures/means.py", FIGURE)
+    menu = "Show the mean of each class\nquit\n"
+    project.screen = project.run("autoencoder.py", *FLAGS, "--output", "run", answers=menu)
     project.record = json.loads((project.folder / "run/run.json").read_text(encoding="utf-8"))
     return project
 
@@ -257,6 +264,8 @@ def test_figure(project, report):
     assert (project.folder / "run/figures/means.png").stat().st_size > 1000
     assert "figures/means.png" in project.record["files"]
     assert "means.png" in report
+    assert "What next? means" in project.screen
+    assert "run/figures/means.png\n" in project.screen
 
 
 def test_loss_optimizer_and_schedule(project, help_text, documentation):

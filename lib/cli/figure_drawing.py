@@ -5,8 +5,9 @@ from pathlib import Path
 from lib.cli.display import Display
 from lib.common.errors import PromptCancelled, RunFailed, UserError
 from lib.common.terminal_state import muted_keyboard
-from lib.runs.events import Event, Pictures
-from lib.worker.messages import MenuPictures, Stopping, TrainingFinished
+from lib.runs.events import Event
+from lib.runs.views import FigureViews
+from lib.worker.messages import FiguresDrawn, Stopping, TrainingFinished
 from lib.worker.process import Worker
 
 
@@ -16,37 +17,37 @@ class FigureDrawing:
     Args:
         folder: the run folder.
         record: content of `run.json`; is updated when all figures are drawn.
-        pictures: packed images and latent codes for the menu, by name; those of each figure are added.
+        views: what the menu shows of each figure; those that are drawn are added.
         worker: draws the figures, and is closed afterwards.
         display: shows what is waited for.
     """
 
-    def __init__(self, folder: Path, record: dict, pictures: Pictures, worker: Worker, display: Display):
-        self._folder, self._record, self._pictures = folder, record, pictures
+    def __init__(self, folder: Path, record: dict, views: FigureViews, worker: Worker, display: Display):
+        self._folder, self._record, self._views = folder, record, views
         self._worker, self._display = worker, display
         self._is_done = False
         self._failure: RunFailed | None = None  # why some figures are missing when it is done
 
     def wait(self, name: str = "", advice: str = "Ctrl-C returns to the menu") -> None:
-        """Wait until a picture is there, or all figures are drawn.
+        """Wait until a figure is drawn, or all of them are.
 
         Args:
-            name: of the picture; "" for all figures.
+            name: of the figure; "" for all of them.
             advice: what Ctrl-C does.
 
         Raises:
             PromptCancelled: Ctrl-C; the worker goes on.
             RunFailed: a figure could not be drawn, or was skipped.
         """
-        if name and self._failure and name not in self._pictures:
+        if name and self._failure and name not in self._views:
             raise self._failure
-        if self._is_done or name in self._pictures:
+        if self._is_done or name in self._views:
             return
         self._display.show_status(f"drawing the figures of {self._folder}; {advice} …")
         try:
             with muted_keyboard():
-                while not self._is_done and name not in self._pictures:
-                    self._worker.follow(self._take, until=MenuPictures)
+                while not self._is_done and name not in self._views:
+                    self._worker.follow(self._take, until=FiguresDrawn)
         except (UserError, RunFailed) as error:
             self.close()
             self._failure = RunFailed(
@@ -80,8 +81,8 @@ class FigureDrawing:
     def _take(self, event: Event) -> None:
         if isinstance(event, Stopping):
             raise PromptCancelled
-        if isinstance(event, MenuPictures):
-            self._pictures |= event.pictures
+        if isinstance(event, FiguresDrawn):
+            self._views |= event.views
         if isinstance(event, TrainingFinished):
             self._record |= event.record
             self.close()

@@ -21,6 +21,14 @@ from lib.cli.terminal_graphics import (
 from lib.common.formatting import format_decimal, metric_label
 from lib.common.serialization import unpack_images
 from lib.common.text_layout import ELLIPSIS, as_written, cell_width, ellipsize
+from lib.runs.views import (
+    CaptionedImages,
+    FigureView,
+    ImageGrid,
+    ImageStrip,
+    LossCurves,
+    PointPlot,
+)
 
 MENU_LINES = 8  # of the shortest menu below a view, and of the path of the figure
 MIN_CHART_HEIGHT, GOOD_CHART_HEIGHT = 5, 8
@@ -36,6 +44,28 @@ class ImageViews(Output):
     def _free_lines(self) -> int:
         """Lines of the terminal that a menu leaves free; without a terminal, no limit."""
         return max(1, self.out.height - MENU_LINES) if self.out.is_terminal else 10**6
+
+    def show_figure(self, view: FigureView | None, path: str) -> None:
+        """Show a figure of a run: on a terminal that has graphics the file itself.
+
+        Args:
+            view: what another terminal shows above the path; None for the path alone.
+            path: the figure's file.
+        """
+        match view:
+            case LossCurves():
+                self.show_loss_curves(view.curves, path)
+            case ImageStrip():
+                self.show_image_strip(view.columns, path)
+            case ImageGrid():
+                self.show_image_grid(view.images, view.per_row, path)
+            case PointPlot():
+                self.show_latent_space(view.projections, view.labels, view.classes, path)
+            case CaptionedImages():
+                self.show_captioned_images({"images": view.images, "captions": view.captions}, path)
+            case None:
+                if not self._show_graphic(path):
+                    self.result(path, ACCENT)
 
     def show_loss_curves(self, histories: dict[str, dict], path: str) -> None:
         """Show loss and validation loss of each phase as a chart, and the path of the figure.

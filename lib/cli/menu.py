@@ -24,32 +24,6 @@ FIT_CHOICES = {
     "pad inverted": "pad and invert black on white",
 }
 DATA_QUESTION = "Pictures: a folder (of any sizes) or a data set"
-SAMPLES_PER_ROW = 12
-
-
-def show_latent(session: Session) -> None:
-    """Show the latent codes of test images in two dimensions, marked by class."""
-    run, projections = session.last_run, session.picture("latent")
-    if projections is None:
-        session.display.result("There are too few test images to plot the latent space.")
-        return
-    session.display.show_latent_space(
-        projections,
-        run.pictures["labels"],
-        run.record["dataset"]["classes"],
-        run.figure_path("latent"),
-    )
-
-
-def show_samples(session: Session) -> None:
-    """Show the images that the run has decoded from sampled latent codes."""
-    images = session.picture("samples")
-    if images is None:
-        session.display.result(
-            "The decoder cannot generate samples: it needs more than a latent code (skip or residual)."
-        )
-        return
-    session.display.show_image_grid(images, SAMPLES_PER_ROW, session.last_run.figure_path("samples"))
 
 
 def list_runs(session: Session) -> None:
@@ -89,8 +63,8 @@ def predict(session: Session) -> None:
 
 def generate(session: Session) -> None:
     """Sample new images with a seed from a prompt."""
-    if session.picture("samples") is None:
-        show_samples(session)
+    if not session.has_figure("samples"):
+        session.show_figure("samples")
         return
     seed = session.answers.ask_text(
         "Seed (a whole number; another seed gives other samples)",

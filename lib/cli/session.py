@@ -31,6 +31,7 @@ from lib.data.formats.registry import read_labels
 from lib.runs import records, run_folder
 from lib.runs.events import RunResult
 from lib.runs.resume import describe_progress, find_resumable, has_checkpoint, require_resumable
+from lib.runs.views import FigureEntry, FigureViews
 from lib.worker.messages import Compare, Compared, Open, Train, TrainingFinished
 from lib.worker.process import Worker
 
@@ -52,12 +53,14 @@ class FinishedRun:
     Attributes:
         folder: the run folder.
         record: content of `run.json`.
-        pictures: packed images and latent codes for the menu, by name; only of the last run.
+        figures: entries of its figures in the menu.
+        views: what the menu shows of the figures that are drawn; only of the last run.
     """
 
     folder: Path
     record: dict
-    pictures: dict
+    figures: tuple[FigureEntry, ...] = ()
+    views: FigureViews = dataclasses.field(default_factory=dict)
 
     def figure_path(self, name: str) -> str:
         """Return the path of a figure of the run."""
@@ -123,7 +126,7 @@ class Session:
         Args:
             ask: asks for the hyperparameters; sends the worker `open` as soon as the data set is known.
             show: shows the last run.
-            menu: text and action of each key; running again and quitting are added.
+            menu: text and action of each key; running again, figures and quitting are added.
 
         Returns:
             The exit status: that of the last run, but 0 when a user at a terminal quits.
@@ -155,10 +158,16 @@ class Session:
             status = EXIT_STATUS[self.last_run.record["status"]] if has_ended else 1
             if not self.answers.interactive:
                 return status
-            while (key := self._choose_action(menu)) not in (AGAIN, QUIT):
-                self._perform(menu[key][1])
+            actions = self._figure_menu() | menu
+            while (key := self._choose_action(actions)) not in (AGAIN, QUIT):
+                self._perform(actions[key][1])
             if key == QUIT:
                 return 0 if self.answers.has_terminal else status
+
+    def _figure_menu(self) -> Menu:
+        """The entries of the last run's figures."""
+        figures = self.last_run.figures if self.finished_runs else ()
+        return {figure.key: (figure.text, partial(self.show_figure, figure.name)) for figure in figures}
 
     def _choose_action(self, menu: Menu) -> str:
         texts = {key: text for key, (text, _) in menu.items()} if self.finished_runs else {}
@@ -193,13 +202,21 @@ class Session:
         worker, self._next_worker = self._next_worker, Worker(self.process_group)
         return worker
 
-    def picture(self, name: str) -> Any:
-        """Return a picture of the last run when it is drawn; None if the run has no such picture."""
+    def has_figure(self, name: str) -> bool:
+        """Return whether the last run has a figure, when it is drawn."""
         self.wait_for_figures(name)
-        return self.last_run.pictures.get(name)
+        return name in self.last_run.views
+
+    def show_figure(self, name: str) -> None:
+        """Show a figure of the last run when it is drawn, or say that there is none."""
+        run = self.last_run
+        if self.has_figure(name):
+            self.display.show_figure(run.views[name], run.figure_path(name))
+        else:
+            self.display.result(next(figure.absent for figure in run.figures if figure.name == name))
 
     def wait_for_figures(self, name: str = "") -> None:
-        """Wait until a picture of the last run is drawn, or all of them are. Raises `PromptCancelled`."""
+        """Wait until a figure of the last run is drawn, or all of them are. Raises `PromptCancelled`."""
         if self._drawing is not None:
             self._drawing.wait(name)
 
@@ -249,10 +266,10 @@ class Session:
             with muted_keyboard():
                 ending: RunResult | TrainingFinished
                 if self._draws_during_menu:
-                    ending, pictures = worker.follow(self.display, until=RunResult), {}
+                    ending, views = worker.follow(self.display, until=RunResult), {}
                 else:
                     ending = worker.follow(self.display, until=TrainingFinished)
-                    pictures = ending.pictures
+                    views = ending.views
         except (UserError, RunFailed) as error:
             # Wrong arguments end the program, unless there are results of earlier runs.
             if isinstance(error, UserError) and not (self.answers.has_terminal and self.finished_runs):
@@ -273,13 +290,13 @@ class Session:
         finally:
             self.display.close()
         # The images of earlier runs are not shown again: free their memory.
-        self.finished_runs = [dataclasses.replace(run, pictures={}) for run in self.finished_runs]
-        run = FinishedRun(Path(ending.folder), ending.record, pictures)
+        self.finished_runs = [dataclasses.replace(run, views={}) for run in self.finished_runs]
+        run = FinishedRun(Path(ending.folder), ending.record, ending.figures, views)
         self.finished_runs.append(run)
         if self._draws_during_menu:
             from lib.cli.figure_drawing import FigureDrawing
 
-            self._drawing = FigureDrawing(run.folder, run.record, run.pictures, worker, self.display)
+            self._drawing = FigureDrawing(run.folder, run.record, run.views, worker, self.display)
         return True
 
     def _choose_resumed_folder(self, hp: Hyperparameters) -> str | None:

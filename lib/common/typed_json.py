@@ -19,11 +19,19 @@ def dump_fields(value: Any, **first: str) -> str:
     """Return the fields of a dataclass as a JSON object in one line.
 
     Args:
-        value: its fields hold what JSON can carry, tuples, or objects with the method `to_json`.
+        value: its fields hold what JSON can carry, tuples, dataclasses, or objects with the method
+            `to_json`.
         **first: further keys, which come first.
     """
-    content = first | {field.name: getattr(value, field.name) for field in fields(value)}
-    return json.dumps(content, default=lambda part: part.to_json())
+    return json.dumps(first | _values(value), default=_to_json)
+
+
+def _values(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _to_json(part: Any) -> dict[str, Any]:
+    return part.to_json() if hasattr(part, "to_json") else _values(part)
 
 
 def read_fields(cls: type[T], content: dict[str, Any], source: str) -> T:

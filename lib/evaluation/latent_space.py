@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from lib.models import inference
 
+MIXTURE_IMAGES = 5000  # training images whose codes a mixture is fitted on
 BATCH_SIZE = 512
 MAX_DIMENSIONS = 50  # values of a code that t-SNE and the mixture take; longer codes are reduced by PCA first
 MIXTURE_COMPONENTS = 20  # at most

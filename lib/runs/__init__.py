@@ -4,6 +4,7 @@
     run_folder   creating, locking, finishing, copying folders
     events       what a run reports
     run_log      lines of progress and results
+    views        figures in the menu
     resume       finding runs that can continue
     validation   validating and sanitizing records
     summary      test scores, baselines and remarks

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-Pictures = dict[str, Any]  # packed images, latent codes and captions for the menu, by name
+from lib.runs.views import FigureEntry
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,17 @@ class Note(Event):
 
 @dataclass(frozen=True)
 class RunEnded(Event):
-    """A training has ended; `record` is the content of `run.json`, empty where another process writes it."""
+    """A training has ended.
+
+    Attributes:
+        folder: the run folder.
+        record: the content of `run.json`, empty where another process writes it.
+        figures: the menu entries of the figures of such runs.
+    """
 
     folder: str
     record: dict[str, Any]
+    figures: tuple[FigureEntry, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lib.common.serialization import pack_images
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
 from lib.data.user_images import UserImages
-from lib.evaluation import figures, latent_space, run_figures
+from lib.evaluation import figures, latent_space
 from lib.models import inference
 from lib.runs import records, run_folder
 from lib.runs.events import RunStarted
@@ -130,7 +130,7 @@ def _encode_training_images(request: Generate, path: Path, hp: Hyperparameters) 
             f"{format_shape(encoder.image_shape)}"
         )
     order = np.random.default_rng(request.seed).permutation(len(images))
-    sample = np.sort(order[: run_figures.MIXTURE_IMAGES])
+    sample = np.sort(order[: latent_space.MIXTURE_IMAGES])
     starts = range(0, len(sample), latent_space.BATCH_SIZE)
     batches = (images[sample[start : start + latent_space.BATCH_SIZE]] for start in starts)
     codes = np.concatenate(

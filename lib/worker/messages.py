@@ -14,8 +14,10 @@ from lib.common.errors import RunFailed
 from lib.common.typed_json import dump_fields, read_fields
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
-from lib.runs.events import Event, Pictures, RunEnded
+from lib.runs.events import Event, RunEnded
+from lib.runs.views import FigureViews
 
+Pictures = dict[str, Any]  # packed images, by name
 EVENT_PREFIX = b'{"event": "lib.'  # of each line that is an event
 
 
@@ -201,10 +203,10 @@ class ItemProgress(Event):
 
 
 @dataclass(frozen=True)
-class MenuPictures(Event):
-    """Figures of a run are drawn; `pictures` are those that the menu shows of them."""
+class FiguresDrawn(Event):
+    """Figures of a run are drawn; `views` are what the menu shows of them."""
 
-    pictures: Pictures
+    views: FigureViews
 
 
 @dataclass(frozen=True)
@@ -226,8 +228,8 @@ class JobResult(Event):
 
 
 @dataclass(frozen=True)
-class TrainingFinished(JobResult, RunEnded, MenuPictures):
-    """A training has ended and its figures are drawn; `pictures` are those of all of them."""
+class TrainingFinished(JobResult, RunEnded, FiguresDrawn):
+    """A training has ended and its figures are drawn; `views` are those of all of them."""
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 import time
 
 from lib.data.datasets import Dataset
-from lib.evaluation.run_figures import Drawings
+from lib.evaluation.run_figures import Drawing
 from lib.runs import records
-from lib.runs.events import Note, Pictures, Stage
+from lib.runs.events import Note, Stage
 from lib.runs.run_folder import Run
+from lib.runs.views import FigureViews
 from lib.training.trainer import images_per_second
-from lib.worker.messages import MenuPictures
+from lib.worker.messages import FiguresDrawn
 from lib.worker.process import Channel
 
 
@@ -18,23 +19,24 @@ def resumed_start_time(run: Run) -> float:
     return time.time() - sum(sum(curves.get("seconds", ())) for curves in phases)
 
 
-def draw_figures(channel: Channel, drawings: Drawings, run: Run) -> Pictures:
-    """Draw figures until Ctrl-C, and return their pictures for the program, each after its event.
+def draw_figures(channel: Channel, drawings: list[Drawing], run: Run) -> FigureViews:
+    """Draw figures until Ctrl-C, and return what the program shows of them, each after its event.
 
     The record lists each figure as soon as it is drawn, because the program may end the process at any time.
     """
-    pictures: Pictures = {}
+    views: FigureViews = {}
     if drawings:
         channel.emit(Stage("drawing figures"))
-    for draw in drawings:
+    for name, draw in drawings:
         if channel.stop_event.is_set():
             channel.emit(Note("The remaining figures are skipped."))
             break
-        drawn = draw()
-        pictures |= drawn
+        drawn = {name: draw()}
         run.update(files=run.list_files())
-        channel.emit(MenuPictures(drawn))
-    return pictures
+        if run.figure_path(name).exists():
+            views |= drawn
+            channel.emit(FiguresDrawn(drawn))
+    return views
 
 
 def complete_record(

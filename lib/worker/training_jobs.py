@@ -14,11 +14,24 @@ from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.data.datasets import Dataset
-from lib.evaluation import run_figures
 from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines, table_scores
 from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics, score_classes
 from lib.evaluation.probes import encode_subset
-from lib.evaluation.run_figures import Drawings, VariantExamples
+from lib.evaluation.run_figures import (
+    Drawing,
+    RunFigures,
+    draw_loss,
+    list_drawings,
+    menu_entries,
+    shown_images,
+)
+from lib.evaluation.run_figures.autoencoder import (
+    AutoencoderFigures,
+    VariantExamples,
+    packed_reconstructions,
+    variant_examples,
+)
+from lib.evaluation.run_figures.classifier import ClassifierFigures
 from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder, build_training_model
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized
@@ -35,7 +48,6 @@ from lib.runs.run_folder import Run
 from lib.runs.run_log import RunLog
 from lib.runs.validation import ONLY_PHASE
 from lib.tasks import get_task
-from lib.tasks.metrics import describe_score
 from lib.training.backend import describe_environment, device_name, require_tensorboard
 from lib.training.batches import Batches
 from lib.training.callbacks import History, TrainingHooks
@@ -106,7 +118,7 @@ def _follow_leader(channel: Channel, job: "TrainingJob", group: ProcessGroup) ->
     channel.emit(RunStarted(f"{process}, for the run of process 1", device_name()))
     keras.utils.set_random_seed(job.hp.seed)
     job.follow()
-    channel.emit(TrainingFinished(folder="", record={}, pictures={}))
+    channel.emit(TrainingFinished(folder="", record={}, views={}))
 
 
 class TrainingJob:
@@ -164,16 +176,17 @@ class TrainingJob:
         return baselines or {}
 
     def _finish(
-        self, run: Run, start_time: float, interrupted: bool, problem: str, drawings: Drawings
+        self, run: Run, start_time: float, interrupted: bool, problem: str, drawings: list[Drawing]
     ) -> None:
         """Complete the record, draw the figures, and emit the last events."""
-        background = self.draws_in_background
-        pictures = {} if background else draw_figures(self.channel, drawings, run)
+        background, entries = self.draws_in_background, menu_entries(self.hp.program)
+        views = {} if background else draw_figures(self.channel, drawings, run)
         complete_record(run, self.channel, self.dataset, start_time, interrupted, problem)
-        self.channel.emit(RunResult(str(run.folder), run.record))
+        self.channel.emit(RunResult(str(run.folder), run.record, entries))
         if background:
-            pictures = draw_figures(self.channel, drawings, run)
-        self.channel.emit(TrainingFinished(folder=str(run.folder), record=run.record, pictures=pictures))
+            views = draw_figures(self.channel, drawings, run)
+        finished = TrainingFinished(folder=str(run.folder), record=run.record, figures=entries, views=views)
+        self.channel.emit(finished)
 
 
 class AutoencoderJob(TrainingJob):
@@ -191,14 +204,14 @@ class AutoencoderJob(TrainingJob):
         training_model = build_training_model(model, self.architecture, len(dataset.classes))
         # --- task: examples during and before training
         validation = dataset.validation if hp.validates else dataset.train
-        live_images = run_figures.shown_images(validation, hp).first(LIVE_PICTURES)
+        live_images = shown_images(validation, hp).first(LIVE_PICTURES)
         untrained = None
         if get_task(hp.task).variants and not trial:
-            untrained = run_figures.variant_examples(model, dataset.test, hp)
+            untrained = variant_examples(model, dataset.test, hp)
 
         def on_epoch_end(history: History) -> None:
             run.update(history={ONLY_PHASE: history})
-            pictures = run_figures.packed_reconstructions(model, live_images, hp)
+            pictures = packed_reconstructions(model, live_images, hp)
             self.channel.emit(LivePictures(pictures))
 
         # --- training
@@ -248,22 +261,23 @@ class AutoencoderJob(TrainingJob):
             initialize(model, architecture, *self._components)
         return model
 
-    def _record_trial(self, run: Run, metrics: dict) -> Drawings:
+    def _record_trial(self, run: Run, metrics: dict) -> list[Drawing]:
         run.update(metrics=metrics)
-        run_figures.draw_loss_curves(run, self.dataset, self.hp)
+        draw_loss(RunFigures(run, self.dataset, self.hp), run.figure_path("loss"))
         return []
 
     def _record_test(
         self, run: Run, model: keras.Model, metrics: dict, untrained: VariantExamples | None
-    ) -> Drawings:
+    ) -> list[Drawing]:
         """Record the scores with those of the baselines, and return the figures to draw."""
         latent_size = self.architecture.latent_size
         baselines = self._skippable_baselines(
             lambda: autoencoder_baselines(self.dataset, self.hp, latent_size, self._components)
         )
         run.update(metrics=metrics, baselines=baselines)
-        score = describe_score("autoencoder", metrics)
-        return run_figures.autoencoder_figures(run, model, self.dataset, self.architecture, score, untrained)
+        return list_drawings(
+            AutoencoderFigures(run, self.dataset, self.hp, model, self.architecture, metrics, untrained)
+        )
 
 
 class ClassifierJob(TrainingJob):
@@ -350,16 +364,16 @@ class ClassifierJob(TrainingJob):
         self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason)
         return self._fit(model, phase, on_epoch_end, run.folder)
 
-    def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict) -> Drawings:
+    def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict) -> list[Drawing]:
         hp, dataset = self.hp, self.dataset
         metrics, _ = classifier_metrics(model, dataset.validation, dataset.classes, hp, "validation")
         run.update(metrics=metrics | sizes)
-        run_figures.draw_loss_curves(run, dataset, hp)
+        draw_loss(RunFigures(run, dataset, hp), run.figure_path("loss"))
         return []
 
     def _evaluate(
         self, run: Run, model: keras.Model, sizes: dict, scratch_model: keras.Model | None
-    ) -> Drawings:
+    ) -> list[Drawing]:
         """Score the model and the baselines on the test set, and return the figures to draw."""
         hp, dataset = self.hp, self.dataset
         self._announce_evaluation()
@@ -371,4 +385,4 @@ class ClassifierJob(TrainingJob):
             scores = score_classes(hp, outputs, dataset.test.labels)
             baselines |= table_scores("scratch", scores, hp.program)
         run.update(metrics=metrics | sizes, baselines=baselines)
-        return run_figures.classifier_figures(run, dataset, hp, metrics, probabilities)
+        return list_drawings(ClassifierFigures(run, dataset, hp, metrics, probabilities))

@@ -7,12 +7,12 @@ import pytest
 from lib.cli.display import Display
 from lib.cli.figure_drawing import FigureDrawing
 from lib.common.errors import PromptCancelled, RunFailed, UserError
-from lib.worker.messages import MenuPictures, Stopping, TrainingFinished
+from lib.worker.messages import FiguresDrawn, Stopping, TrainingFinished
 
 RUN = Path("models/run")
-STRIP = MenuPictures({"strip": "images"})
-LATENT = MenuPictures({"latent": "points", "labels": None})
-FINISHED = TrainingFinished(folder=str(RUN), record={"files": ["figures/latent.png"]}, pictures={})
+STRIP = FiguresDrawn({"strip": "images"})
+LATENT = FiguresDrawn({"latent": "points", "samples": None})
+FINISHED = TrainingFinished(folder=str(RUN), record={"files": ["figures/latent.png"]}, views={})
 CTRL_C = Stopping()
 
 
@@ -36,29 +36,29 @@ class Worker:
 
 
 def drawing_of(*events) -> tuple[FigureDrawing, Worker, dict, dict]:
-    worker, record, pictures = Worker(*events), {"files": []}, {}
-    return FigureDrawing(RUN, record, pictures, worker, Display()), worker, record, pictures
+    worker, record, views = Worker(*events), {"files": []}, {}
+    return FigureDrawing(RUN, record, views, worker, Display()), worker, record, views
 
 
 def test_a_picture_is_waited_for_alone():
-    drawing, worker, record, pictures = drawing_of(STRIP, LATENT, FINISHED)
+    drawing, worker, record, views = drawing_of(STRIP, LATENT, FINISHED)
     drawing.wait("strip")
-    assert (pictures, worker.events, worker.is_closed) == ({"strip": "images"}, [LATENT, FINISHED], False)
+    assert (views, worker.events, worker.is_closed) == ({"strip": "images"}, [LATENT, FINISHED], False)
     drawing.wait("strip")
     assert worker.events == [LATENT, FINISHED]
-    drawing.wait("samples")  # which this run has not
-    assert (set(pictures), worker.is_closed) == ({"strip", "latent", "labels"}, True)
+    drawing.wait("grid")  # which this run has not
+    assert (set(views), worker.is_closed) == ({"strip", "latent", "samples"}, True)
     assert record["files"] == ["figures/latent.png"]
     drawing.finish()
 
 
 def test_ctrl_c_leads_back_to_the_menu_and_the_drawing_goes_on():
-    drawing, worker, _, pictures = drawing_of(CTRL_C, STRIP, FINISHED)
+    drawing, worker, _, views = drawing_of(CTRL_C, STRIP, FINISHED)
     with pytest.raises(PromptCancelled):
         drawing.wait("strip")
     assert not worker.is_closed
     drawing.wait()
-    assert (pictures, worker.is_closed) == ({"strip": "images"}, True)
+    assert (views, worker.is_closed) == ({"strip": "images"}, True)
 
 
 def test_ctrl_c_between_two_events_leads_back_to_the_menu():

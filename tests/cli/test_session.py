@@ -12,6 +12,7 @@ import classification
 from lib.cli import commands, menu
 from lib.cli.session import FinishedRun, Session
 from lib.common.errors import Interrupted, PromptCancelled, UserError
+from lib.evaluation.run_figures import menu_entries
 from tests.harness.terminal_session import PROJECT
 
 
@@ -21,7 +22,7 @@ def session(monkeypatch):
     session = Session("autoencoder", "", ["-d", "digits"])
 
     def train(ask) -> bool:
-        session.finished_runs.append(FinishedRun(Path("models/run"), {"status": "finished"}, {}))
+        session.finished_runs.append(FinishedRun(Path("models/run"), {"status": "finished"}))
         return True
 
     monkeypatch.setattr(session, "_train", train)
@@ -57,7 +58,7 @@ def test_without_a_terminal_the_exit_status_is_that_of_the_last_run(session, mon
     def train(ask) -> bool:
         if (status := next(outcomes)) is None:
             return False  # the worker died
-        session.finished_runs.append(FinishedRun(Path("models/run"), {"status": status}, {}))
+        session.finished_runs.append(FinishedRun(Path("models/run"), {"status": status}))
         return True
 
     monkeypatch.setattr(session, "_train", train)
@@ -122,10 +123,11 @@ def test_ctrl_c_before_training_is_named_and_starts_nothing(raised, folder, expe
 
 
 def test_reconstructions_that_were_skipped_are_no_error(session, capsys):
-    session.finished_runs.append(FinishedRun(Path("models/run"), {}, {}))
-    autoencoder.show_reconstructions(session)
+    figures = menu_entries("autoencoder")
+    session.finished_runs.append(FinishedRun(Path("models/run"), {}, figures))
+    session.show_figure("reconstructions")
     assert "There are no reconstructions: the figures were skipped." in capsys.readouterr().out
 
 
 def test_a_figure_lies_in_the_run_folder():
-    assert FinishedRun(Path("models/run"), {}, {}).figure_path("loss") == "models/run/figures/loss.png"
+    assert FinishedRun(Path("models/run"), {}).figure_path("loss") == "models/run/figures/loss.png"

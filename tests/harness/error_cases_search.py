@@ -64,7 +64,7 @@ def search(*words: str, broken: str = "", stopped_at: int = 0, status: str = "",
         if stopped_at and isinstance(request, Train) and InProcessWorker.trainings + 1 >= stopped_at:
             on_event(Stopping())
             self.stop_event.set()
-            return TrainingFinished(folder="", record={"status": "interrupted"}, pictures={})
+            return TrainingFinished(folder="", record={"status": "interrupted"}, views={})
         ended = follow_in_process(self, on_event, until)
         if not status:
             return ended
@@ -82,7 +82,7 @@ def search(*words: str, broken: str = "", stopped_at: int = 0, status: str = "",
 
 def diverge():
     record = {"status": "failed", "error": "it diverged this time"}
-    ended = TrainingFinished(folder="", record=record, pictures={})
+    ended = TrainingFinished(folder="", record=record, views={})
     with (
         mock.patch.object(run_sequence, "Worker", InProcessWorker),
         mock.patch.object(InProcessWorker, "follow", return_value=ended),

@@ -17,12 +17,14 @@ from lib.common.errors import RunFailed, UserError
 from lib.common.serialization import unpack_images
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
-from lib.evaluation import run_figures
+from lib.evaluation import figures
+from lib.evaluation.run_figures import autoencoder as autoencoder_figures
+from lib.evaluation.run_figures.base import NO_BREAK_SPACE
 from lib.runs.events import Event, Note, PhaseStarted, RunResult, Stage
 from lib.runs.records import load_record, main_curves
 from lib.tasks import TASKS, base
 from lib.worker import open_data, training_jobs
-from lib.worker.messages import MenuPictures, Train, TrainingFinished
+from lib.worker.messages import FiguresDrawn, Train, TrainingFinished
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
@@ -164,9 +166,9 @@ def test_a_run_of_every_kind(kind, color):
         if file.startswith("figures/")
     }
     assert figures == {"loss", "reconstructions", "latent"} | FIGURES[kind]
-    pictures = events[-1].pictures
-    assert len(pictures["labels"]) == len(pictures["latent"]["t-SNE"]) == 8
-    strip = pictures["strip"]
+    views = events[-1].views
+    assert len(views["latent"].labels) == len(views["latent"].projections["t-SNE"]) == 8
+    strip = views["reconstructions"].columns
     assert ("targets" in strip) == (values.get("task") is not None)
     outputs = unpack_images(strip["outputs"])
     assert outputs.shape == (8, 12, 10, 3)  # also of completed halves and of UV
@@ -190,8 +192,8 @@ def test_all_figures_of_a_run_show_the_same_random_test_images(color, monkeypatc
         rows[path.stem] = dict(images)
         titles.add(title.partition(" · ")[0])
 
-    monkeypatch.setattr(run_figures.figures, "plot_image_rows", keep)
-    monkeypatch.setattr(run_figures.figures, "plot_reconstructions", keep)
+    monkeypatch.setattr(figures, "plot_image_rows", keep)
+    monkeypatch.setattr(figures, "plot_reconstructions", keep)
     test = {}
     for seed in (0, 1):
         values = dict(dataset=color, testset=color, task="denoise", layers=1, kernels=2, epochs=1, seed=seed)
@@ -199,12 +201,12 @@ def test_all_figures_of_a_run_show_the_same_random_test_images(color, monkeypatc
         shown, first = rows["reconstructions"]["target"], rows["noise"]["clean"]
         np.testing.assert_array_equal(shown[: len(first)], first)
         test[seed] = shown
-    assert len(test[0]) == run_figures.RECONSTRUCTIONS
+    assert len(test[0]) == autoencoder_figures.RECONSTRUCTIONS
     assert (test[0] != test[1]).any()
     images = np.load(color)["images"]
     assert (test[0] != images[: len(test[0])]).any()
     assert {title.partition(":")[0] for title in titles} == {"seed-0", "seed-1"}
-    assert all("task denoise" in title.replace(run_figures.NO_BREAK_SPACE, " ") for title in titles)
+    assert all("task denoise" in title.replace(NO_BREAK_SPACE, " ") for title in titles)
 
 
 class InterruptedChannel(RecordingChannel):
@@ -246,7 +248,7 @@ class ListingChannel(RecordingChannel):
 
     def emit(self, event: Event) -> None:
         super().emit(event)
-        if type(event) is MenuPictures:
+        if type(event) is FiguresDrawn:
             files = load_record(Path("run"))["files"]
             self.listed.append(sum(name.startswith("figures/") for name in files))
 
@@ -256,13 +258,13 @@ def test_the_result_is_there_before_the_figures_are_drawn(tiny):
     request = Train(hp, "run", background=True)
     training_jobs.run_training(channel, request, open_data.open_dataset(hp))
     types = [type(event) for event in channel.events]
-    assert types[types.index(RunResult) :] == [RunResult, Stage, *[MenuPictures] * 5, TrainingFinished]
+    assert types[types.index(RunResult) :] == [RunResult, Stage, *[FiguresDrawn] * 5, TrainingFinished]
     last = channel.events[-1]
-    pictures: dict = {}
+    views: dict = {}
     for event in channel.events:
-        if isinstance(event, MenuPictures):
-            pictures |= event.pictures
-    assert pictures == last.pictures
+        if isinstance(event, FiguresDrawn):
+            views |= event.views
+    assert views == last.views
     assert channel.listed == [1, 2, 3, 4, 5]  # also if the program ends in between
     assert "figures/latent.png" in load_record(Path("run"))["files"]
 
@@ -272,7 +274,7 @@ def test_an_autoencoder_ignores_invalid_labels(labels):
     np.savez("strange.npz", images=sample_files.shapes(80)[0], labels=labels)
     record, events = run("ae", dataset="strange.npz", layers=1, kernels=2, epochs=1, task="complete")
     assert "figures/latent.png" in record["files"]
-    assert events[-1].pictures["labels"] is None
+    assert events[-1].views["latent"].labels is None
 
 
 def test_every_task_is_tested_above():
@@ -438,7 +440,7 @@ def test_a_follower_trains_the_phases_of_the_leader_without_a_run_folder(tiny, m
         training_jobs.run_training(channel, request, open_data.open_dataset(hp), ProcessGroup("", 1, 2))
         assert phases == names
         assert channel.events[0].folder == "process 2 of 2, for the run of process 1"
-        assert channel.events[-1] == TrainingFinished(folder="", record={}, pictures={})
+        assert channel.events[-1] == TrainingFinished(folder="", record={}, views={})
         assert set(Path().rglob("*")) == files
 
 

@@ -1,0 +1,261 @@
+"""Figures of autoencoders: reconstructions, latent space, samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from lib.common.serialization import pack_images
+from lib.config.architecture import Architecture
+from lib.config.hyperparameters import Hyperparameters
+from lib.data.splits import Subset
+from lib.evaluation import figures, latent_space
+from lib.evaluation.run_figures.base import RunFigures, figure, shown_images
+from lib.runs.views import ImageGrid, ImageStrip, PointPlot
+from lib.tasks import get_task, output_pictures, to_pictures
+from lib.tasks.metrics import describe_score
+from lib.training.batches import Batches
+
+RECONSTRUCTIONS = 10  # test images in the figure
+LATENT_POINTS = 1000  # test images in the latent space: t-SNE takes some seconds for so many
+SAMPLES = 48
+SAMPLES_PER_ROW = 12
+GRID_SIDE = 15  # images per side of the grid over a two-dimensional prior
+INTERPOLATIONS = 5
+INTERPOLATION_STEPS = 10
+IMAGES_PER_CLASS = 5  # completed halves (report D)
+VARIANT_IMAGES = 6  # per variant of the task
+
+
+class VariantExamples(NamedTuple):
+    """Targets of test images, and inputs and outputs by variant of the task: uint8 images (n, …)."""
+
+    targets: np.ndarray
+    inputs: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class AutoencoderFigures(RunFigures):
+    """What the figures of an autoencoder are drawn from; labels only color its codes.
+
+    Attributes:
+        model: the trained autoencoder, with parts named `encoder` and `decoder`.
+        architecture: of the model.
+        metrics: the scores of the run, for the titles.
+        untrained: of `variant_examples` before training; None draws no comparison with it.
+    """
+
+    model: keras.Model
+    architecture: Architecture
+    metrics: dict[str, Any]
+    untrained: VariantExamples | None
+
+    @property
+    def scored_title(self) -> str:
+        return f"{self.title} · {describe_score('autoencoder', self.metrics)}"
+
+    @property
+    def part_title(self) -> str:
+        """The title of a figure of the decoder's outputs, which may be parts of images."""
+        part = get_task(self.hp.task).decoded_part
+        return f"{self.title} · {part} only" if part else self.title
+
+    @cached_property
+    def test(self) -> Subset:
+        return shown_images(self.dataset.test, self.hp).first(LATENT_POINTS)
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        return self.encode(self.test)
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The labels of the test images if each is that of a class; those of autoencoders are not checked."""
+        labels, classes = self.test.labels if self.test.labeled else None, self.dataset.classes
+        valid = labels is not None and classes and labels.min() >= 0 and labels.max() < len(classes)
+        return labels if valid else None
+
+    def encode(self, subset: Subset) -> np.ndarray:
+        """Return the codes of images."""
+        batches = Batches(subset, latent_space.BATCH_SIZE, self.hp)
+        return latent_space.encode_batches(self.model.get_layer("encoder"), batches)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Return the images of codes, uint8."""
+        outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes)
+        return output_pictures(self.hp, outputs)
+
+    @property
+    def decodes_code_alone(self) -> bool:
+        """Whether a code alone gives an image, without skip connections or residual outputs."""
+        return not (self.hp.skip or self.hp.residual)
+
+
+@figure(
+    "reconstructions",
+    "Show reconstructions",
+    key="pictures",
+    absent="There are no reconstructions: the figures were skipped.",
+)
+def draw_reconstructions(figures_of: AutoencoderFigures, path: Path) -> ImageStrip:
+    """Test images, their outputs and the errors."""
+    hp = figures_of.hp
+    images = _reconstruct(figures_of.model, figures_of.test.first(RECONSTRUCTIONS), hp)
+    rows = {name.removesuffix("s"): array for name, array in images.items()}
+    if get_task(hp.task).targets_are_inputs:
+        rows = {"target": rows["input"], "output": rows["output"]}
+    figures.plot_reconstructions(rows, path, figures_of.scored_title)
+    return ImageStrip({name: pack_images(array) for name, array in images.items()})
+
+
+@figure(
+    "latent",
+    "Show the latent space",
+    applies=lambda figures_of: len(figures_of.test) > 3,
+    absent="There are too few test images to plot the latent space.",
+    slow=True,
+)
+def draw_latent_space(figures_of: AutoencoderFigures, path: Path) -> PointPlot:
+    """Codes of test images in two dimensions."""
+    codes, labels, classes = figures_of.codes, figures_of.labels, figures_of.dataset.classes
+    projections = latent_space.project_to_2d(codes, figures_of.hp.seed)
+    title = f"{figures_of.title} · {len(codes):,} test images"
+    figures.plot_latent_space(projections, labels, classes, path, title)
+    return PointPlot(
+        {name: np.round(points, 3).tolist() for name, points in projections.items()},
+        None if labels is None else labels.tolist(),
+        list(classes),
+    )
+
+
+@figure(
+    "classes",
+    applies=lambda figures_of: get_task(figures_of.hp.task).shows_classes and figures_of.labels is not None,
+)
+def draw_classes(figures_of: AutoencoderFigures, path: Path) -> None:
+    """Five test images of each class: given half, completed image, true image (report D)."""
+    hp, dataset, rows = figures_of.hp, figures_of.dataset, []
+    test = shown_images(dataset.test, hp)
+    for label, name in enumerate(dataset.classes):
+        members = np.flatnonzero(test.labels == label)[:IMAGES_PER_CLASS]
+        if len(members) == IMAGES_PER_CLASS:
+            given, completed, true = _reconstruct(figures_of.model, test.select(members), hp).values()
+            gap = np.full((*given.shape[:2], 1, given.shape[3]), 255, np.uint8)
+            rows.append((name, np.concatenate([given, gap, completed, gap, true], axis=2)))
+    if rows:
+        figures.plot_image_rows(rows, path, f"{figures_of.title} · input, output, target")
+
+
+@figure("noise", applies=lambda figures_of: figures_of.untrained is not None)
+def draw_variants(figures_of: AutoencoderFigures, path: Path) -> None:
+    """Inputs of each variant of the task, and their outputs before and after the training."""
+    assert figures_of.untrained is not None
+    trained = variant_examples(figures_of.model, figures_of.dataset.test, figures_of.hp)
+    rows = [("clean", trained.targets)]
+    for variant, inputs in trained.inputs.items():
+        rows.append((f"input, {variant}", inputs))
+        rows.append(("before training", figures_of.untrained.outputs[variant]))
+        rows.append(("after training", trained.outputs[variant]))
+    figures.plot_image_rows(rows, path, figures_of.scored_title)
+
+
+@figure(
+    "samples",
+    "Show generated samples",
+    applies=lambda figures_of: figures_of.decodes_code_alone,
+    absent="The decoder cannot generate samples: it needs more than a latent code (skip or residual).",
+)
+def draw_samples(figures_of: AutoencoderFigures, path: Path) -> ImageGrid:
+    """Images of codes from the prior, or from a Gaussian mixture."""
+    hp = figures_of.hp
+    if hp.variational:
+        samples = latent_space.sample_prior(SAMPLES, figures_of.codes.shape[1:], hp.seed)
+        source = "samples from the prior"
+    else:
+        codes = figures_of.encode(
+            shown_images(figures_of.dataset.train, hp).first(latent_space.MIXTURE_IMAGES)
+        )
+        samples = latent_space.sample_mixture(codes, SAMPLES, hp.seed)
+        source = "samples from a Gaussian mixture"
+    images = figures_of.decode(samples)
+    figures.plot_image_sheet(images, SAMPLES_PER_ROW, path, f"{figures_of.part_title} · {source}")
+    return ImageGrid(pack_images(images), SAMPLES_PER_ROW)
+
+
+@figure("interpolation", applies=lambda figures_of: figures_of.decodes_code_alone)
+def draw_interpolations(figures_of: AutoencoderFigures, path: Path) -> None:
+    """Images between pairs of test images."""
+    codes = figures_of.codes
+    rows = [
+        latent_space.interpolate(codes[2 * pair], codes[2 * pair + 1], INTERPOLATION_STEPS)
+        for pair in range(min(INTERPOLATIONS, len(codes) // 2))
+    ]
+    if rows:
+        images = figures_of.decode(np.concatenate(rows))
+        title = f"{figures_of.part_title} · interpolation between two test images"
+        figures.plot_image_sheet(images, INTERPOLATION_STEPS, path, title)
+
+
+def _has_prior_grid(figures_of: AutoencoderFigures) -> bool:
+    is_flat = figures_of.hp.variational and figures_of.architecture.latent_size == 2
+    return is_flat and figures_of.decodes_code_alone
+
+
+@figure("grid", applies=_has_prior_grid)
+def draw_prior_grid(figures_of: AutoencoderFigures, path: Path) -> None:
+    """Images of a grid over a two-dimensional prior."""
+    grid = latent_space.prior_grid(GRID_SIDE)
+    ticks = tuple(f"{value:.1f}" for value in grid[:GRID_SIDE, 0])
+    images = figures_of.decode(grid.reshape(-1, *figures_of.codes.shape[1:]))
+    title = f"{figures_of.part_title} · quantiles of the prior"
+    figures.plot_image_sheet(images, GRID_SIDE, path, title, ticks)
+
+
+def variant_examples(model: keras.Model, subset: Subset, hp: Hyperparameters) -> VariantExamples:
+    """Return images and outputs for each variant of the task, such as several noise levels (report E).
+
+    Args:
+        model: an autoencoder.
+        subset: six of its images are used, those that other figures show too.
+        hp: of the model; the settings of a variant replace its own.
+    """
+    subset = shown_images(subset, hp).first(VARIANT_IMAGES)
+    pictures = {}
+    for variant, values in get_task(hp.task).variants.items():
+        inputs, targets = Batches(subset, len(subset), dataclasses.replace(hp, **values))[0]
+        pictures[variant] = to_pictures(hp, inputs, model.predict_on_batch(inputs), targets)
+    return VariantExamples(
+        next(iter(pictures.values()))[2],
+        {variant: inputs for variant, (inputs, _, _) in pictures.items()},
+        {variant: outputs for variant, (_, outputs, _) in pictures.items()},
+    )
+
+
+def packed_reconstructions(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict:
+    """Return reconstructions of images, packed for the program.
+
+    Args:
+        model: the autoencoder.
+        subset: the images, which become one batch.
+        hp: of the model, with its task.
+
+    Returns:
+        Packed `inputs` and `outputs` and, unless the inputs are the targets, `targets`.
+    """
+    return {name: pack_images(images) for name, images in _reconstruct(model, subset, hp).items()}
+
+
+def _reconstruct(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict[str, np.ndarray]:
+    inputs, targets = Batches(subset, len(subset), hp)[0]
+    outputs = model.predict_on_batch(inputs)
+    names = ["inputs", "outputs", "targets"]
+    if get_task(hp.task).targets_are_inputs:
+        names.pop()
+    return dict(zip(names, to_pictures(hp, inputs, outputs, targets), strict=False))

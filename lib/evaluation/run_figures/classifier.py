@@ -1,0 +1,87 @@
+"""Figures of classifiers: confusion matrix, correct and incorrect predictions."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.common.serialization import pack_images
+from lib.evaluation import figures
+from lib.evaluation.run_figures.base import RunFigures, figure
+from lib.runs.views import CaptionedImages
+from lib.tasks.metrics import describe_score
+
+PREDICTIONS = 24  # correct ones, and as many incorrect ones
+
+
+@dataclass(frozen=True)
+class ClassifierFigures(RunFigures):
+    """What the figures of a classifier are drawn from.
+
+    Attributes:
+        metrics: of `lib.evaluation.metrics.classifier_metrics`.
+        probabilities: likewise, of the test images, (n, classes).
+    """
+
+    metrics: dict[str, Any]
+    probabilities: np.ndarray
+
+    @property
+    def scored_title(self) -> str:
+        return f"{self.title} · {describe_score('classification', self.metrics)}"
+
+
+@figure("confusion", program="classification")
+def draw_confusion_matrix(figures_of: ClassifierFigures, path: Path) -> None:
+    """The confusion matrix of the test images."""
+    matrix, classes = figures_of.metrics["confusion_matrix"], figures_of.dataset.classes
+    figures.plot_confusion_matrix(matrix, classes, path, figures_of.scored_title)
+
+
+@figure(
+    "right",
+    "Show correct predictions",
+    program="classification",
+    absent="There are no correct predictions.",
+)
+def draw_correct_predictions(figures_of: ClassifierFigures, path: Path) -> CaptionedImages | None:
+    """Test images that are classified correctly, chosen at random."""
+    return _draw_predictions(figures_of, path, correct=True)
+
+
+@figure(
+    "wrong",
+    "Show incorrect predictions",
+    program="classification",
+    absent="There are no incorrect predictions.",
+)
+def draw_incorrect_predictions(figures_of: ClassifierFigures, path: Path) -> CaptionedImages | None:
+    """Test images that are classified incorrectly, the most confident predictions first."""
+    return _draw_predictions(figures_of, path, correct=False)
+
+
+def _draw_predictions(figures_of: ClassifierFigures, path: Path, correct: bool) -> CaptionedImages | None:
+    indices, captions = _select_predictions(figures_of, correct)
+    if not captions:
+        return None
+    images = figures_of.dataset.test.take(indices)
+    title = f"{'correct' if correct else 'incorrect'} predictions · {figures_of.scored_title}"
+    figures.plot_predictions(images, captions, path, title)
+    return CaptionedImages(pack_images(images), captions)
+
+
+def _select_predictions(figures_of: ClassifierFigures, correct: bool) -> tuple[np.ndarray, list[str]]:
+    """Test indices and captions of random correct predictions, or of the most confident wrong ones."""
+    dataset, probabilities = figures_of.dataset, figures_of.probabilities
+    labels, predicted = dataset.test.labels, probabilities.argmax(axis=1)
+    indices = np.random.default_rng(figures_of.hp.seed).permutation(len(labels))  # as in `shown_images`
+    indices = indices[(labels == predicted)[indices] == correct]
+    if not correct:
+        indices = indices[np.argsort(-probabilities[indices].max(axis=1), kind="stable")]
+    indices = indices[:PREDICTIONS]
+    captions = []
+    for index in indices:
+        caption = f"{dataset.classes[predicted[index]]} ({probabilities[index].max():.0%})"
+        captions.append(caption if correct else f"{caption}, true: {dataset.classes[labels[index]]}")
+    return indices, captions
