@@ -7,9 +7,11 @@ from typing import Any
 
 from lib.cli import commands
 from lib.cli.conversation import ask_in_order
+from lib.cli.jobs import draw_comparison
 from lib.cli.preset_choices import adapt_preset
 from lib.cli.prompts import Answers
-from lib.cli.session import DataLoading, Session, ask_dataset, ask_remaining_settings, draw_comparison
+from lib.cli.run_questions import DataLoading, ask_dataset, ask_remaining_settings
+from lib.cli.session import Menu, MenuEntry, Session
 from lib.cli.streams import prepare_streams
 from lib.common.errors import UserError, exit_status
 from lib.config.architecture import Architecture, describe_architecture
@@ -49,25 +51,23 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if (status := commands.run_named_command("autoencoder", arguments)) is not None:
         return status
-    session = Session("autoencoder", DESCRIPTION, arguments)
+    session = Session("autoencoder", DESCRIPTION, arguments, partial(commands.commands_of, "autoencoder"))
     return session.run(
         ask,
         show=lambda: session.display.show_autoencoder_result(
             session.last_run.folder, session.last_run.record
         ),
-        menu={
-            "generate": ("Generate and save more samples", commands.menu_action("generate", session)),
-            "apply": ("Apply the autoencoder to your pictures", commands.menu_action("apply", session)),
-            "encode": ("Save the latent codes of pictures", commands.menu_action("encode", session)),
-            "compare": ("Compare the runs of this session", lambda: compare(session)),
-            "search": ("Search for better hyperparameters", commands.menu_action("search", session)),
-            "runs": (
-                "List all recorded runs, write a report",
-                commands.menu_action("list_runs", session),
-            ),
-            "save": ("Save under another name", lambda: save(session)),
-        },
+        make_menu=lambda: make_menu(session),
     )
+
+
+def make_menu(session: Session) -> Menu:
+    """Return the menu: commands, and the runs of the session."""
+    entries = {
+        "compare": MenuEntry("Compare the runs of this session", partial(compare, session), order=40),
+        "save": MenuEntry("Save under another name", partial(save, session), order=90),
+    }
+    return entries | commands.command_menu(session)
 
 
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:

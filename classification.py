@@ -8,7 +8,8 @@ from typing import Any
 from lib.cli import commands
 from lib.cli.conversation import ask_in_order
 from lib.cli.prompts import Answers
-from lib.cli.session import DataLoading, Session, ask_remaining_settings, labeled_data_steps
+from lib.cli.run_questions import DataLoading, ask_remaining_settings, labeled_data_steps
+from lib.cli.session import Menu, MenuEntry, Session
 from lib.cli.streams import prepare_streams
 from lib.common.errors import exit_status
 from lib.config.fields import QUESTIONS
@@ -30,24 +31,22 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if (status := commands.run_named_command("classification", arguments)) is not None:
         return status
-    session = Session("classification", DESCRIPTION, arguments)
+    session = Session(
+        "classification", DESCRIPTION, arguments, partial(commands.commands_of, "classification")
+    )
     return session.run(
         ask,
         show=lambda: show_result(session),
-        menu={
-            "report": ("Show the report again", lambda: show_result(session)),
-            "predict": ("Classify your pictures", commands.menu_action("predict", session)),
-            "probe": (
-                "Probe the encoder with 1, 10 and 100 % of the labels",
-                commands.menu_action("probe", session),
-            ),
-            "search": ("Search for better hyperparameters", commands.menu_action("search", session)),
-            "runs": (
-                "List all recorded runs, write a report",
-                commands.menu_action("list_runs", session),
-            ),
-        },
+        make_menu=lambda: make_menu(session),
     )
+
+
+def make_menu(session: Session) -> Menu:
+    """Return the menu: the report of the last run, and commands."""
+    entries = {
+        "report": MenuEntry("Show the report again", partial(show_result, session)),
+    }
+    return entries | commands.command_menu(session)
 
 
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:

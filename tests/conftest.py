@@ -88,10 +88,10 @@ def real():
 @pytest.fixture
 def in_process(monkeypatch):
     """Searches train in this process; the class, which counts how often."""
-    from lib.cli import session
+    from lib.cli import jobs, session
     from tests.harness.in_process_worker import InProcessWorker
 
-    for module in (session, run_sequence):
+    for module in (jobs, session, run_sequence):
         monkeypatch.setattr(module, "Worker", InProcessWorker)
     InProcessWorker.trainings = 0
     return InProcessWorker
@@ -100,10 +100,10 @@ def in_process(monkeypatch):
 @pytest.fixture
 def call_runs(capsys):
     """A function that calls the command `runs` and returns its exit status, standard output and error."""
-    from lib.cli import runs_command
+    from lib.cli.command_runs import RunsCommand
 
     def call(*words: str, program: str = "autoencoder") -> tuple[int, str, str]:
-        status = runs_command.run_runs(program, list(words))
+        status = RunsCommand().run(program, list(words))
         return status, *capsys.readouterr()
 
     return call

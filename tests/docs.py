@@ -61,9 +61,9 @@ def command_line_page() -> str:
         rows = [_setting_row(setting) for setting in settings() if setting.metadata["group"] == group]
         parts += [f"### {title}", _table(("flag", "in", "default", "values", "meaning"), rows)]
     parts += ["### Run", _table(("flag", "in", "meaning"), _train_rows())]
-    names = dict.fromkeys(name for program in PROGRAMS for name in commands.MODULES[program])
+    names = dict.fromkeys(name for program in PROGRAMS for name in commands.commands_of(program))
     for name in names:
-        programs = [program for program in PROGRAMS if name in commands.MODULES[program]]
+        programs = [program for program in PROGRAMS if name in commands.commands_of(program)]
         parts += _command_parts(programs, name)
     return "\n\n".join(parts) + "\n"
 
@@ -93,7 +93,7 @@ def _train_rows() -> list[list[str]]:
 
 def _command_parts(programs: list[str], name: str) -> list[str]:
     """The section of a command, which has the same flags in each of the programs that have it."""
-    parsers = [commands.command_parser(program, name) for program in programs]
+    parsers = [commands.commands_of(program)[name].make_parser(program) for program in programs]
     positionals = [action for action in parsers[0]._actions if not action.option_strings]
     words = "".join(f" {action.metavar or action.dest.upper()}" for action in positionals)
     usage = ", ".join(f"`python {program}.py {name}{words} [FLAGS]`" for program in programs)

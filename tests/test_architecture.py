@@ -160,15 +160,6 @@ def test_search_and_reproduction_can_be_deleted(tmp_path):
         )
         assert "runs" in done.stdout
         assert "search" not in done.stdout
-        name = program.removesuffix(".py")
-        script = (
-            f"from lib.cli import commands; menu = dict.fromkeys(('search', 'runs', 'loss')); "
-            f"print(*commands.available_menu({name!r}, menu))"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
-        )
-        assert done.stdout.split() == ["runs", "loss"]
 
 
 @pytest.mark.parametrize("package", [f"lib.{package}" for package in PACKAGES])

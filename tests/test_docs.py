@@ -59,8 +59,8 @@ def test_every_command_parses(line):
     if "[FLAGS]" in words:
         return
     program = program.removesuffix(".py")
-    if words and words[0] in commands.MODULES[program]:
-        commands.command_parser(program, words[0]).parse(words[1:])
+    if words and words[0] in commands.commands_of(program):
+        commands.commands_of(program)[words[0]].make_parser(program).parse(words[1:])
         return
     args = TrainParser(program, "").parse([word for word in words if word != "--help-all"])
     if args.dataset and not args.answers:  # what it says can be built
@@ -80,7 +80,9 @@ def test_quick_commands_run(tmp_path):
 def all_flags() -> set[str]:
     parsers = [TrainParser(program, "") for program in PROGRAMS]
     parsers += [
-        commands.command_parser(program, name) for program in PROGRAMS for name in commands.MODULES[program]
+        command.make_parser(program)
+        for program in PROGRAMS
+        for command in commands.commands_of(program).values()
     ]
     return {flag for parser in parsers for flag in parser.options} | {"--help-all"}
 
@@ -98,7 +100,7 @@ def test_every_flag_and_command_is_documented_once():
     assert all_flags() - {*documented} - {"-h", "--help"} == set()
     of_settings = [flag for setting in settings() for flag in setting.metadata["flags"]]
     assert [flag for flag in of_settings if documented.count(flag) != 1] == []
-    names = {name for program in PROGRAMS for name in commands.MODULES[program]}
+    names = {name for program in PROGRAMS for name in commands.commands_of(program)}
     assert all(text.count(f"\n## {name}\n") == 1 for name in {"train", *names})
 
 

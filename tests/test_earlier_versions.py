@@ -125,21 +125,21 @@ def test_answers_and_presets_of_earlier_versions_are_understood(data):
 
 def test_a_search_of_an_earlier_version_is_found_in_its_folder():
     from lib.cli.display import Display
-    from lib.search.command import Search
-    from lib.search.options import read_options
+    from lib.search.command_search import SearchCommand
+    from lib.search.search import Search
 
     words = ["-d", "digits", "--limit", "1000", "--grid", "kernels=4,8", "--layers", "2", "--epochs", "400"]
     # the defaults of that version
     words += ["--batch-size", "128", "--latent-dim", "convolutional", "--linear-path", "off"]
     assert (
-        str(Search(read_options("autoencoder", [*words, "--no-input"]), Display()).folder)
+        str(Search(SearchCommand().options("autoencoder", [*words, "--no-input"]), Display()).folder)
         == "models/search-digits-fe1925"
     )
 
 
 def test_rows_that_an_earlier_version_reproduced_are_found_in_their_folders(tmp_path):
     from lib.cli.display import Display
-    from lib.reproduction.command import Reproduction
+    from lib.reproduction.command_reproduce import Reproduction
     from lib.reproduction.context import ReproductionContext
     from lib.reproduction.tables import TABLES
 

@@ -4,6 +4,7 @@
     prompts            answers from flags, files, prompts
     advanced_prompts   menus of all further settings
     session            prompts, training, result, menu, again
+    run_questions      data set, model, further settings
     display            live progress of a run
     output             lines, notes, results, commands shown
     result_views       tables of results on screen
@@ -13,16 +14,21 @@
     figure_drawing     figures drawn during the menu
     streams            encodings, failures of standard streams
     terminal_graphics  images and charts as text
-    commands           registry of all commands
-    menu               entries of both programs' menus
-    model_commands     apply, encode, generate, predict, probe
-    model_results      results of these commands
-    codes_size         question before large files
+    commands           base and registry of all commands
+    job_command        commands that the worker carries out
+    model_command      commands on a saved model
+    model_results      tables and problems of their results
+    command_apply      images through saved autoencoders
+    command_encode     latent codes of images
+    command_generate   images from a saved decoder
+    command_predict    labels from a saved classifier
+    command_probe      quality of a saved encoder
+    command_runs       lists, comparisons, reports of runs
+    jobs               a job of the worker, followed
     terminal_prompts   texts, paths, menus to answer
     preset_choices     presets that fit a data set
     prompt_keys        Esc, Ctrl-D, Enter in prompts
     conversation       questions in order, and back
-    runs_command       lists, comparisons, reports of runs
     _compat            workarounds for limits of libraries
 
 The command line of a program begins with a command, which `commands` looks up, or starts a `Session`. It asks
@@ -30,8 +36,8 @@ for hyperparameters with `Answers`, trains in a child process (`lib.worker.proce
 shown by `Display`, and offers the menu. Nothing here imports Keras.
 
 Nothing is re-exported, so that the first prompt appears before rich and plotille are imported. Other packages
-use `Answers`, `CommandParser` and `TrainParser`, `Session` and the functions of its module, `Display`, the
-styles of `output`, `print_table` and the signs of `terminal_graphics`.
+use `Command`, `Answers`, `CommandParser` and `TrainParser`, `Session`, `run_questions`, `Display`, the styles
+of `output`, `print_table` and the signs of `terminal_graphics`.
 
 >>> from lib.cli.parser import TrainParser
 >>> from lib.cli.prompts import Answers

@@ -1,53 +1,93 @@
-"""Registry of the commands of both programs, except `train`: the module that runs each.
+"""Registry of the commands of both programs, except `train`: one class per command, found by its module.
 
-Modules are imported when their command is used, so that the first prompt of `train` appears at once. A module
-of commands has `COMMANDS`, which maps a command to a function of (program, arguments) that returns the exit
-status, and `make_parser(program, command)`. `lib.search.command` also has `run_from_menu(session)`.
+A command is a subclass of `Command` in a module of `PACKAGES` whose name begins with `command_`. These
+modules are imported when a command, the help or the menu needs them, so that the first prompt of `train`
+appears at once.
 """
 
-from __future__ import annotations
-
+import functools
 import importlib
 import importlib.util
-from collections.abc import Callable
-from types import ModuleType
-from typing import TYPE_CHECKING
+import pkgutil
+from functools import partial
 
+from lib.cli.parser import CommandParser
+from lib.cli.session import MenuEntry, Session
 from lib.common.errors import UserError
 from lib.common.suggestions import closest_name
 
-if TYPE_CHECKING:
-    from lib.cli.parser import CommandParser
-
-# The module of each command, by program. Those of packages that have been deleted are skipped.
-MODULES = {
-    "autoencoder": {
-        "apply": "lib.cli.model_commands",
-        "generate": "lib.cli.model_commands",
-        "encode": "lib.cli.model_commands",
-        "search": "lib.search.command",
-        "runs": "lib.cli.runs_command",
-        "reproduce": "lib.reproduction.command",
-    },
-    "classification": {
-        "predict": "lib.cli.model_commands",
-        "probe": "lib.cli.model_commands",
-        "search": "lib.search.command",
-        "runs": "lib.cli.runs_command",
-    },
-}
-
-Menu = dict[str, tuple[str, Callable[[], None]]]  # text and action of each key
+PACKAGES = ("lib.cli", "lib.search", "lib.reproduction")  # the last two may have been deleted
+MODULE_PREFIX = "command_"
 
 
-def command_names(program: str) -> list[str]:
-    """Return the commands of a program, except `train` and those whose package has been deleted."""
-    return [name for name, module in MODULES[program].items() if _is_installed(module)]
+class Command:
+    """A command of one or both programs.
+
+    Attributes:
+        name: the first word of the command line, and the key of the menu entry.
+        programs: the programs that have it.
+        description: the first paragraph of its help.
+        order: position of the name in the help.
+        menu_text: text of the menu entry; "" for none.
+        menu_order: position of the menu entry.
+    """
+
+    name: str
+    programs: tuple[str, ...]
+    description: str
+    order = 100
+    menu_text = ""
+    menu_order = 100
+
+    def make_parser(self, program: str) -> CommandParser:
+        """Return the parser of the command's flags."""
+        parser = CommandParser(f"{program}.py {self.name}", self.description)
+        self.add_flags(parser)
+        parser.add_prompt_flags()
+        return parser
+
+    def add_flags(self, parser: CommandParser) -> None:
+        """Add the flags that only this command has."""
+
+    def run(self, program: str, arguments: list[str]) -> int:
+        """Carry out the command.
+
+        Args:
+            program: `autoencoder` or `classification`.
+            arguments: the command line after the command.
+
+        Returns:
+            The exit status.
+        """
+        raise NotImplementedError
+
+    def run_from_menu(self, session: Session) -> None:
+        """Carry out the menu entry, which may ask questions; needed where there is a `menu_text`."""
+        raise NotImplementedError
 
 
-def command_parser(program: str, command: str) -> CommandParser:
-    """Return the parser of a command's flags."""
-    return command_module(program, command).make_parser(program, command)
+@functools.cache
+def all_commands() -> tuple[Command, ...]:
+    """Return the commands of both programs in the order of the help."""
+    modules = [
+        importlib.import_module(f"{package}.{module.name}")
+        for package in PACKAGES
+        if (spec := importlib.util.find_spec(package)) is not None
+        for module in pkgutil.iter_modules(spec.submodule_search_locations)
+        if module.name.startswith(MODULE_PREFIX)
+    ]
+    commands = [
+        value()
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Command) and value.__module__ == module.__name__
+    ]
+    return tuple(sorted(commands, key=lambda command: command.order))
+
+
+def commands_of(program: str) -> dict[str, Command]:
+    """Return the commands of a program by name, except `train`."""
+    return {command.name: command for command in all_commands() if program in command.programs}
 
 
 def run_named_command(program: str, arguments: list[str]) -> int | None:
@@ -63,33 +103,22 @@ def run_named_command(program: str, arguments: list[str]) -> int | None:
     Raises:
         UserError: the first word is no command of the program, or the command raises it.
     """
-    command = arguments[0] if arguments else ""
-    if command in command_names(program):
-        return command_module(program, command).COMMANDS[command](program, arguments[1:])
-    if command and command != "train" and command.isalpha():
-        names = ["train", *command_names(program)]
-        close = closest_name(command, names)
-        hint = f"did you mean {close}?" if close else f"the commands are {', '.join(names)}"
-        raise UserError(f"unknown command {command!r}; {hint}")
-    return None
+    name = arguments[0] if arguments else "train"
+    if name == "train" or not name.isalpha():
+        return None
+    commands = commands_of(program)
+    if name in commands:
+        return commands[name].run(program, arguments[1:])
+    names = ["train", *commands]
+    close = closest_name(name, names)
+    hint = f"did you mean {close}?" if close else f"the commands are {', '.join(names)}"
+    raise UserError(f"unknown command {name!r}; {hint}")
 
 
-def menu_action(name: str, session) -> Callable[[], None]:
-    """Return a function that calls the function `name` of `lib.cli.menu` with the session."""
-    return lambda: getattr(importlib.import_module("lib.cli.menu"), name)(session)
-
-
-def available_menu(program: str, menu: Menu) -> Menu:
-    """Return a menu without the commands whose package has been deleted."""
-    missing = MODULES[program].keys() - command_names(program)
-    return {key: entry for key, entry in menu.items() if key not in missing}
-
-
-def command_module(program: str, command: str) -> ModuleType:
-    """Return the module of a command."""
-    return importlib.import_module(MODULES[program][command])
-
-
-def _is_installed(module: str) -> bool:
-    package, _, _ = module.rpartition(".")
-    return importlib.util.find_spec(package) is not None
+def command_menu(session: Session) -> dict[str, MenuEntry]:
+    """Return the menu entries of the commands of a session's program."""
+    return {
+        name: MenuEntry(command.menu_text, partial(command.run_from_menu, session), command.menu_order)
+        for name, command in commands_of(session.answers.program).items()
+        if command.menu_text
+    }

@@ -3,7 +3,7 @@
 import argparse
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -231,13 +231,13 @@ class ProgramParser(TrainParser):
     Args:
         program: `autoencoder` or `classification`.
         description: first sentence of the help.
-        commands: names of the program's other commands.
+        list_commands: returns the names of the program's other commands.
     """
 
-    def __init__(self, program: str, description: str, commands: list[str]):
+    def __init__(self, program: str, description: str, list_commands: Callable[[], Iterable[str]]):
         super().__init__(program, description)
         self.usage = f"python {self.prog} [train] [FLAGS]"
-        self._program, self._commands = program, commands
+        self._program, self._list_commands = program, list_commands
         self.add_argument("--help-all", action="store_true", help=_TRAINING_HELP["--help-all"])
 
     def parse(self, arguments: list[str]) -> argparse.Namespace:
@@ -257,7 +257,7 @@ class ProgramParser(TrainParser):
                 "",
                 *textwrap.wrap(f"{self.description} Settings without a flag are asked for.", HELP_WIDTH),
                 "",
-                f"commands: train (the default), {', '.join(self._commands)}",
+                f"commands: train (the default), {', '.join(self._list_commands())}",
                 f"          python {self.prog} COMMAND --help shows the flags of one",
                 "",
                 *(f"  {flags[flag]:<{FLAG_WIDTH}}{text}" for flag, text in texts),

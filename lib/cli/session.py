@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lib.cli.commands import Menu, available_menu, command_names
-from lib.cli.conversation import Step, ask_in_order
 from lib.cli.parser import ProgramParser
-from lib.cli.prompt_keys import GoBack, PromptClosed
+from lib.cli.prompt_keys import PromptClosed
 from lib.cli.prompts import Answers
 from lib.common.errors import (
     INTERRUPTED,
@@ -26,13 +24,11 @@ from lib.common.errors import (
 from lib.common.terminal_state import muted_keyboard
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
-from lib.data import datasets
-from lib.data.formats.registry import read_labels
 from lib.runs import records, run_folder
 from lib.runs.events import RunResult
 from lib.runs.resume import describe_progress, find_resumable, has_checkpoint, require_resumable
 from lib.runs.views import FigureEntry, FigureViews
-from lib.worker.messages import Compare, Compared, Open, Train, TrainingFinished
+from lib.worker.messages import Open, Train, TrainingFinished
 from lib.worker.process import Worker
 
 if TYPE_CHECKING:
@@ -44,6 +40,18 @@ AGAIN, QUIT = "again", "quit"
 EXIT_STATUS = {records.FINISHED: 0, records.FAILED: 1, records.INTERRUPTED: INTERRUPTED}
 
 AskHyperparameters = Callable[[Answers, Worker], Hyperparameters]
+
+
+@dataclasses.dataclass(frozen=True)
+class MenuEntry:
+    """An entry of the menu; `order` is its position."""
+
+    text: str
+    action: Callable[[], None]
+    order: int = 0
+
+
+Menu = dict[str, MenuEntry]  # by key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +82,7 @@ class Session:
         program: `autoencoder` or `classification`.
         description: first paragraph of `--help`.
         arguments: the command line after the program.
+        list_commands: returns the names of the program's commands, for the help.
 
     Attributes:
         answers: values of the settings, and prompts for the others.
@@ -84,8 +93,14 @@ class Session:
         UserError: the command line is wrong.
     """
 
-    def __init__(self, program: str, description: str, arguments: list[str]):
-        self.args = ProgramParser(program, description, command_names(program)).parse(arguments)
+    def __init__(
+        self,
+        program: str,
+        description: str,
+        arguments: list[str],
+        list_commands: Callable[[], Iterable[str]] = list,
+    ):
+        self.args = ProgramParser(program, description, list_commands).parse(arguments)
         self.answers = Answers(program, self.args)
         self.process_group = (
             None if self.args.distributed is None else ProcessGroup.parse(self.args.distributed)
@@ -120,24 +135,24 @@ class Session:
     def _has_several_processes(self) -> bool:
         return self.process_group is not None and self.process_group.world_size > 1
 
-    def run(self, ask: AskHyperparameters, show: Callable[[], None], menu: Menu) -> int:
+    def run(self, ask: AskHyperparameters, show: Callable[[], None], make_menu: Callable[[], Menu]) -> int:
         """Ask, train, show the result and offer the menu, until the user quits.
 
         Args:
             ask: asks for the hyperparameters; sends the worker `open` as soon as the data set is known.
             show: shows the last run.
-            menu: text and action of each key; running again, figures and quitting are added.
+            make_menu: returns the menu; running again, figures and quitting are added.
 
         Returns:
             The exit status: that of the last run, but 0 when a user at a terminal quits.
         """
         try:
-            return self._run(ask, show, available_menu(self.answers.program, menu))
+            return self._run(ask, show, make_menu)
         finally:
             self._next_worker.close()
             self._finish_figures()
 
-    def _run(self, ask: AskHyperparameters, show: Callable[[], None], menu: Menu) -> int:
+    def _run(self, ask: AskHyperparameters, show: Callable[[], None], make_menu: Callable[[], Menu]) -> int:
         while True:
             try:
                 has_ended = self._train(ask)
@@ -158,19 +173,22 @@ class Session:
             status = EXIT_STATUS[self.last_run.record["status"]] if has_ended else 1
             if not self.answers.interactive:
                 return status
-            actions = self._figure_menu() | menu
-            while (key := self._choose_action(actions)) not in (AGAIN, QUIT):
-                self._perform(actions[key][1])
+            menu = self._ordered_menu(make_menu) if self.finished_runs else {}
+            while (key := self._choose_action(menu)) not in (AGAIN, QUIT):
+                self._perform(menu[key].action)
             if key == QUIT:
                 return 0 if self.answers.has_terminal else status
 
-    def _figure_menu(self) -> Menu:
-        """The entries of the last run's figures."""
-        figures = self.last_run.figures if self.finished_runs else ()
-        return {figure.key: (figure.text, partial(self.show_figure, figure.name)) for figure in figures}
+    def _ordered_menu(self, make_menu: Callable[[], Menu]) -> Menu:
+        """The entries of the last run's figures, and the others by their order."""
+        figures = {
+            figure.key: MenuEntry(figure.text, partial(self.show_figure, figure.name))
+            for figure in self.last_run.figures
+        }
+        return dict(sorted((figures | make_menu()).items(), key=lambda item: item[1].order))
 
     def _choose_action(self, menu: Menu) -> str:
-        texts = {key: text for key, (text, _) in menu.items()} if self.finished_runs else {}
+        texts = {key: entry.text for key, entry in menu.items()}
         choices = {AGAIN: "Run again with other hyperparameters"} | texts | {QUIT: "Quit"}
         if self.answers.has_terminal:
             with suppress(UserError, RunFailed):  # an action that needs it says so
@@ -343,117 +361,3 @@ def _named_interruption(worker: Worker) -> Iterator[None]:
         if worker.folder:
             raise
         raise Interrupted(STOPPED_BEFORE_TRAINING) from None
-
-
-def draw_comparison(
-    display: Display, points: dict, metric: str, path: str, worker: Worker | None = None
-) -> None:
-    """Show a metric of several runs against the hyperparameters that differ, and draw it as a figure.
-
-    Args:
-        display: the display.
-        points: as `lib.runs.records.metric_points` returns them.
-        metric: name of the metric.
-        path: the figure's file.
-        worker: draws it; by default a new one.
-    """
-    display.show_metric_bars(points, metric)
-    display.show_status("drawing …")
-    with muted_keyboard(), worker or Worker() as worker:
-        try:
-            worker.send(Compare(points, metric, path))
-            worker.follow(display, until=Compared)
-        finally:
-            display.close()
-    display.result(path)
-
-
-def ask_dataset(answers: Answers) -> str:
-    """Return the name or path of a data set of images to train on.
-
-    Raises:
-        UserError: it cannot be read, and was not typed at a prompt.
-    """
-    if answers.is_open("dataset"):
-        return answers.ask_path("dataset", datasets.offered_datasets(), datasets.require_readable)
-    return answers.ask_path("dataset", {}, datasets.require_trainable)
-
-
-def ask_labeled_data(answers: Answers) -> dict[str, Any]:
-    """Return data set, files of labels as far as it has none itself, and saved model, by setting.
-
-    Raises:
-        UserError: one of them cannot be read, and was not typed at a prompt.
-    """
-    values: dict[str, Any] = {}
-    ask_in_order(answers, labeled_data_steps(answers, values))
-    return values
-
-
-def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
-    """Return the steps of a conversation that add what `ask_labeled_data` returns to `values`."""
-
-    def ask_images() -> None:
-        values["dataset"] = ask_dataset(answers)
-
-    def ask_labels(name: str) -> None:
-        values.pop(name, None)
-        images = values["dataset"] if name == "labels" else answers.provided.get("testset")
-        header = datasets.peek(images) if images else None
-        if name in answers.provided or (header and not header.labeled):
-            error = header.label_error if header else ""
-            values[name] = answers.ask_path(name, {}, read_labels, hint=error and f"{error}, or ")
-
-    def ask_model() -> None:
-        shape = datasets.peek(values["dataset"]).shape
-        model = answers.ask_path(
-            "model",
-            records.list_saved_models(shape) if answers.is_open("model") else {},
-            lambda path: run_folder.locate_model(path, "train"),
-            hint="train one on these images with autoencoder.py first, or ",
-        )
-        values["model"] = run_folder.locate_model(model, "train")
-
-    return [ask_images, partial(ask_labels, "labels"), partial(ask_labels, "test_labels"), ask_model]
-
-
-class DataLoading:
-    """The request to read the data, which the worker gets again if an answer changes what is read."""
-
-    def __init__(self, answers: Answers, worker: Worker):
-        self._answers, self._worker = answers, worker
-        self._requested: Hyperparameters | None = None
-
-    def request(self, values: dict[str, Any]) -> Hyperparameters:
-        """Return the settings of the data that the worker reads with these answers."""
-        data = self._answers.data_settings(values)
-        if data != self._requested:
-            if self._requested is not None:
-                self._worker.close()
-            self._worker.send(Open(data))
-            self._requested = data
-        return data
-
-
-def ask_remaining_settings(
-    answers: Answers,
-    values: dict[str, Any],
-    loading: DataLoading,
-    describe: Callable[[Hyperparameters], str] = lambda hp: "",
-) -> None:
-    """Offer the menus of all further settings, and add the answers to `values`.
-
-    Args:
-        answers: the session's answers.
-        values: answers so far, by setting.
-        loading: reads the data again if a change means that they are read differently.
-        describe: describes a run in a line, or raises `UserError` for one that cannot be built.
-    """
-    from lib.cli.advanced_prompts import ask_advanced_settings
-
-    try:
-        values |= ask_advanced_settings(answers, values, describe)
-    except (GoBack, PromptCancelled):
-        values |= {name: value for name, value in answers.drafts.items() if name in values}
-        raise
-    loading.request(values)

@@ -4,14 +4,14 @@
     context         folder, seeds, printed tables
     comparison      reported next to measured values
     time_to_target  duration until a value is reached
-    command         the command `reproduce`
+    command_reproduce the command `reproduce`
 
-`tables` holds the data. `command` trains the rows of a table in the folder of a `ReproductionContext`, and
-`comparison` shows the results next to the reported values; with `--race`, `time_to_target` trains the
-report's settings and ours until both reach a reported value.
+`tables` holds the data. `command_reproduce` trains the rows of a table in the folder of a
+`ReproductionContext`, and `comparison` shows the results next to the reported values; with `--race`,
+`time_to_target` trains the report's settings and ours until both reach a reported value.
 
-Other packages use only `COMMANDS` and `make_parser` of `command`, by its name in `lib.cli.commands`. Nothing
-is imported here, so that the programs start fast:
+`lib.cli.commands` finds `command_reproduce` by its name. Nothing is imported here, so that the programs start
+fast:
 
 >>> from lib.reproduction.tables import TABLES
 >>> table = TABLES["A-variants"]

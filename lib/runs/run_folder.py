@@ -30,14 +30,6 @@ from lib.tasks.classification import CLASSIFY
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 AUTOENCODER_FILES = ("autoencoder.h5", "encoder.h5")
-# The files of a run folder that a command can use, the preferred one first.
-MODEL_FILES = {
-    "apply": AUTOENCODER_FILES[:1],
-    "encode": AUTOENCODER_FILES,
-    "generate": ("autoencoder.h5", "decoder.h5"),
-    "predict": ("classifier.h5", "classifier-head.h5"),
-    "train": AUTOENCODER_FILES,
-}
 
 
 class Run:
@@ -175,18 +167,18 @@ def require_model_file(path: Path | str) -> None:
         raise UserError(f"{path}: is not an .h5 model; give an autoencoder.h5 or encoder.h5")
 
 
-def locate_model(path: str, command: str) -> str:
+def locate_model(path: str, names: tuple[str, ...], command: str) -> str:
     """Return the path of a saved model, checked by its first bytes.
 
     Args:
         path: an .h5 file, or a run folder.
-        command: a key of `MODEL_FILES`, which decides on the file of a run folder.
+        names: the files of a run folder that will do, the best first.
+        command: the command that needs it, for the message.
 
     Raises:
         UserError: there is no such file, it is not HDF5, or the folder has no file for the command.
     """
     if os.path.isdir(path):
-        names = MODEL_FILES[command]
         found = [name for name in names if os.path.isfile(Path(path, name))]
         if not found:
             raise UserError(

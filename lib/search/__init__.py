@@ -7,14 +7,15 @@
     estimate  duration and size before the start
     retention models of the best trials only
     progress  progress bars and results table
-    command   the command `search`
+    search    trials, results, training of the winner
+    command_search the command: flags, menu entry
 
-`options` turns flags and prompts into `SearchOptions`, whose `space` says what is varied. `command` opens a
+`options` turns flags and prompts into `SearchOptions`, whose `space` says what is varied. `search` opens a
 study, and `study.run_trials` calls the `TrialRunner` of `trials` until the budget is used up; workers that
-open the same study share its trials. Then `command` trains the winner on all training images.
+open the same study share its trials. Then `search` trains the winner on all training images.
 
-Other packages use only `COMMANDS`, `make_parser` and `run_from_menu` of `command`, by its name in
-`lib.cli.commands`. Nothing is imported here: Optuna takes a while to load, and `space` needs none of it:
+`lib.cli.commands` finds `command_search` by its name. Nothing is imported here: Optuna takes a while to load,
+and `space` needs none of it:
 
 >>> from lib.search.space import grid_size, parse_space
 >>> space = parse_space("autoencoder", ["kernels=16,32,64", "layers=2,3"], [])

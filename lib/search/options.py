@@ -9,11 +9,10 @@ from functools import partial
 from typing import Any
 
 from lib.cli.conversation import Step, ask_in_order
-from lib.cli.parser import CommandParser, TrainParser
 from lib.cli.preset_choices import adapt_preset
 from lib.cli.prompt_keys import GoBack
 from lib.cli.prompts import Answers
-from lib.cli.session import ask_dataset, labeled_data_steps
+from lib.cli.run_questions import ask_dataset, labeled_data_steps
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 from lib.common.value_types import MAX_FOLDS, IntRange, choices
@@ -36,7 +35,6 @@ from lib.search.space import (
     parse_space,
     parse_values,
 )
-from lib.search.study import without_password
 
 MAX_STUDY_NAME = 60  # characters, so that a folder can be named after the study
 SAMPLERS = ("grid", "random", "tpe")
@@ -53,55 +51,6 @@ SAMPLER_TEXTS = {
     "random": "random search",
 }
 SPACE_QUESTION = "Which hyperparameters should vary?"
-
-
-def make_parser(program: str, command: str) -> CommandParser:
-    """Return the parser of the command `search`: the flags of training for all trials, and its own."""
-    parser = TrainParser(program, "Search for better hyperparameters; all other flags apply to every trial.")
-    parser.prog = f"{program}.py {command}"
-    parser.set_help("--output", "folder of the search (default models/search-<dataset>-<digest>)")
-    for flag in ("--resume", "--distributed"):
-        parser.set_help(flag, argparse.SUPPRESS)
-    add = parser.add_argument
-    grid = (
-        "values of a hyperparameter: kernels=16,32,64; separated by slashes if they contain commas: "
-        "kernels=8,16/16,32"
-    )
-    span = "range of a number: learning-rate=0.0001..0.01:log, or kernels=8..64:8 with step 8"
-    add("--grid", action="append", default=[], metavar="NAME=VALUES", help=grid)
-    add("--range", action="append", default=[], metavar="NAME=LOW..HIGH", help=span)
-    add("--sampler", choices=SAMPLERS, help="grid (default if there are only grids), random, or tpe")
-    add(
-        "--trials",
-        metavar="N",
-        help=f"total number of trials (default {DEFAULT_TRIALS}; a grid has one per point)",
-    )
-    add("--minutes", metavar="N", help="start no trial after this many minutes")
-    add(
-        "--folds",
-        metavar="K",
-        help="K-fold cross-validation of every trial (default: the validation set of --split)",
-    )
-    add(
-        "--prune",
-        action="store_true",
-        default=None,
-        help="stop trials that are worse than the median (default except for grids)",
-    )
-    add("--no-prune", action="store_false", dest="prune", help="train every trial to the end")
-    add(
-        "--keep",
-        metavar="N",
-        help="keep the models and figures of the best N trials only (default: of all); the records stay",
-    )
-    add("--study", metavar="NAME", help="name of the study (default: derived from the search)")
-    add(
-        "--storage",
-        metavar="URL",
-        help="database shared by several machines (default: SQLite in the folder of the search)",
-    )
-    add("--no-retrain", action="store_true", help="do not retrain the best trial and do not use the test set")
-    return parser
 
 
 @dataclass(frozen=True)
@@ -154,6 +103,8 @@ class SearchOptions:
             flag = "--grid" if isinstance(dimension, Choices) else "--range"
             words += [flag, f"{long_flag(name).removeprefix('--')}={dimension}"]
         words += ["--sampler", self.sampler, "--prune" if self.prune else "--no-prune"]
+        from lib.search.study import without_password  # with Optuna, which takes a while to load
+
         optional = {
             "trials": self.budget if self.sampler != "grid" else None,
             "minutes": self.minutes,
@@ -191,17 +142,16 @@ class SearchOptions:
         return f"{self.sampler} over {space}: {limit}{folds}"
 
 
-def read_options(program: str, words: list[str]) -> SearchOptions:
+def read_options(program: str, args: argparse.Namespace) -> SearchOptions:
     """Return the options of a search from flags and, for what they leave open, from prompts.
 
     Args:
         program: `autoencoder` or `classification`.
-        words: the command line after `search`.
+        args: values of the flags of `lib.search.command_search`.
 
     Raises:
         UserError: a flag or an answer is invalid, or two do not go together.
     """
-    args = make_parser(program, "search").parse(words)
     _require_no_single_run_flags(args)
     if args.study is not None:
         _require_name(args.study)

@@ -15,10 +15,16 @@ from PIL import Image
 from rich.cells import cell_len
 from rich.console import Console
 
-from lib.cli import codes_size, commands, model_commands, model_results
+from lib.cli import command_encode, commands
+from lib.cli.command_apply import ApplyCommand
+from lib.cli.command_encode import EncodeCommand
+from lib.cli.command_generate import GenerateCommand
+from lib.cli.display import Display
+from lib.cli.model_results import show_table
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
-from lib.cli.session import Session, ask_labeled_data
+from lib.cli.run_questions import ask_labeled_data
+from lib.cli.session import Session
 from lib.common.errors import Interrupted, UserError
 from lib.config.fields import PROGRAMS
 from lib.data.formats import registry
@@ -71,11 +77,11 @@ def test_refined_codes_from_the_command_line(tiny):
 @pytest.mark.parametrize("width", [40, 60, 100])
 def test_a_terminal_too_narrow_for_many_models_shows_whole_numbers_of_the_first(width):
     names = ["one", "one-refined", "two", "two-refined", "three", "three-refined"]
-    screen = model_commands.Display()
+    screen = Display()
     screen.out = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
     table = [["a/picture with a long name.png", *(f"0.12345{n}" for n in range(6))]]
     columns = ["picture", *(f"mse {name}" for name in names)]
-    model_results._show_table(screen, "errors", columns, table, "errors.csv")
+    show_table(screen, "errors", columns, table, "errors.csv")
     out = screen.out.file.getvalue()
     shown = re.findall(r"0\.12345(\d)", out)
     assert "".join(shown) == "012345"[: len(shown)]
@@ -114,7 +120,7 @@ def test_an_interrupted_command_leads_back_to_the_menu(capsys):
 def test_a_pipe_gets_all_columns(capsys):
     columns = ["picture", *(f"mse model-{n}-refined" for n in range(9))]
     table = [["a.png", *["0.123456"] * 9]]
-    model_results._show_table(model_commands.Display(), "errors", columns, table, "errors.csv")
+    show_table(Display(), "errors", columns, table, "errors.csv")
     out = capsys.readouterr().out
     assert out.count("0.123456") == 9
     assert all(column in out for column in columns)
@@ -123,7 +129,7 @@ def test_a_pipe_gets_all_columns(capsys):
 def test_names_of_pictures_are_shown_without_markup_and_control_characters(capsys):
     names = ["[/x].png", "[red]a.png", "evil\n\x1b[2J.png"]
     table = [[name, "0.1"] for name in names]
-    model_results._show_table(model_commands.Display(), "t", ["picture", "mse [b]"], table, "errors.csv")
+    show_table(Display(), "t", ["picture", "mse [b]"], table, "errors.csv")
     out = capsys.readouterr().out
     assert all(name in out for name in ("[/x].png", "[red]a.png", "evil \ufffd[2J.png", "mse [b]"))
     assert "\x1b" not in out
@@ -169,7 +175,7 @@ def test_wrong_flags_are_refused_before_keras_starts(tiny):
     ],
 )
 def test_layers_are_named_where_codes_are_used(program, command, flags):
-    parser = commands.command_parser(program, command)
+    parser = commands.commands_of(program)[command].make_parser(program)
     known = {flag for action in parser._actions for flag in action.option_strings}
     assert known & {"--encoder-layer", "--decoder-layer", "--size"} == flags
 
@@ -186,18 +192,18 @@ def test_codes_of_a_named_layer_from_the_command_line():
 
 
 def test_codes_lie_beside_the_model_under_the_name_of_the_data():
-    assert model_commands.default_codes_file("a/encoder.h5", "data/mine.npy") == "a/codes-mine.npz"
+    assert command_encode.default_codes_file("a/encoder.h5", "data/mine.npy") == "a/codes-mine.npz"
     Path("a").mkdir()
     Path("a/codes-mine.npz").touch()
-    assert model_commands.default_codes_file("a/encoder.h5", "data/mine.npy") == "a/codes-mine-2.npz"
+    assert command_encode.default_codes_file("a/encoder.h5", "data/mine.npy") == "a/codes-mine-2.npz"
 
 
 @pytest.mark.parametrize(
     ("program", "command"),
-    [(program, command) for program in commands.MODULES for command in commands.MODULES[program]],
+    [(program, command) for program in PROGRAMS for command in commands.commands_of(program)],
 )
 def test_every_command_has_a_description_and_refers_to_its_help(program, command):
-    parser = commands.command_parser(program, command)
+    parser = commands.commands_of(program)[command].make_parser(program)
     assert parser.prog == f"{program}.py {command}"
     assert len(parser.description) > 20
     with pytest.raises(UserError, match=f"see python {program}.py {command} --help"):
@@ -210,12 +216,16 @@ def test_no_command_means_training():
     assert commands.run_named_command("autoencoder", ["-d", "digits"]) is None
 
 
-COMMANDS = [(program, name) for program in PROGRAMS for name in ("train", *commands.command_names(program))]
+COMMANDS = [(program, name) for program in PROGRAMS for name in ("train", *commands.commands_of(program))]
 
 
 @pytest.mark.parametrize(("program", "command"), COMMANDS)
 def test_every_command_can_be_told_to_ask_nothing(program, command):
-    parser = TrainParser(program, "") if command == "train" else commands.command_parser(program, command)
+    parser = (
+        TrainParser(program, "")
+        if command == "train"
+        else commands.commands_of(program)[command].make_parser(program)
+    )
     assert {"--no-input", "--yes"} <= parser.options.keys()
     assert ("--json" in parser.options) == (command != "reproduce")  # which writes its tables as documents
     is_random = command in ("train", "search", "probe", "generate")
@@ -224,19 +234,19 @@ def test_every_command_can_be_told_to_ask_nothing(program, command):
 
 def test_a_run_folder_is_a_model(tiny):
     save_autoencoder("run")
-    expected = {"apply": "autoencoder.h5", "encode": "autoencoder.h5", "generate": "autoencoder.h5"}
-    for command, name in expected.items():
-        assert run_folder.locate_model("run", command) == f"run/{name}"
+    files = {command.name: command.model_files for command in (ApplyCommand, EncodeCommand, GenerateCommand)}
+    for name in files:
+        assert run_folder.locate_model("run", files[name], name) == "run/autoencoder.h5"
     for name in ("autoencoder.h5", "decoder.h5"):
         Path("run", name).unlink()
-    assert run_folder.locate_model("run/", "encode") == "run/encoder.h5"
+    assert run_folder.locate_model("run/", files["encode"], "encode") == "run/encoder.h5"
     with pytest.raises(UserError, match=r"run: has no autoencoder.h5 or decoder.h5, which generate needs"):
-        run_folder.locate_model("run", "generate")
+        run_folder.locate_model("run", files["generate"], "generate")
     with pytest.raises(UserError, match=r"has no classifier.h5 or classifier-head.h5, which predict needs"):
-        model_commands.run_predict("classification", ["-model", "run", "-d", tiny["-d"]])
+        commands.run_named_command("classification", ["predict", "-model", "run", "-d", tiny["-d"]])
     path = "run/../" * 585  # with the name of a file it is longer than paths may be
     with pytest.raises(UserError, match=r"has no autoencoder.h5, which apply needs"):
-        run_folder.locate_model(path, "apply")
+        run_folder.locate_model(path, files["apply"], "apply")
     data = {"-d": tiny["-d"], "-dl": tiny["-dl"], "-model": "run"}
     words = [*(word for pair in data.items() for word in pair), "--yes"]
     answers = Answers("classification", TrainParser("classification", "").parse(words))
@@ -260,9 +270,9 @@ def test_a_large_file_of_codes_is_written_only_after_a_question(monkeypatch, tin
     record["metrics"]["latent_size"] = 1_000_000
     Path("models/large/run.json").write_text(json.dumps(record))
     asked = []
-    monkeypatch.setattr(codes_size, "prompt_choice", lambda title, choices: asked.append(title) or "no")
+    monkeypatch.setattr(command_encode, "prompt_choice", lambda title, choices: asked.append(title) or "no")
     request = Encode(models=("models/large/autoencoder.h5",), data=tiny["-d"], output="x.npz")
-    assert not codes_size.confirm_size(request)
+    assert not command_encode.confirm_size(request)
     assert asked == ["60 latent codes of 1,000,000 numbers need 240 MB. Write them?"]
-    assert codes_size.confirm_size(dataclasses.replace(request, limit=2))
-    assert codes_size.confirm_size(dataclasses.replace(request, models=("elsewhere.h5",)))
+    assert command_encode.confirm_size(dataclasses.replace(request, limit=2))
+    assert command_encode.confirm_size(dataclasses.replace(request, models=("elsewhere.h5",)))

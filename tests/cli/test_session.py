@@ -1,7 +1,6 @@
 """Sessions without training: their menu. python -m pytest tests/cli/test_session.py"""
 
 import io
-import re
 import sys
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import pytest
 
 import autoencoder
 import classification
-from lib.cli import commands, menu
-from lib.cli.session import FinishedRun, Session
-from lib.common.errors import Interrupted, PromptCancelled, UserError
+from lib.cli import commands
+from lib.cli.prompts import Answers
+from lib.cli.session import FinishedRun, MenuEntry, Session
+from lib.common.errors import Interrupted, PromptCancelled
 from lib.evaluation.run_figures import menu_entries
-from tests.harness.terminal_session import PROJECT
 
 
 @pytest.fixture
@@ -29,24 +28,38 @@ def session(monkeypatch):
     return session
 
 
-@pytest.mark.parametrize("program", [autoencoder, classification])
-def test_every_entry_of_a_menu_has_its_function(program):
-    source = (PROJECT / f"{program.__name__}.py").read_text(encoding="utf-8")
-    names = re.findall(r'menu_action\("(\w+)"', source)
-    assert {"search", "list_runs"} < set(names)
-    assert not [name for name in names if not callable(getattr(menu, name, None))]
+@pytest.mark.parametrize(
+    ("program", "keys"),
+    [
+        (autoencoder, "loss pictures latent samples generate apply encode compare search runs save"),
+        (classification, "loss right wrong report predict probe search runs"),
+    ],
+)
+def test_the_menu_has_figures_and_commands_in_order(monkeypatch, program, keys):
+    menus = []
+
+    def choose(answers, title, choices, **options) -> str:
+        menus.append([*choices])
+        return "quit"
+
+    def train(session, ask) -> bool:
+        figures = menu_entries(session.answers.program)
+        session.finished_runs.append(FinishedRun(Path("models/run"), {"status": "finished"}, figures))
+        return False
+
+    monkeypatch.setattr(Answers, "choose", choose)
+    monkeypatch.setattr(Session, "_train", train)
+    program.main(["-d", "digits"])
+    assert menus == [["again", *keys.split(), "quit"]]
 
 
-def test_a_menu_lacks_commands_whose_package_was_deleted(session, monkeypatch):
-    chosen = []
-    entries = {name: (name, lambda name=name: chosen.append(name)) for name in ("search", "runs", "loss")}
-    monkeypatch.setattr(sys, "stdin", io.StringIO("search\nruns\n"))
-    assert session.run(lambda answers, worker: None, lambda: None, entries) == 0
-    assert chosen == ["search", "runs"]
-    monkeypatch.setattr(commands, "_is_installed", lambda module: "search" not in module)
-    monkeypatch.setattr(sys, "stdin", io.StringIO("search\n"))
-    with pytest.raises(UserError, match="'search' is not one of again, runs, loss, quit"):
-        session.run(lambda answers, worker: None, lambda: None, entries)
+def test_commands_of_packages_that_were_deleted_are_absent(monkeypatch):
+    monkeypatch.setattr(commands, "PACKAGES", ("lib.cli", "lib.nowhere"))
+    commands.all_commands.cache_clear()
+    try:
+        assert [*commands.commands_of("classification")] == ["predict", "probe", "runs"]
+    finally:
+        commands.all_commands.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -63,14 +76,14 @@ def test_without_a_terminal_the_exit_status_is_that_of_the_last_run(session, mon
 
     monkeypatch.setattr(session, "_train", train)
     monkeypatch.setattr(sys, "stdin", io.StringIO("again\n"))
-    assert session.run(lambda answers, worker: None, lambda: None, {}) == expected
+    assert session.run(lambda answers, worker: None, lambda: None, dict) == expected
 
 
 def test_a_user_who_quits_at_a_terminal_has_succeeded(session, monkeypatch):
     monkeypatch.setattr(session, "_train", lambda ask: False)
     monkeypatch.setattr(session.answers, "has_terminal", True)
     monkeypatch.setattr(session.answers, "choose", lambda title, choices, at_end, kept_lines=0: at_end)
-    assert session.run(lambda answers, worker: None, lambda: None, {}) == 0
+    assert session.run(lambda answers, worker: None, lambda: None, dict) == 0
 
 
 class StartedWorker:
@@ -94,8 +107,9 @@ def test_the_worker_of_the_next_job_starts_with_the_menu_of_a_terminal(monkeypat
     monkeypatch.setattr(session, "_train", lambda ask: False)
     monkeypatch.setattr(session.answers, "has_terminal", has_terminal)
     monkeypatch.setattr(session.answers, "choose", lambda *choices, **options: next(keys))
-    menu = {"probe": ("Probe", lambda: taken.append(session.take_worker()))}
-    session.run(lambda answers, worker: None, lambda: None, menu)
+    session.finished_runs.append(FinishedRun(Path("models/run"), {}))
+    menu = {"probe": MenuEntry("Probe", lambda: taken.append(session.take_worker()))}
+    session.run(lambda answers, worker: None, lambda: None, lambda: menu)
     assert [worker.starts for worker in taken] == [has_terminal]
     assert session._next_worker is not taken[0]
     assert (session._next_worker.starts, session._next_worker.closes) == (has_terminal, 1)
@@ -117,7 +131,7 @@ def test_ctrl_c_before_training_is_named_and_starts_nothing(raised, folder, expe
         raise raised
 
     with pytest.raises(expected) as caught:
-        session.run(ask, lambda: None, {})
+        session.run(ask, lambda: None, dict)
     assert type(caught.value) is expected
     assert str(caught.value) == ("stopped before training began" if expected is Interrupted else "")
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 from PIL import Image
 
-from lib.cli import model_commands
+from lib.cli import model_command
 from lib.worker.messages import Apply, Encode, Generate, Predict
 from tests.harness.error_cases_models import (
     PIXELS,
@@ -206,7 +206,7 @@ CASES = {
             "takes images of 8×8×5, with 5 channels; pictures have 1 or 3",
         ),
     ],
-    "cli/model_commands": [
+    "cli/model_command": [
         (
             lambda: called(
                 "autoencoder", "apply", "-model", model_path(), "-d", "digits", "--encoder-layer", "x"
@@ -222,12 +222,12 @@ CASES = {
             "has no effect without --refine",
         ),
         (
-            lambda: model_commands.parse_size("28x0"),
+            lambda: model_command.parse_size("28x0"),
             "--size",
             "height and width in pixels, such as 28x28; a side must be a whole number from 1 to",
         ),
         (
-            lambda: model_commands.parse_size("1x2x3"),
+            lambda: model_command.parse_size("1x2x3"),
             "'1x2x3'",
             "--size: height and width in pixels, such as 28x28, not",
         ),

@@ -13,7 +13,7 @@ from unittest import mock
 import keras
 import numpy as np
 
-from lib.cli import model_commands
+from lib.cli import model_command
 from lib.cli.display import Display
 from lib.cli.figure_drawing import FigureDrawing
 from lib.common import filesystem
@@ -303,7 +303,7 @@ CASES = {
             "no such file; train an autoencoder first",
         ),
         (
-            lambda: run_folder.locate_model(".", "encode"),
+            lambda: run_folder.locate_model(".", run_folder.AUTOENCODER_FILES, "encode"),
             ".",
             "has no autoencoder.h5 or encoder.h5, which encode needs; give another run folder, or an",
         ),
@@ -422,7 +422,7 @@ CASES = {
             "cannot be written (No such file or directory); choose another place with --output",
         ),
     ],
-    "cli/runs_command": [
+    "cli/command_runs": [
         (
             lambda: called("autoencoder", "runs", "nowhere"),
             "nowhere",
@@ -455,7 +455,7 @@ CASES = {
     "runs/documents": [
         (lambda: full("r.html"), "r.html", "cannot be written (No space left on device)"),
     ],
-    "cli/model_commands": [
+    "cli/model_command": [
         (
             lambda: called("classification", "probe", "--shares", "0"),
             "--shares",
@@ -466,7 +466,7 @@ CASES = {
             "--grid",
             "must be a whole number from 2 to",
         ),
-        (lambda: model_commands.parse_integer("x"), "'x'", "must be a whole number from 0 to"),
+        (lambda: model_command.parse_integer("x"), "'x'", "must be a whole number from 0 to"),
     ],
     "common/typed_json": [
         (

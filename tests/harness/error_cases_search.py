@@ -9,9 +9,10 @@ from lib.cli import prompts, session
 from lib.cli.display import Display
 from lib.common.errors import RunFailed, UserError
 from lib.config.hyperparameters import Hyperparameters
-from lib.reproduction.command import run_reproduce
+from lib.reproduction.command_reproduce import ReproduceCommand
 from lib.reproduction.context import ReproductionContext
-from lib.search import command, options, study
+from lib.search import study
+from lib.search.command_search import SearchCommand
 from lib.search.space import Choices, parse_range, parse_space, parse_values
 from lib.search.study import StudyDefinition
 from lib.worker import run_sequence
@@ -28,7 +29,7 @@ def space(grid: str = "", span: str = ""):
 
 
 def read_options(*words: str):
-    options.read_options("autoencoder", ["-d", "digits", *TINY, *words])
+    SearchCommand().options("autoencoder", ["-d", "digits", *TINY, *words])
 
 
 def open_twice(url: str = "sqlite:///study.db", **changed):
@@ -75,7 +76,7 @@ def search(*words: str, broken: str = "", stopped_at: int = 0, status: str = "",
             patches.enter_context(mock.patch.object(module, "Worker", InProcessWorker))
         patches.enter_context(mock.patch.object(InProcessWorker, "follow", follow))
         InProcessWorker.trainings = 0
-        command.run_search(
+        SearchCommand().run(
             "autoencoder", ["-d", "x.idx", *TINY, "--output", "s", *(words or ["--grid", "kernels=2,3"])]
         )
 
@@ -92,7 +93,7 @@ def diverge():
 
 def reproduce(*words: str):
     with mock.patch.object(run_sequence.RunSequence, "train", side_effect=run_sequence.StoppedByUser):
-        run_reproduce("autoencoder", list(words))
+        ReproduceCommand().run("autoencoder", list(words))
 
 
 def reproduce_without_data():
@@ -244,7 +245,7 @@ CASES = {
             "must be a whole number from 2",
         ),
     ],
-    "reproduction/command": [
+    "reproduction/command_reproduce": [
         (lambda: reproduce("F"), "'F'", "is not a table; available: A-variants, "),
         (lambda: reproduce("C-layers", "--race"), "'C-layers'", "has no race; available: A, "),
         (lambda: reproduce("--best"), "--best", "needs the tables to reproduce: A-variants, "),
@@ -263,7 +264,7 @@ CASES = {
         (read_invalid_results, "s/race.json", "cannot be read; delete it to repeat the measurements")
     ],
     "worker/run_sequence": [(diverge, "it diverged", "")],
-    "search/command": [
+    "search/search": [
         (lambda: search(status="failed"), "it diverged", ""),
         (lambda: search(broken="it broke"), "it broke", ""),
         (

@@ -28,7 +28,7 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from lib.cli import runs_command
+from lib.cli.command_runs import RunsCommand
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
 from lib.common.errors import UserError
@@ -147,7 +147,7 @@ def record(path: Path) -> str:
         ):
             by_name = words[:1] in (["--diff"], ["--only"])  # anything else shows the good one
             with contextlib.suppress(UserError) if by_name else contextlib.nullcontext():
-                runs_command.run_runs("autoencoder", [str(top), *words])
+                RunsCommand().run("autoencoder", [str(top), *words])
         assert "\x1b" not in out.getvalue() + err.getvalue(), "an escape code reached the terminal"
     entries, _ = run_entries.list_entries(top)
     for name in ("report.md", "report.html"):

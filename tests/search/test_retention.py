@@ -10,9 +10,8 @@ import pytest
 
 from lib.runs import records, run_entries
 from lib.search import retention
-from lib.search.command import run_search
+from lib.search.command_search import SearchCommand
 from lib.search.estimate import describe_estimate
-from lib.search.options import read_options
 
 WORDS = ["--layers", "1", "--kernel-size", "3", "--epochs", "1", "--batch-size", "16", "--no-input"]
 GRID = ["--grid", "kernels=1,2,3", "--grid", "seed=0,1"]
@@ -40,7 +39,7 @@ def test_only_the_best_trials_keep_their_models(tiny, in_process, capsys):
         "1",
         "--no-retrain",
     ]
-    assert run_search("autoencoder", words) == 0
+    assert SearchCommand().run("autoencoder", words) == 0
     assert "3 trials, about 0.6 MB" not in capsys.readouterr().err  # one trial's models, not three
     entries = {entry.name: entry for entry in run_entries.list_entries(Path("s"))[0]}
     scores = {name: entry.record["metrics"]["validation_mse"] for name, entry in entries.items()}
@@ -58,11 +57,11 @@ def test_only_the_best_trials_keep_their_models(tiny, in_process, capsys):
 
 def test_a_search_says_its_size_and_duration_first(tiny, in_process, capsys):
     words = ["-d", tiny["-d"], "-t", tiny["-t"], *WORDS, *GRID, "--no-retrain", "--output", "models/s"]
-    assert run_search("autoencoder", words) == 0
+    assert SearchCommand().run("autoencoder", words) == 0
     assert "6 trials, about 1." in (said := capsys.readouterr().err)
     assert " min" not in said.split("trial 0")[0]  # nothing was trained on these images before
     Path("models/s/trial-0000").rename("models/run")
-    described = describe_estimate(read_options("autoencoder", words))
+    described = describe_estimate(SearchCommand().options("autoencoder", words))
     assert described.startswith("6 trials, less than 1 min, about 1.")
 
 
@@ -84,7 +83,7 @@ def test_the_duration_is_estimated_from_a_run_whatever_its_record_says(tiny, epo
     record |= {"history": {"": {"seconds": curve}}}
     Path("models/run/run.json").write_text(json.dumps(record))
     words = ["-d", tiny["-d"], *WORDS, *GRID, "--minutes", minutes]
-    described = describe_estimate(read_options("autoencoder", words))
+    described = describe_estimate(SearchCommand().options("autoencoder", words))
     assert described.startswith(f"6 trials, {text}, about 1." if text else "6 trials, about 1.")
 
 

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from lib.cli import model_results
+from lib.cli.command_probe import ProbeCommand
+from lib.cli.display import Display
 from lib.config import architecture_planner
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
@@ -92,7 +93,7 @@ def test_ctrl_c_leaves_out_the_incomplete_classifier(number):
     trained = [row for row in record["accuracy"] if row["method"] == probes.FINE_TUNED]
     assert len(trained) == number - 1
     assert channel.events[-1].missing == f"{number - 1} of 4 classifiers were trained"
-    model_results.show_result(channel.events[-1], model_results.Display())
+    ProbeCommand().show(channel.events[-1], Display())
 
 
 def test_a_labeled_sample_has_every_class():

@@ -1,6 +1,6 @@
 """The command `reproduce`, with training in this process.
 
-python -m pytest tests/reproduction/test_command.py
+python -m pytest tests/reproduction/test_command_reproduce.py
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from lib.cli.display import Display
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.config.architecture_planner import plan_architecture
 from lib.data.named_datasets import NAMED_DATASETS
-from lib.reproduction import command, comparison, time_to_target
+from lib.reproduction import command_reproduce, comparison, time_to_target
 from lib.reproduction.context import ReproductionContext
 from lib.reproduction.tables import TABLES, TIME_TARGETS, ReportRow, ReportTable, RowSettings, TimeTarget
 from lib.runs import records, run_entries
@@ -84,14 +84,14 @@ def tables(in_process, monkeypatch):
             RowSettings(TINY, CLASSIFIER | dict(fc_units=5)),
         ),
     }
-    monkeypatch.setattr(command, "TABLES", small)
-    for module in (command, time_to_target):
+    monkeypatch.setattr(command_reproduce, "TABLES", small)
+    for module in (command_reproduce, time_to_target):
         monkeypatch.setattr(module, "TIME_TARGETS", time_targets)
     return in_process
 
 
 def reproduce(*words: str) -> int:
-    return command.run_reproduce("autoencoder", list(words))
+    return command_reproduce.ReproduceCommand().run("autoencoder", list(words))
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -197,7 +197,7 @@ def test_runs_are_trained_once_and_shared_between_tables(tables, capsys):
 
 @pytest.mark.slow
 def test_the_remaining_time_is_estimated_from_all_trained_rows(tables, monkeypatch, capsys):
-    monkeypatch.setitem(command.TABLES["A-kernels"].rows[1].report.autoencoder, "epochs", 6)
+    monkeypatch.setitem(command_reproduce.TABLES["A-kernels"].rows[1].report.autoencoder, "epochs", 6)
     assert reproduce("A-kernels", "--output", "out") == 0
     first = Path("out/a-kernels-two-kernels/seed-0/run.json")
     record = json.loads(first.read_text())
@@ -362,7 +362,7 @@ def test_results_of_several_calls_are_in_one_file_and_quick_ones_in_another(tabl
     assert reproduce("A", "--race", "--quick", "--output", "out") == 0
     assert (Path("out/race.json").read_text(), Path("out/race.md").read_text()) == (stored, text)
     assert "Quick run" in Path("out/race-quick.md").read_text()
-    command.TIME_TARGETS["A"] = dataclasses.replace(command.TIME_TARGETS["A"], target=0.4)
+    command_reproduce.TIME_TARGETS["A"] = dataclasses.replace(command_reproduce.TIME_TARGETS["A"], target=0.4)
     trainings = tables.trainings
     assert reproduce("A", "--race", "--output", "out") == 0
     assert tables.trainings == trainings + 2  # results for another target do not count
@@ -388,7 +388,7 @@ def test_a_failed_time_target_does_not_end_the_others(tables, monkeypatch, capsy
 
 @pytest.mark.parametrize("race", [[], pytest.param(["--race"], marks=pytest.mark.slow)])
 def test_tables_without_data_are_left_out_and_named_at_the_end(tables, capsys, race):
-    for known in (command.TABLES, command.TIME_TARGETS):
+    for known in (command_reproduce.TABLES, command_reproduce.TIME_TARGETS):
         first = next(iter(known))
         known[first] = dataclasses.replace(known[first], dataset="nowhere.npz")
     with pytest.raises(
@@ -404,10 +404,10 @@ def test_tables_without_data_are_left_out_and_named_at_the_end(tables, capsys, r
 
 def test_a_run_with_other_settings_is_kept(tables):
     assert reproduce("A-again", "--output", "out") == 0
-    table = command.TABLES["A-again"]
+    table = command_reproduce.TABLES["A-again"]
     other = dataclasses.replace(table.rows[0], report=RowSettings(TINY | dict(epochs=2)))
-    command.TABLES["A-again"] = dataclasses.replace(table, rows=(other,))
-    command.TABLES.pop("A-kernels")
+    command_reproduce.TABLES["A-again"] = dataclasses.replace(table, rows=(other,))
+    command_reproduce.TABLES.pop("A-kernels")
     Path("out/a-kernels-two-kernels").rename("out/a-again-two")
     assert reproduce("A-again", "--output", "out") == 0
     assert len(records.main_curves(records.load_record(Path("out/a-again-two/seed-0")))["loss"]) == 3
@@ -437,7 +437,7 @@ def test_a_narrow_terminal_does_not_break_numbers(tables, monkeypatch):
         screen = io.StringIO()
         display = Display()
         display.out = Console(file=screen, force_terminal=True, width=width, color_system=None)
-        monkeypatch.setattr(command, "Display", lambda display=display: display)
+        monkeypatch.setattr(command_reproduce, "Display", lambda display=display: display)
         for words in (["A-kernels"], ["A", "--race"]):
             assert reproduce(*words, "--seeds", "2", "--output", "out") == 0
         text = screen.getvalue()

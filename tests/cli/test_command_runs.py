@@ -1,4 +1,4 @@
-"""The command `runs`. python -m pytest tests/cli/test_runs_command.py"""
+"""The command `runs`. python -m pytest tests/cli/test_command_runs.py"""
 
 import io
 import json
@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lib.cli import runs_command, session
+from lib.cli import command_runs, jobs
 from lib.common.errors import UserError
 from lib.runs import run_entries
+from lib.worker.messages import Compared
 from tests.harness.recorded_runs import damaged_records, listed_names, record_run
 from tests.harness.terminal_session import PROJECT
 
@@ -66,10 +67,10 @@ def test_names_of_any_length_leave_a_table_that_can_be_read(call_runs):
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_a_terminal_that_is_narrow_shows_less_but_the_whole_name_and_score(width):
     record_run("20260301-120000-fashion-mnist-reconstruct", 0.0125)
-    display = runs_command.Display()
+    display = command_runs.Display()
     display.out = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
     entries, _ = run_entries.list_entries(Path("models"))
-    display.out.print(runs_command.runs_table(display, entries, set(), "learning_rate"))
+    display.out.print(command_runs.runs_table(display, entries, set(), "learning_rate"))
     lines = display.out.file.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     assert "".join(listed_names("\n".join(lines))) == "20260301-120000-fashion-mnist-reconstruct"
@@ -195,7 +196,7 @@ def test_no_record_however_edited_is_a_traceback(call_runs, program):
     status, out, _ = call_runs("--last", "100")
     assert (status, "\x1b" in out) == (0, False)
     for entry in entries[::20]:
-        runs_command.show_difference(runs_command.Display(), entry, entries[-1])
+        command_runs.show_difference(command_runs.Display(), entry, entries[-1])
 
 
 def test_an_older_record_shows_what_it_lacks_as_a_dash(call_runs):
@@ -275,7 +276,7 @@ class RecordingWorker:
         RecordingWorker.request = request
 
     def follow(self, on_event, until):
-        on_event(until(self.request.path))
+        return Compared(self.request.path)
 
     def __enter__(self):
         return self
@@ -285,7 +286,7 @@ class RecordingWorker:
 
 
 def test_a_figure_of_the_finished_runs_that_have_the_metric(call_runs, monkeypatch):
-    monkeypatch.setattr(session, "Worker", RecordingWorker)
+    monkeypatch.setattr(jobs, "Worker", RecordingWorker)
     record_run("a", 0.02, layers=2)
     record_run("b", 0.01, layers=10)
     record_run("c", 0.03, layers=3)

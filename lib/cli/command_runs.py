@@ -9,10 +9,12 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from lib.cli.commands import Command
 from lib.cli.display import Display
+from lib.cli.jobs import draw_comparison
 from lib.cli.output import BAD, GOOD, QUIET
 from lib.cli.parser import CommandParser
-from lib.cli.session import draw_comparison
+from lib.cli.session import Session
 from lib.cli.tables import print_table
 from lib.common.errors import UserError, shorten
 from lib.common.formatting import MISSING
@@ -51,46 +53,73 @@ MAX_CHECKSUM_LENGTH = 16  # letters of a checksum in the table of differences
 DATA_KEYS = {"status": ("status",), "data set": ("dataset", "name"), "checksum": ("dataset", "sha256")}
 
 
-def make_parser(program: str, command: str) -> CommandParser:
-    """Return the parser of the command's flags."""
-    parser = CommandParser(f"{program}.py {command}", "List and compare the recorded runs of both programs.")
-    add = parser.add_argument
-    add(
-        "folder",
-        nargs="?",
-        default=str(records.MODELS_FOLDER),
-        metavar="FOLDER",
-        help="folder to search, with subfolders (default models)",
-    )
-    add(
-        "--sort",
-        default="date",
-        metavar="KEY",
-        help="score (best first), time, date, name, a hyperparameter or a metric",
-    )
-    add("--reverse", action="store_true", help="reverse the order; runs without the value stay last")
-    add("--task", choices=(*TASKS, CLASSIFY), help="only runs of this task")
-    add("--dataset", "-d", metavar="NAME", help="only runs on this data set")
-    add("--program", choices=PROGRAMS, help="only runs of this program")
-    add("--status", choices=records.STATUSES, help="only runs with this status")
-    add("--last", metavar="N", help="only the newest N runs")
-    add("--only", nargs="+", metavar="RUN", help="only these runs: folders or unique parts of their names")
-    add("--force", action="store_true", help="let --export replace an existing report")
-    parser.add_prompt_flags()
-    figure_help = "plot a metric against each hyperparameter that differs"
-    export_help = "write a report of these runs: FILE.md or FILE.html"
-    parser.add_exclusive_group(
-        ("--diff", {"nargs": 2, "metavar": ("A", "B"), "help": "show the differences between two runs"}),
-        ("--figure", {"metavar": "METRIC", "help": figure_help}),
-        ("--export", {"metavar": "FILE", "help": export_help}),
-        ("--json", {"action": "store_true", "help": "print the records as JSON"}),
-    )
-    return parser
+class RunsCommand(Command):
+    """Lists, comparisons and reports of runs."""
+
+    name = "runs"
+    programs = PROGRAMS
+    description = "List and compare the recorded runs of both programs."
+    order = 50
+    menu_text = "List all recorded runs, write a report"
+    menu_order = 60
+
+    def add_flags(self, parser: CommandParser) -> None:
+        add = parser.add_argument
+        add(
+            "folder",
+            nargs="?",
+            default=str(records.MODELS_FOLDER),
+            metavar="FOLDER",
+            help="folder to search, with subfolders (default models)",
+        )
+        add(
+            "--sort",
+            default="date",
+            metavar="KEY",
+            help="score (best first), time, date, name, a hyperparameter or a metric",
+        )
+        add("--reverse", action="store_true", help="reverse the order; runs without the value stay last")
+        add("--task", choices=(*TASKS, CLASSIFY), help="only runs of this task")
+        add("--dataset", "-d", metavar="NAME", help="only runs on this data set")
+        add("--program", choices=PROGRAMS, help="only runs of this program")
+        add("--status", choices=records.STATUSES, help="only runs with this status")
+        add("--last", metavar="N", help="only the newest N runs")
+        add(
+            "--only", nargs="+", metavar="RUN", help="only these runs: folders or unique parts of their names"
+        )
+        add("--force", action="store_true", help="let --export replace an existing report")
+        figure_help = "plot a metric against each hyperparameter that differs"
+        export_help = "write a report of these runs: FILE.md or FILE.html"
+        parser.add_exclusive_group(
+            ("--diff", {"nargs": 2, "metavar": ("A", "B"), "help": "show the differences between two runs"}),
+            ("--figure", {"metavar": "METRIC", "help": figure_help}),
+            ("--export", {"metavar": "FILE", "help": export_help}),
+            ("--json", {"action": "store_true", "help": "print the records as JSON"}),
+        )
+
+    def run(self, program: str, arguments: list[str]) -> int:
+        list_runs(self.make_parser(program).parse(arguments), program)
+        return 0
+
+    def run_from_menu(self, session: Session) -> None:
+        """List all recorded runs, and write a report of them if a name for it is given."""
+        program = session.answers.program
+        self.run(program, [])
+        name = session.answers.ask_text(
+            "File of the report, .html or .md (leave empty for none)", _check_report_name
+        )
+        if name:
+            session.wait_for_figures()  # which are part of the report
+            self.run(program, ["--export", name])
 
 
-def run_runs(program: str, arguments: list[str]) -> int:
-    """List, compare, draw or export the recorded runs in a folder; return the exit status."""
-    args = make_parser(program, "runs").parse(arguments)
+def _check_report_name(name: str) -> None:
+    if name.strip():
+        report.require_free_report(Path(name.strip()), False)
+
+
+def list_runs(args: argparse.Namespace, program: str) -> None:
+    """List, compare, draw or export the recorded runs in a folder."""
     if args.export:
         report.require_free_report(Path(args.export), args.force)
     folder, display = Path(args.folder), Display()
@@ -99,7 +128,7 @@ def run_runs(program: str, arguments: list[str]) -> int:
     entries = _load_entries(display, folder)
     if args.diff:
         show_difference(display, *(find_entry(name, entries, folder) for name in args.diff))
-        return 0
+        return
     sort_key = resolve_sort_key(args.sort, entries)
     selected = sort_entries(filter_entries(args, entries, folder), sort_key, args.reverse)
     best = {id(members[0]) for members in rank_entries(entries).values()}
@@ -121,7 +150,6 @@ def run_runs(program: str, arguments: list[str]) -> int:
         if any(entry.status != records.FINISHED for entry in selected):
             legend += f"; {UNFINISHED} not finished"
         display.result(f"{count}; {legend}", QUIET)
-    return 0
 
 
 def _load_entries(display: Display, folder: Path) -> list[RunEntry]:
@@ -324,6 +352,3 @@ def _relative_change(key: str, before: float | None, after: float | None) -> str
     if (metric := find_metric(key)) and metric.unit == "dB":
         return f"{after - before:+.1f} dB"  # decibels are logarithmic
     return f"{100 * (after - before) / abs(before):+.1f} %" if before else ""
-
-
-COMMANDS = {"runs": run_runs}

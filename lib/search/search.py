@@ -1,4 +1,4 @@
-"""The command `search`: runs trials, shows their results, and trains the winner on all training images."""
+"""A search: runs trials, shows their results, and trains the winner on all training images."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from lib.cli.display import Display
+from lib.cli.jobs import draw_comparison
 from lib.cli.output import ACCENT, QUIET
-from lib.cli.session import Session, draw_comparison
 from lib.cli.terminal_graphics import ARROW
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.terminal_state import muted_keyboard
@@ -23,7 +23,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
 from lib.runs import records, run_folder
 from lib.search.estimate import describe_estimate
-from lib.search.options import SearchOptions, make_parser, read_options
+from lib.search.options import SearchOptions
 from lib.search.progress import SearchProgress
 from lib.search.retention import remove_models
 from lib.search.space import Choices, format_param
@@ -46,27 +46,6 @@ from lib.worker.run_sequence import RunSequence, StoppedByUser
 # Beginnings of the names of files and folders that a search writes into its folder.
 SEARCH_FILES = ("study.db", "comparison.", "trial-", "winner-")
 MAX_POINTS = 1000  # points of a grid that are tried to find one that can be built
-
-
-def run_search(program: str, words: list[str]) -> int:
-    """Carry out `search`; return the exit status.
-
-    Args:
-        program: `autoencoder` or `classification`.
-        words: the command line after `search`.
-
-    Raises:
-        UserError: an option is invalid, or the data cannot be used.
-        RunFailed: no trial is complete, or the winner cannot be trained.
-        Interrupted: the search was stopped; the same command continues it.
-    """
-    return Search(read_options(program, words), Display()).run()
-
-
-def run_from_menu(session: Session) -> None:
-    """Search with the settings of the session's last run for everything that is not varied."""
-    last = Hyperparameters.from_json(session.last_run.record["hyperparameters"], "the last run")
-    Search(read_options(last.program, last.flags()), session.display).run()
 
 
 class Search:
@@ -314,7 +293,3 @@ def _metric_points(state: StudyState, name: str) -> list[tuple[str, float]]:
     pairs = [(trial.params[name], score) for score, trial in state.ranked if name in trial.params]
     pairs.sort(key=lambda pair: (isinstance(pair[0], str), pair[0]))
     return [(format_param(name, value), score) for value, score in pairs]
-
-
-COMMANDS = {"search": run_search}
-__all__ = ["COMMANDS", "make_parser", "run_from_menu"]

@@ -1,6 +1,6 @@
 """The command `search`, with training in this process and in others.
 
-python -m pytest tests/search/test_command.py
+python -m pytest tests/search/test_search.py
 """
 
 import json
@@ -21,8 +21,9 @@ from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.config.fields import QUESTIONS
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_entries
-from lib.search import options, trials
-from lib.search.command import first_buildable, run_search
+from lib.search import trials
+from lib.search.command_search import SearchCommand
+from lib.search.search import first_buildable
 from lib.worker.messages import Train, TrainingFinished
 from tests.harness import sample_files
 from tests.harness.in_process_worker import InProcessWorker, press_ctrl_c_in
@@ -49,7 +50,7 @@ def search(tiny, *words: str, program: str = "autoencoder", output: str = "s") -
     data = ["-d", tiny["-d"], "-t", tiny["-t"]]
     if program == "classification":
         data += ["-dl", tiny["-dl"], "-tl", tiny["-tl"]]
-    return run_search(program, [*data, "--output", output, *words])
+    return SearchCommand().run(program, [*data, "--output", output, *words])
 
 
 def records_of(folder: str) -> dict[str, dict]:
@@ -179,10 +180,10 @@ def test_a_classifier_is_searched_by_accuracy(tiny, in_process, capsys):
     ],
 )
 def test_the_command_that_is_shown_repeats_the_search(tiny, words):
-    first = options.read_options("autoencoder", ["-d", tiny["-d"], "-t", tiny["-t"], *TINY[2:], *words])
+    first = SearchCommand().options("autoencoder", ["-d", tiny["-d"], "-t", tiny["-t"], *TINY[2:], *words])
     shown = shlex.split(first.command(first_buildable(first)))
     assert shown[:3] == ["python", "autoencoder.py", "search"]
-    second = options.read_options("autoencoder", shown[3:])
+    second = SearchCommand().options("autoencoder", shown[3:])
     assert first_buildable(second) == first_buildable(first)
     fields = [name for name in vars(first) if name not in ("answers", "values")]
     assert [getattr(second, name) for name in fields] == [getattr(first, name) for name in fields]
@@ -191,7 +192,7 @@ def test_the_command_that_is_shown_repeats_the_search(tiny, words):
 def test_a_preset_is_adapted_to_images_without_labels(capsys):
     np.save("color.npy", np.stack([sample_files.shapes(40, 32, 32)[0]] * 3, axis=-1))
     words = ["-d", "color.npy", "--preset", "best-color", "--grid", "dropout=0,0.1", "--no-input"]
-    assert first_buildable(options.read_options("autoencoder", words)).label_weight == 0
+    assert first_buildable(SearchCommand().options("autoencoder", words)).label_weight == 0
     assert "best-color without its label weight: the images have no labels" in capsys.readouterr().err
 
 
@@ -307,7 +308,7 @@ def test_a_search_without_complete_trials_fails(tiny, in_process, monkeypatch):
 )
 def test_contradicting_options_are_refused(tiny, words, message):
     with pytest.raises(UserError) as error:
-        options.read_options("autoencoder", ["-d", tiny["-d"], *TINY, *words])
+        SearchCommand().options("autoencoder", ["-d", tiny["-d"], *TINY, *words])
     assert message in str(error.value)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from lib.cli.commands import Command
 from lib.cli.display import Display
 from lib.cli.output import ACCENT, BAD, QUIET
 from lib.cli.parser import CommandParser
@@ -36,88 +37,88 @@ from lib.worker.run_sequence import StoppedByUser
 DEFAULT_FOLDER = "reproduce"  # below models/
 
 
-def make_parser(program: str, command: str) -> CommandParser:
-    """Return the parser of the flags of `reproduce`."""
-    parser = CommandParser(
-        f"{program}.py {command}",
-        "Train the networks of the five course reports and compare with the published values.",
-    )
-    add = parser.add_argument
-    names = (
-        f"{', '.join(TABLES)}; a letter selects all tables of a report, {ALL} all tables (default: list "
-        f"the tables)"
-    )
-    add("tables", nargs="*", metavar="TABLE", help=names)
-    add(
-        "--best",
-        action="store_true",
-        help=(
-            "our settings for the same tasks, with the latent size of the report where the task is "
-            f"{list_tasks(lambda task: task.targets_are_inputs)}"
-        ),
-    )
-    add(
-        "--race",
-        action="store_true",
-        help=f"compare the time to a published value: {', '.join(TIME_TARGETS)}",
-    )
-    add(
-        "--quick",
-        action="store_true",
-        help=f"quick run without comparable results: {QUICK_IMAGES:,} images, {QUICK_EPOCHS} epochs",
-    )
-    add(
-        "--seeds",
-        metavar="N",
-        default="1",
-        help="number of seeds, starting at 0; the table shows mean and spread (default 1)",
-    )
-    add(
-        "--output",
-        metavar="DIR",
-        help=f"folder of the runs and tables (default models/{DEFAULT_FOLDER}, with --quick "
-        f"models/{DEFAULT_FOLDER}-quick)",
-    )
-    parser.add_prompt_flags()
-    return parser
+class ReproduceCommand(Command):
+    """Train the networks of the course reports again."""
 
+    name = "reproduce"
+    programs = ("autoencoder",)
+    description = "Train the networks of the five course reports and compare with the published values."
+    order = 60
 
-def run_reproduce(program: str, words: list[str]) -> int:
-    """Carry out `reproduce`; return the exit status.
+    def add_flags(self, parser: CommandParser) -> None:
+        add = parser.add_argument
+        names = (
+            f"{', '.join(TABLES)}; a letter selects all tables of a report, {ALL} all tables (default: list "
+            f"the tables)"
+        )
+        add("tables", nargs="*", metavar="TABLE", help=names)
+        add(
+            "--best",
+            action="store_true",
+            help=(
+                "our settings for the same tasks, with the latent size of the report where the task is "
+                f"{list_tasks(lambda task: task.targets_are_inputs)}"
+            ),
+        )
+        add(
+            "--race",
+            action="store_true",
+            help=f"compare the time to a published value: {', '.join(TIME_TARGETS)}",
+        )
+        add(
+            "--quick",
+            action="store_true",
+            help=f"quick run without comparable results: {QUICK_IMAGES:,} images, {QUICK_EPOCHS} epochs",
+        )
+        add(
+            "--seeds",
+            metavar="N",
+            default="1",
+            help="number of seeds, starting at 0; the table shows mean and spread (default 1)",
+        )
+        add(
+            "--output",
+            metavar="DIR",
+            help=f"folder of the runs and tables (default models/{DEFAULT_FOLDER}, with --quick "
+            f"models/{DEFAULT_FOLDER}-quick)",
+        )
 
-    Args:
-        program: `autoencoder`, the only program with this command.
-        words: the command line after `reproduce`.
+    def run(self, program: str, words: list[str]) -> int:
+        """Carry out `reproduce`; return the exit status.
 
-    Raises:
-        UserError: a word is invalid, or data are missing.
-        Interrupted: the training was stopped; the same command continues it.
-    """
-    args = make_parser(program, "reproduce").parse(words)
-    if not words:
-        return list_tables()
-    if not args.tables and not args.race:
-        raise UserError(f"{' '.join(words)} needs the tables to reproduce: {', '.join(TABLES)}, or {ALL}")
-    try:
-        seeds = IntRange(1, MAX_SEEDS).parse(args.seeds)
-    except UserError as error:
-        raise UserError(f"--seeds {error}") from None
-    if args.best and args.race:
-        raise UserError("--race compares both settings; remove --best")
-    names = select_names(args.tables or [ALL], TIME_TARGETS if args.race else TABLES)
-    folder = run_folder.make_output_folder(_output_folder(args))
-    command = shlex.join(["python", f"{program}.py", "reproduce", *words])
-    context = ReproductionContext(folder, args.quick, range(seeds), command, Display())
-    with context.run_sequence:
+        Args:
+            program: `autoencoder`, the only program with this command.
+            words: the command line after `reproduce`.
+
+        Raises:
+            UserError: a word is invalid, or data are missing.
+            Interrupted: the training was stopped; the same command continues it.
+        """
+        args = self.make_parser(program).parse(words)
+        if not words:
+            return list_tables()
+        if not args.tables and not args.race:
+            raise UserError(f"{' '.join(words)} needs the tables to reproduce: {', '.join(TABLES)}, or {ALL}")
         try:
-            with muted_keyboard():
-                if args.race:
-                    return TimeToTarget(context).run(names)
-                return Reproduction(context, ours=args.best).run(names)
-        except (StoppedByUser, Interrupted, KeyboardInterrupt):
-            raise Interrupted(f"interrupted; to continue: {command}") from None
-        finally:
-            context.display.close()
+            seeds = IntRange(1, MAX_SEEDS).parse(args.seeds)
+        except UserError as error:
+            raise UserError(f"--seeds {error}") from None
+        if args.best and args.race:
+            raise UserError("--race compares both settings; remove --best")
+        names = select_names(args.tables or [ALL], TIME_TARGETS if args.race else TABLES)
+        folder = run_folder.make_output_folder(_output_folder(args))
+        command = shlex.join(["python", f"{program}.py", "reproduce", *words])
+        context = ReproductionContext(folder, args.quick, range(seeds), command, Display())
+        with context.run_sequence:
+            try:
+                with muted_keyboard():
+                    if args.race:
+                        return TimeToTarget(context).run(names)
+                    return Reproduction(context, ours=args.best).run(names)
+            except (StoppedByUser, Interrupted, KeyboardInterrupt):
+                raise Interrupted(f"interrupted; to continue: {command}") from None
+            finally:
+                context.display.close()
 
 
 def _output_folder(args: argparse.Namespace) -> Path:
@@ -299,6 +300,3 @@ def _settings_key(runs: list[Hyperparameters]) -> str:
     excluded = ("seed", "model")
     values = [{key: value for key, value in hp.to_json().items() if key not in excluded} for hp in runs]
     return json.dumps(values, sort_keys=True)
-
-
-COMMANDS = {"reproduce": run_reproduce}

@@ -1,0 +1,53 @@
+"""The command `apply`: images through saved autoencoders."""
+
+from pathlib import Path
+
+from lib.cli.display import Display
+from lib.cli.model_command import ModelCommand
+from lib.cli.model_results import refinement_gain, show_problems, show_table
+from lib.cli.terminal_graphics import ARROW, SEPARATOR
+from lib.common.errors import printable
+from lib.runs.run_folder import AUTOENCODER_FILES
+from lib.tasks import get_task
+from lib.worker.messages import Apply, ApplyResult
+
+
+class ApplyCommand(ModelCommand):
+    """Outputs and errors of one or several autoencoders."""
+
+    name = "apply"
+    programs = ("autoencoder",)
+    description = (
+        "Apply one or several saved autoencoders to images: save the outputs and list their errors, largest "
+        "first."
+    )
+    order = 10
+    menu_text = "Apply the autoencoder to your pictures"
+    menu_order = 20
+    request_type = Apply
+    model_files = AUTOENCODER_FILES[:1]
+    model_help = "run folder or saved autoencoder.h5; several are compared side by side"
+    several_models = True
+    refinement_flags = ("encoder_layer", "decoder_layer")
+
+    def show(self, result: ApplyResult, display: Display) -> None:
+        title = f"{get_task(result.task).error_label}, largest first"
+        show_table(display, title, result.columns, result.table, "errors.csv")
+        if display.out.is_terminal:
+            first, *others = result.heads
+            caption = f"{first} {ARROW} {f' {SEPARATOR} '.join(others)}"
+            display.show_image_strip(result.pictures, str(Path(result.folder) / "worst.png"), caption)
+        count, names = len(result.table), result.names
+        means = (
+            f"{'' if len(names) == 1 else name + ' '}{mse:.6f}"
+            for name, mse in zip(names, result.mean, strict=True)
+        )
+        display.result(
+            printable(f"mean over {count:,} picture{'s' if count > 1 else ''}: MSE {'   '.join(means)}")
+        )
+        if result.refined:
+            # Each model is followed by the same model with refined codes.
+            for name, before, after in zip(names[::2], result.mean[::2], result.mean[1::2], strict=True):
+                display.result(f"{printable(name)}: {refinement_gain(before, after)}")
+        show_problems(display, result.problems)
+        display.result(f"{result.folder}: {', '.join(result.files)}, errors.csv, worst.png")

@@ -1,0 +1,78 @@
+"""The command `probe`: the quality of an encoder, measured with few and with many labels."""
+
+import argparse
+
+from rich.table import Table
+
+from lib.cli.display import Display
+from lib.cli.job_command import JobCommand
+from lib.cli.parser import CommandParser, TrainParser
+from lib.cli.prompts import Answers
+from lib.cli.run_questions import ask_labeled_data
+from lib.cli.session import Session
+from lib.cli.tables import print_table
+from lib.common.errors import UserError
+from lib.common.value_types import IntRange, PerLayer
+from lib.config.hyperparameters import Hyperparameters
+from lib.worker.messages import JobRequest, Probe, ProbeResult
+
+LABEL_FRACTIONS = (0.01, 0.1, 1.0)
+
+
+class ProbeCommand(JobCommand):
+    """Test accuracy of probes of an encoder."""
+
+    name = "probe"
+    programs = ("classification",)
+    description = "Measure the quality of an encoder with few and with many labels."
+    order = 20
+    menu_text = "Probe the encoder with 1, 10 and 100 % of the labels"
+    menu_order = 20
+
+    def make_parser(self, program: str) -> CommandParser:
+        """Return a parser that has the flags of train, because fine-tuning trains."""
+        parser = TrainParser(program, self.description)
+        parser.prog = f"{program}.py {self.name}"
+        parser.set_help(
+            "--output", "output folder (default probed next to the model); nothing is overwritten"
+        )
+        for flag in ("--resume", "--distributed"):
+            parser.set_help(flag, argparse.SUPPRESS)
+        parser.add_argument(
+            "--shares", metavar="1,10,100", default="1,10,100", help="percentages of the labels to train on"
+        )
+        return parser
+
+    def make_request(self, args: argparse.Namespace) -> JobRequest | None:
+        try:
+            fractions = tuple(percent / 100 for percent in PerLayer(IntRange(1, 100)).parse(args.shares))
+        except UserError as error:
+            raise UserError(f"--shares {error}") from None
+        answers = Answers("classification", args)
+        hp = answers.hyperparameters(ask_labeled_data(answers))
+        return Probe(hp, fractions, args.output)
+
+    def ask_request(self, session: Session) -> JobRequest | None:
+        hp = Hyperparameters.from_json(session.last_run.record["hyperparameters"], "the last run")
+        return Probe(hp, LABEL_FRACTIONS)
+
+    def show(self, result: ProbeResult, display: Display) -> None:
+        rows = result.record["accuracy"]
+        label_counts = list(dict.fromkeys(row["labels"] for row in rows))
+        table = Table(title="Test accuracy")
+        for column in ("method", "encoder", *(f"{count:,} labels" for count in label_counts)):
+            table.add_column(column, justify="right" if "labels" in column else "left")
+        for method, weights in dict.fromkeys((row["method"], row["weights"]) for row in rows):
+            scores = {
+                row["labels"]: row["test_accuracy"]
+                for row in rows
+                if (row["method"], row["weights"]) == (method, weights)
+            }
+            cells = (f"{scores[count]:.4f}" if count in scores else "–" for count in label_counts)
+            table.add_row(method, weights, *cells)
+        print_table(display.out, table)
+        silhouettes = (
+            f"{name} {score:.3f}" for name, score in result.record["silhouette"].items() if score is not None
+        )
+        display.result("silhouette of the classes: " + "   ".join(silhouettes))
+        display.result(f"{result.folder}: probe.json, probe.png")

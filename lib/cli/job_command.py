@@ -1,0 +1,67 @@
+"""Base of the commands that the worker carries out: flags or menu, request, job, result."""
+
+import argparse
+import json
+from dataclasses import fields
+from typing import Any
+
+from lib.cli.commands import Command
+from lib.cli.display import Display
+from lib.cli.jobs import do_job
+from lib.cli.parser import JSON_HELP, CommandParser
+from lib.cli.session import Session
+from lib.common.errors import INTERRUPTED
+from lib.worker.messages import JobRequest, JobResult, PartialResult
+from lib.worker.process import Worker
+
+
+class JobCommand(Command):
+    """A command that sends the worker a request, whose `job` emits the result."""
+
+    def make_parser(self, program: str) -> CommandParser:
+        parser = super().make_parser(program)
+        parser.add_argument("--json", action="store_true", help=JSON_HELP)
+        return parser
+
+    def make_request(self, args: argparse.Namespace) -> JobRequest | None:
+        """Return the request of a command line; None if the user does not want the result after all."""
+        raise NotImplementedError
+
+    def ask_request(self, session: Session) -> JobRequest | None:
+        """Return the request of the menu entry, about the last run, or None; it may ask questions."""
+        raise NotImplementedError
+
+    def show(self, result: Any, display: Display) -> None:
+        """Show the result, of the class that the job emits."""
+        raise NotImplementedError
+
+    def run(self, program: str, arguments: list[str]) -> int:
+        args = self.make_parser(program).parse(arguments)
+        request = self.make_request(args)
+        return 0 if request is None else self._do(request, Display(), as_json=args.json)
+
+    def run_from_menu(self, session: Session) -> None:
+        request = self.ask_request(session)
+        if request is not None:
+            self._do(request, session.display, session.take_worker())
+
+    def _do(
+        self, request: JobRequest, display: Display, worker: Worker | None = None, as_json: bool = False
+    ) -> int:
+        """Do the job and show its result; return the exit status."""
+        result = do_job(request, display, worker)
+        if as_json:
+            print_json(display, result)
+        else:
+            self.show(result, display)
+        if not (isinstance(result, PartialResult) and result.missing):
+            return 0
+        display.note(f"Interrupted: {result.missing}.", "bold")
+        return INTERRUPTED
+
+
+def print_json(display: Display, result: JobResult) -> None:
+    """Print the result of a job, except its pictures, as one JSON object."""
+    names = [field.name for field in fields(result) if field.name not in ("pictures", "heads")]
+    content = {name: getattr(result, name) for name in names}
+    display.out.out(json.dumps(content), highlight=False)

@@ -1,0 +1,170 @@
+"""Base of the commands that use saved models on images: apply, encode, generate, predict."""
+
+import argparse
+from typing import Any
+
+from lib.cli.conversation import ask_in_order
+from lib.cli.job_command import JobCommand
+from lib.cli.parser import CommandParser
+from lib.cli.session import Session
+from lib.common.errors import UserError, printable
+from lib.common.value_types import IntRange
+from lib.config.fields import get_field
+from lib.data import datasets
+from lib.data.formats.pictures import FIT_MODES
+from lib.data.user_images import find_pictures, require_user_images
+from lib.runs import run_folder
+from lib.worker.messages import JobRequest, ModelRequest
+
+MAX_OPTION = 10**9  # of all numbers that are flags
+MAX_SIDE = 8192  # pixels of images for models of any size
+DECODER_LAYER_HELP = (
+    "layer that takes the latent code, for models from other programs (default: detected, see "
+    "docs/using-models.md)"
+)
+FIT_CHOICES = {
+    "crop": "scale and crop to the center",
+    "pad": "scale and pad with black",
+    "crop inverted": "crop and invert black on white (to white on black, as in MNIST)",
+    "pad inverted": "pad and invert black on white",
+}
+DATA_QUESTION = "Pictures: a folder (of any sizes) or a data set"
+
+
+class ModelCommand(JobCommand):
+    """A command that uses a saved model.
+
+    Attributes:
+        request_type: class of its request.
+        model_files: files of a run folder; it uses the first that exists.
+        model_help: help of --model.
+        several_models: whether --model takes several.
+        data_help: help of --dataset.
+        needs_data: whether --dataset is required.
+        has_layer_flags: whether it uses an encoder or decoder, whose layers flags can name.
+        refinement_flags: those that have no effect without --refine; empty if there is no such flag.
+    """
+
+    request_type: type[ModelRequest]
+    model_files: tuple[str, ...]
+    model_help = "a run folder, or a saved model (.h5)"
+    several_models = False
+    data_help = "a folder of pictures of any size and format, a data set, or a name"
+    needs_data = True
+    has_layer_flags = True
+    refinement_flags: tuple[str, ...] = ()
+
+    def add_flags(self, parser: CommandParser) -> None:
+        add = parser.add_argument
+        count: dict[str, Any] = {"nargs": "+"} if self.several_models else {}
+        add("-model", "--model", metavar="FILE", required=True, help=self.model_help, **count)
+        add("-d", "--dataset", metavar="PATH", required=self.needs_data, help=self.data_help)
+        add("--output", metavar="PATH", help="output folder or file; nothing is ever overwritten")
+        add(
+            "--fit",
+            choices=FIT_MODES,
+            default="crop",
+            help=(
+                "how pictures are resized: scaled and cropped to the center (crop), scaled and padded with "
+                "black (pad), or stretched (stretch); color is converted to gray if the model "
+                "is gray"
+            ),
+        )
+        add("--invert", action="store_true", help="invert black on white to white on black, as in MNIST")
+        add("--limit", metavar="N", help="maximum number of pictures")
+        add("--size", metavar="HxW", help="image size, for models that take any size (28x28, or 28)")
+        if self.has_layer_flags:
+            add("--encoder-layer", metavar="NAME", help=get_field("encoder_layer").metadata["help"])
+            add("--decoder-layer", metavar="NAME", help=DECODER_LAYER_HELP)
+        if self.refinement_flags:
+            add(
+                "--refine",
+                metavar="STEPS",
+                help=(
+                    "refine each latent code by this many steps of gradient descent (30, for example), to "
+                    "see what the decoder could reach with a better encoder"
+                ),
+            )
+
+    def make_request(self, args: argparse.Namespace) -> JobRequest | None:
+        return self.request_type(**self.options(args))
+
+    def options(self, args: argparse.Namespace) -> dict[str, Any]:
+        """Return the options of a request that the commands share, from the values of the flags."""
+        for name in self.refinement_flags:
+            if getattr(args, name) and not args.refine:
+                raise UserError(f"--{name.replace('_', '-')} has no effect without --refine")
+        models = args.model if self.several_models else [args.model]
+        models = [run_folder.locate_model(model, self.model_files, self.name) for model in models]
+        if args.dataset:
+            datasets.locate(args.dataset)
+        options = {
+            "models": tuple(models),
+            "data": args.dataset,
+            "size": parse_size(args.size),
+            "encoder_layer": getattr(args, "encoder_layer", None),
+            "decoder_layer": getattr(args, "decoder_layer", None),
+            "limit": parse_integer(args.limit, "--limit", low=1),
+            "output": args.output,
+            "fit": args.fit,
+            "invert": args.invert,
+        }
+        if self.refinement_flags:
+            options["refine"] = parse_integer(args.refine, "--refine", low=1)
+        return options
+
+    def ask_request(self, session: Session) -> JobRequest | None:
+        return self.request_type(models=last_model(session), **ask_images(session))
+
+
+def last_model(session: Session) -> tuple[str]:
+    """Return the model of the last run, for a request."""
+    folder = session.last_run.folder
+    return (str(folder / run_folder.main_model_file(folder)),)
+
+
+def ask_images(session: Session) -> dict[str, Any]:
+    """Return the options of a request about the user's images, from prompts."""
+    answers, data, fit = session.answers, "", ""
+
+    def ask_data() -> None:
+        nonlocal data
+        data = answers.ask_text(DATA_QUESTION, require_user_images, is_path=True)
+
+    def ask_fit() -> None:
+        nonlocal fit
+        is_fitted = find_pictures(data) is not None
+        question = "How should pictures be resized?"
+        fit = answers.choose(question, FIT_CHOICES, at_end="crop") if is_fitted else "crop"
+
+    ask_in_order(answers, [ask_data, ask_fit])
+    return {"data": data, "fit": fit.split()[0], "invert": fit.endswith("inverted")}
+
+
+def parse_integer(text: str | None, flag: str = "", low: int = 0) -> int | None:
+    """Return an integer from `low` to `MAX_OPTION`; None for None, a flag that was not given.
+
+    Raises:
+        UserError: the text is no such number; the message begins with `flag`.
+    """
+    try:
+        return None if text is None else IntRange(low, MAX_OPTION).parse(text)
+    except UserError as error:
+        raise UserError(f"{flag} {error}".strip()) from None
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Return (height, width) of a text such as `28x20`, or `28` for a square; None for None.
+
+    Raises:
+        UserError: the text is no size.
+    """
+    if text is None:
+        return None
+    try:
+        sides = [IntRange(1, MAX_SIDE).parse(side) for side in text.lower().replace("×", "x").split("x")]
+    except UserError as error:
+        raise UserError(f"--size: height and width in pixels, such as 28x28; a side {error}") from None
+    if len(sides) > 2:
+        raise UserError(f"--size: height and width in pixels, such as 28x28, not {printable(text)!r}")
+    return sides[0], sides[-1]

@@ -1,0 +1,109 @@
+"""Questions of both programs before a training: data set, labels, saved model, all further settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from lib.cli.conversation import Step, ask_in_order
+from lib.cli.prompt_keys import GoBack
+from lib.cli.prompts import Answers
+from lib.common.errors import PromptCancelled
+from lib.config.hyperparameters import Hyperparameters
+from lib.data import datasets
+from lib.data.formats.registry import read_labels
+from lib.runs import records, run_folder
+from lib.worker.messages import Open
+from lib.worker.process import Worker
+
+
+def ask_dataset(answers: Answers) -> str:
+    """Return the name or path of a data set of images to train on.
+
+    Raises:
+        UserError: it cannot be read, and was not typed at a prompt.
+    """
+    if answers.is_open("dataset"):
+        return answers.ask_path("dataset", datasets.offered_datasets(), datasets.require_readable)
+    return answers.ask_path("dataset", {}, datasets.require_trainable)
+
+
+def ask_labeled_data(answers: Answers) -> dict[str, Any]:
+    """Return data set, files of labels as far as it has none itself, and saved model, by setting.
+
+    Raises:
+        UserError: one of them cannot be read, and was not typed at a prompt.
+    """
+    values: dict[str, Any] = {}
+    ask_in_order(answers, labeled_data_steps(answers, values))
+    return values
+
+
+def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
+    """Return the steps of a conversation that add what `ask_labeled_data` returns to `values`."""
+
+    def ask_images() -> None:
+        values["dataset"] = ask_dataset(answers)
+
+    def ask_labels(name: str) -> None:
+        values.pop(name, None)
+        images = values["dataset"] if name == "labels" else answers.provided.get("testset")
+        header = datasets.peek(images) if images else None
+        if name in answers.provided or (header and not header.labeled):
+            error = header.label_error if header else ""
+            values[name] = answers.ask_path(name, {}, read_labels, hint=error and f"{error}, or ")
+
+    def ask_model() -> None:
+        shape = datasets.peek(values["dataset"]).shape
+        model = answers.ask_path(
+            "model",
+            records.list_saved_models(shape) if answers.is_open("model") else {},
+            lambda path: run_folder.locate_model(path, run_folder.AUTOENCODER_FILES, "train"),
+            hint="train one on these images with autoencoder.py first, or ",
+        )
+        values["model"] = run_folder.locate_model(model, run_folder.AUTOENCODER_FILES, "train")
+
+    return [ask_images, partial(ask_labels, "labels"), partial(ask_labels, "test_labels"), ask_model]
+
+
+class DataLoading:
+    """The request to read the data, which the worker gets again if an answer changes what is read."""
+
+    def __init__(self, answers: Answers, worker: Worker):
+        self._answers, self._worker = answers, worker
+        self._requested: Hyperparameters | None = None
+
+    def request(self, values: dict[str, Any]) -> Hyperparameters:
+        """Return the settings of the data that the worker reads with these answers."""
+        data = self._answers.data_settings(values)
+        if data != self._requested:
+            if self._requested is not None:
+                self._worker.close()
+            self._worker.send(Open(data))
+            self._requested = data
+        return data
+
+
+def ask_remaining_settings(
+    answers: Answers,
+    values: dict[str, Any],
+    loading: DataLoading,
+    describe: Callable[[Hyperparameters], str] = lambda hp: "",
+) -> None:
+    """Offer the menus of all further settings, and add the answers to `values`.
+
+    Args:
+        answers: the session's answers.
+        values: answers so far, by setting.
+        loading: reads the data again if a change means that they are read differently.
+        describe: describes a run in a line, or raises `UserError` for one that cannot be built.
+    """
+    from lib.cli.advanced_prompts import ask_advanced_settings
+
+    try:
+        values |= ask_advanced_settings(answers, values, describe)
+    except (GoBack, PromptCancelled):
+        values |= {name: value for name, value in answers.drafts.items() if name in values}
+        raise
+    loading.request(values)
