@@ -22,12 +22,13 @@ from lib.config.suited_defaults import ImageSet
 from lib.data import datasets
 from lib.data.splits import training_count
 from lib.runs import records, run_folder
+from lib.tasks.metrics import run_score
 from lib.worker.process import Worker
 
 DESCRIPTION = (
     "Latent Lab: train a convolutional autoencoder, inspect the results, change the settings, run again."
 )
-METRIC = "test_mse"
+METRIC = run_score("autoencoder").test_key
 NETWORK_QUESTIONS = ("layers", "kernel_size", "kernels")  # that are previewed and checked
 
 # Values assumed for settings that are still open when another one is checked: the networks that fit the most

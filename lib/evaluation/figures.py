@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, Locator, LogLocator, MaxNLocator
 from lib.common.errors import printable, shorten
 from lib.common.filesystem import atomic_write
 from lib.config.fields import display_name
+from lib.tasks.metrics import find_metric
 
 matplotlib.rcdefaults()  # a matplotlibrc of the user, or in the working folder, does not change the figures
 
@@ -89,7 +90,8 @@ def _plot_curve(axes, history: dict, quantity: str) -> None:
     }
     for (label, values), style in zip(lines.items(), LINE_STYLES, strict=False):
         axes.plot(range(1, len(values) + 1), values, label=label, markersize=4, **style)
-    linear = quantity.endswith("accuracy") or min(map(min, lines.values())) <= 0
+    metric = find_metric(quantity)
+    linear = (metric and metric.higher_is_better) or min(map(min, lines.values())) <= 0
     axes.set(ylabel=CURVES[quantity], yscale="linear" if linear else "log")
     epochs = max(map(len, lines.values()))
     whole_numbers = MaxNLocator(integer=True, steps=ROUND_STEPS)

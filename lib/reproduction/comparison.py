@@ -20,29 +20,21 @@ from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Pict
 from lib.runs.records import main_curves
 from lib.runs.run_entries import RunEntry
 from lib.tasks import find_task
+from lib.tasks.baselines import Baseline, constant
+from lib.tasks.classification import most_frequent
+from lib.tasks.metrics import Metric, find_metric, run_score
 
 PICTURES = ("reconstructions", "loss", "noise", "classes", "grid", "confusion")  # of a run, in the document
 COPY_NOTE = "no compression: the latent code is as large as the image"
 PENALTY_NOTE = "Losses include the L2 penalty on kernels, as in Keras; errors on the test set do not."
 
 
-class Quantity(NamedTuple):
-    """A quantity that reports publish."""
-
-    label: str
-    decimals: int
-    higher_is_better: bool = False
-
-
-QUANTITIES = {
-    "loss": Quantity("training loss", 5),
-    "val_loss": Quantity("validation loss", 5),
-    "test_mse": Quantity("test MSE", 5),
-    "test_negative_elbo": Quantity("negative ELBO in nats", 2),
-    "test_largest_channel_accuracy": Quantity("correct largest channel", 4, higher_is_better=True),
-    "test_loss": Quantity("test loss", 4),
-    "test_accuracy": Quantity("test accuracy", 4, higher_is_better=True),
-    "scratch_accuracy": Quantity("accuracy from scratch", 4, higher_is_better=True),
+TRAINING_LOSSES = {"loss": "training loss", "val_loss": "validation loss"}  # quantities of a history
+LABELS = TRAINING_LOSSES | {  # of quantities whose metric has no label that is as short
+    "test_loss": "test loss",
+    "test_negative_elbo": "negative ELBO in nats",
+    "test_largest_channel_accuracy": "correct largest channel",
+    "scratch_accuracy": "accuracy from scratch",
 }
 
 
@@ -91,22 +83,23 @@ class TableComparison:
         self.ours = ours
         self.title = f"{name}: {table.title}, {table.dataset}" + (", our settings" if ours else "")
         # Tables of other quantities get the error on the test set in addition.
-        self._is_autoencoder = table.rows[0].settings(ours).classifier is None
-        self._extra = ["test_mse"] if self._is_autoencoder and "test_mse" not in table.quantities else []
+        is_autoencoder = table.rows[0].settings(ours).classifier is None
+        self._program = "autoencoder" if is_autoencoder else "classification"
+        score = run_score(self._program).test_key
+        self._extra = [score] if is_autoencoder and score not in table.quantities else []
 
     def describe(self, row: ReportRow, outcome: RowOutcome) -> str:
         """Return the outcome of a row as a line of text."""
         parts = []
         for quantity, reported in zip(self.table.quantities, row.reported, strict=True):
-            measured, _ = mean_and_spread(
-                quantity, [quantity_value(outcome.entry.record, quantity)], reported
-            )
+            value = quantity_value(outcome.entry.record, quantity)
+            measured, _ = mean_and_spread(self._metric(quantity), [value], reported)
             suffix = "" if reported is None else f" (report {reported:g})"
-            parts.append(f"{QUANTITIES[quantity].label} {measured}{suffix}")
+            parts.append(f"{self._label(quantity)} {measured}{suffix}")
         line = f"{', '.join(parts)}; {_best_baseline([outcome])}; {format_duration(outcome.seconds)}"
         if not self.context.quick:
             return line
-        mean_image = f"{self._constant_title} {_constant_score([outcome.entry.record])}"
+        mean_image = f"{self._constant_title} {self._constant_score([outcome.entry.record])}"
         return f"quick run, {self._epochs_text(row, outcome)} epochs; {line}; {mean_image}"
 
     def show(self, outcomes: dict[str, list[RowOutcome]]) -> None:
@@ -115,7 +108,7 @@ class TableComparison:
         Args:
             outcomes: by the name of the row, one for each seed; failed rows are missing.
         """
-        labels = [QUANTITIES[quantity].label for quantity in self.table.quantities]
+        labels = list(map(self._label, self.table.quantities))
         head = [
             self._row_title,
             "latent size",
@@ -172,7 +165,7 @@ class TableComparison:
         return notes
 
     def _document_table(self, outcomes: dict[str, list[RowOutcome]]) -> DocumentTable:
-        labels = [QUANTITIES[quantity].label for quantity in self.table.quantities]
+        labels = list(map(self._label, self.table.quantities))
         titles = chain.from_iterable((f"{label}, report", "here") for label in labels)
         head = (self._row_title, "latent size", *titles, *self._last_titles)
         rows = [
@@ -193,11 +186,23 @@ class TableComparison:
     @property
     def _last_titles(self) -> list[str]:
         quick = [self._constant_title, "epochs"] if self.context.quick else []
-        return [*(QUANTITIES[quantity].label for quantity in self._extra), *quick, "best baseline", "time"]
+        return [*map(self._label, self._extra), *quick, "best baseline", "time"]
 
     @property
     def _constant_title(self) -> str:
-        return "mean image, test MSE" if self._is_autoencoder else "most frequent class, test accuracy"
+        return f"{self._constant.label}, {self._label(run_score(self._program).test_key)}"
+
+    @property
+    def _constant(self) -> Baseline:
+        return constant if self._program == "autoencoder" else most_frequent
+
+    def _metric(self, quantity: str) -> Metric:
+        """The metric of a quantity; that of a loss of the training is the score of the run."""
+        metric = None if quantity in TRAINING_LOSSES else find_metric(quantity, self._program)
+        return metric or run_score(self._program)
+
+    def _label(self, quantity: str) -> str:
+        return LABELS.get(quantity) or f"test {self._metric(quantity).label}"
 
     def _epochs_text(self, row: ReportRow, outcome: RowOutcome) -> str:
         """Return the epochs of the last run and those of the full training, such as `2 of 50`."""
@@ -215,7 +220,7 @@ class TableComparison:
         compared = []
         for quantity, reported in zip(self.table.quantities, row.reported, strict=True):
             values = [quantity_value(outcome.entry.record, quantity) for outcome in outcomes]
-            measured, reached = mean_and_spread(quantity, values, reported)
+            measured, reached = mean_and_spread(self._metric(quantity), values, reported)
             text = MISSING if reported is None else f"{reported:g}"
             compared.append(ComparedValue(text, measured, reached))
         return compared
@@ -227,27 +232,36 @@ class TableComparison:
         """
         records = [outcome.entry.record for outcome in outcomes]
         extra = [
-            mean_and_spread(quantity, [quantity_value(record, quantity) for record in records], None)[0]
+            self._mean_text(quantity, [quantity_value(record, quantity) for record in records])
             for quantity in self._extra
         ]
         duration = format_duration(statistics.mean(outcome.seconds for outcome in outcomes))
-        quick = [_constant_score(records), self._epochs_text(row, outcomes[0])] if self.context.quick else []
-        return [*extra, *quick, _best_baseline(outcomes), duration]
+        quick = [self._constant_score(records), self._epochs_text(row, outcomes[0])]
+        return [*extra, *(quick if self.context.quick else []), _best_baseline(outcomes), duration]
+
+    def _mean_text(self, quantity: str, values: list[float | None]) -> str:
+        return mean_and_spread(self._metric(quantity), values, None)[0]
+
+    def _constant_score(self, records: list[dict]) -> str:
+        """Return the test MSE of the mean image, or the test accuracy of the most frequent class."""
+        metric = run_score(self._program)
+        key = f"{self._constant.name}_{metric.key}"
+        return self._mean_text(metric.test_key, [record["baselines"].get(key) for record in records])
 
 
 def quantity_value(record: dict, quantity: str) -> float | None:
     """Return a quantity of a finished run: a loss after its last epoch, or a score on the test set."""
-    if quantity in ("loss", "val_loss"):
+    if quantity in TRAINING_LOSSES:
         values = main_curves(record).get(quantity)
         return values[-1] if values else None
-    return (record["baselines"] if quantity == "scratch_accuracy" else record["metrics"]).get(quantity)
+    return (record["metrics"] | record["baselines"]).get(quantity)
 
 
-def mean_and_spread(quantity: str, values: list[float | None], reported: float | None) -> tuple[str, bool]:
+def mean_and_spread(metric: Metric, values: list[float | None], reported: float | None) -> tuple[str, bool]:
     """Return mean and standard deviation of a quantity over seeds.
 
     Args:
-        quantity: key of `QUANTITIES`.
+        metric: of the values.
         values: one for each seed.
         reported: the published value, if any.
 
@@ -257,11 +271,10 @@ def mean_and_spread(quantity: str, values: list[float | None], reported: float |
     known = [value for value in values if value is not None]
     if not known:
         return MISSING, False
-    _, decimals, higher_is_better = QUANTITIES[quantity]
     mean = statistics.mean(known)
-    spread = f" ± {format_decimal(statistics.stdev(known), decimals)}" if len(known) > 1 else ""
-    reached = reported is not None and (mean >= reported if higher_is_better else mean <= reported)
-    return f"{format_decimal(mean, decimals)}{spread}", reached
+    spread = f" ± {format_decimal(statistics.stdev(known), metric.decimals)}" if len(known) > 1 else ""
+    reached = reported is not None and metric.cost(mean) <= metric.cost(reported)
+    return f"{format_decimal(mean, metric.decimals)}{spread}", reached
 
 
 def _latent_sizes(outcomes: list[RowOutcome]) -> str:
@@ -283,14 +296,6 @@ def _best_baseline(outcomes: list[RowOutcome]) -> str:
         return COPY_NOTE
     baselines = "; ".join(dict.fromkeys(outcome.entry.best_baseline_text for outcome in outcomes))
     return f"{baselines} in MSE" if record["hyperparameters"].get("variational") else baselines
-
-
-def _constant_score(records: list[dict]) -> str:
-    """Return the test MSE of the mean image, or the test accuracy of the most frequent class."""
-    quantity, key = "test_mse", "constant_mse"
-    if records[0].get("program") == "classification":
-        quantity, key = "test_accuracy", "most_frequent_accuracy"
-    return mean_and_spread(quantity, [record["baselines"].get(key) for record in records], None)[0]
 
 
 def _machine_text(record: dict) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lib.config.presets import PRESETS
+from lib.tasks.metrics import find_metric
 
 PLAIN_TRAINING = dict(optimizer="adam", learning_rate=0.001, schedule="constant")
 KERAS_DEFAULTS = dict(initializer="glorot_uniform")
@@ -50,7 +51,7 @@ class ReportRow:
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table of a report; `quantities` are keys of `lib.reproduction.comparison.QUANTITIES`."""
+    """A table of a report; `quantities` are keys of a history, of metrics or of baselines."""
 
     title: str
     dataset: str
@@ -84,7 +85,8 @@ class TimeTarget:
     @property
     def quantity_text(self) -> str:
         """The quantity in words."""
-        return "validation accuracy" if self.quantity == "val_accuracy" else "validation error"
+        metric = find_metric(self.quantity)
+        return f"validation {metric.label if metric and metric.higher_is_better else 'error'}"
 
 
 def _row(

@@ -25,6 +25,7 @@ from lib.reproduction.tables import TIME_TARGETS
 from lib.runs import documents, run_folder
 from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Section, Strong
 from lib.runs.events import EpochEnded, Event, PhaseStarted
+from lib.tasks.metrics import find_metric
 
 FILE_NAME = "race"
 TITLE = "Time to the published value"
@@ -72,17 +73,16 @@ class TargetObserver:
         return REACHED_REASON if self.reached else None
 
     def _compare(self, numbers: dict[str, float]) -> None:
-        if self.quantity is None:
+        quantity = self.quantity or ""
+        value, metric = (
+            numbers.get(quantity.replace("loss", "mse"), numbers.get(quantity)),
+            find_metric(quantity),
+        )
+        if value is None or metric is None:
             return
-        value = numbers.get(self.quantity.replace("loss", "mse"), numbers.get(self.quantity))
-        if value is None:
-            return
-        if self.quantity.endswith("accuracy"):
-            self.best = value if self.best is None else max(self.best, value)
-            self.reached = value >= self.target
-        else:
-            self.best = value if self.best is None else min(self.best, value)
-            self.reached = value <= self.target
+        cost = metric.cost
+        self.best = value if self.best is None else min(self.best, value, key=cost)
+        self.reached = cost(value) <= cost(self.target)
 
 
 @dataclass(frozen=True)

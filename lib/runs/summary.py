@@ -14,9 +14,9 @@ from lib.config.suited_defaults import suited_batch_size
 from lib.runs.records import FAILED, INTERRUPTED
 from lib.runs.validation import is_number
 from lib.tasks import find_task
-from lib.tasks.baselines import Baseline
+from lib.tasks.baselines import Baseline, constant
 from lib.tasks.classification import CLASSIFIER_BASELINES, CLASSIFY, scratch
-from lib.tasks.metrics import Metric, program_metrics, table_metrics
+from lib.tasks.metrics import Metric, program_metrics, run_score, table_metrics
 
 
 class Remark(NamedTuple):
@@ -136,7 +136,8 @@ def _metric_remarks(record: dict, sizes: Iterable[str] = ()) -> list[Remark]:
 
 def _autoencoder_advice(record: dict) -> list[Remark]:
     metrics, remarks = record["metrics"], []
-    if metrics.get("test_mse", 0) >= record["baselines"].get("constant_mse", math.inf):
+    score = run_score("autoencoder")
+    if metrics.get(score.test_key, 0) >= record["baselines"].get(f"{constant.name}_{score.key}", math.inf):
         remarks.append(Remark(f"No better than the mean image: {_training_advice(record)}.", "bad"))
     pixels = math.prod(record["dataset"]["shape"])
     latent_size = metrics.get("latent_size", 0)
@@ -169,21 +170,23 @@ def classifier_remarks(record: dict) -> list[Remark]:
         correct, incorrect = metrics["correct"], metrics["incorrect"]
         text = f"Correct labels found: {correct:,}   Incorrect labels found: {incorrect:,}"
         remarks.append(Remark(text))
-    if "scratch_accuracy" in baselines and "test_accuracy" in metrics:
-        gain = 100 * (metrics["test_accuracy"] - baselines["scratch_accuracy"])
+    score = run_score("classification")
+    scratch_key = f"{scratch.name}_{score.key}"
+    if scratch_key in baselines and score.test_key in metrics:
+        gain = 100 * (metrics[score.test_key] - baselines[scratch_key])
         remarks.append(Remark(f"Pretraining gains {gain:+.2f} percentage points over random weights"))
-    return remarks + _classifier_baseline_remarks(metrics, baselines)
+    return remarks + _classifier_baseline_remarks(metrics, baselines, score)
 
 
-def _classifier_baseline_remarks(metrics: dict, baselines: dict) -> list[Remark]:
+def _classifier_baseline_remarks(metrics: dict, baselines: dict, score: Metric) -> list[Remark]:
     """Return the remarks on the baselines that use no network."""
     remarks = []
-    labels = {f"{baseline.name}_accuracy" for baseline in CLASSIFIER_BASELINES if baseline != scratch}
+    labels = {f"{baseline.name}_{score.key}" for baseline in CLASSIFIER_BASELINES if baseline != scratch}
     if labels & baselines.keys() and "images_learned_from" in baselines:
         count = baselines["images_learned_from"]
         remarks.append(Remark(f"Baselines without a network are trained on {count:,} images", "quiet"))
     best = max((baselines[key] for key in labels if isinstance(baselines.get(key), int | float)), default=0)
-    if metrics.get("test_accuracy", 1) <= best:
+    if metrics.get(score.test_key, 1) <= best:
         text = "No better than the best baseline: train for more epochs, or use more units."
         remarks.append(Remark(text, "bad"))
     return remarks

@@ -255,7 +255,13 @@ def trial_score(program: str, settings: TaskSettings) -> Metric:
     return [metric for metric in program_metrics(program) if metric.ranks_trials(settings)][-1]
 
 
-def find_metric(key: str) -> Metric | None:
-    """Return the metric of a key of a record, such as `test_rgb_mse` or `pca_mse`, or None."""
-    matches = [metric for metric in METRICS if f"_{key}".endswith(f"_{metric.key}")]
+def find_metric(key: str, program: str = "") -> Metric | None:
+    """Return the metric of a key of a record or a history, such as `test_rgb_mse` or `pca_mse`, or None.
+
+    Args:
+        key: ends with the key of the metric.
+        program: that trains such networks; "" for any.
+    """
+    metrics = program_metrics(program) if program else METRICS
+    matches = [metric for metric in metrics if f"_{key}".endswith(f"_{metric.key}")]
     return max(matches, key=lambda metric: len(metric.key), default=None)
