@@ -74,10 +74,8 @@ class TargetObserver:
 
     def _compare(self, numbers: dict[str, float]) -> None:
         quantity = self.quantity or ""
-        value, metric = (
-            numbers.get(quantity.replace("loss", "mse"), numbers.get(quantity)),
-            find_metric(quantity),
-        )
+        value = numbers.get(quantity.replace("loss", "mse"), numbers.get(quantity))
+        metric = find_metric(quantity)
         if value is None or metric is None:
             return
         cost = metric.cost

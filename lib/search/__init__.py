@@ -1,7 +1,10 @@
 """Hyperparameter search with Optuna, shared by any number of workers.
 
     space     dimensions: values and ranges
-    study     Optuna study, sampler, trial loop
+    study     Optuna study, trial loop
+    state     definition and trials of a study
+    storage   database of a study
+    sampling  samplers and pruner
     trials    objective function of a study
     options   flags and prompts of `search`
     estimate  duration and size before the start

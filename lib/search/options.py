@@ -103,7 +103,7 @@ class SearchOptions:
             flag = "--grid" if isinstance(dimension, Choices) else "--range"
             words += [flag, f"{long_flag(name).removeprefix('--')}={dimension}"]
         words += ["--sampler", self.sampler, "--prune" if self.prune else "--no-prune"]
-        from lib.search.study import without_password  # with Optuna, which takes a while to load
+        from lib.search.storage import without_password  # with Optuna, which takes a while to load
 
         optional = {
             "trials": self.budget if self.sampler != "grid" else None,

@@ -21,7 +21,8 @@ from lib.common.text_layout import as_written, wrap_words
 from lib.config.fields import display_name
 from lib.runs.events import Event, PhaseStarted, Step
 from lib.search.space import format_params
-from lib.search.study import FAIL, GRACE_SECONDS, PRUNED, StudyState
+from lib.search.state import FAIL, PRUNED, StudyState
+from lib.search.storage import GRACE_SECONDS
 from lib.search.trials import FoldStarted, TrialStarted
 from lib.tasks.metrics import Metric
 from lib.worker.messages import Stopping

@@ -8,7 +8,7 @@ from pathlib import Path
 from lib.common.errors import RunFailed, UserError
 from lib.common.filesystem import write_json
 from lib.runs import records
-from lib.search.study import ENDED_STATES, StudyState
+from lib.search.state import ENDED_STATES, StudyState
 
 TRIAL_FOLDER = re.compile(r"trial-\d+(-\d+)?")
 REMOVED_PATTERNS = ("*.h5", f"{records.FIGURES_FOLDER}/*.png")

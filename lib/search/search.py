@@ -27,18 +27,9 @@ from lib.search.options import SearchOptions
 from lib.search.progress import SearchProgress
 from lib.search.retention import remove_models
 from lib.search.space import Choices, format_param
-from lib.search.study import (
-    FAIL,
-    PRUNED,
-    StudyDefinition,
-    StudyState,
-    default_url,
-    importances,
-    open_study,
-    requeue_trial,
-    run_trials,
-    study_state,
-)
+from lib.search.state import FAIL, PRUNED, StudyDefinition, StudyState, study_state
+from lib.search.storage import default_url
+from lib.search.study import importances, open_study, requeue_trial, run_trials
 from lib.search.trials import TrialRunner, final_hyperparameters
 from lib.tasks.metrics import trial_score
 from lib.worker.run_sequence import RunSequence, StoppedByUser

@@ -1,4 +1,4 @@
-"""Optuna studies: their storage, sampler and pruner, the state of their trials, and a loop that runs trials.
+"""Optuna studies: opening them, and a loop that runs trials.
 
 Every process that opens a study shares it. A process that dies is detected by its missing heartbeat, and its
 trial is run again.
@@ -8,129 +8,46 @@ from __future__ import annotations
 
 import copy
 import random
-import re
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import optuna
-import sqlalchemy
-from optuna.distributions import BaseDistribution, FloatDistribution
-from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, StorageInternalError
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.importance import FanovaImportanceEvaluator
-from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
-from lib.common.errors import RunFailed, UserError, reason
+from lib.common.errors import RunFailed, UserError
 from lib.config.fields import rename_former_keys
-from lib.search.space import Choices, Space
+from lib.search.sampling import make_pruner, make_sampler
+from lib.search.state import (
+    FAIL,
+    SURPLUS_ATTRIBUTE,
+    WINNER_ATTRIBUTE,
+    StudyDefinition,
+    StudyState,
+    study_state,
+)
+from lib.search.storage import (
+    BUSY_TIMEOUT,
+    STORAGE_ERRORS,
+    is_in_memory,
+    make_storage,
+    root_cause,
+    without_password,
+)
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna's heartbeat has long been experimental
 
-HEARTBEAT_SECONDS = 10  # between two heartbeats of a worker
-GRACE_SECONDS = 60  # without a heartbeat after which a worker counts as dead
 OPEN_ATTEMPTS = 5  # to open a storage that several workers find empty and create at the same time
 # Parts of the errors of SQLite and PostgreSQL if another worker creates the tables at the same time.
 CREATION_CONFLICTS = ("already exists", "duplicate key", "UNIQUE constraint failed")
-BUSY_TIMEOUT = 60  # seconds that a worker waits for an SQLite file while others write to it
-SEED_STEP = 1_000_003  # between the seeds of two consecutive trials
 MAX_IMPORTANCE_TRIALS = 200  # trials that importances are computed from; of ten thousand it takes minutes
-SIGNIFICANT_DIGITS = 4  # of a number that is drawn from a range
 POLL_SECONDS = 1.0  # between two looks at the trials of other workers
-MIN_TRIALS = 5  # complete trials before any trial is pruned
-MIN_REPORTS = 3  # values that a trial reports before it is pruned
 DEFINITION_ATTRIBUTE = "purpose"  # user attribute of a study: its definition
-SURPLUS_ATTRIBUTE = "surplus"  # user attribute of a trial beyond the budget
-# User attribute of a trial that trains the winner: the number of the winner. Such a trial is one of the same
-# study, so that other programs show one study, and ends as pruned, so that it is no result of the search.
-WINNER_ATTRIBUTE = "winner"
-COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
-RUNNING, WAITING = TrialState.RUNNING, TrialState.WAITING
-ENDED_STATES = (COMPLETE, PRUNED, FAIL)
-STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, OSError)  # of a storage that cannot be reached
-
-
-@dataclass(frozen=True)
-class StudyDefinition:
-    """Identity of a search: workers share a study only if their definitions are equal.
-
-    Attributes:
-        base: the hyperparameters that are not varied, as JSON.
-        space: the dimension of each hyperparameter that is varied.
-        sampler: `grid`, `random` or `tpe`.
-        folds: number of folds of the cross-validation; 1 for a single validation set.
-        prune: whether trials worse than the median are stopped early.
-        maximize: whether a larger score is better.
-        seed: seed of the sampler; `base` contains it, if it is not varied.
-    """
-
-    base: dict
-    space: Space
-    sampler: str
-    folds: int
-    prune: bool
-    maximize: bool
-    seed: int = 0
-
-    def to_json(self) -> dict:
-        """Return the definition as it is stored in the study and hashed for its name."""
-        space = {name: dimension.to_json() for name, dimension in self.space.items()}
-        return {
-            "base": self.base,
-            "space": space,
-            "sampler": self.sampler,
-            "folds": self.folds,
-            "prune": self.prune,
-        }
-
-
-@dataclass(frozen=True)
-class StudyState:
-    """The trials of a study that count, in the order in which they were first started.
-
-    Of a trial that was started again, only the last attempt counts; trials beyond the budget do not count.
-    The index of a trial in this order is the number that is displayed.
-    """
-
-    trials: list[FrozenTrial] = field(default_factory=list)
-    maximize: bool = False
-
-    def index_of(self, trial: FrozenTrial | optuna.Trial) -> int:
-        """Return the number of a trial as it is displayed, from 0."""
-        return next(index for index, other in enumerate(self.trials) if other.number == trial.number)
-
-    def in_state(self, *states: TrialState) -> list[FrozenTrial]:
-        return [trial for trial in self.trials if trial.state in states]
-
-    @property
-    def waiting(self) -> list[FrozenTrial]:
-        return self.in_state(WAITING)
-
-    @property
-    def running(self) -> list[FrozenTrial]:
-        return self.in_state(RUNNING)
-
-    @property
-    def complete(self) -> list[FrozenTrial]:
-        return self.in_state(COMPLETE)
-
-    @property
-    def ended(self) -> list[FrozenTrial]:
-        """The trials that are complete, pruned or failed."""
-        return self.in_state(*ENDED_STATES)
-
-    @property
-    def ranked(self) -> list[tuple[float, FrozenTrial]]:
-        """The complete trials with their scores, the best first; of equal ones the earlier first."""
-        scored = [(trial.value, trial) for trial in self.complete if trial.value is not None]
-        return sorted(scored, key=lambda pair: -pair[0] if self.maximize else pair[0])
 
 
 class StudyObserver(Protocol):
@@ -155,16 +72,6 @@ class QueuedTrial(Exception):
     """A trial of the search that was taken from the queue while the winner is trained."""
 
 
-def default_url(folder: Path) -> str:
-    """Return the URL of the SQLite storage in the folder of a search. Raises `UserError` if it has none."""
-    try:
-        return sqlalchemy.URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
-    except UnicodeEncodeError:
-        raise UserError(
-            f"{folder}: its name is not UTF-8, which SQLite requires; choose another --output"
-        ) from None
-
-
 def open_study(name: str, definition: StudyDefinition, url: str) -> optuna.Study:
     """Return the study of that name, created if the storage has none.
 
@@ -176,7 +83,7 @@ def open_study(name: str, definition: StudyDefinition, url: str) -> optuna.Study
     Raises:
         UserError: the storage cannot be opened or is in memory, or the study has another definition.
     """
-    if _is_in_memory(url):
+    if is_in_memory(url):
         raise UserError(
             f"--storage {without_password(url)}: is in memory and would be lost with this process; use a "
             f"file, such as sqlite:///search.db"
@@ -191,7 +98,7 @@ def open_study(name: str, definition: StudyDefinition, url: str) -> optuna.Study
             )
             if attempt == OPEN_ATTEMPTS or not conflict:
                 raise UserError(
-                    f"--storage {without_password(url)}: cannot be opened ({_root_cause(error)})"
+                    f"--storage {without_password(url)}: cannot be opened ({root_cause(error)})"
                 ) from None
             time.sleep(POLL_SECONDS)
     _check_definition(study, definition)
@@ -199,7 +106,7 @@ def open_study(name: str, definition: StudyDefinition, url: str) -> optuna.Study
 
 
 def _create_or_load(name: str, definition: StudyDefinition, url: str) -> optuna.Study:
-    storage, sampler, pruner = _make_storage(url), _make_sampler(definition), _make_pruner(definition)
+    storage, sampler, pruner = make_storage(url), make_sampler(definition), make_pruner(definition)
     try:
         direction = StudyDirection.MAXIMIZE if definition.maximize else StudyDirection.MINIMIZE
         study = optuna.create_study(
@@ -209,123 +116,6 @@ def _create_or_load(name: str, definition: StudyDefinition, url: str) -> optuna.
     except DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
     return study
-
-
-def _make_storage(url: str) -> RDBStorage:
-    engine_options = (
-        {"connect_args": {"timeout": BUSY_TIMEOUT}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-    )
-    return RDBStorage(
-        url.replace("{", "{{").replace("}", "}}"),  # Optuna takes it for a template
-        engine_options,
-        heartbeat_interval=HEARTBEAT_SECONDS,
-        grace_period=GRACE_SECONDS,
-        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-    )
-
-
-def without_password(url: str) -> str:
-    """Return a URL for the screen, with *** in place of passwords; whatever stands before an @ may be one."""
-    try:
-        parsed = sqlalchemy.make_url(url)
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        return re.sub(r"^((?:[^/@]*//)?).*@", r"\1***@", url, flags=re.DOTALL)
-    secret = {key: "***" for key in parsed.query if "pass" in key.lower()}
-    if not secret and parsed.password is None:
-        return url
-    return parsed.update_query_dict(secret).render_as_string().replace("%2A%2A%2A", "***")
-
-
-def _is_in_memory(url: str) -> bool:
-    """Return whether a URL names an SQLite database that no other process could open."""
-    try:
-        parsed = sqlalchemy.make_url(url)
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        return False
-    database = parsed.database or ""
-    return parsed.get_backend_name() == "sqlite" and (
-        database.removeprefix("file:").strip() in ("", ":memory:")
-        or parsed.query.get("mode") == "memory"
-        or parsed.query.get("vfs") == "memdb"
-    )
-
-
-def _root_cause(error: BaseException) -> str:
-    """Return the message of the innermost of chained errors of Optuna, SQLAlchemy and the driver."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    if isinstance(error, ModuleNotFoundError):
-        return f"its driver, the Python package {error.name}, is not installed"
-    if isinstance(error, sqlalchemy.exc.ArgumentError):
-        return "it is not a database URL, such as sqlite:///search.db or postgresql://user@host/name"
-    return reason(error)
-
-
-class SeededSampler(BaseSampler):
-    """A sampler that is created again for each trial, with a seed derived from its index.
-
-    The values drawn therefore depend on the trials before, but neither on which worker draws nor on how often
-    the search was interrupted. Numbers from a range are rounded to four significant digits.
-    """
-
-    def __init__(self, sampler: type[RandomSampler] | type[TPESampler], seed: int):
-        self._sampler_class = sampler
-        self._seed = seed
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        index = study_state(study, trial.user_attrs.get(WINNER_ATTRIBUTE)).index_of(trial)
-        self._sampler = self._sampler_class(seed=(self._seed + SEED_STEP * index) % 2**32)
-        self._sampler.before_trial(study, trial)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict:
-        return self._sampler.infer_relative_search_space(study, trial)
-
-    def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: dict) -> dict:
-        values = self._sampler.sample_relative(study, trial, search_space)
-        return {name: _round_digits(value, search_space[name]) for name, value in values.items()}
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution
-    ) -> Any:
-        return _round_digits(
-            self._sampler.sample_independent(study, trial, param_name, param_distribution), param_distribution
-        )
-
-    def after_trial(
-        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        self._sampler.after_trial(study, trial, state, values)
-
-
-def _round_digits(value, distribution: BaseDistribution):
-    """Return a value with at most `SIGNIFICANT_DIGITS`, within its range, if the range is one of floats."""
-    if not isinstance(distribution, FloatDistribution):
-        return value
-    return min(max(float(f"{value:.{SIGNIFICANT_DIGITS}g}"), distribution.low), distribution.high)
-
-
-def _first_attempt(trial: FrozenTrial) -> int:
-    """Return the number of the first attempt at a trial that was started again; else its own."""
-    return trial.system_attrs.get("failed_trial", trial.number)
-
-
-def _make_sampler(definition: StudyDefinition) -> BaseSampler:
-    if definition.sampler == "grid":
-        grid = {
-            name: list(dimension.values)
-            for name, dimension in definition.space.items()
-            if isinstance(dimension, Choices)
-        }
-        return GridSampler(grid, definition.seed)
-    return SeededSampler(RandomSampler if definition.sampler == "random" else TPESampler, definition.seed)
-
-
-def _make_pruner(definition: StudyDefinition) -> optuna.pruners.BasePruner:
-    if not definition.prune:
-        return optuna.pruners.NopPruner()
-    return optuna.pruners.MedianPruner(
-        n_startup_trials=MIN_TRIALS, n_warmup_steps=1 if definition.folds > 1 else MIN_REPORTS
-    )
 
 
 def _check_definition(study: optuna.Study, definition: StudyDefinition) -> None:
@@ -354,40 +144,6 @@ def _stored_definition(study: optuna.Study) -> dict:
     if isinstance(base := stored.get("base"), dict):
         return stored | {"base": rename_former_keys(base)}
     return stored
-
-
-def suggest_params(trial: optuna.Trial, space: Space) -> dict:
-    """Return the values that a trial is to try, drawn by the study's sampler."""
-    params = {}
-    for name, dimension in space.items():
-        if isinstance(dimension, Choices):
-            params[name] = trial.suggest_categorical(name, list(dimension.values))
-        elif isinstance(dimension.low, int) and isinstance(dimension.high, int):
-            params[name] = trial.suggest_int(
-                name, dimension.low, dimension.high, log=dimension.log, step=dimension.step
-            )
-        else:
-            params[name] = trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
-    return params
-
-
-def study_state(study: optuna.Study, winner: int | None = None) -> StudyState:
-    """Return the trials of a study that count, of all workers.
-
-    Args:
-        study: the study.
-        winner: number of a trial; then the trials that train it as the winner are returned, and no others.
-    """
-    trials = study.get_trials(deepcopy=False)
-    retried = {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
-    counted = [
-        trial
-        for trial in trials
-        if trial.number not in retried
-        and SURPLUS_ATTRIBUTE not in trial.user_attrs
-        and trial.user_attrs.get(WINNER_ATTRIBUTE) == winner
-    ]
-    return StudyState(sorted(counted, key=_first_attempt), study.direction == StudyDirection.MAXIMIZE)
 
 
 def requeue_trial(study: optuna.Study, number: int | None) -> None:
@@ -449,7 +205,7 @@ def run_trials(
     # Optuna 5.0 raises UnboundLocalError if the storage fails while it records the end of a trial.
     except (*STORAGE_ERRORS, UnboundLocalError) as error:
         raise RunFailed(
-            f"the storage of this search is no longer reachable ({_root_cause(error)}); repeat the "
+            f"the storage of this search is no longer reachable ({root_cause(error)}); repeat the "
             f"command when it is"
         ) from None
 

@@ -17,7 +17,9 @@ from lib.config.training_choices import SCHEDULES
 from lib.runs import records, run_folder
 from lib.runs.events import EpochEnded, Event, PhaseStarted, RunStarted
 from lib.search.options import SearchOptions
-from lib.search.study import InvalidTrial, study_state, suggest_params
+from lib.search.sampling import suggest_params
+from lib.search.state import study_state
+from lib.search.study import InvalidTrial
 from lib.tasks.metrics import trial_score
 from lib.worker.run_sequence import RunSequence
 

@@ -13,8 +13,10 @@ import time
 
 import optuna
 
+from lib.search.sampling import suggest_params
 from lib.search.space import Range
-from lib.search.study import StudyDefinition, importances, open_study, run_trials, study_state, suggest_params
+from lib.search.state import StudyDefinition, study_state
+from lib.search.study import importances, open_study, run_trials
 from lib.worker.process import PROJECT
 
 TRAINING = [
@@ -39,7 +41,8 @@ SPACE = {"learning_rate": Range(0.0001, 0.1, log=True), "kernels": Range(1, 64)}
 MANY, REPEATS, SECONDS = 10_000, 3, 10
 STORAGE_WORKER = """
 import sys, time
-from lib.search.study import open_study, run_trials, suggest_params
+from lib.search.sampling import suggest_params
+from lib.search.study import open_study, run_trials
 from tests.benchmarks.search import SECONDS, SPACE, SilentObserver, definition
 def objective(trial):
     params = suggest_params(trial, SPACE)

@@ -11,10 +11,10 @@ from lib.common.errors import RunFailed, UserError
 from lib.config.hyperparameters import Hyperparameters
 from lib.reproduction.command_reproduce import ReproduceCommand
 from lib.reproduction.context import ReproductionContext
-from lib.search import study
+from lib.search import storage, study
 from lib.search.command_search import SearchCommand
 from lib.search.space import Choices, parse_range, parse_space, parse_values
-from lib.search.study import StudyDefinition
+from lib.search.state import StudyDefinition
 from lib.worker import run_sequence
 from lib.worker.messages import Stopping, Train, TrainingFinished
 from tests.harness import sample_files
@@ -179,7 +179,7 @@ CASES = {
             "is in memory and would be lost with this process; use a file, such as sqlite:///search.db",
         ),
         (
-            lambda: study.default_url(Path("s\udcff")),
+            lambda: storage.default_url(Path("s\udcff")),
             "s\ufffd",
             "its name is not UTF-8, which SQLite requires; choose another --output",
         ),

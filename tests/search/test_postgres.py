@@ -21,7 +21,8 @@ from tests.harness.terminal_session import PROJECT
 
 WORKER = """
 import json, sys
-from lib.search.study import importances, open_study, run_trials, study_state
+from lib.search.state import study_state
+from lib.search.study import importances, open_study, run_trials
 from tests.search.test_study import SilentObserver, definition, objective
 study = open_study("s", definition(), sys.argv[1])
 run_trials(study, objective(), 6, None, SilentObserver())

@@ -332,8 +332,8 @@ WITH_SHORT_HEARTBEATS = """
 import sys
 import autoencoder
 from lib.common.errors import exit_status
-from lib.search import study
-study.HEARTBEAT_SECONDS, study.GRACE_SECONDS = 1, 3
+from lib.search import storage
+storage.HEARTBEAT_SECONDS, storage.GRACE_SECONDS = 1, 3
 sys.exit(exit_status("autoencoder.py", lambda: autoencoder.main(sys.argv[1:])))
 """
 

@@ -16,20 +16,11 @@ import optuna
 import pytest
 
 from lib.common.errors import Interrupted, RunFailed, UserError
+from lib.search.sampling import MIN_REPORTS, suggest_params
 from lib.search.space import Choices, Range
-from lib.search.study import (
-    MIN_REPORTS,
-    PRUNED,
-    StudyDefinition,
-    default_url,
-    importances,
-    open_study,
-    requeue_trial,
-    run_trials,
-    study_state,
-    suggest_params,
-    without_password,
-)
+from lib.search.state import PRUNED, StudyDefinition, study_state
+from lib.search.storage import default_url, without_password
+from lib.search.study import importances, open_study, requeue_trial, run_trials
 from tests.harness.terminal_session import PROJECT
 
 GRID = {"kernels": Choices((1, 2, 3)), "epochs": Choices((1, 2))}
@@ -231,11 +222,11 @@ def test_workers_that_start_at_the_same_time_create_one_storage():
 
 WORKER_TO_KILL = """
 import os, sys, time
-from lib.search import study
+from lib.search import sampling, storage, study
 from tests.search.test_study import GRID, SilentObserver, definition
-study.HEARTBEAT_SECONDS, study.GRACE_SECONDS = 1, 2
+storage.HEARTBEAT_SECONDS, storage.GRACE_SECONDS = 1, 2
 def objective(trial):
-    study.suggest_params(trial, GRID)
+    sampling.suggest_params(trial, GRID)
     print("started", flush=True)
     time.sleep(600)
 opened = study.open_study("s", definition(), "sqlite:///study.db")
@@ -244,8 +235,8 @@ study.run_trials(opened, objective, 6, None, SilentObserver())
 
 
 def test_the_trial_of_a_killed_worker_is_run_again(monkeypatch):
-    monkeypatch.setattr("lib.search.study.HEARTBEAT_SECONDS", 1)
-    monkeypatch.setattr("lib.search.study.GRACE_SECONDS", 2)
+    monkeypatch.setattr("lib.search.storage.HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr("lib.search.storage.GRACE_SECONDS", 2)
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER_TO_KILL],
         stdout=subprocess.PIPE,
