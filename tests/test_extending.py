@@ -153,6 +153,48 @@ FIGURE = '''
         means = [images[labels == label].mean(axis=0).astype(np.uint8) for label in np.unique(labels)]
         figures.plot_image_sheet(np.stack(means), 5, path, figures_of.title)
 '''
+COMMAND = '''
+    """The command `measure`."""
+
+    from dataclasses import dataclass
+
+    from lib.cli.job_command import JobCommand
+    from lib.cli.model_command import last_model
+    from lib.worker.messages import JobRequest, JobResult
+
+
+    @dataclass(frozen=True)
+    class Measure(JobRequest):
+        job = f"{__name__}.measure"
+        file: str
+
+
+    @dataclass(frozen=True)
+    class Measured(JobResult):
+        parameters: int
+
+
+    class MeasureCommand(JobCommand):
+        """Size of a saved model."""
+
+        name, programs, menu_text = "measure", ("autoencoder", "classification"), "Measure the model"
+        description, request_type = "Count the parameters of a saved model.", Measure
+
+        def add_flags(self, parser):
+            parser.add_argument("--file", required=True, help="the model to measure")
+
+        def ask_request(self, session):
+            return Measure(last_model(session))
+
+        def show(self, result, display):
+            display.result(f"measured: {result.parameters} parameters")
+
+
+    def measure(channel, request):
+        import keras
+
+        channel.emit(Measured(keras.saving.load_model(request.file, compile=False).count_params()))
+'''
 FLAGS = [
     *("-d", "stripes", "--task", "negative", "--contrast", "0.9", "--reading-note", "short", "--upend"),
     *("--upsampling", "bilinear", "--loss", "logcosh", "--optimizer", "ftrl", "--schedule", "linear"),
@@ -176,7 +218,8 @@ def project(tmp_path_factory):
     project.add_entry("lib/tasks/augmentation.py", "def chosen_augmentations(", AUGMENTATION)
     project.add_entry("lib/config/fields.py", "    epochs: int", HYPERPARAMETER)
     project.add_file("lib/evaluation/run_figures/means.py", FIGURE)
-    menu = "Show the mean of each class\nquit\n"
+    project.add_file("lib/cli/command_measure.py", COMMAND)
+    menu = "Show the mean of each class\nmeasure\nquit\n"
     project.screen = project.run("autoencoder.py", *FLAGS, "--output", "run", answers=menu)
     project.record = json.loads((project.folder / "run/run.json").read_text(encoding="utf-8"))
     return project
@@ -283,3 +326,17 @@ def test_augmentation(project, help_text, documentation):
     assert project.record["hyperparameters"]["upend"] is True
     assert "turn half of the training images upside down" in " ".join(help_text.split())
     assert "`--upend`" in documentation
+
+
+def test_command(project, documentation):
+    parameters = project.record["metrics"]["parameters"]
+    shown = f"measured: {parameters} parameters"
+    assert shown in project.screen  # from the menu
+    words = ["measure", "--file", "run/autoencoder.h5"]
+    assert shown in project.run("autoencoder.py", *words)
+    result = project.run("classification.py", *words, "--json")
+    assert json.loads(result) == {"parameters": parameters}
+    assert "the model to measure" in project.run("autoencoder.py", "measure", "--help")
+    assert "measure" in project.run("classification.py", "--help")
+    assert "## measure" in documentation
+    assert "| `--file` | the model to measure |" in documentation

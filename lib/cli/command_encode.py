@@ -45,8 +45,8 @@ class EncodeCommand(ModelCommand):
         return request if is_silent or confirm_size(request) else None
 
     def ask_request(self, session: Session) -> JobRequest | None:
-        models, options = last_model(session), ask_images(session)
-        request = Encode(models=models, output=default_codes_file(models[0], options["data"]), **options)
+        model, options = last_model(session), ask_images(session)
+        request = Encode(models=(model,), output=default_codes_file(model, options["data"]), **options)
         return request if not session.answers.has_terminal or confirm_size(request) else None
 
     def show(self, result: EncodeResult, display: Display) -> None:

@@ -41,12 +41,12 @@ class GenerateCommand(ModelCommand):
         add("--steps", metavar="N", default="10", help=steps_help)
         add("--seed", metavar="N", default="0", help="seed of the samples (default 0)")
 
-    def make_request(self, args: argparse.Namespace) -> JobRequest | None:
-        numbers: dict[str, Any] = {
+    def options(self, args: argparse.Namespace) -> dict[str, Any]:
+        numbers = {
             name: parse_integer(getattr(args, name), f"--{name}", low) for name, low in MIN_VALUES.items()
         }
         between = args.between and tuple(args.between)
-        return Generate(**self.options(args), mixture=args.mixture, between=between, **numbers)
+        return super().options(args) | numbers | {"mixture": args.mixture, "between": between}
 
     def ask_request(self, session: Session) -> JobRequest | None:
         if not session.has_figure("samples"):
@@ -57,7 +57,7 @@ class GenerateCommand(ModelCommand):
         seed = session.answers.ask_text(
             "Seed (a whole number; another seed gives other samples)", parse_integer, default=str(next_seed)
         )
-        return Generate(models=last_model(session), seed=parse_integer(seed) or 0)
+        return Generate(models=(last_model(session),), seed=parse_integer(seed) or 0)
 
     def show(self, result: GenerateResult, display: Display) -> None:
         if display.out.is_terminal:

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from lib.cli.display import Display
 from lib.cli.job_command import JobCommand
-from lib.cli.parser import CommandParser, TrainParser
+from lib.cli.parser import CommandParser, TrainingCommandParser
 from lib.cli.prompts import Answers
 from lib.cli.run_questions import ask_labeled_data
 from lib.cli.session import Session
@@ -31,13 +31,8 @@ class ProbeCommand(JobCommand):
 
     def make_parser(self, program: str) -> CommandParser:
         """Return a parser that has the flags of train, because fine-tuning trains."""
-        parser = TrainParser(program, self.description)
-        parser.prog = f"{program}.py {self.name}"
-        parser.set_help(
-            "--output", "output folder (default probed next to the model); nothing is overwritten"
-        )
-        for flag in ("--resume", "--distributed"):
-            parser.set_help(flag, argparse.SUPPRESS)
+        output_help = "output folder (default probed next to the model); nothing is overwritten"
+        parser = TrainingCommandParser(program, self.name, self.description, output_help)
         parser.add_argument(
             "--shares", metavar="1,10,100", default="1,10,100", help="percentages of the labels to train on"
         )

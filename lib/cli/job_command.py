@@ -16,7 +16,13 @@ from lib.worker.process import Worker
 
 
 class JobCommand(Command):
-    """A command that sends the worker a request, whose `job` emits the result."""
+    """A command that sends the worker a request, whose `job` emits the result.
+
+    Attributes:
+        request_type: class of the request; not needed where `make_request` is defined.
+    """
+
+    request_type: type[JobRequest]
 
     def make_parser(self, program: str) -> CommandParser:
         parser = super().make_parser(program)
@@ -25,7 +31,11 @@ class JobCommand(Command):
 
     def make_request(self, args: argparse.Namespace) -> JobRequest | None:
         """Return the request of a command line; None if the user does not want the result after all."""
-        raise NotImplementedError
+        return self.request_type(**self.options(args))
+
+    def options(self, args: argparse.Namespace) -> dict[str, Any]:
+        """Return the fields of the request: by default the values of the flags of these names."""
+        return {field.name: getattr(args, field.name) for field in fields(self.request_type)}
 
     def ask_request(self, session: Session) -> JobRequest | None:
         """Return the request of the menu entry, about the last run, or None; it may ask questions."""

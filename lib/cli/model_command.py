@@ -86,11 +86,8 @@ class ModelCommand(JobCommand):
                 ),
             )
 
-    def make_request(self, args: argparse.Namespace) -> JobRequest | None:
-        return self.request_type(**self.options(args))
-
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
-        """Return the options of a request that the commands share, from the values of the flags."""
+        """Return the fields of a request that the commands share."""
         for name in self.refinement_flags:
             if getattr(args, name) and not args.refine:
                 raise UserError(f"--{name.replace('_', '-')} has no effect without --refine")
@@ -114,13 +111,13 @@ class ModelCommand(JobCommand):
         return options
 
     def ask_request(self, session: Session) -> JobRequest | None:
-        return self.request_type(models=last_model(session), **ask_images(session))
+        return self.request_type(models=(last_model(session),), **ask_images(session))
 
 
-def last_model(session: Session) -> tuple[str]:
-    """Return the model of the last run, for a request."""
+def last_model(session: Session) -> str:
+    """Return the path of the model of the last run."""
     folder = session.last_run.folder
-    return (str(folder / run_folder.main_model_file(folder)),)
+    return str(folder / run_folder.main_model_file(folder))
 
 
 def ask_images(session: Session) -> dict[str, Any]:

@@ -197,10 +197,6 @@ class TrainParser(CommandParser):
         self.add_prompt_flags()
         self.add_argument("--json", action="store_true", help=JSON_HELP)
 
-    def set_help(self, flag: str, text: str) -> None:
-        """Replace the help text of a flag; `argparse.SUPPRESS` hides it."""
-        self.options[flag].help = text
-
     def _add_setting(self, setting, program: str) -> None:
         """Add `--name VALUE`; for a switch `--name` alone, for layer numbers either; `--no-name` for both."""
         name, flags = setting.name, setting.metadata["flags"]
@@ -223,6 +219,24 @@ class TrainParser(CommandParser):
     def parse(self, arguments: list[str]) -> argparse.Namespace:
         """Return the values of a command line, which may begin with the command `train`."""
         return super().parse(arguments[1:] if arguments[:1] == ["train"] else arguments)
+
+
+class TrainingCommandParser(TrainParser):
+    """Parser of a command that trains: the flags of `train`, without those of a single run in the help.
+
+    Args:
+        program: `autoencoder` or `classification`.
+        command: its name.
+        description: first paragraph of the help.
+        output_help: help of --output.
+    """
+
+    def __init__(self, program: str, command: str, description: str, output_help: str):
+        super().__init__(program, description)
+        self.prog = f"{program}.py {command}"
+        self.options["--output"].help = output_help
+        for flag in ("--resume", "--distributed"):
+            self.options[flag].help = argparse.SUPPRESS
 
 
 class ProgramParser(TrainParser):
@@ -257,7 +271,11 @@ class ProgramParser(TrainParser):
                 "",
                 *textwrap.wrap(f"{self.description} Settings without a flag are asked for.", HELP_WIDTH),
                 "",
-                f"commands: train (the default), {', '.join(self._list_commands())}",
+                *textwrap.wrap(
+                    f"commands: train (the default), {', '.join(self._list_commands())}",
+                    HELP_WIDTH,
+                    subsequent_indent=" " * 10,
+                ),
                 f"          python {self.prog} COMMAND --help shows the flags of one",
                 "",
                 *(f"  {flags[flag]:<{FLAG_WIDTH}}{text}" for flag, text in texts),

@@ -1,10 +1,8 @@
 """The command `search`, whose work is in `search`, with Optuna."""
 
-import argparse
-
 from lib.cli.commands import Command
 from lib.cli.display import Display
-from lib.cli.parser import CommandParser, TrainParser
+from lib.cli.parser import CommandParser, TrainingCommandParser
 from lib.cli.session import Session
 from lib.config.fields import PROGRAMS
 from lib.config.hyperparameters import Hyperparameters
@@ -23,11 +21,8 @@ class SearchCommand(Command):
 
     def make_parser(self, program: str) -> CommandParser:
         """Return a parser that has the flags of train for all trials, and those of a search."""
-        parser = TrainParser(program, self.description)
-        parser.prog = f"{program}.py {self.name}"
-        parser.set_help("--output", "folder of the search (default models/search-<dataset>-<digest>)")
-        for flag in ("--resume", "--distributed"):
-            parser.set_help(flag, argparse.SUPPRESS)
+        output_help = "folder of the search (default models/search-<dataset>-<digest>)"
+        parser = TrainingCommandParser(program, self.name, self.description, output_help)
         self.add_flags(parser)
         return parser
 
