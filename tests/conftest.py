@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from PIL import Image
 
 from lib.worker import run_sequence
 from lib.worker.process import WORKER_ENVIRONMENT
@@ -86,8 +87,16 @@ def real():
 
 
 @pytest.fixture
-def in_process(monkeypatch):
-    """Searches train in this process; the class, which counts how often."""
+def unrendered(monkeypatch):
+    """Figures are plotted but not rendered, which takes as long as a tiny training."""
+    from lib.evaluation import figures
+
+    monkeypatch.setattr(figures, "_save", lambda figure, path, dpi=0: Image.new("L", (1, 1)).save(path))
+
+
+@pytest.fixture
+def in_process(monkeypatch, unrendered):
+    """Searches train in this process, without rendered figures; the class, which counts how often."""
     from lib.cli import jobs, session
     from tests.harness.in_process_worker import InProcessWorker
 

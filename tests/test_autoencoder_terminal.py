@@ -70,6 +70,7 @@ def test_the_whole_conversation():
         "epochs",
         "images/s",
     )
+    screen.press(DOWN, ENTER, "x", ENTER)  # keys pressed while it trains are not kept for the menu
     screen.see(
         "Again: python autoencoder.py --dataset data/mine.npy --layers 2 --kernel-size 3 --kernels 4,2"
     )
@@ -145,17 +146,26 @@ def test_the_whole_conversation():
     screen.see("this autoencoder", MENU)
     screen.press(*[DOWN] * 8, ENTER)
     screen.see("Runs of this session, best first", "test mse against layers", "figures/comparison.png", MENU)
+
+    screen.press(ENTER)  # a third run, which is refused
+    enter_through(screen, QUESTIONS[:-1])
+    screen.see("Batch size")
+    Path("models").rename("kept")
+    Path("models").write_text("a file where the folder was")
+    screen.answer()
+    train(screen)
+    screen.see("The run failed: ", "cannot be created", MENU, "Show the loss plot")
     screen.press(*[DOWN] * 12, ENTER)  # quit
     assert screen.leaves() == 0
 
-    runs = sorted(path.parent.name for path in Path("models").glob("*/run.json"))
+    runs = sorted(path.parent.name for path in Path("kept").glob("*/run.json"))
     assert len(runs) == 3
     assert "best" in runs
-    assert Path("best.h5").read_bytes() == Path("models/best/autoencoder.h5").read_bytes()
+    assert Path("best.h5").read_bytes() == Path("kept/best/autoencoder.h5").read_bytes()
     for name in runs:
-        record = json.loads(Path("models", name, "run.json").read_text())
+        record = json.loads(Path("kept", name, "run.json").read_text())
         assert record["status"] == "finished"
-        assert all(Path("models", name, file).is_file() for file in record["files"])
+        assert all(Path("kept", name, file).is_file() for file in record["files"])
 
 
 def test_advanced_settings_one_at_a_time():
@@ -303,42 +313,11 @@ def test_a_killed_run_is_a_sentence_and_a_menu(tiny):
     train(screen)
     screen.see("validation loss")
     psutil.Process(screen.pid).children()[0].kill()
-    screen.see("The run failed: the training process was killed", MENU, "Run again", "Quit")
+    screen.see("The run failed: the training process was killed, probably out of memory; use a smaller batch")
+    screen.see(MENU, "Run again", "Quit")
     screen.press(DOWN, ENTER)
     assert screen.leaves() == 0
     assert json.loads(next(Path("models").glob("*/run.json")).read_text())["status"] == "failed"
-
-
-def test_a_conversation_with_results_survives_a_refused_run(tiny):
-    screen = Terminal(
-        "autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--epochs", "1", "--output", "models/mine"
-    )
-    screen.see("Batch size")
-    screen.answer()
-    train(screen)
-    screen.see("this autoencoder", MENU)
-    screen.press(ENTER)
-    enter_through(screen, QUESTIONS[:-1])
-    screen.see("Batch size")
-    Path("models").rename("kept")
-    Path("models").write_text("a file where the folder was")
-    screen.answer()
-    train(screen)
-    screen.see("The run failed: models/mine-2: cannot be created", MENU, "Show the loss plot")
-    screen.press(*[DOWN] * 12, ENTER)
-    assert screen.leaves() == 0
-
-
-def test_keys_pressed_while_it_trains_are_not_kept_for_the_menu(tiny):
-    screen = Terminal("autoencoder.py", "-d", tiny["-d"], *ONE_LAYER, "--epochs", "3")
-    screen.see("Batch size")
-    screen.answer("8")
-    train(screen)
-    screen.see("epochs")
-    screen.press(DOWN, ENTER, "x", ENTER)
-    screen.see("this autoencoder", MENU)
-    screen.press(*[DOWN] * 12, ENTER)  # were the earlier keys kept, this would not be the way to quit
-    assert screen.leaves() == 0
 
 
 def test_runs_that_were_all_interrupted_are_compared_without_a_drawing(capsys):

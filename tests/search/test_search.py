@@ -28,6 +28,7 @@ from lib.worker.messages import Train, TrainingFinished
 from tests.harness import sample_files
 from tests.harness.in_process_worker import InProcessWorker, press_ctrl_c_in
 from tests.harness.terminal_session import DOWN, ENTER, PROJECT, SECONDS, Terminal
+from tests.worker.test_model_jobs import save_autoencoder
 
 TINY = [
     "--layers",
@@ -59,7 +60,7 @@ def records_of(folder: str) -> dict[str, dict]:
     return {entry.name: entry.record for entry in entries}
 
 
-def test_a_grid_and_its_winner(tiny, in_process, capsys):
+def test_a_grid_and_its_winner_and_the_same_command_again(tiny, in_process, capsys):
     assert search(tiny, *TINY, *GRID) == 0
     runs = records_of("s")
     assert sorted(runs) == [
@@ -88,50 +89,40 @@ def test_a_grid_and_its_winner(tiny, in_process, capsys):
     assert "Importance of the hyperparameters" in shown.out
     assert "validation MSE against learning rate" in shown.out
     assert f"trial {int(best[-4:])} is the best" in shown.err
-    assert Path("s/comparison.png").stat().st_size > 10_000
+    assert Path("s/comparison.png").is_file()
 
-
-def test_the_same_command_trains_nothing_again(tiny, in_process, capsys):
-    assert search(tiny, *TINY, *PAIR) == 0
-    trained, first = in_process.trainings, capsys.readouterr()
-    assert search(tiny, *TINY, *PAIR) == 0
+    assert in_process.trainings == 5
+    assert search(tiny, *TINY, *GRID) == 0
     again = capsys.readouterr()
-    assert in_process.trainings == trained == 3
-    assert again.out == first.out
-    assert "continuing a search: 2 of 2 done, best" in again.err
+    assert in_process.trainings == 5
+    assert again.out == shown.out
+    assert "continuing a search: 4 of 4 done, best" in again.err
     assert "is the best: training" not in again.err
 
-
-def test_a_trial_is_the_run_that_its_command_repeats(tiny, in_process):
-    search(tiny, *TINY, "--grid", "kernels=2,3", "--no-retrain")
-    trial = records.load_record(Path("s/trial-0001"))
-    hp = Hyperparameters.from_json(trial["hyperparameters"], "")
+    trial = runs["trial-0003"]
     plain = InProcessWorker()
-    plain.send(Train(hp, "plain"))
+    plain.send(Train(Hyperparameters.from_json(trial["hyperparameters"], ""), "plain"))
     record = plain.follow(lambda event: None, until=TrainingFinished).record
     for name in ("loss", "val_loss"):
         assert records.main_curves(record)[name] == records.main_curves(trial)[name]
 
 
-@pytest.mark.slow
 def test_cross_validation(tiny, in_process, capsys):
-    assert search(tiny, *TINY, "--grid", "kernels=2,3", "--folds", "3", program="autoencoder") == 0
+    words = ["--grid", "kernels=2,3", "--folds", "2", "--epochs", "1", "--no-retrain"]
+    assert search(tiny, *TINY, *words) == 0
     runs = records_of("s")
-    assert sum("fold" in name for name in runs) == 6
-    folds = [runs[f"trial-0000/fold-{number}"] for number in (1, 2, 3)]
-    assert [fold["hyperparameters"]["fold"] for fold in folds] == [[1, 3], [2, 3], [3, 3]]
-    assert [fold["dataset"]["sizes"] for fold in folds] == [{"train": 40, "validation": 20, "test": 20}] * 3
+    assert sum("fold" in name for name in runs) == 4
+    folds = [runs[f"trial-0000/fold-{number}"] for number in (1, 2)]
+    assert [fold["hyperparameters"]["fold"] for fold in folds] == [[1, 2], [2, 2]]
+    assert [fold["dataset"]["sizes"] for fold in folds] == [{"train": 30, "validation": 30, "test": 20}] * 2
     scores = [fold["metrics"]["validation_mse"] for fold in folds]
-    assert f"{sum(scores) / 3:.6f}" in (shown := capsys.readouterr().out)
+    assert f"{sum(scores) / 2:.6f}" in (shown := capsys.readouterr().out)
     assert "spread" in shown
     assert "±" in shown
 
 
 def test_a_classifier_is_searched_by_accuracy(tiny, in_process, capsys):
-    encoder = InProcessWorker()
-    hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
-    encoder.send(Train(hp, "e"))
-    encoder.follow(lambda event: None, until=TrainingFinished)
+    save_autoencoder("e")
     words = [
         "--model",
         "e/autoencoder.h5",
@@ -237,32 +228,25 @@ def test_pruned_trials_are_recorded_and_listed(tiny, in_process, monkeypatch, ca
     assert "     1 │       2 │         pruned │" in capsys.readouterr().out
 
 
-def test_an_interrupted_search_continues(tiny, in_process, monkeypatch, capsys):
+def test_an_interrupted_search_continues_with_its_trial_and_its_winner(tiny, in_process, monkeypatch, capsys):
     press_ctrl_c_in(2, monkeypatch)
     with pytest.raises(Interrupted, match=r"interrupted; to continue: python autoencoder\.py search"):
         search(tiny, *TINY, *PAIR)
     assert records_of("s")["trial-0001"]["status"] == "interrupted"
-    assert search(tiny, *TINY, *PAIR) == 0
+    press_ctrl_c_in(4, monkeypatch)
+    with pytest.raises(Interrupted, match="to continue"):
+        search(tiny, *TINY, *PAIR)
     runs = records_of("s")
     assert len([name for name in runs if "trial" in name]) == 2  # the interrupted one keeps its folder
     assert runs["trial-0001"]["status"] == "finished"
     assert len(records.main_curves(runs["trial-0001"])["loss"]) == 2
-
-
-@pytest.mark.slow
-def test_an_interrupted_winner_is_trained_when_the_search_continues(tiny, in_process, monkeypatch, capsys):
-    press_ctrl_c_in(3, monkeypatch)
-    with pytest.raises(Interrupted, match="to continue"):
-        search(tiny, *TINY, *PAIR)
     # Trials that are added before leave the queued training of the winner alone.
     assert search(tiny, *TINY, *PAIR, "--no-retrain") == 0
-    assert in_process.trainings == 3
+    assert in_process.trainings == 4
     assert search(tiny, *TINY, *PAIR) == 0
     (winner,) = (record for name, record in records_of("s").items() if "winner" in name)
     assert winner["status"] == "finished"
-    assert in_process.trainings == 4
-    assert search(tiny, *TINY, *PAIR) == 0
-    assert in_process.trainings == 4
+    assert in_process.trainings == 5
 
 
 def test_invalid_data_ends_the_search_at_once(tiny, in_process, monkeypatch):
@@ -273,7 +257,7 @@ def test_invalid_data_ends_the_search_at_once(tiny, in_process, monkeypatch):
         patched.setattr(InProcessWorker, "follow", refusing)
         with pytest.raises(UserError, match="ends too early"):
             search(tiny, *TINY, *PAIR)
-    assert search(tiny, *TINY, *PAIR) == 0  # with valid data no trial is missing
+    assert search(tiny, *TINY, *PAIR, "--no-retrain") == 0  # with valid data no trial is missing
     assert len([name for name in records_of("s") if "trial" in name]) == 2
 
 
@@ -401,8 +385,10 @@ def test_a_search_in_a_terminal(tiny):
     for question, answer in (("layers", "1"), ("Kernel size", ""), ("Epochs", "1"), ("Batch size", "")):
         program.see(question)
         program.answer(answer)
-    program.see("How?", "grid search: every combination (4 trials)")
-    program.press(ENTER)
+    program.see("How?", "grid search: every combination (4 trials)", "random search")
+    program.press(DOWN, ENTER)
+    program.see("How many trials?")
+    program.answer("2")
     program.see("Cross-validation in how many folds?")
     program.answer("")
     program.see("Keep the models of how many of the best trials?")
@@ -410,7 +396,7 @@ def test_a_search_in_a_terminal(tiny):
     program.see(
         "to repeat it without prompts: python autoencoder.py search",
         "\\",  # the command is broken for a shell
-        "4 trials, best first",
+        "2 trials, best first",
         "is the best: training it on the full",
     )
     program.see("Test set, 20 images")
