@@ -5,6 +5,7 @@ only those that the blocks write themselves.
 """
 
 import base64
+import gc
 import os
 import re
 import tempfile
@@ -215,7 +216,11 @@ class Section:
 
 def to_html(document: Section, folder: str) -> tuple[str, dict[str, Path | bytes]]:
     """Return a document as one HTML page with embedded pictures, and no files; arguments as `to_markdown`."""
-    content = _render(*to_markdown(document, folder))
+    gc.disable()  # the tokens of large tables are no garbage: to look for it takes 40 % of the time
+    try:
+        content = _render(*to_markdown(document, folder))
+    finally:
+        gc.enable()
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     page = f"""<!DOCTYPE html>
 <html lang="en">
