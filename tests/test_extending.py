@@ -141,7 +141,7 @@ FIGURE = '''
 
     import numpy as np
 
-    from lib.evaluation import figures
+    from lib.evaluation import image_figures
     from lib.evaluation.run_figures import figure
 
 
@@ -151,7 +151,7 @@ FIGURE = '''
         test = figures_of.test
         images, labels = test.take(slice(None)), test.labels
         means = [images[labels == label].mean(axis=0).astype(np.uint8) for label in np.unique(labels)]
-        figures.plot_image_sheet(np.stack(means), 5, path, figures_of.title)
+        image_figures.plot_image_sheet(np.stack(means), 5, path, figures_of.title)
 '''
 COMMAND = '''
     """The command `measure`."""

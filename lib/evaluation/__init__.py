@@ -4,17 +4,20 @@
     baselines      scores of trivial methods
     probes         classifiers on an encoder's codes
     latent_space   projecting, sampling and comparing codes
-    figures        plots as PNG files
+    figures        plots of numbers as PNG files
+    image_figures  images as PNG files
+    figure_layout  titles and names in figures
     run_figures    figures of a finished run
 
 `metrics` and `baselines` use the same keys (`test_mse` and `pca_mse`), so that a record can show them side by
 side. `latent_space` works on arrays of codes; `run_figures` takes its results and those of the models to
-`figures`, which knows nothing of models. `probes` holds what the job in `lib.worker.probe_job` measures.
+`figures` and `image_figures`, which know nothing of models. `probes` holds what the job in
+`lib.worker.probe_job` measures.
 
 Other packages use `autoencoder_metrics`, `classifier_metrics` and `score_classes`;
 `autoencoder_baselines`, `classifier_baselines` and `table_scores`; the functions of `latent_space`,
-`probes` and `run_figures`; and the `plot_…` functions of `figures`. Nothing is imported here, so that
-importing one module does not load Keras, scikit-learn and Matplotlib for all.
+`probes` and `run_figures`; and the `plot_…` functions of `figures` and `image_figures`. Nothing is imported
+here, so that importing one module does not load Keras, scikit-learn and Matplotlib for all.
 
 >>> import numpy as np
 >>> from lib.evaluation.latent_space import interpolate, prior_grid

@@ -1,20 +1,14 @@
-"""Plots as PNG files. Each has a title that names its data, and can be read without colors."""
+"""Plots of numbers as PNG files. Each has a title that names its data, and can be read without colors."""
 
-import textwrap
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, Locator, LogLocator, MaxNLocator
 
-from lib.common.errors import printable, shorten
-from lib.common.filesystem import atomic_write
 from lib.config.fields import display_name
+from lib.evaluation.figure_layout import literal, save, set_title
 from lib.tasks.metrics import find_metric
-
-matplotlib.rcdefaults()  # a matplotlibrc of the user, or in the working folder, does not change the figures
 
 # The palette of Okabe and Ito, which color-blind readers can tell apart, each with its own line and marker.
 LINE_STYLES = [
@@ -39,17 +33,11 @@ CLASS_COLORS = [
 ]
 CLASS_MARKERS = "os^Dv<>pP*X"
 
-LETTERS_PER_INCH = 13  # of a title
 LOG_SCALE_RATIO = 10  # largest to smallest value from which an axis is logarithmic
 ROUND_STEPS = (1, 2, 5, 10)  # first digits of the numbers at an axis
 MANY_DECADES = 3  # from which a logarithmic axis has a number per decade
 MAX_VALUE_TICKS = 6  # distinct values up to which each has its own tick
-MAX_TITLE, MAX_NAME = 300, 40  # characters of a line of a title, and of a label
 MAX_LABELED_CLASSES = 20  # up to which there is a legend, or a number in each cell
-IMAGE_GAP = 0.08  # between the images of a row, as a fraction of their width
-IMAGE_SIDE, MARGIN, LINE_HEIGHT = 1.1, 0.09, 0.2  # inches: shorter side of an image; around it; of a title
-FONT_SIZE = 10  # of titles and labels, in points (1/72 inch)
-ERROR_ROW = "error"  # name of the row that shows errors, not an image
 
 # The quantities of a history that have a panel, from the top down, and the labels of their axes.
 CURVES = {
@@ -78,8 +66,8 @@ def plot_loss_curves(histories: dict[str, dict], path: Path, title: str) -> None
             _plot_curve(axes, history, quantity)
         panels[0, column].set_title(phase if len(histories) > 1 else "")
         panels[-1, column].set_xlabel("epoch")
-    _set_title(figure, title)
-    _save(figure, path)
+    set_title(figure, title)
+    save(figure, path)
 
 
 def _plot_curve(axes, history: dict, quantity: str) -> None:
@@ -112,95 +100,6 @@ def _log_locator(low: float, high: float) -> Locator:
     return LogLocator(subs=(1,) if many else ROUND_STEPS[:-1], numticks=10)
 
 
-def plot_reconstructions(rows: dict[str, np.ndarray], path: Path, title: str) -> None:
-    """Plot a row of images per name and, last, the absolute errors of the outputs.
-
-    Args:
-        rows: uint8 (n, height, width, channels) by name; `output` and `target` are among them.
-        path: of the PNG file.
-        title: above the figure; the scale of the errors is added.
-    """
-    errors = np.abs(rows["target"].astype(int) - rows["output"]).max(axis=-1)
-    scaled = errors * (255 / max(1, errors.max()))  # so that the small errors of a good network are visible
-    plot_image_rows(
-        [*rows.items(), (ERROR_ROW, scaled)],
-        path,
-        f"{title}\nerrors; the brightest is {errors.max()} of 255",
-    )
-
-
-def plot_image_rows(rows: list[tuple[str, np.ndarray]], path: Path, title: str) -> None:
-    """Plot rows of images, each with its name on the left.
-
-    Args:
-        rows: names and images, 0..255, (n, height, width, channels) or (n, height, width), the same n in all.
-        path: of the PNG file.
-        title: above the figure.
-    """
-    # One image per row: a hundred axes would take as many times as long to draw. The layout is computed here:
-    # Matplotlib's cuts the names of many rows off.
-    joined = [_join_row(images) for _, images in rows]
-    aspect = max(images.shape[2] / images.shape[1] for _, images in rows)
-    row_width = IMAGE_SIDE * max(1, aspect) * len(rows[0][1])
-    heights = [row_width * image.shape[0] / image.shape[1] for image in joined]
-    left = max(_text_width(_literal(name)) for name, _ in rows) + 2 * MARGIN
-    width = left + row_width + MARGIN
-    title_height = len(_title_lines(title, width)) * LINE_HEIGHT + 2 * MARGIN
-    height = title_height + sum(heights) + len(rows) * MARGIN
-    figure, bottom = Figure((width, height)), height - title_height
-    for (name, _), image, row_height in zip(rows, joined, heights, strict=True):
-        bottom -= row_height
-        box = (left / width, bottom / height, row_width / width, row_height / height)
-        axes = figure.add_axes(box)
-        _show_image(axes, image, cmap="magma" if name == ERROR_ROW else "gray")
-        middle = (bottom + row_height / 2) / height
-        figure.text(
-            (left - MARGIN) / width, middle, _literal(name), ha="right", va="center", fontsize=FONT_SIZE
-        )
-        bottom -= MARGIN
-    _set_title(figure, title, y=1 - MARGIN / height)
-    _save(figure, path)
-
-
-def _text_width(text: str) -> float:
-    """The width of a label in inches; hinting widens letters by up to a twentieth."""
-    return 1.05 * TextPath((0, 0), text or " ", size=FONT_SIZE).get_extents().x1 / 72
-
-
-def plot_image_sheet(
-    images: np.ndarray, columns: int, path: Path, title: str, ticks: tuple[str, ...] = ()
-) -> None:
-    """Plot many images close together, row by row.
-
-    Args:
-        images: uint8 (n, height, width, channels).
-        columns: images per row.
-        path: of the PNG file.
-        title: above the figure.
-        ticks: for a grid over two-dimensional latent codes, the values of the columns, which are those of the
-            rows from the lowest up.
-    """
-    rows = -(-len(images) // columns)
-    _, height, width, channels = images.shape
-    gap = 0 if ticks else 1
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 255, np.uint8)
-    for index, image in enumerate(images):
-        top, left = index // columns * (height + gap), index % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    side = 0.45 if columns > 12 else 0.7  # inches per image
-    figure = Figure((columns * side + 1, rows * side * height / width + 1), layout="constrained")
-    axes = figure.subplots()
-    _show_image(axes, sheet)
-    if ticks:
-        column_centers = [(column + 0.5) * width - 0.5 for column in range(columns)]
-        row_centers = [(rows - row - 0.5) * height - 0.5 for row in range(rows)]
-        axes.set_xticks(column_centers, ticks, rotation=90, fontsize=7)
-        axes.set_yticks(row_centers, ticks[:rows], fontsize=7)
-        axes.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
-    _set_title(figure, title)
-    _save(figure, path, dpi=150)
-
-
 def plot_latent_space(
     projections: dict[str, np.ndarray],
     labels: np.ndarray | None,
@@ -226,13 +125,13 @@ def plot_latent_space(
             axes.plot(*points.T, ".", color=CLASS_COLORS[0], markersize=3, alpha=0.6)
             continue
         for label in np.unique(labels):
-            _plot_class(axes, points[labels == label], label, _literal(classes[label]))
+            _plot_class(axes, points[labels == label], label, literal(classes[label]))
     if labels is not None and len(classes) <= MAX_LABELED_CLASSES:
         figure.legend(
             *panels[0].get_legend_handles_labels(), loc="outside right upper", markerscale=2, title="class"
         )
-    _set_title(figure, title)
-    _save(figure, path)
+    set_title(figure, title)
+    save(figure, path)
 
 
 def _plot_class(axes, points: np.ndarray, label: int, name: str) -> None:
@@ -275,35 +174,13 @@ def plot_confusion_matrix(matrix, classes: tuple[str, ...], path: Path, title: s
                 axes.text(
                     column, row, str(matrix[row, column]), ha="center", va="center", fontsize=8, color=color
                 )
-    ticks, names = range(len(classes)), list(map(_literal, classes))
+    ticks, names = range(len(classes)), list(map(literal, classes))
     axes.set_xticks(ticks, names, rotation=45, ha="right")
     axes.set_yticks(ticks, names)
     axes.set(xlabel="predicted class", ylabel="true class")
     figure.colorbar(colors, label="fraction of the true class", shrink=0.8)
-    _set_title(figure, title)
-    _save(figure, path)
-
-
-def plot_predictions(images: np.ndarray, captions: list[str], path: Path, title: str) -> None:
-    """Plot a grid of images with their captions.
-
-    Args:
-        images: uint8 (n, height, width, channels), n at least 1.
-        captions: one per image.
-        path: of the PNG file.
-        title: above the figure.
-    """
-    columns = min(6, len(images))
-    rows = -(-len(images) // columns)
-    figure = Figure((1.5 * columns + 0.5, 1.8 * rows + 0.8), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False)
-    for axes in panels.flat:
-        axes.axis("off")
-    for axes, image, caption in zip(panels.flat, images, captions, strict=False):
-        _show_image(axes, image)
-        axes.set_title(_literal(caption), fontsize=8)
-    _set_title(figure, title)
-    _save(figure, path)
+    set_title(figure, title)
+    save(figure, path)
 
 
 def plot_run_comparison(points: dict[str, list[tuple[str, float]]], metric: str, path: Path) -> None:
@@ -322,11 +199,11 @@ def plot_run_comparison(points: dict[str, list[tuple[str, float]]], metric: str,
         axes.axis("off")
     for axes, (name, scores) in zip(panels.flat, points.items(), strict=False):
         _plot_scores(axes, scores)
-        axes.set(xlabel=_literal(display_name(name)), ylabel=_literal(display_name(metric)))
+        axes.set(xlabel=literal(display_name(name)), ylabel=literal(display_name(metric)))
         axes.grid(alpha=0.3)
     runs = len(next(iter(points.values())))
-    _set_title(figure, f"{display_name(metric)} of {runs} runs against the settings that differ")
-    _save(figure, path)
+    set_title(figure, f"{display_name(metric)} of {runs} runs against the settings that differ")
+    save(figure, path)
 
 
 def _plot_scores(axes, scores: list[tuple[str, float]]) -> None:
@@ -343,7 +220,7 @@ def _plot_scores(axes, scores: list[tuple[str, float]]) -> None:
     if numbers and 0 < LOG_SCALE_RATIO * min(numbers.values()) <= max(numbers.values()):
         axes.set_xscale("log")
     if not numbers or len(values) <= MAX_VALUE_TICKS:
-        axes.set_xticks(list(positions.values()), list(map(_literal, values)))
+        axes.set_xticks(list(positions.values()), list(map(literal, values)))
         axes.minorticks_off()
 
 
@@ -379,49 +256,5 @@ def plot_probe_accuracies(rows: list[dict], path: Path, title: str) -> None:
         axes.minorticks_off()
         axes.grid(alpha=0.3, which="both")
         axes.legend()
-    _set_title(figure, title)
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path, dpi: int = 120) -> None:
-    with atomic_write(path) as partial:
-        figure.savefig(partial, dpi=dpi)
-
-
-def _set_title(figure: Figure, title: str, **position) -> None:
-    """Put a title above the figure, wrapped to its width."""
-    lines = _title_lines(title, figure.get_size_inches()[0])
-    text = "\n".join(_literal(line, MAX_TITLE) for line in lines)
-    figure.suptitle(text, fontsize=FONT_SIZE, **position)
-
-
-def _title_lines(title: str, inches: float) -> list[str]:
-    width = int(LETTERS_PER_INCH * inches)
-    return [part for line in title.split("\n") for part in textwrap.wrap(shorten(line, MAX_TITLE), width)]
-
-
-def _literal(name: str, length: int = MAX_NAME) -> str:
-    """A name from a file as Matplotlib draws it: printable, not too long, and no formula between two $."""
-    return shorten(printable(name), length).replace("$", r"\$")
-
-
-def _join_row(images: np.ndarray) -> np.ndarray:
-    """Images (n, height, width, …) side by side as one, with white (masked in errors) between them."""
-    count, height, width = images.shape[:3]
-    gap = max(1, round(IMAGE_GAP * width))
-    # Zeros below the mask: Matplotlib computes with them, and uninitialized memory can cause warnings there.
-    row = np.ma.zeros((height, count * (width + gap) - gap, *images.shape[3:]), images.dtype)
-    row.mask = True
-    for index, image in enumerate(images):
-        left = index * (width + gap)
-        row[:, left : left + width] = image
-    return row.filled(255) if images.ndim == 4 else row
-
-
-def _show_image(axes, image: np.ndarray, cmap: str = "gray") -> None:
-    image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
-    axes.imshow(image, cmap=cmap, vmin=0, vmax=255, interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for side in axes.spines.values():
-        side.set_visible(False)
+    set_title(figure, title)
+    save(figure, path)

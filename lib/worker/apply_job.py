@@ -12,7 +12,7 @@ from lib.common.formatting import format_shape
 from lib.common.serialization import pack_images, write_csv
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.user_images import UserImages
-from lib.evaluation import figures
+from lib.evaluation import image_figures
 from lib.tasks import get_task
 from lib.tasks.base import to_pictures
 from lib.tasks.metrics import psnr
@@ -75,7 +75,7 @@ def apply(channel: Channel, request: Apply) -> None:
     rows = _example_rows(examples, ["output"] if single else names, models[0].hp)
     model_paths = ", ".join(map(str, request.models))
     title = f"{user_images.source}, {len(table):,} pictures, {model_paths}: largest errors"
-    figures.plot_image_rows(rows, folder / "worst.png", title)
+    image_figures.plot_image_rows(rows, folder / "worst.png", title)
     channel.emit(
         ApplyResult(
             folder=str(folder),

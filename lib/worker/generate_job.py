@@ -13,7 +13,7 @@ from lib.common.serialization import pack_images
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
 from lib.data.user_images import UserImages
-from lib.evaluation import figures, latent_space
+from lib.evaluation import image_figures, latent_space
 from lib.models import inference
 from lib.runs import records, run_folder
 from lib.runs.events import RunStarted
@@ -58,7 +58,7 @@ def generate(channel: Channel, request: Generate) -> None:
     with PngWriter() as writer:
         writer.add(images, [folder / f"{number:0{digits}}.png" for number in range(1, len(images) + 1)])
     title = f"{path}: {sheet.description}"
-    figures.plot_image_sheet(images, columns, folder / "sheet.png", title, sheet.ticks)
+    image_figures.plot_image_sheet(images, columns, folder / "sheet.png", title, sheet.ticks)
     with atomic_write(folder / "codes.npy") as partial:
         np.save(partial, sheet.codes)
     channel.emit(

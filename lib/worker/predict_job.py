@@ -7,7 +7,7 @@ import numpy as np
 
 from lib.common.serialization import pack_images, write_csv
 from lib.data.user_images import UserImages
-from lib.evaluation import figures
+from lib.evaluation import image_figures
 from lib.models import inference
 from lib.tasks.pixels import to_float
 from lib.worker.image_output import ChunkProgress, emit_notes, job_folder
@@ -66,7 +66,7 @@ def predict(channel: Channel, request: Predict) -> None:
     images = np.stack([prediction.image for prediction in predictions])
     captions = [prediction.caption for prediction in predictions]
     title = f"{user_images.source}, classified by {path}"
-    figures.plot_predictions(images, captions, folder / "predictions.png", title)
+    image_figures.plot_predictions(images, captions, folder / "predictions.png", title)
     channel.emit(
         PredictResult(
             folder=str(folder),

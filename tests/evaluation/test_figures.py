@@ -7,7 +7,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from lib.evaluation import figures, latent_space
+from lib.evaluation import figures, image_figures, latent_space
 from tests.harness import sample_files
 
 HISTORY = {"loss": [0.5, 0.2], "val_loss": [0.6, 0.3]}
@@ -23,24 +23,24 @@ def read_pixels(path: str) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_reconstructions(channels):
     images, _ = sample_files.shapes(5, channels=channels)
-    figures.plot_reconstructions({"output": images, "target": 255 - images}, Path("a.png"), "title")
+    image_figures.plot_reconstructions({"output": images, "target": 255 - images}, Path("a.png"), "title")
     assert read_pixels("a.png").shape[1] > read_pixels("a.png").shape[0]
 
 
 def test_inputs_that_are_not_the_targets_have_their_own_row():
     images, _ = sample_files.shapes(5)
     pair = {"output": images[..., None], "target": 255 - images[..., None]}
-    figures.plot_reconstructions(pair, Path("two.png"), "title")
-    figures.plot_reconstructions({"input": images[..., None]} | pair, Path("three.png"), "title")
+    image_figures.plot_reconstructions(pair, Path("two.png"), "title")
+    image_figures.plot_reconstructions({"input": images[..., None]} | pair, Path("three.png"), "title")
     assert read_pixels("three.png").shape[0] > read_pixels("two.png").shape[0]
 
 
 def test_names_of_many_rows_are_whole(monkeypatch):
     """Those of `noise.png`, thirteen rows, and the longest that is not shortened."""
     images, saved = sample_files.shapes(6)[0][..., None], []
-    monkeypatch.setattr(figures, "_save", lambda figure, path: saved.append(figure))
+    monkeypatch.setattr(image_figures, "save", lambda figure, path: saved.append(figure))
     for names in (["input, noise 0.1", "before training", "after training"] * 4, ["W" * 40]):
-        figures.plot_image_rows([(name, images) for name in names], Path("a.png"), "a title " * 20)
+        image_figures.plot_image_rows([(name, images) for name in names], Path("a.png"), "a title " * 20)
     for figure in saved:
         renderer = FigureCanvasAgg(figure).get_renderer()
         names = [text for text in figure.texts if text is not figure._suptitle]
@@ -62,7 +62,7 @@ def test_names_of_many_rows_are_whole(monkeypatch):
 )
 def test_losses_stand_at_round_numbers(monkeypatch, losses, ticks):
     saved = []
-    monkeypatch.setattr(figures, "_save", lambda figure, path: saved.append(figure))
+    monkeypatch.setattr(figures, "save", lambda figure, path: saved.append(figure))
     figures.plot_loss_curves({"training": {"loss": losses}}, Path("a.png"), "title")
     (axes,) = saved[0].axes
     low, high = axes.get_ylim()
@@ -89,7 +89,7 @@ def test_loss_curves_have_a_panel_per_phase():
 
 def test_accuracy_and_parts_of_the_loss_have_their_own_panels(monkeypatch):
     saved = []
-    monkeypatch.setattr(figures, "_save", lambda figure, path: saved.append(figure))
+    monkeypatch.setattr(figures, "save", lambda figure, path: saved.append(figure))
     accuracy = {"accuracy": [0.5, 0.9], "val_accuracy": [0.4, 0.8], "seconds": [1.0, 1.0]}
     figures.plot_loss_curves(
         {"head": HISTORY | accuracy, "everything": HISTORY | accuracy}, Path("a.png"), "title"
@@ -117,7 +117,7 @@ def test_confusion(classes):
 
 @pytest.mark.parametrize("count", [1, 7])
 def test_predictions(count):
-    figures.plot_predictions(
+    image_figures.plot_predictions(
         sample_files.shapes(count, channels=1)[0], ["a, not b 99%"] * count, Path("a.png"), "title"
     )
     read_pixels("a.png")
@@ -134,7 +134,7 @@ def test_comparison():
 
 def test_numeric_hyperparameters_have_a_numeric_axis(monkeypatch):
     saved = []
-    monkeypatch.setattr(figures, "_save", lambda figure, path: saved.append(figure))
+    monkeypatch.setattr(figures, "save", lambda figure, path: saved.append(figure))
     rates = [(f"{0.001 * 1.3**n:.4g}", n / 10) for n in range(10)]
     others = {"kernels": [("8", 0.1), ("16", 0.2), ("64", 0.3)], "activation": [("relu", 0.1), ("silu", 0.2)]}
     figures.plot_run_comparison({"learning_rate": rates, **others}, "test_mse", Path("a.png"))
@@ -153,7 +153,7 @@ def test_numeric_hyperparameters_have_a_numeric_axis(monkeypatch):
 def test_image_rows_of_any_proportions():
     images = sample_files.shapes(4, channels=1)[0]
     wide = np.concatenate([images, images, images], axis=2)
-    figures.plot_image_rows(
+    image_figures.plot_image_rows(
         [("one", wide), ("two", wide), ("one", wide)], Path("a.png"), "a title that is much too long " * 9
     )
     assert read_pixels("a.png").shape[1] > read_pixels("a.png").shape[0]
@@ -162,7 +162,7 @@ def test_image_rows_of_any_proportions():
 @pytest.mark.parametrize("ticks", [(), ("-1", "0", "1", "2", "3")])
 def test_an_image_sheet_keeps_the_order_of_its_images(ticks):
     shades = (np.arange(10, dtype=np.uint8) * 25).reshape(10, 1, 1, 1)
-    figures.plot_image_sheet(np.broadcast_to(shades, (10, 8, 8, 1)), 5, Path("a.png"), "title", ticks)
+    image_figures.plot_image_sheet(np.broadcast_to(shades, (10, 8, 8, 1)), 5, Path("a.png"), "title", ticks)
     gray = read_pixels("a.png").mean(axis=2)
     rows = [row for row in gray if set(range(0, 250, 25)) & set(row.astype(int).tolist())]
     assert rows
@@ -181,7 +181,7 @@ def test_latent_space_with_and_without_labels():
 
 def test_a_code_of_two_values_is_plotted_along_its_dimensions(monkeypatch):
     saved = []
-    monkeypatch.setattr(figures, "_save", lambda figure, path: saved.append(figure))
+    monkeypatch.setattr(figures, "save", lambda figure, path: saved.append(figure))
     views = latent_space.project_to_2d(np.random.default_rng(0).normal(size=(9, 2)), 0)
     figures.plot_latent_space(views, None, (), Path("a.png"), "title")
     assert [axes.get_xlabel() for axes in saved[0].axes] == ["first latent dimension", "first axis"]
@@ -200,7 +200,7 @@ def test_probes():
 
 def test_gaps_between_error_images_are_masked():
     images = np.random.default_rng(0).random((3, 4, 5))
-    joined = figures._join_row(images)
+    joined = image_figures._join_row(images)
     assert joined.shape == (4, 3 * 5 + 2)
     np.testing.assert_array_equal(joined[:, 6:11].filled(9), images[1])
     assert joined[:, [5, 11]].mask.all()
@@ -216,8 +216,8 @@ def test_names_from_files_are_drawn_as_they_are(name, recwarn):
     names = (name, "b")
     figures.plot_confusion_matrix(np.ones((2, 2), int), names, Path("a.png"), name)
     figures.plot_latent_space({"p": np.eye(2)}, np.array([0, 1]), names, Path("b.png"), name)
-    figures.plot_predictions(images, list(names), Path("c.png"), name)
-    figures.plot_image_rows([(name, images) for name in names], Path("d.png"), name)
+    image_figures.plot_predictions(images, list(names), Path("c.png"), name)
+    image_figures.plot_image_rows([(name, images) for name in names], Path("d.png"), name)
     figures.plot_run_comparison({name: [(value, 1.0) for value in names]}, name, Path("e.png"))
     for file in ("a", "b", "c", "d", "e"):
         width, height = Image.open(f"{file}.png").size

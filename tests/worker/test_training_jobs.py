@@ -17,7 +17,7 @@ from lib.common.errors import RunFailed, UserError
 from lib.common.serialization import unpack_images
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
-from lib.evaluation import figures
+from lib.evaluation import image_figures
 from lib.evaluation.run_figures import autoencoder as autoencoder_figures
 from lib.evaluation.run_figures.base import NO_BREAK_SPACE
 from lib.runs.events import Event, Note, PhaseStarted, RunResult, Stage
@@ -194,8 +194,8 @@ def test_all_figures_of_a_run_show_the_same_random_test_images(color, monkeypatc
         rows[path.stem] = dict(images)
         titles.add(title.partition(" · ")[0])
 
-    monkeypatch.setattr(figures, "plot_image_rows", keep)
-    monkeypatch.setattr(figures, "plot_reconstructions", keep)
+    monkeypatch.setattr(image_figures, "plot_image_rows", keep)
+    monkeypatch.setattr(image_figures, "plot_reconstructions", keep)
     test = {}
     for seed in (0, 1):
         values = dict(dataset=color, testset=color, task="denoise", layers=1, kernels=2, epochs=1, seed=seed)

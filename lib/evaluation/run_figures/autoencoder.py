@@ -15,7 +15,7 @@ from lib.common.serialization import pack_images
 from lib.config.architecture import Architecture
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.splits import Subset
-from lib.evaluation import figures, latent_space
+from lib.evaluation import figures, image_figures, latent_space
 from lib.evaluation.run_figures.base import RunFigures, figure, shown_images
 from lib.runs.views import ImageGrid, ImageStrip, PointPlot
 from lib.tasks import get_task, output_pictures, to_pictures
@@ -111,7 +111,7 @@ def draw_reconstructions(figures_of: AutoencoderFigures, path: Path) -> ImageStr
     rows = {name.removesuffix("s"): array for name, array in images.items()}
     if get_task(hp.task).targets_are_inputs:
         rows = {"target": rows["input"], "output": rows["output"]}
-    figures.plot_reconstructions(rows, path, figures_of.scored_title)
+    image_figures.plot_reconstructions(rows, path, figures_of.scored_title)
     return ImageStrip({name: pack_images(array) for name, array in images.items()})
 
 
@@ -150,7 +150,7 @@ def draw_classes(figures_of: AutoencoderFigures, path: Path) -> None:
             gap = np.full((*given.shape[:2], 1, given.shape[3]), 255, np.uint8)
             rows.append((name, np.concatenate([given, gap, completed, gap, true], axis=2)))
     if rows:
-        figures.plot_image_rows(rows, path, f"{figures_of.title} · input, output, target")
+        image_figures.plot_image_rows(rows, path, f"{figures_of.title} · input, output, target")
 
 
 @figure("noise", applies=lambda figures_of: figures_of.untrained is not None)
@@ -163,7 +163,7 @@ def draw_variants(figures_of: AutoencoderFigures, path: Path) -> None:
         rows.append((f"input, {variant}", inputs))
         rows.append(("before training", figures_of.untrained.outputs[variant]))
         rows.append(("after training", trained.outputs[variant]))
-    figures.plot_image_rows(rows, path, figures_of.scored_title)
+    image_figures.plot_image_rows(rows, path, figures_of.scored_title)
 
 
 @figure(
@@ -185,7 +185,7 @@ def draw_samples(figures_of: AutoencoderFigures, path: Path) -> ImageGrid:
         samples = latent_space.sample_mixture(codes, SAMPLES, hp.seed)
         source = "samples from a Gaussian mixture"
     images = figures_of.decode(samples)
-    figures.plot_image_sheet(images, SAMPLES_PER_ROW, path, f"{figures_of.part_title} · {source}")
+    image_figures.plot_image_sheet(images, SAMPLES_PER_ROW, path, f"{figures_of.part_title} · {source}")
     return ImageGrid(pack_images(images), SAMPLES_PER_ROW)
 
 
@@ -200,7 +200,7 @@ def draw_interpolations(figures_of: AutoencoderFigures, path: Path) -> None:
     if rows:
         images = figures_of.decode(np.concatenate(rows))
         title = f"{figures_of.part_title} · interpolation between two test images"
-        figures.plot_image_sheet(images, INTERPOLATION_STEPS, path, title)
+        image_figures.plot_image_sheet(images, INTERPOLATION_STEPS, path, title)
 
 
 def _has_prior_grid(figures_of: AutoencoderFigures) -> bool:
@@ -215,7 +215,7 @@ def draw_prior_grid(figures_of: AutoencoderFigures, path: Path) -> None:
     ticks = tuple(f"{value:.1f}" for value in grid[:GRID_SIDE, 0])
     images = figures_of.decode(grid.reshape(-1, *figures_of.codes.shape[1:]))
     title = f"{figures_of.part_title} · quantiles of the prior"
-    figures.plot_image_sheet(images, GRID_SIDE, path, title, ticks)
+    image_figures.plot_image_sheet(images, GRID_SIDE, path, title, ticks)
 
 
 def variant_examples(model: keras.Model, subset: Subset, hp: Hyperparameters) -> VariantExamples:

@@ -1,13 +1,14 @@
 """Figures of classifiers: confusion matrix, correct and incorrect predictions."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lib.common.serialization import pack_images
-from lib.evaluation import figures
+from lib.evaluation import figures, image_figures
 from lib.evaluation.run_figures.base import RunFigures, figure
 from lib.runs.views import CaptionedImages
 from lib.tasks.metrics import describe_score
@@ -39,36 +40,23 @@ def draw_confusion_matrix(figures_of: ClassifierFigures, path: Path) -> None:
     figures.plot_confusion_matrix(matrix, classes, path, figures_of.scored_title)
 
 
-@figure(
-    "right",
-    "Show correct predictions",
-    program="classification",
-    absent="There are no correct predictions.",
-)
-def draw_correct_predictions(figures_of: ClassifierFigures, path: Path) -> CaptionedImages | None:
-    """Test images that are classified correctly, chosen at random."""
-    return _draw_predictions(figures_of, path, correct=True)
-
-
-@figure(
-    "wrong",
-    "Show incorrect predictions",
-    program="classification",
-    absent="There are no incorrect predictions.",
-)
-def draw_incorrect_predictions(figures_of: ClassifierFigures, path: Path) -> CaptionedImages | None:
-    """Test images that are classified incorrectly, the most confident predictions first."""
-    return _draw_predictions(figures_of, path, correct=False)
-
-
-def _draw_predictions(figures_of: ClassifierFigures, path: Path, correct: bool) -> CaptionedImages | None:
-    indices, captions = _select_predictions(figures_of, correct)
+def _draw_predictions(figures_of: ClassifierFigures, path: Path, word: str) -> CaptionedImages | None:
+    indices, captions = _select_predictions(figures_of, word == "correct")
     if not captions:
         return None
     images = figures_of.dataset.test.take(indices)
-    title = f"{'correct' if correct else 'incorrect'} predictions · {figures_of.scored_title}"
-    figures.plot_predictions(images, captions, path, title)
+    title = f"{word} predictions · {figures_of.scored_title}"
+    image_figures.plot_predictions(images, captions, path, title)
     return CaptionedImages(pack_images(images), captions)
+
+
+for _name, _word in (("right", "correct"), ("wrong", "incorrect")):
+    figure(
+        _name,
+        f"Show {_word} predictions",
+        program="classification",
+        absent=f"There are no {_word} predictions.",
+    )(partial(_draw_predictions, word=_word))
 
 
 def _select_predictions(figures_of: ClassifierFigures, correct: bool) -> tuple[np.ndarray, list[str]]:
