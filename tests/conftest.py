@@ -89,9 +89,9 @@ def real():
 @pytest.fixture
 def unrendered(monkeypatch):
     """Figures are plotted but not rendered, which takes as long as a tiny training."""
-    from lib.evaluation import figures
+    from matplotlib.figure import Figure
 
-    monkeypatch.setattr(figures, "_save", lambda figure, path, dpi=0: Image.new("L", (1, 1)).save(path))
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, dpi: Image.new("L", (1, 1)).save(path, "PNG"))
 
 
 @pytest.fixture

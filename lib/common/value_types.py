@@ -238,49 +238,45 @@ class FloatInterval(ValueType):
 
 
 @dataclass(frozen=True)
-class OrWord(ValueType):
+class _WordOrInner(ValueType):
+    """A value of the type `inner`, or what `word` stands for."""
+
+    word: str
+    inner: ValueType
+
+    @property
+    def meaning(self) -> str | None:
+        """The value that the word stands for."""
+        raise NotImplementedError
+
+    @property
+    def description(self) -> str:
+        return f"{self.inner.description}, or {self.word}"
+
+    def parse(self, value):
+        if value in (self.meaning, self.word):
+            return self.meaning
+        try:
+            return self.inner.parse(value)
+        except UserError:
+            raise self.error(value) from None
+
+    def format(self, value) -> str:
+        return self.word if value == self.meaning else self.inner.format(value)
+
+
+class OrWord(_WordOrInner):
     """A value of the type `inner`, or `None`, which is written as `word` (`auto`, `off`)."""
 
-    word: str
-    inner: ValueType
-
-    @property
-    def description(self) -> str:
-        return f"{self.inner.description}, or {self.word}"
-
-    def parse(self, value):
-        if value is None or value == self.word:
-            return None
-        try:
-            return self.inner.parse(value)
-        except UserError:
-            raise self.error(value) from None
-
-    def format(self, value) -> str:
-        return self.word if value is None else self.inner.format(value)
+    meaning = None
 
 
-@dataclass(frozen=True)
-class WithWord(ValueType):
+class WithWord(_WordOrInner):
     """A value of the type `inner`, or the string `word` itself."""
 
-    word: str
-    inner: ValueType
-
     @property
-    def description(self) -> str:
-        return f"{self.inner.description}, or {self.word}"
-
-    def parse(self, value):
-        if value == self.word:
-            return value
-        try:
-            return self.inner.parse(value)
-        except UserError:
-            raise self.error(value) from None
-
-    def format(self, value) -> str:
-        return value if value == self.word else self.inner.format(value)
+    def meaning(self) -> str:
+        return self.word
 
 
 @dataclass(frozen=True)

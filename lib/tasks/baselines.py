@@ -28,23 +28,12 @@ class TrainingSample(Protocol):
         component_counts: `components` that exist, and `images` that they are computed from, if not all.
     """
 
-    @property
-    def settings(self) -> TaskSettings: ...
-
-    @property
-    def inputs(self) -> np.ndarray: ...
-
-    @property
-    def targets(self) -> np.ndarray: ...
-
-    @property
-    def mean_target(self) -> np.ndarray: ...
-
-    @property
-    def components(self) -> tuple[np.ndarray, np.ndarray]: ...
-
-    @property
-    def component_counts(self) -> dict[str, int]: ...
+    settings: TaskSettings
+    inputs: np.ndarray
+    targets: np.ndarray
+    mean_target: np.ndarray
+    components: tuple[np.ndarray, np.ndarray]
+    component_counts: dict[str, int]
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,10 @@ class LabeledSample(Protocol):
         classes: number of classes.
     """
 
-    @property
-    def pixels(self) -> np.ndarray: ...
-
-    @property
-    def labels(self) -> np.ndarray: ...
-
-    @property
-    def all_labels(self) -> np.ndarray: ...
-
-    @property
-    def classes(self) -> int: ...
+    pixels: np.ndarray
+    labels: np.ndarray
+    all_labels: np.ndarray
+    classes: int
 
 
 @baseline("most frequent class")
