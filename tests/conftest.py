@@ -1,14 +1,17 @@
 """Fixtures of all tests: an empty working folder, the worker's environment, tiny data sets."""
 
 import faulthandler
+import importlib
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import hypothesis
 import pytest
 from PIL import Image
 
+from lib.common.errors import exit_status
 from lib.worker import run_sequence
 from lib.worker.process import WORKER_ENVIRONMENT
 from tests.harness import sample_files
@@ -104,6 +107,19 @@ def in_process(monkeypatch, unrendered):
         monkeypatch.setattr(module, "Worker", InProcessWorker)
     InProcessWorker.trainings = 0
     return InProcessWorker
+
+
+@pytest.fixture
+def call(capsys, in_process):
+    """A function that runs a program like `tests.test_no_terminal.run`, but with its jobs in this process."""
+
+    def call(program: str, *words: str) -> subprocess.CompletedProcess:
+        main = importlib.import_module(program.removesuffix(".py")).main
+        capsys.readouterr()
+        status = exit_status(program, lambda: main(list(words)))
+        return subprocess.CompletedProcess([program, *words], status, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture

@@ -20,13 +20,6 @@ FOLDER = PROJECT / "tests" / "data_of_earlier_versions"
 RUNS = sorted(path.name for path in FOLDER.iterdir())
 
 
-def run_program(program: str, *words: str) -> int:
-    import autoencoder
-    import classification
-
-    return {"autoencoder": autoencoder, "classification": classification}[program].main(list(words))
-
-
 @pytest.fixture
 def data():
     """The data sets that the runs name in their records, in the working folder."""
@@ -52,11 +45,11 @@ def test_former_keys_of_a_record_are_renamed():
     assert "nearest_neighbors_accuracy" in load_record(FOLDER / "classification")["baselines"]
 
 
-def test_an_interrupted_run_is_finished_from_its_checkpoint(data):
+def test_an_interrupted_run_is_finished_from_its_checkpoint(data, call):
     shutil.copytree(FOLDER / "interrupted", "interrupted")
     Path("interrupted/figures").mkdir()  # empty, which git does not keep
     before = json.loads(Path("interrupted/run.json").read_text(encoding="utf-8"))["history"]["loss"]
-    assert run_program("autoencoder", "--resume", "interrupted", "--no-input") == 0
+    assert call("autoencoder.py", "--resume", "interrupted", "--no-input").returncode == 0
     record = load_record(Path("interrupted"))
     assert record["status"] == "finished"
     assert main_curves(record)["loss"][: len(before)] == before
@@ -64,13 +57,13 @@ def test_an_interrupted_run_is_finished_from_its_checkpoint(data):
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "colorize"])
-def test_a_saved_autoencoder_scores_as_its_record_says(name, data):
+def test_a_saved_autoencoder_scores_as_its_record_says(name, data, call):
     if name == "colorize":
         rng = np.random.default_rng(0)
         np.save("images.npy", rng.integers(0, 255, (60, 8, 8, 3), dtype=np.uint8))
     words = ["-model", str(FOLDER / name / "autoencoder.h5"), "--output", "applied"]
     words += ["-d", "test.idx" if name == "autoencoder" else "images.npy"]
-    assert run_program("autoencoder", "apply", *words) == 0
+    assert call("autoencoder.py", "apply", *words).returncode == 0
     rows = Path("applied/errors.csv").read_text(encoding="utf-8").splitlines()[1:]
     if name == "autoencoder":
         mse = np.mean([float(row.split(",")[1]) for row in rows])
@@ -79,7 +72,7 @@ def test_a_saved_autoencoder_scores_as_its_record_says(name, data):
         assert len(rows) == 60
 
 
-def test_a_saved_classifier_predicts_and_its_encoder_is_trained_on(data):
+def test_a_saved_classifier_predicts_and_its_encoder_is_trained_on(data, call):
     words = [
         "-model",
         str(FOLDER / "classification" / "classifier.h5"),
@@ -88,7 +81,7 @@ def test_a_saved_classifier_predicts_and_its_encoder_is_trained_on(data):
         "--output",
         "predicted",
     ]
-    assert run_program("classification", "predict", *words) == 0
+    assert call("classification.py", "predict", *words).returncode == 0
     assert len(Path("predicted/predictions.csv").read_text(encoding="utf-8").splitlines()) == 21
     words = [
         "-d",
@@ -103,10 +96,10 @@ def test_a_saved_classifier_predicts_and_its_encoder_is_trained_on(data):
         "1",
     ]
     words += ["--model", str(FOLDER / "autoencoder" / "autoencoder.h5"), "--no-input", "--output", "trained"]
-    assert run_program("classification", *words) == 0
+    assert call("classification.py", *words).returncode == 0
 
 
-def test_answers_and_presets_of_earlier_versions_are_understood(data):
+def test_answers_and_presets_of_earlier_versions_are_understood(data, call):
     from lib.config.presets import preset_values
 
     words = [
@@ -119,7 +112,7 @@ def test_answers_and_presets_of_earlier_versions_are_understood(data):
         "again",
     ]
     np.save("colour.npy", np.random.default_rng(0).integers(0, 255, (60, 8, 8, 3), dtype=np.uint8))
-    assert run_program("autoencoder", *words, "--colour-space", "yuv") == 0
+    assert call("autoencoder.py", *words, "--colour-space", "yuv").returncode == 0
     assert preset_values("best-colour") == preset_values("best-color")
 
 

@@ -48,9 +48,9 @@ def test_apply_from_the_command_line(tiny):
     assert registry.peek_source(Path("ae/applied/pictures.idx")).count == 15
 
 
-def test_refined_codes_from_the_command_line(tiny):
+def test_refined_codes_from_the_command_line(tiny, call):
     path = save_autoencoder(latent_dim=3)[0]
-    done = run("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "30")
+    done = call("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "30")
     assert done.returncode == 0, done.stderr
     found = re.search(
         r"MSE ae ([\d.]+)   ae-refined ([\d.]+)\nae: refined codes reduce the error by ([\d.]+)%",
@@ -58,7 +58,7 @@ def test_refined_codes_from_the_command_line(tiny):
     )
     before, after, share = found.groups()
     assert float(share) == pytest.approx(100 * (1 - float(after) / float(before)), abs=0.1)
-    done = run("autoencoder.py", "encode", "-model", path, "-d", tiny["-t"], "--refine", "2")
+    done = call("autoencoder.py", "encode", "-model", path, "-d", tiny["-t"], "--refine", "2")
     assert done.returncode == 0, done.stderr
     assert "20 refined codes of 3 numbers: ae/codes-test-refined.npz" in done.stdout
     found = re.search(
@@ -67,7 +67,7 @@ def test_refined_codes_from_the_command_line(tiny):
     assert found[1] == before
     assert 0 < float(found[2]) < float(before)
     assert np.load("ae/codes-test-refined.npz")["codes"].shape == (20, 3)
-    refused = run("autoencoder.py", "encode", "-model", "ae/encoder.h5", "-d", tiny["-t"], "--refine", "2")
+    refused = call("autoencoder.py", "encode", "-model", "ae/encoder.h5", "-d", tiny["-t"], "--refine", "2")
     assert_refused(
         refused,
         "ae/encoder.h5: is not a complete autoencoder (images in, images out), which --refine requires; use",
@@ -91,12 +91,12 @@ def test_a_terminal_too_narrow_for_many_models_shows_whole_numbers_of_the_first(
     assert max(map(cell_len, out.splitlines())) <= width
 
 
-def test_predictions_where_some_folders_are_named_for_no_class():
+def test_predictions_where_some_folders_are_named_for_no_class(call):
     save_classifier()
     for number, folder in enumerate(("left", "bird")):
         Path("own", folder).mkdir(parents=True)
         Image.fromarray(sample_files.shapes(2)[0][number]).save(f"own/{folder}/{number}.png")
-    done = run("classification.py", "predict", "-model", "classifier.h5", "-d", "own")
+    done = call("classification.py", "predict", "-model", "classifier.h5", "-d", "own")
     assert done.returncode == 0, done.stderr
     assert "true" in done.stdout
     assert "on the 1 picture with known labels" in done.stdout
@@ -135,7 +135,7 @@ def test_names_of_pictures_are_shown_without_markup_and_control_characters(capsy
     assert "\x1b" not in out
 
 
-def test_wrong_flags_are_refused_before_keras_starts(tiny):
+def test_wrong_flags_are_refused_before_keras_starts(tiny, call):
     path = save_autoencoder()[0]
     Path("models").mkdir(exist_ok=True)
     Path("models").rmdir()
@@ -145,10 +145,10 @@ def test_wrong_flags_are_refused_before_keras_starts(tiny):
         "the following arguments are required: -model/--model",
     )
     assert_refused(
-        run("autoencoder.py", "apply", "-model", "none.h5", "-d", tiny["-t"]), "none.h5: no such file"
+        call("autoencoder.py", "apply", "-model", "none.h5", "-d", tiny["-t"]), "none.h5: no such file"
     )
     assert_refused(
-        run("autoencoder.py", "apply", "-model", path, "-d", "nowhere"), "nowhere: no such file or folder"
+        call("autoencoder.py", "apply", "-model", path, "-d", "nowhere"), "nowhere: no such file or folder"
     )
     for words, text in (
         (("generate", "-model", path, "--count", "0"), "--count must be a whole number from 1"),
@@ -160,8 +160,8 @@ def test_wrong_flags_are_refused_before_keras_starts(tiny):
         ),
         (("fly",), "unknown command 'fly'; the commands are train, apply, generate, encode, search, runs"),
     ):
-        assert_refused(run("autoencoder.py", *words), text)
-    assert_refused(run("classification.py", "probe", "--shares", "0"), "--shares must be")
+        assert_refused(call("autoencoder.py", *words), text)
+    assert_refused(call("classification.py", "probe", "--shares", "0"), "--shares must be")
 
 
 @pytest.mark.parametrize(
@@ -180,15 +180,15 @@ def test_layers_are_named_where_codes_are_used(program, command, flags):
     assert known & {"--encoder-layer", "--decoder-layer", "--size"} == flags
 
 
-def test_codes_of_a_named_layer_from_the_command_line():
+def test_codes_of_a_named_layer_from_the_command_line(call):
     saved(dense())
     write_images()
     words = ("encode", "-model", "other.h5", "-d", "images.npy", "--encoder-layer")
-    done = run("autoencoder.py", *words, "back", "--output", "c.npz")
+    done = call("autoencoder.py", *words, "back", "--output", "c.npz")
     assert done.returncode == 0, done.stderr
     assert "other.h5: the latent code is back (8×8×1): set by --encoder-layer." in done.stderr
     assert np.load("c.npz")["codes"].shape == (20, 8, 8, 1)
-    assert_refused(run("autoencoder.py", *words, "bock"), "has no layer named 'bock'; did you mean back?")
+    assert_refused(call("autoencoder.py", *words, "bock"), "has no layer named 'bock'; did you mean back?")
 
 
 def test_codes_lie_beside_the_model_under_the_name_of_the_data():
@@ -253,10 +253,10 @@ def test_a_run_folder_is_a_model(tiny):
     assert answers.hyperparameters(ask_labeled_data(answers)).model == "run/encoder.h5"
 
 
-def test_results_as_json(tiny):
+def test_results_as_json(tiny, call):
     save_autoencoder("run")
     words = ("encode", "-model", "run", "-d", tiny["-d"], "--no-input", "--json", "--output", "codes.npz")
-    done = run("autoencoder.py", *words)
+    done = call("autoencoder.py", *words)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert (result["count"], result["files"]) == (60, ["codes.npz"])

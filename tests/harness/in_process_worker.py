@@ -43,7 +43,7 @@ class InProcessWorker:
 
     trainings = 0  # of all workers
 
-    def __init__(self):
+    def __init__(self, group=None):
         self.folder, self.requests = None, []
         self.stop_event, self.stop_reason = threading.Event(), ""
 
@@ -74,6 +74,8 @@ class InProcessWorker:
         return self.last_event
 
     def start(self) -> None: ...
+
+    def raise_pending_error(self) -> None: ...
 
     def kill(self) -> None: ...
 

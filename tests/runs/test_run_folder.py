@@ -190,22 +190,39 @@ def test_a_run_is_reopened_unless_it_is_locked_or_its_images_have_changed():
         run_folder.Run.reopen(folder, "abc")
 
 
-def run_in_parallel(script: str, count: int = 20) -> list[tuple[int, str]]:
-    """Run a script in several processes at once; return the exit status and standard error of each."""
-    words = [sys.executable, "-c", f"from tests.runs.test_run_folder import *; {script}"]
+FORKS = """
+import multiprocessing, traceback
+from tests.runs.test_run_folder import *
+
+def work(start, errors):
+    start.wait()
+    try:
+        exec(sys.argv[1], globals())
+    except Exception:
+        errors.put(traceback.format_exc())
+    else:
+        errors.put("")
+
+fork = multiprocessing.get_context("fork")
+start, errors = fork.Barrier(20), fork.SimpleQueue()
+for _ in range(20):
+    fork.Process(target=work, args=(start, errors)).start()
+print(json.dumps([errors.get() for _ in range(20)]))
+"""
+
+
+def run_in_parallel(script: str) -> list[str]:
+    """Run a script in twenty processes at once; return the traceback of each, empty where there is none."""
+    words = [sys.executable, "-c", FORKS, script]
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
-    processes = [
-        subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(count)
-    ]
-    errors = [process.communicate()[1] for process in processes]
-    return [(process.returncode, error) for process, error in zip(processes, errors, strict=True)]
+    return json.loads(subprocess.run(words, env=environment, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def test_of_twenty_processes_one_gets_the_folder():
-    results = run_in_parallel("run_folder.Run.create('models/one', HP, 'digits')")
-    assert sorted(status for status, _ in results) == [0] + [1] * 19
+    errors = run_in_parallel("run_folder.Run.create('models/one', HP, 'digits')")
     message = "models/one: is not empty, and runs are never overwritten"
-    assert sum(message in error for _, error in results) == 19
+    assert sorted(message in error for error in errors) == [False] + [True] * 19
+    assert errors.count("") == 1
     assert json.loads(Path("models/one/run.json").read_text())["program"] == "autoencoder"
 
 
@@ -219,7 +236,7 @@ for numbered in (False, True, False):
 try: run_folder.copy_run(run.folder, 'the-one')
 except UserError as error: assert 'exists already' in str(error)
 """
-    assert [error for status, error in run_in_parallel(f"exec({script!r})") if status] == []
+    assert run_in_parallel(script) == [""] * 20
     listed = list_records()
     assert len(listed) == 61
     assert all(
