@@ -22,6 +22,10 @@ def changed_settings(hp: Hyperparameters, images: ImageSet) -> dict[str, Any]:
     """Return the values that differ from the defaults, by setting.
 
     A default that follows other settings, such as the kernels of two layers, is not named beside them.
+
+    Args:
+        hp: the settings of a run.
+        images: that it is trained on, which defaults follow.
     """
     changed: dict[str, Any] = {}
     suited = suited_defaults(images, {}) if hp.program == "autoencoder" else {}
@@ -36,7 +40,12 @@ def changed_settings(hp: Hyperparameters, images: ImageSet) -> dict[str, Any]:
 
 
 def describe_changes(hp: Hyperparameters, images: ImageSet) -> list[str]:
-    """Return name and value of each setting that differs from its default, or `default settings`."""
+    """Return name and value of each setting that differs from its default, or `default settings`.
+
+    Args:
+        hp: the settings of a run.
+        images: that it is trained on, which defaults follow.
+    """
     changed = changed_settings(hp, images).items()
     return [_describe(name, value) for name, value in changed] or ["default settings"]
 

@@ -101,6 +101,10 @@ def training_count(header: Header, hp: Hyperparameters) -> int:
     """Return how many training images `split_images` makes of a data set with this header.
 
     Of folds, which may differ by an image or two, the mean is returned.
+
+    Args:
+        header: of the data set.
+        hp: `limit`, `split`, `fold` and `testset` are used.
     """
     train_percent, validation_percent, test_percent = hp.split
     count = min(hp.limit or header.count, header.count)
@@ -166,7 +170,13 @@ def _select_fold(
 
 
 def sample_subset(subset: Subset, count: int, seed: int) -> Subset:
-    """Return at most `count` images of a subset, drawn at random without replacement, in their order."""
+    """Return a random sample of a subset, without replacement, in the order of its images.
+
+    Args:
+        subset: the images.
+        count: of the sample; a smaller subset is returned whole.
+        seed: of the sample.
+    """
     if len(subset) <= count:
         return subset
     return Subset(

@@ -17,13 +17,28 @@ FONT_SIZE = 10  # of titles and labels, in points (1/72 inch)
 
 
 def save(figure: Figure, path: Path, dpi: int = 120) -> None:
-    """Write a figure as a PNG file."""
+    """Write a figure as a PNG file.
+
+    Args:
+        figure: of Matplotlib.
+        path: of the file.
+        dpi: pixels per inch.
+
+    Raises:
+        RunFailed: the file cannot be written.
+    """
     with atomic_write(path) as partial:
         figure.savefig(partial, dpi=dpi)
 
 
 def set_title(figure: Figure, title: str, **position) -> None:
-    """Put a title above the figure, wrapped to its width."""
+    """Put a title above a figure.
+
+    Args:
+        figure: of Matplotlib.
+        title: lines, which are wrapped to the width of the figure.
+        **position: `x` and `y`, as fractions of the figure; by default Matplotlib's.
+    """
     lines = title_lines(title, figure.get_size_inches()[0])
     text = "\n".join(literal(line, MAX_TITLE) for line in lines)
     figure.suptitle(text, fontsize=FONT_SIZE, **position)

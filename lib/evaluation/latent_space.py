@@ -40,7 +40,15 @@ def encode_batches(encoder: keras.Model, batches) -> np.ndarray:
 
 
 def decode_codes(decoder: keras.Model, codes: np.ndarray) -> np.ndarray:
-    """Return the outputs for codes of shape (n, …), float32 (n, height, width, channels)."""
+    """Return the outputs for latent codes.
+
+    Args:
+        decoder: maps codes to outputs.
+        codes: float32 (n, …).
+
+    Returns:
+        float32 (n, height, width, channels).
+    """
     starts = range(0, len(codes), BATCH_SIZE)
     return np.concatenate([inference.predict(decoder, codes[start : start + BATCH_SIZE]) for start in starts])
 

@@ -127,7 +127,13 @@ def classifier_metrics(
 
 
 def score_classes(hp: Hyperparameters, probabilities: np.ndarray, labels: np.ndarray) -> dict:
-    """Return the metrics of class probabilities, (n, classes), by key."""
+    """Return the metrics of the outputs of a classifier, by key.
+
+    Args:
+        hp: of the classifier.
+        probabilities: (n, classes), 0..1.
+        labels: true classes, integers (n,).
+    """
     means = MetricMeans("classification")
     means.add(Predictions(hp, np.empty(0), probabilities, labels))
     return means.result()

@@ -117,6 +117,10 @@ def set_trainable(encoder: keras.Model, trainable: bool) -> None:
     """Freeze or unfreeze an encoder; its fixed layers and its batch normalization stay frozen either way.
 
     The moving averages of the batch normalization therefore remain those of the autoencoder's training.
+
+    Args:
+        encoder: part of a classifier, which must be compiled afterwards.
+        trainable: whether its weights are trained.
     """
     encoder.trainable = trainable
     for layer in encoder.layers:

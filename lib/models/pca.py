@@ -20,7 +20,12 @@ CHUNK_SIZE = 4096  # values per image that are converted to float64 at once
 
 
 def available_components(train: Subset, n_components: int) -> int:
-    """Return `n_components`, or the number of images or of values per image, if one of these is smaller."""
+    """Return how many principal components there are: at most one for each image and each of its values.
+
+    Args:
+        train: the images.
+        n_components: the number that is wanted.
+    """
     return min(n_components, sample_size(train), math.prod(train.shape))
 
 

@@ -110,49 +110,110 @@ class Task:
     def shapes(self, settings: TaskSettings, image: ImageShape) -> tuple[ImageShape, ImageShape]:
         """Return the shapes of input and target for images of a shape.
 
+        Args:
+            settings: the options of the task.
+            image: (height, width, channels) of whole images.
+
+        Returns:
+            Two shapes (height, width, channels); by default that of the image.
+
         Raises:
             UserError: the task cannot be done with such images.
         """
         return image, image
 
     def image_shape(self, settings: TaskSettings, input_shape: ImageShape, target: ImageShape) -> ImageShape:
-        """Return the shape of the images that have this input and target: the inverse of `shapes`."""
+        """Return the shape of the images that have this input and target: the inverse of `shapes`.
+
+        Args:
+            settings: the options of the task.
+            input_shape: (height, width, channels) of the inputs.
+            target: (height, width, channels) of the targets.
+
+        Returns:
+            (height, width, channels); by default that of the inputs.
+        """
         return input_shape
 
     def make_pair(
         self, settings: TaskSettings, pixels: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the inputs and the targets of a batch of pixels; all random numbers come from `rng`."""
+        """Return the inputs and the targets of a batch.
+
+        Args:
+            settings: the options of the task.
+            pixels: float32 (n, height, width, channels) in 0..1.
+            rng: source of everything random, such as noise.
+
+        Returns:
+            float32 (n, …) of the shapes of `shapes`.
+        """
         raise NotImplementedError
 
     def make_inference_pair(
         self, settings: TaskSettings, pixels: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs and targets for a trained model."""
+        """Return inputs and targets for a trained model; by default those of `make_pair` with the run's seed.
+
+        Args:
+            settings: the options of the task.
+            pixels: as in `make_pair`.
+
+        Returns:
+            As `make_pair`.
+        """
         return self.make_pair(settings, pixels, np.random.default_rng(settings.seed))
 
     def to_pictures(
         self, settings: TaskSettings, inputs: np.ndarray, outputs: tuple[np.ndarray, ...]
     ) -> list[np.ndarray]:
-        """Return the inputs, then each array of outputs (or targets), as whole uint8 images."""
+        """Return the inputs, then each array of outputs (or targets), as whole images.
+
+        Args:
+            settings: the options of the task.
+            inputs: float32 (n, …) of the input shape.
+            outputs: arrays float32 (n, …) of the target shape.
+
+        Returns:
+            uint8 (n, height, width, channels) for the inputs and for each of `outputs`.
+        """
         return [to_uint8(inputs), *map(to_uint8, outputs)]
 
     def output_pictures(self, settings: TaskSettings, outputs: np.ndarray) -> np.ndarray:
-        """Return outputs without their inputs as uint8 images, which may be parts of whole images."""
+        """Return outputs without their inputs as images.
+
+        Args:
+            settings: the options of the task.
+            outputs: float32 (n, …) of the target shape.
+
+        Returns:
+            uint8 (n, height, width, channels), which may be parts of whole images.
+        """
         return to_uint8(outputs)
 
     # --- network
 
     def input_part(self, settings: TaskSettings, image: ImageShape) -> InputPart:
-        """Return the part of whole images that has the input shape, for classifiers on an encoder."""
+        """Return the part of whole images that has the input shape, for classifiers on an encoder.
+
+        Args:
+            settings: the options of the task.
+            image: (height, width, channels) of whole images.
+        """
         return InputPart()
 
     def fixed_maps(self, settings: TaskSettings, input_shape: ImageShape, target: ImageShape) -> FixedMaps:
-        """Return the fixed linear maps in the network."""
+        """Return the fixed linear maps in the network; by default none.
+
+        Args:
+            settings: the options of the task.
+            input_shape: (height, width, channels) of the inputs.
+            target: (height, width, channels) of the targets.
+        """
         return FixedMaps()
 
     def allows_residual(self, settings: TaskSettings) -> bool:
-        """Return whether outputs can be added to the inputs."""
+        """Return whether outputs can be added to the inputs, with the setting `residual`."""
         return not self.targets_are_inputs
 
     @property
@@ -161,7 +222,10 @@ class Task:
         return "" if self.targets_are_inputs else self.name
 
     def mirror_refusal(self, settings: TaskSettings) -> str:
-        """Return why outputs for mirrored inputs are no mirrored outputs, as test-time augmentation needs."""
+        """Return why outputs for mirrored inputs are no mirrored outputs, as test-time augmentation needs.
+
+        By default "": they are.
+        """
         return ""
 
     # --- scores

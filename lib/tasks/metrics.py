@@ -234,7 +234,12 @@ def program_metrics(program: str) -> list[Metric]:
 
 
 def table_metrics(keys: Collection[str], program: str) -> list[Metric]:
-    """Return the columns of the table of scores of a run with these metrics."""
+    """Return the columns of the table of scores of a run.
+
+    Args:
+        keys: of all metrics of the run, without `test_`.
+        program: that trained it.
+    """
     metrics = [metric for metric in program_metrics(program) if metric.ranks_runs or metric.key in keys]
     return [metric for metric in metrics if metric.in_table(keys)]
 
@@ -245,13 +250,23 @@ def run_score(program: str) -> Metric:
 
 
 def describe_score(program: str, metrics: Values) -> str:
-    """Return the score of a run, such as `test MSE 0.01000`, from the metrics of its record."""
+    """Return the score of a run as text, such as `test MSE 0.01000`.
+
+    Args:
+        program: that trained it.
+        metrics: those of its record, with keys such as `test_mse`.
+    """
     metric = run_score(program)
     return f"test {metric.label} {metric.format(metrics[metric.test_key])}"
 
 
 def trial_score(program: str, settings: TaskSettings) -> Metric:
-    """Return the metric by which a search ranks trials with such settings."""
+    """Return the metric by which a search ranks trials.
+
+    Args:
+        program: that trains them.
+        settings: of the trials, as far as they do not vary.
+    """
     return [metric for metric in program_metrics(program) if metric.ranks_trials(settings)][-1]
 
 

@@ -87,7 +87,17 @@ def pixel_loss(hp: Hyperparameters) -> Callable:
 def make_training_targets(
     hp: Hyperparameters, inputs: np.ndarray, targets: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Inputs, and a target for each output of `build_training_model`, by the output's name."""
+    """Return inputs and targets for a model of `build_training_model`.
+
+    Args:
+        hp: of the run.
+        inputs: float32 (n, height, width, channels).
+        targets: float32 (n, height, width, channels).
+        labels: classes, integers (n,), for a run with `label_weight`.
+
+    Returns:
+        The inputs, and a target for each output by its name.
+    """
     targets_by_output = {RECONSTRUCTION: targets}
     if hp.variational:
         targets_by_output[KL] = np.zeros((len(targets), 1), np.float32)

@@ -101,7 +101,12 @@ def fit(
 
 
 def images_per_second(history: History, images: int) -> float:
-    """Training speed: the median over whole epochs of `images` images, validation not included."""
+    """Return the speed of a training, the median over its epochs, validation not included.
+
+    Args:
+        history: with the `seconds` of each epoch, one at least.
+        images: of an epoch.
+    """
     return images / statistics.median(history["seconds"])
 
 

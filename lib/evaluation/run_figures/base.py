@@ -146,7 +146,12 @@ def draw_loss(figures_of: RunFigures, path: Path) -> LossCurves:
 
 
 def shown_images(subset: Subset, hp: Hyperparameters) -> Subset:
-    """Return all images of a subset in the random order in which the figures of a run show them."""
+    """Return the images of a subset in the order in which the figures of a run show them.
+
+    Args:
+        subset: of the run's data set.
+        hp: its seed determines the order.
+    """
     return subset.select(np.random.default_rng(hp.seed).permutation(len(subset)))
 
 
