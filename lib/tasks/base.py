@@ -278,90 +278,45 @@ def join_names(names: Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
+# Methods of the task of some settings
+
+
 def task_shapes(settings: TaskSettings, image: ImageShape) -> tuple[ImageShape, ImageShape]:
-    """Return the shapes of input and target of the task of `settings`.
-
-    Args:
-        settings: the task's name and its options.
-        image: (height, width, channels) of the data set's images.
-
-    Returns:
-        Two shapes (height, width, channels).
-
-    Raises:
-        UserError: the task cannot be done with such images.
-    """
+    """Return the shapes of input and target, as `Task.shapes`. Raises `UserError` for unsuitable images."""
     return get_task(settings.task).shapes(settings, image)
 
 
 def image_shape(settings: TaskSettings, input_shape: ImageShape, target: ImageShape) -> ImageShape:
-    """Return the shape of whole images: the inverse of `task_shapes`.
-
-    Args:
-        settings: the task's name and its options.
-        input_shape: (height, width, channels) of the task's inputs.
-        target: (height, width, channels) of its targets.
-
-    Returns:
-        (height, width, channels).
-    """
+    """Return the shape of whole images, as `Task.image_shape`: the inverse of `task_shapes`."""
     return get_task(settings.task).image_shape(settings, input_shape, target)
 
 
 def make_pair(
     settings: TaskSettings, images: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets of a batch of images.
+    """Return inputs and targets of uint8 images (n, height, width, channels), as `Task.make_pair`.
 
-    Args:
-        settings: the task's name and its options.
-        images: uint8 (n, height, width, channels).
-        rng: source of everything random, such as noise.
-
-    Returns:
-        Inputs and targets, float32 (n, …) of the shapes of `task_shapes`, 0..1 (color differences: ±0.615).
+    They are float32 in 0..1; color differences are within ±0.615.
     """
     return get_task(settings.task).make_pair(settings, to_float(images), rng)
 
 
 def make_inference_pair(settings: TaskSettings, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets for a trained model: those of `make_pair`, but without noise.
-
-    Args:
-        settings: the task's name and its options.
-        images: uint8 (n, height, width, channels).
-
-    Returns:
-        As `make_pair`.
-    """
+    """Return inputs and targets for a trained model: those of `make_pair`, but without noise."""
     return get_task(settings.task).make_inference_pair(settings, to_float(images))
 
 
 def to_pictures(settings: TaskSettings, inputs: np.ndarray, *outputs: np.ndarray) -> list[np.ndarray]:
-    """Return the inputs and each array of outputs or targets as uint8 images for display.
+    """Return the inputs, then each array of outputs or targets, as uint8 images, as `Task.to_pictures`.
 
     The missing half is joined to the given one (as gray for the inputs), and UV to the given Y.
-
-    Args:
-        settings: the task's name and its options.
-        inputs: float32 (n, …), 0..1.
-        *outputs: float32 (n, …) each.
-
-    Returns:
-        uint8 (n, height, width, channels) for the inputs, then for each of `outputs`.
     """
     return get_task(settings.task).to_pictures(settings, inputs, outputs)
 
 
 def output_pictures(settings: TaskSettings, outputs: np.ndarray) -> np.ndarray:
-    """Return outputs without their inputs as uint8 images.
+    """Return outputs of a decoder without their inputs as uint8 images, as `Task.output_pictures`.
 
-    Args:
-        settings: the task's name and its options. UV is joined with a middle gray as Y; a completed half
-            stays half an image.
-        outputs: of a decoder, float32 (n, height, width, channels).
-
-    Returns:
-        uint8 (n, height, width, channels).
+    UV is joined with a middle gray as Y; a completed half stays half an image.
     """
     return get_task(settings.task).output_pictures(settings, outputs)
