@@ -16,8 +16,7 @@ from lib.cli.streams import prepare_streams
 from lib.common.errors import UserError, exit_status
 from lib.config.architecture import Architecture, describe_architecture
 from lib.config.architecture_planner import plan_architecture
-from lib.config.fields import PER_LAYER, QUESTIONS
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.suited_defaults import ImageSet
 from lib.data import datasets
 from lib.data.splits import training_count
@@ -74,7 +73,7 @@ def make_menu(session: Session) -> Menu:
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     """Ask for the data set and the five main settings, and offer the others."""
     questions = NetworkQuestions(answers, worker)
-    settings = (partial(questions.ask_setting, name) for name in QUESTIONS["autoencoder"])
+    settings = (partial(questions.ask_setting, name) for name in answers.asked_settings)
     ask_in_order(answers, [questions.ask_dataset, *settings, questions.ask_others])
     return answers.hyperparameters(questions.values)
 
@@ -119,11 +118,15 @@ class NetworkQuestions:
         ask_remaining_settings(self._answers, self.values, self._loading, self._describe)
 
     def _describe(self, hp: Hyperparameters) -> str:
-        return describe_architecture(plan_architecture(hp, self._image_shape))
+        return describe_architecture(self._plan_network(hp))
 
     def _plan(self, assumed: dict, name: str, value) -> Architecture:
         values = assumed | self.values | {name: value}
-        return plan_architecture(self._answers.hyperparameters(values), self._image_shape)
+        return self._plan_network(self._answers.hyperparameters(values))
+
+    def _plan_network(self, hp: Hyperparameters) -> Architecture:
+        assert isinstance(hp, AutoencoderHyperparameters)
+        return plan_architecture(hp, self._image_shape)
 
     def _preview(self, name: str, value) -> str:
         return describe_architecture(self._plan({}, name, value))
@@ -144,7 +147,8 @@ def _default_that_fits(answers: Answers, name: str, values: dict[str, Any]):
     """A default that fits the values so far: `--kernels 8,12,16` means 3 layers."""
     defaults = answers.defaults_with(values)
     if name == "layers":
-        lengths = [len(answers.provided[key] or ()) for key in PER_LAYER if key in answers.provided]
+        per_layer = [key for key, setting in answers.settings.items() if setting.is_per_layer]
+        lengths = [len(answers.provided[key] or ()) for key in per_layer if key in answers.provided]
         return max(lengths) if max(lengths, default=0) > 1 else defaults["layers"]
     kernels = answers.provided.get("kernels", defaults["kernels"])
     if name == "kernels" and len(kernels) not in (1, values["layers"]) and len(set(kernels)) > 1:

@@ -12,7 +12,6 @@ from lib.cli.run_questions import DataLoading, ask_remaining_settings, labeled_d
 from lib.cli.session import Menu, MenuEntry, Session
 from lib.cli.streams import prepare_streams
 from lib.common.errors import exit_status
-from lib.config.fields import QUESTIONS
 from lib.config.hyperparameters import Hyperparameters
 from lib.worker.process import Worker
 
@@ -63,7 +62,7 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
         [
             *labeled_data_steps(answers, values),
             lambda: loading.request(values),
-            *(partial(ask_setting, name) for name in QUESTIONS["classification"]),
+            *(partial(ask_setting, name) for name in answers.asked_settings),
             lambda: ask_remaining_settings(answers, values, loading),
         ],
     )

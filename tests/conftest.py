@@ -71,12 +71,12 @@ def tiny(tmp_path):
 @pytest.fixture
 def dataset(tiny):
     """The same, loaded."""
-    from lib.config.hyperparameters import Hyperparameters
+    from lib.config.hyperparameters import ClassifierHyperparameters
     from lib.data import datasets
 
     flags = {"dataset": "-d", "labels": "-dl", "testset": "-t", "test_labels": "-tl"}
     return datasets.load_dataset(
-        Hyperparameters(program="classification", **{name: tiny[flag] for name, flag in flags.items()})
+        ClassifierHyperparameters(**{name: tiny[flag] for name, flag in flags.items()})
     )
 
 

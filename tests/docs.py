@@ -9,10 +9,11 @@ import re
 
 from lib.cli import commands
 from lib.cli.parser import SHORT_HELP, TrainParser
+from lib.common.settings import Setting
 from lib.common.value_types import LayerNumbers, Switch
-from lib.config.fields import PROGRAMS, default_values, describe_default, long_flag, settings
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.config.presets import PRESETS, Preset, preset_values
+from lib.config.program_settings import PROGRAMS, settings
 from lib.tasks import TASKS
 from lib.tasks.classification import CLASSIFIER_BASELINES
 from lib.tasks.metrics import METRICS
@@ -58,7 +59,7 @@ def command_line_page() -> str:
         DEFAULTS_TEXT,
     ]
     for group, title in GROUPS.items():
-        rows = [_setting_row(setting) for setting in settings() if setting.metadata["group"] == group]
+        rows = _setting_rows(group)
         parts += [f"### {title}", _table(("flag", "in", "default", "values", "meaning"), rows)]
     parts += ["### Run", _table(("flag", "in", "meaning"), _train_rows())]
     names = dict.fromkeys(name for program in PROGRAMS for name in commands.commands_of(program))
@@ -68,23 +69,48 @@ def command_line_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _setting_row(setting) -> list[str]:
-    metadata, programs = setting.metadata, setting.metadata["programs"]
-    flags = list(metadata["flags"])
-    if isinstance(metadata["value_type"], Switch | LayerNumbers):
+def _setting_rows(group: str) -> list[list[str]]:
+    """A row for each setting of a group, with what differs between the programs."""
+    rows: dict[str, dict[str, Setting]] = {}
+    for program in PROGRAMS:
+        for name, setting in settings(program).items():
+            if setting.group == group:
+                rows.setdefault(name, {})[program] = setting
+    return [_setting_row(variants) for variants in rows.values()]
+
+
+def _setting_row(variants: dict[str, Setting]) -> list[str]:
+    """The row of a setting of some programs."""
+    first, *others = variants.values()
+    defaults = dict.fromkeys(setting.described_default for setting in variants.values())
+    texts = [
+        first.help,
+        *(f"classification: {setting.help}" for setting in others if setting.help != first.help),
+    ]
+    cells = "; ".join(defaults), first.value_type.description, "; ".join(texts)
+    return [_code(_all_flags(first)), _where(list(variants)), *cells]
+
+
+def _all_flags(setting: Setting) -> list[str]:
+    flags = list(setting.flags)
+    if isinstance(setting.value_type, Switch | LayerNumbers):
         flags += [flag.replace("--", "--no-", 1) for flag in flags]
-    defaults = [describe_default(setting, program) for program in programs]
-    default = "; ".join(dict.fromkeys(defaults))
-    return [_code(flags), _where(programs), default, metadata["value_type"].description, metadata["help"]]
+    return flags
+
+
+def _long_flags() -> dict[str, str]:
+    """The flag that documents name for each flag of a setting."""
+    known = [setting for program in PROGRAMS for setting in settings(program).values()]
+    return {flag: setting.flag for setting in known for flag in setting.flags}
 
 
 def _train_rows() -> list[list[str]]:
     """The flags of `train` that are no settings."""
     options = {program: TrainParser(program, "").options for program in PROGRAMS}
-    known = {flag for setting in settings() for flag in setting.metadata["flags"]}
+    known = _long_flags()
     rows = []
     for action in _visible_actions(options["autoencoder"]):
-        if not known & set(action.option_strings):
+        if not known.keys() & set(action.option_strings):
             is_shared = set(action.option_strings) <= options["classification"].keys()
             programs = PROGRAMS if is_shared else PROGRAMS[:1]
             rows.append([_code(action.option_strings), _where(programs), action.help or ""])
@@ -98,7 +124,7 @@ def _command_parts(programs: list[str], name: str) -> list[str]:
     words = "".join(f" {action.metavar or action.dest.upper()}" for action in positionals)
     usage = ", ".join(f"`python {program}.py {name}{words} [FLAGS]`" for program in programs)
     parts = [f"## {name}", f"{usage}\n{_sentence(parsers[0].description or '')}"]
-    long_flags = {flag: long_flag(one.name) for one in settings() for flag in one.metadata["flags"]}
+    long_flags = _long_flags()
     rows: dict[str, list[str]] = {}
     shared: dict[str, None] = {}
     for action in [*positionals, *(one for parser in parsers for one in _visible_actions(parser.options))]:
@@ -180,9 +206,7 @@ def _replace_tables(page: str, tables: dict[tuple[str, ...], list[list[str]]]) -
 
 def _preset_flags(name: str, preset: Preset) -> str:
     values = preset_values(name, preset.program)
-    hp = Hyperparameters(
-        **default_values(preset.program) | values | {"dataset": preset.dataset, "model": None}
-    )
+    hp = HYPERPARAMETERS[preset.program](**values, dataset=preset.dataset)
     return " ".join(hp.flags(without=("dataset", "model")))
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import autoencoder
 from lib.cli.session import FinishedRun, Session
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from tests.harness import sample_files
 from tests.harness.terminal_session import BACKSPACE, CTRL_C, CTRL_D, DOWN, ENTER, Terminal
 
@@ -324,7 +324,7 @@ def test_runs_that_were_all_interrupted_are_compared_without_a_drawing(capsys):
     def interrupted(layers: int) -> FinishedRun:
         record = {
             "status": "interrupted",
-            "hyperparameters": Hyperparameters(layers=layers).to_json(),
+            "hyperparameters": AutoencoderHyperparameters(layers=layers).to_json(),
             "metrics": {"test_mse": 0.1 * layers},
             "history": {"": {"loss": [0.5]}},
             "timing": {"images_per_second": 100.0},

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lib.config import architecture_planner
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.models import autoencoder
 from lib.models.saving import model_files
 from lib.runs.run_folder import Run
@@ -18,7 +18,7 @@ MENU, ADVANCED = "What next?", "Advanced settings?"
 @pytest.fixture
 def model(tiny) -> str:
     """An untrained autoencoder for the tiny images, saved as a run of its own."""
-    hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2)
+    hp = AutoencoderHyperparameters(dataset=tiny["-d"], layers=1, kernels=2)
     run = Run.create("models/ae", hp, "tiny")
     run.update(dataset={"name": "tiny", "shape": [12, 10, 1]}, metrics={"test_mse": 0.5})
     model_files.save_model(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.config.fields import display_name, settings
+from lib.config.program_settings import PROGRAMS, settings
 from tests.harness import (
     error_cases_data,
     error_cases_foreign,
@@ -100,11 +100,12 @@ def test_every_word_of_a_message_is_seen():
 
 def test_every_setting_that_belongs_to_another_says_so():
     said = {outcome(case)[0] for case in CASES}
-    belonging = [setting.name for setting in settings() if setting.metadata["only_when"]]
+    known = [setting for program in PROGRAMS for setting in settings(program).values()]
+    belonging = {setting.label for setting in known if setting.only_when}
     assert not [
-        name
-        for name in belonging
-        if not any(message.startswith(f"{display_name(name)} has no effect without --") for message in said)
+        label
+        for label in belonging
+        if not any(message.startswith(f"{label} has no effect without --") for message in said)
     ]
 
 

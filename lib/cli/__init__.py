@@ -1,7 +1,9 @@
 """Conversation with the user: command line, prompts, screen output and menus.
 
     parser             command-line flags of all settings
-    prompts            answers from flags, files, prompts
+    prompts            answers from all sources
+    provided_values    values from flags, files, presets
+    answer_lines       answers from lines of standard input
     advanced_prompts   menus of all further settings
     session            prompts, training, result, menu, again
     run_questions      data set, model, further settings

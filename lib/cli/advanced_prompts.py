@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,18 +11,9 @@ from lib.cli.prompt_keys import GoBack
 from lib.cli.prompts import Answers
 from lib.cli.terminal_prompts import prompt_choice, prompt_text
 from lib.common.errors import UserError
+from lib.common.settings import Setting
 from lib.common.text_layout import wrap_for
-from lib.common.value_types import Text, choices
-from lib.config.fields import (
-    QUESTIONS,
-    default_of,
-    display_name,
-    format_value,
-    get_field,
-    inapplicable_reason,
-    parse_value,
-    settings,
-)
+from lib.common.value_types import choices
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import presets_for
 from lib.data import datasets
@@ -61,56 +51,51 @@ def ask_advanced_settings(answers: Answers, values: dict, describe: Describe = l
 
 def _choose_group(answers: Answers, values: dict, describe: Describe) -> str:
     hp = answers.hyperparameters(values)
-    groups = {setting.metadata["group"] for setting in _applicable_settings(answers.program, hp)}
+    groups = {setting.group for setting in _applicable_settings(hp)}
     texts = {
         TRAIN: "no, start training",
         PRESET: "a preset: a network and its training settings",
     }
     for group, title in GROUPS.items():
         if group in groups:
-            texts[group] = f"{title}: {_summarize_group(answers.program, hp, group)}"
+            texts[group] = f"{title}: {_summarize_group(hp, group)}"
     if description := describe(hp):
         print(wrap_for(description, sys.stdout))
     answers.prompt_count += 1
     return prompt_choice("Advanced settings?", texts, can_go_back=answers.can_go_back)
 
 
-def _applicable_settings(program: str, hp: Hyperparameters) -> list:
-    """The settings that apply to the others, except paths."""
+def _applicable_settings(hp: Hyperparameters, group: str | None = None) -> list[Setting]:
+    """The settings of a group, or of all, that apply to the others, except paths."""
     return [
         setting
-        for setting in settings(program)
-        if not isinstance(setting.metadata["value_type"], Text) and not inapplicable_reason(setting, hp)
+        for setting in hp.settings().values()
+        if group in (None, setting.group) and not setting.is_path and not setting.inapplicable_reason(hp)
     ]
 
 
-def _summarize_group(program: str, hp: Hyperparameters, group: str) -> str:
+def _summarize_group(hp: Hyperparameters, group: str) -> str:
     """The settings of a group that differ from their defaults; without any, the names of the first four."""
-    applicable = [s for s in _applicable_settings(program, hp) if s.metadata["group"] == group]
-    members = [s for s in applicable if s.name not in QUESTIONS[program]]
-    changed = [s.name for s in members if getattr(hp, s.name) != default_of(s, program)]
+    applicable = _applicable_settings(hp, group)
+    members = [setting for setting in applicable if not setting.is_asked]
+    changed = [setting for setting in members if getattr(hp, setting.name) != setting.default]
     if changed:
-        return ", ".join(f"{display_name(name)} {format_value(name, getattr(hp, name))}" for name in changed)
+        return ", ".join(setting.describe(getattr(hp, setting.name)) for setting in changed)
     if not members:  # all have been asked for
-        return ", ".join(display_name(setting.name) for setting in applicable)
-    return ", ".join([*(display_name(setting.name) for setting in members[:4]), "…"])
+        return ", ".join(setting.label for setting in applicable)
+    return ", ".join([*(setting.label for setting in members[:4]), "…"])
 
 
 def _choose_setting(answers: Answers, values: dict, group: str) -> str:
     hp = answers.hyperparameters(values)
-    members = [s for s in _applicable_settings(answers.program, hp) if s.metadata["group"] == group]
-    width = max(len(display_name(setting.name)) for setting in members)
-    values_now = {setting.name: format_value(setting.name, getattr(hp, setting.name)) for setting in members}
+    members = _applicable_settings(hp, group)
+    width = max(len(setting.label) for setting in members)
+    values_now = {setting.name: setting.format(getattr(hp, setting.name)) for setting in members}
     value_width = min(MAX_VALUE_WIDTH, max(map(len, values_now.values())))
     texts, details = {BACK: "done"}, {}
     for setting in members:
         value = values_now[setting.name]
-        columns = (
-            f"{display_name(setting.name):<{width}}",
-            f"{value:<{value_width}}",
-            setting.metadata["help"],
-        )
-        texts[setting.name] = "  ".join(columns)
+        texts[setting.name] = f"{setting.label:<{width}}  {value:<{value_width}}  {setting.help}"
         details[setting.name] = _describe_setting(answers, hp, setting)
     try:
         return prompt_choice(f"Change {GROUPS[group]}?", texts, details=details, can_go_back=True)
@@ -118,39 +103,38 @@ def _choose_setting(answers: Answers, values: dict, group: str) -> str:
         return BACK
 
 
-def _describe_setting(answers: Answers, hp: Hyperparameters, setting: dataclasses.Field) -> str:
+def _describe_setting(answers: Answers, hp: Hyperparameters, setting: Setting) -> str:
     """Help, allowed values, current value and default of a setting."""
-    value = format_value(setting.name, getattr(hp, setting.name))
-    default = format_value(setting.name, answers.default_beside(hp, setting.name))
+    value = setting.format(getattr(hp, setting.name))
+    default = setting.format(answers.default_beside(hp, setting.name))
     of_default = "" if value == default else f", default {default}"
-    allowed = setting.metadata["value_type"].description
-    return f"{setting.metadata['help']}: {allowed} (now {value}{of_default})"
+    return f"{setting.help}: {setting.value_type.description} (now {value}{of_default})"
 
 
 def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
     """A new value of a setting: from a menu if it has few values, else typed; Enter keeps the current one."""
-    setting, current = get_field(name), getattr(hp, name)
-    title = f"{display_name(name)[:1].upper()}{display_name(name)[1:]}"
-    value = format_value(name, current)
+    setting, current = answers.settings[name], getattr(hp, name)
+    title = f"{setting.label[:1].upper()}{setting.label[1:]}"
+    value = setting.format(current)
     help_text = _describe_setting(answers, hp, setting)
-    if values := choices(setting.metadata["value_type"]):
+    if values := choices(setting.value_type):
         texts, details = {text: text for text in values}, dict.fromkeys(values, help_text)
         chosen = prompt_choice(title, texts, default=value, details=details, can_go_back=True)
-        return parse_value(name, chosen)
+        return setting.parse(chosen)
 
     def check(text: str) -> None:
         if text.strip():
-            parse_value(name, text)
+            setting.parse(text)
 
     text = prompt_text(title, check, help_text, can_go_back=True, instruction=f"[{value}]")
-    return parse_value(name, text) if text else current
+    return setting.parse(text) if text else current
 
 
 def _apply_preset(answers: Answers, values: dict) -> dict:
     """The values with a preset chosen in a menu, and defaults for what it leaves open, except the data."""
     hp = answers.hyperparameters(values)
     header = datasets.peek(hp.require("dataset"))
-    names = fitting_presets(answers.program, hp.require("dataset"), header.shape, hp.task)
+    names = fitting_presets(answers.program, hp.require("dataset"), header.shape, hp.task_name)
     count = len(presets_for(answers.program))
     fitting = "" if len(names) == count else f" ({len(names)} of {count} fit the images)"
     texts = {BACK: "none, go back"} | preset_lines(names)
@@ -158,11 +142,9 @@ def _apply_preset(answers: Answers, values: dict) -> dict:
     if preset == BACK:
         return values
     defaults = {
-        setting.name: default_of(setting, answers.program)
-        for setting in settings(answers.program)
-        if setting.metadata["group"] != "data"
+        name: setting.default for name, setting in answers.settings.items() if setting.group != "data"
     }
-    is_labeled = header.labeled or hp.labels is not None
+    is_labeled = header.labeled or hp.label_files[0] is not None
     preset_settings, note = adapted_values(preset, answers.program, is_labeled)
     if note:
         print(wrap_for(note, sys.stdout))
@@ -170,7 +152,7 @@ def _apply_preset(answers: Answers, values: dict) -> dict:
     # A preset chosen here wins over answers and flags, but the program says which it changes.
     before = answers.provided | values
     changes = [
-        f"{display_name(name)} {format_value(name, value)} → {format_value(name, after[name])}"
+        f"{answers.settings[name].describe(value)} → {answers.settings[name].format(after[name])}"
         for name, value in before.items()
         if value != after.get(name, value)
     ]
@@ -186,7 +168,7 @@ def _try_change(answers: Answers, before: dict, after: dict, describe: Describe)
     after = {
         name: value
         for name, value in after.items()
-        if name == "program" or not inapplicable_reason(get_field(name), all_values)
+        if not answers.settings[name].inapplicable_reason(all_values)
     }
     try:
         describe(answers.hyperparameters(after))

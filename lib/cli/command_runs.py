@@ -20,7 +20,7 @@ from lib.common.errors import UserError, shorten
 from lib.common.formatting import MISSING
 from lib.common.text_layout import wrap_words
 from lib.common.value_types import IntRange
-from lib.config.fields import PROGRAMS
+from lib.config.program_settings import PROGRAMS, display_name
 from lib.data.formats.base import exists
 from lib.runs import records, report
 from lib.runs.run_entries import (
@@ -29,7 +29,6 @@ from lib.runs.run_entries import (
     VALUE_SECTIONS,
     RunEntry,
     abbreviate_list,
-    display_key,
     find_entry,
     list_entries,
     rank_entries,
@@ -207,7 +206,7 @@ def runs_table(display: Display, entries: list[RunEntry], best: set[int], extra_
     widths = {title: max(map(cell_len, (title, *cells))) + 3 for title, cells in columns.items()}
     if not display.out.is_terminal:
         display.out.width = sum(widths.values()) + 1
-    _hide_columns(widths, display.out.width, display_key(extra_key))
+    _hide_columns(widths, display.out.width, display_name(extra_key))
     columns = {title: columns[title] for title in widths}
     free = display.out.width - 1 - sum(widths.values())
     if free < 0:  # names of runs are broken
@@ -244,7 +243,7 @@ def _table_columns(entries: list[RunEntry], best: set[int], extra_key: str) -> d
         "status": [entry.status for entry in entries],
     }
     if extra_key:
-        columns[display_key(extra_key)] = [entry.value_text(extra_key) for entry in entries]
+        columns[display_name(extra_key)] = [entry.value_text(extra_key) for entry in entries]
     return columns
 
 
@@ -288,7 +287,7 @@ def show_difference(display: Display, first: RunEntry, second: RunEntry) -> None
                 continue
             is_number = section != "hyperparameters"
             change = _relative_change(key, before.get(key), after.get(key)) if is_number else ""
-            cells = (Text(shorten(text, MAX_CELL)) for text in (display_key(key), *texts))
+            cells = (Text(shorten(text, MAX_CELL)) for text in (display_name(key), *texts))
             table.add_row(*cells, change)
     if table.row_count:
         print_table(display.out, table)

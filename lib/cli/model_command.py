@@ -9,7 +9,7 @@ from lib.cli.parser import CommandParser
 from lib.cli.session import Session
 from lib.common.errors import UserError, printable
 from lib.common.value_types import IntRange
-from lib.config.fields import get_field
+from lib.config.program_settings import find_setting
 from lib.data import datasets
 from lib.data.formats.pictures import FIT_MODES
 from lib.data.user_images import find_pictures, require_user_images
@@ -74,7 +74,7 @@ class ModelCommand(JobCommand):
         add("--limit", metavar="N", help="maximum number of pictures")
         add("--size", metavar="HxW", help="image size, for models that take any size (28x28, or 28)")
         if self.has_layer_flags:
-            add("--encoder-layer", metavar="NAME", help=get_field("encoder_layer").metadata["help"])
+            add("--encoder-layer", metavar="NAME", help=find_setting("encoder_layer").help)
             add("--decoder-layer", metavar="NAME", help=DECODER_LAYER_HELP)
         if self.refinement_flags:
             add(

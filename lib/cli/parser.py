@@ -8,16 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from lib.common.errors import UserError, printable
+from lib.common.settings import Setting
 from lib.common.suggestions import SYNONYMS, closest_name
 from lib.common.value_types import ALL, NONE, LayerNumbers, Switch
-from lib.config.fields import (
-    PROGRAMS,
-    default_of,
-    describe_default,
-    display_name,
-    format_value,
-    settings,
-)
+from lib.config.program_settings import PROGRAMS, display_name, settings
 from lib.tasks import list_tasks
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # by which word processors replace hyphens in a command
@@ -167,9 +161,9 @@ class TrainParser(CommandParser):
         super().__init__(f"{program}.py", description)
         for group in GROUPS:
             with self.group(group):
-                for setting in settings(program):
-                    if setting.metadata["group"] == group:
-                        self._add_setting(setting, program)
+                for setting in settings(program).values():
+                    if setting.group == group:
+                        self._add_setting(setting)
         with self.group("run"):
             self._add_run_flags()
 
@@ -197,14 +191,12 @@ class TrainParser(CommandParser):
         self.add_prompt_flags()
         self.add_argument("--json", action="store_true", help=JSON_HELP)
 
-    def _add_setting(self, setting, program: str) -> None:
+    def _add_setting(self, setting: Setting) -> None:
         """Add `--name VALUE`; for a switch `--name` alone, for layer numbers either; `--no-name` for both."""
-        name, flags = setting.name, setting.metadata["flags"]
-        value_type = setting.metadata["value_type"]
-        default = describe_default(setting, program)
-        help_text = f"{setting.metadata['help']}: {value_type.description}"
-        help_text = (help_text + (f" (default {default})" if default else "")).replace("%", "%%")
-        metavar = format_value(name, default_of(setting, program)) or "TEXT"
+        name, flags, value_type = setting.name, setting.flags, setting.value_type
+        default = f" (default {setting.described_default})" if setting.described_default else ""
+        help_text = f"{setting.help}: {value_type.description}{default}".replace("%", "%%")
+        metavar = setting.format(setting.default) or "TEXT"
         if not isinstance(value_type, Switch | LayerNumbers):
             self.add_argument(*flags, dest=name, metavar=metavar, help=help_text)
             return

@@ -10,8 +10,7 @@ from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.common.text_layout import wrap_for
 from lib.config.architecture_planner import plan_architecture
-from lib.config.fields import default_values
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.presets import PRESETS, preset_values, presets_for
 from lib.data.formats.base import Header
 from lib.data.named_datasets import NAMED_DATASETS
@@ -50,7 +49,7 @@ def _obstacle(name: str, program: str, shape: ImageShape) -> str:
     if program != "autoencoder":
         return ""
     try:
-        plan_architecture(Hyperparameters(**default_values(program) | preset_values(name)), shape)
+        plan_architecture(AutoencoderHyperparameters(**preset_values(name)), shape)
     except UserError as error:
         return str(error)
     return ""
@@ -81,7 +80,9 @@ def adapt_preset(answers: Answers, dataset: str, header: Header) -> None:
     if not obstacle:
         return
     try:  # settings beside the preset may make it fit
-        plan_architecture(answers.hyperparameters({"dataset": dataset}), header.shape)
+        hp = answers.hyperparameters({"dataset": dataset})
+        assert isinstance(hp, AutoencoderHyperparameters)  # no other preset has an obstacle
+        plan_architecture(hp, header.shape)
     except UserError:
         fitting = fitting_presets(answers.program, dataset, header.shape, PRESETS[name].task)
         raise UserError(

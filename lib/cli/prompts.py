@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from lib.cli.answer_lines import read_answer, read_choice, read_choices
 from lib.cli.prompt_keys import GoBack
+from lib.cli.provided_values import ProvidedValues
 from lib.cli.terminal_prompts import (
     preview_text,
     prompt_choice,
@@ -19,26 +20,12 @@ from lib.cli.terminal_prompts import (
     prompt_text,
     validation_result,
 )
-from lib.common.errors import UserError, printable
-from lib.common.reading import MAX_SETTINGS_BYTES, read_json
+from lib.common.errors import UserError
+from lib.common.settings import Setting
 from lib.common.text_layout import wrap_for
-from lib.common.value_types import ALL, LayerNumbers, Text
-from lib.config.fields import (
-    PER_LAYER,
-    default_of,
-    default_values,
-    display_name,
-    format_value,
-    get_field,
-    get_value_type,
-    inapplicable_reason,
-    long_flag,
-    parse_answers,
-    parse_value,
-    settings,
-)
-from lib.config.hyperparameters import Hyperparameters
-from lib.config.presets import preset_name, preset_values
+from lib.common.value_types import ALL, LayerNumbers
+from lib.config.hyperparameters import HYPERPARAMETERS, Hyperparameters
+from lib.config.program_settings import default_values, settings
 from lib.config.suited_defaults import ImageSet, suited_defaults
 
 OTHER_PATH = "another path …"
@@ -53,6 +40,7 @@ class Answers:
 
     Attributes:
         program: the argument.
+        settings: the program's settings by name.
         defaults: value of each setting that is neither provided nor answered.
         provided: values of the settings that need no prompt: from flags, answers file or preset.
         interactive: whether to prompt for settings that are not provided; False with --yes and --no-input.
@@ -67,43 +55,22 @@ class Answers:
     """
 
     def __init__(self, program: str, args: argparse.Namespace):
-        self.program = program
+        self.program, self.settings = program, settings(program)
         self.defaults = default_values(program)
         self.interactive = not (args.yes or args.no_input)
         self.has_terminal = sys.stdin.isatty()
-        content = _read_answers_file(args.answers) if args.answers else {}
-        file_preset = content.pop("preset", None) if isinstance(content, dict) else None
-        if file_preset is not None:
-            _check_preset(file_preset, program, args.answers)
-        self.provided = parse_answers(content, program, args.answers) if args.answers else {}
-        from_flags = _parse_flags(program, args)
-        self.provided |= from_flags
-        self._flag_names = list(from_flags)
-        self._explicit = set(self.provided)  # from flags or file; never dropped, unlike those of a preset
+        given = ProvidedValues(program, args)
+        self.provided, self.preset = given.values, given.preset
+        self._flag_names, self._explicit = given.flag_names, given.explicit
         self._images: ImageSet | None = None
         self.drafts: dict[str, Any] = {}
         self.can_go_back, self.prompt_count = False, 0
-        preset = args.preset or file_preset
-        self.preset = None if preset is None else preset_name(preset, program)
         self._is_repeated = False
-        if self.preset is not None:
-            self.provided = preset_values(self.preset, program) | self.provided
-        if args.resume:
-            self._refuse_settings_of_resumed_run(args)
-        elif args.no_input:
-            self._require_complete()
 
-    def _refuse_settings_of_resumed_run(self, args: argparse.Namespace) -> None:
-        flags = [long_flag(name) for name in self._flag_names]
-        flags += [f"--{name}" for name in ("preset", "answers", "output") if getattr(args, name, None)]
-        if flags:
-            raise UserError(f"--resume keeps the settings of the run; remove {', '.join(flags)}")
-
-    def _require_complete(self) -> None:
-        required = [setting for setting in settings(self.program) if setting.metadata["required"]]
-        missing = [" or ".join(s.metadata["flags"]) for s in required if s.name not in self.provided]
-        if missing:
-            raise UserError(f"--no-input needs {' and '.join(missing)}")
+    @property
+    def asked_settings(self) -> list[str]:
+        """The settings that the basic prompts ask for, in their order."""
+        return [name for name, setting in self.settings.items() if setting.is_asked]
 
     def is_open(self, name: str) -> bool:
         """Return whether a setting has no provided value."""
@@ -135,8 +102,8 @@ class Answers:
 
     def default_beside(self, hp: Hyperparameters, name: str):
         """Return the default of a setting, given the values of all other settings."""
-        others = {s.name: getattr(hp, s.name) for s in settings(self.program) if s.name != name}
-        return self._suited_defaults(others).get(name, default_of(get_field(name), self.program))
+        others = {other: getattr(hp, other) for other in self.settings if other != name}
+        return self._suited_defaults(others).get(name, self.settings[name].default)
 
     def _suited_defaults(self, given: dict[str, Any]) -> dict[str, Any]:
         if self._images is None or self.preset is not None:
@@ -156,15 +123,16 @@ class Answers:
         suited = self._suited_defaults(self.provided | drafts | answers)
         values = self.defaults | ({} if self._is_repeated else suited) | drafts | self.provided | answers
         for name, value in list(values.items()):
-            if name in self._explicit or name in answers or name == "program":
+            if name in self._explicit or name in answers:
                 continue
-            fits = name in self.provided or _fits_layers(name, value, values.get("layers", 0))
-            if inapplicable_reason(get_field(name), values) or not fits:
-                values[name] = suited.get(name, default_of(get_field(name), self.program))
+            setting = self.settings[name]
+            fits = name in self.provided or _fits_layers(setting, value, values.get("layers", 0))
+            if setting.inapplicable_reason(values) or not fits:
+                values[name] = suited.get(name, setting.default)
         for name in self._flag_names:
-            if reason := inapplicable_reason(get_field(name), values):
+            if reason := self.settings[name].inapplicable_reason(values):
                 raise UserError(reason)
-        return Hyperparameters(**values)
+        return HYPERPARAMETERS[self.program](**values)
 
     def _fitting_drafts(self, answers: dict[str, Any]) -> dict[str, Any]:
         """The drafts, except paths and values for another number of layers."""
@@ -172,32 +140,29 @@ class Answers:
         return {
             name: value
             for name, value in self.drafts.items()
-            if not isinstance(get_value_type(name), Text) and _fits_layers(name, value, layers)
+            if not self.settings[name].is_path and _fits_layers(self.settings[name], value, layers)
         }
 
     def data_settings(self, answers: dict[str, Any]) -> Hyperparameters:
         """Return hyperparameters with all that loading the data needs; the network's have defaults."""
         values = self.defaults | self._fitting_drafts(answers) | self.provided | answers
         names = [
-            setting.name
-            for setting in settings(self.program)
+            name
+            for name, setting in self.settings.items()
             # With a label weight an autoencoder needs the labels.
-            if setting.metadata["group"] == "data" or setting.name == "label_weight"
+            if setting.group == "data" or name in ("label_weight", "seed")
         ]
-        return Hyperparameters(
-            program=self.program, seed=values["seed"], **{name: values[name] for name in names}
-        )
+        return HYPERPARAMETERS[self.program](**{name: values[name] for name in names})
 
     def use_as_defaults(self, hp: Hyperparameters) -> None:
         """Make the values of a run the defaults of the next one, with a prompt for all but paths."""
-        paths = [s.name for s in settings(self.program) if isinstance(s.metadata["value_type"], Text)]
+        paths = [name for name, setting in self.settings.items() if setting.is_path]
         self._explicit, self._flag_names = set(), []
         self._is_repeated, self.drafts, self.preset = True, {}, None
         # Through text: kernels that are equal in all layers become one number, which fits any other depth.
-        texts = {s.name: format_value(s.name, getattr(hp, s.name)) for s in settings(self.program)}
-        self.defaults = self.defaults | {
-            name: parse_value(name, text) if text else None for name, text in texts.items()
-        }
+        for name, setting in self.settings.items():
+            text = setting.format(getattr(hp, name))
+            self.defaults[name] = setting.parse(text) if text else None
         self.provided = {name: self.defaults[name] for name in paths if self.defaults[name] is not None}
 
     def ask(
@@ -218,14 +183,15 @@ class Answers:
         Raises:
             UserError: the value is wrong and was not typed at a prompt, which asks again.
         """
+        setting = self.settings[name]
         default = self.defaults[name] if default is None else default
         shown = self.drafts.get(name, default)
         if name in self.drafts and validation_result(lambda _: check(shown), "") is not True:
             shown = default
-        default_text = format_value(name, shown)
+        default_text = setting.format(shown)
 
         def parse(text: str):
-            value = parse_value(name, text if text.strip() else default_text)
+            value = setting.parse(text if text.strip() else default_text)
             check(value)
             return value
 
@@ -234,9 +200,9 @@ class Answers:
             return self.provided[name]
         if not self.interactive:
             return parse("")
-        question = get_field(name).metadata["question"]
+        question = setting.question or setting.label
         if not self.has_terminal:
-            return parse(self._read_line(question, default_text))
+            return parse(read_answer(question, default_text))
         toolbar = (lambda: preview_text(parse, preview)) if preview else None
         self.prompt_count += 1
         value = parse(
@@ -269,13 +235,12 @@ class Answers:
         Raises:
             UserError: the path is wrong and was not typed at a prompt, or there is neither path nor prompt.
         """
-        first = next(iter(choices), None)
+        setting, first = self.settings[name], next(iter(choices), None)
         if name in self.provided or not self.interactive or not self.has_terminal:
             if first is None and name not in self.provided and not self.interactive:
-                flags = " or ".join(get_field(name).metadata["flags"])
-                raise UserError(f"{display_name(name)} missing: {hint}give {flags}")
+                raise UserError(f"{setting.label} missing: {hint}give {' or '.join(setting.flags)}")
             return self.ask(name, check, default=first)
-        question = get_field(name).metadata["question"]
+        question = setting.question or setting.label
         self.prompt_count += 1
         while True:
             path = self._choose_path(name, question, choices, check) if choices else ""
@@ -283,7 +248,7 @@ class Answers:
                 try:
                     path = prompt_text(
                         question,
-                        lambda text: check(parse_value(name, text)),
+                        lambda text: check(setting.parse(text)),
                         is_path=True,
                         can_go_back=self.can_go_back or bool(choices),
                         default="" if self.drafts.get(name) in choices else self.drafts.get(name, ""),
@@ -327,18 +292,7 @@ class Answers:
         if self.has_terminal:
             self.prompt_count += 1
             return prompt_choice(title, choices, kept_lines=kept_lines, can_go_back=self.can_go_back)
-        keys = list(choices)
-        line = sys.stdin.readline()
-        answer = line.strip()
-        if not answer:
-            return keys[0] if line else at_end
-        key_of = {key: key for key in keys}
-        key_of |= {str(number): key for number, key in enumerate(keys, 1)}
-        key_of |= {text: key for key, text in choices.items()}
-        if answer not in key_of:
-            raise UserError(f"{title}: {answer!r} is not one of {', '.join(keys)}")
-        print(f"{title} {key_of[answer]}", file=sys.stderr)
-        return key_of[answer]
+        return read_choice(title, choices, at_end)
 
     def choose_several(
         self, title: str, choices: dict[str, str], details: dict[str, str] | None = None, min_count: int = 1
@@ -357,10 +311,7 @@ class Answers:
         if self.has_terminal:
             self.prompt_count += 1
             return prompt_several(title, choices, details or {}, min_count, self.can_go_back)
-        keys = [part.strip().replace("-", "_") for part in self._read_line(title, "").split(",")]
-        if unknown := [key for key in keys if key not in choices]:
-            raise UserError(f"{title}: {unknown[0]!r} is not one of {', '.join(choices)}")
-        return keys
+        return read_choices(title, choices)
 
     def ask_text(
         self, question: str, check: Callable[[str], object], default: str = "", is_path: bool = False
@@ -381,51 +332,15 @@ class Answers:
             self.prompt_count += 1
             options: dict[str, Any] = {"instruction": f"[{default}]"} if default else {"is_path": is_path}
             return prompt_text(question, check_or_default, can_go_back=self.can_go_back, **options) or default
-        answer = self._read_line(question, default).strip()
+        answer = read_answer(question, default)
         check_or_default(answer)
         return answer or default
 
-    def _read_line(self, question: str, default: str) -> str:
-        line = sys.stdin.readline()
-        if not line:
-            raise UserError(
-                f"standard input ended at the question: {question}; pass a flag, another line, or --yes"
-            )
-        print(f"{question}: {printable(line.strip()) or default}", file=sys.stderr)
-        return line.strip()
 
-
-def _fits_layers(name: str, value, layers: int) -> bool:
+def _fits_layers(setting: Setting, value, layers: int) -> bool:
     """Return whether a value per layer, or of layer numbers, fits the number of layers."""
-    if name in PER_LAYER:
+    if setting.is_per_layer:
         return value is None or len(value) in (1, layers) or len(set(value)) == 1
-    if not isinstance(get_field(name).metadata["value_type"], LayerNumbers):
+    if not isinstance(setting.value_type, LayerNumbers):
         return True
     return value in (ALL, ()) or value[-1] <= layers
-
-
-def _parse_flags(program: str, args: argparse.Namespace) -> dict[str, Any]:
-    values = {}
-    for setting in settings(program):
-        text = getattr(args, setting.name)
-        if text is not None:
-            try:
-                values[setting.name] = setting.metadata["value_type"].parse(text)
-            except UserError as error:
-                raise UserError(f"{long_flag(setting.name)} {error}") from None
-    return values
-
-
-def _check_preset(name, program: str, path: str) -> None:
-    try:
-        preset_values(name, program)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-
-
-def _read_answers_file(name: str):
-    path = Path(name)
-    try:
-        return read_json(path, MAX_SETTINGS_BYTES)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None

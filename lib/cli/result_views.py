@@ -8,7 +8,7 @@ from rich.text import Text
 from lib.cli.output import ACCENT, BAD, GOOD, QUIET, Output
 from lib.cli.tables import fits_unbroken, print_bars, print_table
 from lib.common.formatting import format_decimal
-from lib.config.fields import display_name, format_json_value
+from lib.config.program_settings import display_name, find_setting
 from lib.runs.records import FINISHED, main_curves
 from lib.runs.summary import (
     Remark,
@@ -107,7 +107,8 @@ class ResultViews(Output):
             table.add_column(display_name(column), justify="left" if column == "run" else "right")
         for place, (folder, record) in enumerate(runs):
             values = (
-                format_json_value(name, record["hyperparameters"].get(name)) for name in hyperparameters
+                find_setting(name).format_json(record["hyperparameters"].get(name))
+                for name in hyperparameters
             )
             stopped = record["status"] != FINISHED
             ending = f" (stopped in epoch {len(main_curves(record)['loss'])})" if stopped else ""

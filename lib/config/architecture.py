@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 from lib.common.formatting import format_shape
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import LayerSpec, Shape, WeightedSpec
 from lib.config.layer_specs.pooling import Pool
 from lib.config.parallel_layers import FeedbackStep, LinearPath
@@ -26,7 +26,7 @@ class Architecture:
         feedback: steps that correct the code, in their order.
     """
 
-    hp: Hyperparameters
+    hp: AutoencoderHyperparameters
     input_shape: ImageShape
     target_shape: ImageShape
     encoder: tuple[LayerSpec, ...]

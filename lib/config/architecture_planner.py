@@ -12,8 +12,7 @@ from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.common.value_types import ALL
 from lib.config.architecture import Architecture
-from lib.config.fields import get_field
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import LayerStack, Shape, layer_choices
 from lib.config.layer_specs.base import BATCH
 from lib.config.layer_specs.convolutions import Convolution, TransposedConvolution
@@ -21,6 +20,7 @@ from lib.config.layer_specs.dense import Dense
 from lib.config.layer_specs.pooling import Pool
 from lib.config.layer_specs.resizing import Cropping, Flatten, Join, Padding, Reshape, Upsampling
 from lib.config.parallel_layers import plan_feedback, plan_linear_path
+from lib.config.program_settings import find_setting
 from lib.tasks import ImageShape, get_task, task_shapes
 
 # Automatic strides halve a feature map until a side is at most this: 32 -> 16 -> 8 as in report A.
@@ -67,7 +67,7 @@ class DecoderStep:
     is_last: bool = False
 
 
-def plan_architecture(hp: Hyperparameters, image: ImageShape) -> Architecture:
+def plan_architecture(hp: AutoencoderHyperparameters, image: ImageShape) -> Architecture:
     """The architecture of an autoencoder for images of one shape.
 
     The decoder mirrors the encoder (report C): as many convolutions, the same kernels in reverse order,
@@ -114,12 +114,12 @@ def plan_architecture(hp: Hyperparameters, image: ImageShape) -> Architecture:
     )
 
 
-def output_activation(hp: Hyperparameters) -> str:
+def output_activation(hp: AutoencoderHyperparameters) -> str:
     """The activation of the last layer: that of `hp`, else sigmoid where the output is an image in 0..1."""
     return hp.output_activation or ("linear" if _output_is_added(hp) else "sigmoid")
 
 
-def _plan_pca(hp: Hyperparameters, image: ImageShape) -> tuple[LayerStack, LayerStack]:
+def _plan_pca(hp: AutoencoderHyperparameters, image: ImageShape) -> tuple[LayerStack, LayerStack]:
     """Frozen dense layers from the image to its principal components, and back."""
     size, components = prod(image), hp.latent_dim or 0
     if components > size:
@@ -139,7 +139,7 @@ def _plan_pca(hp: Hyperparameters, image: ImageShape) -> tuple[LayerStack, Layer
 # --- encoder
 
 
-def _plan_encoder(hp: Hyperparameters, image: Shape) -> tuple[LayerStack, list[EncoderStage]]:
+def _plan_encoder(hp: AutoencoderHyperparameters, image: Shape) -> tuple[LayerStack, list[EncoderStage]]:
     """The convolutions and pools, and their stages."""
     encoder = LayerStack(image)
     stages: list[EncoderStage] = []
@@ -175,7 +175,7 @@ def _plan_encoder(hp: Hyperparameters, image: Shape) -> tuple[LayerStack, list[E
     return encoder, stages
 
 
-def _plan_dense_code(hp: Hyperparameters, encoder: LayerStack) -> None:
+def _plan_dense_code(hp: AutoencoderHyperparameters, encoder: LayerStack) -> None:
     encoder.add(Flatten)
     for units in hp.fc_units:
         _add_hidden_dense(hp, encoder, units, dropout=hp.dropout > 0)
@@ -187,16 +187,18 @@ def _plan_dense_code(hp: Hyperparameters, encoder: LayerStack) -> None:
     )
 
 
-def _add_hidden_dense(hp: Hyperparameters, stack: LayerStack, units: int, dropout: bool) -> None:
+def _add_hidden_dense(hp: AutoencoderHyperparameters, stack: LayerStack, units: int, dropout: bool) -> None:
     normalization = BATCH if hp.batch_norm == ALL else ""
     stack.add(Dense, outputs=units, normalization=normalization, activation=hp.activation, dropout=dropout)
 
 
-def _is_normalized(hp: Hyperparameters, number: int) -> bool:
+def _is_normalized(hp: AutoencoderHyperparameters, number: int) -> bool:
     return number > 0 and (hp.batch_norm == ALL or number in hp.batch_norm)
 
 
-def _stride_and_pool(hp: Hyperparameters, number: int, image: Shape) -> tuple[int, type[Pool] | None]:
+def _stride_and_pool(
+    hp: AutoencoderHyperparameters, number: int, image: Shape
+) -> tuple[int, type[Pool] | None]:
     """The stride of a layer, and the pool that follows it."""
     pool = layer_choices("pool_type")[hp.pool_type]
     assert issubclass(pool, Pool)
@@ -230,7 +232,7 @@ class _KernelTooLarge(Exception):
         )
 
 
-def _require_room(hp: Hyperparameters, number: int, feature_map: Shape, pooled: bool) -> None:
+def _require_room(hp: AutoencoderHyperparameters, number: int, feature_map: Shape, pooled: bool) -> None:
     kernel = hp.kernel_size[number - 1]
     # With given strides and padding "same" the padded margin counts as room (report A's sixth variant).
     if (kernel[0] > feature_map[0] or kernel[1] > feature_map[1]) and (
@@ -244,14 +246,14 @@ def _require_room(hp: Hyperparameters, number: int, feature_map: Shape, pooled: 
         )
 
 
-def _require_pool(hp: Hyperparameters, encoder: LayerStack) -> None:
-    if hp.pool_type != get_field("pool_type").default and not any(
+def _require_pool(hp: AutoencoderHyperparameters, encoder: LayerStack) -> None:
+    if hp.pool_type != find_setting("pool_type").default and not any(
         isinstance(layer, Pool) for layer in encoder.layers
     ):
         raise UserError(f"pool type {hp.pool_type} has no effect: no layer is followed by a pool; set --pool")
 
 
-def _largest_fitting_kernel(hp: Hyperparameters, image: Shape) -> int:
+def _largest_fitting_kernel(hp: AutoencoderHyperparameters, image: Shape) -> int:
     """The largest square kernel that fits in every layer; 1 always does."""
     for size in range(max(max(sides) for sides in hp.kernel_size) - 1, 1, -1):
         with suppress(_KernelTooLarge):
@@ -264,7 +266,7 @@ def _largest_fitting_kernel(hp: Hyperparameters, image: Shape) -> int:
 
 
 def _plan_decoder(
-    hp: Hyperparameters, code: Shape, stages: list[EncoderStage], feature_map: Shape, output: Shape
+    hp: AutoencoderHyperparameters, code: Shape, stages: list[EncoderStage], feature_map: Shape, output: Shape
 ) -> LayerStack:
     """Dense layers, where the code is dense, then one convolution per stage of the encoder."""
     decoder = LayerStack(code)
@@ -282,7 +284,7 @@ def _plan_decoder(
 
 
 def _plan_decoder_convolutions(
-    hp: Hyperparameters, decoder: LayerStack, stages: list[EncoderStage], output: Shape
+    hp: AutoencoderHyperparameters, decoder: LayerStack, stages: list[EncoderStage], output: Shape
 ) -> None:
     """The convolutions from the smallest feature map to the target's size."""
     if hp.decoder_kernels is None:
@@ -325,7 +327,7 @@ def _custom_steps(
     return [*steps, DecoderStep(output, stages[0].kernel_size, remaining, False, stages[0], is_last=True)]
 
 
-def _plan_upsampling(hp: Hyperparameters, decoder: LayerStack, step: DecoderStep) -> None:
+def _plan_upsampling(hp: AutoencoderHyperparameters, decoder: LayerStack, step: DecoderStep) -> None:
     """One step of the decoder: padding, upsampling and convolution, cropping to the exact size."""
     upsampling = layer_choices("upsampling")[hp.upsampling]
     # A transposed convolution whose kernel is smaller than its stride would leave pixels without a value.
@@ -357,6 +359,6 @@ def _plan_upsampling(hp: Hyperparameters, decoder: LayerStack, step: DecoderStep
         decoder.add(Cropping, size)
 
 
-def _output_is_added(hp: Hyperparameters) -> bool:
+def _output_is_added(hp: AutoencoderHyperparameters) -> bool:
     """True if the last layer's output is added to an image, or is UV, and so is not itself in 0..1."""
     return not hp.outputs_pixels or hp.residual or hp.linear_path is not None or hp.pca

@@ -2,15 +2,8 @@
 
 from typing import Any
 
+from lib.common.settings import Setting
 from lib.common.value_types import Switch
-from lib.config.fields import (
-    default_of,
-    display_name,
-    format_value,
-    get_value_type,
-    inapplicable_reason,
-    settings,
-)
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.suited_defaults import ImageSet, suited_defaults
 
@@ -29,14 +22,14 @@ def changed_settings(hp: Hyperparameters, images: ImageSet) -> dict[str, Any]:
     """
     changed: dict[str, Any] = {}
     suited = suited_defaults(images, {}) if hp.program == "autoencoder" else {}
-    fields = [field for field in settings(hp.program) if field.name not in UNNAMED]
-    for field in sorted(fields, key=lambda field: field.name in suited):  # stable: these last
+    settings = [setting for name, setting in hp.settings().items() if name not in UNNAMED]
+    for setting in sorted(settings, key=lambda setting: setting.name in suited):  # stable: these last
         defaults = suited_defaults(images, changed) if hp.program == "autoencoder" else {}
-        name, value = field.name, getattr(hp, field.name)
-        default = defaults.get(name, default_of(field, hp.program))
-        if not inapplicable_reason(field, hp) and format_value(name, value) != format_value(name, default):
+        name, value = setting.name, getattr(hp, setting.name)
+        default = defaults.get(name, setting.default)
+        if not setting.inapplicable_reason(hp) and setting.format(value) != setting.format(default):
             changed[name] = value
-    return {field.name: changed[field.name] for field in fields if field.name in changed}
+    return {setting.name: changed[setting.name] for setting in settings if setting.name in changed}
 
 
 def describe_changes(hp: Hyperparameters, images: ImageSet) -> list[str]:
@@ -47,10 +40,11 @@ def describe_changes(hp: Hyperparameters, images: ImageSet) -> list[str]:
         images: that it is trained on, which defaults follow.
     """
     changed = changed_settings(hp, images).items()
-    return [_describe(name, value) for name, value in changed] or ["default settings"]
+    known = hp.settings()
+    return [_describe(known[name], value) for name, value in changed] or ["default settings"]
 
 
-def _describe(name: str, value) -> str:
-    if isinstance(get_value_type(name), Switch):
-        return display_name(name) if value else f"no {display_name(name)}"
-    return f"{display_name(name)} {format_value(name, value)}"
+def _describe(setting: Setting, value) -> str:
+    if isinstance(setting.value_type, Switch):
+        return setting.label if value else f"no {setting.label}"
+    return setting.describe(value)

@@ -1,120 +1,110 @@
-"""`Hyperparameters`: the complete, validated and immutable description of one run."""
+"""Hyperparameters: the complete, validated and immutable description of one run of a program."""
 
-import dataclasses
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from lib.common.errors import UserError
+from lib.common.settings import IMAGES, TASK, Setting
 from lib.common.value_types import ALL, Switch
-from lib.config.fields import (
-    ALWAYS_IN_COMMAND,
-    FULL,
-    PER_LAYER,
-    PROGRAMS,
-    SUITED,
-    Fields,
-    default_of,
-    default_values,
-    display_name,
-    format_value,
-    get_value_type,
-    inapplicable_reason,
-    long_flag,
+from lib.config.data_settings import DataSettings
+from lib.config.network_settings import FULL
+from lib.config.program_settings import (
+    AutoencoderSettings,
+    ClassifierSettings,
     parse_answers,
-    parse_value,
     settings,
 )
 from lib.config.training_choices import LOSSES, SCHEDULES
+from lib.config.training_settings import TrainingSettings
 from lib.tasks import get_task, list_tasks
 from lib.tasks.base import list_residual_tasks
+from lib.tasks.classification import CLASSIFY
 
 
 @dataclass(frozen=True)
-class Hyperparameters(Fields):
-    """The data, the network and the training of one run; `lib.config.fields` has the table of the fields.
+class Hyperparameters(TrainingSettings, DataSettings):
+    """What the hyperparameters of both programs have in common; each program has a subclass.
 
-    The constructor takes each value as text or as JSON holds it, and stores the canonical value: per-layer
-    fields, for example, become tuples with one element per layer.
+    The constructors take each value as text or as JSON holds it, and store the canonical value.
+
+    Attributes:
+        program: the program that the hyperparameters are for, `autoencoder` or `classification`.
 
     Raises:
         UserError: a value is out of bounds, has no effect with the others, or contradicts them.
     """
 
+    program: ClassVar[str]
+
     def __post_init__(self):
-        if self.program not in PROGRAMS:
-            raise UserError(f"program must be {' or '.join(PROGRAMS)}, not {self.program!r}")
-        for setting in settings():
-            value = getattr(self, setting.name)
+        for name, setting in self.settings().items():
+            value = getattr(self, name)
             if value is not None or setting.default is not None:
-                object.__setattr__(self, setting.name, parse_value(setting.name, value))
-        for name in PER_LAYER:
-            object.__setattr__(self, name, self._per_layer(name))
-        self._check_applicable()
-        if self.program == "autoencoder":
-            _check_combinations(self)
-
-    def _per_layer(self, name: str) -> tuple | None:
-        """The value of a field with one element per layer; one element is repeated."""
-        values = getattr(self, name)
-        if values is None or len(values) == self.layers:
-            return values
-        if not self.layers:
-            return values[:1]
-        if len(values) > 1:
-            text = ",".join(format_value(name, (value,)) for value in values)
-            raise UserError(
-                f"{display_name(name)} {text} has {len(values)} values for {self.layers} layers; "
-                "give one value, or one per layer"
-            )
-        return values * self.layers
-
-    def _check_applicable(self) -> None:
-        for setting in settings(self.program):
-            reason = inapplicable_reason(setting, self)
-            if reason and getattr(self, setting.name) != default_of(setting, self.program):
+                object.__setattr__(self, name, setting.parse(value))
+        self._complete()
+        for name, setting in self.settings().items():
+            reason = setting.inapplicable_reason(self)
+            if reason and getattr(self, name) != setting.default:
                 raise UserError(reason)
         if not self.validates and (self.patience or SCHEDULES[self.schedule].lowers_on_plateau):
             watches = "patience" if self.patience else f"schedule {self.schedule}"
-            raise UserError(
-                f"{watches} requires a validation set, and split {format_value('split', self.split)} leaves "
-                f"none"
-            )
+            split = self.settings()["split"].describe(self.split)
+            raise UserError(f"{watches} requires a validation set, and {split} leaves none")
+        self._check_combinations()
+
+    def _complete(self) -> None:
+        """Give values the form that follows from other values."""
+
+    def _check_combinations(self) -> None:
+        """Raise `UserError` for settings that contradict each other."""
+
+    @classmethod
+    def settings(cls) -> dict[str, Setting]:
+        """Return the settings of the program by name."""
+        return settings(cls.program)
+
+    @property
+    def task_name(self) -> str:
+        """The task in names of folders, records and model files."""
+        return CLASSIFY
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the training uses labels."""
+        return True
+
+    @property
+    def label_files(self) -> tuple[str | None, str | None]:
+        """Files with the labels of training and test images; `None` where the images have their own."""
+        return None, None
 
     @property
     def validates(self) -> bool:
         """True if there is a validation set, on which the best epoch is chosen."""
         return self.fold is not None or self.split[1] > 0
 
-    @property
-    def outputs_pixels(self) -> bool:
-        """True if the outputs are pixels in 0..1, which is not so for the color differences U and V."""
-        return get_task(self.task).outputs_pixels(self)
-
     def require(self, name: str) -> str:
-        """The value of a field without a default, `dataset` or `model`.
+        """The value of a setting without a default, `dataset` or `model`.
 
         Raises:
             UserError: it is missing, as in a record that was edited by hand.
         """
-        value = getattr(self, name)
+        value, setting = getattr(self, name), self.settings()[name]
         if value is None:
-            raise UserError(
-                f"{display_name(name)} is missing in the record; start a new run with {long_flag(name)}"
-            )
+            raise UserError(f"{setting.label} is missing in the record; start a new run with {setting.flag}")
         return value
 
     def to_json(self) -> dict:
-        """The fields of this run's program as JSON values."""
+        """The program and the values of its settings, as JSON values."""
         return {"program": self.program} | {
-            setting.name: get_value_type(setting.name).to_json(getattr(self, setting.name))
-            for setting in settings(self.program)
+            name: setting.value_type.to_json(getattr(self, name)) for name, setting in self.settings().items()
         }
 
-    @classmethod
-    def from_json(cls, record: dict, source: str) -> "Hyperparameters":
-        """The inverse of `to_json`; missing fields get their defaults.
+    @staticmethod
+    def from_json(record: dict, source: str) -> "Hyperparameters":
+        """The inverse of `to_json`, for either program; missing settings get their defaults.
 
         Args:
             record: hyperparameters as JSON holds them; keys of earlier versions are read as well.
@@ -124,39 +114,109 @@ class Hyperparameters(Fields):
             UserError: an unknown key, or values that the constructor refuses.
         """
         program = record.get("program", "autoencoder")
-        return cls(**default_values(program) | parse_answers(record, program, source))
+        values = parse_answers(record, program, source)
+        return HYPERPARAMETERS[program](**values)
 
     def command(self) -> str:
         """The command line that repeats this run without prompts."""
         return shlex.join(["python", f"{self.program}.py", *self.flags(), "--no-input"])
 
     def flags(self, without: Collection[str] = ()) -> list[str]:
-        """The command-line arguments of all fields that differ from their defaults or are always named.
+        """The command-line arguments of all settings that differ from their defaults or are always named.
 
         Args:
-            without: names of fields to leave out.
+            without: names of settings to leave out.
         """
         arguments = []
-        for setting in settings(self.program):
-            if setting.name in without or not self._is_in_command(setting):
+        for name, setting in self.settings().items():
+            if name in without or not self._is_in_command(setting):
                 continue
-            flag, value = long_flag(setting.name), getattr(self, setting.name)
-            if isinstance(get_value_type(setting.name), Switch):
-                arguments.append(flag if value else flag.replace("--", "--no-", 1))
+            value = getattr(self, name)
+            if isinstance(setting.value_type, Switch):
+                arguments.append(setting.flag if value else setting.flag.replace("--", "--no-", 1))
             else:
-                arguments += [flag, format_value(setting.name, value)]
+                arguments += [setting.flag, setting.format(value)]
         return arguments
 
-    def _is_in_command(self, setting: dataclasses.Field) -> bool:
-        name, value = setting.name, getattr(self, setting.name)
-        if format_value(name, value) != format_value(name, default_of(setting, self.program)):
-            return True
-        if name in SUITED and self.program == "autoencoder":
-            return True  # else the default that follows the images would take its place
-        if name in ("skip", "residual") and get_task(self.task).bypasses_code:
-            return True
-        is_question = bool(setting.metadata["question"]) and name in ALWAYS_IN_COMMAND[self.program]
-        return value is not None and is_question
+    def _is_in_command(self, setting: Setting) -> bool:
+        value = getattr(self, setting.name)
+        differs = setting.format(value) != setting.format(setting.default)
+        return differs or (value is not None and setting.question is not None)
+
+
+@dataclass(frozen=True)
+class ClassifierHyperparameters(ClassifierSettings, Hyperparameters):
+    """The data, the saved model, the layers on top of its encoder and the training of a classifier."""
+
+    program = "classification"
+
+    @property
+    def label_files(self) -> tuple[str | None, str | None]:
+        return self.labels, self.test_labels
+
+
+@dataclass(frozen=True)
+class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
+    """The data, the task, the network and the training of an autoencoder.
+
+    Settings with one value per layer are tuples with one element per layer.
+    """
+
+    program = "autoencoder"
+
+    def _complete(self) -> None:
+        for name, setting in self.settings().items():
+            if setting.is_per_layer:
+                object.__setattr__(self, name, self._per_layer(setting))
+
+    def _per_layer(self, setting: Setting) -> tuple | None:
+        """The value of a setting with one element per layer; one element is repeated."""
+        values = getattr(self, setting.name)
+        if values is None or len(values) == self.layers:
+            return values
+        if not self.layers:
+            return values[:1]
+        if len(values) > 1:
+            text = ",".join(setting.format((value,)) for value in values)
+            raise UserError(
+                f"{setting.label} {text} has {len(values)} values for {self.layers} layers; "
+                "give one value, or one per layer"
+            )
+        return values * self.layers
+
+    @property
+    def task_name(self) -> str:
+        return self.task
+
+    @property
+    def needs_labels(self) -> bool:
+        return self.label_weight > 0
+
+    @property
+    def outputs_pixels(self) -> bool:
+        """True if the outputs are pixels in 0..1, which is not so for the color differences U and V."""
+        return get_task(self.task).outputs_pixels(self)
+
+    def _is_in_command(self, setting: Setting) -> bool:
+        # What follows the images or the task would otherwise be replaced by what follows them.
+        follows = setting.follows == TASK and get_task(self.task).bypasses_code
+        return follows or setting.follows == IMAGES or super()._is_in_command(setting)
+
+    def _check_combinations(self) -> None:
+        for name in ("pool", "batch_norm"):
+            numbers, setting = getattr(self, name), self.settings()[name]
+            if numbers != ALL and numbers and numbers[-1] > self.layers:
+                raise UserError(
+                    f"{setting.describe(numbers)}: there is no layer {numbers[-1]} with layers {self.layers}"
+                )
+        for rule in [*_code_rules(self), *_option_rules(self), *_output_rules(self)]:
+            if rule.when:
+                raise UserError(rule.message)
+
+
+HYPERPARAMETERS: dict[str, type[Hyperparameters]] = {
+    cls.program: cls for cls in (AutoencoderHyperparameters, ClassifierHyperparameters)
+}
 
 
 # Tasks as they stand in messages.
@@ -171,21 +231,7 @@ class Rule(NamedTuple):
     message: str
 
 
-def _check_combinations(hp: Hyperparameters) -> None:
-    """Raise `UserError` for settings of an autoencoder that contradict each other for images of any size."""
-    for name in ("pool", "batch_norm"):
-        numbers = getattr(hp, name)
-        if numbers != ALL and numbers and numbers[-1] > hp.layers:
-            raise UserError(
-                f"{display_name(name)} {format_value(name, numbers)}: there is no layer {numbers[-1]} "
-                f"with layers {hp.layers}"
-            )
-    for rule in [*_code_rules(hp), *_option_rules(hp), *_output_rules(hp)]:
-        if rule.when:
-            raise UserError(rule.message)
-
-
-def _code_rules(hp: Hyperparameters) -> list[Rule]:
+def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     dense, task = hp.latent_dim is not None, get_task(hp.task)
     return [
         Rule(hp.layers == 0 and not dense, "layers 0 requires a dense code: set --latent-dim"),
@@ -221,7 +267,7 @@ def _code_rules(hp: Hyperparameters) -> list[Rule]:
     ]
 
 
-def _option_rules(hp: Hyperparameters) -> list[Rule]:
+def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     dense, feedback = hp.latent_dim is not None, bool(hp.feedback)
     task = get_task(hp.task)
     changes_code = hp.skip or hp.residual or hp.latent_activation != "linear"
@@ -260,7 +306,7 @@ def _option_rules(hp: Hyperparameters) -> list[Rule]:
     ]
 
 
-def _output_rules(hp: Hyperparameters) -> list[Rule]:
+def _output_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     added = _added_output(hp)
     needs_unit_range = hp.loss is not None and LOSSES[hp.loss].needs_unit_range
     return [
@@ -275,7 +321,7 @@ def _output_rules(hp: Hyperparameters) -> list[Rule]:
     ]
 
 
-def _added_output(hp: Hyperparameters) -> str:
+def _added_output(hp: AutoencoderHyperparameters) -> str:
     """The setting by which outputs are UV, or are added to an image, so that 0..1 is no limit; else empty."""
     if name := get_task(hp.task).output_name(hp):
         return name

@@ -5,7 +5,7 @@ from math import prod
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import LayerSpec, LayerStack, Shape
 from lib.config.layer_specs.base import LAYER
 from lib.config.layer_specs.convolutions import Convolution, TransposedConvolution
@@ -46,7 +46,7 @@ class FeedbackStep:
 
 
 def plan_linear_path(
-    hp: Hyperparameters, stride: int, encoder_input: Shape, code: Shape, output: Shape
+    hp: AutoencoderHyperparameters, stride: int, encoder_input: Shape, code: Shape, output: Shape
 ) -> LinearPath | None:
     """The linear path of `hp.linear_path`.
 
@@ -85,7 +85,7 @@ def plan_linear_path(
     return LinearPath((*encoder.layers,), (*decoder.layers,))
 
 
-def plan_feedback(hp: Hyperparameters, image: ImageShape, code: Shape) -> tuple[FeedbackStep, ...]:
+def plan_feedback(hp: AutoencoderHyperparameters, image: ImageShape, code: Shape) -> tuple[FeedbackStep, ...]:
     """The steps of `hp.feedback`, for an input (height, width, channels) and the shape of a dense code."""
     inputs = (2 * prod(image) + prod(code),)
     return tuple(

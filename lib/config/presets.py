@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 from lib.common.suggestions import closest_name
-from lib.config.fields import parse_value
+from lib.config.program_settings import find_setting
 from lib.tasks import default_task
 
 
@@ -19,7 +19,7 @@ class Preset:
     Args:
         description: one line for menus and documents.
         dataset: name of the data set that the values were chosen for.
-        values: values of fields, as `parse_value` takes them, by name.
+        values: values of fields, as `Setting.parse` takes them, by name.
         program: the program that has these fields.
     """
 
@@ -226,7 +226,7 @@ def presets_for(program: str) -> dict[str, Preset]:
 def preset_values(name: str, program: str = "autoencoder") -> dict:
     """The canonical values of a preset by field name. Arguments and errors are those of `preset_name`."""
     values = PRESETS[preset_name(name, program)].values
-    return {key: parse_value(key, value) for key, value in values.items()}
+    return {key: find_setting(key).parse(value) for key, value in values.items()}
 
 
 def preset_name(name: str, program: str) -> str:

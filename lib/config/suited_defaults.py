@@ -8,7 +8,8 @@ import math
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from lib.config.fields import FULL, default_of, default_values, get_field, parse_value
+from lib.config.network_settings import FULL
+from lib.config.program_settings import default_values, find_setting, settings
 from lib.tasks import ImageShape, Task, default_task, get_task
 
 # Images of at most so many values get a dense code; larger ones get feature maps, since the PCA of whole
@@ -59,7 +60,7 @@ def suited_defaults(images: ImageSet, given: dict) -> dict:
     elif task.targets_are_images:
         values |= _suited_network(images.shape, given)
     return {
-        name: value if value is None else parse_value(name, value)
+        name: value if value is None else find_setting(name).parse(value)
         for name, value in values.items()
         if name not in given
     }
@@ -109,7 +110,7 @@ def _bypass(task: Task, given: dict) -> dict:
 
 def _differs(given: dict, names: tuple[str, ...]) -> bool:
     """Return whether the given value of one of these settings is not the default."""
-    return any(given[name] != default_of(get_field(name), PROGRAM) for name in names if name in given)
+    return any(given[name] != settings(PROGRAM)[name].default for name in names if name in given)
 
 
 def _agrees(given: dict, suited: dict) -> bool:

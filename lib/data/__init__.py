@@ -16,11 +16,11 @@ packages import from the modules: `Dataset`, `peek`, `load_source`, `load_datase
 
 >>> import tempfile
 >>> import numpy as np
->>> from lib.config.hyperparameters import Hyperparameters
+>>> from lib.config.hyperparameters import AutoencoderHyperparameters
 >>> from lib.data.datasets import load_dataset
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     np.savez(f"{folder}/tiny.npz", images=np.zeros((20, 8, 6), np.uint8), labels=np.arange(20) % 2)
-...     dataset = load_dataset(Hyperparameters(dataset=f"{folder}/tiny.npz", split="70/20/10"))
+...     dataset = load_dataset(AutoencoderHyperparameters(dataset=f"{folder}/tiny.npz", split="70/20/10"))
 >>> dataset.name, dataset.classes
 ('tiny', ('0', '1'))
 >>> len(dataset.train), len(dataset.validation), len(dataset.test)

@@ -191,14 +191,15 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
     name = hp.require("dataset")
     states = file_states(_paths_of(hp))
     source = load_source(name)
-    train, label_notes = attach_labels(source.train, hp.labels, name)
+    labels, test_labels = hp.label_files
+    train, label_notes = attach_labels(source.train, labels, name)
     notes, test = source.notes + label_notes, None
     if hp.testset:
         test_source = load_source(hp.testset)
-        test, label_notes = attach_labels(test_source.test or test_source.train, hp.test_labels, hp.testset)
+        test, label_notes = attach_labels(test_source.test or test_source.train, test_labels, hp.testset)
         notes += test_source.notes + label_notes
     elif source.test:
-        test, label_notes = attach_labels(source.test, hp.test_labels, name)
+        test, label_notes = attach_labels(source.test, test_labels, name)
         notes += label_notes
     if test is not None:
         require_same_shape(hp.testset or name, train, test)
@@ -214,7 +215,7 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
 def _paths_of(hp: Hyperparameters) -> list[Path]:
     """Return the files and folders that the data set of a run is read from."""
     located = [locate(name) for name in (hp.dataset, hp.testset) if name]
-    labels = [Path(path) for path in (hp.labels, hp.test_labels) if path]
+    labels = [Path(path) for path in hp.label_files if path]
     return [path for path in (*located, *labels) if path is not None]
 
 
@@ -231,9 +232,10 @@ def require_same_shape(name_or_path: str, train: Images, test: Images) -> None:
 def _checked_labels(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Images, Images | None]:
     """Return the images with labels that agree. Raises `UserError` for labels that are needed and wrong."""
     name, is_classification = hp.require("dataset"), hp.program == "classification"
-    test_name = hp.test_labels or hp.testset or name
-    if is_classification or hp.label_weight:  # other trainings do not use the labels
-        require_class_numbers(train, hp.labels or name)
+    labels, test_labels = hp.label_files
+    test_name = test_labels or hp.testset or name
+    if hp.needs_labels:
+        require_class_numbers(train, labels or name)
     if is_classification:
         require_class_numbers(test, test_name)
     if test is not None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.common.errors import UserError
-from lib.config.fields import format_value
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import ClassifierHyperparameters, Hyperparameters
 from lib.data.formats.base import Header, Images
 
 
@@ -118,7 +117,7 @@ def training_count(header: Header, hp: Hyperparameters) -> int:
 def _sample_indices(images: Images, hp: Hyperparameters) -> np.ndarray:
     indices = np.arange(len(images))
     count = min(hp.limit or len(images), len(images))
-    if hp.program == "classification":
+    if isinstance(hp, ClassifierHyperparameters):
         count = max(1, round(count * hp.labels_fraction))
     if count < len(images):
         indices, _ = _divide(indices, images.labels, count, hp.seed)
@@ -129,7 +128,7 @@ def _count_from_percent(indices: np.ndarray, percent: float, hp: Hyperparameters
     count = round(len(indices) * percent / 100)
     if not 0 < count < len(indices):
         raise UserError(
-            f"{len(indices)} images are too few for split {format_value('split', hp.split)}: "
+            f"{len(indices)} images are too few for split {hp.settings()['split'].format(hp.split)}: "
             "one part would be empty; use more images or another --split"
         )
     return count

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.datasets import Dataset
 from lib.data.splits import Subset, sample_subset
 from lib.evaluation.metrics import BATCH_SIZE, MetricMeans, score_classes
@@ -22,7 +22,9 @@ MAX_LABELED = 10_000  # images that the classifiers are fitted on
 class TrainingImages:
     """The training images of an autoencoder for its baselines: a `lib.tasks.baselines.TrainingSample`."""
 
-    def __init__(self, train: Subset, hp: Hyperparameters, latent_size: int, components: Components | None):
+    def __init__(
+        self, train: Subset, hp: AutoencoderHyperparameters, latent_size: int, components: Components | None
+    ):
         self.settings = hp
         self._train = train
         self._latent_size = latent_size
@@ -75,7 +77,7 @@ def flat_pixels(subset: Subset) -> np.ndarray:
 
 
 def autoencoder_baselines(
-    dataset: Dataset, hp: Hyperparameters, latent_size: int, components: Components | None = None
+    dataset: Dataset, hp: AutoencoderHyperparameters, latent_size: int, components: Components | None = None
 ) -> dict:
     """Return the test errors of trivial methods for the task of an autoencoder.
 
@@ -109,7 +111,7 @@ def autoencoder_baselines(
     return scores
 
 
-def classifier_baselines(dataset: Dataset, hp: Hyperparameters) -> dict:
+def classifier_baselines(dataset: Dataset, hp: ClassifierHyperparameters) -> dict:
     """Return the test accuracies of trivial classifiers.
 
     Args:

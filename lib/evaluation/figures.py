@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, Locator, LogLocator, MaxNLocator
 
-from lib.config.fields import display_name
+from lib.config.program_settings import display_name
 from lib.evaluation.figure_layout import literal, save, set_title
 from lib.tasks.metrics import find_metric
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from sklearn.metrics import classification_report, confusion_matrix
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.splits import Subset
 from lib.models.autoencoder import KL, RECONSTRUCTION
 from lib.tasks.metrics import Predictions, program_metrics
@@ -42,7 +42,11 @@ class MetricMeans:
 
 
 def autoencoder_metrics(
-    model: keras.Model, training_model: keras.Model, subset: Subset, hp: Hyperparameters, prefix: str = "test"
+    model: keras.Model,
+    training_model: keras.Model,
+    subset: Subset,
+    hp: AutoencoderHyperparameters,
+    prefix: str = "test",
 ) -> dict:
     """Return the scores of an autoencoder's outputs against the targets of its task.
 
@@ -70,7 +74,9 @@ def autoencoder_metrics(
     return {f"{prefix}_{key}": value for key, value in metrics.items()}
 
 
-def _evidence_lower_bound(training_model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict:
+def _evidence_lower_bound(
+    training_model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters
+) -> dict:
     def make_targets(inputs, targets, labels):
         # Zeros for the labels: a test set may have none, or other classes than the training set.
         return make_training_targets(hp, inputs, targets, np.zeros_like(labels))
@@ -87,7 +93,11 @@ def _evidence_lower_bound(training_model: keras.Model, subset: Subset, hp: Hyper
 
 
 def classifier_metrics(
-    model: keras.Model, subset: Subset, classes: Sequence[str], hp: Hyperparameters, prefix: str = "test"
+    model: keras.Model,
+    subset: Subset,
+    classes: Sequence[str],
+    hp: ClassifierHyperparameters,
+    prefix: str = "test",
 ) -> tuple[dict, np.ndarray]:
     """Return the scores of a classifier and the probabilities that it gives.
 
@@ -126,7 +136,7 @@ def classifier_metrics(
     return metrics, probabilities
 
 
-def score_classes(hp: Hyperparameters, probabilities: np.ndarray, labels: np.ndarray) -> dict:
+def score_classes(hp: ClassifierHyperparameters, probabilities: np.ndarray, labels: np.ndarray) -> dict:
     """Return the metrics of the outputs of a classifier, by key.
 
     Args:

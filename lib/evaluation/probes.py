@@ -17,7 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.data.datasets import Dataset
 from lib.data.splits import Subset
 from lib.evaluation import latent_space
@@ -40,7 +40,10 @@ NEIGHBORS = 5
 
 
 def encode_subset(
-    encoder: keras.Model, subset: Subset, shape: tuple[int, int, int], encoder_hp: Hyperparameters | None
+    encoder: keras.Model,
+    subset: Subset,
+    shape: tuple[int, int, int],
+    encoder_hp: AutoencoderHyperparameters | None,
 ) -> np.ndarray:
     """Return the latent codes of images.
 

@@ -30,9 +30,9 @@ Names for other packages, imported from their modules so that importing this pac
 * `fixed_layers`: `FIXED_PREFIX`
 
 >>> from lib.config.architecture_planner import plan_architecture
->>> from lib.config.hyperparameters import Hyperparameters
+>>> from lib.config.hyperparameters import AutoencoderHyperparameters
 >>> from lib.models.autoencoder import build_autoencoder
->>> architecture = plan_architecture(Hyperparameters(layers=2, kernels=4, latent_dim=3), (8, 8, 1))
+>>> architecture = plan_architecture(AutoencoderHyperparameters(layers=2, kernels=4, latent_dim=3), (8, 8, 1))
 >>> model = build_autoencoder(architecture)
 >>> model.get_layer("encoder").output_shape, model.output_shape
 ((None, 3), (None, 8, 8, 1))

@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from lib.config.architecture import Architecture
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import LayerSpec, WeightedSpec
 from lib.config.layer_specs.base import BATCH, LAYER
 from lib.config.parallel_layers import FeedbackStep
@@ -140,7 +140,7 @@ def _build_encoder(architecture: Architecture) -> keras.Model:
 
 
 def _add_feedback(
-    encoder: keras.Model, decoder: keras.Model, step: FeedbackStep, hp: Hyperparameters, name: str
+    encoder: keras.Model, decoder: keras.Model, step: FeedbackStep, hp: AutoencoderHyperparameters, name: str
 ) -> keras.Model:
     """Extend an encoder by one step of iterative amortized inference (Marino, Yue and Mandt, 2018).
 
@@ -183,7 +183,9 @@ def _apply_linearly(x, specs: tuple[LayerSpec, ...], name: str):
     return x
 
 
-def _apply_layers(x, specs, hp: Hyperparameters, network: str, first_number: int = 1, skips=()) -> list:
+def _apply_layers(
+    x, specs, hp: AutoencoderHyperparameters, network: str, first_number: int = 1, skips=()
+) -> list:
     """Apply the layers of the network `encoder` or `decoder` one after another.
 
     Returns:
@@ -204,7 +206,9 @@ def _apply_layers(x, specs, hp: Hyperparameters, network: str, first_number: int
     return tensors
 
 
-def _apply_weighted(x, spec: WeightedSpec, hp: Hyperparameters, name: str, suffix: str, initializer: str):
+def _apply_weighted(
+    x, spec: WeightedSpec, hp: AutoencoderHyperparameters, name: str, suffix: str, initializer: str
+):
     """Apply a layer with its normalization and activation; `suffix` ends the names of these."""
     x = _make_layer(spec, hp, name, initializer)(x)
     if spec.normalization == BATCH:
@@ -214,7 +218,9 @@ def _apply_weighted(x, spec: WeightedSpec, hp: Hyperparameters, name: str, suffi
     return _activation_layer(spec.activation, f"activation_{suffix}")(x)
 
 
-def _make_layer(spec: WeightedSpec, hp: Hyperparameters, name: str, initializer: str) -> layers.Layer:
+def _make_layer(
+    spec: WeightedSpec, hp: AutoencoderHyperparameters, name: str, initializer: str
+) -> layers.Layer:
     regularizer = keras.regularizers.L2(hp.l2) if hp.l2 and not spec.frozen else None
     return make_layer(spec, name, kernel_initializer=initializer, kernel_regularizer=regularizer)
 
@@ -230,7 +236,7 @@ def make_layer(spec: LayerSpec, name: str, **options) -> layers.Layer:
     return getattr(layers, spec.keras_class)(name=name, **spec.arguments, **options)
 
 
-def _random_initializer(spec: WeightedSpec, hp: Hyperparameters) -> str:
+def _random_initializer(spec: WeightedSpec, hp: AutoencoderHyperparameters) -> str:
     """Keras's initializer of a layer; the identity is set later, by `initialize_as_identity`."""
     if spec.zero_initialized:
         return "zeros"
@@ -238,7 +244,7 @@ def _random_initializer(spec: WeightedSpec, hp: Hyperparameters) -> str:
     return HE if name == IDENTITY else name
 
 
-def kernel_initializer(hp: Hyperparameters) -> str:
+def kernel_initializer(hp: AutoencoderHyperparameters) -> str:
     """Return the name of the kernel initializer; by default the identity where outputs resemble the input.
 
     That is the case where the code is feature maps (or the decoder starts from the image of a PCA), unless

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.models.autoencoder import MOMENTUM
 from lib.models.fixed_layers import FIXED_PREFIX, mirror_columns, mix_channels
 from lib.tasks import ImageShape, get_task
@@ -12,9 +12,9 @@ from lib.tasks import ImageShape, get_task
 def build_classifier(
     encoder: keras.Model,
     classes: int,
-    hp: Hyperparameters,
+    hp: ClassifierHyperparameters,
     image_shape: ImageShape,
-    encoder_hp: Hyperparameters | None = None,
+    encoder_hp: AutoencoderHyperparameters | None = None,
 ) -> keras.Model:
     """Build a classifier on an encoder: fully connected layers on its code (report C, part B).
 
@@ -37,7 +37,7 @@ def build_classifier(
     return keras.Model(inputs, head(encoder(x)), name="classifier")
 
 
-def classifier_for_inference(classifier: keras.Model, hp: Hyperparameters) -> keras.Model:
+def classifier_for_inference(classifier: keras.Model, hp: ClassifierHyperparameters) -> keras.Model:
     """Return the model that is saved and evaluated, with test-time augmentation if `hp.tta`.
 
     Args:
@@ -62,7 +62,7 @@ def classifier_for_inference(classifier: keras.Model, hp: Hyperparameters) -> ke
 
 
 def encoder_for_images(
-    encoder: keras.Model, image_shape: ImageShape, encoder_hp: Hyperparameters | None
+    encoder: keras.Model, image_shape: ImageShape, encoder_hp: AutoencoderHyperparameters | None
 ) -> keras.Model:
     """Return an encoder of whole images, also where its task showed it only a part of them.
 
@@ -79,7 +79,7 @@ def encoder_for_images(
     return keras.Model(inputs, code, name="encoder_for_images")
 
 
-def _select_input(inputs, encoder_input_shape: tuple, encoder_hp: Hyperparameters | None):
+def _select_input(inputs, encoder_input_shape: tuple, encoder_hp: AutoencoderHyperparameters | None):
     """Select the part of whole images that the encoder takes: gray, one half, or all."""
     image_shape = tuple(inputs.shape[1:])
     if encoder_hp is None or image_shape == tuple(encoder_input_shape):
@@ -95,7 +95,7 @@ def _select_input(inputs, encoder_input_shape: tuple, encoder_hp: Hyperparameter
     return layers.Cropping2D(tuple(cropping), name="half")(inputs) if any(map(any, cropping)) else inputs
 
 
-def build_head(code_shape: tuple[int, ...], classes: int, hp: Hyperparameters) -> keras.Model:
+def build_head(code_shape: tuple[int, ...], classes: int, hp: ClassifierHyperparameters) -> keras.Model:
     """Build the model `head`: codes (n, *code_shape) to class probabilities (n, classes)."""
     inputs = keras.Input(code_shape, name="code")
     x = layers.Flatten(name="flatten")(inputs)

@@ -2,7 +2,7 @@
 
 import keras
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.models.autoencoder import IDENTITY, kernel_initializer
 from lib.models.fixed_layers import FIXED_PREFIX
 from lib.models.initialization import initialize_as_identity
@@ -15,7 +15,7 @@ def clone_with_weights(encoder: keras.Model) -> keras.Model:
     return clone
 
 
-def clone_reinitialized(encoder: keras.Model, hp: Hyperparameters | None = None) -> keras.Model:
+def clone_reinitialized(encoder: keras.Model, hp: AutoencoderHyperparameters | None = None) -> keras.Model:
     """Return a trainable copy of an encoder with newly initialized weights; fixed layers keep theirs.
 
     Args:

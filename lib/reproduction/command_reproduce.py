@@ -23,7 +23,7 @@ from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.formatting import format_duration
 from lib.common.terminal_state import muted_keyboard
 from lib.common.value_types import IntRange
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import ClassifierHyperparameters, Hyperparameters
 from lib.reproduction.comparison import RowOutcome, TableComparison
 from lib.reproduction.context import MAX_SEEDS, QUICK_EPOCHS, QUICK_IMAGES, ReproductionContext
 from lib.reproduction.tables import ALL, TABLES, TIME_TARGETS, ReportRow, RowSettings
@@ -249,7 +249,7 @@ class Reproduction:
         """
         entries: list[RunEntry] = []
         for hp, folder in self._runs(settings, dataset, seed):
-            if entries:
+            if isinstance(hp, ClassifierHyperparameters):
                 hp = dataclasses.replace(hp, model=str(entries[-1].folder / "autoencoder.h5"))
             trained_folder, _ = self.context.run_sequence.train(hp, folder, self.display)
             entries.append(load_entry(trained_folder, self.context.folder))
@@ -258,7 +258,9 @@ class Reproduction:
     def _is_trained(self, settings: RowSettings, dataset: str, seed: int) -> bool:
         model = None
         for hp, folder in self._runs(settings, dataset, seed):
-            location = locate_run(dataclasses.replace(hp, model=model), folder)
+            if isinstance(hp, ClassifierHyperparameters):
+                hp = dataclasses.replace(hp, model=model)
+            location = locate_run(hp, folder)
             if location.finished_record is None:
                 return False
             model = str(location.folder / "autoencoder.h5")

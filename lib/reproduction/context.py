@@ -13,8 +13,7 @@ from lib.cli.display import Display
 from lib.cli.output import BAD
 from lib.cli.tables import print_table
 from lib.common.errors import UserError
-from lib.config.fields import parse_value
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from lib.reproduction.tables import RowSettings
 from lib.worker.run_sequence import RunSequence
 
@@ -96,6 +95,5 @@ class ReproductionContext:
             values = values | dict(dataset=dataset, seed=seed)
             if self.quick:
                 values |= dict(limit=QUICK_IMAGES, epochs=min(QUICK_EPOCHS, values["epochs"]))
-            parsed = {name: parse_value(name, value) for name, value in values.items()}
-            runs.append(Hyperparameters(program=program, **parsed))
+            runs.append(HYPERPARAMETERS[program](**values))
         return runs

@@ -18,8 +18,8 @@ from lib.common.errors import RunFailed, UserError
 from lib.common.filesystem import write_json
 from lib.common.formatting import format_decimal
 from lib.common.reading import MAX_RECORD_BYTES, read_json
-from lib.config.fields import rename_former_keys
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import ClassifierHyperparameters, Hyperparameters
+from lib.config.program_settings import rename_former_keys
 from lib.reproduction.context import MAX_SEEDS, QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import TIME_TARGETS
 from lib.runs import documents, run_folder
@@ -194,7 +194,8 @@ class TimeToTarget:
         for hp in runs:
             is_last = len(observers) == len(runs) - 1
             observer = TargetObserver(target.quantity if is_last else None, target.target)
-            hp = hp if model is None else dataclasses.replace(hp, model=model)
+            if isinstance(hp, ClassifierHyperparameters):
+                hp = dataclasses.replace(hp, model=model)
             folder, record = self._train_run(hp, f"{name}-{side}-{hp.program}-seed-{seed}", observer)
             model = str(folder / "autoencoder.h5")
             latent_size = record["metrics"].get("latent_size", latent_size)

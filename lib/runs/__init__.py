@@ -20,11 +20,11 @@ names of these modules directly, so that they load no more than they need.
 
 >>> import tempfile
 >>> from pathlib import Path
->>> from lib.config.hyperparameters import Hyperparameters
+>>> from lib.config.hyperparameters import AutoencoderHyperparameters
 >>> from lib.runs.run_entries import list_entries
 >>> from lib.runs.run_folder import Run
 >>> with tempfile.TemporaryDirectory() as folder:
-...     run = Run.create(f"{folder}/first", Hyperparameters(dataset="digits"), "digits")
+...     run = Run.create(f"{folder}/first", AutoencoderHyperparameters(dataset="digits"), "digits")
 ...     run.update(metrics={"test_mse": 0.01})
 ...     run.finish()
 ...     files = run.list_files()

@@ -7,7 +7,7 @@ from pathlib import Path
 from lib.common.errors import UserError
 from lib.common.filesystem import PARTIAL_MARK, is_locked
 from lib.common.reading import MAX_RECORD_BYTES, read_json, walk_folders
-from lib.config.fields import FORMER_NAMES, format_json_value, rename_former_keys
+from lib.config.program_settings import find_setting, former_names, rename_former_keys
 from lib.runs.validation import ONLY_PHASE, sanitize
 from lib.tasks import default_task
 from lib.tasks.metrics import describe_score, run_score
@@ -68,7 +68,7 @@ def read_record(folder: Path) -> dict:
     return _from_json(record)
 
 
-# Names of baselines in earlier versions; `lib.config.fields.FORMER_NAMES` has those of hyperparameters.
+# Names of baselines in earlier versions; `former_names` has those of hyperparameters.
 _FORMER_BASELINES = {
     "mean_colour": "mean_color",
     "neighbours": "neighbors",
@@ -105,7 +105,7 @@ def present_key(key: str) -> str:
     """Return the name in this version of a hyperparameter or a baseline of any version."""
     name, _, quantity = key.rpartition("_")
     return (
-        f"{_FORMER_BASELINES[name]}_{quantity}" if name in _FORMER_BASELINES else FORMER_NAMES.get(key, key)
+        f"{_FORMER_BASELINES[name]}_{quantity}" if name in _FORMER_BASELINES else former_names().get(key, key)
     )
 
 
@@ -200,7 +200,7 @@ def metric_points(records: list[dict], names: list[str], metric: str) -> dict[st
 def format_recorded(name: str, value) -> str:
     """Return the recorded value of a hyperparameter as its flag would be given, or as JSON if not valid."""
     try:
-        return format_json_value(name, value)
+        return find_setting(name).format_json(value)
     except (UserError, KeyError):
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

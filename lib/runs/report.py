@@ -9,13 +9,13 @@ from typing import Any
 from lib.common.errors import UserError
 from lib.common.formatting import MISSING
 from lib.config.changed_settings import changed_settings
-from lib.config.fields import default_of, display_name, format_value, settings
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.program_settings import PROGRAMS, display_name, settings
 from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.runs import documents, records
 from lib.runs.documents import Block, Code, Details, DocumentTable, Link, Paragraph, Picture, Section, Strong
 from lib.runs.loss_plots import loss_plots
-from lib.runs.run_entries import STAR, RunEntry, display_key, format_number, rank_entries
+from lib.runs.run_entries import STAR, RunEntry, format_number, rank_entries
 from lib.runs.summary import autoencoder_remarks, classifier_remarks, score_rows, score_titles
 from lib.runs.validation import is_number
 from lib.tasks.classification import CLASSIFY
@@ -145,7 +145,7 @@ def _run_section(entry: RunEntry, anchor: str) -> Section:
     ]
     paths = sorted((entry.folder / records.FIGURES_FOLDER).glob("*.png"))
     pictures = [
-        Picture(path, f"{entry.name}: {display_key(path.stem)}") for path in paths if documents.is_png(path)
+        Picture(path, f"{entry.name}: {display_name(path.stem)}") for path in paths if documents.is_png(path)
     ]
     if pictures:
         parts.append(Section("Figures", pictures))
@@ -179,17 +179,18 @@ def _settings_blocks(entry: RunEntry) -> list[Block]:
     if changed:
         head = ("setting", "value", "default")
         first = DocumentTable("Settings that differ from the defaults", head, changed, "lll")
-    rows = [(display_key(name), text) for name, text in texts.items()]
+    rows = [(display_name(name), text) for name, text in texts.items()]
     all_settings = DocumentTable("", ("setting", "value"), rows, "ll")
     return [first, Details(f"All {len(texts)} settings", [all_settings])]
 
 
 def _default_texts(entry: RunEntry) -> dict[str, str]:
     program = entry.record.get("program", "")
-    defaults = {setting.name: default_of(setting, program) for setting in settings(program)}
+    known = settings(program) if program in PROGRAMS else {}
+    defaults = {name: setting.default for name, setting in known.items()}
     if program == "autoencoder":
         defaults |= _defaults_for_images(entry)
-    return {name: format_value(name, value) or MISSING for name, value in defaults.items()}
+    return {name: known[name].format(value) or MISSING for name, value in defaults.items()}
 
 
 def _defaults_for_images(entry: RunEntry) -> dict[str, Any]:
@@ -314,7 +315,7 @@ def _differences_table(entries: list[RunEntry], anchors: dict[int, str]) -> Docu
     lines: list[tuple] = [
         ("run", *links),
         ("score", Strong(best.score_text), *(entry.score_text for entry in others)),
-        *((display_key(name), *(entry.value_text(name) for entry in entries)) for name in names),
+        *((display_name(name), *(entry.value_text(name) for entry in entries)) for name in names),
     ]
     if len(entries) > len(names):  # runs as rows, settings as columns: the table is as narrow as possible
         lines = list(zip(*lines, strict=True))

@@ -14,7 +14,7 @@ from typing import Any
 from lib.common.errors import UserError, shorten
 from lib.common.formatting import MISSING, format_duration
 from lib.common.suggestions import closest_name
-from lib.config.fields import display_name, settings
+from lib.config.program_settings import PROGRAMS, settings
 from lib.data.formats.base import exists
 from lib.runs import records
 from lib.runs.summary import task_baselines
@@ -27,10 +27,10 @@ STAR = "★"  # marks the best run of its group
 MAX_LISTED_NAME = 200  # characters of such a name
 MAX_LISTED = 5  # names in an error or a note before the rest is abbreviated
 VALUE_SECTIONS = ("hyperparameters", "metrics", "baselines", "timing")  # runs can be sorted by their keys
-HYPERPARAMETER_NAMES = {setting.name for setting in settings()}
+HYPERPARAMETER_NAMES = {name for program in PROGRAMS for name in settings(program)}
 # The hyperparameters of each task; scores of runs that differ in one of them do not compare.
 TASK_OPTIONS = {
-    task: [s.name for s in settings("autoencoder") if (s.metadata["only_when"] or {}).get("task") == task]
+    task: [s.name for s in settings("autoencoder").values() if s.only_when.get("task") == task]
     for task in TASKS
 }
 
@@ -250,11 +250,6 @@ def rank_entries(entries: Iterable[RunEntry]) -> dict[tuple, list[RunEntry]]:
     for members in groups.values():
         members.sort(key=lambda entry: entry.metric.cost(entry.score))
     return groups
-
-
-def display_key(key: str) -> str:
-    """Return a key of a record for display: the name of a hyperparameter, or the key without underscores."""
-    return display_name(key) if key in HYPERPARAMETER_NAMES else key.replace("_", " ")
 
 
 def format_number(value: float | None) -> str:

@@ -26,7 +26,6 @@ from lib.runs.records import (
     to_json,
 )
 from lib.runs.run_log import append_lines
-from lib.tasks.classification import CLASSIFY
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 AUTOENCODER_FILES = ("autoencoder.h5", "encoder.h5")
@@ -69,7 +68,7 @@ class Run:
         run.lock()
         write_json(folder / ANSWERS_FILE, hp.to_json())
         run.update(
-            task=hp.task,
+            task=hp.task_name,
             hyperparameters=hp.to_json(),
             command=hp.command(),
             started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -296,8 +295,7 @@ def numbered_folder(folder: Path, number: int) -> Path:
 def _claim_run_folder(output: str | None, hp: Hyperparameters, dataset: str, numbered: bool) -> Path:
     if output:
         return _claim_numbered(Path(output), first=2) if numbered else _claim_empty(Path(output))
-    task = hp.task if hp.program == "autoencoder" else CLASSIFY
-    return _claim_numbered(MODELS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset}-{task}")
+    return _claim_numbered(MODELS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset}-{hp.task_name}")
 
 
 def _claim_empty(folder: Path) -> Path:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from lib.common.formatting import format_duration
-from lib.config.fields import default_values
+from lib.config.program_settings import default_values
 from lib.config.suited_defaults import suited_batch_size
 from lib.runs.records import FAILED, INTERRUPTED
 from lib.runs.validation import is_number

@@ -4,8 +4,8 @@ from lib.cli.commands import Command
 from lib.cli.display import Display
 from lib.cli.parser import CommandParser, TrainingCommandParser
 from lib.cli.session import Session
-from lib.config.fields import PROGRAMS
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.program_settings import PROGRAMS
 from lib.search.options import DEFAULT_TRIALS, SAMPLERS, SearchOptions, read_options
 
 

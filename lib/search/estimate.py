@@ -9,7 +9,7 @@ from pathlib import Path
 from lib.common.errors import UserError
 from lib.common.formatting import format_megabytes
 from lib.config.architecture_planner import plan_architecture
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.data import datasets
 from lib.runs import records
 from lib.runs.validation import is_number
@@ -89,9 +89,10 @@ def _minutes(
 
 def _trial_bytes(points: list[Hyperparameters], run: tuple[Path, dict] | None) -> float | None:
     """Return the mean size of a run of a trial: from its weights, for classifiers from an earlier run."""
-    if points and points[0].program == "autoencoder":
-        shape = datasets.peek(points[0].require("dataset")).shape
-        parameters = statistics.mean(plan_architecture(point, shape).parameters for point in points)
+    networks = [point for point in points if isinstance(point, AutoencoderHyperparameters)]
+    if networks:
+        shape = datasets.peek(networks[0].require("dataset")).shape
+        parameters = statistics.mean(plan_architecture(point, shape).parameters for point in networks)
         return MODEL_COPIES * WEIGHT_BYTES * parameters + OTHER_BYTES
     if run is None:
         return None

@@ -15,10 +15,11 @@ from lib.cli.prompts import Answers
 from lib.cli.run_questions import ask_dataset, labeled_data_steps
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
+from lib.common.settings import IMAGES, flag_of
 from lib.common.value_types import MAX_FOLDS, IntRange, choices
 from lib.config.architecture_planner import plan_architecture
-from lib.config.fields import PER_LAYER, QUESTIONS, SUITED, display_name, get_field, long_flag
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
+from lib.config.program_settings import find_setting
 from lib.config.suited_defaults import ImageSet
 from lib.data import datasets
 from lib.data.splits import training_count
@@ -96,12 +97,14 @@ class SearchOptions:
             point: the hyperparameters of any trial; those that are varied are ignored.
         """
         chosen = self.answers.provided.keys() | self.values.keys()
-        suited = SUITED if self.answers.follows_images else ()  # if not chosen, they follow the images again
-        without = {*self.space, *(name for name in suited if name not in chosen)}
+        without = set(self.space)
+        if self.answers.follows_images:  # as they will again, if they are not chosen
+            followers = {name for name, entry in point.settings().items() if entry.follows == IMAGES}
+            without |= followers - chosen
         words = ["python", f"{point.program}.py", "search", *point.flags(without)]
         for name, dimension in self.space.items():
             flag = "--grid" if isinstance(dimension, Choices) else "--range"
-            words += [flag, f"{long_flag(name).removeprefix('--')}={dimension}"]
+            words += [flag, f"{flag_of(name).removeprefix('--')}={dimension}"]
         words += ["--sampler", self.sampler, "--prune" if self.prune else "--no-prune"]
         from lib.search.storage import without_password  # with Optuna, which takes a while to load
 
@@ -129,14 +132,14 @@ class SearchOptions:
             UserError: values do not go together, or the network cannot be built.
         """
         hp = self.answers.hyperparameters(self.values | parse_params(params))
-        if hp.program == "autoencoder":
+        if isinstance(hp, AutoencoderHyperparameters):
             plan_architecture(hp, self.image_shape)
         return hp
 
     @property
     def summary(self) -> str:
         """The search in one line."""
-        space = ", ".join(f"{display_name(name)} {dimension}" for name, dimension in self.space.items())
+        space = ", ".join(f"{find_setting(name).label} {dimension}" for name, dimension in self.space.items())
         folds = f", {self.folds}-fold cross-validation" if self.folds > 1 else ""
         limit = f"{self.budget:,} trials" if self.budget else f"{self.minutes} minutes"
         return f"{self.sampler} over {space}: {limit}{folds}"
@@ -239,7 +242,7 @@ class SearchQuestions:
         return [
             *data,
             self._ask_space,
-            *(partial(self._ask_setting, name) for name in QUESTIONS[self._answers.program]),
+            *(partial(self._ask_setting, name) for name in self._answers.asked_settings),
             self._ask_sampler,
             *(partial(self._ask_number, *number) for number in numbers),
         ]
@@ -268,10 +271,10 @@ class SearchQuestions:
     def _ask_dimensions(self) -> tuple[list[str], list[str]]:
         """Ask which hyperparameters to vary; return texts as `--grid` and `--range` take them."""
         answers = self._answers
-        questions = QUESTIONS[answers.program]
+        questions = answers.asked_settings
         others = [name for name in list_variables(answers.program) if name not in questions]
-        labels = {name: display_name(name) for name in (*questions, *others)}
-        details = {name: get_field(name).metadata["help"] for name in labels}
+        labels = {name: answers.settings[name].label for name in (*questions, *others)}
+        details = {name: answers.settings[name].help for name in labels}
         texts: dict[str, str] = {}
 
         def ask_dimension(name: str) -> None:
@@ -296,7 +299,7 @@ class SearchQuestions:
         if name in self.space or not (answers.interactive or name in answers.provided):
             return
         default = answers.defaults_with(self.values)[name]
-        if name in PER_LAYER and "layers" in self.space:
+        if answers.settings[name].is_per_layer and "layers" in self.space:
             default = default[:1]  # for any number of layers
         self.values[name] = answers.ask(name, default=default)
 
@@ -331,12 +334,13 @@ def _ask_dimension(answers: Answers, name: str) -> str:
     def check(text: str) -> None:
         parse_range(name, text) if ".." in text else parse_values(name, text)
 
-    words = choices(get_field(name).metadata["value_type"])
+    setting = answers.settings[name]
+    words = choices(setting.value_type)
     if words and answers.has_terminal:
-        question = f"Which values of {display_name(name)}?"
+        question = f"Which values of {setting.label}?"
         return COMMA.join(answers.choose_several(question, {word: word for word in words}, min_count=2))
     example = describe_example(name, answers.defaults[name])
-    return answers.ask_text(f"Values of {display_name(name)} ({example})", check)
+    return answers.ask_text(f"Values of {setting.label} ({example})", check)
 
 
 def _choose_sampler(answers: Answers, size: int | None, ask: bool) -> str:

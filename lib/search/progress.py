@@ -18,7 +18,7 @@ from lib.cli.output import ACCENT, BAD, QUIET
 from lib.cli.tables import print_bars, print_table
 from lib.common.formatting import format_decimal, format_duration
 from lib.common.text_layout import as_written, wrap_words
-from lib.config.fields import display_name
+from lib.config.program_settings import display_name
 from lib.runs.events import Event, PhaseStarted, Step
 from lib.search.space import format_params
 from lib.search.state import FAIL, PRUNED, StudyState

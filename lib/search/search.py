@@ -18,8 +18,8 @@ from lib.cli.output import ACCENT, QUIET
 from lib.cli.terminal_graphics import ARROW
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.terminal_state import muted_keyboard
-from lib.config.fields import format_value, restore_former_keys, settings
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.program_settings import restore_former_keys
 from lib.data import datasets
 from lib.runs import records, run_folder
 from lib.search.estimate import describe_estimate
@@ -46,7 +46,8 @@ class Search:
         point = first_buildable(options)
         if options.folds == 1 and not point.validates:
             raise UserError(
-                f"split {format_value('split', point.split)} leaves no validation set; use --folds or another"
+                f"{point.settings()['split'].describe(point.split)} leaves no validation set; use --folds or "
+                f"another"
             )
         self.options = options
         self.display = display
@@ -260,7 +261,7 @@ def first_buildable(options: SearchOptions) -> Hyperparameters:
 
 def _base(point: Hyperparameters, options: SearchOptions) -> dict:
     """Return what is not varied, as JSON, without defaults of settings that older searches do not have."""
-    later = {setting.name: setting.default for setting in settings() if setting.metadata["is_later"]}
+    later = {name: setting.default for name, setting in point.settings().items() if setting.is_later}
     return {
         name: value
         for name, value in point.to_json().items()

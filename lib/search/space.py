@@ -4,26 +4,11 @@ from dataclasses import dataclass
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
+from lib.common.settings import flag_of
 from lib.common.suggestions import closest_name
-from lib.common.value_types import FloatRange, IntRange, KernelSizes, OrWord, PerLayer, Text, ValueType
-from lib.config.fields import (
-    FORMER_NAMES,
-    display_name,
-    format_value,
-    get_field,
-    long_flag,
-    parse_value,
-    settings,
-)
+from lib.common.value_types import FloatRange, IntRange, KernelSizes, OrWord, PerLayer, ValueType
+from lib.config.program_settings import display_name, find_setting, former_names, settings
 
-# They decide how a trial is evaluated or logged, not what it trains.
-EVALUATION_SETTINGS = ("split", "fold", "tensorboard", "scratch")
-# They decide what is predicted, and errors of different targets do not compare.
-TASK_SETTINGS = (
-    "task",
-    *(setting.name for setting in settings() if "task" in (setting.metadata["only_when"] or {})),
-    "variational",
-)
 EXAMPLES = {"--grid": "--grid kernels=16,32,64", "--range": "--range learning-rate=0.0001..0.01:log"}
 COMMA, SLASH = ",", "/"  # between values; the slash if values contain commas
 LOG = "log"
@@ -102,13 +87,7 @@ def parse_space(program: str, grids: list[str], ranges: list[str]) -> Space:
 
 def list_variables(program: str) -> list[str]:
     """Return the names of the hyperparameters that a search can vary."""
-    excluded = (*EVALUATION_SETTINGS, *TASK_SETTINGS)
-    return [
-        setting.name
-        for setting in settings(program)
-        if setting.name not in excluded
-        and (setting.name == "model" or not isinstance(setting.metadata["value_type"], Text))
-    ]
+    return [name for name, setting in settings(program).items() if setting.searchable]
 
 
 def find_variable(program: str, name: str) -> str:
@@ -118,14 +97,15 @@ def find_variable(program: str, name: str) -> str:
         UserError: the hyperparameter does not exist or cannot be varied.
     """
     key = name.removeprefix("--").replace("-", "_")
-    key = FORMER_NAMES.get(key, key)
-    if key in TASK_SETTINGS:
+    key = former_names().get(key, key)
+    known = settings(program).get(key)
+    if known and known.group == "task" and not known.searchable:
         raise UserError(
             f"{display_name(key)} cannot be varied: errors of different tasks are not comparable; run one "
             f"search per task"
         )
-    if key not in list_variables(program):
-        flags = [long_flag(variable).removeprefix("--") for variable in list_variables(program)]
+    if known is None or not known.searchable:
+        flags = [flag_of(variable).removeprefix("--") for variable in list_variables(program)]
         close = closest_name(key, flags)
         hint = f"did you mean {close!r}?" if close else f"there are {', '.join(flags)}"
         raise UserError(f"{abbreviate(name)} cannot be varied; {hint}")
@@ -134,7 +114,7 @@ def find_variable(program: str, name: str) -> str:
 
 def describe_example(name: str, default) -> str:
     """Return example values around the default, and an example range, as a prompt shows them."""
-    value_type = get_field(name).metadata["value_type"]
+    value_type = find_setting(name).value_type
     number_type = _number_type(value_type)
     if number_type is None:
         return f"with {COMMA} between them, or {SLASH}"
@@ -159,10 +139,8 @@ def parse_values(name: str, text: str) -> Choices:
     Raises:
         UserError: a value is invalid, or fewer than two values differ.
     """
-    separator = (
-        SLASH if SLASH in text and not isinstance(get_field(name).metadata["value_type"], Text) else COMMA
-    )
-    texts = [format_value(name, parse_value(name, value.strip())) for value in text.split(separator)]
+    separator = SLASH if SLASH in text and not find_setting(name).is_path else COMMA
+    texts = [format_param(name, value.strip()) for value in text.split(separator)]
     distinct = tuple(dict.fromkeys(map(_number_or_text, texts)))
     if len(distinct) < 2:
         raise UserError("requires at least two values")
@@ -175,7 +153,7 @@ def parse_range(name: str, text: str) -> Range:
     Raises:
         UserError: the hyperparameter is not numeric, or the text is not a range of its values.
     """
-    number_type = _number_type(get_field(name).metadata["value_type"])
+    number_type = _number_type(find_setting(name).value_type)
     if number_type is None:
         raise UserError(f"{display_name(name)} cannot have a range; list its values with --grid")
     bounds, _, scale = text.partition(":")
@@ -225,12 +203,13 @@ def grid_size(space: Space) -> int | None:
 
 def parse_params(params: dict) -> dict:
     """Return the values of a trial, as Optuna stores them, as values of hyperparameters."""
-    return {name: parse_value(name, value) for name, value in params.items()}
+    return {name: find_setting(name).parse(value) for name, value in params.items()}
 
 
 def format_param(name: str, value) -> str:
     """Return a value of a trial in the form that the flag takes."""
-    return format_value(name, parse_value(name, value))
+    setting = find_setting(name)
+    return setting.format(setting.parse(value))
 
 
 def format_params(params: dict) -> str:

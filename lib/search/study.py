@@ -20,7 +20,7 @@ from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.study import StudyDirection
 
 from lib.common.errors import RunFailed, UserError
-from lib.config.fields import rename_former_keys
+from lib.config.program_settings import rename_former_keys
 from lib.search.sampling import make_pruner, make_sampler
 from lib.search.state import (
     FAIL,

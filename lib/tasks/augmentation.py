@@ -7,9 +7,8 @@ them changes its argument.
 
 from __future__ import annotations  # types that name np.random would load it before the first prompt
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -159,14 +158,14 @@ class Augmentation:
         apply: from images (or inputs) and a random generator to an array of the same shape.
         order: augmentations are applied by rising order; those of one order as they are listed.
         on_inputs: it is applied to the inputs of the network; targets stay complete.
-        defaults: programs in which it is on by default.
+        default_in: programs in which it is on by default.
     """
 
     help: str
     apply: Callable[[np.ndarray, np.random.Generator], np.ndarray]
     order: int = 1
     on_inputs: bool = False
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    default_in: tuple[str, ...] = ()
 
 
 AUGMENTATIONS = {
@@ -175,7 +174,7 @@ AUGMENTATIONS = {
         "shift training images by up to 1/14 of their sides (2 of 28 pixels)",
         shift,
         order=0,
-        defaults={"classification": True},
+        default_in=("classification",),
     ),
     "gamma": Augmentation("gamma of 0.71 to 1.4 on training images", change_gamma),
     "warp": Augmentation("slightly rotate, scale, shear and bend 60 % of the training images", warp),

@@ -89,6 +89,7 @@ class Colorization(Task):
             "rgb",
             OneOf(COLOR_SPACES),
             "--colour-space",
+            former_name="colour_space",
             help="output predicted from the gray image: RGB, or the chroma channels UV (yuv)",
         )
     }

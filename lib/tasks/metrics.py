@@ -8,12 +8,11 @@ read the entries. A task's module adds its own.
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lib.common.formatting import MISSING, format_decimal, format_psnr
-from lib.tasks.settings import TaskSettings
 
 SMALLEST_PROBABILITY = 1e-7  # Keras's epsilon
 
@@ -24,13 +23,13 @@ class Predictions(NamedTuple):
     """A batch of outputs beside their targets.
 
     Attributes:
-        settings: the task and its options.
+        settings: the hyperparameters of the run.
         inputs: float32 (n, height, width, channels); empty for a classifier.
         outputs: like the targets; of a classifier probabilities, (n, classes).
         targets: float32 (n, height, width, channels); of a classifier labels, (n,).
     """
 
-    settings: TaskSettings
+    settings: Any
     inputs: np.ndarray
     outputs: np.ndarray
     targets: np.ndarray
@@ -81,7 +80,7 @@ class Metric:
     in_summary: bool = False
     describe: Callable[[Values], str] | None = None
     ranks_runs: bool = False
-    ranks_trials: Callable[[TaskSettings], bool] = lambda settings: False
+    ranks_trials: Callable[[Any], bool] = lambda settings: False
     monitor: str = "val_loss"
 
     @property
@@ -260,7 +259,7 @@ def describe_score(program: str, metrics: Values) -> str:
     return f"test {metric.label} {metric.format(metrics[metric.test_key])}"
 
 
-def trial_score(program: str, settings: TaskSettings) -> Metric:
+def trial_score(program: str, settings: Any) -> Metric:
     """Return the metric by which a search ranks trials.
 
     Args:

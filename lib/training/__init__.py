@@ -27,7 +27,7 @@ Names for other packages, imported from their modules so that importing this pac
 >>> import tempfile, threading
 >>> import numpy as np
 >>> from lib.config.architecture_planner import plan_architecture
->>> from lib.config.hyperparameters import Hyperparameters
+>>> from lib.config.hyperparameters import AutoencoderHyperparameters
 >>> from lib.data.datasets import load_dataset
 >>> from lib.models.autoencoder import build_autoencoder
 >>> from lib.runs.events import EpochEnded
@@ -37,7 +37,8 @@ Names for other packages, imported from their modules so that importing this pac
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     images = np.random.default_rng(0).integers(0, 256, (50, 8, 8), np.uint8)
 ...     np.savez(f"{folder}/noise.npz", images=images)
-...     hp = Hyperparameters(dataset=f"{folder}/noise.npz", layers=1, kernels=4, epochs=2, batch_size=20)
+...     path = f"{folder}/noise.npz"
+...     hp = AutoencoderHyperparameters(dataset=path, layers=1, kernels=4, epochs=2, batch_size=20)
 ...     dataset = load_dataset(hp)
 >>> model = build_autoencoder(plan_architecture(hp, dataset.shape))
 >>> def emit(event):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.process_group import Shard
 from lib.data.splits import Subset
 from lib.tasks.augmentation import chosen_augmentations
@@ -99,7 +99,11 @@ class Batches(keras.utils.PyDataset):
         rng = self._rng(epoch, number)
         for augment in self.augmentations:
             images = augment(images, rng)
-        inputs, targets = (to_float(images), labels) if self.labeled else make_pair(self.hp, images, rng)
+        if self.labeled:
+            inputs, targets = to_float(images), labels
+        else:
+            assert isinstance(self.hp, AutoencoderHyperparameters)
+            inputs, targets = make_pair(self.hp, images, rng)
         for augment in self.input_augmentations:
             inputs = augment(inputs, rng)
         if self.shard is not None:  # after all random draws, which are then the same in all processes

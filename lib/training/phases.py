@@ -10,7 +10,7 @@ from functools import partial
 import keras
 import numpy as np
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.config.training_choices import LOSSES
 from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION, mean_output_loss
 
@@ -42,7 +42,7 @@ class Phase:
     transform: Callable | None = None
 
 
-def autoencoder_phase(hp: Hyperparameters) -> Phase:
+def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
     """The phase of an autoencoder, for the model of `build_training_model`.
 
     The loss is `pixel_loss`. For a VAE it is the reconstruction loss summed over pixels and channels, in nats
@@ -73,7 +73,7 @@ def autoencoder_phase(hp: Hyperparameters) -> Phase:
     return Phase("autoencoder", "", hp.learning_rate, losses, metrics, loss_weights, transform=transform)
 
 
-def pixel_loss(hp: Hyperparameters) -> Callable:
+def pixel_loss(hp: AutoencoderHyperparameters) -> Callable:
     """Keras's loss function for `hp.loss`.
 
     It takes targets and outputs of shape (n, height, width, channels) and returns losses of shape (n, height,
@@ -85,7 +85,7 @@ def pixel_loss(hp: Hyperparameters) -> Callable:
 
 
 def make_training_targets(
-    hp: Hyperparameters, inputs: np.ndarray, targets: np.ndarray, labels: np.ndarray
+    hp: AutoencoderHyperparameters, inputs: np.ndarray, targets: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return inputs and targets for a model of `build_training_model`.
 
@@ -106,7 +106,7 @@ def make_training_targets(
     return inputs, targets_by_output
 
 
-def classifier_phases(hp: Hyperparameters) -> tuple[Phase, Phase]:
+def classifier_phases(hp: ClassifierHyperparameters) -> tuple[Phase, Phase]:
     """The head on a frozen encoder, then all weights at half the learning rate (report C, part B)."""
     head_reason = (
         "the encoder is frozen: the new layers start from random weights, and their large initial gradients "
@@ -117,7 +117,7 @@ def classifier_phases(hp: Hyperparameters) -> tuple[Phase, Phase]:
     return head, _classifier_phase("everything", all_reason, hp.learning_rate / 2)
 
 
-def scratch_phase(hp: Hyperparameters) -> Phase:
+def scratch_phase(hp: ClassifierHyperparameters) -> Phase:
     """All weights from random ones: the comparison for the two phases (report E)."""
     return _classifier_phase(
         "scratch", "the same network from random weights, to measure what pretraining gains", hp.learning_rate

@@ -10,7 +10,7 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.common.serialization import pack_images, write_csv
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.user_images import UserImages
 from lib.evaluation import image_figures
 from lib.tasks import get_task
@@ -166,7 +166,7 @@ def _format_psnr(mse: float) -> str:
 
 
 def _example_rows(
-    examples: list[ErrorExample], outputs: list[str], hp: Hyperparameters
+    examples: list[ErrorExample], outputs: list[str], hp: AutoencoderHyperparameters
 ) -> list[tuple[str, np.ndarray]]:
     """The rows of the figure of errors: names and images, uint8 (n, height, width, channels)."""
     names = ["input", *outputs, "true"]

@@ -10,7 +10,7 @@ from lib.common.errors import UserError
 from lib.common.filesystem import atomic_write
 from lib.common.formatting import format_shape
 from lib.common.serialization import pack_images
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.data.user_images import UserImages
 from lib.evaluation import image_figures, latent_space
@@ -72,7 +72,7 @@ def generate(channel: Channel, request: Generate) -> None:
     )
 
 
-def _decode(decoder: keras.Model, sheet: CodeSheet, hp: Hyperparameters, path: Path) -> np.ndarray:
+def _decode(decoder: keras.Model, sheet: CodeSheet, hp: AutoencoderHyperparameters, path: Path) -> np.ndarray:
     """The images of a sheet's codes, uint8 (n, height, width, channels)."""
     names = [f"image {number}" for number in range(1, len(sheet.codes) + 1)]
     require_finite(sheet.codes, names, path)
@@ -82,7 +82,7 @@ def _decode(decoder: keras.Model, sheet: CodeSheet, hp: Hyperparameters, path: P
 
 
 def _interpolated_codes(
-    channel: Channel, request: Generate, files: tuple[str, str], path: Path, hp: Hyperparameters
+    channel: Channel, request: Generate, files: tuple[str, str], path: Path, hp: AutoencoderHyperparameters
 ) -> CodeSheet:
     encoder = find_encoder(path, ModelOptions.of(request, files[0]))
     codes = []
@@ -97,7 +97,7 @@ def _interpolated_codes(
 
 
 def _grid_codes(
-    request: Generate, side: int, path: Path, hp: Hyperparameters, code_shape: tuple[int, ...]
+    request: Generate, side: int, path: Path, hp: AutoencoderHyperparameters, code_shape: tuple[int, ...]
 ) -> CodeSheet:
     if np.prod(code_shape) != 2:
         raise UserError(f"{path}: the latent size is {int(np.prod(code_shape)):,}; a grid requires 2")
@@ -109,7 +109,7 @@ def _grid_codes(
 
 
 def _random_codes(
-    request: Generate, path: Path, hp: Hyperparameters, code_shape: tuple[int, ...]
+    request: Generate, path: Path, hp: AutoencoderHyperparameters, code_shape: tuple[int, ...]
 ) -> CodeSheet:
     count, seed = request.count, request.seed
     if hp.variational and not request.mixture:
@@ -119,7 +119,7 @@ def _random_codes(
     return CodeSheet(codes, SHEET_COLUMNS, f"samples from a Gaussian mixture, seed {seed}")
 
 
-def _encode_training_images(request: Generate, path: Path, hp: Hyperparameters) -> np.ndarray:
+def _encode_training_images(request: Generate, path: Path, hp: AutoencoderHyperparameters) -> np.ndarray:
     """Codes of a random sample of the given data set, or of the one that the model was trained on."""
     dataset = request.data or _training_dataset(path)
     encoder = find_encoder(path, ModelOptions.of(request, dataset))

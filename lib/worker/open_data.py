@@ -5,7 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from lib.common.errors import UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import (
+    AutoencoderHyperparameters,
+    ClassifierHyperparameters,
+    Hyperparameters,
+)
 from lib.data import datasets
 from lib.data.datasets import Dataset
 from lib.runs import run_folder
@@ -17,17 +21,17 @@ def open_dataset(hp: Hyperparameters) -> Dataset:
     Raises:
         UserError: the data set, its labels or the saved model cannot be used.
     """
-    if hp.model:
+    if isinstance(hp, ClassifierHyperparameters) and hp.model:
         run_folder.require_model_file(Path(hp.model))
     dataset = datasets.load_dataset(hp)
-    if hp.program == "classification":
+    if isinstance(hp, ClassifierHyperparameters):
         _require_labels(dataset, hp)
-    elif hp.label_weight:
+    elif isinstance(hp, AutoencoderHyperparameters) and hp.label_weight:
         _require_training_labels(dataset, hp)
     return dataset
 
 
-def _require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
+def _require_labels(dataset: Dataset, hp: ClassifierHyperparameters) -> None:
     """Require the labels that a classifier needs: of training and test images, with the same classes."""
     for subset, path, flag in (
         (dataset.train, hp.dataset, "-dl"),
@@ -47,7 +51,7 @@ def _require_labels(dataset: Dataset, hp: Hyperparameters) -> None:
         )
 
 
-def _require_training_labels(dataset: Dataset, hp: Hyperparameters) -> None:
+def _require_training_labels(dataset: Dataset, hp: AutoencoderHyperparameters) -> None:
     """Require the labels that an autoencoder with a classification loss needs."""
     if not dataset.train.labeled:
         raise UserError(

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from lib.common.filesystem import write_json
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import ClassifierHyperparameters
 from lib.data.datasets import Dataset
 from lib.evaluation import figures, latent_space
 from lib.evaluation.probes import (
@@ -56,6 +56,7 @@ def probe(channel: Channel, request: Probe) -> None:
     """
     # --- data and encoder
     hp = request.hyperparameters
+    assert isinstance(hp, ClassifierHyperparameters)
     dataset = open_dataset(hp)
     path = Path(hp.require("model"))
     saved = load_encoder(path, dataset.shape, hp.encoder_layer)
@@ -69,7 +70,7 @@ def _probe(
     fractions: tuple[float, ...],
     dataset: Dataset,
     saved: SavedEncoder,
-    hp: Hyperparameters,
+    hp: ClassifierHyperparameters,
     folder: Path,
 ) -> None:
     """Probe an encoder that is loaded, and write the result into a folder."""
@@ -119,7 +120,7 @@ def _probe_codes(
     weights: str,
     fractions: tuple[float, ...],
     dataset: Dataset,
-    hp: Hyperparameters,
+    hp: ClassifierHyperparameters,
 ) -> list[dict]:
     """The rows of classifiers that are fitted on codes with each fraction of the labels."""
     rows = []
@@ -136,7 +137,7 @@ def _fine_tune(
     dataset: Dataset,
     encoders: dict[str, keras.Model],
     saved: SavedEncoder,
-    hp: Hyperparameters,
+    hp: ClassifierHyperparameters,
 ) -> list[dict]:
     """The rows of classifiers that are trained with each fraction of the labels; fewer after Ctrl-C."""
     rows: list[dict] = []
@@ -169,7 +170,7 @@ def _train(
     model: keras.Model,
     encoder: keras.Model,
     dataset: Dataset,
-    hp: Hyperparameters,
+    hp: ClassifierHyperparameters,
     pretrained: bool,
     announcement: PhaseStarted,
 ) -> None:

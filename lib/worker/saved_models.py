@@ -15,7 +15,7 @@ import numpy as np
 
 from lib.common.errors import RunFailed, UserError
 from lib.common.formatting import format_shape
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.data.user_images import find_pictures
 from lib.models import inference
@@ -75,7 +75,7 @@ class LoadedAutoencoder:
 
     path: Path
     saved: SavedModel
-    hp: Hyperparameters
+    hp: AutoencoderHyperparameters
     image_shape: ImageShape
     model: keras.Model | CodeRefinement
     foreign: ForeignModel | None = None
@@ -144,7 +144,7 @@ def load_autoencoder(name: str, purpose: str = "", options: ModelOptions = NO_OP
         raise UserError(
             f"{path}: is not a complete autoencoder (images in, images out){purpose}; use an autoencoder.h5"
         )
-    hp = saved.hp or Hyperparameters()
+    hp = saved.autoencoder_hp or AutoencoderHyperparameters()
     if saved.hp is not None and not options.names_layers:
         input_shape, output_shape = saved.model.input_shape[1:], saved.model.output_shape[1:]
         return LoadedAutoencoder(path, saved, hp, image_shape(hp, input_shape, output_shape), saved.model)
@@ -214,7 +214,7 @@ class LoadedEncoder(NamedTuple):
     """An encoder of codes alone, the hyperparameters and image shape of its task, and notes for the user."""
 
     model: keras.Model
-    hp: Hyperparameters
+    hp: AutoencoderHyperparameters
     image_shape: ImageShape
     notes: list[str]
 
@@ -230,7 +230,7 @@ def find_encoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedEncode
         if not candidate.is_file():
             continue
         saved = load_saved_model(candidate)
-        hp = saved.hp or Hyperparameters()
+        hp = saved.autoencoder_hp or AutoencoderHyperparameters()
         if saved.hp is None and is_decoder(saved.model):
             continue
         if saved.hp is None or (options.encoder_layer and candidate == path):
@@ -254,7 +254,7 @@ class LoadedDecoder(NamedTuple):
     """A decoder of codes alone, the hyperparameters of its task, and notes for the user."""
 
     model: keras.Model
-    hp: Hyperparameters
+    hp: AutoencoderHyperparameters
     notes: list[str]
 
 
@@ -268,20 +268,20 @@ def load_decoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedDecode
     saved = load_saved_model(path)
     if saved.hp is None and is_decoder(saved.model):
         model, note = adapt_decoder(saved.model, str(path))
-        return LoadedDecoder(model, Hyperparameters(), [note])
-    if saved.hp is None or options.names_layers:
+        return LoadedDecoder(model, AutoencoderHyperparameters(), [note])
+    if (hp := saved.autoencoder_hp) is None or options.names_layers:
         foreign = _adapt(saved, path, options)
         model = foreign.decoder(options.encoder_layer, options.decoder_layer)
-        return LoadedDecoder(model, saved.hp or Hyperparameters(), foreign.notes)
+        return LoadedDecoder(model, hp or AutoencoderHyperparameters(), foreign.notes)
     decoder = saved.submodel("decoder")
     if decoder is None:
         raise UserError(f"{path}: contains no model named decoder; use an autoencoder.h5 or decoder.h5")
-    if saved.hp.skip or saved.hp.residual or len(decoder.inputs) > 1:
+    if hp.skip or hp.residual or len(decoder.inputs) > 1:
         raise UserError(
             f"{path}: the decoder needs more than a latent code (skip connections or residual) and cannot "
             f"generate samples"
         )
-    return LoadedDecoder(decoder, saved.hp, [])
+    return LoadedDecoder(decoder, hp, [])
 
 
 class LoadedClassifier(NamedTuple):

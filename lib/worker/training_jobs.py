@@ -11,7 +11,11 @@ import keras
 from lib.common.errors import STOPPED_BEFORE_TRAINING, Interrupted, describe_failure
 from lib.config.architecture import describe_architecture
 from lib.config.architecture_planner import plan_architecture
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import (
+    AutoencoderHyperparameters,
+    ClassifierHyperparameters,
+    Hyperparameters,
+)
 from lib.config.process_group import ProcessGroup
 from lib.data.datasets import Dataset
 from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines, table_scores
@@ -84,9 +88,10 @@ def run_training(
     """
     hp = request.hyperparameters
     job: TrainingJob
-    if hp.program == "autoencoder":
+    if isinstance(hp, AutoencoderHyperparameters):
         job = AutoencoderJob(channel, hp, dataset, group)
     else:
+        assert isinstance(hp, ClassifierHyperparameters)
         job = ClassifierJob(channel, hp, dataset, group)
     if hp.tensorboard:
         require_tensorboard()
@@ -192,7 +197,11 @@ class TrainingJob:
 class AutoencoderJob(TrainingJob):
     """Training of an autoencoder. Raises `UserError` if its architecture does not fit the images."""
 
-    def __init__(self, channel: Channel, hp: Hyperparameters, dataset: Dataset, group: ProcessGroup | None):
+    hp: AutoencoderHyperparameters
+
+    def __init__(
+        self, channel: Channel, hp: AutoencoderHyperparameters, dataset: Dataset, group: ProcessGroup | None
+    ):
         super().__init__(channel, hp, dataset, group)
         self.architecture = plan_architecture(hp, dataset.shape)
         self._components: Components | None = None  # of the training images, if the network begins with them
@@ -283,7 +292,11 @@ class AutoencoderJob(TrainingJob):
 class ClassifierJob(TrainingJob):
     """Training of a classifier in two phases. Raises `UserError` if its model has no usable encoder."""
 
-    def __init__(self, channel: Channel, hp: Hyperparameters, dataset: Dataset, group: ProcessGroup | None):
+    hp: ClassifierHyperparameters
+
+    def __init__(
+        self, channel: Channel, hp: ClassifierHyperparameters, dataset: Dataset, group: ProcessGroup | None
+    ):
         super().__init__(channel, hp, dataset, group)
         self.encoder = load_encoder(Path(hp.require("model")), dataset.shape, hp.encoder_layer)
         if self.encoder.hp is None:  # else it has been trained and tested on such images

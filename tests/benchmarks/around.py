@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.runs.events import Event, PhaseStarted, Stage
 from lib.worker.messages import Open, Train, TrainingFinished
 from lib.worker.process import PROJECT, Worker
@@ -52,7 +52,7 @@ def measure_median(*arguments: str) -> float:
 
 def train(folder: str, **values) -> dict[str, float]:
     """Train a run on the digits, and return the seconds of each of its stages."""
-    hp = Hyperparameters(dataset="digits", **values)
+    hp = AutoencoderHyperparameters(dataset="digits", **values)
     seconds: dict[str, float] = {}
     stage, start = "start", time.perf_counter()
 

@@ -7,7 +7,7 @@ import os
 import statistics
 import tempfile
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.worker import process
 from lib.worker.messages import Open, Train, TrainingFinished
 
@@ -16,7 +16,7 @@ RUNS = 3
 
 def images_per_second(environment: dict[str, str]) -> float:
     process.WORKER_ENVIRONMENT = environment
-    hp = Hyperparameters(dataset="digits", epochs=5)
+    hp = AutoencoderHyperparameters(dataset="digits", epochs=5)
     with process.Worker() as worker:
         worker.send(Open(hp))
         worker.send(Train(hp, output=None))

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.tasks import base
 from lib.training import batches
@@ -36,14 +36,14 @@ def seconds(action) -> float:
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "cifar10"
     began = time.perf_counter()
-    subset = datasets.load_dataset(Hyperparameters(dataset=name)).train
+    subset = datasets.load_dataset(AutoencoderHyperparameters(dataset=name)).train
     print(
         f"{name}: {len(subset):,} training images read, checked and split in "
         f"{time.perf_counter() - began:.1f} s"
     )
     print(f"{'task':15} {'first batch':>12} {'whole set':>10} {'its memory':>11}")
     for task, values in TASKS.items():
-        hp = Hyperparameters(**values)
+        hp = AutoencoderHyperparameters(**values)
 
         def first(hp=hp) -> None:
             batches.Batches(subset, BATCH, hp, training=True)[0]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.worker.process import PROJECT
 
@@ -40,7 +40,9 @@ MEGABYTE = 1 << 20
 
 
 def write(path: Path, count: int) -> None:
-    images = datasets.load_dataset(Hyperparameters(dataset="digits")).train.take(slice(None))[:count]
+    images = datasets.load_dataset(AutoencoderHyperparameters(dataset="digits")).train.take(slice(None))[
+        :count
+    ]
     with path.open("wb") as file:
         file.write(struct.pack(">4I", 0x803, count, *images.shape[1:3]))
         file.write(images.tobytes())

@@ -10,7 +10,7 @@ import random
 from typing import NamedTuple
 
 from lib.config.architecture_planner import plan_architecture
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.models import autoencoder
 
 HOURS = 2  # simulated
@@ -93,7 +93,7 @@ def images_per_second(hosts: int, speed: float, batch: int, gradient_bytes: int,
 
 def gradient_bytes() -> int:
     """Return the size of the gradients of the default network: four bytes for each trainable weight."""
-    model = autoencoder.build_autoencoder(plan_architecture(Hyperparameters(), IMAGE_SHAPE))
+    model = autoencoder.build_autoencoder(plan_architecture(AutoencoderHyperparameters(), IMAGE_SHAPE))
     return 4 * sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 

@@ -24,12 +24,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.worker.process import PROJECT
 
 EPOCHS = 4
-HP = Hyperparameters(
+HP = AutoencoderHyperparameters(
     dataset="mnist", initializer="he_normal"
 )  # the default network, with an initialization that all contenders have
 KERNELS, BATCH, RATE, WARM_UP, MOMENTUM = 32, HP.batch_size, HP.learning_rate, 0.05, 0.9
@@ -264,7 +264,7 @@ def main() -> None:
     results = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder) / "arrays.npz"
-        data = datasets.load_dataset(Hyperparameters(dataset=args.dataset, limit=args.limit))
+        data = datasets.load_dataset(AutoencoderHyperparameters(dataset=args.dataset, limit=args.limit))
         np.savez(arrays, train=data.train.take(slice(None)), validation=data.validation.take(slice(None)))
         line = [sys.executable, "-m", "tests.benchmarks.training", args.dataset, "--limit", str(args.limit)]
         for _ in range(args.runs):

@@ -12,8 +12,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from lib.config import fields, presets
-from lib.config.hyperparameters import Hyperparameters
+from lib.config import presets, program_settings
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.worker.messages import Open, Train, TrainingFinished
 from lib.worker.process import Worker
 
@@ -23,7 +23,7 @@ TURNS, EPOCHS, IMAGES = 2, 3, 6000
 def train(preset: presets.Preset, changes: dict) -> tuple[list[float], float]:
     """Train one run; images per second in each epoch but the first, and the last validation loss."""
     values = preset.values | dict(epochs=EPOCHS, limit=IMAGES) | changes
-    hp = Hyperparameters(dataset=preset.dataset, **values)
+    hp = AutoencoderHyperparameters(dataset=preset.dataset, **values)
     with Worker() as worker:
         worker.send(Open(hp))
         worker.send(Train(hp, output=None, trial=True))
@@ -49,7 +49,9 @@ def main() -> None:
             speeds: dict[str, list[float]] = {value: [] for value in values.split(",")}
             for _ in range(TURNS):
                 for value, all_numbers in speeds.items():
-                    numbers, loss = train(presets.PRESETS[preset], {name: fields.parse_value(name, value)})
+                    numbers, loss = train(
+                        presets.PRESETS[preset], {name: program_settings.find_setting(name).parse(value)}
+                    )
                     all_numbers += numbers
                     print(
                         f"{preset} {value}: {statistics.median(numbers):,.0f} images/s, validation loss "

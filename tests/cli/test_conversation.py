@@ -19,8 +19,8 @@ from lib.cli.prompt_keys import GoBack, PromptClosed
 from lib.cli.prompts import Answers
 from lib.cli.session import Session
 from lib.common.errors import PromptCancelled, UserError
-from lib.config.fields import default_values, get_field
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import ClassifierHyperparameters, Hyperparameters
+from lib.config.program_settings import find_setting
 from lib.config.suited_defaults import ImageSet
 from lib.worker.process import Worker
 from tests.harness import sample_files
@@ -205,8 +205,8 @@ def test_a_default_is_taken_without_a_terminal(monkeypatch):
 
 
 def test_a_group_of_settings_that_have_all_been_asked_for_is_named_by_them():
-    hp = Hyperparameters(**default_values("classification"))
-    described = advanced_prompts._summarize_group("classification", hp, "network")
+    hp = ClassifierHyperparameters()
+    described = advanced_prompts._summarize_group(hp, "network")
     assert described == "fully connected units, dropout"
 
 
@@ -224,7 +224,7 @@ def test_the_help_of_a_setting_names_the_default_for_the_images(words, name, exp
     answers = answers_of("-d", "digits", *words)
     answers.suit_defaults(ImageSet((28, 28, 1), 1437))
     hp = answers.hyperparameters({})
-    assert advanced_prompts._describe_setting(answers, hp, get_field(name)).endswith(expected)
+    assert advanced_prompts._describe_setting(answers, hp, find_setting(name)).endswith(expected)
 
 
 def test_presets_are_those_that_fit_the_images(keys, capsys, monkeypatch):

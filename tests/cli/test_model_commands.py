@@ -26,7 +26,7 @@ from lib.cli.prompts import Answers
 from lib.cli.run_questions import ask_labeled_data
 from lib.cli.session import Session
 from lib.common.errors import Interrupted, UserError
-from lib.config.fields import PROGRAMS
+from lib.config.program_settings import PROGRAMS
 from lib.data.formats import registry
 from lib.runs import run_folder
 from lib.worker.messages import Encode

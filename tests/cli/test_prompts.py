@@ -15,8 +15,8 @@ import autoencoder
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
 from lib.common.errors import UserError
-from lib.config.fields import settings
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.config.program_settings import settings
 from lib.worker.process import Worker
 
 
@@ -119,7 +119,7 @@ def test_an_answers_file_that_is_nonsense(content, words):
     assert len(str(error.value)) < 1000
 
 
-@pytest.mark.parametrize("name", [setting.name for setting in settings("autoencoder")])
+@pytest.mark.parametrize("name", [setting.name for setting in settings("autoencoder").values()])
 def test_every_key_of_an_answers_file_is_refused_by_its_name(name):
     for nonsense in ({"a": [1]}, [[{}]], [{}] * 1000, "\0", -(10**400), 1e999, "a" * 100_000, "x,y"):
         Path("a.json").write_text(json.dumps({name: nonsense}))
@@ -135,7 +135,7 @@ def test_running_again_asks_with_the_last_answers_as_defaults(monkeypatch):
         "-d", "digits", "--layers", "2", "--seed", "7", lines="\n\n", monkeypatch=monkeypatch
     )
     session_answers.use_as_defaults(
-        Hyperparameters(program="autoencoder", dataset="digits", layers=2, kernels="4,8", seed=7)
+        AutoencoderHyperparameters(dataset="digits", layers=2, kernels="4,8", seed=7)
     )
     assert session_answers.ask("dataset") == "digits"  # not asked
     assert session_answers.ask("layers") == 2
@@ -219,7 +219,9 @@ def test_values_of_a_preset_that_do_not_apply_are_dropped_but_flags_are_refused(
 def test_running_again_with_other_layers_drops_values_per_layer(monkeypatch):
     session_answers = answers("-d", "digits", monkeypatch=monkeypatch, lines="")
     session_answers.use_as_defaults(
-        Hyperparameters(dataset="digits", layers=3, stride="2,2,1", pool="3", kernel_size="3,5,3", patience=4)
+        AutoencoderHyperparameters(
+            dataset="digits", layers=3, stride="2,2,1", pool="3", kernel_size="3,5,3", patience=4
+        )
     )
     hp = session_answers.hyperparameters({"layers": 2, "kernels": (8,), "kernel_size": ((3, 3),)})
     assert (hp.stride, hp.pool, hp.patience) == (None, (), 4)

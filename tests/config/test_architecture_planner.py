@@ -10,7 +10,7 @@ from lib.common.errors import UserError
 from lib.config import presets
 from lib.config.architecture import Architecture, describe_architecture
 from lib.config.architecture_planner import MIN_FEATURE_MAP, plan_architecture
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import WeightedSpec
 from lib.tasks import TASKS, base
 
@@ -19,7 +19,7 @@ CIFAR, MNIST = (32, 32, 3), (28, 28, 1)
 
 
 def preset_architecture(name: str, image=CIFAR) -> Architecture:
-    return plan_architecture(Hyperparameters(**presets.preset_values(name)), image)
+    return plan_architecture(AutoencoderHyperparameters(**presets.preset_values(name)), image)
 
 
 def result_or_refusal(function, *arguments) -> tuple:
@@ -31,7 +31,7 @@ def result_or_refusal(function, *arguments) -> tuple:
 
 
 def test_report_c_on_mnist():
-    architecture = plan_architecture(Hyperparameters(), MNIST)
+    architecture = plan_architecture(AutoencoderHyperparameters(), MNIST)
     assert [layer.output_shape for layer in architecture.encoder] == [(14, 14, 32), *[(7, 7, 32)] * 4]
     assert architecture.latent_size == 7 * 7 * 32
     assert (
@@ -40,7 +40,11 @@ def test_report_c_on_mnist():
 
 
 def test_cifar_10_is_halved_twice_by_default_as_in_report_a():
-    assert plan_architecture(Hyperparameters(layers=3, kernels="8,12,16"), CIFAR).latent_shape == (8, 8, 16)
+    assert plan_architecture(AutoencoderHyperparameters(layers=3, kernels="8,12,16"), CIFAR).latent_shape == (
+        8,
+        8,
+        16,
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,7 @@ def test_the_decoder_mirrors_the_encoder_or_the_refusal_names_the_largest_kernel
     image, layers, kernel_size, kernels
 ):
     kernel_size = min(kernel_size, 64)
-    hp = Hyperparameters(layers=layers, kernel_size=kernel_size, kernels=kernels)
+    hp = AutoencoderHyperparameters(layers=layers, kernel_size=kernel_size, kernels=kernels)
     architecture, refusal = result_or_refusal(plan_architecture, hp, image)
     if refusal:
         assert f"kernel size {kernel_size} does not fit the " in refusal
@@ -134,7 +138,7 @@ def test_the_decoder_mirrors_the_encoder_or_the_refusal_names_the_largest_kernel
 
 @given(images, st.sampled_from(list(TASKS)), st.sampled_from(["right", "left", "top", "bottom"]))
 def test_task_shapes_add_up_to_the_image(image, task, side):
-    hp = Hyperparameters(task=task, **({"missing": side} if task == "complete" else {}))
+    hp = AutoencoderHyperparameters(task=task, **({"missing": side} if task == "complete" else {}))
     shapes, refusal = result_or_refusal(base.task_shapes, hp, image)
     if refusal:
         assert "color images" in refusal or "too small to split" in refusal
@@ -150,7 +154,7 @@ def test_task_shapes_add_up_to_the_image(image, task, side):
 
 def test_skip_connections_join_maps_of_equal_size_and_the_first_layer_keeps_the_full_size():
     architecture = plan_architecture(
-        Hyperparameters(task="denoise", skip=True, layers=3, kernels="4,6,8"), MNIST
+        AutoencoderHyperparameters(task="denoise", skip=True, layers=3, kernels="4,6,8"), MNIST
     )
     assert [layer.output_shape for layer in architecture.encoder] == [(28, 28, 4), (14, 14, 6), (7, 7, 8)]
     assert [architecture.encoder[source].output_shape for source in architecture.skip_sources] == [
@@ -161,7 +165,7 @@ def test_skip_connections_join_maps_of_equal_size_and_the_first_layer_keeps_the_
 
 
 def test_the_description_in_one_line():
-    architecture = plan_architecture(Hyperparameters(layers=2, kernels="8,4"), MNIST)
+    architecture = plan_architecture(AutoencoderHyperparameters(layers=2, kernels="8,4"), MNIST)
     assert describe_architecture(architecture) == (
         f"latent 196, 4.0× smaller than the image · {architecture.parameters:,} parameters · "
         "28×28×1 → 14×14×8 → 7×7×4"

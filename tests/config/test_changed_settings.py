@@ -3,8 +3,8 @@
 import pytest
 
 from lib.config.changed_settings import describe_changes
-from lib.config.fields import default_values, parse_value
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
+from lib.config.program_settings import default_values, find_setting
 from lib.config.suited_defaults import ImageSet, suited_defaults
 
 DIGITS = ImageSet((28, 28, 1), 1437)
@@ -12,8 +12,10 @@ DIGITS = ImageSet((28, 28, 1), 1437)
 
 def hyperparameters(**given) -> Hyperparameters:
     """A run for which some settings were given, the others being those that suit the images."""
-    given = {name: parse_value(name, value) for name, value in given.items()}
-    return Hyperparameters(**default_values("autoencoder") | suited_defaults(DIGITS, given) | given)
+    given = {name: find_setting(name).parse(value) for name, value in given.items()}
+    return AutoencoderHyperparameters(
+        **default_values("autoencoder") | suited_defaults(DIGITS, given) | given
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,9 +39,9 @@ def test_settings_that_follow_other_images_are_named():
 
 
 def test_a_classifier_is_compared_with_the_defaults_of_its_program():
-    values = default_values("classification") | {"dropout": 0.5, "flip": True}
     shift = default_values("classification")["shift"]
-    assert describe_changes(Hyperparameters(**values | {"shift": not shift}), DIGITS) == [
+    hp = ClassifierHyperparameters(dropout=0.5, flip=True, shift=not shift)
+    assert describe_changes(hp, DIGITS) == [
         "dropout 0.5",
         "flip",
         "no shift" if shift else "shift",

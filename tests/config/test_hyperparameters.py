@@ -10,22 +10,16 @@ from hypothesis import strategies as st
 
 from lib.cli.parser import TrainParser
 from lib.common.errors import UserError
-from lib.config.fields import (
-    ACTIVATIONS,
-    PROGRAMS,
-    default_values,
-    format_value,
-    parse_value,
-    settings,
-)
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
+from lib.config.network_settings import ACTIVATIONS
+from lib.config.program_settings import PROGRAMS, find_setting, settings
 from lib.config.training_choices import LOSSES, OPTIMIZERS, SCHEDULES
 
 SIDES = st.tuples(st.integers(1, 64), st.integers(1, 64))
 
 hyperparameters = st.integers(1, 64).flatmap(
     lambda layers: st.builds(
-        Hyperparameters,
+        AutoencoderHyperparameters,
         dataset=st.sampled_from(["digits", "data/my images", "it's.idx"]),
         layers=st.just(layers),
         kernel_size=st.one_of(st.integers(1, 64), st.lists(SIDES, min_size=layers, max_size=layers)),
@@ -70,28 +64,24 @@ def test_the_command_repeats_the_run(hp):
     assert words[:2] == ["python", "autoencoder.py"]
     args = TrainParser("autoencoder", "").parse(words[2:])
     assert args.no_input
-    names = [setting.name for setting in settings("autoencoder")]
-    values = {name: value for name in names if (value := getattr(args, name)) is not None}
-    assert Hyperparameters(**default_values("autoencoder") | values) == hp
+    values = {name: value for name in settings("autoencoder") if (value := getattr(args, name)) is not None}
+    assert AutoencoderHyperparameters(**values) == hp
 
 
 def test_one_number_of_kernels_is_repeated_for_every_layer():
-    assert Hyperparameters(layers=3, kernels=8).kernels == (8, 8, 8)
-    assert Hyperparameters(layers=3, kernels="8, 12,16").kernels == (8, 12, 16)
+    assert AutoencoderHyperparameters(layers=3, kernels=8).kernels == (8, 8, 8)
+    assert AutoencoderHyperparameters(layers=3, kernels="8, 12,16").kernels == (8, 12, 16)
     with pytest.raises(UserError, match="kernels 4,4,4 has 3 values for 2 layers"):
-        Hyperparameters(layers=2, kernels="4,4,4")
+        AutoencoderHyperparameters(layers=2, kernels="4,4,4")
     with pytest.raises(UserError, match="kernels 8,12,16 has 3 values for 2 layers"):
-        Hyperparameters(layers=2, kernels="8,12,16")
+        AutoencoderHyperparameters(layers=2, kernels="8,12,16")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_default_is_valid(program):
-    for setting in settings(program):
-        value = default_values(program)[setting.name]
-        if value is not None:
-            assert parse_value(setting.name, format_value(setting.name, value)) == parse_value(
-                setting.name, value
-            )
+    for setting in settings(program).values():
+        if setting.default is not None:
+            assert setting.parse(setting.format(setting.default)) == setting.default
 
 
 @pytest.mark.parametrize(
@@ -140,12 +130,13 @@ def test_every_default_is_valid(program):
 )
 def test_refusals_name_the_field_and_the_allowed_values(name, value, words):
     with pytest.raises(UserError) as error:
-        parse_value(name, value)
+        find_setting(name).parse(value)
     assert words in str(error.value)
 
 
 def test_layer_number_1_is_not_true():
-    assert (parse_value("pool", 1), parse_value("pool", True), parse_value("pool", False)) == (
+    parse = find_setting("pool").parse
+    assert (parse(1), parse(True), parse(False)) == (
         (1,),
         "all",
         (),
@@ -154,22 +145,22 @@ def test_layer_number_1_is_not_true():
 
 def test_hyperparameters_are_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Hyperparameters().layers = 3
+        AutoencoderHyperparameters().layers = 3
 
 
 def test_kernel_sizes_are_pairs_and_text_in_json():
-    hp = Hyperparameters(layers=2, kernel_size="4x2")
+    hp = AutoencoderHyperparameters(layers=2, kernel_size="4x2")
     assert hp.kernel_size == ((4, 2), (4, 2))
     assert hp.to_json()["kernel_size"] == "4x2"
-    assert Hyperparameters().to_json()["kernel_size"] == 3
-    assert Hyperparameters(layers=2, kernel_size="5, 4×2").to_json()["kernel_size"] == "5,4x2"
+    assert AutoencoderHyperparameters().to_json()["kernel_size"] == 3
+    assert AutoencoderHyperparameters(layers=2, kernel_size="5, 4×2").to_json()["kernel_size"] == "5,4x2"
 
 
 def test_the_first_rule_that_applies_is_reported():
     with pytest.raises(UserError, match="layers 0 requires a dense code: set --latent-dim"):
-        Hyperparameters(layers=0, decoder_kernels="8", fc_units="8")
+        AutoencoderHyperparameters(layers=0, decoder_kernels="8", fc_units="8")
     with pytest.raises(UserError, match="decoder kernels require layers"):
-        Hyperparameters(layers=0, decoder_kernels="8", latent_dim=4)
+        AutoencoderHyperparameters(layers=0, decoder_kernels="8", latent_dim=4)
 
 
 def test_settings_that_add_the_output_exclude_a_sigmoid():
@@ -180,10 +171,10 @@ def test_settings_that_add_the_output_exclude_a_sigmoid():
         (dict(pca=True, latent_dim=4), "pca"),
     ):
         with pytest.raises(UserError, match=f"{name} cannot be combined with a sigmoid output"):
-            Hyperparameters(output_activation="sigmoid", **values)
+            AutoencoderHyperparameters(output_activation="sigmoid", **values)
 
 
 def test_the_model_and_the_data_set_can_be_required():
-    assert Hyperparameters(dataset="digits").require("dataset") == "digits"
+    assert AutoencoderHyperparameters(dataset="digits").require("dataset") == "digits"
     with pytest.raises(UserError, match="data set is missing in the record"):
-        Hyperparameters().require("dataset")
+        AutoencoderHyperparameters().require("dataset")

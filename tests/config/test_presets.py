@@ -4,14 +4,14 @@ import pytest
 
 from lib.common.errors import UserError
 from lib.config import presets
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.data.named_datasets import NAMED_DATASETS
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)
 def test_every_preset_is_valid_and_names_a_known_data_set(name):
     preset = presets.PRESETS[name]
-    hp = Hyperparameters(program=preset.program, **presets.preset_values(name, preset.program))
+    hp = HYPERPARAMETERS[preset.program](**presets.preset_values(name, preset.program))
     assert hp.dataset is None  # a preset is for any images
     assert preset.dataset in NAMED_DATASETS
     assert preset.description

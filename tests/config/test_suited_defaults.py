@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.config.architecture_planner import plan_architecture
-from lib.config.fields import default_values
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.config.program_settings import default_values
 from lib.config.suited_defaults import ImageSet, suited_defaults
 
 
 def network(shape, chosen=None, count=1000):
     chosen = chosen or {}
-    hp = Hyperparameters(**suited_defaults(ImageSet(shape, count), chosen) | chosen)
+    hp = AutoencoderHyperparameters(**suited_defaults(ImageSet(shape, count), chosen) | chosen)
     return hp, plan_architecture(hp, shape)
 
 

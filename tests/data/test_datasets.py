@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lib.common.errors import UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.data import datasets
 from lib.data.formats.base import Header, Images
 from lib.data.named_datasets import FASHION_CLASSES, NAMED_DATASETS
@@ -16,7 +16,7 @@ from tests.harness import sample_files
 
 
 def hp(**values) -> Hyperparameters:
-    return Hyperparameters(program="classification", **values)
+    return ClassifierHyperparameters(**values)
 
 
 @pytest.mark.parametrize(
@@ -129,12 +129,12 @@ def test_contradicting_files_and_settings_are_refused(tiny, tmp_path):
         datasets.load_dataset(hp(dataset=tiny["-d"], labels="negative.npy"))
     np.savez("ids.npz", images=sample_files.shapes(60)[0], labels=np.arange(60) * 10**9)
     assert (
-        datasets.load_dataset(Hyperparameters(dataset="ids.npz")).classes == ()
+        datasets.load_dataset(AutoencoderHyperparameters(dataset="ids.npz")).classes == ()
     )  # an autoencoder does not look at labels
     with pytest.raises(
         UserError, match=r"ids\.npz: the labels range from 0 to 59000000000"
     ):  # unless it learns them
-        datasets.load_dataset(Hyperparameters(dataset="ids.npz", label_weight=0.1))
+        datasets.load_dataset(AutoencoderHyperparameters(dataset="ids.npz", label_weight=0.1))
     np.save("huge.npy", np.arange(60) * 10**9)
     with pytest.raises(UserError, match=r"huge\.npy: the labels range from 0 to 59000000000"):
         datasets.load_dataset(hp(dataset=tiny["-d"], labels="huge.npy"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data import datasets
 from lib.data.file_changes import changed_files, describe_changes, file_states
 from tests.harness import sample_files
@@ -56,7 +56,7 @@ def test_a_data_set_knows_that_its_files_were_changed(suffix, effect):
     images = sample_files.shapes(40)[0]
     save = {"npy": np.save, "npz": np.savez}[suffix]
     save(f"a.{suffix}", images)
-    dataset = datasets.load_dataset(Hyperparameters(dataset=f"a.{suffix}"))
+    dataset = datasets.load_dataset(AutoencoderHyperparameters(dataset=f"a.{suffix}"))
     assert dataset.describe_changes() == ""
     os.utime(f"a.{suffix}", ns=(1, 1))
     assert dataset.describe_changes() == f"a.{suffix} was changed during this run, {effect}"
@@ -66,7 +66,7 @@ def test_labels_are_watched_and_are_not_mapped_images():
     images, labels = sample_files.shapes(40)
     np.save("a.npy", images)
     np.save("labels.npy", labels)
-    dataset = datasets.load_dataset(Hyperparameters(dataset="a.npy", labels="labels.npy"))
+    dataset = datasets.load_dataset(ClassifierHyperparameters(dataset="a.npy", labels="labels.npy"))
     os.utime("labels.npy", ns=(1, 1))
     assert dataset.describe_changes().startswith("labels.npy was changed during this run, which used")
 
@@ -81,6 +81,6 @@ def test_a_file_that_changes_while_it_is_read_is_noted(monkeypatch):
         return source
 
     monkeypatch.setattr(datasets, "load_source", load_while_it_changes)
-    dataset = datasets.load_dataset(Hyperparameters(dataset="a.npy"))
+    dataset = datasets.load_dataset(AutoencoderHyperparameters(dataset="a.npy"))
     assert dataset.notes == ("a.npy was changed while it was being read; start again when it is complete",)
     assert dataset.describe_changes() == ""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lib.common.errors import UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.formats import image_folder
 from lib.data.formats.image_folder import ImageFolderFormat, list_pictures
 from lib.data.user_images import UserImages
@@ -119,10 +119,10 @@ def test_a_picture_beside_class_folders_takes_the_labels_away_and_messages_say_s
     assert source.notes == (error,)
     assert ImageFolderFormat.peek(Path("p")).label_error == error
     with pytest.raises(UserError, match=error):
-        open_data.open_dataset(Hyperparameters(program="classification", dataset="p"))
+        open_data.open_dataset(ClassifierHyperparameters(dataset="p"))
     with pytest.raises(UserError, match=error):
-        open_data.open_dataset(Hyperparameters(program="autoencoder", dataset="p", label_weight=0.5))
-    assert open_data.open_dataset(Hyperparameters(program="autoencoder", dataset="p")).notes == source.notes
+        open_data.open_dataset(AutoencoderHyperparameters(dataset="p", label_weight=0.5))
+    assert open_data.open_dataset(AutoencoderHyperparameters(dataset="p")).notes == source.notes
     draw("p/y.png", "p/x.png")
     (note,) = list_pictures(Path("p")).notes
     assert note.startswith(
@@ -188,15 +188,15 @@ def test_a_class_that_is_in_one_part_only_keeps_the_numbers_right():
 def test_a_class_that_training_does_not_have_is_refused_by_its_name():
     draw(*(f"p/train/{kind}/{number}.png" for kind in "bc" for number in range(6)), "p/test/a/3.png")
     with pytest.raises(UserError, match=r"p: class a does not occur in the training set \(2 classes\)"):
-        open_data.open_dataset(Hyperparameters(program="classification", dataset="p"))
-    dataset = open_data.open_dataset(Hyperparameters(program="autoencoder", dataset="p"))
+        open_data.open_dataset(ClassifierHyperparameters(dataset="p"))
+    dataset = open_data.open_dataset(AutoencoderHyperparameters(dataset="p"))
     assert dataset.classes == ("b", "c")
 
 
 def test_the_classes_of_a_test_set_in_another_folder_go_by_their_names():
     draw(*(f"train_pictures/{kind}/{number}.png" for kind in ("cat", "dog") for number in range(6)))
     draw("other/dog/1.png", "other/dog/2.png")
-    hp = Hyperparameters(program="classification", dataset="train_pictures", testset="other")
+    hp = ClassifierHyperparameters(dataset="train_pictures", testset="other")
     dataset = open_data.open_dataset(hp)
     assert (dataset.classes, dataset.test.labels.tolist()) == (("cat", "dog"), [1, 1])
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.common.errors import UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data import datasets
 from lib.data.formats import label_tables, registry
 from tests.harness import sample_files
@@ -97,7 +97,7 @@ def test_what_is_read_of_a_table_is_said():
         "l.csv: the labels are read from the column label, in row order; other columns are ignored",
     )
     np.save("x.npy", IMAGES)
-    settings = Hyperparameters(program="classification", dataset="x.npy", labels="l.csv")
+    settings = ClassifierHyperparameters(dataset="x.npy", labels="l.csv")
     assert "the labels are read from the column label" in datasets.load_dataset(settings).notes[0]
 
 
@@ -170,7 +170,7 @@ def test_any_text_is_read_or_refused(tmp_path, words, separator):
 
 
 def classification(**values) -> datasets.Dataset:
-    return datasets.load_dataset(Hyperparameters(program="classification", **values))
+    return datasets.load_dataset(ClassifierHyperparameters(**values))
 
 
 BROKEN = {
@@ -184,14 +184,14 @@ BROKEN = {
 def test_broken_labels_are_left_out_where_none_are_needed(kind):
     labels, words = BROKEN[kind]
     np.savez("a.npz", images=IMAGES, labels=labels)
-    dataset = datasets.load_dataset(Hyperparameters(dataset="a.npz"))
+    dataset = datasets.load_dataset(AutoencoderHyperparameters(dataset="a.npz"))
     assert not dataset.train.labeled
     assert any(note.startswith(words) and note.endswith("used without labels") for note in dataset.notes)
     with pytest.raises(UserError) as error:
         classification(dataset="a.npz")
     assert str(error.value).startswith(words)
     with pytest.raises(UserError) as error:
-        datasets.load_dataset(Hyperparameters(dataset="a.npz", label_weight=0.5))
+        datasets.load_dataset(AutoencoderHyperparameters(dataset="a.npz", label_weight=0.5))
     assert str(error.value).startswith(words)
     np.save("l.npy", LABELS)
     assert classification(dataset="a.npz", labels="l.npy").train.labeled  # others are given

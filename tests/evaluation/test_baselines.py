@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.evaluation import baselines
 from lib.models import pca
@@ -12,7 +12,7 @@ from tests.evaluation.test_metrics import colored, float_images
 
 
 def test_baselines_against_their_definitions(dataset):
-    scores = baselines.autoencoder_baselines(dataset, Hyperparameters(), 3)
+    scores = baselines.autoencoder_baselines(dataset, AutoencoderHyperparameters(), 3)
     train, test = (float_images(subset).reshape(len(subset), -1) for subset in (dataset.train, dataset.test))
     assert scores["constant_mse"] == pytest.approx(np.square(test - train.mean(axis=0)).mean(), rel=1e-4)
     centered = train - train.mean(axis=0)
@@ -26,13 +26,15 @@ def test_baselines_against_their_definitions(dataset):
 
 
 def test_pca_of_large_images_without_their_covariance(dataset, monkeypatch):
-    scores = baselines.autoencoder_baselines(dataset, Hyperparameters(), 3)
+    scores = baselines.autoencoder_baselines(dataset, AutoencoderHyperparameters(), 3)
     monkeypatch.setattr(pca, "MAX_COVARIANCE", 100)
-    assert baselines.autoencoder_baselines(dataset, Hyperparameters(), 3) == pytest.approx(scores, rel=1e-4)
+    assert baselines.autoencoder_baselines(dataset, AutoencoderHyperparameters(), 3) == pytest.approx(
+        scores, rel=1e-4
+    )
 
 
 def test_the_noisy_input_is_a_baseline_of_denoising(dataset):
-    hp = Hyperparameters(task="denoise", noise=0.4)
+    hp = AutoencoderHyperparameters(task="denoise", noise=0.4)
     scores = baselines.autoencoder_baselines(dataset, hp, 3)
     noisy, clean = Batches(dataset.test, 512, hp)[0]
     assert scores["input_mse"] == pytest.approx(np.square(noisy - clean).mean(), rel=1e-4)
@@ -41,7 +43,7 @@ def test_the_noisy_input_is_a_baseline_of_denoising(dataset):
 
 def test_baselines_of_colorization():
     dataset = colored(400)
-    rgb = baselines.autoencoder_baselines(dataset, Hyperparameters(task="colorize"), 3)
+    rgb = baselines.autoencoder_baselines(dataset, AutoencoderHyperparameters(task="colorize"), 3)
     test = float_images(dataset.test)
     assert rgb["input_mse"] == pytest.approx(
         np.square(test - (test @ [0.299, 0.587, 0.114])[..., None]).mean(), rel=1e-4
@@ -49,7 +51,9 @@ def test_baselines_of_colorization():
     assert rgb["mean_color_mse"] == pytest.approx(
         rgb["input_mse"], rel=0.05
     )  # colors drawn at random have no mean
-    uv = baselines.autoencoder_baselines(dataset, Hyperparameters(task="colorize", color_space="yuv"), 3)
+    uv = baselines.autoencoder_baselines(
+        dataset, AutoencoderHyperparameters(task="colorize", color_space="yuv"), 3
+    )
     luma = test @ [0.299, 0.587, 0.114]
     differences = np.stack([0.492 * (test[..., 2] - luma), 0.877 * (test[..., 0] - luma)], axis=-1)
     assert uv["input_mse"] == pytest.approx(np.square(differences).mean(), rel=1e-4)
@@ -57,7 +61,7 @@ def test_baselines_of_colorization():
 
 
 def test_baselines_of_the_missing_half(dataset):
-    hp = Hyperparameters(task="complete", missing="bottom")
+    hp = AutoencoderHyperparameters(task="complete", missing="bottom")
     scores = baselines.autoencoder_baselines(dataset, hp, 3)
     train, test = (float_images(subset).reshape(len(subset), -1) for subset in (dataset.train, dataset.test))
     (inputs, targets), (test_inputs, test_targets) = ((rows[:, :60], rows[:, 60:]) for rows in (train, test))
@@ -77,19 +81,19 @@ def test_baselines_of_the_missing_half(dataset):
 
 
 def test_a_code_as_large_as_the_image_makes_pca_perfect():
-    large = datasets.load_dataset(Hyperparameters(dataset="digits", limit=900, seed=1))
-    scores = baselines.autoencoder_baselines(large, Hyperparameters(), 5000)
+    large = datasets.load_dataset(AutoencoderHyperparameters(dataset="digits", limit=900, seed=1))
+    scores = baselines.autoencoder_baselines(large, AutoencoderHyperparameters(), 5000)
     assert (scores["pca_mse"], scores["pca_psnr"]) == (0, None) or scores["pca_components"] < 784
 
 
 def test_pca_cannot_have_more_components_than_images(dataset):
-    assert baselines.autoencoder_baselines(dataset, Hyperparameters(), 100)["pca_components"] == len(
-        dataset.train
-    )
+    assert baselines.autoencoder_baselines(dataset, AutoencoderHyperparameters(), 100)[
+        "pca_components"
+    ] == len(dataset.train)
 
 
 def test_classifier_baselines(dataset):
-    scores = baselines.classifier_baselines(dataset, Hyperparameters())
+    scores = baselines.classifier_baselines(dataset, AutoencoderHyperparameters())
     assert scores["most_frequent_accuracy"] == pytest.approx(1 / 3, abs=0.05)
     assert scores["logistic_regression_accuracy"] == 1
     assert scores["nearest_neighbors_accuracy"] == 1

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lib.config import architecture_planner
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets, splits
 from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics
 from lib.models import autoencoder
@@ -21,7 +21,7 @@ def float_images(subset: splits.Subset) -> np.ndarray:
 def colored(count: int = 40) -> datasets.Dataset:
     """A data set of random color images."""
     np.save("color.npy", np.random.default_rng(0).integers(0, 256, (count, 6, 5, 3), dtype=np.uint8))
-    return datasets.load_dataset(Hyperparameters(dataset="color.npy"))
+    return datasets.load_dataset(AutoencoderHyperparameters(dataset="color.npy"))
 
 
 def test_psnr():
@@ -39,7 +39,7 @@ class FunctionModel:
 def test_scores_of_a_model_with_gray_outputs(dataset):
     model = FunctionModel(lambda inputs: np.full_like(inputs, 0.5))
     for loss, expected in (("mse", lambda e: e**2), ("mae", np.abs)):
-        metrics = autoencoder_metrics(model, model, dataset.test, Hyperparameters(loss=loss))
+        metrics = autoencoder_metrics(model, model, dataset.test, AutoencoderHyperparameters(loss=loss))
         errors = float_images(dataset.test) - 0.5
         assert metrics["test_mse"] == pytest.approx(np.square(errors).mean(), rel=1e-5)
         assert metrics["test_loss"] == pytest.approx(expected(errors).mean(), rel=1e-5)
@@ -48,7 +48,7 @@ def test_scores_of_a_model_with_gray_outputs(dataset):
 
 
 def test_only_the_missing_half_is_scored(dataset):
-    hp = Hyperparameters(task="complete", missing="right")
+    hp = AutoencoderHyperparameters(task="complete", missing="right")
     model = FunctionModel(lambda inputs: np.full_like(inputs, 0.5))
     errors = float_images(dataset.test)[:, :, 5:] - 0.5
     metrics = autoencoder_metrics(model, model, dataset.test, hp)
@@ -64,7 +64,7 @@ def test_colorization_is_scored_in_both_color_spaces():
     }
     scores = {}
     for space, output in outputs.items():
-        hp = Hyperparameters(task="colorize", color_space=space)
+        hp = AutoencoderHyperparameters(task="colorize", color_space=space)
         scores[space] = autoencoder_metrics(FunctionModel(output), None, dataset.test, hp)
     rgb = float_images(dataset.test)
     luma = rgb @ [0.299, 0.587, 0.114]
@@ -76,7 +76,7 @@ def test_colorization_is_scored_in_both_color_spaces():
 
 def test_largest_channel_accuracy_as_in_report_b():
     dataset = colored()
-    hp = Hyperparameters()
+    hp = AutoencoderHyperparameters()
     right = autoencoder_metrics(FunctionModel(lambda inputs: inputs), None, dataset.test, hp)
     assert (right["test_largest_channel_accuracy"], right["test_mse"], right["test_psnr"]) == (1, 0, None)
     always_red = np.array([1, 0, 0], np.float32)
@@ -87,7 +87,7 @@ def test_largest_channel_accuracy_as_in_report_b():
 
 @pytest.mark.parametrize("label_weight", [0, 0.5])
 def test_a_vae_is_scored_by_its_evidence_lower_bound(dataset, label_weight):
-    hp = Hyperparameters(
+    hp = AutoencoderHyperparameters(
         variational=True, layers=1, kernels=2, latent_dim=2, beta=3, label_weight=label_weight
     )
     architecture = architecture_planner.plan_architecture(hp, dataset.shape)
@@ -121,7 +121,7 @@ class Oracle:
 
 def test_the_report_of_a_known_classifier(dataset):
     metrics, probabilities = classifier_metrics(
-        Oracle(dataset.test.labels), dataset.test, dataset.classes, Hyperparameters()
+        Oracle(dataset.test.labels), dataset.test, dataset.classes, AutoencoderHyperparameters()
     )
     assert (metrics["correct"], metrics["incorrect"], metrics["test_accuracy"]) == (18, 2, 0.9)
     assert np.array(metrics["confusion_matrix"]).sum() == 20

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.data import datasets, user_images
 from lib.data.formats import base, image_folder, pictures, registry
 from tests.harness import sample_files
@@ -74,7 +74,7 @@ def loaded(images=IMAGES, labels=None, test=None, test_labels=None, program="cla
         if found is not None:
             np.save(f"{name}.npy", found)
     names = {name: f"{name}.npy" for name, found in files.items() if found is not None}
-    return datasets.load_dataset(Hyperparameters(program=program, **names, **values))
+    return datasets.load_dataset(HYPERPARAMETERS[program](**names, **values))
 
 
 def split(count: int, **values):

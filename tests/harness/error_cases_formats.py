@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 import scipy.io
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import ClassifierHyperparameters
 from lib.data import datasets
 from lib.data.formats import label_tables, matlab_files, numpy_files, registry, stl10
 from tests.harness import sample_files
@@ -133,7 +133,7 @@ def member_of_another_type():
 
 def without_labels():
     np.savez("a.npz", images=IMAGES, labels=LABELS / 2)
-    datasets.load_dataset(Hyperparameters(program="classification", dataset="a.npz"))
+    datasets.load_dataset(ClassifierHyperparameters(dataset="a.npz"))
 
 
 def foreign_class():

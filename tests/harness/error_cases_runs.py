@@ -19,7 +19,7 @@ from lib.cli.figure_drawing import FigureDrawing
 from lib.common import filesystem
 from lib.common.errors import RunFailed
 from lib.common.filesystem import write_json
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.data import datasets
 from lib.models.saving import model_files
@@ -129,7 +129,7 @@ def dying(script: str):
     python = written("python", f"#!/bin/sh\n{script}\n").resolve()
     python.chmod(0o755)
     with mock.patch("sys.executable", str(python)), Worker() as process:
-        process.send(Open(Hyperparameters()))
+        process.send(Open(AutoencoderHyperparameters()))
         process.follow(lambda event: None, until=JobResult)
 
 
@@ -139,7 +139,7 @@ def without_temporary_files():
         mock.patch.object(tempfile, "TemporaryFile", side_effect=OSError(28, "No space left on device")),
         Worker() as process,
     ):
-        process.send(Open(Hyperparameters()))
+        process.send(Open(AutoencoderHyperparameters()))
 
 
 def opened(labels, test_labels=None):
@@ -150,12 +150,12 @@ def opened(labels, test_labels=None):
         if array is not None:
             np.save(f"{name}.npy", array)
     names = {name: f"{name}.npy" for name, array in files.items() if array is not None}
-    open_data.open_dataset(Hyperparameters(program="classification", **names))
+    open_data.open_dataset(ClassifierHyperparameters(**names))
 
 
 def opened_for_classes():
     np.save("dataset.npy", sample_files.shapes(20)[0])
-    open_data.open_dataset(Hyperparameters(dataset="dataset.npy", label_weight=0.1))
+    open_data.open_dataset(AutoencoderHyperparameters(dataset="dataset.npy", label_weight=0.1))
 
 
 def without_jax():
@@ -176,7 +176,7 @@ def flat() -> list[str]:
     """An autoencoder in one piece with our attributes, that knows no encoder."""
     image = keras.Input(GRAY, name="image")
     model = keras.Model(image, keras.layers.Conv2D(1, 3, padding="same")(image), name="autoencoder")
-    model_files.save_model(model, Path("flat.h5"), Hyperparameters())
+    model_files.save_model(model, Path("flat.h5"), AutoencoderHyperparameters())
     return ["flat.h5"]
 
 
@@ -184,7 +184,7 @@ def stopped_early():
     """A training that was stopped while its data were loaded."""
     channel = RecordingChannel(stop_after=0)
     channel.emit(ItemProgress(0, 1, "pictures"))
-    dataset = datasets.load_dataset(hp := Hyperparameters(dataset=images(), layers=1))
+    dataset = datasets.load_dataset(hp := AutoencoderHyperparameters(dataset=images(), layers=1))
     training_jobs.run_training(channel, Train(hp), dataset)
 
 
@@ -207,7 +207,7 @@ def lost():
 
 def killed(folder: str = "models/mine", **changes) -> Path:
     """A run whose process is gone."""
-    run = run_folder.Run.create(folder, Hyperparameters(dataset="digits"), "digits")
+    run = run_folder.Run.create(folder, AutoencoderHyperparameters(dataset="digits"), "digits")
     run.update(**changes)
     os.close(run._lock)
     return run.folder
@@ -215,7 +215,7 @@ def killed(folder: str = "models/mine", **changes) -> Path:
 
 def held(again):
     """A run that another process is training while somebody wants to go on with it."""
-    run = run_folder.Run.create("models/mine", Hyperparameters(), "digits")
+    run = run_folder.Run.create("models/mine", AutoencoderHyperparameters(), "digits")
     with mock.patch.object(filesystem, "LOCK_TIMEOUT", 0):
         again(run)
 
@@ -271,7 +271,7 @@ class Diverging:
 
 
 def diverged():
-    hp = Hyperparameters(dataset="digits")
+    hp = AutoencoderHyperparameters(dataset="digits")
     hooks = callbacks.TrainingHooks(lambda event, **content: None, threading.Event())
     trainer.fit(Diverging(), datasets.load_dataset(hp), hp, phases.autoencoder_phase(hp), hooks)
 

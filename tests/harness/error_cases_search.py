@@ -1,14 +1,15 @@
 """Error cases of searches and reproductions, by module: (function that fails, subject, message)."""
 
 import dataclasses
+import io
 from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
-from lib.cli import prompts, session
+from lib.cli import answer_lines, session
 from lib.cli.display import Display
 from lib.common.errors import RunFailed, UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.reproduction.command_reproduce import ReproduceCommand
 from lib.reproduction.context import ReproductionContext
 from lib.search import storage, study
@@ -88,7 +89,9 @@ def diverge():
         mock.patch.object(run_sequence, "Worker", InProcessWorker),
         mock.patch.object(InProcessWorker, "follow", return_value=ended),
     ):
-        run_sequence.RunSequence().train(Hyperparameters(dataset="x.idx"), Path("s"), lambda event: None)
+        run_sequence.RunSequence().train(
+            AutoencoderHyperparameters(dataset="x.idx"), Path("s"), lambda event: None
+        )
 
 
 def reproduce(*words: str):
@@ -110,8 +113,8 @@ def read_invalid_results():
 
 
 def choose_several(line: str):
-    answers = mock.Mock(has_terminal=False, _read_line=lambda *_: line)
-    prompts.Answers.choose_several(answers, "Vary?", {"kernels": "", "epochs": ""})
+    with mock.patch("sys.stdin", io.StringIO(line)):
+        answer_lines.read_choices("Vary?", {"kernels": "", "epochs": ""})
 
 
 def search_in_a_run_folder():
@@ -136,7 +139,7 @@ CASES = {
         ),
         (lambda: space("kernels=0,1"), "--grid kernels=0,1", "kernels must be a whole number"),
         (lambda: space("kernel=1,2"), "'kernel'", "cannot be varied; did you mean 'kernels'?"),
-        (lambda: space("nonsense=1,2"), "'nonsense'", "cannot be varied; there are beta, layers, "),
+        (lambda: space("nonsense=1,2"), "'nonsense'", "cannot be varied; there are limit, beta, layers"),
         (
             lambda: space("noise=1,2"),
             "noise",
@@ -204,7 +207,9 @@ CASES = {
             "tudy s was started with another layers; choose another name with --study",
         ),
     ],
-    "cli/prompts": [(lambda: choose_several("kernels, kernel"), "'kernel'", "is not one of kernels, epochs")],
+    "cli/answer_lines": [
+        (lambda: choose_several("kernels, kernel"), "'kernel'", "is not one of kernels, epochs")
+    ],
     "runs/run_folder": [
         (search_in_a_file, "s", "cannot be created (File exists); a file or a broken link has this name;")
     ],

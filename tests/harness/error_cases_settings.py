@@ -30,8 +30,8 @@ from lib.common.value_types import (
     Switch,
     Text,
 )
-from lib.config import architecture_planner, fields, presets
-from lib.config.hyperparameters import Hyperparameters
+from lib.config import architecture_planner, presets, program_settings
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.tasks import base
 from lib.worker.process import Worker
@@ -51,7 +51,7 @@ def printed_on_a_full_disk():
 
 
 def plan(image=(28, 28, 1), **values):
-    architecture_planner.plan_architecture(Hyperparameters(**values), image)
+    architecture_planner.plan_architecture(AutoencoderHyperparameters(**values), image)
 
 
 def interrupted_before_training() -> None:
@@ -94,7 +94,7 @@ def unlabeled(*words: str):
 
 
 def too_few_kernels(name: str, values):
-    Hyperparameters(layers=3, **{name: values})
+    AutoencoderHyperparameters(layers=3, **{name: values})
 
 
 CASES = {
@@ -154,18 +154,7 @@ CASES = {
         (lambda: Fold().parse("3/2"), "'3/2'", "must be NUMBER/COUNT with 2 to 1000 parts, such as 2/5"),
         (lambda: Fold().parse("2"), "'2'", "must be NUMBER/COUNT with 2 to 1000 parts"),
     ],
-    "config/fields": [
-        (
-            lambda: fields.parse_value("epochs", "0"),
-            "epochs",
-            "must be a whole number from 1 to 100000, not '0'",
-        ),
-        (
-            lambda: called("autoencoder", "-d", "digits", stdin="many\n"),
-            "layers",
-            "must be a whole number from 0 to 64, not",
-        ),
-        (lambda: fields.parse_value("l2", "-1"), "L2 penalty", "must be a number from 0 to 10, not '-1'"),
+    "config/program_settings": [
         (lambda: answered("[1, 2]"), "a.json", 'must be a JSON object such as {"epochs": 20}'),
         (
             lambda: answered('{"program": "classification"}'),
@@ -192,47 +181,55 @@ CASES = {
     ],
     "config/hyperparameters": [
         (
-            lambda: Hyperparameters(split="90/0/10", patience=3),
+            lambda: AutoencoderHyperparameters(split="90/0/10", patience=3),
             "90/0/10",
             "leaves none",
         ),
         (
-            lambda: Hyperparameters(split="90/0/10", schedule="plateau"),
+            lambda: AutoencoderHyperparameters(split="90/0/10", schedule="plateau"),
             "90/0/10",
             "leaves none",
         ),
         (
-            lambda: Hyperparameters(program="decoder"),
+            lambda: Hyperparameters.from_json({"program": "decoder"}, "run.json"),
             "'decoder'",
             "program must be autoencoder or classification, not",
         ),
-        (lambda: Hyperparameters(noise=0.4), "noise", "has no effect without --task denoise"),
-        (lambda: Hyperparameters(color_space="yuv"), "color space", "has no effect without --task colorize"),
-        (lambda: Hyperparameters(missing="left"), "missing", "has no effect without --task complete"),
-        (lambda: Hyperparameters(beta=2), "beta", "has no effect without --variational"),
+        (lambda: AutoencoderHyperparameters(noise=0.4), "noise", "has no effect without --task denoise"),
         (
-            lambda: Hyperparameters(plateau_factor=0.3),
+            lambda: AutoencoderHyperparameters(color_space="yuv"),
+            "color space",
+            "has no effect without --task colorize",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(missing="left"),
+            "missing",
+            "has no effect without --task complete",
+        ),
+        (lambda: AutoencoderHyperparameters(beta=2), "beta", "has no effect without --variational"),
+        (
+            lambda: AutoencoderHyperparameters(plateau_factor=0.3),
             "plateau factor",
             "has no effect without --schedule plateau",
         ),
         (
-            lambda: Hyperparameters(plateau_patience=3),
+            lambda: AutoencoderHyperparameters(plateau_patience=3),
             "plateau patience",
             "has no effect without --schedule plateau",
         ),
-        (lambda: Hyperparameters(program="classification", tta=True), "TTA", "has no effect without --flip"),
+        (lambda: ClassifierHyperparameters(tta=True), "TTA", "has no effect without --flip"),
         (
-            lambda: Hyperparameters(flip=True, tta=True),
+            lambda: AutoencoderHyperparameters(flip=True, tta=True),
             "TTA averages two reconstructions",
             "TTA averages two reconstructions: use it for denoise, colorize or complete",
         ),
         (
-            lambda: Hyperparameters(task="complete", flip=True, tta=True),
+            lambda: AutoencoderHyperparameters(task="complete", flip=True, tta=True),
             "TTA mirrors images",
             "left to right: it requires missing top or bottom",
         ),
         (
-            lambda: Hyperparameters().require("dataset"),
+            lambda: AutoencoderHyperparameters().require("dataset"),
             "data set",
             "is missing in the record; start a new run with --dataset",
         ),
@@ -251,120 +248,130 @@ CASES = {
             "stride 1,2,1,2",
             "has 4 values for 3 layers; give one value, or one per layer",
         ),
-        (lambda: Hyperparameters(layers=2, pool="1,3"), "pool 1,3", "there is no layer 3 with layers 2"),
         (
-            lambda: Hyperparameters(layers=2, batch_norm="4"),
+            lambda: AutoencoderHyperparameters(layers=2, pool="1,3"),
+            "pool 1,3",
+            "there is no layer 3 with layers 2",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(layers=2, batch_norm="4"),
             "batch norm 4",
             "there is no layer 4 with layers 2",
         ),
-        (lambda: Hyperparameters(layers=0), "layers 0", "layers 0 requires a dense code: set --latent-dim"),
         (
-            lambda: Hyperparameters(layers=0, latent_dim=2, decoder_kernels=8),
+            lambda: AutoencoderHyperparameters(layers=0),
+            "layers 0",
+            "layers 0 requires a dense code: set --latent-dim",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(layers=0, latent_dim=2, decoder_kernels=8),
             "decoder kernels",
             "require layers",
         ),
         (
-            lambda: Hyperparameters(fc_units=64),
+            lambda: AutoencoderHyperparameters(fc_units=64),
             "fully connected units",
             "require a dense latent code: set --latent-dim",
         ),
         (
-            lambda: Hyperparameters(skip=True),
+            lambda: AutoencoderHyperparameters(skip=True),
             "skip connections",
             "would copy the image to the output: use them for denoise, colorize or complete",
         ),
         (
-            lambda: Hyperparameters(task="denoise", variational=True, skip=True),
+            lambda: AutoencoderHyperparameters(task="denoise", variational=True, skip=True),
             "variational",
             "variational cannot be combined with skip, residual or linear path, which",
         ),
         (
-            lambda: Hyperparameters(task="denoise", variational=True, residual=True),
+            lambda: AutoencoderHyperparameters(task="denoise", variational=True, residual=True),
             "variational",
             "variational cannot be combined with skip, residual or linear path, which",
         ),
         (
-            lambda: Hyperparameters(variational=True, linear_path=8),
+            lambda: AutoencoderHyperparameters(variational=True, linear_path=8),
             "variational",
             "variational cannot be combined with skip, residual or linear path, which",
         ),
         (
-            lambda: Hyperparameters(residual=True),
+            lambda: AutoencoderHyperparameters(residual=True),
             "residual",
             "requires the task denoise, complete or colorize in RGB",
         ),
         (
-            lambda: Hyperparameters(task="colorize", color_space="yuv", residual=True),
+            lambda: AutoencoderHyperparameters(task="colorize", color_space="yuv", residual=True),
             "residual",
             "requires the task denoise, complete or colorize in RGB",
         ),
         (
-            lambda: Hyperparameters(linear_path=8, latent_dim=2),
+            lambda: AutoencoderHyperparameters(linear_path=8, latent_dim=2),
             "linear path with a kernel size",
             "linear path with a kernel size requires a convolutional code; for a dense",
         ),
         (
-            lambda: Hyperparameters(linear_path="full"),
+            lambda: AutoencoderHyperparameters(linear_path="full"),
             "linear path full",
             "requires a dense latent code and layers: set --latent-dim",
         ),
         (
-            lambda: Hyperparameters(linear_path=8, padding="valid"),
+            lambda: AutoencoderHyperparameters(linear_path=8, padding="valid"),
             "linear path",
             "linear path requires padding same",
         ),
         (
-            lambda: Hyperparameters(pca=True),
+            lambda: AutoencoderHyperparameters(pca=True),
             "PCA requires a dense latent code",
             "PCA requires a dense latent code and at least one layer: set --latent-dim and",
         ),
         (
-            lambda: Hyperparameters(feedback=8),
+            lambda: AutoencoderHyperparameters(feedback=8),
             "feedback requires a dense latent code",
             "feedback requires a dense latent code and the task reconstruct or denoise:",
         ),
         (
-            lambda: Hyperparameters(feedback=8, latent_dim=4, variational=True),
+            lambda: AutoencoderHyperparameters(feedback=8, latent_dim=4, variational=True),
             "feedback cannot be combined",
             "feedback cannot be combined with variational, PCA, skip, residual or latent",
         ),
         (
-            lambda: Hyperparameters(feedback=8, latent_dim=4),
+            lambda: AutoencoderHyperparameters(feedback=8, latent_dim=4),
             "feedback requires a decoder",
             "feedback requires a decoder that works alike in training and inference: set",
         ),
         (
-            lambda: Hyperparameters(pca=True, latent_dim=4, fc_units=8),
+            lambda: AutoencoderHyperparameters(pca=True, latent_dim=4, fc_units=8),
             "PCA cannot be combined",
             "PCA cannot be combined with variational, fully connected units, linear path,",
         ),
         (
-            lambda: Hyperparameters(pca=True, latent_dim=4, task="complete"),
+            lambda: AutoencoderHyperparameters(pca=True, latent_dim=4, task="complete"),
             "PCA requires the task reconstruct or denoise",
             "PCA requires the task reconstruct or denoise: inputs and targets must be",
         ),
         (
-            lambda: Hyperparameters(task="colorize", color_space="yuv", output_activation="sigmoid"),
+            lambda: AutoencoderHyperparameters(
+                task="colorize", color_space="yuv", output_activation="sigmoid"
+            ),
             "UV cannot be combined",
             "UV cannot be combined with a sigmoid output: its values are not limited to",
         ),
         (
-            lambda: Hyperparameters(task="denoise", residual=True, output_activation="sigmoid"),
+            lambda: AutoencoderHyperparameters(task="denoise", residual=True, output_activation="sigmoid"),
             "residual cannot be combined",
             "residual cannot be combined with a sigmoid output: its values are not limited",
         ),
         (
-            lambda: Hyperparameters(linear_path=8, output_activation="sigmoid"),
+            lambda: AutoencoderHyperparameters(linear_path=8, output_activation="sigmoid"),
             "linear path cannot be combined",
             "linear path cannot be combined with a sigmoid output: its values are not",
         ),
         (
-            lambda: Hyperparameters(loss="bce", output_activation="linear"),
+            lambda: AutoencoderHyperparameters(loss="bce", output_activation="linear"),
             "loss bce",
             "requires outputs in 0..1, such as those of a sigmoid",
         ),
         (
-            lambda: Hyperparameters(loss="bce", linear_path=8),
+            lambda: AutoencoderHyperparameters(loss="bce", linear_path=8),
             "loss bce",
             "requires outputs in 0..1, such as those of a sigmoid",
         ),
@@ -430,7 +437,7 @@ CASES = {
         (lambda: plan(task="colorize"), "28×28×1", "task colorize requires color images; these are"),
         (lambda: plan((8, 1, 3), task="complete"), "8×1×3", "are too small to split into halves"),
         (
-            lambda: base.task_shapes(Hyperparameters(task="complete", missing="top"), (1, 8, 1)),
+            lambda: base.task_shapes(AutoencoderHyperparameters(task="complete", missing="top"), (1, 8, 1)),
             "1×8×1",
             "are too small to split into halves",
         ),
@@ -489,6 +496,19 @@ CASES = {
     ],
     "cli/prompts": [
         (
+            lambda: called("autoencoder", "-d", "digits", "--noise", "0.3", "--yes"),
+            "noise",
+            "has no effect without --task denoise",
+        ),
+        (lambda: unlabeled(), "labels", "missing: give -dl or --labels"),
+        (
+            lambda: called("classification", "-d", "digits", "--yes"),
+            "model",
+            "missing: train one on these images with autoencoder.py first, or give -model or --model",
+        ),
+    ],
+    "cli/provided_values": [
+        (
             lambda: called("autoencoder", "--epochs", "0"),
             "--epochs",
             "must be a whole number from 1 to 100000, not '0'",
@@ -500,23 +520,6 @@ CASES = {
             "--no-input",
             "needs -d or --dataset and -model or --model",
         ),
-        (
-            lambda: called("autoencoder", "-d", "digits", "--noise", "0.3", "--yes"),
-            "noise",
-            "has no effect without --task denoise",
-        ),
-        (lambda: unlabeled(), "labels", "missing: give -dl or --labels"),
-        (
-            lambda: called("classification", "-d", "digits", "--yes"),
-            "model",
-            "missing: train one on these images with autoencoder.py first, or give -model or --model",
-        ),
-        (lambda: chosen("z\n"), "What next?: 'z'", "is not one of a, b"),
-        (
-            lambda: called("autoencoder", "-d", "digits", stdin="3\n"),
-            "Kernel size",
-            "(3 means 3×3); pass a flag, another line, or --yes",
-        ),
         (lambda: called("autoencoder", "--answers", "none.json"), "none.json", "no such file"),
         (
             lambda: answered('{"preset": ["cifar-base"]}'),
@@ -527,6 +530,31 @@ CASES = {
             lambda: called("autoencoder", "--resume", "x", "--epochs", "3", "--preset", "cifar-base"),
             "--epochs, --preset",
             "",
+        ),
+    ],
+    "cli/answer_lines": [
+        (lambda: chosen("z\n"), "What next?: 'z'", "is not one of a, b"),
+        (
+            lambda: called("autoencoder", "-d", "digits", stdin="3\n"),
+            "Kernel size",
+            "(3 means 3×3); pass a flag, another line, or --yes",
+        ),
+    ],
+    "common/settings": [
+        (
+            lambda: program_settings.find_setting("epochs").parse("0"),
+            "epochs",
+            "must be a whole number from 1 to 100000, not '0'",
+        ),
+        (
+            lambda: called("autoencoder", "-d", "digits", stdin="many\n"),
+            "layers",
+            "must be a whole number from 0 to 64, not",
+        ),
+        (
+            lambda: program_settings.find_setting("l2").parse("-1"),
+            "L2 penalty",
+            "must be a number from 0 to 10, not '-1'",
         ),
     ],
     "common/reading": [

@@ -32,7 +32,7 @@ from lib.cli.command_runs import RunsCommand
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
 from lib.common.errors import UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.formats import registry
 from lib.data.formats.pictures import load_fitted, quiet_decoding
 from lib.runs import records, report, run_entries
@@ -201,7 +201,7 @@ def seeds() -> dict[str, Seed]:
         "labels.csv": Seed({"l.csv": b"id,label\n1,cat\n2,dog\n3,cat\n"}, "l.csv", labels),
         "labels-text.npy": Seed({"l.npy": _saved(np.save, np.array(["cat", "dog"] * 3))}, "l.npy", labels),
         "answers": Seed(
-            {"answers.json": json.dumps(Hyperparameters(dataset="digits").to_json()).encode()},
+            {"answers.json": json.dumps(AutoencoderHyperparameters(dataset="digits").to_json()).encode()},
             "answers.json",
             answers,
         ),
@@ -295,7 +295,7 @@ def archive(members: dict[str, bytes]) -> bytes:
 
 
 def _runs() -> Seed:
-    hp = Hyperparameters(dataset="digits", layers=2)
+    hp = AutoencoderHyperparameters(dataset="digits", layers=2)
     whole = {
         "program": "autoencoder",
         "status": "finished",

@@ -4,7 +4,7 @@ import keras
 
 from lib.config.architecture import Architecture
 from lib.config.architecture_planner import plan_architecture
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.models.autoencoder import build_autoencoder
 
 FEEDBACK = dict(
@@ -14,5 +14,5 @@ FEEDBACK = dict(
 
 def build(image_shape=(28, 28, 1), **values) -> tuple[keras.Model, Architecture]:
     """An untrained autoencoder with these hyperparameters."""
-    architecture = plan_architecture(Hyperparameters(**values), image_shape)
+    architecture = plan_architecture(AutoencoderHyperparameters(**values), image_shape)
     return build_autoencoder(architecture), architecture

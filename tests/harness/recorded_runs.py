@@ -5,7 +5,7 @@ import json
 import math
 from pathlib import Path
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.runs import run_folder
 
 _minutes = itertools.count(1)  # each run starts a minute after the one before, and takes a second longer
@@ -45,7 +45,7 @@ def record_run(
     dataset = settings.pop("dataset", "digits")
     is_classifier = program == "classification"
     settings |= {"model": "models/a/autoencoder.h5"} if is_classifier else {}
-    hp = Hyperparameters(program=program, dataset=dataset, **settings)
+    hp = HYPERPARAMETERS[program](dataset=dataset, **settings)
     run = run_folder.Run.create(f"models/{name}", hp, dataset)
     curves = {"loss": [0.5, 0.25], "val_loss": [0.4, 0.3]}
     run.update(

@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 
 from lib.common.errors import UserError
 from lib.config.architecture_planner import output_activation, plan_architecture
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import layer_choices
 from lib.data import splits
 from lib.data.formats.base import Images
@@ -92,7 +92,7 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
             dropout=0,
         )
     try:
-        hp = Hyperparameters(**values)
+        hp = AutoencoderHyperparameters(**values)
         architecture = plan_architecture(hp, image)
     except UserError:
         reject()
@@ -287,7 +287,7 @@ def test_layer_names_in_files_stay(values, encoder, decoder):
 
 @pytest.mark.parametrize("feedback", [(), (7, 5)])
 def test_no_two_layers_share_a_name(feedback):
-    hp = Hyperparameters(
+    hp = AutoencoderHyperparameters(
         layers=3, kernels=4, fc_units="8,6", latent_dim=3, batch_norm="none", feedback=feedback
     )
     model = autoencoder.build_autoencoder(plan_architecture(hp, (13, 17, 3)))
@@ -338,7 +338,7 @@ def test_files_of_a_network_with_feedback_agree_and_need_no_custom_class(tmp_pat
 
 @pytest.mark.parametrize("upsampling", ["transpose", "nearest"])
 def test_convolutions_that_keep_their_shape_start_near_the_identity(upsampling):
-    hp = Hyperparameters(
+    hp = AutoencoderHyperparameters(
         layers=3,
         kernel_size="3,4,3x5",
         kernels="6,6,6",

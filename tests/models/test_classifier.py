@@ -6,7 +6,7 @@ import pytest
 from keras.ops import convert_to_numpy as to_numpy
 
 from lib.config import architecture_planner
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.models import classifier
 from lib.models.autoencoder import build_autoencoder, code_only
 from lib.tasks import base, pixels
@@ -17,11 +17,11 @@ from lib.tasks.completion import SIDES
     "task_settings", [{"task": "colorize"}, *({"task": "complete", "missing": side} for side in SIDES)]
 )
 def test_a_classifier_selects_the_input_of_its_encoder_from_whole_images(task_settings):
-    hp = Hyperparameters(layers=1, kernels=2, **task_settings)
+    hp = AutoencoderHyperparameters(layers=1, kernels=2, **task_settings)
     architecture = architecture_planner.plan_architecture(hp, (9, 7, 3))
     autoencoder = build_autoencoder(architecture)
     encoder = code_only(autoencoder.get_layer("encoder"))
-    model = classifier.build_classifier(encoder, 3, Hyperparameters(program="classification"), (9, 7, 3), hp)
+    model = classifier.build_classifier(encoder, 3, ClassifierHyperparameters(), (9, 7, 3), hp)
     names = [layer.name for layer in model.layers]  # as in files of earlier versions
     assert names == ["image", "grey" if hp.task == "colorize" else "half", "encoder", "head"]
     images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
@@ -37,11 +37,11 @@ def test_a_classifier_selects_the_input_of_its_encoder_from_whole_images(task_se
 def test_test_time_augmentation_averages_the_probabilities_of_mirror_images(task_settings, tmp_path):
     """Also in a file that plain Keras opens."""
     keras.utils.set_random_seed(0)
-    encoder_hp = Hyperparameters(layers=1, kernels=2, latent_dim=3, **(task_settings or {}))
+    encoder_hp = AutoencoderHyperparameters(layers=1, kernels=2, latent_dim=3, **(task_settings or {}))
     encoder = build_autoencoder(architecture_planner.plan_architecture(encoder_hp, (9, 7, 3))).get_layer(
         "encoder"
     )
-    hp = Hyperparameters(program="classification", fc_units=(5,), flip=True, tta=True)
+    hp = ClassifierHyperparameters(fc_units=(5,), flip=True, tta=True)
     plain = classifier.build_classifier(encoder, 4, hp, (9, 7, 3), encoder_hp)
     averaging = classifier.classifier_for_inference(plain, hp)
     images = np.random.default_rng(0).random((6, 9, 7, 3), np.float32)
@@ -58,9 +58,9 @@ def test_test_time_augmentation_averages_the_probabilities_of_mirror_images(task
 @pytest.mark.parametrize("units", ["7", "7,5"])
 def test_the_classifier_gives_probabilities(units):
     encoder = build_autoencoder(
-        architecture_planner.plan_architecture(Hyperparameters(layers=1, kernels=2), (8, 8, 1))
+        architecture_planner.plan_architecture(AutoencoderHyperparameters(layers=1, kernels=2), (8, 8, 1))
     ).get_layer("encoder")
-    hp = Hyperparameters(program="classification", fc_units=units, dropout=0.9)
+    hp = ClassifierHyperparameters(fc_units=units, dropout=0.9)
     model = classifier.build_classifier(encoder, 3, hp, (8, 8, 1))
     outputs = to_numpy(model(np.zeros((4, 8, 8, 1), np.float32)))
     np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
@@ -70,7 +70,7 @@ def test_the_classifier_gives_probabilities(units):
 
 
 def test_moving_averages_of_the_encoder_stay_when_all_layers_train():
-    hp = Hyperparameters(layers=1, kernels=2)
+    hp = AutoencoderHyperparameters(layers=1, kernels=2)
     encoder = build_autoencoder(architecture_planner.plan_architecture(hp, (8, 8, 1))).get_layer("encoder")
     model = classifier.build_classifier(encoder, 2, hp, (8, 8, 1))
     classifier.set_trainable(encoder, True)

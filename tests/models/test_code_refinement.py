@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lib.config.architecture_planner import plan_architecture
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.models import code_refinement
 from lib.models.autoencoder import build_autoencoder, code_only
 from lib.models.code_refinement import CodeRefinement
@@ -29,7 +29,7 @@ def build(**values) -> keras.Model:
         batch_norm="all",
         dropout=0.3,
     )
-    return build_autoencoder(plan_architecture(Hyperparameters(**defaults | values), IMAGE_SHAPE))
+    return build_autoencoder(plan_architecture(AutoencoderHyperparameters(**defaults | values), IMAGE_SHAPE))
 
 
 def refinement_of(

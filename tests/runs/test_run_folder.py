@@ -13,7 +13,7 @@ import pytest
 
 from lib.common.errors import RunFailed, UserError
 from lib.common.filesystem import write_json
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.runs import records, run_folder
 from lib.runs.records import (
     differing_hyperparameters,
@@ -27,7 +27,7 @@ from lib.runs.run_entries import list_entries
 from tests.harness.nesting import nested_folders
 from tests.harness.terminal_session import PROJECT
 
-HP = Hyperparameters(dataset="digits", layers=2)
+HP = AutoencoderHyperparameters(dataset="digits", layers=2)
 
 
 def test_a_new_run_has_its_answers_and_its_record():
@@ -305,7 +305,7 @@ def test_runs_are_copied_under_free_names():
 def test_differing_hyperparameters_and_metric_points():
     run_records = [
         {
-            "hyperparameters": Hyperparameters(layers=layers, kernels=kernels).to_json(),
+            "hyperparameters": AutoencoderHyperparameters(layers=layers, kernels=kernels).to_json(),
             "metrics": {"test_mse": mse},
         }
         for layers, kernels, mse in ((2, 16, 0.1), (2, 8, 0.3), (2, 32, 0.2))

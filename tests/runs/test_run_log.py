@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.runs.events import EpochEnded, Event, Note, PhaseStarted, RunResult, RunStarted, Step
 from lib.runs.run_folder import Run, close_record
 from lib.runs.run_log import RunLog, append_lines
@@ -86,7 +86,7 @@ def test_a_full_disk_is_no_error(monkeypatch):
 
 
 def test_the_end_of_a_run_that_could_not_say_it_itself():
-    run = Run.create("run", Hyperparameters(dataset="digits"), "digits")
+    run = Run.create("run", AutoencoderHyperparameters(dataset="digits"), "digits")
     close_record(run.folder, "failed", "the training process was killed")
     assert Path("run/log.txt").read_text(encoding="utf-8") == "failed: the training process was killed\n"
     run.release(delete_checkpoint=False)

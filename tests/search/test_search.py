@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from lib.common.errors import Interrupted, RunFailed, UserError
-from lib.config.fields import QUESTIONS
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
+from lib.config.program_settings import settings
 from lib.runs import records, run_entries
 from lib.search import trials
 from lib.search.command_search import SearchCommand
@@ -30,6 +30,7 @@ from tests.harness.in_process_worker import InProcessWorker, press_ctrl_c_in
 from tests.harness.terminal_session import DOWN, ENTER, PROJECT, SECONDS, Terminal
 from tests.worker.test_model_jobs import save_autoencoder
 
+ASKED = [name for name, setting in settings("autoencoder").items() if setting.is_asked]
 TINY = [
     "--layers",
     "1",
@@ -303,11 +304,11 @@ def test_a_folder_that_cannot_be_made(tiny, in_process):
 
 
 def test_the_epochs_of_the_winner_are_those_that_were_best():
-    hp = Hyperparameters(dataset="digits", patience=3, fold="2/3", epochs=20)
+    hp = AutoencoderHyperparameters(dataset="digits", patience=3, fold="2/3", epochs=20)
     final = trials.final_hyperparameters(hp, [4, 9, 5])
     assert (final.epochs, final.split, final.fold, final.patience) == (5, (90, 0, 10), None, None)
     watching = trials.final_hyperparameters(
-        Hyperparameters(dataset="digits", schedule="plateau", epochs=20), [4]
+        AutoencoderHyperparameters(dataset="digits", schedule="plateau", epochs=20), [4]
     )
     assert (watching.epochs, watching.split) == (20, (80, 10, 10))
 
@@ -375,7 +376,7 @@ def test_a_search_in_a_terminal(tiny):
     """Prompts for hyperparameters, values and sampler, then the search."""
     program = Terminal("autoencoder.py", "search", "-d", tiny["-d"], "-t", tiny["-t"])
     program.see("Which hyperparameters should vary?")
-    program.press(*([DOWN] * QUESTIONS["autoencoder"].index("kernels")), " ", *"activat", " ", ENTER)
+    program.press(*([DOWN] * ASKED.index("kernels")), " ", *"activat", " ", ENTER)
     program.see("Values of kernels (16,32,64, 8,16/16,32 by layers, or a range 16..64)")
     program.answer("2,3")
     program.see("Which values of activation?")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.common.errors import UserError
-from lib.config.fields import PROGRAMS, default_values, parse_value
+from lib.config.program_settings import PROGRAMS, default_values, find_setting
 from lib.search.space import (
     Choices,
     Range,
@@ -35,7 +35,7 @@ from lib.search.space import (
 def test_values_are_parsed_as_the_flag_of_the_hyperparameter(text, name, values, first):
     space = parse_space("autoencoder", [text], [])
     assert space == {name: Choices(values)}
-    assert parse_value(name, values[0]) == first
+    assert find_setting(name).parse(values[0]) == first
     assert parse_space("autoencoder", [f"{name}={space[name]}"], []) == space  # the displayed form parses
 
 
@@ -55,8 +55,8 @@ def test_ranges(text, name, expected):
     space = parse_space(program, [], [text])
     assert space == {name: expected}
     assert parse_space(program, [], [f"{name}={space[name]}"]) == space
-    parse_value(name, expected.low)
-    parse_value(name, expected.high)
+    find_setting(name).parse(expected.low)
+    find_setting(name).parse(expected.high)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -73,7 +73,7 @@ def test_every_example_of_a_prompt_can_be_parsed(program):
     [
         (["kernels"], [], "--grid kernels: must be NAME=…, such as --grid kernels=16,32,64"),
         (["kernel=1,2"], [], "'kernel' cannot be varied; did you mean 'kernels'?"),
-        (["nonsense=1,2"], [], "'nonsense' cannot be varied; there are beta, layers"),
+        (["nonsense=1,2"], [], "'nonsense' cannot be varied; there are limit, beta, layers"),
         (["task=denoise,complete"], [], "task cannot be varied: errors of different tasks are not"),
         (["split=80/10/10"], [], "'split' cannot be varied"),
         (["kernels=16"], [], "--grid kernels=16: requires at least two values"),

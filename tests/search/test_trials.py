@@ -1,6 +1,6 @@
 """Pruning of a trial, and the winner's settings. python -m pytest tests/search/test_trials.py"""
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.runs.events import EpochEnded, PhaseStarted
 from lib.search.trials import PRUNED, PruningCallback, best_epoch
 from lib.tasks.metrics import trial_score
@@ -39,9 +39,9 @@ def test_epochs_without_the_monitored_value_are_not_reported():
 
 def test_the_objective_follows_from_the_model():
     settings = {
-        "mse": Hyperparameters(dataset="digits"),
-        "negative_elbo": Hyperparameters(dataset="digits", variational=True),
-        "accuracy": Hyperparameters(program="classification", dataset="digits", model="m.h5", fc_units=4),
+        "mse": AutoencoderHyperparameters(dataset="digits"),
+        "negative_elbo": AutoencoderHyperparameters(dataset="digits", variational=True),
+        "accuracy": ClassifierHyperparameters(dataset="digits", model="m.h5", fc_units=4),
     }
     for key, hp in settings.items():
         assert trial_score(hp.program, hp).key == key

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.tasks import TASKS, base, completion
 from lib.tasks.colorization import COLOR_SPACES
 from lib.tasks.completion import SIDES
@@ -32,19 +32,19 @@ def test_pixels_round_trip():
 def test_noise_has_the_given_standard_deviation():
     gray = np.full((200, 12, 10, 1), 128, np.uint8)
     for noise, low, high in (("0.1", 0.1, 0.1), ("0.05-0.15", 0.05, 0.15)):
-        inputs, targets = base.make_pair(Hyperparameters(task="denoise", noise=noise), gray, rng())
+        inputs, targets = base.make_pair(AutoencoderHyperparameters(task="denoise", noise=noise), gray, rng())
         deviation = inputs.reshape(200, -1).std(axis=1)
         assert deviation.min() == pytest.approx(low, rel=0.25)
         assert deviation.max() == pytest.approx(high, rel=0.25)
         assert (deviation.max() / deviation.min() > 2) == (low < high)
         np.testing.assert_array_equal(targets, to_float(gray))
-    strong, _ = base.make_pair(Hyperparameters(task="denoise", noise=3), gray, rng())
+    strong, _ = base.make_pair(AutoencoderHyperparameters(task="denoise", noise=3), gray, rng())
     assert (strong.min(), strong.max()) == (0, 1)
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_the_two_halves_make_the_image(side):
-    hp = Hyperparameters(task="complete", missing=side)
+    hp = AutoencoderHyperparameters(task="complete", missing=side)
     images = rng().integers(0, 256, (4, 7, 9, 3), dtype=np.uint8)
     inputs, targets = base.make_pair(hp, images, rng())
     assert (inputs.shape[1:], targets.shape[1:]) == base.task_shapes(hp, (7, 9, 3))
@@ -58,7 +58,7 @@ def test_the_two_halves_make_the_image(side):
 
 @pytest.mark.parametrize("space", COLOR_SPACES)
 def test_gray_inputs_and_color_targets(space):
-    hp = Hyperparameters(task="colorize", color_space=space)
+    hp = AutoencoderHyperparameters(task="colorize", color_space=space)
     images = rng().integers(0, 256, (4, 7, 9, 3), dtype=np.uint8)
     gray, targets = base.make_pair(hp, images, rng())
     assert (gray.shape, targets.shape) == ((4, 7, 9, 1), (4, 7, 9, 3 if space == "rgb" else 2))
@@ -71,13 +71,13 @@ def test_gray_inputs_and_color_targets(space):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_image_shape_is_the_inverse_of_the_task_shapes(task):
-    hp = Hyperparameters(task=task)
+    hp = AutoencoderHyperparameters(task=task)
     assert base.image_shape(hp, *base.task_shapes(hp, (7, 9, 3))) == (7, 9, 3)
 
 
 def test_inference_adds_no_noise():
-    inputs, targets = base.make_inference_pair(Hyperparameters(task="denoise"), IMAGES)
+    inputs, targets = base.make_inference_pair(AutoencoderHyperparameters(task="denoise"), IMAGES)
     np.testing.assert_array_equal(inputs, to_float(IMAGES))
     np.testing.assert_array_equal(targets, inputs)
-    left, right = base.make_inference_pair(Hyperparameters(task="complete"), IMAGES)
+    left, right = base.make_inference_pair(AutoencoderHyperparameters(task="complete"), IMAGES)
     np.testing.assert_array_equal(np.concatenate([left, right], axis=2), to_float(IMAGES))

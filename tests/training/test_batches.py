@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.formats.base import Images
 from lib.data.splits import Subset
 from lib.tasks import TASKS, base
@@ -19,7 +19,7 @@ SUBSET = Subset(Images(IMAGES[..., None], LABELS.astype(int)), np.array([9, 2, 4
 
 
 def make_batches(size: int, seed: int = 0, hp: dict | None = None, **options) -> Batches:
-    return Batches(SUBSET, size, Hyperparameters(seed=seed, **hp or {}), **options)
+    return Batches(SUBSET, size, AutoencoderHyperparameters(seed=seed, **hp or {}), **options)
 
 
 def one_epoch(batches: Batches, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +81,7 @@ def test_augmentation_differs_in_each_training_epoch_and_is_absent_from_scores(n
 @pytest.mark.parametrize("task", TASKS)
 def test_erased_inputs_have_complete_targets(task):
     images = np.full((40, 6, 8, 3), 60, np.uint8)
-    hp = Hyperparameters(task=task, erase=True, **dict(noise=0) if task == "denoise" else {})
+    hp = AutoencoderHyperparameters(task=task, erase=True, **dict(noise=0) if task == "denoise" else {})
     expected_inputs, expected_targets = base.make_pair(hp, images, np.random.default_rng(0))
     subset = Subset(Images(images, np.arange(40)), np.arange(40))
     training, repeated, scoring = (
@@ -99,7 +99,7 @@ def test_erased_inputs_have_complete_targets(task):
 
 def test_a_classifier_trains_on_erased_images():
     images = np.full((40, 6, 8, 3), 60, np.uint8)
-    hp = Hyperparameters(program="classification", shift=False, erase=True)
+    hp = ClassifierHyperparameters(shift=False, erase=True)
     subset = Subset(Images(images, np.arange(40)), np.arange(40))
     inputs, labels = Batches(subset, 40, hp, training=True, labeled=True)[0]
     assert 8 < (inputs == np.float32(60 / 255)).all(axis=(1, 2, 3)).sum() < 32
@@ -112,7 +112,7 @@ def test_a_batch_needs_the_memory_of_one_batch():
     subset = Subset(Images(source), np.arange(len(source)))
     for task in TASKS:
         tracemalloc.start()
-        Batches(subset, 64, Hyperparameters(task=task))[1000]
+        Batches(subset, 64, AutoencoderHyperparameters(task=task))[1000]
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 45 << 20, task  # most of it the order of the images, 32 MB

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from lib.cli.session import Session
 from lib.common.errors import UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.config.process_group import ProcessGroup, Shard
 from lib.data import datasets
 from lib.training.batches import Batches
@@ -58,7 +58,9 @@ def test_the_shards_of_a_batch_are_equal_and_complete(size, world_size, devices_
 
 @pytest.mark.parametrize("labeled", [False, True])
 def test_the_shards_join_to_the_batch_of_a_single_process(tiny, labeled):
-    hp = Hyperparameters(dataset=tiny["-d"], labels=None, task="denoise", noise=0.3, flip=True, batch_size=16)
+    hp = AutoencoderHyperparameters(
+        dataset=tiny["-d"], labels=None, task="denoise", noise=0.3, flip=True, batch_size=16
+    )
     subset = datasets.load_dataset(labeled_hp(tiny) if labeled else hp).train
     options = dict(training=True, labeled=labeled)
     single = Batches(subset, 16, hp, **options)
@@ -78,12 +80,12 @@ def test_the_shards_join_to_the_batch_of_a_single_process(tiny, labeled):
 
 
 def labeled_hp(tiny) -> Hyperparameters:
-    return Hyperparameters(program="classification", dataset=tiny["-d"], labels=tiny["-dl"], batch_size=16)
+    return ClassifierHyperparameters(dataset=tiny["-d"], labels=tiny["-dl"], batch_size=16)
 
 
 def test_a_last_batch_that_is_too_small_to_share_is_left_out(tiny):
-    subset = datasets.load_dataset(Hyperparameters(dataset=tiny["-d"])).train.first(33)
-    hp = Hyperparameters(dataset=tiny["-d"])
+    subset = datasets.load_dataset(AutoencoderHyperparameters(dataset=tiny["-d"])).train.first(33)
+    hp = AutoencoderHyperparameters(dataset=tiny["-d"])
     assert len(Batches(subset, 16, hp)) == 3
     assert len(Batches(subset, 16, hp, shard=Shard(ProcessGroup("lab:1", 0, 2), 2))) == 2
 
@@ -176,7 +178,7 @@ two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
 import keras
 from lib.config import architecture_planner
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.data import datasets
 from lib.models import autoencoder
@@ -184,7 +186,7 @@ from lib.training import phases, trainer
 from lib.runs.events import EpochEnded
 from lib.training.callbacks import TrainingHooks
 values = json.loads(sys.argv[1])
-hp = Hyperparameters(dataset="train.idx", layers=1, kernels=4, epochs=3, batch_size=12, **values)
+hp = AutoencoderHyperparameters(dataset="train.idx", layers=1, kernels=4, epochs=3, batch_size=12, **values)
 dataset = datasets.load_dataset(hp)
 def train(group, folder=None, last_epoch=3):
     stop_event, outputs = threading.Event(), []

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.training.optimizers import MIN_CHANNELS, Muon, make_optimizer
 
 RATE = 0.01
@@ -120,6 +120,6 @@ def test_small_kernels_and_vectors_are_trained_by_adamw(shape):
 def test_weight_decay_is_that_of_the_hyperparameters(shape):
     value, zeros = np.ones(shape, np.float32), np.zeros(shape, np.float32)
     for decay, expected in ((0.0, 1.0), (0.5, 1 - 0.5 * RATE)):
-        hp = Hyperparameters(optimizer="muon", weight_decay=decay)
+        hp = AutoencoderHyperparameters(optimizer="muon", weight_decay=decay)
         _, after = apply_steps(make_optimizer(hp, RATE), None, 1, value, zeros)
         assert after == pytest.approx(expected, abs=1e-6)

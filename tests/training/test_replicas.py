@@ -9,7 +9,7 @@ import pytest
 from keras.ops import convert_to_numpy as to_numpy
 
 from lib.config import architecture_planner
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.models import autoencoder, fixed_layers
 from lib.training import phases, replicas, trainer
@@ -19,7 +19,7 @@ from tests.harness.networks import FEEDBACK, build
 
 def train(tiny, folder=None, stop_after=None, **values):
     """Train a tiny autoencoder; the history, the model, and its weights at the end of each epoch."""
-    hp = Hyperparameters(
+    hp = AutoencoderHyperparameters(
         dataset=tiny["-d"], layers=2, kernels="4,6", batch_size=8, **({"epochs": 6} | values)
     )
     keras.utils.set_random_seed(hp.seed)

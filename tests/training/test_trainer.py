@@ -9,7 +9,7 @@ import pytest
 
 from lib.common.errors import RunFailed
 from lib.config import architecture_planner
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.config.training_choices import LOSSES, OPTIMIZERS
 from lib.data import datasets
 from lib.models import autoencoder
@@ -33,7 +33,9 @@ def train_with_result(tiny, emit=ignore, stop_event=None, folder=None, **values)
     """Train a tiny autoencoder; the result, the model, and the lengths of the histories that `on_epoch_end`
     got.
     """
-    hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=4, batch_size=8, **({"epochs": 3} | values))
+    hp = AutoencoderHyperparameters(
+        dataset=tiny["-d"], layers=1, kernels=4, batch_size=8, **({"epochs": 3} | values)
+    )
     keras.utils.set_random_seed(hp.seed)
     dataset = datasets.load_dataset(hp)
     architecture = architecture_planner.plan_architecture(hp, dataset.shape)
@@ -81,7 +83,7 @@ def test_a_stop_ends_training_after_the_batch_with_the_best_weights(tiny):
 
     history, model, _ = train(tiny, emit, stop_event, epochs=50, learning_rate=0.02)
     assert len(history["loss"]) == 3  # the third epoch was left after its first batch
-    hp = Hyperparameters(dataset=tiny["-d"])
+    hp = AutoencoderHyperparameters(dataset=tiny["-d"])
     validation = trainer.Batches(datasets.load_dataset(hp).validation, 8, hp)
     assert float(model.evaluate(validation, verbose=0)) == pytest.approx(min(history["val_loss"]), rel=1e-5)
 
@@ -227,15 +229,13 @@ def test_resuming_trains_the_interrupted_epoch_again(tiny, tmp_path):
 
 
 def test_the_cosine_schedule_warms_up_and_falls_to_zero():
-    schedule = optimizers.learning_rate_schedule(Hyperparameters(), 0.01, 1000)
+    schedule = optimizers.learning_rate_schedule(AutoencoderHyperparameters(), 0.01, 1000)
     rates = [float(schedule(step)) for step in (0, 25, 50, 525, 1000)]
     assert rates == pytest.approx([0.001, 0.0055, 0.01, 0.005, 0], abs=1e-6)
 
 
 def test_the_second_phase_has_half_the_learning_rate():
-    head, everything = phases.classifier_phases(
-        Hyperparameters(program="classification", learning_rate=0.002)
-    )
+    head, everything = phases.classifier_phases(ClassifierHyperparameters(learning_rate=0.002))
     assert (head.learning_rate, everything.learning_rate) == (0.002, 0.001)
     assert "frozen" in head.reason
 
@@ -246,27 +246,34 @@ def test_images_per_second_is_the_median_of_the_epochs():
 
 def test_constant_plateau_and_exponential_schedules():
     for name in ("constant", "plateau"):
-        assert optimizers.learning_rate_schedule(Hyperparameters(schedule=name), 0.01, 1000) == 0.01
-    schedule = optimizers.learning_rate_schedule(Hyperparameters(schedule="exponential"), 0.01, 1000)
+        assert (
+            optimizers.learning_rate_schedule(AutoencoderHyperparameters(schedule=name), 0.01, 1000) == 0.01
+        )
+    schedule = optimizers.learning_rate_schedule(
+        AutoencoderHyperparameters(schedule="exponential"), 0.01, 1000
+    )
     assert [float(schedule(step)) for step in (0, 500, 1000)] == pytest.approx([0.01, 0.001, 0.0001])
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_trains(name, tiny):
     assert isinstance(
-        optimizers.make_optimizer(Hyperparameters(optimizer=name), 0.1), keras.optimizers.get(name).__class__
+        optimizers.make_optimizer(AutoencoderHyperparameters(optimizer=name), 0.1),
+        keras.optimizers.get(name).__class__,
     )
     history, _, _ = train(tiny, optimizer=name, weight_decay=0.01, epochs=1)
     assert np.isfinite(history["loss"]).all()
     assert (
-        optimizers.make_optimizer(Hyperparameters(optimizer=name, weight_decay=0.01), 0.1).weight_decay
+        optimizers.make_optimizer(
+            AutoencoderHyperparameters(optimizer=name, weight_decay=0.01), 0.1
+        ).weight_decay
         == 0.01
     )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_have_keras_values(loss):
-    function = phases.pixel_loss(Hyperparameters(loss=loss))
+    function = phases.pixel_loss(AutoencoderHyperparameters(loss=loss))
     targets, outputs = (np.full((2, 3, 3, 1), value, np.float32) for value in (0.25, 0.75))
     expected = {"mse": 0.25, "mae": 0.5, "huber": 0.125, "bce": -(0.25 * np.log(0.75) + 0.75 * np.log(0.25))}[
         loss

@@ -13,7 +13,7 @@ from keras.ops import convert_to_numpy as to_numpy
 from PIL import Image
 
 from lib.common.errors import RunFailed, UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import ClassifierHyperparameters, Hyperparameters
 from lib.data.formats import registry
 from lib.models.saving import model_files
 from lib.models.saving.encoder_extraction import ForeignModel
@@ -243,9 +243,7 @@ def probe(path: list[str]) -> None:
 def labeled(path: list[str]) -> Hyperparameters:
     images, labels = sample_files.shapes(60, *SIDES)
     np.savez("all.npz", images=images, labels=labels)
-    return Hyperparameters(
-        program="classification", dataset="all.npz", model=path[0], fc_units=4, epochs=1, batch_size=16
-    )
+    return ClassifierHyperparameters(dataset="all.npz", model=path[0], fc_units=4, epochs=1, batch_size=16)
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.common.errors import RunFailed, UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.runs.events import EpochEnded, Event
 from lib.search import trials  # noqa: F401 (defines two events)
@@ -22,7 +22,7 @@ JSON = st.recursive(
     lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(), parts, max_size=3),
     max_leaves=5,
 )
-RUN = Hyperparameters(dataset="digits", kernels=(4, 8), layers=2)
+RUN = AutoencoderHyperparameters(dataset="digits", kernels=(4, 8), layers=2)
 
 
 def classes(base: type) -> list[type]:

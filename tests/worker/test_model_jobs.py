@@ -12,7 +12,7 @@ from PIL import Image
 from lib.common.errors import Interrupted, UserError
 from lib.common.serialization import unpack_images
 from lib.config import architecture_planner
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data import user_images
 from lib.data.formats import registry
 from lib.models import autoencoder
@@ -47,7 +47,7 @@ def run_job(request: type[ModelRequest], models: list[str], channel=None, **opti
 
 def save_autoencoder(folder: str = "ae", image=GRAY, **values) -> list[str]:
     """An untrained autoencoder in a folder, and its path in a list."""
-    hp = Hyperparameters(**dict(layers=1, kernels=2) | values)
+    hp = AutoencoderHyperparameters(**dict(layers=1, kernels=2) | values)
     keras.utils.set_random_seed(hp.seed)  # with other weights all units may be dead, and no code improves
     Path(folder).mkdir()
     network = autoencoder.build_autoencoder(architecture_planner.plan_architecture(hp, image))
@@ -58,11 +58,11 @@ def save_autoencoder(folder: str = "ae", image=GRAY, **values) -> list[str]:
 
 def save_classifier() -> list[str]:
     """An untrained classifier of three classes, and its path in a list."""
-    hp = Hyperparameters(layers=1, kernels=2)
+    hp = AutoencoderHyperparameters(layers=1, kernels=2)
     encoder = autoencoder.build_autoencoder(architecture_planner.plan_architecture(hp, GRAY)).get_layer(
         "encoder"
     )
-    head = Hyperparameters(program="classification", fc_units=4)
+    head = ClassifierHyperparameters(fc_units=4)
     model_files.save_model(
         build_classifier(encoder, 3, head, GRAY), Path("classifier.h5"), head, ("left", "middle", "bottom")
     )

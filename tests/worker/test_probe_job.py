@@ -10,7 +10,7 @@ import pytest
 from lib.cli.command_probe import ProbeCommand
 from lib.cli.display import Display
 from lib.config import architecture_planner
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data import datasets
 from lib.evaluation import probes
 from lib.models import autoencoder
@@ -26,16 +26,14 @@ def run_probe(channel: RecordingChannel, **values) -> dict:
     """The record of a probe of an untrained encoder."""
     images, labels = sample_files.shapes(200)
     np.savez("all.npz", images=images, labels=labels)
-    plain = Hyperparameters(layers=1, kernels=2)
+    plain = AutoencoderHyperparameters(layers=1, kernels=2)
     model_files.save_model(
         autoencoder.build_autoencoder(architecture_planner.plan_architecture(plain, (12, 10, 1))),
         Path("autoencoder.h5"),
         plain,
     )
     shared = dict(fc_units=4, epochs=2, batch_size=16, shift=False)
-    hp = Hyperparameters(
-        program="classification", dataset="all.npz", model="autoencoder.h5", **shared | values
-    )
+    hp = ClassifierHyperparameters(dataset="all.npz", model="autoencoder.h5", **shared | values)
     probe_job.probe(channel, Probe(hp, (0.05, 1.0), "out"))
     return json.loads(Path("out/probe.json").read_text())
 
@@ -99,7 +97,7 @@ def test_ctrl_c_leaves_out_the_incomplete_classifier(number):
 def test_a_labeled_sample_has_every_class():
     images, labels = sample_files.shapes(200)
     np.savez("all.npz", images=images, labels=labels)
-    hp = Hyperparameters(program="classification", dataset="all.npz", model="m.h5")
+    hp = ClassifierHyperparameters(dataset="all.npz", model="m.h5")
     dataset = datasets.load_dataset(hp)
     sample = probes.labeled_sample(dataset, 0.01, hp)
     assert sorted(dataset.train.labels[sample]) == [0, 1, 2]

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from lib.common.errors import RunFailed, UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.runs.events import EpochEnded, PhaseStarted, RunResult, RunStarted, Stage
 from lib.runs.records import main_curves
 from lib.worker.messages import (
@@ -27,7 +27,7 @@ from lib.worker.process import Worker
 
 def request(tiny, **values) -> Hyperparameters:
     defaults = {"dataset": tiny["-d"], "layers": 1, "kernels": 2, "epochs": 1, "batch_size": 16}
-    return Hyperparameters(**defaults | values)
+    return AutoencoderHyperparameters(**defaults | values)
 
 
 def test_a_run_through_the_pipe_whose_figures_are_drawn_during_the_menu(tiny):

@@ -15,7 +15,12 @@ from lib.cli.display import Display
 from lib.common import errors
 from lib.common.errors import RunFailed, UserError
 from lib.common.serialization import unpack_images
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import (
+    HYPERPARAMETERS,
+    AutoencoderHyperparameters,
+    ClassifierHyperparameters,
+    Hyperparameters,
+)
 from lib.config.process_group import ProcessGroup
 from lib.evaluation import image_figures
 from lib.evaluation.run_figures import autoencoder as autoencoder_figures
@@ -33,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("unrendered")
 
 def classify(tiny, **values) -> Hyperparameters:
     files = {"dataset": tiny["-d"], "labels": tiny["-dl"], "testset": tiny["-t"], "test_labels": tiny["-tl"]}
-    return Hyperparameters(program="classification", **files | values)
+    return ClassifierHyperparameters(**files | values)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +61,9 @@ def test_every_failure_is_described_in_a_sentence(error, sentence):
     assert errors.describe_failure(error).startswith(sentence)
 
 
-def run(output: str, trial: bool = False, **values) -> tuple[dict, list[dict]]:
+def run(output: str, trial: bool = False, program: str = "autoencoder", **values) -> tuple[dict, list[dict]]:
     """The record and the events of a whole run in this process."""
-    hp = Hyperparameters(**values)
+    hp = HYPERPARAMETERS[program](**values)
     channel = RecordingChannel()
     training_jobs.run_training(
         channel,
@@ -230,7 +235,7 @@ class InterruptedChannel(RecordingChannel):
 )
 @pytest.mark.parametrize("background", [False, True])
 def test_ctrl_c_after_the_training_skips_baselines_or_figures(tiny, stage, note, figures, background):
-    hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
+    hp = AutoencoderHyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
     channel = InterruptedChannel(stage)
     request = Train(hp, "run", background=background)
     training_jobs.run_training(channel, request, open_data.open_dataset(hp))
@@ -256,7 +261,10 @@ class ListingChannel(RecordingChannel):
 
 
 def test_the_result_is_there_before_the_figures_are_drawn(tiny):
-    hp, channel = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1), ListingChannel()
+    hp, channel = (
+        AutoencoderHyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1),
+        ListingChannel(),
+    )
     request = Train(hp, "run", background=True)
     training_jobs.run_training(channel, request, open_data.open_dataset(hp))
     types = [type(event) for event in channel.events]
@@ -292,7 +300,10 @@ def test_a_classifier_trained_in_bfloat16_is_saved_in_float32(color):
         fc_units=8,
         batch_size=16,
     )
-    records = [run(name, epochs=2, precision=name, **head)[0] for name in ("float32", "bfloat16")]
+    records = [
+        run(name, epochs=2, learning_rate=0.005, dropout=0, shift=False, precision=name, **head)[0]
+        for name in ("float32", "bfloat16")
+    ]
     exact, rounded = (
         [record["history"][phase]["loss"] for phase in ("head", "everything")] for record in records
     )
@@ -333,7 +344,7 @@ def test_a_saved_classifier_averages_over_mirror_images_as_its_scores_do(color):
     for phase in ("head", "everything", "scratch"):
         assert both["history"][phase]["val_loss"] == plain["history"][phase]["val_loss"]  # the same training
     assert both["metrics"]["parameters"] == plain["metrics"]["parameters"]
-    hp = Hyperparameters(**head)
+    hp = Hyperparameters.from_json(head, "")
     test = open_data.open_dataset(hp).test
     images = test.take(slice(None)) / np.float32(255)
     for file in ("classifier-head.h5", "classifier.h5"):
@@ -356,7 +367,7 @@ def test_a_saved_autoencoder_averages_over_mirror_images_as_its_scores_do(color)
     (plain, _), (both, _) = (run(name, **values, tta=name == "both") for name in ("plain", "both"))
     assert main_curves(both)["val_loss"] == main_curves(plain)["val_loss"]  # the same training
     assert both["metrics"]["parameters"] == plain["metrics"]["parameters"]
-    hp = Hyperparameters(**values)
+    hp = AutoencoderHyperparameters(**values)
     inputs, targets = base.make_inference_pair(hp, open_data.open_dataset(hp).test.take(slice(None)))
     one, two = (
         keras.models.load_model(f"{name}/autoencoder.h5", compile=False) for name in ("plain", "both")
@@ -406,7 +417,7 @@ def test_a_trial_trains_as_any_run_and_never_uses_the_test_set(tiny, monkeypatch
 
 
 def test_data_that_change_during_a_run_are_noted_in_its_record(tiny):
-    hp = Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
+    hp = AutoencoderHyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
     dataset, channel = open_data.open_dataset(hp), RecordingChannel()
     os.utime(tiny["-d"], ns=(1, 1))
     training_jobs.run_training(channel, Train(hp, "run"), dataset)
@@ -428,7 +439,7 @@ def test_a_follower_trains_the_phases_of_the_leader_without_a_run_folder(tiny, m
     monkeypatch.setattr(training_jobs, "fit", fit)
     run("ae", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
     for hp, names in (
-        (Hyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1), ["autoencoder"]),
+        (AutoencoderHyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1), ["autoencoder"]),
         (
             classify(tiny, model="ae/autoencoder.h5", epochs=1, fc_units=(4,), scratch=True),
             ["head", "everything", "scratch"],

@@ -13,7 +13,7 @@ import numpy as np
 
 from lib.common.serialization import pack_images
 from lib.config.architecture import Architecture
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.splits import Subset
 from lib.evaluation import figures, image_figures, latent_space
 from lib.evaluation.run_figures.base import RunFigures, figure, shown_images
@@ -52,6 +52,7 @@ class AutoencoderFigures(RunFigures):
         untrained: of `variant_examples` before training; None draws no comparison with it.
     """
 
+    hp: AutoencoderHyperparameters
     model: keras.Model
     architecture: Architecture
     metrics: dict[str, Any]
@@ -218,7 +219,7 @@ def draw_prior_grid(figures_of: AutoencoderFigures, path: Path) -> None:
     image_figures.plot_image_sheet(images, GRID_SIDE, path, title, ticks)
 
 
-def variant_examples(model: keras.Model, subset: Subset, hp: Hyperparameters) -> VariantExamples:
+def variant_examples(model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters) -> VariantExamples:
     """Return images and outputs for each variant of the task, such as several noise levels (report E).
 
     Args:
@@ -238,7 +239,7 @@ def variant_examples(model: keras.Model, subset: Subset, hp: Hyperparameters) ->
     )
 
 
-def packed_reconstructions(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict:
+def packed_reconstructions(model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters) -> dict:
     """Return reconstructions of images, packed for the program.
 
     Args:
@@ -252,7 +253,7 @@ def packed_reconstructions(model: keras.Model, subset: Subset, hp: Hyperparamete
     return {name: pack_images(images) for name, images in _reconstruct(model, subset, hp).items()}
 
 
-def _reconstruct(model: keras.Model, subset: Subset, hp: Hyperparameters) -> dict[str, np.ndarray]:
+def _reconstruct(model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters) -> dict[str, np.ndarray]:
     inputs, targets = Batches(subset, len(subset), hp)[0]
     outputs = model.predict_on_batch(inputs)
     names = ["inputs", "outputs", "targets"]

@@ -26,10 +26,10 @@ elsewhere: `ForeignModel`, `is_decoder` and `adapt_decoder`; `image_formats` say
 >>> import tempfile
 >>> from pathlib import Path
 >>> from lib.config.architecture_planner import plan_architecture
->>> from lib.config.hyperparameters import Hyperparameters
+>>> from lib.config.hyperparameters import AutoencoderHyperparameters
 >>> from lib.models.autoencoder import build_autoencoder
 >>> from lib.models.saving.model_files import load_encoder, save_model
->>> hp = Hyperparameters(layers=1, kernels=2, latent_dim=3)
+>>> hp = AutoencoderHyperparameters(layers=1, kernels=2, latent_dim=3)
 >>> model = build_autoencoder(plan_architecture(hp, (8, 8, 1)))
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     save_model(model, Path(folder) / "autoencoder.h5", hp)

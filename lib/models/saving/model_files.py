@@ -14,7 +14,7 @@ import keras
 from lib.common.errors import UserError, reason
 from lib.common.filesystem import atomic_write
 from lib.common.formatting import format_shape
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.models.saving.encoder_extraction import ForeignModel
 from lib.models.saving.graph_limits import require_buildable, require_small
 from lib.models.saving.hdf5_checks import ModelDescription, require_safe
@@ -48,7 +48,7 @@ def save_model(model: keras.Model, path: Path, hp: Hyperparameters, classes: tup
     hyperparameters = {key: value for key, value in hp.to_json().items() if key not in PRIVATE_FIELDS}
     attributes = {
         "part": model.name,
-        "task": hp.task,
+        "task": hp.task_name,
         "pixel_range": "0..1",
         "hyperparameters": json.dumps(hyperparameters),
     }
@@ -124,6 +124,15 @@ class SavedModel:
     hp: Hyperparameters | None
     classes: tuple[str, ...] = ()
 
+    @property
+    def autoencoder_hp(self) -> AutoencoderHyperparameters | None:
+        """The hyperparameters of the autoencoder, `None` for a model made elsewhere; those of a classifier
+        do not say how its encoder was trained: they are the defaults, by which it takes whole images.
+        """
+        if self.hp is None or isinstance(self.hp, AutoencoderHyperparameters):
+            return self.hp
+        return AutoencoderHyperparameters()
+
     def submodel(self, name: str) -> keras.Model | None:
         """Return the model with this name: the outermost, or one nested in it; `None` if there is none."""
         if self.model.name == name:
@@ -158,7 +167,7 @@ class SavedEncoder:
     """
 
     model: keras.Model
-    hp: Hyperparameters | None
+    hp: AutoencoderHyperparameters | None
     layer: str
     notes: tuple[str, ...] = ()
 
@@ -179,7 +188,7 @@ def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) 
         RunFailed: a weight is NaN or infinite.
     """
     saved = load_saved_model(path)
-    hp = saved.hp
+    hp = saved.autoencoder_hp
     if hp is not None and layer is None and saved.submodel("encoder") is None:
         raise UserError(
             f"{path}: contains no model named encoder (it is named {saved.model.name}); use an "

@@ -13,7 +13,7 @@ from keras import layers
 from keras.ops import convert_to_numpy as to_numpy
 
 from lib.common.errors import UserError
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import ClassifierHyperparameters
 from lib.models import classifier, cloning
 from lib.models.saving import model_files
 from lib.runs import records
@@ -240,14 +240,12 @@ def test_nested_layers_are_frozen_and_reinitialized():
 def data() -> dict:
     images, labels = sample_files.shapes(60)
     np.savez("all.npz", images=images, labels=labels)
-    return dict(
-        program="classification", dataset="all.npz", model="other.h5", fc_units=4, epochs=1, batch_size=16
-    )
+    return dict(dataset="all.npz", model="other.h5", fc_units=4, epochs=1, batch_size=16)
 
 
 def test_a_classifier_on_it_is_trained_and_opens_in_plain_keras():
     save_and_load(nested())
-    hp, channel = Hyperparameters(**data(), scratch=True), RecordingChannel()
+    hp, channel = ClassifierHyperparameters(**data(), scratch=True), RecordingChannel()
     training_jobs.run_training(channel, Train(hp, "cl"), open_data.open_dataset(hp))
     record = records.load_record(Path("cl"))
     assert record["status"] == "finished"
@@ -266,6 +264,6 @@ def test_a_classifier_on_it_is_trained_and_opens_in_plain_keras():
 
 def test_an_encoder_of_flat_images_is_probed():
     save_and_load(keras_blog_model())
-    hp, channel = Hyperparameters(**data(), encoder_layer=None), RecordingChannel()
+    hp, channel = ClassifierHyperparameters(**data(), encoder_layer=None), RecordingChannel()
     probe_job.probe(channel, Probe(hp, (1.0,), "out"))
     assert channel.events[-1].record["encoder_layer"].endswith("(8)")

@@ -13,11 +13,11 @@ from keras.ops import convert_to_numpy as to_numpy
 
 from lib.common.errors import RunFailed, UserError
 from lib.config import architecture_planner
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.models import autoencoder
 from lib.models.saving import model_files
 
-HP = Hyperparameters(dataset="/home/somebody/secret.idx", layers=2, kernels=3)
+HP = AutoencoderHyperparameters(dataset="/home/somebody/secret.idx", layers=2, kernels=3)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_the_encoder_is_loaded_from_autoencoder_and_encoder_files(model):
     ],
 )
 def test_every_encoder_is_loaded_with_the_code_as_only_output(values):
-    hp = Hyperparameters(layers=2, kernels=3, **values)
+    hp = AutoencoderHyperparameters(layers=2, kernels=3, **values)
     architecture = architecture_planner.plan_architecture(hp, (12, 8, 3))
     model = autoencoder.build_autoencoder(architecture)
     batch = np.random.default_rng(0).random((2, *architecture.input_shape), np.float32)
