@@ -2,9 +2,11 @@
 
 import faulthandler
 import importlib
+import io
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -110,11 +112,12 @@ def in_process(monkeypatch, unrendered):
 
 
 @pytest.fixture
-def call(capsys, in_process):
+def call(capsys, monkeypatch, in_process):
     """A function that runs a program like `tests.test_no_terminal.run`, but with its jobs in this process."""
 
-    def call(program: str, *words: str) -> subprocess.CompletedProcess:
+    def call(program: str, *words: str, lines: str = "") -> subprocess.CompletedProcess:
         main = importlib.import_module(program.removesuffix(".py")).main
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
         capsys.readouterr()
         status = exit_status(program, lambda: main(list(words)))
         return subprocess.CompletedProcess([program, *words], status, *capsys.readouterr())

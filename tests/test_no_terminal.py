@@ -157,9 +157,9 @@ def test_an_answers_file_replays_a_run_to_the_same_numbers(in_trained):
     assert one["metrics"] == two["metrics"]
 
 
-def test_lines_on_standard_input_answer_questions_and_the_menu(tiny):
+def test_lines_on_standard_input_answer_questions_and_the_menu(tiny, call):
     lines = "2\n\n4\n1\n16\nloss\npictures\nsave\nkept\nagain\n1\n\n\n\n\ncompare\nquit\n"
-    done = run("autoencoder.py", "-d", tiny["-d"], lines=lines)
+    done = call("autoencoder.py", "-d", tiny["-d"], lines=lines)
     assert done.returncode == 0, done.stderr
     assert "Kernel size (3 means 3×3): 3" in done.stderr
     assert "test mse against layers" in done.stdout
@@ -167,12 +167,12 @@ def test_lines_on_standard_input_answer_questions_and_the_menu(tiny):
     assert records.load_record(Path("models/kept"))["hyperparameters"]["kernels"] == [4, 4]
 
 
-def test_the_end_of_the_lines_at_the_menu_means_quit(tiny):
-    assert run("autoencoder.py", "-d", tiny["-d"], lines="1\n3\n2\n1\n16\n").returncode == 0
+def test_the_end_of_the_lines_at_the_menu_means_quit(tiny, call):
+    assert call("autoencoder.py", "-d", tiny["-d"], lines="1\n3\n2\n1\n16\n").returncode == 0
 
 
-def test_output_is_never_written_over_a_run(in_trained):
-    done = run("autoencoder.py", "-d", "x.gz", *SMALL, "--output", "models/ae", "--no-input")
+def test_output_is_never_written_over_a_run(in_trained, call):
+    done = call("autoencoder.py", "-d", "x.gz", *SMALL, "--output", "models/ae", "--no-input")
     assert done.returncode == 2
     assert "models/ae: is not empty, and runs are never overwritten; choose another --output" in done.stderr
 
@@ -195,11 +195,11 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
 
 
 @pytest.mark.parametrize("name", bad_files())
-def test_bad_images_are_refused(name):
+def test_bad_images_are_refused(name, call):
     content, words = bad_files()[name]
     Path(name).write_bytes(content)
     assert_refused(
-        run("autoencoder.py", "-d", name, *SMALL, "--no-input"), f"autoencoder.py: {name}: ", words
+        call("autoencoder.py", "-d", name, *SMALL, "--no-input"), f"autoencoder.py: {name}: ", words
     )
 
 
@@ -220,7 +220,7 @@ def test_paths_that_do_not_exist_are_refused(tiny):
     )
 
 
-def test_labels_that_do_not_match_are_refused(in_trained, tiny):
+def test_labels_that_do_not_match_are_refused(in_trained, tiny, call):
     Path("models").rename("kept")
     try:
         data = ["-d", tiny["-d"], "-dl", "wrong", "-t", tiny["-t"], "-tl", tiny["-tl"]]
@@ -228,13 +228,13 @@ def test_labels_that_do_not_match_are_refused(in_trained, tiny):
         sample_files.write_idx(Path("wrong"), LABELS[:59])
         for flag, array in zip(tiny, (images[:60], labels[:60], images[60:], labels[60:]), strict=True):
             sample_files.write_idx(Path(tiny[flag]), array)
-        done = run("classification.py", *data, "-model", "kept/ae/encoder.h5", "--no-input")
+        done = call("classification.py", *data, "-model", "kept/ae/encoder.h5", "--no-input")
         assert_refused(done, "wrong: 59 labels for the 60 images of train.idx")
     finally:
         Path("kept").rename("models")
 
 
-def test_labels_that_an_autoencoder_wants_are_looked_for_before_it_trains():
+def test_labels_that_an_autoencoder_wants_are_looked_for_before_it_trains(call):
     np.save("none.npy", IMAGES)
     np.savez("ids.npz", images=IMAGES, labels=LABELS.astype(int) - 1)
     for data, words in (
@@ -242,11 +242,11 @@ def test_labels_that_an_autoencoder_wants_are_looked_for_before_it_trains():
         ("ids.npz", "ids.npz: the labels range from -1 to 1; class numbers are 0 to"),
     ):
         assert_refused(
-            run("autoencoder.py", "-d", data, *SMALL, "--label-weight", "0.1", "--no-input"), words
+            call("autoencoder.py", "-d", data, *SMALL, "--label-weight", "0.1", "--no-input"), words
         )
 
 
-def test_models_that_are_none_or_do_not_fit_are_refused(in_trained, tmp_path, monkeypatch):
+def test_models_that_are_none_or_do_not_fit_are_refused(in_trained, tmp_path, monkeypatch, call):
     encoder = str(trained_model := Path("models/ae/encoder.h5").resolve())
     monkeypatch.chdir(tmp_path)
     Path("text.h5").write_text("no model")
@@ -256,7 +256,7 @@ def test_models_that_are_none_or_do_not_fit_are_refused(in_trained, tmp_path, mo
         ("cut.h5", "is not a model that Keras can open"),
         (encoder, "takes images of 12×10×1, but the data set has 28×28×1"),
     ):
-        assert_refused(run("classification.py", "-d", "digits", "-model", model, "--no-input"), words)
+        assert_refused(call("classification.py", "-d", "digits", "-model", model, "--no-input"), words)
 
 
 def test_a_kernel_that_does_not_fit_and_flags_that_do_not_exist(tiny):
@@ -267,8 +267,8 @@ def test_a_kernel_that_does_not_fit_and_flags_that_do_not_exist(tiny):
     assert_refused(run("autoencoder.py", "--no-input"), "--no-input needs -d or --dataset")
 
 
-def test_lines_that_end_too_early_are_refused(tiny):
-    done = run("autoencoder.py", "-d", tiny["-d"], lines="5\n3\n")
+def test_lines_that_end_too_early_are_refused(tiny, call):
+    done = call("autoencoder.py", "-d", tiny["-d"], lines="5\n3\n")
     assert done.returncode == 2
     assert "standard input ended at the question: Kernels per layer" in done.stderr.splitlines()[-1]
     assert not Path("models").exists()
