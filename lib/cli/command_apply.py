@@ -8,6 +8,7 @@ from lib.cli.model_results import refinement_gain, show_problems, show_table
 from lib.cli.terminal_graphics import ARROW, SEPARATOR
 from lib.common.errors import printable
 from lib.runs.run_folder import AUTOENCODER_FILES
+from lib.runs.views import ImageStrip
 from lib.tasks import get_task
 from lib.worker.messages import Apply, ApplyResult
 
@@ -36,7 +37,8 @@ class ApplyCommand(ModelCommand):
         if display.out.is_terminal:
             first, *others = result.heads
             caption = f"{first} {ARROW} {f' {SEPARATOR} '.join(others)}"
-            display.show_image_strip(result.pictures, str(Path(result.folder) / "worst.png"), caption)
+            path = str(Path(result.folder) / "worst.png")
+            display.show_figure(ImageStrip(result.pictures), path, caption)
         count, names = len(result.table), result.names
         means = (
             f"{'' if len(names) == 1 else name + ' '}{mse:.6f}"

@@ -8,6 +8,7 @@ from lib.cli.display import Display
 from lib.cli.model_command import ModelCommand, last_model, parse_integer
 from lib.cli.parser import CommandParser
 from lib.cli.session import Session
+from lib.runs.views import ImageGrid
 from lib.worker.messages import Generate, GenerateResult, JobRequest
 
 MIN_VALUES = {"count": 1, "grid": 2, "steps": 2, "seed": 0}  # of its flags
@@ -62,6 +63,6 @@ class GenerateCommand(ModelCommand):
     def show(self, result: GenerateResult, display: Display) -> None:
         if display.out.is_terminal:
             path = str(Path(result.folder) / "sheet.png")
-            display.show_image_grid(result.pictures, result.columns, path)
+            display.show_figure(ImageGrid(result.pictures, result.columns), path)
         display.result(f"{result.count:,} images, {result.how}")
         display.result(f"{result.folder}: the images, codes.npy, sheet.png")

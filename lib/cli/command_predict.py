@@ -5,6 +5,7 @@ from pathlib import Path
 from lib.cli.display import Display
 from lib.cli.model_command import ModelCommand
 from lib.cli.model_results import show_problems, show_table
+from lib.runs.views import CaptionedImages
 from lib.worker.messages import Predict, PredictResult
 
 
@@ -25,7 +26,7 @@ class PredictCommand(ModelCommand):
         show_table(display, "predictions", result.columns, result.table, "predictions.csv")
         if display.out.is_terminal:
             path = str(Path(result.folder) / "predictions.png")
-            display.show_captioned_images(result.pictures, path)
+            display.show_figure(CaptionedImages(**result.pictures), path)
         if result.accuracy is not None:
             labeled = f"{result.known:,} picture{'s' if result.known > 1 else ''}"
             display.result(f"accuracy {result.accuracy:.4f} on the {labeled} with known labels")

@@ -1,7 +1,4 @@
-"""Screen output: live training progress, tables, loss curves and images; plain lines without a terminal.
-
-`python -m lib.cli.display` shows a made-up run, to judge the screen without training.
-"""
+"""Screen output: live training progress, tables, loss curves and images; plain lines without a terminal."""
 
 import os
 import time
@@ -22,7 +19,7 @@ from lib.cli.result_views import ResultViews
 from lib.cli.terminal_graphics import image_strips, strip_layout, subsample
 from lib.common.errors import printable
 from lib.common.formatting import format_decimal, format_duration
-from lib.common.serialization import pack_images, unpack_images
+from lib.common.serialization import unpack_images
 from lib.runs.events import EpochEnded, Event, Note, PhaseStarted, RunStarted, Stage, Step
 from lib.runs.run_log import epoch_line, phase_line, start_line
 from lib.worker.messages import ItemProgress, JobResult, LivePictures, Stopping
@@ -219,26 +216,3 @@ class Display(ResultViews, ImageViews):
         broken = sum((width - 1) // self.err.width for width in widths if width)
         steps = [(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)] * broken
         self.err.control(Control(*steps))
-
-
-def _demonstrate() -> None:
-    """Show a made-up run of three seconds."""
-    display, rng = Display(), np.random.default_rng(0)
-    disc = np.hypot(*np.mgrid[-1:1:28j, -1:1:28j]) < 0.7
-    clean = np.repeat(disc[None, :, :, None] * np.uint8(255), 3, axis=0)
-    display(RunStarted("models/made-up", "CPU: example, 2 cores"))
-    display(PhaseStarted(1, 1, "", epochs=5, images=6000, plan="28×28×1 → 7×7×32"))
-    history = {"loss": [0.1 / n for n in range(1, 6)], "val_loss": [0.11 / n for n in range(1, 6)]}
-    for epoch, (loss, val_loss) in enumerate(zip(*history.values(), strict=True), start=1):
-        for images in range(500, 6001, 500):
-            time.sleep(0.05)
-            display(Step(epoch, images, loss, speed=9000.0))
-        noisy = np.clip(clean + rng.normal(0, 200 / epoch, clean.shape), 0, 255).astype(np.uint8)
-        display(EpochEnded(epoch, 9000.0, {"loss": loss, "val_loss": val_loss}))
-        display(LivePictures({"inputs": pack_images(clean), "outputs": pack_images(noisy)}))
-    display.close()
-    display.show_loss_curves({"training": history}, "models/made-up/figures/loss.png")
-
-
-if __name__ == "__main__":
-    _demonstrate()

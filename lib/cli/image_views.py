@@ -45,120 +45,79 @@ class ImageViews(Output):
         """Lines of the terminal that a menu leaves free; without a terminal, no limit."""
         return max(1, self.out.height - MENU_LINES) if self.out.is_terminal else 10**6
 
-    def show_figure(self, view: FigureView | None, path: str) -> None:
-        """Show a figure of a run: on a terminal that has graphics the file itself.
+    def show_figure(self, view: FigureView | None, path: str, caption: str = "") -> None:
+        """Show a figure: on a terminal that has graphics the file itself, else a view of it; then the path.
 
         Args:
-            view: what another terminal shows above the path; None for the path alone.
+            view: shows as many images as the terminal has room for; None for the path alone.
             path: the figure's file.
+            caption: names the columns of an `ImageStrip`; by default input, output and, of three, target.
         """
+        image = terminal_image(path) if self.out.is_terminal else None
+        if image is not None:
+            self.out.print(image)
+            self.result(path, ACCENT)
+            return
+        remarks: list[str] = []
         match view:
             case LossCurves():
-                self.show_loss_curves(view.curves, path)
+                self._show_curves(view)
             case ImageStrip():
-                self.show_image_strip(view.columns, path)
+                remarks = self._show_strip(view, caption)
             case ImageGrid():
-                self.show_image_grid(view.images, view.per_row, path)
+                remarks = self._show_grid(view)
             case PointPlot():
-                self.show_latent_space(view.projections, view.labels, view.classes, path)
+                self._show_points(view)
             case CaptionedImages():
-                self.show_captioned_images({"images": view.images, "captions": view.captions}, path)
-            case None:
-                if not self._show_graphic(path):
-                    self.result(path, ACCENT)
+                remarks = self._show_captioned_images(view)
+        self.result("; ".join([*remarks, path]), ACCENT)
 
-    def show_loss_curves(self, histories: dict[str, dict], path: str) -> None:
-        """Show loss and validation loss of each phase as a chart, and the path of the figure.
-
-        Args:
-            histories: values per epoch of `loss` and, where there is one, `val_loss`; by phase.
-            path: the figure's file.
-        """
-        if self._show_graphic(path):
-            return
-        height = self._chart_height(CHART_SIZE[1], len(histories))
-        for phase, history in histories.items():
+    def _show_curves(self, view: LossCurves) -> None:
+        height = self._chart_height(CHART_SIZE[1], len(view.curves))
+        for phase, history in view.curves.items():
             if len(history["loss"]) == 1:
-                losses = (
-                    f"{metric_label(name)} {format_decimal(history[name][0])}"
-                    for name in ("loss", "val_loss")
-                    if name in history
+                values = (
+                    f"{metric_label(name)} {format_decimal(value)}" for name, [value] in history.items()
                 )
-                self.result(f"{phase}: only one epoch, no curve: {', '.join(losses)}")
+                self.result(f"{phase}: only one epoch, no curve: {', '.join(values)}")
                 continue
             self.result(f"{phase}: loss (logarithmic) per epoch", "bold")
             self._print_chart(loss_chart(history, self._chart_colors, self.out.width, height))
-        self.result(path, ACCENT)
 
-    def show_image_strip(self, packed: dict, path: str, caption: str = "") -> None:
-        """Show images of several columns side by side, such as inputs, outputs and targets.
-
-        Args:
-            packed: packed images of each column, equally many.
-            path: the figure's file.
-            caption: names the columns; by default input, output and, of three, target.
-        """
-        columns = [unpack_images(images) for images in packed.values()]
+    def _show_strip(self, view: ImageStrip, caption: str) -> list[str]:
+        columns = [unpack_images(images) for images in view.columns.values()]
         target = f" {SEPARATOR} target" if len(columns) > 2 else ""
-        caption = caption or f"input {ARROW} output{target}, from the test set"
-        if self._show_graphic(path):
-            return
-        count = len(columns[0])
-        layout = strip_layout(self.out, columns, self._free_lines)
+        count, layout = len(columns[0]), strip_layout(self.out, columns, self._free_lines)
         shown = min(count, layout.per_row * layout.rows)
         for start in range(0, shown, layout.per_row):
             end = min(shown, start + layout.per_row)
             self.out.print(image_strips(self.out, [images[start:end] for images in columns], layout.max_side))
-        if shown < count:
-            caption += f"; {shown} of {count}"
-        self.result(f"{caption}; {path}", ACCENT)
+        return [caption or f"input {ARROW} output{target}, from the test set", *_count(shown, count)]
 
-    def show_image_grid(self, packed: dict, per_row: int, path: str) -> None:
-        """Show packed images row by row, as many rows as the terminal has room for, and the figure's path."""
-        if self._show_graphic(path):
-            return
-        images = unpack_images(packed)
+    def _show_grid(self, view: ImageGrid) -> list[str]:
+        images = unpack_images(view.images)
         layout = grid_layout(self.out, images, self._free_lines)
-        columns = max(1, min(per_row, layout.per_row))
+        columns = max(1, min(view.per_row, layout.per_row))
         shown = min(len(images), layout.rows * columns)
         small = subsample(images[:shown], layout.max_side)
         for start in range(0, shown, columns):
             table = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
             table.add_row(*(half_blocks(self.out, image) for image in small[start : start + columns]))
             self.out.print(table)
-        self._print_path(path, shown, len(images))
+        return _count(shown, len(images))
 
-    def show_latent_space(
-        self, projections: dict[str, list], labels: list[int] | None, classes: list[str], path: str
-    ) -> None:
-        """Show latent codes as scatter plots, one per projection, and the path of the figure.
-
-        Args:
-            projections: points (n, 2), by the name of the projection.
-            labels: class numbers of the n points.
-            classes: names of the classes.
-            path: the figure's file.
-        """
-        if self._show_graphic(path):
-            return
-        height = self._chart_height(2 * CHART_SIZE[1], len(projections))
-        for name, points in projections.items():
+    def _show_points(self, view: PointPlot) -> None:
+        height = self._chart_height(2 * CHART_SIZE[1], len(view.projections))
+        for name, points in view.projections.items():
             self.result(name, "bold")
-            plot = scatter_plot(np.array(points), labels, classes, self._chart_colors, self.out.width, height)
+            plot = scatter_plot(
+                np.array(points), view.labels, view.classes, self._chart_colors, self.out.width, height
+            )
             self._print_chart(plot)
-        self.result(path, ACCENT)
 
-    def show_captioned_images(self, packed: dict, path: str) -> None:
-        """Show rows of images with a caption below each, and the path of the figure.
-
-        Args:
-            packed: `images`, which are packed, and `captions`.
-            path: the figure's file.
-        """
-        if self._show_graphic(path):
-            return
-        images, ellipsis = unpack_images(packed["images"]), as_written(ELLIPSIS, self.out.file)
-        captions = [as_written(caption, self.out.file) for caption in packed["captions"]]
+    def _show_captioned_images(self, view: CaptionedImages) -> list[str]:
+        images, ellipsis = unpack_images(view.images), as_written(ELLIPSIS, self.out.file)
+        captions = [as_written(caption, self.out.file) for caption in view.captions]
         width = min(MAX_CAPTION, self.out.width, max(map(cell_width, captions)))
         layout = grid_layout(self.out, images, self._free_lines, CAPTION_GAP, width)
         shown = min(len(images), layout.per_row * min(MAX_CAPTIONED_ROWS, layout.rows))
@@ -170,11 +129,7 @@ class ImageViews(Output):
             table.add_row(*(half_blocks(self.out, image) for image in small[row]))
             table.add_row(*(Text(ellipsize(caption, width, ellipsis)) for caption in captions[row]))
             self.out.print(table)
-        self._print_path(path, shown, len(images))
-
-    def _print_path(self, path: str, shown: int, count: int) -> None:
-        """Print the path of a figure, and how many of its images are shown, if not all."""
-        self.result(path if shown == count else f"{shown} of {count}; {path}", ACCENT)
+        return _count(shown, len(images))
 
     def _chart_height(self, highest: int, count: int) -> int:
         """Rows of the curve of each of several charts; if they do not all fit, the last one does."""
@@ -189,10 +144,7 @@ class ImageViews(Output):
     def _print_chart(self, chart: str) -> None:
         self.out.print(Text.from_ansi(chart), soft_wrap=True)
 
-    def _show_graphic(self, path: str) -> bool:
-        """Show the figure itself on a terminal that has graphics; return whether it has."""
-        image = terminal_image(path) if self.out.is_terminal else None
-        if image is not None:
-            self.out.print(image)
-            self.result(path, ACCENT)
-        return image is not None
+
+def _count(shown: int, count: int) -> list[str]:
+    """How many of the images of a figure are shown, if not all."""
+    return [] if shown == count else [f"{shown} of {count}"]

@@ -15,6 +15,7 @@ from lib.common import formatting
 from lib.common.serialization import pack_images, unpack_images
 from lib.runs import summary
 from lib.runs.events import EpochEnded, PhaseStarted, Stage, Step
+from lib.runs.views import ImageGrid, PointPlot
 from lib.worker.messages import ItemProgress, LivePictures, Ready
 from tests.harness import sample_files
 
@@ -242,8 +243,8 @@ def test_a_scatter_plot_has_a_letter_for_each_class():
 
 def test_image_grids_and_the_latent_space_fit_the_screen(capsys):
     screen = display.Display()
-    screen.show_image_grid(pack_images(gray_shapes(30)), 12, "sheet.png")
-    screen.show_latent_space({"PCA": [[0, 0], [1, 2]]}, None, [], "latent.png")
+    screen.show_figure(ImageGrid(pack_images(gray_shapes(30)), 12), "sheet.png")
+    screen.show_figure(PointPlot({"PCA": [[0, 0], [1, 2]]}, None, []), "latent.png")
     out = capsys.readouterr().out
     assert "sheet.png" in out
     assert "latent.png" in out
@@ -252,11 +253,3 @@ def test_image_grids_and_the_latent_space_fit_the_screen(capsys):
 
 def gray_shapes(count: int) -> np.ndarray:
     return sample_files.shapes(count, channels=1)[0]
-
-
-def test_the_demonstration_shows_a_run(capsys, monkeypatch):
-    monkeypatch.setattr(display.time, "sleep", lambda seconds: None)
-    display._demonstrate()
-    out, err = capsys.readouterr()
-    assert "epoch 5/5" in err
-    assert "loss (logarithmic) per epoch" in out

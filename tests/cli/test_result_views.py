@@ -11,6 +11,7 @@ from lib.cli import display, image_views
 from lib.common.serialization import pack_images
 from lib.common.text_layout import cell_width
 from lib.runs.events import PhaseStarted, Step
+from lib.runs.views import CaptionedImages, ImageGrid, ImageStrip, LossCurves, PointPlot
 from tests.harness.recorded_runs import record_run
 
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot"]
@@ -109,17 +110,17 @@ def test_a_command_is_broken_between_words_so_that_it_can_be_copied():
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (200, 50)])
 def test_views_leave_room_for_a_menu(width, height):
     images = pack_images(np.zeros((10, 28, 28, 1), np.uint8))
-    captions = {"images": images, "captions": ["T-shirt/top, not Pullover (0.51)"] * 10}
+    captions = ["T-shirt/top, not Pullover (0.51)"] * 10
     history = {"loss": [0.5, 0.2, 0.1], "val_loss": [0.6, 0.3, 0.2]}
-    for show in (
-        lambda shown: shown.show_image_strip({"inputs": images, "outputs": images}, "a.png"),
-        lambda shown: shown.show_image_grid(images, 12, "a.png"),
-        lambda shown: shown.show_captioned_images(captions, "a.png"),
-        lambda shown: shown.show_loss_curves({"training": history}, "a.png"),
-        lambda shown: shown.show_latent_space({"PCA": [[0, 0], [1, 2]]}, [0, 1], ["a", "b"], "a.png"),
+    for view in (
+        ImageStrip({"inputs": images, "outputs": images}),
+        ImageGrid(images, 12),
+        CaptionedImages(images, captions),
+        LossCurves({"training": history}),
+        PointPlot({"PCA": [[0, 0], [1, 2]]}, [0, 1], ["a", "b"]),
     ):
         shown = terminal_display(width, height)
-        show(shown)
+        shown.show_figure(view, "a.png")
         lines = lines_of(shown)
         assert all(cell_width(line) <= width for line in lines)
         assert len(lines) <= height - image_views.MENU_LINES + 1  # the path is one of the menu's lines
@@ -128,7 +129,7 @@ def test_views_leave_room_for_a_menu(width, height):
 def test_images_that_are_not_shown_are_counted():
     shown = terminal_display()
     images = pack_images(np.zeros((24, 28, 28, 1), np.uint8))
-    shown.show_image_grid(images, 12, "a.png")
+    shown.show_figure(ImageGrid(images, 12), "a.png")
     assert lines_of(shown)[-1] == "10 of 24; a.png"
 
 

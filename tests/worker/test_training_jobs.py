@@ -27,6 +27,7 @@ from lib.evaluation.run_figures import autoencoder as autoencoder_figures
 from lib.evaluation.run_figures.base import NO_BREAK_SPACE
 from lib.runs.events import Event, Note, PhaseStarted, RunResult, Stage
 from lib.runs.records import load_record, main_curves
+from lib.runs.views import LossCurves
 from lib.tasks import TASKS, base
 from lib.worker import open_data, training_jobs
 from lib.worker.messages import FiguresDrawn, Train, TrainingFinished
@@ -463,7 +464,7 @@ def test_a_split_without_validation_images(tiny):
     assert record["metrics"]["test_mse"] > 0
     for epochs in (1, 2):
         shown = {name: values[:epochs] for name, values in curves.items()}
-        Display().show_loss_curves({"training": shown}, "all/figures/loss.png")
+        Display().show_figure(LossCurves({"training": shown}), "all/figures/loss.png")
     head = classify(tiny, model="all/autoencoder.h5", epochs=1, fc_units=(4,), split="90/0/10")
     record, _ = run("head", **head.to_json())
     assert "val_accuracy" not in record["history"]["everything"]
