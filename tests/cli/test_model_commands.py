@@ -210,6 +210,15 @@ def test_every_command_has_a_description_and_refers_to_its_help(program, command
         commands.run_named_command(program, [command, "--nonsense"])
 
 
+def test_a_command_with_a_menu_text_can_be_run_from_the_menu_and_no_two_share_a_name():
+    for command in commands.all_commands():
+        has_entry = type(command).run_from_menu is not commands.Command.run_from_menu
+        assert has_entry == bool(command.menu_text)
+    for program in PROGRAMS:
+        names = [command.name for command in commands.all_commands() if program in command.programs]
+        assert names == [*commands.commands_of(program)]
+
+
 def test_no_command_means_training():
     assert commands.run_named_command("autoencoder", []) is None
     assert commands.run_named_command("autoencoder", ["train", "-d", "digits"]) is None
