@@ -1,7 +1,7 @@
 """Messages through the pipe. python -m pytest tests/worker/test_messages.py"""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from lib.common.errors import RunFailed, UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
-from lib.config.process_group import ProcessGroup
 from lib.runs.events import EpochEnded, Event
 from lib.search import trials  # noqa: F401 (defines two events)
 from lib.worker import messages
@@ -46,10 +45,10 @@ def values(hint: Any) -> st.SearchStrategy:
         return st.lists(values(arguments[0]), max_size=3).map(origin)
     if origin is dict:
         return st.dictionaries(st.text(), values(arguments[1]), max_size=3)
-    if hint is ProcessGroup:
-        return messages_of(ProcessGroup)
     plain = {Any: JSON, Hyperparameters: st.just(RUN), float: st.floats(allow_nan=False)}
-    return plain[hint] if hint in plain else st.from_type(hint)
+    if hint in plain:
+        return plain[hint]
+    return messages_of(hint) if is_dataclass(hint) else st.from_type(hint)
 
 
 def messages_of(cls: type) -> st.SearchStrategy:
