@@ -141,7 +141,7 @@ def test_ctrl_c_while_loading_leaves_nothing(tiny):
 def test_ctrl_c_while_a_model_is_used_leaves_nothing_half_done(tiny):
     path = save_autoencoder(latent_dim=3)[0]
     before = sorted(Path("ae").rglob("*"))
-    command = ("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "20000")
+    command = ("autoencoder.py", "apply", "-model", path, "-d", tiny["-t"], "--refine", "6000")
     status, said = interrupted_at("4 of 20 pictures", *command)
     assert status == 130
     assert (
@@ -247,13 +247,13 @@ def test_without_room_the_reason_is_said_and_nothing_else_is_touched(workplace, 
     """
     monkeypatch.chdir(workplace.folder)
     output = Path(f"models/room-{room}")
-    expected = workplace.expected("autoencoder")
     words = [*kill_trials.WORDS["autoencoder"], "--no-input", "--output", str(output)]
     status, said = run("autoencoder.py", *words, limits={resource.RLIMIT_FSIZE: room})
     assert status == 1, said
     if not room:
         assert "no temporary file can be written (No usable temporary directory found in" in said
         return
+    expected = workplace.expected("autoencoder")
     assert re.search(
         rf"{output}/\S+: cannot be written \(File too large\); choose a place on another disk",
         said,

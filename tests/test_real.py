@@ -11,13 +11,13 @@ from lib.runs import records
 from tests.test_no_terminal import run
 
 
-def test_digits_from_pixels_to_labels():
+def test_digits_from_pixels_to_labels(call):
     """Bundled data, both programs: better than half the mean image's error, and than chance by far."""
-    done = run("autoencoder.py", "-d", "digits", "--epochs", "8", "--output", "models/ae", "--no-input")
+    done = call("autoencoder.py", "-d", "digits", "--epochs", "8", "--output", "models/ae", "--no-input")
     assert done.returncode == 0, done.stderr
     record = records.load_record(Path("models/ae"))
     assert record["metrics"]["test_mse"] < 0.1 * record["baselines"]["constant_mse"]
-    done = run(
+    done = call(
         "classification.py",
         "-d",
         "digits",

@@ -21,6 +21,8 @@ from lib.worker.messages import Probe
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def run_probe(channel: RecordingChannel, **values) -> dict:
     """The record of a probe of an untrained encoder."""

@@ -23,6 +23,8 @@ from lib.worker.messages import Probe, Train
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 IMAGE_SHAPE = (12, 10, 1)
 
 
