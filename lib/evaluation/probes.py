@@ -29,12 +29,10 @@ from lib.tasks.pixels import to_float
 LINEAR_PROBE = "linear probe"
 NEAREST_NEIGHBORS = "nearest neighbors"
 FINE_TUNED = "fine-tuned"
-METHODS = (LINEAR_PROBE, NEAREST_NEIGHBORS, FINE_TUNED)
 
 TRAINED_WEIGHTS = "this encoder"
 RANDOM_WEIGHTS = "random weights"
 PRINCIPAL_COMPONENTS = "PCA"  # of the same size; there is nothing to fine-tune
-WEIGHTS = (TRAINED_WEIGHTS, RANDOM_WEIGHTS, PRINCIPAL_COMPONENTS)
 
 NEIGHBORS = 5
 
@@ -145,8 +143,8 @@ def probe_row(method: str, weights: str, fraction: float, labels: int, accuracy:
     """Return a row of the table in `probe.json`.
 
     Args:
-        method: one of `METHODS`.
-        weights: one of `WEIGHTS`.
+        method: `LINEAR_PROBE`, `NEAREST_NEIGHBORS` or `FINE_TUNED`.
+        weights: `TRAINED_WEIGHTS`, `RANDOM_WEIGHTS` or `PRINCIPAL_COMPONENTS`.
         fraction: of the training labels, 0 to 1.
         labels: number of labeled images that the fraction stands for.
         accuracy: on the test set, 0 to 1.

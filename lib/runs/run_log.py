@@ -10,6 +10,7 @@ from lib.common.formatting import format_decimal, metric_label
 from lib.runs.events import EpochEnded, Event, Note, PhaseStarted, RunResult, RunStarted, Stage
 from lib.runs.records import LOG_FILE
 from lib.runs.summary import result_lines
+from lib.tasks.metrics import find_metric
 
 
 class RunLog:
@@ -84,7 +85,7 @@ def phase_line(event: PhaseStarted) -> str:
 
 def epoch_line(event: EpochEnded, epochs: int) -> str:
     """Return the losses after an epoch, and the speed."""
-    names = [name for name in event.numbers if name.endswith(("loss", "accuracy"))]
+    names = [name for name in event.numbers if (metric := find_metric(name)) and metric.in_epochs]
     names.sort(key=lambda name: name.removeprefix("val_") != "loss")  # the total loss before its terms
     losses = "   ".join(f"{metric_label(name)} {format_decimal(event.numbers[name])}" for name in names)
     return f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}   {losses}   {event.speed:,.0f} images/s"

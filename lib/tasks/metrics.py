@@ -8,6 +8,7 @@ read the entries. A task's module adds its own.
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,6 +62,7 @@ class Metric:
         in_table: whether it is a column of the table of scores, for the baselines too, given the keys of all
             metrics of the run.
         in_summary: whether it stands in the first line below the table; the others have lines of their own.
+        in_epochs: whether it is shown after each epoch of the training, with its terms.
         describe: returns that text from all metrics; by default label and value.
         ranks_runs: whether it is the score of a run; one metric of each program.
         ranks_trials: whether it is the score of a trial with such settings; the last such metric is.
@@ -78,6 +80,7 @@ class Metric:
     higher_is_better: bool = False
     in_table: Callable[[Collection[str]], bool] = _never
     in_summary: bool = False
+    in_epochs: bool = False
     describe: Callable[[Values], str] | None = None
     ranks_runs: bool = False
     ranks_trials: Callable[[Any], bool] = lambda settings: False
@@ -141,6 +144,10 @@ def _cross_entropy(batch: Predictions) -> np.ndarray:
     return -np.log(np.maximum(likelihood, SMALLEST_PROBABILITY))
 
 
+_elbo_term = partial(
+    Metric, meaning="of a VAE, per image", decimals=2, unit="nats", describe=lambda values: ""
+)
+
 METRICS = [
     Metric(
         key="loss",
@@ -148,6 +155,7 @@ METRICS = [
         meaning="loss of the training; of a VAE with its KL divergence",
         decimals=6,
         in_summary=True,
+        in_epochs=True,
     ),
     Metric(
         key="mse",
@@ -170,22 +178,8 @@ METRICS = [
         in_summary=True,
         describe=_describe_psnr,
     ),
-    Metric(
-        key="reconstruction",
-        label="reconstruction loss",
-        meaning="of a VAE, per image",
-        decimals=2,
-        unit="nats",
-        describe=lambda values: "",  # a term of the negative ELBO
-    ),
-    Metric(
-        key="kl",
-        label="KL divergence",
-        meaning="of a VAE, per image",
-        decimals=2,
-        unit="nats",
-        describe=lambda values: "",  # likewise
-    ),
+    _elbo_term(key="reconstruction", label="reconstruction loss"),
+    _elbo_term(key="kl", label="KL divergence"),
     Metric(
         key="negative_elbo",
         label="negative ELBO",
@@ -200,6 +194,7 @@ METRICS = [
         label="Test loss",
         meaning="mean cross-entropy of the classes",
         program="classification",
+        in_epochs=True,
         values=_cross_entropy,
         decimals=4,
         unit="nats",
@@ -211,6 +206,7 @@ METRICS = [
         label="accuracy",
         meaning="fraction of the images whose most probable class is the true one",
         program="classification",
+        in_epochs=True,
         values=lambda batch: batch.outputs.argmax(axis=1) == batch.targets,
         decimals=4,
         higher_is_better=True,
