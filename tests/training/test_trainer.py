@@ -16,6 +16,7 @@ from lib.models import autoencoder
 from lib.runs.events import EpochEnded, Step
 from lib.tasks.augmentation import AUGMENTATIONS
 from lib.training import callbacks, optimizers, phases, trainer
+from tests.harness import sample_files
 
 
 def ignore(event):
@@ -29,13 +30,19 @@ def train(tiny, emit=ignore, stop_event=None, folder=None, **values):
     return result.history, model, epochs
 
 
+def labeled_images() -> str:
+    """The tiny images and their labels in one file."""
+    images, labels = sample_files.shapes(80)
+    np.savez("labeled.npz", images=images[:60], labels=labels[:60])
+    return "labeled.npz"
+
+
 def train_with_result(tiny, emit=ignore, stop_event=None, folder=None, **values):
     """Train a tiny autoencoder; the result, the model, and the lengths of the histories that `on_epoch_end`
     got.
     """
-    hp = AutoencoderHyperparameters(
-        dataset=tiny["-d"], layers=1, kernels=4, batch_size=8, **({"epochs": 3} | values)
-    )
+    defaults = {"dataset": labeled_images() if "label_weight" in values else tiny["-d"], "epochs": 3}
+    hp = AutoencoderHyperparameters(layers=1, kernels=4, batch_size=8, **defaults | values)
     keras.utils.set_random_seed(hp.seed)
     dataset = datasets.load_dataset(hp)
     architecture = architecture_planner.plan_architecture(hp, dataset.shape)
@@ -181,7 +188,6 @@ def interrupt(tiny, folder, epoch: int, **values) -> None:
                 latent_dim=16,
                 weight_decay=0.01,
                 label_weight=0.1,
-                labels="train-labels.idx",
             ),
         ),
     ],
@@ -307,7 +313,7 @@ def test_l2_is_added_to_the_loss(tiny):
 @pytest.mark.parametrize("variational", [False, True])
 def test_labels_are_learned_and_left_out_of_the_loss(tiny, variational):
     values = dict(latent_dim=4, fc_units=16, epochs=20, learning_rate=0.01, variational=variational)
-    history, model, _ = train(tiny, label_weight=1, labels=tiny["-dl"], **values)
+    history, model, _ = train(tiny, label_weight=1, **values)
     parts = {"loss", "labels_accuracy"} | ({"reconstruction_loss", "kl_loss"} if variational else set())
     assert set(history) == parts | {f"val_{part}" for part in parts} | {"seconds"}
     if variational:
@@ -318,14 +324,14 @@ def test_labels_are_learned_and_left_out_of_the_loss(tiny, variational):
             np.testing.assert_allclose(total, image + kl, rtol=1e-3)
     assert history["loss"][-1] < history["loss"][0]
     assert history["labels_accuracy"][-1] > 0.9 > history["labels_accuracy"][0]
-    alone, _, _ = train(tiny, label_weight=1, labels=tiny["-dl"], split="90/0/10", **values | dict(epochs=1))
+    alone, _, _ = train(tiny, label_weight=1, split="90/0/10", **values | dict(epochs=1))
     assert set(alone) == parts | {"seconds"}  # without validation images as well
     assert [layer.name for layer in model.layers if isinstance(layer, keras.Model)] == ["encoder", "decoder"]
 
 
 def test_the_loss_with_labels_equals_the_loss_without(tiny):
     """Up to rounding in float32, also with a smaller last batch."""
-    values = dict(learning_rate=1e-9, epochs=1, batch_norm="none", l2=0.01, labels=tiny["-dl"])
+    values = dict(learning_rate=1e-9, epochs=1, batch_norm="none", l2=0.01, dataset=labeled_images())
     plain, _, _ = train(tiny, **values)
     labeled, _, _ = train(tiny, label_weight=2, **values)
     assert labeled["val_loss"] == pytest.approx(plain["val_loss"], rel=1e-5)
@@ -335,7 +341,7 @@ def test_the_loss_with_labels_equals_the_loss_without(tiny):
 def test_step_events_have_the_loss_without_labels(tiny, monkeypatch):
     monkeypatch.setattr(callbacks, "SECONDS_BETWEEN_STEPS", 0)
     events = []
-    history, _, _ = train(tiny, events.append, epochs=1, label_weight=100, labels=tiny["-dl"])
+    history, _, _ = train(tiny, events.append, epochs=1, label_weight=100)
     losses = [event.loss for event in events if isinstance(event, Step)]
     assert losses[-1] == pytest.approx(history["loss"][0], rel=1e-3)
     assert max(losses) < 1  # the cross-entropy of three classes is 1.1
