@@ -6,13 +6,12 @@ appears at once.
 """
 
 import functools
-import importlib
 import importlib.util
-import pkgutil
 from functools import partial
 
 from lib.cli.parser import CommandParser
 from lib.cli.session import MenuEntry, Session
+from lib.common.discovery import import_modules
 from lib.common.errors import UserError
 from lib.common.suggestions import closest_name
 
@@ -69,16 +68,11 @@ class Command:
 @functools.cache
 def all_commands() -> tuple[Command, ...]:
     """Return the commands of both programs in the order of the help."""
-    modules = [
-        importlib.import_module(f"{package}.{module.name}")
-        for package in PACKAGES
-        if (spec := importlib.util.find_spec(package)) is not None
-        for module in pkgutil.iter_modules(spec.submodule_search_locations)
-        if module.name.startswith(MODULE_PREFIX)
-    ]
     commands = [
         value()
-        for module in modules
+        for package in PACKAGES
+        if importlib.util.find_spec(package)
+        for module in import_modules(package, MODULE_PREFIX)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Command) and value.__module__ == module.__name__
     ]
@@ -104,11 +98,13 @@ def run_named_command(program: str, arguments: list[str]) -> int | None:
         UserError: the first word is no command of the program, or the command raises it.
     """
     name = arguments[0] if arguments else "train"
-    if name == "train" or not name.isalpha():
+    if name == "train" or name.startswith("-"):
         return None
     commands = commands_of(program)
     if name in commands:
         return commands[name].run(program, arguments[1:])
+    if not name.isalpha():
+        return None
     names = ["train", *commands]
     close = closest_name(name, names)
     hint = f"did you mean {close}?" if close else f"the commands are {', '.join(names)}"
