@@ -33,18 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     session = Session(
         "classification", DESCRIPTION, arguments, partial(commands.commands_of, "classification")
     )
-    return session.run(
-        ask,
-        show=lambda: show_result(session),
-        make_menu=lambda: make_menu(session),
-    )
+    return session.run(ask, show=lambda: show_result(session), make_menu=lambda: make_menu(session))
 
 
 def make_menu(session: Session) -> Menu:
     """Return the menu: the report of the last run, and commands."""
-    entries = {
-        "report": MenuEntry("Show the report again", partial(show_result, session)),
-    }
+    entries = {"report": MenuEntry("Show the report again", partial(show_result, session))}
     return entries | commands.command_menu(session)
 
 

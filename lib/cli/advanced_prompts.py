@@ -52,10 +52,7 @@ def ask_advanced_settings(answers: Answers, values: dict, describe: Describe = l
 def _choose_group(answers: Answers, values: dict, describe: Describe) -> str:
     hp = answers.hyperparameters(values)
     groups = {setting.group for setting in _applicable_settings(hp)}
-    texts = {
-        TRAIN: "no, start training",
-        PRESET: "a preset: a network and its training settings",
-    }
+    texts = {TRAIN: "no, start training", PRESET: "a preset: a network and its training settings"}
     for group, title in GROUPS.items():
         if group in groups:
             texts[group] = f"{title}: {_summarize_group(hp, group)}"

@@ -21,14 +21,7 @@ from lib.cli.terminal_graphics import (
 from lib.common.formatting import format_decimal, metric_label
 from lib.common.serialization import unpack_images
 from lib.common.text_layout import ELLIPSIS, as_written, cell_width, ellipsize
-from lib.runs.views import (
-    CaptionedImages,
-    FigureView,
-    ImageGrid,
-    ImageStrip,
-    LossCurves,
-    PointPlot,
-)
+from lib.runs.views import CaptionedImages, FigureView, ImageGrid, ImageStrip, LossCurves, PointPlot
 
 MENU_LINES = 8  # of the shortest menu below a view, and of the path of the figure
 MIN_CHART_HEIGHT, GOOD_CHART_HEIGHT = 5, 8

@@ -15,14 +15,7 @@ from prompt_toolkit.layout.margins import ConditionalMargin, ScrollbarMargin
 from questionary import Choice
 from questionary.prompts.common import InquirerControl
 
-from lib.common.text_layout import (
-    ELLIPSIS,
-    as_written,
-    cell_width,
-    ellipsize,
-    terminal_columns,
-    wrap_words,
-)
+from lib.common.text_layout import ELLIPSIS, as_written, cell_width, ellipsize, terminal_columns, wrap_words
 
 if TYPE_CHECKING:
     from questionary import Question

@@ -9,12 +9,7 @@ import numpy as np
 from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import Hyperparameters
-from lib.data.class_labels import (
-    align_classes,
-    attach_labels,
-    class_names,
-    require_class_numbers,
-)
+from lib.data.class_labels import align_classes, attach_labels, class_names, require_class_numbers
 from lib.data.file_changes import FileState, changed_files, describe_changes, file_states
 from lib.data.formats.base import Header, Images, Source, exists
 from lib.data.formats.cifar import Cifar10Format

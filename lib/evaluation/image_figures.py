@@ -24,9 +24,7 @@ def plot_reconstructions(rows: dict[str, np.ndarray], path: Path, title: str) ->
     errors = np.abs(rows["target"].astype(int) - rows["output"]).max(axis=-1)
     scaled = errors * (255 / max(1, errors.max()))  # so that the small errors of a good network are visible
     plot_image_rows(
-        [*rows.items(), (ERROR_ROW, scaled)],
-        path,
-        f"{title}\nerrors; the brightest is {errors.max()} of 255",
+        [*rows.items(), (ERROR_ROW, scaled)], path, f"{title}\nerrors; the brightest is {errors.max()} of 255"
     )
 
 

@@ -119,12 +119,7 @@ def classifier_metrics(
     correct = int((predicted == labels).sum())
     class_indices = range(len(classes))
     report = classification_report(
-        labels,
-        predicted,
-        labels=class_indices,
-        target_names=list(classes),
-        output_dict=True,
-        zero_division=0,
+        labels, predicted, labels=class_indices, target_names=list(classes), output_dict=True, zero_division=0
     )
     scores = score_classes(hp, probabilities, labels)
     metrics = {f"{prefix}_{key}": value for key, value in scores.items()} | {

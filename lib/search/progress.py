@@ -170,8 +170,7 @@ class SearchProgress:
     @_show_event.register
     def _on_stopping(self, event: Stopping) -> None:
         self.display.note(
-            "Stopping after this batch; the search can be continued. A second Ctrl-C quits at once.",
-            "bold",
+            "Stopping after this batch; the search can be continued. A second Ctrl-C quits at once.", "bold"
         )
 
     # Callbacks of `run_trials`

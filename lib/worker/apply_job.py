@@ -19,12 +19,7 @@ from lib.tasks.metrics import psnr
 from lib.worker.image_output import ChunkProgress, emit_notes, job_folder, open_image_output
 from lib.worker.messages import Apply, ApplyResult
 from lib.worker.process import Channel
-from lib.worker.saved_models import (
-    LoadedAutoencoder,
-    ModelOptions,
-    load_autoencoder,
-    require_finite,
-)
+from lib.worker.saved_models import LoadedAutoencoder, ModelOptions, load_autoencoder, require_finite
 
 SHOWN_ERRORS = 10  # images with the largest errors in the figure
 

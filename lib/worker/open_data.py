@@ -5,11 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.common.errors import UserError
-from lib.config.hyperparameters import (
-    AutoencoderHyperparameters,
-    ClassifierHyperparameters,
-    Hyperparameters,
-)
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.data import datasets
 from lib.data.datasets import Dataset
 from lib.runs import run_folder

@@ -11,11 +11,7 @@ import keras
 from lib.common.errors import STOPPED_BEFORE_TRAINING, Interrupted, describe_failure
 from lib.config.architecture import describe_architecture
 from lib.config.architecture_planner import plan_architecture
-from lib.config.hyperparameters import (
-    AutoencoderHyperparameters,
-    ClassifierHyperparameters,
-    Hyperparameters,
-)
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.data.datasets import Dataset
 from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines, table_scores
@@ -39,11 +35,7 @@ from lib.evaluation.run_figures.classifier import ClassifierFigures
 from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder, build_training_model
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized
-from lib.models.initialization import (
-    initialize_dense_linear_path,
-    initialize_linear_path,
-    initialize_pca,
-)
+from lib.models.initialization import initialize_dense_linear_path, initialize_linear_path, initialize_pca
 from lib.models.pca import Components, available_components, principal_components
 from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder

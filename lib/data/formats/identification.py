@@ -51,11 +51,7 @@ KINDS = (
     _kind(rb"SQLite format 3", "an SQLite database", _AS_ARRAY),
     _kind(rb"\xfd7zXZ|BZh\d1AY|\x28\xb5\x2f\xfd|7z\xbc\xaf|Rar!", "a compressed file", _UNPACK),
     _kind(rb".{257}ustar", "a tar archive", _UNPACK),
-    _kind(
-        rb"version https://git-lfs",
-        "a Git LFS pointer instead of the file itself",
-        "run git lfs pull",
-    ),
+    _kind(rb"version https://git-lfs", "a Git LFS pointer instead of the file itself", "run git lfs pull"),
     _kind(rb"\s*(<!doctype html|<html)", "a web page", "download the file itself"),
     _kind(rb"\s*[{\[]", "a text file, probably JSON", _AS_ARRAY),
 )

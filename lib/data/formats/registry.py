@@ -4,14 +4,7 @@ from pathlib import Path
 
 from lib.common.discovery import import_modules
 from lib.common.errors import UserError
-from lib.data.formats.base import (
-    NPY_MAGIC,
-    Format,
-    Header,
-    Source,
-    require_file_or_folder,
-    starts_with,
-)
+from lib.data.formats.base import NPY_MAGIC, Format, Header, Source, require_file_or_folder, starts_with
 from lib.data.formats.identification import LABEL_FORMATS, explain_no_dataset, require_possible_labels
 from lib.data.formats.idx import IdxFormat, read_idx_labels
 from lib.data.formats.image_folder import ImageFolderFormat

@@ -26,12 +26,4 @@ from lib.evaluation.run_figures.base import (
 
 import_modules("lib.evaluation.run_figures")
 
-__all__ = [
-    "Drawing",
-    "RunFigures",
-    "draw_loss",
-    "figure",
-    "list_drawings",
-    "menu_entries",
-    "shown_images",
-]
+__all__ = ["Drawing", "RunFigures", "draw_loss", "figure", "list_drawings", "menu_entries", "shown_images"]

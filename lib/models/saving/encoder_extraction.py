@@ -12,13 +12,7 @@ from keras import layers
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
-from lib.models.saving.code_layer import (
-    Code,
-    Graph,
-    depends_only_on,
-    find_code,
-    find_decoder_input,
-)
+from lib.models.saving.code_layer import Code, Graph, depends_only_on, find_code, find_decoder_input
 from lib.models.saving.graph_copy import GraphCopy
 from lib.models.saving.graph_limits import require_small_calls
 from lib.models.saving.image_formats import (
