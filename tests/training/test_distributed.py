@@ -58,9 +58,7 @@ def test_the_shards_of_a_batch_are_equal_and_complete(size, world_size, devices_
 
 @pytest.mark.parametrize("labeled", [False, True])
 def test_the_shards_join_to_the_batch_of_a_single_process(tiny, labeled):
-    hp = AutoencoderHyperparameters(
-        dataset=tiny["-d"], labels=None, task="denoise", noise=0.3, flip=True, batch_size=16
-    )
+    hp = AutoencoderHyperparameters(dataset=tiny["-d"], task="denoise", noise=0.3, flip=True, batch_size=16)
     subset = datasets.load_dataset(labeled_hp(tiny) if labeled else hp).train
     options = dict(training=True, labeled=labeled)
     single = Batches(subset, 16, hp, **options)

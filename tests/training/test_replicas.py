@@ -15,12 +15,17 @@ from lib.models import autoencoder, fixed_layers
 from lib.training import phases, replicas, trainer
 from lib.training.callbacks import TrainingHooks
 from tests.harness.networks import FEEDBACK, build
+from tests.training.test_trainer import labeled_images
 
 
 def train(tiny, folder=None, stop_after=None, **values):
     """Train a tiny autoencoder; the history, the model, and its weights at the end of each epoch."""
     hp = AutoencoderHyperparameters(
-        dataset=tiny["-d"], layers=2, kernels="4,6", batch_size=8, **({"epochs": 6} | values)
+        dataset=labeled_images() if "label_weight" in values else tiny["-d"],
+        layers=2,
+        kernels="4,6",
+        batch_size=8,
+        **({"epochs": 6} | values),
     )
     keras.utils.set_random_seed(hp.seed)
     dataset = datasets.load_dataset(hp)
@@ -44,7 +49,7 @@ def train(tiny, folder=None, stop_after=None, **values):
     [
         {},
         {"variational": True, "latent_dim": 2, "dropout": 0.1},
-        {"label_weight": 0.01, "labels": "train-labels.idx", "optimizer": "muon", "latent_dim": 16},
+        {"label_weight": 0.01, "optimizer": "muon", "latent_dim": 16},
     ],
     ids=["plain", "variational", "labels"],
 )

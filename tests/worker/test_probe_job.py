@@ -22,6 +22,7 @@ from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
 pytestmark = pytest.mark.usefixtures("unrendered")
+WEIGHTS = (probes.TRAINED_WEIGHTS, probes.RANDOM_WEIGHTS, probes.PRINCIPAL_COMPONENTS)
 
 
 def run_probe(channel: RecordingChannel, **values) -> dict:
@@ -44,11 +45,11 @@ def test_every_probe_with_every_fraction_and_random_weights():
     record = run_probe(channel := RecordingChannel())
     assert channel.events[-1].missing == ""
     assert {row["labels"] for row in record["accuracy"]} == {9, 160}
-    assert len(record["accuracy"]) == (2 * len(probes.WEIGHTS) + 2) * 2
+    assert len(record["accuracy"]) == (2 * len(WEIGHTS) + 2) * 2
     accuracies = {
         (row["method"], row["weights"], row["labels"]): row["test_accuracy"] for row in record["accuracy"]
     }
-    for weights in probes.WEIGHTS:  # bands at different positions, which any code separates
+    for weights in WEIGHTS:  # bands at different positions, which any code separates
         assert accuracies[probes.LINEAR_PROBE, weights, 160] > 0.9
         assert accuracies[probes.NEAREST_NEIGHBORS, weights, 160] > 0.9
     assert set(record["silhouette"]) == {"pixels", probes.TRAINED_WEIGHTS, probes.RANDOM_WEIGHTS}
