@@ -39,7 +39,7 @@ class EncodeCommand(ModelCommand):
         options = self.options(args)
         if not args.output:
             suffix = "-refined" if options["refine"] else ""
-            options["output"] = default_codes_file(options["models"][0], args.dataset, suffix)
+            options["output"] = default_codes_file(options["models"][0], args.data, suffix)
         request = Encode(**options)
         is_silent = args.yes or args.no_input or args.json or not sys.stdin.isatty()
         return request if is_silent or confirm_size(request) else None

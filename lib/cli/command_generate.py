@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from lib.cli.display import Display
-from lib.cli.model_command import ModelCommand, last_model, parse_integer
+from lib.cli.model_command import COUNT, MAX_OPTION, ModelCommand, last_model
 from lib.cli.parser import CommandParser
 from lib.cli.session import Session
+from lib.common.value_types import IntRange
 from lib.runs.views import ImageGrid
 from lib.worker.messages import Generate, GenerateResult, JobRequest
 
-MIN_VALUES = {"count": 1, "grid": 2, "steps": 2, "seed": 0}  # of its flags
+SIDE, SEED = IntRange(2, MAX_OPTION), IntRange(0, MAX_OPTION)  # of a grid or an interpolation; of samples
 
 
 class GenerateCommand(ModelCommand):
@@ -32,22 +33,16 @@ class GenerateCommand(ModelCommand):
 
     def add_flags(self, parser: CommandParser) -> None:
         super().add_flags(parser)
-        add = parser.add_argument
-        add("--count", metavar="N", default="48", help="number of samples (default 48)")
-        add("--mixture", action="store_true", help="sample the codes of a VAE from a Gaussian mixture too")
-        add("--grid", metavar="SIDE", help="SIDE × SIDE images over a two-dimensional latent space")
-        between_help = "interpolate between the latent codes of two pictures"
-        add("--between", metavar="PICTURE", nargs=2, help=between_help)
-        steps_help = "images of the interpolation, ends included (default 10)"
-        add("--steps", metavar="N", default="10", help=steps_help)
-        add("--seed", metavar="N", default="0", help="seed of the samples (default 0)")
+        add = parser.add_value
+        add("--count", "N", "number of samples (default 48)", COUNT, default=48)
+        parser.add_switch("--mixture", "sample the codes of a VAE from a Gaussian mixture too")
+        add("--grid", "SIDE", "SIDE × SIDE images over a two-dimensional latent space", SIDE)
+        add("--between", "PICTURE", "interpolate between the latent codes of two pictures", nargs=2)
+        add("--steps", "N", "images of the interpolation, ends included (default 10)", SIDE, default=10)
+        add("--seed", "N", "seed of the samples (default 0)", SEED, default=0)
 
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
-        numbers = {
-            name: parse_integer(getattr(args, name), f"--{name}", low) for name, low in MIN_VALUES.items()
-        }
-        between = args.between and tuple(args.between)
-        return super().options(args) | numbers | {"mixture": args.mixture, "between": between}
+        return super().options(args) | {"between": args.between and tuple(args.between)}
 
     def ask_request(self, session: Session) -> JobRequest | None:
         if not session.has_figure("samples"):
@@ -56,9 +51,9 @@ class GenerateCommand(ModelCommand):
         folder = session.last_run.folder
         next_seed = len(list(folder.glob("generated*")))  # another one each time
         seed = session.answers.ask_text(
-            "Seed (a whole number; another seed gives other samples)", parse_integer, default=str(next_seed)
+            "Seed (a whole number; another seed gives other samples)", SEED.parse, default=str(next_seed)
         )
-        return Generate(models=(last_model(session),), seed=parse_integer(seed) or 0)
+        return Generate(models=(last_model(session),), seed=SEED.parse(seed))
 
     def show(self, result: GenerateResult, display: Display) -> None:
         if display.out.is_terminal:

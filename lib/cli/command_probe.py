@@ -11,12 +11,12 @@ from lib.cli.prompts import Answers
 from lib.cli.run_questions import ask_labeled_data
 from lib.cli.session import Session
 from lib.cli.tables import print_table
-from lib.common.errors import UserError
 from lib.common.value_types import IntRange, PerLayer
 from lib.config.hyperparameters import Hyperparameters
 from lib.worker.messages import JobRequest, Probe, ProbeResult
 
 LABEL_FRACTIONS = (0.01, 0.1, 1.0)
+PERCENTAGES = PerLayer(IntRange(1, 100))
 
 
 class ProbeCommand(JobCommand):
@@ -33,19 +33,14 @@ class ProbeCommand(JobCommand):
         """Return a parser that has the flags of train, because fine-tuning trains."""
         output_help = "output folder (default probed next to the model); nothing is overwritten"
         parser = TrainingCommandParser(program, self.name, self.description, output_help)
-        parser.add_argument(
-            "--shares", metavar="1,10,100", default="1,10,100", help="percentages of the labels to train on"
-        )
+        shares_help = "percentages of the labels to train on"
+        parser.add_value("--shares", "1,10,100", shares_help, PERCENTAGES, default="1,10,100")
         return parser
 
     def make_request(self, args: argparse.Namespace) -> JobRequest | None:
-        try:
-            fractions = tuple(percent / 100 for percent in PerLayer(IntRange(1, 100)).parse(args.shares))
-        except UserError as error:
-            raise UserError(f"--shares {error}") from None
         answers = Answers("classification", args)
         hp = answers.hyperparameters(ask_labeled_data(answers))
-        return Probe(hp, fractions, args.output)
+        return Probe(hp, tuple(percent / 100 for percent in args.shares), args.output)
 
     def ask_request(self, session: Session) -> JobRequest | None:
         hp = Hyperparameters.from_json(session.last_run.record["hyperparameters"], "the last run")

@@ -64,29 +64,20 @@ class RunsCommand(Command):
 
     def add_flags(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add(
-            "folder",
-            nargs="?",
-            default=str(records.MODELS_FOLDER),
-            metavar="FOLDER",
-            help="folder to search, with subfolders (default models)",
-        )
-        add(
-            "--sort",
-            default="date",
-            metavar="KEY",
-            help="score (best first), time, date, name, a hyperparameter or a metric",
-        )
-        add("--reverse", action="store_true", help="reverse the order; runs without the value stay last")
+        folder_help = "folder to search, with subfolders (default models)"
+        folder = str(records.MODELS_FOLDER)
+        parser.add_value("folder", "FOLDER", folder_help, nargs="?", default=folder)
+        sort_help = "score (best first), time, date, name, a hyperparameter or a metric"
+        parser.add_value("--sort", "KEY", sort_help, default="date")
+        parser.add_switch("--reverse", "reverse the order; runs without the value stay last")
         add("--task", choices=(*TASKS, CLASSIFY), help="only runs of this task")
         add("--dataset", "-d", metavar="NAME", help="only runs on this data set")
         add("--program", choices=PROGRAMS, help="only runs of this program")
         add("--status", choices=records.STATUSES, help="only runs with this status")
-        add("--last", metavar="N", help="only the newest N runs")
-        add(
-            "--only", nargs="+", metavar="RUN", help="only these runs: folders or unique parts of their names"
-        )
-        add("--force", action="store_true", help="let --export replace an existing report")
+        parser.add_value("--last", "N", "only the newest N runs", IntRange(1, 1_000_000_000))
+        only_help = "only these runs: folders or unique parts of their names"
+        parser.add_value("--only", "RUN", only_help, nargs="+")
+        parser.add_switch("--force", "let --export replace an existing report")
         figure_help = "plot a metric against each hyperparameter that differs"
         export_help = "write a report of these runs: FILE.md or FILE.html"
         parser.add_exclusive_group(
@@ -181,12 +172,7 @@ def filter_entries(args: argparse.Namespace, entries: list[RunEntry], folder: Pa
         value = getattr(args, name)
         entries = [entry for entry in entries if value in (None, getattr(entry, name))]
     entries = [entry for entry in entries if args.program in (None, entry.record.get("program"))]
-    if args.last is None:
-        return entries
-    try:
-        return entries[-IntRange(1, 1_000_000_000).parse(args.last) :]
-    except UserError as error:
-        raise UserError(f"--last {error}") from None
+    return entries[-args.last :] if args.last else entries
 
 
 def runs_table(display: Display, entries: list[RunEntry], best: set[int], extra_key: str) -> Table:

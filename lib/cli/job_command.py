@@ -26,7 +26,7 @@ class JobCommand(Command):
 
     def make_parser(self, program: str) -> CommandParser:
         parser = super().make_parser(program)
-        parser.add_argument("--json", action="store_true", help=JSON_HELP)
+        parser.add_switch("--json", JSON_HELP)
         return parser
 
     def make_request(self, args: argparse.Namespace) -> JobRequest | None:
@@ -34,8 +34,9 @@ class JobCommand(Command):
         return self.request_type(**self.options(args))
 
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
-        """Return the fields of the request: by default the values of the flags of these names."""
-        return {field.name: getattr(args, field.name) for field in fields(self.request_type)}
+        """Return the fields of the request that have flags of their names, with the values of these."""
+        names = (field.name for field in fields(self.request_type))
+        return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
     def ask_request(self, session: Session) -> JobRequest | None:
         """Return the request of the menu entry, about the last run, or None; it may ask questions."""

@@ -17,10 +17,19 @@ from lib.runs import run_folder
 from lib.worker.messages import JobRequest, ModelRequest
 
 MAX_OPTION = 10**9  # of all numbers that are flags
+COUNT = IntRange(1, MAX_OPTION)
 MAX_SIDE = 8192  # pixels of images for models of any size
 DECODER_LAYER_HELP = (
     "layer that takes the latent code, for models from other programs (default: detected, see "
     "docs/using-models.md)"
+)
+FIT_HELP = (
+    "how pictures are resized: scaled and cropped to the center (crop), scaled and padded with black (pad), "
+    "or stretched (stretch); color is converted to gray if the model is gray"
+)
+REFINE_HELP = (
+    "refine each latent code by this many steps of gradient descent (30, for example), to see what the "
+    "decoder could reach with a better encoder"
 )
 FIT_CHOICES = {
     "crop": "scale and crop to the center",
@@ -58,57 +67,30 @@ class ModelCommand(JobCommand):
         add = parser.add_argument
         count: dict[str, Any] = {"nargs": "+"} if self.several_models else {}
         add("-model", "--model", metavar="FILE", required=True, help=self.model_help, **count)
-        add("-d", "--dataset", metavar="PATH", required=self.needs_data, help=self.data_help)
-        add("--output", metavar="PATH", help="output folder or file; nothing is ever overwritten")
-        add(
-            "--fit",
-            choices=FIT_MODES,
-            default="crop",
-            help=(
-                "how pictures are resized: scaled and cropped to the center (crop), scaled and padded with "
-                "black (pad), or stretched (stretch); color is converted to gray if the model "
-                "is gray"
-            ),
-        )
-        add("--invert", action="store_true", help="invert black on white to white on black, as in MNIST")
-        add("--limit", metavar="N", help="maximum number of pictures")
-        add("--size", metavar="HxW", help="image size, for models that take any size (28x28, or 28)")
+        options = {"dest": "data", "required": self.needs_data}
+        add("-d", "--dataset", metavar="PATH", help=self.data_help, **options)
+        parser.add_value("--output", "PATH", "output folder or file; nothing is ever overwritten")
+        add("--fit", choices=FIT_MODES, default="crop", help=FIT_HELP)
+        parser.add_switch("--invert", "invert black on white to white on black, as in MNIST")
+        parser.add_value("--limit", "N", "maximum number of pictures", COUNT)
+        size_help = "image size, for models that take any size (28x28, or 28)"
+        parser.add_value("--size", "HxW", size_help, type=parse_size)
         if self.has_layer_flags:
-            add("--encoder-layer", metavar="NAME", help=find_setting("encoder_layer").help)
-            add("--decoder-layer", metavar="NAME", help=DECODER_LAYER_HELP)
+            parser.add_value("--encoder-layer", "NAME", find_setting("encoder_layer").help)
+            parser.add_value("--decoder-layer", "NAME", DECODER_LAYER_HELP)
         if self.refinement_flags:
-            add(
-                "--refine",
-                metavar="STEPS",
-                help=(
-                    "refine each latent code by this many steps of gradient descent (30, for example), to "
-                    "see what the decoder could reach with a better encoder"
-                ),
-            )
+            parser.add_value("--refine", "STEPS", REFINE_HELP, COUNT)
 
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
-        """Return the fields of a request that the commands share."""
+        """Return the fields of a request, for the files of its models."""
         for name in self.refinement_flags:
             if getattr(args, name) and not args.refine:
                 raise UserError(f"--{name.replace('_', '-')} has no effect without --refine")
         models = args.model if self.several_models else [args.model]
         models = [run_folder.locate_model(model, self.model_files, self.name) for model in models]
-        if args.dataset:
-            datasets.locate(args.dataset)
-        options = {
-            "models": tuple(models),
-            "data": args.dataset,
-            "size": parse_size(args.size),
-            "encoder_layer": getattr(args, "encoder_layer", None),
-            "decoder_layer": getattr(args, "decoder_layer", None),
-            "limit": parse_integer(args.limit, "--limit", low=1),
-            "output": args.output,
-            "fit": args.fit,
-            "invert": args.invert,
-        }
-        if self.refinement_flags:
-            options["refine"] = parse_integer(args.refine, "--refine", low=1)
-        return options
+        if args.data:
+            datasets.locate(args.data)
+        return super().options(args) | {"models": tuple(models)}
 
     def ask_request(self, session: Session) -> JobRequest | None:
         return self.request_type(models=(last_model(session),), **ask_images(session))
@@ -138,26 +120,12 @@ def ask_images(session: Session) -> dict[str, Any]:
     return {"data": data, "fit": fit.split()[0], "invert": fit.endswith("inverted")}
 
 
-def parse_integer(text: str | None, flag: str = "", low: int = 0) -> int | None:
-    """Return an integer from `low` to `MAX_OPTION`; None for None, a flag that was not given.
-
-    Raises:
-        UserError: the text is no such number; the message begins with `flag`.
-    """
-    try:
-        return None if text is None else IntRange(low, MAX_OPTION).parse(text)
-    except UserError as error:
-        raise UserError(f"{flag} {error}".strip()) from None
-
-
-def parse_size(text: str | None) -> tuple[int, int] | None:
-    """Return (height, width) of a text such as `28x20`, or `28` for a square; None for None.
+def parse_size(text: str) -> tuple[int, int]:
+    """Return (height, width) of a text such as `28x20`, or `28` for a square.
 
     Raises:
         UserError: the text is no size.
     """
-    if text is None:
-        return None
     try:
         sides = [IntRange(1, MAX_SIDE).parse(side) for side in text.lower().replace("×", "x").split("x")]
     except UserError as error:

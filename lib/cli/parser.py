@@ -5,12 +5,13 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from lib.common.errors import UserError, printable
 from lib.common.settings import Setting
 from lib.common.suggestions import SYNONYMS, closest_name
-from lib.common.value_types import ALL, NONE, LayerNumbers, Switch
+from lib.common.value_types import ALL, NONE, LayerNumbers, Switch, ValueType
 from lib.config.program_settings import PROGRAMS, display_name, settings
 from lib.tasks import list_tasks
 
@@ -73,6 +74,26 @@ class CommandParser(argparse.ArgumentParser):
         add = self._group.add_argument if self._group else super().add_argument
         return self._record_flags(add(*flags, **options))
 
+    def add_switch(self, flag: str, help_text: str) -> None:
+        """Add a flag without a value, which is off by default."""
+        self.add_argument(flag, action="store_true", help=help_text)
+
+    def add_value(
+        self, flag: str, metavar: str, help_text: str, value_type: ValueType | None = None, **options: Any
+    ) -> None:
+        """Add a flag with a value.
+
+        Args:
+            flag: such as `--limit`.
+            metavar: the value in the help.
+            help_text: help of the flag.
+            value_type: parses the value; without it, it stays text.
+            **options: further ones of `add_argument`.
+        """
+        if value_type:
+            options["type"] = partial(value_type.parse_as, flag)
+        self.add_argument(flag, metavar=metavar, help=help_text, **options)
+
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
         """Flags that are added meanwhile stand below a heading of the help."""
@@ -82,14 +103,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def add_prompt_flags(self) -> None:
         """Add the flags of all commands that turn prompts off."""
-        self.add_argument(
-            "--yes", action="store_true", help="no prompts: use the default of each setting that is not set"
-        )
-        self.add_argument(
-            "--no-input",
-            action="store_true",
-            help="no prompts: fail if a setting without a default is missing",
-        )
+        self.add_switch("--yes", "no prompts: use the default of each setting that is not set")
+        self.add_switch("--no-input", "no prompts: fail if a setting without a default is missing")
 
     def add_exclusive_group(self, *flags: tuple[str, dict[str, Any]]) -> None:
         """Add flags of which at most one may be given, each with its options of `add_argument`."""
@@ -168,28 +183,19 @@ class TrainParser(CommandParser):
             self._add_run_flags()
 
     def _add_run_flags(self) -> None:
-        self.add_argument("--preset", metavar="NAME", help=PRESET_HELP)
-        self.add_argument(
-            "--output",
-            metavar="DIR",
-            help="the run folder (default models/<time>-<dataset>-<task>); never overwritten",
+        self.add_value("--preset", "NAME", PRESET_HELP)
+        output_help = "the run folder (default models/<time>-<dataset>-<task>); never overwritten"
+        self.add_value("--output", "DIR", output_help)
+        self.add_value("--resume", "DIR", "continue an interrupted run after its last complete epoch")
+        distributed_help = (
+            "train on all devices of this machine, or as process N of OF that connect to HOST:PORT of "
+            "the first (JAX)"
         )
-        self.add_argument(
-            "--resume", metavar="DIR", help="continue an interrupted run after its last complete epoch"
-        )
-        self.add_argument(
-            "--distributed",
-            nargs="?",
-            const="",
-            metavar="HOST:PORT,N/OF",
-            help="train on all devices of this machine, or as process N of OF that connect to HOST:PORT of "
-            "the first (JAX)",
-        )
-        self.add_argument(
-            "--answers", metavar="FILE", help="read settings from a file, such as the answers.json of a run"
-        )
+        self.add_value("--distributed", "HOST:PORT,N/OF", distributed_help, nargs="?", const="")
+        answers_help = "read settings from a file, such as the answers.json of a run"
+        self.add_value("--answers", "FILE", answers_help)
         self.add_prompt_flags()
-        self.add_argument("--json", action="store_true", help=JSON_HELP)
+        self.add_switch("--json", JSON_HELP)
 
     def _add_setting(self, setting: Setting) -> None:
         """Add `--name VALUE`; for a switch `--name` alone, for layer numbers either; `--no-name` for both."""
@@ -244,7 +250,7 @@ class ProgramParser(TrainParser):
         super().__init__(program, description)
         self.usage = f"python {self.prog} [train] [FLAGS]"
         self._program, self._list_commands = program, list_commands
-        self.add_argument("--help-all", action="store_true", help=_TRAINING_HELP["--help-all"])
+        self.add_switch("--help-all", _TRAINING_HELP["--help-all"])
 
     def parse(self, arguments: list[str]) -> argparse.Namespace:
         """Return the values of a command line; print the help and leave where it asks for that."""

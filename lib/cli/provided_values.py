@@ -62,15 +62,11 @@ class ProvidedValues:
 
 
 def _parse_flags(program: str, args: argparse.Namespace) -> dict[str, Any]:
-    values = {}
-    for name, setting in settings(program).items():
-        text = getattr(args, name)
-        if text is not None:
-            try:
-                values[name] = setting.value_type.parse(text)
-            except UserError as error:
-                raise UserError(f"{setting.flag} {error}") from None
-    return values
+    return {
+        name: setting.value_type.parse_as(setting.flag, text)
+        for name, setting in settings(program).items()
+        if (text := getattr(args, name)) is not None
+    }
 
 
 def _check_preset(name, program: str, path: str) -> None:

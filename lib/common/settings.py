@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from lib.common.errors import UserError
 from lib.common.value_types import IntList, KernelSizes, OrWord, PerLayer, Text, ValueType
 
 IMAGES, TASK = "the images", "the task"  # what a default can follow
@@ -92,10 +91,7 @@ class Setting:
         Raises:
             UserError: the value is out of bounds; the message names the setting and what is allowed.
         """
-        try:
-            return self.value_type.parse(value)
-        except UserError as error:
-            raise UserError(f"{self.label} {error}") from None
+        return self.value_type.parse_as(self.label, value)
 
     def format(self, value) -> str:
         """Return a canonical value as a flag takes it; empty for a setting without a value."""

@@ -30,6 +30,13 @@ class ValueType(ABC):
     def parse(self, value) -> Any:
         """The canonical value of a text or a JSON value. Raises `UserError` when it is out of bounds."""
 
+    def parse_as(self, name: str, value) -> Any:
+        """As `parse`; the message begins with a name, such as that of a flag or a setting."""
+        try:
+            return self.parse(value)
+        except UserError as error:
+            raise UserError(f"{name} {error}") from None
+
     @abstractmethod
     def format(self, value) -> str:
         """The inverse of `parse`: a canonical value as text."""

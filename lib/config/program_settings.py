@@ -107,10 +107,7 @@ def parse_answers(record, program: str, source: str) -> dict:
         value_type = settings(program)[name].value_type
         # A value that a word stands for is one: "auto" is `null`.
         if value is not None or isinstance(value_type, OrWord):
-            try:
-                answers[name] = value_type.parse(value)
-            except UserError as error:
-                raise UserError(f"{source}: {name} {error}") from None
+            answers[name] = value_type.parse_as(f"{source}: {name}", value)
     return answers
 
 

@@ -46,42 +46,24 @@ class ReproduceCommand(Command):
     order = 60
 
     def add_flags(self, parser: CommandParser) -> None:
-        add = parser.add_argument
         names = (
             f"{', '.join(TABLES)}; a letter selects all tables of a report, {ALL} all tables (default: list "
             f"the tables)"
         )
-        add("tables", nargs="*", metavar="TABLE", help=names)
-        add(
-            "--best",
-            action="store_true",
-            help=(
-                "our settings for the same tasks, with the latent size of the report where the task is "
-                f"{list_tasks(lambda task: task.targets_are_inputs)}"
-            ),
+        best = (
+            "our settings for the same tasks, with the latent size of the report where the task is "
+            f"{list_tasks(lambda task: task.targets_are_inputs)}"
         )
-        add(
-            "--race",
-            action="store_true",
-            help=f"compare the time to a published value: {', '.join(TIME_TARGETS)}",
-        )
-        add(
-            "--quick",
-            action="store_true",
-            help=f"quick run without comparable results: {QUICK_IMAGES:,} images, {QUICK_EPOCHS} epochs",
-        )
-        add(
-            "--seeds",
-            metavar="N",
-            default="1",
-            help="number of seeds, starting at 0; the table shows mean and spread (default 1)",
-        )
-        add(
-            "--output",
-            metavar="DIR",
-            help=f"folder of the runs and tables (default models/{DEFAULT_FOLDER}, with --quick "
-            f"models/{DEFAULT_FOLDER}-quick)",
-        )
+        quick = f"quick run without comparable results: {QUICK_IMAGES:,} images, {QUICK_EPOCHS} epochs"
+        seeds = "number of seeds, starting at 0; the table shows mean and spread (default 1)"
+        folder = f"models/{DEFAULT_FOLDER}"
+        output = f"folder of the runs and tables (default {folder}, with --quick {folder}-quick)"
+        parser.add_value("tables", "TABLE", names, nargs="*")
+        parser.add_switch("--best", best)
+        parser.add_switch("--race", f"compare the time to a published value: {', '.join(TIME_TARGETS)}")
+        parser.add_switch("--quick", quick)
+        parser.add_value("--seeds", "N", seeds, IntRange(1, MAX_SEEDS), default=1)
+        parser.add_value("--output", "DIR", output)
 
     def run(self, program: str, words: list[str]) -> int:
         """Carry out `reproduce`; return the exit status.
@@ -99,16 +81,12 @@ class ReproduceCommand(Command):
             return list_tables()
         if not args.tables and not args.race:
             raise UserError(f"{' '.join(words)} needs the tables to reproduce: {', '.join(TABLES)}, or {ALL}")
-        try:
-            seeds = IntRange(1, MAX_SEEDS).parse(args.seeds)
-        except UserError as error:
-            raise UserError(f"--seeds {error}") from None
         if args.best and args.race:
             raise UserError("--race compares both settings; remove --best")
         names = select_names(args.tables or [ALL], TIME_TARGETS if args.race else TABLES)
         folder = run_folder.make_output_folder(_output_folder(args))
         command = shlex.join(["python", f"{program}.py", "reproduce", *words])
-        context = ReproductionContext(folder, args.quick, range(seeds), command, Display())
+        context = ReproductionContext(folder, args.quick, range(args.seeds), command, Display())
         with context.run_sequence:
             try:
                 with muted_keyboard():

@@ -6,7 +6,7 @@ from lib.cli.parser import CommandParser, TrainingCommandParser
 from lib.cli.session import Session
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.program_settings import PROGRAMS
-from lib.search.options import DEFAULT_TRIALS, SAMPLERS, SearchOptions, read_options
+from lib.search.options import DEFAULT_TRIALS, NUMBER_TYPES, SAMPLERS, SearchOptions, read_options
 
 
 class SearchCommand(Command):
@@ -27,49 +27,31 @@ class SearchCommand(Command):
         return parser
 
     def add_flags(self, parser: CommandParser) -> None:
-        add = parser.add_argument
+        add = parser.add_value
         grid = (
             "values of a hyperparameter: kernels=16,32,64; separated by slashes if they contain commas: "
             "kernels=8,16/16,32"
         )
         span = "range of a number: learning-rate=0.0001..0.01:log, or kernels=8..64:8 with step 8"
-        add("--grid", action="append", default=[], metavar="NAME=VALUES", help=grid)
-        add("--range", action="append", default=[], metavar="NAME=LOW..HIGH", help=span)
-        add("--sampler", choices=SAMPLERS, help="grid (default if there are only grids), random, or tpe")
-        add(
-            "--trials",
-            metavar="N",
-            help=f"total number of trials (default {DEFAULT_TRIALS}; a grid has one per point)",
-        )
-        add("--minutes", metavar="N", help="start no trial after this many minutes")
-        add(
-            "--folds",
-            metavar="K",
-            help="K-fold cross-validation of every trial (default: the validation set of --split)",
-        )
-        add(
-            "--prune",
-            action="store_true",
-            default=None,
-            help="stop trials that are worse than the median (default except for grids)",
-        )
-        add("--no-prune", action="store_false", dest="prune", help="train every trial to the end")
-        add(
-            "--keep",
-            metavar="N",
-            help="keep the models and figures of the best N trials only (default: of all); the records stay",
-        )
-        add("--study", metavar="NAME", help="name of the study (default: derived from the search)")
-        add(
-            "--storage",
-            metavar="URL",
-            help="database shared by several machines (default: SQLite in the folder of the search)",
-        )
-        add(
-            "--no-retrain",
-            action="store_true",
-            help="do not retrain the best trial and do not use the test set",
-        )
+        sampler = "grid (default if there are only grids), random, or tpe"
+        trials = f"total number of trials (default {DEFAULT_TRIALS}; a grid has one per point)"
+        folds = "K-fold cross-validation of every trial (default: the validation set of --split)"
+        prune = "stop trials that are worse than the median (default except for grids)"
+        keep = "keep the models and figures of the best N trials only (default: of all); the records stay"
+        storage = "database shared by several machines (default: SQLite in the folder of the search)"
+        add("--grid", "NAME=VALUES", grid, action="append", default=[])
+        add("--range", "NAME=LOW..HIGH", span, action="append", default=[])
+        parser.add_argument("--sampler", choices=SAMPLERS, help=sampler)
+        add("--trials", "N", trials, NUMBER_TYPES["trials"])
+        add("--minutes", "N", "start no trial after this many minutes", NUMBER_TYPES["minutes"])
+        add("--folds", "K", folds, NUMBER_TYPES["folds"])
+        parser.add_argument("--prune", action="store_true", default=None, help=prune)
+        no_prune = "train every trial to the end"
+        parser.add_argument("--no-prune", action="store_false", dest="prune", help=no_prune)
+        add("--keep", "N", keep, NUMBER_TYPES["keep"])
+        add("--study", "NAME", "name of the study (default: derived from the search)")
+        add("--storage", "URL", storage)
+        parser.add_switch("--no-retrain", "do not retrain the best trial and do not use the test set")
 
     def run(self, program: str, arguments: list[str]) -> int:
         """Carry out a search.

@@ -201,13 +201,6 @@ def _require_no_single_run_flags(args: argparse.Namespace) -> None:
         )
 
 
-def _parse_number(text: str | None, name: str) -> int | None:
-    try:
-        return None if text is None else NUMBER_TYPES[name].parse(text)
-    except UserError as error:
-        raise UserError(f"--{name} {error}") from None
-
-
 class SearchQuestions:
     """The questions of a search, and their answers.
 
@@ -222,7 +215,7 @@ class SearchQuestions:
         self.values: dict[str, Any] = {}
         self.space: Space = {}
         self.sampler = ""
-        self.numbers = {name: _parse_number(getattr(args, name), name) for name in NUMBER_TYPES}
+        self.numbers = {name: getattr(args, name) for name in NUMBER_TYPES}
         self._answers, self._args = answers, args
         self._given_numbers = dict(self.numbers)
         self._provided = dict(answers.provided)

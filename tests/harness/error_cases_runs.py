@@ -13,7 +13,6 @@ from unittest import mock
 import keras
 import numpy as np
 
-from lib.cli import model_command
 from lib.cli.display import Display
 from lib.cli.figure_drawing import FigureDrawing
 from lib.common import filesystem
@@ -428,7 +427,6 @@ CASES = {
             "nowhere",
             "no such folder; use a folder with runs, or omit it for models",
         ),
-        (lambda: listed("--last", "0"), "--last", "must be a whole number from 1 to 1000000000, not '0'"),
     ],
     "runs/report": [
         (
@@ -454,19 +452,6 @@ CASES = {
     ],
     "runs/documents": [
         (lambda: full("r.html"), "r.html", "cannot be written (No space left on device)"),
-    ],
-    "cli/model_command": [
-        (
-            lambda: called("classification", "probe", "--shares", "0"),
-            "--shares",
-            "must be a whole number from 1 to 100",
-        ),
-        (
-            lambda: called("autoencoder", "generate", "-model", "x", "--grid", "1"),
-            "--grid",
-            "must be a whole number from 2 to",
-        ),
-        (lambda: model_command.parse_integer("x"), "'x'", "must be a whole number from 0 to"),
     ],
     "common/typed_json": [
         (
@@ -667,6 +652,19 @@ CASES = {
             diverged,
             "in epoch 2",
             "; a smaller --learning-rate than 0.005 may help",
+        ),
+    ],
+    "common/value_types": [
+        (lambda: listed("--last", "0"), "--last", "must be a whole number from 1 to 1000000000, not '0'"),
+        (
+            lambda: called("classification", "probe", "--shares", "0"),
+            "--shares",
+            "must be a whole number from 1 to 100",
+        ),
+        (
+            lambda: called("autoencoder", "generate", "-model", "x", "--grid", "1"),
+            "--grid",
+            "must be a whole number from 2 to",
         ),
     ],
 }

@@ -244,17 +244,11 @@ CASES = {
             "--trials",
             "requires --sampler random or tpe; this grid has 2 points",
         ),
-        (
-            lambda: read_options("--grid", "epochs=1,2", "--folds", "1"),
-            "--folds",
-            "must be a whole number from 2",
-        ),
     ],
     "reproduction/command_reproduce": [
         (lambda: reproduce("F"), "'F'", "is not a table; available: A-variants, "),
         (lambda: reproduce("C-layers", "--race"), "'C-layers'", "has no race; available: A, "),
         (lambda: reproduce("--best"), "--best", "needs the tables to reproduce: A-variants, "),
-        (lambda: reproduce("A", "--seeds", "0"), "--seeds", "must be a whole number from 1"),
         (
             lambda: reproduce("--race", "--best"),
             "--race",
@@ -294,5 +288,13 @@ CASES = {
         ),
         (lambda: search(broken="it broke", retrain=True), "it broke", ""),
         (lambda: search(status="failed", retrain=True), "it diverged", ""),
+    ],
+    "common/value_types": [
+        (
+            lambda: read_options("--grid", "epochs=1,2", "--folds", "1"),
+            "--folds",
+            "must be a whole number from 2",
+        ),
+        (lambda: reproduce("A", "--seeds", "0"), "--seeds", "must be a whole number from 1"),
     ],
 }

@@ -99,6 +99,18 @@ def too_few_kernels(name: str, values):
 
 CASES = {
     "common/value_types": [
+        (lambda: answered('{"epochs": "many"}'), "a.json", "epochs must be a whole number"),
+        (
+            lambda: called("autoencoder", "--epochs", "0"),
+            "--epochs",
+            "must be a whole number from 1 to 100000, not '0'",
+        ),
+        (lambda: called("autoencoder", "--color-space", "x"), "--color-space", "must be rgb or yuv, not 'x'"),
+        (
+            lambda: program_settings.find_setting("epochs").parse("0"),
+            "epochs",
+            "must be a whole number from 1 to 100000, not '0'",
+        ),
         (lambda: IntRange(1, 64).parse("many"), "'many'", "must be a whole number from 1 to 64, not"),
         (lambda: IntRange(1, 64).parse(65), "65", "from 1 to 64"),
         (lambda: IntRange(0, 1).parse(True), "True", "must be a whole number"),
@@ -177,7 +189,6 @@ CASES = {
             "a.json",
             "unknown key 'zzz'; keys are names of flags, such as 'learning_rate'",
         ),
-        (lambda: answered('{"epochs": "many"}'), "a.json", "epochs must be a whole number"),
     ],
     "config/hyperparameters": [
         (
@@ -508,12 +519,6 @@ CASES = {
         ),
     ],
     "cli/provided_values": [
-        (
-            lambda: called("autoencoder", "--epochs", "0"),
-            "--epochs",
-            "must be a whole number from 1 to 100000, not '0'",
-        ),
-        (lambda: called("autoencoder", "--color-space", "x"), "--color-space", "must be rgb or yuv, not 'x'"),
         (lambda: called("autoencoder", "--no-input"), "--no-input", "needs -d or --dataset"),
         (
             lambda: called("classification", "--no-input"),
@@ -541,11 +546,6 @@ CASES = {
         ),
     ],
     "common/settings": [
-        (
-            lambda: program_settings.find_setting("epochs").parse("0"),
-            "epochs",
-            "must be a whole number from 1 to 100000, not '0'",
-        ),
         (
             lambda: called("autoencoder", "-d", "digits", stdin="many\n"),
             "layers",
