@@ -8,6 +8,7 @@ from typing import Any
 from lib.cli import commands
 from lib.cli.conversation import ask_in_order
 from lib.cli.jobs import draw_comparison
+from lib.cli.picture_questions import ask_picture_size, picture_fit
 from lib.cli.preset_choices import adapt_preset
 from lib.cli.prompts import Answers
 from lib.cli.run_questions import DataLoading, ask_dataset, ask_remaining_settings
@@ -19,6 +20,7 @@ from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.suited_defaults import ImageSet
 from lib.data import datasets
+from lib.data.formats.picture_fit import PictureFit
 from lib.data.splits import training_count
 from lib.runs import records, run_folder
 from lib.tasks.metrics import run_score
@@ -74,7 +76,8 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     """Ask for the data set and the five main settings, and offer the others."""
     questions = NetworkQuestions(answers, worker)
     settings = (partial(questions.ask_setting, name) for name in answers.asked_settings)
-    ask_in_order(answers, [questions.ask_dataset, *settings, questions.ask_others])
+    data = (questions.ask_dataset, questions.ask_size, questions.begin_reading)
+    ask_in_order(answers, [*data, *settings, questions.ask_others])
     return answers.hyperparameters(questions.values)
 
 
@@ -91,14 +94,24 @@ class NetworkQuestions:
         self._loading = DataLoading(answers, worker)
 
     def ask_dataset(self) -> None:
-        """Ask for the data set; the worker begins to read it."""
-        self.values["dataset"] = dataset = ask_dataset(self._answers)
-        header = datasets.peek(dataset)
+        """Ask for the data set."""
+        self.values["dataset"] = ask_dataset(self._answers)
+
+    def ask_size(self) -> None:
+        """Ask for the size of the images, if pictures of several sizes are to be brought to one."""
+        ask_picture_size(self._answers, self.values)
+
+    def begin_reading(self) -> None:
+        """Let the worker read the data; the defaults follow the images."""
+        names = ("dataset", "size", "skip_broken")
+        values = {name: self.values[name] for name in names if name in self.values}
+        dataset, fit = self.values["dataset"], picture_fit(self._answers, values)
+        header = datasets.peek(dataset, fit)
         if "testset" in self._answers.provided:
-            datasets.peek(self._answers.provided["testset"])
+            datasets.peek(self._answers.provided["testset"], fit)
         self._image_shape = header.shape
         adapt_preset(self._answers, dataset, header)
-        data = self._loading.request({"dataset": dataset})
+        data = self._loading.request(values)
         self._answers.suit_defaults(ImageSet(header.shape, training_count(header, data)))
 
     def ask_setting(self, name: str) -> None:
@@ -118,6 +131,7 @@ class NetworkQuestions:
         ask_remaining_settings(self._answers, self.values, self._loading, self._describe)
 
     def _describe(self, hp: Hyperparameters) -> str:
+        self._image_shape = datasets.peek(hp.require("dataset"), PictureFit.of(hp)).shape
         return describe_architecture(self._plan_network(hp))
 
     def _plan(self, assumed: dict, name: str, value) -> Architecture:

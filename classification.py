@@ -13,6 +13,8 @@ from lib.cli.session import Menu, MenuEntry, Session
 from lib.cli.streams import prepare_streams
 from lib.common.errors import exit_status
 from lib.config.hyperparameters import Hyperparameters
+from lib.data import datasets
+from lib.data.formats.picture_fit import PictureFit
 from lib.worker.process import Worker
 
 DESCRIPTION = "Latent Lab: train a classifier on a saved encoder: first the new layers, then all layers."
@@ -42,6 +44,12 @@ def make_menu(session: Session) -> Menu:
     return entries | commands.command_menu(session)
 
 
+def describe_images(hp: Hyperparameters) -> str:
+    """Require that the images can have the size and color of the settings; nothing is described."""
+    datasets.peek(hp.require("dataset"), PictureFit.of(hp))
+    return ""
+
+
 def ask(answers: Answers, worker: Worker) -> Hyperparameters:
     """Ask for data, labels, saved model and the four main settings, and offer the others."""
     values: dict[str, Any] = {}
@@ -57,7 +65,7 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
             *labeled_data_steps(answers, values),
             lambda: loading.request(values),
             *(partial(ask_setting, name) for name in answers.asked_settings),
-            lambda: ask_remaining_settings(answers, values, loading),
+            lambda: ask_remaining_settings(answers, values, loading, describe_images),
         ],
     )
     return answers.hyperparameters(values)

@@ -253,10 +253,15 @@ def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
     screen.press(*[BACKSPACE] * len(tiny["-dl"]))
     Path("pictures").mkdir()
     for number, image in enumerate(sample_files.shapes(20)[0]):
-        Image.fromarray(image).save(f"pictures/{number}.png")
+        Image.fromarray(image[: 12 - number % 2]).save(f"pictures/{number}.png")
     screen.send("pic")
     screen.see("pictures/")  # completions
     screen.answer("tures")  # one Enter
+    screen.see("pictures: 20 pictures", "12×10 gray", "11×10 gray", "Image size", "[16]")
+    screen.answer("8x600000")
+    screen.see("from 1 to 8192")
+    screen.press(*[BACKSPACE] * 8)
+    screen.answer("8x10")
     screen.see("Convolution")
     screen.press(CTRL_C)
     assert screen.leaves() == 130

@@ -29,6 +29,7 @@
     jobs               a job of the worker, followed
     terminal_prompts   texts, paths, menus to answer
     preset_choices     presets that fit a data set
+    picture_questions  what a folder of pictures holds
     prompt_keys        Esc, Ctrl-D, Enter in prompts
     conversation       questions in order, and back
     _compat            workarounds for limits of libraries

@@ -17,6 +17,7 @@ from lib.common.value_types import choices
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import presets_for
 from lib.data import datasets
+from lib.data.formats.picture_fit import PictureFit
 
 TRAIN, BACK, PRESET = "train", "back", "preset"
 GROUPS = {"task": "the task", "network": "the network", "training": "the training", "data": "the data"}
@@ -130,7 +131,7 @@ def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
 def _apply_preset(answers: Answers, values: dict) -> dict:
     """The values with a preset chosen in a menu, and defaults for what it leaves open, except the data."""
     hp = answers.hyperparameters(values)
-    header = datasets.peek(hp.require("dataset"))
+    header = datasets.peek(hp.require("dataset"), PictureFit.of(hp))
     names = fitting_presets(answers.program, hp.require("dataset"), header.shape, hp.task_name)
     count = len(presets_for(answers.program))
     fitting = "" if len(names) == count else f" ({len(names)} of {count} fit the images)"

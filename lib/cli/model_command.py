@@ -7,18 +7,17 @@ from lib.cli.conversation import ask_in_order
 from lib.cli.job_command import JobCommand
 from lib.cli.parser import CommandParser
 from lib.cli.session import Session
-from lib.common.errors import UserError, printable
-from lib.common.value_types import IntRange
+from lib.common.errors import UserError
+from lib.common.value_types import ImageSize, IntRange
+from lib.config.data_settings import FIT_MODES, MAX_SIDE
 from lib.config.program_settings import find_setting
 from lib.data import datasets
-from lib.data.formats.pictures import FIT_MODES
 from lib.data.user_images import find_pictures, require_user_images
 from lib.runs import run_folder
 from lib.worker.messages import JobRequest, ModelRequest
 
 MAX_OPTION = 10**9  # of all numbers that are flags
 COUNT = IntRange(1, MAX_OPTION)
-MAX_SIDE = 8192  # pixels of images for models of any size
 DECODER_LAYER_HELP = (
     "layer that takes the latent code, for models from other programs (default: detected, see "
     "docs/using-models.md)"
@@ -74,7 +73,7 @@ class ModelCommand(JobCommand):
         parser.add_switch("--invert", "invert black on white to white on black, as in MNIST")
         parser.add_value("--limit", "N", "maximum number of pictures", COUNT)
         size_help = "image size, for models that take any size (28x28, or 28)"
-        parser.add_value("--size", "HxW", size_help, type=parse_size)
+        parser.add_value("--size", "HxW", size_help, ImageSize(IntRange(1, MAX_SIDE)))
         if self.has_layer_flags:
             parser.add_value("--encoder-layer", "NAME", find_setting("encoder_layer").help)
             parser.add_value("--decoder-layer", "NAME", DECODER_LAYER_HELP)
@@ -118,18 +117,3 @@ def ask_images(session: Session) -> dict[str, Any]:
 
     ask_in_order(answers, [ask_data, ask_fit])
     return {"data": data, "fit": fit.split()[0], "invert": fit.endswith("inverted")}
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Return (height, width) of a text such as `28x20`, or `28` for a square.
-
-    Raises:
-        UserError: the text is no size.
-    """
-    try:
-        sides = [IntRange(1, MAX_SIDE).parse(side) for side in text.lower().replace("×", "x").split("x")]
-    except UserError as error:
-        raise UserError(f"--size: height and width in pixels, such as 28x28; a side {error}") from None
-    if len(sides) > 2:
-        raise UserError(f"--size: height and width in pixels, such as 28x28, not {printable(text)!r}")
-    return sides[0], sides[-1]

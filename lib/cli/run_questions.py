@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from lib.cli.conversation import Step, ask_in_order
+from lib.cli.picture_questions import ask_picture_size, asks_for_size, picture_fit
 from lib.cli.prompt_keys import GoBack
 from lib.cli.prompts import Answers
 from lib.common.errors import PromptCancelled
@@ -24,9 +26,18 @@ def ask_dataset(answers: Answers) -> str:
     Raises:
         UserError: it cannot be read, and was not typed at a prompt.
     """
+    fit = picture_fit(answers, {})
+
+    def check(path: str) -> None:
+        # Pictures of several sizes are no error where the next question asks for one.
+        chosen = replace(fit, size=(1, 1)) if fit.size is None and asks_for_size(answers, path) else fit
+        require(path, chosen)
+
     if answers.is_open("dataset"):
-        return answers.ask_path("dataset", datasets.offered_datasets(), datasets.require_readable)
-    return answers.ask_path("dataset", {}, datasets.require_trainable)
+        require = datasets.require_readable
+        return answers.ask_path("dataset", datasets.offered_datasets(), check)
+    require = datasets.require_trainable
+    return answers.ask_path("dataset", {}, check)
 
 
 def ask_labeled_data(answers: Answers) -> dict[str, Any]:
@@ -49,13 +60,13 @@ def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
     def ask_labels(name: str) -> None:
         values.pop(name, None)
         images = values["dataset"] if name == "labels" else answers.provided.get("testset")
-        header = datasets.peek(images) if images else None
+        header = datasets.peek(images, picture_fit(answers, values)) if images else None
         if name in answers.provided or (header and not header.labeled):
             error = header.label_error if header else ""
             values[name] = answers.ask_path(name, {}, read_labels, hint=error and f"{error}, or ")
 
     def ask_model() -> None:
-        shape = datasets.peek(values["dataset"]).shape
+        shape = datasets.peek(values["dataset"], picture_fit(answers, values)).shape
         model = answers.ask_path(
             "model",
             records.list_saved_models(shape) if answers.is_open("model") else {},
@@ -64,7 +75,13 @@ def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
         )
         values["model"] = run_folder.locate_model(model, run_folder.AUTOENCODER_FILES, "train")
 
-    return [ask_images, partial(ask_labels, "labels"), partial(ask_labels, "test_labels"), ask_model]
+    return [
+        ask_images,
+        partial(ask_picture_size, answers, values),
+        partial(ask_labels, "labels"),
+        partial(ask_labels, "test_labels"),
+        ask_model,
+    ]
 
 
 class DataLoading:
@@ -89,7 +106,7 @@ def ask_remaining_settings(
     answers: Answers,
     values: dict[str, Any],
     loading: DataLoading,
-    describe: Callable[[Hyperparameters], str] = lambda hp: "",
+    describe: Callable[[Hyperparameters], str],
 ) -> None:
     """Offer the menus of all further settings, and add the answers to `values`.
 

@@ -71,8 +71,8 @@ class Setting:
 
     @property
     def is_asked(self) -> bool:
-        """Whether the basic prompts ask for it, after the data and in the order of the table."""
-        return self.question is not None and not self.is_path
+        """Whether the basic prompts always ask for it, after the data and in the order of the table."""
+        return self.question is not None and self.group != "data"
 
     @property
     def is_per_layer(self) -> bool:

@@ -6,8 +6,8 @@
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from lib.common.errors import UserError
@@ -184,6 +184,29 @@ class KernelSizes(ValueType):
 
 
 @dataclass(frozen=True)
+class ImageSize(ValueType):
+    """A (height, width) pair: `64` is 64×64, `96x128` is 96 high and 128 wide."""
+
+    side: IntRange
+
+    @property
+    def description(self) -> str:
+        return f"{self.side.description}, or height x width (96x128)"
+
+    def parse(self, value) -> tuple[int, int]:
+        try:
+            sizes = KernelSizes(self.side).parse([value] if isinstance(value, list | tuple) else value)
+        except UserError:
+            raise self.error(value) from None
+        if len(sizes) != 1:
+            raise self.error(value)
+        return sizes[0]
+
+    def format(self, value: tuple[int, int]) -> str:
+        return KernelSizes(self.side).format((value,))
+
+
+@dataclass(frozen=True)
 class LayerNumbers(ValueType):
     """A sorted tuple of layer numbers counted from 1, or the string `all`: `1,2`, `all` or `none`."""
 
@@ -288,9 +311,10 @@ class WithWord(_WordOrInner):
 
 @dataclass(frozen=True)
 class OneOf(ValueType):
-    """One of the strings `choices`."""
+    """One of the strings `choices`; a synonym is replaced by the string that it stands for."""
 
     choices: tuple[str, ...]
+    synonyms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def description(self) -> str:
@@ -298,6 +322,8 @@ class OneOf(ValueType):
         return f"{', '.join(others)} or {last}" if others else last
 
     def parse(self, value) -> str:
+        if isinstance(value, str):
+            value = self.synonyms.get(value, value)
         if value not in self.choices:
             raise self.error(value)
         return value

@@ -3,7 +3,21 @@
 from dataclasses import dataclass
 
 from lib.common.settings import setting
-from lib.common.value_types import UNLIMITED, Fold, IntRange, OrWord, SplitPercentages, Text
+from lib.common.value_types import (
+    UNLIMITED,
+    Fold,
+    ImageSize,
+    IntRange,
+    OneOf,
+    OrWord,
+    SplitPercentages,
+    Switch,
+    Text,
+)
+
+FIT_MODES = ("crop", "pad", "stretch")
+COLORS = ("auto", "rgb", "gray")
+MAX_SIDE = 8192  # pixels of an image
 
 
 @dataclass(frozen=True)
@@ -33,5 +47,24 @@ class DataSettings:
         None, OrWord("off", Fold()), group="data", searchable=False,
         help="cross-validation: validate on one of several equal parts of all images outside the test set, "
              "train on the others",
+    )
+    size: tuple[int, int] | None = setting(
+        None, OrWord("auto", ImageSize(IntRange(1, MAX_SIDE))), group="data", searchable=False, is_later=True,
+        question="Image size, to which all pictures are brought (64, or height x width: 96x128)",
+        help="size of the images from a folder of pictures, height x width; auto: that of the pictures, if "
+             "all have one",
+    )
+    fit: str = setting(
+        "crop", OneOf(FIT_MODES), group="data", searchable=False, is_later=True,
+        help="how pictures are brought to --size: scaled and cropped to the center (crop), scaled and padded "
+             "with black (pad), or stretched (stretch)",
+    )
+    color: str = setting(
+        "auto", OneOf(COLORS, {"grey": "gray"}), group="data", searchable=False, is_later=True,
+        help="color of the images from a folder of pictures; auto: rgb if any picture has color",
+    )
+    skip_broken: bool = setting(
+        False, Switch(), group="data", searchable=False, is_later=True,
+        help="skip pictures that cannot be read, however many (else at most 1 %)",
     )
     # fmt: on

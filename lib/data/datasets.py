@@ -14,7 +14,8 @@ from lib.data.file_changes import FileState, changed_files, describe_changes, fi
 from lib.data.formats.base import Header, Images, Source, exists
 from lib.data.formats.cifar import Cifar10Format
 from lib.data.formats.idx_folder import PUBLISHED_NAME, holds_mnist
-from lib.data.formats.registry import peek_source, read_source
+from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
+from lib.data.formats.registry import is_published_folder, peek_source, read_source, require_no_fit
 from lib.data.named_datasets import DATA_FOLDER, NAMED_DATASETS, download
 from lib.data.splits import Subset, split_images
 
@@ -73,22 +74,27 @@ class Dataset:
         }
 
 
-def peek(name_or_path: str) -> Header:
+def peek(name_or_path: str, fit: PictureFit = AS_THEY_ARE) -> Header:
     """Return the header of a data set, quickly.
 
     Args:
         name_or_path: a name of `NAMED_DATASETS`, or the path of a file or folder.
+        fit: how the pictures of a folder become images.
 
     Raises:
-        UserError: there is no such data set, or it is invalid.
+        UserError: there is no such data set, it is invalid, or its images cannot have another size.
     """
     path = locate(name_or_path)
-    return NAMED_DATASETS[name_or_path].header if path is None else peek_source(path)
+    if path is not None:
+        return peek_source(path, fit)
+    header = NAMED_DATASETS[name_or_path].header
+    require_no_fit(name_or_path, header, fit)
+    return header
 
 
-def require_trainable(name_or_path: str) -> None:
+def require_trainable(name_or_path: str, fit: PictureFit = AS_THEY_ARE) -> None:
     """Raise `UserError` unless a data set can be trained on, judged by its header."""
-    count = peek(name_or_path).count
+    count = peek(name_or_path, fit).count
     if count < MIN_IMAGES:
         raise UserError(
             f"{name_or_path}: {count} image{'s are' if count > 1 else ' is'} not enough; "
@@ -96,10 +102,11 @@ def require_trainable(name_or_path: str) -> None:
         )
 
 
-def require_readable(name_or_path: str) -> None:
-    """Raise `UserError` unless a data set can be trained on, after reading all of it."""
-    require_trainable(name_or_path)
-    if (path := locate(name_or_path)) is not None:
+def require_readable(name_or_path: str, fit: PictureFit = AS_THEY_ARE) -> None:
+    """Raise `UserError` unless a data set can be trained on, after reading all of it but pictures."""
+    require_trainable(name_or_path, fit)
+    path = locate(name_or_path)
+    if path is not None and (path.is_file() or is_published_folder(path)):
         read_source(path)
 
 
@@ -185,12 +192,13 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
     """
     name = hp.require("dataset")
     states = file_states(_paths_of(hp))
-    source = load_source(name)
+    fit = PictureFit.of(hp)
+    source = load_source(name, fit)
     labels, test_labels = hp.label_files
     train, label_notes = attach_labels(source.train, labels, name)
     notes, test = source.notes + label_notes, None
     if hp.testset:
-        test_source = load_source(hp.testset)
+        test_source = load_source(hp.testset, fit)
         test, label_notes = attach_labels(test_source.test or test_source.train, test_labels, hp.testset)
         notes += test_source.notes + label_notes
     elif source.test:
@@ -238,18 +246,19 @@ def _checked_labels(train: Images, test: Images | None, hp: Hyperparameters) -> 
     return train, test
 
 
-def load_source(name_or_path: str) -> Source:
+def load_source(name_or_path: str, fit: PictureFit = AS_THEY_ARE) -> Source:
     """Return all images of a data set, downloading a published one that has no files here.
 
     Args:
         name_or_path: a name of `NAMED_DATASETS`, or the path of a file or folder.
+        fit: how the pictures of a folder become images.
 
     Raises:
         UserError: there is no such data set, it is invalid, or it could not be downloaded.
     """
     path = locate(name_or_path)
     if path is not None:
-        source = read_source(path)
+        source = read_source(path, fit)
     elif (load_bundled := NAMED_DATASETS[name_or_path].load_bundled) is not None:
         source = Source(load_bundled())
     else:

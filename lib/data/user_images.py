@@ -28,7 +28,7 @@ class UserImages:
         source: a folder of pictures, one picture, or the name or path of a data set. Of one with a test set,
             only the test images are taken.
         shape: (height, width, channels) of the images that the model takes.
-        fit_mode: one of `FIT_MODES`: how pictures are brought to that shape, see `load_fitted`.
+        fit_mode: how pictures are brought to that shape, see `load_fitted`.
         invert: whether to replace each pixel v by 255 - v.
         include_training: whether to take the training images too, before the test images.
 

@@ -11,6 +11,7 @@ from lib.common.formatting import format_megabytes
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.data import datasets
+from lib.data.formats.picture_fit import PictureFit
 from lib.runs import records
 from lib.runs.validation import is_number
 from lib.search.options import SearchOptions
@@ -91,7 +92,7 @@ def _trial_bytes(points: list[Hyperparameters], run: tuple[Path, dict] | None) -
     """Return the mean size of a run of a trial: from its weights, for classifiers from an earlier run."""
     networks = [point for point in points if isinstance(point, AutoencoderHyperparameters)]
     if networks:
-        shape = datasets.peek(networks[0].require("dataset")).shape
+        shape = datasets.peek(networks[0].require("dataset"), PictureFit.of(networks[0])).shape
         parameters = statistics.mean(plan_architecture(point, shape).parameters for point in networks)
         return MODEL_COPIES * WEIGHT_BYTES * parameters + OTHER_BYTES
     if run is None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from lib.cli.conversation import Step, ask_in_order
+from lib.cli.picture_questions import ask_picture_size, picture_fit
 from lib.cli.preset_choices import adapt_preset
 from lib.cli.prompt_keys import GoBack
 from lib.cli.prompts import Answers
@@ -170,7 +171,7 @@ def read_options(program: str, args: argparse.Namespace) -> SearchOptions:
         answers=answers,
         values=questions.values,
         space=space,
-        image_shape=datasets.peek(questions.values["dataset"]).shape,
+        image_shape=datasets.peek(questions.values["dataset"], picture_fit(answers, questions.values)).shape,
         sampler=questions.sampler,
         folds=numbers["folds"] or 1,
         budget=size if questions.sampler == "grid" else numbers["trials"] or default_budget,
@@ -229,7 +230,7 @@ class SearchQuestions:
             ("keep", "Keep the models of how many of the best trials? [all]"),
         ]
         if self._answers.program == "autoencoder":
-            data: list[Step] = [self._ask_dataset]
+            data: list[Step] = [self._ask_dataset, self._ask_size]
         else:
             data = labeled_data_steps(self._answers, self.values)
         return [
@@ -243,11 +244,15 @@ class SearchQuestions:
     def _ask_dataset(self) -> None:
         answers = self._answers
         answers.provided = dict(self._provided)
-        self.values["dataset"] = dataset = ask_dataset(answers)
-        header = datasets.peek(dataset)
+        self.values["dataset"] = ask_dataset(answers)
+
+    def _ask_size(self) -> None:
+        answers, dataset = self._answers, self.values["dataset"]
+        ask_picture_size(answers, self.values)
+        header = datasets.peek(dataset, picture_fit(answers, self.values))
         adapt_preset(answers, dataset, header)
         self._provided = dict(answers.provided)
-        data = answers.data_settings({"dataset": dataset})
+        data = answers.data_settings(self.values)
         answers.suit_defaults(ImageSet(header.shape, training_count(header, data)))
 
     def _ask_space(self) -> None:

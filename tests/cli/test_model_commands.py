@@ -171,7 +171,7 @@ def test_wrong_flags_are_refused_before_keras_starts(tiny, call):
         ("autoencoder", "encode", {"--encoder-layer", "--decoder-layer", "--size"}),
         ("autoencoder", "generate", {"--encoder-layer", "--decoder-layer", "--size"}),
         ("classification", "predict", {"--size"}),  # it uses no code
-        ("classification", "probe", {"--encoder-layer"}),  # it decodes none, and its data set has a size
+        ("classification", "probe", {"--encoder-layer", "--size"}),  # it decodes none
     ],
 )
 def test_layers_are_named_where_codes_are_used(program, command, flags):

@@ -75,8 +75,8 @@ def test_a_file_that_changes_while_it_is_read_is_noted(monkeypatch):
     np.save("a.npy", sample_files.shapes(40)[0])
     load_source = datasets.load_source
 
-    def load_while_it_changes(name):
-        source = load_source(name)
+    def load_while_it_changes(name, fit):
+        source = load_source(name, fit)
         os.utime(name, ns=(1, 1))
         return source
 

@@ -146,7 +146,7 @@ def test_a_picture_of_another_size_is_refused_before_it_is_decoded():
     Path("p").mkdir()
     Image.fromarray(IMAGES[0]).save("p/a.png")
     Path("p/b.png").write_bytes(png(9000, 9000, b"no pixels"))
-    with within(5), pytest.raises(UserError, match=r"p/b\.png: is 9,000×9,000×1, while a\.png is 12×10×1"):
+    with within(5), pytest.raises(UserError, match=r"2 sizes, 12×10 to 9,000×9,000; give one"):
         registry.read_source(Path("p"))
 
 

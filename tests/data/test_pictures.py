@@ -1,6 +1,6 @@
 """Decoding of single pictures: python -m pytest tests/data/test_pictures.py
 
-`decoded` reads a picture as training does and as saved models do, and requires the same pixels.
+`decoded` reads a picture at its own size in every way of fitting, and requires the same pixels.
 """
 
 import io
@@ -16,10 +16,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from lib.common.errors import UserError
-from lib.data.formats import pictures
+from lib.config.data_settings import FIT_MODES
 from lib.data.formats.pictures import (
     load_fitted,
-    load_same_shape,
     open_picture,
     picture_shape,
     quiet_decoding,
@@ -46,12 +45,11 @@ def decoded(file: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     with quiet_decoding():
         with open_picture(file) as image:
             shape = picture_shape(image)
-        trained = load_same_shape(file, shape, file)
-        all_applied = [load_fitted(file, shape, fit_mode) for fit_mode in pictures.FIT_MODES]
-    for applied in all_applied:
-        np.testing.assert_array_equal(applied.pixels, trained.pixels)
-        assert applied.remarks == trained.remarks
-    return trained.pixels, trained.remarks
+        first, *others = (load_fitted(file, shape, fit_mode) for fit_mode in FIT_MODES)
+    for picture in others:
+        np.testing.assert_array_equal(picture.pixels, first.pixels)
+        assert picture.remarks == first.remarks
+    return first
 
 
 def save(image, name: str = "a.png", **options) -> Path:

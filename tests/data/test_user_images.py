@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from lib.common.errors import UserError
+from lib.config.data_settings import FIT_MODES
 from lib.data.formats import pictures
 from lib.data.user_images import UserImages
 from tests.harness import sample_files
@@ -34,7 +35,7 @@ def test_pictures_of_any_size_and_format_are_fitted():
 def test_fit_modes():
     Image.fromarray(np.full((10, 30), 200, np.uint8)).save("wide.png")
     crop, pad, stretch = (
-        pictures.load_fitted(Path("wide.png"), (12, 12, 1), mode).pixels for mode in pictures.FIT_MODES
+        pictures.load_fitted(Path("wide.png"), (12, 12, 1), mode).pixels for mode in FIT_MODES
     )
     assert (crop == 200).all()
     assert (stretch == 200).all()

@@ -5,6 +5,7 @@ import os
 import sys
 import tarfile
 import tempfile
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -15,6 +16,7 @@ from PIL import Image
 from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.data import datasets, user_images
 from lib.data.formats import base, image_folder, pictures, registry
+from lib.data.formats.picture_fit import PictureFit
 from tests.harness import sample_files
 
 FULL, HERE = "No space left on device", tempfile.gettempdir()
@@ -58,6 +60,22 @@ def folder_of(*sizes: tuple[int, ...]):
     Path("p").mkdir()
     for number, size in enumerate(sizes):
         Image.fromarray(np.zeros(size, np.uint8)).save(f"p/{number}.png")
+    registry.read_source(Path("p"))
+
+
+def unidentified_pictures():
+    Path("p").mkdir()
+    for number in range(2):
+        Path(f"p/{number}.png").write_bytes(b"no picture")
+    registry.peek_source(Path("p"))
+
+
+def some_broken_pictures(broken: int, count: int = 0):
+    """A folder of pictures, by default one more than end early."""
+    folder_of(*[(8, 8)] * (count or broken + 1))
+    for number in range(broken):
+        file = Path(f"p/{number}.png")
+        file.write_bytes(file.read_bytes()[:45])
     registry.read_source(Path("p"))
 
 
@@ -129,8 +147,8 @@ def empty_training_set():
 
 def announced(side: int):
     """A picture whose header announces a square of that side."""
-    Path("p").mkdir()
-    registry.peek_source(held("p/a.pgm", f"P5 {side} {side} 255\n".encode()).parent)
+    with pictures.quiet_decoding():
+        pictures.load_fitted(held("a.pgm", f"P5 {side} {side} 255\n".encode()), (8, 8, 1))
 
 
 def scarce():
@@ -217,6 +235,7 @@ CASES = {
         ),
     ],
     "data/formats/image_folder": [
+        (partial(some_broken_pictures, 3, 3), "p", "none of the 3 pictures can be read; p/0.png: cannot be"),
         (folder_of, "p", "no images (.avif .bmp .gif .heic .heif .jfif .jpe .jpeg .jpg .pbm .pgm .png"),
         (
             empty_training_set,
@@ -225,25 +244,44 @@ CASES = {
         ),
         (crowded, "p", "more than 0 files and folders; use a smaller folder"),
     ],
-    "data/formats/pictures": [
-        (
-            lambda: folder_of((8, 9), (9, 8)),
-            "1.png",
-            "is 9×8×1, while 0.png is 8×9×1 (rotated according to EXIF); resize all",
-        ),
+    "data/formats/picture_fit": [
         (
             lambda: folder_of((8, 8), (8, 9)),
-            "1.png",
-            "is 8×9×1, while 0.png is 8×8×1; resize all pictures of a data set to one size",
+            "p",
+            "the pictures have 2 sizes, 8×8 to 8×9; give one for all images, such as --size 16",
         ),
+        (
+            unidentified_pictures,
+            "p",
+            "none of the 2 pictures can be read; p/0.png: cannot be read",
+        ),
+        (
+            partial(some_broken_pictures, 2),
+            "p",
+            "2 of 3 pictures cannot be read: p/0.png, p/1.png; repair or remove them, or skip them with",
+        ),
+        (
+            partial(some_broken_pictures, 7),
+            "p",
+            "7 of 8 pictures cannot be read: p/0.png, p/1.png, p/2.png, p/3.png, p/4.png and 2 more; repair",
+        ),
+    ],
+    "data/formats/registry": [
+        (
+            lambda: registry.peek_source(held("a.idx", sample_files.idx(IMAGES)), PictureFit(color="rgb")),
+            "a.idx",
+            "--size and --color are for folders of pictures",
+        ),
+    ],
+    "data/formats/pictures": [
         (
             lambda: pictures.load_fitted(held("b.png", b"no picture"), (8, 8, 1)),
             "b.png",
             "cannot be read as an image (cannot identify image file)",
         ),
         (short_picture, "b.png", "cannot be read as an image ("),
-        (lambda: announced(10_000), "p/a.pgm", "more than 89,478,485 pixels, too large for one picture"),
-        (lambda: announced(20_000), "p/a.pgm", "more than 89,478,485 pixels, too large for one picture"),
+        (lambda: announced(10_000), "a.pgm", "more than 89,478,485 pixels, too large for one picture"),
+        (lambda: announced(20_000), "a.pgm", "more than 89,478,485 pixels, too large for one picture"),
         (bulky, "a.png", "more than 1 bytes, too large for one picture"),
         (
             without_pillow_heif,

@@ -7,7 +7,6 @@ import numpy as np
 from keras import layers
 from PIL import Image
 
-from lib.cli import model_command
 from lib.worker.messages import Apply, Encode, Generate, Predict
 from tests.harness.error_cases_models import (
     PIXELS,
@@ -220,16 +219,6 @@ CASES = {
             ),
             "--decoder-layer",
             "has no effect without --refine",
-        ),
-        (
-            lambda: model_command.parse_size("28x0"),
-            "--size",
-            "height and width in pixels, such as 28x28; a side must be a whole number from 1 to",
-        ),
-        (
-            lambda: model_command.parse_size("1x2x3"),
-            "'1x2x3'",
-            "--size: height and width in pixels, such as 28x28, not",
         ),
     ],
 }

@@ -18,11 +18,12 @@
     label_tables    labels in text and CSV
     image_folder    folders of pictures as data sets
     pictures        decoding of one picture; fitting
+    picture_fit     sizes and colors of all pictures
 
 Each format is a subclass of `base.Format`, which `registry` finds. Files are untrusted: a size that a
 file announces is compared with its real size before memory is taken, and every failure is a `UserError` that
-names the file. Other packages use `registry` to peek and read, `idx` to write, `FIT_MODES` of
-`pictures`, `read_stored_arrays` of `npy_arrays`, and of `base` `exists`, `element_count`,
+names the file. Other packages use `registry` to peek and read, `idx` to write, `picture_fit`,
+`read_stored_arrays` of `npy_arrays`, and of `base` `exists`, `element_count`,
 `MAX_MESSAGE_LENGTH`, and the types `Images`, `Source` and `Header`.
 
 >>> import tempfile

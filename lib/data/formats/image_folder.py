@@ -4,20 +4,21 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from lib.common.errors import UserError, printable
 from lib.data.formats.base import Format, Header, Images, Source, allocate, explain_read_errors
-from lib.data.formats.pictures import (
-    PICTURE_SUFFIXES,
-    describe_remarks,
-    load_same_shape,
-    open_picture,
-    picture_shape,
-    quiet_decoding,
+from lib.data.formats.picture_fit import (
+    AS_THEY_ARE,
+    PictureFit,
+    describe_broken,
+    map_pictures,
+    survey_pictures,
 )
+from lib.data.formats.pictures import PICTURE_SUFFIXES, describe_remarks, load_fitted
 
 # Files and folders that systems, cameras and servers put beside pictures; in lower case. Like names that
 # begin with a dot, they are never counted.
@@ -66,12 +67,14 @@ class PictureFolder:
     test: PictureList | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All pictures, those of the training set first."""
+        return self.train.files + (self.test.files if self.test else ())
+
 
 class ImageFolderFormat(Format):
-    """A folder of pictures of one size, in subfolders by class where they are labeled.
-
-    The first picture decides the size, and whether the data set is gray or color.
-    """
+    """A folder of pictures, in subfolders by class where they are labeled."""
 
     order = 90
 
@@ -80,38 +83,54 @@ class ImageFolderFormat(Format):
         return path.is_dir()
 
     @staticmethod
-    def peek(path: Path) -> Header:
+    def peek(path: Path, fit: PictureFit = AS_THEY_ARE) -> Header:
         folder = list_pictures(path)
-        test_count = len(folder.test) if folder.test else 0
-        train, labeled = folder.train, folder.train.labels is not None
-        return Header(_shape_of(train.files[0]), len(train), test_count, labeled, train.label_error)
+        train, test_count = folder.train, len(folder.test) if folder.test else 0
+        shape = survey_pictures(folder.files).image_shape(path, fit)
+        return Header(shape, len(train), test_count, train.labels is not None, train.label_error)
 
     @staticmethod
-    def read(path: Path) -> Source:
+    def read(path: Path, fit: PictureFit = AS_THEY_ARE) -> Source:
         folder = list_pictures(path)
-        shape = _shape_of(folder.train.files[0])
+        survey = survey_pictures(folder.files)
+        shape = survey.image_shape(path, fit)
         remarks: Counter[str] = Counter()
+        broken: dict[Path, str] = {}
         parts = [part for part in (folder.train, folder.test) if part]
-        train, *test = (_read_pictures(path, part, shape, folder.train.files[0], remarks) for part in parts)
-        notes = describe_remarks(str(path), remarks, sum(map(len, parts)))
+        train, *test = (_read_pictures(path, part, shape, fit.mode, remarks, broken) for part in parts)
+        count = len(folder.files)
+        notes = describe_broken(str(path), broken, count, fit)
+        notes += describe_remarks(str(path), remarks, count - len(broken))
+        if fit.size and (smaller := survey.count_smaller(shape)):
+            notes += (f"{path}: {smaller:,} of {count:,} pictures are smaller than the images: enlarged",)
         return Source(train, test[0] if test else None, folder.notes + tuple(map(printable, notes)))
 
 
-def _shape_of(file: Path) -> tuple[int, int, int]:
-    with quiet_decoding(), open_picture(file) as image:
-        return picture_shape(image)
-
-
 def _read_pictures(
-    path: Path, part: PictureList, shape: tuple[int, int, int], first_file: Path, remarks: Counter[str]
+    path: Path,
+    part: PictureList,
+    shape: tuple[int, int, int],
+    fit_mode: str,
+    remarks: Counter[str],
+    broken: dict[Path, str],
 ) -> Images:
+    """Return the pictures of a part that can be read; add remarks on them, and the errors of the others."""
     images = allocate(path, (len(part), *shape))
-    with quiet_decoding():
-        for index, file in enumerate(part.files):
-            picture = load_same_shape(file, shape, first_file)
-            images[index] = picture.pixels
-            remarks.update(picture.remarks)
-    return Images(images, part.labels, part.classes, part.label_error)
+    kept: list[int] = []
+    load = partial(load_fitted, shape=shape, fit_mode=fit_mode)
+    for index, (file, picture) in enumerate(map_pictures(load, part.files)):
+        if isinstance(picture, UserError):
+            broken[file] = str(picture)
+            continue
+        images[len(kept)] = picture.pixels
+        kept.append(index)
+        remarks.update(picture.remarks)
+    if not kept:
+        raise UserError(
+            f"{path}: none of the {len(part):,} pictures can be read; {next(iter(broken.values()))}"
+        )
+    labels = None if part.labels is None else part.labels[kept]
+    return Images(images[: len(kept)], labels, part.classes, part.label_error)
 
 
 def list_pictures(folder: Path) -> PictureFolder:

@@ -13,12 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lib.common.errors import UserError, reason
-from lib.common.formatting import format_shape
 from lib.common.reading import open_file
 from lib.data.formats.base import MAX_MESSAGE_LENGTH
 from lib.data.formats.pixels import TOLERANCE, UNCLEAR_WHITE
 
-FIT_MODES = ("crop", "pad", "stretch")
 PICTURE_SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif"),
@@ -103,32 +101,6 @@ def load_fitted(
             image = image.resize((width, height), Image.Resampling.LANCZOS)
         pixels = np.asarray(ImageOps.invert(image) if invert else image)
     return Picture(pixels.reshape(shape), remarks)
-
-
-def load_same_shape(file: Path, shape: tuple[int, int, int], first_file: Path) -> Picture:
-    """Return a picture of a data set, whose pictures have the shape of the first one; gray becomes color.
-
-    Raises:
-        UserError: the file is no picture that can be decoded, or has another size, or color in a gray set.
-    """
-    with open_picture(file) as opened:
-        if sorted(opened.size) != sorted(shape[:2]):  # of which nothing needs to be decoded
-            _require_shape(file, picture_shape(opened), shape, first_file)
-        image, remarks = decode(opened, file)
-        _require_shape(file, (image.height, image.width, len(image.getbands())), shape, first_file)
-        pixels = np.asarray(image.convert("RGB" if shape[2] == 3 else "L"))
-    return Picture(pixels.reshape(shape), remarks)
-
-
-def _require_shape(
-    file: Path, actual: tuple[int, int, int], shape: tuple[int, int, int], first_file: Path
-) -> None:
-    if actual[:2] != shape[:2] or actual[2] > shape[2]:
-        turned = " (rotated according to EXIF)" if sorted(actual) == sorted(shape) else ""
-        raise UserError(
-            f"{file}: is {format_shape(actual)}, while {first_file.name} is {format_shape(shape)}{turned}; "
-            "resize all pictures of a data set to one size and one number of channels"
-        )
 
 
 def describe_remarks(source: str, remarks: Counter[str], count: int) -> tuple[str, ...]:

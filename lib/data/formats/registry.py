@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lib.common.discovery import import_modules
 from lib.common.errors import UserError
+from lib.common.formatting import format_shape
 from lib.data.formats.base import NPY_MAGIC, Format, Header, Source, require_file_or_folder, starts_with
 from lib.data.formats.identification import LABEL_FORMATS, explain_no_dataset, require_possible_labels
 from lib.data.formats.idx import IdxFormat, read_idx_labels
@@ -12,29 +13,53 @@ from lib.data.formats.label_tables import read_label_table
 from lib.data.formats.labels import Labels, labels_of_array
 from lib.data.formats.matlab_files import MatlabFormat, read_matlab_labels
 from lib.data.formats.numpy_files import is_npz, read_npy_array, read_npz_labels
+from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
 
 import_modules("lib.data.formats")
 FORMATS: tuple[type[Format], ...] = tuple(sorted(Format.registered, key=lambda item: item.order))
 
 
-def peek_source(path: Path) -> Header:
+def peek_source(path: Path, fit: PictureFit = AS_THEY_ARE) -> Header:
     """Return the header of a file or folder of images, quickly.
 
+    Args:
+        path: the file or folder.
+        fit: how pictures become images; other data sets must be as they are.
+
     Raises:
-        UserError: it is in no known format, or its header is invalid.
+        UserError: it is in no known format, its header is invalid, or its images cannot have another size.
     """
-    return _find_format(path).peek(path)
+    found = _find_format(path)
+    if found is ImageFolderFormat:
+        return ImageFolderFormat.peek(path, fit)
+    header = found.peek(path)
+    require_no_fit(str(path), header, fit)
+    return header
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path, fit: PictureFit = AS_THEY_ARE) -> Source:
     """Return the images of a file or folder; those of plain IDX and .npy files of bytes are memory mapped.
 
     Labels that cannot be read are left out, with a note.
 
+    Args:
+        path: the file or folder.
+        fit: how pictures become images.
+
     Raises:
         UserError: it is in no known format, or invalid.
     """
-    return _find_format(path).read(path)
+    found = _find_format(path)
+    return ImageFolderFormat.read(path, fit) if found is ImageFolderFormat else found.read(path)
+
+
+def require_no_fit(name: str, header: Header, fit: PictureFit) -> None:
+    """Raise `UserError` if another size or color is chosen for images that are no pictures in a folder."""
+    if fit.changes_pictures:
+        raise UserError(
+            f"{name}: the images are {format_shape(header.shape)}; --size and --color are for folders of "
+            f"pictures"
+        )
 
 
 def is_published_folder(folder: Path) -> bool:

@@ -1,0 +1,107 @@
+"""Questions about a folder of pictures: what it holds, the size of the images, broken files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from lib.cli.prompts import Answers
+from lib.common.errors import UserError, printable
+from lib.common.formatting import format_shape
+from lib.common.text_layout import wrap_for
+from lib.data.formats.picture_fit import PictureFit, PictureSurvey, describe_broken, survey_pictures
+from lib.data.user_images import find_pictures
+
+SHOWN_SHAPES = 6  # rows of the table
+PROGRESS_FILES = 2000  # of fewer, no progress is shown
+
+
+def picture_fit(answers: Answers, values: dict[str, Any]) -> PictureFit:
+    """Return how pictures become images, as far as that is known.
+
+    Args:
+        answers: the session's answers.
+        values: answers so far, by setting.
+    """
+    return PictureFit.of(answers.data_settings(values))
+
+
+def asks_for_size(answers: Answers, dataset: str) -> bool:
+    """Return whether the size of images is asked for, if the pictures of a data set have several."""
+    can_ask = answers.interactive and answers.has_terminal and answers.is_open("size")
+    return can_ask and find_pictures(dataset) is not None
+
+
+def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
+    """Ask for the size of the images from a folder of pictures of several sizes, on a terminal.
+
+    Args:
+        answers: the session's answers.
+        values: answers so far; `size`, and `skip_broken` if files are to be left out, are added.
+
+    Raises:
+        UserError: too many pictures cannot be read, and the user does not leave them out.
+    """
+    for name in ("size", "skip_broken"):
+        values.pop(name, None)
+    if not asks_for_size(answers, values["dataset"]):
+        answers.drafts.pop("size", None)
+        return
+    folder, pictures = values["dataset"], find_pictures(values["dataset"])
+    assert pictures is not None
+    survey = _survey_with_progress(folder, pictures.files)
+    is_mixed = len(survey.sizes) > 1
+    if is_mixed or survey.broken:
+        _show_survey(folder, survey)
+    _ask_about_broken_files(answers, values, survey, len(pictures.files))
+    if is_mixed:
+        side = survey.proposed_side()
+        values["size"] = answers.ask("size", default=(side, side))
+    else:
+        answers.drafts.pop("size", None)
+
+
+def _ask_about_broken_files(
+    answers: Answers, values: dict[str, Any], survey: PictureSurvey, count: int
+) -> None:
+    folder, fit = values["dataset"], picture_fit(answers, values)
+    try:
+        describe_broken(folder, survey.broken, count, fit)
+    except UserError:
+        broken = len(survey.broken)
+        question = f"{broken:,} of {count:,} pictures cannot be read. Skip them?"
+        if answers.choose(question, {"yes": "yes", "no": "no, leave the program"}, at_end="no") == "no":
+            raise
+        values["skip_broken"] = True
+
+
+def _survey_with_progress(folder: str, files: tuple[Path, ...]) -> PictureSurvey:
+    if len(files) < PROGRESS_FILES:
+        return survey_pictures(files)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(f"looking at {len(files):,} pictures", total=len(files))
+        return survey_pictures(files, lambda count: progress.update(bar, completed=count))
+
+
+def _show_survey(folder: str, survey: PictureSurvey) -> None:
+    """Print how many pictures of which size and color there are, and which files are broken."""
+    count = survey.shapes.total() + len(survey.broken)
+    rows = [(_describe_shape(shape), number) for shape, number in survey.shapes.most_common(SHOWN_SHAPES)]
+    if others := survey.shapes.total() - sum(number for _, number in rows):
+        rows.append((f"{len(survey.shapes) - len(rows):,} other sizes", others))
+    width = max(len(text) for text, _ in rows)
+    print(wrap_for(f"{printable(folder)}: {count:,} pictures", sys.stderr), file=sys.stderr)
+    for text, number in rows:
+        print(f"  {text:<{width}}  {number:>7,}", file=sys.stderr)
+    for file in list(survey.broken)[:SHOWN_SHAPES]:
+        print(wrap_for(f"  cannot be read: {printable(str(file))}", sys.stderr), file=sys.stderr)
+    if (more := len(survey.broken) - SHOWN_SHAPES) > 0:
+        print(f"  cannot be read: {more:,} more", file=sys.stderr)
+
+
+def _describe_shape(shape: tuple[int, int, int]) -> str:
+    return f"{format_shape(shape[:2])} {'color' if shape[2] == 3 else 'gray'}"

@@ -1,0 +1,205 @@
+"""How the pictures of a folder become images of one shape: settings, and a survey of sizes and colors."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from lib.common.errors import UserError
+from lib.common.formatting import format_shape
+from lib.config.data_settings import DataSettings
+from lib.data.formats.pictures import open_picture, picture_shape, quiet_decoding
+
+CHUNK_SIZE = 512  # pictures that are opened at once
+SHOWN_FILES = 5  # broken ones, in one note
+PROPOSED_SIDES = (64, 48, 32, 28, 16)  # the first that most pictures have is proposed
+
+ImageShape = tuple[int, int, int]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PictureFit:
+    """What is done with the pictures of a folder.
+
+    Attributes:
+        size: (height, width) of all images; None for that of the pictures, which must be one.
+        mode: one of `FIT_MODES`: how pictures of other sizes are brought to that size.
+        color: `rgb`, `gray`, or `auto` for color if any picture has color.
+        skip_broken: whether any number of pictures that cannot be read are skipped; else at most 1 %.
+    """
+
+    size: tuple[int, int] | None = None
+    mode: str = "crop"
+    color: str = "auto"
+    skip_broken: bool = False
+
+    @classmethod
+    def of(cls, settings: DataSettings) -> PictureFit:
+        """Return what the settings of a run say."""
+        return cls(settings.size, settings.fit, settings.color, settings.skip_broken)
+
+    @property
+    def changes_pictures(self) -> bool:
+        """Whether the size or the color of the images is chosen."""
+        return self.size is not None or self.color != "auto"
+
+
+AS_THEY_ARE = PictureFit()
+
+
+@dataclass(frozen=True)
+class PictureSurvey:
+    """The sizes and colors of the pictures of a folder, by their headers.
+
+    Attributes:
+        shapes: number of pictures of each (height, width, channels).
+        broken: error of each file that is no picture, by its path.
+    """
+
+    shapes: Counter[ImageShape]
+    broken: dict[Path, str]
+
+    @cached_property
+    def sizes(self) -> Counter[tuple[int, int]]:
+        """The number of pictures of each (height, width)."""
+        sizes: Counter[tuple[int, int]] = Counter()
+        for (height, width, _), count in self.shapes.items():
+            sizes[height, width] += count
+        return sizes
+
+    def image_shape(self, folder: Path, fit: PictureFit) -> ImageShape:
+        """Return the shape of all images of the folder.
+
+        Raises:
+            UserError: the pictures have several sizes and none is chosen, or none can be read.
+        """
+        if not self.shapes:
+            raise UserError(
+                f"{folder}: none of the {len(self.broken):,} pictures can be read; "
+                f"{next(iter(self.broken.values()))}"
+            )
+        if fit.size is None and len(self.sizes) > 1:
+            smallest, *_, largest = sorted(self.sizes, key=math.prod)
+            raise UserError(
+                f"{folder}: the pictures have {len(self.sizes):,} sizes, {format_shape(smallest)} to "
+                f"{format_shape(largest)}; give one for all images, such as --size {self.proposed_side()}"
+            )
+        height, width = fit.size or next(iter(self.sizes))
+        has_color = any(channels == 3 for _, _, channels in self.shapes)
+        return height, width, 3 if fit.color == "rgb" or (fit.color == "auto" and has_color) else 1
+
+    def proposed_side(self) -> int:
+        """Return the side of square images that is proposed: one that at least half of the pictures have."""
+        shorter = sorted(side for shape, count in self.shapes.items() for side in [min(shape[:2])] * count)
+        median = shorter[len(shorter) // 2]
+        return next((side for side in PROPOSED_SIDES if side <= median), PROPOSED_SIDES[-1])
+
+    def count_smaller(self, shape: ImageShape) -> int:
+        """Return how many pictures are smaller than images of this shape, so that they are enlarged."""
+        return sum(count for (h, w), count in self.sizes.items() if h < shape[0] or w < shape[1])
+
+
+def survey_pictures(
+    files: tuple[Path, ...], report: Callable[[int], None] = lambda count: None
+) -> PictureSurvey:
+    """Return the sizes and colors of pictures, from their headers.
+
+    Args:
+        files: the pictures; those that were not changed since the last call are not opened again.
+        report: called with the number of pictures that have been opened.
+    """
+    states = tuple(_state(file) for file in files)
+    return _survey(files, states, _Report(report))
+
+
+class _Report:
+    """A function that is the same as any other for a cache."""
+
+    def __init__(self, report: Callable[[int], None]):
+        self.call = report
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Report)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=4)
+def _survey(files: tuple[Path, ...], states: tuple, report: _Report) -> PictureSurvey:
+    shapes: Counter[ImageShape] = Counter()
+    broken: dict[Path, str] = {}
+    for count, (file, shape) in enumerate(map_pictures(_read_shape, files), 1):
+        if isinstance(shape, UserError):
+            broken[file] = str(shape)
+        else:
+            shapes[shape] += 1
+        if count % CHUNK_SIZE == 0 or count == len(files):
+            report.call(count)
+    return PictureSurvey(shapes, broken)
+
+
+def map_pictures(
+    function: Callable[[Path], T], files: Sequence[Path]
+) -> Iterator[tuple[Path, T | UserError]]:
+    """Yield each file with the result of a function of it, or the `UserError` that it raises, in order.
+
+    Several threads call the function: Pillow releases Python's lock while it decodes. At most `CHUNK_SIZE`
+    results are in memory.
+    """
+
+    def call(file: Path) -> T | UserError:
+        try:
+            return function(file)
+        except UserError as error:
+            return error
+
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(files), CHUNK_SIZE):
+            chunk = files[start : start + CHUNK_SIZE]
+            with quiet_decoding():
+                results = list(pool.map(call, chunk))
+            yield from zip(chunk, results, strict=True)
+
+
+def describe_broken(folder: str, broken: dict[Path, str], count: int, fit: PictureFit) -> tuple[str, ...]:
+    """Return a note on the pictures that are left out because they cannot be read; none if there are none.
+
+    Args:
+        folder: the folder of the pictures.
+        broken: error of each by its path.
+        count: number of all pictures.
+        fit: says whether more than 1 % may be left out; one always may.
+
+    Raises:
+        UserError: too many cannot be read.
+    """
+    if not broken:
+        return ()
+    names = ", ".join(str(file) for file in list(broken)[:SHOWN_FILES])
+    others = f" and {len(broken) - SHOWN_FILES:,} more" if len(broken) > SHOWN_FILES else ""
+    text = f"{folder}: {len(broken):,} of {count:,} pictures cannot be read"
+    if len(broken) > max(1, count // 100) and not fit.skip_broken:
+        raise UserError(f"{text}: {names}{others}; repair or remove them, or skip them with --skip-broken")
+    return (f"{text} and {'is' if len(broken) == 1 else 'are'} skipped: {names}{others}",)
+
+
+def _read_shape(file: Path) -> ImageShape:
+    with open_picture(file) as image:
+        return picture_shape(image)
+
+
+def _state(file: Path) -> tuple[int, int]:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
