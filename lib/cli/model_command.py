@@ -8,7 +8,8 @@ from lib.cli.job_command import JobCommand
 from lib.cli.parser import CommandParser
 from lib.cli.session import Session
 from lib.common.errors import UserError
-from lib.common.value_types import ImageSize, IntRange
+from lib.common.size_types import ImageSize
+from lib.common.value_types import IntRange
 from lib.config.data_settings import FIT_MODES, MAX_SIDE
 from lib.config.program_settings import find_setting
 from lib.data import datasets

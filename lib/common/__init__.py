@@ -7,6 +7,7 @@
     reading         bounded reading; walking through folders
     serialization   images as JSON; CSV tables
     settings        entries of tables of settings
+    size_types      value types of sizes in pixels
     suggestions     closest names to mistyped ones
     text_layout     word wrap, ellipsis, display width
     typed_json      dataclasses as JSON, with checks

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from lib.common.value_types import IntList, KernelSizes, OrWord, PerLayer, Text, ValueType
+from lib.common.size_types import KernelSizes
+from lib.common.value_types import IntList, OrWord, PerLayer, Text, ValueType
 
 IMAGES, TASK = "the images", "the task"  # what a default can follow
 ENTRY = "setting"  # key of the `Setting` in the metadata of a dataclass field

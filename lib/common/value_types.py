@@ -124,7 +124,7 @@ class PerLayer(ValueType):
 
     def parse(self, value) -> tuple[int, ...]:
         try:
-            numbers = tuple(self.element.parse(_strip(part)) for part in _elements(value, ","))
+            numbers = tuple(self.element.parse(stripped(part)) for part in elements(value, ","))
         except UserError:
             raise self.error(value) from None
         if not numbers:
@@ -150,60 +150,6 @@ class IntList(PerLayer):
 
     def format(self, value: tuple[int, ...]) -> str:
         return ",".join(map(str, value)) or NONE
-
-
-@dataclass(frozen=True)
-class KernelSizes(ValueType):
-    """A tuple of (height, width) pairs: `3` is 3×3, `4x2` is 4 high and 2 wide, `5,3,3` one per layer."""
-
-    element: IntRange
-    description = "a whole number from 1 to 64, or height x width (4x2); or one per layer, as 5,3,3"
-
-    def parse(self, value) -> tuple[tuple[int, int], ...]:
-        try:
-            sizes = tuple(self._parse_pair(part) for part in _elements(value, ","))
-        except (UserError, ValueError):
-            raise self.error(value) from None
-        if not sizes:
-            raise self.error(value)
-        return sizes
-
-    def _parse_pair(self, value) -> tuple[int, int]:
-        sides = _elements(value.replace("×", "x") if isinstance(value, str) else value, "x")
-        height, width = sides if len(sides) == 2 else (*sides, *sides)
-        return self.element.parse(_strip(height)), self.element.parse(_strip(width))
-
-    def format(self, value: tuple[tuple[int, int], ...]) -> str:
-        sizes = [str(height) if height == width else f"{height}x{width}" for height, width in value]
-        return sizes[0] if len(set(sizes)) == 1 else ",".join(sizes)
-
-    def to_json(self, value: tuple[tuple[int, int], ...]) -> int | str:
-        """An integer for one square size, else the text."""
-        text = self.format(value)
-        return int(text) if text.isdigit() else text
-
-
-@dataclass(frozen=True)
-class ImageSize(ValueType):
-    """A (height, width) pair: `64` is 64×64, `96x128` is 96 high and 128 wide."""
-
-    side: IntRange
-
-    @property
-    def description(self) -> str:
-        return f"{self.side.description}, or height x width (96x128)"
-
-    def parse(self, value) -> tuple[int, int]:
-        try:
-            sizes = KernelSizes(self.side).parse([value] if isinstance(value, list | tuple) else value)
-        except UserError:
-            raise self.error(value) from None
-        if len(sizes) != 1:
-            raise self.error(value)
-        return sizes[0]
-
-    def format(self, value: tuple[int, int]) -> str:
-        return KernelSizes(self.side).format((value,))
 
 
 @dataclass(frozen=True)
@@ -253,7 +199,7 @@ class FloatInterval(ValueType):
         return f"{self.element.description}, or a range (0.1-0.9)"
 
     def parse(self, value) -> tuple[float, float]:
-        ends = _elements(value, "-")
+        ends = elements(value, "-")
         try:
             low, high = map(self.element.parse, ends if len(ends) > 1 else (*ends, *ends))
         except (UserError, ValueError):
@@ -358,7 +304,7 @@ class SplitPercentages(ValueType):
 
     def parse(self, value) -> tuple[int, int, int]:
         try:
-            train, validation, test = (IntRange(0, 100).parse(part) for part in _elements(value, "/"))
+            train, validation, test = (IntRange(0, 100).parse(part) for part in elements(value, "/"))
         except (UserError, ValueError):
             raise self.error(value) from None
         if train + validation + test != 100 or not train:
@@ -377,7 +323,7 @@ class Fold(ValueType):
 
     def parse(self, value) -> tuple[int, int]:
         try:
-            number, count = (IntRange(1, MAX_FOLDS).parse(part) for part in _elements(value, "/"))
+            number, count = (IntRange(1, MAX_FOLDS).parse(part) for part in elements(value, "/"))
         except (UserError, ValueError):
             raise self.error(value) from None
         if number > count or count < 2:
@@ -398,14 +344,15 @@ def choices(value_type: ValueType) -> list[str]:
     return list(value_type.choices) if isinstance(value_type, OneOf) else []
 
 
-def _elements(value, separator: str) -> Sequence:
+def elements(value, separator: str) -> Sequence:
     """The parts of a text, the elements of a list or tuple, or a single other value."""
     if isinstance(value, str):
         return value.split(separator)
     return value if isinstance(value, list | tuple) else (value,)
 
 
-def _strip(value):
+def stripped(value):
+    """A text without the spaces around it; any other value as it is."""
     return value.strip() if isinstance(value, str) else value
 
 

@@ -3,17 +3,8 @@
 from dataclasses import dataclass
 
 from lib.common.settings import setting
-from lib.common.value_types import (
-    UNLIMITED,
-    Fold,
-    ImageSize,
-    IntRange,
-    OneOf,
-    OrWord,
-    SplitPercentages,
-    Switch,
-    Text,
-)
+from lib.common.size_types import ImageSize
+from lib.common.value_types import UNLIMITED, Fold, IntRange, OneOf, OrWord, SplitPercentages, Switch, Text
 
 FIT_MODES = ("crop", "pad", "stretch")
 COLORS = ("auto", "rgb", "gray")

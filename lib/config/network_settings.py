@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from lib.common.settings import IMAGES, TASK, setting
+from lib.common.size_types import KernelSizes
 from lib.common.value_types import (
     ALL,
     FloatRange,
     IntList,
     IntRange,
-    KernelSizes,
     LayerNumbers,
     OneOf,
     OrWord,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 from lib.common.settings import flag_of
+from lib.common.size_types import KernelSizes
 from lib.common.suggestions import closest_name
-from lib.common.value_types import FloatRange, IntRange, KernelSizes, OrWord, PerLayer, ValueType
+from lib.common.value_types import FloatRange, IntRange, OrWord, PerLayer, ValueType
 from lib.config.program_settings import display_name, find_setting, former_names, settings
 
 EXAMPLES = {"--grid": "--grid kernels=16,32,64", "--range": "--range learning-rate=0.0001..0.01:log"}

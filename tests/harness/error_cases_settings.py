@@ -15,13 +15,13 @@ from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
 from lib.cli.session import Session
 from lib.cli.streams import prepare_streams
+from lib.common.size_types import KernelSizes
 from lib.common.value_types import (
     FloatInterval,
     FloatRange,
     Fold,
     IntList,
     IntRange,
-    KernelSizes,
     LayerNumbers,
     OneOf,
     OrWord,
