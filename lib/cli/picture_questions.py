@@ -50,7 +50,7 @@ def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
         return
     folder, pictures = values["dataset"], find_pictures(values["dataset"])
     assert pictures is not None
-    survey = _survey_with_progress(folder, pictures.files)
+    survey = _survey_with_progress(pictures.files, picture_fit(answers, values).use_cache)
     is_mixed = len(survey.sizes) > 1
     if is_mixed or survey.broken:
         _show_survey(folder, survey)
@@ -76,15 +76,15 @@ def _ask_about_broken_files(
         values["skip_broken"] = True
 
 
-def _survey_with_progress(folder: str, files: tuple[Path, ...]) -> PictureSurvey:
+def _survey_with_progress(files: tuple[Path, ...], use_cache: bool) -> PictureSurvey:
     if len(files) < PROGRESS_FILES:
-        return survey_pictures(files)
+        return survey_pictures(files, use_cache=use_cache)
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task(f"looking at {len(files):,} pictures", total=len(files))
-        return survey_pictures(files, lambda count: progress.update(bar, completed=count))
+        return survey_pictures(files, lambda count: progress.update(bar, completed=count), use_cache)
 
 
 def _show_survey(folder: str, survey: PictureSurvey) -> None:

@@ -58,4 +58,9 @@ class DataSettings:
         False, Switch(), group="data", searchable=False, is_later=True,
         help="skip pictures that cannot be read, however many (else at most 1 %)",
     )
+    cache: bool = setting(
+        True, Switch(), group="data", searchable=False, is_later=True,
+        help="keep the images from a folder of pictures in the user's cache folder, so that the next run "
+             "begins at once",
+    )
     # fmt: on

@@ -19,6 +19,8 @@
     image_folder    folders of pictures as data sets
     pictures        decoding of one picture; fitting
     picture_fit     sizes and colors of all pictures
+    picture_decoding  all pictures as one array
+    picture_cache   decoded pictures on disk
 
 Each format is a subclass of `base.Format`, which `registry` finds. Files are untrusted: a size that a
 file announces is compared with its real size before memory is taken, and every failure is a `UserError` that

@@ -4,21 +4,20 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from lib.common.errors import UserError, printable
-from lib.data.formats.base import Format, Header, Images, Source, allocate, explain_read_errors
+from lib.data.formats.base import Format, Header, Images, Source, explain_read_errors
+from lib.data.formats.picture_decoding import DecodedPictures, decode_pictures
 from lib.data.formats.picture_fit import (
     AS_THEY_ARE,
     PictureFit,
     describe_broken,
-    map_pictures,
     survey_pictures,
 )
-from lib.data.formats.pictures import PICTURE_SUFFIXES, describe_remarks, load_fitted
+from lib.data.formats.pictures import PICTURE_SUFFIXES, describe_remarks
 
 # Files and folders that systems, cameras and servers put beside pictures; in lower case. Like names that
 # begin with a dot, they are never counted.
@@ -86,19 +85,20 @@ class ImageFolderFormat(Format):
     def peek(path: Path, fit: PictureFit = AS_THEY_ARE) -> Header:
         folder = list_pictures(path)
         train, test_count = folder.train, len(folder.test) if folder.test else 0
-        shape = survey_pictures(folder.files).image_shape(path, fit)
+        shape = survey_pictures(folder.files, use_cache=fit.use_cache).image_shape(path, fit)
         return Header(shape, len(train), test_count, train.labels is not None, train.label_error)
 
     @staticmethod
     def read(path: Path, fit: PictureFit = AS_THEY_ARE) -> Source:
         folder = list_pictures(path)
-        survey = survey_pictures(folder.files)
+        survey = survey_pictures(folder.files, use_cache=fit.use_cache)
         shape = survey.image_shape(path, fit)
-        remarks: Counter[str] = Counter()
-        broken: dict[Path, str] = {}
         parts = [part for part in (folder.train, folder.test) if part]
-        train, *test = (_read_pictures(path, part, shape, fit.mode, remarks, broken) for part in parts)
+        decoded = [decode_pictures(path, part.files, shape, fit) for part in parts]
+        train, *test = map(_images, parts, decoded)
         count = len(folder.files)
+        broken = {file: error for part in decoded for file, error in part.broken.items()}
+        remarks = sum((part.remarks for part in decoded), Counter[str]())
         notes = describe_broken(str(path), broken, count, fit)
         notes += describe_remarks(str(path), remarks, count - len(broken))
         if fit.size and (smaller := survey.count_smaller(shape)):
@@ -106,31 +106,9 @@ class ImageFolderFormat(Format):
         return Source(train, test[0] if test else None, folder.notes + tuple(map(printable, notes)))
 
 
-def _read_pictures(
-    path: Path,
-    part: PictureList,
-    shape: tuple[int, int, int],
-    fit_mode: str,
-    remarks: Counter[str],
-    broken: dict[Path, str],
-) -> Images:
-    """Return the pictures of a part that can be read; add remarks on them, and the errors of the others."""
-    images = allocate(path, (len(part), *shape))
-    kept: list[int] = []
-    load = partial(load_fitted, shape=shape, fit_mode=fit_mode)
-    for index, (file, picture) in enumerate(map_pictures(load, part.files)):
-        if isinstance(picture, UserError):
-            broken[file] = str(picture)
-            continue
-        images[len(kept)] = picture.pixels
-        kept.append(index)
-        remarks.update(picture.remarks)
-    if not kept:
-        raise UserError(
-            f"{path}: none of the {len(part):,} pictures can be read; {next(iter(broken.values()))}"
-        )
-    labels = None if part.labels is None else part.labels[kept]
-    return Images(images[: len(kept)], labels, part.classes, part.label_error)
+def _images(part: PictureList, decoded: DecodedPictures) -> Images:
+    labels = None if part.labels is None else part.labels[decoded.kept]
+    return Images(decoded.images, labels, part.classes, part.label_error)
 
 
 def list_pictures(folder: Path) -> PictureFolder:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.config.data_settings import DataSettings
+from lib.data.formats.picture_cache import DAMAGED, digest_of, load_entry, store_entry
 from lib.data.formats.pictures import open_picture, picture_shape, quiet_decoding
 
 CHUNK_SIZE = 512  # pictures that are opened at once
+MAX_SURVEYS = 4  # in memory
 SHOWN_FILES = 5  # broken ones, in one note
 PROPOSED_SIDES = (64, 48, 32, 28, 16)  # the first that most pictures have is proposed
 
@@ -34,17 +37,19 @@ class PictureFit:
         mode: one of `FIT_MODES`: how pictures of other sizes are brought to that size.
         color: `rgb`, `gray`, or `auto` for color if any picture has color.
         skip_broken: whether any number of pictures that cannot be read are skipped; else at most 1 %.
+        use_cache: whether images are kept in `picture_cache`, and taken from it.
     """
 
     size: tuple[int, int] | None = None
     mode: str = "crop"
     color: str = "auto"
     skip_broken: bool = False
+    use_cache: bool = True
 
     @classmethod
     def of(cls, settings: DataSettings) -> PictureFit:
         """Return what the settings of a run say."""
-        return cls(settings.size, settings.fit, settings.color, settings.skip_broken)
+        return cls(settings.size, settings.fit, settings.color, settings.skip_broken, settings.cache)
 
     @property
     def changes_pictures(self) -> bool:
@@ -66,6 +71,17 @@ class PictureSurvey:
 
     shapes: Counter[ImageShape]
     broken: dict[Path, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the survey as JSON can hold it."""
+        broken = {str(file): error for file, error in self.broken.items()}
+        return {"shapes": [[*shape, count] for shape, count in self.shapes.items()], "broken": broken}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> PictureSurvey:
+        """The inverse of `to_json`."""
+        shapes = {(int(h), int(w), int(c)): int(count) for h, w, c, count in content["shapes"]}
+        return cls(Counter(shapes), {Path(file): error for file, error in content["broken"].items()})
 
     @cached_property
     def sizes(self) -> Counter[tuple[int, int]]:
@@ -108,33 +124,37 @@ class PictureSurvey:
 
 
 def survey_pictures(
-    files: tuple[Path, ...], report: Callable[[int], None] = lambda count: None
+    files: tuple[Path, ...], report: Callable[[int], None] = lambda count: None, use_cache: bool = True
 ) -> PictureSurvey:
     """Return the sizes and colors of pictures, from their headers.
 
     Args:
         files: the pictures; those that were not changed since the last call are not opened again.
         report: called with the number of pictures that have been opened.
+        use_cache: whether to keep the survey on disk, and to take it from there.
     """
-    states = tuple(_state(file) for file in files)
-    return _survey(files, states, _Report(report))
+    name = digest_of(files, "survey")
+    if name in _surveys:
+        return _surveys[name]
+    survey = None
+    if use_cache and (entry := load_entry(name)):
+        with suppress(*DAMAGED):
+            survey = PictureSurvey.from_json(entry.content)
+    if survey is None:
+        start = time.monotonic()
+        survey = _survey(files, report)
+        if use_cache:
+            store_entry(name, time.monotonic() - start, survey.to_json())
+    while len(_surveys) >= MAX_SURVEYS:
+        del _surveys[next(iter(_surveys))]
+    _surveys[name] = survey
+    return survey
 
 
-class _Report:
-    """A function that is the same as any other for a cache."""
-
-    def __init__(self, report: Callable[[int], None]):
-        self.call = report
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Report)
-
-    def __hash__(self) -> int:
-        return 0
+_surveys: dict[str, PictureSurvey] = {}  # of this process
 
 
-@lru_cache(maxsize=4)
-def _survey(files: tuple[Path, ...], states: tuple, report: _Report) -> PictureSurvey:
+def _survey(files: tuple[Path, ...], report: Callable[[int], None]) -> PictureSurvey:
     shapes: Counter[ImageShape] = Counter()
     broken: dict[Path, str] = {}
     for count, (file, shape) in enumerate(map_pictures(_read_shape, files), 1):
@@ -143,7 +163,7 @@ def _survey(files: tuple[Path, ...], states: tuple, report: _Report) -> PictureS
         else:
             shapes[shape] += 1
         if count % CHUNK_SIZE == 0 or count == len(files):
-            report.call(count)
+            report(count)
     return PictureSurvey(shapes, broken)
 
 
@@ -195,11 +215,3 @@ def describe_broken(folder: str, broken: dict[Path, str], count: int, fit: Pictu
 def _read_shape(file: Path) -> ImageShape:
     with open_picture(file) as image:
         return picture_shape(image)
-
-
-def _state(file: Path) -> tuple[int, int]:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns

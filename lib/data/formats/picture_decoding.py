@@ -1,0 +1,96 @@
+"""Decoding of all pictures of a folder into one array, or from the cache of an earlier run."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from lib.common.errors import UserError
+from lib.data.formats.base import allocate
+from lib.data.formats.picture_cache import DAMAGED, CacheEntry, digest_of, load_entry, store_entry
+from lib.data.formats.picture_fit import PictureFit, map_pictures
+from lib.data.formats.pictures import load_fitted
+
+
+@dataclass(frozen=True)
+class DecodedPictures:
+    """Pictures as images of one shape.
+
+    Attributes:
+        images: uint8 (n, height, width, channels).
+        kept: position of each image among the files.
+        broken: error of each file that cannot be read.
+        remarks: number of pictures with each remark of `lib.data.formats.pictures.Picture`.
+    """
+
+    images: np.ndarray
+    kept: list[int]
+    broken: dict[Path, str]
+    remarks: Counter[str]
+
+
+def decode_pictures(
+    folder: Path, files: Sequence[Path], shape: tuple[int, int, int], fit: PictureFit
+) -> DecodedPictures:
+    """Return pictures as images of one shape.
+
+    Args:
+        folder: named in errors.
+        files: the pictures.
+        shape: (height, width, channels) of the images.
+        fit: how other sizes become this one, and whether the cache is used.
+
+    Raises:
+        UserError: none of the pictures can be read, or there is no room for the images.
+    """
+    name = digest_of(files, "images", shape, fit.mode)
+    if fit.use_cache and (entry := load_entry(name, has_images=True)):
+        with suppress(*DAMAGED):
+            return _from_entry(entry, len(files), shape)
+    start = time.monotonic()
+    decoded = _decode(folder, files, shape, fit)
+    if fit.use_cache:
+        broken_files = {str(file): error for file, error in decoded.broken.items()}
+        content = {"kept": decoded.kept, "broken": broken_files, "remarks": dict(decoded.remarks)}
+        store_entry(name, time.monotonic() - start, content, decoded.images)
+    return decoded
+
+
+def _from_entry(entry: CacheEntry, count: int, shape: tuple[int, int, int]) -> DecodedPictures:
+    """The pictures of an entry. Raises one of `DAMAGED` if it cannot be that of `count` pictures."""
+    content, images = entry.content, entry.images
+    kept, remarks = (
+        np.array(content["kept"], np.int64),
+        {str(key): int(n) for key, n in content["remarks"].items()},
+    )
+    if images is None or images.shape != (len(kept), *shape) or kept.min() < 0 or kept.max() >= count:
+        raise ValueError("other pictures")
+    broken = {Path(file): str(error) for file, error in content["broken"].items()}
+    return DecodedPictures(images, kept.tolist(), broken, Counter(remarks))
+
+
+def _decode(
+    folder: Path, files: Sequence[Path], shape: tuple[int, int, int], fit: PictureFit
+) -> DecodedPictures:
+    images = allocate(folder, (len(files), *shape))
+    kept: list[int] = []
+    broken: dict[Path, str] = {}
+    remarks: Counter[str] = Counter()
+    load = partial(load_fitted, shape=shape, fit_mode=fit.mode)
+    for index, (file, picture) in enumerate(map_pictures(load, files)):
+        if isinstance(picture, UserError):
+            broken[file] = str(picture)
+            continue
+        images[len(kept)] = picture.pixels
+        kept.append(index)
+        remarks.update(picture.remarks)
+    if not kept:
+        raise UserError(
+            f"{folder}: none of the {len(files):,} pictures can be read; {next(iter(broken.values()))}"
+        )
+    return DecodedPictures(images[: len(kept)], kept, broken, remarks)
