@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from lib.cli.prompts import Answers
 from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.common.text_layout import wrap_for
-from lib.data.formats.picture_fit import PictureFit, PictureSurvey, describe_broken, survey_pictures
+from lib.data.formats.image_folder import PictureFolder
+from lib.data.formats.picture_fit import PictureFit, PictureSurvey, describe_broken
 from lib.data.user_images import find_pictures
 
 SHOWN_SHAPES = 6  # rows of the table
@@ -50,7 +50,7 @@ def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
         return
     folder, pictures = values["dataset"], find_pictures(values["dataset"])
     assert pictures is not None
-    survey = _survey_with_progress(pictures.files, picture_fit(answers, values).use_cache)
+    survey = _survey_with_progress(pictures, picture_fit(answers, values).use_cache)
     is_mixed = len(survey.sizes) > 1
     if is_mixed or survey.broken:
         _show_survey(folder, survey)
@@ -76,15 +76,16 @@ def _ask_about_broken_files(
         values["skip_broken"] = True
 
 
-def _survey_with_progress(files: tuple[Path, ...], use_cache: bool) -> PictureSurvey:
-    if len(files) < PROGRESS_FILES:
-        return survey_pictures(files, use_cache=use_cache)
+def _survey_with_progress(pictures: PictureFolder, use_cache: bool) -> PictureSurvey:
+    count = len(pictures.files)
+    if count < PROGRESS_FILES:
+        return pictures.survey(use_cache)
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(f"looking at {len(files):,} pictures", total=len(files))
-        return survey_pictures(files, lambda count: progress.update(bar, completed=count), use_cache)
+        bar = progress.add_task(f"looking at {count:,} pictures", total=count)
+        return pictures.survey(use_cache, lambda done: progress.update(bar, completed=done))
 
 
 def _show_survey(folder: str, survey: PictureSurvey) -> None:

@@ -12,6 +12,7 @@ from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.data.formats import picture_fit
+from lib.data.formats.picture_cache import digest_files
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit, survey_pictures
 from lib.data.formats.registry import peek_source, read_source
 
@@ -26,6 +27,10 @@ def draw(*sizes: tuple[int, ...], labeled: bool = False) -> list[Path]:
         files[-1].parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, size, np.uint8)).save(files[-1])
     return files
+
+
+def survey(files: tuple[Path, ...], *report) -> picture_fit.PictureSurvey:
+    return survey_pictures(files, digest_files(files), *report)
 
 
 def truncate(file: Path) -> None:
@@ -128,13 +133,13 @@ def test_a_folder_is_surveyed_once_until_a_picture_changes(monkeypatch):
     monkeypatch.setattr(picture_fit, "_read_shape", lambda file: opened.append(file) or read(file))
     reports: list[int] = []
     for _ in range(2):
-        assert survey_pictures(files, reports.append).image_shape(FOLDER, AS_THEY_ARE) == (8, 8, 1)
+        assert survey(files, reports.append).image_shape(FOLDER, AS_THEY_ARE) == (8, 8, 1)
     assert (len(opened), reports) == (2, [2])
     Image.new("L", (9, 9)).save(files[0])
-    assert len(survey_pictures(files).sizes) == 2
+    assert len(survey(files).sizes) == 2
 
 
 @pytest.mark.parametrize(("sides", "proposed"), [((200, 300, 90), 64), ((60, 50, 70), 48), ((9, 300, 9), 16)])
 def test_the_proposed_size_is_one_that_most_pictures_have(sides, proposed):
     files = draw(*((side, side + 10) for side in sides))
-    assert survey_pictures(tuple(files)).proposed_side() == proposed
+    assert survey(tuple(files)).proposed_side() == proposed

@@ -2,18 +2,21 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from lib.common.errors import UserError, printable
 from lib.data.formats.base import Format, Header, Images, Source, explain_read_errors
+from lib.data.formats.picture_cache import digest_files
 from lib.data.formats.picture_decoding import DecodedPictures, decode_pictures
 from lib.data.formats.picture_fit import (
     AS_THEY_ARE,
     PictureFit,
+    PictureSurvey,
     describe_broken,
     survey_pictures,
 )
@@ -71,6 +74,15 @@ class PictureFolder:
         """All pictures, those of the training set first."""
         return self.train.files + (self.test.files if self.test else ())
 
+    def survey(self, use_cache: bool, report: Callable[[int], None] = lambda count: None) -> PictureSurvey:
+        """Return the sizes and colors of the pictures, as `survey_pictures` does."""
+        return survey_pictures(self.files, self.digest, report, use_cache)
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of all pictures, by which the cache knows them."""
+        return digest_files(self.files)
+
 
 class ImageFolderFormat(Format):
     """A folder of pictures, in subfolders by class where they are labeled."""
@@ -85,16 +97,20 @@ class ImageFolderFormat(Format):
     def peek(path: Path, fit: PictureFit = AS_THEY_ARE) -> Header:
         folder = list_pictures(path)
         train, test_count = folder.train, len(folder.test) if folder.test else 0
-        shape = survey_pictures(folder.files, use_cache=fit.use_cache).image_shape(path, fit)
+        shape = folder.survey(fit.use_cache).image_shape(path, fit)
         return Header(shape, len(train), test_count, train.labels is not None, train.label_error)
 
     @staticmethod
     def read(path: Path, fit: PictureFit = AS_THEY_ARE) -> Source:
         folder = list_pictures(path)
-        survey = survey_pictures(folder.files, use_cache=fit.use_cache)
+        survey = folder.survey(fit.use_cache)
         shape = survey.image_shape(path, fit)
         parts = [part for part in (folder.train, folder.test) if part]
-        decoded = [decode_pictures(path, part.files, shape, fit) for part in parts]
+        names = (f"{folder.digest} {number}" for number in range(len(parts)))
+        decoded = [
+            decode_pictures(path, part.files, name, shape, fit)
+            for part, name in zip(parts, names, strict=True)
+        ]
         train, *test = map(_images, parts, decoded)
         count = len(folder.files)
         broken = {file: error for part in decoded for file, error in part.broken.items()}
@@ -175,6 +191,11 @@ class _Place:
 _Labeled = tuple[Path, str | None]  # a picture and the folder that is its class
 
 
+def _sort(found: list[_Labeled]) -> list[_Labeled]:
+    """Return pictures in the order of their paths, faster than paths are compared."""
+    return sorted(found, key=lambda item: item[0].parts)
+
+
 class _Scan:
     """A walk through the folders below one, which counts by kind what it leaves out."""
 
@@ -222,10 +243,10 @@ class _Scan:
             below = [(file, place.path.name) for file in self._walk(place)]
             self.left_out["folder without pictures"] += not below
             found += below
-        return sorted(found)
+        return _sort(found)
 
     def list_classes(self, places: list[_Place]) -> list[_Labeled]:
-        return sorted(found for place in places for found in self.list_subfolders(*self.list_folder(place)))
+        return _sort([found for place in places for found in self.list_subfolders(*self.list_folder(place))])
 
     def _walk(self, place: _Place) -> Iterator[Path]:
         pictures, subfolders = self.list_folder(place)

@@ -42,29 +42,28 @@ def cache_folder() -> Path:
     return Path(base, "latent-lab", "pictures")
 
 
-def digest_of(files: Sequence[Path], *settings: object) -> str:
-    """Return the name of the entry of pictures in their present state, read with some settings."""
-    digest = hashlib.sha256(repr((VERSION, *settings)).encode())
+def digest_files(files: Sequence[Path]) -> str:
+    """Return a digest of the paths, sizes and times of change of files."""
+    digest = hashlib.sha256(os.fsencode(os.getcwd()))  # that relative paths begin at
     for file in files:
-        size, changed = file_state(file)
-        digest.update(os.fsencode(os.path.abspath(file)) + f"\0{size} {changed}\0".encode())
-    return digest.hexdigest()[:32]
+        try:
+            status = os.stat(file)
+        except OSError:
+            continue
+        digest.update(os.fsencode(file) + f"\0{status.st_size} {status.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
 
 
-def file_state(file: Path) -> tuple[int, int]:
-    """Return size and time of change of a file; zeros if there is none."""
-    try:
-        status = os.stat(file)
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
+def entry_name(files_digest: str, *settings: object) -> str:
+    """Return the name of the entry of files, by `digest_files`, that are read with some settings."""
+    return hashlib.sha256(repr((VERSION, files_digest, *settings)).encode()).hexdigest()[:32]
 
 
 def load_entry(name: str, has_images: bool = False) -> CacheEntry | None:
     """Return the entry of a name; None where there is none, or it is damaged.
 
     Args:
-        name: as `digest_of` returns it.
+        name: as `entry_name` returns it.
         has_images: whether it must have images, uint8 (n, height, width, channels).
     """
     path = cache_folder() / f"{name}.json"
@@ -84,7 +83,7 @@ def store_entry(name: str, seconds: float, content: dict[str, Any], images: np.n
     """Store an entry, unless it was made quickly, is too large, or cannot be written, which is no error.
 
     Args:
-        name: as `digest_of` returns it.
+        name: as `entry_name` returns it.
         seconds: the time that making it took.
         content: what JSON can hold.
         images: uint8 (n, height, width, channels).

@@ -12,7 +12,7 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.data.formats.base import allocate
-from lib.data.formats.picture_cache import DAMAGED, CacheEntry, digest_of, load_entry, store_entry
+from lib.data.formats.picture_cache import DAMAGED, CacheEntry, entry_name, load_entry, store_entry
 from lib.data.formats.picture_fit import PictureFit, map_pictures
 from lib.data.formats.pictures import load_fitted
 
@@ -35,20 +35,21 @@ class DecodedPictures:
 
 
 def decode_pictures(
-    folder: Path, files: Sequence[Path], shape: tuple[int, int, int], fit: PictureFit
+    folder: Path, files: Sequence[Path], files_digest: str, shape: tuple[int, int, int], fit: PictureFit
 ) -> DecodedPictures:
     """Return pictures as images of one shape.
 
     Args:
         folder: named in errors.
         files: the pictures.
+        files_digest: of `digest_files`, by which the cache knows them.
         shape: (height, width, channels) of the images.
         fit: how other sizes become this one, and whether the cache is used.
 
     Raises:
         UserError: none of the pictures can be read, or there is no room for the images.
     """
-    name = digest_of(files, "images", shape, fit.mode)
+    name = entry_name(files_digest, "images", len(files), shape, fit.mode)
     if fit.use_cache and (entry := load_entry(name, has_images=True)):
         with suppress(*DAMAGED):
             return _from_entry(entry, len(files), shape)

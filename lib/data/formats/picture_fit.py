@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.config.data_settings import DataSettings
-from lib.data.formats.picture_cache import DAMAGED, digest_of, load_entry, store_entry
+from lib.data.formats.picture_cache import DAMAGED, entry_name, load_entry, store_entry
 from lib.data.formats.pictures import open_picture, picture_shape, quiet_decoding
 
 CHUNK_SIZE = 512  # pictures that are opened at once
@@ -124,16 +124,20 @@ class PictureSurvey:
 
 
 def survey_pictures(
-    files: tuple[Path, ...], report: Callable[[int], None] = lambda count: None, use_cache: bool = True
+    files: tuple[Path, ...],
+    files_digest: str,
+    report: Callable[[int], None] = lambda count: None,
+    use_cache: bool = True,
 ) -> PictureSurvey:
     """Return the sizes and colors of pictures, from their headers.
 
     Args:
-        files: the pictures; those that were not changed since the last call are not opened again.
+        files: the pictures.
+        files_digest: of `digest_files`; pictures of the same digest are not opened again.
         report: called with the number of pictures that have been opened.
         use_cache: whether to keep the survey on disk, and to take it from there.
     """
-    name = digest_of(files, "survey")
+    name = entry_name(files_digest, "survey")
     if name in _surveys:
         return _surveys[name]
     survey = None
