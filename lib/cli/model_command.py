@@ -1,6 +1,7 @@
 """Base of the commands that use saved models on images: apply, encode, generate, predict."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from lib.cli.conversation import ask_in_order
@@ -14,7 +15,7 @@ from lib.config.data_settings import FIT_MODES, MAX_SIDE
 from lib.config.program_settings import find_setting
 from lib.data import datasets
 from lib.data.user_images import find_pictures, require_user_images
-from lib.runs import run_folder
+from lib.runs import records, run_folder
 from lib.worker.messages import JobRequest, ModelRequest
 
 MAX_OPTION = 10**9  # of all numbers that are flags
@@ -25,7 +26,8 @@ DECODER_LAYER_HELP = (
 )
 FIT_HELP = (
     "how pictures are resized: scaled and cropped to the center (crop), scaled and padded with black (pad), "
-    "or stretched (stretch); color is converted to gray if the model is gray"
+    "or stretched (stretch) (default: as for the training, else crop); color is converted to gray if the "
+    "model is gray"
 )
 REFINE_HELP = (
     "refine each latent code by this many steps of gradient descent (30, for example), to see what the "
@@ -36,6 +38,7 @@ FIT_CHOICES = {
     "pad": "scale and pad with black",
     "crop inverted": "crop and invert black on white (to white on black, as in MNIST)",
     "pad inverted": "pad and invert black on white",
+    "stretch": "stretch",
 }
 DATA_QUESTION = "Pictures: a folder (of any sizes) or a data set"
 
@@ -70,7 +73,7 @@ class ModelCommand(JobCommand):
         options = {"dest": "data", "required": self.needs_data}
         add("-d", "--dataset", metavar="PATH", help=self.data_help, **options)
         parser.add_value("--output", "PATH", "output folder or file; nothing is ever overwritten")
-        add("--fit", choices=FIT_MODES, default="crop", help=FIT_HELP)
+        add("--fit", choices=FIT_MODES, help=FIT_HELP)
         parser.add_switch("--invert", "invert black on white to white on black, as in MNIST")
         parser.add_value("--limit", "N", "maximum number of pictures", COUNT)
         size_help = "image size, for models that take any size (28x28, or 28)"
@@ -90,7 +93,8 @@ class ModelCommand(JobCommand):
         models = [run_folder.locate_model(model, self.model_files, self.name) for model in models]
         if args.data:
             datasets.locate(args.data)
-        return super().options(args) | {"models": tuple(models)}
+        fit = args.fit or records.trained_fit(Path(models[0]).parent)
+        return super().options(args) | {"models": tuple(models), "fit": fit}
 
     def ask_request(self, session: Session) -> JobRequest | None:
         return self.request_type(models=(last_model(session),), **ask_images(session))
@@ -103,8 +107,10 @@ def last_model(session: Session) -> str:
 
 
 def ask_images(session: Session) -> dict[str, Any]:
-    """Return the options of a request about the user's images, from prompts."""
+    """Return the options of a request about the user's images, from prompts; the run's fit comes first."""
     answers, data, fit = session.answers, "", ""
+    trained_fit = records.trained_fit(session.last_run.folder)
+    choices = {trained_fit: FIT_CHOICES[trained_fit]} | FIT_CHOICES
 
     def ask_data() -> None:
         nonlocal data
@@ -114,7 +120,7 @@ def ask_images(session: Session) -> dict[str, Any]:
         nonlocal fit
         is_fitted = find_pictures(data) is not None
         question = "How should pictures be resized?"
-        fit = answers.choose(question, FIT_CHOICES, at_end="crop") if is_fitted else "crop"
+        fit = answers.choose(question, choices, at_end=trained_fit) if is_fitted else trained_fit
 
     ask_in_order(answers, [ask_data, ask_fit])
     return {"data": data, "fit": fit.split()[0], "invert": fit.endswith("inverted")}

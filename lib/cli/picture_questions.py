@@ -57,7 +57,11 @@ def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
     _ask_about_broken_files(answers, values, survey, len(pictures.files))
     if is_mixed:
         side = survey.proposed_side()
-        values["size"] = answers.ask("size", default=(side, side))
+        values["size"] = answers.ask(
+            "size",
+            lambda size: survey.image_shape(Path(folder), PictureFit(size)),
+            default=answers.defaults["size"] or (side, side),
+        )
     else:
         answers.drafts.pop("size", None)
 
@@ -93,7 +97,7 @@ def _show_survey(folder: str, survey: PictureSurvey) -> None:
     count = survey.shapes.total() + len(survey.broken)
     rows = [(_describe_shape(shape), number) for shape, number in survey.shapes.most_common(SHOWN_SHAPES)]
     if others := survey.shapes.total() - sum(number for _, number in rows):
-        rows.append((f"{len(survey.shapes) - len(rows):,} other sizes", others))
+        rows.append((f"{len(survey.shapes) - len(rows):,} others", others))
     width = max(len(text) for text, _ in rows)
     print(wrap_for(f"{printable(folder)}: {count:,} pictures", sys.stderr), file=sys.stderr)
     for text, number in rows:

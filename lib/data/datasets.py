@@ -88,7 +88,8 @@ def peek(name_or_path: str, fit: PictureFit = AS_THEY_ARE) -> Header:
     if path is not None:
         return peek_source(path, fit)
     header = NAMED_DATASETS[name_or_path].header
-    require_no_fit(name_or_path, header, fit)
+    hint = f"; use ./{name_or_path} for the folder" if Path(name_or_path).is_dir() else ""
+    require_no_fit(name_or_path, header, fit, hint)
     return header
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from lib.common.errors import UserError
 from lib.common.filesystem import PARTIAL_MARK, is_locked
 from lib.common.reading import MAX_RECORD_BYTES, read_json, walk_folders
+from lib.config.data_settings import FIT_MODES
 from lib.config.program_settings import find_setting, former_names, rename_former_keys
 from lib.runs.validation import ONLY_PHASE, sanitize
 from lib.tasks import default_task
@@ -166,9 +167,22 @@ def list_saved_models(image: tuple[int, int, int], folder: Path = MODELS_FOLDER)
 def _describe_model(record: dict) -> str:
     hp = record["hyperparameters"]
     task = "VAE" if hp.get("variational") else format_recorded("task", hp.get("task", default_task()))
-    sizes = [f"{format_recorded(name, hp[name])} {name}" for name in ("layers", "kernels") if name in hp]
+    sizes = [_count(format_recorded(name, hp[name]), name) for name in ("layers", "kernels") if name in hp]
     score = describe_score("autoencoder", record["metrics"])
     return ", ".join(filter(None, (record["dataset"].get("name"), task, *sizes, score)))
+
+
+def _count(number: str, plural: str) -> str:
+    return f"{number} {plural[:-1] if number == '1' else plural}"
+
+
+def trained_fit(folder: Path) -> str:
+    """Return how pictures were brought to the size of a run's images; `crop` where no record says."""
+    try:
+        fit = read_record(folder)["hyperparameters"]["fit"]
+    except (UserError, LookupError, TypeError):
+        fit = None
+    return fit if fit in FIT_MODES else FIT_MODES[0]
 
 
 def differing_hyperparameters(records: list[dict]) -> list[str]:

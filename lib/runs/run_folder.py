@@ -256,8 +256,11 @@ def _require_free(target: Path) -> None:
 
 
 def main_model_file(folder: Path) -> str:
-    """Return the name of the file with the complete model of a run. Raises `UserError` without a record."""
-    return "classifier.h5" if load_record(folder).get("program") == "classification" else "autoencoder.h5"
+    """Return the name of the file with the whole model of a run. Raises `UserError` without a record."""
+    if load_record(folder).get("program") != "classification":
+        return "autoencoder.h5"
+    was_stopped = not (folder / "classifier.h5").exists()  # in phase 1
+    return "classifier-head.h5" if was_stopped else "classifier.h5"
 
 
 def make_output_folder(folder: Path) -> Path:

@@ -116,6 +116,12 @@ def test_other_data_sets_are_not_resized():
             datasets.peek(name, PictureFit((16, 16)))
 
 
+def test_a_folder_with_the_name_of_a_data_set_is_pointed_out():
+    Path("photos").mkdir()
+    with pytest.raises(UserError, match=r"are for folders of pictures; use \./photos for the folder"):
+        datasets.peek("photos", PictureFit((16, 16)))
+
+
 def test_a_run_reads_its_pictures_as_its_settings_say():
     draw(*[(9, 12), (20, 15)] * 10)
     hp = AutoencoderHyperparameters(dataset="p", size="8x10", fit="pad", color="rgb")

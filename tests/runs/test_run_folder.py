@@ -25,6 +25,7 @@ from lib.runs.records import (
 from lib.runs.resume import describe_progress
 from lib.runs.run_entries import list_entries
 from tests.harness.nesting import nested_folders
+from tests.harness.recorded_runs import record_run
 from tests.harness.terminal_session import PROJECT
 
 HP = AutoencoderHyperparameters(dataset="digits", layers=2)
@@ -120,6 +121,22 @@ def test_saved_models_are_listed_among_invalid_records():
                 models = list_saved_models((9, 9, 1))
                 assert "models/good/autoencoder.h5" in models
                 assert all(description.isprintable() for description in models.values())
+
+
+def test_a_classifier_stopped_in_phase_1_has_the_model_of_that_phase():
+    folder = record_run("c", program="classification")
+    (folder / "classifier-head.h5").touch()
+    assert run_folder.main_model_file(folder) == "classifier-head.h5"
+    (folder / "classifier.h5").touch()
+    assert run_folder.main_model_file(folder) == "classifier.h5"
+
+
+def test_pictures_for_a_model_are_resized_as_in_its_training():
+    assert records.trained_fit(record_run("padded", fit="pad")) == "pad"
+    made_up = record_run("made-up")
+    write_json(made_up / "run.json", {"status": "finished", "hyperparameters": {"fit": ["pad"]}})
+    assert records.trained_fit(made_up) == "crop"
+    assert records.trained_fit(Path("nowhere")) == "crop"
 
 
 def test_a_record_that_is_a_pipe_is_refused():

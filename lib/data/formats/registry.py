@@ -53,12 +53,12 @@ def read_source(path: Path, fit: PictureFit = AS_THEY_ARE) -> Source:
     return ImageFolderFormat.read(path, fit) if found is ImageFolderFormat else found.read(path)
 
 
-def require_no_fit(name: str, header: Header, fit: PictureFit) -> None:
-    """Raise `UserError` if another size or color is chosen for images that are no pictures in a folder."""
+def require_no_fit(name: str, header: Header, fit: PictureFit, hint: str = "") -> None:
+    """Raise `UserError`, which ends in the hint, if images that are no pictures get a size or color."""
     if fit.changes_pictures:
         raise UserError(
             f"{name}: the images are {format_shape(header.shape)}; --size and --color are for folders of "
-            f"pictures"
+            f"pictures{hint}"
         )
 
 
