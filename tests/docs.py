@@ -104,6 +104,12 @@ def _long_flags() -> dict[str, str]:
     return {flag: setting.flag for setting in known for flag in setting.flags}
 
 
+def _is_setting(flag: str, help_text: str) -> bool:
+    """Whether a flag sets a setting; `--size` of a saved model, for example, has another meaning."""
+    known = [setting for program in PROGRAMS for setting in settings(program).values()]
+    return any(flag in setting.flags and help_text.startswith(setting.help) for setting in known)
+
+
 def _train_rows() -> list[list[str]]:
     """The flags of `train` that are no settings."""
     options = {program: TrainParser(program, "").options for program in PROGRAMS}
@@ -129,10 +135,11 @@ def _command_parts(programs: list[str], name: str) -> list[str]:
     shared: dict[str, None] = {}
     for action in [*positionals, *(one for parser in parsers for one in _visible_actions(parser.options))]:
         flags = action.option_strings or [str(action.metavar or action.dest.upper())]
-        if flags[0] in long_flags:
+        help_text = (action.help or "").replace("%%", "%")
+        if _is_setting(flags[0], help_text):
             shared[long_flags[flags[0]]] = None
         elif flags[0] not in COMMON_FLAGS:
-            rows[flags[0]] = [_code(flags), (action.help or "").replace("%%", "%")]
+            rows[flags[0]] = [_code(flags), help_text]
     parts.append(_table(("argument", "meaning"), [*rows.values()]))
     if shared:
         parts.append(f"Settings of [train](#train), as far as the program has them: {_code(shared)}.")

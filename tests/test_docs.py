@@ -96,15 +96,24 @@ def test_no_flag_is_invented(name):
 
 def test_every_flag_and_command_is_documented_once():
     text = PAGES["command-line.md"]
-    rows = re.findall(r"^\| (`-.*?) \|", text, re.MULTILINE)
-    documented = [flag for row in rows for flag in re.findall(r"`(--?[\w-]+)`", row)]
-    assert all_flags() - {*documented} - {"-h", "--help"} == set()
-    of_settings = [
-        flag for program in PROGRAMS for setting in settings(program).values() for flag in setting.flags
-    ]
-    assert [flag for flag in of_settings if documented.count(flag) != 1] == []
+    documented = {section.split("\n")[0]: documented_flags(section) for section in text.split("\n## ")}
+    assert all_flags() - {flag for flags in documented.values() for flag in flags} - {"-h", "--help"} == set()
+    for flags in documented.values():
+        assert len(flags) == len({*flags})
+    for setting in [setting for program in PROGRAMS for setting in settings(program).values()]:
+        assert {*setting.flags} <= {*documented["train"]}
+    for command, flags in {"apply": ["--fit", "--size", "--limit"], "search": [], "runs": ["--task"]}.items():
+        assert [
+            flag for flag in ("--fit", "--size", "--limit", "--task") if flag in documented[command]
+        ] == flags
     names = {name for program in PROGRAMS for name in commands.commands_of(program)}
     assert all(text.count(f"\n## {name}\n") == 1 for name in {"train", *names})
+
+
+def documented_flags(section: str) -> list[str]:
+    """The flags with a row of their own."""
+    rows = re.findall(r"^\| (`-.*?) \|", section, re.MULTILINE)
+    return [flag for row in rows for flag in re.findall(r"`(--?[\w-]+)`", row)]
 
 
 @pytest.mark.parametrize("name", TEXTS)
