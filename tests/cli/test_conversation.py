@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
@@ -15,11 +16,12 @@ import autoencoder
 from lib.cli import advanced_prompts, terminal_prompts
 from lib.cli.conversation import ask_in_order
 from lib.cli.parser import TrainParser
+from lib.cli.picture_questions import ask_picture_size
 from lib.cli.prompt_keys import GoBack, PromptClosed
 from lib.cli.prompts import Answers
 from lib.cli.session import Session
 from lib.common.errors import PromptCancelled, UserError
-from lib.config.hyperparameters import ClassifierHyperparameters, Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.config.program_settings import find_setting
 from lib.config.suited_defaults import ImageSet
 from lib.worker.process import Worker
@@ -274,3 +276,17 @@ def test_settings_beside_a_preset_may_make_it_fit():
         answers_of(*words, "--layers", "1", "--kernels", "8", "--pool", "none"), IdleWorker()
     )
     assert hp.layers == 1
+
+
+def test_the_size_of_the_last_run_is_proposed_for_the_next(monkeypatch):
+    Path("p").mkdir()
+    for side in (20, 30):
+        Image.new("L", (side, side)).save(f"p/{side}.png")
+    answers = Answers("autoencoder", TrainParser("autoencoder", "").parse(["-d", "p"]))
+    answers.has_terminal = True
+    monkeypatch.setattr(answers, "ask", lambda name, check, default: default)
+    values = {"dataset": "p"}
+    for used, proposed in ((None, (28, 28)), (48, (48, 48))):
+        answers.use_as_defaults(AutoencoderHyperparameters(dataset="p", size=used))
+        ask_picture_size(answers, values)
+        assert values["size"] == proposed
