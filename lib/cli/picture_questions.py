@@ -90,7 +90,7 @@ def _survey_with_progress(pictures: PictureFolder, use_cache: bool) -> PictureSu
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task(f"looking at {count:,} pictures", total=count)
-        return pictures.survey(use_cache, lambda done: progress.update(bar, completed=done))
+        return pictures.survey(use_cache, lambda done: progress.update(bar, completed=done, refresh=True))
 
 
 def _show_survey(folder: str, survey: PictureSurvey) -> None:

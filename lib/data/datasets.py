@@ -199,7 +199,7 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
     train, label_notes = attach_labels(source.train, labels, name)
     notes, test = source.notes + label_notes, None
     if hp.testset:
-        test_source = load_source(hp.testset, fit)
+        test_source = load_source(hp.testset, fit.with_color_of(source.train.images.shape[1:]))
         test, label_notes = attach_labels(test_source.test or test_source.train, test_labels, hp.testset)
         notes += test_source.notes + label_notes
     elif source.test:
@@ -227,9 +227,11 @@ def require_same_shape(name_or_path: str, train: Images, test: Images) -> None:
     """Raise `UserError` where the training and test images of a data set differ in size or channels."""
     train_shape, test_shape = train.images.shape[1:], test.images.shape[1:]
     if test_shape != train_shape:
+        flag = f"--size {train_shape[0]}x{train_shape[1]}"
+        hint = f"; for a folder of pictures, set {flag}" if Path(name_or_path).is_dir() else ""
         raise UserError(
             f"{name_or_path}: the test images are {format_shape(test_shape)}, "
-            f"the training images {format_shape(train_shape)}"
+            f"the training images {format_shape(train_shape)}{hint}"
         )
 
 

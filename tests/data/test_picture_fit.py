@@ -1,5 +1,6 @@
 """Folders of pictures of several sizes and colors. python -m pytest tests/data/test_picture_fit.py"""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +150,25 @@ def test_a_folder_is_surveyed_once_until_a_picture_changes(monkeypatch):
 def test_the_proposed_size_is_one_that_most_pictures_have(sides, proposed):
     files = draw(*((side, side + 10) for side in sides))
     assert survey(tuple(files)).proposed_side() == proposed
+
+
+def test_a_test_folder_gets_the_size_and_color_of_the_training_images():
+    draw(*[(8, 8, 3)] * 20)
+    Path("t").mkdir()
+    for number in range(3):
+        Image.fromarray(np.full((9, 8), 90, np.uint8)).save(f"t/{number}.png")
+    hp = AutoencoderHyperparameters(dataset="p", testset="t")
+    with pytest.raises(UserError, match=r"are 9×8×3, .* 8×8×3; for a folder of pictures, set --size 8x8$"):
+        datasets.load_dataset(hp)
+    assert datasets.load_dataset(replace(hp, size=(8, 8))).test.parent.images.shape == (3, 8, 8, 3)
+
+
+def test_a_size_that_other_images_have_is_no_change():
+    draw(*[(40, 30, 3)] * 3)
+    fit = PictureFit((28, 28))
+    assert datasets.peek("digits", fit).shape == (28, 28, 1)
+    assert datasets.load_dataset(
+        AutoencoderHyperparameters(dataset="digits", testset="p", size=(28, 28), limit=50)
+    ).test.parent.images.shape == (3, 28, 28, 1)
+    with pytest.raises(UserError, match=r"^digits: the images are 28×28×1; --size and --color are for"):
+        datasets.peek("digits", replace(fit, color="rgb"))

@@ -95,6 +95,13 @@ def loaded(images=IMAGES, labels=None, test=None, test_labels=None, program="cla
     return datasets.load_dataset(HYPERPARAMETERS[program](**names, **values))
 
 
+def other_test_folder():
+    Path("t").mkdir()
+    Image.fromarray(IMAGES[0, :5]).save("t/a.png")
+    np.save("dataset.npy", IMAGES)
+    datasets.load_dataset(HYPERPARAMETERS["autoencoder"](dataset="dataset.npy", testset="t"))
+
+
 def split(count: int, **values):
     loaded(np.zeros((count, 4, 4), np.uint8), program="autoencoder", **values)
 
@@ -317,6 +324,7 @@ CASES = {
             "testset.npy",
             "the test images are 5×10×1, the training images 12×10×1",
         ),
+        (other_test_folder, "t", "the training images 12×10×1; for a folder of pictures, set --size 12x10"),
         (
             lambda: split(60, fold="2/70"),
             "54 images",

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,10 +51,17 @@ class PictureFit:
         """Return what the settings of a run say."""
         return cls(settings.size, settings.fit, settings.color, settings.skip_broken, settings.cache)
 
-    @property
-    def changes_pictures(self) -> bool:
-        """Whether the size or the color of the images is chosen."""
-        return self.size is not None or self.color != "auto"
+    def changes(self, shape: ImageShape) -> bool:
+        """Return whether images of this shape have another size or color than the one that is chosen."""
+        return self.size not in (None, shape[:2]) or self.color not in ("auto", _color_of(shape))
+
+    def with_color_of(self, shape: tuple[int, ...]) -> PictureFit:
+        """Return the same for a test set, whose images are gray or in color as those of this shape are."""
+        return replace(self, color=_color_of(shape)) if self.color == "auto" else self
+
+
+def _color_of(shape: tuple[int, ...]) -> str:
+    return "rgb" if shape[-1] == 3 else "gray"
 
 
 AS_THEY_ARE = PictureFit()

@@ -18,6 +18,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparamete
 from lib.models.saving.encoder_extraction import ForeignModel
 from lib.models.saving.graph_limits import require_buildable, require_small
 from lib.models.saving.hdf5_checks import ModelDescription, require_safe
+from lib.models.saving.image_formats import ImagePattern, input_pattern
 from lib.models.saving.keras2_compat import keras3_description
 from lib.models.saving.weight_checks import require_finite_weights
 from lib.models.saving.weight_loading import correct_keras2_weights, load_weights, match_weights
@@ -199,9 +200,18 @@ def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) 
         input_shape, _ = task_shapes(hp, image_shape)
         if input_shape != image_shape:
             data_shape += f"; {hp.task} passed {format_shape(input_shape)} of that to it"
+    if input_shape == image_shape:
+        data_shape += _describe_fit(input_pattern(saved.model, str(path)))
     foreign = ForeignModel(saved.model, input_shape, str(path), data_shape, finds_ranges=hp is None)
     encoder = foreign.encoder(layer)
     return SavedEncoder(encoder, hp, str(foreign.find_code(layer).call), tuple(foreign.notes))
+
+
+def _describe_fit(pattern: ImagePattern) -> str:
+    """Return which flags bring the pictures of a folder to the images that a model takes, if they can."""
+    if (shape := pattern.fixed) is None or (color := {1: "gray", 3: "rgb"}.get(shape[2])) is None:
+        return ""
+    return f"; for a folder of pictures, set --size {shape[0]}x{shape[1]} --color {color}"
 
 
 def _read_hyperparameters(path: Path) -> Hyperparameters | None:
