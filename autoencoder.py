@@ -54,13 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     if (status := commands.run_named_command("autoencoder", arguments)) is not None:
         return status
     session = Session("autoencoder", DESCRIPTION, arguments, partial(commands.commands_of, "autoencoder"))
-    return session.run(
-        ask,
-        show=lambda: session.display.show_autoencoder_result(
-            session.last_run.folder, session.last_run.record
-        ),
-        make_menu=lambda: make_menu(session),
-    )
+    return session.run(ask, make_menu=lambda: make_menu(session))
 
 
 def make_menu(session: Session) -> Menu:

@@ -35,12 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
     session = Session(
         "classification", DESCRIPTION, arguments, partial(commands.commands_of, "classification")
     )
-    return session.run(ask, show=lambda: show_result(session), make_menu=lambda: make_menu(session))
+    return session.run(ask, make_menu=lambda: make_menu(session))
 
 
 def make_menu(session: Session) -> Menu:
     """Return the menu: the report of the last run, and commands."""
-    entries = {"report": MenuEntry("Show the report again", partial(show_result, session))}
+    entries = {"report": MenuEntry("Show the report again", session.show_result)}
     return entries | commands.command_menu(session)
 
 
@@ -69,11 +69,6 @@ def ask(answers: Answers, worker: Worker) -> Hyperparameters:
         ],
     )
     return answers.hyperparameters(values)
-
-
-def show_result(session: Session) -> None:
-    """Show the classification report and the confusion matrix of the last run."""
-    session.display.show_classifier_result(session.last_run.folder, session.last_run.record)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ from lib.common.formatting import format_decimal
 from lib.config.program_settings import display_name, find_setting
 from lib.runs.records import FINISHED, main_curves
 from lib.runs.summary import (
-    Remark,
-    autoencoder_remarks,
-    classifier_remarks,
     describe_ending,
     describe_timing,
+    run_remarks,
     score_rows,
     score_titles,
 )
@@ -39,22 +37,17 @@ def scores_table(record: dict) -> Table:
 class ResultViews(Output):
     """Tables of the results of runs."""
 
-    def show_autoencoder_result(self, folder: Path, record: dict) -> None:
-        """Show duration, files and command of a run; then, above the menu, its scores and remarks."""
-        self._show_run_details(folder, record)
-        self._show_scores(record, autoencoder_remarks(record))
-
-    def show_classifier_result(self, folder: Path, record: dict) -> None:
-        """Show the reports per class, duration, files and command; then, above the menu, the scores."""
-        self.show_classification_report(record)
-        self.show_confusion_matrix(record)
-        self._show_run_details(folder, record)
-        self._show_scores(record, classifier_remarks(record))
-
-    def _show_scores(self, record: dict, remarks: list[Remark]) -> None:
+    def show_result(self, folder: Path, record: dict) -> None:
+        """Show a run: reports per class of a classifier, duration, files, command; above the menu, scores."""
+        if record.get("program") == "classification":
+            self.show_classification_report(record)
+            self.show_confusion_matrix(record)
+        self.result(describe_timing(record))
+        self.result(f"{folder}: {', '.join(name for name in record['files'] if not name.endswith('.json'))}")
+        self.command(record["command"], "Again:", ACCENT)
         self.begin_view()
         print_table(self.out, scores_table(record))
-        for remark in remarks:
+        for remark in run_remarks(record):
             self.result(remark.text, REMARK_STYLES[remark.style])
         if ending := describe_ending(record):
             self.result(ending, BAD)
@@ -86,11 +79,6 @@ class ResultViews(Output):
                 print_table(self.out, table)
                 return
         print_table(self.out, _confusions_table(classes, matrix))
-
-    def _show_run_details(self, folder: Path, record: dict) -> None:
-        self.result(describe_timing(record))
-        self.result(f"{folder}: {', '.join(name for name in record['files'] if not name.endswith('.json'))}")
-        self.command(record["command"], "Again:", ACCENT)
 
     def show_run_comparison(
         self, runs: list[tuple[Path, dict]], hyperparameters: list[str], metric: str

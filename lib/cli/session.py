@@ -135,24 +135,23 @@ class Session:
     def _has_several_processes(self) -> bool:
         return self.process_group is not None and self.process_group.world_size > 1
 
-    def run(self, ask: AskHyperparameters, show: Callable[[], None], make_menu: Callable[[], Menu]) -> int:
+    def run(self, ask: AskHyperparameters, make_menu: Callable[[], Menu]) -> int:
         """Ask, train, show the result and offer the menu, until the user quits.
 
         Args:
             ask: asks for the hyperparameters; sends the worker `open` as soon as the data set is known.
-            show: shows the last run.
             make_menu: returns the menu; running again, figures and quitting are added.
 
         Returns:
             The exit status: that of the last run, but 0 when a user at a terminal quits.
         """
         try:
-            return self._run(ask, show, make_menu)
+            return self._run(ask, make_menu)
         finally:
             self._next_worker.close()
             self._finish_figures()
 
-    def _run(self, ask: AskHyperparameters, show: Callable[[], None], make_menu: Callable[[], Menu]) -> int:
+    def _run(self, ask: AskHyperparameters, make_menu: Callable[[], Menu]) -> int:
         while True:
             try:
                 has_ended = self._train(ask)
@@ -169,7 +168,7 @@ class Session:
                     json.dumps({"folder": str(self.last_run.folder)} | records.to_json(self.last_run.record))
                 )
             elif has_ended:
-                show()
+                self.show_result()
             status = EXIT_STATUS[self.last_run.record["status"]] if has_ended else 1
             if not self.answers.interactive:
                 return status
@@ -219,6 +218,10 @@ class Session:
         """Return a worker for a job; during a menu it has started already, so that Keras is imported."""
         worker, self._next_worker = self._next_worker, Worker(self.process_group)
         return worker
+
+    def show_result(self) -> None:
+        """Show the last run."""
+        self.display.show_result(self.last_run.folder, self.last_run.record)
 
     def has_figure(self, name: str) -> bool:
         """Return whether the last run has a figure, when it is drawn."""

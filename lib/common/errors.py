@@ -41,20 +41,28 @@ def shorten(text: str, length: int) -> str:
 class ReportedError(Exception):
     """Base class of the errors that users see as one line, without a traceback."""
 
+    exit_status: int
+
     def __init__(self, message: str):
         super().__init__(shorten(printable(message), MAX_MESSAGE))
 
 
 class UserError(ReportedError):
-    """Wrong arguments or data (exit status 2); the message states the cause, the place and the remedy."""
+    """Wrong arguments or data; the message states the cause, the place and the remedy."""
+
+    exit_status = 2
 
 
 class RunFailed(ReportedError):
-    """A run that started and could not finish (exit status 1)."""
+    """A run that started and could not finish."""
+
+    exit_status = 1
 
 
 class Interrupted(ReportedError):
-    """A run that was stopped before it had a result (exit status 130)."""
+    """A run that was stopped before it had a result."""
+
+    exit_status = INTERRUPTED
 
 
 class PromptCancelled(KeyboardInterrupt):
@@ -77,16 +85,13 @@ def exit_status(name: str, program: Callable[[], int]) -> int:
             return program()
         finally:
             sys.stdout.flush()  # results that cannot be written are an error of the program too
-    except UserError as error:
+    except ReportedError as error:
         _print_error(f"{name}: {error}")
-        return 2
-    except RunFailed as error:
-        _print_error(f"{name}: {error}")
-        return 1
+        return error.exit_status
     except MemoryError:
         _print_error(f"{name}: not enough memory; close other programs, or use less data")
         return 1
-    except (Interrupted, KeyboardInterrupt) as error:
+    except KeyboardInterrupt as error:
         _print_error(f"{name}: {str(error) or 'interrupted'}")
         return INTERRUPTED
 

@@ -21,7 +21,7 @@ from lib.config.layer_specs.pooling import Pool
 from lib.config.layer_specs.resizing import Cropping, Flatten, Join, Padding, Reshape, Upsampling
 from lib.config.parallel_layers import plan_feedback, plan_linear_path
 from lib.config.program_settings import find_setting
-from lib.tasks import ImageShape, get_task, task_shapes
+from lib.tasks import ImageShape, get_task
 
 # Automatic strides halve a feature map until a side is at most this: 32 -> 16 -> 8 as in report A.
 MIN_FEATURE_MAP = 8
@@ -83,8 +83,9 @@ def plan_architecture(hp: AutoencoderHyperparameters, image: ImageShape) -> Arch
         UserError: a kernel or a pool is larger than the feature map before it (the message names the largest
             value that works), or the task cannot be done with such images.
     """
-    input_shape, target_shape = task_shapes(hp, image)
-    maps = get_task(hp.task).fixed_maps(hp, input_shape, target_shape)
+    task = get_task(hp.task)
+    input_shape, target_shape = task.shapes(hp, image)
+    maps = task.fixed_maps(hp, input_shape, target_shape)
     encoder_input = maps.encoder.apply_to_shape(input_shape) if maps.encoder else input_shape
     try:
         convolutions, stages = _plan_encoder(hp, encoder_input)

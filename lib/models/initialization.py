@@ -73,22 +73,12 @@ def _block_components(images: np.ndarray, size: int, max_components: int) -> np.
     return pca.components_.T.reshape(size, size, channels, components)
 
 
-def initialize_dense_linear_path(
-    model: keras.Model, architecture: Architecture, mean: np.ndarray, components: np.ndarray
-) -> None:
-    """Set a dense linear path to principal components of images; the arguments are those of `initialize_pca`.
-
-    The training then begins with the reconstruction of a PCA.
-    """
-    project, reconstruct = _pca_weights(architecture, mean, components)
-    model.get_layer("encoder").get_layer(LINEAR_ENCODER).set_weights(project)
-    model.get_layer("decoder").get_layer(LINEAR_DECODER).set_weights(reconstruct)
-
-
 def initialize_pca(
     model: keras.Model, architecture: Architecture, mean: np.ndarray, components: np.ndarray
 ) -> None:
-    """Set the frozen layers of an autoencoder with `hp.pca` to principal components.
+    """Set the frozen layers of an autoencoder with `hp.pca`, or its dense linear path, to a PCA.
+
+    The training then begins with the reconstruction of a PCA.
 
     Args:
         model: the autoencoder.
@@ -97,20 +87,17 @@ def initialize_pca(
         components: as columns, float32 (height · width · channels, components). Where they are fewer than the
             latent dimension, as from few images, the other entries of every code are 0.
     """
-    project, reconstruct = _pca_weights(architecture, mean, components)
-    _frozen_layer(model, "encoder", architecture.encoder).set_weights(project)
-    _frozen_layer(model, "decoder", architecture.decoder).set_weights(reconstruct)
-
-
-def _pca_weights(
-    architecture: Architecture, mean: np.ndarray, components: np.ndarray
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Kernel and bias of the dense layers from images to components, and back."""
     weights = np.zeros((mean.size, architecture.latent_size), np.float32)
     weights[:, : components.shape[1]] = components
-    return [weights, -mean.ravel() @ weights], [weights.T, mean.ravel()]
+    names = [LINEAR_ENCODER, LINEAR_DECODER]
+    if architecture.hp.pca:
+        names = [_frozen_layer_name("encoder", architecture.encoder)]
+        names.append(_frozen_layer_name("decoder", architecture.decoder))
+    encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+    encoder.get_layer(names[0]).set_weights([weights, -mean.ravel() @ weights])
+    decoder.get_layer(names[1]).set_weights([weights.T, mean.ravel()])
 
 
-def _frozen_layer(model: keras.Model, network: str, specs: tuple[LayerSpec, ...]) -> layers.Dense:
+def _frozen_layer_name(network: str, specs: tuple[LayerSpec, ...]) -> str:
     number = frozen_layer_number(specs)
-    return model.get_layer(network).get_layer(layer_name(network, number, specs[number - 1]))
+    return layer_name(network, number, specs[number - 1])

@@ -16,9 +16,8 @@ from lib.runs import documents, records
 from lib.runs.documents import Block, Code, Details, DocumentTable, Link, Paragraph, Picture, Section, Strong
 from lib.runs.loss_plots import loss_plots
 from lib.runs.run_entries import STAR, RunEntry, format_number, rank_entries
-from lib.runs.summary import autoencoder_remarks, classifier_remarks, score_rows, score_titles
+from lib.runs.summary import run_remarks, score_rows, score_titles
 from lib.runs.validation import is_number
-from lib.tasks.classification import CLASSIFY
 
 MAX_EPOCH_ROWS = 50  # epochs in the table of a history; the last epoch may be one more
 STATUS_WORDS = {
@@ -248,9 +247,8 @@ def _score_blocks(entry: RunEntry) -> list[Block]:
     record, metrics = entry.record, entry.record["metrics"]
     if not metrics:
         return [Paragraph("The run was not evaluated on the test set.", "quiet")]
-    remarks = classifier_remarks(record) if entry.task == CLASSIFY else autoencoder_remarks(record)
     blocks: list[Block] = [_score_table(entry)]
-    blocks += [Paragraph(text, style) for text, style in remarks if text]
+    blocks += [Paragraph(text, style) for text, style in run_remarks(record) if text]
     if "report" in metrics:
         blocks.append(_classification_report_table(metrics["report"]))
     if "confusion_matrix" in metrics:

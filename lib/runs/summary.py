@@ -102,8 +102,7 @@ def result_lines(record: dict) -> list[str]:
             texts = map(" ".join, zip(score_titles(record), row, strict=True))
             lines.append(f"{label}: {', '.join(texts)}")
         lines += _report_lines(record["metrics"]) if is_classifier else []
-        remarks = classifier_remarks(record) if is_classifier else autoencoder_remarks(record)
-        lines += [remark.text for remark in remarks]
+        lines += [remark.text for remark in run_remarks(record)]
     return [*lines, *filter(None, [describe_ending(record)]), describe_timing(record)]
 
 
@@ -117,8 +116,13 @@ def _report_lines(metrics: dict) -> list[str]:
     ]
 
 
-def autoencoder_remarks(record: dict) -> list[Remark]:
-    """Return the lines below the scores of an autoencoder, as far as the record has their numbers."""
+def run_remarks(record: dict) -> list[Remark]:
+    """Return the lines below the scores of a run, as far as the record has their numbers."""
+    is_classifier = record.get("program") == "classification"
+    return _classifier_remarks(record) if is_classifier else _autoencoder_remarks(record)
+
+
+def _autoencoder_remarks(record: dict) -> list[Remark]:
     metrics = record["metrics"]
     sizes = {"latent_size": "latent size {:,}", "parameters": "{:,} parameters"}
     parts = [text.format(metrics[key]) for key, text in sizes.items() if key in metrics]
@@ -162,8 +166,7 @@ def _training_advice(record: dict) -> str:
     return f"{with_steps}; use a batch size of {suited}, or train for more epochs"
 
 
-def classifier_remarks(record: dict) -> list[Remark]:
-    """Return the lines below a classification report, as far as the record has their numbers."""
+def _classifier_remarks(record: dict) -> list[Remark]:
     metrics, baselines = record["metrics"], record["baselines"]
     remarks = _metric_remarks(record)
     if {"correct", "incorrect"} <= metrics.keys():

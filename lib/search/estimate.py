@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import statistics
+from contextlib import suppress
 from pathlib import Path
 
 from lib.common.errors import UserError
@@ -15,7 +15,6 @@ from lib.data.formats.picture_fit import PictureFit
 from lib.runs import records
 from lib.runs.validation import is_number
 from lib.search.options import SearchOptions
-from lib.search.space import Choices
 
 MAX_POINTS = 200  # of the space that are averaged over
 MODEL_COPIES = 2  # of the weights in the files of a run: the whole autoencoder, and its two parts
@@ -39,19 +38,11 @@ def describe_estimate(options: SearchOptions) -> str:
 
 def _sample_points(options: SearchOptions) -> list[Hyperparameters]:
     """Return the hyperparameters of points of the space that can be built."""
-    axes = [
-        dimension.values if isinstance(dimension, Choices) else (dimension.low, dimension.high)
-        for dimension in options.space.values()
-    ]
-
-    def build(point: tuple) -> Hyperparameters | None:
-        try:
-            return options.hyperparameters(dict(zip(options.space, point, strict=True)))
-        except UserError:
-            return None
-
-    points = map(build, itertools.islice(itertools.product(*axes), MAX_POINTS))
-    return [point for point in points if point is not None]
+    points = []
+    for values in options.points(MAX_POINTS):
+        with suppress(UserError):
+            points.append(options.hyperparameters(values))
+    return points
 
 
 def _newest_run(options: SearchOptions) -> tuple[Path, dict] | None:

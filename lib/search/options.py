@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -136,6 +138,15 @@ class SearchOptions:
         if isinstance(hp, AutoencoderHyperparameters):
             plan_architecture(hp, self.image_shape)
         return hp
+
+    def points(self, count: int) -> Iterator[dict]:
+        """Yield the values of the first points of the space, of a range those of its ends."""
+        axes = [
+            dimension.values if isinstance(dimension, Choices) else (dimension.low, dimension.high)
+            for dimension in self.space.values()
+        ]
+        for point in itertools.islice(itertools.product(*axes), count):
+            yield dict(zip(self.space, point, strict=True))
 
     @property
     def summary(self) -> str:

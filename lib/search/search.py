@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import socket
 import time
@@ -26,7 +25,7 @@ from lib.search.estimate import describe_estimate
 from lib.search.options import SearchOptions
 from lib.search.progress import SearchProgress
 from lib.search.retention import remove_models
-from lib.search.space import Choices, format_param
+from lib.search.space import format_param
 from lib.search.state import FAIL, PRUNED, StudyDefinition, StudyState, study_state
 from lib.search.storage import default_url
 from lib.search.study import importances, open_study, requeue_trial, run_trials
@@ -170,11 +169,7 @@ class Search:
             score = self.progress.format_score(trial.user_attrs["score"])
             self.display.result(f"Trained by another worker, {score}: {folder} on {trial.user_attrs['host']}")
             return
-        record = records.load_record(folder)
-        if self.options.answers.program == "classification":
-            self.display.show_classifier_result(folder, record)
-        else:
-            self.display.show_autoencoder_result(folder, record)
+        self.display.show_result(folder, records.load_record(folder))
 
 
 class WinnerTraining:
@@ -245,14 +240,10 @@ def first_buildable(options: SearchOptions) -> Hyperparameters:
     Raises:
         UserError: no point can be built; the reason is that of the first one.
     """
-    axes = [
-        dimension.values if isinstance(dimension, Choices) else (dimension.low, dimension.high)
-        for dimension in options.space.values()
-    ]
     first_error = None
-    for point in itertools.islice(itertools.product(*axes), MAX_POINTS):
+    for values in options.points(MAX_POINTS):
         try:
-            return options.hyperparameters(dict(zip(options.space, point, strict=True)))
+            return options.hyperparameters(values)
         except UserError as error:
             first_error = first_error or error
     assert first_error is not None, "a search space has at least one point"

@@ -18,9 +18,9 @@ attributes of `TaskSettings`, such as `lib.config.hyperparameters.Hyperparameter
 
 >>> import numpy as np
 >>> from types import SimpleNamespace
->>> from lib.tasks import make_pair, task_shapes
+>>> from lib.tasks import get_task, make_pair
 >>> settings = SimpleNamespace(task="complete", missing="right", seed=0)
->>> task_shapes(settings, (28, 28, 1))
+>>> get_task("complete").shapes(settings, (28, 28, 1))
 ((28, 14, 1), (28, 14, 1))
 >>> inputs, targets = make_pair(settings, np.zeros((2, 28, 28, 1), np.uint8), np.random.default_rng(0))
 >>> inputs.shape, inputs.dtype
@@ -34,13 +34,9 @@ from lib.tasks.base import (
     default_task,
     find_task,
     get_task,
-    image_shape,
     list_tasks,
     make_inference_pair,
     make_pair,
-    output_pictures,
-    task_shapes,
-    to_pictures,
 )
 from lib.tasks.settings import ImageShape
 
@@ -53,11 +49,7 @@ __all__ = [
     "default_task",
     "find_task",
     "get_task",
-    "image_shape",
     "list_tasks",
     "make_inference_pair",
     "make_pair",
-    "output_pictures",
-    "task_shapes",
-    "to_pictures",
 ]

@@ -165,14 +165,14 @@ class Task:
         return self.make_pair(settings, pixels, np.random.default_rng(settings.seed))
 
     def to_pictures(
-        self, settings: TaskSettings, inputs: np.ndarray, outputs: tuple[np.ndarray, ...]
+        self, settings: TaskSettings, inputs: np.ndarray, *outputs: np.ndarray
     ) -> list[np.ndarray]:
         """Return the inputs, then each array of outputs (or targets), as whole images.
 
         Args:
             settings: the options of the task.
             inputs: float32 (n, …) of the input shape.
-            outputs: arrays float32 (n, …) of the target shape.
+            *outputs: arrays float32 (n, …) of the target shape.
 
         Returns:
             uint8 (n, height, width, channels) for the inputs and for each of `outputs`.
@@ -278,17 +278,7 @@ def join_names(names: Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-# Methods of the task of some settings
-
-
-def task_shapes(settings: TaskSettings, image: ImageShape) -> tuple[ImageShape, ImageShape]:
-    """Return the shapes of input and target, as `Task.shapes`. Raises `UserError` for unsuitable images."""
-    return get_task(settings.task).shapes(settings, image)
-
-
-def image_shape(settings: TaskSettings, input_shape: ImageShape, target: ImageShape) -> ImageShape:
-    """Return the shape of whole images, as `Task.image_shape`: the inverse of `task_shapes`."""
-    return get_task(settings.task).image_shape(settings, input_shape, target)
+# Inputs and targets for the task of some settings
 
 
 def make_pair(
@@ -304,19 +294,3 @@ def make_pair(
 def make_inference_pair(settings: TaskSettings, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs and targets for a trained model: those of `make_pair`, but without noise."""
     return get_task(settings.task).make_inference_pair(settings, to_float(images))
-
-
-def to_pictures(settings: TaskSettings, inputs: np.ndarray, *outputs: np.ndarray) -> list[np.ndarray]:
-    """Return the inputs, then each array of outputs or targets, as uint8 images, as `Task.to_pictures`.
-
-    The missing half is joined to the given one (as gray for the inputs), and UV to the given Y.
-    """
-    return get_task(settings.task).to_pictures(settings, inputs, outputs)
-
-
-def output_pictures(settings: TaskSettings, outputs: np.ndarray) -> np.ndarray:
-    """Return outputs of a decoder without their inputs as uint8 images, as `Task.output_pictures`.
-
-    UV is joined with a middle gray as Y; a completed half stays half an image.
-    """
-    return get_task(settings.task).output_pictures(settings, outputs)

@@ -109,7 +109,7 @@ class Colorization(Task):
         yuv = rgb_to_yuv(pixels)
         return yuv[..., :1], yuv[..., 1:]
 
-    def to_pictures(self, settings, inputs, outputs):
+    def to_pictures(self, settings, inputs, *outputs):
         if predicts_uv(settings):
             outputs = tuple(yuv_to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in outputs)
         return [to_uint8(inputs), *map(to_uint8, outputs)]
@@ -118,7 +118,7 @@ class Colorization(Task):
         if not predicts_uv(settings):
             return to_uint8(outputs)
         gray = np.full((*outputs.shape[:-1], 1), 0.5, np.float32)
-        return self.to_pictures(settings, gray, (outputs,))[1]
+        return self.to_pictures(settings, gray, outputs)[1]
 
     def input_part(self, settings, image):
         return InputPart(channels=LUMA[:, None])

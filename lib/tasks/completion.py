@@ -127,7 +127,7 @@ class Completion(Task):
         given, missing = half_slices(settings, pixels.shape[1:])
         return pixels[:, *given], pixels[:, *missing]
 
-    def to_pictures(self, settings, inputs, outputs):
+    def to_pictures(self, settings, inputs, *outputs):
         blank = np.full_like(outputs[0], GRAY / 255)
         return [to_uint8(self._join(settings, inputs, half)) for half in (blank, *outputs)]
 

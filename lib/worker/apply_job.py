@@ -14,7 +14,6 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.user_images import UserImages
 from lib.evaluation import image_figures
 from lib.tasks import get_task
-from lib.tasks.base import to_pictures
 from lib.tasks.metrics import psnr
 from lib.worker.image_output import ChunkProgress, emit_notes, job_folder, open_image_output
 from lib.worker.messages import Apply, ApplyResult
@@ -59,7 +58,10 @@ def apply(channel: Channel, request: Apply) -> None:
             chunk_names = [user_images.names[position] for position in positions]
             for model, (_, outputs, _) in zip(models, results, strict=True):
                 require_finite(outputs, chunk_names, model.path)
-            pictures = [to_pictures(model.hp, *result) for model, result in zip(models, results, strict=True)]
+            pictures = [
+                get_task(model.hp.task).to_pictures(model.hp, *result)
+                for model, result in zip(models, results, strict=True)
+            ]
             for index, (_, outputs, targets) in enumerate(results):
                 errors[index, positions] = np.square(outputs - targets).mean(axis=(1, 2, 3))
                 writers[index](positions, pictures[index][1])

@@ -18,7 +18,7 @@ from lib.models import inference
 from lib.runs import records, run_folder
 from lib.runs.events import RunStarted
 from lib.runs.validation import sanitize
-from lib.tasks import make_inference_pair, output_pictures
+from lib.tasks import get_task, make_inference_pair
 from lib.training.backend import device_name
 from lib.worker.image_output import PngWriter, emit_notes
 from lib.worker.messages import Generate, GenerateResult
@@ -78,7 +78,7 @@ def _decode(decoder: keras.Model, sheet: CodeSheet, hp: AutoencoderHyperparamete
     require_finite(sheet.codes, names, path)
     outputs = latent_space.decode_codes(decoder, sheet.codes)
     require_finite(outputs, names, path)
-    return output_pictures(hp, outputs)
+    return get_task(hp.task).output_pictures(hp, outputs)
 
 
 def _interpolated_codes(

@@ -3,7 +3,7 @@
 import time
 
 from lib.data.datasets import Dataset
-from lib.evaluation.run_figures import Drawing
+from lib.evaluation.run_figures import RunFigures, list_figures
 from lib.runs import records
 from lib.runs.events import Note, Stage
 from lib.runs.run_folder import Run
@@ -19,21 +19,22 @@ def resumed_start_time(run: Run) -> float:
     return time.time() - sum(sum(curves.get("seconds", ())) for curves in phases)
 
 
-def draw_figures(channel: Channel, drawings: list[Drawing], run: Run) -> FigureViews:
-    """Draw figures until Ctrl-C, and return what the program shows of them, each after its event.
+def draw_figures(channel: Channel, figures_of: RunFigures) -> FigureViews:
+    """Draw the figures of a run until Ctrl-C, and return what the program shows of each, after its event.
 
     The record lists each figure as soon as it is drawn, because the program may end the process at any time.
     """
     views: FigureViews = {}
-    if drawings:
-        channel.emit(Stage("drawing figures"))
-    for name, draw in drawings:
+    run = figures_of.run
+    channel.emit(Stage("drawing figures"))
+    for figure in list_figures(figures_of):
         if channel.stop_event.is_set():
             channel.emit(Note("The remaining figures are skipped."))
             break
-        drawn = {name: draw()}
+        path = run.figure_path(figure.entry.name)
+        drawn = {figure.entry.name: figure.draw(figures_of, path)}
         run.update(files=run.list_files())
-        if run.figure_path(name).exists():
+        if path.exists():
             views |= drawn
             channel.emit(FiguresDrawn(drawn))
     return views

@@ -24,7 +24,7 @@ from lib.models.code_refinement import CodeRefinement
 from lib.models.saving.encoder_extraction import ForeignModel, adapt_decoder, is_decoder
 from lib.models.saving.image_formats import CHANNELS, ImagePattern, input_pattern
 from lib.models.saving.model_files import SavedModel, load_saved_model
-from lib.tasks import ImageShape, get_task, image_shape, list_tasks, make_inference_pair
+from lib.tasks import ImageShape, get_task, list_tasks, make_inference_pair
 from lib.worker.messages import ModelRequest
 
 OTHER_MODELS = ("encoder", "decoder", "classifier")  # names of models that are no whole autoencoder
@@ -145,14 +145,13 @@ def load_autoencoder(name: str, purpose: str = "", options: ModelOptions = NO_OP
             f"{path}: is not a complete autoencoder (images in, images out){purpose}; use an autoencoder.h5"
         )
     hp = saved.autoencoder_hp or AutoencoderHyperparameters()
-    if saved.hp is not None and not options.names_layers:
-        input_shape, output_shape = saved.model.input_shape[1:], saved.model.output_shape[1:]
-        return LoadedAutoencoder(path, saved, hp, image_shape(hp, input_shape, output_shape), saved.model)
-    foreign = _adapt(saved, path, options)
-    model = foreign.autoencoder() if saved.hp is None else saved.model
-    shape = foreign.image_shape
-    if saved.hp is not None:
-        shape = image_shape(hp, shape, saved.model.output_shape[1:])
+    is_foreign, model = saved.hp is None, saved.model
+    foreign = _adapt(saved, path, options) if is_foreign or options.names_layers else None
+    shape = model.input_shape[1:] if foreign is None else foreign.image_shape
+    if foreign is not None and is_foreign:
+        model = foreign.autoencoder()
+    else:
+        shape = get_task(hp.task).image_shape(hp, shape, model.output_shape[1:])
     return LoadedAutoencoder(path, saved, hp, shape, model, foreign, options)
 
 
@@ -244,7 +243,8 @@ def find_encoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedEncode
         is_whole = saved.hp is not None and saved.model.name == "autoencoder"
         target_shape = saved.model.output_shape[1:] if is_whole else input_shape
         notes = [] if foreign is None else foreign.notes
-        return LoadedEncoder(encoder, hp, image_shape(hp, input_shape, target_shape), notes)
+        shape = get_task(hp.task).image_shape(hp, input_shape, target_shape)
+        return LoadedEncoder(encoder, hp, shape, notes)
     raise UserError(
         f"{path}: contains no encoder, and there is none in its folder; use an autoencoder.h5 or encoder.h5"
     )

@@ -4,6 +4,7 @@ Both follow the same data flow: dataset, split, task, architecture, training, ev
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -18,16 +19,13 @@ from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines
 from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics, score_classes
 from lib.evaluation.probes import encode_subset
 from lib.evaluation.run_figures import (
-    Drawing,
     RunFigures,
     draw_loss,
-    list_drawings,
     menu_entries,
     shown_images,
 )
 from lib.evaluation.run_figures.autoencoder import (
     AutoencoderFigures,
-    VariantExamples,
     packed_reconstructions,
     variant_examples,
 )
@@ -35,7 +33,7 @@ from lib.evaluation.run_figures.classifier import ClassifierFigures
 from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder, build_training_model
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized
-from lib.models.initialization import initialize_dense_linear_path, initialize_linear_path, initialize_pca
+from lib.models.initialization import initialize_linear_path, initialize_pca
 from lib.models.pca import Components, available_components, principal_components
 from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder
@@ -172,16 +170,20 @@ class TrainingJob:
             self.channel.emit(Note("The baselines are skipped."))
         return baselines or {}
 
+    def _record_trial(self, run: Run, metrics: dict) -> None:
+        run.update(metrics=metrics)
+        draw_loss(RunFigures(run, self.dataset, self.hp), run.figure_path("loss"))
+
     def _finish(
-        self, run: Run, start_time: float, interrupted: bool, problem: str, drawings: list[Drawing]
+        self, run: Run, start_time: float, interrupted: bool, problem: str, figures_of: RunFigures | None
     ) -> None:
-        """Complete the record, draw the figures, and emit the last events."""
+        """Complete the record, draw the figures, if any, and emit the last events."""
         background, entries = self.draws_in_background, menu_entries(self.hp.program)
-        views = {} if background else draw_figures(self.channel, drawings, run)
+        views = draw_figures(self.channel, figures_of) if figures_of and not background else {}
         complete_record(run, self.channel, self.dataset, start_time, interrupted, problem)
         self.channel.emit(RunResult(str(run.folder), run.record, entries))
-        if background:
-            views = draw_figures(self.channel, drawings, run)
+        if figures_of and background:
+            views = draw_figures(self.channel, figures_of)
         finished = TrainingFinished(folder=str(run.folder), record=run.record, figures=entries, views=views)
         self.channel.emit(finished)
 
@@ -227,17 +229,16 @@ class AutoencoderJob(TrainingJob):
             save_model(part, run.folder / f"{part.name}.h5", hp)
         # --- evaluation and figures
         sizes = {"latent_size": self.architecture.latent_size, "parameters": model.count_params()}
+        score = partial(autoencoder_metrics, inference_model, training_model)
+        figures_of = None
         if trial:
-            metrics = autoencoder_metrics(
-                inference_model, training_model, dataset.validation, hp, "validation"
-            )
-            drawings = self._record_trial(run, metrics | sizes)
+            self._record_trial(run, score(dataset.validation, hp, "validation") | sizes)
         else:
             self._announce_evaluation()
-            metrics = autoencoder_metrics(inference_model, training_model, dataset.test, hp)
-            drawings = self._record_test(run, inference_model, metrics | sizes, untrained)
+            self._record_test(run, score(dataset.test, hp) | sizes)
+            figures_of = AutoencoderFigures(run, dataset, hp, inference_model, self.architecture, untrained)
         # --- run folder
-        self._finish(run, start_time, interrupted, result.problem, drawings)
+        self._finish(run, start_time, interrupted, result.problem, figures_of)
 
     def follow(self) -> None:
         model = self._build_model()
@@ -257,28 +258,17 @@ class AutoencoderJob(TrainingJob):
             latent_size = architecture.latent_size
             count = available_components(train, latent_size)
             self.channel.emit(Stage(f"computing {count:,} principal components"))
-            initialize = initialize_pca if hp.pca else initialize_dense_linear_path
             self._components = principal_components(train, latent_size, hp.seed)
-            initialize(model, architecture, *self._components)
+            initialize_pca(model, architecture, *self._components)
         return model
 
-    def _record_trial(self, run: Run, metrics: dict) -> list[Drawing]:
-        run.update(metrics=metrics)
-        draw_loss(RunFigures(run, self.dataset, self.hp), run.figure_path("loss"))
-        return []
-
-    def _record_test(
-        self, run: Run, model: keras.Model, metrics: dict, untrained: VariantExamples | None
-    ) -> list[Drawing]:
-        """Record the scores with those of the baselines, and return the figures to draw."""
+    def _record_test(self, run: Run, metrics: dict) -> None:
+        """Record the scores with those of the baselines."""
         latent_size = self.architecture.latent_size
         baselines = self._skippable_baselines(
             lambda: autoencoder_baselines(self.dataset, self.hp, latent_size, self._components)
         )
         run.update(metrics=metrics, baselines=baselines)
-        return list_drawings(
-            AutoencoderFigures(run, self.dataset, self.hp, model, self.architecture, metrics, untrained)
-        )
 
 
 class ClassifierJob(TrainingJob):
@@ -325,13 +315,16 @@ class ClassifierJob(TrainingJob):
         run.update(history=histories)
         interrupted = self._ends_interrupted()
         # --- evaluation and figures
-        sizes = {"parameters": model.count_params()}
+        sizes, figures_of = {"parameters": model.count_params()}, None
         if trial:
-            drawings = self._evaluate_trial(run, inference_model, sizes)
+            metrics, _ = classifier_metrics(
+                inference_model, dataset.validation, dataset.classes, hp, "validation"
+            )
+            self._record_trial(run, metrics | sizes)
         else:
-            drawings = self._evaluate(run, inference_model, sizes, scratch_model)
+            figures_of = self._evaluate(run, inference_model, sizes, scratch_model)
         # --- run folder
-        self._finish(run, start_time, interrupted, problem, drawings)
+        self._finish(run, start_time, interrupted, problem, figures_of)
 
     def follow(self) -> None:
         model = self._build_model()
@@ -369,17 +362,10 @@ class ClassifierJob(TrainingJob):
         self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason)
         return self._fit(model, phase, on_epoch_end, run.folder)
 
-    def _evaluate_trial(self, run: Run, model: keras.Model, sizes: dict) -> list[Drawing]:
-        hp, dataset = self.hp, self.dataset
-        metrics, _ = classifier_metrics(model, dataset.validation, dataset.classes, hp, "validation")
-        run.update(metrics=metrics | sizes)
-        draw_loss(RunFigures(run, dataset, hp), run.figure_path("loss"))
-        return []
-
     def _evaluate(
         self, run: Run, model: keras.Model, sizes: dict, scratch_model: keras.Model | None
-    ) -> list[Drawing]:
-        """Score the model and the baselines on the test set, and return the figures to draw."""
+    ) -> ClassifierFigures:
+        """Score the model and the baselines on the test set, and return what the figures are drawn from."""
         hp, dataset = self.hp, self.dataset
         self._announce_evaluation()
         metrics, probabilities = classifier_metrics(model, dataset.test, dataset.classes, hp)
@@ -390,4 +376,4 @@ class ClassifierJob(TrainingJob):
             scores = score_classes(hp, outputs, dataset.test.labels)
             baselines |= table_scores("scratch", scores, hp.program)
         run.update(metrics=metrics | sizes, baselines=baselines)
-        return list_drawings(ClassifierFigures(run, dataset, hp, metrics, probabilities))
+        return ClassifierFigures(run, dataset, hp, probabilities)

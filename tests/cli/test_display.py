@@ -176,10 +176,10 @@ def test_scores_stand_beside_the_baselines_of_their_task():
 
 def test_remarks_on_what_only_some_runs_have():
     vae = {"test_negative_elbo": 150.5, "test_reconstruction": 144.25, "test_kl": 6.25}
-    lines = dict(summary.autoencoder_remarks(record("reconstruct", vae, {}, skip=False)))
+    lines = dict(summary.run_remarks(record("reconstruct", vae, {}, skip=False)))
     assert "negative ELBO 150.50 nats per image = reconstruction 144.25 + KL divergence 6.25" in lines
     lines = dict(
-        summary.autoencoder_remarks(
+        summary.run_remarks(
             record("denoise", {"test_mse": 0.06, "test_largest_channel_accuracy": 0.5}, {}, skip=True)
         )
     )
@@ -196,10 +196,10 @@ def test_remarks_on_what_only_some_runs_have():
 def test_a_training_of_few_steps_gets_advice_on_its_batch_size():
     few = record("reconstruct", {"test_mse": 0.06}, {}, batch_size=128)
     few["dataset"]["sizes"] = {"train": 48}
-    advice = next(remark.text for remark in summary.autoencoder_remarks(few) if "mean image" in remark.text)
+    advice = next(remark.text for remark in summary.run_remarks(few) if "mean image" in remark.text)
     assert "an epoch of 48 images has only 1 step; use a batch size of 8" in advice
     few["dataset"]["sizes"] = {"train": 6400}
-    advice = next(remark.text for remark in summary.autoencoder_remarks(few) if "mean image" in remark.text)
+    advice = next(remark.text for remark in summary.run_remarks(few) if "mean image" in remark.text)
     assert advice == "No better than the mean image: train for more epochs."
 
 
@@ -209,7 +209,7 @@ def test_a_training_of_few_steps_gets_advice_on_its_batch_size():
 )
 def test_a_latent_code_as_large_as_the_image_gets_the_advice_that_fits_it(latent_dim, remedy):
     large = record("reconstruct", {"latent_size": 800}, {}, latent_dim=latent_dim)
-    advice = next(remark.text for remark in summary.autoencoder_remarks(large) if "no compr" in remark.text)
+    advice = next(remark.text for remark in summary.run_remarks(large) if "no compr" in remark.text)
     assert advice == f"The latent size is 800, the image has 192 values: no compression. {remedy}"
 
 

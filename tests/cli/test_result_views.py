@@ -60,7 +60,7 @@ def classifier_record(classes: list[str]) -> dict:
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_the_scores_of_a_classifier_stand_in_a_table_with_its_baselines_last(width):
     shown = terminal_display(width)
-    shown.show_classifier_result(Path("models/a"), classifier_record(CLASSES))
+    shown.show_result(Path("models/a"), classifier_record(CLASSES))
     lines = lines_of(shown)
     assert all(cell_width(line) <= width for line in lines)
     start = lines.index("Test set, 10,000 images")
@@ -73,7 +73,7 @@ def test_the_scores_of_a_classifier_stand_in_a_table_with_its_baselines_last(wid
 
 def test_the_lines_above_a_menu_are_those_of_the_scores(capsys):
     shown = display.Display()
-    shown.show_classifier_result(Path("models/a"), classifier_record(CLASSES))
+    shown.show_result(Path("models/a"), classifier_record(CLASSES))
     out = capsys.readouterr().out
     assert shown.kept_lines == out[out.index("Test set, ") :].count("\n")
     shown.begin_view()

@@ -25,6 +25,7 @@ def session(monkeypatch):
         return True
 
     monkeypatch.setattr(session, "_train", train)
+    monkeypatch.setattr(session, "show_result", lambda: None)
     return session
 
 
@@ -75,15 +76,16 @@ def test_without_a_terminal_the_exit_status_is_that_of_the_last_run(session, mon
         return True
 
     monkeypatch.setattr(session, "_train", train)
+    monkeypatch.setattr(session, "show_result", lambda: None)
     monkeypatch.setattr(sys, "stdin", io.StringIO("again\n"))
-    assert session.run(lambda answers, worker: None, lambda: None, dict) == expected
+    assert session.run(lambda answers, worker: None, dict) == expected
 
 
 def test_a_user_who_quits_at_a_terminal_has_succeeded(session, monkeypatch):
     monkeypatch.setattr(session, "_train", lambda ask: False)
     monkeypatch.setattr(session.answers, "has_terminal", True)
     monkeypatch.setattr(session.answers, "choose", lambda title, choices, at_end, kept_lines=0: at_end)
-    assert session.run(lambda answers, worker: None, lambda: None, dict) == 0
+    assert session.run(lambda answers, worker: None, dict) == 0
 
 
 class StartedWorker:
@@ -109,7 +111,7 @@ def test_the_worker_of_the_next_job_starts_with_the_menu_of_a_terminal(monkeypat
     monkeypatch.setattr(session.answers, "choose", lambda *choices, **options: next(keys))
     session.finished_runs.append(FinishedRun(Path("models/run"), {}))
     menu = {"probe": MenuEntry("Probe", lambda: taken.append(session.take_worker()))}
-    session.run(lambda answers, worker: None, lambda: None, lambda: menu)
+    session.run(lambda answers, worker: None, lambda: menu)
     assert [worker.starts for worker in taken] == [has_terminal]
     assert session._next_worker is not taken[0]
     assert (session._next_worker.starts, session._next_worker.closes) == (has_terminal, 1)
@@ -131,7 +133,7 @@ def test_ctrl_c_before_training_is_named_and_starts_nothing(raised, folder, expe
         raise raised
 
     with pytest.raises(expected) as caught:
-        session.run(ask, lambda: None, dict)
+        session.run(ask, dict)
     assert type(caught.value) is expected
     assert str(caught.value) == ("stopped before training began" if expected is Interrupted else "")
 

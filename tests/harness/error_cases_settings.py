@@ -60,7 +60,7 @@ def interrupted_before_training() -> None:
     def ask(answers, worker):
         raise KeyboardInterrupt
 
-    Session("autoencoder", "", ["-d", "digits"]).run(ask, lambda: None, {})
+    Session("autoencoder", "", ["-d", "digits"]).run(ask, {})
 
 
 def called(program: str, *words: str, stdin: str = ""):
@@ -448,7 +448,9 @@ CASES = {
         (lambda: plan(task="colorize"), "28×28×1", "task colorize requires color images; these are"),
         (lambda: plan((8, 1, 3), task="complete"), "8×1×3", "are too small to split into halves"),
         (
-            lambda: base.task_shapes(AutoencoderHyperparameters(task="complete", missing="top"), (1, 8, 1)),
+            lambda: base.get_task("complete").shapes(
+                AutoencoderHyperparameters(task="complete", missing="top"), (1, 8, 1)
+            ),
             "1×8×1",
             "are too small to split into halves",
         ),

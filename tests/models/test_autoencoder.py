@@ -367,7 +367,7 @@ def test_a_dense_linear_path_begins_as_pca():
     assert model.count_params() == architecture.parameters
     flat = images.reshape(40, -1)
     pca = PCA(5).fit(flat)
-    initialization.initialize_dense_linear_path(
+    initialization.initialize_pca(
         model, architecture, images.mean(axis=0), pca.components_.T.astype(np.float32)
     )
     expected = pca.inverse_transform(pca.transform(flat)).reshape(images.shape)

@@ -47,8 +47,8 @@ def test_the_two_halves_make_the_image(side):
     hp = AutoencoderHyperparameters(task="complete", missing=side)
     images = rng().integers(0, 256, (4, 7, 9, 3), dtype=np.uint8)
     inputs, targets = base.make_pair(hp, images, rng())
-    assert (inputs.shape[1:], targets.shape[1:]) == base.task_shapes(hp, (7, 9, 3))
-    input_pictures, target_pictures = base.to_pictures(hp, inputs, targets)
+    assert (inputs.shape[1:], targets.shape[1:]) == base.get_task(hp.task).shapes(hp, (7, 9, 3))
+    input_pictures, target_pictures = base.get_task(hp.task).to_pictures(hp, inputs, targets)
     np.testing.assert_array_equal(target_pictures, images)
     gray = (input_pictures == completion.GRAY).all(axis=(0, 3))
     edge = {"right": gray[:, -1], "left": gray[:, 0], "top": gray[0], "bottom": gray[-1]}[side]
@@ -63,7 +63,7 @@ def test_gray_inputs_and_color_targets(space):
     gray, targets = base.make_pair(hp, images, rng())
     assert (gray.shape, targets.shape) == ((4, 7, 9, 1), (4, 7, 9, 3 if space == "rgb" else 2))
     assert {gray.dtype, targets.dtype} == {np.dtype(np.float32)}
-    input_pictures, target_pictures = base.to_pictures(hp, gray, targets)
+    input_pictures, target_pictures = base.get_task(hp.task).to_pictures(hp, gray, targets)
     np.testing.assert_array_equal(target_pictures, images)  # UV with the given Y is exact within rounding
     luma = np.asarray([Image.fromarray(image).convert("L") for image in images]).astype(int)
     assert np.abs(input_pictures[..., 0] - luma).max() <= 1
@@ -72,7 +72,7 @@ def test_gray_inputs_and_color_targets(space):
 @pytest.mark.parametrize("task", TASKS)
 def test_the_image_shape_is_the_inverse_of_the_task_shapes(task):
     hp = AutoencoderHyperparameters(task=task)
-    assert base.image_shape(hp, *base.task_shapes(hp, (7, 9, 3))) == (7, 9, 3)
+    assert base.get_task(hp.task).image_shape(hp, *base.get_task(hp.task).shapes(hp, (7, 9, 3))) == (7, 9, 3)
 
 
 def test_inference_adds_no_noise():

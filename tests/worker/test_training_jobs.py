@@ -244,7 +244,7 @@ def test_ctrl_c_after_the_training_skips_baselines_or_figures(tiny, stage, note,
     assert (record["status"], bool(record["baselines"])) == ("finished", stage == "drawing")
     assert len(list(Path("run/figures").iterdir())) == figures
     assert [event.text for event in channel.events if isinstance(event, Note)] == [note]
-    Display().show_autoencoder_result(Path("run"), record)
+    Display().show_result(Path("run"), record)
 
 
 class ListingChannel(RecordingChannel):

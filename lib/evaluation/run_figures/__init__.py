@@ -15,15 +15,14 @@ menu text, the menu of the program follow.
 
 from lib.common.discovery import import_modules
 from lib.evaluation.run_figures.base import (
-    Drawing,
     RunFigures,
     draw_loss,
     figure,
-    list_drawings,
+    list_figures,
     menu_entries,
     shown_images,
 )
 
 import_modules("lib.evaluation.run_figures")
 
-__all__ = ["Drawing", "RunFigures", "draw_loss", "figure", "list_drawings", "menu_entries", "shown_images"]
+__all__ = ["RunFigures", "draw_loss", "figure", "list_figures", "menu_entries", "shown_images"]

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -18,8 +18,7 @@ from lib.data.splits import Subset
 from lib.evaluation import figures, image_figures, latent_space
 from lib.evaluation.run_figures.base import RunFigures, figure, shown_images
 from lib.runs.views import ImageGrid, ImageStrip, PointPlot
-from lib.tasks import get_task, output_pictures, to_pictures
-from lib.tasks.metrics import describe_score
+from lib.tasks import get_task
 from lib.training.batches import Batches
 
 RECONSTRUCTIONS = 10  # test images in the figure
@@ -48,19 +47,13 @@ class AutoencoderFigures(RunFigures):
     Attributes:
         model: the trained autoencoder, with parts named `encoder` and `decoder`.
         architecture: of the model.
-        metrics: the scores of the run, for the titles.
         untrained: of `variant_examples` before training; None draws no comparison with it.
     """
 
     hp: AutoencoderHyperparameters
     model: keras.Model
     architecture: Architecture
-    metrics: dict[str, Any]
     untrained: VariantExamples | None
-
-    @property
-    def scored_title(self) -> str:
-        return f"{self.title} · {describe_score('autoencoder', self.metrics)}"
 
     @property
     def part_title(self) -> str:
@@ -91,7 +84,7 @@ class AutoencoderFigures(RunFigures):
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Return the images of codes, uint8."""
         outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes)
-        return output_pictures(self.hp, outputs)
+        return get_task(self.hp.task).output_pictures(self.hp, outputs)
 
     @property
     def decodes_code_alone(self) -> bool:
@@ -228,10 +221,10 @@ def variant_examples(model: keras.Model, subset: Subset, hp: AutoencoderHyperpar
         hp: of the model; the settings of a variant replace its own.
     """
     subset = shown_images(subset, hp).first(VARIANT_IMAGES)
-    pictures = {}
-    for variant, values in get_task(hp.task).variants.items():
+    pictures, task = {}, get_task(hp.task)
+    for variant, values in task.variants.items():
         inputs, targets = Batches(subset, len(subset), dataclasses.replace(hp, **values))[0]
-        pictures[variant] = to_pictures(hp, inputs, model.predict_on_batch(inputs), targets)
+        pictures[variant] = task.to_pictures(hp, inputs, model.predict_on_batch(inputs), targets)
     return VariantExamples(
         next(iter(pictures.values()))[2],
         {variant: inputs for variant, (inputs, _, _) in pictures.items()},
@@ -256,7 +249,7 @@ def packed_reconstructions(model: keras.Model, subset: Subset, hp: AutoencoderHy
 def _reconstruct(model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters) -> dict[str, np.ndarray]:
     inputs, targets = Batches(subset, len(subset), hp)[0]
     outputs = model.predict_on_batch(inputs)
-    names = ["inputs", "outputs", "targets"]
-    if get_task(hp.task).targets_are_inputs:
+    names, task = ["inputs", "outputs", "targets"], get_task(hp.task)
+    if task.targets_are_inputs:
         names.pop()
-    return dict(zip(names, to_pictures(hp, inputs, outputs, targets), strict=False))
+    return dict(zip(names, task.to_pictures(hp, inputs, outputs, targets), strict=False))

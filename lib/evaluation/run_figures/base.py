@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from lib.evaluation import figures
 from lib.runs.run_folder import Run
 from lib.runs.validation import ONLY_PHASE
 from lib.runs.views import FigureEntry, FigureView, LossCurves
+from lib.tasks.metrics import describe_score
 
 NO_BREAK_SPACE = "\u00a0"  # so that a line of a title does not end within a setting
 PHASE_TITLES = {
@@ -54,6 +54,11 @@ class RunFigures:
         settings = (change.replace(" ", NO_BREAK_SPACE) for change in changes)
         return f"{self.run.folder.resolve().name}: {', '.join([self.dataset.name, *encoder, *settings])}"
 
+    @property
+    def scored_title(self) -> str:
+        """The title with the score of the run, when it is recorded."""
+        return f"{self.title} · {describe_score(self.hp.program, self.run.record['metrics'])}"
+
 
 Draw = Callable[[Any, Path], FigureView | None]
 
@@ -65,13 +70,6 @@ class RegisteredFigure(NamedTuple):
     entry: FigureEntry
     applies: Callable[[Any], bool]
     slow: bool
-
-
-class Drawing(NamedTuple):
-    """A figure that a run gets: its name, and a function that draws it and returns its view."""
-
-    name: str
-    draw: Callable[[], FigureView | None]
 
 
 FIGURES: dict[str, list[RegisteredFigure]] = {"autoencoder": [], "classification": []}  # by program
@@ -110,15 +108,10 @@ def figure(
     return register
 
 
-def list_drawings(figures_of: RunFigures) -> list[Drawing]:
+def list_figures(figures_of: RunFigures) -> list[RegisteredFigure]:
     """Return the figures that apply to a run, in the order in which they are drawn."""
     applying = [figure for figure in FIGURES[figures_of.hp.program] if figure.applies(figures_of)]
-    applying.sort(key=lambda figure: figure.slow)
-    return [Drawing(figure.entry.name, partial(_draw, figure, figures_of)) for figure in applying]
-
-
-def _draw(figure: RegisteredFigure, figures_of: RunFigures) -> FigureView | None:
-    return figure.draw(figures_of, figures_of.run.figure_path(figure.entry.name))
+    return sorted(applying, key=lambda figure: figure.slow)
 
 
 def menu_entries(program: str) -> tuple[FigureEntry, ...]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from lib.common.serialization import pack_images
 from lib.evaluation import figures, image_figures
 from lib.evaluation.run_figures.base import RunFigures, figure
 from lib.runs.views import CaptionedImages
-from lib.tasks.metrics import describe_score
 
 PREDICTIONS = 24  # correct ones, and as many incorrect ones
 
@@ -21,22 +19,16 @@ class ClassifierFigures(RunFigures):
     """What the figures of a classifier are drawn from.
 
     Attributes:
-        metrics: of `lib.evaluation.metrics.classifier_metrics`.
-        probabilities: likewise, of the test images, (n, classes).
+        probabilities: of the test images, (n, classes).
     """
 
-    metrics: dict[str, Any]
     probabilities: np.ndarray
-
-    @property
-    def scored_title(self) -> str:
-        return f"{self.title} · {describe_score('classification', self.metrics)}"
 
 
 @figure("confusion", program="classification")
 def draw_confusion_matrix(figures_of: ClassifierFigures, path: Path) -> None:
     """The confusion matrix of the test images."""
-    matrix, classes = figures_of.metrics["confusion_matrix"], figures_of.dataset.classes
+    matrix, classes = figures_of.run.record["metrics"]["confusion_matrix"], figures_of.dataset.classes
     figures.plot_confusion_matrix(matrix, classes, path, figures_of.scored_title)
 
 

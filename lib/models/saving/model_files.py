@@ -23,7 +23,7 @@ from lib.models.saving.keras2_compat import keras3_description
 from lib.models.saving.weight_checks import require_finite_weights
 from lib.models.saving.weight_loading import correct_keras2_weights, load_weights, match_weights
 from lib.runs.run_folder import require_model_file
-from lib.tasks import ImageShape, task_shapes
+from lib.tasks import ImageShape, get_task
 
 MAX_ATTRIBUTE = 60_000  # characters; HDF5 allows 64 KiB with the header
 MAX_REASON_LENGTH = 300  # characters of Keras's messages, which can hold whole descriptions
@@ -197,7 +197,7 @@ def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) 
         )
     input_shape, data_shape = image_shape, format_shape(image_shape)
     if hp is not None:
-        input_shape, _ = task_shapes(hp, image_shape)
+        input_shape, _ = get_task(hp.task).shapes(hp, image_shape)
         if input_shape != image_shape:
             data_shape += f"; {hp.task} passed {format_shape(input_shape)} of that to it"
     if input_shape == image_shape:
