@@ -106,7 +106,7 @@ class NetworkQuestions:
         self._image_shape = header.shape
         adapt_preset(self._answers, dataset, header)
         data = self._loading.request(values)
-        self._answers.suit_defaults(ImageSet(header.shape, training_count(header, data)))
+        self._answers.images = ImageSet(header.shape, training_count(header, data))
 
     def ask_setting(self, name: str) -> None:
         """Ask for one of the main settings."""

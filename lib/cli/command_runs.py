@@ -215,7 +215,10 @@ def runs_table(display: Display, entries: list[RunEntry], best: set[int], extra_
 
 def _table_columns(entries: list[RunEntry], best: set[int], extra_key: str) -> dict[str, list[str]]:
     columns = {
-        "": [STAR if id(entry) in best else _unfinished_sign(entry) for entry in entries],
+        "": [
+            STAR if id(entry) in best else "" if entry.status == records.FINISHED else UNFINISHED
+            for entry in entries
+        ],
         "run": [entry.name for entry in entries],
         "task": [entry.task_label for entry in entries],
         "data set": [entry.dataset for entry in entries],
@@ -231,10 +234,6 @@ def _table_columns(entries: list[RunEntry], best: set[int], extra_key: str) -> d
     if extra_key:
         columns[display_name(extra_key)] = [entry.value_text(extra_key) for entry in entries]
     return columns
-
-
-def _unfinished_sign(entry: RunEntry) -> str:
-    return "" if entry.status == records.FINISHED else UNFINISHED
 
 
 def _hide_columns(widths: dict[str, int], available: int, extra_title: str) -> None:

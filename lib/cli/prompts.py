@@ -46,6 +46,7 @@ class Answers:
         interactive: whether to prompt for settings that are not provided; False with --yes and --no-input.
         has_terminal: standard input is a terminal; else answers are read from it line by line.
         preset: name of the preset that the program was started with; None without.
+        images: that the defaults follow, unless a preset or an earlier run gives them; None if unknown.
         drafts: answers at prompts of a conversation that has not led to a run; defaults of its prompts.
         can_go_back: whether Esc at the next prompt raises `GoBack`.
         prompt_count: number of questions that were asked on the terminal.
@@ -62,7 +63,7 @@ class Answers:
         given = ProvidedValues(program, args)
         self.provided, self.preset = given.values, given.preset
         self._flag_names, self._explicit = given.flag_names, given.explicit
-        self._images: ImageSet | None = None
+        self.images: ImageSet | None = None
         self.drafts: dict[str, Any] = {}
         self.can_go_back, self.prompt_count = False, 0
         self._is_repeated = False
@@ -71,10 +72,6 @@ class Answers:
     def asked_settings(self) -> list[str]:
         """The settings that the basic prompts ask for, in their order."""
         return [name for name, setting in self.settings.items() if setting.is_asked]
-
-    def is_open(self, name: str) -> bool:
-        """Return whether a setting has no provided value."""
-        return name not in self.provided
 
     def replace_preset_values(self, values: dict[str, Any]) -> bool:
         """Give the settings that only the preset provides other values; return whether one was different."""
@@ -86,14 +83,10 @@ class Answers:
         self.provided |= replaced
         return bool(replaced)
 
-    def suit_defaults(self, images: ImageSet) -> None:
-        """Make the defaults follow the images, unless a preset or an earlier run gives them."""
-        self._images = images
-
     @property
     def follows_images(self) -> bool:
         """Whether defaults follow the images, as they do without a preset."""
-        return self._images is not None and self.preset is None
+        return self.images is not None and self.preset is None
 
     def defaults_with(self, answers: dict[str, Any]) -> dict[str, Any]:
         """Return the default of each setting, given the answers so far."""
@@ -106,9 +99,7 @@ class Answers:
         return self._suited_defaults(others).get(name, self.settings[name].default)
 
     def _suited_defaults(self, given: dict[str, Any]) -> dict[str, Any]:
-        if self._images is None or self.preset is not None:
-            return {}
-        return suited_defaults(self._images, given)
+        return suited_defaults(self.images, given) if self.images and self.preset is None else {}
 
     def hyperparameters(self, answers: dict[str, Any]) -> Hyperparameters:
         """Return the hyperparameters of given answers, provided values and defaults, in this order.

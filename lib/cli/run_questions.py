@@ -33,7 +33,7 @@ def ask_dataset(answers: Answers) -> str:
         chosen = replace(fit, size=(1, 1)) if fit.size is None and asks_for_size(answers, path) else fit
         require(path, chosen)
 
-    if answers.is_open("dataset"):
+    if "dataset" not in answers.provided:
         require = datasets.require_readable
         return answers.ask_path("dataset", datasets.offered_datasets(), check)
     require = datasets.require_trainable
@@ -69,7 +69,7 @@ def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
         shape = datasets.peek(values["dataset"], picture_fit(answers, values)).shape
         model = answers.ask_path(
             "model",
-            records.list_saved_models(shape) if answers.is_open("model") else {},
+            {} if "model" in answers.provided else records.list_saved_models(shape),
             lambda path: run_folder.locate_model(path, run_folder.AUTOENCODER_FILES, "train"),
             hint="train one on these images with autoencoder.py first, or ",
         )

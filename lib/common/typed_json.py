@@ -23,15 +23,13 @@ def dump_fields(value: Any, **first: str) -> str:
             `to_json`.
         **first: further keys, which come first.
     """
-    return json.dumps(first | _values(value), default=_to_json)
+    return json.dumps(first | _values(value), default=_values)
 
 
 def _values(value: Any) -> dict[str, Any]:
+    if hasattr(value, "to_json"):
+        return value.to_json()
     return {field.name: getattr(value, field.name) for field in fields(value)}
-
-
-def _to_json(part: Any) -> dict[str, Any]:
-    return part.to_json() if hasattr(part, "to_json") else _values(part)
 
 
 def read_fields(cls: type[T], content: dict[str, Any], source: str) -> T:

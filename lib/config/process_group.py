@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
@@ -50,9 +50,6 @@ class ProcessGroup:
     @property
     def is_leader(self) -> bool:
         return self.rank == 0
-
-    def to_json(self) -> dict:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

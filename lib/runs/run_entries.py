@@ -124,11 +124,6 @@ class RunEntry:
         counts = [str(len(curves["loss"])) for curves in self.record["history"].values() if "loss" in curves]
         return " + ".join(counts) or MISSING
 
-    @property
-    def score_sort_key(self) -> tuple[bool, float] | None:
-        """Sort key for the score: autoencoders before classifiers, the best first; None without a score."""
-        return None if self.score is None else (self.task == CLASSIFY, self.metric.cost(self.score))
-
     def best_baseline(self) -> tuple[str, float] | None:
         """Return name and score of the best baseline on the same test images, or None without baselines.
 
@@ -200,7 +195,10 @@ class RunEntry:
 SORT_KEYS: dict[str, Callable[[RunEntry], Any]] = {
     "date": attrgetter("start_time"),
     "name": attrgetter("name"),
-    "score": attrgetter("score_sort_key"),
+    # Autoencoders before classifiers, the best first.
+    "score": lambda entry: (
+        None if entry.score is None else (entry.task == CLASSIFY, entry.metric.cost(entry.score))
+    ),
     "time": attrgetter("seconds"),
 }
 

@@ -7,7 +7,6 @@ key, for a single run.
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from lib.common.errors import UserError, printable
 from lib.common.formatting import abbreviate
@@ -19,15 +18,6 @@ ONLY_PHASE = ""  # in the history of a run with one phase: of an autoencoder
 NUMBER_SECTIONS = ("metrics", "baselines", "timing")
 METRIC_TABLES = ("report", "confusion_matrix")  # the metrics that are not numbers
 MAX_INTEGER = 2**63  # the programs write none that is larger, and larger ones may overflow a float
-
-
-class Check(NamedTuple):
-    """The value of a key, and the type that it must have."""
-
-    key: str
-    value: object
-    expected: str
-    is_valid: Callable[[object], bool]
 
 
 def validate(record: dict, path: Path) -> None:
@@ -46,50 +36,37 @@ def validate(record: dict, path: Path) -> None:
 
 def find_fault(record: dict) -> str:
     """Return the first invalid key and what it must be, as a sentence, or "" for a valid record."""
-    for check in _checks(record):
-        if not check.is_valid(check.value):
-            return f"{check.key} must be {check.expected}, not {abbreviate(check.value)}"
+    for key, value, expected in _values(record):
+        if not IS_VALID[expected](value):
+            return f"{key} must be {expected}, not {abbreviate(value)}"
     return ""
 
 
-def _checks(record: dict) -> Iterator[Check]:
-    """Yield the check of each key. Sections come first, because later checks read their items."""
+def _values(record: dict) -> Iterator[tuple[str, object, str]]:
+    """Yield each key, its value and what it must be; sections first, because later steps read their items."""
     for key in TEXT_KEYS:
-        yield Check(key, record.get(key, ""), "text", _is_text)
+        yield key, record.get(key, ""), TEXT
     for key in SECTIONS:
-        yield Check(key, record.get(key, {}), "an object", _is_object)
-    yield from _dataset_checks(record.get("dataset", {}))
+        yield key, record.get(key, {}), OBJECT
+    dataset = record.get("dataset", {})
+    for key in ("name", "sha256"):
+        yield f"dataset.{key}", dataset.get(key, ""), TEXT
+    yield "dataset.shape", dataset.get("shape", []), INTEGERS
+    for key in ("classes", "notes"):
+        yield f"dataset.{key}", dataset.get(key, []), TEXTS
+    yield "dataset.sizes", dataset.get("sizes", {}), OBJECT
+    for key, size in dataset.get("sizes", {}).items():
+        yield f"dataset.sizes.{key}", size, INTEGER
     for key, value in record.get("hyperparameters", {}).items():
-        expected = "a number, a string, a boolean, or a list of them"
-        yield Check(f"hyperparameters.{key}", value, expected, _is_setting)
+        yield f"hyperparameters.{key}", value, SETTING
     history = record.get("history", {})
     curves = history.get(ONLY_PHASE)
     for key, curve in (curves if isinstance(curves, dict) else history).items():
-        yield Check(f"history.{key}", curve, "a list of numbers, or an object of such lists", _is_curve)
+        yield f"history.{key}", curve, CURVE
     for section in NUMBER_SECTIONS:
         for key, value in record.get(section, {}).items():
-            if key not in METRIC_TABLES:
-                is_valid = _is_score_or_infinite if value is None and _may_be_infinite(key) else _is_score
-                yield Check(f"{section}.{key}", value, "a number", is_valid)
-
-
-def _dataset_checks(dataset: dict) -> Iterator[Check]:
-    for key in ("name", "sha256"):
-        yield Check(f"dataset.{key}", dataset.get(key, ""), "text", _is_text)
-    yield Check("dataset.shape", dataset.get("shape", []), "a list of whole numbers", _is_integer_list)
-    for key in ("classes", "notes"):
-        yield Check(f"dataset.{key}", dataset.get(key, []), "a list of strings", _is_text_list)
-    yield Check("dataset.sizes", dataset.get("sizes", {}), "an object", _is_object)
-    for key, size in dataset.get("sizes", {}).items():
-        yield Check(f"dataset.sizes.{key}", size, "a whole number", _is_integer)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
+            if key not in METRIC_TABLES and not (value is None and _may_be_infinite(key)):
+                yield f"{section}.{key}", value, NUMBER
 
 
 def _is_curve(value: object) -> bool:
@@ -127,7 +104,24 @@ def _is_integer_list(value: object) -> bool:
 
 
 def _is_text_list(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+# What a value must be, as a message says it.
+TEXT, TEXTS, OBJECT = "text", "a list of strings", "an object"
+INTEGER, INTEGERS, NUMBER = "a whole number", "a list of whole numbers", "a number"
+SETTING = "a number, a string, a boolean, or a list of them"
+CURVE = "a list of numbers, or an object of such lists"
+IS_VALID: dict[str, Callable[[object], bool]] = {
+    TEXT: lambda value: isinstance(value, str),
+    TEXTS: _is_text_list,
+    OBJECT: lambda value: isinstance(value, dict),
+    INTEGER: _is_integer,
+    INTEGERS: _is_integer_list,
+    NUMBER: _is_score,
+    SETTING: _is_setting,
+    CURVE: _is_curve,
+}
 
 
 def is_number(value: object) -> bool:

@@ -264,7 +264,7 @@ class SearchQuestions:
         adapt_preset(answers, dataset, header)
         self._provided = dict(answers.provided)
         data = answers.data_settings(self.values)
-        answers.suit_defaults(ImageSet(header.shape, training_count(header, data)))
+        answers.images = ImageSet(header.shape, training_count(header, data))
 
     def _ask_space(self) -> None:
         answers = self._answers

@@ -111,9 +111,6 @@ def study_state(study: optuna.Study, winner: int | None = None) -> StudyState:
         and SURPLUS_ATTRIBUTE not in trial.user_attrs
         and trial.user_attrs.get(WINNER_ATTRIBUTE) == winner
     ]
-    return StudyState(sorted(counted, key=_first_attempt), study.direction == StudyDirection.MAXIMIZE)
-
-
-def _first_attempt(trial: FrozenTrial) -> int:
-    """Return the number of the first attempt at a trial that was started again; else its own."""
-    return trial.system_attrs.get("failed_trial", trial.number)
+    # A trial that was started again stands where its first attempt did.
+    counted.sort(key=lambda trial: trial.system_attrs.get("failed_trial", trial.number))
+    return StudyState(counted, study.direction == StudyDirection.MAXIMIZE)

@@ -60,7 +60,7 @@ class TrialRunner:
         run_sequence: the processes that train.
     """
 
-    def __init__(self, options: SearchOptions, folder: Path, on_event: Callable[[Event], object]):
+    def __init__(self, options: SearchOptions, folder: Path, on_event: Callable[[Event], None]):
         self.options = options
         self.folder = folder
         self.on_event = on_event
@@ -145,11 +145,7 @@ class TrialRunner:
         """Train one of several folds, numbered from 1; return its record."""
         hp = dataclasses.replace(hp, fold=(number, self.options.folds))
         self.on_event(FoldStarted(number, self.options.folds))
-
-        def on_event(event: Event) -> None:
-            self.on_event(event)
-
-        _, record = self.run_sequence.train(hp, folder / f"fold-{number}", on_event, trial=True)
+        _, record = self.run_sequence.train(hp, folder / f"fold-{number}", self.on_event, trial=True)
         return _require_finished(record)
 
 

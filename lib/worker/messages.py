@@ -8,7 +8,7 @@ import importlib
 import json
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from lib.common.errors import RunFailed
 from lib.common.typed_json import dump_fields, read_fields
@@ -17,6 +17,7 @@ from lib.config.process_group import ProcessGroup
 from lib.runs.events import Event, RunEnded
 from lib.runs.views import FigureViews
 
+M = TypeVar("M", bound="Request | Event")
 Pictures = dict[str, Any]  # packed images, by name
 EVENT_PREFIX = b'{"event": "lib.'  # of each line that is an event
 
@@ -331,29 +332,19 @@ def encode_message(message: Request | Event) -> bytes:
     return dump_fields(message, **{kind: name}).encode() + b"\n"
 
 
-def decode_event(line: bytes | str) -> Event:
-    """Return the event in a line.
+def decode_message(line: bytes | str, base: type[M]) -> M:
+    """Return the message in a line.
+
+    Args:
+        line: as `encode_message` returns it.
+        base: `Event` or `Request`, of which it must be one.
 
     Raises:
-        RunFailed: its class is no event, a key is unknown or missing, or a value has another type.
-        ValueError: it is no JSON.
-    """
-    return _decode(line, "event", Event)
-
-
-def decode_request(line: bytes | str) -> Request:
-    """Return the request in a line.
-
-    Raises:
-        RunFailed: its class is no request, a key is unknown or missing, or a value has another type.
+        RunFailed: it is no such message, a key is unknown or missing, or a value has another type.
         UserError: its hyperparameters are invalid.
         ValueError: it is no JSON.
     """
-    return _decode(line, "request", Request)
-
-
-def _decode(line: bytes | str, kind: str, base: type) -> Any:
-    content = json.loads(line)
+    content, kind = json.loads(line), base.__name__.lower()
     name = content.pop(kind, "") if isinstance(content, dict) else ""
     cls: Any = None
     with suppress(ImportError, AttributeError):

@@ -39,8 +39,7 @@ from lib.worker.messages import (
     Request,
     Stop,
     Stopping,
-    decode_event,
-    decode_request,
+    decode_message,
     encode_message,
 )
 
@@ -165,7 +164,7 @@ class Worker:
         try:
             for line in self._stdout:
                 if line.startswith(EVENT_PREFIX):  # libraries may print other lines while they are imported
-                    self._events.put(decode_event(line))
+                    self._events.put(decode_message(line, Event))
         except ValueError:
             pass  # half a line, of a process that was killed while it wrote
         except RunFailed as error:
@@ -330,7 +329,7 @@ class Channel:
 
     def _receive(self, line: bytes) -> None:
         try:
-            request = decode_request(line)
+            request = decode_message(line, Request)
         except (RunFailed, UserError) as error:
             self._requests.put(error)
             return

@@ -224,7 +224,7 @@ def test_a_group_of_settings_that_have_all_been_asked_for_is_named_by_them():
 )
 def test_the_help_of_a_setting_names_the_default_for_the_images(words, name, expected):
     answers = answers_of("-d", "digits", *words)
-    answers.suit_defaults(ImageSet((28, 28, 1), 1437))
+    answers.images = ImageSet((28, 28, 1), 1437)
     hp = answers.hyperparameters({})
     assert advanced_prompts._describe_setting(answers, hp, find_setting(name)).endswith(expected)
 

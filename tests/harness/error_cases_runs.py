@@ -37,7 +37,7 @@ from lib.worker.messages import (
     Open,
     Predict,
     Train,
-    decode_event,
+    decode_message,
 )
 from lib.worker.process import Worker
 from tests.harness import sample_files
@@ -455,16 +455,24 @@ CASES = {
     ],
     "common/typed_json": [
         (
-            lambda: decode_event(line(EpochEnded, epoch=1, speed=9.0)),
+            lambda: decode_message(line(EpochEnded, epoch=1, speed=9.0), Event),
             "'numbers'",
             "the key 'numbers' is missing",
         ),
-        (lambda: decode_event(line(Note, text="", x=1)), "'x'", "event Note: the key 'x' is unknown"),
-        (lambda: decode_event(line(Note, text=5)), "5", "event Note, text: must be of the type str, not 5"),
+        (
+            lambda: decode_message(line(Note, text="", x=1), Event),
+            "'x'",
+            "event Note: the key 'x' is unknown",
+        ),
+        (
+            lambda: decode_message(line(Note, text=5), Event),
+            "5",
+            "event Note, text: must be of the type str, not 5",
+        ),
     ],
     "worker/messages": [
         (
-            lambda: decode_event('{"event": "lib.other"}'),
+            lambda: decode_message('{"event": "lib.other"}', Event),
             "'lib.other'",
             "the event 'lib.other' is unknown; start the program again",
         ),

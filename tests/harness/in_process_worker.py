@@ -13,8 +13,7 @@ from lib.worker.messages import (
     Stop,
     Stopping,
     Train,
-    decode_event,
-    decode_request,
+    decode_message,
     encode_message,
     find_object,
 )
@@ -52,10 +51,10 @@ class InProcessWorker:
             self.stop_reason = request.why
             self.stop_event.set()
         else:
-            self.requests.append(decode_request(encode_message(request)))
+            self.requests.append(decode_message(encode_message(request), Request))
 
     def emit(self, event: Event) -> None:
-        self.last_event = decode_event(encode_message(event))
+        self.last_event = decode_message(encode_message(event), Event)
         self.on_event(self.last_event)
 
     def follow(self, on_event, until) -> Event:

@@ -14,7 +14,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparamete
 from lib.runs.events import EpochEnded, Event
 from lib.search import trials  # noqa: F401 (defines two events)
 from lib.worker import messages
-from lib.worker.messages import Encode, JobRequest, Request, decode_event, decode_request, encode_message
+from lib.worker.messages import Encode, JobRequest, Request, decode_message, encode_message
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -57,7 +57,7 @@ def messages_of(cls: type) -> st.SearchStrategy:
 
 
 def decode(cls: type, line: bytes | str):
-    return (decode_event if issubclass(cls, Event) else decode_request)(line)
+    return decode_message(line, Event if issubclass(cls, Event) else Request)
 
 
 @pytest.mark.parametrize("cls", MESSAGES)
@@ -84,21 +84,21 @@ def test_a_message_survives_the_pipe_and_no_key_may_differ(cls, data):
 def test_a_number_is_no_text_and_no_truth_value(value):
     line = json.dumps(json.loads(encode_message(EpochEnded(1, 9.0, {}))) | {"epoch": value})
     with pytest.raises(RunFailed, match=r"^event EpochEnded, epoch: must be of the type int, not "):
-        decode_event(line)
+        decode_message(line, Event)
 
 
 @pytest.mark.parametrize("name", ["", 5, None, "os.system", "lib.runs.events.Nothing", "lib.nowhere.Event"])
 def test_what_is_no_message_is_refused(name):
     with pytest.raises(RunFailed, match=r"the event .* is unknown; start the program again"):
-        decode_event(json.dumps({"event": name}))
+        decode_message(json.dumps({"event": name}), Event)
 
 
 def test_a_request_is_no_event():
     name = f"{messages.__name__}.Stop"
-    assert decode_request(json.dumps({"request": name, "why": ""})) == messages.Stop()
+    assert decode_message(json.dumps({"request": name, "why": ""}), Request) == messages.Stop()
     for line in (json.dumps({"event": name, "why": ""}), "[]", "5"):
         with pytest.raises(RunFailed, match="is unknown"):
-            decode_event(line)
+            decode_message(line, Event)
 
 
 @pytest.mark.parametrize("cls", [cls for cls in classes(JobRequest) if hasattr(cls, "job")])

@@ -43,7 +43,8 @@ def _convert(layer: dict, keras2: bool) -> dict:
     # The weights are in the file; an orthogonal matrix in their place would take minutes.
     config = {key: value for key, value in config.items() if not key.endswith("_initializer")}
     # Keras does not save layers again that hold lists.
-    config |= {key: tuple(value) for key, value in config.items() if _is_range(key, value)}
+    ranges = {key: value for key, value in config.items() if key.endswith("factor")}
+    config |= {key: tuple(value) for key, value in ranges.items() if isinstance(value, list)}
     if "dtype" in config:
         config["dtype"] = _dtype_name(config["dtype"])
     if class_name == "InputLayer":
@@ -53,10 +54,6 @@ def _convert(layer: dict, keras2: bool) -> dict:
         if class_name == "Sequential":
             return _described(class_name, _convert_stack(config, config["name"], keras2=False))
     return _described(class_name, config)
-
-
-def _is_range(key: str, value) -> bool:
-    return key.endswith("factor") and isinstance(value, list)
 
 
 def _described(class_name: str, config: dict) -> dict:
@@ -150,13 +147,9 @@ def _convert_graph(config: dict, keras2: bool) -> dict:
 def _parse_node(node: list, names) -> _Node:
     """A call: a list of tensors, each with the other arguments, or one such tensor."""
     calls = [node] if node and not isinstance(node[0], list) else node
-    inputs = [_constant_or_reference(call) for call in calls]
+    inputs = [call[2] if call[0] == CONSTANT else TensorRef(*call[:3]) for call in calls]
     kwargs = calls[-1][3] if calls and len(calls[-1]) > 3 else {}
     return _Node(inputs if len(inputs) != 1 else inputs[0], _references(kwargs, names))
-
-
-def _constant_or_reference(call: list):
-    return call[2] if call[0] == CONSTANT else TensorRef(*call[:3])
 
 
 def _references(value, names):
@@ -230,11 +223,8 @@ def _convert_call(layer: dict, nodes: list[_Node]) -> dict:
         converted = _convert({"class_name": replaced.class_name, "config": config, "name": name}, False)
     else:
         converted = _convert(layer, keras2=True)
-    return converted | {"name": name, "inbound_nodes": [_write_node(node) for node in nodes]}
-
-
-def _write_node(node: _Node) -> dict:
-    return _map_refs({"args": [node.inputs], "kwargs": node.kwargs}, _tensor)
+    calls = [_map_refs({"args": [node.inputs], "kwargs": node.kwargs}, _tensor) for node in nodes]
+    return converted | {"name": name, "inbound_nodes": calls}
 
 
 def _tensor(ref: TensorRef) -> dict:

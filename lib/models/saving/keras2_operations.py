@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+FLOATS = ("float32", "float16", "bfloat16")
+
 
 class TensorRef(NamedTuple):
     """An output of a call: name of the layer, number of its call, number of the output."""
@@ -86,10 +88,6 @@ def _activation(name: str) -> Callable:
     return lambda x, values: None if values else LayerConfig("Activation", {"activation": name}, x)
 
 
-def _axis_layer(class_name: str) -> Callable:
-    return lambda x, values: LayerConfig(class_name, {"axis": values.get("axis", -1)}, x)
-
-
 def _global_pooling(kind: str) -> Callable:
     def replace(x, values: dict) -> LayerConfig | None:
         axes, keepdims = values.get("axis"), bool(values.get("keepdims"))
@@ -100,27 +98,6 @@ def _global_pooling(kind: str) -> Callable:
         return LayerConfig(f"Global{kind}Pooling{len(axes)}D", config, x)
 
     return replace
-
-
-def _gelu(x, values: dict) -> LayerConfig | None:
-    return None if values.get("approximate") else LayerConfig("Activation", {"activation": "gelu"}, x)
-
-
-def _leaky_relu(x, values: dict) -> LayerConfig:
-    return LayerConfig("LeakyReLU", {"negative_slope": values.get("alpha", 0.2)}, x)
-
-
-def _negative(x, values: dict) -> LayerConfig:
-    return LayerConfig("Rescaling", {"scale": -1.0, "offset": 0.0}, x)
-
-
-def _square(x, values: dict) -> LayerConfig:
-    return LayerConfig("Multiply", {}, [x, x])
-
-
-def _cast(x, values: dict) -> LayerConfig | None:
-    dtype = values.get("dtype")
-    return LayerConfig("Identity", {}, x) if dtype in ("float32", "float16", "bfloat16") else None
 
 
 def _clip(x, values: dict) -> LayerConfig | None:
@@ -146,10 +123,6 @@ def stacked(steps: list[tuple[str, dict]]) -> list[dict]:
         {"class_name": class_name, "config": {"name": f"step_{number}"} | config}
         for number, (class_name, config) in enumerate(steps, start=1)
     ]
-
-
-def _concat(x, values: dict) -> LayerConfig | None:
-    return LayerConfig("Concatenate", {"axis": values["axis"]}, x) if isinstance(x, list) else None
 
 
 def _reshape(x, values: dict) -> LayerConfig | None:
@@ -193,15 +166,17 @@ OPERATIONS: dict[str, Callable[[Any, dict], LayerConfig | None]] = {
     },
     "swish": _activation("silu"),
     "exp": _activation("exponential"),
-    "gelu": _gelu,
-    "leaky_relu": _leaky_relu,
-    "softmax": _axis_layer("Softmax"),
-    "negative": _negative,
-    "square": _square,
+    "gelu": lambda x, values: None if values.get("approximate") else _activation("gelu")(x, {}),
+    "leaky_relu": lambda x, values: LayerConfig("LeakyReLU", {"negative_slope": values.get("alpha", 0.2)}, x),
+    "softmax": lambda x, values: LayerConfig("Softmax", {"axis": values.get("axis", -1)}, x),
+    "negative": lambda x, values: LayerConfig("Rescaling", {"scale": -1.0, "offset": 0.0}, x),
+    "square": lambda x, values: LayerConfig("Multiply", {}, [x, x]),
     "identity": _activation("linear"),
-    "cast": _cast,
+    "cast": lambda x, values: LayerConfig("Identity", {}, x) if values.get("dtype") in FLOATS else None,
     "clip_by_value": _clip,
-    "concat": _concat,
+    "concat": lambda x, values: (
+        LayerConfig("Concatenate", {"axis": values["axis"]}, x) if isinstance(x, list) else None
+    ),
     "reshape": _reshape,
     "transpose": _transpose,
     "pad": _pad,
