@@ -22,20 +22,8 @@ from lib.common.text_layout import wrap_words
 from lib.common.value_types import IntRange
 from lib.config.program_settings import PROGRAMS, display_name
 from lib.data.formats.base import exists
-from lib.runs import records, report
-from lib.runs.run_entries import (
-    SORT_KEYS,
-    STAR,
-    VALUE_SECTIONS,
-    RunEntry,
-    abbreviate_list,
-    find_entry,
-    list_entries,
-    rank_entries,
-    resolve_sort_key,
-    sort_entries,
-    unknown_key_error,
-)
+from lib.runs import records, report, run_entries
+from lib.runs.run_entries import STAR, RunEntry
 from lib.runs.validation import sanitize_value
 from lib.tasks import TASKS
 from lib.tasks.classification import CLASSIFY
@@ -117,11 +105,11 @@ def list_runs(args: argparse.Namespace, program: str) -> None:
         raise UserError(f"{folder}: no such folder; use a folder with runs, or omit it for models")
     entries = _load_entries(display, folder)
     if args.diff:
-        show_difference(display, *(find_entry(name, entries, folder) for name in args.diff))
+        show_difference(display, *(run_entries.find_entry(name, entries, folder) for name in args.diff))
         return
-    sort_key = resolve_sort_key(args.sort, entries)
-    selected = sort_entries(filter_entries(args, entries, folder), sort_key, args.reverse)
-    best = {id(members[0]) for members in rank_entries(entries).values()}
+    sort_key = run_entries.resolve_sort_key(args.sort, entries)
+    selected = run_entries.sort_entries(filter_entries(args, entries, folder), sort_key, args.reverse)
+    best = {id(members[0]) for members in run_entries.rank_entries(entries).values()}
     if args.json:
         _print_json(display, selected, best)
     elif not selected:
@@ -132,7 +120,9 @@ def list_runs(args: argparse.Namespace, program: str) -> None:
         for path in report.export_report(selected, Path(args.export), args.force):
             display.result(str(path))
     else:
-        display.out.print(runs_table(display, selected, best, "" if sort_key in SORT_KEYS else sort_key))
+        display.out.print(
+            runs_table(display, selected, best, "" if sort_key in run_entries.SORT_KEYS else sort_key)
+        )
         total = "" if len(selected) == len(entries) else f" of {len(entries):,}"
         noun = "run" if len(entries) == 1 else "runs"
         count = f"{len(selected):,}{total} {noun} below {sanitize_value(str(folder))}"
@@ -144,13 +134,13 @@ def list_runs(args: argparse.Namespace, program: str) -> None:
 
 def _load_entries(display: Display, folder: Path) -> list[RunEntry]:
     """The runs in a folder; a note names the records that cannot be read."""
-    entries, unreadable = list_entries(folder)
+    entries, unreadable = run_entries.list_entries(folder)
     if unreadable:
         count = len(unreadable)
         subject = (
             "1 record cannot be read and is" if count == 1 else f"{count:,} records cannot be read and are"
         )
-        display.note(f"{subject} ignored: {abbreviate_list(unreadable)}", QUIET)
+        display.note(f"{subject} ignored: {run_entries.abbreviate_list(unreadable)}", QUIET)
     return entries
 
 
@@ -166,7 +156,10 @@ def _print_json(display: Display, entries: list[RunEntry], best: set[int]) -> No
 def filter_entries(args: argparse.Namespace, entries: list[RunEntry], folder: Path) -> list[RunEntry]:
     """Return the runs that the filters of a command line select, the oldest first."""
     if args.only:
-        only = {id(entry): entry for entry in (find_entry(name, entries, folder) for name in args.only)}
+        only = {
+            id(entry): entry
+            for entry in (run_entries.find_entry(name, entries, folder) for name in args.only)
+        }
         entries = sorted(only.values(), key=lambda entry: entry.start_time or 0)
     for name in ("task", "dataset", "status"):
         value = getattr(args, name)
@@ -263,7 +256,7 @@ def show_difference(display: Display, first: RunEntry, second: RunEntry) -> None
         if values[0] != values[1]:
             table.add_row(title, *(Text(str(value)[:MAX_CHECKSUM_LENGTH]) for value in values), "")
     keys = dict.fromkeys((*first.value_keys(), *second.value_keys()))
-    for section in VALUE_SECTIONS:
+    for section in run_entries.VALUE_SECTIONS:
         table.add_section()
         before, after = first.record[section], second.record[section]
         for key in keys:
@@ -290,7 +283,7 @@ def draw_metric(display: Display, entries: list[RunEntry], metric: str, folder: 
     """
     known = sorted({key for entry in entries for key in entry.value_keys() if key in entry.record["metrics"]})
     if metric not in known:
-        raise unknown_key_error("--figure", metric, known)
+        raise run_entries.unknown_key_error("--figure", metric, known)
     drawable = [
         entry
         for entry in entries
@@ -322,7 +315,7 @@ def explain_empty(display: Display, program: str, entries: list[RunEntry], folde
         )
         return
     values = ({getattr(entry, name) for entry in entries} for name in ("task", "dataset", "status"))
-    existing = "; ".join(abbreviate_list(sorted(names)) for names in values)
+    existing = "; ".join(run_entries.abbreviate_list(sorted(names)) for names in values)
     display.result(f"No run matches ({len(entries):,} runs searched below {folder}); available: {existing}.")
 
 

@@ -143,12 +143,12 @@ def task_option(default, value_type: ValueType, *aliases: str, **attributes: Any
 
 def vary(table: type, name: str, **attributes: Any) -> Any:
     """Return an entry like the one of this name in a table, with other values of some attributes."""
-    return _change(table.__dict__["__dataclass_fields__"][name], **attributes)
+    return change(table.__dict__["__dataclass_fields__"][name], **attributes)
 
 
-def limit_to(condition: Mapping[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Return entries of settings that have no effect without these values of other settings."""
-    return {name: _change(entry, only_when=condition) for name, entry in entries.items()}
+def change(entry: Any, **attributes: Any) -> Any:
+    """Return an entry like another one, with other values of some attributes of its `Setting`."""
+    return _entry(dataclasses.replace(entry.metadata[ENTRY], **attributes))
 
 
 def add_entries(entries: Mapping[str, Any], before: str = "") -> Callable[[type[T]], type[T]]:
@@ -183,10 +183,6 @@ def flag_of(name: str) -> str:
 def _entry(entry: Setting) -> Any:
     default = entry.default if entry.default is None else entry.value_type.parse(entry.default)
     return field(default=default, metadata={ENTRY: dataclasses.replace(entry, default=default)})
-
-
-def _change(entry: Any, **attributes: Any) -> Any:
-    return _entry(dataclasses.replace(entry.metadata[ENTRY], **attributes))
 
 
 def _with_name(name: str, entry: Setting) -> Setting:

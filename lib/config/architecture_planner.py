@@ -362,4 +362,5 @@ def _plan_upsampling(hp: AutoencoderHyperparameters, decoder: LayerStack, step: 
 
 def _output_is_added(hp: AutoencoderHyperparameters) -> bool:
     """True if the last layer's output is added to an image, or is UV, and so is not itself in 0..1."""
-    return not hp.outputs_pixels or hp.residual or hp.linear_path is not None or hp.pca
+    is_other = bool(get_task(hp.task).output_name(hp))
+    return is_other or hp.residual or hp.linear_path is not None or hp.pca

@@ -192,11 +192,6 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
     def needs_labels(self) -> bool:
         return self.label_weight > 0
 
-    @property
-    def outputs_pixels(self) -> bool:
-        """True if the outputs are pixels in 0..1, which is not so for the color differences U and V."""
-        return get_task(self.task).outputs_pixels(self)
-
     def _is_in_command(self, setting: Setting) -> bool:
         # What follows the images or the task would otherwise be replaced by what follows them.
         follows = setting.follows == TASK and get_task(self.task).bypasses_code

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from lib.common.settings import add_entries, limit_to, setting
+from lib.common.settings import add_entries, change, setting
 from lib.common.value_types import FloatRange, OneOf, Switch
 from lib.tasks import TASKS, default_task
 
 OPTIONS = {
-    name: entry
+    name: change(entry, only_when={"task": task.name})
     for task in TASKS.values()
-    for name, entry in limit_to({"task": task.name}, task.options).items()
+    for name, entry in task.options.items()
 }
 
 

@@ -12,19 +12,7 @@ from lib.common.errors import RunFailed, UserError, reason
 from lib.common.filesystem import PARTIAL_MARK, acquire_lock, cannot_write, make_folder, remedy, write_json
 from lib.common.reading import open_file, walk_folders
 from lib.config.hyperparameters import Hyperparameters
-from lib.runs.records import (
-    ANSWERS_FILE,
-    CHECKPOINT_FOLDER,
-    FIGURES_FOLDER,
-    FINISHED,
-    LOCK_FILE,
-    MODELS_FOLDER,
-    RECORD_FILE,
-    RUNNING,
-    load_record,
-    read_record,
-    to_json,
-)
+from lib.runs import records
 from lib.runs.run_log import append_lines
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -59,14 +47,14 @@ class Run:
         folder = _claim_run_folder(output, hp, dataset, numbered)
         try:
             # Of two processes that see an empty folder, only one can create this.
-            (folder / FIGURES_FOLDER).mkdir()
+            (folder / records.FIGURES_FOLDER).mkdir()
         except FileExistsError:
             raise _not_empty_error(folder) from None
         except OSError as error:
             raise cannot_write(folder, error) from None
-        run = cls(folder, {"program": hp.program, "status": RUNNING})
+        run = cls(folder, {"program": hp.program, "status": records.RUNNING})
         run.lock()
-        write_json(folder / ANSWERS_FILE, hp.to_json())
+        write_json(folder / records.ANSWERS_FILE, hp.to_json())
         run.update(
             task=hp.task_name,
             hyperparameters=hp.to_json(),
@@ -88,7 +76,7 @@ class Run:
         Raises:
             UserError: no record, images that differ from those that the run began with, or a run in progress.
         """
-        run = cls(folder, load_record(folder))
+        run = cls(folder, records.load_record(folder))
         recorded_sha256 = run.record.get("dataset", {}).get("sha256")
         if recorded_sha256 not in (None, sha256):
             raise UserError(f"{folder}: the data set has changed since this run started; start a new run")
@@ -98,12 +86,12 @@ class Run:
                 path.unlink()
         for key in ("error", "metrics", "baselines", "timing", "files"):
             run.record.pop(key, None)
-        run.update(status=RUNNING)
+        run.update(status=records.RUNNING)
         return run
 
     def lock(self) -> None:
         """Lock the folder until `release`, or until this process ends. Raises `UserError` if it is locked."""
-        path = make_folder(self.folder / CHECKPOINT_FOLDER) / LOCK_FILE
+        path = make_folder(self.folder / records.CHECKPOINT_FOLDER) / records.LOCK_FILE
         try:
             self._lock = acquire_lock(path)
         except BlockingIOError:
@@ -116,28 +104,28 @@ class Run:
     def update(self, **changes) -> None:
         """Set keys of the record and write `run.json` atomically. Raises `RunFailed` if that fails."""
         self.record |= changes
-        write_json(self.folder / RECORD_FILE, to_json(self.record))
+        write_json(self.folder / records.RECORD_FILE, records.to_json(self.record))
 
     def finish(self) -> None:
         """Set the status to `finished`, after everything else is written, and delete the checkpoint."""
-        self.update(status=FINISHED)
+        self.update(status=records.FINISHED)
         self.release(delete_checkpoint=True)
 
     def release(self, delete_checkpoint: bool) -> None:
         """Unlock the folder; without its checkpoint the run cannot be resumed."""
         os.close(self._lock)
         if delete_checkpoint:
-            shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
+            shutil.rmtree(self.folder / records.CHECKPOINT_FOLDER, ignore_errors=True)
 
     def figure_path(self, name: str) -> Path:
         """Return the path of the PNG file of a figure."""
-        return self.folder / FIGURES_FOLDER / f"{name}.png"
+        return self.folder / records.FIGURES_FOLDER / f"{name}.png"
 
     def list_files(self) -> list[str]:
         """Return the files of the folder without its checkpoint, as sorted paths relative to the folder."""
         paths = [path.relative_to(self.folder) for path in _files_below(self.folder) if path.is_file()]
-        permanent = {path.as_posix() for path in paths if CHECKPOINT_FOLDER not in path.parts}
-        return sorted(permanent | {RECORD_FILE})
+        permanent = {path.as_posix() for path in paths if records.CHECKPOINT_FOLDER not in path.parts}
+        return sorted(permanent | {records.RECORD_FILE})
 
 
 def _files_below(top: Path) -> Iterator[Path]:
@@ -200,8 +188,8 @@ def close_record(folder: Path, status: str, error: str) -> None:
         error: the reason, for the record.
     """
     with suppress(UserError, RunFailed):
-        run = Run(Path(folder), read_record(folder))
-        if run.record["status"] == RUNNING:
+        run = Run(Path(folder), records.read_record(folder))
+        if run.record["status"] == records.RUNNING:
             run.update(status=status, error=error)
             append_lines(run.folder, [f"{status}: {error}"])
 
@@ -231,7 +219,7 @@ def copy_run(folder: Path, name: str) -> Path:
                 shutil.copyfile(folder / main_model_file(folder), copy)
                 os.link(copy, target)  # unlike a rename, this never replaces a file created in the meantime
             else:
-                shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(CHECKPOINT_FOLDER))
+                shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(records.CHECKPOINT_FOLDER))
                 os.rename(copy, target)
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         _require_free(target)  # it may have been created in the meantime
@@ -245,7 +233,7 @@ def require_free_name(name: str) -> Path:
         raise UserError("enter a name for the copy")
     target = Path(name.strip()).expanduser()
     if target.parent == Path(".") and target.suffix != ".h5":
-        target = MODELS_FOLDER / target
+        target = records.MODELS_FOLDER / target
     _require_free(target)
     return target
 
@@ -257,7 +245,7 @@ def _require_free(target: Path) -> None:
 
 def main_model_file(folder: Path) -> str:
     """Return the name of the file with the whole model of a run. Raises `UserError` without a record."""
-    if load_record(folder).get("program") != "classification":
+    if records.load_record(folder).get("program") != "classification":
         return "autoencoder.h5"
     was_stopped = not (folder / "classifier.h5").exists()  # in phase 1
     return "classifier-head.h5" if was_stopped else "classifier.h5"
@@ -298,7 +286,9 @@ def numbered_folder(folder: Path, number: int) -> Path:
 def _claim_run_folder(output: str | None, hp: Hyperparameters, dataset: str, numbered: bool) -> Path:
     if output:
         return _claim_numbered(Path(output), first=2) if numbered else _claim_empty(Path(output))
-    return _claim_numbered(MODELS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset}-{hp.task_name}")
+    return _claim_numbered(
+        records.MODELS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset}-{hp.task_name}"
+    )
 
 
 def _claim_empty(folder: Path) -> Path:

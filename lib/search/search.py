@@ -153,7 +153,7 @@ class Search:
             budget = len(state.trials)
         try:
             with muted_keyboard():
-                run_trials(self.study, training, budget, None, WinnerObserver(self.display), index)
+                run_trials(self.study, training, budget, None, training, index)
         except (StoppedByUser, Interrupted, KeyboardInterrupt):
             requeue_trial(self.study, training.trial_number)
             raise Interrupted(f"interrupted; to continue: {self.command}") from None
@@ -173,9 +173,10 @@ class Search:
 
 
 class WinnerTraining:
-    """The objective function of the trial that trains the winner; its attribute `score` is the test score.
+    """The objective function of the trial that trains the winner, and the observer of `run_trials`.
 
-    It ends as pruned, since its score does not compare with those of the search.
+    The trial's attribute `score` is the test score. It ends as pruned, since its score does not compare with
+    those of the search.
     """
 
     def __init__(
@@ -187,6 +188,7 @@ class WinnerTraining:
         self.run_sequence = run_sequence
         self.display = display
         self.trial_number: int | None = None  # of the trial that runs
+        self._is_announced = False  # that another worker trains the winner
 
     def __call__(self, trial: optuna.Trial) -> float:
         self.trial_number = trial.number
@@ -202,22 +204,14 @@ class WinnerTraining:
         self.trial_number = None
         raise optuna.TrialPruned
 
-
-class WinnerObserver:
-    """Observer that prints, once, that another worker trains the winner."""
-
-    def __init__(self, display: Display):
-        self.display = display
-        self._announced = False
-
     def on_trial_end(self, state: StudyState) -> None:
         self.display.close()
 
     def on_wait(self, state: StudyState) -> None:
-        if not self._announced:
+        if not self._is_announced:
             host = state.running[0].user_attrs.get("host", "another worker")
             self.display.note(f"{host} is training it; waiting")
-            self._announced = True
+            self._is_announced = True
 
 
 def require_search_folder(folder: Path) -> None:

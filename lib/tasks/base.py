@@ -234,10 +234,6 @@ class Task:
         """Return what outputs are that are no pixels in 0..1, such as UV; empty for pixels."""
         return ""
 
-    def outputs_pixels(self, settings: TaskSettings) -> bool:
-        """Return whether outputs are pixels in 0..1."""
-        return not self.output_name(settings)
-
     def target_words(self, settings: TaskSettings) -> str:
         """Return the part of images that errors are of, such as `U and V`; empty for whole images."""
         return ""

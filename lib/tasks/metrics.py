@@ -40,10 +40,6 @@ def _always(keys: Collection[str]) -> bool:
     return True
 
 
-def _never(keys: Collection[str]) -> bool:
-    return False
-
-
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """A score of a trained network.
@@ -78,7 +74,7 @@ class Metric:
     decimals: int = 5
     unit: str = ""
     higher_is_better: bool = False
-    in_table: Callable[[Collection[str]], bool] = _never
+    in_table: Callable[[Collection[str]], bool] = lambda keys: False
     in_summary: bool = False
     in_epochs: bool = False
     describe: Callable[[Values], str] | None = None
@@ -120,10 +116,6 @@ def psnr(mse: float) -> float | None:
         Decibels; None for an error of 0, where the ratio is infinite.
     """
     return 10 * math.log10(1 / mse) if mse > 0 else None
-
-
-def _psnr_of_image(values: Values) -> float | None:
-    return psnr(values.get("rgb_mse", values["mse"]) or 0)
 
 
 def _describe_psnr(values: Values) -> str:
@@ -170,7 +162,7 @@ METRICS = [
         key="psnr",
         label="PSNR",
         meaning="peak signal-to-noise ratio of the image (`null`: infinite)",
-        derive=_psnr_of_image,
+        derive=lambda values: psnr(values.get("rgb_mse", values["mse"]) or 0),
         decimals=2,
         unit="dB",
         higher_is_better=True,

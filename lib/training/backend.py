@@ -29,7 +29,7 @@ PREFETCHED_BATCHES = 4  # made while the device trains on another
 
 def device_name() -> str:
     """The GPUs with their memory, or the processor and the number of cores that this process may use."""
-    if names := accelerators():
+    if names := [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]:
         return f"GPU: {_gpu_names() or ', '.join(names)} ({_backend_name()})"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"CPU: {_processor_name()}, {cores} core{'s' if cores != 1 else ''} ({_backend_name()})"
@@ -41,11 +41,6 @@ def reset_keras_settings() -> None:
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
     keras.config.set_epsilon(1e-7)
-
-
-def accelerators() -> list[str]:
-    """Keras's names of all devices that are not processors, such as `gpu:0`."""
-    return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 
 
 def describe_environment() -> dict[str, str]:

@@ -18,7 +18,7 @@ from lib.tasks.metrics import psnr
 from lib.worker.image_output import ChunkProgress, emit_notes, job_folder, open_image_output
 from lib.worker.messages import Apply, ApplyResult
 from lib.worker.process import Channel
-from lib.worker.saved_models import LoadedAutoencoder, ModelOptions, load_autoencoder, require_finite
+from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder, require_finite
 
 SHOWN_ERRORS = 10  # images with the largest errors in the figure
 
@@ -94,8 +94,7 @@ def apply(channel: Channel, request: Apply) -> None:
 
 
 def _load_matching_autoencoders(request: Apply) -> list[LoadedAutoencoder]:
-    options = ModelOptions.of(request, request.data)
-    models = [load_autoencoder(path, options=options) for path in request.models]
+    models = [load_autoencoder(path, options=request) for path in request.models]
     shapes = {model.image_shape for model in models}
     if len(shapes) > 1:
         raise UserError(

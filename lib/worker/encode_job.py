@@ -18,7 +18,7 @@ from lib.tasks.base import make_inference_pair
 from lib.worker.image_output import ChunkProgress, emit_notes
 from lib.worker.messages import Encode, EncodeResult
 from lib.worker.process import Channel
-from lib.worker.saved_models import ModelOptions, find_encoder, load_autoencoder, require_finite
+from lib.worker.saved_models import find_encoder, load_autoencoder, require_finite
 
 
 def encode(channel: Channel, request: Encode) -> None:
@@ -29,8 +29,7 @@ def encode(channel: Channel, request: Encode) -> None:
         raise UserError(f"{output}: the name must end in .npz or .idx")
     if output.exists():
         raise UserError(f"{output} exists already; choose another --output")
-    options = ModelOptions.of(request, request.data)
-    encoder = find_encoder(path, options)
+    encoder = find_encoder(path, request)
     user_images = UserImages(
         request.data, encoder.image_shape, request.fit, request.invert, include_training=True
     )
@@ -38,7 +37,7 @@ def encode(channel: Channel, request: Encode) -> None:
     refinement: Any = None
     notes = list(encoder.notes)
     if steps := request.refine:
-        autoencoder = load_autoencoder(request.models[0], ", which --refine requires", options)
+        autoencoder = load_autoencoder(request.models[0], ", which --refine requires", request)
         report = progress.chunk_reporter(0, 1)
         refinement = autoencoder.with_refinement(steps, channel.stop_event, report).model
         notes += autoencoder.notes

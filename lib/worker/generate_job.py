@@ -1,5 +1,6 @@
 """Job `generate`: images decoded from codes that are sampled, interpolated, or laid on a grid."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from lib.training.backend import device_name
 from lib.worker.image_output import PngWriter, emit_notes
 from lib.worker.messages import Generate, GenerateResult
 from lib.worker.process import Channel
-from lib.worker.saved_models import ModelOptions, find_encoder, load_decoder, require_finite
+from lib.worker.saved_models import find_encoder, load_decoder, require_finite
 
 SHEET_COLUMNS = 12  # of sampled images
 
@@ -41,7 +42,7 @@ def generate(channel: Channel, request: Generate) -> None:
     """Decode new images: from random codes, from a grid of codes, or between the codes of two images."""
     # --- codes
     path = Path(request.models[0])
-    decoder, hp, notes = load_decoder(path, ModelOptions.of(request, request.data))
+    decoder, hp, notes = load_decoder(path, request)
     code_shape = tuple(decoder.input_shape[1:])
     if request.between:
         sheet = _interpolated_codes(channel, request, request.between, path, hp)
@@ -84,7 +85,7 @@ def _decode(decoder: keras.Model, sheet: CodeSheet, hp: AutoencoderHyperparamete
 def _interpolated_codes(
     channel: Channel, request: Generate, files: tuple[str, str], path: Path, hp: AutoencoderHyperparameters
 ) -> CodeSheet:
-    encoder = find_encoder(path, ModelOptions.of(request, files[0]))
+    encoder = find_encoder(path, replace(request, data=files[0]))
     codes = []
     for file in files:
         user_images = UserImages(file, encoder.image_shape, request.fit, request.invert)
@@ -122,7 +123,7 @@ def _random_codes(
 def _encode_training_images(request: Generate, path: Path, hp: AutoencoderHyperparameters) -> np.ndarray:
     """Codes of a random sample of the given data set, or of the one that the model was trained on."""
     dataset = request.data or _training_dataset(path)
-    encoder = find_encoder(path, ModelOptions.of(request, dataset))
+    encoder = find_encoder(path, replace(request, data=dataset))
     images = datasets.load_source(dataset).train.images
     if images.shape[1:] != encoder.image_shape:
         raise UserError(

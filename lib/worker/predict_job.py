@@ -13,7 +13,7 @@ from lib.tasks.pixels import to_float
 from lib.worker.image_output import ChunkProgress, emit_notes, job_folder
 from lib.worker.messages import Predict, PredictResult
 from lib.worker.process import Channel
-from lib.worker.saved_models import ModelOptions, load_classifier, require_finite
+from lib.worker.saved_models import load_classifier, require_finite
 
 SHOWN_PREDICTIONS = 24  # images with their predicted labels in the figure
 
@@ -29,7 +29,7 @@ def predict(channel: Channel, request: Predict) -> None:
     """Classify images; write a table of labels with their confidence (the probability) and a figure."""
     # --- model and images
     path = Path(request.models[0])
-    model, classes, shape, notes = load_classifier(path, ModelOptions.of(request, request.data))
+    model, classes, shape, notes = load_classifier(path, request)
     user_images = UserImages(request.data, shape, request.fit, request.invert)
     emit_notes(channel, notes)
     progress = ChunkProgress(channel, user_images, request.limit, "pictures")

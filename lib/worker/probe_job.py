@@ -4,6 +4,7 @@ Scores stand beside those of the same network with random weights and of a PCA (
 """
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -12,18 +13,8 @@ import numpy as np
 from lib.common.filesystem import write_json
 from lib.config.hyperparameters import ClassifierHyperparameters
 from lib.data.datasets import Dataset
-from lib.evaluation import figures, latent_space
-from lib.evaluation.probes import (
-    FINE_TUNED,
-    PRINCIPAL_COMPONENTS,
-    RANDOM_WEIGHTS,
-    TRAINED_WEIGHTS,
-    encode_by_pca,
-    encode_subset,
-    labeled_sample,
-    probe_codes,
-    probe_row,
-)
+from lib.data.splits import Subset
+from lib.evaluation import figures, latent_space, probes
 from lib.models import inference
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized, clone_with_weights
@@ -54,7 +45,6 @@ def probe(channel: Channel, request: Probe) -> None:
     Raises:
         UserError: the data set has no labels, the model cannot be loaded, or the folder cannot be used.
     """
-    # --- data and encoder
     hp = request.hyperparameters
     assert isinstance(hp, ClassifierHyperparameters)
     dataset = open_dataset(hp)
@@ -62,130 +52,130 @@ def probe(channel: Channel, request: Probe) -> None:
     saved = load_encoder(path, dataset.shape, hp.encoder_layer)
     with job_folder(channel, request.output, path.parent / "probed") as folder:
         emit_notes(channel, [*dataset.notes, *saved.notes])
-        _probe(channel, request.shares, dataset, saved, hp, folder)
+        EncoderProbes(channel, request.shares, dataset, saved, hp).run(folder)
 
 
-def _probe(
-    channel: Channel,
-    fractions: tuple[float, ...],
-    dataset: Dataset,
-    saved: SavedEncoder,
-    hp: ClassifierHyperparameters,
-    folder: Path,
-) -> None:
-    """Probe an encoder that is loaded, and write the result into a folder."""
-    keras.utils.set_random_seed(hp.seed)
-    encoders = {TRAINED_WEIGHTS: saved.model, RANDOM_WEIGHTS: clone_reinitialized(saved.model, saved.hp)}
-    # --- probes of the codes
-    rows: list[dict] = []
-    pixels = dataset.test.take(slice(None))  # bytes: the silhouette does not depend on the scale
-    silhouettes = {"pixels": latent_space.class_silhouette(pixels, dataset.test.labels, hp.seed)}
-    for weights, encoder in encoders.items():
-        channel.emit(Stage(f"probing the codes of {weights}"))
-        codes = {
-            "train": encode_subset(encoder, dataset.train, dataset.shape, saved.hp),
-            "test": encode_subset(encoder, dataset.test, dataset.shape, saved.hp),
+@dataclass(frozen=True)
+class EncoderProbes:
+    """Probes of a loaded encoder.
+
+    Attributes:
+        channel: receives the events.
+        fractions: of the training labels, 0 to 1.
+        dataset: labeled images.
+        saved: the encoder.
+        hp: how classifiers are fine-tuned.
+    """
+
+    channel: Channel
+    fractions: tuple[float, ...]
+    dataset: Dataset
+    saved: SavedEncoder
+    hp: ClassifierHyperparameters
+
+    def run(self, folder: Path) -> None:
+        """Probe the encoder, and write the result into a folder."""
+        channel, dataset, hp, model = self.channel, self.dataset, self.hp, self.saved.model
+        keras.utils.set_random_seed(hp.seed)
+        encoders = {
+            probes.TRAINED_WEIGHTS: model,
+            probes.RANDOM_WEIGHTS: clone_reinitialized(model, self.saved.hp),
         }
-        for subset, values in codes.items():
-            names = [f"{subset} image {number}" for number in range(1, len(values) + 1)]
-            require_finite(values, names, hp.require("model"))
-        silhouettes[weights] = latent_space.class_silhouette(codes["test"], dataset.test.labels, hp.seed)
-        rows += _probe_codes(codes, weights, fractions, dataset, hp)
-    channel.emit(Stage("probing principal components of the same size"))
-    codes = encode_by_pca(dataset, codes["test"].shape[1], hp.seed)
-    rows += _probe_codes(codes, PRINCIPAL_COMPONENTS, fractions, dataset, hp)
-    # --- fine-tuning
-    fine_tuned = _fine_tune(channel, fractions, dataset, encoders, saved, hp)
-    classifiers = len(fractions) * len(encoders)
-    complete = len(fine_tuned) == classifiers
-    missing = "" if complete else f"{len(fine_tuned)} of {classifiers} classifiers were trained"
-    rows += fine_tuned
-    # --- record and figure
-    record = {
-        "model": hp.model,
-        "encoder_layer": saved.layer,
-        "dataset": dataset.to_json(),
-        "accuracy": rows,
-        "silhouette": silhouettes,
-    }
-    channel.emit(Stage("drawing the figure"))
-    title = f"{dataset.name}: probes of {hp.model}"
-    figures.plot_probe_accuracies(rows, folder / "probe.png", title)
-    write_json(folder / "probe.json", record)
-    channel.emit(ProbeResult(folder=str(folder), record=record, missing=missing))
-
-
-def _probe_codes(
-    codes: dict[str, np.ndarray],
-    weights: str,
-    fractions: tuple[float, ...],
-    dataset: Dataset,
-    hp: ClassifierHyperparameters,
-) -> list[dict]:
-    """The rows of classifiers that are fitted on codes with each fraction of the labels."""
-    rows = []
-    for fraction in fractions:
-        sample = labeled_sample(dataset, fraction, hp)
-        for method, accuracy in probe_codes(codes, dataset, sample, hp).items():
-            rows.append(probe_row(method, weights, fraction, len(sample), accuracy))
-    return rows
-
-
-def _fine_tune(
-    channel: Channel,
-    fractions: tuple[float, ...],
-    dataset: Dataset,
-    encoders: dict[str, keras.Model],
-    saved: SavedEncoder,
-    hp: ClassifierHyperparameters,
-) -> list[dict]:
-    """The rows of classifiers that are trained with each fraction of the labels; fewer after Ctrl-C."""
-    rows: list[dict] = []
-    for fraction in fractions:
-        sample = labeled_sample(dataset, fraction, hp)
-        subset = dataset.train.select(sample)
-        sampled = dataclasses.replace(dataset, train=subset)
+        # --- probes of the codes
+        rows: list[dict] = []
+        labels, pixels = dataset.test.labels, dataset.test.take(slice(None))
+        # Of bytes: the silhouette does not depend on the scale.
+        silhouettes = {"pixels": latent_space.class_silhouette(pixels, labels, hp.seed)}
         for weights, encoder in encoders.items():
-            announcement = PhaseStarted(
-                number=len(rows) + 1,
-                of=len(fractions) * len(encoders),
-                why=f"{weights}, fine-tuned with {len(sample):,} labels",
-                epochs=hp.epochs,
-                images=len(sample),
-                kept=False,
-            )
-            encoder = clone_with_weights(encoder)
-            model = build_classifier(encoder, len(dataset.classes), hp, dataset.shape, saved.hp)
-            _train(channel, model, encoder, sampled, hp, weights == TRAINED_WEIGHTS, announcement)
-            if channel.stop_event.is_set():  # the training of this classifier is incomplete
-                return rows
-            predicted = _predict_classes(classifier_for_inference(model, hp), dataset)
-            accuracy = float((predicted == dataset.test.labels).mean())
-            rows.append(probe_row(FINE_TUNED, weights, fraction, len(sample), accuracy))
-    return rows
+            channel.emit(Stage(f"probing the codes of {weights}"))
+            codes = {
+                "train": probes.encode_subset(encoder, dataset.train, dataset.shape, self.saved.hp),
+                "test": probes.encode_subset(encoder, dataset.test, dataset.shape, self.saved.hp),
+            }
+            for subset, values in codes.items():
+                names = [f"{subset} image {number}" for number in range(1, len(values) + 1)]
+                require_finite(values, names, hp.require("model"))
+            silhouettes[weights] = latent_space.class_silhouette(codes["test"], labels, hp.seed)
+            rows += self._probe_codes(codes, weights)
+        channel.emit(Stage("probing principal components of the same size"))
+        codes = probes.encode_by_pca(dataset, codes["test"].shape[1], hp.seed)
+        rows += self._probe_codes(codes, probes.PRINCIPAL_COMPONENTS)
+        # --- fine-tuning
+        fine_tuned = self._fine_tune(encoders)
+        classifiers = len(self.fractions) * len(encoders)
+        complete = len(fine_tuned) == classifiers
+        missing = "" if complete else f"{len(fine_tuned)} of {classifiers} classifiers were trained"
+        rows += fine_tuned
+        # --- record and figure
+        record = {
+            "model": hp.model,
+            "encoder_layer": self.saved.layer,
+            "dataset": dataset.to_json(),
+            "accuracy": rows,
+            "silhouette": silhouettes,
+        }
+        channel.emit(Stage("drawing the figure"))
+        title = f"{dataset.name}: probes of {hp.model}"
+        figures.plot_probe_accuracies(rows, folder / "probe.png", title)
+        write_json(folder / "probe.json", record)
+        channel.emit(ProbeResult(folder=str(folder), record=record, missing=missing))
+
+    def _probe_codes(self, codes: dict[str, np.ndarray], weights: str) -> list[dict]:
+        """The rows of classifiers that are fitted on codes with each fraction of the labels."""
+        rows = []
+        for fraction in self.fractions:
+            sample = probes.labeled_sample(self.dataset, fraction, self.hp)
+            for method, accuracy in probes.probe_codes(codes, self.dataset, sample, self.hp).items():
+                rows.append(probes.probe_row(method, weights, fraction, len(sample), accuracy))
+        return rows
+
+    def _fine_tune(self, encoders: dict[str, keras.Model]) -> list[dict]:
+        """The rows of classifiers that are trained with each fraction of the labels; fewer after Ctrl-C."""
+        rows: list[dict] = []
+        dataset, hp = self.dataset, self.hp
+        for fraction in self.fractions:
+            sample = probes.labeled_sample(dataset, fraction, hp)
+            sampled = dataclasses.replace(dataset, train=dataset.train.select(sample))
+            for weights, encoder in encoders.items():
+                announcement = PhaseStarted(
+                    number=len(rows) + 1,
+                    of=len(self.fractions) * len(encoders),
+                    why=f"{weights}, fine-tuned with {len(sample):,} labels",
+                    epochs=hp.epochs,
+                    images=len(sample),
+                    kept=False,
+                )
+                encoder = clone_with_weights(encoder)
+                model = build_classifier(encoder, len(dataset.classes), hp, dataset.shape, self.saved.hp)
+                self._train(model, encoder, sampled, weights == probes.TRAINED_WEIGHTS, announcement)
+                if self.channel.stop_event.is_set():  # the training of this classifier is incomplete
+                    return rows
+                predicted = _predict_classes(classifier_for_inference(model, hp), dataset.test)
+                accuracy = float((predicted == dataset.test.labels).mean())
+                rows.append(probes.probe_row(probes.FINE_TUNED, weights, fraction, len(sample), accuracy))
+        return rows
+
+    def _train(
+        self,
+        model: keras.Model,
+        encoder: keras.Model,
+        dataset: Dataset,
+        pretrained: bool,
+        announcement: PhaseStarted,
+    ) -> None:
+        """Train a classifier in two phases, or where its encoder has random weights in one."""
+        channel = self.channel
+        hp = dataclasses.replace(self.hp, precision="float32")  # in which the codes are probed as well
+        for index, phase in enumerate(classifier_phases(hp) if pretrained else (scratch_phase(hp),)):
+            if pretrained:
+                set_trainable(encoder, index == 1)
+            channel.emit(announcement)
+            fit(model, dataset, hp, phase, TrainingHooks(channel.emit, channel.stop_event))
+            if channel.stop_event.is_set():
+                return
 
 
-def _train(
-    channel: Channel,
-    model: keras.Model,
-    encoder: keras.Model,
-    dataset: Dataset,
-    hp: ClassifierHyperparameters,
-    pretrained: bool,
-    announcement: PhaseStarted,
-) -> None:
-    """Train a classifier in two phases, or where its encoder has random weights in one."""
-    hp = dataclasses.replace(hp, precision="float32")  # in which the encoder's codes are probed as well
-    for index, phase in enumerate(classifier_phases(hp) if pretrained else (scratch_phase(hp),)):
-        if pretrained:
-            set_trainable(encoder, index == 1)
-        channel.emit(announcement)
-        fit(model, dataset, hp, phase, TrainingHooks(channel.emit, channel.stop_event))
-        if channel.stop_event.is_set():
-            return
-
-
-def _predict_classes(model: keras.Model, dataset: Dataset) -> np.ndarray:
-    starts = range(0, len(dataset.test), latent_space.BATCH_SIZE)
-    chunks = (dataset.test.take(slice(start, start + latent_space.BATCH_SIZE)) for start in starts)
+def _predict_classes(model: keras.Model, subset: Subset) -> np.ndarray:
+    starts = range(0, len(subset), latent_space.BATCH_SIZE)
+    chunks = (subset.take(slice(start, start + latent_space.BATCH_SIZE)) for start in starts)
     return np.concatenate([inference.predict(model, to_float(images)).argmax(axis=1) for images in chunks])

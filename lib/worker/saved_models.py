@@ -32,31 +32,7 @@ OTHER_MODELS = ("encoder", "decoder", "classifier")  # names of models that are 
 MAX_OUTPUT = 1e18  # of a model, or of an encoder: errors and distances are squares
 
 
-class ModelOptions(NamedTuple):
-    """Options of a request about its model.
-
-    Attributes:
-        data: the images that it is for, pictures or a data set; `None` where there are none.
-        encoder_layer, decoder_layer: names of the layers of the code; `None` to find them.
-        size: (height, width) of images, for models of any size.
-    """
-
-    data: str | None = None
-    encoder_layer: str | None = None
-    decoder_layer: str | None = None
-    size: tuple[int, int] | None = None
-
-    @classmethod
-    def of(cls, request: ModelRequest, data: str | None) -> "ModelOptions":
-        """Return the options in a request to a job on the images `data`."""
-        return cls(data, request.encoder_layer, request.decoder_layer, request.size)
-
-    @property
-    def names_layers(self) -> bool:
-        return bool(self.encoder_layer or self.decoder_layer)
-
-
-NO_OPTIONS = ModelOptions()
+NO_OPTIONS = ModelRequest(models=())
 
 
 @dataclass(frozen=True)
@@ -70,7 +46,7 @@ class LoadedAutoencoder:
         image_shape: (height, width, channels) of the images of its task.
         model: maps inputs to outputs.
         foreign: the model adapted to images, if it was made elsewhere or layers of it are named.
-        options: the request's, which name those layers.
+        options: the request, which names those layers.
     """
 
     path: Path
@@ -79,7 +55,7 @@ class LoadedAutoencoder:
     image_shape: ImageShape
     model: keras.Model | CodeRefinement
     foreign: ForeignModel | None = None
-    options: ModelOptions = NO_OPTIONS
+    options: ModelRequest = NO_OPTIONS
 
     @property
     def notes(self) -> list[str]:
@@ -126,13 +102,13 @@ class LoadedAutoencoder:
         return replace(self, model=CodeRefinement(code_only(encoder), decoder, steps, stop_event, report))
 
 
-def load_autoencoder(name: str, purpose: str = "", options: ModelOptions = NO_OPTIONS) -> LoadedAutoencoder:
+def load_autoencoder(name: str, purpose: str = "", options: ModelRequest = NO_OPTIONS) -> LoadedAutoencoder:
     """Load a whole autoencoder.
 
     Args:
         name: path of an `.h5` file.
         purpose: end of the error message, such as `, which --refine needs`.
-        options: those of the request.
+        options: the request: its data, size and names of layers.
 
     Raises:
         UserError: the file cannot be loaded, or its model does not map images to images.
@@ -146,13 +122,17 @@ def load_autoencoder(name: str, purpose: str = "", options: ModelOptions = NO_OP
         )
     hp = saved.autoencoder_hp or AutoencoderHyperparameters()
     is_foreign, model = saved.hp is None, saved.model
-    foreign = _adapt(saved, path, options) if is_foreign or options.names_layers else None
+    foreign = _adapt(saved, path, options) if is_foreign or _names_layers(options) else None
     shape = model.input_shape[1:] if foreign is None else foreign.image_shape
     if foreign is not None and is_foreign:
         model = foreign.autoencoder()
     else:
         shape = get_task(hp.task).image_shape(hp, shape, model.output_shape[1:])
     return LoadedAutoencoder(path, saved, hp, shape, model, foreign, options)
+
+
+def _names_layers(options: ModelRequest) -> bool:
+    return bool(options.encoder_layer or options.decoder_layer)
 
 
 def _maps_images(model: keras.Model) -> bool:
@@ -162,7 +142,7 @@ def _maps_images(model: keras.Model) -> bool:
     )
 
 
-def _adapt(saved: SavedModel, path: Path, options: ModelOptions) -> ForeignModel:
+def _adapt(saved: SavedModel, path: Path, options: ModelRequest) -> ForeignModel:
     """The model adapted to the images of a request."""
     pattern = input_pattern(saved.model, str(path))
     return ForeignModel(
@@ -170,7 +150,7 @@ def _adapt(saved: SavedModel, path: Path, options: ModelOptions) -> ForeignModel
     )
 
 
-def _choose_shape(pattern: ImagePattern, path: Path, options: ModelOptions) -> ImageShape:
+def _choose_shape(pattern: ImagePattern, path: Path, options: ModelRequest) -> ImageShape:
     """The shape of the images for a model: its own, the data set's, or the one that was stated."""
     if options.size is not None:
         if pattern.shape is None:
@@ -218,7 +198,7 @@ class LoadedEncoder(NamedTuple):
     notes: list[str]
 
 
-def find_encoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedEncoder:
+def find_encoder(path: Path, options: ModelRequest = NO_OPTIONS) -> LoadedEncoder:
     """Load the encoder in a file, or in `autoencoder.h5` or `encoder.h5` in the same folder.
 
     Raises:
@@ -258,7 +238,7 @@ class LoadedDecoder(NamedTuple):
     notes: list[str]
 
 
-def load_decoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedDecoder:
+def load_decoder(path: Path, options: ModelRequest = NO_OPTIONS) -> LoadedDecoder:
     """Load the decoder in a file.
 
     Raises:
@@ -269,7 +249,7 @@ def load_decoder(path: Path, options: ModelOptions = NO_OPTIONS) -> LoadedDecode
     if saved.hp is None and is_decoder(saved.model):
         model, note = adapt_decoder(saved.model, str(path))
         return LoadedDecoder(model, AutoencoderHyperparameters(), [note])
-    if (hp := saved.autoencoder_hp) is None or options.names_layers:
+    if (hp := saved.autoencoder_hp) is None or _names_layers(options):
         foreign = _adapt(saved, path, options)
         model = foreign.decoder(options.encoder_layer, options.decoder_layer)
         return LoadedDecoder(model, hp or AutoencoderHyperparameters(), foreign.notes)
@@ -293,7 +273,7 @@ class LoadedClassifier(NamedTuple):
     notes: list[str]
 
 
-def load_classifier(path: Path, options: ModelOptions) -> LoadedClassifier:
+def load_classifier(path: Path, options: ModelRequest) -> LoadedClassifier:
     """Load a classifier; its classes are numbers where the file has no names.
 
     Raises:
