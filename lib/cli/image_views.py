@@ -4,20 +4,8 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from lib.cli import terminal_graphics as graphics
 from lib.cli.output import ACCENT, Output
-from lib.cli.terminal_graphics import (
-    ARROW,
-    CHART_SIZE,
-    SEPARATOR,
-    grid_layout,
-    half_blocks,
-    image_strips,
-    loss_chart,
-    scatter_plot,
-    strip_layout,
-    subsample,
-    terminal_image,
-)
 from lib.common.formatting import format_decimal, metric_label
 from lib.common.serialization import unpack_images
 from lib.common.text_layout import ELLIPSIS, as_written, cell_width, ellipsize
@@ -46,7 +34,7 @@ class ImageViews(Output):
             path: the figure's file.
             caption: names the columns of an `ImageStrip`; by default input, output and, of three, target.
         """
-        image = terminal_image(path) if self.out.is_terminal else None
+        image = graphics.terminal_image(path) if self.out.is_terminal else None
         if image is not None:
             self.out.print(image)
             self.result(path, ACCENT)
@@ -66,7 +54,7 @@ class ImageViews(Output):
         self.result("; ".join([*remarks, path]), ACCENT)
 
     def _show_curves(self, view: LossCurves) -> None:
-        height = self._chart_height(CHART_SIZE[1], len(view.curves))
+        height = self._chart_height(graphics.CHART_SIZE[1], len(view.curves))
         for phase, history in view.curves.items():
             if len(history["loss"]) == 1:
                 values = (
@@ -75,35 +63,39 @@ class ImageViews(Output):
                 self.result(f"{phase}: only one epoch, no curve: {', '.join(values)}")
                 continue
             self.result(f"{phase}: loss (logarithmic) per epoch", "bold")
-            self._print_chart(loss_chart(history, self._chart_colors, self.out.width, height))
+            self._print_chart(graphics.loss_chart(history, self._chart_colors, self.out.width, height))
 
     def _show_strip(self, view: ImageStrip, caption: str) -> list[str]:
         columns = [unpack_images(images) for images in view.columns.values()]
-        target = f" {SEPARATOR} target" if len(columns) > 2 else ""
-        count, layout = len(columns[0]), strip_layout(self.out, columns, self._free_lines)
+        target = f" {graphics.SEPARATOR} target" if len(columns) > 2 else ""
+        count, layout = len(columns[0]), graphics.strip_layout(self.out, columns, self._free_lines)
         shown = min(count, layout.per_row * layout.rows)
         for start in range(0, shown, layout.per_row):
             end = min(shown, start + layout.per_row)
-            self.out.print(image_strips(self.out, [images[start:end] for images in columns], layout.max_side))
-        return [caption or f"input {ARROW} output{target}, from the test set", *_count(shown, count)]
+            self.out.print(
+                graphics.image_strips(self.out, [images[start:end] for images in columns], layout.max_side)
+            )
+        return [caption or f"input {graphics.ARROW} output{target}, from the test set", *_count(shown, count)]
 
     def _show_grid(self, view: ImageGrid) -> list[str]:
         images = unpack_images(view.images)
-        layout = grid_layout(self.out, images, self._free_lines)
+        layout = graphics.grid_layout(self.out, images, self._free_lines)
         columns = max(1, min(view.per_row, layout.per_row))
         shown = min(len(images), layout.rows * columns)
-        small = subsample(images[:shown], layout.max_side)
+        small = graphics.subsample(images[:shown], layout.max_side)
         for start in range(0, shown, columns):
             table = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
-            table.add_row(*(half_blocks(self.out, image) for image in small[start : start + columns]))
+            table.add_row(
+                *(graphics.half_blocks(self.out, image) for image in small[start : start + columns])
+            )
             self.out.print(table)
         return _count(shown, len(images))
 
     def _show_points(self, view: PointPlot) -> None:
-        height = self._chart_height(2 * CHART_SIZE[1], len(view.projections))
+        height = self._chart_height(2 * graphics.CHART_SIZE[1], len(view.projections))
         for name, points in view.projections.items():
             self.result(name, "bold")
-            plot = scatter_plot(
+            plot = graphics.scatter_plot(
                 np.array(points), view.labels, view.classes, self._chart_colors, self.out.width, height
             )
             self._print_chart(plot)
@@ -112,14 +104,14 @@ class ImageViews(Output):
         images, ellipsis = unpack_images(view.images), as_written(ELLIPSIS, self.out.file)
         captions = [as_written(caption, self.out.file) for caption in view.captions]
         width = min(MAX_CAPTION, self.out.width, max(map(cell_width, captions)))
-        layout = grid_layout(self.out, images, self._free_lines, CAPTION_GAP, width)
+        layout = graphics.grid_layout(self.out, images, self._free_lines, CAPTION_GAP, width)
         shown = min(len(images), layout.per_row * min(MAX_CAPTIONED_ROWS, layout.rows))
-        small = subsample(images[:shown], layout.max_side)
+        small = graphics.subsample(images[:shown], layout.max_side)
         width = max(width, small.shape[2])
         for start in range(0, shown, layout.per_row):
             row = slice(start, min(shown, start + layout.per_row))
             table = Table.grid(padding=(0, CAPTION_GAP, 0, 0), pad_edge=False)
-            table.add_row(*(half_blocks(self.out, image) for image in small[row]))
+            table.add_row(*(graphics.half_blocks(self.out, image) for image in small[row]))
             table.add_row(*(Text(ellipsize(caption, width, ellipsis)) for caption in captions[row]))
             self.out.print(table)
         return _count(shown, len(images))

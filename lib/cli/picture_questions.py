@@ -30,7 +30,7 @@ def picture_fit(answers: Answers, values: dict[str, Any]) -> PictureFit:
 
 def asks_for_size(answers: Answers, dataset: str) -> bool:
     """Return whether the size of images is asked for, if the pictures of a data set have several."""
-    can_ask = answers.interactive and answers.has_terminal and answers.is_open("size")
+    can_ask = answers.interactive and answers.has_terminal and "size" not in answers.provided
     return can_ask and find_pictures(dataset) is not None
 
 

@@ -44,9 +44,7 @@ SCATTER_COLORS = (
 )
 
 
-def loss_chart(
-    history: dict[str, list[float]], colors: bool, width: int = 80, height: int = CHART_SIZE[1]
-) -> str:
+def loss_chart(history: dict[str, list[float]], colors: bool, width: int, height: int) -> str:
     """Return loss curves per epoch on a logarithmic axis, in braille dots.
 
     Args:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lib.common.errors import UserError
-from lib.common.value_types import IntRange, ValueType, elements, stripped
+from lib.common.value_types import IntRange, ValueType, elements
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class KernelSizes(ValueType):
     def _parse_pair(self, value) -> tuple[int, int]:
         sides = elements(value.replace("×", "x") if isinstance(value, str) else value, "x")
         height, width = sides if len(sides) == 2 else (*sides, *sides)
-        return self.element.parse(stripped(height)), self.element.parse(stripped(width))
+        return self.element.parse(height), self.element.parse(width)
 
     def format(self, value: tuple[tuple[int, int], ...]) -> str:
         sizes = [str(height) if height == width else f"{height}x{width}" for height, width in value]

@@ -19,7 +19,7 @@ YES_NO = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false"
 
 
 class ValueType(ABC):
-    """Base class of the value types; a subclass defines `description`, `parse` and `format`."""
+    """Base class of the value types: `description` and `parse`, and `format` where it is not `str`."""
 
     @property
     @abstractmethod
@@ -37,9 +37,9 @@ class ValueType(ABC):
         except UserError as error:
             raise UserError(f"{name} {error}") from None
 
-    @abstractmethod
     def format(self, value) -> str:
         """The inverse of `parse`: a canonical value as text."""
+        return str(value)
 
     def to_json(self, value):
         """A canonical value, or `None`, as JSON holds it (tuples become lists)."""
@@ -73,9 +73,6 @@ class IntRange(ValueType):
         if not isinstance(number, int) or isinstance(number, bool) or not self.low <= number <= self.high:
             raise self.error(value)
         return number
-
-    def format(self, value: int) -> str:
-        return str(value)
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ class PerLayer(ValueType):
 
     def parse(self, value) -> tuple[int, ...]:
         try:
-            numbers = tuple(self.element.parse(stripped(part)) for part in elements(value, ","))
+            numbers = tuple(self.element.parse(part) for part in elements(value, ","))
         except UserError:
             raise self.error(value) from None
         if not numbers:
@@ -274,9 +271,6 @@ class OneOf(ValueType):
             raise self.error(value)
         return value
 
-    def format(self, value: str) -> str:
-        return value
-
 
 @dataclass(frozen=True)
 class Text(ValueType):
@@ -288,9 +282,6 @@ class Text(ValueType):
         if not isinstance(value, str) or not value.strip() or not _is_path(value):
             raise self.error(value)
         return os.path.expanduser(value.strip())
-
-    def format(self, value: str) -> str:
-        return value
 
 
 @dataclass(frozen=True)
@@ -349,11 +340,6 @@ def elements(value, separator: str) -> Sequence:
     if isinstance(value, str):
         return value.split(separator)
     return value if isinstance(value, list | tuple) else (value,)
-
-
-def stripped(value):
-    """A text without the spaces around it; any other value as it is."""
-    return value.strip() if isinstance(value, str) else value
 
 
 def _is_path(text: str) -> bool:

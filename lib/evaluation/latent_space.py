@@ -34,9 +34,8 @@ def encode_batches(encoder: keras.Model, batches) -> np.ndarray:
     Returns:
         float32 (n, …).
     """
-    return np.concatenate(
-        [_first_output(encoder.predict_on_batch(batches[index][0])) for index in range(len(batches))]
-    )
+    outputs = (encoder.predict_on_batch(batches[index][0]) for index in range(len(batches)))
+    return np.concatenate([keras.tree.flatten(output)[0] for output in outputs])
 
 
 def decode_codes(decoder: keras.Model, codes: np.ndarray) -> np.ndarray:
@@ -51,10 +50,6 @@ def decode_codes(decoder: keras.Model, codes: np.ndarray) -> np.ndarray:
     """
     starts = range(0, len(codes), BATCH_SIZE)
     return np.concatenate([inference.predict(decoder, codes[start : start + BATCH_SIZE]) for start in starts])
-
-
-def _first_output(outputs) -> np.ndarray:
-    return outputs[0] if isinstance(outputs, list | tuple) else outputs
 
 
 def flatten_codes(codes: np.ndarray) -> np.ndarray:

@@ -286,9 +286,8 @@ def numbered_folder(folder: Path, number: int) -> Path:
 def _claim_run_folder(output: str | None, hp: Hyperparameters, dataset: str, numbered: bool) -> Path:
     if output:
         return _claim_numbered(Path(output), first=2) if numbered else _claim_empty(Path(output))
-    return _claim_numbered(
-        records.MODELS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset}-{hp.task_name}"
-    )
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{dataset}-{hp.task_name}"
+    return _claim_numbered(records.MODELS_FOLDER / name)
 
 
 def _claim_empty(folder: Path) -> Path:

@@ -112,16 +112,12 @@ class Completion(Task):
 
     def shapes(self, settings, image):
         axis, count = given_half(settings, image)
-        rest = image[axis] - count
-        height, width, channels = image
-        if axis == 0:
-            return (count, width, channels), (rest, width, channels)
-        return (height, count, channels), (height, rest, channels)
+        sizes = count, image[axis] - count
+        return tuple((*image[:axis], size, *image[axis + 1 :]) for size in sizes)
 
     def image_shape(self, settings, input_shape, target):
-        if cut_axis(settings) == 0:
-            return (input_shape[0] + target[0], *input_shape[1:])
-        return (input_shape[0], input_shape[1] + target[1], *input_shape[2:])
+        axis = cut_axis(settings)
+        return (*input_shape[:axis], input_shape[axis] + target[axis], *input_shape[axis + 1 :])
 
     def make_pair(self, settings, pixels, rng):
         given, missing = half_slices(settings, pixels.shape[1:])

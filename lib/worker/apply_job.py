@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lib.common.errors import UserError
-from lib.common.formatting import format_shape
+from lib.common.formatting import format_psnr, format_shape
 from lib.common.serialization import pack_images, write_csv
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.user_images import UserImages
@@ -94,7 +94,7 @@ def apply(channel: Channel, request: Apply) -> None:
 
 
 def _load_matching_autoencoders(request: Apply) -> list[LoadedAutoencoder]:
-    models = [load_autoencoder(path, options=request) for path in request.models]
+    models = [load_autoencoder(path, request) for path in request.models]
     shapes = {model.image_shape for model in models}
     if len(shapes) > 1:
         raise UserError(
@@ -152,13 +152,8 @@ def _error_table(
     if len(models) > 1:
         return ["picture", *(f"mse {model}" for model in models)], rows
     for row, index in zip(rows, order, strict=True):
-        row.append(_format_psnr(errors[0, index]))
+        row.append(format_psnr(psnr(float(errors[0, index]))).replace("∞", "inf"))
     return ["picture", "mse", "psnr_db"], rows
-
-
-def _format_psnr(mse: float) -> str:
-    decibels = psnr(float(mse))
-    return "inf" if decibels is None else f"{decibels:.2f}"
 
 
 def _example_rows(

@@ -37,7 +37,7 @@ def encode(channel: Channel, request: Encode) -> None:
     refinement: Any = None
     notes = list(encoder.notes)
     if steps := request.refine:
-        autoencoder = load_autoencoder(request.models[0], ", which --refine requires", request)
+        autoencoder = load_autoencoder(request.models[0], request, ", which --refine requires")
         report = progress.chunk_reporter(0, 1)
         refinement = autoencoder.with_refinement(steps, channel.stop_event, report).model
         notes += autoencoder.notes

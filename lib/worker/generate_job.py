@@ -21,7 +21,7 @@ from lib.runs.events import RunStarted
 from lib.runs.validation import sanitize
 from lib.tasks import get_task, make_inference_pair
 from lib.training.backend import device_name
-from lib.worker.image_output import PngWriter, emit_notes
+from lib.worker.image_output import emit_notes, png_writer
 from lib.worker.messages import Generate, GenerateResult
 from lib.worker.process import Channel
 from lib.worker.saved_models import find_encoder, load_decoder, require_finite
@@ -56,8 +56,8 @@ def generate(channel: Channel, request: Generate) -> None:
     folder = run_folder.new_output_folder(request.output, path.parent / "generated")
     channel.emit(RunStarted(str(folder), device_name()))
     digits, columns = len(str(len(images))), min(sheet.columns, len(images))
-    with PngWriter() as writer:
-        writer.add(images, [folder / f"{number:0{digits}}.png" for number in range(1, len(images) + 1)])
+    with png_writer() as write:
+        write(images, [folder / f"{number:0{digits}}.png" for number in range(1, len(images) + 1)])
     title = f"{path}: {sheet.description}"
     image_figures.plot_image_sheet(images, columns, folder / "sheet.png", title, sheet.ticks)
     with atomic_write(folder / "codes.npy") as partial:

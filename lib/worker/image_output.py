@@ -26,38 +26,29 @@ from lib.worker.process import Channel
 MAX_NAME_BYTES = 255  # of a file, on all common file systems
 
 
-class PngWriter:
-    """Writer of PNG files in threads, which work while the next images are computed; a context manager.
+@contextmanager
+def png_writer() -> Iterator[Callable[[np.ndarray, Sequence[Path]], None]]:
+    """Context of a function that writes PNG files in threads, which work while the next images are computed.
+
+    Yields:
+        A function of images, uint8 (n, height, width, channels), 1 or 3 channels, and of one path per image;
+        missing folders are created. It waits until the previous images are written.
 
     Raises:
-        RunFailed: from `add` or at the end, a file cannot be written.
+        RunFailed: from that function or at the end, a file cannot be written.
     """
+    pending: Iterator[None] = iter(())
 
-    def __init__(self):
-        self._pool = ThreadPoolExecutor()
-        self._pending: Iterator[None] = iter(())
-
-    def __enter__(self) -> "PngWriter":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._pool.shutdown()
-        self._wait()
-
-    def _wait(self) -> None:
-        list(self._pending)  # raises the exceptions of the threads
-
-    def add(self, images: np.ndarray, paths: Sequence[Path]) -> None:
-        """Start to write images when the previous ones are written.
-
-        Args:
-            images: uint8 (n, height, width, channels), 1 or 3 channels.
-            paths: one per image; missing folders are created.
-        """
-        self._wait()
+    def write(images: np.ndarray, paths: Sequence[Path]) -> None:
+        nonlocal pending
+        list(pending)  # raises the exceptions of the threads
         for folder in {path.parent for path in paths}:
             make_folder(folder)
-        self._pending = self._pool.map(_write_png, images, paths)
+        pending = pool.map(_write_png, images, paths)
+
+    with ThreadPoolExecutor() as pool:
+        yield write
+        list(pending)
 
 
 @contextmanager
@@ -82,9 +73,9 @@ def open_image_output(
         RunFailed: a file cannot be written.
     """
     if user_images.from_files:
-        with PngWriter() as writer:
+        with png_writer() as write_pngs:
             names = _png_names(user_images.paths)
-            yield lambda positions, images: writer.add(images, [path / names[index] for index in positions])
+            yield lambda positions, images: write_pngs(images, [path / names[index] for index in positions])
     else:
         with idx_writer(path.with_name(f"{path.name}.idx"), user_images.shape) as write:
             yield lambda positions, images: write(images)

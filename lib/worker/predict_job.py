@@ -1,7 +1,6 @@
 """Job `predict`: labels and confidences of images from a saved classifier."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,13 +17,6 @@ from lib.worker.saved_models import load_classifier, require_finite
 SHOWN_PREDICTIONS = 24  # images with their predicted labels in the figure
 
 
-class Prediction(NamedTuple):
-    """An image, uint8 (height, width, channels), with its predicted label and confidence in words."""
-
-    image: np.ndarray
-    caption: str
-
-
 def predict(channel: Channel, request: Predict) -> None:
     """Classify images; write a table of labels with their confidence (the probability) and a figure."""
     # --- model and images
@@ -35,7 +27,8 @@ def predict(channel: Channel, request: Predict) -> None:
     progress = ChunkProgress(channel, user_images, request.limit, "pictures")
     # --- predictions
     table: list[list[str]] = []
-    predictions: list[Prediction] = []  # the first ones
+    shown: list[np.ndarray] = []  # the first images, uint8 (height, width, channels)
+    captions: list[str] = []  # predicted label and confidence of each
     correct: list[bool] = []  # for images with a known class
     with job_folder(channel, request.output, path.parent / "predicted") as folder:
         for positions, images, probabilities in progress.map(
@@ -51,20 +44,14 @@ def predict(channel: Channel, request: Predict) -> None:
                     correct.append(true_class == classes[first])
                     row.append(true_class)
                 table.append(row)
-                if len(predictions) < SHOWN_PREDICTIONS:
-                    predictions.append(Prediction(image, f"{classes[first]} ({scores[first]:.0%})"))
+                if len(shown) < SHOWN_PREDICTIONS:
+                    shown.append(image)
+                    captions.append(f"{classes[first]} ({scores[first]:.0%})")
     # --- table and figure
-    columns = [
-        "picture",
-        "label",
-        "confidence",
-        "second",
-        "second_confidence",
-        *(["true"] if correct else []),
-    ]
+    columns = ["picture", "label", "confidence", "second", "second_confidence"]
+    columns += ["true"] if correct else []
     write_csv(folder / "predictions.csv", columns, table)
-    images = np.stack([prediction.image for prediction in predictions])
-    captions = [prediction.caption for prediction in predictions]
+    images = np.stack(shown)
     title = f"{user_images.source}, classified by {path}"
     image_figures.plot_predictions(images, captions, folder / "predictions.png", title)
     channel.emit(

@@ -32,9 +32,6 @@ OTHER_MODELS = ("encoder", "decoder", "classifier")  # names of models that are 
 MAX_OUTPUT = 1e18  # of a model, or of an encoder: errors and distances are squares
 
 
-NO_OPTIONS = ModelRequest(models=())
-
-
 @dataclass(frozen=True)
 class LoadedAutoencoder:
     """A saved autoencoder.
@@ -54,8 +51,8 @@ class LoadedAutoencoder:
     hp: AutoencoderHyperparameters
     image_shape: ImageShape
     model: keras.Model | CodeRefinement
-    foreign: ForeignModel | None = None
-    options: ModelRequest = NO_OPTIONS
+    foreign: ForeignModel | None
+    options: ModelRequest
 
     @property
     def notes(self) -> list[str]:
@@ -102,13 +99,13 @@ class LoadedAutoencoder:
         return replace(self, model=CodeRefinement(code_only(encoder), decoder, steps, stop_event, report))
 
 
-def load_autoencoder(name: str, purpose: str = "", options: ModelRequest = NO_OPTIONS) -> LoadedAutoencoder:
+def load_autoencoder(name: str, options: ModelRequest, purpose: str = "") -> LoadedAutoencoder:
     """Load a whole autoencoder.
 
     Args:
         name: path of an `.h5` file.
-        purpose: end of the error message, such as `, which --refine needs`.
         options: the request: its data, size and names of layers.
+        purpose: end of the error message, such as `, which --refine needs`.
 
     Raises:
         UserError: the file cannot be loaded, or its model does not map images to images.
@@ -198,7 +195,7 @@ class LoadedEncoder(NamedTuple):
     notes: list[str]
 
 
-def find_encoder(path: Path, options: ModelRequest = NO_OPTIONS) -> LoadedEncoder:
+def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
     """Load the encoder in a file, or in `autoencoder.h5` or `encoder.h5` in the same folder.
 
     Raises:
@@ -238,7 +235,7 @@ class LoadedDecoder(NamedTuple):
     notes: list[str]
 
 
-def load_decoder(path: Path, options: ModelRequest = NO_OPTIONS) -> LoadedDecoder:
+def load_decoder(path: Path, options: ModelRequest) -> LoadedDecoder:
     """Load the decoder in a file.
 
     Raises:

@@ -26,8 +26,9 @@ PREDICT_SCRIPT = """
 import sys
 from lib.data import datasets
 from lib.worker import saved_models
+from lib.worker.messages import ModelRequest
 images, batch = datasets.load_source(sys.argv[2]).train.images, 512
-model = saved_models.load_autoencoder(sys.argv[1]).model
+model = saved_models.load_autoencoder(sys.argv[1], ModelRequest(models=())).model
 for start in range(0, len(images), batch):
     model.predict_on_batch(images[start : start + batch].astype("float32") / 255)
 """
