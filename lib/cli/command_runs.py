@@ -290,7 +290,7 @@ def draw_metric(display: Display, entries: list[RunEntry], metric: str, folder: 
         if entry.status == records.FINISHED and isinstance(entry.record["metrics"].get(metric), int | float)
     ]
     drawn_records = [entry.record for entry in drawable]
-    differing = [name for name in records.differing_hyperparameters(drawn_records) if name != "program"]
+    differing = records.differing_hyperparameters(drawn_records)
     if len(drawable) < 2 or not differing:
         reason = (
             "The runs do not differ" if len(drawable) > 1 else "Fewer than two finished runs have this value"

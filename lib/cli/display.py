@@ -46,9 +46,6 @@ class Display(ResultViews, ImageViews):
         self._reported_tenths = 0
         self._is_training = False
         self._phase: PhaseStarted
-        self._step_line = Text()
-        self._epoch_line = Text()
-        self._sample_images: list[np.ndarray] = []
         self._shown: Group | None = None  # by the live display of a training, in a terminal of `_shown_width`
         self._shown_width = 0
 
@@ -87,7 +84,7 @@ class Display(ResultViews, ImageViews):
         self._epochs_before: int | None = None
         self._step_line = Text("")
         self._epoch_line = Text("")
-        self._sample_images = []
+        self._sample_images: list[np.ndarray] = []
         if event.plan:
             self.note(event.plan, QUIET)
         if line := phase_line(event):

@@ -44,7 +44,9 @@ SCATTER_COLORS = (
 )
 
 
-def loss_chart(history: dict[str, list[float]], colors: bool, width: int, height: int) -> str:
+def loss_chart(
+    history: dict[str, list[float]], colors: bool, width: int = 80, height: int = CHART_SIZE[1]
+) -> str:
     """Return loss curves per epoch on a logarithmic axis, in braille dots.
 
     Args:

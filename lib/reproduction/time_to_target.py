@@ -38,36 +38,35 @@ METHOD_NOTE = (
 )
 
 
+@dataclass
 class TargetObserver:
     """Callback for the events of a run that stops it once it reaches a target on validation images.
 
     The error alone counts, without an L2 penalty that the loss of one side may contain.
 
-    Args:
+    Attributes:
         quantity: `val_loss` or `val_accuracy`; `None` to measure the time without a target.
         target: the value to reach.
-
-    Attributes:
         seconds: duration of the training until the end of the last epoch.
         epochs: number of complete epochs.
         best: the best value; `None` before the first.
         reached: whether the target is reached.
+        start: of the training, on a clock; `None` before.
     """
 
-    def __init__(self, quantity: str | None, target: float):
-        self.quantity = quantity
-        self.target = target
-        self.seconds = 0.0
-        self.epochs = 0
-        self.best: float | None = None
-        self.reached = False
-        self._start: float | None = None
+    quantity: str | None
+    target: float
+    seconds: float = 0.0
+    epochs: int = 0
+    best: float | None = None
+    reached: bool = False
+    start: float | None = None
 
     def __call__(self, event: Event) -> str | None:
-        if isinstance(event, PhaseStarted) and self._start is None:
-            self._start = time.perf_counter()
-        if isinstance(event, EpochEnded) and self._start is not None and not self.reached:
-            self.seconds = time.perf_counter() - self._start
+        if isinstance(event, PhaseStarted) and self.start is None:
+            self.start = time.perf_counter()
+        if isinstance(event, EpochEnded) and self.start is not None and not self.reached:
+            self.seconds = time.perf_counter() - self.start
             self.epochs += 1
             self._compare(event.numbers)
         return REACHED_REASON if self.reached else None

@@ -186,9 +186,9 @@ def trained_fit(folder: Path) -> str:
 
 
 def differing_hyperparameters(records: list[dict]) -> list[str]:
-    """Return the names of the hyperparameters that are not the same in all of these records."""
+    """Return the names of the settings that are not the same in all of these records."""
     settings = [record["hyperparameters"] for record in records]
-    names = dict.fromkeys(name for hp in settings for name in hp)
+    names = dict.fromkeys(name for hp in settings for name in hp if name != "program")
     return [name for name in names if any(hp.get(name) != settings[0].get(name) for hp in settings)]
 
 

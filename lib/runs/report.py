@@ -307,7 +307,6 @@ def _best_table(groups: list[list[RunEntry]], anchors: dict[int, str]) -> Docume
 def _differences_table(entries: list[RunEntry], anchors: dict[int, str]) -> DocumentTable:
     """Return the settings that differ between the runs of a group, which are sorted best first."""
     names = records.differing_hyperparameters([entry.record for entry in entries])
-    names = [name for name in names if name != "program"]
     links = [Link(entry.name, anchors[id(entry)]) for entry in entries]
     best, *others = entries
     lines: list[tuple] = [

@@ -6,6 +6,7 @@ import hashlib
 import json
 import socket
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
@@ -172,6 +173,7 @@ class Search:
         self.display.show_result(folder, records.load_record(folder))
 
 
+@dataclass
 class WinnerTraining:
     """The objective function of the trial that trains the winner, and the observer of `run_trials`.
 
@@ -179,16 +181,13 @@ class WinnerTraining:
     those of the search.
     """
 
-    def __init__(
-        self, hp: Hyperparameters, folder: Path, metric: str, run_sequence: RunSequence, display: Display
-    ):
-        self.hp = hp
-        self.folder = folder
-        self.metric = metric
-        self.run_sequence = run_sequence
-        self.display = display
-        self.trial_number: int | None = None  # of the trial that runs
-        self._is_announced = False  # that another worker trains the winner
+    hp: Hyperparameters
+    folder: Path
+    metric: str
+    run_sequence: RunSequence
+    display: Display
+    trial_number: int | None = None  # of the trial that runs
+    is_announced: bool = False  # that another worker trains the winner
 
     def __call__(self, trial: optuna.Trial) -> float:
         self.trial_number = trial.number
@@ -208,10 +207,10 @@ class WinnerTraining:
         self.display.close()
 
     def on_wait(self, state: StudyState) -> None:
-        if not self._is_announced:
+        if not self.is_announced:
             host = state.running[0].user_attrs.get("host", "another worker")
             self.display.note(f"{host} is training it; waiting")
-            self._is_announced = True
+            self.is_announced = True
 
 
 def require_search_folder(folder: Path) -> None:

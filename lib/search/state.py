@@ -72,10 +72,6 @@ class StudyState:
         return [trial for trial in self.trials if trial.state in states]
 
     @property
-    def waiting(self) -> list[FrozenTrial]:
-        return self.in_state(WAITING)
-
-    @property
     def running(self) -> list[FrozenTrial]:
         return self.in_state(RUNNING)
 

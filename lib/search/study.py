@@ -21,22 +21,16 @@ from optuna.study import StudyDirection
 
 from lib.common.errors import RunFailed, UserError
 from lib.config.program_settings import rename_former_keys
+from lib.search import storage
 from lib.search.sampling import make_pruner, make_sampler
 from lib.search.state import (
     FAIL,
     SURPLUS_ATTRIBUTE,
+    WAITING,
     WINNER_ATTRIBUTE,
     StudyDefinition,
     StudyState,
     study_state,
-)
-from lib.search.storage import (
-    BUSY_TIMEOUT,
-    STORAGE_ERRORS,
-    is_in_memory,
-    make_storage,
-    root_cause,
-    without_password,
 )
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -83,38 +77,39 @@ def open_study(name: str, definition: StudyDefinition, url: str) -> optuna.Study
     Raises:
         UserError: the storage cannot be opened or is in memory, or the study has another definition.
     """
-    if is_in_memory(url):
+    shown = storage.without_password(url)
+    if storage.is_in_memory(url):
         raise UserError(
-            f"--storage {without_password(url)}: is in memory and would be lost with this process; use a "
+            f"--storage {shown}: is in memory and would be lost with this process; use a "
             f"file, such as sqlite:///search.db"
         )
     for attempt in range(1, OPEN_ATTEMPTS + 1):
         try:
             study = _create_or_load(name, definition, url)
             break
-        except (*STORAGE_ERRORS, ImportError, ValueError, LookupError) as error:
-            conflict = isinstance(error, STORAGE_ERRORS) and any(
+        except (*storage.STORAGE_ERRORS, ImportError, ValueError, LookupError) as error:
+            conflict = isinstance(error, storage.STORAGE_ERRORS) and any(
                 text in str(error) for text in CREATION_CONFLICTS
             )
             if attempt == OPEN_ATTEMPTS or not conflict:
-                raise UserError(
-                    f"--storage {without_password(url)}: cannot be opened ({root_cause(error)})"
-                ) from None
+                cause = storage.root_cause(error)
+                raise UserError(f"--storage {shown}: cannot be opened ({cause})") from None
             time.sleep(POLL_SECONDS)
     _check_definition(study, definition)
     return study
 
 
 def _create_or_load(name: str, definition: StudyDefinition, url: str) -> optuna.Study:
-    storage, sampler, pruner = make_storage(url), make_sampler(definition), make_pruner(definition)
+    sampler, pruner = make_sampler(definition), make_pruner(definition)
+    database = storage.make_storage(url)
     try:
         direction = StudyDirection.MAXIMIZE if definition.maximize else StudyDirection.MINIMIZE
         study = optuna.create_study(
-            study_name=name, storage=storage, sampler=sampler, pruner=pruner, direction=direction
+            study_name=name, storage=database, sampler=sampler, pruner=pruner, direction=direction
         )
         study.set_user_attr(DEFINITION_ATTRIBUTE, definition.to_json())
     except DuplicatedStudyError:
-        study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
+        study = optuna.load_study(study_name=name, storage=database, sampler=sampler, pruner=pruner)
     return study
 
 
@@ -136,7 +131,7 @@ def _check_definition(study: optuna.Study, definition: StudyDefinition) -> None:
 
 def _stored_definition(study: optuna.Study) -> dict:
     """Return the definition in a study's attributes, its hyperparameters under their present names."""
-    deadline = time.monotonic() + BUSY_TIMEOUT
+    deadline = time.monotonic() + storage.BUSY_TIMEOUT
     # The worker that creates a study stores the definition a moment later.
     while DEFINITION_ATTRIBUTE not in study.user_attrs and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS / 10)
@@ -203,9 +198,9 @@ def run_trials(
             while queued:
                 requeue_trial(study, queued.pop())
     # Optuna 5.0 raises UnboundLocalError if the storage fails while it records the end of a trial.
-    except (*STORAGE_ERRORS, UnboundLocalError) as error:
+    except (*storage.STORAGE_ERRORS, UnboundLocalError) as error:
         raise RunFailed(
-            f"the storage of this search is no longer reachable ({root_cause(error)}); repeat the "
+            f"the storage of this search is no longer reachable ({storage.root_cause(error)}); repeat the "
             f"command when it is"
         ) from None
 
@@ -223,8 +218,9 @@ def _run_or_wait(
     state = study_state(study, winner)
     in_time = deadline is None or time.monotonic() < deadline
     within_budget = budget is None or len(state.trials) < budget
-    if in_time and (state.waiting or within_budget):
-        if winner is not None and not state.waiting:
+    waiting = state.in_state(WAITING)
+    if in_time and (waiting or within_budget):
+        if winner is not None and not waiting:
             study.enqueue_trial({}, user_attrs={WINNER_ATTRIBUTE: winner})
         study.optimize(objective, n_trials=1, catch=(RunFailed, InvalidTrial, SurplusTrial, QueuedTrial))
         observer.on_trial_end(study_state(study, winner))

@@ -149,20 +149,20 @@ class TrialRunner:
         return _require_finished(record)
 
 
+@dataclass
 class PruningCallback:
     """Reports a value of each epoch to the study; returns the reason to stop once the trial is pruned."""
 
-    def __init__(self, trial: optuna.Trial, monitor: str):
-        self.trial = trial
-        self.monitor = monitor
-        self.pruned = False
-        self._previous_epochs = 0  # of the phases before
+    trial: optuna.Trial
+    monitor: str
+    pruned: bool = False
+    previous_epochs: int = 0  # of the phases before
 
     def __call__(self, event: Event) -> str | None:
         if isinstance(event, PhaseStarted):
-            self._previous_epochs = (event.number - 1) * event.epochs
+            self.previous_epochs = (event.number - 1) * event.epochs
         if isinstance(event, EpochEnded) and self.monitor in event.numbers and not self.pruned:
-            self.trial.report(event.numbers[self.monitor], self._previous_epochs + event.epoch)
+            self.trial.report(event.numbers[self.monitor], self.previous_epochs + event.epoch)
             self.pruned = self.trial.should_prune()
         return PRUNED if self.pruned else None
 

@@ -227,16 +227,13 @@ def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
     )
 
 
-class LoadedDecoder(NamedTuple):
-    """A decoder of codes alone, the hyperparameters of its task, and notes for the user."""
-
-    model: keras.Model
-    hp: AutoencoderHyperparameters
-    notes: list[str]
-
-
-def load_decoder(path: Path, options: ModelRequest) -> LoadedDecoder:
+def load_decoder(
+    path: Path, options: ModelRequest
+) -> tuple[keras.Model, AutoencoderHyperparameters, list[str]]:
     """Load the decoder in a file.
+
+    Returns:
+        The decoder of codes alone, the hyperparameters of its task, and notes for the user.
 
     Raises:
         UserError: there is none that decodes a code alone.
@@ -245,11 +242,11 @@ def load_decoder(path: Path, options: ModelRequest) -> LoadedDecoder:
     saved = load_saved_model(path)
     if saved.hp is None and is_decoder(saved.model):
         model, note = adapt_decoder(saved.model, str(path))
-        return LoadedDecoder(model, AutoencoderHyperparameters(), [note])
+        return model, AutoencoderHyperparameters(), [note]
     if (hp := saved.autoencoder_hp) is None or _names_layers(options):
         foreign = _adapt(saved, path, options)
         model = foreign.decoder(options.encoder_layer, options.decoder_layer)
-        return LoadedDecoder(model, hp or AutoencoderHyperparameters(), foreign.notes)
+        return model, hp or AutoencoderHyperparameters(), foreign.notes
     decoder = saved.submodel("decoder")
     if decoder is None:
         raise UserError(f"{path}: contains no model named decoder; use an autoencoder.h5 or decoder.h5")
@@ -258,20 +255,17 @@ def load_decoder(path: Path, options: ModelRequest) -> LoadedDecoder:
             f"{path}: the decoder needs more than a latent code (skip connections or residual) and cannot "
             f"generate samples"
         )
-    return LoadedDecoder(decoder, hp, [])
+    return decoder, hp, []
 
 
-class LoadedClassifier(NamedTuple):
-    """A classifier, the names of its classes, the shape of its images, and notes for the user."""
+def load_classifier(
+    path: Path, options: ModelRequest
+) -> tuple[keras.Model, tuple[str, ...], ImageShape, list[str]]:
+    """Load a classifier.
 
-    model: keras.Model
-    classes: tuple[str, ...]
-    image_shape: ImageShape
-    notes: list[str]
-
-
-def load_classifier(path: Path, options: ModelRequest) -> LoadedClassifier:
-    """Load a classifier; its classes are numbers where the file has no names.
+    Returns:
+        The classifier, the names of its classes (numbers where the file has none), (height, width, channels)
+        of its images, and notes for the user.
 
     Raises:
         UserError: the model in the file is no classifier.
@@ -287,7 +281,7 @@ def load_classifier(path: Path, options: ModelRequest) -> LoadedClassifier:
         raise UserError(f"{path}: is not a classifier; use a classifier.h5 saved by classification.py")
     count = model.output_shape[1]
     classes = saved.classes if len(saved.classes) == count else tuple(map(str, range(count)))
-    return LoadedClassifier(model, classes, tuple(model.input_shape[1:]), notes)
+    return model, classes, tuple(model.input_shape[1:]), notes
 
 
 def require_finite(values: np.ndarray, names: list[str], path: Path | str) -> None:

@@ -96,8 +96,7 @@ def run_training(
         run = Run.create(request.output, hp, dataset.name, request.numbered)
     channel.log = RunLog(run.folder)
     channel.emit(RunStarted(str(run.folder), device_name()))
-    for note in dataset.notes:
-        channel.emit(Note(note))
+    emit_notes(channel, dataset.notes)
     run.update(dataset=dataset.to_json(), environment=describe_environment())
     keras.utils.set_random_seed(hp.seed)
     job.draws_in_background = request.background
@@ -117,7 +116,7 @@ def _follow_leader(channel: Channel, job: "TrainingJob", group: ProcessGroup) ->
 
 
 class TrainingJob:
-    """Training of one run. The constructor of a subclass checks everything that can be wrong in a request.
+    """Training of one run. `prepare` of a subclass checks everything that can be wrong in a request.
 
     Attributes:
         draws_in_background: the event `RunResult` comes before the figures are drawn, not after.
@@ -129,6 +128,11 @@ class TrainingJob:
         self.dataset = dataset
         self.group = group
         self.draws_in_background = False
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Check that the network can be built. Raises `UserError`."""
+        raise NotImplementedError
 
     def train(self, run: Run, trial: bool) -> None:
         """Train, save and evaluate into a run folder; a `trial` is scored on validation images only."""
@@ -193,11 +197,8 @@ class AutoencoderJob(TrainingJob):
 
     hp: AutoencoderHyperparameters
 
-    def __init__(
-        self, channel: Channel, hp: AutoencoderHyperparameters, dataset: Dataset, group: ProcessGroup | None
-    ):
-        super().__init__(channel, hp, dataset, group)
-        self.architecture = plan_architecture(hp, dataset.shape)
+    def prepare(self) -> None:
+        self.architecture = plan_architecture(self.hp, self.dataset.shape)
         self._components: Components | None = None  # of the training images, if the network begins with them
 
     def train(self, run: Run, trial: bool) -> None:
@@ -276,10 +277,8 @@ class ClassifierJob(TrainingJob):
 
     hp: ClassifierHyperparameters
 
-    def __init__(
-        self, channel: Channel, hp: ClassifierHyperparameters, dataset: Dataset, group: ProcessGroup | None
-    ):
-        super().__init__(channel, hp, dataset, group)
+    def prepare(self) -> None:
+        hp, dataset = self.hp, self.dataset
         self.encoder = load_encoder(Path(hp.require("model")), dataset.shape, hp.encoder_layer)
         if self.encoder.hp is None:  # else it has been trained and tested on such images
             sample = dataset.train.first(CHECKED_IMAGES)

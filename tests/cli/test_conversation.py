@@ -161,7 +161,7 @@ def test_ctrl_d_in_the_last_menu_quits(keys, monkeypatch):
     session.answers.has_terminal = True
     monkeypatch.setattr(session, "_train", lambda ask: False)
     keys.press(CTRL_D)
-    assert session.run(lambda answers, worker: None, lambda: None, {}) == 0
+    assert session.run(lambda answers, worker: None, {}) == 0
 
 
 def test_an_existing_folder_takes_one_enter(keys):

@@ -166,7 +166,7 @@ CASES = {
             "takes inputs of 4 × 8 × 8 × 1, which are not images; use a model of images",
         ),
     ],
-    "models/saving/weight_checks": [
+    "models/saving/weight_loading": [
         (
             lambda: load_without_numbers(np.nan),
             "other.h5",

@@ -18,7 +18,7 @@ import pytest
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.search.sampling import MIN_REPORTS, suggest_params
 from lib.search.space import Choices, Range
-from lib.search.state import PRUNED, StudyDefinition, study_state
+from lib.search.state import PRUNED, WAITING, StudyDefinition, study_state
 from lib.search.storage import default_url, without_password
 from lib.search.study import importances, open_study, requeue_trial, run_trials
 from tests.harness.terminal_session import PROJECT
@@ -162,7 +162,7 @@ def test_an_interrupted_trial_is_run_again():
     with pytest.raises(Interrupted):
         run_trials(study, interrupted, 6, None, SilentObserver())
     requeue_trial(study, 2)
-    assert study_state(study).waiting[0].user_attrs == {"folder": "there"}
+    assert study_state(study).in_state(WAITING)[0].user_attrs == {"folder": "there"}
     tried = ended_params(open_study("s", definition(), URL), budget=6)
     assert len({tuple(point.items()) for point in tried}) == len(tried) == 6
 

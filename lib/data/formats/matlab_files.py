@@ -37,7 +37,7 @@ class Order:
     """
 
     shape: tuple[int, ...]
-    arrange: Callable[[np.ndarray], np.ndarray]
+    arrange: Callable[[np.ndarray], np.ndarray] = lambda array: array
     first_label: int = 0
     classes: tuple[str, ...] = ()
 
@@ -166,17 +166,14 @@ def _find_order(path: Path, array: MatlabArray, label_counts: set[int]) -> Order
         classes = tuple(string.digits) if _is_svhn(path) else ()
         return Order((shape[3], *shape[:3]), lambda a: a.transpose(3, 0, 1, 2), classes=classes)
     if len(shape) == 4 and shape[3] in (1, 3):
-        return Order(shape, lambda a: a)
+        return Order(shape)
     if len(shape) == 3:
         is_first, is_last = shape[0] in label_counts, shape[2] in label_counts
         if is_first == is_last:
             is_first, is_last = shape[1] == shape[2], shape[0] == shape[1]
         if is_first != is_last:
-            return (
-                Order(shape, lambda a: a)
-                if is_first
-                else Order((shape[2], *shape[:2]), lambda a: a.transpose(2, 0, 1))
-            )
+            first, last = Order(shape), Order((shape[2], *shape[:2]), lambda a: a.transpose(2, 0, 1))
+            return first if is_first else last
     if len(shape) == 2 and array.name == "data" and shape[1] == 32 * 32 * 3:
         rows = (shape[0], 32, 32, 3)
         return Order(rows, lambda a: a.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), 0, CIFAR10_CLASSES)

@@ -8,7 +8,6 @@
     keras2_layers         settings of Keras 2's layers
     keras2_operations     layers for TensorFlow's operations
     weight_loading        weights by name and shape
-    weight_checks         weights must be finite
     encoder_extraction    encoder, decoder, classifier of others
     code_layer            which layer gives the code
     name_words            names that say encoder, code

@@ -43,7 +43,7 @@ class ImagePattern:
         """Return whether the model takes images of a shape."""
         if self.shape is None:
             return math.prod(image_shape) == self.flat_size
-        return _matches(self.shape, image_shape)
+        return all(side in (None, size) for side, size in zip(self.shape, image_shape, strict=True))
 
     def __str__(self) -> str:
         if self.shape is None:
@@ -82,13 +82,6 @@ def input_pattern(model: keras.Model, source: str) -> ImagePattern:
 def takes_channels_first(model: keras.Model) -> bool:
     """Return whether a model has layers that take images as (n, channels, height, width)."""
     return any(map(has_channels_first, inner_layers(model)))
-
-
-def _matches(pattern: tuple, shape: tuple) -> bool:
-    """Compare shapes; `None` in the pattern matches any size."""
-    return len(pattern) == len(shape) and all(
-        expected in (None, side) for expected, side in zip(pattern, shape, strict=True)
-    )
 
 
 def adapt_output(

@@ -20,8 +20,12 @@ from lib.models.saving.graph_limits import require_buildable, require_small
 from lib.models.saving.hdf5_checks import ModelDescription, require_safe
 from lib.models.saving.image_formats import ImagePattern, input_pattern
 from lib.models.saving.keras2_compat import keras3_description
-from lib.models.saving.weight_checks import require_finite_weights
-from lib.models.saving.weight_loading import correct_keras2_weights, load_weights, match_weights
+from lib.models.saving.weight_loading import (
+    correct_keras2_weights,
+    load_weights,
+    match_weights,
+    require_finite_weights,
+)
 from lib.runs.run_folder import require_model_file
 from lib.tasks import ImageShape, get_task
 

@@ -1,9 +1,12 @@
-"""Weights of a model from its `.h5` file: matched by name and shape first, then read one by one."""
+"""Weights of a model from its `.h5` file: matched by name and shape, read one by one, and checked."""
+
+from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 
+from lib.common.errors import RunFailed
 from lib.common.formatting import format_shape
 
 HARD_SIGMOID_RATIO = 1.2  # its slope in Keras 2 (1/5) over that in Keras 3 (1/6)
@@ -102,6 +105,19 @@ def correct_keras2_weights(model: keras.Model, backend: str) -> None:
         if backend == "theano" and type(layer).__name__ in FLIPPED_BY_THEANO:
             kernel = keras.ops.convert_to_numpy(layer.kernel)
             layer.kernel.assign(np.flip(kernel, axis=tuple(range(kernel.ndim - 2))))
+
+
+def require_finite_weights(model: keras.Model, path: Path) -> None:
+    """Raise `RunFailed` if a weight of a model from the file `path` is NaN or infinite."""
+    for layer in inner_layers(model):
+        for weights in layer.weights:
+            values = keras.ops.convert_to_numpy(weights)
+            if not np.isfinite(values).all():
+                kind = "NaN" if np.isnan(values).any() else "infinite weights"
+                raise RunFailed(
+                    f"{path}: returns no finite numbers: layer {layer.name} contains {kind}; the training "
+                    f"diverged; train it again with a lower learning rate"
+                )
 
 
 def inner_layers(model: keras.Model) -> list[keras.layers.Layer]:
