@@ -10,13 +10,7 @@ from lib.cli.tables import fits_unbroken, print_bars, print_table
 from lib.common.formatting import format_decimal
 from lib.config.program_settings import display_name, find_setting
 from lib.runs.records import FINISHED, main_curves
-from lib.runs.summary import (
-    describe_ending,
-    describe_timing,
-    run_remarks,
-    score_rows,
-    score_titles,
-)
+from lib.runs.summary import describe_ending, describe_timing, run_remarks, score_rows, score_titles
 
 REMARK_STYLES = {"": "", "bad": BAD, "quiet": QUIET}
 MAX_CONFUSIONS = 10  # in the table that replaces a matrix that is too wide

@@ -10,12 +10,7 @@ from lib.common.settings import IMAGES, TASK, Setting
 from lib.common.value_types import ALL, Switch
 from lib.config.data_settings import DataSettings
 from lib.config.network_settings import FULL
-from lib.config.program_settings import (
-    AutoencoderSettings,
-    ClassifierSettings,
-    parse_answers,
-    settings,
-)
+from lib.config.program_settings import AutoencoderSettings, ClassifierSettings, parse_answers, settings
 from lib.config.training_choices import LOSSES, SCHEDULES
 from lib.config.training_settings import TrainingSettings
 from lib.tasks import get_task, list_tasks
@@ -256,8 +251,7 @@ def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
             f"linear path {FULL} requires a dense latent code and layers: set --latent-dim",
         ),
         Rule(
-            bool(hp.linear_path) and not dense and hp.padding != "same",
-            "linear path requires padding same",
+            bool(hp.linear_path) and not dense and hp.padding != "same", "linear path requires padding same"
         ),
     ]
 

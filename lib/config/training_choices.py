@@ -68,11 +68,7 @@ def _cosine(learning_rate: float, steps: int) -> dict:
 
 
 def _exponential(learning_rate: float, steps: int) -> dict:
-    return {
-        "initial_learning_rate": learning_rate,
-        "decay_steps": steps,
-        "decay_rate": FINAL_FRACTION,
-    }
+    return {"initial_learning_rate": learning_rate, "decay_steps": steps, "decay_rate": FINAL_FRACTION}
 
 
 LOSSES = {

@@ -18,12 +18,7 @@ from lib.data.datasets import Dataset
 from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines, table_scores
 from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics, score_classes
 from lib.evaluation.probes import encode_subset
-from lib.evaluation.run_figures import (
-    RunFigures,
-    draw_loss,
-    menu_entries,
-    shown_images,
-)
+from lib.evaluation.run_figures import RunFigures, draw_loss, menu_entries, shown_images
 from lib.evaluation.run_figures.autoencoder import (
     AutoencoderFigures,
     packed_reconstructions,
