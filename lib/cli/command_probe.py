@@ -2,15 +2,13 @@
 
 import argparse
 
-from rich.table import Table
-
 from lib.cli.display import Display
 from lib.cli.job_command import JobCommand
 from lib.cli.parser import CommandParser, TrainingCommandParser
 from lib.cli.prompts import Answers
 from lib.cli.run_questions import ask_labeled_data
 from lib.cli.session import Session
-from lib.cli.tables import print_table
+from lib.cli.tables import new_table, print_table
 from lib.common.value_types import IntRange, PerLayer
 from lib.config.hyperparameters import Hyperparameters
 from lib.worker.messages import JobRequest, Probe, ProbeResult
@@ -49,9 +47,9 @@ class ProbeCommand(JobCommand):
     def show(self, result: ProbeResult, display: Display) -> None:
         rows = result.record["accuracy"]
         label_counts = list(dict.fromkeys(row["labels"] for row in rows))
-        table = Table(title="Test accuracy")
-        for column in ("method", "encoder", *(f"{count:,} labels" for count in label_counts)):
-            table.add_column(column, justify="right" if "labels" in column else "left")
+        names = ("method", "encoder")
+        counts = (f"{count:,} labels" for count in label_counts)
+        table = new_table("Test accuracy", (*names, *counts), left=names)
         for method, weights in dict.fromkeys((row["method"], row["weights"]) for row in rows):
             scores = {
                 row["labels"]: row["test_accuracy"]

@@ -17,7 +17,15 @@ COLUMN_TITLES = {"psnr_db": "PSNR (dB)"}  # instead of the names in the file
 
 
 def show_table(display: Display, title: str, names: list[str], rows: list[list[str]], file_name: str) -> None:
-    """Show the first rows of a result's table: all columns in a file or pipe, else as many as fit."""
+    """Show the first rows of a result's table: all columns in a file or pipe, else as many as fit.
+
+    Args:
+        display: of the command.
+        title: of the table; it says how many rows and columns are left out.
+        names: titles of the columns.
+        rows: cells of each row, at least one row; missing last cells are empty.
+        file_name: of the file that holds the whole table.
+    """
     # Cells are file names in part, which may hold control characters.
     cells = [[*map(printable, row), *[""] * (len(names) - len(row))] for row in rows[:MAX_ROWS]]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]

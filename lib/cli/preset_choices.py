@@ -67,6 +67,11 @@ def adapted_values(name: str, program: str, labeled: bool) -> tuple[dict[str, An
 def adapt_preset(answers: Answers, dataset: str, header: Header) -> None:
     """Adapt the preset of a flag or an answers file to the images, and say what is left out.
 
+    Args:
+        answers: name the preset, if any, and get its adapted values.
+        dataset: name or path of the data set.
+        header: of the data set.
+
     Raises:
         UserError: the network of the preset cannot be built for the images; the message names those that can.
     """

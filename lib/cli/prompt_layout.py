@@ -89,7 +89,14 @@ class FittedChoice(Choice):
 def fitted_choices(
     texts: dict[str, str], details: dict[str, str], question: str, stream: TextIO
 ) -> list[Choice]:
-    """Return a choice for each key, with its label and its help, if any."""
+    """Return the choices of a menu.
+
+    Args:
+        texts: label of each key.
+        details: help of each key that has some.
+        question: above the menu.
+        stream: the terminal.
+    """
     return [FittedChoice(text, key, details.get(key, ""), question, stream) for key, text in texts.items()]
 
 

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lib.cli.output import ACCENT, BAD, GOOD, QUIET, Output
-from lib.cli.tables import fits_unbroken, print_bars, print_table
+from lib.cli.tables import fits_unbroken, new_table, print_bars, print_table
 from lib.common.formatting import format_decimal
 from lib.config.program_settings import display_name, find_setting
 from lib.runs.records import FINISHED, main_curves
@@ -19,10 +19,8 @@ MAX_BARS = 30  # of one hyperparameter; the figure shows more
 
 def scores_table(record: dict) -> Table:
     """Return a table of the test scores of a network and of its baselines."""
-    table = Table(title=f"Test set, {record['dataset']['sizes']['test']:,} images")
-    table.add_column("method")
-    for title in score_titles(record):
-        table.add_column(title, justify="right")
+    title = f"Test set, {record['dataset']['sizes']['test']:,} images"
+    table = new_table(title, ["method", *score_titles(record)], left=["method"])
     for index, (label, scores) in enumerate(score_rows(record).items()):
         table.add_row(label, *scores, style="" if index else "bold")
     return table
@@ -49,9 +47,8 @@ class ResultViews(Output):
     def show_classification_report(self, record: dict) -> None:
         """Show scikit-learn's report per class."""
         metrics = record["metrics"]
-        table = Table(title="Classification report")
-        for column in ("", "precision", "recall", "f1-score", "support"):
-            table.add_column(column, justify="right" if column else "left")
+        columns = ("", "precision", "recall", "f1-score", "support")
+        table = new_table("Classification report", columns, left=[""])
         for name, row in metrics["report"].items():
             if name == "accuracy":
                 count = metrics["correct"] + metrics["incorrect"]
@@ -84,9 +81,8 @@ class ResultViews(Output):
             hyperparameters: names of those that differ between the runs.
             metric: name of the metric by which they are sorted.
         """
-        table = Table(title="Runs of this session, best first")
-        for column in ("run", *hyperparameters, metric, "images/s"):
-            table.add_column(display_name(column), justify="left" if column == "run" else "right")
+        columns = map(display_name, ("run", *hyperparameters, metric, "images/s"))
+        table = new_table("Runs of this session, best first", columns, left=["run"])
         for place, (folder, record) in enumerate(runs):
             values = (
                 find_setting(name).format_json(record["hyperparameters"].get(name))
@@ -145,9 +141,9 @@ def _confusions_table(classes: list[str], matrix: list[list[int]]) -> Table:
     ]
     confusions.sort(key=lambda confusion: -confusion[0])
     shown = min(MAX_CONFUSIONS, len(confusions))
-    table = Table(title=f"Most frequent confusions, {shown} of {len(confusions):,} pairs of classes")
-    for column in ("true class", "predicted", "images"):
-        table.add_column(column, justify="right" if column == "images" else "left")
+    title = f"Most frequent confusions, {shown} of {len(confusions):,} pairs of classes"
+    names = ("true class", "predicted")
+    table = new_table(title, (*names, "images"), left=names)
     for count, true_class, predicted in confusions[:shown]:
         table.add_row(Text(classes[true_class]), Text(classes[predicted]), f"{count:,}")
     return table

@@ -1,5 +1,7 @@
 """Tables on the screen: no word is broken; on a terminal that is too narrow, a line for each cell."""
 
+from collections.abc import Collection, Iterable
+
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +12,14 @@ MAX_BAR_WIDTH, MIN_BAR = 40, 4  # columns of a bar, and of the shortest one with
 MAX_WORD = 20  # columns of a word that is never broken in a table
 MIN_LABEL = 6  # columns of the label before a bar
 CELL_INDENT, CONTINUED_CELL = "  ", "    "
+
+
+def new_table(title: str, columns: Iterable[str], left: Collection[str]) -> Table:
+    """Return a table without rows; columns that are not in `left` are aligned to the right."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, justify="left" if column in left else "right")
+    return table
 
 
 def print_table(console: Console, table: Table) -> None:

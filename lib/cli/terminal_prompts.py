@@ -111,6 +111,15 @@ def prompt_choice(
 def prompt_several(
     title: str, choices: dict[str, str], details: dict[str, str], min_count: int, can_go_back: bool
 ) -> list[str]:
+    """Show a menu of switches on the terminal; return the keys that are on.
+
+    Args:
+        title: the question.
+        choices: text of each key.
+        details: help of each key that has some.
+        min_count: keys that must be on at least.
+        can_go_back: whether Esc raises `GoBack`.
+    """
     import questionary
 
     from lib.cli.prompt_layout import fit_instruction, fit_menu, fitted_choices, wrap_to_terminal
@@ -155,6 +164,12 @@ def validation_result(check: Callable[[str], object], text: str) -> bool | str:
 
 
 def preview_text(parse: Callable[[str], Any], preview: Callable[[Any], str]) -> str:
+    """Return what the text that is being typed would mean, for the line below the prompt.
+
+    Args:
+        parse: the value of a text; it raises `UserError`, whose message is returned then.
+        preview: says what a value means.
+    """
     from prompt_toolkit.application import get_app
 
     from lib.cli.prompt_layout import wrap_to_terminal

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from lib.common.errors import UserError
 from lib.common.value_types import IntRange, ValueType, elements
 
 
@@ -13,13 +12,10 @@ class KernelSizes(ValueType):
     element: IntRange
     description = "a whole number from 1 to 64, or height x width (4x2); or one per layer, as 5,3,3"
 
-    def parse(self, value) -> tuple[tuple[int, int], ...]:
-        try:
-            sizes = tuple(self._parse_pair(part) for part in elements(value, ","))
-        except (UserError, ValueError):
-            raise self.error(value) from None
+    def read(self, value) -> tuple[tuple[int, int], ...]:
+        sizes = tuple(self._parse_pair(part) for part in elements(value, ","))
         if not sizes:
-            raise self.error(value)
+            raise ValueError
         return sizes
 
     def _parse_pair(self, value) -> tuple[int, int]:
@@ -47,14 +43,9 @@ class ImageSize(ValueType):
     def description(self) -> str:
         return f"{self.side.description}, or height x width (96x128)"
 
-    def parse(self, value) -> tuple[int, int]:
-        try:
-            sizes = KernelSizes(self.side).parse([value] if isinstance(value, list | tuple) else value)
-        except UserError:
-            raise self.error(value) from None
-        if len(sizes) != 1:
-            raise self.error(value)
-        return sizes[0]
+    def read(self, value) -> tuple[int, int]:
+        (size,) = KernelSizes(self.side).parse([value] if isinstance(value, list | tuple) else value)
+        return size
 
     def format(self, value: tuple[int, int]) -> str:
         return KernelSizes(self.side).format((value,))

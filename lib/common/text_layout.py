@@ -66,7 +66,13 @@ def _break_word(word: str, width: int) -> list[str]:
 
 
 def ellipsize(text: str, width: int, ellipsis: str = ELLIPSIS) -> str:
-    """Return the text, or its beginning and an ellipsis where it is wider than `width` columns."""
+    """Return the text, or its beginning and an ellipsis where it is too wide.
+
+    Args:
+        text: a line.
+        width: columns of the terminal.
+        ellipsis: as the terminal's encoding has it.
+    """
     if cell_width(text) <= width:
         return text
     while text and cell_width(text) > width - cell_width(ellipsis):

@@ -19,16 +19,23 @@ YES_NO = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false"
 
 
 class ValueType(ABC):
-    """Base class of the value types: `description` and `parse`, and `format` where it is not `str`."""
+    """Base class of the value types: `description` and `read`, and `format` where it is not `str`."""
 
     @property
     @abstractmethod
     def description(self) -> str:
         """The values that are allowed, as the end of "must be ..."."""
 
-    @abstractmethod
     def parse(self, value) -> Any:
         """The canonical value of a text or a JSON value. Raises `UserError` when it is out of bounds."""
+        try:
+            return self.read(value)
+        except (UserError, TypeError, ValueError, OverflowError):
+            raise self.error(value) from None
+
+    @abstractmethod
+    def read(self, value) -> Any:
+        """As `parse`; any of those errors says that the value is out of bounds."""
 
     def parse_as(self, name: str, value) -> Any:
         """As `parse`; the message begins with a name, such as that of a flag or a setting."""
@@ -65,13 +72,10 @@ class IntRange(ValueType):
             return f"a whole number of at least {self.low}"
         return f"a whole number from {self.low} to {self.high}"
 
-    def parse(self, value) -> int:
-        try:
-            number = int(value) if isinstance(value, str) else value
-        except ValueError:
-            raise self.error(value) from None
+    def read(self, value) -> int:
+        number = int(value) if isinstance(value, str) else value
         if not isinstance(number, int) or isinstance(number, bool) or not self.low <= number <= self.high:
-            raise self.error(value)
+            raise ValueError
         return number
 
 
@@ -90,17 +94,17 @@ class FloatRange(ValueType):
         high = f"below {self.high:g}" if self.open_high else f"to {self.high:g}"
         return f"a number {low} {high}"
 
-    def parse(self, value) -> float:
-        try:
-            number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
+    def read(self, value) -> float:
+        number = math.nan if isinstance(value, bool) else float(value)
         above = self.low < number if self.open_low else self.low <= number
         below = number < self.high if self.open_high else number <= self.high
         if not (above and below):
-            hint = " (use a decimal point)" if isinstance(value, str) and "," in value else ""
-            raise UserError(f"must be {self.description}, not {abbreviate(value)}{hint}")
+            raise ValueError
         return number
+
+    def error(self, value) -> UserError:
+        hint = " (use a decimal point)" if isinstance(value, str) and "," in value else ""
+        return UserError(f"must be {self.description}, not {abbreviate(value)}{hint}")
 
     def format(self, value: float) -> str:
         return repr(value)  # all its digits: the command that repeats a run must repeat it exactly
@@ -119,13 +123,10 @@ class PerLayer(ValueType):
     def description(self) -> str:
         return f"{self.element.description}, or several separated by commas (8,12,16)"
 
-    def parse(self, value) -> tuple[int, ...]:
-        try:
-            numbers = tuple(self.element.parse(part) for part in elements(value, ","))
-        except UserError:
-            raise self.error(value) from None
+    def read(self, value) -> tuple[int, ...]:
+        numbers = tuple(self.element.parse(part) for part in elements(value, ","))
         if not numbers:
-            raise self.error(value)
+            raise ValueError
         return numbers
 
     def format(self, value: tuple[int, ...]) -> str:
@@ -140,10 +141,10 @@ class IntList(PerLayer):
     def description(self) -> str:
         return f"{self.element.description}, or several separated by commas (128,64), or {NONE}"
 
-    def parse(self, value) -> tuple[int, ...]:
+    def read(self, value) -> tuple[int, ...]:
         if value == NONE or (isinstance(value, list | tuple) and not value):
             return ()
-        return super().parse(value)
+        return super().read(value)
 
     def format(self, value: tuple[int, ...]) -> str:
         return ",".join(map(str, value)) or NONE
@@ -155,15 +156,12 @@ class LayerNumbers(ValueType):
 
     description = f"layer numbers separated by commas (1,2), {ALL} or {NONE}"
 
-    def parse(self, value) -> tuple[int, ...] | str:
+    def read(self, value) -> tuple[int, ...] | str:
         if value == ALL or value is True:  # not == True: 1 is the first layer
             return ALL
         if value == NONE or value is False:
             return ()
-        try:
-            return tuple(sorted(set(IntList(IntRange(1, 64)).parse(value))))
-        except UserError:
-            raise self.error(value) from None
+        return tuple(sorted(set(IntList(IntRange(1, 64)).parse(value))))
 
     def format(self, value: tuple[int, ...] | str) -> str:
         return value if value == ALL else ",".join(map(str, value)) or NONE
@@ -175,10 +173,10 @@ class Switch(ValueType):
 
     description = "yes or no"
 
-    def parse(self, value) -> bool:
+    def read(self, value) -> bool:
         switch = YES_NO.get(value.strip().lower()) if isinstance(value, str) else value
         if not isinstance(switch, bool):
-            raise self.error(value)
+            raise ValueError
         return switch
 
     def format(self, value: bool) -> str:
@@ -195,14 +193,11 @@ class FloatInterval(ValueType):
     def description(self) -> str:
         return f"{self.element.description}, or a range (0.1-0.9)"
 
-    def parse(self, value) -> tuple[float, float]:
+    def read(self, value) -> tuple[float, float]:
         ends = elements(value, "-")
-        try:
-            low, high = map(self.element.parse, ends if len(ends) > 1 else (*ends, *ends))
-        except (UserError, ValueError):
-            raise self.error(value) from None
+        low, high = map(self.element.parse, ends if len(ends) > 1 else (*ends, *ends))
         if low > high:
-            raise self.error(value)
+            raise ValueError
         return low, high
 
     def format(self, value: tuple[float, float]) -> str:
@@ -226,13 +221,8 @@ class _WordOrInner(ValueType):
     def description(self) -> str:
         return f"{self.inner.description}, or {self.word}"
 
-    def parse(self, value):
-        if value in (self.meaning, self.word):
-            return self.meaning
-        try:
-            return self.inner.parse(value)
-        except UserError:
-            raise self.error(value) from None
+    def read(self, value):
+        return self.meaning if value in (self.meaning, self.word) else self.inner.parse(value)
 
     def format(self, value) -> str:
         return self.word if value == self.meaning else self.inner.format(value)
@@ -264,11 +254,11 @@ class OneOf(ValueType):
         *others, last = self.choices
         return f"{', '.join(others)} or {last}" if others else last
 
-    def parse(self, value) -> str:
+    def read(self, value) -> str:
         if isinstance(value, str):
             value = self.synonyms.get(value, value)
         if value not in self.choices:
-            raise self.error(value)
+            raise ValueError
         return value
 
 
@@ -278,9 +268,9 @@ class Text(ValueType):
 
     description: str = "a file, a folder or a name"
 
-    def parse(self, value) -> str:
+    def read(self, value) -> str:
         if not isinstance(value, str) or not value.strip() or not _is_path(value):
-            raise self.error(value)
+            raise ValueError
         return os.path.expanduser(value.strip())
 
 
@@ -293,13 +283,10 @@ class SplitPercentages(ValueType):
         "the last two may be 0)"
     )
 
-    def parse(self, value) -> tuple[int, int, int]:
-        try:
-            train, validation, test = (IntRange(0, 100).parse(part) for part in elements(value, "/"))
-        except (UserError, ValueError):
-            raise self.error(value) from None
+    def read(self, value) -> tuple[int, int, int]:
+        train, validation, test = (IntRange(0, 100).parse(part) for part in elements(value, "/"))
         if train + validation + test != 100 or not train:
-            raise self.error(value)
+            raise ValueError
         return train, validation, test
 
     def format(self, value: tuple[int, int, int]) -> str:
@@ -312,13 +299,10 @@ class Fold(ValueType):
 
     description = "NUMBER/COUNT with 2 to 1000 parts, such as 2/5 for the second of five"
 
-    def parse(self, value) -> tuple[int, int]:
-        try:
-            number, count = (IntRange(1, MAX_FOLDS).parse(part) for part in elements(value, "/"))
-        except (UserError, ValueError):
-            raise self.error(value) from None
+    def read(self, value) -> tuple[int, int]:
+        number, count = (IntRange(1, MAX_FOLDS).parse(part) for part in elements(value, "/"))
         if number > count or count < 2:
-            raise self.error(value)
+            raise ValueError
         return number, count
 
     def format(self, value: tuple[int, int]) -> str:

@@ -11,7 +11,7 @@ from lib.data.splits import Subset, sample_subset
 from lib.evaluation.metrics import BATCH_SIZE, MetricMeans, score_classes
 from lib.models.pca import MAX_BYTES, Components, available_components, principal_components, sample_size
 from lib.tasks import get_task
-from lib.tasks.classification import CLASSIFIER_BASELINES
+from lib.tasks.classification import CLASSIFIER_BASELINES, LabeledSample
 from lib.tasks.metrics import Predictions, table_metrics
 from lib.tasks.pixels import to_float
 from lib.training.batches import Batches
@@ -59,16 +59,6 @@ class TrainingImages:
         counts = {"components": available_components(self._train, self._latent_size)}
         sampled = sample_size(self._train)
         return counts | {"images": sampled} if sampled < len(self._train) else counts
-
-
-class LabeledImages:
-    """The training images of a classifier for its baselines: a `lib.tasks.classification.LabeledSample`."""
-
-    def __init__(self, train: Subset, classes: int, seed: int):
-        count = min(MAX_LABELED, MAX_BYTES // (4 * math.prod(train.shape)))
-        subset = sample_subset(train, count, seed)
-        self.pixels, self.labels = flat_pixels(subset), subset.labels
-        self.all_labels, self.classes = train.labels, classes
 
 
 def flat_pixels(subset: Subset) -> np.ndarray:
@@ -122,7 +112,9 @@ def classifier_baselines(dataset: Dataset, hp: ClassifierHyperparameters) -> dic
         `<method>_accuracy` for each of `lib.tasks.classification.CLASSIFIER_BASELINES` that applies, all
         fitted on at most 10,000 training images (`images_learned_from`).
     """
-    sample, test = LabeledImages(dataset.train, len(dataset.classes), hp.seed), flat_pixels(dataset.test)
+    train, test = dataset.train, flat_pixels(dataset.test)
+    subset = sample_subset(train, min(MAX_LABELED, MAX_BYTES // (4 * math.prod(train.shape))), hp.seed)
+    sample = LabeledSample(flat_pixels(subset), subset.labels, train.labels, len(dataset.classes))
     scores: dict[str, float | None] = {}
     for baseline in CLASSIFIER_BASELINES:
         if method := baseline.fit(sample):

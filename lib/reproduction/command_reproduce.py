@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.table import Table
-
 from lib.cli.commands import Command
 from lib.cli.display import Display
 from lib.cli.output import ACCENT, BAD, QUIET
 from lib.cli.parser import CommandParser
-from lib.cli.tables import print_table
+from lib.cli.tables import new_table, print_table
 from lib.cli.terminal_graphics import ARROW
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.formatting import format_duration
@@ -129,9 +127,8 @@ def select_names(words: list[str], known: dict) -> list[str]:
 def list_tables() -> int:
     """Print the names of all tables, with example commands; return the exit status."""
     display = Display()
-    screen_table = Table(title="Tables that can be reproduced")
-    for column in ("table", "content", "data set", "rows"):
-        screen_table.add_column(column, justify="right" if column == "rows" else "left")
+    names = ("table", "content", "data set")
+    screen_table = new_table("Tables that can be reproduced", (*names, "rows"), left=names)
     for name, table in TABLES.items():
         screen_table.add_row(name, table.title, table.dataset, str(len(table.rows)))
     print_table(display.out, screen_table)

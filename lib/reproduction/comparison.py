@@ -87,6 +87,11 @@ class TableComparison:
         self._program = "autoencoder" if is_autoencoder else "classification"
         score = run_score(self._program).test_key
         self._extra = [score] if is_autoencoder and score not in table.quantities else []
+        self._constant: Baseline = constant if is_autoencoder else most_frequent
+        self._constant_title = f"{self._constant.label}, {self._label(score)}"
+        self._row_title = "row of the report" if ours else "row"
+        quick = [self._constant_title, "epochs"] if context.quick else []
+        self._last_titles = [*map(self._label, self._extra), *quick, "best baseline", "time"]
 
     def describe(self, row: ReportRow, outcome: RowOutcome) -> str:
         """Return the outcome of a row as a line of text."""
@@ -178,23 +183,6 @@ class TableComparison:
         for value in self._compared_values(row, outcomes):
             cells += [value.reported, Strong(value.measured) if value.reached else value.measured]
         return [*cells, *self._last_cells(row, outcomes)]
-
-    @property
-    def _row_title(self) -> str:
-        return "row of the report" if self.ours else "row"
-
-    @property
-    def _last_titles(self) -> list[str]:
-        quick = [self._constant_title, "epochs"] if self.context.quick else []
-        return [*map(self._label, self._extra), *quick, "best baseline", "time"]
-
-    @property
-    def _constant_title(self) -> str:
-        return f"{self._constant.label}, {self._label(run_score(self._program).test_key)}"
-
-    @property
-    def _constant(self) -> Baseline:
-        return constant if self._program == "autoencoder" else most_frequent
 
     def _metric(self, quantity: str) -> Metric:
         """The metric of a quantity; that of a loss of the training is the score of the run."""

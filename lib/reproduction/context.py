@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.table import Table
 from rich.text import Text
 
 from lib.cli.display import Display
 from lib.cli.output import BAD
-from lib.cli.tables import print_table
+from lib.cli.tables import new_table, print_table
 from lib.common.errors import UserError
 from lib.config.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from lib.reproduction.tables import RowSettings
@@ -76,9 +75,7 @@ class ReproductionContext:
 
     def show_table(self, title: str, head: Sequence[str], rows: list[list[Text]]) -> None:
         """Print a table without breaking words or numbers; on a narrow terminal, a line for each cell."""
-        table = Table(title=self.full_title(title))
-        for index, column in enumerate(head):
-            table.add_column(column, justify="right" if index else "left")
+        table = new_table(self.full_title(title), head, left=head[:1])
         for row in rows:
             table.add_row(*row)
         print_table(self.display.out, table)

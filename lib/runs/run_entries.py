@@ -315,7 +315,13 @@ def resolve_sort_key(name: str, entries: list[RunEntry]) -> str:
 
 
 def unknown_key_error(flag: str, key: str, known: list[str]) -> UserError:
-    """Return the error for a key that no record has, with the closest known key or a list of them."""
+    """Return the error for a key that no record has, with the closest known key or a list of them.
+
+    Args:
+        flag: that was given, such as `--sort`.
+        key: its value.
+        known: all keys.
+    """
     close = closest_name(key, known)
     hint = f"did you mean {close}?" if close else f"available: {abbreviate_list(known, 2 * MAX_LISTED)}"
     return UserError(f"{flag} {key}: no run has this value; {hint}")

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from lib.cli.display import Display
 from lib.cli.output import ACCENT, BAD, QUIET
-from lib.cli.tables import print_bars, print_table
+from lib.cli.tables import new_table, print_bars, print_table
 from lib.common.formatting import format_decimal, format_duration
 from lib.common.text_layout import as_written, wrap_words
 from lib.config.program_settings import display_name
@@ -212,9 +212,8 @@ class SearchProgress:
         names = list(dict.fromkeys(name for trial in state.trials for name in trial.params))
         has_folds = any(len(trial.user_attrs.get("scores", ())) > 1 for trial in ranked)
         spread = ["spread"] if has_folds else []
-        table = Table(title=f"{len(state.ended):,} trials, best first")
-        for column in ("trial", *map(display_name, names), self.title, *spread, "time"):
-            table.add_column(column, justify="right")
+        columns = ("trial", *map(display_name, names), self.title, *spread, "time")
+        table = new_table(f"{len(state.ended):,} trials, best first", columns, left=())
         for trial in [*ranked, *unranked][:MAX_ROWS]:
             cells = self._trial_cells(trial, names, has_folds)
             best = bool(ranked) and trial is ranked[0]

@@ -280,13 +280,27 @@ def join_names(names: Iterable[str]) -> str:
 def make_pair(
     settings: TaskSettings, images: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets of uint8 images (n, height, width, channels), as `Task.make_pair`.
+    """Return inputs and targets for training.
 
-    They are float32 in 0..1; color differences are within ±0.615.
+    Args:
+        settings: the task and its options.
+        images: uint8 (n, height, width, channels).
+        rng: source of everything random, such as noise.
+
+    Returns:
+        float32 (n, …) in 0..1 of the shapes of `Task.shapes`; color differences are within ±0.615.
     """
     return get_task(settings.task).make_pair(settings, to_float(images), rng)
 
 
 def make_inference_pair(settings: TaskSettings, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets for a trained model: those of `make_pair`, but without noise."""
+    """Return inputs and targets for a trained model: those of `make_pair`, but without noise.
+
+    Args:
+        settings: the task and its options.
+        images: uint8 (n, height, width, channels).
+
+    Returns:
+        float32 (n, …) in 0..1 of the shapes of `Task.shapes`.
+    """
     return get_task(settings.task).make_inference_pair(settings, to_float(images))

@@ -3,7 +3,7 @@
 The methods of these baselines return class probabilities, (n, classes), of pixels, (n, values).
 """
 
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from lib.tasks.baselines import Method, baseline
 CLASSIFY = "classify"  # task name of a classifier
 
 
-class LabeledSample(Protocol):
+@dataclass(frozen=True)
+class LabeledSample:
     """Labeled training images that the baselines are fitted on.
 
     Attributes:

@@ -136,11 +136,17 @@ def _fit_model(
     validation = make_batches(dataset.validation)
 
     # --- compiled model, with all its variables
-    _compile(model, hp, phase, len(training) * hp.epochs)
+    schedule = learning_rate_schedule(hp, phase.learning_rate, len(training) * hp.epochs)
+    optimizer = make_optimizer(hp, schedule)
+    model.compile(optimizer, phase.loss, loss_weights=phase.loss_weights, metrics=phase.metrics)
     build_before_first_step(model, training[0])
 
     # --- callbacks: label losses are removed first, the reporter sees what all others have changed
-    early_stopping = _early_stopping(hp, "val_loss" if len(validation) else "loss")
+    early_stopping = keras.callbacks.EarlyStopping(  # keeps the best weights; without patience it never stops
+        "val_loss" if len(validation) else "loss",
+        patience=hp.patience or hp.epochs,
+        restore_best_weights=True,
+    )
     resumed = [early_stopping, *_plateau_schedule(hp)]  # those that remember past epochs
     save = partial(checkpoint.write, model, early_stopping)
     restore = partial(checkpoint.restore, model, resumed)
@@ -166,19 +172,6 @@ def _fit_model(
             callbacks=callbacks,
         )
     return _result(reporter, early_stopping, phase)
-
-
-def _compile(model: keras.Model, hp: Hyperparameters, phase: Phase, steps: int) -> None:
-    schedule = learning_rate_schedule(hp, phase.learning_rate, steps)
-    optimizer = make_optimizer(hp, schedule)
-    model.compile(optimizer, phase.loss, loss_weights=phase.loss_weights, metrics=phase.metrics)
-
-
-def _early_stopping(hp: Hyperparameters, monitor: str) -> keras.callbacks.EarlyStopping:
-    """Keeps the best weights; without `hp.patience` it never stops."""
-    return keras.callbacks.EarlyStopping(
-        monitor=monitor, patience=hp.patience or hp.epochs, restore_best_weights=True
-    )
 
 
 def _plateau_schedule(hp: Hyperparameters) -> list[keras.callbacks.Callback]:

@@ -9,7 +9,7 @@ from lib.common.errors import RunFailed
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records, run_folder
 from lib.runs.events import Event, PhaseStarted, Stage
-from lib.runs.resume import RunLocation, has_checkpoint, locate_run
+from lib.runs.resume import has_checkpoint, locate_run
 from lib.worker.messages import Open, Stop, Stopping, Train, TrainingFinished
 from lib.worker.process import Worker
 
@@ -63,22 +63,6 @@ class RunSequence:
         location = locate_run(hp, folder)
         if location.finished_record is not None:
             return location.folder, location.finished_record
-        record, stop_reason = self._train(hp, location, on_event, trial, start_next)
-        if record["status"] == records.INTERRUPTED and not stop_reason:
-            raise StoppedByUser
-        if record["status"] == records.FAILED:
-            raise RunFailed(record["error"])
-        return location.folder, record
-
-    def _train(
-        self,
-        hp: Hyperparameters,
-        location: RunLocation,
-        on_event: Callable[[Event], str | None],
-        trial: bool,
-        start_next: bool,
-    ) -> tuple[dict, str | None]:
-        """Train an unfinished run, and return its record and the text of `on_event` that ended it, if any."""
         folder = location.folder
         stop_reason: str | None = None
         stopping = False  # after Ctrl-C
@@ -101,11 +85,16 @@ class RunSequence:
             worker.send(Open(hp))
             worker.send(Train(hp, output=str(folder), resume=resume, trial=trial))
             try:
-                return worker.follow(follow, until=TrainingFinished).record, stop_reason
+                record = worker.follow(follow, until=TrainingFinished).record
             except KeyboardInterrupt:
                 worker.kill()
                 run_folder.close_record(folder, records.INTERRUPTED, "stopped by a second Ctrl-C")
                 raise
+        if record["status"] == records.INTERRUPTED and not stop_reason:
+            raise StoppedByUser
+        if record["status"] == records.FAILED:
+            raise RunFailed(record["error"])
+        return folder, record
 
 
 def _resume_text(folder: Path) -> str:

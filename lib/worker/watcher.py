@@ -21,7 +21,7 @@ def start_watcher() -> None:
     It lives in the process group of the child, which the program ends as a whole. Where this process does not
     lead its group, as when it is started by hand or on Windows, there is no watcher.
     """
-    if not hasattr(os, "fork") or not hasattr(os, "getpgrp") or os.getpgrp() != os.getpid():
+    if not hasattr(os, "fork") or not _leads_its_group():
         return
     child = os.getpid()
     try:
@@ -33,6 +33,10 @@ def start_watcher() -> None:
             _watch(child)
         finally:
             os._exit(0)
+
+
+def _leads_its_group() -> bool:
+    return hasattr(os, "getpgrp") and os.getpgrp() == os.getpid()
 
 
 def _watch(child: int) -> None:

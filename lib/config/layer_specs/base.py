@@ -99,10 +99,13 @@ class WeightedSpec(LayerSpec):
 
 
 def layer_choices(setting: str) -> dict[str, type[LayerSpec]]:
-    """The layers that a hyperparameter chooses from, by its values.
+    """Return the layers that a hyperparameter chooses from.
 
     Args:
         setting: name of the hyperparameter, such as `pool_type`.
+
+    Returns:
+        The classes by the values of the hyperparameter.
     """
     return {cls.choice: cls for cls in LAYER_CLASSES if cls.setting == setting and cls.choice}
 

@@ -150,13 +150,33 @@ def require_file_or_folder(path: Path) -> None:
 
 
 def require_matching_labels(labels_path: Path | str, label_count: int, image_count: int, images: str) -> None:
-    """Raise `UserError` unless a file of labels has one for each image of the file or data set `images`."""
+    """Refuse labels that are more or fewer than the images.
+
+    Args:
+        labels_path: of the labels, for the message.
+        label_count: of the labels.
+        image_count: of the images.
+        images: the file or data set of the images, for the message.
+
+    Raises:
+        UserError: the numbers differ.
+    """
     if label_count != image_count:
         raise UserError(f"{labels_path}: {label_count:,} labels for the {image_count:,} images of {images}")
 
 
 def count_records(path: Path | str, size: int, record_bytes: int, records: str) -> int:
-    """Return the number of records in a file of `size` bytes. Raises `UserError` unless they are whole."""
+    """Return the number of records in a file.
+
+    Args:
+        path: of the file, for the message.
+        size: of the file in bytes.
+        record_bytes: of each record.
+        records: what a record is, for the message.
+
+    Raises:
+        UserError: the file is empty or ends within a record.
+    """
     count, remainder = divmod(size, record_bytes)
     if remainder or not count:
         raise UserError(

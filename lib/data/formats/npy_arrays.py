@@ -89,6 +89,12 @@ def open_member(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[tup
 def read_content(path: Path, name: str, file: IO[bytes], header: NpyHeader) -> np.ndarray:
     """Return the array that `open_member` has opened.
 
+    Args:
+        path: of the file.
+        name: of the array in the file, for messages.
+        file: at the first byte after the header.
+        header: of the array.
+
     Raises:
         UserError: it is longer or shorter than its header announces, or no memory is free for it.
     """

@@ -110,7 +110,17 @@ def find_code(graph: Graph, layer: str | None, image_size: int, source: str) -> 
 
 
 def find_decoder_input(graph: Graph, code: Code, layer: str | None, source: str) -> keras.KerasTensor:
-    """Return the tensor that the decoder begins with. Arguments and errors are those of `find_code`."""
+    """Return the tensor that the decoder begins with.
+
+    Args:
+        graph: the calls of the model.
+        code: from `find_code`.
+        layer: name or path of the first layer of the decoder; `None` to look for a model of such a name.
+        source: name of the model in error messages.
+
+    Raises:
+        UserError: there is no layer of this name, or there are several.
+    """
     if layer:
         return find_named_call(graph.calls, layer, source).inputs[0]
     decoders = [call for call in graph.calls if call.is_model and says_decoder(call.layer.name)]

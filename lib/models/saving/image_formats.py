@@ -87,7 +87,17 @@ def takes_channels_first(model: keras.Model) -> bool:
 def adapt_output(
     output: keras.KerasTensor, image_shape: ImageShape, channels_first: bool, pixels: PixelRange
 ) -> keras.KerasTensor:
-    """Return images, (n, height, width, channels) in 0..1, of an output in another shape or range."""
+    """Return images of an output in another shape or range.
+
+    Args:
+        output: of a decoder.
+        image_shape: (height, width, channels).
+        channels_first: whether an output of four dimensions is (n, channels, height, width).
+        pixels: range of the output's values.
+
+    Returns:
+        images (n, height, width, channels) in 0..1.
+    """
     x, (height, width, channels) = output, image_shape
     wanted = (channels, height, width) if channels_first and len(output.shape) == 4 else image_shape
     if tuple(x.shape[1:]) != wanted:
