@@ -10,9 +10,11 @@ from lib.cli.prompts import Answers
 from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.common.text_layout import wrap_for
+from lib.data import datasets
 from lib.data.formats.image_folder import PictureFolder
 from lib.data.formats.picture_fit import PictureFit, PictureSurvey, describe_broken
 from lib.data.user_images import find_pictures
+from lib.runs import records
 
 SHOWN_SHAPES = 6  # rows of the table
 PROGRESS_FILES = 2000  # of fewer, no progress is shown
@@ -50,21 +52,28 @@ def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
         answers.drafts.pop("size", None)
         return
     folder, pictures = values["dataset"], find_pictures(values["dataset"])
-    assert pictures is not None
+    if pictures is None:  # removed meanwhile, as the next step says
+        return
     survey = _survey_with_progress(pictures, picture_fit(answers, values).use_cache)
     is_mixed = len(survey.sizes) > 1
-    if is_mixed or survey.broken:
+    if survey.shapes and (is_mixed or survey.broken):
         _show_survey(folder, survey)
     _ask_about_broken_files(answers, values, survey, len(pictures.files))
     if is_mixed:
-        side = survey.proposed_side()
         values["size"] = answers.ask(
             "size",
             lambda size: survey.image_shape(Path(folder), PictureFit(size)),
-            default=answers.defaults["size"] or (side, side),
+            default=answers.defaults["size"] or _proposed_size(answers, folder, survey),
         )
     else:
         answers.drafts.pop("size", None)
+
+
+def _proposed_size(answers: Answers, folder: str, survey: PictureSurvey) -> tuple[int, int]:
+    """The size of the images that the newest autoencoder for the folder takes; else one that suits them."""
+    side = survey.proposed_side()
+    trained = records.trained_size(datasets.short_name(folder))
+    return trained if trained and answers.program == "classification" else (side, side)
 
 
 def _ask_about_broken_files(

@@ -164,6 +164,26 @@ def list_saved_models(image: tuple[int, int, int], folder: Path = MODELS_FOLDER)
     return {path: description for _, path, description in sorted(models, reverse=True)}
 
 
+def trained_size(dataset: str, folder: Path = MODELS_FOLDER) -> tuple[int, int] | None:
+    """Return the image size of the newest saved autoencoder of a data set; None if there is none.
+
+    Args:
+        dataset: name of the data set in records.
+        folder: folder that holds run folders.
+
+    Returns:
+        (height, width) of the images.
+    """
+    sizes = [
+        (path.stat().st_mtime, record["dataset"]["shape"])
+        for run_folder, record in list_records(folder)
+        if record["dataset"].get("name") == dataset and (path := run_folder / "autoencoder.h5").is_file()
+    ]
+    shape: list = max(sizes, default=(0.0, []))[1]
+    is_valid = len(shape) == 3 and all(isinstance(side, int) for side in shape)
+    return (shape[0], shape[1]) if is_valid else None
+
+
 def _describe_model(record: dict) -> str:
     hp = record["hyperparameters"]
     task = "VAE" if hp.get("variational") else format_recorded("task", hp.get("task", default_task()))

@@ -1,6 +1,7 @@
 """Keys of prompts, and questions that go back. python -m pytest tests/cli/test_conversation.py"""
 
 import io
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from lib.config.program_settings import find_setting
 from lib.config.suited_defaults import ImageSet
 from lib.worker.process import Worker
 from tests.harness import sample_files
+from tests.harness.recorded_runs import record_run
 from tests.harness.terminal_session import CTRL_C, CTRL_D, DOWN, ENTER
 
 ESC = "\x1b"
@@ -278,10 +280,15 @@ def test_settings_beside_a_preset_may_make_it_fit():
     assert hp.layers == 1
 
 
-def test_the_size_of_the_last_run_is_proposed_for_the_next(monkeypatch):
+def draw_two_sizes() -> None:
+    """A folder `p` of two pictures."""
     Path("p").mkdir()
     for side in (20, 30):
         Image.new("L", (side, side)).save(f"p/{side}.png")
+
+
+def test_the_size_of_the_last_run_is_proposed_for_the_next(monkeypatch):
+    draw_two_sizes()
     answers = Answers("autoencoder", TrainParser("autoencoder", "").parse(["-d", "p"]))
     answers.has_terminal = True
     monkeypatch.setattr(answers, "ask", lambda name, check, default: default)
@@ -289,4 +296,19 @@ def test_the_size_of_the_last_run_is_proposed_for_the_next(monkeypatch):
     for used, proposed in ((None, (28, 28)), (48, (48, 48))):
         answers.use_as_defaults(AutoencoderHyperparameters(dataset="p", size=used))
         ask_picture_size(answers, values)
+        assert values["size"] == proposed
+
+
+def test_a_classifier_is_proposed_the_size_of_the_images_of_the_saved_autoencoder(monkeypatch):
+    draw_two_sizes()
+    record_run("ae", dataset="p")
+    Path("models/ae/autoencoder.h5").touch()
+    path = Path("models/ae/run.json")
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"dataset": record["dataset"] | {"shape": [40, 50, 1]}}))
+    for program, proposed in (("classification", (40, 50)), ("autoencoder", (28, 28))):
+        answers = Answers(program, TrainParser(program, "").parse(["-d", "p"]))
+        answers.has_terminal = True
+        monkeypatch.setattr(answers, "ask", lambda name, check, default: default)
+        ask_picture_size(answers, values := {"dataset": "p"})
         assert values["size"] == proposed

@@ -255,7 +255,7 @@ CASES = {
         (
             lambda: folder_of((8, 8), (8, 9)),
             "p",
-            "the pictures have 2 sizes, 8×8 to 8×9; give one for all images, such as --size 16",
+            "the pictures have 2 sizes, 8×8 to 8×9; give one for all images, such as --size 8",
         ),
         (
             unidentified_pictures,

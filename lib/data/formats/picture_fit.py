@@ -120,10 +120,10 @@ class PictureSurvey:
         return height, width, 3 if fit.color == "rgb" or (fit.color == "auto" and has_color) else 1
 
     def proposed_side(self) -> int:
-        """Return the side of square images that is proposed: one that at least half of the pictures have."""
+        """Return the side of square images that is proposed: at least half of the pictures have it."""
         shorter = sorted(side for shape, count in self.shapes.items() for side in [min(shape[:2])] * count)
         median = shorter[len(shorter) // 2]
-        return next((side for side in PROPOSED_SIDES if side <= median), PROPOSED_SIDES[-1])
+        return next((side for side in PROPOSED_SIDES if side <= median), median)
 
     def count_smaller(self, shape: ImageShape) -> int:
         """Return how many pictures are smaller than images of this shape, so that they are enlarged."""
