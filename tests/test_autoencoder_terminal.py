@@ -257,7 +257,7 @@ def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
     screen.send("pic")
     screen.see("pictures/")  # completions
     screen.answer("tures")  # one Enter
-    screen.see("pictures: 20 pictures", "12×10 gray", "11×10 gray", "Image size", "[16]")
+    screen.see("pictures: 20 pictures", "12×10 gray", "11×10 gray", "Image size", "[10]")
     screen.answer("8x600000")
     screen.see("from 1 to 8192")
     screen.press(*[BACKSPACE] * 8)
