@@ -42,6 +42,7 @@ def pages() -> dict[str, str]:
     """The text of each generated page, by file name."""
     return {
         "command-line.md": command_line_page(),
+        "commands.md": commands_page(),
         "presets.md": presets_page(),
         "tasks.md": tasks_page(),
         "files.md": files_page(),
@@ -49,11 +50,14 @@ def pages() -> dict[str, str]:
 
 
 def command_line_page() -> str:
-    """Every flag of every command."""
+    """Every flag of a training."""
+    names = dict.fromkeys(name for program in PROGRAMS for name in commands.commands_of(program))
+    links = ", ".join(f"[{name}](commands.md#{name})" for name in names)
     parts = [
         "# Command line",
-        f"Every command of both programs, with every flag. {GENERATED}",
+        f"The flags of a training with both programs. {GENERATED}",
         "    python PROGRAM.py [COMMAND] [FLAGS]",
+        f"The other commands: {links}.",
         TRAIN_TEXT,
         "## train",
         DEFAULTS_TEXT,
@@ -62,6 +66,16 @@ def command_line_page() -> str:
         rows = _setting_rows(group)
         parts += [f"### {title}", _table(("flag", "in", "default", "values", "meaning"), rows)]
     parts += ["### Run", _table(("flag", "in", "meaning"), _train_rows())]
+    return "\n\n".join(parts) + "\n"
+
+
+def commands_page() -> str:
+    """Every flag of every other command."""
+    parts = [
+        "# Commands",
+        f"The commands of both programs other than a training, with every flag. {GENERATED}",
+        "    python PROGRAM.py COMMAND [FLAGS]",
+    ]
     names = dict.fromkeys(name for program in PROGRAMS for name in commands.commands_of(program))
     for name in names:
         programs = [program for program in PROGRAMS if name in commands.commands_of(program)]
@@ -142,7 +156,9 @@ def _command_parts(programs: list[str], name: str) -> list[str]:
             rows[flags[0]] = [_code(flags), help_text]
     parts.append(_table(("argument", "meaning"), [*rows.values()]))
     if shared:
-        parts.append(f"Settings of [train](#train), as far as the program has them: {_code(shared)}.")
+        parts.append(
+            f"Settings of [train](command-line.md#train), as far as the program has them: {_code(shared)}."
+        )
     return parts
 
 

@@ -11,8 +11,8 @@ from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.common.text_layout import wrap_for
 from lib.data import datasets
-from lib.data.formats.image_folder import PictureFolder
 from lib.data.formats.picture_fit import PictureFit, PictureSurvey, describe_broken
+from lib.data.formats.picture_lists import PictureFolder
 from lib.data.user_images import find_pictures
 from lib.runs import records
 
@@ -41,7 +41,7 @@ def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
 
     Args:
         answers: the session's answers.
-        values: answers so far; `size`, and `skip_broken` if files are to be left out, are added.
+        values: answers so far; `size`, and `skip_broken` if broken files are to be skipped, are added.
 
     Raises:
         UserError: too many pictures cannot be read, and the user does not leave them out.

@@ -20,7 +20,7 @@ from lib.tasks.classification import CLASSIFY
 
 @dataclass(frozen=True)
 class Hyperparameters(TrainingSettings, DataSettings):
-    """What the hyperparameters of both programs have in common; each program has a subclass.
+    """Base of the hyperparameters of both programs; each program has a subclass.
 
     The constructors take each value as text or as JSON holds it, and store the canonical value.
 

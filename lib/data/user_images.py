@@ -11,7 +11,7 @@ from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.data import datasets
 from lib.data.formats.base import Images, Source, exists, require_file_or_folder
-from lib.data.formats.image_folder import PictureFolder, PictureList, list_pictures, printable_names
+from lib.data.formats.picture_lists import PictureFolder, PictureList, list_pictures, printable_names
 from lib.data.formats.pictures import PICTURE_SUFFIXES, Picture, describe_remarks, load_fitted, quiet_decoding
 from lib.data.formats.registry import is_published_folder, peek_source
 from lib.data.named_datasets import NAMED_DATASETS

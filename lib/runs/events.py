@@ -8,7 +8,7 @@ from lib.runs.views import FigureEntry
 
 @dataclass(frozen=True)
 class Event:
-    """What a job reports while it works; the base of all events, which hold only what JSON can carry."""
+    """Base of all events that a job reports while it works; they hold only what JSON can carry."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ EVENT_PREFIX = b'{"event": "lib.'  # of each line that is an event
 
 @dataclass(frozen=True)
 class Request:
-    """What the program asks of its child process; the base of all requests."""
+    """Base of all requests of the program to its child process."""
 
 
 @dataclass(frozen=True)

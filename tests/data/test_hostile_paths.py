@@ -13,7 +13,7 @@ from PIL import Image
 import autoencoder
 from lib.common.errors import UserError, exit_status
 from lib.data import datasets, user_images
-from lib.data.formats import image_folder, registry
+from lib.data.formats import picture_lists, registry
 from lib.runs import documents
 from tests.data.test_hostile_files import BATCH, IMAGES, LABELS
 from tests.harness import sample_files
@@ -102,7 +102,7 @@ def test_a_folder_that_cannot_be_listed(monkeypatch):
     Path("p").mkdir()
     monkeypatch.setattr(os, "scandir", mock.Mock(side_effect=PermissionError(13, "Permission denied")))
     with pytest.raises(UserError, match=r"p: cannot be read \(Permission denied\)"):
-        image_folder.list_pictures(Path("p"))
+        picture_lists.list_pictures(Path("p"))
 
 
 def test_contradicting_numbers_and_sizes_are_refused():

@@ -1,4 +1,4 @@
-"""Folders of pictures: classes, parts, what is left out. python -m pytest tests/data/test_image_folder.py"""
+"""Folders of pictures: classes, parts, what is ignored. python -m pytest tests/data/test_image_folder.py"""
 
 import os
 from pathlib import Path
@@ -11,8 +11,9 @@ from PIL import Image
 
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
-from lib.data.formats import image_folder
-from lib.data.formats.image_folder import ImageFolderFormat, list_pictures
+from lib.data.formats import picture_lists
+from lib.data.formats.image_folder import ImageFolderFormat
+from lib.data.formats.picture_lists import list_pictures
 from lib.data.user_images import UserImages
 from lib.worker import open_data
 
@@ -27,7 +28,7 @@ def draw(*names: str) -> None:
             Image.new("L", (5, 4), number).save(file, "PNG")
 
 
-def names_of(part: image_folder.PictureList) -> list[tuple[str, str]]:
+def names_of(part: picture_lists.PictureList) -> list[tuple[str, str]]:
     """The path of each picture, and its class."""
     return [
         (file.as_posix(), part.classes[label]) for file, label in zip(part.files, part.labels, strict=True)
@@ -66,7 +67,7 @@ def test_everything_else_that_is_left_out_is_said_in_one_line(monkeypatch):
     os.mkfifo("p/dog/pipe.png")
     Path("p/up").symlink_to("..", target_is_directory=True)
     Path("p/none").mkdir()
-    monkeypatch.setattr(image_folder, "SHOWN_KINDS", 20)
+    monkeypatch.setattr(picture_lists, "SHOWN_KINDS", 20)
     (note,) = ImageFolderFormat.read(Path("p")).notes
     assert note.startswith("p: ignored: 2 ")
     assert set(note.removeprefix("p: ignored: ").split(", ")) == {
@@ -74,17 +75,17 @@ def test_everything_else_that_is_left_out_is_said_in_one_line(monkeypatch):
         *("1 circular link", "1 folder without pictures"),
     }
     assert UserImages("p", SHAPE).notes == (note,)
-    monkeypatch.setattr(image_folder, "SHOWN_KINDS", 4)
+    monkeypatch.setattr(picture_lists, "SHOWN_KINDS", 4)
     assert list_pictures(Path("p")).notes[0].endswith(", 4 other")
     assert grays(ImageFolderFormat.read(Path("p")).train) == [1, 2]
 
 
 def test_too_deep_and_too_many_files(monkeypatch):
-    draw("p/a/1.png", f"p/{'/'.join('a' * image_folder.MAX_DEPTH)}/2.png", f"p/{'/'.join('a' * 21)}/3.png")
+    draw("p/a/1.png", f"p/{'/'.join('a' * picture_lists.MAX_DEPTH)}/2.png", f"p/{'/'.join('a' * 21)}/3.png")
     folder = list_pictures(Path("p"))
     assert len(folder.train) == 2
     assert folder.notes == ("p: ignored: 1 folder below level 20",)
-    monkeypatch.setattr(image_folder, "MAX_ENTRIES", 20)
+    monkeypatch.setattr(picture_lists, "MAX_ENTRIES", 20)
     with pytest.raises(UserError, match="p: more than 20 files and folders"):
         list_pictures(Path("p"))
 
@@ -269,6 +270,6 @@ def test_names_that_cannot_be_printed_are_replaced_and_stay_apart():
 
 @hypothesis.given(st.lists(st.text(max_size=3)))
 def test_printable_names_are_printable_and_unique(names):
-    printed = image_folder.printable_names(names)
+    printed = picture_lists.printable_names(names)
     assert len(set(printed)) == len(printed) == len(names)
     assert all(name.isprintable() for name in printed)

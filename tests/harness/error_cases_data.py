@@ -15,7 +15,7 @@ from PIL import Image
 
 from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.data import datasets, user_images
-from lib.data.formats import base, image_folder, pictures, registry
+from lib.data.formats import base, picture_lists, pictures, registry
 from lib.data.formats.picture_fit import PictureFit
 from tests.harness import sample_files
 
@@ -136,8 +136,8 @@ def without_pillow_heif():
 def crowded():
     Path("p").mkdir()
     held("p/a.png", b"no picture")
-    with mock.patch.object(image_folder, "MAX_ENTRIES", 0):
-        image_folder.list_pictures(Path("p"))
+    with mock.patch.object(picture_lists, "MAX_ENTRIES", 0):
+        picture_lists.list_pictures(Path("p"))
 
 
 def bulky():
@@ -149,7 +149,7 @@ def empty_training_set():
     for name in ("train", "test"):
         Path("p", name).mkdir(parents=True)
     held("p/train/notes.txt", b"")
-    image_folder.list_pictures(Path("p"))
+    picture_lists.list_pictures(Path("p"))
 
 
 def announced(side: int):
@@ -241,8 +241,10 @@ CASES = {
             f"cannot be unpacked into the temporary folder ({FULL}); free some space, or choose",
         ),
     ],
-    "data/formats/image_folder": [
-        (partial(some_broken_pictures, 3, 3), "p", "none of the 3 pictures can be read; p/0.png: cannot be"),
+    "data/formats/picture_decoding": [
+        (partial(some_broken_pictures, 3, 3), "p", "none of the 3 pictures can be read; p/0.png: cannot be")
+    ],
+    "data/formats/picture_lists": [
         (folder_of, "p", "no images (.avif .bmp .gif .heic .heif .jfif .jpe .jpeg .jpg .pbm .pgm .png"),
         (
             empty_training_set,

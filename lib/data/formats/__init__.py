@@ -17,6 +17,7 @@
     labels          class numbers and class names
     label_tables    labels in text and CSV
     image_folder    folders of pictures as data sets
+    picture_lists   classes and parts of such folders
     pictures        decoding of one picture; fitting
     picture_fit     sizes and colors of all pictures
     picture_decoding  all pictures as one array

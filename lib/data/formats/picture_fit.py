@@ -1,4 +1,4 @@
-"""How the pictures of a folder become images of one shape: settings, and a survey of sizes and colors."""
+"""Settings that bring the pictures of a folder to one shape, and the survey of their sizes and colors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PictureFit:
-    """What is done with the pictures of a folder.
+    """Size, fitting and color of the images from a folder of pictures.
 
     Attributes:
         size: (height, width) of all images; None for that of the pictures, which must be one.
@@ -202,13 +202,13 @@ def map_pictures(
 
 
 def describe_broken(folder: str, broken: dict[Path, str], count: int, fit: PictureFit) -> tuple[str, ...]:
-    """Return a note on the pictures that are left out because they cannot be read; none if there are none.
+    """Return a note on the pictures that are skipped because they cannot be read; none if there are none.
 
     Args:
         folder: the folder of the pictures.
         broken: error of each by its path.
         count: number of all pictures.
-        fit: says whether more than 1 % may be left out; one always may.
+        fit: says whether more than 1 % may be skipped; one always may.
 
     Raises:
         UserError: too many cannot be read.

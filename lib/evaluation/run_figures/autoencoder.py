@@ -42,7 +42,7 @@ class VariantExamples(NamedTuple):
 
 @dataclass(frozen=True)
 class AutoencoderFigures(RunFigures):
-    """What the figures of an autoencoder are drawn from; labels only color its codes.
+    """Model and data that the figures of an autoencoder are drawn from; labels only color its codes.
 
     Attributes:
         model: the trained autoencoder, with parts named `encoder` and `decoder`.

@@ -34,7 +34,7 @@ PHASE_TITLES = {
 
 @dataclass(frozen=True)
 class RunFigures:
-    """What the figures of a run are drawn from; each program has a subclass.
+    """Settings and data that the figures of a run are drawn from; each program has a subclass.
 
     Attributes:
         run: receives the figures; its record has the history.

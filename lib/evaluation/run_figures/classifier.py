@@ -16,7 +16,7 @@ PREDICTIONS = 24  # correct ones, and as many incorrect ones
 
 @dataclass(frozen=True)
 class ClassifierFigures(RunFigures):
-    """What the figures of a classifier are drawn from.
+    """Scores and data that the figures of a classifier are drawn from.
 
     Attributes:
         probabilities: of the test images, (n, classes).
