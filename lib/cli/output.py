@@ -1,19 +1,21 @@
 """Output of a program: lines that fit the terminal, and the look of everything."""
 
 import os
+import re
 import sys
 
 from rich.console import Console
 from rich.text import Text
 
 from lib.common.errors import printable, shorten
-from lib.common.text_layout import as_written, wrap_words
+from lib.common.text_layout import as_written, cell_width, wrap_words
 
 # The look, in one place.
 ACCENT, GOOD, BAD, QUIET = "cyan", "green", "red", "dim"
 MAX_LINE = 10_000  # characters; commands that replay a run have up to some thousand
 CONTINUATION = " \\"  # at the end of a line of a command that goes on
 COMMAND_INDENT = "    "
+SHELL_WORD = r"(?:'[^']*'|\"[^\"]*\"|[^ '\"])+"  # as shlex.join writes it
 
 
 def safe_lines(text: str) -> str:
@@ -80,8 +82,7 @@ class Output:
         """
         line, console = f"{label} {safe_lines(text)}", self.err if is_note else self.out
         if console.is_terminal and os.name != "nt":
-            lines = wrap_words(line, console.width - len(CONTINUATION), COMMAND_INDENT)
-            line = f"{CONTINUATION}\n".join(lines)
+            line = f"{CONTINUATION}\n".join(_command_lines(line, console.width - len(CONTINUATION)))
         console.print(line, style=style, markup=False, soft_wrap=True)
 
 
@@ -90,6 +91,21 @@ def fit_text(console: Console, text: str) -> str:
     if not console.is_terminal:
         return text
     return "\n".join(wrap_words(as_written(text, console.file), console.width))
+
+
+def _command_lines(command: str, width: int) -> list[str]:
+    """The lines of a command; none is broken within a word of the shell, or between a flag and its value.
+
+    A word that is wider than a line stays whole.
+    """
+    parts = re.findall(rf"-{SHELL_WORD} (?!-){SHELL_WORD}|{SHELL_WORD}", command)
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if cell_width(f"{lines[-1]} {part}") <= width:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(f"{COMMAND_INDENT}{part}")
+    return lines
 
 
 def _print_lines(console: Console, text: str, style: str) -> None:

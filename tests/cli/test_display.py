@@ -2,11 +2,14 @@
 
 import io
 import re
+import shlex
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 
@@ -253,3 +256,15 @@ def test_image_grids_and_the_latent_space_fit_the_screen(capsys):
 
 def gray_shapes(count: int) -> np.ndarray:
     return sample_files.shapes(count, channels=1)[0]
+
+
+@given(words=st.lists(st.text("ab/'\" -é", min_size=1, max_size=60), max_size=12), width=st.integers(30, 120))
+def test_a_command_can_be_copied_from_a_terminal_of_any_width(words, width):
+    text = shlex.join(["python", "x.py", "--output", "some folder/picture.png", *words])
+    stream = io.StringIO()
+    output = result_views.Output()
+    output.out = console(file=stream, width=width, color_system=None)
+    output.command(text, "Again:")
+    shown = stream.getvalue().replace("\\\n", "")  # a shell joins the lines
+    assert shlex.split(shown) == ["Again:", *shlex.split(text)]
+    assert "--output 'some folder/picture.png'" in shown
