@@ -8,7 +8,7 @@ from typing import Any
 
 from lib.cli.prompts import Answers
 from lib.common.errors import UserError, printable
-from lib.common.formatting import format_shape
+from lib.common.formatting import format_channels, format_shape
 from lib.common.text_layout import wrap_for
 from lib.data import datasets
 from lib.data.formats.picture_fit import PictureFit, PictureSurvey, describe_broken
@@ -119,4 +119,4 @@ def _show_survey(folder: str, survey: PictureSurvey) -> None:
 
 
 def _describe_shape(shape: tuple[int, int, int]) -> str:
-    return f"{format_shape(shape[:2])} {'color' if shape[2] == 3 else 'gray'}"
+    return f"{format_shape(shape[:2])} {format_channels(shape[2])}"

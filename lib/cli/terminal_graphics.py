@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lib.common.text_layout import as_written, cell_width, wrap_words
+from lib.tasks.display import select_channels
 
 SHADES = " ░▒▓█"  # of pixels where there are no colors
 HALF_BLOCK = "▀"  # upper pixel in the foreground color, lower one in the background color
@@ -233,6 +234,7 @@ def half_blocks(console: Console, image: np.ndarray) -> Text:
 
     Without colors, or without half blocks in the encoding, the characters are shades of gray.
     """
+    image = select_channels(image)
     height = image.shape[0] // 2 * 2
     plain = console.no_color or console.options.ascii_only
     colored = console.color_system in COLOR_SYSTEMS and not plain

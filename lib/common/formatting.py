@@ -20,6 +20,11 @@ def format_decimal(value: float, decimals: int = 5) -> str:
     return text if float(text) or not value else f"{value:.1g}"
 
 
+def format_channels(channels: int) -> str:
+    """Return a number of channels as text: `gray`, `color` or `5 channels`."""
+    return {1: "gray", 3: "color"}.get(channels, f"{channels} channels")
+
+
 def format_shape(sizes: Iterable[int]) -> str:
     """Sizes joined by ×, such as `28×28×1`; `()` for no sizes."""
     return "×".join(f"{size:,}" for size in sizes) or "()"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.common.errors import UserError, printable
-from lib.common.formatting import format_shape
+from lib.common.formatting import format_channels, format_shape
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.class_labels import align_classes, attach_labels, class_names, require_class_numbers
 from lib.data.file_changes import FileState, changed_files, describe_changes, file_states
@@ -153,8 +153,7 @@ def offered_datasets() -> dict[str, str]:
         except UserError:
             continue
         height, width, channels = header.shape
-        color = "gray" if channels == 1 else "color"
-        offered[str(path)] = f"{header.count:,} images, {height}×{width} {color}"
+        offered[str(path)] = f"{header.count:,} images, {height}×{width} {format_channels(channels)}"
     return offered
 
 

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 
 from lib.evaluation.figure_layout import FONT_SIZE, literal, save, set_title, title_lines
+from lib.tasks.display import select_channels
 
 IMAGE_GAP = 0.08  # between the images of a row, as a fraction of their width
 IMAGE_SIDE, MARGIN, LINE_HEIGHT = 1.1, 0.09, 0.2  # inches: shorter side of an image; around it; of a title
@@ -17,7 +18,8 @@ def plot_reconstructions(rows: dict[str, np.ndarray], path: Path, title: str) ->
     """Plot a row of images per name and, last, the absolute errors of the outputs.
 
     Args:
-        rows: uint8 (n, height, width, channels) by name; `output` and `target` are among them.
+        rows: uint8 (n, height, width, channels) by name; `output` and `target` are among them. Errors are of
+            all channels.
         path: of the PNG file.
         title: above the figure; the scale of the errors is added.
     """
@@ -38,7 +40,7 @@ def plot_image_rows(rows: list[tuple[str, np.ndarray]], path: Path, title: str) 
     """
     # One image per row: a hundred axes would take as many times as long to draw. The layout is computed here:
     # Matplotlib's cuts the names of many rows off.
-    joined = [_join_row(images) for _, images in rows]
+    joined = [_join_row(select_channels(images) if images.ndim == 4 else images) for _, images in rows]
     aspect = max(images.shape[2] / images.shape[1] for _, images in rows)
     row_width = IMAGE_SIDE * max(1, aspect) * len(rows[0][1])
     heights = [row_width * image.shape[0] / image.shape[1] for image in joined]
@@ -79,6 +81,7 @@ def plot_image_sheet(
         ticks: for a grid over two-dimensional latent codes, the values of the columns, which are those of the
             rows from the lowest up.
     """
+    images = select_channels(images)
     rows = -(-len(images) // columns)
     _, height, width, channels = images.shape
     gap = 0 if ticks else 1
@@ -115,7 +118,7 @@ def plot_predictions(images: np.ndarray, captions: list[str], path: Path, title:
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat:
         axes.axis("off")
-    for axes, image, caption in zip(panels.flat, images, captions, strict=False):
+    for axes, image, caption in zip(panels.flat, select_channels(images), captions, strict=False):
         _show_image(axes, image)
         axes.set_title(literal(caption), fontsize=8)
     set_title(figure, title)

@@ -6,6 +6,7 @@
     settings        settings that tasks read
     augmentation    random changes of training images
     pixels          uint8 images and float32 pixels
+    display         channels that figures show
     reconstruction  the image from itself
     denoising       the image from a noisy one
     colorization    color from gray; YUV

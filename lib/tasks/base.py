@@ -167,7 +167,7 @@ class Task:
     def to_pictures(
         self, settings: TaskSettings, inputs: np.ndarray, *outputs: np.ndarray
     ) -> list[np.ndarray]:
-        """Return the inputs, then each array of outputs (or targets), as whole images.
+        """Return the inputs, then each array of outputs (or targets), as whole images of 8 bits.
 
         Args:
             settings: the options of the task.
@@ -175,21 +175,36 @@ class Task:
             *outputs: arrays float32 (n, …) of the target shape.
 
         Returns:
-            uint8 (n, height, width, channels) for the inputs and for each of `outputs`.
+            uint8 (n, height, width, channels) for the inputs and for each of `outputs`: `to_pixels`, rounded.
         """
-        return [to_uint8(inputs), *map(to_uint8, outputs)]
+        return [to_uint8(pixels) for pixels in self.to_pixels(settings, inputs, *outputs)]
 
-    def output_pictures(self, settings: TaskSettings, outputs: np.ndarray) -> np.ndarray:
-        """Return outputs without their inputs as images.
+    def to_pixels(self, settings: TaskSettings, inputs: np.ndarray, *outputs: np.ndarray) -> list[np.ndarray]:
+        """Return the inputs, then each array of outputs (or targets), as the pixels of whole images.
+
+        Args:
+            settings: the options of the task.
+            inputs: float32 (n, …) of the input shape.
+            *outputs: arrays float32 (n, …) of the target shape.
+
+        Returns:
+            float32 (n, height, width, channels) for the inputs and for each of `outputs`; values outside of
+            0..1 are possible.
+        """
+        return [inputs, *outputs]
+
+    def output_pixels(self, settings: TaskSettings, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs without their inputs as pixels.
 
         Args:
             settings: the options of the task.
             outputs: float32 (n, …) of the target shape.
 
         Returns:
-            uint8 (n, height, width, channels), which may be parts of whole images.
+            float32 (n, height, width, channels), which may be parts of whole images; values outside of 0..1
+            are possible.
         """
-        return to_uint8(outputs)
+        return outputs
 
     # --- network
 

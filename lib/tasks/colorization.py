@@ -16,7 +16,6 @@ from lib.common.value_types import OneOf
 from lib.tasks.base import FixedMap, FixedMaps, InputPart, Task
 from lib.tasks.baselines import Method, TrainingSample, baseline, constant
 from lib.tasks.metrics import METRICS, Metric, Predictions
-from lib.tasks.pixels import to_uint8
 
 COLOR_SPACES = ("rgb", "yuv")
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -109,16 +108,16 @@ class Colorization(Task):
         yuv = rgb_to_yuv(pixels)
         return yuv[..., :1], yuv[..., 1:]
 
-    def to_pictures(self, settings, inputs, *outputs):
+    def to_pixels(self, settings, inputs, *outputs):
         if predicts_uv(settings):
             outputs = tuple(yuv_to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in outputs)
-        return [to_uint8(inputs), *map(to_uint8, outputs)]
+        return [inputs, *outputs]
 
-    def output_pictures(self, settings, outputs):
+    def output_pixels(self, settings, outputs):
         if not predicts_uv(settings):
-            return to_uint8(outputs)
+            return outputs
         gray = np.full((*outputs.shape[:-1], 1), 0.5, np.float32)
-        return self.to_pictures(settings, gray, outputs)[1]
+        return self.to_pixels(settings, gray, outputs)[1]
 
     def input_part(self, settings, image):
         return InputPart(channels=LUMA[:, None])
@@ -161,7 +160,7 @@ def _uv_errors(batch: Predictions) -> np.ndarray | None:
 
 
 def _has_true_largest_channel(batch: Predictions) -> np.ndarray | None:
-    if batch.targets.shape[-1] == 1:
+    if batch.targets.shape[-1] != 3 and not predicts_uv(batch.settings):
         return None
     rgb, true_rgb = _rgb_of(batch, batch.outputs), _rgb_of(batch, batch.targets)
     return rgb.argmax(axis=-1) == true_rgb.argmax(axis=-1)

@@ -10,7 +10,6 @@ from lib.common.settings import task_option
 from lib.common.value_types import OneOf
 from lib.tasks.base import FixedMap, FixedMaps, InputPart, Task
 from lib.tasks.baselines import Method, TrainingSample, baseline, constant, regression_method
-from lib.tasks.pixels import to_uint8
 from lib.tasks.settings import ImageShape, TaskSettings
 
 SIDES = ("right", "left", "top", "bottom")
@@ -123,9 +122,9 @@ class Completion(Task):
         given, missing = half_slices(settings, pixels.shape[1:])
         return pixels[:, *given], pixels[:, *missing]
 
-    def to_pictures(self, settings, inputs, *outputs):
+    def to_pixels(self, settings, inputs, *outputs):
         blank = np.full_like(outputs[0], GRAY / 255)
-        return [to_uint8(self._join(settings, inputs, half)) for half in (blank, *outputs)]
+        return [self._join(settings, inputs, half) for half in (blank, *outputs)]
 
     def _join(self, settings: Any, given: np.ndarray, missing: np.ndarray) -> np.ndarray:
         halves = [given, missing] if settings.missing in ("right", "bottom") else [missing, given]

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 ImageShape = tuple[int, int, int]  # (height, width, channels)
+MAX_CHANNELS = 16  # of images: 1 is gray, 3 is color
 
 
 class TaskSettings(Protocol):

@@ -17,6 +17,7 @@
     generate_job    images from new codes
     probe_job       probing a saved encoder
     image_output    output folders, files, progress
+    picture_encoding  pictures as PNG or TIFF
 
 The program holds a `Worker` (or, for many runs, a `RunSequence`), sends it requests and follows its events.
 Beside the child a watcher waits for the end of the program. In the child, `main` reads the requests from a

@@ -20,6 +20,7 @@ from lib.runs import records, run_folder
 from lib.runs.events import RunStarted
 from lib.runs.validation import sanitize
 from lib.tasks import get_task, make_inference_pair
+from lib.tasks.pixels import to_uint8
 from lib.training.backend import device_name
 from lib.worker.image_output import emit_notes, png_writer
 from lib.worker.messages import Generate, GenerateResult
@@ -79,7 +80,7 @@ def _decode(decoder: keras.Model, sheet: CodeSheet, hp: AutoencoderHyperparamete
     require_finite(sheet.codes, names, path)
     outputs = latent_space.decode_codes(decoder, sheet.codes)
     require_finite(outputs, names, path)
-    return get_task(hp.task).output_pictures(hp, outputs)
+    return to_uint8(get_task(hp.task).output_pixels(hp, outputs))
 
 
 def _interpolated_codes(

@@ -1,6 +1,5 @@
 """Output of jobs on saved models: their folder, PNG files or one data set, and progress."""
 
-import io
 import itertools
 import os
 import shutil
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 
 from lib.common.errors import Interrupted, RunFailed
 from lib.common.filesystem import atomic_write, make_folder
@@ -21,6 +19,7 @@ from lib.runs import run_folder
 from lib.runs.events import Note, RunStarted
 from lib.training.backend import device_name
 from lib.worker.messages import ItemProgress
+from lib.worker.picture_encoding import encode_picture, picture_suffix
 from lib.worker.process import Channel
 
 MAX_NAME_BYTES = 255  # of a file, on all common file systems
@@ -31,8 +30,9 @@ def png_writer() -> Iterator[Callable[[np.ndarray, Sequence[Path]], None]]:
     """Context of a function that writes PNG files in threads, which work while the next images are computed.
 
     Yields:
-        A function of images, uint8 (n, height, width, channels), 1 or 3 channels, and of one path per image;
-        missing folders are created. It waits until the previous images are written.
+        A function of images (n, height, width, channels) of a type of `encode_picture`, and of one path per
+        image; missing folders are created. It waits until the previous images are written. Images that are no
+        PNG become .tif files.
 
     Raises:
         RunFailed: from that function or at the end, a file cannot be written.
@@ -101,10 +101,9 @@ def _png_name(path: Path, stem: str) -> Path:
 
 
 def _write_png(image: np.ndarray, path: Path) -> None:
-    content = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(content, "PNG", compress_level=1)
+    path = path.with_suffix(picture_suffix(image.dtype, image.shape[-1]))
     with atomic_write(path, fsync=False) as partial:
-        partial.write_bytes(content.getvalue())
+        partial.write_bytes(encode_picture(image))
 
 
 def emit_notes(channel: Channel, notes: Iterable[str]) -> None:

@@ -22,9 +22,10 @@ from lib.models import inference
 from lib.models.autoencoder import code_only
 from lib.models.code_refinement import CodeRefinement
 from lib.models.saving.encoder_extraction import ForeignModel, adapt_decoder, is_decoder
-from lib.models.saving.image_formats import CHANNELS, ImagePattern, input_pattern
+from lib.models.saving.image_formats import ImagePattern, input_pattern
 from lib.models.saving.model_files import SavedModel, load_saved_model
 from lib.tasks import ImageShape, get_task, list_tasks, make_inference_pair
+from lib.tasks.settings import MAX_CHANNELS
 from lib.worker.messages import ModelRequest
 
 OTHER_MODELS = ("encoder", "decoder", "classifier")  # names of models that are no whole autoencoder
@@ -174,8 +175,10 @@ def _choose_shape(pattern: ImagePattern, path: Path, options: ModelRequest) -> I
                 )
             raise UserError(f"{path}: takes images of {pattern}; set a size, such as --size 28x28")
         shape = pattern.fixed
-    if shape[2] not in CHANNELS:
-        raise UserError(f"{path}: takes images of {pattern}, with {shape[2]} channels; pictures have 1 or 3")
+    if not 1 <= shape[2] <= MAX_CHANNELS:
+        raise UserError(
+            f"{path}: takes images of {pattern}, with {shape[2]} channels; images have 1 to {MAX_CHANNELS}"
+        )
     return shape
 
 

@@ -80,11 +80,29 @@ def test_layouts_that_are_not_plain_are_said():
 
 
 @pytest.mark.parametrize(
+    ("shape", "expected", "note"),
+    [
+        ((9, 20, 24, 2), (20, 24, 2), ""),
+        ((9, 20, 24, 16), (20, 24, 16), ""),
+        ((9, 5, 20, 24), (20, 24, 5), "read as (n, channels, height, width)"),
+        ((9, 5, 8, 8), (8, 8, 5), "read as (n, channels, height, width)"),
+        ((9, 8, 8, 5), (8, 8, 5), "its images were read as 8×8 pixels of 5 channels"),
+        ((9, 8, 8, 8), (8, 8, 8), "its images were read as 8×8 pixels of 8 channels"),
+    ],
+)
+def test_one_to_sixteen_channels(shape, expected, note):
+    source = read(x=np.zeros(shape, np.uint8))
+    assert source.train.images.shape == (9, *expected)
+    assert note in "".join(source.notes)
+    assert bool(note) == bool(source.notes)
+
+
+@pytest.mark.parametrize(
     ("shape", "words"),
     [
         ((12, 3072), "ambiguous: reshape(-1, 32, 32, 3), or reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)"),
         ((12, 4), "a.npy: it has shape 12×4; images are (n, height, width), or"),
-        ((12, 20, 20, 4), "remove the fourth channel, transparency"),
+        ((12, 20, 20, 17), "has shape 12×20×20×17"),
         ((20, 20, 3), "this is a single picture"),
         ((12, 20, 20, 20), "has shape 12×20×20×20"),
         ((12, 5, 20, 20, 3), "has shape 12×5×20×20×3"),

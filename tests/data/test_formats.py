@@ -44,8 +44,12 @@ def test_any_idx_is_read_exactly_or_refused(tmp_path, sizes, gzipped, extra, cut
     content = (whole + extra)[: len(whole + extra) - cut] if cut < len(whole) else whole
     path = tmp_path / ("a.gz" if gzipped else "a.idx")
     path.write_bytes(gzip.compress(content) if gzipped else content)
-    if content == whole and (len(sizes) == 3 or sizes[3] in (1, 3) or sizes[1] in (1, 3)):
-        is_channels_first = len(sizes) == 4 and sizes[3] not in (1, 3)
+    if content == whole:
+        is_channels_first = (
+            len(sizes) == 4
+            and sizes[3] not in (1, 3)
+            and (sizes[1] in (1, 3) or sizes[2] == sizes[3] != sizes[1])
+        )
         expected = array.transpose(0, 2, 3, 1) if is_channels_first else array
         np.testing.assert_array_equal(registry.read_source(path).train.images.ravel(), expected.ravel())
     else:

@@ -115,8 +115,8 @@ def test_contradicting_numbers_and_sizes_are_refused():
     np.savez("a.npz", x_train=IMAGES, x_test=IMAGES[:, :5])
     with pytest.raises(UserError, match=r"a\.npz: the test images are 5×10×1, the training images 12×10×1"):
         user_images.all_images("a.npz", datasets.load_source("a.npz"))
-    Path("a.idx").write_bytes(struct.pack(">5I", 0x804, 2, 4, 3, 5) + bytes(120))
-    assert_refused("a.idx", "has shape 2×4×3×5; images are (n, height, width), or (n, height, width, 1 or 3)")
+    Path("a.idx").write_bytes(struct.pack(">5I", 0x804, 2, 17, 3, 17) + bytes(1734))
+    assert_refused("a.idx", "has shape 2×17×3×17; images are (n, height, width), or (n, height, width, 1 to")
 
 
 def test_control_characters_in_names_do_not_reach_the_terminal(capfd):

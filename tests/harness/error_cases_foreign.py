@@ -200,9 +200,9 @@ CASES = {
             "the images are 8×8×1, other.h5 takes 50 numbers; use images of this shape",
         ),
         (
-            lambda: apply(chain((8, 8, 5), layers.Conv2D(5, 3, padding="same"))),
+            lambda: apply(chain((8, 8, 20), layers.Conv2D(20, 3, padding="same"))),
             "other.h5",
-            "takes images of 8×8×5, with 5 channels; pictures have 1 or 3",
+            "takes images of 8×8×20, with 20 channels; images have 1 to 16",
         ),
     ],
     "cli/model_command": [

@@ -47,7 +47,7 @@ class Images:
     """Images, with their labels where these are known.
 
     Attributes:
-        images: uint8 (n, height, width, channels), 0 to 255, with 1 or 3 channels; may be memory mapped.
+        images: uint8 (n, height, width, channels), 0 to 255, with 1 to 16 channels; may be memory mapped.
         labels: int64 (n,), or None.
         classes: the class name of each label, from label 0 on; empty where unknown.
         label_error: why the labels that are stored with the images could not be read; empty otherwise.

@@ -10,6 +10,7 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.data.formats.base import allocate
+from lib.tasks.settings import MAX_CHANNELS
 
 CHUNK_SIZE = 4096  # images converted at once
 TOLERANCE = 1e-3  # of ranges of floating-point pixels, for rounding errors
@@ -47,8 +48,8 @@ def find_layout(path: Path, name: str, shape: Sequence[int]) -> Layout:
     Args:
         path: its file, named in errors.
         name: the name of the array, named in errors.
-        shape: (n, height, width), (n, height, width, 1 or 3), (n, 1 or 3, height, width), or (n, pixels) for
-            square gray images.
+        shape: (n, height, width), (n, height, width, channels), (n, channels, height, width), or (n, pixels)
+            for square gray images. There are 1 to 16 channels.
 
     Raises:
         UserError: arrays of that shape cannot be images, or may be several kinds of them.
@@ -56,11 +57,8 @@ def find_layout(path: Path, name: str, shape: Sequence[int]) -> Layout:
     if 0 not in shape:
         if len(shape) == 3 and not (shape[2] in (3, 4) and shape[1] >= MIN_PICTURE_WIDTH):
             return Layout((shape[1], shape[2], 1))
-        if len(shape) == 4 and shape[3] in (1, 3):
-            return Layout((shape[1], shape[2], shape[3]))
-        if len(shape) == 4 and shape[1] in (1, 3):
-            note = f"its shape {format_shape(shape)} was read as (n, channels, height, width)"
-            return Layout((shape[2], shape[3], shape[1]), True, note)
+        if len(shape) == 4 and min(shape[1], shape[3]) <= MAX_CHANNELS:
+            return _find_channels(shape)
         if len(shape) == 2 and (side := _flat_side(shape[1])):
             return Layout(
                 (side, side, 1),
@@ -68,8 +66,26 @@ def find_layout(path: Path, name: str, shape: Sequence[int]) -> Layout:
             )
     raise UserError(
         f"{path}: {name} has shape {format_shape(shape)}; images are (n, height, width), or "
-        f"(n, height, width, 1 or 3){_shape_remedy(shape)}"
+        f"(n, height, width, 1 to {MAX_CHANNELS} channels){_shape_remedy(shape)}"
     )
+
+
+def _find_channels(shape: Sequence[int]) -> Layout:
+    """Return the layout of an array (n, height, width, channels) or (n, channels, height, width)."""
+    _, first, middle, last = shape
+    usual = (1, 3)
+    if last in usual or first in usual:
+        channels_first = last not in usual
+    elif max(first, last) > MAX_CHANNELS:
+        channels_first = last > MAX_CHANNELS
+    else:  # both may be channels: the sides of images are more often equal
+        channels_first = middle == last != first
+    if channels_first:
+        note = f"its shape {format_shape(shape)} was read as (n, channels, height, width)"
+        return Layout((middle, last, first), True, note)
+    note = "" if last in usual or first > MAX_CHANNELS else f"its images were read as {first}×{middle} pixels"
+    note += f" of {last} channels" if note else ""
+    return Layout((first, middle, last), note=note)
 
 
 def _flat_side(length: int) -> int:
@@ -86,8 +102,6 @@ def _shape_remedy(shape: Sequence[int]) -> str:
         )
     if len(shape) == 3 and shape[2] in (3, 4):
         return "; this is a single picture"
-    if len(shape) == 4 and 4 in (shape[1], shape[3]):
-        return "; remove the fourth channel, transparency"
     return ""
 
 

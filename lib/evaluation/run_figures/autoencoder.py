@@ -19,6 +19,7 @@ from lib.evaluation import figures, image_figures, latent_space
 from lib.evaluation.run_figures.base import RunFigures, figure, shown_images
 from lib.runs.views import ImageGrid, ImageStrip, PointPlot
 from lib.tasks import get_task
+from lib.tasks.pixels import to_uint8
 from lib.training.batches import Batches
 
 RECONSTRUCTIONS = 10  # test images in the figure
@@ -84,7 +85,7 @@ class AutoencoderFigures(RunFigures):
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Return the images of codes, uint8."""
         outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes)
-        return get_task(self.hp.task).output_pictures(self.hp, outputs)
+        return to_uint8(get_task(self.hp.task).output_pixels(self.hp, outputs))
 
     @property
     def decodes_code_alone(self) -> bool:

@@ -16,7 +16,6 @@ from lib.models.saving.code_layer import Code, Graph, depends_only_on, find_code
 from lib.models.saving.graph_copy import GraphCopy
 from lib.models.saving.graph_limits import require_small_calls
 from lib.models.saving.image_formats import (
-    CHANNELS,
     adapt_output,
     image_pattern,
     input_pattern,
@@ -25,6 +24,7 @@ from lib.models.saving.image_formats import (
 from lib.models.saving.name_words import says_decoder, says_encoder
 from lib.models.saving.pixel_ranges import UNIT, describe_ranges, find_pixel_ranges
 from lib.tasks import ImageShape
+from lib.tasks.settings import MAX_CHANNELS
 
 ADAPTERS = ("image", "code", "as_taken", "bytes", "channels_in", "as_given", "unit_range", "channels_out")
 
@@ -222,7 +222,7 @@ def adapt_decoder(model: keras.Model, source: str) -> tuple[keras.Model, str]:
     shape, channels_first = tuple(output.shape[1:]), takes_channels_first(model)
     pattern = image_pattern(shape, channels_first)
     image_shape = None if pattern is None else pattern.fixed
-    if image_shape is None or image_shape[2] not in CHANNELS:
+    if image_shape is None or image_shape[2] > MAX_CHANNELS:
         raise UserError(
             f"{source}: returns {format_shape(shape)} per code, which is not an image; use a decoder"
         )

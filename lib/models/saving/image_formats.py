@@ -12,7 +12,7 @@ from lib.models.saving.pixel_ranges import PixelRange
 from lib.models.saving.weight_loading import inner_layers
 from lib.tasks import ImageShape
 
-CHANNELS = (1, 3)  # of images: gray or color
+CHANNELS = (1, 3)  # of flat images: gray or color
 
 
 @dataclass(frozen=True)
