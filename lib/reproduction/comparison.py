@@ -16,7 +16,7 @@ from lib.common.formatting import MISSING, format_decimal, format_duration
 from lib.reproduction.context import QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import ReportRow, ReportTable
 from lib.runs import documents
-from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Picture, Section, Strong
+from lib.runs.document_blocks import Block, Cell, Code, DocumentTable, Paragraph, Picture, Section, Strong
 from lib.runs.records import main_curves
 from lib.runs.run_entries import RunEntry
 from lib.tasks import find_task

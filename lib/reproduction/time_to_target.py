@@ -23,7 +23,7 @@ from lib.config.program_settings import rename_former_keys
 from lib.reproduction.context import MAX_SEEDS, QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import TIME_TARGETS
 from lib.runs import documents, run_folder
-from lib.runs.documents import Block, Cell, Code, DocumentTable, Paragraph, Section, Strong
+from lib.runs.document_blocks import Block, Cell, Code, DocumentTable, Paragraph, Section, Strong
 from lib.runs.events import EpochEnded, Event, PhaseStarted
 from lib.tasks.metrics import find_metric
 

@@ -11,6 +11,7 @@
     run_entries  sorting, ranking and finding runs
     report       reports on several runs
     documents    documents as Markdown or HTML
+    document_blocks sections, paragraphs, tables, pictures
     loss_plots   validation losses of runs as SVG
 
 A `Run` locks its folder during training and writes `run.json` after every change; an interrupted run is found

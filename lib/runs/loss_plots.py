@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from lib.runs.documents import Drawing
+from lib.runs.document_blocks import Drawing
 from lib.runs.records import SCRATCH_PHASE
 from lib.runs.run_entries import RunEntry
 from lib.runs.validation import is_number

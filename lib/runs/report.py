@@ -13,7 +13,17 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.config.program_settings import PROGRAMS, display_name, settings
 from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.runs import documents, records
-from lib.runs.documents import Block, Code, Details, DocumentTable, Link, Paragraph, Picture, Section, Strong
+from lib.runs.document_blocks import (
+    Block,
+    Code,
+    Details,
+    DocumentTable,
+    Link,
+    Paragraph,
+    Picture,
+    Section,
+    Strong,
+)
 from lib.runs.loss_plots import loss_plots
 from lib.runs.run_entries import STAR, RunEntry, format_number, rank_entries
 from lib.runs.summary import run_remarks, score_rows, score_titles

@@ -6,7 +6,8 @@
     storage   database of a study
     sampling  samplers and pruner
     trials    objective function of a study
-    options   flags and prompts of `search`
+    options   options from flags and prompts
+    questions prompts of a search
     estimate  duration and size before the start
     retention models of the best trials only
     progress  progress bars and results table

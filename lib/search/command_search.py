@@ -6,7 +6,8 @@ from lib.cli.parser import CommandParser, TrainingCommandParser
 from lib.cli.session import Session
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.program_settings import PROGRAMS
-from lib.search.options import DEFAULT_TRIALS, NUMBER_TYPES, SAMPLERS, SearchOptions, read_options
+from lib.search.options import SAMPLERS, SearchOptions, read_options
+from lib.search.questions import DEFAULT_TRIALS, NUMBER_TYPES
 
 
 class SearchCommand(Command):

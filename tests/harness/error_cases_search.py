@@ -220,11 +220,6 @@ CASES = {
             "is not a name of 1 to 60 characters without slashes",
         ),
         (
-            lambda: read_options(),
-            "nothing is varied",
-            "use --grid kernels=16,32,64 or --range learning-rate=0.0001..0.01:log",
-        ),
-        (
             lambda: read_options("--resume", "x"),
             "--resume",
             "applies to a single run; repeat the command to continue a search",
@@ -235,14 +230,21 @@ CASES = {
             "applies to a single run; start the same command several times to share a",
         ),
         (
-            lambda: read_options("--range", "epochs=1..2", "--sampler", "grid"),
-            "--sampler grid",
-            "requires --grid for all hyperparameters; a range has no points",
-        ),
-        (
             lambda: read_options("--grid", "epochs=1,2", "--trials", "9"),
             "--trials",
             "requires --sampler random or tpe; this grid has 2 points",
+        ),
+    ],
+    "search/questions": [
+        (
+            lambda: read_options(),
+            "nothing is varied",
+            "use --grid kernels=16,32,64 or --range learning-rate=0.0001..0.01:log",
+        ),
+        (
+            lambda: read_options("--range", "epochs=1..2", "--sampler", "grid"),
+            "--sampler grid",
+            "requires --grid for all hyperparameters; a range has no points",
         ),
     ],
     "reproduction/command_reproduce": [

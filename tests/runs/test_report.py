@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt  # rich brings it along
 
 from lib.common.errors import UserError
 from lib.config.suited_defaults import ImageSet, suited_defaults
-from lib.runs import documents, loss_plots, report, run_entries
+from lib.runs import document_blocks, documents, loss_plots, report, run_entries
 from tests.harness.recorded_runs import damaged_records, record_run
 
 NASTY = "<script>alert(1)</script> | `a` [b](c) *d* & \"e\" 'f'"
@@ -315,8 +315,8 @@ def test_defaults_in_a_report_follow_the_images():
     record_run("larger", **suited_defaults(images, {}) | {"latent_dim": 9})
     entries, _ = run_entries.list_entries(Path("models"))
     tables = [report._settings_blocks(entry)[0].rows for entry in entries]
-    dataset = ("data set", documents.Strong("digits"), "–")
-    assert tables == [[dataset], [dataset, ("latent size", documents.Strong("9"), "4")]]
+    dataset = ("data set", document_blocks.Strong("digits"), "–")
+    assert tables == [[dataset], [dataset, ("latent size", document_blocks.Strong("9"), "4")]]
 
 
 @pytest.mark.parametrize("batch_size", ["32", None, [32], 1e300])
