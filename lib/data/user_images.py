@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,9 @@ from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.data import datasets
 from lib.data.formats.base import Images, Source, exists, require_file_or_folder
+from lib.data.formats.picture_ahead import map_ahead
 from lib.data.formats.picture_lists import PictureFolder, PictureList, list_pictures, printable_names
-from lib.data.formats.pictures import PICTURE_SUFFIXES, Picture, describe_remarks, load_fitted, quiet_decoding
+from lib.data.formats.pictures import PICTURE_SUFFIXES, Picture, describe_remarks, load_fitted
 from lib.data.formats.registry import is_published_folder, peek_source
 from lib.data.named_datasets import NAMED_DATASETS
 
@@ -100,6 +100,8 @@ class UserImages:
     def chunks(self, limit: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the images in chunks; pictures that cannot be read are left out and listed in `unreadable`.
 
+        The next chunk is decoded while the caller works on one.
+
         Args:
             limit: number of images, from the first on; None for all.
 
@@ -111,19 +113,17 @@ class UserImages:
         """
         count = min(limit or len(self), len(self))
         remarks: Counter[str] = Counter()
-        with ThreadPoolExecutor() as pool:  # Pillow releases Python's lock while it decodes
-            for start in range(0, count, CHUNK_SIZE):
-                positions = np.arange(start, min(start + CHUNK_SIZE, count))
-                if self._images is not None:
-                    images = self._images.images[positions]
-                    yield positions, 255 - images if self.invert else images
-                    continue
-                with quiet_decoding():
-                    pictures = list(pool.map(self._load_picture, positions))
-                readable = [picture is not None for picture in pictures]
-                remarks.update(remark for picture in pictures if picture for remark in picture.remarks)
-                if any(readable):
-                    yield positions[readable], np.stack([p.pixels for p in pictures if p is not None])
+        chunks = (np.arange(start, min(start + CHUNK_SIZE, count)) for start in range(0, count, CHUNK_SIZE))
+        if self._images is not None:
+            for positions in chunks:
+                images = self._images.images[positions]
+                yield positions, 255 - images if self.invert else images
+            return
+        for positions, pictures in map_ahead(self._load_picture, chunks):
+            readable = [picture is not None for picture in pictures]
+            remarks.update(remark for picture in pictures if picture for remark in picture.remarks)
+            if any(readable):
+                yield positions[readable], np.stack([p.pixels for p in pictures if p is not None])
         if self.unreadable and len(self.unreadable) == count:
             raise UserError(
                 f"{self.source}: none of the {count:,} pictures can be read; "

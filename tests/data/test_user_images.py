@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
+from sklearn.datasets import load_sample_images
 
 from lib.common.errors import UserError
 from lib.config.data_settings import FIT_MODES
@@ -56,6 +57,35 @@ def test_a_turned_picture_of_another_size_is_fitted_upright():
     image.save("turned.jpg", exif=exif)
     picture = pictures.load_fitted(Path("turned.jpg"), (6, 6, 1)).pixels
     assert picture[:2].mean() > 200 > 50 > picture[-2:].mean()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("fit_mode", FIT_MODES)
+def test_large_jpegs_are_decoded_at_a_fraction_with_the_same_result(orientation, fit_mode, monkeypatch):
+    image = Image.fromarray(load_sample_images().images[0])
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save("large.jpg", exif=exif)
+    sizes = []
+    decode = pictures.decode
+
+    def decode_and_note(opened, file):
+        sizes.append(opened.size)
+        return decode(opened, file)
+
+    monkeypatch.setattr(pictures, "decode", decode_and_note)
+    reduced, whole = (
+        pictures.load_fitted(Path(name), (32, 24, 3), fit_mode).pixels.astype(float)
+        for name in ("large.jpg", _as_png("large.jpg"))
+    )
+    assert max(sizes[0]) <= 320 < 640 == max(sizes[1])
+    assert np.square(reduced - whole).mean() < 10
+
+
+def _as_png(file: str) -> str:
+    with Image.open(file) as image:
+        ImageOps.exif_transpose(image).save("whole.png")
+    return "whole.png"
 
 
 def test_unreadable_pictures_are_listed_and_the_others_are_read():

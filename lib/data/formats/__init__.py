@@ -20,6 +20,8 @@
     picture_lists   classes and parts of such folders
     pictures        decoding of one picture; fitting
     picture_fit     sizes and colors of all pictures
+    picture_ahead   decoding ahead of the work
+    jpeg_reduction  JPEGs at a fraction of their size
     picture_decoding  all pictures as one array
     picture_cache   decoded pictures on disk
 

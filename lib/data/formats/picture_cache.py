@@ -20,7 +20,7 @@ from lib.common.errors import RunFailed, UserError
 from lib.common.filesystem import PARTIAL_MARK, atomic_write, make_folder, write_json
 from lib.common.reading import read_json
 
-VERSION = 1  # of the entries; raise it when the same pictures and settings lead to other images
+VERSION = 2  # of the entries; raise it when the same pictures and settings lead to other images
 MAX_BYTES = 20_000_000_000  # of all entries; the ones that were not used for longest are removed first
 MIN_SECONDS = 1.0  # what takes less time to make is not stored
 MAX_CONTENT_BYTES = 1 << 28

@@ -15,6 +15,7 @@ import numpy as np
 from lib.common.errors import UserError, reason
 from lib.common.reading import open_file
 from lib.data.formats.base import MAX_MESSAGE_LENGTH
+from lib.data.formats.jpeg_reduction import REDUCIBLE_FORMATS, reduce_jpeg
 from lib.data.formats.pixels import TOLERANCE, UNCLEAR_WHITE
 
 PICTURE_SUFFIXES = {
@@ -39,6 +40,7 @@ FLOAT_RANGES: tuple[int, ...] = (1, 255, 65_535)
 GRAY_MODES = ("1", "L", "LA", "La", "F", "I")
 SUBSAMPLED_KEYS = {"L;2": 85, "L;4": 17}  # factors from PNG's values of 2 and 4 bits to Pillow's of 8
 EXIF_ORIENTATION, TIFF_PHOTOMETRIC = 274, 262  # tags
+TURNED = 5  # the first orientation of a picture that lies on its side
 PNG_METADATA = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")  # chunks that may hold an orientation
 SEVERAL_FRAMES = "several frames; the first one is used"
 
@@ -73,7 +75,7 @@ def load_fitted(
 ) -> Picture:
     """Return a picture of any size, fitted to the input shape of a model.
 
-    For a gray model, color becomes luma (BT.601).
+    For a gray model, color becomes luma (BT.601). Large JPEGs are decoded at a fraction of their size.
 
     Args:
         file: the picture.
@@ -91,6 +93,8 @@ def load_fitted(
 
     height, width, channels = shape
     with open_picture(file) as opened:
+        if opened.format in REDUCIBLE_FORMATS:
+            reduce_jpeg(opened, height, width, fit_mode, turned=_orientation(opened) >= TURNED)
         image, remarks = decode(opened, file)
         image = image.convert("RGB" if channels == 3 else "L")
         if fit_mode == "crop":
@@ -188,7 +192,7 @@ def picture_shape(image) -> tuple[int, int, int]:
     """Return (height, width, channels) of an upright picture; its pixels are not decoded."""
     if image.format == "PNG" and _has_late_metadata(image.fp):
         image.load()
-    turned = _orientation(image) >= 5
+    turned = _orientation(image) >= TURNED
     height, width = (image.width, image.height) if turned else (image.height, image.width)
     return height, width, 1 if _is_gray(image, _raw_mode(image)) else 3
 
