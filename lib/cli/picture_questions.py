@@ -37,7 +37,7 @@ def asks_for_size(answers: Answers, dataset: str) -> bool:
 
 
 def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
-    """Ask for the size of the images from a folder of pictures of several sizes, on a terminal.
+    """Ask on a terminal for the size of the images from pictures of several sizes, or of patches.
 
     Args:
         answers: the session's answers.
@@ -54,12 +54,13 @@ def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
     folder, pictures = values["dataset"], find_pictures(values["dataset"])
     if pictures is None:  # removed meanwhile, as the next step says
         return
-    survey = _survey_with_progress(pictures, picture_fit(answers, values).use_cache)
-    is_mixed = len(survey.sizes) > 1
-    if survey.shapes and (is_mixed or survey.broken):
+    fit = picture_fit(answers, values)
+    survey = _survey_with_progress(pictures, fit.use_cache)
+    needs_size = len(survey.sizes) > 1 or bool(fit.patches)
+    if survey.shapes and (needs_size or survey.broken):
         _show_survey(folder, survey)
     _ask_about_broken_files(answers, values, survey, len(pictures.files))
-    if is_mixed:
+    if needs_size:
         values["size"] = answers.ask(
             "size",
             lambda size: survey.image_shape(Path(folder), PictureFit(size)),

@@ -2,6 +2,7 @@
 
     discovery       import of all modules of a package
     errors          exceptions and exit statuses
+    file_groups     rules that group files by name
     filesystem      atomic writes and file locks
     formatting      numbers and values as text
     reading         bounded reading; walking through folders

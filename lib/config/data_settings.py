@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lib.common.file_groups import FileGroups
 from lib.common.settings import setting
 from lib.common.size_types import ImageSize
 from lib.common.value_types import UNLIMITED, Fold, IntRange, OneOf, OrWord, SplitPercentages, Switch, Text
@@ -9,6 +10,7 @@ from lib.common.value_types import UNLIMITED, Fold, IntRange, OneOf, OrWord, Spl
 FIT_MODES = ("crop", "pad", "stretch")
 COLORS = ("auto", "rgb", "gray")
 MAX_SIDE = 8192  # pixels of an image
+MAX_PATCHES = 10_000  # of one picture
 
 
 @dataclass(frozen=True)
@@ -62,5 +64,15 @@ class DataSettings:
         True, Switch(), group="data", searchable=False, is_later=True,
         help="keep the images from a folder of pictures in the user's cache folder, so that the next run "
              "begins at once",
+    )
+    patches: int | None = setting(
+        None, OrWord("off", IntRange(1, MAX_PATCHES)), group="data", searchable=False, is_later=True,
+        help="random crops of --size from each picture of a folder at its native resolution, in place of one "
+             "resized image; those of one picture stay in one part of the split",
+    )
+    group: str | None = setting(
+        None, OrWord("off", FileGroups()), group="data", searchable=False, is_later=True,
+        help="keep pictures of one group (scene, patient, photograph) in one part of the split: those of one "
+             "folder (folder), or with the same part of their file names (before:_, first:8, and others)",
     )
     # fmt: on

@@ -3,6 +3,9 @@
     datasets        data sets by name or path
     named_datasets  MNIST and others; bundled ones
     splits          subsets; training, validation, test
+    groups          groups of images, by file names
+    group_splits    whole groups divided among parts
+    group_notes     notes on divided groups
     class_labels    labels attached, checked, aligned
     file_changes    files changed since they were read
     user_images     images for a saved model

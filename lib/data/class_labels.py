@@ -12,9 +12,15 @@ MAX_CLASSES = 1000
 
 
 def attach_labels(
-    images: Images, labels_path: str | None, name_or_path: str
+    images: Images, labels_path: str | None, name_or_path: str, patches: int = 1
 ) -> tuple[Images, tuple[str, ...]]:
     """Return images with the labels of a file, where one is given, and notes on how it was read.
+
+    Args:
+        images: of a data set.
+        labels_path: the file; None where none is given.
+        name_or_path: the data set, for messages.
+        patches: number of images that are patches of one picture; a label for each picture is enough.
 
     Raises:
         UserError: the file holds no labels, or another number of them.
@@ -22,9 +28,12 @@ def attach_labels(
     if labels_path is None:
         return images, ()
     labels = read_labels(labels_path)
-    require_matching_labels(labels_path, len(labels), len(images), name_or_path)
+    numbers = labels.numbers
+    if len(labels) * patches == len(images):
+        numbers = np.repeat(numbers, patches)
+    require_matching_labels(labels_path, len(numbers), len(images), name_or_path)
     classes = labels.classes or images.classes
-    return replace(images, labels=labels.numbers, classes=classes, label_error=""), labels.notes
+    return replace(images, labels=numbers, classes=classes, label_error=""), labels.notes
 
 
 def require_class_numbers(images: Images | None, name_or_path: str) -> None:

@@ -16,6 +16,8 @@ from lib.data.formats.cifar import Cifar10Format
 from lib.data.formats.idx_folder import PUBLISHED_NAME, holds_mnist
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
 from lib.data.formats.registry import is_published_folder, peek_source, read_source, require_no_fit
+from lib.data.group_notes import describe_groups
+from lib.data.groups import group_images
 from lib.data.named_datasets import DATA_FOLDER, NAMED_DATASETS, download
 from lib.data.splits import Subset, split_images
 
@@ -195,19 +197,25 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
     fit = PictureFit.of(hp)
     source = load_source(name, fit)
     labels, test_labels = hp.label_files
-    train, label_notes = attach_labels(source.train, labels, name)
+    patches = hp.patches or 1
+    train, label_notes = attach_labels(source.train, labels, name, patches)
     notes, test = source.notes + label_notes, None
     if hp.testset:
         test_source = load_source(hp.testset, fit.with_color_of(source.train.images.shape[1:]))
-        test, label_notes = attach_labels(test_source.test or test_source.train, test_labels, hp.testset)
+        test, label_notes = attach_labels(
+            test_source.test or test_source.train, test_labels, hp.testset, patches
+        )
         notes += test_source.notes + label_notes
     elif source.test:
-        test, label_notes = attach_labels(source.test, test_labels, name)
+        test, label_notes = attach_labels(source.test, test_labels, name, patches)
         notes += label_notes
     if test is not None:
         require_same_shape(hp.testset or name, train, test)
     train, test = _checked_labels(train, test, hp)
-    subsets = split_images(train, test, hp)
+    groups = group_images(train, hp)
+    subsets = split_images(train, test, hp, groups)
+    if groups is not None:
+        notes += describe_groups(groups, train, test, subsets, hp)
     shape, checksum = train.images.shape[1:], _checksum(train.images)
     if changed := changed_files(states):
         notes += (f"{describe_changes(changed)} while it was being read; start again when it is complete",)

@@ -10,6 +10,8 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.config.hyperparameters import ClassifierHyperparameters, Hyperparameters
 from lib.data.formats.base import Header, Images
+from lib.data.group_splits import Part, divide_groups
+from lib.data.groups import Groups, require_divisible
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class Subset:
         return self.select(slice(count))
 
 
-def split_images(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Subset, Subset, Subset]:
+def split_images(
+    train: Images, test: Images | None, hp: Hyperparameters, groups: Groups | None = None
+) -> tuple[Subset, Subset, Subset]:
     """Split images into a training, a validation and a test set, at random with `hp.seed`.
 
     The split is stratified by class where there are labels, and enough images of each class.
@@ -67,20 +71,26 @@ def split_images(train: Images, test: Images | None, hp: Hyperparameters) -> tup
         hp: `limit` and, for a classification, `labels_fraction` bound the number of images that are used;
             `split` is in percent; with `fold` (k, n), the validation set is the k-th of n folds of a
             cross-validation.
+        groups: groups of images of `train` that stay in one part; parts and limits are met as far as that
+            allows.
 
     Returns:
         Training, validation (may be empty) and test set, each in the order of its images.
 
     Raises:
-        UserError: there are too few images, or there is no test set and `hp.split` takes none.
+        UserError: there are too few images or groups, or there is no test set and `hp.split` takes none.
     """
     train_percent, validation_percent, test_percent = hp.split
-    indices = _sample_indices(train, hp)
+    indices = _sample_indices(train, hp, groups)
+    if groups is not None:
+        labels = train.labels if hp.needs_labels else None
+        require_divisible(groups, indices, labels, part_shares(hp, test is not None))
     if test is not None:
         test_subset = Subset(test, np.arange(len(test)))
     elif test_percent:
         count = _count_from_percent(indices, 100 - test_percent, hp)
-        indices, test_indices = _divide(indices, train.labels, count, hp.seed)
+        min_groups = hp.fold[1] if hp.fold else 1 + bool(validation_percent)
+        indices, test_indices = _divide(indices, train.labels, count, hp.seed, groups, min_groups)
         test_subset = Subset(train, np.sort(test_indices))
     else:
         raise UserError(
@@ -88,18 +98,18 @@ def split_images(train: Images, test: Images | None, hp: Hyperparameters) -> tup
         )
     train_indices, validation_indices = indices, indices[:0]
     if hp.fold:
-        train_indices, validation_indices = _select_fold(indices, train.labels, *hp.fold, hp.seed)
+        train_indices, validation_indices = _select_fold(indices, train.labels, *hp.fold, hp.seed, groups)
     elif validation_percent:
         percent = 100 * train_percent / (train_percent + validation_percent)
         count = _count_from_percent(indices, percent, hp)
-        train_indices, validation_indices = _divide(indices, train.labels, count, hp.seed)
+        train_indices, validation_indices = _divide(indices, train.labels, count, hp.seed, groups)
     return Subset(train, np.sort(train_indices)), Subset(train, np.sort(validation_indices)), test_subset
 
 
 def training_count(header: Header, hp: Hyperparameters) -> int:
     """Return how many training images `split_images` makes of a data set with this header.
 
-    Of folds, which may differ by an image or two, the mean is returned.
+    Of folds, which may differ by an image or two, the mean is returned. Groups may lead to other numbers.
 
     Args:
         header: of the data set.
@@ -114,14 +124,41 @@ def training_count(header: Header, hp: Hyperparameters) -> int:
     return round(count * (100 * train_percent / (train_percent + validation_percent)) / 100)
 
 
-def _sample_indices(images: Images, hp: Hyperparameters) -> np.ndarray:
+def part_shares(hp: Hyperparameters, has_test_set: bool) -> list[float]:
+    """Return the shares of the images, in 0..1, for the parts of a split: training, validation, test.
+
+    With `hp.fold` each fold is a part, in place of training and validation. Empty parts are not listed.
+
+    Args:
+        hp: `split` and `fold` are used.
+        has_test_set: whether there is a separate test set.
+    """
+    train_percent, validation_percent, test_percent = hp.split
+    test = 0.0 if has_test_set else test_percent / 100
+    percents = [1] * hp.fold[1] if hp.fold else [train_percent, validation_percent]
+    shares = [(1 - test) * percent / sum(percents) for percent in percents]
+    return [share for share in (*shares, test) if share]
+
+
+def _sample_indices(images: Images, hp: Hyperparameters, groups: Groups | None) -> np.ndarray:
     indices = np.arange(len(images))
     count = min(hp.limit or len(images), len(images))
     if isinstance(hp, ClassifierHyperparameters):
         count = max(1, round(count * hp.labels_fraction))
-    if count < len(images):
-        indices, _ = _divide(indices, images.labels, count, hp.seed)
-    return indices
+    if count == len(images):
+        return indices
+    if groups is None:
+        return _divide(indices, images.labels, count, hp.seed)[0]
+    share = count / len(images)
+    parts = [Part(share, 0, count), Part(1 - share, 0)]
+    sample, _ = divide_groups(indices, groups.numbers, images.labels, parts, hp.seed)
+    if not len(sample):
+        smallest = np.bincount(groups.numbers).min()
+        raise UserError(
+            f"{groups.source}: the smallest of {len(groups):,} {groups.noun} has {smallest:,} images, more "
+            f"than the limit of {count:,}; use more images"
+        )
+    return sample
 
 
 def _count_from_percent(indices: np.ndarray, percent: float, hp: Hyperparameters) -> int:
@@ -135,9 +172,22 @@ def _count_from_percent(indices: np.ndarray, percent: float, hp: Hyperparameters
 
 
 def _divide(
-    indices: np.ndarray, labels: np.ndarray | None, count: int, seed: int
+    indices: np.ndarray,
+    labels: np.ndarray | None,
+    count: int,
+    seed: int,
+    groups: Groups | None = None,
+    min_groups: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return `count` of the indices, drawn at random, and the others."""
+    """Return `count` of the indices, drawn at random, and the others.
+
+    With groups these are at least `min_groups` whole ones, and the count is met as far as they allow.
+    """
+    if groups is not None:
+        share = count / len(indices)
+        parts = [Part(share, min_groups), Part(1 - share)]
+        chosen, others = divide_groups(indices, groups.numbers, labels, parts, seed)
+        return chosen, others
     from sklearn.model_selection import train_test_split  # late: the programs start without scikit-learn
 
     strata = None
@@ -150,7 +200,12 @@ def _divide(
 
 
 def _select_fold(
-    indices: np.ndarray, labels: np.ndarray | None, number: int, n_folds: int, seed: int
+    indices: np.ndarray,
+    labels: np.ndarray | None,
+    number: int,
+    n_folds: int,
+    seed: int,
+    groups: Groups | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices outside a fold and those in it; folds are numbered from 1."""
     from sklearn.model_selection import KFold, StratifiedKFold
@@ -159,12 +214,17 @@ def _select_fold(
         raise UserError(
             f"{len(indices)} images are too few for {n_folds} folds; use more images or fewer folds"
         )
+    if groups is not None:
+        parts = [Part(1 / n_folds)] * n_folds
+        folds = divide_groups(indices, groups.numbers, labels, parts, seed)
+        validation = folds.pop(number - 1)
+        return np.concatenate(folds), validation
     strata = None if labels is None else labels[indices]
     if strata is not None and np.unique(strata, return_counts=True)[1].min() < n_folds:
         strata = None  # a class is too small to have an image in each fold
     splitter = KFold if strata is None else StratifiedKFold
-    folds = splitter(n_folds, shuffle=True, random_state=seed).split(indices, strata)
-    train_positions, validation_positions = next(itertools.islice(folds, number - 1, None))
+    positions = splitter(n_folds, shuffle=True, random_state=seed).split(indices, strata)
+    train_positions, validation_positions = next(itertools.islice(positions, number - 1, None))
     return indices[train_positions], indices[validation_positions]
 
 

@@ -13,13 +13,14 @@ from lib.common.formatting import format_shape
 from lib.common.serialization import pack_images
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
-from lib.data.user_images import UserImages
+from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
+from lib.data.user_images import UserImages, find_pictures
 from lib.evaluation import image_figures, latent_space
 from lib.models import inference
 from lib.runs import records, run_folder
 from lib.runs.events import RunStarted
 from lib.runs.validation import sanitize
-from lib.tasks import get_task, make_inference_pair
+from lib.tasks import ImageShape, get_task, make_inference_pair
 from lib.tasks.pixels import to_uint8
 from lib.training.backend import device_name
 from lib.worker.image_output import emit_notes, png_writer
@@ -125,7 +126,7 @@ def _encode_training_images(request: Generate, path: Path, hp: AutoencoderHyperp
     """Codes of a random sample of the given data set, or of the one that the model was trained on."""
     dataset = request.data or _training_dataset(path)
     encoder = find_encoder(path, replace(request, data=dataset))
-    images = datasets.load_source(dataset).train.images
+    images = datasets.load_source(dataset, _picture_fit(dataset, hp, encoder.image_shape)).train.images
     if images.shape[1:] != encoder.image_shape:
         raise UserError(
             f"{dataset}: its images are {format_shape(images.shape[1:])}, the model takes "
@@ -140,6 +141,13 @@ def _encode_training_images(request: Generate, path: Path, hp: AutoencoderHyperp
     )
     require_finite(codes, [f"image {position + 1}" for position in sample], path)
     return codes
+
+
+def _picture_fit(dataset: str, hp: AutoencoderHyperparameters, shape: ImageShape) -> PictureFit:
+    """How pictures of a folder became the images of a model; other data sets are read as they are."""
+    if find_pictures(dataset) is None:
+        return AS_THEY_ARE
+    return replace(PictureFit.of(hp), size=shape[:2]).with_color_of(shape)
 
 
 def _training_dataset(path: Path) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.data import datasets, user_images
 from lib.data.formats import base, picture_lists, pictures, registry
-from lib.data.formats.picture_fit import PictureFit
+from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
 from tests.harness import sample_files
 
 FULL, HERE = "No space left on device", tempfile.gettempdir()
@@ -56,11 +56,11 @@ def archive(name: str, announced: int, content: bytes = b""):
     read("a.tar", member.tobuf() + content + padding + bytes(1024))
 
 
-def folder_of(*sizes: tuple[int, ...]):
+def folder_of(*sizes: tuple[int, ...], fit: PictureFit = AS_THEY_ARE):
     Path("p").mkdir()
     for number, size in enumerate(sizes):
         Image.fromarray(np.zeros(size, np.uint8)).save(f"p/{number}.png")
-    registry.read_source(Path("p"))
+    registry.read_source(Path("p"), fit)
 
 
 def unidentified_pictures():
@@ -255,6 +255,11 @@ CASES = {
     ],
     "data/formats/picture_fit": [
         (
+            lambda: folder_of((8, 8), fit=PictureFit(patches=2)),
+            "p",
+            "--patches requires the size of the patches, such as --size 8",
+        ),
+        (
             lambda: folder_of((8, 8), (8, 9)),
             "p",
             "the pictures have 2 sizes, 8×8 to 8×9; give one for all images, such as --size 8",
@@ -280,6 +285,11 @@ CASES = {
             lambda: registry.peek_source(held("a.idx", sample_files.idx(IMAGES)), PictureFit(color="rgb")),
             "a.idx",
             "--size and --color are for folders of pictures",
+        ),
+        (
+            lambda: datasets.peek("digits", PictureFit(patches=2)),
+            "digits",
+            "--patches is for folders of pictures",
         ),
     ],
     "data/formats/pictures": [

@@ -22,6 +22,7 @@
     picture_fit     sizes and colors of all pictures
     picture_ahead   decoding ahead of the work
     jpeg_reduction  JPEGs at a fraction of their size
+    picture_patches  random crops of one picture
     picture_decoding  all pictures as one array
     picture_cache   decoded pictures on disk
 

@@ -51,12 +51,14 @@ class Images:
         labels: int64 (n,), or None.
         classes: the class name of each label, from label 0 on; empty where unknown.
         label_error: why the labels that are stored with the images could not be read; empty otherwise.
+        files: the picture that each image was made of; empty where the images are no pictures.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     label_error: str = ""
+    files: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
-from lib.config.data_settings import DataSettings
+from lib.config.hyperparameters import Hyperparameters
 from lib.data.formats.picture_cache import DAMAGED, entry_name, load_entry, store_entry
+from lib.data.formats.picture_patches import count_positions, enlarged_size
 from lib.data.formats.pictures import open_picture, picture_shape, quiet_decoding
 
 CHUNK_SIZE = 512  # pictures that are opened at once
@@ -38,6 +39,8 @@ class PictureFit:
         color: `rgb`, `gray`, or `auto` for color if any picture has color.
         skip_broken: whether any number of pictures that cannot be read are skipped; else at most 1 %.
         use_cache: whether images are kept in `picture_cache`, and taken from it.
+        patches: number of random crops of each picture, each an image; 0 for one resized image.
+        seed: of the positions of these crops.
     """
 
     size: tuple[int, int] | None = None
@@ -45,11 +48,18 @@ class PictureFit:
     color: str = "auto"
     skip_broken: bool = False
     use_cache: bool = True
+    patches: int = 0
+    seed: int = 0
 
     @classmethod
-    def of(cls, settings: DataSettings) -> PictureFit:
+    def of(cls, hp: Hyperparameters) -> PictureFit:
         """Return what the settings of a run say."""
-        return cls(settings.size, settings.fit, settings.color, settings.skip_broken, settings.cache)
+        return cls(hp.size, hp.fit, hp.color, hp.skip_broken, hp.cache, hp.patches or 0, hp.seed)
+
+    @property
+    def images_per_picture(self) -> int:
+        """The number of images that each picture gives."""
+        return self.patches or 1
 
     def changes(self, shape: ImageShape) -> bool:
         """Return whether images of this shape have another size or color than the one that is chosen."""
@@ -109,6 +119,10 @@ class PictureSurvey:
                 f"{folder}: none of the {len(self.broken):,} pictures can be read; "
                 f"{next(iter(self.broken.values()))}"
             )
+        if fit.size is None and fit.patches:
+            raise UserError(
+                f"{folder}: --patches requires the size of the patches, such as --size {self.proposed_side()}"
+            )
         if fit.size is None and len(self.sizes) > 1:
             smallest, *_, largest = sorted(self.sizes, key=math.prod)
             raise UserError(
@@ -128,6 +142,15 @@ class PictureSurvey:
     def count_smaller(self, shape: ImageShape) -> int:
         """Return how many pictures are smaller than images of this shape, so that they are enlarged."""
         return sum(count for (h, w), count in self.sizes.items() if h < shape[0] or w < shape[1])
+
+    def count_repeating(self, shape: ImageShape, fit: PictureFit) -> int:
+        """Return how many pictures have fewer places for a patch of this shape than patches."""
+        size = shape[:2]
+        return sum(
+            count
+            for picture_size, count in self.sizes.items()
+            if count_positions(enlarged_size(picture_size, size, fit.mode), size) < fit.patches
+        )
 
 
 def survey_pictures(
@@ -179,11 +202,11 @@ def _survey(files: tuple[Path, ...], report: Callable[[int], None]) -> PictureSu
 
 
 def map_pictures(
-    function: Callable[[Path], T], files: Sequence[Path]
+    function: Callable[[Path], T], files: Sequence[Path], chunk_size: int = CHUNK_SIZE
 ) -> Iterator[tuple[Path, T | UserError]]:
     """Yield each file with the result of a function of it, or the `UserError` that it raises, in order.
 
-    Several threads call the function: Pillow releases Python's lock while it decodes. At most `CHUNK_SIZE`
+    Several threads call the function: Pillow releases Python's lock while it decodes. At most `chunk_size`
     results are in memory.
     """
 
@@ -194,8 +217,8 @@ def map_pictures(
             return error
 
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(files), CHUNK_SIZE):
-            chunk = files[start : start + CHUNK_SIZE]
+        for start in range(0, len(files), chunk_size):
+            chunk = files[start : start + chunk_size]
             with quiet_decoding():
                 results = list(pool.map(call, chunk))
             yield from zip(chunk, results, strict=True)

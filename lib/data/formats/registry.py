@@ -55,6 +55,8 @@ def read_source(path: Path, fit: PictureFit = AS_THEY_ARE) -> Source:
 
 def require_no_fit(name: str, header: Header, fit: PictureFit, hint: str = "") -> None:
     """Raise `UserError`, which ends in the hint, if images that are no pictures get a size or color."""
+    if fit.patches:
+        raise UserError(f"{name}: --patches is for folders of pictures{hint}")
     if fit.changes(header.shape):
         raise UserError(
             f"{name}: the images are {format_shape(header.shape)}; --size and --color are for folders of "

@@ -1,0 +1,95 @@
+"""Random patches of a picture, at its native resolution."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from lib.data.formats.pictures import Picture, decode, open_picture
+
+Size = tuple[int, int]  # height, width
+
+
+def load_patches(
+    file: Path, folder: Path, shape: tuple[int, int, int], fit_mode: str, count: int, seed: int
+) -> Picture:
+    """Return random crops of a picture, which is decoded once.
+
+    Their positions differ from each other where the picture is large enough. They follow the seed and the
+    path of the picture, so that they stay the same when other pictures are added.
+
+    Args:
+        file: the picture.
+        folder: the folder of the data set, which the path is relative to.
+        shape: (height, width, channels) of a patch.
+        fit_mode: how a picture is treated that is too small, see `enlarged_size`.
+        count: number of patches.
+        seed: of the positions.
+
+    Returns:
+        A picture whose pixels are uint8 (count, height, width, channels).
+
+    Raises:
+        UserError: the file is no picture that can be decoded.
+    """
+    patch_size, patches = shape[:2], np.empty((count, *shape), np.uint8)
+    path_digest = hashlib.sha256(os.fsencode(os.path.relpath(file, folder))).digest()
+    rng = np.random.default_rng([seed, int.from_bytes(path_digest[:8])])
+    with open_picture(file) as opened:
+        image, remarks = decode(opened, file)
+        image = image.convert("RGB" if shape[2] == 3 else "L")
+        enlarged = enlarged_size((image.height, image.width), patch_size, fit_mode)
+        for patch, position in zip(patches, _draw_positions(enlarged, patch_size, count, rng), strict=True):
+            patch[:] = np.asarray(_crop(image, position, patch_size, enlarged, fit_mode)).reshape(shape)
+    return Picture(patches, remarks)
+
+
+def enlarged_size(size: Size, patch_size: Size, fit_mode: str) -> Size:
+    """Return the size of the picture that patches are cropped from: its own, unless it is too small.
+
+    Args:
+        size: of the picture.
+        patch_size: of the patches.
+        fit_mode: "crop" scales a picture that is too small until it covers a patch; "stretch" scales only
+            the side that is too short; "pad" adds a black border.
+    """
+    (height, width), (patch_height, patch_width) = size, patch_size
+    if fit_mode != "crop":
+        return max(height, patch_height), max(width, patch_width)
+    scale = max(patch_height / height, patch_width / width, 1)
+    return max(round(height * scale), patch_height), max(round(width * scale), patch_width)
+
+
+def count_positions(size: Size, patch_size: Size) -> int:
+    """Return the number of places of a patch in a picture that is not smaller."""
+    return math.prod(side - patch_side + 1 for side, patch_side in zip(size, patch_size, strict=True))
+
+
+def _draw_positions(size: Size, patch_size: Size, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return (top, left) of each patch, int64 (count, 2); all places once before one is used again."""
+    places = count_positions(size, patch_size)
+    repeated = [np.arange(places)] * (count // places)
+    rest = rng.choice(places, count % places, replace=False)
+    drawn = np.concatenate([*repeated, rest])
+    return np.stack(np.divmod(drawn, size[1] - patch_size[1] + 1), axis=1)
+
+
+def _crop(image, position: np.ndarray, patch_size: Size, enlarged: Size, fit_mode: str):
+    """Return a patch as a Pillow image. No picture is enlarged as a whole, which could fill the memory."""
+    from PIL import Image
+
+    top, left = map(int, position)
+    bottom, right = top + patch_size[0], left + patch_size[1]
+    if fit_mode == "pad":
+        border_y, border_x = (enlarged[0] - image.height) // 2, (enlarged[1] - image.width) // 2
+        # Pillow fills with black beyond the picture.
+        return image.crop((left - border_x, top - border_y, right - border_x, bottom - border_y))
+    if enlarged == (image.height, image.width):
+        return image.crop((left, top, right, bottom))
+    y, x = image.height / enlarged[0], image.width / enlarged[1]
+    box = (left * x, top * y, min(right * x, image.width), min(bottom * y, image.height))
+    return image.resize((patch_size[1], patch_size[0]), Image.Resampling.LANCZOS, box)
