@@ -297,14 +297,20 @@ def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
 
 def _output_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     added = _added_output(hp)
-    needs_unit_range = hp.loss is not None and LOSSES[hp.loss].needs_unit_range
+    loss = LOSSES[hp.loss] if hp.loss else None
+    output_name = get_task(hp.task).output_name(hp)
     return [
         Rule(
             bool(added) and hp.output_activation == "sigmoid",
             f"{added} cannot be combined with a sigmoid output: its values are not limited to 0..1",
         ),
         Rule(
-            needs_unit_range and (bool(added) or hp.output_activation == "linear"),
+            loss is not None and loss.needs_pixels and bool(output_name),
+            f"loss {hp.loss} compares pixels of images, and the outputs are {output_name}: "
+            "use another loss, or outputs in RGB",
+        ),
+        Rule(
+            loss is not None and loss.needs_unit_range and (bool(added) or hp.output_activation == "linear"),
             f"loss {hp.loss} requires outputs in 0..1, such as those of a sigmoid",
         ),
     ]

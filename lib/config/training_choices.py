@@ -3,7 +3,7 @@
 An entry names a class or function of Keras, with its arguments where they are not the same for all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 WARM_UP_FRACTION = 0.05  # of the steps, in which the cosine schedule's learning rate rises
@@ -15,12 +15,16 @@ class Loss:
     """A reconstruction loss.
 
     Args:
-        function: its name in `keras.losses`.
+        function: its name in `lib.training.losses`, else in `keras.losses`.
+        help: for the help text of `--loss`; empty where the name says it.
         needs_unit_range: it is defined for outputs in 0..1 alone.
+        needs_pixels: it is defined for the pixels of images alone, not for U and V.
     """
 
     function: str
+    help: str = ""
     needs_unit_range: bool = False
+    needs_pixels: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,9 @@ LOSSES = {
     "mae": Loss("mean_absolute_error"),
     "huber": Loss("huber"),
     "bce": Loss("binary_crossentropy", needs_unit_range=True),
+    "charbonnier": Loss("charbonnier", "smooth absolute error"),
+    "ssim": Loss("structural_dissimilarity", "1 - SSIM", needs_pixels=True),
+    "mse+ssim": Loss("squared_error_and_dissimilarity", "mse + 0.1 (1 - SSIM)", needs_pixels=True),
 }
 
 OPTIMIZERS = {
@@ -102,4 +109,13 @@ SCHEDULES = {
 
 def describe_schedules() -> str:
     """The help text of all schedules that have one."""
-    return "; ".join(f"{name}: {schedule.help}" for name, schedule in SCHEDULES.items() if schedule.help)
+    return _describe(SCHEDULES)
+
+
+def describe_losses() -> str:
+    """The help text of all losses that have one."""
+    return _describe(LOSSES)
+
+
+def _describe(entries: Mapping[str, Loss | Schedule]) -> str:
+    return "; ".join(f"{name}: {entry.help}" for name, entry in entries.items() if entry.help)

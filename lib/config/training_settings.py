@@ -5,7 +5,7 @@ from typing import Any
 
 from lib.common.settings import IMAGES, add_entries, setting, vary
 from lib.common.value_types import FloatRange, IntRange, OneOf, OrWord, Switch
-from lib.config.training_choices import LOSSES, OPTIMIZERS, SCHEDULES, describe_schedules
+from lib.config.training_choices import LOSSES, OPTIMIZERS, SCHEDULES, describe_losses, describe_schedules
 from lib.tasks.augmentation import AUGMENTATIONS
 
 PRECISIONS = ("float32", "bfloat16")
@@ -98,7 +98,7 @@ class AutoencoderTraining(TrainingSettings):
     # fmt: off
     loss: str | None = setting(
         None, OrWord("auto", OneOf(tuple(LOSSES))), group="training",
-        help="reconstruction loss; auto: bce (binary cross-entropy) for VAEs, else mse",
+        help=f"reconstruction loss; auto: bce (binary cross-entropy) for VAEs, else mse; {describe_losses()}",
     )
     label_weight: float = setting(
         0.0, FloatRange(0, 1000), group="training",

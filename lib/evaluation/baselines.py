@@ -87,7 +87,7 @@ def autoencoder_baselines(
     sample = TrainingImages(dataset.train, hp, latent_size, components)
     fitted = [(baseline, baseline.fit(sample)) for baseline in get_task(hp.task).baselines]
     methods = {baseline: method for baseline, method in fitted if method is not None}
-    means = {baseline: MetricMeans("autoencoder") for baseline in methods}
+    means = {baseline: MetricMeans("autoencoder", of_baseline=True) for baseline in methods}
     batches = Batches(dataset.test, BATCH_SIZE, hp)
     for index in range(len(batches)):
         inputs, targets = batches[index]
@@ -131,4 +131,6 @@ def table_scores(name: str, means: dict[str, float | None], program: str) -> dic
         means: its metrics by key.
         program: that trains the networks it is compared with.
     """
-    return {f"{name}_{metric.key}": means[metric.key] for metric in table_metrics(means, program)}
+    columns = table_metrics(means, program)
+    keys = [key for metric in columns for key in (metric.key, metric.spread) if key]
+    return {f"{name}_{key}": means[key] for key in keys}

@@ -1,6 +1,7 @@
 """Scores of trained models on a test or validation set."""
 
 import collections
+import math
 from collections.abc import Sequence
 
 import keras
@@ -18,11 +19,19 @@ BATCH_SIZE = 512
 
 
 class MetricMeans:
-    """Means of metrics over the batches that are added; `program` selects the metrics."""
+    """Means of metrics over the batches that are added, and standard deviations of some.
 
-    def __init__(self, program: str):
-        self._metrics = program_metrics(program)
+    Args:
+        program: the metrics are those of its networks.
+        of_baseline: only the metrics that baselines have as well.
+    """
+
+    def __init__(self, program: str, of_baseline: bool = False):
+        metrics = program_metrics(program)
+        self._metrics = [metric for metric in metrics if metric.for_baselines or not of_baseline]
+        self._with_spread = {metric.key for metric in self._metrics if metric.spread}
         self._sums: dict[str, float] = collections.defaultdict(float)
+        self._square_sums: dict[str, float] = collections.defaultdict(float)
         self._counts: dict[str, int] = collections.defaultdict(int)
 
     def add(self, predictions: Predictions, **values: np.ndarray) -> None:
@@ -32,13 +41,20 @@ class MetricMeans:
         for key, array in arrays.items():
             if array is not None:
                 self._sums[key] += float(array.sum(dtype=np.float64))
+                if key in self._with_spread:
+                    self._square_sums[key] += float(np.square(array, dtype=np.float64).sum())
                 self._counts[key] += array.size
 
     def result(self) -> dict[str, float | None]:
         """Return the means and what is derived from them, by key."""
         means: dict[str, float | None] = {key: self._sums[key] / self._counts[key] for key in self._sums}
         derived = {metric.key: metric.derive(means) for metric in self._metrics if metric.derive}
-        return means | derived
+        spreads = {metric.spread: self._spread(metric.key) for metric in self._metrics if metric.spread}
+        return means | derived | spreads
+
+    def _spread(self, key: str) -> float:
+        count = self._counts[key]
+        return math.sqrt(max(0.0, self._square_sums[key] / count - (self._sums[key] / count) ** 2))
 
 
 def autoencoder_metrics(

@@ -45,10 +45,13 @@ def score_columns(record: dict) -> list[Metric]:
 def score_titles(record: dict) -> list[str]:
     """Return the titles of the columns of `score_rows`, such as `MSE of the missing half`."""
     of_target = _target_words(record)
-    return [
-        f"{metric.label} ({metric.unit})" if metric.unit else f"{metric.label}{of_target}"
-        for metric in score_columns(record)
-    ]
+    return [_score_title(metric, of_target) for metric in score_columns(record)]
+
+
+def _score_title(metric: Metric, of_target: str) -> str:
+    if metric.unit:
+        return f"{metric.label} ({metric.unit})"
+    return metric.label if metric.of_pixels else f"{metric.label}{of_target}"
 
 
 def _target_words(record: dict) -> str:
@@ -70,13 +73,21 @@ def score_rows(record: dict) -> dict[str, list[str]]:
     is_classifier = record.get("program") == "classification"
     task = CLASSIFY if is_classifier else record.get("task", "")
     label = "this classifier" if is_classifier else "this autoencoder"
-    rows = {label: [metric.format(metrics.get(metric.test_key, math.nan)) for metric in columns]}
+    rows = {label: _format_scores(columns, metrics, "test")}
     for baseline in task_baselines(task):
         if f"{baseline.name}_{columns[0].key}" in baselines:
-            rows[baseline.describe(baselines)] = [
-                metric.format(baselines.get(f"{baseline.name}_{metric.key}", math.nan)) for metric in columns
-            ]
+            rows[baseline.describe(baselines)] = _format_scores(columns, baselines, baseline.name)
     return rows
+
+
+def _format_scores(columns: Iterable[Metric], scores: dict, prefix: str) -> list[str]:
+    """Return the scores of a network or of a baseline, whose keys begin with a prefix, as text."""
+    return [
+        metric.format_with_spread(
+            scores.get(f"{prefix}_{metric.key}", math.nan), scores.get(f"{prefix}_{metric.spread}")
+        )
+        for metric in columns
+    ]
 
 
 def describe_ending(record: dict) -> str:

@@ -3,6 +3,7 @@
     base            class `Task`, registry, functions
     baselines       class `Baseline`, baselines of several tasks
     metrics         scores of outputs against targets
+    structural_similarity  SSIM, MS-SSIM
     settings        settings that tasks read
     augmentation    random changes of training images
     pixels          uint8 images and float32 pixels

@@ -249,6 +249,19 @@ class Task:
         """Return what outputs are that are no pixels in 0..1, such as UV; empty for pixels."""
         return ""
 
+    def scored_pixels(self, settings: TaskSettings, inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs or targets as the pixels that PSNR and SSIM are of; by default as they are.
+
+        Args:
+            settings: the options of the task.
+            inputs: float32 (n, …) of the input shape.
+            outputs: float32 (n, …) of the target shape.
+
+        Returns:
+            float32 (n, height, width, channels) in 0..1 or, of a network with a linear output, about that.
+        """
+        return outputs
+
     def target_words(self, settings: TaskSettings) -> str:
         """Return the part of images that errors are of, such as `U and V`; empty for whole images."""
         return ""

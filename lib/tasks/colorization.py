@@ -135,6 +135,11 @@ class Colorization(Task):
     def output_name(self, settings):
         return "UV" if predicts_uv(settings) else ""
 
+    def scored_pixels(self, settings, inputs, outputs):
+        if not predicts_uv(settings):
+            return outputs
+        return np.clip(yuv_to_rgb(np.concatenate([inputs, outputs], axis=-1)), 0, 1)
+
     def target_words(self, settings):
         return "U and V" if predicts_uv(settings) else ""
 

@@ -14,8 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lib.common.formatting import MISSING, format_decimal, format_psnr
+from lib.tasks.base import get_task
+from lib.tasks.structural_similarity import SCALE_WEIGHTS, WINDOW, ms_ssim, ms_ssim_scales, ssim, ssim_window
 
 SMALLEST_PROBABILITY = 1e-7  # Keras's epsilon
+HIGHEST_PSNR = 100.0  # of a single image, in dB: an MSE of 1e-10; an equal image would have infinitely many
 
 Values = Mapping[str, float | None]  # metrics by key; None stands for infinity
 
@@ -35,6 +38,15 @@ class Predictions(NamedTuple):
     outputs: np.ndarray
     targets: np.ndarray
 
+    @property
+    def pixels(self) -> tuple[np.ndarray, np.ndarray]:
+        """The outputs and the targets as pixels in 0..1, also where the outputs are something else."""
+        task = get_task(self.settings.task)
+        outputs, targets = (
+            task.scored_pixels(self.settings, self.inputs, part) for part in (self.outputs, self.targets)
+        )
+        return outputs, targets
+
 
 def _always(keys: Collection[str]) -> bool:
     return True
@@ -52,9 +64,12 @@ class Metric:
         values: returns the values of a batch, whose mean is the metric; None where there are none. A metric
             without it is derived, or computed by `lib.evaluation.metrics`.
         derive: returns the metric from the means of the others.
+        spread: key of the metric that is the standard deviation of its values, which stands beside the mean.
+        for_baselines: whether it is computed for baselines too.
         decimals: the number shown.
         unit: of the value.
         higher_is_better: the direction.
+        of_pixels: whether it is a score of `Predictions.pixels`, not of the outputs themselves.
         in_table: whether it is a column of the table of scores, for the baselines too, given the keys of all
             metrics of the run.
         in_summary: whether it stands in the first line below the table; the others have lines of their own.
@@ -71,6 +86,9 @@ class Metric:
     program: str = "autoencoder"
     values: Callable[[Predictions], np.ndarray | None] | None = None
     derive: Callable[[Values], float | None] | None = None
+    spread: str = ""
+    for_baselines: bool = True
+    of_pixels: bool = False
     decimals: int = 5
     unit: str = ""
     higher_is_better: bool = False
@@ -92,6 +110,11 @@ class Metric:
         if value is None:
             return "∞"
         return MISSING if math.isnan(value) else format_decimal(value, self.decimals)
+
+    def format_with_spread(self, value: float | None, spread: float | None) -> str:
+        """Return a value as text, with the standard deviation where the metric has one."""
+        text = self.format(value)
+        return f"{text}±{self.format(spread)}" if self.spread and spread is not None else text
 
     def cost(self, value: float | None) -> float:
         """Return a value as a cost, which is lower for a better value; None is infinity."""
@@ -121,6 +144,34 @@ def psnr(mse: float) -> float | None:
 def _describe_psnr(values: Values) -> str:
     of_image = " of the whole image" if "rgb_mse" in values else ""
     return f"PSNR{of_image} {format_psnr(values['psnr'])} dB"
+
+
+def _psnr_of_images(batch: Predictions) -> np.ndarray:
+    outputs, targets = batch.pixels
+    errors = np.square(outputs - targets).reshape(len(targets), -1).mean(axis=1, dtype=np.float64)
+    return -10 * np.log10(np.maximum(errors, 10 ** (-HIGHEST_PSNR / 10)))
+
+
+def _small_window(batch: Predictions) -> np.ndarray | None:
+    """The window of the SSIM of images that the usual one does not fit into."""
+    window = ssim_window(*batch.targets.shape[1:3])
+    return np.array([window]) if 0 < window < WINDOW else None
+
+
+def _scales(batch: Predictions) -> np.ndarray | None:
+    scales = ms_ssim_scales(*batch.targets.shape[1:3])
+    return np.array([scales]) if scales else None
+
+
+def _describe_window(values: Values) -> str:
+    window = f"{values['ssim_window']:.0f}"
+    return f"The SSIM is of windows of {window}×{window} pixels, the largest that fit into the images"
+
+
+def _describe_ms_ssim(values: Values) -> str:
+    text = f"MS-SSIM: {values['ms_ssim']:.4f}"
+    scales = values.get("ms_ssim_scales", len(SCALE_WEIGHTS))
+    return text if scales == len(SCALE_WEIGHTS) else f"{text} ({scales:.0f} of {len(SCALE_WEIGHTS)} scales)"
 
 
 def _describe_elbo(values: Values) -> str:
@@ -161,14 +212,75 @@ METRICS = [
     Metric(
         key="psnr",
         label="PSNR",
-        meaning="peak signal-to-noise ratio of the image (`null`: infinite)",
+        meaning="peak signal-to-noise ratio of the mean MSE of the images (`null`: infinite)",
         derive=lambda values: psnr(values.get("rgb_mse", values["mse"]) or 0),
+        of_pixels=True,
         decimals=2,
         unit="dB",
         higher_is_better=True,
-        in_table=lambda keys: "rgb_mse" not in keys,  # U and V have none: their range is not 0..1
+        in_table=_always,
         in_summary=True,
         describe=_describe_psnr,
+    ),
+    Metric(
+        key="psnr_per_image",
+        label="PSNR per image",
+        meaning="mean of the PSNR of each image, of which none counts as more than 100",
+        values=_psnr_of_images,
+        spread="psnr_spread",
+        of_pixels=True,
+        decimals=2,
+        unit="dB",
+        higher_is_better=True,
+        in_table=_always,
+    ),
+    Metric(
+        key="psnr_spread",
+        label="spread of the PSNR",
+        meaning="standard deviation of the PSNR of each image",
+        decimals=2,
+        unit="dB",
+        describe=lambda values: "",
+    ),
+    Metric(
+        key="ssim",
+        label="SSIM",
+        meaning="structural similarity (Wang et al. 2004), mean over the images; none below 3 pixels",
+        values=lambda batch: ssim(*batch.pixels),
+        of_pixels=True,
+        decimals=4,
+        higher_is_better=True,
+        in_table=_always,
+    ),
+    Metric(
+        key="ssim_window",
+        label="window of the SSIM",
+        meaning="side of the window of the SSIM, where 11 pixels do not fit",
+        values=_small_window,
+        for_baselines=False,
+        decimals=0,
+        unit="pixels",
+        describe=_describe_window,
+    ),
+    Metric(
+        key="ms_ssim",
+        label="MS-SSIM",
+        meaning="SSIM on up to five scales (Wang, Simoncelli and Bovik 2003); none below 22 pixels",
+        values=lambda batch: ms_ssim(*batch.pixels),
+        for_baselines=False,
+        of_pixels=True,
+        decimals=4,
+        higher_is_better=True,
+        describe=_describe_ms_ssim,
+    ),
+    Metric(
+        key="ms_ssim_scales",
+        label="scales of the MS-SSIM",
+        meaning="five from 176 pixels on the shorter side, four from 88, three from 44, two from 22",
+        values=_scales,
+        for_baselines=False,
+        decimals=0,
+        describe=lambda values: "",
     ),
     _elbo_term(key="reconstruction", label="reconstruction loss"),
     _elbo_term(key="kl", label="KL divergence"),

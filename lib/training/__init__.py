@@ -2,6 +2,7 @@
 
     trainer      `fit`: training of one phase
     phases       loss, metrics and targets per phase
+    losses       by SSIM, and Charbonnier's
     batches      inputs and targets from uint8 images
     optimizers   optimizers, Muon, learning rate schedules
     callbacks    events, history, stopping, divergence

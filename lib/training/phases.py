@@ -13,6 +13,7 @@ import numpy as np
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.config.training_choices import LOSSES
 from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION, mean_output_loss
+from lib.training import losses as own_losses
 
 CROSS_ENTROPY = "sparse_categorical_crossentropy"
 
@@ -74,14 +75,15 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
 
 
 def pixel_loss(hp: AutoencoderHyperparameters) -> Callable:
-    """Keras's loss function for `hp.loss`.
+    """The loss function for `hp.loss`, of `lib.training.losses` or of Keras.
 
     It takes targets and outputs of shape (n, height, width, channels) and returns losses of shape (n, height,
-    width), means over the channels.
+    width), means over the channels, or (n, 1, 1) for the similarity of whole images.
 
     Without `hp.loss` it is the binary cross-entropy for a VAE and the squared error for other autoencoders.
     """
-    return keras.losses.get(LOSSES[hp.loss or ("bce" if hp.variational else "mse")].function)
+    name = LOSSES[hp.loss or ("bce" if hp.variational else "mse")].function
+    return getattr(own_losses, name, None) or keras.losses.get(name)
 
 
 def make_training_targets(

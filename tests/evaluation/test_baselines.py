@@ -22,7 +22,9 @@ def test_baselines_against_their_definitions(dataset):
         np.square(deviations - deviations @ axes.T @ axes).mean(), rel=1e-3
     )
     assert scores["pca_components"] == 3
-    assert set(scores) == {"constant_mse", "constant_psnr", "pca_mse", "pca_psnr", "pca_components"}
+    metrics = ("mse", "psnr", "psnr_per_image", "psnr_spread", "ssim")
+    keys = {f"{method}_{key}" for method in ("constant", "pca") for key in metrics}
+    assert set(scores) == keys | {"pca_components"}
 
 
 def test_pca_of_large_images_without_their_covariance(dataset, monkeypatch):
@@ -57,7 +59,13 @@ def test_baselines_of_colorization():
     luma = test @ [0.299, 0.587, 0.114]
     differences = np.stack([0.492 * (test[..., 2] - luma), 0.877 * (test[..., 0] - luma)], axis=-1)
     assert uv["input_mse"] == pytest.approx(np.square(differences).mean(), rel=1e-4)
-    assert "input_psnr" not in uv  # UV is no image
+    for metric in (
+        "psnr",
+        "psnr_per_image",
+        "psnr_spread",
+        "ssim",
+    ):  # of the whole image in both color spaces
+        assert uv[f"input_{metric}"] == pytest.approx(rgb[f"input_{metric}"], abs=1e-3)
 
 
 def test_baselines_of_the_missing_half(dataset):

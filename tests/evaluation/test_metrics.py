@@ -47,6 +47,26 @@ def test_scores_of_a_model_with_gray_outputs(dataset):
         assert "test_largest_channel_accuracy" not in metrics
 
 
+def test_psnr_per_image_and_its_spread(dataset):
+    """Equal images count as 100 dB; the others by their own error."""
+    targets = float_images(dataset.test)
+    shifts = np.where(np.arange(len(targets)) % 2, 0.1, 0.01)[:, None, None, None]
+    shifts[0] = 0
+    model = FunctionModel(lambda inputs: (targets + shifts).astype(np.float32))
+    metrics = autoencoder_metrics(model, model, dataset.test, AutoencoderHyperparameters())
+    values = [100] + [20 if index % 2 else 40 for index in range(1, len(targets))]
+    assert metrics["test_psnr_per_image"] == pytest.approx(np.mean(values), abs=1e-3)
+    assert metrics["test_psnr_spread"] == pytest.approx(np.std(values), abs=1e-3)
+
+
+def test_similarity_and_its_window(dataset):
+    model = FunctionModel(lambda inputs: inputs)
+    metrics = autoencoder_metrics(model, model, dataset.test, AutoencoderHyperparameters())
+    side = min(dataset.shape[:2])
+    assert (metrics["test_ssim"], metrics.get("test_ssim_window", 11)) == (1, min(11, side - 1 + side % 2))
+    assert ("test_ms_ssim" in metrics) == (side >= 22)
+
+
 def test_only_the_missing_half_is_scored(dataset):
     hp = AutoencoderHyperparameters(task="complete", missing="right")
     model = FunctionModel(lambda inputs: np.full_like(inputs, 0.5))

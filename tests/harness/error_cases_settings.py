@@ -382,6 +382,11 @@ CASES = {
             "requires outputs in 0..1, such as those of a sigmoid",
         ),
         (
+            lambda: AutoencoderHyperparameters(task="colorize", color_space="yuv", loss="mse+ssim"),
+            "loss mse+ssim compares pixels of images",
+            "the outputs are UV: use another loss, or outputs in RGB",
+        ),
+        (
             lambda: AutoencoderHyperparameters(loss="bce", linear_path=8),
             "loss bce",
             "requires outputs in 0..1, such as those of a sigmoid",

@@ -277,12 +277,19 @@ def test_every_optimizer_trains(name, tiny):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_losses_have_keras_values(loss):
+def test_losses_have_their_values(loss):
     function = phases.pixel_loss(AutoencoderHyperparameters(loss=loss))
     targets, outputs = (np.full((2, 3, 3, 1), value, np.float32) for value in (0.25, 0.75))
-    expected = {"mse": 0.25, "mae": 0.5, "huber": 0.125, "bce": -(0.25 * np.log(0.75) + 0.75 * np.log(0.25))}[
-        loss
-    ]
+    dissimilarity = 1 - (2 * 0.25 * 0.75 + 0.01**2) / (0.25**2 + 0.75**2 + 0.01**2)
+    expected = {
+        "mse": 0.25,
+        "mae": 0.5,
+        "huber": 0.125,
+        "bce": -(0.25 * np.log(0.75) + 0.75 * np.log(0.25)),
+        "charbonnier": 0.5,
+        "ssim": dissimilarity,
+        "mse+ssim": 0.25 + 0.1 * dissimilarity,
+    }[loss]
     assert float(keras.ops.mean(function(targets, outputs))) == pytest.approx(expected, rel=1e-4)
 
 
