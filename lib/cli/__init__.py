@@ -5,6 +5,7 @@
     provided_values    values from flags, files, presets
     answer_lines       answers from lines of standard input
     advanced_prompts   menus of all further settings
+    training_plan      check of memory and time before training
     session            prompts, training, result, menu, again
     run_questions      data set, model, further settings
     display            live progress of a run

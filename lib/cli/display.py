@@ -20,8 +20,8 @@ from lib.cli.terminal_graphics import image_strips, strip_layout, subsample
 from lib.common.errors import printable
 from lib.common.formatting import format_decimal, format_duration
 from lib.common.serialization import unpack_images
-from lib.runs.events import EpochEnded, Event, Note, PhaseStarted, RunStarted, Stage, Step
-from lib.runs.run_log import epoch_line, phase_line, start_line
+from lib.runs.events import EpochEnded, Event, Note, PhaseStarted, RunStarted, Stage, Step, TrainingMeasured
+from lib.runs.run_log import epoch_line, measured_line, phase_line, start_line
 from lib.worker.messages import ItemProgress, JobResult, LivePictures, Stopping
 
 BAR_WIDTH, MIN_BAR_WIDTH = 40, 4  # of a progress bar
@@ -110,6 +110,14 @@ class Display(ResultViews, ImageViews):
             self._step_line = Text(
                 f"loss {format_decimal(event.loss)}   {event.speed:,.0f} images/s", style=QUIET
             )
+
+    @_show_event.register
+    def _on_measurement(self, event: TrainingMeasured) -> None:
+        line = measured_line(event)
+        if isinstance(self._live, Live):
+            self._live.console.print(Text(line, style=QUIET))  # above the bars
+        else:
+            self.note(line, QUIET)
 
     @_show_event.register
     def _on_epoch(self, event: EpochEnded) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lib.cli.parser import ProgramParser
 from lib.cli.prompt_keys import PromptClosed
 from lib.cli.prompts import Answers
+from lib.cli.training_plan import check_training_plan
 from lib.common.errors import (
     INTERRUPTED,
     STOPPED_BEFORE_TRAINING,
@@ -260,6 +261,8 @@ class Session:
                 worker.send(Open(hp))
             else:
                 hp = ask(self.answers, worker)
+                processes = self.process_group.world_size if self.process_group else 1
+                hp = check_training_plan(self.answers, hp, self._warn, processes)
                 resumed = self._choose_resumed_folder(hp)
             self.answers.use_as_defaults(hp)
             self._finish_figures()  # of the run before: they would slow down the training
@@ -279,6 +282,9 @@ class Session:
             if self._drawing is not earlier_drawing:
                 stack.pop_all()  # the worker goes on
             return has_ended
+
+    def _warn(self, text: str) -> None:
+        self.display.note(text, "bold")
 
     def _follow(self, worker: Worker) -> bool:
         """Show the progress of a training; return whether it ended with a result."""

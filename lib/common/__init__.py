@@ -5,6 +5,7 @@
     file_groups     rules that group files by name
     filesystem      atomic writes and file locks
     formatting      numbers and values as text
+    memory          free memory of machine, container, GPU
     reading         bounded reading; walking through folders
     serialization   images as JSON; CSV tables
     settings        entries of tables of settings

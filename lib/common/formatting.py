@@ -47,6 +47,19 @@ def format_duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def format_minutes(seconds: float) -> str:
+    """A rough duration as `7 s`, `12 min` or `3.5 h`."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:,.1f} h"
+
+
+def format_gigabytes(count: float) -> str:
+    """A number of bytes as `0.4 GB` or `1,234 GB`."""
+    gigabytes = count / 1e9
+    return f"{gigabytes:,.0f} GB" if gigabytes >= 100 else f"{max(gigabytes, 0.1):.1f} GB"
+
+
 def format_megabytes(count: float) -> str:
     """A number of bytes as `0.3 MB`, `12 MB` or `1,234 MB`."""
     megabytes = count / 1e6

@@ -15,6 +15,10 @@
     training_choices      losses, optimizers, schedules
     architecture          layers of a network, its sizes
     architecture_planner  architecture computed from hyperparameters
+    encoder_planner       its encoder, and mirrored stages
+    decoder_planner       its decoder
+    residual_blocks       two convolutions with a shortcut
+    memory_estimate       memory and arithmetic of a training
     process_group         rank, world size and shards
 
 The tables list each hyperparameter with its value type and texts; the command line, prompts, answers files,

@@ -6,7 +6,9 @@ from math import prod
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import LayerSpec, Shape, WeightedSpec
+from lib.config.layer_specs.convolutions import BlockConvolution, Projection
 from lib.config.layer_specs.pooling import Pool
+from lib.config.layer_specs.resizing import Sum
 from lib.config.parallel_layers import FeedbackStep, LinearPath
 from lib.tasks import ImageShape, get_task
 from lib.tasks.base import FixedMaps
@@ -79,7 +81,8 @@ def describe_architecture(architecture: Architecture) -> str:
     """
     shapes: list[Shape] = [architecture.input_shape]
     for layer in architecture.encoder:
-        if isinstance(layer, WeightedSpec):
+        is_whole = isinstance(layer, WeightedSpec) and not isinstance(layer, BlockConvolution | Projection)
+        if is_whole or isinstance(layer, Sum):
             shapes.append(layer.output_shape)
         elif isinstance(layer, Pool):
             shapes[-1] = layer.output_shape

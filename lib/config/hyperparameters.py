@@ -9,7 +9,7 @@ from lib.common.errors import UserError
 from lib.common.settings import IMAGES, TASK, Setting
 from lib.common.value_types import ALL, Switch
 from lib.config.data_settings import DataSettings
-from lib.config.network_settings import FULL
+from lib.config.network_settings import FULL, RESIDUAL
 from lib.config.program_settings import AutoencoderSettings, ClassifierSettings, parse_answers, settings
 from lib.config.training_choices import LOSSES, SCHEDULES
 from lib.config.training_settings import TrainingSettings
@@ -238,6 +238,11 @@ def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
             hp.variational and bool(hp.skip or hp.residual or hp.linear_path),
             "variational cannot be combined with skip, residual or linear path, which bypass the latent code",
         ),
+        Rule(
+            hp.skip_size != FULL and (hp.stride is not None or bool(hp.pool)),
+            f"skip size {hp.skip_size} requires automatic strides: omit --stride and --pool",
+        ),
+        Rule(hp.block == RESIDUAL and hp.padding != "same", "block residual requires padding same"),
         Rule(
             hp.residual and not task.allows_residual(hp),
             f"residual requires the task {list_residual_tasks()}",

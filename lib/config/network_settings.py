@@ -21,7 +21,9 @@ from lib.tasks import list_tasks
 
 ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu", "elu", "selu", "tanh", "sigmoid", "softplus")
 INITIALIZERS = ("identity", "he_normal", "glorot_uniform")
-FULL = "full"  # a linear path of the whole image
+FULL, HALF = "full", "half"  # of the image: a linear path, skip connections
+BLOCKS = (PLAIN, RESIDUAL) = ("plain", "residual")
+MAX_GROWN_KERNELS = 512  # of a layer, by growth
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,16 @@ class NetworkSettings:
         (32,), PerLayer(IntRange(1, 4096)), follows=IMAGES,
         question="Kernels per layer (one number, or one per layer: 8,12,16)",
         help="kernels per layer: one number, or one per layer (8,12,16)",
+    )
+    growth: float = setting(
+        1.0, FloatRange(1, 4), follows=IMAGES, is_later=True,
+        help="factor by which the number of kernels grows wherever the feature map becomes smaller after the "
+             f"first layer, up to {MAX_GROWN_KERNELS}; a convolutional latent code grows only with --skip",
+    )
+    block: str = setting(
+        "plain", OneOf(BLOCKS), is_later=True,
+        help="layers before the latent code and after it: one convolution each, or a residual block of two "
+             "with a shortcut",
     )
     stride: tuple[int, ...] | None = setting(
         None, OrWord("auto", PerLayer(IntRange(1, 16))), follows=IMAGES,
@@ -114,6 +126,11 @@ class NetworkSettings:
         False, Switch(), follows=TASK,
         help="skip connections (U-Net) from the encoder's feature maps to the decoder; not for "
              f"{list_tasks(lambda task: task.targets_are_inputs)}",
+    )
+    skip_size: str = setting(
+        FULL, OneOf((FULL, HALF)), follows=IMAGES, only_when={"skip": True}, is_later=True,
+        help="size of the largest feature maps of --skip, in terms of the image: with half, the first layer "
+             "halves the image, and training is several times as fast",
     )
     residual: bool = setting(
         False, Switch(), follows=TASK,

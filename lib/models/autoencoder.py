@@ -196,12 +196,17 @@ def _apply_layers(
         name = layer_name(network, number, spec)
         if isinstance(spec, WeightedSpec):
             initializer = _random_initializer(spec, hp)
-            x = _apply_weighted(x, spec, hp, name, f"{network}_{number}", initializer)
+            x = _apply_weighted(tensors[-spec.back], spec, hp, name, f"{network}_{number}", initializer)
             if spec.dropout:
                 seed = hp.seed + number
                 x = layers.Dropout(hp.dropout, seed=seed, name=f"dropout_{network}_{number}")(x)
         else:
-            x = make_layer(spec, name)(x if spec.source < 0 else [x, next(skips)])
+            inputs = [tensors[-spec.back]]
+            if spec.source >= 0:
+                inputs.append(next(skips))
+            if spec.addend:
+                inputs.append(tensors[-spec.addend])
+            x = make_layer(spec, name)(inputs if len(inputs) > 1 else inputs[0])
         tensors.append(x)
     return tensors
 
@@ -212,7 +217,9 @@ def _apply_weighted(
     """Apply a layer with its normalization and activation; `suffix` ends the names of these."""
     x = _make_layer(spec, hp, name, initializer)(x)
     if spec.normalization == BATCH:
-        x = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm_{suffix}")(x)
+        scale = "zeros" if spec.zero_initialized else "ones"
+        norm = layers.BatchNormalization(momentum=MOMENTUM, gamma_initializer=scale, name=f"norm_{suffix}")
+        x = norm(x)
     elif spec.normalization == LAYER:
         x = layers.LayerNormalization(name=f"norm_{suffix}")(x)
     return _activation_layer(spec.activation, f"activation_{suffix}")(x)
@@ -238,7 +245,7 @@ def make_layer(spec: LayerSpec, name: str, **options) -> layers.Layer:
 
 def _random_initializer(spec: WeightedSpec, hp: AutoencoderHyperparameters) -> str:
     """Keras's initializer of a layer; the identity is set later, by `initialize_as_identity`."""
-    if spec.zero_initialized:
+    if spec.zero_initialized and not spec.normalization:
         return "zeros"
     name = kernel_initializer(hp)
     return HE if name == IDENTITY else name

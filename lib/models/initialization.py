@@ -7,6 +7,7 @@ from sklearn.decomposition import PCA
 
 from lib.config.architecture import Architecture
 from lib.config.layer_specs import LayerSpec
+from lib.config.layer_specs.convolutions import BlockConvolution, Projection
 from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_number, layer_name
 
 RANDOM_FRACTION = 0.1  # of the random weights, which is added to the identity
@@ -21,6 +22,7 @@ def initialize_as_identity(model: keras.Model) -> None:
     """
     for layer in model.layers:
         convolves = isinstance(layer, layers.Conv2D | layers.Conv2DTranspose) and layer.trainable
+        convolves = convolves and not layer.name.startswith((BlockConvolution.name, Projection.name))
         if not convolves or layer.strides != (1, 1) or layer.input.shape != layer.output.shape:
             continue
         kernel, *bias = layer.get_weights()

@@ -52,6 +52,23 @@ class Step(Event):
 
 
 @dataclass(frozen=True)
+class TrainingMeasured(Event):
+    """The first batches of a training are measured; the very first, which compile the network, do not count.
+
+    Attributes:
+        batches: number of batches.
+        epoch_seconds: duration of an epoch at their speed, without validation.
+        epochs: that are left.
+        memory: bytes that the process occupies.
+    """
+
+    batches: int
+    epoch_seconds: float
+    epochs: int
+    memory: int
+
+
+@dataclass(frozen=True)
 class EpochEnded(Event):
     """An epoch is trained and validated; `numbers` are its losses, other metrics and `seconds`, by name."""
 

@@ -6,8 +6,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from lib.common.errors import printable
-from lib.common.formatting import format_decimal, metric_label
-from lib.runs.events import EpochEnded, Event, Note, PhaseStarted, RunResult, RunStarted, Stage
+from lib.common.formatting import format_decimal, format_gigabytes, format_minutes, metric_label
+from lib.runs.events import (
+    EpochEnded,
+    Event,
+    Note,
+    PhaseStarted,
+    RunResult,
+    RunStarted,
+    Stage,
+    TrainingMeasured,
+)
 from lib.runs.records import LOG_FILE
 from lib.runs.summary import result_lines
 from lib.tasks.metrics import find_metric
@@ -62,6 +71,8 @@ def event_lines(event: Event, epochs: int) -> list[str]:
             return [start_line(event)]
         case PhaseStarted():
             return [line for line in (event.plan, phase_line(event)) if line]
+        case TrainingMeasured():
+            return [measured_line(event)]
         case EpochEnded():
             return [epoch_line(event, epochs)]
         case Stage():
@@ -81,6 +92,16 @@ def start_line(event: RunStarted) -> str:
 def phase_line(event: PhaseStarted) -> str:
     """Return number and reason of a phase, or "" for the only one."""
     return f"Phase {event.number} of {event.of}: {event.why}." if event.of > 1 else ""
+
+
+def measured_line(event: TrainingMeasured) -> str:
+    """Return memory and duration of a training whose first batches are measured."""
+    total = f", {event.epochs:,} epochs about {format_minutes(event.epochs * event.epoch_seconds)}"
+    return (
+        f"{format_gigabytes(event.memory)} of memory; an epoch takes about "
+        f"{format_minutes(event.epoch_seconds)}{total if event.epochs > 1 else ''} "
+        f"(measured on {event.batches} batches)"
+    )
 
 
 def epoch_line(event: EpochEnded, epochs: int) -> str:

@@ -10,11 +10,15 @@ from threading import Event as ThreadingEvent
 
 import keras
 
+from lib.common.memory import used_memory
 from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION
-from lib.runs.events import EpochEnded, Event, Step
+from lib.runs.events import EpochEnded, Event, Step, TrainingMeasured
 from lib.training.batches import Batches
 from lib.training.phases import CROSS_ENTROPY
 
+# The first batch compiles the network, and the second one still allocates memory. A measurement lasts so long
+# that an epoch which is over sooner needs none.
+UNMEASURED_BATCHES, MEASURED_BATCHES, MEASURED_SECONDS = 3, 5, 3.0
 SECONDS_BETWEEN_STEPS = 0.1  # between two events `Step`
 DIVERGENCE_FACTOR = 10  # times the training loss of the first epoch
 
@@ -66,6 +70,37 @@ class SeparateLabelLoss(keras.callbacks.Callback):
             del logs[f"{prefix}{name}_loss"]
 
 
+class SpeedMeter:
+    """Duration of the first batches of a training, known once.
+
+    Attributes:
+        batches: number of batches that are measured.
+        is_done: nothing is measured any more.
+    """
+
+    def __init__(self) -> None:
+        self.batches = -UNMEASURED_BATCHES
+        self.is_done = False
+        self._start = 0.0
+
+    def seconds_per_batch(self, now: float) -> float | None:
+        """Return the duration of a batch when enough batches have ended; `None` before and ever after.
+
+        Args:
+            now: time at the end of a batch, in seconds.
+        """
+        if self.is_done:
+            return None
+        if self.batches < 0:
+            self._start = now
+        self.batches += 1
+        seconds = now - self._start
+        if self.batches < MEASURED_BATCHES or seconds < MEASURED_SECONDS:
+            return None
+        self.is_done = True
+        return seconds / self.batches
+
+
 class EpochReporter(keras.callbacks.Callback):
     """Emits events, keeps the history, and ends a training that was stopped or has diverged.
 
@@ -97,6 +132,7 @@ class EpochReporter(keras.callbacks.Callback):
         self.epoch_start = 0.0
         self.last_step_event = 0.0
         self.training_seconds: float | None = None
+        self.speed_meter = SpeedMeter()
 
     def on_train_begin(self, logs=None):
         self.history = self.restore()
@@ -110,6 +146,7 @@ class EpochReporter(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
         self.images_trained = self.batches.images_through(batch)
+        self._measure(now)
         if self.hooks.stop_event.is_set():
             self.model.stop_training = True
         if now - self.last_step_event >= SECONDS_BETWEEN_STEPS:
@@ -123,10 +160,18 @@ class EpochReporter(keras.callbacks.Callback):
                 )
             )
 
+    def _measure(self, now: float) -> None:
+        """Report memory and speed once, after the first batches of the training."""
+        if (seconds := self.speed_meter.seconds_per_batch(now)) is not None:
+            epochs = self.params["epochs"] - self.epoch + 1
+            batches, epoch_seconds = self.speed_meter.batches, seconds * len(self.batches)
+            self.hooks.emit(TrainingMeasured(batches, epoch_seconds, epochs, used_memory()))
+
     def on_test_begin(self, logs=None):
         self.training_seconds = time.perf_counter() - self.epoch_start  # validation does not count
 
     def on_epoch_end(self, epoch, logs=None):
+        self.speed_meter.is_done = True
         # --- numbers of the epoch
         if self.training_seconds is None:
             self.training_seconds = time.perf_counter() - self.epoch_start

@@ -5,6 +5,7 @@ Both follow the same data flow: dataset, split, task, architecture, training, ev
 
 from collections.abc import Callable
 from functools import partial
+from math import prod
 from pathlib import Path
 
 import keras
@@ -51,7 +52,8 @@ from lib.worker.skippable import run_unless_stopped
 
 LIVE_PICTURES = 3  # shown after each epoch
 CHECKED_IMAGES = 64  # that an encoder made elsewhere must encode before it is trained
-LINEAR_IMAGES = 2000  # that the linear path is initialized from
+LINEAR_IMAGES = 2000  # that the linear path is initialized from, fewer of large images
+LINEAR_VALUES = LINEAR_IMAGES * 64 * 64 * 3
 CLASSIFIER_FILES = ("classifier-head.h5", "classifier.h5")  # saved after phase 1 and after phase 2
 
 
@@ -248,7 +250,8 @@ class AutoencoderJob(TrainingJob):
         model = build_autoencoder(architecture)
         path = architecture.linear_path
         if path and not path.is_dense:
-            _, targets = Batches(train.first(LINEAR_IMAGES), LINEAR_IMAGES, hp)[0]
+            count = min(LINEAR_IMAGES, max(LINEAR_VALUES // prod(self.dataset.shape), 1))
+            _, targets = Batches(train.first(count), count, hp)[0]
             initialize_linear_path(model, architecture, targets)
         if hp.pca or (path and path.is_dense):
             latent_size = architecture.latent_size

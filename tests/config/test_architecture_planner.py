@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from lib.common.errors import UserError
 from lib.config import presets
 from lib.config.architecture import Architecture, describe_architecture
-from lib.config.architecture_planner import MIN_FEATURE_MAP, plan_architecture
+from lib.config.architecture_planner import plan_architecture
+from lib.config.encoder_planner import MIN_FEATURE_MAP
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import WeightedSpec
+from lib.config.layer_specs.convolutions import Convolution
 from lib.tasks import TASKS, base
 
 images = st.tuples(st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 3]))
@@ -170,3 +172,41 @@ def test_the_description_in_one_line():
         f"latent 196, 4.0× smaller than the image · {architecture.parameters:,} parameters · "
         "28×28×1 → 14×14×8 → 7×7×4"
     )
+
+
+def test_skip_connections_of_half_size_need_one_upsampling_convolution_at_full_size():
+    hp = AutoencoderHyperparameters(task="denoise", skip=True, skip_size="half", layers=5)
+    architecture = plan_architecture(hp, (128, 96, 3))
+    sides = [layer.output_shape[0] for layer in (*architecture.encoder, *architecture.decoder)]
+    assert sides == [64, 32, 16, 8, 8, 8, 8, 16, 16, 32, 32, 64, 64, 128]
+    assert len(architecture.skip_sources) == 4
+    assert architecture.decoder[-1].output_shape == (128, 96, 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "kernels"),
+    [
+        ({"layers": 4, "stride": "2,2,2,1"}, [8, 16, 32, 8]),  # the last are those of the latent code
+        ({"layers": 4, "latent_dim": 5}, [8, 16, 16, 16]),
+        ({"layers": 4, "pool": "1,2,3", "latent_dim": 5}, [8, 16, 32, 64]),
+        ({"layers": 3, "kernels": "8,4,2", "stride": 2, "latent_dim": 5}, [8, 8, 8]),
+        ({"layers": 3, "kernels": "200", "stride": 2, "latent_dim": 5}, [200, 400, 512]),
+        ({"layers": 3, "kernels": "600", "stride": 2, "latent_dim": 5, "growth": 1}, [600] * 3),
+        ({"layers": 3, "task": "denoise", "skip": True}, [8, 16, 32]),
+    ],
+)
+def test_kernels_grow_wherever_the_feature_map_becomes_smaller(values, kernels):
+    hp = AutoencoderHyperparameters(**{"kernels": "8", "growth": 2} | values)
+    layers = plan_architecture(hp, CIFAR).encoder
+    assert [layer.outputs for layer in layers if isinstance(layer, Convolution)] == kernels
+
+
+def test_residual_blocks_surround_the_latent_code_and_keep_the_sizes():
+    plain, residual = (
+        plan_architecture(AutoencoderHyperparameters(layers=4, block=block), CIFAR)
+        for block in ("plain", "residual")
+    )
+    assert residual.latent_shape == plain.latent_shape
+    assert describe_architecture(residual).split(" · ")[2] == describe_architecture(plain).split(" · ")[2]
+    blocks = [sum(bool(layer.addend) for layer in layers) for layers in (residual.encoder, residual.decoder)]
+    assert blocks == [3, 3]

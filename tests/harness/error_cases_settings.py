@@ -192,6 +192,16 @@ CASES = {
     ],
     "config/hyperparameters": [
         (
+            lambda: AutoencoderHyperparameters(task="denoise", skip=True, skip_size="half", stride=2),
+            "skip size half",
+            "requires automatic strides: omit --stride and --pool",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(block="residual", padding="valid"),
+            "block residual",
+            "requires padding same",
+        ),
+        (
             lambda: AutoencoderHyperparameters(split="90/0/10", patience=3),
             "90/0/10",
             "leaves none",
@@ -206,6 +216,7 @@ CASES = {
             "'decoder'",
             "program must be autoencoder or classification, not",
         ),
+        (lambda: AutoencoderHyperparameters(skip_size="half"), "skip size", "has no effect without --skip"),
         (lambda: AutoencoderHyperparameters(noise=0.4), "noise", "has no effect without --task denoise"),
         (
             lambda: AutoencoderHyperparameters(color_space="yuv"),
@@ -394,6 +405,13 @@ CASES = {
     ],
     "config/architecture_planner": [
         (
+            lambda: plan((4, 4, 3), layers=1, pca=True, latent_dim=49),
+            "latent size 49",
+            "is too large for PCA: images of 4×4×3 have at most 48",
+        ),
+    ],
+    "config/encoder_planner": [
+        (
             lambda: plan(layers=3, kernel_size=9),
             "kernel size 9",
             "does not fit the 7×7 feature map before layer 3; the maximum is 7",
@@ -434,10 +452,26 @@ CASES = {
             "cannot be combined with linear path: the latent code must be the output of a",
         ),
         (
-            lambda: plan((4, 4, 3), layers=1, pca=True, latent_dim=49),
-            "latent size 49",
-            "is too large for PCA: images of 4×4×3 have at most 48",
+            lambda: plan(layers=1, block="residual"),
+            "block residual",
+            "has no effect: no convolution precedes the latent code; set --layers",
         ),
+        (
+            lambda: plan(layers=1, growth=2),
+            "growth 2",
+            "has no effect: no layer after the first has a smaller feature map, except for the latent code",
+        ),
+    ],
+    "cli/training_plan": [
+        (
+            lambda: called(
+                "autoencoder", *["-d", "digits", "--kernels", "2048", "--batch-size", "65536", "--yes"]
+            ),
+            "batches of",
+            "are free; the largest batch size that fits is ",
+        ),
+    ],
+    "config/parallel_layers": [
         (
             lambda: plan(linear_path=3),
             "linear path 3",

@@ -12,7 +12,8 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from lib.common.errors import UserError
-from lib.config.architecture_planner import output_activation, plan_architecture
+from lib.config.architecture_planner import plan_architecture
+from lib.config.decoder_planner import output_activation
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import layer_choices
 from lib.data import splits
@@ -42,6 +43,9 @@ SETTINGS = dict(
     label_weight=st.sampled_from([0, 0.1]),
     skip=st.booleans(),
     residual=st.booleans(),
+    block=st.sampled_from(["plain", "residual"]),
+    growth=st.sampled_from([1, 1, 1.5]),
+    skip_size=st.sampled_from(["full", "full", "half"]),
     tta=st.booleans(),
     linear_path=st.none() | st.integers(1, 12),
     variational=st.booleans(),
@@ -374,3 +378,24 @@ def test_a_dense_linear_path_begins_as_pca():
     np.testing.assert_allclose(model.predict(images, verbose=0), expected, atol=1e-5)
     codes = model.get_layer("encoder").predict(images, verbose=0)
     np.testing.assert_allclose(codes, pca.transform(flat), atol=1e-5)
+
+
+def test_residual_blocks_start_as_their_shortcuts():
+    model, architecture = build((9, 7, 3), block="residual", layers=3, kernels=4, batch_norm="all")
+    encoder = model.get_layer("encoder")
+    (first,) = [number for number, spec in enumerate(architecture.encoder, 1) if spec.addend][:1]
+    shortcut = keras.Model(encoder.input, encoder.get_layer(f"norm_encoder_{first - 1}").output)
+    block = keras.Model(encoder.input, encoder.get_layer(f"sum_encoder_{first}").output)
+    images = np.random.default_rng(0).random((2, 9, 7, 3), np.float32)
+    np.testing.assert_array_equal(to_numpy(block(images)), to_numpy(shortcut(images)))
+    assert encoder.get_layer("block_encoder_2").get_weights()[0].any()  # the scale is zero, not the kernel
+
+
+def test_a_file_with_residual_blocks_opens_in_plain_keras(tmp_path):
+    model, _ = build(
+        (17, 13, 3), block="residual", layers=3, kernels="4,6,4", growth=2, stride="2,2,1", latent_dim=5
+    )
+    model.save(tmp_path / "model.h5")
+    images = np.random.default_rng(0).random((2, 17, 13, 3), np.float32)
+    loaded = keras.models.load_model(tmp_path / "model.h5", compile=False)
+    np.testing.assert_allclose(to_numpy(loaded(images)), to_numpy(model(images)), atol=1e-6)

@@ -4,10 +4,15 @@ import keras
 import pytest
 
 from lib.config.layer_specs import LAYER_CLASSES, WeightedSpec, layer_choices
-from lib.config.layer_specs.convolutions import Convolution, TransposedConvolution
+from lib.config.layer_specs.convolutions import (
+    BlockConvolution,
+    Convolution,
+    Projection,
+    TransposedConvolution,
+)
 from lib.config.layer_specs.dense import Dense
 from lib.config.layer_specs.pooling import AveragePool, MaxPool
-from lib.config.layer_specs.resizing import Cropping, Flatten, Join, Padding, Reshape, Upsampling
+from lib.config.layer_specs.resizing import Cropping, Flatten, Join, Padding, Reshape, Sum, Upsampling
 from lib.models.autoencoder import make_layer
 from lib.models.saving.layer_classes import refusal
 
@@ -26,6 +31,9 @@ LAYERS = [
     Flatten(MAP),
     Reshape((216,), MAP),
     Join(MAP, 2, 0),
+    BlockConvolution(MAP, outputs=5, kernel_size=(3, 3), zero_initialized=True),
+    Projection(MAP, outputs=5, kernel_size=(2, 2), stride=2),
+    Sum(MAP, 3),
 ]
 
 
@@ -35,6 +43,8 @@ def test_a_spec_has_the_shape_and_the_parameters_of_its_keras_layer(spec):
     inputs = keras.Input(spec.input_shape)
     if spec.source >= 0:
         inputs = [inputs, keras.Input((*spec.input_shape[:2], spec.channels))]
+    if spec.addend:
+        inputs = [inputs, keras.Input(spec.input_shape)]
     assert layer(inputs).shape[1:] == spec.output_shape
     vectors = 2 * spec.outputs if isinstance(spec, WeightedSpec) and spec.normalization else 0
     assert layer.count_params() + vectors == spec.parameters

@@ -1,10 +1,10 @@
 """Layer types of autoencoders: output shape, number of parameters and Keras layer of each, in one class.
 
     base          class `LayerSpec`, registry, stacks
-    convolutions  convolution and transposed convolution
+    convolutions  convolutions, also of residual blocks
     dense         fully connected layer
     pooling       layers of `--pool-type`
-    resizing      upsampling, padding, cropping, reshaping, joining
+    resizing      upsampling, padding, cropping, reshaping, sums
 
 Every subclass of `LayerSpec` in a module of this package is found: one with a `setting` and a `choice`
 becomes a value of that setting, and `.h5` files may name its Keras layer. Sizes need no Keras:

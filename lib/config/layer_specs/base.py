@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 Shape = tuple[int, ...]  # (height, width, channels) or (units,)
@@ -22,6 +22,7 @@ class LayerSpec(ABC):
 
     Args:
         input_shape: (height, width, channels) or (units,), without the batch.
+        back: the input is the output of the layer so many places before; 1 is the layer just before.
 
     Attributes:
         name: beginning of the names of its Keras layers, which saved files contain: it never changes.
@@ -31,6 +32,7 @@ class LayerSpec(ABC):
     """
 
     input_shape: Shape
+    back: int = field(default=1, kw_only=True)
 
     name: ClassVar[str]
     keras_class: ClassVar[str]
@@ -50,6 +52,11 @@ class LayerSpec(ABC):
     def source(self) -> int:
         """Index of the encoder's layer whose output is the second input; -1 for a layer with one input."""
         return -1
+
+    @property
+    def addend(self) -> int:
+        """Places before, as in `back`, of the layer whose output is the second input; 0 for one input."""
+        return 0
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -72,7 +79,7 @@ class WeightedSpec(LayerSpec):
         normalization: `BATCH` or `LAYER`: the layer has no bias, and that normalization follows; else empty.
         activation: its Keras name, applied after the normalization.
         dropout: dropout follows the activation.
-        zero_initialized: the initial kernel is zero.
+        zero_initialized: the initial output is zero: the kernel, or the scale of a normalization after it.
         frozen: the weights are not trained.
     """
 
@@ -114,13 +121,22 @@ class LayerStack:
     """Layers one after another, each with the output of the one before as its input."""
 
     def __init__(self, input_shape: Shape):
-        self.shape = input_shape
+        self.input_shape = input_shape
         self.layers: list[LayerSpec] = []
 
+    @property
+    def shape(self) -> Shape:
+        """The output shape of the last layer."""
+        return self._shape_before(1)
+
     def add(self, layer_class: Callable[..., LayerSpec], *arguments, **options) -> None:
-        """Append a layer; its `input_shape` is the present shape."""
-        self.extend([layer_class(self.shape, *arguments, **options)])
+        """Append a layer; its input is the output of the last layer, or of the one that `back` names."""
+        input_shape = self._shape_before(options.get("back", 1))
+        self.layers.append(layer_class(input_shape, *arguments, **options))
 
     def extend(self, layers: list[LayerSpec]) -> None:
+        """Append layers that follow one another, the first of them on the last layer."""
         self.layers += layers
-        self.shape = self.layers[-1].output_shape
+
+    def _shape_before(self, back: int) -> Shape:
+        return self.layers[-back].output_shape if back <= len(self.layers) else self.input_shape

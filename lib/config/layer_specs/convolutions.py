@@ -1,4 +1,4 @@
-"""Convolution and transposed convolution."""
+"""Convolution, transposed convolution, and the convolutions of residual blocks."""
 
 from dataclasses import dataclass
 from math import prod
@@ -53,3 +53,15 @@ class TransposedConvolution(Convolution):
     def _output_size(self, side: int, kernel: int) -> int:
         margin = max(kernel - self.stride, 0) if self.padding == "valid" else 0
         return side * self.stride + margin
+
+
+class BlockConvolution(Convolution):
+    """Convolution inside a residual block, whose initial weights are never the identity."""
+
+    name = "block"
+
+
+class Projection(Convolution):
+    """Linear convolution in the shortcut of a residual block, where its shape changes."""
+
+    name = "project"

@@ -1,4 +1,4 @@
-"""Layers without weights of a decoder: upsampling, padding, cropping, reshaping and joining."""
+"""Layers without weights: upsampling, padding, cropping, reshaping, joining and adding."""
 
 from dataclasses import dataclass
 from math import prod
@@ -121,3 +121,25 @@ class Join(LayerSpec):
     @property
     def source(self) -> int:
         return self.encoder_layer
+
+
+@dataclass(frozen=True)
+class Sum(LayerSpec):
+    """Sum with the output of an earlier layer of the same shape, the end of a residual block.
+
+    Args:
+        other: places before, as in `back`, of the layer that gives the second addend.
+    """
+
+    name = "sum"
+    keras_class = "Add"
+
+    other: int
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.input_shape
+
+    @property
+    def addend(self) -> int:
+        return self.other

@@ -22,6 +22,7 @@ import numpy as np
 
 from lib.common.errors import UserError, reason
 from lib.common.filesystem import remedy
+from lib.common.memory import free_memory
 
 # The first bytes of these files.
 NPY_MAGIC, ZIP_MAGIC, GZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b"
@@ -267,13 +268,6 @@ def _allocate_on_disk(path: Path, shape: Sequence[int], dtype, needed: int) -> n
             f"{path}: cannot be unpacked into the temporary folder ({reason(error)}); "
             f"{remedy(error, 'TMPDIR')}"
         ) from None
-
-
-def free_memory() -> int:
-    """Return the bytes of memory that can be allocated without swapping."""
-    import psutil
-
-    return psutil.virtual_memory().available
 
 
 def read_into(file, array: np.ndarray) -> int:
