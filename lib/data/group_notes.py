@@ -73,7 +73,8 @@ def _describe_shared_groups(groups: Groups, test: Images | None) -> tuple[str, .
     shared = [name for name in groups.names if name in names]
     if not shared:
         return ()
+    some = f"{len(shared):,} groups are" if len(shared) > 1 else "1 group is"
     return (
-        f"{groups.source}: {len(shared):,} groups are in the test set, too, such as {abbreviate(shared[0])}: "
-        "scores are too good if they show the same",
+        f"{groups.source}: {some} in the test set, too, such as {abbreviate(shared[0])}: scores are too "
+        "good if the images show the same",
     )

@@ -60,9 +60,8 @@ def group_images(images: Images, hp: Hyperparameters) -> Groups | None:
     if hp.group is None and not hp.patches:
         return None
     if not images.files:
-        raise UserError(
-            f"{source}: --group {hp.group} requires file names, which only folders of pictures have"
-        )
+        flag = f"--group {hp.group}" if hp.group else "--patches"
+        raise UserError(f"{source}: {flag} requires file names, which only folders of pictures have")
     patches = hp.patches or 1
     files = images.files[::patches]
     if hp.group is None:

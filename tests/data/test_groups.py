@@ -160,7 +160,8 @@ def test_a_separate_test_set_is_left_alone_and_compared():
     assert dataset.notes == (
         "p: 40 pictures in 10 groups (--group before:_): 9 for training, 1 for validation; the test "
         "set is separate",
-        "p: 1 groups are in the test set, too, such as 'scene3': scores are too good if they show the same",
+        "p: 1 group is in the test set, too, such as 'scene3': scores are too good "
+        "if the images show the same",
     )
     assert (
         load("before:_", testset="t", split="100/0/0")

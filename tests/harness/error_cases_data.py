@@ -63,6 +63,11 @@ def folder_of(*sizes: tuple[int, ...], fit: PictureFit = AS_THEY_ARE):
     registry.read_source(Path("p"), fit)
 
 
+def many_patches():
+    with mock.patch.object(base, "free_memory", return_value=0):
+        folder_of((8, 8), fit=PictureFit((8, 8), patches=2))
+
+
 def unidentified_pictures():
     Path("p").mkdir()
     for number in range(2):
@@ -242,7 +247,12 @@ CASES = {
         ),
     ],
     "data/formats/picture_decoding": [
-        (partial(some_broken_pictures, 3, 3), "p", "none of the 3 pictures can be read; p/0.png: cannot be")
+        (partial(some_broken_pictures, 3, 3), "p", "none of the 3 pictures can be read; p/0.png: cannot be"),
+        (
+            many_patches,
+            "p",
+            "needs 0.0 GB of memory, only 0.0 GB are free; use fewer images, or fewer --patches",
+        ),
     ],
     "data/formats/picture_lists": [
         (folder_of, "p", "no images (.avif .bmp .gif .heic .heif .jfif .jpe .jpeg .jpg .pbm .pgm .png"),

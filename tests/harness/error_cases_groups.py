@@ -35,6 +35,11 @@ CASES = {
             "--group first:3 requires file names, which only folders of pictures have",
         ),
         (
+            partial(loaded, program="autoencoder", patches=2),
+            "dataset.npy",
+            "--patches requires file names, which only folders of pictures have",
+        ),
+        (
             lambda: grouped(SCENES, "before:-"),
             "p",
             "no file name contains '-' (--group before:-), such as scene0_0.png; use another --group",

@@ -87,7 +87,10 @@ def _decode(
     folder: Path, files: Sequence[Path], shape: tuple[int, int, int], fit: PictureFit
 ) -> DecodedPictures:
     per_picture = fit.images_per_picture
-    images = allocate(folder, (len(files) * per_picture, *shape))
+    try:
+        images = allocate(folder, (len(files) * per_picture, *shape))
+    except UserError as error:
+        raise UserError(f"{error}, or fewer --patches" if fit.patches else str(error)) from None
     kept: list[int] = []
     broken: dict[Path, str] = {}
     remarks: Counter[str] = Counter()
