@@ -316,7 +316,7 @@ def choices(value_type: ValueType) -> list[str]:
         return [value_type.word, *inner] if inner else []
     if isinstance(value_type, Switch):
         return ["yes", "no"]
-    return list(value_type.choices) if isinstance(value_type, OneOf) else []
+    return list(getattr(value_type, "choices", ()))
 
 
 def elements(value, separator: str) -> Sequence:

@@ -11,7 +11,7 @@ from lib.config.layer_specs.pooling import Pool
 from lib.config.layer_specs.resizing import Sum
 from lib.config.parallel_layers import FeedbackStep, LinearPath
 from lib.tasks import ImageShape, get_task
-from lib.tasks.base import FixedMaps
+from lib.tasks.fixed_maps import FixedMaps
 
 
 @dataclass(frozen=True)

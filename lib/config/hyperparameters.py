@@ -189,7 +189,7 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
 
     def _is_in_command(self, setting: Setting) -> bool:
         # What follows the images or the task would otherwise be replaced by what follows them.
-        follows = setting.follows == TASK and get_task(self.task).bypasses_code
+        follows = setting.follows == TASK and get_task(self.task).suits_bypass(self)
         return follows or setting.follows == IMAGES or super()._is_in_command(setting)
 
     def _check_combinations(self) -> None:
@@ -279,6 +279,7 @@ def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
             hp.tta and task.targets_are_inputs,
             f"TTA averages two reconstructions: use it for {_OTHER_TARGETS}",
         ),
+        Rule(bool(task.refusal(hp)), task.refusal(hp)),
         Rule(hp.tta and bool(task.mirror_refusal(hp)), task.mirror_refusal(hp)),
         Rule(
             hp.pca and not task.targets_are_images,

@@ -55,7 +55,7 @@ def suited_defaults(images: ImageSet, given: dict) -> dict:
     """
     values = suited_training(images.count, given)
     task = get_task(given.get("task", default_task()))
-    if task.bypasses_code:
+    if task.suits_bypass(_with_defaults(given)):
         values |= _bypass(task, given)
     elif task.targets_are_images:
         values |= _suited_network(images.shape, given)
@@ -101,11 +101,14 @@ def _suited_network(shape: ImageShape, given: dict) -> dict:
 
 def _bypass(task: Task, given: dict) -> dict:
     """Connections past the code, so that a training starts with the input as its output."""
-    settings = SimpleNamespace(**default_values(PROGRAM) | given)
-    suited = {"skip": True, "residual": task.allows_residual(settings)}
+    suited = {"skip": True, "residual": task.allows_residual(_with_defaults(given))}
     if _differs(given, (*OTHER_CODES, "linear_path", "latent_dim")) or not _agrees(given, suited):
         return {}
     return suited
+
+
+def _with_defaults(given: dict) -> SimpleNamespace:
+    return SimpleNamespace(**default_values(PROGRAM) | given)
 
 
 def _differs(given: dict, names: tuple[str, ...]) -> bool:

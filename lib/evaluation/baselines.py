@@ -1,6 +1,7 @@
 """Baselines: test scores of trivial methods, fitted on training images, for comparison with a model's."""
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +12,7 @@ from lib.data.splits import Subset, sample_subset
 from lib.evaluation.metrics import BATCH_SIZE, MetricMeans, score_classes
 from lib.models.pca import MAX_BYTES, Components, available_components, principal_components, sample_size
 from lib.tasks import get_task
+from lib.tasks.baselines import Baseline, Method
 from lib.tasks.classification import CLASSIFIER_BASELINES, LabeledSample
 from lib.tasks.metrics import Predictions, table_metrics
 from lib.tasks.pixels import to_float
@@ -23,16 +25,22 @@ class TrainingImages:
     """The training images of an autoencoder for its baselines: a `lib.tasks.baselines.TrainingSample`."""
 
     def __init__(
-        self, train: Subset, hp: AutoencoderHyperparameters, latent_size: int, components: Components | None
+        self,
+        train: Subset,
+        hp: AutoencoderHyperparameters,
+        latent_size: int,
+        components: Components | None,
+        note: Callable[[str], None],
     ):
         self.settings = hp
+        self.note = note
         self._train = train
         self._latent_size = latent_size
         self._components = components
 
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        values = get_task(self.settings.task).copies * math.prod(self._train.shape)
+        values = get_task(self.settings.task).pair_copies(self.settings) * math.prod(self._train.shape)
         subset = sample_subset(self._train, MAX_BYTES // (4 * values), self.settings.seed)
         return Batches(subset, len(subset), self.settings)[0]
 
@@ -67,7 +75,11 @@ def flat_pixels(subset: Subset) -> np.ndarray:
 
 
 def autoencoder_baselines(
-    dataset: Dataset, hp: AutoencoderHyperparameters, latent_size: int, components: Components | None = None
+    dataset: Dataset,
+    hp: AutoencoderHyperparameters,
+    latent_size: int,
+    components: Components | None = None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> dict:
     """Return the test errors of trivial methods for the task of an autoencoder.
 
@@ -79,26 +91,47 @@ def autoencoder_baselines(
         hp: the task and its options.
         latent_size: the number of values in a latent code.
         components: so many principal components of the training images, where they are known already.
+        note: takes a sentence for the user about a baseline that is skipped.
 
     Returns:
         For each baseline of the task that applies `<baseline>_mse` and the other metrics in the table of
         scores, such as `<baseline>_psnr`; and its counts, such as `pca_components`.
     """
-    sample = TrainingImages(dataset.train, hp, latent_size, components)
+    sample = TrainingImages(dataset.train, hp, latent_size, components, note)
     fitted = [(baseline, baseline.fit(sample)) for baseline in get_task(hp.task).baselines]
     methods = {baseline: method for baseline, method in fitted if method is not None}
     means = {baseline: MetricMeans("autoencoder", of_baseline=True) for baseline in methods}
+    scored = {baseline: _scored_images(baseline, sample, len(dataset.test)) for baseline in methods}
     batches = Batches(dataset.test, BATCH_SIZE, hp)
     for index in range(len(batches)):
         inputs, targets = batches[index]
         for baseline, method in methods.items():
-            outputs = np.broadcast_to(method(inputs), targets.shape)
-            means[baseline].add(Predictions(hp, inputs, outputs, targets))
+            rows = scored[baseline][index * BATCH_SIZE :][: len(inputs)]
+            if rows.any():
+                means[baseline].add(_predict(method, hp, inputs[rows], targets[rows]))
     scores: dict[str, float | None] = {}
     for baseline in methods:
         scores |= table_scores(baseline.name, means[baseline].result(), "autoencoder")
         scores |= {f"{baseline.name}_{key}": count for key, count in baseline.counts(sample).items()}
+        if (count := int(scored[baseline].sum())) < len(dataset.test):
+            scores[f"{baseline.name}_images"] = count
     return scores
+
+
+def _scored_images(baseline: Baseline, sample: TrainingImages, count: int) -> np.ndarray:
+    """Which of the test images a baseline is scored on, bool (n,)."""
+    scored = np.ones(count, bool)
+    if baseline.max_images and (limit := baseline.max_images(sample)) < count:
+        scored[:] = False
+        scored[np.linspace(0, count - 1, limit).round().astype(int)] = True
+    return scored
+
+
+def _predict(
+    method: Method, hp: AutoencoderHyperparameters, inputs: np.ndarray, targets: np.ndarray
+) -> Predictions:
+    outputs = np.broadcast_to(method(inputs), targets.shape)
+    return Predictions(hp, inputs, get_task(hp.task).keep_known(hp, inputs, outputs), targets)
 
 
 def classifier_baselines(dataset: Dataset, hp: ClassifierHyperparameters) -> dict:

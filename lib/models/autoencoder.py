@@ -117,7 +117,9 @@ def _reconstruct(
 def _decode(decoder: keras.Model, encoded, inputs, architecture: Architecture, suffix: str = ""):
     """Decode codes, with feature maps where there are skip connections; `suffix` ends the names of layers."""
     outputs = decoder(encoded)
-    return _add_residual(inputs, outputs, architecture, suffix) if architecture.hp.residual else outputs
+    if architecture.hp.residual:
+        outputs = _add_residual(inputs, outputs, architecture, suffix)
+    return _keep_known(inputs, outputs, architecture, suffix) if architecture.fixed_maps.known else outputs
 
 
 def _build_encoder(architecture: Architecture) -> keras.Model:
@@ -274,7 +276,8 @@ def _add_residual(inputs, outputs, architecture: Architecture, suffix: str):
     The outputs are noise to remove, color differences that keep the luma, or the difference of the missing
     half from the mirror image of the given one.
     """
-    _, estimate, join = architecture.fixed_maps
+    maps = architecture.fixed_maps
+    estimate, join = maps.estimate, maps.join
     if join:
         joined = layers.Concatenate(name=f"yuv{suffix}")([inputs, outputs])
         return mix_channels(joined, join.matrix.T, f"rgb{suffix}")  # names in saved files, which never change
@@ -283,6 +286,17 @@ def _add_residual(inputs, outputs, architecture: Architecture, suffix: str):
     total = layers.Add(name=f"residual{suffix}")([inputs, outputs])
     # Clipped at 0 and 1: values below black or above white are not visible and need not be learned.
     return layers.ReLU(max_value=1.0, name=f"clip{suffix}")(total)
+
+
+def _keep_known(inputs, outputs, architecture: Architecture, suffix: str):
+    """Put the outputs into the hole of the inputs, whose known pixels stay exactly as they are."""
+    maps = architecture.fixed_maps
+    assert maps.known is not None
+    assert maps.hole is not None
+    known = mix_channels(inputs, maps.known.matrix.T, f"known{suffix}")
+    hole = mix_channels(inputs, maps.hole.matrix.T, f"hole{suffix}")
+    predicted = layers.Multiply(name=f"predicted{suffix}")([outputs, hole])
+    return layers.Add(name=f"completed{suffix}")([known, predicted])
 
 
 def code_only(encoder: keras.Model) -> keras.Model:

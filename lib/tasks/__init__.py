@@ -1,17 +1,22 @@
 """Tasks: what a network learns, as pairs of inputs and targets made from images.
 
     base            class `Task`, registry, functions
+    fixed_maps      fixed linear maps in networks
     baselines       class `Baseline`, baselines of several tasks
     metrics         scores of outputs against targets
     structural_similarity  SSIM, MS-SSIM
     settings        settings that tasks read
     augmentation    random changes of training images
+    pixel_errors    squared errors, maybe of holes alone
     pixels          uint8 images and float32 pixels
     display         channels that figures show
     reconstruction  the image from itself
     denoising       the image from a noisy one
     colorization    color from gray; YUV
-    completion      the missing half
+    completion      the missing half or hole
+    halves          halves of images; their baselines
+    holes           holes: kinds, drawing, masks
+    hole_baselines  baselines of holes
     classification  name and baselines of the other program
 
 Each task's module holds one subclass of `Task`, which registers itself; all modules of this package are

@@ -3,61 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lib.tasks.baselines import Baseline, constant
+from lib.tasks.fixed_maps import FixedMaps, InputPart
 from lib.tasks.pixels import to_float, to_uint8
 from lib.tasks.settings import ImageShape, TaskSettings
-
-
-class FixedMap(NamedTuple):
-    """A linear map with constant weights along one axis of images, such as a mirror.
-
-    Attributes:
-        axis: 0 for rows, 1 for columns, 2 for channels.
-        matrix: float32, shape (size before, size after).
-    """
-
-    axis: int
-    matrix: np.ndarray
-
-    def apply_to_shape(self, image: ImageShape) -> ImageShape:
-        """Return the shape of images of a shape after the map."""
-        height, width, channels = (
-            self.matrix.shape[1] if axis == self.axis else size for axis, size in enumerate(image)
-        )
-        return height, width, channels
-
-
-class FixedMaps(NamedTuple):
-    """The fixed linear maps in the network of a task.
-
-    Attributes:
-        encoder: applied to the inputs before the encoder.
-        estimate: from the inputs to the image that a residual output is added to; `None`: the inputs.
-        join: of the channels of inputs and residual outputs together to those of the target, in place of
-            adding the outputs to an image.
-    """
-
-    encoder: FixedMap | None = None
-    estimate: FixedMap | None = None
-    join: FixedMap | None = None
-
-
-class InputPart(NamedTuple):
-    """The part of whole images that a task shows the encoder.
-
-    Attributes:
-        rows: slice of the rows.
-        columns: slice of the columns.
-        channels: float32 (channels before, channels after), a linear map of the channels; `None` for all.
-    """
-
-    rows: slice = slice(None)
-    columns: slice = slice(None)
-    channels: np.ndarray | None = None
 
 
 class Task:
@@ -79,7 +32,6 @@ class Task:
         bypasses_code: skip and residual connections are on by default.
         copies: of an image in float32 that a pair of input and target takes in memory.
         error_label: the error of a picture in the table of `apply`.
-        decoded_part: in the titles of figures, the part of images that outputs show; empty for whole images.
         shows_classes: a figure shows outputs for images of each class.
         variants: in a figure that compares outputs before and after the training, a row of inputs for each of
             these labels, with the settings that it replaces.
@@ -96,7 +48,6 @@ class Task:
     bypasses_code: ClassVar[bool] = False
     copies: ClassVar[int] = 2
     error_label: ClassVar[str] = "error"
-    decoded_part: ClassVar[str] = ""
     shows_classes: ClassVar[bool] = False
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
@@ -104,6 +55,18 @@ class Task:
         TASKS[cls.name] = cls()
         for name in sorted(TASKS, key=lambda name: TASKS[name].order):
             TASKS[name] = TASKS.pop(name)
+
+    def notes(self, settings: TaskSettings, image: ImageShape) -> tuple[str, ...]:
+        """Return sentences for the user about files that the options name; by default none.
+
+        Args:
+            settings: the options of the task.
+            image: (height, width, channels) of the data set's images.
+
+        Raises:
+            UserError: such files cannot be used.
+        """
+        return ()
 
     # --- images
 
@@ -149,6 +112,23 @@ class Task:
             float32 (n, …) of the shapes of `shapes`.
         """
         raise NotImplementedError
+
+    def make_fixed_pair(
+        self, settings: TaskSettings, pixels: np.ndarray, rng: np.random.Generator, indices: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return inputs and targets of validation or test images; by default those of `make_pair`.
+
+        Args:
+            settings: the options of the task.
+            pixels: as in `make_pair`.
+            rng: the same for a batch of the same number.
+            indices: positions of the images in the data set, (n,), which say what belongs to an image in
+                every batch.
+
+        Returns:
+            As `make_pair`.
+        """
+        return self.make_pair(settings, pixels, rng)
 
     def make_inference_pair(
         self, settings: TaskSettings, pixels: np.ndarray
@@ -206,6 +186,19 @@ class Task:
         """
         return outputs
 
+    def takes_masks(self, settings: TaskSettings) -> bool:
+        """Return whether masks say which pixels are to be predicted, as `mask_images` takes them."""
+        return False
+
+    @staticmethod
+    def mask_images(pixels: np.ndarray, masks: np.ndarray) -> np.ndarray:
+        """Return the inputs of images, float32 (n, height, width, channels), with masks (n, …)."""
+        raise NotImplementedError
+
+    def pair_copies(self, settings: TaskSettings) -> int:
+        """Return the copies of an image in float32 that a pair takes in memory; by default `copies`."""
+        return self.copies
+
     # --- network
 
     def input_part(self, settings: TaskSettings, image: ImageShape) -> InputPart:
@@ -236,6 +229,14 @@ class Task:
         """The task with the options that residual outputs require; empty for a task that refuses them."""
         return "" if self.targets_are_inputs else self.name
 
+    def suits_bypass(self, settings: TaskSettings) -> bool:
+        """Return whether skip and residual connections are on by default; by default `bypasses_code`."""
+        return self.bypasses_code
+
+    def refusal(self, settings: Any) -> str:
+        """Return why other settings contradict the task's, as a sentence; by default "": they do not."""
+        return ""
+
     def mirror_refusal(self, settings: TaskSettings) -> str:
         """Return why outputs for mirrored inputs are no mirrored outputs, as test-time augmentation needs.
 
@@ -265,6 +266,32 @@ class Task:
     def target_words(self, settings: TaskSettings) -> str:
         """Return the part of images that errors are of, such as `U and V`; empty for whole images."""
         return ""
+
+    def decoded_words(self, settings: TaskSettings) -> str:
+        """Return the part of images that a decoder's outputs show, for titles; empty for whole images."""
+        return ""
+
+    def scored_mask(self, settings: TaskSettings, inputs: np.ndarray) -> np.ndarray | None:
+        """Return the pixels of targets that errors are of, such as those of a hole; by default `None`: all.
+
+        Args:
+            settings: the options of the task.
+            inputs: float32 (n, …) of the input shape.
+
+        Returns:
+            bool (n, height, width), or `None`.
+        """
+        return None
+
+    def keep_known(self, settings: TaskSettings, inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Return a baseline's predictions with the pixels that are known from the inputs, as a network's.
+
+        Args:
+            settings: the options of the task.
+            inputs: float32 (n, …) of the input shape.
+            outputs: float32 (n, …) of the target shape.
+        """
+        return outputs
 
 
 TASKS: dict[str, Task] = {}  # by name, in the order in which they are offered
@@ -319,6 +346,23 @@ def make_pair(
         float32 (n, …) in 0..1 of the shapes of `Task.shapes`; color differences are within ±0.615.
     """
     return get_task(settings.task).make_pair(settings, to_float(images), rng)
+
+
+def make_fixed_pair(
+    settings: TaskSettings, images: np.ndarray, rng: np.random.Generator, indices: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs and targets for a validation or a test: what an image gets does not depend on its batch.
+
+    Args:
+        settings: the task and its options.
+        images: uint8 (n, height, width, channels).
+        rng: the same for a batch of the same number.
+        indices: positions of the images in the data set, (n,).
+
+    Returns:
+        As `make_pair`.
+    """
+    return get_task(settings.task).make_fixed_pair(settings, to_float(images), rng, indices)
 
 
 def make_inference_pair(settings: TaskSettings, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -26,6 +26,7 @@ class TrainingSample(Protocol):
         components: the mean image, and as columns as many principal components of the images as the latent
             code has values, float32 (height · width · channels, components).
         component_counts: `components` that exist, and `images` that they are computed from, if not all.
+        note: takes a sentence for the user, such as why a baseline is skipped.
     """
 
     settings: TaskSettings
@@ -34,6 +35,7 @@ class TrainingSample(Protocol):
     mean_target: np.ndarray
     components: tuple[np.ndarray, np.ndarray]
     component_counts: dict[str, int]
+    note: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,15 @@ class Baseline:
         fit: function of the training sample, that of a task or of a classifier, that returns the fitted
             method; `None` where it does not apply.
         counts: numbers that the record keeps as `<name>_<key>`, computed from the sample.
+        max_images: the number of test images, evenly spaced, that a slow method is scored on, computed from
+            the sample; the record keeps it as `<name>_images`. None for all.
     """
 
     name: str
     label: str
     fit: Callable[[Any], Method | None]
     counts: Callable[[Any], dict[str, int]] = lambda sample: {}
+    max_images: Callable[[Any], int] | None = None
 
     def describe(self, scores: Mapping) -> str:
         """Return the label with the numbers that a record holds for this baseline."""

@@ -13,8 +13,9 @@ from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.common.settings import task_option
 from lib.common.value_types import OneOf
-from lib.tasks.base import FixedMap, FixedMaps, InputPart, Task
+from lib.tasks.base import Task
 from lib.tasks.baselines import Method, TrainingSample, baseline, constant
+from lib.tasks.fixed_maps import FixedMap, FixedMaps, InputPart
 from lib.tasks.metrics import METRICS, Metric, Predictions
 
 COLOR_SPACES = ("rgb", "yuv")

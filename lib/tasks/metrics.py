@@ -15,6 +15,7 @@ import numpy as np
 
 from lib.common.formatting import MISSING, format_decimal, format_psnr
 from lib.tasks.base import get_task
+from lib.tasks.pixel_errors import image_errors, squared_errors, whole_errors
 from lib.tasks.structural_similarity import SCALE_WEIGHTS, WINDOW, ms_ssim, ms_ssim_scales, ssim, ssim_window
 
 SMALLEST_PROBABILITY = 1e-7  # Keras's epsilon
@@ -143,12 +144,12 @@ def psnr(mse: float) -> float | None:
 
 def _describe_psnr(values: Values) -> str:
     of_image = " of the whole image" if "rgb_mse" in values else ""
+    of_image = " of the hole" if "whole_mse" in values else of_image
     return f"PSNR{of_image} {format_psnr(values['psnr'])} dB"
 
 
 def _psnr_of_images(batch: Predictions) -> np.ndarray:
-    outputs, targets = batch.pixels
-    errors = np.square(outputs - targets).reshape(len(targets), -1).mean(axis=1, dtype=np.float64)
+    errors = image_errors(batch.settings, batch.inputs, *batch.pixels)
     return -10 * np.log10(np.maximum(errors, 10 ** (-HIGHEST_PSNR / 10)))
 
 
@@ -182,6 +183,11 @@ def _describe_elbo(values: Values) -> str:
     return f"negative ELBO {values['negative_elbo']:.2f} nats per image = {terms}"
 
 
+def _describe_whole_mse(values: Values) -> str:
+    error = values["whole_mse"] or 0
+    return f"MSE of the whole image: {error:.5f}, PSNR {format_psnr(psnr(error))} dB"
+
+
 def _cross_entropy(batch: Predictions) -> np.ndarray:
     likelihood = batch.outputs[np.arange(len(batch.targets)), batch.targets]
     return -np.log(np.maximum(likelihood, SMALLEST_PROBABILITY))
@@ -203,8 +209,8 @@ METRICS = [
     Metric(
         key="mse",
         label="MSE",
-        meaning="mean squared error of pixels in 0..1",
-        values=lambda batch: np.square(batch.outputs - batch.targets),
+        meaning="mean squared error of pixels in 0..1; with a hole, of its pixels",
+        values=lambda batch: squared_errors(*batch),
         in_table=_always,
         ranks_runs=True,
         ranks_trials=lambda settings: True,
@@ -281,6 +287,13 @@ METRICS = [
         for_baselines=False,
         decimals=0,
         describe=lambda values: "",
+    ),
+    Metric(
+        key="whole_mse",
+        label="MSE of the whole image",
+        meaning="of images with a hole, whose known pixels have no error",
+        values=lambda batch: whole_errors(*batch),
+        describe=_describe_whole_mse,
     ),
     _elbo_term(key="reconstruction", label="reconstruction loss"),
     _elbo_term(key="kl", label="KL divergence"),

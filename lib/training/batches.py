@@ -15,9 +15,10 @@ import numpy as np
 
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.process_group import Shard
+from lib.data.formats import transparency  # noqa: F401 (reads the folders of masks that a task names)
 from lib.data.splits import Subset
 from lib.tasks.augmentation import chosen_augmentations
-from lib.tasks.base import make_pair
+from lib.tasks.base import make_fixed_pair, make_pair
 from lib.tasks.pixels import to_float
 
 
@@ -103,7 +104,10 @@ class Batches(keras.utils.PyDataset):
             inputs, targets = to_float(images), labels
         else:
             assert isinstance(self.hp, AutoencoderHyperparameters)
-            inputs, targets = make_pair(self.hp, images, rng)
+            if self.training:
+                inputs, targets = make_pair(self.hp, images, rng)
+            else:
+                inputs, targets = make_fixed_pair(self.hp, images, rng, self.subset.indices[positions])
         for augment in self.input_augmentations:
             inputs = augment(inputs, rng)
         if self.shard is not None:  # after all random draws, which are then the same in all processes

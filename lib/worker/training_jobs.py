@@ -93,7 +93,7 @@ def run_training(
         run = Run.create(request.output, hp, dataset.name, request.numbered)
     channel.log = RunLog(run.folder)
     channel.emit(RunStarted(str(run.folder), device_name()))
-    emit_notes(channel, dataset.notes)
+    emit_notes(channel, (*dataset.notes, *job.notes))
     run.update(dataset=dataset.to_json(), environment=describe_environment())
     keras.utils.set_random_seed(hp.seed)
     job.draws_in_background = request.background
@@ -117,7 +117,10 @@ class TrainingJob:
 
     Attributes:
         draws_in_background: the event `RunResult` comes before the figures are drawn, not after.
+        notes: sentences for the user about files besides the data set.
     """
+
+    notes: tuple[str, ...] = ()
 
     def __init__(self, channel: Channel, hp: Hyperparameters, dataset: Dataset, group: ProcessGroup | None):
         self.channel = channel
@@ -196,6 +199,7 @@ class AutoencoderJob(TrainingJob):
 
     def prepare(self) -> None:
         self.architecture = plan_architecture(self.hp, self.dataset.shape)
+        self.notes = get_task(self.hp.task).notes(self.hp, self.dataset.shape)
         self._components: Components | None = None  # of the training images, if the network begins with them
 
     def train(self, run: Run, trial: bool) -> None:
@@ -253,7 +257,8 @@ class AutoencoderJob(TrainingJob):
             count = min(LINEAR_IMAGES, max(LINEAR_VALUES // prod(self.dataset.shape), 1))
             _, targets = Batches(train.first(count), count, hp)[0]
             initialize_linear_path(model, architecture, targets)
-        if hp.pca or (path and path.is_dense):
+        starts_as_pca = architecture.input_shape == architecture.target_shape
+        if hp.pca or (path and path.is_dense and starts_as_pca):
             latent_size = architecture.latent_size
             count = available_components(train, latent_size)
             self.channel.emit(Stage(f"computing {count:,} principal components"))
@@ -265,7 +270,13 @@ class AutoencoderJob(TrainingJob):
         """Record the scores with those of the baselines."""
         latent_size = self.architecture.latent_size
         baselines = self._skippable_baselines(
-            lambda: autoencoder_baselines(self.dataset, self.hp, latent_size, self._components)
+            lambda: autoencoder_baselines(
+                self.dataset,
+                self.hp,
+                latent_size,
+                self._components,
+                lambda text: self.channel.emit(Note(text)),
+            )
         )
         run.update(metrics=metrics, baselines=baselines)
 

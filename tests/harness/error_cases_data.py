@@ -15,7 +15,7 @@ from PIL import Image
 
 from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.data import datasets, user_images
-from lib.data.formats import base, picture_lists, pictures, registry
+from lib.data.formats import base, picture_lists, pictures, registry, transparency
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
 from tests.harness import sample_files
 
@@ -300,6 +300,13 @@ CASES = {
             lambda: datasets.peek("digits", PictureFit(patches=2)),
             "digits",
             "--patches is for folders of pictures",
+        ),
+    ],
+    "data/formats/transparency": [
+        (
+            lambda: (folder_of((8, 8)), transparency.read_masks("p", (8, 8))),
+            "p",
+            "none of the 1 masks has both missing (white or transparent) and known (black) pixels",
         ),
     ],
     "data/formats/pictures": [

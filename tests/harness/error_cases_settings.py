@@ -318,12 +318,12 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(residual=True),
             "residual",
-            "requires the task denoise, complete or colorize in RGB",
+            "requires the task denoise, colorize in RGB or complete of a half",
         ),
         (
             lambda: AutoencoderHyperparameters(task="colorize", color_space="yuv", residual=True),
             "residual",
-            "requires the task denoise, complete or colorize in RGB",
+            "requires the task denoise, colorize in RGB or complete of a half",
         ),
         (
             lambda: AutoencoderHyperparameters(linear_path=8, latent_dim=2),
@@ -486,6 +486,12 @@ CASES = {
     "tasks/base": [
         (lambda: plan(task="colorize"), "28×28×1", "task colorize requires color images; these are"),
         (lambda: plan((8, 1, 3), task="complete"), "8×1×3", "are too small to split into halves"),
+        (lambda: plan((1, 1, 3), task="complete", missing="center"), "1×1×3", "are too small for a hole"),
+        (
+            lambda: plan((4, 6, 1), task="complete", missing="random:0.5:6"),
+            "random:0.5:6",
+            "one patch of 6×6 covers images of 4×6×1; the maximum is 5",
+        ),
         (
             lambda: base.get_task("complete").shapes(
                 AutoencoderHyperparameters(task="complete", missing="top"), (1, 8, 1)

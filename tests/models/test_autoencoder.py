@@ -22,7 +22,7 @@ from lib.models import autoencoder, initialization
 from lib.models.pca import principal_components
 from lib.tasks import TASKS, base, colorization, pixels
 from lib.tasks.colorization import COLOR_SPACES
-from lib.tasks.completion import SIDES
+from lib.tasks.halves import SIDES
 from tests.harness.networks import FEEDBACK, build
 
 SETTINGS = dict(
@@ -52,7 +52,7 @@ SETTINGS = dict(
     pca=st.sampled_from([False, False, False, True]),
     feedback=st.sampled_from([(), (), (5,), (6, 4)]),
     task=st.sampled_from(list(TASKS)),
-    missing=st.sampled_from(SIDES),
+    missing=st.sampled_from((*SIDES, "center", "boxes", "random:0.6:1")),
     color_space=st.sampled_from(COLOR_SPACES),
 )
 
@@ -161,6 +161,23 @@ def test_residual_completion_starts_as_the_mirror_image(side, image):
             [mirror, outermost] if side in ("right", "bottom") else [outermost, mirror], axis
         )
     np.testing.assert_allclose(to_numpy(model(given)), mirror, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options", [{"skip": True}, {"latent_dim": 4}, {"variational": True}, {"flip": True, "tta": True}]
+)
+def test_known_pixels_are_kept_also_in_a_file_that_plain_keras_opens(options, tmp_path):
+    keras.utils.set_random_seed(0)
+    model, architecture = build((9, 7, 3), task="complete", missing="boxes", layers=2, kernels=4, **options)
+    assert model.count_params() == architecture.parameters
+    images = np.random.default_rng(0).integers(0, 256, (6, 9, 7, 3), dtype=np.uint8)
+    inputs, targets = base.make_pair(architecture.hp, images, np.random.default_rng(0))
+    model = autoencoder.autoencoder_for_inference(model, architecture)
+    model.save(tmp_path / "a.h5", include_optimizer=False)
+    opened = keras.models.load_model(tmp_path / "a.h5", compile=False)
+    outputs, hole = opened.predict_on_batch(inputs), inputs[..., -1] > 0.5
+    np.testing.assert_array_equal(outputs[~hole], targets[~hole])
+    assert np.abs(outputs[hole] - targets[hole]).mean() > 0.05
 
 
 @pytest.mark.parametrize("kernel", [4, 7, 12])

@@ -10,11 +10,12 @@ from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyp
 from lib.models import classifier
 from lib.models.autoencoder import build_autoencoder, code_only
 from lib.tasks import base, pixels
-from lib.tasks.completion import SIDES
+from lib.tasks.halves import SIDES
 
 
 @pytest.mark.parametrize(
-    "task_settings", [{"task": "colorize"}, *({"task": "complete", "missing": side} for side in SIDES)]
+    "task_settings",
+    [{"task": "colorize"}, *({"task": "complete", "missing": side} for side in (*SIDES, "center"))],
 )
 def test_a_classifier_selects_the_input_of_its_encoder_from_whole_images(task_settings):
     hp = AutoencoderHyperparameters(layers=1, kernels=2, **task_settings)
@@ -23,9 +24,10 @@ def test_a_classifier_selects_the_input_of_its_encoder_from_whole_images(task_se
     encoder = code_only(autoencoder.get_layer("encoder"))
     model = classifier.build_classifier(encoder, 3, ClassifierHyperparameters(), (9, 7, 3), hp)
     names = [layer.name for layer in model.layers]  # as in files of earlier versions
-    assert names == ["image", "grey" if hp.task == "colorize" else "half", "encoder", "head"]
+    selects_channels = hp.task == "colorize" or hp.missing not in SIDES
+    assert names == ["image", "grey" if selects_channels else "half", "encoder", "head"]
     images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
-    inputs, _ = base.make_pair(hp, images, np.random.default_rng(0))
+    inputs, _ = base.make_inference_pair(hp, images)  # of a hole with an empty mask
     expected = model.get_layer("head")(encoder(inputs))
     np.testing.assert_allclose(to_numpy(model(pixels.to_float(images))), to_numpy(expected), atol=1e-6)
 

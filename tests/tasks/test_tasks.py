@@ -7,7 +7,7 @@ from PIL import Image
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.tasks import TASKS, base, completion
 from lib.tasks.colorization import COLOR_SPACES
-from lib.tasks.completion import SIDES
+from lib.tasks.halves import SIDES
 from lib.tasks.pixels import to_float, to_uint8
 from tests.harness import sample_files
 

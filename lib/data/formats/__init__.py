@@ -19,6 +19,7 @@
     image_folder    folders of pictures as data sets
     picture_lists   classes and parts of such folders
     pictures        decoding of one picture; fitting
+    transparency    transparent pixels; folders of masks
     picture_fit     sizes and colors of all pictures
     picture_ahead   decoding ahead of the work
     jpeg_reduction  JPEGs at a fraction of their size

@@ -59,7 +59,7 @@ class AutoencoderFigures(RunFigures):
     @property
     def part_title(self) -> str:
         """The title of a figure of the decoder's outputs, which may be parts of images."""
-        part = get_task(self.hp.task).decoded_part
+        part = get_task(self.hp.task).decoded_words(self.hp)
         return f"{self.title} · {part} only" if part else self.title
 
     @cached_property
