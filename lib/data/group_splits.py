@@ -89,19 +89,25 @@ class _GroupTable:
         """Return the part of each group, each placed where most images are missing so far."""
         shares = np.array([part.share for part in parts])
         limits = np.array([np.inf if part.max_images is None else part.max_images for part in parts])
-        missing_groups = np.array([part.min_groups for part in parts])
+        has_limits = bool(np.isfinite(limits).any())
+        missing = np.array([part.min_groups for part in parts])
+        all_missing, placed = int(missing.sum()), 0
         filled = np.zeros(len(parts))
         part_of_group = np.empty(len(order), np.int64)
-        for position, group in enumerate(order):
-            size = self.sizes[group]
-            lack = shares * (filled.sum() + size) - filled
-            if missing_groups.clip(0).sum() >= len(order) - position:
-                lack[missing_groups <= 0] = -np.inf
-            lack[filled + size > limits] = -np.inf
+        for remaining, group, size in zip(
+            range(len(order), 0, -1), order, self.sizes[order].tolist(), strict=True
+        ):
+            placed += size
+            lack = shares * placed - filled
+            if all_missing >= remaining:
+                lack[missing <= 0] = -np.inf
+            if has_limits:
+                lack[filled + size > limits] = -np.inf
             part = int(lack.argmax())
             part_of_group[group] = part
             filled[part] += size
-            missing_groups[part] -= 1
+            all_missing -= int(missing[part] > 0)
+            missing[part] -= 1
         return part_of_group
 
     def deviation(self, part_of_group: np.ndarray, parts: Sequence[Part]) -> tuple[float, float, float]:
