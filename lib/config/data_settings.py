@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from lib.common.file_groups import FileGroups
+from lib.common.pixel_types import Limits, ShownChannels
 from lib.common.settings import setting
 from lib.common.size_types import ImageSize
 from lib.common.value_types import UNLIMITED, Fold, IntRange, OneOf, OrWord, SplitPercentages, Switch, Text
+from lib.tasks.settings import MAX_CHANNELS
 
 FIT_MODES = ("crop", "pad", "stretch")
 COLORS = ("auto", "rgb", "gray")
@@ -74,5 +76,16 @@ class DataSettings:
         None, OrWord("off", FileGroups()), group="data", searchable=False, is_later=True,
         help="keep pictures of one group (scene, patient, photograph) in one part of the split: those of one "
              "folder (folder), or with the same part of their file names (before:_, first:8, and others)",
+    )
+    pixel_range: tuple[float, float] | None = setting(
+        None, OrWord("auto", Limits()), group="data", searchable=False, is_later=True,
+        help="the values of black and white in images of more than 8 bits, such as 0-4095; auto: the fewest "
+             "bits that hold whole numbers, 0-1 for floating point, else the least and the greatest value",
+    )
+    show_channels: tuple[int, ...] | None = setting(
+        None, OrWord("auto", ShownChannels(IntRange(1, MAX_CHANNELS))), group="data", searchable=False,
+        is_later=True,
+        help="the channels of the images that figures show: one as gray, or up to three as red, green and "
+             "blue (4,3,2); auto: the first three",
     )
     # fmt: on

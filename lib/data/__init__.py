@@ -6,6 +6,7 @@
     groups          groups of images, by file names
     group_splits    whole groups divided among parts
     group_notes     notes on divided groups
+    value_range     black and white of deep images
     class_labels    labels attached, checked, aligned
     file_changes    files changed since they were read
     user_images     images for a saved model

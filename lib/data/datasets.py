@@ -20,6 +20,7 @@ from lib.data.group_notes import describe_groups
 from lib.data.groups import group_images
 from lib.data.named_datasets import DATA_FOLDER, NAMED_DATASETS, download
 from lib.data.splits import Subset, split_images
+from lib.data.value_range import BYTES, ValueRange
 
 MIN_IMAGES = 10  # enough to be split into three sets
 CHUNK_SIZE = 4096  # images hashed at once, so that no data set is copied
@@ -38,6 +39,7 @@ class Dataset:
         validation: validation set; may be empty.
         test: test set.
         notes: sentences for the user about how the files were read.
+        value_range: the values of black and white in the files.
         file_states: sizes and times of change of the files, after they were read.
     """
 
@@ -49,6 +51,7 @@ class Dataset:
     validation: Subset
     test: Subset
     notes: tuple[str, ...] = ()
+    value_range: ValueRange = BYTES
     file_states: dict[str, FileState] = field(default_factory=dict)
 
     def describe_changes(self) -> str:
@@ -66,7 +69,7 @@ class Dataset:
     def to_json(self) -> dict:
         """Return the description of the data set for `run.json`."""
         sizes = {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-        return {
+        content = {
             "name": self.name,
             "sha256": self.sha256,
             "shape": list(self.shape),
@@ -74,6 +77,7 @@ class Dataset:
             "classes": list(self.classes),
             "notes": list(self.notes),
         }
+        return content | ({"pixel_range": self.value_range.to_json()} if self.value_range.is_deep else {})
 
 
 def peek(name_or_path: str, fit: PictureFit = AS_THEY_ARE) -> Header:
@@ -178,12 +182,14 @@ def short_name(name_or_path: str) -> str:
     return folder_name if folder_name in NAMED_DATASETS else stem.split("-idx")[0]
 
 
-def load_dataset(hp: Hyperparameters) -> Dataset:
+def load_dataset(hp: Hyperparameters, value_range: ValueRange = BYTES) -> Dataset:
     """Read the data set of a run, check it, and split it with `split_images`.
 
     Args:
         hp: `dataset` is required. `testset`, `labels` and `test_labels` name further files; `split` makes a
             test set where the data set has none and none is given.
+        value_range: of the images that a saved model was trained on, which images of more than 8 bits get
+            unless `hp.pixel_range` says otherwise.
 
     Returns:
         The training, validation and test set.
@@ -195,13 +201,15 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
     name = hp.require("dataset")
     states = file_states(_paths_of(hp))
     fit = PictureFit.of(hp)
+    fit = fit if fit.value_range else fit.with_range_of(value_range)
     source = load_source(name, fit)
     labels, test_labels = hp.label_files
     patches = hp.patches or 1
     train, label_notes = attach_labels(source.train, labels, name, patches)
     notes, test = source.notes + label_notes, None
     if hp.testset:
-        test_source = load_source(hp.testset, fit.with_color_of(source.train.images.shape[1:]))
+        like_training = fit.with_color_of(source.train.images.shape[1:]).with_range_of(source.value_range)
+        test_source = load_source(hp.testset, like_training)
         test, label_notes = attach_labels(
             test_source.test or test_source.train, test_labels, hp.testset, patches
         )
@@ -220,7 +228,9 @@ def load_dataset(hp: Hyperparameters) -> Dataset:
     if changed := changed_files(states):
         notes += (f"{describe_changes(changed)} while it was being read; start again when it is complete",)
         states = file_states(list(map(Path, states)))
-    return Dataset(short_name(name), checksum, shape, class_names(train), *subsets, notes, states)
+    require_shown_channels(hp, shape)
+    classes, value_range = class_names(train), source.value_range
+    return Dataset(short_name(name), checksum, shape, classes, *subsets, notes, value_range, states)
 
 
 def _paths_of(hp: Hyperparameters) -> list[Path]:
@@ -239,6 +249,15 @@ def require_same_shape(name_or_path: str, train: Images, test: Images) -> None:
         raise UserError(
             f"{name_or_path}: the test images are {format_shape(test_shape)}, "
             f"the training images {format_shape(train_shape)}{hint}"
+        )
+
+
+def require_shown_channels(hp: Hyperparameters, shape: tuple[int, int, int]) -> None:
+    """Raise `UserError` where figures are to show channels that the images do not have."""
+    if hp.show_channels and max(hp.show_channels) > shape[2]:
+        raise UserError(
+            f"{hp.settings()['show_channels'].describe(hp.show_channels)}: the images of {hp.dataset} have "
+            f"{shape[2]} channel{'s' if shape[2] > 1 else ''}"
         )
 
 
@@ -280,7 +299,7 @@ def load_source(name_or_path: str, fit: PictureFit = AS_THEY_ARE) -> Source:
     notes = source.notes
     if path is None and Path(name_or_path).exists():
         notes += (f"{name_or_path} is read as the named data set; use ./{name_or_path} for the folder",)
-    return Source(_with_classes(source.train, classes), test, notes)
+    return replace(source, train=_with_classes(source.train, classes), test=test, notes=notes)
 
 
 def _with_classes(images: Images, classes: tuple[str, ...]) -> Images:

@@ -11,10 +11,13 @@ from lib.common.formatting import format_shape
 from lib.data import datasets
 from lib.data.formats.base import Images, Source, exists, require_file_or_folder
 from lib.data.formats.picture_ahead import map_ahead
+from lib.data.formats.picture_fit import AS_THEY_ARE
 from lib.data.formats.picture_lists import PictureFolder, PictureList, list_pictures, printable_names
 from lib.data.formats.pictures import PICTURE_SUFFIXES, Picture, describe_remarks, load_fitted
 from lib.data.formats.registry import is_published_folder, peek_source
 from lib.data.named_datasets import NAMED_DATASETS
+from lib.data.value_range import BYTES, ValueRange
+from lib.tasks.pixels import to_images, white_of
 
 CHUNK_SIZE = 512  # images in memory at once
 
@@ -29,8 +32,9 @@ class UserImages:
             only the test images are taken.
         shape: (height, width, channels) of the images that the model takes.
         fit_mode: how pictures are brought to that shape, see `load_fitted`.
-        invert: whether to replace each pixel v by 255 - v.
+        invert: whether to replace each pixel v by white - v.
         include_training: whether to take the training images too, before the test images.
+        value_range: of the images that the model was trained on, which images of more than 8 bits get.
 
     Attributes:
         names: the path of each picture below its folder, without characters that cannot be printed, and
@@ -38,6 +42,7 @@ class UserImages:
         paths: the path of each picture below its folder as it is; empty for a data set.
         labels: int64 (n,), or None where unknown. Of pictures, the subfolders are the classes.
         classes: the class name of each label; empty where unknown.
+        value_range: the values of black and white in the images.
         notes: sentences for the user about how a data set was read, or which files were left out; those about
             the values of pictures are added by `chunks`.
         unreadable: the error of each picture that could not be read, by its name; complete after `chunks`.
@@ -53,11 +58,13 @@ class UserImages:
         fit_mode: str = "crop",
         invert: bool = False,
         include_training: bool = False,
+        value_range: ValueRange = BYTES,
     ):
         self.source = source
         self.shape = shape
         self.fit_mode = fit_mode
         self.invert = invert
+        self.value_range = value_range
         self.unreadable: dict[str, str] = {}
         self.notes: tuple[str, ...] = ()
         self.names: list[str]
@@ -69,7 +76,8 @@ class UserImages:
         if (pictures := find_pictures(source)) is not None:
             self._take_pictures(pictures, include_training)
         else:
-            self._take_images(datasets.load_source(source), include_training)
+            like_training = AS_THEY_ARE.with_range_of(value_range)
+            self._take_images(datasets.load_source(source, like_training), include_training)
 
     def _take_pictures(self, pictures: PictureFolder, include_training: bool) -> None:
         part = _all_pictures(pictures) if include_training else pictures.test or pictures.train
@@ -87,7 +95,7 @@ class UserImages:
         width = len(str(len(images)))
         self.names = [f"{number:0{width}}" for number in range(1, len(images) + 1)]
         self.labels, self.classes, self.notes = images.labels, images.classes, loaded.notes
-        self._images = images
+        self._images, self.value_range = images, loaded.value_range
 
     def __len__(self) -> int:
         return len(self.names)
@@ -96,6 +104,17 @@ class UserImages:
     def from_files(self) -> bool:
         """True where each image is a picture file, False for the images of a data set."""
         return self._images is None
+
+    def restore(self, pixels: np.ndarray) -> np.ndarray:
+        """Return outputs of a model with the depth and the range of these images.
+
+        Args:
+            pixels: (n, height, width, channels) in 0..1.
+
+        Returns:
+            As `ValueRange.restore`; uint8 for images of 8 bits.
+        """
+        return self.value_range.restore(to_images(pixels, self.value_range.dtype))
 
     def chunks(self, limit: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the images in chunks; pictures that cannot be read are left out and listed in `unreadable`.
@@ -106,7 +125,8 @@ class UserImages:
             limit: number of images, from the first on; None for all.
 
         Yields:
-            Positions of images in `names`, int64 (n,), and the images, uint8 (n, height, width, channels).
+            Positions of images in `names`, int64 (n,), and the images, uint8 or uint16 (n, height, width,
+            channels).
 
         Raises:
             UserError: none of the pictures can be read.
@@ -117,7 +137,7 @@ class UserImages:
         if self._images is not None:
             for positions in chunks:
                 images = self._images.images[positions]
-                yield positions, 255 - images if self.invert else images
+                yield positions, white_of(images.dtype) - images if self.invert else images
             return
         for positions, pictures in map_ahead(self._load_picture, chunks):
             readable = [picture is not None for picture in pictures]

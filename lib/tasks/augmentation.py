@@ -1,7 +1,7 @@
 """Data augmentation, drawn for each batch from a random generator.
 
 An entry of `AUGMENTATIONS` is a switch of both programs with its help text. Functions take and return uint8
-images (n, height, width, channels), 0 to 255, or with `on_inputs` the float32 inputs of a network. None of
+or uint16 images (n, height, width, channels), or with `on_inputs` the float32 inputs of a network. None of
 them changes its argument.
 """
 
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
+from lib.tasks.pixels import to_float, to_images, white_of
 
 MAX_GAMMA = 1.4
 MAX_AFFINE = 0.06  # greatest change of an entry of the affine matrix: rotation, scale, shear
@@ -64,6 +66,8 @@ def change_gamma(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         uint8 array of the same shape; 0 and 255 are unchanged.
     """
     gammas = np.exp(rng.uniform(-np.log(MAX_GAMMA), np.log(MAX_GAMMA), (len(images), 1)))
+    if images.dtype != np.uint8:
+        return to_images(to_float(images) ** gammas[:, :, None, None].astype(np.float32), images.dtype)
     curves = np.round(255 * (np.arange(256) / 255) ** gammas).astype(np.uint8)  # (n, 256)
     return curves[np.arange(len(images))[:, None, None, None], images]
 
@@ -102,7 +106,7 @@ def warp(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             resampled = map_coordinates(
                 images[index, ..., channel], coordinates, np.float32, order=3, mode="nearest"
             )
-            result[index, ..., channel] = resampled.round().clip(0, 255).reshape(sides)
+            result[index, ..., channel] = resampled.round().clip(0, white_of(images.dtype)).reshape(sides)
     return result
 
 

@@ -1,13 +1,27 @@
-"""Conversion between uint8 images and float32 pixels."""
+"""Conversion between integer images and float32 pixels.
+
+Black is 0 and white the largest number of the type, 255 or 65,535; `lib.data.value_range` says what values of
+a file these are.
+"""
 
 import numpy as np
 
 
+def white_of(dtype: np.dtype) -> int:
+    """Return the value of white in images of a type: 255 of uint8, 65,535 of uint16."""
+    return 65_535 if dtype == np.uint16 else 255
+
+
 def to_float(images: np.ndarray) -> np.ndarray:
-    """uint8 in 0..255 as float32 in 0..1, the range of every saved model's inputs and outputs."""
-    return np.divide(images, np.float32(255), dtype=np.float32)  # without a copy in between
+    """uint8 or uint16 images as float32 in 0..1, the range of every saved model's inputs and outputs."""
+    return np.divide(images, np.float32(white_of(images.dtype)), dtype=np.float32)  # without a copy between
 
 
 def to_uint8(pixels: np.ndarray) -> np.ndarray:
     """Floating-point pixels, clipped to 0..1, as uint8 in 0..255."""
-    return np.round(np.clip(np.asarray(pixels), 0, 1) * 255).astype(np.uint8)
+    return to_images(pixels, np.dtype(np.uint8))
+
+
+def to_images(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Floating-point pixels, clipped to 0..1, as images of a type, uint8 or uint16."""
+    return np.round(np.clip(np.asarray(pixels), 0, 1) * white_of(dtype)).astype(dtype)

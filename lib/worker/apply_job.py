@@ -15,7 +15,14 @@ from lib.data.user_images import UserImages
 from lib.evaluation import image_figures
 from lib.tasks import get_task
 from lib.tasks.metrics import psnr
-from lib.worker.image_output import ChunkProgress, emit_notes, job_folder, open_image_output
+from lib.tasks.pixels import to_uint8
+from lib.worker.image_output import (
+    ChunkProgress,
+    dataset_suffix,
+    emit_notes,
+    job_folder,
+    open_image_output,
+)
 from lib.worker.messages import Apply, ApplyResult
 from lib.worker.process import Channel
 from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder, require_finite
@@ -38,7 +45,8 @@ def apply(channel: Channel, request: Apply) -> None:
     """
     # --- models and images
     models = _load_matching_autoencoders(request)
-    user_images = UserImages(request.data, models[0].image_shape, request.fit, request.invert)
+    options = (request.fit, request.invert, False, models[0].saved.value_range)
+    user_images = UserImages(request.data, models[0].image_shape, *options)
     progress = ChunkProgress(channel, user_images, request.limit, "pictures")
     names = _short_names([model.path for model in models])
     if request.refine:
@@ -58,13 +66,14 @@ def apply(channel: Channel, request: Apply) -> None:
             chunk_names = [user_images.names[position] for position in positions]
             for model, (_, outputs, _) in zip(models, results, strict=True):
                 require_finite(outputs, chunk_names, model.path)
-            pictures = [
-                get_task(model.hp.task).to_pictures(model.hp, *result)
+            pixels = [
+                get_task(model.hp.task).to_pixels(model.hp, *result)
                 for model, result in zip(models, results, strict=True)
             ]
             for index, (_, outputs, targets) in enumerate(results):
                 errors[index, positions] = np.square(outputs - targets).mean(axis=(1, 2, 3))
-                writers[index](positions, pictures[index][1])
+                writers[index](positions, pixels[index][1])
+            pictures = [[to_uint8(images) for images in of_model] for of_model in pixels]
             examples = _largest_errors(examples, errors[0, positions], pictures)
     # --- table and figure
     columns, table = _error_table(errors, user_images.names, names)
@@ -86,7 +95,8 @@ def apply(channel: Channel, request: Apply) -> None:
             refined=bool(request.refine),
             missing=progress.stop_note,
             files=[
-                f"{path.name}/" if user_images.from_files else f"{path.name}.idx" for path in output_paths
+                f"{path.name}{'/' if user_images.from_files else dataset_suffix(user_images)}"
+                for path in output_paths
             ],
             pictures={name: pack_images(images) for name, images in rows},
         )

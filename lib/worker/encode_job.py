@@ -30,9 +30,8 @@ def encode(channel: Channel, request: Encode) -> None:
     if output.exists():
         raise UserError(f"{output} exists already; choose another --output")
     encoder = find_encoder(path, request)
-    user_images = UserImages(
-        request.data, encoder.image_shape, request.fit, request.invert, include_training=True
-    )
+    options = (request.fit, request.invert, True, encoder.value_range)
+    user_images = UserImages(request.data, encoder.image_shape, *options)
     progress = ChunkProgress(channel, user_images, request.limit, "images")
     refinement: Any = None
     notes = list(encoder.notes)

@@ -90,7 +90,8 @@ def _interpolated_codes(
     encoder = find_encoder(path, replace(request, data=files[0]))
     codes = []
     for file in files:
-        user_images = UserImages(file, encoder.image_shape, request.fit, request.invert)
+        options = (request.fit, request.invert, False, encoder.value_range)
+        user_images = UserImages(file, encoder.image_shape, *options)
         ((_, images),) = user_images.chunks(1)
         emit_notes(channel, user_images.notes)
         codes.append(encoder.model.predict_on_batch(make_inference_pair(hp, images)[0])[0])
@@ -126,7 +127,8 @@ def _encode_training_images(request: Generate, path: Path, hp: AutoencoderHyperp
     """Codes of a random sample of the given data set, or of the one that the model was trained on."""
     dataset = request.data or _training_dataset(path)
     encoder = find_encoder(path, replace(request, data=dataset))
-    images = datasets.load_source(dataset, _picture_fit(dataset, hp, encoder.image_shape)).train.images
+    fit = _picture_fit(dataset, hp, encoder.image_shape).with_range_of(encoder.value_range)
+    images = datasets.load_source(dataset, fit).train.images
     if images.shape[1:] != encoder.image_shape:
         raise UserError(
             f"{dataset}: its images are {format_shape(images.shape[1:])}, the model takes "

@@ -14,6 +14,7 @@ import numpy as np
 from lib.common.errors import Interrupted, RunFailed
 from lib.common.filesystem import atomic_write, make_folder
 from lib.data.formats.idx import idx_writer
+from lib.data.formats.npy_arrays import npy_writer
 from lib.data.user_images import UserImages
 from lib.runs import run_folder
 from lib.runs.events import Note, RunStarted
@@ -58,16 +59,16 @@ def open_image_output(
     """Context of a function that writes a model's outputs for the user's images.
 
     Outputs for a folder of pictures become PNG files with the same names below the folder `path`. Those for a
-    data set become `path` with the suffix `.idx`, in the same order: one file for each of a hundred thousand
-    images would take longer than the model.
+    data set become `path` with the suffix of `dataset_suffix`, in the same order: one file for each of a
+    hundred thousand images would take longer than the model.
 
     Args:
         user_images: the images that the model is applied to.
         path: of the folder, or of the file without its suffix.
 
     Yields:
-        A function of positions in `user_images`, shape (n,), and the outputs there, uint8 (n, height, width,
-        channels).
+        A function of positions in `user_images`, shape (n,), and the outputs there, (n, height, width,
+        channels) in 0..1. They are written with the depth and the range of the user's images.
 
     Raises:
         RunFailed: a file cannot be written.
@@ -75,10 +76,23 @@ def open_image_output(
     if user_images.from_files:
         with png_writer() as write_pngs:
             names = _png_names(user_images.paths)
-            yield lambda positions, images: write_pngs(images, [path / names[index] for index in positions])
-    else:
-        with idx_writer(path.with_name(f"{path.name}.idx"), user_images.shape) as write:
-            yield lambda positions, images: write(images)
+            yield lambda positions, pixels: write_pngs(
+                user_images.restore(pixels), [path / names[index] for index in positions]
+            )
+        return
+    value_range, file = user_images.value_range, path.with_name(path.name + dataset_suffix(user_images))
+    dtype = value_range.restore(np.zeros(1, value_range.dtype)).dtype
+    with (
+        npy_writer(file, user_images.shape, dtype)
+        if value_range.is_deep
+        else idx_writer(file, user_images.shape) as write
+    ):
+        yield lambda positions, pixels: write(user_images.restore(pixels))
+
+
+def dataset_suffix(user_images: UserImages) -> str:
+    """Return the suffix of a file of many images: IDX has no type for 16 bits without a sign."""
+    return ".npy" if user_images.value_range.is_deep else ".idx"
 
 
 def _png_names(paths: Sequence[Path]) -> list[Path]:

@@ -8,18 +8,24 @@ from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.data import datasets
 from lib.data.datasets import Dataset
+from lib.data.value_range import BYTES
+from lib.models.saving.file_attributes import read_value_range
 from lib.runs import run_folder
 
 
 def open_dataset(hp: Hyperparameters) -> Dataset:
     """Load and split a data set, while the user still answers prompts.
 
+    Images of more than 8 bits get the range of those that the saved model was trained on.
+
     Raises:
         UserError: the data set, its labels or the saved model cannot be used.
     """
+    value_range = BYTES
     if isinstance(hp, ClassifierHyperparameters) and hp.model:
         run_folder.require_model_file(Path(hp.model))
-    dataset = datasets.load_dataset(hp)
+        value_range = read_value_range(Path(hp.model))
+    dataset = datasets.load_dataset(hp, value_range)
     if isinstance(hp, ClassifierHyperparameters):
         _require_labels(dataset, hp)
     elif isinstance(hp, AutoencoderHyperparameters) and hp.label_weight:

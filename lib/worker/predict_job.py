@@ -21,8 +21,8 @@ def predict(channel: Channel, request: Predict) -> None:
     """Classify images; write a table of labels with their confidence (the probability) and a figure."""
     # --- model and images
     path = Path(request.models[0])
-    model, classes, shape, notes = load_classifier(path, request)
-    user_images = UserImages(request.data, shape, request.fit, request.invert)
+    model, classes, shape, notes, value_range = load_classifier(path, request)
+    user_images = UserImages(request.data, shape, request.fit, request.invert, value_range=value_range)
     emit_notes(channel, notes)
     progress = ChunkProgress(channel, user_images, request.limit, "pictures")
     # --- predictions

@@ -18,6 +18,7 @@ from lib.common.formatting import format_shape
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.data.user_images import find_pictures
+from lib.data.value_range import BYTES, ValueRange
 from lib.models import inference
 from lib.models.autoencoder import code_only
 from lib.models.code_refinement import CodeRefinement
@@ -61,7 +62,7 @@ class LoadedAutoencoder:
         return [] if self.foreign is None else self.foreign.notes
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return inputs, outputs and targets of uint8 images (n, height, width, channels)."""
+        """Return inputs, outputs and targets of images (n, height, width, channels), uint8 or uint16."""
         inputs, targets = make_inference_pair(self.hp, images)
         if isinstance(self.model, CodeRefinement):
             return inputs, self.model.predict_on_batch(inputs), targets
@@ -190,12 +191,13 @@ def _dataset_shape(source: str | None) -> ImageShape | None:
 
 
 class LoadedEncoder(NamedTuple):
-    """An encoder of codes alone, the hyperparameters and image shape of its task, and notes for the user."""
+    """An encoder of codes alone; hyperparameters, shape and range of its images; notes for the user."""
 
     model: keras.Model
     hp: AutoencoderHyperparameters
     image_shape: ImageShape
     notes: list[str]
+    value_range: ValueRange = BYTES
 
 
 def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
@@ -224,7 +226,7 @@ def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
         target_shape = saved.model.output_shape[1:] if is_whole else input_shape
         notes = [] if foreign is None else foreign.notes
         shape = get_task(hp.task).image_shape(hp, input_shape, target_shape)
-        return LoadedEncoder(encoder, hp, shape, notes)
+        return LoadedEncoder(encoder, hp, shape, notes, saved.value_range)
     raise UserError(
         f"{path}: contains no encoder, and there is none in its folder; use an autoencoder.h5 or encoder.h5"
     )
@@ -261,14 +263,21 @@ def load_decoder(
     return decoder, hp, []
 
 
-def load_classifier(
-    path: Path, options: ModelRequest
-) -> tuple[keras.Model, tuple[str, ...], ImageShape, list[str]]:
+class LoadedClassifier(NamedTuple):
+    """A classifier, the names of its classes, shape and range of its images, and notes for the user."""
+
+    model: keras.Model
+    classes: tuple[str, ...]
+    image_shape: ImageShape
+    notes: list[str]
+    value_range: ValueRange
+
+
+def load_classifier(path: Path, options: ModelRequest) -> LoadedClassifier:
     """Load a classifier.
 
     Returns:
-        The classifier, the names of its classes (numbers where the file has none), (height, width, channels)
-        of its images, and notes for the user.
+        The classifier; its classes are numbers where the file has no names.
 
     Raises:
         UserError: the model in the file is no classifier.
@@ -284,7 +293,7 @@ def load_classifier(
         raise UserError(f"{path}: is not a classifier; use a classifier.h5 saved by classification.py")
     count = model.output_shape[1]
     classes = saved.classes if len(saved.classes) == count else tuple(map(str, range(count)))
-    return model, classes, tuple(model.input_shape[1:]), notes
+    return LoadedClassifier(model, classes, tuple(model.input_shape[1:]), notes, saved.value_range)
 
 
 def require_finite(values: np.ndarray, names: list[str], path: Path | str) -> None:

@@ -228,7 +228,7 @@ class AutoencoderJob(TrainingJob):
         self.channel.emit(Stage("saving the models"))
         inference_model = autoencoder_for_inference(model, self.architecture)
         for part in (model.get_layer("encoder"), model.get_layer("decoder"), inference_model):
-            save_model(part, run.folder / f"{part.name}.h5", hp)
+            save_model(part, run.folder / f"{part.name}.h5", hp, value_range=dataset.value_range)
         # --- evaluation and figures
         sizes = {"latent_size": self.architecture.latent_size, "parameters": model.count_params()}
         score = partial(autoencoder_metrics, inference_model, training_model)
@@ -313,7 +313,7 @@ class ClassifierJob(TrainingJob):
             result = self._fit_phase(run, model, phase, number, histories)
             histories[phase.name], problem = result.history, result.problem
             self.channel.emit(Stage(f"saving phase {number}"))
-            save_model(inference_model, run.folder / file, hp, classes=dataset.classes)
+            save_model(inference_model, run.folder / file, hp, dataset.classes, dataset.value_range)
         # --- the same network from random weights, for comparison
         scratch_model = None
         if hp.scratch and not stop_event.is_set() and not problem:

@@ -9,6 +9,8 @@ from hypothesis.extra import numpy as arrays_of
 
 from lib.common.errors import UserError
 from lib.data.formats import registry
+from lib.data.formats.picture_fit import PictureFit
+from lib.data.value_range import ValueRange
 from tests.harness import sample_files
 from tests.harness.refusals import assert_refused
 
@@ -121,7 +123,6 @@ def test_shapes_that_are_refused(shape, words):
     [
         (IMAGES / 255, IMAGES, ""),
         ((IMAGES / 255).astype(np.float16), IMAGES, ""),
-        (IMAGES / 255 * 1.0005, IMAGES, ""),  # a rounding error
         (IMAGES > 127, np.where(IMAGES > 127, 255, 0), ""),
         (IMAGES.astype(float), IMAGES, "values from 0 to 220 were read as pixels from 0 to 255"),
         (IMAGES.astype(np.int64), IMAGES, "values from 0 to 220 were read as pixels from 0 to 255"),
@@ -130,8 +131,7 @@ def test_shapes_that_are_refused(shape, words):
             np.where(IMAGES > 127, 255, 0),
             "the values 0 and 1 were read as black",
         ),
-        (IMAGES.astype(np.uint16) * 257, IMAGES, "to 56540 were read as 16-bit pixels, from 0 to 65,535"),
-        (IMAGES / 16, IMAGES // 16, "if 13.75 is white, save x / 13.75 instead of x"),
+        (IMAGES // 16 * 1.0, IMAGES // 16, "from 0 to 255; if 13 is white, set --pixel-range 0-13"),
     ],
 )
 def test_ranges_that_are_accepted(array, expected, note):
@@ -142,29 +142,88 @@ def test_ranges_that_are_accepted(array, expected, note):
 
 
 @pytest.mark.parametrize(
+    ("array", "limits"),
+    [
+        (IMAGES / 254.0, (0, 1)),  # not of 8 bits
+        (IMAGES / 220 * 1.0005, (0, 1)),  # a rounding error
+        (IMAGES / 110 - 1, (-1, 1)),
+        (IMAGES / 200, (0, 1.1)),
+        (IMAGES * 1.01, (0, 255)),
+        (IMAGES / 16, (0, 13.75)),
+        (IMAGES - 5.0, (-5, 215)),
+        (IMAGES * 400.0, (0, 88_000)),
+        (IMAGES.astype(int) - 5, (-5, 215)),
+        (IMAGES.astype(int) * 1000, (0, 220_000)),
+        (IMAGES.astype(np.uint16) * 2, (0, 511)),
+        (IMAGES.astype(">u2") * 18, (0, 4095)),
+        (IMAGES.astype(np.int16) * 140, (0, 32_767)),
+        (IMAGES * 257.0, (0, 65_535)),
+    ],
+)
+def test_deeper_images_are_of_16_bits(array, limits):
+    source = read(images=array)
+    images, value_range = source.train.images[..., 0], source.value_range
+    assert (images.dtype, (value_range.low, value_range.high)) == (np.uint16, pytest.approx(limits))
+    expected = (array.astype(float) - limits[0]) / (limits[1] - limits[0])
+    np.testing.assert_allclose(images / 65_535, expected.clip(0, 1), atol=1 / 65_535)
+    assert f"were read as 16-bit pixels from {value_range}" in "".join(source.notes)
+    restored = value_range.restore(images)
+    assert restored.dtype.kind == ("f" if array.dtype.kind == "f" else restored.dtype.kind)
+    np.testing.assert_allclose(restored, array, atol=(limits[1] - limits[0]) / 60_000 + 6e-4)
+
+
+def test_uint16_of_the_full_range_stays_where_it_is():
+    np.save("a.npy", IMAGES.astype(np.uint16) * 257 + (IMAGES > 200) * np.uint16(8995))
+    images = registry.read_source(Path("a.npy")).train.images
+    assert isinstance(images, np.memmap)
+    assert (images.dtype, images.max()) == (np.uint16, 65_535)
+
+
+def test_a_range_is_given():
+    deep = IMAGES.astype(np.uint16) * 10
+    np.save("a.npy", deep)
+    given = PictureFit(value_range=ValueRange(200, 1000, "any"))
+    source = registry.read_source(Path("a.npy"), given)
+    np.testing.assert_allclose(
+        source.train.images[..., 0] / 65_535, ((deep - 200.0) / 800).clip(0, 1), atol=1e-5
+    )
+    assert source.value_range == ValueRange(200, 1000, "integer")
+    assert source.notes == (
+        "a.npy: values from 0 to 2200 were read as 16-bit pixels from 200 to 1,000; "
+        "those beyond are black or white",
+    )
+    of_model = PictureFit(value_range=ValueRange(0, 4095, "integer"))
+    assert registry.read_source(Path("a.npy"), of_model).value_range.high == 4095
+    np.save("a.npy", IMAGES)
+    source = registry.read_source(Path("a.npy"), given)
+    assert source.train.images.dtype == np.uint8
+    assert source.notes == ("a.npy: --pixel-range has no effect on images of 8 bits",)
+    np.save("a.npy", IMAGES / 300)
+    assert registry.read_source(Path("a.npy"), of_model).value_range == ValueRange(0, 1, "float")
+
+
+@pytest.mark.parametrize(
     ("array", "words"),
     [
-        (IMAGES / 110 - 1, "images ranges from -1 to 1; images range from 0 to 1: save (x + 1) / 2"),
-        (IMAGES / 200, "images ranges from 0 to 1.1; floating-point images range from 0 to 1, 255 or"),
-        (IMAGES * 400.0, "images ranges from 0 to 88000; floating-point images range"),
-        (IMAGES - 5.0, "images ranges from -5 to 215; floating-point images range"),
-        (IMAGES.astype(int) - 5, "images ranges from -5 to 215; integer images range from 0 to 255"),
-        (IMAGES.astype(int) * 1000, "images ranges from 0 to 220000; integer images range from 0 to 255"),
-        (np.where(IMAGES > 219, np.nan, 0), "images contains NaN or infinity"),
+        (np.where(IMAGES > 219, np.nan, 0), "NaN or infinity, first in image 1, row"),
+        (np.where(COLOR == 220, np.inf, 0.5), ", channel 1; replace such values"),
+        (
+            np.full((12, 4, 4), 700.5),
+            "range from 700.5 to 700.5; images need a darkest and a brightest value",
+        ),
         (IMAGES * 1j, "images is complex128"),
         (IMAGES.astype("U3"), "images is <U3"),
     ],
 )
-def test_ranges_that_are_refused(array, words):
+def test_values_that_are_refused(array, words):
     np.savez("a.npz", images=array)
     assert_refused("a.npz", words)
 
 
 def test_training_and_test_images_have_one_range():
     source = read(x_train=IMAGES.astype(int) * 257, x_test=IMAGES[:4].astype(int))
-    assert source.test.images.max() == 1  # 220 of 65,535
-    with pytest.raises(UserError, match="ranges from -1 to 1"):
-        read(x_train=IMAGES / 255, x_test=IMAGES / 110 - 1)
+    assert source.test.images.max() == 220  # of 65,535
+    assert read(x_train=IMAGES / 255, x_test=IMAGES / 110 - 1).value_range == ValueRange(-1, 1, "float")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
@@ -178,13 +237,20 @@ def test_training_and_test_images_have_one_range():
 def test_any_array_is_read_as_its_values_say_or_refused(tmp_path, array):
     np.save(tmp_path / "a.npy", array)
     try:
-        images = registry.read_source(tmp_path / "a.npy").train.images
+        source = registry.read_source(tmp_path / "a.npy")
+        images = source.train.images
     except UserError:
         return
-    white = (
-        255 if array.dtype == np.uint8 else next(top for top in (1, 255, 65_535) if array.max() <= top + 1e-3)
-    )
     if images.shape[1:3] != array.shape[1:3]:
         array = array.transpose(0, 2, 3, 1)
-    expected = array.astype(np.float64).reshape(images.shape) * (255 / white)
-    assert np.abs(images - expected).max() <= 1
+    stored = array.astype(np.float64).reshape(images.shape)
+    if not source.value_range.is_deep:
+        white = 255 if array.dtype == np.uint8 or array.max() > 1 else 1
+        assert np.abs(images - stored * (255 / white)).max() <= 1
+        return
+    low, high = source.value_range.low, source.value_range.high
+    assert low <= array.min() + 1e-3
+    assert array.max() <= high + max(1e-3, 1e-3 * abs(high))
+    np.testing.assert_allclose(low + images / 65_535 * (high - low), stored, atol=1.1e-3 * (high - low) / 1)
+    if (high - low).is_integer() and high - low <= 65_535 and array.dtype.kind in "iu":
+        np.testing.assert_array_equal(source.value_range.restore(images), stored)

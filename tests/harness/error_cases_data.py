@@ -353,6 +353,11 @@ CASES = {
             "testset.npy",
             "the test images are 5×10×1, the training images 12×10×1",
         ),
+        (
+            lambda: loaded(program="autoencoder", show_channels="1,4,2"),
+            "show channels 1,4,2",
+            "the images of dataset.npy have 1 channel",
+        ),
         (other_test_folder, "t", "the training images 12×10×1; for a folder of pictures, set --size 12x10"),
         (
             lambda: split(60, fold="2/70"),

@@ -334,30 +334,17 @@ CASES = {
             "a.npz: images",
             "is complex128; images must be integers or floating point",
         ),
+    ],
+    "data/formats/depths": [
         (
-            lambda: array(IMAGES * np.nan, peek=False),
-            "a.npy: it",
-            "contains NaN or infinity; replace them by numbers from 0 to 1",
+            lambda: array(np.where(np.arange(3 * 16).reshape(3, 4, 4) == 22, np.nan, 0.5), peek=False),
+            "a.npy",
+            "contains NaN or infinity, first in image 2, row 2, column 3; replace such values",
         ),
         (
-            lambda: array(np.full((3, 4, 4), np.inf), peek=False),
-            "a.npy: it",
-            "contains NaN or infinity; replace them by numbers from 0 to 1",
-        ),
-        (
-            lambda: array(IMAGES / 110 - 1, peek=False),
-            "a.npy: it",
-            "ranges from -1 to 1; images range from 0 to 1: save (x + 1) / 2",
-        ),
-        (
-            lambda: array(IMAGES / 200, peek=False),
-            "a.npy: it",
-            "ranges from 0 to 1.1; floating-point images range from 0 to 1, 255 or 65,535:",
-        ),
-        (
-            lambda: array(IMAGES.astype(int) - 1, peek=False),
-            "a.npy: it",
-            "ranges from -1 to 219; integer images range from 0 to 255 or 65,535: save (x",
+            lambda: array(np.full((3, 4, 4), 700.5), peek=False),
+            "a.npy",
+            "its values range from 700.5 to 700.5; images need a darkest and a brightest value: set",
         ),
     ],
     "data/formats/labels": [

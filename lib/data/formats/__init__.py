@@ -13,7 +13,8 @@
     matlab_files    .mat data sets, such as SVHN
     matlab_arrays   arrays in MATLAB's files
     array_roles     which array holds what
-    pixels          arrays as uint8 images
+    pixels          arrays as images
+    depths          values as 8 or 16 bits
     labels          class numbers and class names
     label_tables    labels in text and CSV
     image_folder    folders of pictures as data sets

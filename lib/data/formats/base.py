@@ -23,6 +23,7 @@ import numpy as np
 from lib.common.errors import UserError, reason
 from lib.common.filesystem import remedy
 from lib.common.memory import free_memory
+from lib.data.value_range import BYTES, ValueRange
 
 # The first bytes of these files.
 NPY_MAGIC, ZIP_MAGIC, GZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b"
@@ -48,7 +49,8 @@ class Images:
     """Images, with their labels where these are known.
 
     Attributes:
-        images: uint8 (n, height, width, channels), 0 to 255, with 1 to 16 channels; may be memory mapped.
+        images: (n, height, width, channels) with 1 to 16 channels: uint8, 0 to 255, or uint16, 0 to 65,535;
+            as a format returns them, of any numeric type. They may be memory mapped.
         labels: int64 (n,), or None.
         classes: the class name of each label, from label 0 on; empty where unknown.
         label_error: why the labels that are stored with the images could not be read; empty otherwise.
@@ -74,11 +76,13 @@ class Source:
         test: its test set, where it has one.
         notes: sentences for the user about how it was read, such as the range that was assumed for
             floating-point pixels, or the number of files that were left out.
+        value_range: the values that black and white had in the file.
     """
 
     train: Images
     test: Images | None = None
     notes: tuple[str, ...] = ()
+    value_range: ValueRange = BYTES
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from lib.data.formats.base import (
     starts_with,
 )
 from lib.data.formats.labels import Labels, labels_of_array
-from lib.data.formats.pixels import convert_to_uint8, find_layout
+from lib.data.formats.pixels import arrange, find_layout
 
 # NumPy's names of the types of elements, by the third byte of an IDX file.
 TYPES = {0x08: "|u1", 0x09: "|i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -62,7 +62,7 @@ class IdxFormat(Format):
 
     @staticmethod
     def read(path: Path) -> Source:
-        converted, notes = convert_to_uint8(path, {"it": _read_body(path, read_idx_header(path))})
+        converted, notes = arrange(path, {"it": _read_body(path, read_idx_header(path))})
         images = converted["it"]
         if _is_transposed(path):
             images = images.transpose(0, 2, 1, 3)

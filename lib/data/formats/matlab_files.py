@@ -14,7 +14,7 @@ from lib.data.formats.base import Format, Header, Images, Source, allocate, expl
 from lib.data.formats.cifar import CIFAR10_CLASSES
 from lib.data.formats.labels import Labels, label_notes, labels_of_array, with_labels
 from lib.data.formats.matlab_arrays import MARK_PLACE, MARKS, MatlabArray, list_arrays, read_array
-from lib.data.formats.pixels import convert_to_uint8, find_layout
+from lib.data.formats.pixels import arrange, find_layout
 from lib.data.formats.stl10 import STL10_CLASSES
 
 # In the folders of published data sets, and of one that lies below the folder that is given.
@@ -101,7 +101,7 @@ def _read_file(path: Path) -> Source:
     arrays, orders, roles, notes = _find_arrays(path)
     names = [roles[part] for part in ("images", "test_images") if part in roles]
     stored = {name: orders[name].arrange(read_array(path, arrays[name])) for name in names}
-    images, assumptions = convert_to_uint8(path, stored)
+    images, assumptions = arrange(path, stored)
     parts = []
     for name, label_role in zip(names, ("labels", "test_labels"), strict=False):
         labels = roles.get(label_role)

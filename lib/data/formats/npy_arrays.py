@@ -1,4 +1,4 @@
-"""Arrays in NumPy's files, read without trusting their headers.
+"""Arrays in NumPy's files, read without trusting their headers, and written in batches.
 
 The headers are parsed here and not by `numpy.lib.format`: it reads as many bytes as a header declares before
 it refuses the length (1 GB of memory for a zip of 0.5 MB), evaluates the text as a Python literal, raises
@@ -8,7 +8,7 @@ five kinds of errors, warns, and accepts negative sizes. tests/data/test_hostile
 import re
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import IO, Literal
 import numpy as np
 
 from lib.common.errors import UserError
+from lib.common.filesystem import atomic_write, make_folder
 from lib.common.formatting import format_shape
 from lib.common.reading import open_file
 from lib.data.formats.base import (
@@ -28,6 +29,7 @@ from lib.data.formats.base import (
     read_into,
 )
 
+WRITTEN_HEADER_BYTES = 192  # with the magic number; a multiple of 64
 MAX_HEADER_BYTES = 10_000  # as in NumPy itself
 HEADER_PATTERNS = {
     "descr": r"'([<>|=]?[biufcOSU]\d*)'",
@@ -115,6 +117,43 @@ def require_valid_text(path: Path, name: str, array: np.ndarray) -> None:
         codes = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
         if codes.max() > sys.maxunicode:
             raise UserError(f"{path}: {name} is not text: it contains invalid characters")
+
+
+@contextmanager
+def npy_writer(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> Iterator[Callable[[np.ndarray], None]]:
+    """Open an .npy file for arrays that come in batches; it appears at `path` when the block ends.
+
+    Args:
+        path: the file; its folder is created.
+        shape: of one item.
+        dtype: of all items.
+
+    Yields:
+        A function that appends items (n, …).
+
+    Raises:
+        RunFailed: the file cannot be written.
+    """
+    make_folder(path.parent)
+    count = 0
+    with atomic_write(path) as partial, partial.open("wb") as file:
+        file.write(_header_bytes(0, shape, dtype))
+
+        def append(items: np.ndarray) -> None:
+            nonlocal count
+            count += len(items)
+            file.write(np.ascontiguousarray(items, dtype).data)
+
+        yield append
+        file.seek(0)
+        file.write(_header_bytes(count, shape, dtype))
+
+
+def _header_bytes(count: int, shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+    """Return a header of one length for any count."""
+    content = {"descr": dtype.str, "fortran_order": False, "shape": (count, *shape)}
+    text = repr(content).ljust(WRITTEN_HEADER_BYTES - len(NPY_MAGIC) - 5) + "\n"
+    return NPY_MAGIC + b"\1\0" + len(text).to_bytes(2, "little") + text.encode()
 
 
 def read_stored_arrays(path: Path) -> dict[str, np.ndarray]:

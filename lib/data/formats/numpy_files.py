@@ -21,7 +21,7 @@ from lib.data.formats.base import (
 )
 from lib.data.formats.labels import Labels, label_notes, labels_of_array, with_labels
 from lib.data.formats.npy_arrays import NpyHeader, open_member, parse_header, read_content, require_valid_text
-from lib.data.formats.pixels import convert_to_uint8, find_layout, require_pixel_type
+from lib.data.formats.pixels import arrange, find_layout, require_pixel_type
 
 MAX_ARRAYS = 100  # of an .npz, whose headers are read
 
@@ -49,7 +49,7 @@ class NumpyFormat(Format):
     @staticmethod
     def read(path: Path) -> Source:
         if starts_with(path, NPY_MAGIC):
-            images, notes = convert_to_uint8(path, {"it": read_npy_array(path)})
+            images, notes = arrange(path, {"it": read_npy_array(path)})
             return Source(Images(images["it"]), notes=tuple(notes))
         with explain_read_errors(path), zipfile.ZipFile(path) as archive:
             roles, notes = find_roles(path, _shapes_and_types(path, archive))
@@ -58,7 +58,7 @@ class NumpyFormat(Format):
                 for role in ("images", "test_images")
                 if role in roles
             }
-            images, assumptions = convert_to_uint8(path, stored)
+            images, assumptions = arrange(path, stored)
             labeled = [
                 _with_stored_labels(path, archive, roles[part], images[roles[part]], roles.get(label_role))
                 for part, label_role in (("images", "labels"), ("test_images", "test_labels"))

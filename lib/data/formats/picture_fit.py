@@ -19,6 +19,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data.formats.picture_cache import DAMAGED, entry_name, load_entry, store_entry
 from lib.data.formats.picture_patches import count_positions, enlarged_size
 from lib.data.formats.pictures import open_picture, picture_shape, quiet_decoding
+from lib.data.value_range import ANY, ValueRange
 
 CHUNK_SIZE = 512  # pictures that are opened at once
 MAX_SURVEYS = 4  # in memory
@@ -41,6 +42,8 @@ class PictureFit:
         use_cache: whether images are kept in `picture_cache`, and taken from it.
         patches: number of random crops of each picture, each an image; 0 for one resized image.
         seed: of the positions of these crops.
+        value_range: the values of black and white in images of more than 8 bits, as for `normalize_source`;
+            None to find them.
     """
 
     size: tuple[int, int] | None = None
@@ -50,11 +53,16 @@ class PictureFit:
     use_cache: bool = True
     patches: int = 0
     seed: int = 0
+    value_range: ValueRange | None = None
 
     @classmethod
     def of(cls, hp: Hyperparameters) -> PictureFit:
         """Return what the settings of a run say."""
-        return cls(hp.size, hp.fit, hp.color, hp.skip_broken, hp.cache, hp.patches or 0, hp.seed)
+        limits = hp.pixel_range
+        return cls(
+            *(hp.size, hp.fit, hp.color, hp.skip_broken, hp.cache, hp.patches or 0, hp.seed),
+            None if limits is None else ValueRange(*limits, ANY),
+        )
 
     @property
     def images_per_picture(self) -> int:
@@ -68,6 +76,10 @@ class PictureFit:
     def with_color_of(self, shape: tuple[int, ...]) -> PictureFit:
         """Return the same for a test set, whose images are gray or in color as those of this shape are."""
         return replace(self, color=_color_of(shape)) if self.color == "auto" else self
+
+    def with_range_of(self, value_range: ValueRange) -> PictureFit:
+        """Return the same for images that get the range of others, such as a test set."""
+        return replace(self, value_range=value_range) if value_range.is_deep else self
 
 
 def _color_of(shape: tuple[int, ...]) -> str:

@@ -15,8 +15,8 @@ import numpy as np
 from lib.common.errors import UserError, reason
 from lib.common.reading import open_file
 from lib.data.formats.base import MAX_MESSAGE_LENGTH
+from lib.data.formats.depths import TOLERANCE
 from lib.data.formats.jpeg_reduction import REDUCIBLE_FORMATS, reduce_jpeg
-from lib.data.formats.pixels import TOLERANCE, UNCLEAR_WHITE
 
 PICTURE_SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
@@ -34,6 +34,8 @@ MAX_FILE_BYTES = 1 << 30  # some decoders read the whole file at once
 LARGE_PICTURE_PIXELS = 1 << 24
 LARGE_PICTURE_LOCK = threading.Lock()
 
+# A largest floating-point value between 1 and this may be white of either 0..1 or 0..255.
+UNCLEAR_WHITE = 1.5
 # The values of white that are tried, in this order.
 WHOLE_RANGES: tuple[int, ...] = (255, 65_535)
 FLOAT_RANGES: tuple[int, ...] = (1, 255, 65_535)

@@ -1,4 +1,4 @@
-"""Arrays of any numeric type, range and layout as uint8 images, with notes on what was assumed of them."""
+"""Arrays of any numeric type and layout as images, with notes on what was assumed of them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,8 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
-from lib.data.formats.base import allocate
 from lib.tasks.settings import MAX_CHANNELS
 
-CHUNK_SIZE = 4096  # images converted at once
-TOLERANCE = 1e-3  # of ranges of floating-point pixels, for rounding errors
-# A largest floating-point value between 1 and this may be white of either 0..1 or 0..255.
-UNCLEAR_WHITE = 1.5
-DARK = 0.5  # pixels whose largest is below this fraction of white may have another white
 MIN_FLAT_SIDE = 8  # of images that are stored as rows of numbers; shorter rows are measurements
 MIN_PICTURE_WIDTH = 16  # of an array (height, width, 3 or 4) that is taken for a single picture
 
@@ -111,93 +105,21 @@ def require_pixel_type(path: Path, name: str, dtype: np.dtype) -> None:
         raise UserError(f"{path}: {name} is {dtype}; images must be integers or floating point")
 
 
-def convert_to_uint8(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the arrays of a file as uint8 images, 0 to 255, and notes on what was assumed.
-
-    All arrays of a file have the same range. Those of uint8 are not copied.
+def arrange(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the arrays of a file as images of the values that they hold, and notes on what was assumed.
 
     Args:
         path: the file, named in errors and notes.
         arrays: images by the name of the array.
 
     Returns:
-        Images (n, height, width, channels) by name, and sentences for the user.
+        Images (n, height, width, channels) of any numeric type by name, and sentences for the user.
 
     Raises:
-        UserError: an array cannot be images, or its values are not those of pixels.
+        UserError: an array cannot be images.
     """
     layouts = {name: find_layout(path, name, array.shape) for name, array in arrays.items()}
-    notes = {f"{path}: {layout.note}" for layout in layouts.values() if layout.note}
     for name, array in arrays.items():
         require_pixel_type(path, name, array.dtype)
-    if all(array.dtype == np.uint8 for array in arrays.values()):
-        return {name: layouts[name].arrange(array) for name, array in arrays.items()}, sorted(notes)
-    white, note = _find_white(path, arrays)
-    images = {name: layouts[name].arrange(_scale(path, array, white)) for name, array in arrays.items()}
-    return images, sorted(notes) + ([f"{path}: {note}"] if note else [])
-
-
-def _find_white(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[int, str]:
-    """Return the value of a white pixel, 1, 255 or 65,535, and the end of a note where it was assumed."""
-    ranges = {name: _range(array) for name, array in arrays.items()}
-    for name, limits in ranges.items():  # NaN where the array holds one, which `min` below would hide
-        if not all(map(math.isfinite, limits)):
-            raise UserError(f"{path}: {name} contains NaN or infinity; replace them by numbers from 0 to 1")
-    name = next(iter(arrays))
-    low, high = min(low for low, _ in ranges.values()), max(high for _, high in ranges.values())
-    spread = f"ranges from {low:g} to {high:g}"
-    if all(array.dtype.kind == "b" for array in arrays.values()):
-        return 1, ""
-    if any(array.dtype.kind == "f" for array in arrays.values()):
-        if low >= -TOLERANCE and high <= 1 + TOLERANCE:
-            return 1, ""
-        if low >= -1 - TOLERANCE and high <= 1 + TOLERANCE:
-            raise UserError(f"{path}: {name} {spread}; images range from 0 to 1: save (x + 1) / 2")
-        if low >= -TOLERANCE * high and UNCLEAR_WHITE < high <= 65_535:
-            white = 255 if high <= 255 else 65_535
-            hint = _dark_hint(high, white)
-            return white, f"{_values(low, high)} were read as pixels from 0 to {white:,}{hint}"
-        raise UserError(
-            f"{path}: {name} {spread}; floating-point images range from 0 to 1, 255 or 65,535: save "
-            "(x - black) / (white - black) instead of x"
-        )
-    if low < 0 or high > 65_535:
-        raise UserError(
-            f"{path}: {name} {spread}; integer images range from 0 to 255 or 65,535: save "
-            "(x - black) / (white - black) instead of x"
-        )
-    if high <= 1:
-        return 1, "the values 0 and 1 were read as black and white"
-    if high <= 255:
-        return 255, f"{_values(low, high)} were read as pixels from 0 to 255{_dark_hint(high, 255)}"
-    hint = _dark_hint(high, 65_535)
-    return 65_535, f"{_values(low, high)} were read as 16-bit pixels, from 0 to 65,535{hint}"
-
-
-def _values(low: float, high: float) -> str:
-    return f"values from {low:g} to {high:g}"
-
-
-def _dark_hint(high: float, white: int) -> str:
-    return f"; if {high:g} is white, save x / {high:g} instead of x" if high < DARK * white else ""
-
-
-def _range(array: np.ndarray) -> tuple[float, float]:
-    """Return the least and the greatest value of an array; NaN where it holds one."""
-    lows, highs = [], []
-    with np.errstate(invalid="ignore"):
-        for start in range(0, len(array), CHUNK_SIZE):
-            chunk = np.asarray(array[start : start + CHUNK_SIZE])
-            lows.append(chunk.min())
-            highs.append(chunk.max())
-        return float(np.min(lows)), float(np.max(highs))
-
-
-def _scale(path: Path, array: np.ndarray, white: int) -> np.ndarray:
-    """Return an array whose largest value is `white` as uint8, converted in chunks."""
-    scaled = allocate(path, array.shape)
-    for start in range(0, len(array), CHUNK_SIZE):
-        chunk = np.asarray(array[start : start + CHUNK_SIZE])
-        values = chunk if chunk.dtype.kind == "f" else chunk.astype(np.float32)
-        scaled[start : start + CHUNK_SIZE] = np.rint(np.clip(values, 0, white) * (255 / white))
-    return scaled
+    notes = {f"{path}: {layout.note}" for layout in layouts.values() if layout.note}
+    return {name: layouts[name].arrange(array) for name, array in arrays.items()}, sorted(notes)

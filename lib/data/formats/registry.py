@@ -6,6 +6,7 @@ from lib.common.discovery import import_modules
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.data.formats.base import NPY_MAGIC, Format, Header, Source, require_file_or_folder, starts_with
+from lib.data.formats.depths import normalize_source
 from lib.data.formats.identification import LABEL_FORMATS, explain_no_dataset, require_possible_labels
 from lib.data.formats.idx import IdxFormat, read_idx_labels
 from lib.data.formats.image_folder import ImageFolderFormat
@@ -44,13 +45,18 @@ def read_source(path: Path, fit: PictureFit = AS_THEY_ARE) -> Source:
 
     Args:
         path: the file or folder.
-        fit: how pictures become images.
+        fit: how pictures become images; its range of values is for other data sets too.
+
+    Returns:
+        Images of uint8, or of uint16 where they have more than 8 bits.
 
     Raises:
         UserError: it is in no known format, or invalid.
     """
     found = _find_format(path)
-    return ImageFolderFormat.read(path, fit) if found is ImageFolderFormat else found.read(path)
+    if found is ImageFolderFormat:
+        return ImageFolderFormat.read(path, fit)
+    return normalize_source(path, found.read(path), fit.value_range)
 
 
 def require_no_fit(name: str, header: Header, fit: PictureFit, hint: str = "") -> None:

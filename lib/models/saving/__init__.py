@@ -1,6 +1,7 @@
 """Keras models in `.h5` files, those made elsewhere included.
 
     model_files           save and load models
+    file_attributes       our attributes, without Keras
     hdf5_checks           safety checks before loading
     layer_classes         classes that files may name
     graph_limits          bounds on calls and sizes

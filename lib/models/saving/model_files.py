@@ -15,7 +15,9 @@ from lib.common.errors import UserError, reason
 from lib.common.filesystem import atomic_write
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
+from lib.data.value_range import BYTES, ValueRange
 from lib.models.saving.encoder_extraction import ForeignModel
+from lib.models.saving.file_attributes import PREFIX, VALUE_RANGE, read_attribute, read_value_range
 from lib.models.saving.graph_limits import require_buildable, require_small
 from lib.models.saving.hdf5_checks import ModelDescription, require_safe
 from lib.models.saving.image_formats import ImagePattern, input_pattern
@@ -31,21 +33,27 @@ from lib.tasks import ImageShape, get_task
 
 MAX_ATTRIBUTE = 60_000  # characters; HDF5 allows 64 KiB with the header
 MAX_REASON_LENGTH = 300  # characters of Keras's messages, which can hold whole descriptions
-PREFIX = "latent_lab_"  # of our attributes' names
 PRIVATE_FIELDS = ("dataset", "labels", "testset", "test_labels", "model")  # paths on the user's machine
 
 
-def save_model(model: keras.Model, path: Path, hp: Hyperparameters, classes: tuple[str, ...] = ()) -> None:
+def save_model(
+    model: keras.Model,
+    path: Path,
+    hp: Hyperparameters,
+    classes: tuple[str, ...] = (),
+    value_range: ValueRange = BYTES,
+) -> None:
     """Save a model as `.h5`, atomically and without the optimizer's state.
 
-    Its attributes hold the model's name, the task, the pixel range, the hyperparameters (without paths) and a
-    classifier's classes.
+    Its attributes hold the model's name, the task, the pixel range, the hyperparameters (without paths), a
+    classifier's classes, and of images of more than 8 bits the values of black and white.
 
     Args:
         model: the Keras model.
         path: file to write.
         hp: hyperparameters of the run.
         classes: names of the classes, in the order of the classifier's outputs.
+        value_range: of the images that it was trained on.
 
     Raises:
         RunFailed: the file cannot be written.
@@ -59,6 +67,8 @@ def save_model(model: keras.Model, path: Path, hp: Hyperparameters, classes: tup
     }
     if classes and len(text := json.dumps(classes)) < MAX_ATTRIBUTE:
         attributes["classes"] = text
+    if value_range.is_deep:
+        attributes[VALUE_RANGE] = json.dumps(value_range.to_json())
     with atomic_write(path) as partial:
         model.save(partial, include_optimizer=False)
         with h5py.File(partial, "a") as file:
@@ -123,11 +133,13 @@ class SavedModel:
         model: the Keras model.
         hp: hyperparameters of the run, `None` for a model made elsewhere.
         classes: names of a classifier's classes, empty where the file has none.
+        value_range: of the images that the model was trained on.
     """
 
     model: keras.Model
     hp: Hyperparameters | None
     classes: tuple[str, ...] = ()
+    value_range: ValueRange = BYTES
 
     @property
     def autoencoder_hp(self) -> AutoencoderHyperparameters | None:
@@ -153,10 +165,11 @@ def load_saved_model(path: Path) -> SavedModel:
         UserError: as `load_model` does.
         RunFailed: a weight is NaN or infinite.
     """
-    model, classes = load_model(path), _read_attribute(path, "classes")
+    model, classes = load_model(path), read_attribute(path, "classes")
     require_finite_weights(model, path)
     valid = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    return SavedModel(model, _read_hyperparameters(path), tuple(classes) if valid else ())
+    names = tuple(classes) if valid else ()
+    return SavedModel(model, _read_hyperparameters(path), names, read_value_range(path))
 
 
 @dataclass(frozen=True)
@@ -220,18 +233,8 @@ def _describe_fit(pattern: ImagePattern) -> str:
 
 def _read_hyperparameters(path: Path) -> Hyperparameters | None:
     """The hyperparameters in a file; `None` for files made elsewhere, and for invalid hyperparameters."""
-    record = _read_attribute(path, "hyperparameters")
+    record = read_attribute(path, "hyperparameters")
     try:
         return Hyperparameters.from_json(record, str(path)) if isinstance(record, dict) else None
     except UserError:
-        return None
-
-
-def _read_attribute(path: Path, name: str):
-    """The JSON value of one of our attributes; `None` where it is missing or cannot be read."""
-    try:
-        with h5py.File(path, "r") as file:
-            text = file.attrs.get(PREFIX + name)
-        return json.loads(text) if isinstance(text, str) else None
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError):  # RecursionError is a RuntimeError
         return None
