@@ -12,6 +12,7 @@ import pytest
 from lib.config.program_settings import PROGRAMS, settings
 from tests.harness import (
     error_cases_data,
+    error_cases_depths,
     error_cases_foreign,
     error_cases_formats,
     error_cases_groups,
@@ -26,6 +27,7 @@ from tests.harness.terminal_session import PROJECT
 TABLES = (
     error_cases_settings.CASES,
     error_cases_data.CASES,
+    error_cases_depths.CASES,
     error_cases_formats.CASES,
     error_cases_groups.CASES,
     error_cases_runs.CASES,

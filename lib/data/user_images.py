@@ -10,6 +10,7 @@ from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.data import datasets
 from lib.data.formats.base import Images, Source, exists, require_file_or_folder
+from lib.data.formats.deep_pictures import find_depth, load_deep
 from lib.data.formats.picture_ahead import map_ahead
 from lib.data.formats.picture_fit import AS_THEY_ARE
 from lib.data.formats.picture_lists import PictureFolder, PictureList, list_pictures, printable_names
@@ -73,6 +74,7 @@ class UserImages:
         self.paths: list[Path] = []
         self._files: tuple[Path, ...] = ()
         self._images: Images | None = None
+        self._depth: ValueRange | None = None  # of pictures; None for gray and color of 8 bits
         if (pictures := find_pictures(source)) is not None:
             self._take_pictures(pictures, include_training)
         else:
@@ -88,6 +90,9 @@ class UserImages:
         self.paths = [file.relative_to(folder) for file in part.files]
         self.names = list(printable_names(path.as_posix() for path in self.paths))
         self.labels, self.classes, self._files = part.labels, part.classes, part.files
+        self._depth, note = find_depth(self.source, self._files, self.shape[2], self.value_range)
+        self.value_range = self._depth or BYTES
+        self.notes += (printable(note),) if note else ()
 
     def _take_images(self, loaded: Source, include_training: bool) -> None:
         images = all_images(self.source, loaded) if include_training else loaded.test or loaded.train
@@ -153,7 +158,8 @@ class UserImages:
 
     def _load_picture(self, position: int) -> Picture | None:
         try:
-            return load_fitted(self._files[position], self.shape, self.fit_mode, self.invert)
+            options = (self._files[position], self.shape, self.fit_mode, self.invert)
+            return load_fitted(*options) if self._depth is None else load_deep(*options, self._depth)
         except UserError as error:
             self.unreadable[self.names[position]] = str(error)
             return None

@@ -240,21 +240,17 @@ def test_saved_models_take_the_test_set_and_encode_all():
 
 def test_what_was_assumed_is_said_once_per_folder_with_counts():
     Path("p").mkdir()
-    Image.fromarray(np.full((4, 5), 0.5, np.float32)).save("p/a.tif")
-    Image.fromarray(np.full((4, 5), 7, np.float32)).save("p/b.tif")
     for name in ("c", "d"):
         Image.fromarray(np.full((4, 5), 257, np.uint16)).save(f"p/{name}.png")
+    Image.fromarray(np.full((4, 5), 1000, np.int32)).save("p/b.tif")
     draw("p/e.png")
     source, user_images = ImageFolderFormat.read(Path("p")), UserImages("p", SHAPE)
     ((_, images),) = user_images.chunks()
     np.testing.assert_array_equal(images, source.train.images)
-    assert grays(source.train) == [128, 7, 1, 1, 1]
+    expected = [1000 / 1023, 257 / 1023, 257 / 1023, 1 / 255]  # a picture of 8 bits has white at 255
+    assert grays(source.train) == [round(65_535 * value) for value in expected]
     assert source.notes == user_images.notes
-    assert source.notes == (
-        "p: 2 of 5 pictures have 16-bit values, read as 0 to 65,535",
-        "p: 1 of 5 pictures has floating-point values, read as 0 to 1",
-        "p: 1 of 5 pictures has floating-point values, read as 0 to 255",
-    )
+    assert source.notes == ("p: values from 257 to 1000 were read as 16-bit pixels from 0 to 1,023",)
 
 
 def test_names_that_cannot_be_printed_are_replaced_and_stay_apart():

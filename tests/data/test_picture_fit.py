@@ -136,8 +136,8 @@ def test_a_run_reads_its_pictures_as_its_settings_say():
 def test_a_folder_is_surveyed_once_until_a_picture_changes(monkeypatch):
     files = tuple(draw((8, 8), (8, 8)))
     opened: list[Path] = []
-    read = picture_fit._read_shape
-    monkeypatch.setattr(picture_fit, "_read_shape", lambda file: opened.append(file) or read(file))
+    read = picture_fit.read_header
+    monkeypatch.setattr(picture_fit, "read_header", lambda file: opened.append(file) or read(file))
     reports: list[int] = []
     for _ in range(2):
         assert survey(files, reports.append).image_shape(FOLDER, AS_THEY_ARE) == (8, 8, 1)

@@ -21,6 +21,8 @@
     picture_lists   classes and parts of such folders
     pictures        decoding of one picture; fitting
     transparency    transparent pixels; folders of masks
+    deep_pictures   more than 8 bits, many channels
+    tiff_layers     channels of TIFF files
     picture_fit     sizes and colors of all pictures
     picture_ahead   decoding ahead of the work
     jpeg_reduction  JPEGs at a fraction of their size

@@ -1,7 +1,7 @@
 """Images of any numeric type as uint8 or uint16: the range of their values, and the conversion."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -97,6 +97,24 @@ def measure(path: Path, arrays: Sequence[np.ndarray]) -> Values:
                 are_whole = are_whole and bool(np.all(chunk == np.rint(chunk)))
                 are_bytes = are_bytes and _are_bytes(chunk)
     return Values(min(lows), max(highs), is_float, are_whole, are_bytes)
+
+
+def join_values(parts: Iterable[Values]) -> Values | None:
+    """Return what is known of all images from what is known of parts of them; None of no parts."""
+    joined: Values | None = None
+    for part in parts:
+        joined = (
+            part
+            if joined is None
+            else Values(
+                min(joined.low, part.low),
+                max(joined.high, part.high),
+                joined.is_float or part.is_float,
+                joined.are_whole and part.are_whole,
+                joined.are_bytes and part.are_bytes,
+            )
+        )
+    return joined
 
 
 def choose_range(path: Path, values: Values, wanted: ValueRange | None = None) -> ValueRange:

@@ -1,6 +1,7 @@
 """The format of folders of pictures, which become images of one shape."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import numpy as np
 from lib.common.errors import printable
 from lib.common.formatting import format_shape
 from lib.data.formats.base import Format, Header, Images, Source
-from lib.data.formats.picture_decoding import DecodedPictures, decode_pictures
+from lib.data.formats.depths import NO_EFFECT
+from lib.data.formats.picture_decoding import DecodedPictures, decode_pictures, find_value_range
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit, PictureSurvey, describe_broken
-from lib.data.formats.picture_lists import PictureList, list_pictures
+from lib.data.formats.picture_lists import PictureFolder, PictureList, list_pictures
 from lib.data.formats.pictures import describe_remarks
+from lib.data.value_range import ANY, BYTES
 
 
 class ImageFolderFormat(Format):
@@ -40,6 +43,7 @@ class ImageFolderFormat(Format):
         shape = survey.image_shape(path, fit)
         parts = [part for part in (folder.train, folder.test) if part]
         names = (f"{folder.digest} {number}" for number in range(len(parts)))
+        fit, range_notes = _with_known_range(path, folder, fit, shape)
         decoded = [
             decode_pictures(path, part.files, name, shape, fit)
             for part, name in zip(parts, names, strict=True)
@@ -52,8 +56,23 @@ class ImageFolderFormat(Format):
         notes += describe_remarks(str(path), remarks, count - len(broken))
         if fit.size and (smaller := survey.count_smaller(shape)):
             notes += (f"{path}: {smaller:,} of {count:,} pictures are smaller than the images: enlarged",)
-        notes += _describe_patches(path, survey, shape, fit)
-        return Source(train, test[0] if test else None, folder.notes + tuple(map(printable, notes)))
+        notes += range_notes + _describe_patches(path, survey, shape, fit)
+        test_part = test[0] if test else None
+        all_notes = folder.notes + tuple(map(printable, notes))
+        value_range = fit.value_range or BYTES
+        return Source(train, test_part, all_notes, value_range if value_range.is_deep else BYTES)
+
+
+def _with_known_range(
+    path: Path, folder: PictureFolder, fit: PictureFit, shape: tuple[int, int, int]
+) -> tuple[PictureFit, tuple[str, ...]]:
+    """Return the fit with the range of the pictures, None for gray and color of 8 bits, and notes on it."""
+    survey = folder.survey(fit.use_cache)
+    if survey.is_deep:
+        value_range, note = find_value_range(path, folder.files, folder.digest, fit)
+        return replace(fit, value_range=value_range), (note,) if note else ()
+    unused = fit.value_range is not None and fit.value_range.kind == ANY
+    return replace(fit, value_range=None), (f"{path}: {NO_EFFECT}",) if unused else ()
 
 
 def _images(part: PictureList, decoded: DecodedPictures, fit: PictureFit) -> Images:

@@ -20,7 +20,7 @@ from lib.common.errors import RunFailed, UserError
 from lib.common.filesystem import PARTIAL_MARK, atomic_write, make_folder, write_json
 from lib.common.reading import read_json
 
-VERSION = 2  # of the entries; raise it when the same pictures and settings lead to other images
+VERSION = 3  # of the entries; raise it when the same pictures and settings lead to other images
 MAX_BYTES = 20_000_000_000  # of all entries; the ones that were not used for longest are removed first
 MIN_SECONDS = 1.0  # what takes less time to make is not stored
 MAX_CONTENT_BYTES = 1 << 28
@@ -64,7 +64,7 @@ def load_entry(name: str, has_images: bool = False) -> CacheEntry | None:
 
     Args:
         name: as `entry_name` returns it.
-        has_images: whether it must have images, uint8 (n, height, width, channels).
+        has_images: whether it must have images, uint8 or uint16 (n, height, width, channels).
     """
     path = cache_folder() / f"{name}.json"
     try:
@@ -72,7 +72,7 @@ def load_entry(name: str, has_images: bool = False) -> CacheEntry | None:
         images = np.load(path.with_suffix(".npy"), mmap_mode="r", allow_pickle=False) if has_images else None
     except FAILURES:
         return None
-    if not isinstance(content, dict) or (images is not None and images.dtype != np.uint8):
+    if not isinstance(content, dict) or (images is not None and images.dtype not in (np.uint8, np.uint16)):
         return None
     with suppress(OSError):
         os.utime(path)  # the time of its last use
@@ -86,7 +86,7 @@ def store_entry(name: str, seconds: float, content: dict[str, Any], images: np.n
         name: as `entry_name` returns it.
         seconds: the time that making it took.
         content: what JSON can hold.
-        images: uint8 (n, height, width, channels).
+        images: uint8 or uint16 (n, height, width, channels).
     """
     size = 0 if images is None else images.nbytes
     if seconds < MIN_SECONDS or size > MAX_BYTES // 2:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +13,13 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.data.formats.base import allocate
+from lib.data.formats.deep_pictures import load_deep, measure_picture
+from lib.data.formats.depths import Values, choose_range, describe_range, join_values
 from lib.data.formats.picture_cache import DAMAGED, CacheEntry, entry_name, load_entry, store_entry
 from lib.data.formats.picture_fit import CHUNK_SIZE, PictureFit, map_pictures
 from lib.data.formats.picture_patches import load_patches
-from lib.data.formats.pictures import load_fitted
+from lib.data.formats.pictures import Picture, load_fitted
+from lib.data.value_range import BYTES, ValueRange
 
 MAX_CHUNK_BYTES, MIN_CHUNK_SIZE = 1 << 27, 4  # of images that are decoded at once
 
@@ -26,7 +29,7 @@ class DecodedPictures:
     """Pictures as images of one shape.
 
     Attributes:
-        images: uint8 (n, height, width, channels); where there are patches, those of a picture together.
+        images: uint8 or uint16 (n, height, width, channels); patches of a picture stand together.
         kept: position of each picture among the files.
         broken: error of each file that cannot be read.
         remarks: number of pictures with each remark of `lib.data.formats.pictures.Picture`.
@@ -48,13 +51,15 @@ def decode_pictures(
         files: the pictures.
         files_digest: of `digest_files`, by which the cache knows them.
         shape: (height, width, channels) of the images.
-        fit: how other sizes become this one, and whether the cache is used.
+        fit: how other sizes become this one, and whether the cache is used; its range of values is that of
+            the images, None where all are gray or color of 8 bits.
 
     Raises:
         UserError: none of the pictures can be read, or there is no room for the images.
     """
     patches = (fit.patches, fit.seed) if fit.patches else ()
-    name = entry_name(files_digest, "images", len(files), shape, fit.mode, *patches)
+    depth = (repr(fit.value_range),) if fit.value_range else ()
+    name = entry_name(files_digest, "images", len(files), shape, fit.mode, *patches, *depth)
     if fit.use_cache and (entry := load_entry(name, has_images=True)):
         with suppress(*DAMAGED):
             return _from_entry(entry, len(files), shape, fit)
@@ -87,17 +92,26 @@ def _decode(
     folder: Path, files: Sequence[Path], shape: tuple[int, int, int], fit: PictureFit
 ) -> DecodedPictures:
     per_picture = fit.images_per_picture
+    dtype = fit.value_range.dtype if fit.value_range else np.dtype(np.uint8)
     try:
-        images = allocate(folder, (len(files) * per_picture, *shape))
+        images = allocate(folder, (len(files) * per_picture, *shape), dtype)
     except UserError as error:
         raise UserError(f"{error}, or fewer --patches" if fit.patches else str(error)) from None
     kept: list[int] = []
     broken: dict[Path, str] = {}
     remarks: Counter[str] = Counter()
-    load = partial(load_fitted, shape=shape, fit_mode=fit.mode)
+    load: Callable[[Path], Picture] = partial(load_fitted, shape=shape, fit_mode=fit.mode)
+    if fit.value_range:
+        load = partial(load_deep, shape=shape, fit_mode=fit.mode, value_range=fit.value_range)
     if fit.patches:
         load = partial(
-            load_patches, folder=folder, shape=shape, fit_mode=fit.mode, count=fit.patches, seed=fit.seed
+            load_patches,
+            folder=folder,
+            shape=shape,
+            fit_mode=fit.mode,
+            count=fit.patches,
+            seed=fit.seed,
+            value_range=fit.value_range,
         )
     chunk_size = max(MIN_CHUNK_SIZE, min(CHUNK_SIZE, MAX_CHUNK_BYTES // (per_picture * math.prod(shape))))
     for index, (file, picture) in enumerate(map_pictures(load, files, chunk_size)):
@@ -113,3 +127,35 @@ def _decode(
             f"{folder}: none of the {len(files):,} pictures can be read; {next(iter(broken.values()))}"
         )
     return DecodedPictures(images[: len(kept) * per_picture], kept, broken, remarks)
+
+
+def find_value_range(
+    folder: Path, files: Sequence[Path], files_digest: str, fit: PictureFit
+) -> tuple[ValueRange, str]:
+    """Return the range of the values of all pictures, and a note on it.
+
+    Args:
+        folder: named in errors.
+        files: the pictures, which are decoded.
+        files_digest: of `digest_files`, by which the cache knows them.
+        fit: the range that is wanted, and whether the cache is used.
+
+    Raises:
+        UserError: all values are the same.
+    """
+    name = entry_name(files_digest, "values")
+    values = None
+    if fit.use_cache and (entry := load_entry(name)):
+        with suppress(*DAMAGED):
+            values = Values(**entry.content) if entry.content else None
+    if values is None:
+        start = time.monotonic()
+        values = join_values(
+            found for _, found in map_pictures(measure_picture, files) if isinstance(found, Values)
+        )
+        if fit.use_cache and values:
+            store_entry(name, time.monotonic() - start, values._asdict())
+    if values is None:
+        return BYTES, ""
+    value_range = choose_range(folder, values, fit.value_range)
+    return value_range, f"{folder}: {describe_range(values, value_range)}"

@@ -8,18 +8,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lib.common.errors import UserError
-from lib.common.formatting import format_shape
+from lib.common.formatting import format_channels, format_shape
 from lib.config.hyperparameters import Hyperparameters
+from lib.data.formats.deep_pictures import read_header
 from lib.data.formats.picture_cache import DAMAGED, entry_name, load_entry, store_entry
 from lib.data.formats.picture_patches import count_positions, enlarged_size
-from lib.data.formats.pictures import open_picture, picture_shape, quiet_decoding
-from lib.data.value_range import ANY, ValueRange
+from lib.data.formats.pictures import quiet_decoding
+from lib.data.value_range import ANY, BYTES_KIND, ValueRange
+from lib.tasks.base import join_names
 
 CHUNK_SIZE = 512  # pictures that are opened at once
 MAX_SURVEYS = 4  # in memory
@@ -83,7 +85,7 @@ class PictureFit:
 
 
 def _color_of(shape: tuple[int, ...]) -> str:
-    return "rgb" if shape[-1] == 3 else "gray"
+    return {1: "gray", 3: "rgb"}.get(shape[-1], "auto")
 
 
 AS_THEY_ARE = PictureFit()
@@ -96,21 +98,30 @@ class PictureSurvey:
     Attributes:
         shapes: number of pictures of each (height, width, channels).
         broken: error of each file that is no picture, by its path.
+        kinds: number of pictures of each kind of `ValueRange`.
     """
 
     shapes: Counter[ImageShape]
     broken: dict[Path, str]
+    kinds: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict[str, Any]:
         """Return the survey as JSON can hold it."""
         broken = {str(file): error for file, error in self.broken.items()}
-        return {"shapes": [[*shape, count] for shape, count in self.shapes.items()], "broken": broken}
+        shapes = [[*shape, count] for shape, count in self.shapes.items()]
+        return {"shapes": shapes, "broken": broken, "kinds": dict(self.kinds)}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> PictureSurvey:
         """The inverse of `to_json`."""
         shapes = {(int(h), int(w), int(c)): int(count) for h, w, c, count in content["shapes"]}
-        return cls(Counter(shapes), {Path(file): error for file, error in content["broken"].items()})
+        kinds = Counter({str(kind): int(count) for kind, count in content["kinds"].items()})
+        return cls(Counter(shapes), {Path(file): error for file, error in content["broken"].items()}, kinds)
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether a picture has more than 8 bits, or may have them."""
+        return bool(self.kinds.keys() - {BYTES_KIND})
 
     @cached_property
     def sizes(self) -> Counter[tuple[int, int]]:
@@ -142,8 +153,18 @@ class PictureSurvey:
                 f"{format_shape(largest)}; give one for all images, such as --size {self.proposed_side()}"
             )
         height, width = fit.size or next(iter(self.sizes))
-        has_color = any(channels == 3 for _, _, channels in self.shapes)
-        return height, width, 3 if fit.color == "rgb" or (fit.color == "auto" and has_color) else 1
+        return height, width, self._channels(folder, fit)
+
+    def _channels(self, folder: Path, fit: PictureFit) -> int:
+        counts = {channels for _, _, channels in self.shapes}
+        if counts <= {1, 3}:
+            return 3 if fit.color == "rgb" or (fit.color == "auto" and 3 in counts) else 1
+        listed = join_names(sorted(map(format_channels, counts)))
+        if len(counts) > 1:
+            raise UserError(f"{folder}: the pictures have {listed}; use pictures of one kind")
+        if fit.color != "auto":
+            raise UserError(f"{folder}: --color {fit.color} has no meaning for pictures of {listed}")
+        return counts.pop()
 
     def proposed_side(self) -> int:
         """Return the side of square images that is proposed: at least half of the pictures have it."""
@@ -203,14 +224,16 @@ _surveys: dict[str, PictureSurvey] = {}  # of this process
 def _survey(files: tuple[Path, ...], report: Callable[[int], None]) -> PictureSurvey:
     shapes: Counter[ImageShape] = Counter()
     broken: dict[Path, str] = {}
-    for count, (file, shape) in enumerate(map_pictures(_read_shape, files), 1):
-        if isinstance(shape, UserError):
-            broken[file] = str(shape)
+    kinds: Counter[str] = Counter()
+    for count, (file, header) in enumerate(map_pictures(read_header, files), 1):
+        if isinstance(header, UserError):
+            broken[file] = str(header)
         else:
-            shapes[shape] += 1
+            shapes[header[0]] += 1
+            kinds[header[1]] += 1
         if count % CHUNK_SIZE == 0 or count == len(files):
             report(count)
-    return PictureSurvey(shapes, broken)
+    return PictureSurvey(shapes, broken, kinds)
 
 
 def map_pictures(
@@ -256,8 +279,3 @@ def describe_broken(folder: str, broken: dict[Path, str], count: int, fit: Pictu
     if len(broken) > max(1, count // 100) and not fit.skip_broken:
         raise UserError(f"{text}: {names}{others}; repair or remove them, or skip them with --skip-broken")
     return (f"{text} and {'is' if len(broken) == 1 else 'are'} skipped: {names}{others}",)
-
-
-def _read_shape(file: Path) -> ImageShape:
-    with open_picture(file) as image:
-        return picture_shape(image)

@@ -6,16 +6,26 @@ import hashlib
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lib.data.formats.deep_pictures import join_planes, open_planes
 from lib.data.formats.pictures import Picture, decode, open_picture
+from lib.data.value_range import ValueRange
+from lib.tasks.pixels import to_images
 
 Size = tuple[int, int]  # height, width
 
 
 def load_patches(
-    file: Path, folder: Path, shape: tuple[int, int, int], fit_mode: str, count: int, seed: int
+    file: Path,
+    folder: Path,
+    shape: tuple[int, int, int],
+    fit_mode: str,
+    count: int,
+    seed: int,
+    value_range: ValueRange | None = None,
 ) -> Picture:
     """Return random crops of a picture, which is decoded once.
 
@@ -29,23 +39,33 @@ def load_patches(
         fit_mode: how a picture is treated that is too small, see `enlarged_size`.
         count: number of patches.
         seed: of the positions.
+        value_range: as for `load_deep`; None for gray and color of 8 bits.
 
     Returns:
-        A picture whose pixels are uint8 (count, height, width, channels).
+        A picture whose pixels are uint8 or uint16 (count, height, width, channels).
 
     Raises:
         UserError: the file is no picture that can be decoded.
     """
-    patch_size, patches = shape[:2], np.empty((count, *shape), np.uint8)
+    patch_size = shape[:2]
     path_digest = hashlib.sha256(os.fsencode(os.path.relpath(file, folder))).digest()
     rng = np.random.default_rng([seed, int.from_bytes(path_digest[:8])])
+    planes, remarks = (
+        _open(file, shape[2]) if value_range is None else open_planes(file, shape[2], value_range)
+    )
+    enlarged = enlarged_size((planes[0].height, planes[0].width), patch_size, fit_mode)
+    positions = _draw_positions(enlarged, patch_size, count, rng)
+    patches = np.empty((count, *shape), np.uint8 if value_range is None else value_range.dtype)
+    for patch, position in zip(patches, positions, strict=True):
+        pixels = join_planes([_crop(plane, position, patch_size, enlarged, fit_mode) for plane in planes])
+        patch[:] = pixels.reshape(shape) if value_range is None else to_images(pixels, value_range.dtype)
+    return Picture(patches, remarks)
+
+
+def _open(file: Path, channels: int) -> tuple[list[Any], tuple[str, ...]]:
     with open_picture(file) as opened:
         image, remarks = decode(opened, file)
-        image = image.convert("RGB" if shape[2] == 3 else "L")
-        enlarged = enlarged_size((image.height, image.width), patch_size, fit_mode)
-        for patch, position in zip(patches, _draw_positions(enlarged, patch_size, count, rng), strict=True):
-            patch[:] = np.asarray(_crop(image, position, patch_size, enlarged, fit_mode)).reshape(shape)
-    return Picture(patches, remarks)
+        return [image.convert("RGB" if channels == 3 else "L")], remarks
 
 
 def enlarged_size(size: Size, patch_size: Size, fit_mode: str) -> Size:

@@ -17,6 +17,7 @@ from lib.common.reading import open_file
 from lib.data.formats.base import MAX_MESSAGE_LENGTH
 from lib.data.formats.depths import TOLERANCE
 from lib.data.formats.jpeg_reduction import REDUCIBLE_FORMATS, reduce_jpeg
+from lib.tasks.settings import ImageShape
 
 PICTURE_SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
@@ -91,22 +92,29 @@ def load_fitted(
     Raises:
         UserError: the file is no picture that can be decoded.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     height, width, channels = shape
     with open_picture(file) as opened:
         if opened.format in REDUCIBLE_FORMATS:
-            reduce_jpeg(opened, height, width, fit_mode, turned=_orientation(opened) >= TURNED)
+            reduce_jpeg(opened, height, width, fit_mode, turned=orientation_of(opened) >= TURNED)
         image, remarks = decode(opened, file)
         image = image.convert("RGB" if channels == 3 else "L")
-        if fit_mode == "crop":
-            image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-        elif fit_mode == "pad":
-            image = ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS)
-        else:
-            image = image.resize((width, height), Image.Resampling.LANCZOS)
+        image = fit_image(image, shape, fit_mode)
         pixels = np.asarray(ImageOps.invert(image) if invert else image)
     return Picture(pixels.reshape(shape), remarks)
+
+
+def fit_image(image, shape: ImageShape, fit_mode: str):
+    """Return a Pillow image of any mode scaled to (height, width, …) as `load_fitted` describes."""
+    from PIL import Image, ImageOps
+
+    size = shape[1], shape[0]
+    if fit_mode == "crop":
+        return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    if fit_mode == "pad":
+        return ImageOps.pad(image, size, Image.Resampling.LANCZOS)
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def describe_remarks(source: str, remarks: Counter[str], count: int) -> tuple[str, ...]:
@@ -194,9 +202,9 @@ def picture_shape(image) -> tuple[int, int, int]:
     """Return (height, width, channels) of an upright picture; its pixels are not decoded."""
     if image.format == "PNG" and _has_late_metadata(image.fp):
         image.load()
-    turned = _orientation(image) >= TURNED
+    turned = orientation_of(image) >= TURNED
     height, width = (image.width, image.height) if turned else (image.height, image.width)
-    return height, width, 1 if _is_gray(image, _raw_mode(image)) else 3
+    return height, width, 1 if _is_gray(image, raw_mode_of(image)) else 3
 
 
 def _has_late_metadata(stream) -> bool:
@@ -212,7 +220,7 @@ def _has_late_metadata(stream) -> bool:
     return found
 
 
-def _orientation(image) -> int:
+def orientation_of(image) -> int:
     """Return how a picture is to be turned, 1 to 8 as EXIF numbers it; 1 where that is unknown."""
     from PIL import Image
 
@@ -226,7 +234,7 @@ def _orientation(image) -> int:
     return 1
 
 
-def _raw_mode(image) -> str:
+def raw_mode_of(image) -> str:
     """Return Pillow's name for how pixels are stored, or "" where it has none; before `load` alone."""
     arguments = image.tile[0][3] if image.tile else ""
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
@@ -257,12 +265,12 @@ def decode(image, file: Path) -> Decoded:
     """
     from PIL import Image
 
-    raw_mode = _raw_mode(image)
+    raw_mode = raw_mode_of(image)
     is_gray = _is_gray(image, raw_mode)
     remarks = (SEVERAL_FRAMES,) if image.format != "MPO" and getattr(image, "is_animated", False) else ()
     _correct_transparency(image, raw_mode)
     image.load()
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
         decoded, remark = _scale_to_8_bits(image, raw_mode, file)
         remarks += (remark,)
