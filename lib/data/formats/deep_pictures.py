@@ -125,10 +125,11 @@ def find_depth(
     """
     candidates = [file for file in files if file.suffix.lower() not in SHALLOW_SUFFIXES][:SAMPLE]
     values = []
-    with suppress(UserError), quiet_decoding():
+    with quiet_decoding():
         for file in candidates:
-            if read_header(file)[1] != BYTES_KIND and (found := measure_picture(file)) is not None:
-                values.append(found)
+            with suppress(UserError):
+                if read_header(file)[1] != BYTES_KIND and (found := measure_picture(file)) is not None:
+                    values.append(found)
     joined = join_values(values)
     if joined is None:
         return (None if channels in (1, 3) else BYTES), ""
