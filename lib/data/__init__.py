@@ -1,4 +1,4 @@
-"""Data: images and labels, as uint8 arrays with the checks that untrusted files need.
+"""Data: images and labels, as uint8 or uint16 arrays with the checks that untrusted files need.
 
     datasets        data sets by name or path
     named_datasets  MNIST and others; bundled ones
@@ -13,7 +13,7 @@
     formats         file formats: IDX, NumPy, MATLAB, pictures
 
 `datasets` finds what a name or path means, reads it through `formats`, and splits it with `splits`. Images
-stay uint8, and memory mapped where the file allows it; batches are made elsewhere. Other
+stay integers, and memory mapped where the file allows it; batches are made elsewhere. Other
 packages import from the modules: `Dataset`, `peek`, `load_source`, `load_dataset` and the checks of
 `datasets`, `NAMED_DATASETS` of `named_datasets`, `Subset` and `sample_subset` of `splits`, and
 `UserImages`, `find_pictures` and `require_user_images` of `user_images`.

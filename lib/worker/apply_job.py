@@ -14,8 +14,8 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.user_images import UserImages
 from lib.evaluation import image_figures
 from lib.tasks import get_task
+from lib.tasks.display import Display
 from lib.tasks.metrics import psnr
-from lib.tasks.pixels import to_uint8
 from lib.worker.image_output import (
     ChunkProgress,
     dataset_suffix,
@@ -62,7 +62,10 @@ def apply(channel: Channel, request: Apply) -> None:
     ):
         output_paths = [folder / name for name in (["pictures"] if single else names)]
         writers = [stack.enter_context(open_image_output(user_images, path)) for path in output_paths]
-        for positions, _, results in progress.map(lambda images: [model.run(images) for model in models]):
+        display: Display | None = None
+        for positions, images, results in progress.map(
+            lambda images: [model.run(images) for model in models]
+        ):
             chunk_names = [user_images.names[position] for position in positions]
             for model, (_, outputs, _) in zip(models, results, strict=True):
                 require_finite(outputs, chunk_names, model.path)
@@ -73,7 +76,8 @@ def apply(channel: Channel, request: Apply) -> None:
             for index, (_, outputs, targets) in enumerate(results):
                 errors[index, positions] = np.square(outputs - targets).mean(axis=(1, 2, 3))
                 writers[index](positions, pixels[index][1])
-            pictures = [[to_uint8(images) for images in of_model] for of_model in pixels]
+            display = display or Display.of(models[0].hp.show_channels, images)
+            pictures = [list(map(display.show_pixels, of_model)) for of_model in pixels]
             examples = _largest_errors(examples, errors[0, positions], pictures)
     # --- table and figure
     columns, table = _error_table(errors, user_images.names, names)

@@ -17,11 +17,13 @@ from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
 from lib.data.user_images import UserImages, find_pictures
 from lib.evaluation import image_figures, latent_space
 from lib.models import inference
+from lib.models.saving.file_attributes import read_value_range
 from lib.runs import records, run_folder
 from lib.runs.events import RunStarted
 from lib.runs.validation import sanitize
 from lib.tasks import ImageShape, get_task, make_inference_pair
-from lib.tasks.pixels import to_uint8
+from lib.tasks.display import Display
+from lib.tasks.pixels import to_images
 from lib.training.backend import device_name
 from lib.worker.image_output import emit_notes, png_writer
 from lib.worker.messages import Generate, GenerateResult
@@ -53,14 +55,19 @@ def generate(channel: Channel, request: Generate) -> None:
     else:
         sheet = _random_codes(request, path, hp, code_shape)
     # --- images
-    images = _decode(decoder, sheet, hp, path)
+    value_range, pixels = read_value_range(path), _decode(decoder, sheet, hp, path)
+    images = to_images(pixels, value_range.dtype)
     emit_notes(channel, notes)
     folder = run_folder.new_output_folder(request.output, path.parent / "generated")
     channel.emit(RunStarted(str(folder), device_name()))
     digits, columns = len(str(len(images))), min(sheet.columns, len(images))
     with png_writer() as write:
-        write(images, [folder / f"{number:0{digits}}.png" for number in range(1, len(images) + 1)])
+        write(
+            value_range.restore(images),
+            [folder / f"{number:0{digits}}.png" for number in range(1, len(images) + 1)],
+        )
     title = f"{path}: {sheet.description}"
+    images = Display.of(hp.show_channels, images).show(images)
     image_figures.plot_image_sheet(images, columns, folder / "sheet.png", title, sheet.ticks)
     with atomic_write(folder / "codes.npy") as partial:
         np.save(partial, sheet.codes)
@@ -76,12 +83,12 @@ def generate(channel: Channel, request: Generate) -> None:
 
 
 def _decode(decoder: keras.Model, sheet: CodeSheet, hp: AutoencoderHyperparameters, path: Path) -> np.ndarray:
-    """The images of a sheet's codes, uint8 (n, height, width, channels)."""
+    """The pixels of a sheet's codes, float32 (n, height, width, channels)."""
     names = [f"image {number}" for number in range(1, len(sheet.codes) + 1)]
     require_finite(sheet.codes, names, path)
     outputs = latent_space.decode_codes(decoder, sheet.codes)
     require_finite(outputs, names, path)
-    return to_uint8(get_task(hp.task).output_pixels(hp, outputs))
+    return get_task(hp.task).output_pixels(hp, outputs)
 
 
 def _interpolated_codes(

@@ -8,6 +8,7 @@ from lib.common.serialization import pack_images, write_csv
 from lib.data.user_images import UserImages
 from lib.evaluation import image_figures
 from lib.models import inference
+from lib.tasks.display import Display
 from lib.tasks.pixels import to_float
 from lib.worker.image_output import ChunkProgress, emit_notes, job_folder
 from lib.worker.messages import Predict, PredictResult
@@ -27,7 +28,7 @@ def predict(channel: Channel, request: Predict) -> None:
     progress = ChunkProgress(channel, user_images, request.limit, "pictures")
     # --- predictions
     table: list[list[str]] = []
-    shown: list[np.ndarray] = []  # the first images, uint8 (height, width, channels)
+    shown: list[np.ndarray] = []  # the first images, (height, width, channels)
     captions: list[str] = []  # predicted label and confidence of each
     correct: list[bool] = []  # for images with a known class
     with job_folder(channel, request.output, path.parent / "predicted") as folder:
@@ -51,7 +52,7 @@ def predict(channel: Channel, request: Predict) -> None:
     columns = ["picture", "label", "confidence", "second", "second_confidence"]
     columns += ["true"] if correct else []
     write_csv(folder / "predictions.csv", columns, table)
-    images = np.stack(shown)
+    images = Display.of(None, np.stack(shown)).show(np.stack(shown))
     title = f"{user_images.source}, classified by {path}"
     image_figures.plot_predictions(images, captions, folder / "predictions.png", title)
     channel.emit(

@@ -1,4 +1,4 @@
-"""File formats of images and labels: recognized by their content, measured by their headers, read as uint8.
+"""File formats of images and labels: recognized by their content, measured by their headers.
 
     base            types, safe reading, memory limits
     registry        list of formats; reads any

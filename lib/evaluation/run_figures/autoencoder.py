@@ -19,7 +19,7 @@ from lib.evaluation import figures, image_figures, latent_space
 from lib.evaluation.run_figures.base import RunFigures, figure, shown_images
 from lib.runs.views import ImageGrid, ImageStrip, PointPlot
 from lib.tasks import get_task
-from lib.tasks.pixels import to_uint8
+from lib.tasks.display import Display
 from lib.training.batches import Batches
 
 RECONSTRUCTIONS = 10  # test images in the figure
@@ -83,9 +83,9 @@ class AutoencoderFigures(RunFigures):
         return latent_space.encode_batches(self.model.get_layer("encoder"), batches)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Return the images of codes, uint8."""
+        """Return the images of codes as figures show them, uint8."""
         outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes)
-        return to_uint8(get_task(self.hp.task).output_pixels(self.hp, outputs))
+        return self.display.show_pixels(get_task(self.hp.task).output_pixels(self.hp, outputs))
 
     @property
     def decodes_code_alone(self) -> bool:
@@ -223,9 +223,11 @@ def variant_examples(model: keras.Model, subset: Subset, hp: AutoencoderHyperpar
     """
     subset = shown_images(subset, hp).first(VARIANT_IMAGES)
     pictures, task = {}, get_task(hp.task)
+    display = Display.of(hp.show_channels, subset.take(slice(None)))
     for variant, values in task.variants.items():
         inputs, targets = Batches(subset, len(subset), dataclasses.replace(hp, **values))[0]
-        pictures[variant] = task.to_pictures(hp, inputs, model.predict_on_batch(inputs), targets)
+        pixels = task.to_pixels(hp, inputs, model.predict_on_batch(inputs), targets)
+        pictures[variant] = list(map(display.show_pixels, pixels))
     return VariantExamples(
         next(iter(pictures.values()))[2],
         {variant: inputs for variant, (inputs, _, _) in pictures.items()},
@@ -253,4 +255,6 @@ def _reconstruct(model: keras.Model, subset: Subset, hp: AutoencoderHyperparamet
     names, task = ["inputs", "outputs", "targets"], get_task(hp.task)
     if task.targets_are_inputs:
         names.pop()
-    return dict(zip(names, task.to_pictures(hp, inputs, outputs, targets), strict=False))
+    display = Display.of(hp.show_channels, subset.take(slice(None)))
+    pixels = task.to_pixels(hp, inputs, outputs, targets)
+    return dict(zip(names, map(display.show_pixels, pixels), strict=False))

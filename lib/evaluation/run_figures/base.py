@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +22,11 @@ from lib.evaluation import figures
 from lib.runs.run_folder import Run
 from lib.runs.validation import ONLY_PHASE
 from lib.runs.views import FigureEntry, FigureView, LossCurves
+from lib.tasks.display import Display
 from lib.tasks.metrics import describe_score
 
 NO_BREAK_SPACE = "\u00a0"  # so that a line of a title does not end within a setting
+DISPLAY_IMAGES = 100  # whose pixels tell the brightness of figures
 PHASE_TITLES = {
     ONLY_PHASE: "training",
     "head": "phase 1: the new layers",
@@ -53,6 +56,12 @@ class RunFigures:
         changes = describe_changes(self.hp, ImageSet(self.dataset.shape, len(self.dataset.train)))
         settings = (change.replace(" ", NO_BREAK_SPACE) for change in changes)
         return f"{self.run.folder.resolve().name}: {', '.join([self.dataset.name, *encoder, *settings])}"
+
+    @cached_property
+    def display(self) -> Display:
+        """The channels and the brightness in which images are shown."""
+        test = shown_images(self.dataset.test, self.hp).first(DISPLAY_IMAGES)
+        return Display.of(self.hp.show_channels, test.take(slice(None)))
 
     @property
     def scored_title(self) -> str:

@@ -36,7 +36,7 @@ def _draw_predictions(figures_of: ClassifierFigures, path: Path, word: str) -> C
     indices, captions = _select_predictions(figures_of, word == "correct")
     if not captions:
         return None
-    images = figures_of.dataset.test.take(indices)
+    images = figures_of.display.show(figures_of.dataset.test.take(indices))
     title = f"{word} predictions · {figures_of.scored_title}"
     image_figures.plot_predictions(images, captions, path, title)
     return CaptionedImages(pack_images(images), captions)
