@@ -299,6 +299,17 @@ def test_the_size_of_the_last_run_is_proposed_for_the_next(monkeypatch):
         assert values["size"] == proposed
 
 
+@pytest.mark.parametrize(("flags", "size"), [([], None), (["--patches", "4"], (16, 16))])
+def test_patches_of_pictures_of_one_size_need_a_size(monkeypatch, flags, size):
+    Path("p").mkdir()
+    Image.new("L", (20, 20)).save("p/a.png")
+    answers = Answers("autoencoder", TrainParser("autoencoder", "").parse(["-d", "p", *flags]))
+    answers.has_terminal = True
+    monkeypatch.setattr(answers, "ask", lambda name, check, default: check(default) and default)
+    ask_picture_size(answers, values := {"dataset": "p"})
+    assert values.get("size") == size
+
+
 def test_a_classifier_is_proposed_the_size_of_the_images_of_the_saved_autoencoder(monkeypatch):
     draw_two_sizes()
     record_run("ae", dataset="p")
