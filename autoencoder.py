@@ -15,9 +15,10 @@ from lib.cli.run_questions import DataLoading, ask_dataset, ask_remaining_settin
 from lib.cli.session import Menu, MenuEntry, Session
 from lib.cli.streams import prepare_streams
 from lib.common.errors import UserError, exit_status
-from lib.config.architecture import Architecture, describe_architecture
+from lib.config.architecture import Architecture
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
+from lib.config.memory_estimate import describe_plan
 from lib.config.suited_defaults import ImageSet
 from lib.data import datasets
 from lib.data.formats.picture_fit import PictureFit
@@ -126,7 +127,7 @@ class NetworkQuestions:
 
     def _describe(self, hp: Hyperparameters) -> str:
         self._image_shape = datasets.peek(hp.require("dataset"), PictureFit.of(hp)).shape
-        return describe_architecture(self._plan_network(hp))
+        return describe_plan(self._plan_network(hp))
 
     def _plan(self, assumed: dict, name: str, value) -> Architecture:
         values = assumed | self.values | {name: value}
@@ -137,7 +138,7 @@ class NetworkQuestions:
         return plan_architecture(hp, self._image_shape)
 
     def _preview(self, name: str, value) -> str:
-        return describe_architecture(self._plan({}, name, value))
+        return describe_plan(self._plan({}, name, value))
 
     def _check(self, name: str, value) -> None:
         errors = []

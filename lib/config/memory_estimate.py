@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from math import prod
 
 from lib.common.formatting import format_gigabytes
-from lib.config.architecture import Architecture
+from lib.config.architecture import Architecture, describe_architecture
 from lib.config.layer_specs import LayerSpec, WeightedSpec
 from lib.config.layer_specs.convolutions import TransposedConvolution
 
 FLOAT_BYTES = 4
 PROCESS_BYTES = 800_000_000  # Keras and TensorFlow, without a network
+NOTABLE_BYTES = 2_000_000_000  # of memory; less is not mentioned
 WEIGHT_COPIES = 6  # weights, gradients, two moments, the best epoch's weights, and one more while they change
 BATCH_COPIES = 4  # of inputs and targets, which are drawn ahead
 LARGEST_COPIES = 3  # of the largest feature map: its gradients, and the padded input of its convolution
@@ -62,10 +63,11 @@ def operations_per_image(architecture: Architecture) -> int:
     return 2 * TRAINING_FACTOR * products
 
 
-def describe_memory(architecture: Architecture) -> str:
-    """Return the memory of a training in words, such as `about 1.9 GB of memory`."""
+def describe_plan(architecture: Architecture) -> str:
+    """Return the architecture in one line, with the memory of its training where that is notable."""
     needed = estimate_memory(architecture).of_batch(architecture.hp.batch_size)
-    return f"about {format_gigabytes(needed)} of memory"
+    memory = f" · about {format_gigabytes(needed)} of memory" if needed >= NOTABLE_BYTES else ""
+    return describe_architecture(architecture) + memory
 
 
 def _layers(architecture: Architecture) -> list[LayerSpec]:

@@ -47,7 +47,7 @@ class NetworkSettings:
         help="kernels per layer: one number, or one per layer (8,12,16)",
     )
     growth: float = setting(
-        1.0, FloatRange(1, 4), follows=IMAGES, is_later=True,
+        1.0, FloatRange(1, 4), is_later=True,
         help="factor by which the number of kernels grows wherever the feature map becomes smaller after the "
              f"first layer, up to {MAX_GROWN_KERNELS}; a convolutional latent code grows only with --skip",
     )
@@ -128,7 +128,7 @@ class NetworkSettings:
              f"{list_tasks(lambda task: task.targets_are_inputs)}",
     )
     skip_size: str = setting(
-        FULL, OneOf((FULL, HALF)), follows=IMAGES, only_when={"skip": True}, is_later=True,
+        FULL, OneOf((FULL, HALF)), only_when={"skip": True}, is_later=True,
         help="size of the largest feature maps of --skip, in terms of the image: with half, the first layer "
              "halves the image, and training is several times as fast",
     )

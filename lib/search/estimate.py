@@ -7,9 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from lib.common.errors import UserError
-from lib.common.formatting import format_megabytes
+from lib.common.formatting import format_gigabytes, format_megabytes
+from lib.common.memory import free_memory
+from lib.config.architecture import Architecture
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
+from lib.config.memory_estimate import NOTABLE_BYTES, estimate_memory
 from lib.data import datasets
 from lib.data.formats.picture_fit import PictureFit
 from lib.runs import records
@@ -33,6 +36,10 @@ def describe_estimate(options: SearchOptions) -> str:
         counts = [count for count in (options.keep, options.budget) if count]
         unit = "of models and figures" if counts else "per trial"
         parts.append(f"about {format_megabytes(size * options.folds * min(counts, default=1))} {unit}")
+    if (memory := _memory(points)) >= NOTABLE_BYTES:
+        parts.append(
+            f"up to {format_gigabytes(memory)} of memory, {format_gigabytes(free_memory())} are free"
+        )
     return ", ".join(parts)
 
 
@@ -79,12 +86,28 @@ def _minutes(
     return min(minutes, options.minutes or minutes)
 
 
+def _architectures(points: list[Hyperparameters]) -> list[Architecture]:
+    """Return the architectures of autoencoders; none for classifiers."""
+    networks = [point for point in points if isinstance(point, AutoencoderHyperparameters)]
+    if not networks:
+        return []
+    shape = datasets.peek(networks[0].require("dataset"), PictureFit.of(networks[0])).shape
+    return [plan_architecture(point, shape) for point in networks]
+
+
+def _memory(points: list[Hyperparameters]) -> int:
+    """Return the most memory that a trial needs, as far as it is known."""
+    needs = (
+        estimate_memory(architecture).of_batch(architecture.hp.batch_size)
+        for architecture in _architectures(points)
+    )
+    return max(needs, default=0)
+
+
 def _trial_bytes(points: list[Hyperparameters], run: tuple[Path, dict] | None) -> float | None:
     """Return the mean size of a run of a trial: from its weights, for classifiers from an earlier run."""
-    networks = [point for point in points if isinstance(point, AutoencoderHyperparameters)]
-    if networks:
-        shape = datasets.peek(networks[0].require("dataset"), PictureFit.of(networks[0])).shape
-        parameters = statistics.mean(plan_architecture(point, shape).parameters for point in networks)
+    if architectures := _architectures(points):
+        parameters = statistics.mean(architecture.parameters for architecture in architectures)
         return MODEL_COPIES * WEIGHT_BYTES * parameters + OTHER_BYTES
     if run is None:
         return None

@@ -11,9 +11,9 @@ from pathlib import Path
 import keras
 
 from lib.common.errors import STOPPED_BEFORE_TRAINING, Interrupted, describe_failure
-from lib.config.architecture import describe_architecture
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
+from lib.config.memory_estimate import describe_plan
 from lib.config.process_group import ProcessGroup
 from lib.data.datasets import Dataset
 from lib.evaluation.baselines import autoencoder_baselines, classifier_baselines, table_scores
@@ -220,7 +220,7 @@ class AutoencoderJob(TrainingJob):
             self.channel.emit(LivePictures(pictures))
 
         # --- training
-        self._announce_phase(plan=describe_architecture(self.architecture))
+        self._announce_phase(plan=describe_plan(self.architecture))
         result = self._fit(training_model, autoencoder_phase(hp), on_epoch_end, run.folder)
         run.update(history={ONLY_PHASE: result.history})
         interrupted = self._ends_interrupted()

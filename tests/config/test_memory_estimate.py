@@ -2,7 +2,7 @@
 
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
-from lib.config.memory_estimate import MemoryEstimate, describe_memory, estimate_memory, operations_per_image
+from lib.config.memory_estimate import MemoryEstimate, describe_plan, estimate_memory, operations_per_image
 
 SHAPE = (64, 64, 3)
 
@@ -26,7 +26,8 @@ def test_more_kernels_larger_batches_and_more_connections_need_more_memory():
     )
     assert full.per_image > 3 * half.per_image
     assert estimate_memory(plan(latent_dim=4096)).constant > base.constant + 50_000_000
-    assert describe_memory(plan(kernels=512, batch_size=1024)).startswith("about ")
+    assert describe_plan(plan(kernels=512, batch_size=1024)).endswith(" GB of memory")
+    assert "memory" not in describe_plan(plan(batch_size=8))
 
 
 def test_operations_are_those_of_the_convolutions():

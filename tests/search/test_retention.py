@@ -104,3 +104,10 @@ def test_nothing_outside_the_folder_of_the_search_is_removed(tmp_path):
         if retention._is_trial_folder(str(path), inside)
     ]
     assert removable == [inside / "trial-0001"]
+
+
+def test_a_search_says_the_memory_of_its_largest_network(tiny):
+    words = ["-d", tiny["-d"], *WORDS, "--layers", "2", "--grid", "kernels=2,4096"]
+    described = describe_estimate(SearchCommand().options("autoencoder", words))
+    assert " of memory, " in described
+    assert described.endswith(" GB are free")
