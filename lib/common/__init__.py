@@ -6,6 +6,7 @@
     filesystem      atomic writes and file locks
     formatting      numbers and values as text
     memory          free memory of machine, container, GPU
+    pixel_types     value types of pixels' ranges, channels
     reading         bounded reading; walking through folders
     serialization   images as JSON; CSV tables
     settings        entries of tables of settings
