@@ -155,7 +155,7 @@ def open_planes(file: Path, channels: int, value_range: ValueRange) -> tuple[lis
     elif (found, channels) == (1, 3):
         pixels = np.repeat(pixels, 3, axis=2)
     elif found != channels:
-        raise UserError(f"{file}: has {found} channels; {channels} are needed")
+        raise UserError(f"{file}: has {found} channel{'s' if found > 1 else ''}, not {channels}")
     planes = np.moveaxis(pixels, -1, 0).astype(np.float32)
     return [Image.fromarray(np.ascontiguousarray(plane)) for plane in planes], picture.remarks
 
