@@ -147,7 +147,8 @@ def find_value_range(
     values = None
     if fit.use_cache and (entry := load_entry(name)):
         with suppress(*DAMAGED):
-            values = Values(**entry.content) if entry.content else None
+            low, high, *others = (entry.content[key] for key in Values._fields)
+            values = Values(float(low), float(high), *map(bool, others))
     if values is None:
         start = time.monotonic()
         values = join_values(
