@@ -1,16 +1,27 @@
 """The command `apply`: images through saved autoencoders."""
 
+import argparse
 from pathlib import Path
+from typing import Any
 
 from lib.cli.display import Display
 from lib.cli.model_command import ModelCommand
 from lib.cli.model_results import refinement_gain, show_problems, show_table
+from lib.cli.parser import CommandParser
 from lib.cli.terminal_graphics import ARROW, SEPARATOR
-from lib.common.errors import printable
+from lib.common.errors import UserError, printable
 from lib.runs.run_folder import AUTOENCODER_FILES
 from lib.runs.views import ImageStrip
 from lib.tasks import get_task
+from lib.tasks.halves import SIDES
+from lib.tasks.holes import MissingPart
 from lib.worker.messages import Apply, ApplyResult
+
+ERROR = "MSE"
+MISSING_HELP = (
+    "for a model trained with a hole: what is missing, as in a training (center, masks/ with a mask of each "
+    "picture's name, ...) (default: the transparent pixels of pictures; for a data set as in the training)"
+)
 
 
 class ApplyCommand(ModelCommand):
@@ -31,8 +42,21 @@ class ApplyCommand(ModelCommand):
     several_models = True
     refinement_flags = ("encoder_layer", "decoder_layer")
 
+    def add_flags(self, parser: CommandParser) -> None:
+        super().add_flags(parser)
+        parser.add_value("--missing", "PART", MISSING_HELP, MissingPart())
+
+    def options(self, args: argparse.Namespace) -> dict[str, Any]:
+        if args.missing in SIDES:
+            raise UserError(
+                f"--missing {args.missing}: a half is no hole; use center, boxes, strokes, random or a "
+                f"folder of masks"
+            )
+        return super().options(args)
+
     def show(self, result: ApplyResult, display: Display) -> None:
-        title = f"{get_task(result.task).error_label}, largest first"
+        label = get_task(result.task).error_label if result.measure == ERROR else result.measure
+        title = f"{label}, largest first"
         show_table(display, title, result.columns, result.table, "errors.csv")
         if display.out.is_terminal:
             first, *others = result.heads
@@ -45,7 +69,9 @@ class ApplyCommand(ModelCommand):
             for name, mse in zip(names, result.mean, strict=True)
         )
         display.result(
-            printable(f"mean over {count:,} picture{'s' if count > 1 else ''}: MSE {'   '.join(means)}")
+            printable(
+                f"mean over {count:,} picture{'s' if count > 1 else ''}: {result.measure} {'   '.join(means)}"
+            )
         )
         if result.refined:
             # Each model is followed by the same model with refined codes.

@@ -16,10 +16,13 @@ from lib.data.formats.picture_fit import AS_THEY_ARE
 from lib.data.formats.picture_lists import PictureFolder, PictureList, list_pictures, printable_names
 from lib.data.formats.pictures import PICTURE_SUFFIXES, Picture, describe_remarks, load_fitted
 from lib.data.formats.registry import is_published_folder, peek_source
+from lib.data.formats.transparency import load_hole, match_masks
 from lib.data.named_datasets import NAMED_DATASETS
 from lib.data.value_range import BYTES, ValueRange
+from lib.tasks.holes import fixed_holes, mask_folder
 from lib.tasks.pixels import to_images, white_of
 
+TRANSPARENT = "transparent"
 CHUNK_SIZE = 512  # images in memory at once
 
 
@@ -36,6 +39,9 @@ class UserImages:
         invert: whether to replace each pixel v by white - v.
         include_training: whether to take the training images too, before the test images.
         value_range: of the images that the model was trained on, which images of more than 8 bits get.
+        holes: what is missing, with a further channel that is 255 there: the `TRANSPARENT` pixels of
+            pictures, masks in a folder, or a hole that is drawn (as `--missing` names them); or None.
+        seed: of holes that are drawn.
 
     Attributes:
         names: the path of each picture below its folder, without characters that cannot be printed, and
@@ -60,12 +66,15 @@ class UserImages:
         invert: bool = False,
         include_training: bool = False,
         value_range: ValueRange = BYTES,
+        holes: str | None = None,
+        seed: int = 0,
     ):
         self.source = source
         self.shape = shape
         self.fit_mode = fit_mode
         self.invert = invert
         self.value_range = value_range
+        self.holes, self.seed = holes, seed
         self.unreadable: dict[str, str] = {}
         self.notes: tuple[str, ...] = ()
         self.names: list[str]
@@ -73,6 +82,7 @@ class UserImages:
         self.classes: tuple[str, ...]
         self.paths: list[Path] = []
         self._files: tuple[Path, ...] = ()
+        self._masks: list[Path] | None = None
         self._images: Images | None = None
         self._depth: ValueRange | None = None  # of pictures; None for gray and color of 8 bits
         if (pictures := find_pictures(source)) is not None:
@@ -93,6 +103,8 @@ class UserImages:
         self._depth, note = find_depth(self.source, self._files, self.shape[2], self.value_range)
         self.value_range = self._depth or BYTES
         self.notes += (printable(note),) if note else ()
+        if self.holes and mask_folder(self.holes):
+            self._masks = match_masks(self.holes, self.paths)
 
     def _take_images(self, loaded: Source, include_training: bool) -> None:
         images = all_images(self.source, loaded) if include_training else loaded.test or loaded.train
@@ -142,13 +154,15 @@ class UserImages:
         if self._images is not None:
             for positions in chunks:
                 images = self._images.images[positions]
-                yield positions, white_of(images.dtype) - images if self.invert else images
+                images = white_of(images.dtype) - images if self.invert else images
+                yield positions, self._with_holes(images, positions)
             return
         for positions, pictures in map_ahead(self._load_picture, chunks):
             readable = [picture is not None for picture in pictures]
             remarks.update(remark for picture in pictures if picture for remark in picture.remarks)
             if any(readable):
-                yield positions[readable], np.stack([p.pixels for p in pictures if p is not None])
+                images = np.stack([p.pixels for p in pictures if p is not None])
+                yield positions[readable], self._with_holes(images, positions[readable])
         if self.unreadable and len(self.unreadable) == count:
             raise UserError(
                 f"{self.source}: none of the {count:,} pictures can be read; "
@@ -156,10 +170,22 @@ class UserImages:
             )
         self.notes += tuple(map(printable, describe_remarks(self.source, remarks, count)))
 
+    def _with_holes(self, images: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """The images with the channel of holes that are drawn; pictures have all others already."""
+        if not self.holes or self.holes == TRANSPARENT or self._masks:
+            return images
+        masks = fixed_holes(self.holes, self.shape[:2], positions, self.seed)
+        return np.concatenate([images, 255 * masks[..., None].astype(images.dtype)], axis=-1)
+
     def _load_picture(self, position: int) -> Picture | None:
+        file, mask = self._files[position], self._masks[position] if self._masks else None
         try:
-            options = (self._files[position], self.shape, self.fit_mode, self.invert)
-            return load_fitted(*options) if self._depth is None else load_deep(*options, self._depth)
+            options = (file, self.shape, self.fit_mode, self.invert)
+            picture = load_fitted(*options) if self._depth is None else load_deep(*options, self._depth)
+            if mask is None and self.holes != TRANSPARENT:
+                return picture
+            hole = load_hole(file, self.shape, self.fit_mode, mask)[..., None].astype(picture.pixels.dtype)
+            return picture._replace(pixels=np.concatenate([picture.pixels, hole], axis=-1))
         except UserError as error:
             self.unreadable[self.names[position]] = str(error)
             return None

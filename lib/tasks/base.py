@@ -186,9 +186,9 @@ class Task:
         """
         return outputs
 
-    def takes_masks(self, settings: TaskSettings) -> bool:
-        """Return whether masks say which pixels are to be predicted, as `mask_images` takes them."""
-        return False
+    def hole(self, settings: TaskSettings) -> str:
+        """Return the hole of the inputs, as an option names it; "" for a task that takes no masks."""
+        return ""
 
     @staticmethod
     def mask_images(pixels: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -365,14 +365,20 @@ def make_fixed_pair(
     return get_task(settings.task).make_fixed_pair(settings, to_float(images), rng, indices)
 
 
-def make_inference_pair(settings: TaskSettings, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def make_inference_pair(
+    settings: TaskSettings, images: np.ndarray, masks: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs and targets for a trained model: those of `make_pair`, but without noise.
 
     Args:
         settings: the task and its options.
         images: uint8 (n, height, width, channels).
+        masks: the missing pixels of a task that takes masks, bool (n, height, width); None where none is.
 
     Returns:
         float32 (n, …) in 0..1 of the shapes of `Task.shapes`.
     """
-    return get_task(settings.task).make_inference_pair(settings, to_float(images))
+    task, pixels = get_task(settings.task), to_float(images)
+    if masks is not None and task.hole(settings):
+        return task.mask_images(pixels, masks), pixels
+    return task.make_inference_pair(settings, pixels)

@@ -86,8 +86,8 @@ class Completion(Task):
             return super().make_inference_pair(settings, pixels)
         return self.mask_images(pixels, np.zeros(pixels.shape[:3], bool)), pixels
 
-    def takes_masks(self, settings):
-        return not hides_half(settings)
+    def hole(self, settings):
+        return "" if hides_half(settings) else settings.missing
 
     @staticmethod
     def mask_images(pixels: np.ndarray, masks: np.ndarray) -> np.ndarray:

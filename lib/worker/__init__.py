@@ -11,6 +11,7 @@
     run_ending      figures and complete record
     saved_models    loading saved models for jobs
     skippable       native computations that Ctrl-C skips
+    apply_holes     holes of pictures to complete
     apply_job       images through saved autoencoders
     predict_job     labels from a saved classifier
     encode_job      latent codes of images

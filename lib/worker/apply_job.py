@@ -11,11 +11,13 @@ from lib.common.errors import UserError
 from lib.common.formatting import format_psnr, format_shape
 from lib.common.serialization import pack_images, write_csv
 from lib.config.hyperparameters import AutoencoderHyperparameters
-from lib.data.user_images import UserImages
+from lib.data.user_images import TRANSPARENT, UserImages
 from lib.evaluation import image_figures
 from lib.tasks import get_task
 from lib.tasks.display import Display
 from lib.tasks.metrics import psnr
+from lib.tasks.pixel_errors import image_errors
+from lib.worker.apply_holes import choose_holes, describe_whole, missing_fractions
 from lib.worker.image_output import (
     ChunkProgress,
     dataset_suffix,
@@ -45,7 +47,8 @@ def apply(channel: Channel, request: Apply) -> None:
     """
     # --- models and images
     models = _load_matching_autoencoders(request)
-    options = (request.fit, request.invert, False, models[0].saved.value_range)
+    holes = choose_holes(request, models)
+    options = (request.fit, request.invert, False, models[0].saved.value_range, holes, models[0].hp.seed)
     user_images = UserImages(request.data, models[0].image_shape, *options)
     progress = ChunkProgress(channel, user_images, request.limit, "pictures")
     names = _short_names([model.path for model in models])
@@ -55,6 +58,7 @@ def apply(channel: Channel, request: Apply) -> None:
     single = len(models) == 1
     # --- outputs
     errors = np.full((len(models), len(user_images)), np.nan)
+    completed = whole = 0
     examples: list[ErrorExample] = []
     with (
         job_folder(channel, request.output, models[0].path.parent / "applied") as folder,
@@ -73,18 +77,27 @@ def apply(channel: Channel, request: Apply) -> None:
                 get_task(model.hp.task).to_pixels(model.hp, *result)
                 for model, result in zip(models, results, strict=True)
             ]
-            for index, (_, outputs, targets) in enumerate(results):
-                errors[index, positions] = np.square(outputs - targets).mean(axis=(1, 2, 3))
+            for index in range(len(models)):
+                errors[index, positions] = image_errors(models[index].hp, *results[index])
+                if holes == TRANSPARENT:  # what is below transparent pixels is not known
+                    errors[index, positions] = missing_fractions(images)
                 writers[index](positions, pixels[index][1])
-            display = display or Display.of(models[0].hp.show_channels, images)
+            display = display or Display.of(models[0].hp.show_channels, images[..., : user_images.shape[2]])
             pictures = [list(map(display.show_pixels, of_model)) for of_model in pixels]
-            examples = _largest_errors(examples, errors[0, positions], pictures)
+            examples = _largest_errors(examples, np.nan_to_num(errors[0, positions]), pictures)
+            if holes:
+                completed += len(images)
+                whole += int((missing_fractions(images) == 0).sum())
+        emit_notes(channel, describe_whole(user_images, whole, completed))
     # --- table and figure
-    columns, table = _error_table(errors, user_images.names, names)
+    measure = "missing fraction" if holes == TRANSPARENT else "MSE"
+    columns, table = _error_table(errors, user_images.names, names, measure)
     write_csv(folder / "errors.csv", columns, table)
     rows = _example_rows(examples, ["output"] if single else names, models[0].hp)
+    rows = rows[:-1] if holes == TRANSPARENT else rows  # without the unknown target
     model_paths = ", ".join(map(str, request.models))
-    title = f"{user_images.source}, {len(table):,} pictures, {model_paths}: largest errors"
+    order = "largest holes" if holes == TRANSPARENT else "largest errors"
+    title = f"{user_images.source}, {len(table):,} pictures, {model_paths}: {order}"
     image_figures.plot_image_rows(rows, folder / "worst.png", title)
     channel.emit(
         ApplyResult(
@@ -93,6 +106,7 @@ def apply(channel: Channel, request: Apply) -> None:
             columns=columns,
             problems=user_images.unreadable,
             mean=[float(np.nanmean(model_errors)) for model_errors in errors],
+            measure=measure,
             task=models[0].hp.task,
             heads=[name for name, _ in rows],
             names=names,
@@ -151,7 +165,7 @@ def _largest_errors(
 
 
 def _error_table(
-    errors: np.ndarray, pictures: list[str], models: list[str]
+    errors: np.ndarray, pictures: list[str], models: list[str], measure: str
 ) -> tuple[list[str], list[list[str]]]:
     """The columns and the rows of `errors.csv`, by falling error of the first model.
 
@@ -159,10 +173,13 @@ def _error_table(
         errors: mean squared errors, shape (models, pictures); NaN for pictures that were not processed.
         pictures: their names.
         models: their names.
+        measure: what the errors are; without an error, the table has no PSNR.
     """
     order = np.argsort(-np.nan_to_num(errors[0], nan=-1), kind="stable")
     order = order[~np.isnan(errors[0, order])]
     rows = [[pictures[index], *(f"{error:.6f}" for error in errors[:, index])] for index in order]
+    if measure != "MSE":  # the same for all models
+        return ["picture", measure], [row[:2] for row in rows]
     if len(models) > 1:
         return ["picture", *(f"mse {model}" for model in models)], rows
     for row, index in zip(rows, order, strict=True):

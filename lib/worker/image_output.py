@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from lib.common.errors import Interrupted, RunFailed
+from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.filesystem import atomic_write, make_folder
 from lib.data.formats.idx import idx_writer
 from lib.data.formats.npy_arrays import npy_writer
@@ -221,7 +221,7 @@ def job_folder(channel: Channel, output: str | None, default: Path) -> Iterator[
     try:
         yield folder
     except BaseException as error:
-        if isinstance(error, RunFailed):
+        if isinstance(error, RunFailed | UserError):
             _remove_files(folder)
         if not existed:
             with suppress(OSError):  # the folder is not empty

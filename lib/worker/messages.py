@@ -116,12 +116,18 @@ class ModelRequest(JobRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class Apply(ModelRequest):
-    """Apply autoencoders to images; `refine` is the number of steps by which codes are refined."""
+    """Apply autoencoders to images.
+
+    Attributes:
+        refine: the number of steps by which codes are refined.
+        missing: the hole to complete, as `--missing` of a training names it; None for transparent pixels.
+    """
 
     job = "lib.worker.apply_job.apply"
 
     data: str
     refine: int | None = None
+    missing: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +273,8 @@ class ApplyResult(TableResult):
     """Errors of autoencoders.
 
     Attributes:
-        mean: the mean squared error of each model.
+        mean: the mean squared error of each model, or the mean of another `measure`.
+        measure: what the values of the table are.
         task: that the models were trained for.
         names: of the models.
         refined: each model is followed by the same one with refined codes.
@@ -276,6 +283,7 @@ class ApplyResult(TableResult):
     """
 
     mean: list[float]
+    measure: str = "MSE"
     task: str
     names: list[str]
     refined: bool

@@ -62,8 +62,13 @@ class LoadedAutoencoder:
         return [] if self.foreign is None else self.foreign.notes
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return inputs, outputs and targets of images (n, height, width, channels), uint8 or uint16."""
-        inputs, targets = make_inference_pair(self.hp, images)
+        """Return inputs, outputs and targets of images (n, height, width, channels), uint8 or uint16.
+
+        A further channel is above 0 where pixels are missing, for tasks that take masks.
+        """
+        channels = self.image_shape[2]
+        masks = images[..., channels] > 0 if images.shape[-1] > channels else None
+        inputs, targets = make_inference_pair(self.hp, images[..., :channels], masks)
         if isinstance(self.model, CodeRefinement):
             return inputs, self.model.predict_on_batch(inputs), targets
         return inputs, inference.predict(self.model, inputs), targets

@@ -308,6 +308,14 @@ CASES = {
             "p",
             "none of the 1 masks has both missing (white or transparent) and known (black) pixels",
         ),
+        (
+            lambda: (
+                folder_of((8, 8), (8, 8)),
+                transparency.match_masks("p", [Path("0.jpg"), Path("7.jpg")]),
+            ),
+            "7.jpg",
+            "1 of 2 pictures have no mask of their name",
+        ),
     ],
     "data/formats/pictures": [
         (

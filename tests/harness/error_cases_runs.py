@@ -277,6 +277,13 @@ def diverged():
 
 LABELS = sample_files.shapes(20)[1]
 
+
+def apply_to_whole_pictures():
+    test_model_jobs.erased_pictures()
+    models = save_autoencoder("holes", (12, 10, 3), task="complete", missing="center")
+    test_model_jobs.run_job(Apply, models, data="opaque")
+
+
 CASES = {
     "runs/run_folder": [
         (
@@ -421,6 +428,13 @@ CASES = {
             "cannot be written (No such file or directory); choose another place with --output",
         ),
     ],
+    "cli/command_apply": [
+        (
+            lambda: called("autoencoder", "apply", "-model", "m", "-d", "digits", "--missing", "left"),
+            "--missing left",
+            "a half is no hole; use center, boxes, strokes, random or a folder of masks",
+        ),
+    ],
     "cli/command_runs": [
         (
             lambda: called("autoencoder", "runs", "nowhere"),
@@ -558,6 +572,14 @@ CASES = {
             "--tensorboard",
             "needs a package that is not installed: pip install tensorflow tensorboard",
         ),
+    ],
+    "worker/apply_holes": [
+        (
+            lambda: test_model_jobs.run_job(Apply, save_autoencoder(), data=images(), missing="center:0.5"),
+            "autoencoder.h5",
+            "--missing requires a model that was trained with a hole",
+        ),
+        (apply_to_whole_pictures, "opaque", "nothing to complete: all 3 pictures have no transparent pixel"),
     ],
     "worker/image_output": [
         (

@@ -315,3 +315,74 @@ def test_predict_writes_labels_and_confidences_and_the_known_accuracy():
     correct = [row["label"] == row["true"] for row in table]
     assert finished.accuracy == pytest.approx(np.mean(correct))
     assert finished.known == 6
+
+
+# --- holes
+
+
+def erased_pictures(count: int = 3) -> None:
+    """Pictures of 12×10 with a transparent rectangle in all but the last, the same opaque, and masks."""
+    for folder in ("erased", "opaque", "masks"):
+        Path(folder).mkdir()
+    for index in range(count):
+        rgba = np.random.default_rng(index).integers(0, 256, (12, 10, 4), dtype=np.uint8)
+        rgba[..., 3] = 255
+        Image.fromarray(rgba[..., :3]).save(f"opaque/{index}.png")
+        if index < count - 1:
+            rgba[2:6, 3 : 5 + index, 3] = 0
+        Image.fromarray(rgba).save(f"erased/{index}.png")
+        mask = np.where(np.arange(120).reshape(12, 10) < 30, 255, 0).astype(np.uint8)
+        Image.fromarray(mask).save(f"masks/{index}.gif")
+
+
+def picture(path: str) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGBA"))
+
+
+def test_transparent_pixels_are_completed():
+    erased_pictures()
+    models, channel = save_autoencoder(image=COLOR, task="complete", missing="center"), RecordingChannel()
+    result = run_job(Apply, models, channel, data="erased", output="out")
+    assert (result.columns, result.measure, result.heads) == (
+        ["picture", "missing fraction"],
+        "missing fraction",
+        ["input", "output"],
+    )
+    assert [row[0] for row in result.table] == ["1.png", "0.png", "2.png"]
+    assert any("1 of 3 pictures has no transparent pixel" in str(event) for event in channel.events)
+    for index in range(3):
+        given, output = picture(f"erased/{index}.png"), picture(f"out/pictures/{index}.png")
+        known = given[..., 3] == 255
+        np.testing.assert_array_equal(output[known], given[known])
+        assert (output[..., 3] == 255).all()
+        assert known.all() == (index == 2)
+
+
+def test_holes_of_masks_and_holes_that_are_drawn():
+    erased_pictures()
+    models = save_autoencoder(image=COLOR, task="complete", missing="center")
+    result = run_job(Apply, models, data="opaque", output="out", missing="./masks")
+    assert result.columns == ["picture", "mse", "psnr_db"]
+    for index in range(3):
+        given, output = picture(f"opaque/{index}.png"), picture(f"out/pictures/{index}.png")
+        np.testing.assert_array_equal(output[3:], given[3:])
+        error = np.square((output[:3].astype(float) - given[:3])[..., :3] / 255).mean()
+        (mse,) = (float(row[1]) for row in result.table if row[0] == f"{index}.png")
+        assert error == pytest.approx(mse, rel=0.02)
+    drawn = run_job(Apply, models, data="opaque", missing="center:0.5")
+    assert len(drawn.table) == 3
+    np.save("set.npy", np.stack([picture(f"opaque/{index}.png")[..., :3] for index in range(3)]))
+    of_set = run_job(Apply, models, data="set.npy")  # the hole of the training
+    assert sorted(row[1] for row in of_set.table) == sorted(row[1] for row in drawn.table)
+
+
+def test_pictures_without_a_hole_are_refused():
+    erased_pictures()
+    models = save_autoencoder(image=COLOR, task="complete", missing="center")
+    with pytest.raises(UserError, match="nothing to complete: all 3 pictures have no transparent pixel"):
+        run_job(Apply, models, data="opaque", output="out")
+    assert not Path("out").exists()
+    with pytest.raises(UserError, match="--missing requires a model that was trained with a hole"):
+        run_job(
+            Apply, save_autoencoder("halves", COLOR, task="complete"), data="opaque", missing="center:0.5"
+        )

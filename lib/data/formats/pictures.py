@@ -105,16 +105,22 @@ def load_fitted(
     return Picture(pixels.reshape(shape), remarks)
 
 
-def fit_image(image, shape: ImageShape, fit_mode: str):
-    """Return a Pillow image of any mode scaled to (height, width, …) as `load_fitted` describes."""
+def fit_image(image, shape: ImageShape, fit_mode: str, is_mask: bool = False):
+    """Return a Pillow image of any mode scaled to (height, width, …) as `load_fitted` describes.
+
+    A mask is scaled linearly, so that each pixel that a part of the mask falls into is above 0.
+    """
     from PIL import Image, ImageOps
 
-    size = shape[1], shape[0]
+    size, resampling = (
+        (shape[1], shape[0]),
+        Image.Resampling.BILINEAR if is_mask else Image.Resampling.LANCZOS,
+    )
     if fit_mode == "crop":
-        return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+        return ImageOps.fit(image, size, resampling)
     if fit_mode == "pad":
-        return ImageOps.pad(image, size, Image.Resampling.LANCZOS)
-    return image.resize(size, Image.Resampling.LANCZOS)
+        return ImageOps.pad(image, size, resampling)
+    return image.resize(size, resampling)
 
 
 def describe_remarks(source: str, remarks: Counter[str], count: int) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Transparent pixels of pictures, and folders of masks: which pixels are missing."""
 
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.data.formats.base import explain_read_errors, require_file_or_folder
 from lib.data.formats.picture_lists import list_pictures
-from lib.data.formats.pictures import decode, open_picture, quiet_decoding
+from lib.data.formats.pictures import decode, fit_image, open_picture, picture_shape, quiet_decoding
 from lib.tasks.holes import MASK_READERS, Masks
 
 OPAQUE = 128  # alpha from which a pixel is known, and gray value of a mask from which it is missing
@@ -27,12 +28,74 @@ class Mask(NamedTuple):
     size: tuple[int, int]
 
 
-def transparent_pixels(image: Any, file: Path) -> Any:
+def load_hole(
+    file: Path, shape: tuple[int, int, int], fit_mode: str = "crop", mask: Path | None = None
+) -> np.ndarray:
+    """Return the missing pixels of a picture, fitted as `load_fitted` of `pictures` fits the picture.
+
+    Args:
+        file: the picture.
+        shape: (height, width, …) of the result.
+        fit_mode: as for `load_fitted`.
+        mask: a picture of the mask, scaled to the size of the picture where it has another; None: transparent
+            pixels are missing.
+
+    Returns:
+        uint8 (height, width), 255 where pixels are missing, else 0.
+
+    Raises:
+        UserError: a file is no picture that can be decoded.
+    """
+    with open_picture(file) as opened:
+        if mask is None:
+            missing = transparent_pixels(opened)
+        else:
+            height, width, _ = picture_shape(opened)
+            missing = _mask_image(mask, (width, height))
+        if missing is None:
+            return np.zeros(shape[:2], np.uint8)
+        fitted = np.asarray(fit_image(missing, shape, fit_mode, is_mask=True))
+        return np.where(fitted > 0, np.uint8(255), np.uint8(0))
+
+
+def _mask_image(file: Path, size: tuple[int, int]) -> Any:
+    from PIL import Image
+
+    mask = Image.fromarray(np.where(read_mask(file).missing, np.uint8(255), np.uint8(0)))
+    return mask if mask.size == size else mask.resize(size, Image.Resampling.NEAREST)
+
+
+def match_masks(folder: str, names: Sequence[Path]) -> list[Path]:
+    """Return the mask of each picture: the one of its name, whatever the suffixes, or the only one.
+
+    Args:
+        folder: of the masks, or the path of one mask.
+        names: paths of the pictures below their folder.
+
+    Raises:
+        UserError: there is no such folder, or a picture has no mask.
+    """
+    path = Path(folder)
+    with explain_read_errors(path):
+        require_file_or_folder(path)
+        files = (path,) if path.is_file() else list_pictures(path).files
+    if len(files) == 1:
+        return [files[0]] * len(names)
+    by_name = {file.relative_to(path).with_suffix(""): file for file in files}
+    absent = [name for name in names if name.with_suffix("") not in by_name]
+    if absent:
+        raise UserError(
+            f"{folder}: {len(absent):,} of {len(names):,} pictures have no mask of their name, such as "
+            f"{printable(str(absent[0]))}; give one mask for all, or one for each picture"
+        )
+    return [by_name[name.with_suffix("")] for name in names]
+
+
+def transparent_pixels(image: Any) -> Any:
     """Return where an opened picture is transparent, as a Pillow image of mode L, 255 there and 0 elsewhere.
 
     Args:
         image: as `open_picture` yields it.
-        file: its path, named in errors.
 
     Returns:
         The upright image, or None for a picture without transparency.
@@ -40,7 +103,7 @@ def transparent_pixels(image: Any, file: Path) -> Any:
     from PIL import Image, ImageOps
 
     image.load()
-    if not image.has_transparency_data:
+    if not image.has_transparency_data or image.mode in ("I", "F") or image.mode.startswith("I;"):
         return None
     upright = ImageOps.exif_transpose(image)
     alpha = np.asarray((upright.convert("LA") if upright.mode == "La" else upright).convert("RGBA"))[..., 3]
@@ -116,7 +179,7 @@ def read_mask(file: Path, sides: tuple[int, int] | None = None) -> Mask:
     from PIL import Image
 
     with open_picture(file) as opened:
-        image = transparent_pixels(opened, file)
+        image = transparent_pixels(opened)
         if image is None or not np.asarray(image).any():
             image = decode(opened, file).image.convert("L")
         size = image.height, image.width
