@@ -80,7 +80,8 @@ class ValueRange:
             return images
         values = self.low + images * ((self.high - self.low) / white_of(self.dtype))
         if self.kind != INTEGER or max(abs(self.low), abs(self.high)) > MAX_INT32:
-            return values.astype(np.float32)
+            with np.errstate(over="ignore"):
+                return values.astype(np.float32)
         fits = self.low >= 0 and self.high <= white_of(np.dtype(np.uint16))
         return np.rint(values).astype(np.uint16 if fits else np.int32)
 

@@ -34,7 +34,9 @@ from lib.cli.prompts import Answers
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.formats import registry
+from lib.data.formats.deep_pictures import load_deep
 from lib.data.formats.pictures import load_fitted, quiet_decoding
+from lib.data.value_range import ValueRange
 from lib.runs import records, report, run_entries
 from tests.harness import sample_files
 from tests.harness.mutation import mutate
@@ -76,7 +78,7 @@ def images(path: Path) -> str:
             assert not (counted and count), "peek saw test images"
             continue
         array = part.images
-        assert (array.dtype, array.ndim, array.shape[1:]) == (np.uint8, 4, header.shape), (
+        assert (array.dtype, array.ndim, array.shape[1:]) == (source.value_range.dtype, 4, header.shape), (
             array.dtype,
             array.shape,
             header,
@@ -113,6 +115,12 @@ def pictures(path: Path) -> str:
                     refused(error, file)
                 else:
                     assert (found.shape, found.dtype) == ((6, 5, 3), np.uint8)
+            try:
+                deep = load_deep(file, (6, 5, 3), value_range=ValueRange(0, 4095, "integer")).pixels
+            except UserError as error:
+                refused(error, file)
+            else:
+                assert (deep.shape, deep.dtype) == ((6, 5, 3), np.uint16)
     return ended
 
 

@@ -151,12 +151,12 @@ def open_planes(file: Path, channels: int, value_range: ValueRange) -> tuple[lis
     pixels = _scale(picture, value_range)
     found = pixels.shape[2]
     if (found, channels) == (3, 1):
-        pixels = pixels @ LUMA[:, None]
+        pixels = pixels @ LUMA[:, None].astype(pixels.dtype)
     elif (found, channels) == (1, 3):
         pixels = np.repeat(pixels, 3, axis=2)
     elif found != channels:
         raise UserError(f"{file}: has {found} channel{'s' if found > 1 else ''}, not {channels}")
-    planes = np.moveaxis(pixels, -1, 0).astype(np.float32)
+    planes = np.moveaxis(pixels, -1, 0).astype(np.float32, copy=False)
     return [Image.fromarray(np.ascontiguousarray(plane)) for plane in planes], picture.remarks
 
 
@@ -250,10 +250,10 @@ def _turn(values: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _scale(picture: DeepPicture, value_range: ValueRange) -> np.ndarray:
-    """Return pixels in 0..1, float64, with transparent ones laid on white."""
+    """Return pixels in 0..1, float32 or float64, with transparent ones laid on white."""
     values = picture.values
     if values.dtype == np.uint8:
-        pixels = values / 255
+        pixels = values / np.float32(255)
     else:
         low, high = value_range.low, value_range.high
         pixels = (np.clip(values.astype(np.float64), low, high) - low) / (high - low)

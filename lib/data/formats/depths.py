@@ -95,7 +95,8 @@ def measure(path: Path, arrays: Sequence[np.ndarray]) -> Values:
             highs.append(high)
             if is_float:
                 are_whole = are_whole and bool(np.all(chunk == np.rint(chunk)))
-                are_bytes = are_bytes and _are_bytes(chunk)
+                is_unit = low >= -TOLERANCE and high <= 1 + TOLERANCE
+                are_bytes = are_bytes and is_unit and _are_bytes(chunk)
     return Values(min(lows), max(highs), is_float, are_whole, are_bytes)
 
 
