@@ -137,13 +137,16 @@ class Answers:
     def data_settings(self, answers: dict[str, Any]) -> Hyperparameters:
         """Return hyperparameters with all that loading the data needs; the network's have defaults."""
         values = self.defaults | self._fitting_drafts(answers) | self.provided | answers
-        names = [
-            name
-            for name, setting in self.settings.items()
-            # With a label weight an autoencoder needs the labels.
-            if setting.group == "data" or name in ("label_weight", "seed")
-        ]
-        return HYPERPARAMETERS[self.program](**{name: values[name] for name in names})
+        data = [name for name, setting in self.settings.items() if setting.group == "data"]
+        conditions = [name for setting in data for name in self.settings[setting].only_when]
+        # With a label weight an autoencoder needs the labels.
+        names = {*data, *conditions, "seed"} | ({"label_weight"} & self.settings.keys())
+        applicable = {
+            name: values[name]
+            for name in names
+            if name in self._flag_names or not self.settings[name].inapplicable_reason(values)
+        }
+        return HYPERPARAMETERS[self.program](**applicable)
 
     def use_as_defaults(self, hp: Hyperparameters) -> None:
         """Make the values of a run the defaults of the next one, with a prompt for all but paths."""

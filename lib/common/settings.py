@@ -116,6 +116,8 @@ class Setting:
         """
         for name, value in self.only_when.items():
             if (values.get(name) if isinstance(values, dict) else getattr(values, name)) != value:
+                if value is None:
+                    return f"{self.label} has no effect with {flag_of(name)}"
                 condition = "" if value is True else f" {value}"
                 return f"{self.label} has no effect without {flag_of(name)}{condition}"
         return ""
@@ -138,7 +140,7 @@ def task_option(default, value_type: ValueType, *aliases: str, **attributes: Any
 
     The arguments are those of `setting`.
     """
-    return setting(default, value_type, *aliases, group="task", searchable=False, **attributes)
+    return setting(default, value_type, *aliases, **{"group": "task", "searchable": False} | attributes)
 
 
 def vary(table: type, name: str, **attributes: Any) -> Any:

@@ -76,6 +76,11 @@ class Hyperparameters(TrainingSettings, DataSettings):
         return None, None
 
     @property
+    def target_files(self) -> tuple[str | None, str | None]:
+        """Clean pictures for the training and test images, which then are inputs; `None` without pairs."""
+        return None, None
+
+    @property
     def validates(self) -> bool:
         """True if there is a validation set, on which the best epoch is chosen."""
         return self.fold is not None or self.split[1] > 0
@@ -186,6 +191,10 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
     @property
     def needs_labels(self) -> bool:
         return self.label_weight > 0
+
+    @property
+    def target_files(self) -> tuple[str | None, str | None]:
+        return get_task(self.task).target_files(self)
 
     def _is_in_command(self, setting: Setting) -> bool:
         # What follows the images or the task would otherwise be replaced by what follows them.

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from lib.common.settings import add_entries, change, setting
+from lib.common.settings import ENTRY, add_entries, change, setting
 from lib.common.value_types import FloatRange, OneOf, Switch
 from lib.tasks import TASKS, default_task
 
 OPTIONS = {
-    name: change(entry, only_when={"task": task.name})
+    name: change(entry, only_when={"task": task.name, **entry.metadata[ENTRY].only_when})
     for task in TASKS.values()
     for name, entry in task.options.items()
 }

@@ -15,6 +15,7 @@ from lib.data.formats.base import Header, Images, Source, exists
 from lib.data.formats.cifar import Cifar10Format
 from lib.data.formats.idx_folder import PUBLISHED_NAME, holds_mnist
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
+from lib.data.formats.picture_pairs import join_sources, read_picture_pairs
 from lib.data.formats.registry import is_published_folder, peek_source, read_source, require_no_fit
 from lib.data.group_notes import describe_groups
 from lib.data.groups import group_images
@@ -202,14 +203,15 @@ def load_dataset(hp: Hyperparameters, value_range: ValueRange = BYTES) -> Datase
     states = file_states(_paths_of(hp))
     fit = PictureFit.of(hp)
     fit = fit if fit.value_range else fit.with_range_of(value_range)
-    source = load_source(name, fit)
+    targets, test_targets = hp.target_files
+    source = load_pairs(name, targets, fit)
     labels, test_labels = hp.label_files
     patches = hp.patches or 1
     train, label_notes = attach_labels(source.train, labels, name, patches)
     notes, test = source.notes + label_notes, None
     if hp.testset:
         like_training = fit.with_color_of(source.train.images.shape[1:]).with_range_of(source.value_range)
-        test_source = load_source(hp.testset, like_training)
+        test_source = load_pairs(hp.testset, test_targets, like_training)
         test, label_notes = attach_labels(
             test_source.test or test_source.train, test_labels, hp.testset, patches
         )
@@ -224,7 +226,7 @@ def load_dataset(hp: Hyperparameters, value_range: ValueRange = BYTES) -> Datase
     subsets = split_images(train, test, hp, groups)
     if groups is not None:
         notes += describe_groups(groups, train, test, subsets, hp)
-    shape, checksum = train.images.shape[1:], _checksum(train.images)
+    shape, checksum = train.images.shape[1:], _checksum(train)
     if changed := changed_files(states):
         notes += (f"{describe_changes(changed)} while it was being read; start again when it is complete",)
         states = file_states(list(map(Path, states)))
@@ -235,7 +237,7 @@ def load_dataset(hp: Hyperparameters, value_range: ValueRange = BYTES) -> Datase
 
 def _paths_of(hp: Hyperparameters) -> list[Path]:
     """Return the files and folders that the data set of a run is read from."""
-    located = [locate(name) for name in (hp.dataset, hp.testset) if name]
+    located = [locate(name) for name in (hp.dataset, hp.testset, *hp.target_files) if name]
     labels = [Path(path) for path in hp.label_files if path]
     return [path for path in (*located, *labels) if path is not None]
 
@@ -302,13 +304,41 @@ def load_source(name_or_path: str, fit: PictureFit = AS_THEY_ARE) -> Source:
     return replace(source, train=_with_classes(source.train, classes), test=test, notes=notes)
 
 
+def load_pairs(name_or_path: str, targets: str | None, fit: PictureFit = AS_THEY_ARE) -> Source:
+    """Return all images of a data set, as `load_source` does, and with targets as the inputs of pairs.
+
+    Args:
+        name_or_path: as in `load_source`.
+        targets: name or path of the clean images; None for images without pairs.
+        fit: how the pictures of folders become images.
+
+    Raises:
+        UserError: as `load_source`, or the targets do not match.
+    """
+    if targets is None:
+        return load_source(name_or_path, fit)
+    paths = [locate(name) for name in (name_or_path, targets)]
+    folders = [path for path in paths if path and path.is_dir() and not is_published_folder(path)]
+    if len(folders) == 2:
+        return read_picture_pairs(folders[0], folders[1], fit)
+    if folders:
+        raise UserError(
+            f"{name_or_path} and {targets}: one is a folder of pictures, the other is not; pairs are two "
+            "folders, or two files of images"
+        )
+    inputs = load_source(name_or_path, fit)
+    target_fit = fit.with_range_of(inputs.value_range)
+    return join_sources(name_or_path, inputs, targets, load_source(targets, target_fit))
+
+
 def _with_classes(images: Images, classes: tuple[str, ...]) -> Images:
     return images if images.classes else replace(images, classes=classes)
 
 
-def _checksum(images: np.ndarray) -> str:
+def _checksum(images: Images) -> str:
     """Return the SHA-256 of the pixels: the same whether they were stored as IDX, gzip or NumPy arrays."""
     digest = hashlib.sha256()
-    for start in range(0, len(images), CHUNK_SIZE):
-        digest.update(np.ascontiguousarray(images[start : start + CHUNK_SIZE]).data)
+    for array in (images.images,) if images.inputs is None else (images.images, images.inputs):
+        for start in range(0, len(array), CHUNK_SIZE):
+            digest.update(np.ascontiguousarray(array[start : start + CHUNK_SIZE]).data)
     return digest.hexdigest()

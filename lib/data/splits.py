@@ -49,6 +49,16 @@ class Subset:
         """Return some images, uint8 (n, height, width, channels), by their positions in this subset."""
         return self.parent.images[self.indices[which]]
 
+    def take_pairs(self, which: slice | np.ndarray | list[int]) -> np.ndarray:
+        """Return some images as `take` does; of pairs the degraded ones, joined as channels before them."""
+        images, inputs = self.take(which), self.parent.inputs
+        return images if inputs is None else np.concatenate([inputs[self.indices[which]], images], axis=-1)
+
+    @property
+    def paired(self) -> bool:
+        """Whether the images are the clean pictures of pairs."""
+        return self.parent.inputs is not None
+
     def select(self, which: slice | np.ndarray | list[int]) -> Subset:
         """Return a smaller subset, by positions in this one."""
         return Subset(self.parent, self.indices[which])

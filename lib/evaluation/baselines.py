@@ -26,7 +26,7 @@ class TrainingImages:
 
     def __init__(
         self,
-        train: Subset,
+        dataset: Dataset,
         hp: AutoencoderHyperparameters,
         latent_size: int,
         components: Components | None,
@@ -34,7 +34,8 @@ class TrainingImages:
     ):
         self.settings = hp
         self.note = note
-        self._train = train
+        self._train = dataset.train
+        self._validation = dataset.validation if hp.validates else dataset.train
         self._latent_size = latent_size
         self._components = components
 
@@ -68,6 +69,11 @@ class TrainingImages:
         sampled = sample_size(self._train)
         return counts | {"images": sampled} if sampled < len(self._train) else counts
 
+    def validation_pairs(self, pixels: int) -> tuple[np.ndarray, np.ndarray]:
+        count = max(1, pixels // math.prod(self._train.shape[:2]))
+        subset = sample_subset(self._validation, count, self.settings.seed)
+        return Batches(subset, len(subset), self.settings)[0]
+
 
 def flat_pixels(subset: Subset) -> np.ndarray:
     """Return all images of a subset, float32 (n, height · width · channels) in 0..1."""
@@ -97,7 +103,7 @@ def autoencoder_baselines(
         For each baseline of the task that applies `<baseline>_mse` and the other metrics in the table of
         scores, such as `<baseline>_psnr`; and its counts, such as `pca_components`.
     """
-    sample = TrainingImages(dataset.train, hp, latent_size, components, note)
+    sample = TrainingImages(dataset, hp, latent_size, components, note)
     fitted = [(baseline, baseline.fit(sample)) for baseline in get_task(hp.task).baselines]
     methods = {baseline: method for baseline, method in fitted if method is not None}
     means = {baseline: MetricMeans("autoencoder", of_baseline=True) for baseline in methods}

@@ -17,6 +17,9 @@
     halves          halves of images; their baselines
     holes           holes: kinds, drawing, masks
     hole_baselines  baselines of holes
+    restoration     clean from degraded pictures
+    degradation     noise, blur, JPEG, low resolution
+    image_filters   filters as baselines
     classification  name and baselines of the other program
 
 Each task's module holds one subclass of `Task`, which registers itself; all modules of this package are

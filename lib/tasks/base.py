@@ -199,6 +199,13 @@ class Task:
         """Return the copies of an image in float32 that a pair takes in memory; by default `copies`."""
         return self.copies
 
+    def target_files(self, settings: TaskSettings) -> tuple[str | None, str | None]:
+        """Return the user's targets for the training and test images, which then are inputs; by default none.
+
+        Pairs of such images are used as they are, in place of those of `make_pair`.
+        """
+        return None, None
+
     # --- network
 
     def input_part(self, settings: TaskSettings, image: ImageShape) -> InputPart:

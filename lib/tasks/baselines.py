@@ -27,6 +27,8 @@ class TrainingSample(Protocol):
             code has values, float32 (height · width · channels, components).
         component_counts: `components` that exist, and `images` that they are computed from, if not all.
         note: takes a sentence for the user, such as why a baseline is skipped.
+        validation_pairs: function of a number of pixels that returns inputs and targets like the above, of
+            as many validation images, at least one; of training images where there are none.
     """
 
     settings: TaskSettings
@@ -36,6 +38,8 @@ class TrainingSample(Protocol):
     components: tuple[np.ndarray, np.ndarray]
     component_counts: dict[str, int]
     note: Callable[[str], None]
+
+    def validation_pairs(self, pixels: int) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from typing import ClassVar
 
-import numpy as np
-
 from lib.common.settings import task_option
 from lib.common.value_types import FloatInterval, FloatRange
 from lib.tasks.base import Task
 from lib.tasks.baselines import Method, TrainingSample, baseline, constant, pca
+from lib.tasks.degradation import Damage, degrade
+from lib.tasks.image_filters import non_local_means
 
 NOISE_LEVELS = (0.1, 0.3, 0.5, 0.7)  # in the figure: standard deviations, pixels in 0..1
 
@@ -27,7 +27,7 @@ class Denoising(Task):
     name = "denoise"
     help = "the image from the image with Gaussian noise"
     order = 20
-    baselines = (noisy_input, constant, pca)
+    baselines = (noisy_input, constant, pca, non_local_means)
     targets_are_images = True
     bypasses_code = True
     error_label = "difference to the input"
@@ -41,9 +41,7 @@ class Denoising(Task):
     variants: ClassVar = {f"noise {level:g}": {"noise": (level, level)} for level in NOISE_LEVELS}
 
     def make_pair(self, settings, pixels, rng):
-        sigma = rng.uniform(*settings.noise, (len(pixels), 1, 1, 1)).astype(np.float32)
-        noise = rng.standard_normal(pixels.shape, np.float32)
-        return np.clip(pixels + sigma * noise, 0, 1), pixels
+        return degrade(pixels, [Damage("gaussian", *settings.noise)], rng), pixels
 
     def make_inference_pair(self, settings, pixels):
         return pixels, pixels

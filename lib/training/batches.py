@@ -95,7 +95,7 @@ class Batches(keras.utils.PyDataset):
         epoch += self.first_epoch
         # Sorted, so that neighbors on disk are read together; the order within a batch changes nothing.
         positions = np.sort(self._positions(epoch, number))
-        images = self.subset.take(positions)
+        images = self.subset.take_pairs(positions)
         labels = self.labels[positions]
         rng = self._rng(epoch, number)
         for augment in self.augmentations:
@@ -104,16 +104,27 @@ class Batches(keras.utils.PyDataset):
             inputs, targets = to_float(images), labels
         else:
             assert isinstance(self.hp, AutoencoderHyperparameters)
-            if self.training:
-                inputs, targets = make_pair(self.hp, images, rng)
-            else:
-                inputs, targets = make_fixed_pair(self.hp, images, rng, self.subset.indices[positions])
+            inputs, targets = self._make_pair(self.hp, images, rng, positions)
         for augment in self.input_augmentations:
             inputs = augment(inputs, rng)
         if self.shard is not None:  # after all random draws, which are then the same in all processes
             rows = self.shard.rows(len(positions))
             inputs, targets, labels = inputs[rows], targets[rows], labels[rows]
         return (inputs, targets) if self.transform is None else self.transform(inputs, targets, labels)
+
+    def _make_pair(
+        self,
+        hp: AutoencoderHyperparameters,
+        images: np.ndarray,
+        rng: np.random.Generator,
+        positions: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if self.subset.paired:
+            inputs, targets = np.split(to_float(images), 2, axis=-1)
+            return inputs, targets
+        if self.training:
+            return make_pair(hp, images, rng)
+        return make_fixed_pair(hp, images, rng, self.subset.indices[positions])
 
     def images_through(self, number: int) -> int:
         """Number of images in an epoch's batches from the first to that number, which counts from 0."""

@@ -1,12 +1,20 @@
 """Tests of baselines against their definitions. python -m pytest tests/evaluation/test_baselines.py"""
 
+import dataclasses
+import sys
+
 import numpy as np
 import pytest
+from scipy.ndimage import median_filter
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
+from lib.data.formats.base import Images
+from lib.data.splits import Subset
 from lib.evaluation import baselines
 from lib.models import pca
+from lib.tasks import image_filters
+from lib.tasks.image_filters import median
 from lib.training.batches import Batches
 from tests.evaluation.test_metrics import colored, float_images
 
@@ -41,6 +49,61 @@ def test_the_noisy_input_is_a_baseline_of_denoising(dataset):
     noisy, clean = Batches(dataset.test, 512, hp)[0]
     assert scores["input_mse"] == pytest.approx(np.square(noisy - clean).mean(), rel=1e-4)
     assert scores["pca_mse"] < scores["input_mse"]
+
+
+@pytest.fixture
+def photos(monkeypatch) -> datasets.Dataset:
+    monkeypatch.setattr(image_filters, "TUNING_PIXELS", 4 * 32 * 32)
+    return datasets.load_dataset(AutoencoderHyperparameters(dataset="photos", limit=100))
+
+
+def test_filters_remove_noise_and_are_scored_on_a_sample(photos, monkeypatch):
+    hp, dataset = AutoencoderHyperparameters(task="denoise", noise=0.2), photos
+    scores = baselines.autoencoder_baselines(dataset, hp, 3)
+    assert scores["non_local_means_psnr"] > scores["input_psnr"] + 2
+    assert "non_local_means_images" not in scores
+    monkeypatch.setattr(image_filters, "MAX_PIXELS", 5 * 32 * 32)
+    sampled = baselines.autoencoder_baselines(photos, hp, 3)
+    assert sampled["non_local_means_images"] == 5
+    assert sampled["non_local_means_psnr"] == pytest.approx(scores["non_local_means_psnr"], abs=3)
+
+
+@pytest.mark.parametrize(
+    ("degrade", "inputs"), [("jpeg:10", "input"), ("downscale:2,gaussian:0.1", "bicubic")]
+)
+def test_baselines_of_restoration(photos, degrade, inputs):
+    hp, dataset = AutoencoderHyperparameters(task="restore", degrade=degrade), photos
+    scores = baselines.autoencoder_baselines(dataset, hp, 3)
+    methods = {key.removesuffix("_mse") for key in scores if key.endswith("_mse")}
+    assert methods == {inputs, "median", "bilateral", "non_local_means"}
+    degraded, clean = Batches(dataset.test, 512, hp)[0]
+    assert scores[f"{inputs}_mse"] == pytest.approx(np.square(degraded - clean).mean(), rel=1e-4)
+    filtered = np.stack([median_filter(image[..., 1], 3) for image in degraded])
+    outputs = median.fit(None)(degraded)[..., 1]
+    np.testing.assert_array_equal(outputs, filtered)
+    assert scores["non_local_means_mse"] < scores[f"{inputs}_mse"]
+
+
+def test_filters_without_scikit_image_are_named(photos, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage.restoration", None)
+    notes: list[str] = []
+    hp = AutoencoderHyperparameters(task="restore")
+    scores = baselines.autoencoder_baselines(photos, hp, 3, note=notes.append)
+    assert "median_mse" in scores
+    assert "non_local_means_mse" not in scores
+    assert notes == [
+        f"{name} is no baseline: run pip install scikit-image PyWavelets"
+        for name in ("the bilateral filter", "non-local means")
+    ]
+
+
+def test_flat_images_have_no_noise_to_estimate(photos):
+    flat = Subset(Images(np.full((30, 7, 5, 2), 128, np.uint8)), np.arange(30))
+    dataset = dataclasses.replace(photos, train=flat, validation=flat, test=flat)
+    hp = AutoencoderHyperparameters(task="restore", degrade="jpeg:50")
+    scores = baselines.autoencoder_baselines(dataset, hp, 3)
+    assert scores["non_local_means_mse"] == pytest.approx(0, abs=1e-4)
+    assert scores["bilateral_mse"] == pytest.approx(0, abs=1e-4)
 
 
 def test_baselines_of_colorization():

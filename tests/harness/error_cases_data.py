@@ -100,6 +100,41 @@ def loaded(images=IMAGES, labels=None, test=None, test_labels=None, program="cla
     return datasets.load_dataset(HYPERPARAMETERS[program](**names, **values))
 
 
+def paired(bad: list[str], clean: list[str], size=(8, 8)):
+    """Pairs of pictures of these names, the clean ones of that size."""
+    for folder, names, shape in (("b", bad, (8, 8)), ("clean", clean, size)):
+        for name in names:
+            file = Path(folder, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.zeros(shape, np.uint8)).save(file)
+    datasets.load_pairs("b", "clean")
+
+
+def paired_depths():
+    for folder, values in (("b", IMAGES[0]), ("clean", IMAGES[0] * np.uint16(257))):
+        Path(folder).mkdir()
+        Image.fromarray(values).save(f"{folder}/a.png")
+    datasets.load_pairs("b", "clean")
+
+
+def paired_arrays(bad: np.ndarray, clean: np.ndarray):
+    np.save("a.npy", bad)
+    np.save("b.npy", clean)
+    datasets.load_pairs("a.npy", "b.npy")
+
+
+def paired_test_sets():
+    np.savez("b.npz", x_train=IMAGES, x_test=IMAGES)
+    np.save("a.npy", IMAGES)
+    datasets.load_pairs("a.npy", "b.npz")
+
+
+def paired_unlike():
+    np.save("a.npy", IMAGES)
+    folder_of((8, 8))
+    datasets.load_pairs("a.npy", "p")
+
+
 def other_test_folder():
     Path("t").mkdir()
     Image.fromarray(IMAGES[0, :5]).save("t/a.png")
@@ -263,6 +298,40 @@ CASES = {
         ),
         (crowded, "p", "more than 0 files and folders; use a smaller folder"),
     ],
+    "data/formats/picture_matching": [
+        (
+            lambda: paired(["a.png"], [f"{letter}.png" for letter in "abcdefgh"]),
+            "clean/b.png",
+            "7 of 8 names are in one folder only: clean/b.png, clean/c.png, clean/d.png, clean/e.png, "
+            "clean/f.png and 2 more; correct or remove them",
+        ),
+        (lambda: paired(["a.png"], ["b.png"]), "b", "no picture has the name of one in b, such as a.png"),
+        (
+            lambda: paired(["a.png", "a.jpg"], ["a.png"]),
+            "b/a.jpg",
+            "and a.png: differ only in the suffix; rename or remove one",
+        ),
+        (
+            lambda: paired(["train/a.png", "test/a.png"], ["a.png"]),
+            "b: has a training and a test set",
+            "clean has not; give both the same folders",
+        ),
+    ],
+    "data/formats/picture_pairs": [
+        (
+            lambda: paired(["a.png"], ["a.png"], size=(16, 8)),
+            "clean",
+            "the pictures are 16×8, those of b are 8×8; bring all to one size, such as --size 16x8",
+        ),
+        (paired_depths, "b and clean", "one has pictures of 8 bits, the other of more; convert one of them"),
+        (lambda: paired_arrays(IMAGES, IMAGES[:9]), "b.npy", "9 images for the 20 of a.npy; pairs are"),
+        (
+            lambda: paired_arrays(IMAGES, IMAGES[:, :5]),
+            "b.npy",
+            "the images are 5×10×1 uint8, those of a.npy are 12×10×1 uint8",
+        ),
+        (lambda: paired_test_sets(), "b.npz: has a test set", "a.npy has none; give both one"),
+    ],
     "data/formats/picture_fit": [
         (
             lambda: folder_of((8, 8), fit=PictureFit(patches=2)),
@@ -365,6 +434,11 @@ CASES = {
             lambda: loaded(program="autoencoder", show_channels="1,4,2"),
             "show channels 1,4,2",
             "the images of dataset.npy have 1 channel",
+        ),
+        (
+            paired_unlike,
+            "a.npy and p",
+            "one is a folder of pictures, the other is not; pairs are two folders",
         ),
         (other_test_folder, "t", "the training images 12×10×1; for a folder of pictures, set --size 12x10"),
         (

@@ -34,6 +34,7 @@ from lib.config import architecture_planner, presets, program_settings
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.tasks import base
+from lib.tasks.degradation import Damages
 from lib.worker.process import Worker
 from tests.harness import sample_files
 
@@ -219,6 +220,32 @@ CASES = {
         (lambda: AutoencoderHyperparameters(skip_size="half"), "skip size", "has no effect without --skip"),
         (lambda: AutoencoderHyperparameters(noise=0.4), "noise", "has no effect without --task denoise"),
         (
+            lambda: AutoencoderHyperparameters(degrade="jpeg:5"),
+            "degrade",
+            "has no effect without --task restore",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(task="restore", targets="c", degrade="jpeg:5"),
+            "degrade",
+            "has no effect with --targets",
+        ),
+        (lambda: AutoencoderHyperparameters(targets="c"), "targets", "has no effect without --task restore"),
+        (
+            lambda: AutoencoderHyperparameters(test_targets="c"),
+            "test targets",
+            "has no effect without --task restore",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(task="restore", targets="c", testset="t"),
+            "targets and a test set",
+            "require --test-targets, the clean pictures of the test set",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(task="restore", test_targets="c"),
+            "test targets",
+            "require --targets and --testset",
+        ),
+        (
             lambda: AutoencoderHyperparameters(color_space="yuv"),
             "color space",
             "has no effect without --task colorize",
@@ -243,7 +270,7 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(flip=True, tta=True),
             "TTA averages two reconstructions",
-            "TTA averages two reconstructions: use it for denoise, colorize or complete",
+            "TTA averages two reconstructions: use it for denoise, colorize, complete or restore",
         ),
         (
             lambda: AutoencoderHyperparameters(task="complete", flip=True, tta=True),
@@ -298,7 +325,7 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(skip=True),
             "skip connections",
-            "would copy the image to the output: use them for denoise, colorize or complete",
+            "would copy the image to the output: use them for denoise, colorize, complete or restore",
         ),
         (
             lambda: AutoencoderHyperparameters(task="denoise", variational=True, skip=True),
@@ -318,12 +345,12 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(residual=True),
             "residual",
-            "requires the task denoise, colorize in RGB or complete of a half",
+            "requires the task denoise, restore, colorize in RGB or complete of a half",
         ),
         (
             lambda: AutoencoderHyperparameters(task="colorize", color_space="yuv", residual=True),
             "residual",
-            "requires the task denoise, colorize in RGB or complete of a half",
+            "requires the task denoise, restore, colorize in RGB or complete of a half",
         ),
         (
             lambda: AutoencoderHyperparameters(linear_path=8, latent_dim=2),
@@ -348,7 +375,7 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(feedback=8),
             "feedback requires a dense latent code",
-            "feedback requires a dense latent code and the task reconstruct or denoise:",
+            "feedback requires a dense latent code and the task reconstruct, denoise or restore:",
         ),
         (
             lambda: AutoencoderHyperparameters(feedback=8, latent_dim=4, variational=True),
@@ -367,8 +394,8 @@ CASES = {
         ),
         (
             lambda: AutoencoderHyperparameters(pca=True, latent_dim=4, task="complete"),
-            "PCA requires the task reconstruct or denoise",
-            "PCA requires the task reconstruct or denoise: inputs and targets must be",
+            "PCA requires the task reconstruct, denoise or restore",
+            "PCA requires the task reconstruct, denoise or restore: inputs and targets must be",
         ),
         (
             lambda: AutoencoderHyperparameters(
@@ -500,6 +527,14 @@ CASES = {
             "are too small to split into halves",
         ),
     ],
+    "tasks/degradation": [
+        (
+            lambda: Damages().parse("jpg:5"),
+            "jpg:5",
+            "must be blur, downscale, poisson, gaussian, salt-pepper, jpeg, each with a value or a range",
+        ),
+        (lambda: Damages().parse("jpeg:5,jpeg:9"), "jpeg", "twice; give it one value or a range"),
+    ],
     "config/presets": [
         (
             lambda: called("autoencoder", "--preset", "cifar-bas"),
@@ -593,6 +628,7 @@ CASES = {
         ),
     ],
     "common/settings": [
+        (lambda: Damages().parse("jpeg:500"), "jpeg (quality)", "must be a number from 1 to 100, or a range"),
         (
             lambda: called("autoencoder", "-d", "digits", stdin="many\n"),
             "layers",

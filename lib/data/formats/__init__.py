@@ -28,6 +28,8 @@
     jpeg_reduction  JPEGs at a fraction of their size
     picture_patches  random crops of one picture
     picture_decoding  all pictures as one array
+    picture_matching  names of degraded and clean ones
+    picture_pairs   pairs of pictures or of arrays
     picture_cache   decoded pictures on disk
 
 Each format is a subclass of `base.Format`, which `registry` finds. Files are untrusted: a size that a

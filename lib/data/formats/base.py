@@ -55,6 +55,7 @@ class Images:
         classes: the class name of each label, from label 0 on; empty where unknown.
         label_error: why the labels that are stored with the images could not be read; empty otherwise.
         files: the picture that each image was made of; empty where the images are no pictures.
+        inputs: of pairs, the degraded pictures, like `images`, which are the clean ones; otherwise None.
     """
 
     images: np.ndarray
@@ -62,6 +63,7 @@ class Images:
     classes: tuple[str, ...] = ()
     label_error: str = ""
     files: tuple[Path, ...] = ()
+    inputs: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)

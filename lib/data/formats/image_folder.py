@@ -14,7 +14,7 @@ from lib.data.formats.picture_decoding import DecodedPictures, decode_pictures, 
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit, PictureSurvey, describe_broken
 from lib.data.formats.picture_lists import PictureFolder, PictureList, list_pictures
 from lib.data.formats.pictures import describe_remarks
-from lib.data.value_range import ANY, BYTES
+from lib.data.value_range import ANY
 
 
 class ImageFolderFormat(Format):
@@ -39,28 +39,9 @@ class ImageFolderFormat(Format):
     @staticmethod
     def read(path: Path, fit: PictureFit = AS_THEY_ARE) -> Source:
         folder = list_pictures(path)
-        survey = folder.survey(fit.use_cache)
-        shape = survey.image_shape(path, fit)
-        parts = [part for part in (folder.train, folder.test) if part]
-        names = (f"{folder.digest} {number}" for number in range(len(parts)))
-        fit, range_notes = _with_known_range(path, folder, fit, shape)
-        decoded = [
-            decode_pictures(path, part.files, name, shape, fit)
-            for part, name in zip(parts, names, strict=True)
-        ]
-        train, *test = (_images(*part, fit) for part in zip(parts, decoded, strict=True))
-        count = len(folder.files)
-        broken = {file: error for part in decoded for file, error in part.broken.items()}
-        remarks = sum((part.remarks for part in decoded), Counter[str]())
-        notes = describe_broken(str(path), broken, count, fit)
-        notes += describe_remarks(str(path), remarks, count - len(broken))
-        if fit.size and (smaller := survey.count_smaller(shape)):
-            notes += (f"{path}: {smaller:,} of {count:,} pictures are smaller than the images: enlarged",)
-        notes += range_notes + _describe_patches(path, survey, shape, fit)
-        test_part = test[0] if test else None
-        all_notes = folder.notes + tuple(map(printable, notes))
-        value_range = fit.value_range or BYTES
-        return Source(train, test_part, all_notes, value_range if value_range.is_deep else BYTES)
+        decoded, fit, notes = decode_folder(path, folder, fit)
+        train, *test = (images_of_pictures(*part, fit) for part in zip(folder.parts, decoded, strict=True))
+        return Source(train, test[0] if test else None, notes, fit.range_of_images)
 
 
 def _with_known_range(
@@ -75,7 +56,39 @@ def _with_known_range(
     return replace(fit, value_range=None), (f"{path}: {NO_EFFECT}",) if unused else ()
 
 
-def _images(part: PictureList, decoded: DecodedPictures, fit: PictureFit) -> Images:
+def decode_folder(
+    path: Path, folder: PictureFolder, fit: PictureFit
+) -> tuple[list[DecodedPictures], PictureFit, tuple[str, ...]]:
+    """Return the decoded pictures of each part of a folder, the fit with the range of values, and notes.
+
+    Args:
+        path: the folder.
+        folder: its pictures.
+        fit: how they become images of one shape.
+
+    Raises:
+        UserError: the pictures have several sizes and none is chosen, or too many cannot be read.
+    """
+    survey = folder.survey(fit.use_cache)
+    shape = survey.image_shape(path, fit)
+    fit, range_notes = _with_known_range(path, folder, fit, shape)
+    decoded = [
+        decode_pictures(path, part.files, f"{folder.digest} {number}", shape, fit)
+        for number, part in enumerate(folder.parts)
+    ]
+    count = len(folder.files)
+    broken = {file: error for part in decoded for file, error in part.broken.items()}
+    remarks = sum((part.remarks for part in decoded), Counter[str]())
+    notes = describe_broken(str(path), broken, count, fit)
+    notes += describe_remarks(str(path), remarks, count - len(broken))
+    if fit.size and (smaller := survey.count_smaller(shape)):
+        notes += (f"{path}: {smaller:,} of {count:,} pictures are smaller than the images: enlarged",)
+    notes += range_notes + _describe_patches(path, survey, shape, fit)
+    return decoded, fit, folder.notes + tuple(map(printable, notes))
+
+
+def images_of_pictures(part: PictureList, decoded: DecodedPictures, fit: PictureFit) -> Images:
+    """Return the images of decoded pictures, with the labels of those that could be read."""
     each = fit.images_per_picture
     labels = None if part.labels is None else np.repeat(part.labels[decoded.kept], each)
     files = tuple(part.files[index] for index in decoded.kept for _ in range(each))

@@ -20,7 +20,7 @@ from lib.data.formats.deep_pictures import read_header
 from lib.data.formats.picture_cache import DAMAGED, entry_name, load_entry, store_entry
 from lib.data.formats.picture_patches import count_positions, enlarged_size
 from lib.data.formats.pictures import quiet_decoding
-from lib.data.value_range import ANY, BYTES_KIND, ValueRange
+from lib.data.value_range import ANY, BYTES, BYTES_KIND, ValueRange
 from lib.tasks.base import join_names
 
 CHUNK_SIZE = 512  # pictures that are opened at once
@@ -78,6 +78,11 @@ class PictureFit:
     def with_color_of(self, shape: tuple[int, ...]) -> PictureFit:
         """Return the same for a test set, whose images are gray or in color as those of this shape are."""
         return replace(self, color=_color_of(shape)) if self.color == "auto" else self
+
+    @property
+    def range_of_images(self) -> ValueRange:
+        """The values of black and white in the pictures, if they have more than 8 bits; else 0 and 255."""
+        return self.value_range if self.value_range and self.value_range.is_deep else BYTES
 
     def with_range_of(self, value_range: ValueRange) -> PictureFit:
         """Return the same for images that get the range of others, such as a test set."""

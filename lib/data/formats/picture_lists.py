@@ -63,6 +63,11 @@ class PictureFolder:
     notes: tuple[str, ...] = ()
 
     @property
+    def parts(self) -> tuple[PictureList, ...]:
+        """The training set, or all pictures, and the test set where there is one."""
+        return (self.train, self.test) if self.test else (self.train,)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """All pictures, those of the training set first."""
         return self.train.files + (self.test.files if self.test else ())

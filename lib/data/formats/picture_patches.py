@@ -30,7 +30,8 @@ def load_patches(
     """Return random crops of a picture, which is decoded once.
 
     Their positions differ from each other where the picture is large enough. They follow the seed and the
-    path of the picture, so that they stay the same when other pictures are added.
+    path of the picture without suffix, so that they stay the same when other pictures are added, and are the
+    same in both pictures of a pair.
 
     Args:
         file: the picture.
@@ -48,7 +49,8 @@ def load_patches(
         UserError: the file is no picture that can be decoded.
     """
     patch_size = shape[:2]
-    path_digest = hashlib.sha256(os.fsencode(os.path.relpath(file, folder))).digest()
+    stem = os.path.splitext(os.path.relpath(file, folder))[0]
+    path_digest = hashlib.sha256(os.fsencode(stem)).digest()
     rng = np.random.default_rng([seed, int.from_bytes(path_digest[:8])])
     planes, remarks = (
         _open(file, shape[2]) if value_range is None else open_planes(file, shape[2], value_range)
