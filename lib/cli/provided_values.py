@@ -7,7 +7,7 @@ from typing import Any
 from lib.common.errors import UserError
 from lib.common.reading import MAX_SETTINGS_BYTES, read_json
 from lib.config.presets import preset_name, preset_values
-from lib.config.program_settings import parse_answers, settings
+from lib.config.program_settings import complete_earlier_answers, parse_answers, settings
 
 
 class ProvidedValues:
@@ -32,7 +32,8 @@ class ProvidedValues:
         file_preset = content.pop("preset", None) if isinstance(content, dict) else None
         if file_preset is not None:
             _check_preset(file_preset, program, args.answers)
-        self.values = parse_answers(content, program, args.answers) if args.answers else {}
+        answers = parse_answers(content, program, args.answers) if args.answers else {}
+        self.values = complete_earlier_answers(answers, program)
         from_flags = _parse_flags(program, args)
         self.values |= from_flags
         self.flag_names, self.explicit = list(from_flags), set(self.values)

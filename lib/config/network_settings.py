@@ -128,7 +128,7 @@ class NetworkSettings:
              f"{list_tasks(lambda task: task.targets_are_inputs)}",
     )
     skip_size: str = setting(
-        FULL, OneOf((FULL, HALF)), only_when={"skip": True}, is_later=True,
+        FULL, OneOf((FULL, HALF)), follows=TASK, only_when={"skip": True}, is_later=True,
         help="size of the largest feature maps of --skip, in terms of the image: with half, the first layer "
              "halves the image, and training is several times as fast",
     )

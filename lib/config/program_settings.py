@@ -111,6 +111,22 @@ def parse_answers(record, program: str, source: str) -> dict:
     return answers
 
 
+def complete_earlier_answers(answers: dict, program: str) -> dict:
+    """Return answers with the constant defaults of settings that the version which wrote them did not have.
+
+    Answers of a whole run name every setting whose default follows the images or the task. Such settings of
+    later versions would otherwise change the network of the run.
+
+    Args:
+        answers: canonical values by name, as `parse_answers` returns them.
+        program: the program that they are for.
+    """
+    followers = {name: setting for name, setting in settings(program).items() if setting.follows}
+    if any(name not in answers for name, setting in followers.items() if not setting.is_later):
+        return answers
+    return {name: setting.default for name, setting in followers.items() if setting.is_later} | answers
+
+
 def _require_program(value, program: str, source: str) -> None:
     if value not in PROGRAMS:
         raise UserError(f"{source}: program must be {' or '.join(PROGRAMS)}, not {abbreviate(value)}")

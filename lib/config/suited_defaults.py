@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from lib.config.network_settings import FULL
+from lib.config.network_settings import FULL, HALF
 from lib.config.program_settings import default_values, find_setting, settings
 from lib.tasks import ImageShape, Task, default_task, get_task
 
@@ -20,6 +20,8 @@ DENSE_RATIO = 48  # values of the image per number of a dense code
 CODE_STRIDE = 8  # pixels of the image per pixel of a code of feature maps
 MAP_RATIO = 24  # values of the image per number of a code of feature maps
 WIDTHS = (32, 64, 128)  # kernels of the first layers; the others have as many as the last of these
+
+MAX_FULL_SKIP_SIDE = 96  # pixels; the U-Net of a larger image begins at half size
 
 MIN_STEPS_PER_EPOCH = 50  # about; fewer leave a short training where it began
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 8, 128
@@ -56,7 +58,7 @@ def suited_defaults(images: ImageSet, given: dict) -> dict:
     values = suited_training(images.count, given)
     task = get_task(given.get("task", default_task()))
     if task.suits_bypass(_with_defaults(given)):
-        values |= _bypass(task, given)
+        values |= _bypass(task, images.shape, given)
     elif task.targets_are_images:
         values |= _suited_network(images.shape, given)
     return {
@@ -99,11 +101,13 @@ def _suited_network(shape: ImageShape, given: dict) -> dict:
     return network | suited if _agrees(given, suited) else network
 
 
-def _bypass(task: Task, given: dict) -> dict:
+def _bypass(task: Task, shape: ImageShape, given: dict) -> dict:
     """Connections past the code, so that a training starts with the input as its output."""
-    suited = {"skip": True, "residual": task.allows_residual(_with_defaults(given))}
+    suited: dict[str, object] = {"skip": True, "residual": task.allows_residual(_with_defaults(given))}
     if _differs(given, (*OTHER_CODES, "linear_path", "latent_dim")) or not _agrees(given, suited):
         return {}
+    if min(shape[:2]) > MAX_FULL_SKIP_SIDE and not _differs(given, ("stride", "pool")):
+        suited["skip_size"] = HALF
     return suited
 
 

@@ -17,6 +17,7 @@ from lib.cli.prompts import Answers
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.program_settings import settings
+from lib.config.suited_defaults import ImageSet
 from lib.worker.process import Worker
 
 
@@ -209,6 +210,18 @@ def test_a_preset_of_a_classifier_with_flags():
         2,
         "adamw",
     )
+
+
+def test_answers_of_an_earlier_version_keep_their_network():
+    record = AutoencoderHyperparameters(dataset="digits", task="denoise", skip=True, residual=True).to_json()
+    for name in ("skip_size", "growth", "block"):
+        del record[name]
+    Path("run.json").write_text(json.dumps(record))
+    Path("few.json").write_text(json.dumps({"dataset": "digits", "task": "denoise"}))
+    for file, skip_size in (("run.json", "full"), ("few.json", "half")):
+        earlier = answers("--answers", file)
+        earlier.images = ImageSet((128, 128, 3), 1000)
+        assert earlier.hyperparameters({}).skip_size == skip_size
 
 
 def test_values_of_a_preset_that_do_not_apply_are_dropped_but_flags_are_refused():

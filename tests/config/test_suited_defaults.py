@@ -127,3 +127,18 @@ def test_a_network_can_be_built_for_images_of_any_size(shape, count, layers, ker
     assert architecture.decoder[-1].output_shape[:2] == shape[:2]
     assert prod(architecture.latent_shape) >= 1
     assert hp.layers == (layers or hp.layers)
+
+
+@pytest.mark.parametrize(
+    ("shape", "chosen", "skip_size"),
+    [
+        ((96, 128, 3), {}, "full"),
+        ((128, 128, 3), {}, "half"),
+        ((128, 128, 3), {"skip_size": "full"}, "full"),
+        ((128, 128, 3), {"stride": (1, 2, 2, 2, 1)}, "full"),
+        ((128, 128, 3), {"pool": (2, 3)}, "full"),
+        ((128, 128, 3), {"skip": False}, "full"),
+    ],
+)
+def test_the_u_net_of_larger_images_begins_at_half_size(shape, chosen, skip_size):
+    assert network(shape, {"task": "denoise"} | chosen)[0].skip_size == skip_size
