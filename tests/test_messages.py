@@ -11,6 +11,7 @@ import pytest
 
 from lib.config.program_settings import PROGRAMS, settings
 from tests.harness import (
+    error_cases_continuing,
     error_cases_data,
     error_cases_depths,
     error_cases_foreign,
@@ -31,6 +32,7 @@ TABLES = (
     error_cases_formats.CASES,
     error_cases_groups.CASES,
     error_cases_runs.CASES,
+    error_cases_continuing.CASES,
     error_cases_models.CASES,
     error_cases_foreign.CASES,
     error_cases_search.CASES,

@@ -93,7 +93,9 @@ class Display(ResultViews, ImageViews):
             images, epochs = event.images, event.epochs
             self._bars = self._new_progress("{task.fields[count]}")
             self._bar_column = next(c for c in self._bars.columns if isinstance(c, BarColumn))
-            self._epoch_bar = self._bars.add_task("epochs", total=images * epochs, count=f"0/{epochs}")
+            count = f"0/{epochs}" if epochs else "0"
+            total = images * epochs if event.minutes is None else 60 * event.minutes
+            self._epoch_bar = self._bars.add_task("epochs", total=total, count=count)
             self._image_bar = self._bars.add_task("images", total=images, count=f"0/{images:,}")
             self._shown = None
             self._live = Live(get_renderable=self._live_content, console=self.err, refresh_per_second=8)
@@ -106,7 +108,9 @@ class Display(ResultViews, ImageViews):
             if event.images < self._bars.tasks[self._image_bar].completed:
                 self._bars.reset(self._image_bar)  # a new epoch, with its own estimate of the time left
             self._bars.update(self._image_bar, completed=event.images, count=f"{event.images:,}/{images:,}")
-            self._bars.update(self._epoch_bar, completed=(event.epoch - 1) * images + event.images)
+            self._bars.update(
+                self._epoch_bar, completed=self._completed((event.epoch - 1) * images + event.images)
+            )
             self._step_line = Text(
                 f"loss {format_decimal(event.loss)}   {event.speed:,.0f} images/s", style=QUIET
             )
@@ -130,10 +134,21 @@ class Display(ResultViews, ImageViews):
             self._step_line = Text("")
             self._epoch_line = Text(line)
             self._bars.update(self._image_bar, completed=images, count=f"{images:,}/{images:,}")
-            self._bars.update(self._epoch_bar, completed=epoch * images, count=f"{epoch}/{epochs}")
+            count = f"{epoch}/{epochs}" if epochs else f"{epoch}"
+            self._bars.update(self._epoch_bar, completed=self._completed(epoch * images), count=count)
         else:
-            seconds_per_epoch = (time.monotonic() - self._phase_started) / (epoch - self._epochs_before)
-            self.note(f"{line}   {format_duration(seconds_per_epoch * (epochs - epoch))} left")
+            self.note(f"{line}   {format_duration(self._seconds_left(epoch))} left")
+
+    def _completed(self, images: int) -> float:
+        """How much of the phase is done: images, or seconds where a time limit ends it."""
+        return images if self._phase.minutes is None else time.monotonic() - self._phase_started
+
+    def _seconds_left(self, epoch: int) -> float:
+        elapsed = time.monotonic() - self._phase_started
+        if self._phase.minutes is not None:
+            return max(0.0, 60 * self._phase.minutes - elapsed)
+        assert self._epochs_before is not None
+        return elapsed / (epoch - self._epochs_before) * (self._phase.epochs - epoch)
 
     @_show_event.register
     def _on_pictures(self, event: LivePictures) -> None:

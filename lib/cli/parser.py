@@ -177,7 +177,7 @@ class TrainParser(CommandParser):
         for group in GROUPS:
             with self.group(group):
                 for setting in settings(program).values():
-                    if setting.group == group:
+                    if setting.group == group and self._has(setting):
                         self._add_setting(setting)
         with self.group("run"):
             self._add_run_flags()
@@ -196,6 +196,9 @@ class TrainParser(CommandParser):
         self.add_value("--answers", "FILE", answers_help)
         self.add_prompt_flags()
         self.add_switch("--json", JSON_HELP)
+
+    def _has(self, setting: Setting) -> bool:
+        return True
 
     def _add_setting(self, setting: Setting) -> None:
         """Add `--name VALUE`; for a switch `--name` alone, for layer numbers either; `--no-name` for both."""
@@ -235,6 +238,9 @@ class TrainingCommandParser(TrainParser):
         self.options["--output"].help = output_help
         for flag in ("--resume", "--distributed"):
             self.options[flag].help = argparse.SUPPRESS
+
+    def _has(self, setting: Setting) -> bool:
+        return not setting.single_run
 
 
 class ProgramParser(TrainParser):

@@ -150,13 +150,15 @@ class Answers:
 
     def use_as_defaults(self, hp: Hyperparameters) -> None:
         """Make the values of a run the defaults of the next one, with a prompt for all but paths."""
-        paths = [name for name, setting in self.settings.items() if setting.is_path]
+        paths = [
+            name for name, setting in self.settings.items() if setting.is_path and not setting.single_run
+        ]
         self._explicit, self._flag_names = set(), []
         self._is_repeated, self.drafts, self.preset = True, {}, None
         # Through text: kernels that are equal in all layers become one number, which fits any other depth.
         for name, setting in self.settings.items():
             text = setting.format(getattr(hp, name))
-            self.defaults[name] = setting.parse(text) if text else None
+            self.defaults[name] = setting.parse(text) if text and not setting.single_run else None
         self.provided = {name: self.defaults[name] for name in paths if self.defaults[name] is not None}
 
     def ask(

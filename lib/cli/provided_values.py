@@ -8,6 +8,7 @@ from lib.common.errors import UserError
 from lib.common.reading import MAX_SETTINGS_BYTES, read_json
 from lib.config.presets import preset_name, preset_values
 from lib.config.program_settings import complete_earlier_answers, parse_answers, settings
+from lib.runs.continuation import continued_settings
 
 
 class ProvidedValues:
@@ -41,10 +42,32 @@ class ProvidedValues:
         self.preset = None if preset is None else preset_name(preset, program)
         if self.preset is not None:
             self.values = preset_values(self.preset, program) | self.values
+        self._add_values_of_parent(program, args)
+        self._replace_epochs_by_minutes(program)
         if args.resume:
             self._refuse_settings_of_resumed_run(program, args)
         elif args.no_input:
             self._require_complete(program)
+
+    def _add_values_of_parent(self, program: str, args: argparse.Namespace) -> None:
+        """With --continue, all settings of the run that is continued, with those that are given."""
+        epochs = getattr(args, "epochs", None)
+        folder = self.values.get("continues")
+        if folder is None:
+            if isinstance(epochs, str) and epochs.strip().startswith("+"):
+                raise UserError(f"--epochs {epochs}: the sign is for --continue; give a number without it")
+            return
+        if self.preset is not None:
+            raise UserError("--continue keeps the settings of the run; remove --preset")
+        self.values = continued_settings(Path(folder), program, self.values)
+        self.explicit = set(self.values)
+
+    def _replace_epochs_by_minutes(self, program: str) -> None:
+        if self.values.get("training_minutes") is None:
+            return
+        if "epochs" in self.flag_names:
+            raise UserError("--minutes decides how many epochs there are; remove --epochs")
+        self.values.setdefault("epochs", settings(program)["epochs"].default)
 
     def _refuse_settings_of_resumed_run(self, program: str, args: argparse.Namespace) -> None:
         flags = [settings(program)[name].flag for name in self.flag_names]
@@ -66,7 +89,7 @@ def _parse_flags(program: str, args: argparse.Namespace) -> dict[str, Any]:
     return {
         name: setting.value_type.parse_as(setting.flag, text)
         for name, setting in settings(program).items()
-        if (text := getattr(args, name)) is not None
+        if (text := getattr(args, name, None)) is not None
     }
 
 

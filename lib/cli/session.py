@@ -116,6 +116,11 @@ class Session:
                 "--resume requires a single process: a --distributed run is continued with the devices "
                 "of one process"
             )
+        if model := self.answers.provided.get("begin_with"):
+            run_folder.locate_model(model, run_folder.FIRST_MODELS, "--begin-with")
+        for name, setting in self.answers.settings.items():
+            if setting.single_run and self._has_several_processes and self.answers.provided.get(name):
+                raise UserError(f"{setting.flag} requires a single process; remove --distributed")
         self.finished_runs: list[FinishedRun] = []
         self._started_count = 0
         self._next_worker = Worker(self.process_group)
@@ -260,7 +265,7 @@ class Session:
                 resumed = self.args.resume
                 worker.send(Open(hp))
             else:
-                hp = ask(self.answers, worker)
+                hp = self._continued_hyperparameters(worker) or ask(self.answers, worker)
                 processes = self.process_group.world_size if self.process_group else 1
                 hp = check_training_plan(self.answers, hp, self._warn, processes)
                 resumed = self._choose_resumed_folder(hp)
@@ -285,6 +290,14 @@ class Session:
 
     def _warn(self, text: str) -> None:
         self.display.note(text, "bold")
+
+    def _continued_hyperparameters(self, worker: Worker) -> Hyperparameters | None:
+        """The settings of a run that continues another one, which needs no questions; None for a new run."""
+        if self._started_count or self.answers.provided.get("continues") is None:
+            return None
+        hp = self.answers.hyperparameters({})
+        worker.send(Open(hp))
+        return hp
 
     def _follow(self, worker: Worker) -> bool:
         """Show the progress of a training; return whether it ended with a result."""

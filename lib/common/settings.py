@@ -37,6 +37,8 @@ class Setting:
         searchable: a search can vary it.
         former_name: key in records of earlier versions; empty if it is the same.
         is_later: earlier versions stored searches without it, which its default must not tell apart.
+        own_flag: its flag where that does not follow from the name.
+        single_run: commands that train several networks do not have it.
     """
 
     default: Any
@@ -53,11 +55,13 @@ class Setting:
     searchable: bool = True
     former_name: str = ""
     is_later: bool = False
+    own_flag: str = ""
+    single_run: bool = False
 
     @property
     def flag(self) -> str:
         """The flag that documents and messages name."""
-        return flag_of(self.name)
+        return self.own_flag or flag_of(self.name)
 
     @property
     def flags(self) -> tuple[str, ...]:

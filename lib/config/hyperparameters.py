@@ -139,6 +139,8 @@ class Hyperparameters(TrainingSettings, DataSettings):
         return arguments
 
     def _is_in_command(self, setting: Setting) -> bool:
+        if setting.name == "epochs" and self.training_minutes:
+            return False
         value = getattr(self, setting.name)
         differs = setting.format(value) != setting.format(setting.default)
         return differs or (value is not None and setting.question is not None)
@@ -197,6 +199,8 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
         return get_task(self.task).target_files(self)
 
     def _is_in_command(self, setting: Setting) -> bool:
+        if setting.name == "epochs" and self.training_minutes:
+            return False
         # What follows the images or the task would otherwise be replaced by what follows them.
         follows = setting.follows == TASK and get_task(self.task).suits_bypass(self)
         return follows or setting.follows == IMAGES or super()._is_in_command(setting)
@@ -275,6 +279,10 @@ def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     task = get_task(hp.task)
     changes_code = hp.skip or hp.residual or hp.latent_activation != "linear"
     return [
+        Rule(
+            hp.begin_with is not None and hp.continues is not None,
+            "--continue begins with the weights of the run that it continues: remove --begin-with",
+        ),
         Rule(
             hp.pca and (not dense or hp.layers == 0),
             "PCA requires a dense latent code and at least one layer: set --latent-dim and --layers",

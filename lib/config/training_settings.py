@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.common.settings import IMAGES, add_entries, setting, vary
-from lib.common.value_types import FloatRange, IntRange, OneOf, OrWord, Switch
+from lib.common.value_types import FloatRange, IntRange, OneOf, OrWord, Switch, Text
 from lib.config.training_choices import LOSSES, OPTIMIZERS, SCHEDULES, describe_losses, describe_schedules
 from lib.tasks.augmentation import AUGMENTATIONS
 
@@ -88,6 +88,12 @@ class TrainingSettings:
         0, IntRange(0, 2**32 - 1), group="training",
         help="seed of all random numbers",
     )
+    training_minutes: float | None = setting(
+        None, OrWord("off", FloatRange(0, 100_000, open_low=True)), group="training", searchable=False,
+        is_later=True, own_flag="--minutes", single_run=True,
+        help="train for so long instead of --epochs; the schedule follows the clock, so that the same seed "
+             "does not give the same numbers",
+    )
     # fmt: on
 
 
@@ -103,6 +109,16 @@ class AutoencoderTraining(TrainingSettings):
     label_weight: float = setting(
         0.0, FloatRange(0, 1000), group="training",
         help="weight of an auxiliary classification loss on the latent code; needs labels",
+    )
+    begin_with: str | None = setting(
+        None, Text(), group="training", searchable=False, is_later=True,
+        help="begin with the weights of a saved model, layer by layer where they fit; the .h5 file, or the "
+             "run folder",
+    )
+    continues: str | None = setting(
+        None, Text(), group="training", searchable=False, is_later=True, own_flag="--continue",
+        single_run=True,
+        help="train a finished run for more epochs (--epochs +10), as a new run; the run folder",
     )
     # fmt: on
 

@@ -8,6 +8,7 @@
     initialization     identity, linear path and PCA
     pca                principal components in bounded memory
     cloning            copies of an encoder
+    transfer           weights of a saved model
     code_refinement    latent codes optimized per image
     inference          outputs in batches that fit in memory
     saving             `.h5` files: save, check, load
@@ -22,6 +23,7 @@ Names for other packages, imported from their modules so that importing this pac
   `mean_output_loss`, and the outputs of training models, `RECONSTRUCTION`, `KL` and `LABELS`
 * `classifier`: `build_classifier`, `classifier_for_inference`, `encoder_for_images`, `set_trainable`
 * `cloning`: `clone_with_weights`, `clone_reinitialized`
+* `transfer`: `take_weights`, `Transfer`
 * `initialization`: `initialize_linear_path`, `initialize_pca`
 * `pca`: `principal_components`, `available_components`, `sample_size`, `Components`,
   `MAX_BYTES`

@@ -6,6 +6,7 @@
     run_log      lines of progress and results
     views        figures in the menu
     resume       finding runs that can continue
+    continuation finished runs for more epochs
     validation   validating and sanitizing records
     summary      test scores, baselines and remarks
     run_entries  sorting, ranking and finding runs

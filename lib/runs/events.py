@@ -26,10 +26,11 @@ class PhaseStarted(Event):
     Attributes:
         number, of: which of how many phases it is, from 1.
         why: its reason, in words.
-        epochs: that it takes at most.
+        epochs: its last one, at most; 0 where the time limit decides.
         images: of an epoch.
         plan: the network in a line, or "".
         kept: whether Ctrl-C keeps the weights that are trained.
+        minutes: its time limit, if it has one.
     """
 
     number: int
@@ -39,6 +40,7 @@ class PhaseStarted(Event):
     images: int
     plan: str = ""
     kept: bool = True
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)

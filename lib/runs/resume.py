@@ -7,6 +7,7 @@ from pathlib import Path
 from lib.common.errors import UserError
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records
+from lib.runs.continuation import parent_epochs
 from lib.runs.run_folder import numbered_folder
 from lib.runs.validation import ONLY_PHASE, sanitize, validate
 
@@ -42,7 +43,7 @@ def require_resumable(folder: Path, program: str) -> Hyperparameters:
     if record.get("program") != program:
         raise UserError(f"{folder}: is not a run of {program}.py; resume it with the other program")
     if record["status"] == records.FINISHED:
-        raise UserError(f"{folder}: has already finished; omit --resume to start a new run")
+        raise UserError(f"{folder}: has already finished; --continue {folder} trains it for more epochs")
     if record["status"] == records.RUNNING:
         raise UserError(f"{folder}: another process is training this run; wait until it has finished")
     return Hyperparameters.from_json(record.get("hyperparameters", {}), f"{path}: hyperparameters")
@@ -55,10 +56,11 @@ def has_checkpoint(folder: Path) -> bool:
 
 def describe_progress(folder: Path, hp: Hyperparameters) -> str:
     """Return how many epochs of a run are done, such as `after epoch 2 of 20`, as the end of a sentence."""
-    history = sanitize(records.load_record(folder))["history"] or {ONLY_PHASE: {}}
-    phase, curves = next(reversed(history.items()))
+    record = sanitize(records.load_record(folder))
+    phase, curves = next(reversed((record["history"] or {ONLY_PHASE: {}}).items()))
     epochs = len(curves.get("loss", ()))
-    return f"after epoch {epochs} of {hp.epochs}" + (f" of phase {phase}" if phase else "")
+    total = "" if hp.training_minutes else f" of {hp.epochs + parent_epochs(record)}"
+    return f"after epoch {epochs}{total}" + (f" of phase {phase}" if phase else "")
 
 
 def find_resumable(hp: Hyperparameters, output: str | None) -> Path | None:

@@ -17,6 +17,7 @@ from lib.runs.run_log import append_lines
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 AUTOENCODER_FILES = ("autoencoder.h5", "encoder.h5")
+FIRST_MODELS = (*AUTOENCODER_FILES, "classifier.h5")  # that an autoencoder can begin with
 
 
 class Run:

@@ -64,7 +64,7 @@ def event_lines(event: Event, epochs: int) -> list[str]:
 
     Args:
         event: of the worker.
-        epochs: number of epochs of the phase.
+        epochs: number of epochs of the phase; 0 if a time limit ends it.
     """
     match event:
         case RunStarted():
@@ -109,4 +109,5 @@ def epoch_line(event: EpochEnded, epochs: int) -> str:
     names = [name for name in event.numbers if (metric := find_metric(name)) and metric.in_epochs]
     names.sort(key=lambda name: name.removeprefix("val_") != "loss")  # the total loss before its terms
     losses = "   ".join(f"{metric_label(name)} {format_decimal(event.numbers[name])}" for name in names)
-    return f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}   {losses}   {event.speed:,.0f} images/s"
+    number = f"{event.epoch:>{len(str(epochs))}}/{epochs}" if epochs else f"{event.epoch}"
+    return f"epoch {number}   {losses}   {event.speed:,.0f} images/s"

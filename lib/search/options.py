@@ -139,6 +139,7 @@ def read_options(program: str, args: argparse.Namespace) -> SearchOptions:
     if args.study is not None:
         _require_name(args.study)
     answers = Answers(program, args)
+    _require_no_single_run_settings(answers)
     questions = SearchQuestions(answers, args)
     ask_in_order(answers, questions.steps())
     numbers, space = questions.numbers, questions.space
@@ -170,6 +171,13 @@ def _require_name(study: str) -> None:
         raise UserError(
             f"--study {abbreviate(study)}: is not a name of 1 to {MAX_STUDY_NAME} characters without slashes"
         )
+
+
+def _require_no_single_run_settings(answers: Answers) -> None:
+    """Refuse settings of an answers file that a search has no flags for."""
+    for name, setting in answers.settings.items():
+        if setting.single_run and answers.provided.get(name) is not None:
+            raise UserError(f"{name} in --answers applies to a single run; remove it to search")
 
 
 def _require_no_single_run_flags(args: argparse.Namespace) -> None:

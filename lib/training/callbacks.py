@@ -179,8 +179,12 @@ class EpochReporter(keras.callbacks.Callback):
         if not math.isfinite(numbers["loss"] + numbers.get("val_loss", 0)):
             self._end_with(f"the loss became NaN or infinite in epoch {self.epoch}")
             return
+        if self.history:  # a continued run may have trained with another schedule, which has other numbers
+            self.history = {name: curve for name, curve in self.history.items() if name in numbers}
+        is_new = not self.history
         for name, value in numbers.items():
-            self.history.setdefault(name, []).append(value)
+            if is_new or name in self.history:
+                self.history.setdefault(name, []).append(value)
         self.hooks.emit(EpochEnded(self.epoch, self.images_trained / self.training_seconds, numbers))
         # --- divergence
         if self._has_diverged():

@@ -26,18 +26,21 @@ class Checkpoint:
     Args:
         folder: the run folder; without one nothing is written.
         phase: name of the phase, `<folder>/checkpoint/<phase>.npz`.
+        earlier: history of the run that this one continues, from whose best weights it begins.
 
     Attributes:
-        history: of the epochs before; empty without a file.
+        history: of the epochs before; without a file those of the continued run.
+        earlier_epochs: number of epochs of the continued run.
         finished: the phase had ended after these epochs.
 
     Raises:
         UserError: the file cannot be read.
     """
 
-    def __init__(self, folder: Path | None, phase: str):
+    def __init__(self, folder: Path | None, phase: str, earlier: History | None = None):
         self.path = folder and folder / CHECKPOINT_FOLDER / f"{phase}.npz"
-        self.history: History = {}
+        self.history: History = {name: list(values) for name, values in (earlier or {}).items()}
+        self.earlier_epochs = self.epochs
         self.finished = False
         self._variables: list[np.ndarray] = []
         self._best_weights: list[np.ndarray] = []
@@ -105,10 +108,13 @@ class Checkpoint:
         Raises:
             UserError: the file belongs to another network.
         """
-        for epoch in range(self.epochs):
+        early_stopping = [each for each in callbacks if isinstance(each, keras.callbacks.EarlyStopping)]
+        for callback in early_stopping:
+            self._replay_best_earlier_epoch(callback)
+        for epoch in range(self.earlier_epochs, self.epochs):
             for callback in callbacks:
-                callback.on_epoch_end(epoch, {name: values[epoch] for name, values in self.history.items()})
-        if self.epochs:
+                callback.on_epoch_end(epoch, self._numbers(epoch))
+        if self._variables:
             model.optimizer.build(model.trainable_variables)
             variables = _variables(model)
             if not (
@@ -119,10 +125,22 @@ class Checkpoint:
             for variable, array in zip(variables, self._variables, strict=True):
                 variable.assign(array)
             # While the epochs above were replayed, early stopping kept the weights of the untrained model.
-            for callback in callbacks:
-                if isinstance(callback, keras.callbacks.EarlyStopping):
-                    callback.best_weights = self._best_weights or None
+            for callback in early_stopping:
+                callback.best_weights = self._best_weights or None
         return {name: list(values) for name, values in self.history.items()}
+
+    def _numbers(self, epoch: int) -> dict[str, float]:
+        return {name: values[epoch] for name, values in self.history.items()}
+
+    def _replay_best_earlier_epoch(self, early_stopping: keras.callbacks.EarlyStopping) -> None:
+        """Let early stopping know the best epoch of the continued run, whose weights the model has.
+
+        The continuing epochs must be better than that one, or its weights are kept.
+        """
+        losses = self.history.get(early_stopping.monitor, [])[: self.earlier_epochs]
+        if losses:
+            best_epoch = losses.index(min(losses))
+            early_stopping.on_epoch_end(best_epoch, self._numbers(best_epoch))
 
 
 def _is_history(history: object) -> bool:

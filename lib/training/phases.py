@@ -31,6 +31,7 @@ class Phase:
         loss_weights: weight of each output's loss, by the output's name.
         labeled: the targets are labels.
         transform: the last step that makes a batch, see `Batches`.
+        minutes: that the phase trains, in place of the epochs of the settings.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Phase:
     loss_weights: dict[str, float] | None = None
     labeled: bool = False
     transform: Callable | None = None
+    minutes: float | None = None
 
 
 def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
@@ -54,7 +56,8 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
     loss = pixel_loss(hp)
     if not (hp.variational or hp.label_weight):
         # A penalty makes the loss more than the error, which is then a metric of its own.
-        return Phase("autoencoder", "", hp.learning_rate, loss, ["mse"] if hp.l2 else [])
+        metrics = ["mse"] if hp.l2 else []
+        return Phase("autoencoder", "", hp.learning_rate, loss, metrics, minutes=hp.training_minutes)
 
     def loss_per_image(targets, outputs):  # shape (n,), of which Keras takes the mean over all devices
         losses = loss(targets, outputs)
@@ -62,16 +65,24 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
 
     losses: dict[str, object] = {RECONSTRUCTION: loss_per_image if hp.variational else loss}
     loss_weights = {RECONSTRUCTION: 1.0}
-    metrics = {}
+    output_metrics = {}
     if hp.variational:
         losses[KL] = mean_output_loss
         loss_weights[KL] = hp.beta
     if hp.label_weight:
         losses[LABELS] = CROSS_ENTROPY
         loss_weights[LABELS] = hp.label_weight
-        metrics[LABELS] = ["accuracy", CROSS_ENTROPY]
-    transform = partial(make_training_targets, hp)
-    return Phase("autoencoder", "", hp.learning_rate, losses, metrics, loss_weights, transform=transform)
+        output_metrics[LABELS] = ["accuracy", CROSS_ENTROPY]
+    return Phase(
+        "autoencoder",
+        "",
+        hp.learning_rate,
+        losses,
+        output_metrics,
+        loss_weights,
+        transform=partial(make_training_targets, hp),
+        minutes=hp.training_minutes,
+    )
 
 
 def pixel_loss(hp: AutoencoderHyperparameters) -> Callable:
@@ -115,16 +126,16 @@ def classifier_phases(hp: ClassifierHyperparameters) -> tuple[Phase, Phase]:
         "would destroy the pretrained weights"
     )
     all_reason = "the new layers now match the encoder: all weights are trained, at half the learning rate"
-    head = _classifier_phase("head", head_reason, hp.learning_rate)
-    return head, _classifier_phase("everything", all_reason, hp.learning_rate / 2)
+    head = _classifier_phase(hp, "head", head_reason, hp.learning_rate)
+    return head, _classifier_phase(hp, "everything", all_reason, hp.learning_rate / 2)
 
 
 def scratch_phase(hp: ClassifierHyperparameters) -> Phase:
     """All weights from random ones: the comparison for the two phases (report E)."""
-    return _classifier_phase(
-        "scratch", "the same network from random weights, to measure what pretraining gains", hp.learning_rate
-    )
+    reason = "the same network from random weights, to measure what pretraining gains"
+    return _classifier_phase(hp, "scratch", reason, hp.learning_rate)
 
 
-def _classifier_phase(name: str, reason: str, learning_rate: float) -> Phase:
-    return Phase(name, reason, learning_rate, CROSS_ENTROPY, ["accuracy"], labeled=True)
+def _classifier_phase(hp: ClassifierHyperparameters, name: str, reason: str, learning_rate: float) -> Phase:
+    minutes = hp.training_minutes and hp.training_minutes / (3 if hp.scratch else 2)
+    return Phase(name, reason, learning_rate, CROSS_ENTROPY, ["accuracy"], labeled=True, minutes=minutes)

@@ -23,8 +23,10 @@ from lib.training.distributed import StopAgreement, distribution_scope, run_undi
 from lib.training.optimizers import learning_rate_schedule, make_optimizer
 from lib.training.phases import Phase
 from lib.training.replicas import copy_state, make_replica
+from lib.training.time_limit import TimeLimit
 
 TENSORBOARD_FOLDER = "tensorboard"  # in the run folder
+MAX_EPOCHS = 1_000_000  # of a training that ends by the clock
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def fit(
     hooks: TrainingHooks,
     folder: Path | None = None,
     group: ProcessGroup | None = None,
+    earlier: History | None = None,
 ) -> TrainingResult:
     """Train a model for one phase and leave the weights of its best epoch in it.
 
@@ -67,6 +70,8 @@ def fit(
         folder: the run folder, for checkpoints and a TensorBoard log. Training goes on from a checkpoint of
             the phase that lies there.
         group: the process group, if training is distributed.
+        earlier: history of the run that this one continues, from whose best weights the model begins. The
+            epochs are counted on from it, and the best of all is kept.
 
     Returns:
         The history, and the problem if training ended early.
@@ -77,7 +82,7 @@ def fit(
     """
     with distribution_scope(group) as shard:
         if shard is None and hp.precision == "float32":
-            return _fit_model(model, dataset, hp, phase, hooks, folder)
+            return _fit_model(model, dataset, hp, phase, hooks, folder, earlier=earlier)
 
         # --- replica: in the scope, so that its variables live on all devices
         replica = make_replica(model, hp.precision)
@@ -89,7 +94,7 @@ def fit(
             run_undistributed(lambda: hooks.on_epoch_end(history))
 
         replica_hooks = TrainingHooks(hooks.emit, stop, on_epoch_end)
-        result = _fit_model(replica, dataset, hp, phase, replica_hooks, folder, shard)
+        result = _fit_model(replica, dataset, hp, phase, replica_hooks, folder, shard, earlier)
         stop.synchronize()  # a stop in the last epoch; every process gets here, whatever ended its training
     if stop.is_set():
         hooks.stop_event.set()  # in the processes that did not ask for it
@@ -118,11 +123,13 @@ def _fit_model(
     hooks: TrainingHooks,
     folder: Path | None,
     shard: Shard | None = None,
+    earlier: History | None = None,
 ) -> TrainingResult:
     """Train the model itself, on the rows of a shard, if any."""
     # --- batches: from the epoch after the checkpoint; a finished phase only restores its best weights
-    checkpoint = Checkpoint(folder, phase.name)
-    first_epoch = hp.epochs if checkpoint.finished else checkpoint.epochs
+    checkpoint = Checkpoint(folder, phase.name, earlier)
+    last_epoch = checkpoint.earlier_epochs + (hp.epochs if phase.minutes is None else MAX_EPOCHS)
+    first_epoch = last_epoch if checkpoint.finished else checkpoint.epochs
     make_batches = partial(
         Batches,
         batch_size=hp.batch_size,
@@ -136,22 +143,24 @@ def _fit_model(
     validation = make_batches(dataset.validation)
 
     # --- compiled model, with all its variables
+    time_limit = [TimeLimit(hp, phase, checkpoint)] if phase.minutes is not None else []
     schedule = learning_rate_schedule(hp, phase.learning_rate, len(training) * hp.epochs)
-    optimizer = make_optimizer(hp, schedule)
+    optimizer = make_optimizer(hp, phase.learning_rate if time_limit else schedule)
     model.compile(optimizer, phase.loss, loss_weights=phase.loss_weights, metrics=phase.metrics)
     build_before_first_step(model, training[0])
 
     # --- callbacks: label losses are removed first, the reporter sees what all others have changed
     early_stopping = keras.callbacks.EarlyStopping(  # keeps the best weights; without patience it never stops
         "val_loss" if len(validation) else "loss",
-        patience=hp.patience or hp.epochs,
+        patience=hp.patience or last_epoch,
         restore_best_weights=True,
     )
     resumed = [early_stopping, *_plateau_schedule(hp)]  # those that remember past epochs
     save = partial(checkpoint.write, model, early_stopping)
     restore = partial(checkpoint.restore, model, resumed)
     reporter = EpochReporter(training, hooks, save, restore)
-    callbacks = [*_label_loss(phase), *resumed, *_stateless_callbacks(hp, phase, folder), reporter]
+    stateless = [*time_limit, *_stateless_callbacks(hp, phase, folder)]
+    callbacks = [*_label_loss(phase), *resumed, *stateless, reporter]
 
     # --- training
     validation_options = {}
@@ -163,7 +172,7 @@ def _fit_model(
     with fused_batch_norm(model):
         model.fit(
             input_pipeline(training),
-            epochs=hp.epochs,
+            epochs=last_epoch,
             initial_epoch=first_epoch,
             steps_per_epoch=len(training),
             **validation_options,

@@ -7,6 +7,8 @@
     watcher         ends the child with its program
     main            serving one program, job by job
     training_jobs   training one autoencoder or classifier
+    initial_network  a new network, initialized
+    first_weights   weights to begin with
     open_data       the data set of a run
     run_ending      figures and complete record
     saved_models    loading saved models for jobs

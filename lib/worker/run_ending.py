@@ -5,6 +5,7 @@ import time
 from lib.data.datasets import Dataset
 from lib.evaluation.run_figures import RunFigures, list_figures
 from lib.runs import records
+from lib.runs.continuation import parent_epochs
 from lib.runs.events import Note, Stage
 from lib.runs.run_folder import Run
 from lib.runs.views import FigureViews
@@ -16,7 +17,8 @@ from lib.worker.process import Channel
 def resumed_start_time(run: Run) -> float:
     """Return when the run would have started without a break: epochs before a resume count as well."""
     phases = run.record.get("history", {}).values()
-    return time.time() - sum(sum(curves.get("seconds", ())) for curves in phases)
+    first = parent_epochs(run.record)
+    return time.time() - sum(sum(curves.get("seconds", ())[first:]) for curves in phases)
 
 
 def draw_figures(channel: Channel, figures_of: RunFigures) -> FigureViews:
@@ -54,7 +56,11 @@ def complete_record(
         problem: the reason for which it has failed, or "".
     """
     images = run.record["dataset"]["sizes"]["train"]
-    seconds, speed = time.time() - start_time, images_per_second(records.main_curves(run.record), images)
+    curves, first = records.main_curves(run.record), parent_epochs(run.record)
+    seconds, speed = (
+        time.time() - start_time,
+        images_per_second({"seconds": curves["seconds"][first:]}, images),
+    )
     run.update(timing={"seconds": seconds, "images_per_second": speed}, files=run.list_files())
     if change := dataset.describe_changes():
         channel.emit(Note(change))

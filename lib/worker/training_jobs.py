@@ -5,7 +5,6 @@ Both follow the same data flow: dataset, split, task, architecture, training, ev
 
 from collections.abc import Callable
 from functools import partial
-from math import prod
 from pathlib import Path
 
 import keras
@@ -26,11 +25,10 @@ from lib.evaluation.run_figures.autoencoder import (
     variant_examples,
 )
 from lib.evaluation.run_figures.classifier import ClassifierFigures
-from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder, build_training_model
+from lib.models.autoencoder import autoencoder_for_inference, build_training_model
 from lib.models.classifier import build_classifier, classifier_for_inference, set_trainable
 from lib.models.cloning import clone_reinitialized
-from lib.models.initialization import initialize_linear_path, initialize_pca
-from lib.models.pca import Components, available_components, principal_components
+from lib.models.pca import Components
 from lib.models.saving.model_files import load_encoder, save_model
 from lib.runs import records, run_folder
 from lib.runs.events import Note, PhaseStarted, RunResult, RunStarted, Stage
@@ -39,21 +37,21 @@ from lib.runs.run_log import RunLog
 from lib.runs.validation import ONLY_PHASE
 from lib.tasks import get_task
 from lib.training.backend import describe_environment, device_name, require_tensorboard
-from lib.training.batches import Batches
 from lib.training.callbacks import History, TrainingHooks
 from lib.training.phases import Phase, autoencoder_phase, classifier_phases, scratch_phase
 from lib.training.trainer import TrainingResult, fit
+from lib.worker.first_weights import FirstWeights
 from lib.worker.image_output import emit_notes
+from lib.worker.initial_network import build_initial_network
 from lib.worker.messages import LivePictures, Train, TrainingFinished
 from lib.worker.process import Channel
 from lib.worker.run_ending import complete_record, draw_figures, resumed_start_time
 from lib.worker.saved_models import require_finite
 from lib.worker.skippable import run_unless_stopped
 
+CLOCK_NOTE = "Epochs and learning rate follow the clock: the same seed does not give the same numbers."
 LIVE_PICTURES = 3  # shown after each epoch
 CHECKED_IMAGES = 64  # that an encoder made elsewhere must encode before it is trained
-LINEAR_IMAGES = 2000  # that the linear path is initialized from, fewer of large images
-LINEAR_VALUES = LINEAR_IMAGES * 64 * 64 * 3
 CLASSIFIER_FILES = ("classifier-head.h5", "classifier.h5")  # saved after phase 1 and after phase 2
 
 
@@ -142,9 +140,15 @@ class TrainingJob:
         """Compute a shard of each batch for the leader of the process group, through the same phases."""
         raise NotImplementedError
 
-    def _announce_phase(self, number: int = 1, count: int = 1, reason: str = "", plan: str = "") -> None:
-        images = len(self.dataset.train)
-        self.channel.emit(PhaseStarted(number, count, reason, self.hp.epochs, images, plan))
+    def _announce_phase(
+        self, phase: Phase, number: int = 1, count: int = 1, plan: str = "", epochs_before: int = 0
+    ) -> None:
+        images, minutes = len(self.dataset.train), phase.minutes
+        epochs = self.hp.epochs + epochs_before if minutes is None else 0
+        if minutes is not None and number == 1:
+            self.channel.emit(Note(CLOCK_NOTE))
+        started = PhaseStarted(number, count, phase.reason, epochs, images, plan, minutes=minutes)
+        self.channel.emit(started)
 
     def _fit(
         self,
@@ -152,9 +156,10 @@ class TrainingJob:
         phase: Phase,
         on_epoch_end: Callable[[History], None] = lambda history: None,
         folder: Path | None = None,
+        earlier: History | None = None,
     ) -> TrainingResult:
         hooks = TrainingHooks(self.channel.emit, self.channel.stop_event, on_epoch_end)
-        return fit(model, self.dataset, self.hp, phase, hooks, folder, self.group)
+        return fit(model, self.dataset, self.hp, phase, hooks, folder, self.group, earlier)
 
     def _announce_evaluation(self) -> None:
         text = f"evaluating the network and the baselines on {len(self.dataset.test):,} test images"
@@ -200,12 +205,16 @@ class AutoencoderJob(TrainingJob):
     def prepare(self) -> None:
         self.architecture = plan_architecture(self.hp, self.dataset.shape)
         self.notes = get_task(self.hp.task).notes(self.hp, self.dataset.shape)
+        self.first_weights = FirstWeights(self.hp, self.dataset)
         self._components: Components | None = None  # of the training images, if the network begins with them
 
     def train(self, run: Run, trial: bool) -> None:
         hp, dataset, start_time = self.hp, self.dataset, resumed_start_time(run)
         # --- architecture
         model = self._build_model()
+        notes, origin = self.first_weights.describe()
+        emit_notes(self.channel, notes)
+        run.update(**origin)
         training_model = build_training_model(model, self.architecture, len(dataset.classes))
         # --- task: examples during and before training
         validation = dataset.validation if hp.validates else dataset.train
@@ -220,8 +229,10 @@ class AutoencoderJob(TrainingJob):
             self.channel.emit(LivePictures(pictures))
 
         # --- training
-        self._announce_phase(plan=describe_plan(self.architecture))
-        result = self._fit(training_model, autoencoder_phase(hp), on_epoch_end, run.folder)
+        phase, earlier = autoencoder_phase(hp), self.first_weights.history
+        plan = describe_plan(self.architecture)
+        self._announce_phase(phase, plan=plan, epochs_before=len(earlier.get("loss", ())))
+        result = self._fit(training_model, phase, on_epoch_end, run.folder, earlier)
         run.update(history={ONLY_PHASE: result.history})
         interrupted = self._ends_interrupted()
         # --- models
@@ -245,25 +256,14 @@ class AutoencoderJob(TrainingJob):
     def follow(self) -> None:
         model = self._build_model()
         training_model = build_training_model(model, self.architecture, len(self.dataset.classes))
-        self._announce_phase()
-        self._fit(training_model, autoencoder_phase(self.hp))
+        phase = autoencoder_phase(self.hp)
+        self._announce_phase(phase)
+        self._fit(training_model, phase)
 
     def _build_model(self) -> keras.Model:
-        """The network with its initial weights, some of them from principal components of training images."""
-        hp, architecture, train = self.hp, self.architecture, self.dataset.train
-        model = build_autoencoder(architecture)
-        path = architecture.linear_path
-        if path and not path.is_dense:
-            count = min(LINEAR_IMAGES, max(LINEAR_VALUES // prod(self.dataset.shape), 1))
-            _, targets = Batches(train.first(count), count, hp)[0]
-            initialize_linear_path(model, architecture, targets)
-        starts_as_pca = architecture.input_shape == architecture.target_shape
-        if hp.pca or (path and path.is_dense and starts_as_pca):
-            latent_size = architecture.latent_size
-            count = available_components(train, latent_size)
-            self.channel.emit(Stage(f"computing {count:,} principal components"))
-            self._components = principal_components(train, latent_size, hp.seed)
-            initialize_pca(model, architecture, *self._components)
+        """The network with its initial weights, those of a saved model where there is one."""
+        model, self._components = build_initial_network(self.channel, self.architecture, self.dataset.train)
+        self.first_weights.give(model)
         return model
 
     def _record_test(self, run: Run, metrics: dict) -> None:
@@ -345,7 +345,7 @@ class ClassifierJob(TrainingJob):
 
     def _follow_phase(self, model: keras.Model, phase: Phase) -> bool:
         """Train one phase, and return whether the leader may begin another."""
-        self._announce_phase()
+        self._announce_phase(phase)
         result = self._fit(model, phase)
         return not result.problem and not self.channel.stop_event.is_set()
 
@@ -367,7 +367,7 @@ class ClassifierJob(TrainingJob):
         def on_epoch_end(history: History) -> None:
             run.update(history=histories | {phase.name: history})
 
-        self._announce_phase(number, 3 if self.hp.scratch else 2, phase.reason)
+        self._announce_phase(phase, number, 3 if self.hp.scratch else 2)
         return self._fit(model, phase, on_epoch_end, run.folder)
 
     def _evaluate(

@@ -385,7 +385,7 @@ CASES = {
         (
             lambda: resumed(status="finished"),
             "models/mine",
-            "has already finished; omit --resume to start a new run",
+            "has already finished; --continue models/mine trains it for more epochs",
         ),
         (
             lambda: held(lambda run: resume.require_resumable(run.folder, "autoencoder")),

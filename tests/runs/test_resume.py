@@ -39,7 +39,7 @@ def test_interrupted_and_failed_runs_can_be_resumed():
         ({"program": "classification"}, "models/mine: is not a run of autoencoder.py"),
         (
             {"status": "finished"},
-            "models/mine: has already finished; omit --resume to start a new run",
+            "models/mine: has already finished; --continue models/mine trains it for more epochs",
         ),
         ({"history": []}, r"models/mine/run.json: history must be an object, not \[\]"),
         (

@@ -39,8 +39,9 @@ def labeled_images() -> str:
 
 def train_with_result(tiny, emit=ignore, stop_event=None, folder=None, **values):
     """Train a tiny autoencoder; the result, the model, and the lengths of the histories that `on_epoch_end`
-    got.
+    got. `earlier` is the history of a run that is continued, all other values are settings.
     """
+    earlier = values.pop("earlier", None)
     defaults = {"dataset": labeled_images() if "label_weight" in values else tiny["-d"], "epochs": 3}
     hp = AutoencoderHyperparameters(layers=1, kernels=4, batch_size=8, **defaults | values)
     keras.utils.set_random_seed(hp.seed)
@@ -58,6 +59,7 @@ def train_with_result(tiny, emit=ignore, stop_event=None, folder=None, **values)
         phases.autoencoder_phase(hp),
         hooks,
         folder,
+        earlier=earlier,
     )
     return result, model, epochs
 

@@ -33,7 +33,8 @@ from lib.tasks import ImageShape, get_task
 
 MAX_ATTRIBUTE = 60_000  # characters; HDF5 allows 64 KiB with the header
 MAX_REASON_LENGTH = 300  # characters of Keras's messages, which can hold whole descriptions
-PRIVATE_FIELDS = ("dataset", "labels", "testset", "test_labels", "model")  # paths on the user's machine
+# Paths on the user's machine.
+PRIVATE_FIELDS = ("dataset", "labels", "testset", "test_labels", "model", "begin_with", "continues")
 
 
 def save_model(
