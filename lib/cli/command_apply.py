@@ -22,6 +22,11 @@ MISSING_HELP = (
     "for a model trained with a hole: what is missing, as in a training (center, masks/ with a mask of each "
     "picture's name, ...) (default: the transparent pixels of pictures; for a data set as in the training)"
 )
+OUTPUT_SIZES = ("own", "model")
+OUTPUT_SIZE_HELP = (
+    "size of the outputs for pictures: that of each picture (own) or of the model (model); default: own if "
+    "model and task allow it, model with --fit or --refine"
+)
 
 
 class ApplyCommand(ModelCommand):
@@ -45,6 +50,7 @@ class ApplyCommand(ModelCommand):
     def add_flags(self, parser: CommandParser) -> None:
         super().add_flags(parser)
         parser.add_value("--missing", "PART", MISSING_HELP, MissingPart())
+        parser.add_argument("--output-size", choices=OUTPUT_SIZES, help=OUTPUT_SIZE_HELP)
 
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
         if args.missing in SIDES:
@@ -52,7 +58,10 @@ class ApplyCommand(ModelCommand):
                 f"--missing {args.missing}: a half is no hole; use center, boxes, strokes, random or a "
                 f"folder of masks"
             )
-        return super().options(args)
+        if args.fit and args.output_size == "own":
+            raise UserError("--fit has no effect with --output-size own: pictures keep their size")
+        options = super().options(args)
+        return options | ({"output_size": "model"} if args.fit else {})
 
     def show(self, result: ApplyResult, display: Display) -> None:
         label = get_task(result.task).error_label if result.measure == ERROR else result.measure
@@ -78,4 +87,5 @@ class ApplyCommand(ModelCommand):
             for name, before, after in zip(names[::2], result.mean[::2], result.mean[1::2], strict=True):
                 display.result(f"{printable(name)}: {refinement_gain(before, after)}")
         show_problems(display, result.problems)
-        display.result(f"{result.folder}: {', '.join(result.files)}, errors.csv, worst.png")
+        files = [*result.files, "errors.csv", "worst.png", "comparison.png", "comparison.html"]
+        display.result(f"{result.folder}: {', '.join(files)}")

@@ -18,12 +18,14 @@ from lib.data.formats.pictures import PICTURE_SUFFIXES, Picture, describe_remark
 from lib.data.formats.registry import is_published_folder, peek_source
 from lib.data.formats.transparency import load_hole, match_masks
 from lib.data.named_datasets import NAMED_DATASETS
+from lib.data.own_pictures import OwnPicture, load_own_size
 from lib.data.value_range import BYTES, ValueRange
 from lib.tasks.holes import fixed_holes, mask_folder
 from lib.tasks.pixels import to_images, white_of
 
 TRANSPARENT = "transparent"
 CHUNK_SIZE = 512  # images in memory at once
+DECODED_AHEAD = 3  # pictures of their own size
 
 
 class UserImages:
@@ -163,6 +165,31 @@ class UserImages:
             if any(readable):
                 images = np.stack([p.pixels for p in pictures if p is not None])
                 yield positions[readable], self._with_holes(images, positions[readable])
+        self._finish(remarks, count)
+
+    def own_size_pictures(self, limit: int | None = None) -> Iterator[tuple[np.ndarray, list[OwnPicture]]]:
+        """Yield pictures at their own size, one by one, as `chunks` does; the next ones are decoded ahead.
+
+        Args:
+            limit: number of pictures, from the first on; None for all.
+
+        Yields:
+            The position of a picture in `names`, int64 (1,), and a list of the picture.
+
+        Raises:
+            UserError: none of the pictures can be read.
+        """
+        count = min(limit or len(self), len(self))
+        remarks: Counter[str] = Counter()
+        chunks = (np.arange(index, index + 1) for index in range(count))
+        for positions, (picture,) in map_ahead(self._load_own_size, chunks, DECODED_AHEAD):
+            if picture is not None:
+                remarks.update(picture.remarks)
+                yield positions, [picture]
+        self._finish(remarks, count)
+
+    def _finish(self, remarks: Counter[str], count: int) -> None:
+        """Require that one of `count` pictures could be read, and note the remarks on them."""
         if self.unreadable and len(self.unreadable) == count:
             raise UserError(
                 f"{self.source}: none of the {count:,} pictures can be read; "
@@ -176,6 +203,28 @@ class UserImages:
             return images
         masks = fixed_holes(self.holes, self.shape[:2], positions, self.seed)
         return np.concatenate([images, 255 * masks[..., None].astype(images.dtype)], axis=-1)
+
+    def _load_own_size(self, position: int) -> OwnPicture | None:
+        file = self._files[position]
+        try:
+            picture = load_own_size(file, self.shape[2], self.invert)
+            return picture._replace(hole=self._own_size_hole(position, picture.pixels.shape[:2]))
+        except UserError as error:
+            self.unreadable[self.names[position]] = str(error)
+            return None
+
+    def _own_size_hole(self, position: int, sides: tuple[int, ...]) -> np.ndarray | None:
+        """The missing pixels of a picture of (height, width) `sides`, bool (height, width)."""
+        if not self.holes:
+            return None
+        if self.holes == TRANSPARENT or self._masks:
+            mask = self._masks[position] if self._masks else None
+            return load_hole(self._files[position], (sides[0], sides[1], 1), "stretch", mask) > 0
+        drawn = fixed_holes(self.holes, self.shape[:2], np.array([position]), self.seed)[0]
+        rows, columns = (
+            np.arange(side) * size // side for side, size in zip(sides, drawn.shape, strict=True)
+        )
+        return drawn[rows[:, None], columns]
 
     def _load_picture(self, position: int) -> Picture | None:
         file, mask = self._files[position], self._masks[position] if self._masks else None

@@ -125,6 +125,30 @@ def plot_predictions(images: np.ndarray, captions: list[str], path: Path, title:
     save(figure, path)
 
 
+def plot_comparisons(
+    rows: list[list[np.ndarray]], heads: list[str], captions: list[str], path: Path, title: str
+) -> None:
+    """Plot pictures of different sizes side by side: a row for each, with its caption above.
+
+    Args:
+        rows: pictures of each row, uint8 (height, width, 1 or 3).
+        heads: what the pictures of a column are.
+        captions: one per row, of one or two lines.
+        path: of the PNG file.
+        title: above the figure.
+    """
+    figure = Figure((3.2 * len(heads) + 0.2, 2.9 * len(rows) + 0.8), layout="constrained")
+    panels = figure.subplots(len(rows), len(heads), squeeze=False)
+    for line, pictures, caption in zip(panels, rows, captions, strict=True):
+        for axes, picture, head in zip(line, pictures, heads, strict=True):
+            axes.axis("off")
+            _show_image(axes, picture)
+            name = "\n".join(literal(part) for part in caption.split("\n")) if axes is line[0] else ""
+            axes.set_title("\n".join(filter(None, [name, literal(head)])), fontsize=8)
+    set_title(figure, title)
+    save(figure, path)
+
+
 def _join_row(images: np.ndarray) -> np.ndarray:
     """Images (n, height, width, …) side by side as one, with white (masked in errors) between them."""
     count, height, width = images.shape[:3]

@@ -10,6 +10,8 @@
     cloning            copies of an encoder
     transfer           weights of a saved model
     code_refinement    latent codes optimized per image
+    any_size           models for pictures of any size
+    tiling             whole pictures by overlapping tiles
     inference          outputs in batches that fit in memory
     saving             `.h5` files: save, check, load
 

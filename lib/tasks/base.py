@@ -33,6 +33,8 @@ class Task:
         copies: of an image in float32 that a pair of input and target takes in memory.
         error_label: the error of a picture in the table of `apply`.
         shows_classes: a figure shows outputs for images of each class.
+        predicts_scaled: at the size of their own, pictures get predictions that are made at the model's size
+            and scaled up, not tile by tile.
         variants: in a figure that compares outputs before and after the training, a row of inputs for each of
             these labels, with the settings that it replaces.
     """
@@ -49,6 +51,7 @@ class Task:
     copies: ClassVar[int] = 2
     error_label: ClassVar[str] = "error"
     shows_classes: ClassVar[bool] = False
+    predicts_scaled: ClassVar[bool] = False
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -205,6 +208,31 @@ class Task:
         Pairs of such images are used as they are, in place of those of `make_pair`.
         """
         return None, None
+
+    def predicted_part(self, settings: TaskSettings, pixels: np.ndarray) -> np.ndarray | None:
+        """Return which pixels of a picture are predicted; the others are given, and stay as they are.
+
+        Args:
+            settings: the options of the task.
+            pixels: (height, width, channels) of any type.
+
+        Returns:
+            bool (height, width); `None`, as by default, for all.
+        """
+        return None
+
+    def join_scaled(self, settings: TaskSettings, pixels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Return pixels of a picture of its own size with a prediction that was scaled up to it.
+
+        Args:
+            settings: the options of the task.
+            pixels: those of the picture, float32 (height, width, channels) in 0..1.
+            predicted: pixels as `to_pixels` returns them, of the same shape.
+
+        Returns:
+            float32 of the same shape; by default the prediction.
+        """
+        return predicted
 
     # --- network
 

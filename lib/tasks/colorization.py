@@ -84,6 +84,7 @@ class Colorization(Task):
     order = 30
     baselines = (gray_input, mean_color, constant)
     bypasses_code = True
+    predicts_scaled = True
     options: ClassVar = {
         "color_space": task_option(
             "rgb",
@@ -113,6 +114,10 @@ class Colorization(Task):
         if predicts_uv(settings):
             outputs = tuple(yuv_to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in outputs)
         return [inputs, *outputs]
+
+    def join_scaled(self, settings, pixels, predicted):
+        """The predicted color differences on the picture's own luma."""
+        return yuv_to_rgb(np.concatenate([rgb_to_luma(pixels), rgb_to_yuv(predicted)[..., 1:]], axis=-1))
 
     def output_pixels(self, settings, outputs):
         if not predicts_uv(settings):

@@ -45,6 +45,7 @@ class Completion(Task):
     copies = 1
     error_label = "error of the missing part"
     shows_classes = True
+    predicts_scaled = True
 
     def notes(self, settings, image):
         folder = "" if hides_half(settings) else holes.mask_folder(settings.missing)
@@ -108,6 +109,13 @@ class Completion(Task):
             return [np.where(inputs[..., -1:] > 0.5, np.float32(GRAY / 255), inputs[..., :-1]), *outputs]
         blank = np.full_like(outputs[0], GRAY / 255)
         return [join_halves(settings, inputs, half) for half in (blank, *outputs)]
+
+    def predicted_part(self, settings, pixels):
+        if not hides_half(settings):
+            return None
+        missing = np.zeros(pixels.shape[:2], bool)
+        missing[half_slices(settings, pixels.shape)[1]] = True
+        return missing
 
     def input_part(self, settings, image):
         if not hides_half(settings):

@@ -20,6 +20,10 @@
     generate_job    images from new codes
     probe_job       probing a saved encoder
     image_output    output folders, files, progress
+    apply_examples  pictures that `apply` shows
+    comparison_page  before and after, as HTML
+    own_size        pictures at their own size
+    own_size_files  writing of such pictures
     picture_encoding  pictures as PNG or TIFF
 
 The program holds a `Worker` (or, for many runs, a `RunSequence`), sends it requests and follows its events.

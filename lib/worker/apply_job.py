@@ -1,6 +1,7 @@
 """Job `apply`: images through saved autoencoders, with a table of their errors, largest first."""
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -10,13 +11,12 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.common.formatting import format_psnr, format_shape
 from lib.common.serialization import pack_images, write_csv
-from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.user_images import TRANSPARENT, UserImages
-from lib.evaluation import image_figures
 from lib.tasks import get_task
 from lib.tasks.display import Display
 from lib.tasks.metrics import psnr
 from lib.tasks.pixel_errors import image_errors
+from lib.worker.apply_examples import Example, Examples
 from lib.worker.apply_holes import choose_holes, describe_whole, missing_fractions
 from lib.worker.image_output import (
     ChunkProgress,
@@ -26,24 +26,36 @@ from lib.worker.image_output import (
     open_image_output,
 )
 from lib.worker.messages import Apply, ApplyResult
+from lib.worker.own_size import OwnSizeModel, own_size_models
+from lib.worker.own_size_files import own_size_names, own_size_writer
 from lib.worker.process import Channel
 from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder, require_finite
 
-SHOWN_ERRORS = 10  # images with the largest errors in the figure
+ERROR, MISSING_FRACTION = "MSE", "missing fraction"  # what a table lists
 
 
-class ErrorExample(NamedTuple):
-    """An image with a large error: as input, as output of each model, and as target, uint8 each."""
+class Outputs(NamedTuple):
+    """The outputs for some images.
 
-    error: float
-    pictures: list[np.ndarray]
+    Attributes:
+        positions: of the images, (n,).
+        errors: of each model, (models, n).
+        missing: fraction of each image that is missing, (n,); `None` without holes.
+        pictures: uint8 pictures of each image: input, output of each model, target.
+    """
+
+    positions: np.ndarray
+    errors: np.ndarray
+    missing: np.ndarray | None
+    pictures: list[list[np.ndarray]]
 
 
 def apply(channel: Channel, request: Apply) -> None:
-    """Apply one or several autoencoders to images; write their outputs, a table of errors and a figure.
+    """Apply one or several autoencoders to images; write their outputs, a table of errors and comparisons.
 
     An error is the mean squared difference between output and target, pixels in 0..1. Where the
-    target is the image itself, the error says how much was changed. The largest errors come first.
+    target is the image itself, the error says how much was changed. The largest errors come first. What is
+    below transparent pixels is not known: such pictures have the fraction that is missing in its place.
     """
     # --- models and images
     models = _load_matching_autoencoders(request)
@@ -54,51 +66,36 @@ def apply(channel: Channel, request: Apply) -> None:
     names = _short_names([model.path for model in models])
     if request.refine:
         models, names = _add_refined_models(models, names, request.refine, channel.stop_event, progress)
-    emit_notes(channel, (note for model in models for note in model.notes))
+    own_models, size_notes = own_size_models(models, request.output_size, user_images)
+    emit_notes(channel, [*(note for model in models for note in model.notes), *size_notes])
     single = len(models) == 1
     # --- outputs
     errors = np.full((len(models), len(user_images)), np.nan)
-    completed = whole = 0
-    examples: list[ErrorExample] = []
-    with (
-        job_folder(channel, request.output, models[0].path.parent / "applied") as folder,
-        ExitStack() as stack,
-    ):
-        output_paths = [folder / name for name in (["pictures"] if single else names)]
-        writers = [stack.enter_context(open_image_output(user_images, path)) for path in output_paths]
-        display: Display | None = None
-        for positions, images, results in progress.map(
-            lambda images: [model.run(images) for model in models]
-        ):
-            chunk_names = [user_images.names[position] for position in positions]
-            for model, (_, outputs, _) in zip(models, results, strict=True):
-                require_finite(outputs, chunk_names, model.path)
-            pixels = [
-                get_task(model.hp.task).to_pixels(model.hp, *result)
-                for model, result in zip(models, results, strict=True)
-            ]
-            for index in range(len(models)):
-                errors[index, positions] = image_errors(models[index].hp, *results[index])
-                if holes == TRANSPARENT:  # what is below transparent pixels is not known
-                    errors[index, positions] = missing_fractions(images)
-                writers[index](positions, pixels[index][1])
-            display = display or Display.of(models[0].hp.show_channels, images[..., : user_images.shape[2]])
-            pictures = [list(map(display.show_pixels, of_model)) for of_model in pixels]
-            examples = _largest_errors(examples, np.nan_to_num(errors[0, positions]), pictures)
-            if holes:
-                completed += len(images)
-                whole += int((missing_fractions(images) == 0).sum())
+    measure = MISSING_FRACTION if holes == TRANSPARENT else ERROR
+    heads = _heads(["output"] if single else names, models[0], holes)
+    examples, completed, whole = Examples(heads), 0, 0
+    with job_folder(channel, request.output, models[0].path.parent / "applied") as folder:
+        paths = [folder / name for name in (["pictures"] if single else names)]
+        if own_models is None:
+            results = _outputs_at_model_size(models, user_images, progress, paths)
+        else:
+            results = _outputs_at_own_size(own_models, user_images, progress, paths)
+        with results as chunks:
+            for chunk in chunks:
+                values = chunk.errors if measure == ERROR else chunk.missing
+                errors[:, chunk.positions] = values
+                examples.add(_examples(user_images, chunk, errors[0, chunk.positions], measure))
+                if chunk.missing is not None:
+                    completed += len(chunk.missing)
+                    whole += int((chunk.missing == 0).sum())
         emit_notes(channel, describe_whole(user_images, whole, completed))
-    # --- table and figure
-    measure = "missing fraction" if holes == TRANSPARENT else "MSE"
+    # --- table and figures
     columns, table = _error_table(errors, user_images.names, names, measure)
     write_csv(folder / "errors.csv", columns, table)
-    rows = _example_rows(examples, ["output"] if single else names, models[0].hp)
-    rows = rows[:-1] if holes == TRANSPARENT else rows  # without the unknown target
+    suffix = "/" if user_images.from_files else dataset_suffix(user_images)
     model_paths = ", ".join(map(str, request.models))
-    order = "largest holes" if holes == TRANSPARENT else "largest errors"
-    title = f"{user_images.source}, {len(table):,} pictures, {model_paths}: {order}"
-    image_figures.plot_image_rows(rows, folder / "worst.png", title)
+    title = f"{user_images.source}, {len(table):,} pictures, {model_paths}"
+    rows = examples.write(folder, title, "largest errors" if measure == ERROR else "largest holes")
     channel.emit(
         ApplyResult(
             folder=str(folder),
@@ -112,13 +109,75 @@ def apply(channel: Channel, request: Apply) -> None:
             names=names,
             refined=bool(request.refine),
             missing=progress.stop_note,
-            files=[
-                f"{path.name}{'/' if user_images.from_files else dataset_suffix(user_images)}"
-                for path in output_paths
-            ],
+            files=[path.name + suffix for path in paths],
+            sheet=str(folder / "comparison.png"),
+            page=str(folder / "comparison.html"),
+            own_size=own_models is not None,
             pictures={name: pack_images(images) for name, images in rows},
         )
     )
+
+
+@contextmanager
+def _outputs_at_model_size(
+    models: list[LoadedAutoencoder], user_images: UserImages, progress: ChunkProgress, paths: list[Path]
+) -> Iterator[Iterator[Outputs]]:
+    """Context of the outputs by chunk, which are written below `paths`, one for each model."""
+    with ExitStack() as stack:
+        writers = [stack.enter_context(open_image_output(user_images, path)) for path in paths]
+        yield _results_at_model_size(models, user_images, progress, writers)
+
+
+def _results_at_model_size(
+    models: list[LoadedAutoencoder], user_images: UserImages, progress: ChunkProgress, writers: list[Callable]
+) -> Iterator[Outputs]:
+    display: Display | None = None
+    for positions, images, results in progress.map(lambda images: [model.run(images) for model in models]):
+        names = [user_images.names[position] for position in positions]
+        for model, (_, outputs, _) in zip(models, results, strict=True):
+            require_finite(outputs, names, model.path)
+        pixels = [
+            get_task(model.hp.task).to_pixels(model.hp, *result)
+            for model, result in zip(models, results, strict=True)
+        ]
+        for write, (_, outputs, _) in zip(writers, pixels, strict=True):
+            write(positions, outputs)
+        display = display or Display.of(models[0].hp.show_channels, images[..., : user_images.shape[2]])
+        pictures = [list(map(display.show_pixels, of_model)) for of_model in pixels]
+        errors = [image_errors(model.hp, *result) for model, result in zip(models, results, strict=True)]
+        missing = missing_fractions(images) if user_images.holes else None
+        rows = [pictures[0][0], *(outputs for _, outputs, _ in pictures), pictures[0][2]]
+        yield Outputs(
+            positions, np.array(errors), missing, [list(shown) for shown in zip(*rows, strict=True)]
+        )
+
+
+@contextmanager
+def _outputs_at_own_size(
+    models: list[OwnSizeModel], user_images: UserImages, progress: ChunkProgress, paths: list[Path]
+) -> Iterator[Iterator[Outputs]]:
+    """The same for pictures of their own size."""
+    names = own_size_names(user_images.paths)
+    stop_event = progress.channel.stop_event
+
+    def run(pictures):
+        ((position,), (picture,)) = pictures
+        return [model.apply(picture, user_images.names[position], stop_event) for model in models]
+
+    def results(write) -> Iterator[Outputs]:
+        loaded = user_images.own_size_pictures(progress.limit)
+        chunks = ((positions, (positions, pictures)) for positions, pictures in loaded)
+        for positions, (_, (picture,)), outputs in progress.map_chunks(chunks, run):
+            if user_images.holes == TRANSPARENT:
+                picture = picture._replace(alpha=None)  # outputs are opaque
+            for path, output in zip(paths, outputs, strict=True):
+                write(path / names[positions[0]], output.pixels, picture)
+            pictures = [outputs[0].given, *(output.pixels for output in outputs), picture.pixels]
+            missing = None if picture.hole is None else np.array([picture.hole.mean()])
+            yield Outputs(positions, np.array([[output.error] for output in outputs]), missing, [pictures])
+
+    with own_size_writer() as write:
+        yield results(write)
 
 
 def _load_matching_autoencoders(request: Apply) -> list[LoadedAutoencoder]:
@@ -152,16 +211,23 @@ def _add_refined_models(
     return all_models, all_names
 
 
-def _largest_errors(
-    examples: list[ErrorExample], errors: np.ndarray, pictures: list[list[np.ndarray]]
-) -> list[ErrorExample]:
-    """The examples with the largest errors, from those so far and from a chunk.
+def _heads(outputs: list[str], model: LoadedAutoencoder, holes: str | None) -> list[str]:
+    """The names of an example's pictures: input, outputs, and target where it is known and not the input."""
+    shows_target = not get_task(model.hp.task).targets_are_images and holes != TRANSPARENT
+    return ["input", *outputs, *(["true"] if shows_target else [])]
 
-    `pictures` has the inputs, outputs and targets of each model.
-    """
-    rows = [pictures[0][0], *(outputs for _, outputs, _ in pictures), pictures[0][2]]
-    chunk = [ErrorExample(error, [row[index] for row in rows]) for index, error in enumerate(errors)]
-    return sorted(examples + chunk, key=lambda example: -example.error)[:SHOWN_ERRORS]
+
+def _examples(user_images: UserImages, outputs: Outputs, errors: np.ndarray, measure: str) -> list[Example]:
+    return [
+        Example(user_images.names[position], error, _describe(error, measure), images)
+        for position, error, images in zip(outputs.positions, errors, outputs.pictures, strict=True)
+    ]
+
+
+def _describe(error: float, measure: str) -> str:
+    if measure != ERROR:
+        return f"{measure} {error:.1%}"
+    return f"MSE {error:.6f}, PSNR {format_psnr(psnr(float(error)))} dB"
 
 
 def _error_table(
@@ -178,22 +244,10 @@ def _error_table(
     order = np.argsort(-np.nan_to_num(errors[0], nan=-1), kind="stable")
     order = order[~np.isnan(errors[0, order])]
     rows = [[pictures[index], *(f"{error:.6f}" for error in errors[:, index])] for index in order]
-    if measure != "MSE":  # the same for all models
+    if measure != ERROR:  # the same for all models
         return ["picture", measure], [row[:2] for row in rows]
     if len(models) > 1:
         return ["picture", *(f"mse {model}" for model in models)], rows
     for row, index in zip(rows, order, strict=True):
         row.append(format_psnr(psnr(float(errors[0, index]))).replace("∞", "inf"))
     return ["picture", "mse", "psnr_db"], rows
-
-
-def _example_rows(
-    examples: list[ErrorExample], outputs: list[str], hp: AutoencoderHyperparameters
-) -> list[tuple[str, np.ndarray]]:
-    """The rows of the figure of errors: names and images, uint8 (n, height, width, channels)."""
-    names = ["input", *outputs, "true"]
-    if get_task(hp.task).targets_are_images:
-        names = names[:-1]  # the target is the input
-    return [
-        (name, np.stack([example.pictures[row] for example in examples])) for row, name in enumerate(names)
-    ]

@@ -3,7 +3,7 @@
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -127,6 +127,7 @@ def emit_notes(channel: Channel, notes: Iterable[str]) -> None:
 
 
 Result = TypeVar("Result")
+Chunk = TypeVar("Chunk", bound=Sized)
 
 
 class ChunkProgress:
@@ -163,10 +164,27 @@ class ChunkProgress:
         Raises:
             Interrupted: Ctrl-C before the first chunk is done.
         """
+        return self.map_chunks(self.user_images.chunks(self.limit), process)
+
+    def map_chunks(
+        self, chunks: Iterable[tuple[np.ndarray, Chunk]], process: Callable[[Chunk], Result]
+    ) -> Iterator[tuple[np.ndarray, Chunk, Result]]:
+        """Apply a function to chunks of the images.
+
+        Args:
+            chunks: positions of images, shape (n,), and what `process` takes of them.
+            process: the function.
+
+        Yields:
+            Positions and content of a chunk, and what `process` returns for it.
+
+        Raises:
+            Interrupted: Ctrl-C before the first chunk is done.
+        """
         notes = self.user_images.notes
         emit_notes(self.channel, notes)
         self._emit(0)
-        for positions, images in self.user_images.chunks(self.limit):
+        for positions, images in chunks:
             self._chunk_size = len(images)
             if self.channel.stop_event.is_set():
                 break

@@ -121,6 +121,8 @@ class Apply(ModelRequest):
     Attributes:
         refine: the number of steps by which codes are refined.
         missing: the hole to complete, as `--missing` of a training names it; None for transparent pixels.
+        refine: number of steps by which codes are refined.
+        output_size: `own` or `model`; None for the own size of pictures where that is possible.
     """
 
     job = "lib.worker.apply_job.apply"
@@ -128,6 +130,7 @@ class Apply(ModelRequest):
     data: str
     refine: int | None = None
     missing: str | None = None
+    output_size: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,12 +281,17 @@ class ApplyResult(TableResult):
         task: that the models were trained for.
         names: of the models.
         refined: each model is followed by the same one with refined codes.
-        files: of the outputs.
+        files: of the outputs, in the folder.
+        sheet, page: paths of the pictures side by side, and of the page with a slider.
+        own_size: outputs have the pictures' own size, not that of the model.
         heads, pictures: name and images of each row of the figure.
     """
 
     mean: list[float]
     measure: str = "MSE"
+    sheet: str
+    page: str
+    own_size: bool
     task: str
     names: list[str]
     refined: bool

@@ -12,6 +12,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+from PIL import Image
 
 from lib.cli.display import Display
 from lib.cli.figure_drawing import FigureDrawing
@@ -196,6 +197,14 @@ def images(name: str = "all.npz", **arrays) -> str:
     return name
 
 
+def deep_picture(bits: int) -> str:
+    """A folder with a gray picture of 8 or 16 bits."""
+    Path("p").mkdir()
+    pixels = np.arange(120).reshape(12, 10).astype(f"uint{bits}") * (2 if bits == 8 else 500)
+    Image.fromarray(pixels).save("p/a.png")
+    return "p"
+
+
 def lost():
     """A decoder without an encoder, that is asked for codes."""
     path = Path(save_autoencoder(latent_dim=2)[0])
@@ -278,10 +287,12 @@ def diverged():
 LABELS = sample_files.shapes(20)[1]
 
 
-def apply_to_whole_pictures():
+def apply_to_whole_pictures(**options):
     test_model_jobs.erased_pictures()
+    for index in range(3):
+        Image.new("L", (10, 12)).save(f"masks/{index}.gif")  # without a missing pixel
     models = save_autoencoder("holes", (12, 10, 3), task="complete", missing="center")
-    test_model_jobs.run_job(Apply, models, data="opaque")
+    test_model_jobs.run_job(Apply, models, data="opaque", **options)
 
 
 CASES = {
@@ -434,6 +445,14 @@ CASES = {
             "--missing left",
             "a half is no hole; use center, boxes, strokes, random or a folder of masks",
         ),
+        (
+            lambda: called(
+                *("autoencoder", "apply", "-model", "x.h5", "-d", "y"),
+                *("--fit", "pad", "--output-size", "own"),
+            ),
+            "--fit",
+            "has no effect with --output-size own: pictures keep their size",
+        ),
     ],
     "cli/command_runs": [
         (
@@ -580,6 +599,11 @@ CASES = {
             "--missing requires a model that was trained with a hole",
         ),
         (apply_to_whole_pictures, "opaque", "nothing to complete: all 3 pictures have no transparent pixel"),
+        (
+            lambda: apply_to_whole_pictures(missing="./masks"),
+            "opaque",
+            "nothing to complete: all 3 pictures have an empty mask",
+        ),
     ],
     "worker/image_output": [
         (
@@ -588,6 +612,23 @@ CASES = {
             ),
             "the first pictures",
             "were finished; nothing was written",
+        ),
+    ],
+    "worker/own_size": [
+        (
+            lambda: used(Apply, save_autoencoder(), data=images(), output_size="own"),
+            "--output-size own",
+            "requires pictures: images of a data set keep their size",
+        ),
+        (
+            lambda: used(Apply, save_autoencoder(latent_dim=2), data=deep_picture(8), output_size="own"),
+            "ae/autoencoder.h5",
+            "the model takes images of 12×10×1 only; use --output-size model",
+        ),
+        (
+            lambda: used(Apply, save_autoencoder(), data=deep_picture(16), output_size="own"),
+            "p",
+            "pictures of more than 8 bits get outputs of the model's size only; use --output-size model",
         ),
     ],
     "worker/jobs": [

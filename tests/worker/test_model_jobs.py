@@ -95,7 +95,8 @@ def test_apply_writes_complete_images_and_errors_in_falling_order(values, image,
     for number, array in enumerate(images):
         Image.fromarray(array).save(f"own/{number}.png")
     Path("own/broken.png").write_text("no picture")
-    finished = run_job(Apply, models=save_autoencoder(image=image, **values), data="own")
+    models = save_autoencoder(image=image, **values)
+    finished = run_job(Apply, models=models, data="own", output_size="model")
     assert finished.folder == "ae/applied"
     table = read_csv("ae/applied/errors.csv")
     errors = [float(row["mse"]) for row in table]

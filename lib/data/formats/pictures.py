@@ -269,7 +269,6 @@ def decode(image, file: Path) -> Decoded:
     Raises:
         UserError: its values are in none of these ranges.
     """
-    from PIL import Image
 
     raw_mode = raw_mode_of(image)
     is_gray = _is_gray(image, raw_mode)
@@ -282,13 +281,20 @@ def decode(image, file: Path) -> Decoded:
         remarks += (remark,)
     else:
         decoded = _flatten(image).convert("L" if is_gray else "RGB")
+    return Decoded(turn_upright(decoded, orientation), remarks)
+
+
+def turn_upright(image, orientation: int):
+    """Return a Pillow image turned from an orientation, 1 to 8 as EXIF numbers it."""
+    from PIL import Image
+
     turns = Image.Transpose
     methods = (
         *(None, turns.FLIP_LEFT_RIGHT, turns.ROTATE_180, turns.FLIP_TOP_BOTTOM),
         *(turns.TRANSPOSE, turns.ROTATE_270, turns.TRANSVERSE, turns.ROTATE_90),
     )
     method = methods[orientation - 1]
-    return Decoded(decoded if method is None else decoded.transpose(method), remarks)
+    return image if method is None else image.transpose(method)
 
 
 def _correct_transparency(image, raw_mode: str) -> None:

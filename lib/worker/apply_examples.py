@@ -1,0 +1,143 @@
+"""Pictures that `apply` shows, the first and those with the largest errors, side by side and on a page."""
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from lib.common.filesystem import atomic_write
+from lib.evaluation import image_figures
+from lib.tasks.display import select_channels
+from lib.worker.comparison_page import ComparedPicture, comparison_page
+
+SHOWN_ERRORS = 10  # pictures with the largest errors in `worst.png`
+FIRST, WORST = 4, 4  # pictures on the page and on the sheet: the first, and those with the largest errors
+MAX_SIDE = 800  # of pictures on the page, in pixels
+MIN_SIDE = 240  # smaller ones are enlarged, with visible pixels
+THUMBNAIL = 128  # side of pictures of several sizes in `worst.png`
+SHEET_SIDE = 360  # longer side of a picture on the sheet
+LOSSLESS_PIXELS = 256 * 256  # up to which pictures are stored as PNG
+JPEG_QUALITY = 90
+
+
+class Example(NamedTuple):
+    """A picture: name, error and text, and its input, outputs of all models, and target, uint8 each."""
+
+    name: str
+    error: float
+    text: str
+    pictures: list[np.ndarray]
+
+
+class Examples:
+    """The examples of a job, and the files that show them.
+
+    Args:
+        heads: name of each of an example's pictures that are shown.
+    """
+
+    def __init__(self, heads: list[str]):
+        self.heads = heads
+        self.first: list[Example] = []
+        self.worst: list[Example] = []
+
+    def add(self, examples: list[Example]) -> None:
+        """Take more examples, in the order of the pictures."""
+        examples = [example._replace(pictures=example.pictures[: len(self.heads)]) for example in examples]
+        room = FIRST - len(self.first)
+        largest = sorted(self.worst + examples, key=lambda example: -np.nan_to_num(example.error))[
+            :SHOWN_ERRORS
+        ]
+        chosen = {id(example) for example in [*examples[: max(0, room)], *largest]}
+        reduced = {id(example): _reduced(example) for example in examples if id(example) in chosen}
+        self.first += [reduced[id(example)] for example in examples[: max(0, room)]]
+        self.worst = [reduced.get(id(example), example) for example in largest]
+
+    def worst_rows(self) -> list[tuple[str, np.ndarray]]:
+        """Return the rows of `worst.png`: names and images, uint8 (n, height, width, channels)."""
+        shapes = {picture.shape for example in self.worst for picture in example.pictures}
+        channels = max(shape[2] for shape in shapes)
+        sides = {shape[:2] for shape in shapes}
+        is_reduced = len(sides) > 1 or max(map(max, sides)) > 2 * THUMBNAIL
+        rows = []
+        for index, head in enumerate(self.heads):
+            images = [example.pictures[index] for example in self.worst]
+            if is_reduced:
+                images = [_thumbnail(image, channels) for image in images]
+            rows.append((head, np.stack(images)))
+        return rows
+
+    def write(self, folder: Path, title: str, order: str) -> list[tuple[str, np.ndarray]]:
+        """Write `worst.png`, `comparison.png` and `comparison.html`, and return the rows of the first.
+
+        Args:
+            folder: where they are written.
+            title: above all of them.
+            order: what comes first in `worst.png`.
+
+        Raises:
+            RunFailed: a file cannot be written.
+        """
+        rows = self.worst_rows()
+        image_figures.plot_image_rows(rows, folder / "worst.png", f"{title}: {order}")
+        shown = list({example.name: example for example in [*self.first, *self.worst[:WORST]]}.values())
+        columns = [[_on_sheet(picture) for picture in example.pictures] for example in shown]
+        captions = [f"{example.name}\n{example.text}" for example in shown]
+        image_figures.plot_comparisons(columns, self.heads, captions, folder / "comparison.png", title)
+        compared = [
+            ComparedPicture(example.name, example.text, [_encode(picture) for picture in example.pictures])
+            for example in shown
+        ]
+        with atomic_write(folder / "comparison.html") as partial:
+            partial.write_text(comparison_page(title, self.heads, compared), encoding="utf-8")
+        return rows
+
+
+def _reduced(example: Example) -> Example:
+    return example._replace(pictures=[_at_most(picture, MAX_SIDE) for picture in example.pictures])
+
+
+def _at_most(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture with at most this longer side, as one that owns its memory."""
+    if max(picture.shape[:2]) <= side:
+        return picture.copy()
+    return _resize(picture, side / max(picture.shape[:2]), Image.Resampling.LANCZOS)
+
+
+def _resize(picture: np.ndarray, scale: float, method: Image.Resampling) -> np.ndarray:
+    picture = select_channels(picture)
+    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    return np.asarray(image.resize((width, height), method)).reshape(height, width, picture.shape[-1])
+
+
+def _thumbnail(picture: np.ndarray, channels: int) -> np.ndarray:
+    """A picture in the middle of a white square, as gray or color."""
+    small = _at_most(picture, THUMBNAIL)
+    square = np.full((THUMBNAIL, THUMBNAIL, channels), 255, np.uint8)
+    top, left = ((THUMBNAIL - side) // 2 for side in small.shape[:2])
+    square[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return square
+
+
+def _on_sheet(picture: np.ndarray) -> np.ndarray:
+    return _at_most(_enlarged(picture), SHEET_SIDE)
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    factor = MIN_SIDE // max(picture.shape[:2])
+    return select_channels(picture.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else picture)
+
+
+def _encode(picture: np.ndarray) -> tuple[str, bytes]:
+    """A picture for the page: its media type and the content of its file."""
+    picture = _enlarged(picture)
+    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    content = io.BytesIO()
+    if image.width * image.height <= LOSSLESS_PIXELS:
+        image.save(content, "PNG")
+        return "image/png", content.getvalue()
+    image.save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return "image/jpeg", content.getvalue()
