@@ -131,6 +131,9 @@ def describe_example(name: str, default) -> str:
     if number_type.high <= 1:
         return "0.1,0.3,0.5, or a range 0.1..0.5"
     start = default or 0.001
+    if start / 10 < number_type.low:
+        low, high = number_type.low, number_type.high
+        return f"{low:g},{(low + high) / 2:g},{high:g}, or a range {low:g}..{high:g}"
     return f"{start / 2:g},{start:g},{start * 2:g}, or a range {start / 10:g}..{start * 10:g}:{LOG}"
 
 
