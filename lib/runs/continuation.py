@@ -67,7 +67,7 @@ def continued_settings(folder: Path, program: str, values: Mapping[str, Any]) ->
     if record.get("program") != program:
         raise UserError(f"{folder}: is not a run of {program}.py, which alone can continue it")
     if record["status"] == records.RUNNING:
-        raise UserError(f"{folder}: another process is training this run; wait until it has finished")
+        raise UserError(f"{folder}: is still being trained; wait until that has finished")
     if record["status"] != records.FINISHED:
         raise UserError(
             f"{folder}: has not finished; --resume {folder} continues its weights and its optimizer"

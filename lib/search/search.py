@@ -245,7 +245,11 @@ def first_buildable(options: SearchOptions) -> Hyperparameters:
 
 def _base(point: Hyperparameters, options: SearchOptions) -> dict:
     """Return what is not varied, as JSON, without defaults of settings that older searches do not have."""
-    later = {name: setting.default for name, setting in point.settings().items() if setting.is_later}
+    later = {
+        name: setting.value_type.to_json(setting.default)
+        for name, setting in point.settings().items()
+        if setting.is_later
+    }
     return {
         name: value
         for name, value in point.to_json().items()

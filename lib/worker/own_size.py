@@ -195,10 +195,10 @@ def own_size_models(
             raise UserError("--output-size own requires pictures: images of a data set keep their size")
         return None, []
     if user_images.value_range.is_deep:
-        text = f"{user_images.source}: pictures of more than 8 bits get outputs of the model's size"
+        source = user_images.source
         if output_size == OWN:
-            raise UserError(f"{text} only; use --output-size model")
-        return None, [text]
+            raise UserError(f"{source}: --output-size own is for pictures of 8 bits, and these have more")
+        return None, [f"{source}: pictures of more than 8 bits get outputs of the model's size"]
     own: list[OwnSizeModel] = []
     for loaded in models:
         if refusal := _refusal(loaded, convolutional := _picture_model(loaded)):

@@ -252,5 +252,5 @@ def test_any_array_is_read_as_its_values_say_or_refused(tmp_path, array):
     assert low <= array.min() + 1e-3
     assert array.max() <= high + max(1e-3, 1e-3 * abs(high))
     np.testing.assert_allclose(low + images / 65_535 * (high - low), stored, atol=1.1e-3 * (high - low) / 1)
-    if (high - low).is_integer() and high - low <= 65_535 and array.dtype.kind in "iu":
+    if float(high - low).is_integer() and high - low <= 65_535 and array.dtype.kind in "iu":
         np.testing.assert_array_equal(source.value_range.restore(images), stored)

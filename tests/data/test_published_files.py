@@ -128,18 +128,20 @@ def test_qmnist_has_its_classes_in_the_first_column():
 @pytest.mark.parametrize(
     ("array", "note"),
     [
-        (IMAGES.astype(np.int16) * 128, "values from 0 to 28160 were read as 16-bit pixels"),
+        (IMAGES.astype(np.int16) * 128, "values from 0 to 28160 were read as 16-bit pixels from 0 to 32,767"),
         (IMAGES.astype(np.int32), "values from 0 to 220 were read as pixels from 0 to 255"),
         (IMAGES.astype(np.float64), "values from 0 to 220 were read as pixels from 0 to 255"),
-        ((IMAGES // 2).astype(np.int8), "if 110 is white, save x / 110 instead of x"),
+        ((IMAGES // 2).astype(np.int8), "if 110 is white, set --pixel-range 0-110"),
         ((IMAGES / 255).astype(np.float32), ""),
     ],
 )
 @pytest.mark.parametrize("name", ["a.idx", "a.gz"])
 def test_idx_of_other_types(array, note, name):
     source = registry.read_source(hold(name, idx_typed(array)))
-    is_halved = "16-bit" in note or "110" in note
-    assert np.abs(source.train.images[..., 0].astype(int) - IMAGES // (1 + is_halved)).max() <= 1
+    images = source.train.images[..., 0]
+    assert images.dtype == (np.uint16 if "16-bit" in note else np.uint8)
+    expected = array * 255 if array.max() <= 1 else array
+    assert np.abs(source.value_range.restore(images).astype(float) - expected).max() <= 0.5
     assert note in "".join(source.notes)
     assert bool(note) == bool(source.notes)
 

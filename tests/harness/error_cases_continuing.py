@@ -84,7 +84,7 @@ CASES = {
             "models/mine",
             "is not a run of classification.py, which alone can continue it",
         ),
-        (continued_while_training, "models/mine", "another process is training this run; wait until"),
+        (continued_while_training, "models/mine", "is still being trained; wait until that has finished"),
         (
             lambda: continued(status="interrupted"),
             "models/mine",

@@ -628,7 +628,7 @@ CASES = {
         (
             lambda: used(Apply, save_autoencoder(), data=deep_picture(16), output_size="own"),
             "p",
-            "pictures of more than 8 bits get outputs of the model's size only; use --output-size model",
+            "--output-size own is for pictures of 8 bits, and these have more",
         ),
     ],
     "worker/jobs": [

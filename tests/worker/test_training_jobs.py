@@ -111,6 +111,8 @@ KINDS = {
     "UV from Y": dict(task="colorize", color_space="yuv"),
     "right half": dict(task="complete", fc_units=8, latent_dim=4),
     "top half, from the mirror image": dict(task="complete", missing="top", residual=True, skip=True),
+    "hole, U-Net": dict(task="complete", missing="boxes", skip=True),
+    "restoration": dict(task="restore", degrade="blur:1,jpeg:50", residual=True, block="residual"),
     "VAE": dict(variational=True, latent_dim=2),
     "dense VAE": dict(
         variational=True, layers=0, kernels=(4,), fc_units=9, latent_dim=2, batch_norm="none", loss="mse"
@@ -138,6 +140,8 @@ FIGURES = {
     "UV from Y": SAMPLED,
     "right half": SAMPLED,  # no class has five test images here
     "top half, from the mirror image": set(),
+    "hole, U-Net": set(),
+    "restoration": set(),
     "VAE": SAMPLED | {"grid"},
     "dense VAE": SAMPLED | {"grid"},
     "convolutional VAE": SAMPLED,
@@ -433,9 +437,9 @@ def test_a_follower_trains_the_phases_of_the_leader_without_a_run_folder(tiny, m
     phases = []
     real = training_jobs.fit
 
-    def fit(model, dataset, hp, phase, hooks, folder, group):
+    def fit(model, dataset, hp, phase, hooks, folder, group, *rest):
         phases.append(phase.name)
-        return real(model, dataset, hp, phase, hooks, folder)
+        return real(model, dataset, hp, phase, hooks, folder, None, *rest)
 
     monkeypatch.setattr(training_jobs, "fit", fit)
     run("ae", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)

@@ -185,9 +185,12 @@ def _find_order(path: Path, array: MatlabArray, label_counts: set[int]) -> Order
 
 def _join(path: Path, parts: list[Images]) -> Images:
     """Return the images of several files, one after the other; labels only where all have them."""
+    if len(parts) == 1:
+        return parts[0]
     count = sum(map(len, parts))
     shape = parts[0].images.shape[1:]
-    images, start = allocate(path, (count, *shape)), 0
+    dtype = np.result_type(*(part.images.dtype for part in parts))
+    images, start = allocate(path, (count, *shape), dtype), 0
     for part in parts:
         if part.images.shape[1:] != shape:
             raise UserError(
