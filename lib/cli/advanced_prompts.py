@@ -18,7 +18,9 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import presets_for
 from lib.data import datasets
 from lib.data.formats.picture_fit import PictureFit
+from lib.tasks import TASKS
 
+TASK = "task"
 TRAIN, BACK, PRESET = "train", "back", "preset"
 GROUPS = {"task": "the task", "network": "the network", "training": "the training", "data": "the data"}
 
@@ -46,6 +48,8 @@ def ask_advanced_settings(answers: Answers, values: dict, describe: Describe = l
         while (name := _choose_setting(answers, values, group=choice)) != BACK:
             with suppress(GoBack):
                 changed = values | {name: _ask_value(answers, answers.hyperparameters(values), name)}
+                if name == TASK:
+                    changed |= _values_of_task(answers, values, changed[name])
                 values = _try_change(answers, values, changed, describe)
     return values
 
@@ -117,6 +121,9 @@ def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
     help_text = _describe_setting(answers, hp, setting)
     if values := choices(setting.value_type):
         texts, details = {text: text for text in values}, dict.fromkeys(values, help_text)
+        if name == TASK:
+            width = max(map(len, TASKS))
+            texts = {name: f"{name:<{width}}  {task.help}" for name, task in TASKS.items()}
         chosen = prompt_choice(title, texts, default=value, details=details, can_go_back=True)
         return setting.parse(chosen)
 
@@ -126,6 +133,33 @@ def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
 
     text = prompt_text(title, check, help_text, can_go_back=True, instruction=f"[{value}]")
     return setting.parse(text) if text else current
+
+
+def _values_of_task(answers: Answers, values: dict, task: str) -> dict:
+    """The defaults for another task, for all settings that have the default for the present one.
+
+    Layers and kernels are asked for before the task: without this a denoiser would get the narrow code of a
+    reconstruction.
+    """
+    if not answers.follows_images:
+        return {}
+    hp = answers.hyperparameters(values)
+    kept = answers.provided | {TASK: hp.task_name}
+    before = answers.suited_defaults(kept)
+    for name in before | answers.suited_defaults(kept | {TASK: task}):
+        setting = answers.settings[name]
+        if getattr(hp, name) != before.get(name, setting.default):
+            kept[name] = getattr(hp, name)
+    before, after = answers.suited_defaults(kept), answers.suited_defaults(kept | {TASK: task})
+    new = {name: after.get(name, answers.settings[name].default) for name in before | after}
+    changes = [
+        f"{answers.settings[name].describe(getattr(hp, name))} → {answers.settings[name].format(value)}"
+        for name, value in new.items()
+        if getattr(hp, name) != value
+    ]
+    if changes:
+        print(wrap_for(f"Defaults for {task}: {', '.join(changes)}", sys.stdout))
+    return new
 
 
 def _apply_preset(answers: Answers, values: dict) -> dict:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from lib.cli.display import Display
-from lib.cli.model_command import ModelCommand
+from lib.cli.model_command import ModelCommand, ask_images, last_model
 from lib.cli.model_results import refinement_gain, show_problems, show_table
 from lib.cli.parser import CommandParser
+from lib.cli.session import Session
 from lib.cli.terminal_graphics import ARROW, SEPARATOR
 from lib.common.errors import UserError, printable
 from lib.runs.run_folder import AUTOENCODER_FILES
@@ -22,6 +23,7 @@ MISSING_HELP = (
     "for a model trained with a hole: what is missing, as in a training (center, masks/ with a mask of each "
     "picture's name, ...) (default: the transparent pixels of pictures; for a data set as in the training)"
 )
+OWN_SIZE_TEXT = "that of each picture, where the model can"
 OUTPUT_SIZES = ("own", "model")
 OUTPUT_SIZE_HELP = (
     "size of the outputs for pictures: that of each picture (own) or of the model (model); default: own if "
@@ -62,6 +64,9 @@ class ApplyCommand(ModelCommand):
             raise UserError("--fit has no effect with --output-size own: pictures keep their size")
         options = super().options(args)
         return options | ({"output_size": "model"} if args.fit else {})
+
+    def ask_request(self, session: Session) -> Apply:
+        return Apply(models=(last_model(session),), **ask_images(session, own_size=OWN_SIZE_TEXT))
 
     def show(self, result: ApplyResult, display: Display) -> None:
         label = get_task(result.task).error_label if result.measure == ERROR else result.measure

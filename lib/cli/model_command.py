@@ -40,6 +40,7 @@ FIT_CHOICES = {
     "pad inverted": "pad and invert black on white",
     "stretch": "stretch",
 }
+OWN_SIZE = "own"  # the choice of outputs that have the size of each picture
 DATA_QUESTION = "Pictures: a folder (of any sizes) or a data set"
 
 
@@ -106,11 +107,20 @@ def last_model(session: Session) -> str:
     return str(folder / run_folder.main_model_file(folder))
 
 
-def ask_images(session: Session) -> dict[str, Any]:
-    """Return the options of a request about the user's images, from prompts; the run's fit comes first."""
+def ask_images(session: Session, own_size: str = "") -> dict[str, Any]:
+    """Return the options of a request about the user's images, from prompts; the run's fit comes first.
+
+    Args:
+        session: has the run whose model is used.
+        own_size: text of the choice to give outputs the size of each picture, for commands that can.
+    """
     answers, data, fit = session.answers, "", ""
     trained_fit = records.trained_fit(session.last_run.folder)
-    choices = {trained_fit: FIT_CHOICES[trained_fit]} | FIT_CHOICES
+    choices = fit_choices(session.last_run.record, trained_fit)
+    question = "How should pictures be resized?"
+    if own_size:
+        choices = {OWN_SIZE: own_size} | {key: f"that of the model: {text}" for key, text in choices.items()}
+        question = "Size of the outputs"
 
     def ask_data() -> None:
         nonlocal data
@@ -119,8 +129,24 @@ def ask_images(session: Session) -> dict[str, Any]:
     def ask_fit() -> None:
         nonlocal fit
         is_fitted = find_pictures(data) is not None
-        question = "How should pictures be resized?"
-        fit = answers.choose(question, choices, at_end=trained_fit) if is_fitted else trained_fit
+        fit = answers.choose(question, choices, at_end=next(iter(choices))) if is_fitted else trained_fit
 
     ask_in_order(answers, [ask_data, ask_fit])
-    return {"data": data, "fit": fit.split()[0], "invert": fit.endswith("inverted")}
+    options = {"data": data, "fit": trained_fit, "invert": fit.endswith("inverted")}
+    if fit == OWN_SIZE:
+        return options
+    is_chosen = own_size and find_pictures(data) is not None
+    return options | {"fit": fit.split()[0]} | ({"output_size": "model"} if is_chosen else {})
+
+
+def fit_choices(record: dict[str, Any], trained_fit: str) -> dict[str, str]:
+    """Return the ways in which pictures are resized, by key: that of the training first.
+
+    Args:
+        record: of the run; images that are not gray are not offered inverted.
+        trained_fit: how the run resized pictures.
+    """
+    shape = (record.get("dataset") or {}).get("shape") or (1,)
+    is_gray = shape[-1] == 1
+    choices = {key: text for key, text in FIT_CHOICES.items() if is_gray or not key.endswith("inverted")}
+    return {trained_fit: choices[trained_fit]} | choices

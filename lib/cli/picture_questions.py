@@ -58,7 +58,10 @@ def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
     survey = _survey_with_progress(pictures, fit.use_cache)
     needs_size = len(survey.sizes) > 1 or bool(fit.patches)
     if survey.shapes and (needs_size or survey.broken):
-        _show_survey(folder, survey)
+        lines = _survey_lines(folder, survey) + ([_describe_use(fit)] if needs_size else [])
+        if lines != answers.shown_lines:  # not again after Esc, or before the next run
+            print("\n".join(wrap_for(line, sys.stderr) for line in lines), file=sys.stderr)
+        answers.shown_lines = lines
     _ask_about_broken_files(answers, values, survey, len(pictures.files))
     if needs_size:
         values["size"] = answers.ask(
@@ -103,20 +106,30 @@ def _survey_with_progress(pictures: PictureFolder, use_cache: bool) -> PictureSu
         return pictures.survey(use_cache, lambda done: progress.update(bar, completed=done, refresh=True))
 
 
-def _show_survey(folder: str, survey: PictureSurvey) -> None:
-    """Print how many pictures of which size and color there are, and which files are broken."""
+def _survey_lines(folder: str, survey: PictureSurvey) -> list[str]:
+    """Lines that say how many pictures of which size and color there are, and which files are broken."""
     count = survey.shapes.total() + len(survey.broken)
     rows = [(_describe_shape(shape), number) for shape, number in survey.shapes.most_common(SHOWN_SHAPES)]
     if others := survey.shapes.total() - sum(number for _, number in rows):
         rows.append((f"{len(survey.shapes) - len(rows):,} others", others))
     width = max(len(text) for text, _ in rows)
-    print(wrap_for(f"{printable(folder)}: {count:,} pictures", sys.stderr), file=sys.stderr)
-    for text, number in rows:
-        print(f"  {text:<{width}}  {number:>7,}", file=sys.stderr)
-    for file in list(survey.broken)[:SHOWN_SHAPES]:
-        print(wrap_for(f"  cannot be read: {printable(str(file))}", sys.stderr), file=sys.stderr)
+    lines = [f"{printable(folder)}: {count:,} pictures"]
+    lines += [f"  {text:<{width}}  {number:>7,}" for text, number in rows]
+    lines += [f"  cannot be read: {printable(str(file))}" for file in list(survey.broken)[:SHOWN_SHAPES]]
     if (more := len(survey.broken) - SHOWN_SHAPES) > 0:
-        print(f"  cannot be read: {more:,} more", file=sys.stderr)
+        lines.append(f"  cannot be read: {more:,} more")
+    return lines
+
+
+def _describe_use(fit: PictureFit) -> str:
+    """What the size that is asked for is used for."""
+    if fit.patches:
+        return f"{fit.patches:,} random crops of one size are cut from each picture."
+    way = {"crop": "scaled and cropped", "pad": "scaled and padded with black", "stretch": "stretched"}
+    return (
+        f"Pictures are {way[fit.mode]} to one size; --patches N takes crops of that size from the pictures "
+        f"as they are, which suits denoising."
+    )
 
 
 def _describe_shape(shape: tuple[int, int, int]) -> str:

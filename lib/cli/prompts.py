@@ -50,6 +50,7 @@ class Answers:
         drafts: answers at prompts of a conversation that has not led to a run; defaults of its prompts.
         can_go_back: whether Esc at the next prompt raises `GoBack`.
         prompt_count: number of questions that were asked on the terminal.
+        shown_lines: what was last printed about the pictures of a folder.
 
     Raises:
         UserError: a value is wrong, a flag does not go with --resume, or --no-input lacks a required one.
@@ -66,6 +67,7 @@ class Answers:
         self.images: ImageSet | None = None
         self.drafts: dict[str, Any] = {}
         self.can_go_back, self.prompt_count = False, 0
+        self.shown_lines: list[str] = []
         self._is_repeated = False
 
     @property
@@ -90,15 +92,16 @@ class Answers:
 
     def defaults_with(self, answers: dict[str, Any]) -> dict[str, Any]:
         """Return the default of each setting, given the answers so far."""
-        suited = {} if self._is_repeated else self._suited_defaults(self.provided | answers)
+        suited = {} if self._is_repeated else self.suited_defaults(self.provided | answers)
         return self.defaults | suited
 
     def default_beside(self, hp: Hyperparameters, name: str):
         """Return the default of a setting, given the values of all other settings."""
         others = {other: getattr(hp, other) for other in self.settings if other != name}
-        return self._suited_defaults(others).get(name, self.settings[name].default)
+        return self.suited_defaults(others).get(name, self.settings[name].default)
 
-    def _suited_defaults(self, given: dict[str, Any]) -> dict[str, Any]:
+    def suited_defaults(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the defaults that follow the images, beside given values; none with a preset."""
         return suited_defaults(self.images, given) if self.images and self.preset is None else {}
 
     def hyperparameters(self, answers: dict[str, Any]) -> Hyperparameters:
@@ -111,7 +114,7 @@ class Answers:
             UserError: an answer, or a value from a flag or file, does not fit the others.
         """
         drafts = self._fitting_drafts(answers)
-        suited = self._suited_defaults(self.provided | drafts | answers)
+        suited = self.suited_defaults(self.provided | drafts | answers)
         values = self.defaults | ({} if self._is_repeated else suited) | drafts | self.provided | answers
         for name, value in list(values.items()):
             if name in self._explicit or name in answers:

@@ -45,7 +45,7 @@ class DataSettings:
     )
     size: tuple[int, int] | None = setting(
         None, OrWord("auto", ImageSize(IntRange(1, MAX_SIDE))), group="data", searchable=False, is_later=True,
-        question="Image size, to which all pictures are brought (64, or height x width: 96x128)",
+        question="Image size (64, or height x width: 96x128)",
         help="size of the images from a folder of pictures, height x width; auto: that of the pictures, if "
              "all have one",
     )

@@ -231,6 +231,28 @@ def test_the_help_of_a_setting_names_the_default_for_the_images(words, name, exp
     assert advanced_prompts._describe_setting(answers, hp, find_setting(name)).endswith(expected)
 
 
+def test_a_task_of_the_menu_brings_its_network(capsys):
+    """After a default run, too, a denoiser gets no narrow code; what was chosen stays."""
+    answers = answers_of("-d", "digits", "--epochs", "2")
+    answers.images = ImageSet((48, 48, 3), 47)
+    first = answers.hyperparameters({})
+    answers.use_as_defaults(first)
+    values = {"dataset": "digits", "layers": first.layers, "kernels": first.kernels}
+    after = values | {"task": "denoise"} | advanced_prompts._values_of_task(answers, values, "denoise")
+    hp = answers.hyperparameters(after)
+    expected = answers_of("-d", "digits", "--task", "denoise")
+    expected.images = answers.images
+    names = ("layers", "kernels", "stride", "skip", "residual", "linear_path", "batch_size")
+    wanted = expected.hyperparameters({})
+    assert [getattr(hp, name) for name in names] == [getattr(wanted, name) for name in names]
+    assert hp.epochs == 2
+    assert "Defaults for denoise: layers 4 → 5, " in capsys.readouterr().out
+    values |= {"layers": 3, "kernels": (5, 6, 7)}
+    changes = advanced_prompts._values_of_task(answers, values, "denoise")
+    hp = answers.hyperparameters(values | {"task": "denoise"} | changes)
+    assert (hp.layers, hp.kernels, hp.skip, hp.residual) == (3, (5, 6, 7), True, True)
+
+
 def test_presets_are_those_that_fit_the_images(keys, capsys, monkeypatch):
     """Those for the task and the data set come first; labels that there are none of are not asked for."""
     images = np.stack([sample_files.shapes(40, 32, 32)[0]] * 3, axis=-1)
@@ -300,14 +322,16 @@ def test_the_size_of_the_last_run_is_proposed_for_the_next(monkeypatch):
 
 
 @pytest.mark.parametrize(("flags", "size"), [([], None), (["--patches", "4"], (16, 16))])
-def test_patches_of_pictures_of_one_size_need_a_size(monkeypatch, flags, size):
+def test_patches_of_pictures_of_one_size_need_a_size(monkeypatch, capsys, flags, size):
     Path("p").mkdir()
     Image.new("L", (20, 20)).save("p/a.png")
     answers = Answers("autoencoder", TrainParser("autoencoder", "").parse(["-d", "p", *flags]))
     answers.has_terminal = True
     monkeypatch.setattr(answers, "ask", lambda name, check, default: check(default) and default)
-    ask_picture_size(answers, values := {"dataset": "p"})
+    for _ in range(2):  # the pictures are described once, also after Esc
+        ask_picture_size(answers, values := {"dataset": "p"})
     assert values.get("size") == size
+    assert capsys.readouterr().err.count("4 random crops of one size") == bool(flags)
 
 
 def test_a_classifier_is_proposed_the_size_of_the_images_of_the_saved_autoencoder(monkeypatch):

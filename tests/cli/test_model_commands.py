@@ -8,6 +8,7 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,15 +21,16 @@ from lib.cli.command_apply import ApplyCommand
 from lib.cli.command_encode import EncodeCommand
 from lib.cli.command_generate import GenerateCommand
 from lib.cli.display import Display
+from lib.cli.model_command import OWN_SIZE, ask_images
 from lib.cli.model_results import show_table
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
 from lib.cli.run_questions import ask_labeled_data
-from lib.cli.session import Session
+from lib.cli.session import FinishedRun, Session
 from lib.common.errors import Interrupted, UserError
 from lib.config.program_settings import PROGRAMS
 from lib.data.formats import registry
-from lib.runs import run_folder
+from lib.runs import records, run_folder
 from lib.worker.messages import Encode
 from tests.harness import sample_files
 from tests.harness.recorded_runs import record_run
@@ -285,3 +287,26 @@ def test_a_large_file_of_codes_is_written_only_after_a_question(monkeypatch, tin
     assert asked == ["60 latent codes of 1,000,000 numbers need 240 MB. Write them?"]
     assert command_encode.confirm_size(dataclasses.replace(request, limit=2))
     assert command_encode.confirm_size(dataclasses.replace(request, models=("elsewhere.h5",)))
+
+
+@pytest.mark.parametrize(
+    ("channels", "key", "expected"),
+    [
+        (3, OWN_SIZE, {"fit": "pad", "invert": False}),
+        (3, "crop", {"fit": "crop", "invert": False, "output_size": "model"}),
+        (1, "pad inverted", {"fit": "pad", "invert": True, "output_size": "model"}),
+    ],
+)
+def test_the_menu_offers_outputs_of_the_size_of_each_picture(monkeypatch, channels, key, expected):
+    Path("p").mkdir()
+    Image.new("RGB", (20, 20)).save("p/a.png")
+    folder = record_run("run", fit="pad")
+    record = records.read_record(folder) | {"dataset": {"shape": [8, 8, channels]}}
+    answers = Answers("autoencoder", TrainParser("autoencoder", "").parse([]))
+    shown = []
+    monkeypatch.setattr(answers, "ask_text", lambda *args, **options: "p")
+    monkeypatch.setattr(answers, "choose", lambda title, choices, at_end: shown.extend(choices) or key)
+    session = SimpleNamespace(answers=answers, last_run=FinishedRun(folder, record))
+    assert ask_images(session, own_size="own") == {"data": "p"} | expected
+    assert shown[:2] == [OWN_SIZE, "pad"]
+    assert ("pad inverted" in shown) == (channels == 1)
