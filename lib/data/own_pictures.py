@@ -12,8 +12,7 @@ from lib.data.formats.pictures import (
     EXIF_ORIENTATION,
     decode,
     open_picture,
-    orientation_of,
-    turn_upright,
+    read_alpha,
 )
 
 MAX_METADATA_BYTES = 60_000  # a JPEG has room for 65,533
@@ -57,10 +56,7 @@ def load_own_size(file: Path, channels: int, invert: bool = False) -> OwnPicture
         mode = opened.mode
         sampling = _find_sampling(opened) if is_jpeg else 0
         image, remarks = decode(opened, file)
-        alpha = None
-        if opened.has_transparency_data:
-            mask = opened.convert("RGBA").getchannel("A")
-            alpha = np.asarray(turn_upright(mask, orientation_of(opened)))
+        alpha = read_alpha(opened)
         exif = _exif_without_orientation(opened) if is_jpeg else b""
         profile = opened.info.get("icc_profile") or b""
         pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
@@ -68,7 +64,8 @@ def load_own_size(file: Path, channels: int, invert: bool = False) -> OwnPicture
     fits = mode in (("RGB", "RGBA", "P") if channels == 3 else ("L", "LA"))
     if not (fits and isinstance(profile, bytes)):
         profile = b""
-    return OwnPicture(255 - pixels if invert else pixels, remarks, alpha, profile, exif, sampling)
+    opacity = None if alpha is None else np.asarray(alpha)
+    return OwnPicture(255 - pixels if invert else pixels, remarks, opacity, profile, exif, sampling)
 
 
 def _find_sampling(image: Any) -> int:

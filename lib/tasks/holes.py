@@ -278,7 +278,7 @@ class Masks:
         return np.unpackbits(self.bits[which], axis=1, count=size).astype(bool).reshape(-1, *self.sides)
 
 
-# Reads a folder of masks as `Masks` of some (height, width). Set by `lib.data.mask_folders`, since the tasks
+# Reads a folder of masks as `Masks` of some (height, width). Set by `lib.data.formats.masks`, since the tasks
 # know no file formats.
 MASK_READERS: list[Callable[[str, tuple[int, int]], Masks]] = []
 

@@ -140,6 +140,19 @@ def test_patches_are_kept_in_the_cache(monkeypatch):
         read_source(FOLDER, replace(FIT, patches=2))
 
 
+def test_the_cache_knows_the_folder_that_patches_follow(monkeypatch):
+    monkeypatch.setattr(picture_cache, "MIN_SECONDS", 0.0)
+    draw(*[(20, 20)] * 6)
+    FOLDER.rename("below")
+    FOLDER.mkdir()
+    Path("below").rename(FOLDER / "a")
+    read_source(FOLDER, FIT)
+    cached = read_source(FOLDER / "a", FIT).train.images
+    np.testing.assert_array_equal(
+        cached, read_source(FOLDER / "a", replace(FIT, use_cache=False)).train.images
+    )
+
+
 def test_few_pictures_are_in_memory_at_once(monkeypatch):
     chunks = []
     monkeypatch.setattr(picture_decoding, "MAX_CHUNK_BYTES", 1000)

@@ -1,6 +1,7 @@
 """Pairs of degraded and clean pictures. python -m pytest tests/data/test_picture_pairs.py"""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.data.datasets import load_dataset
 from lib.data.formats import picture_cache, picture_matching
+from lib.data.formats.picture_fit import PictureFit
+from lib.data.formats.picture_pairs import read_picture_pairs
 from lib.tasks.pixels import to_uint8
 from lib.training.batches import Batches
 
@@ -173,3 +176,12 @@ def test_patches_of_a_pair_are_from_one_place():
     assert sum(map(len, (dataset.train, dataset.validation, dataset.test))) == 60
     draw(CLEAN, ["3.png"], size=(40, 66, 3))
     assert "1 of 12 pairs have two sizes" in load(size=8, patches=5).notes[0]
+
+
+def test_patches_of_a_pair_have_one_place_in_all_forms_of_unicode():
+    picture = np.random.default_rng(0).integers(0, 256, (30, 30), np.uint8)
+    for folder, form in ((BAD, "NFC"), (CLEAN, "NFD")):
+        folder.mkdir()
+        Image.fromarray(picture).save(folder / f"{unicodedata.normalize(form, 'café')}.png")
+    train = read_picture_pairs(BAD, CLEAN, PictureFit((8, 8), patches=4)).train
+    np.testing.assert_array_equal(train.inputs, train.images)

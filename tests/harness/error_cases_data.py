@@ -15,7 +15,7 @@ from PIL import Image
 
 from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.data import datasets, user_images
-from lib.data.formats import base, picture_lists, pictures, registry, transparency
+from lib.data.formats import base, masks, picture_lists, pictures, registry
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
 from tests.harness import sample_files
 
@@ -371,16 +371,16 @@ CASES = {
             "--patches is for folders of pictures",
         ),
     ],
-    "data/formats/transparency": [
+    "data/formats/masks": [
         (
-            lambda: (folder_of((8, 8)), transparency.read_masks("p", (8, 8))),
+            lambda: (folder_of((8, 8)), masks.read_masks("p", (8, 8))),
             "p",
             "none of the 1 masks has both missing (white or transparent) and known (black) pixels",
         ),
         (
             lambda: (
                 folder_of((8, 8), (8, 8)),
-                transparency.match_masks("p", [Path("0.jpg"), Path("7.jpg")]),
+                masks.match_masks("p", [Path("0.jpg"), Path("7.jpg")]),
             ),
             "7.jpg",
             "1 of 2 pictures have no mask of their name",

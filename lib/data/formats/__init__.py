@@ -20,11 +20,11 @@
     image_folder    folders of pictures as data sets
     picture_lists   classes and parts of such folders
     pictures        decoding of one picture; fitting
-    transparency    transparent pixels; folders of masks
+    masks           missing pixels: masks, transparency
     deep_pictures   more than 8 bits, many channels
     tiff_layers     channels of TIFF files
     picture_fit     sizes and colors of all pictures
-    picture_ahead   decoding ahead of the work
+    picture_threads  decoding in several threads
     jpeg_reduction  JPEGs at a fraction of their size
     picture_patches  random crops of one picture
     picture_decoding  all pictures as one array

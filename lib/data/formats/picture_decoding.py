@@ -16,10 +16,12 @@ from lib.data.formats.base import allocate
 from lib.data.formats.deep_pictures import load_deep, measure_picture
 from lib.data.formats.depths import Values, choose_range, describe_range, join_values
 from lib.data.formats.picture_cache import DAMAGED, CacheEntry, entry_name, load_entry, store_entry
-from lib.data.formats.picture_fit import CHUNK_SIZE, PictureFit, map_pictures
+from lib.data.formats.picture_fit import PictureFit
 from lib.data.formats.picture_patches import load_patches
+from lib.data.formats.picture_threads import CHUNK_SIZE, map_pictures
 from lib.data.formats.pictures import Picture, load_fitted
 from lib.data.value_range import BYTES, ValueRange
+from lib.tasks.settings import ImageShape
 
 MAX_CHUNK_BYTES, MIN_CHUNK_SIZE = 1 << 27, 4  # of images that are decoded at once
 
@@ -42,7 +44,7 @@ class DecodedPictures:
 
 
 def decode_pictures(
-    folder: Path, files: Sequence[Path], files_digest: str, shape: tuple[int, int, int], fit: PictureFit
+    folder: Path, files: Sequence[Path], files_digest: str, shape: ImageShape, fit: PictureFit
 ) -> DecodedPictures:
     """Return pictures as images of one shape.
 
@@ -57,7 +59,7 @@ def decode_pictures(
     Raises:
         UserError: none of the pictures can be read, or there is no room for the images.
     """
-    patches = (fit.patches, fit.seed) if fit.patches else ()
+    patches = (fit.patches, fit.seed, str(folder)) if fit.patches else ()
     depth = (repr(fit.value_range),) if fit.value_range else ()
     name = entry_name(files_digest, "images", len(files), shape, fit.mode, *patches, *depth)
     if fit.use_cache and (entry := load_entry(name, has_images=True)):
@@ -72,15 +74,11 @@ def decode_pictures(
     return decoded
 
 
-def _from_entry(
-    entry: CacheEntry, count: int, shape: tuple[int, int, int], fit: PictureFit
-) -> DecodedPictures:
+def _from_entry(entry: CacheEntry, count: int, shape: ImageShape, fit: PictureFit) -> DecodedPictures:
     """The pictures of an entry. Raises one of `DAMAGED` if it cannot be that of `count` pictures."""
     content, images = entry.content, entry.images
-    kept, remarks = (
-        np.array(content["kept"], np.int64),
-        {str(key): int(n) for key, n in content["remarks"].items()},
-    )
+    kept = np.array(content["kept"], np.int64)
+    remarks = {str(key): int(number) for key, number in content["remarks"].items()}
     image_count = len(kept) * fit.images_per_picture
     if images is None or images.shape != (image_count, *shape) or kept.min() < 0 or kept.max() >= count:
         raise ValueError("other pictures")
@@ -88,9 +86,7 @@ def _from_entry(
     return DecodedPictures(images, kept.tolist(), broken, Counter(remarks))
 
 
-def _decode(
-    folder: Path, files: Sequence[Path], shape: tuple[int, int, int], fit: PictureFit
-) -> DecodedPictures:
+def _decode(folder: Path, files: Sequence[Path], shape: ImageShape, fit: PictureFit) -> DecodedPictures:
     per_picture = fit.images_per_picture
     dtype = fit.value_range.dtype if fit.value_range else np.dtype(np.uint8)
     try:
@@ -100,21 +96,8 @@ def _decode(
     kept: list[int] = []
     broken: dict[Path, str] = {}
     remarks: Counter[str] = Counter()
-    load: Callable[[Path], Picture] = partial(load_fitted, shape=shape, fit_mode=fit.mode)
-    if fit.value_range:
-        load = partial(load_deep, shape=shape, fit_mode=fit.mode, value_range=fit.value_range)
-    if fit.patches:
-        load = partial(
-            load_patches,
-            folder=folder,
-            shape=shape,
-            fit_mode=fit.mode,
-            count=fit.patches,
-            seed=fit.seed,
-            value_range=fit.value_range,
-        )
     chunk_size = max(MIN_CHUNK_SIZE, min(CHUNK_SIZE, MAX_CHUNK_BYTES // (per_picture * math.prod(shape))))
-    for index, (file, picture) in enumerate(map_pictures(load, files, chunk_size)):
+    for index, (file, picture) in enumerate(map_pictures(_loader(folder, shape, fit), files, chunk_size)):
         if isinstance(picture, UserError):
             broken[file] = str(picture)
             continue
@@ -127,6 +110,16 @@ def _decode(
             f"{folder}: none of the {len(files):,} pictures can be read; {next(iter(broken.values()))}"
         )
     return DecodedPictures(images[: len(kept) * per_picture], kept, broken, remarks)
+
+
+def _loader(folder: Path, shape: ImageShape, fit: PictureFit) -> Callable[[Path], Picture]:
+    """The function that makes images of a picture."""
+    if fit.patches:
+        draw = {"count": fit.patches, "seed": fit.seed, "value_range": fit.value_range}
+        return partial(load_patches, folder=folder, shape=shape, fit_mode=fit.mode, **draw)
+    if fit.value_range:
+        return partial(load_deep, shape=shape, fit_mode=fit.mode, value_range=fit.value_range)
+    return partial(load_fitted, shape=shape, fit_mode=fit.mode)
 
 
 def find_value_range(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_channels, format_shape
@@ -19,17 +18,14 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data.formats.deep_pictures import read_header
 from lib.data.formats.picture_cache import DAMAGED, entry_name, load_entry, store_entry
 from lib.data.formats.picture_patches import count_positions, enlarged_size
-from lib.data.formats.pictures import quiet_decoding
+from lib.data.formats.picture_threads import CHUNK_SIZE, map_pictures
 from lib.data.value_range import ANY, BYTES, BYTES_KIND, ValueRange
 from lib.tasks.base import join_names
+from lib.tasks.settings import ImageShape
 
-CHUNK_SIZE = 512  # pictures that are opened at once
 MAX_SURVEYS = 4  # in memory
 SHOWN_FILES = 5  # broken ones, in one note
 PROPOSED_SIDES = (64, 48, 32, 28, 16)  # the first that most pictures have is proposed
-
-ImageShape = tuple[int, int, int]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -241,46 +237,42 @@ def _survey(files: tuple[Path, ...], report: Callable[[int], None]) -> PictureSu
     return PictureSurvey(shapes, broken, kinds)
 
 
-def map_pictures(
-    function: Callable[[Path], T], files: Sequence[Path], chunk_size: int = CHUNK_SIZE
-) -> Iterator[tuple[Path, T | UserError]]:
-    """Yield each file with the result of a function of it, or the `UserError` that it raises, in order.
-
-    Several threads call the function: Pillow releases Python's lock while it decodes. At most `chunk_size`
-    results are in memory.
-    """
-
-    def call(file: Path) -> T | UserError:
-        try:
-            return function(file)
-        except UserError as error:
-            return error
-
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(files), chunk_size):
-            chunk = files[start : start + chunk_size]
-            with quiet_decoding():
-                results = list(pool.map(call, chunk))
-            yield from zip(chunk, results, strict=True)
-
-
 def describe_broken(folder: str, broken: dict[Path, str], count: int, fit: PictureFit) -> tuple[str, ...]:
-    """Return a note on the pictures that are skipped because they cannot be read; none if there are none.
+    """Return a note on the pictures of a folder that cannot be read, as `describe_skipped` does.
 
     Args:
         folder: the folder of the pictures.
         broken: error of each by its path.
         count: number of all pictures.
-        fit: says whether more than 1 % may be skipped; one always may.
+        fit: as for `describe_skipped`.
 
     Raises:
         UserError: too many cannot be read.
     """
-    if not broken:
+    return describe_skipped(folder, "pictures cannot be read", list(broken), count, fit, "repair")
+
+
+def describe_skipped(
+    source: str, what: str, files: Sequence[Path], count: int, fit: PictureFit, remedy: str = "correct"
+) -> tuple[str, ...]:
+    """Return a note on pictures that are skipped; none if there are none.
+
+    Args:
+        source: where they are.
+        what: of which kind they are, after their number.
+        files: the pictures.
+        count: number of all of this kind.
+        fit: says whether more than 1 % may be skipped; one always may.
+        remedy: what may be done to them.
+
+    Raises:
+        UserError: they are too many.
+    """
+    if not files:
         return ()
-    names = ", ".join(str(file) for file in list(broken)[:SHOWN_FILES])
-    others = f" and {len(broken) - SHOWN_FILES:,} more" if len(broken) > SHOWN_FILES else ""
-    text = f"{folder}: {len(broken):,} of {count:,} pictures cannot be read"
-    if len(broken) > max(1, count // 100) and not fit.skip_broken:
-        raise UserError(f"{text}: {names}{others}; repair or remove them, or skip them with --skip-broken")
-    return (f"{text} and {'is' if len(broken) == 1 else 'are'} skipped: {names}{others}",)
+    names = ", ".join(map(str, files[:SHOWN_FILES]))
+    others = f" and {len(files) - SHOWN_FILES:,} more" if len(files) > SHOWN_FILES else ""
+    text = f"{source}: {len(files):,} of {count:,} {what}"
+    if len(files) > max(1, count // 100) and not fit.skip_broken:
+        raise UserError(f"{text}: {names}{others}; {remedy} or remove them, or skip them with --skip-broken")
+    return (f"{text} and {'is' if len(files) == 1 else 'are'} skipped: {names}{others}",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-import unicodedata
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -12,8 +12,11 @@ from pathlib import Path
 from lib.common.errors import UserError
 from lib.data.formats.deep_pictures import read_header
 from lib.data.formats.picture_cache import DAMAGED, entry_name, load_entry, store_entry
-from lib.data.formats.picture_fit import SHOWN_FILES, ImageShape, PictureFit, map_pictures
-from lib.data.formats.picture_lists import PictureFolder, PictureList, list_pictures
+from lib.data.formats.picture_fit import PictureFit, describe_skipped
+from lib.data.formats.picture_lists import PictureFolder, list_pictures
+from lib.data.formats.picture_threads import map_pictures
+from lib.data.formats.pictures import name_below
+from lib.tasks.settings import ImageShape
 
 Size = tuple[int, int]
 Header = tuple[ImageShape, str]  # of `read_header`
@@ -58,7 +61,8 @@ def match_folders(inputs_path: Path, targets_path: Path, fit: PictureFit) -> Pai
         raise UserError(f"{one}: has a training and a test set, {other} has not; give both the same folders")
     pairs, unmatched, count = [], [], 0
     for input_part, target_part in zip(inputs.parts, targets.parts, strict=True):
-        own, others = _index(inputs_path, input_part), _index(targets_path, target_part)
+        own = index_by_name(inputs_path, input_part.files)
+        others = index_by_name(targets_path, target_part.files)
         pairs.append([(position, others[key]) for key, position in own.items() if key in others])
         unmatched += [input_part.files[own[key]] for key in own if key not in others]
         unmatched += [target_part.files[others[key]] for key in others if key not in own]
@@ -69,7 +73,7 @@ def match_folders(inputs_path: Path, targets_path: Path, fit: PictureFit) -> Pai
             "give clean pictures the names of the degraded ones (suffixes may differ)"
         )
     folders = f"{inputs_path} and {targets_path}"
-    notes = _describe_skipped(folders, "names are in one folder only", unmatched, count, fit)
+    notes = describe_skipped(folders, "names are in one folder only", unmatched, count, fit)
     if not _fit_each_other(inputs, targets, fit):
         distorted = _find_distorted(inputs, targets, pairs, fit)
         pairs = [
@@ -80,34 +84,24 @@ def match_folders(inputs_path: Path, targets_path: Path, fit: PictureFit) -> Pai
         ]
         what = "pairs have two sizes" if fit.patches else "pairs have two proportions of height to width"
         count -= len(unmatched)
-        notes += _describe_skipped(folders, what, files, count, fit)
+        notes += describe_skipped(folders, what, files, count, fit)
     return PairedFolders(inputs_path, targets_path, inputs, targets, pairs, notes)
 
 
-def _index(folder: Path, part: PictureList) -> dict[str, int]:
-    """The position of each picture by its path below the folder, without suffix."""
+def index_by_name(folder: Path, files: Sequence[Path]) -> dict[str, int]:
+    """Return the position of each picture by its path below the folder, without suffix.
+
+    Raises:
+        UserError: two pictures differ only in the suffix.
+    """
     positions: dict[str, int] = {}
-    for position, file in enumerate(part.files):
-        key = unicodedata.normalize("NFC", file.relative_to(folder).with_suffix("").as_posix())
-        if key in positions:
-            other = part.files[positions[key]]
+    for position, file in enumerate(files):
+        name = name_below(folder, file)
+        if name in positions:
+            other = files[positions[name]]
             raise UserError(f"{other} and {file.name}: differ only in the suffix; rename or remove one")
-        positions[key] = position
+        positions[name] = position
     return positions
-
-
-def _describe_skipped(
-    folders: str, what: str, files: list[Path], count: int, fit: PictureFit
-) -> tuple[str, ...]:
-    """A note on pictures that are in no pair. Raises `UserError` if they are more than 1 % and several."""
-    if not files:
-        return ()
-    text = f"{folders}: {len(files):,} of {count:,} {what}"
-    shown = ", ".join(map(str, files[:SHOWN_FILES]))
-    others = f" and {len(files) - SHOWN_FILES:,} more" if len(files) > SHOWN_FILES else ""
-    if len(files) > max(1, count // 100) and not fit.skip_broken:
-        raise UserError(f"{text}: {shown}{others}; correct or remove them, or skip them with --skip-broken")
-    return (f"{text} and {'is' if len(files) == 1 else 'are'} skipped: {shown}{others}",)
 
 
 # --- sizes

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lib.data.formats.deep_pictures import join_planes, open_planes
-from lib.data.formats.pictures import Picture, decode, open_picture
+from lib.data.formats.pictures import Picture, decode, name_below, open_picture
 from lib.data.value_range import ValueRange
 from lib.tasks.pixels import to_images
 
@@ -49,8 +49,7 @@ def load_patches(
         UserError: the file is no picture that can be decoded.
     """
     patch_size = shape[:2]
-    stem = os.path.splitext(os.path.relpath(file, folder))[0]
-    path_digest = hashlib.sha256(os.fsencode(stem)).digest()
+    path_digest = hashlib.sha256(os.fsencode(name_below(folder, file))).digest()
     rng = np.random.default_rng([seed, int.from_bytes(path_digest[:8])])
     planes, remarks = (
         _open(file, shape[2]) if value_range is None else open_planes(file, shape[2], value_range)

@@ -3,6 +3,7 @@
 import os
 import struct
 import threading
+import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -112,15 +113,18 @@ def fit_image(image, shape: ImageShape, fit_mode: str, is_mask: bool = False):
     """
     from PIL import Image, ImageOps
 
-    size, resampling = (
-        (shape[1], shape[0]),
-        Image.Resampling.BILINEAR if is_mask else Image.Resampling.LANCZOS,
-    )
+    size = (shape[1], shape[0])
+    resampling = Image.Resampling.BILINEAR if is_mask else Image.Resampling.LANCZOS
     if fit_mode == "crop":
         return ImageOps.fit(image, size, resampling)
     if fit_mode == "pad":
         return ImageOps.pad(image, size, resampling)
     return image.resize(size, resampling)
+
+
+def name_below(folder: Path, file: Path) -> str:
+    """Return the path of a picture below a folder without its suffix: the same in all forms of Unicode."""
+    return unicodedata.normalize("NFC", file.relative_to(folder).with_suffix("").as_posix())
 
 
 def describe_remarks(source: str, remarks: Counter[str], count: int) -> tuple[str, ...]:
@@ -269,7 +273,6 @@ def decode(image, file: Path) -> Decoded:
     Raises:
         UserError: its values are in none of these ranges.
     """
-
     raw_mode = raw_mode_of(image)
     is_gray = _is_gray(image, raw_mode)
     remarks = (SEVERAL_FRAMES,) if image.format != "MPO" and getattr(image, "is_animated", False) else ()
@@ -314,10 +317,23 @@ def _flatten(image):
         return _lab_to_rgb(image)
     if not image.has_transparency_data:
         return image.convert("RGB") if image.mode not in ("1", "L") else image
-    transparent = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    transparent = _to_rgba(image)
     opaque = Image.new("RGB", image.size, "white")
     opaque.paste(transparent, mask=transparent)
     return opaque
+
+
+def _to_rgba(image):
+    return (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+
+
+def read_alpha(image):
+    """Return the opacity of an opened picture, upright, of mode L; None for one without transparency."""
+    _correct_transparency(image, raw_mode_of(image))
+    image.load()
+    if not image.has_transparency_data:
+        return None
+    return turn_upright(_to_rgba(image).getchannel("A"), orientation_of(image))
 
 
 def _lab_to_rgb(image):

@@ -1,8 +1,7 @@
-"""Transparent pixels of pictures, and folders of masks: which pixels are missing."""
+"""Missing pixels of pictures: the white ones of masks in a folder, or transparent ones."""
 
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,12 +12,20 @@ from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.data.formats.base import explain_read_errors, require_file_or_folder
 from lib.data.formats.picture_lists import list_pictures
-from lib.data.formats.pictures import decode, fit_image, open_picture, picture_shape, quiet_decoding
+from lib.data.formats.picture_matching import index_by_name
+from lib.data.formats.picture_threads import map_pictures
+from lib.data.formats.pictures import (
+    decode,
+    fit_image,
+    name_below,
+    open_picture,
+    picture_shape,
+    read_alpha,
+)
 from lib.tasks.holes import MASK_READERS, Masks
 
 OPAQUE = 128  # alpha from which a pixel is known, and gray value of a mask from which it is missing
 MAX_MASK_BYTES = 1 << 28  # of a folder, in memory
-CHUNK_SIZE = 512  # masks that are decoded at once
 
 
 class Mask(NamedTuple):
@@ -65,30 +72,36 @@ def _mask_image(file: Path, size: tuple[int, int]) -> Any:
     return mask if mask.size == size else mask.resize(size, Image.Resampling.NEAREST)
 
 
-def match_masks(folder: str, names: Sequence[Path]) -> list[Path]:
+def match_masks(folder: str, pictures: Sequence[Path]) -> list[Path]:
     """Return the mask of each picture: the one of its name, whatever the suffixes, or the only one.
 
     Args:
         folder: of the masks, or the path of one mask.
-        names: paths of the pictures below their folder.
+        pictures: their paths below their folder.
 
     Raises:
-        UserError: there is no such folder, or a picture has no mask.
+        UserError: there is no such folder, a picture has no mask, or two masks have one name.
     """
+    path, files = Path(folder), _list_masks(folder)
+    if len(files) == 1:
+        return [files[0]] * len(pictures)
+    positions = index_by_name(path, files)
+    names = [name_below(Path(), picture) for picture in pictures]
+    absent = [picture for picture, name in zip(pictures, names, strict=True) if name not in positions]
+    if absent:
+        raise UserError(
+            f"{folder}: {len(absent):,} of {len(pictures):,} pictures have no mask of their name, such as "
+            f"{printable(str(absent[0]))}; give one mask for all, or one for each picture"
+        )
+    return [files[positions[name]] for name in names]
+
+
+def _list_masks(folder: str) -> tuple[Path, ...]:
+    """The pictures of a folder, or the only one, sorted. Raises `UserError`."""
     path = Path(folder)
     with explain_read_errors(path):
         require_file_or_folder(path)
-        files = (path,) if path.is_file() else list_pictures(path).files
-    if len(files) == 1:
-        return [files[0]] * len(names)
-    by_name = {file.relative_to(path).with_suffix(""): file for file in files}
-    absent = [name for name in names if name.with_suffix("") not in by_name]
-    if absent:
-        raise UserError(
-            f"{folder}: {len(absent):,} of {len(names):,} pictures have no mask of their name, such as "
-            f"{printable(str(absent[0]))}; give one mask for all, or one for each picture"
-        )
-    return [by_name[name.with_suffix("")] for name in names]
+        return (path,) if path.is_file() else tuple(sorted(list_pictures(path).files))
 
 
 def transparent_pixels(image: Any) -> Any:
@@ -100,14 +113,11 @@ def transparent_pixels(image: Any) -> Any:
     Returns:
         The upright image, or None for a picture without transparency.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    image.load()
-    if not image.has_transparency_data or image.mode in ("I", "F") or image.mode.startswith("I;"):
+    if image.mode in ("I", "F") or image.mode.startswith("I;") or (alpha := read_alpha(image)) is None:
         return None
-    upright = ImageOps.exif_transpose(image)
-    alpha = np.asarray((upright.convert("LA") if upright.mode == "La" else upright).convert("RGBA"))[..., 3]
-    return Image.fromarray(np.where(alpha < OPAQUE, np.uint8(255), np.uint8(0)))
+    return Image.fromarray(np.where(np.asarray(alpha) < OPAQUE, np.uint8(255), np.uint8(0)))
 
 
 def read_masks(folder: str, sides: tuple[int, int]) -> Masks:
@@ -123,31 +133,24 @@ def read_masks(folder: str, sides: tuple[int, int]) -> Masks:
     Raises:
         UserError: there is no such folder, a picture in it cannot be read, or no mask has a hole.
     """
-    path = Path(folder)
-    with explain_read_errors(path):
-        require_file_or_folder(path)
-        files = (path,) if path.is_file() else tuple(sorted(list_pictures(path).files))
+    files = _list_masks(folder)
     limit = max(1, MAX_MASK_BYTES // -(-sides[0] * sides[1] // 8))
     rows: list[np.ndarray] = []
     counts: Counter[str] = Counter()
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, min(len(files), limit), CHUNK_SIZE):
-            with quiet_decoding():
-                masks = list(pool.map(partial(read_mask, sides=sides), files[start : start + CHUNK_SIZE]))
-            counts["scaled"] += sum(mask.size != sides for mask in masks)
-            counts["empty"] += sum(not mask.missing.any() for mask in masks)
-            counts["full"] += sum(bool(mask.missing.all()) for mask in masks)
-            rows += [np.packbits(mask.missing) for mask in masks if _has_both(mask.missing)]
+    for _, mask in map_pictures(partial(read_mask, sides=sides), files[:limit]):
+        if isinstance(mask, UserError):
+            raise mask
+        counts["scaled"] += mask.size != sides
+        kind = "empty" if not mask.missing.any() else "full" if mask.missing.all() else "used"
+        counts[kind] += 1
+        if kind == "used":
+            rows.append(np.packbits(mask.missing))
     if not rows:
         raise UserError(
             f"{folder}: none of the {len(files):,} masks has both missing (white or transparent) and known "
             f"(black) pixels"
         )
     return Masks(np.stack(rows), sides, tuple(map(printable, _describe(folder, counts, files, limit, sides))))
-
-
-def _has_both(missing: np.ndarray) -> bool:
-    return bool(missing.any() and not missing.all())
 
 
 def _describe(

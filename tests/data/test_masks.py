@@ -1,5 +1,6 @@
-"""Folders of masks and transparent pixels. python -m pytest tests/data/test_transparency.py"""
+"""Folders of masks and transparent pixels. python -m pytest tests/data/test_masks.py"""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from PIL import Image
 
 from lib.common.errors import UserError
-from lib.data.formats.transparency import read_mask, read_masks
+from lib.data.formats.masks import match_masks, read_mask, read_masks
+from lib.data.own_pictures import load_own_size
 
 
 def saved(name: str, values: np.ndarray, mode: str | None = None, **options) -> Path:
@@ -74,3 +76,24 @@ def test_a_folder_without_a_hole_is_refused():
     Path("masks/broken.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"broken\.png"):
         read_masks("masks", (8, 12))
+
+
+def test_masks_and_pictures_have_one_name_in_all_forms_of_unicode():
+    for name in ("é.png", "b.png"):
+        saved(unicodedata.normalize("NFD", name), square(8, 8))
+    matched = match_masks("masks", [Path("é.jpg"), Path("b.jpg")])
+    assert [unicodedata.normalize("NFC", file.name) for file in matched] == ["é.png", "b.png"]
+    saved("b.gif", square(8, 8))
+    with pytest.raises(UserError, match="differ only in the suffix"):
+        match_masks("masks", [Path("b.jpg")])
+
+
+def test_associated_alpha_of_gray_pictures_is_read():
+    tifffile = pytest.importorskip("tifffile")
+    alpha = 255 - square(8, 12)
+    values = np.dstack([np.full_like(alpha, 128) * (alpha > 0), alpha])
+    tifffile.imwrite("a.tif", values, photometric="minisblack", extrasamples=["assocalpha"])
+    np.testing.assert_array_equal(read_mask(Path("a.tif")).missing, alpha == 0)
+    picture = load_own_size(Path("a.tif"), 1)
+    np.testing.assert_array_equal(picture.alpha, alpha)
+    np.testing.assert_array_equal(picture.pixels[..., 0], np.where(alpha, 128, 255))
