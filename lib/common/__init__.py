@@ -2,9 +2,9 @@
 
     discovery       import of all modules of a package
     errors          exceptions and exit statuses
-    file_groups     rules that group files by name
     filesystem      atomic writes and file locks
     formatting      numbers and values as text
+    group_rules     rules that group files by name
     memory          free memory of machine, container, GPU
     pixel_types     value types of pixels' ranges, channels
     reading         bounded reading; walking through folders

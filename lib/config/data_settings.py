@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lib.common.file_groups import FileGroups
+from lib.common.group_rules import GroupRule
 from lib.common.pixel_types import Limits, ShownChannels
 from lib.common.settings import setting
 from lib.common.size_types import ImageSize
@@ -73,7 +73,7 @@ class DataSettings:
              "resized image; those of one picture stay in one part of the split",
     )
     group: str | None = setting(
-        None, OrWord("off", FileGroups()), group="data", searchable=False, is_later=True,
+        None, OrWord("off", GroupRule()), group="data", searchable=False, is_later=True,
         help="keep pictures of one group (scene, patient, photograph) in one part of the split: those of one "
              "folder (folder), or with the same part of their file names (before:_, first:8, and others)",
     )

@@ -143,7 +143,11 @@ class Hyperparameters(TrainingSettings, DataSettings):
             return False
         value = getattr(self, setting.name)
         differs = setting.format(value) != setting.format(setting.default)
-        return differs or (value is not None and setting.question is not None)
+        return differs or (value is not None and setting.question is not None) or self._is_suited(setting)
+
+    def _is_suited(self, setting: Setting) -> bool:
+        """Whether the default of a setting would otherwise follow the images or the task."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -198,12 +202,9 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
     def target_files(self) -> tuple[str | None, str | None]:
         return get_task(self.task).target_files(self)
 
-    def _is_in_command(self, setting: Setting) -> bool:
-        if setting.name == "epochs" and self.training_minutes:
-            return False
-        # What follows the images or the task would otherwise be replaced by what follows them.
-        follows = setting.follows == TASK and get_task(self.task).suits_bypass(self)
-        return follows or setting.follows == IMAGES or super()._is_in_command(setting)
+    def _is_suited(self, setting: Setting) -> bool:
+        follows_task = setting.follows == TASK and get_task(self.task).suits_bypass(self)
+        return follows_task or setting.follows == IMAGES
 
     def _check_combinations(self) -> None:
         for name in ("pool", "batch_norm"):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lib.common.errors import printable
-from lib.common.file_groups import FOLDER, group_of
 from lib.common.formatting import abbreviate
+from lib.common.group_rules import FOLDER, group_of
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.formats.base import Images
 from lib.data.groups import Groups

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.common.errors import UserError
-from lib.common.file_groups import group_of
 from lib.common.formatting import abbreviate
+from lib.common.group_rules import group_of
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.formats.base import Images
 

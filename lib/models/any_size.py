@@ -1,7 +1,7 @@
 """Convolutional models for pictures of any size: how a model sees its input, and a copy of it without a size.
 
 A model is convolutional here if every output depends on a bounded surrounding of inputs, in the same way at
-every place. `describe_field` finds that surrounding from the layers.
+every place. `receptive_field` finds that surrounding from the layers.
 """
 
 from fractions import Fraction
@@ -27,7 +27,7 @@ MARGINS = (layers.Cropping2D, layers.ZeroPadding2D)
 TILEABLE = (layers.InputLayer, *CONVOLUTIONS, *POOLS, *POINTWISE, *MERGES, *RESIZED, *MARGINS)
 
 
-class Field(NamedTuple):
+class ReceptiveField(NamedTuple):
     """The inputs that a value of a feature map depends on, along a side.
 
     Attributes:
@@ -52,7 +52,7 @@ class _NotConvolutional(Exception):
     """A layer that is none of the above."""
 
 
-def describe_field(model: keras.Model) -> Field | None:
+def receptive_field(model: keras.Model) -> ReceptiveField | None:
     """Return what an output pixel of a model depends on; `None` if the model is bound to its size.
 
     Args:
@@ -60,7 +60,7 @@ def describe_field(model: keras.Model) -> Field | None:
     """
     graph = GraphCopy(copies_layers=False)
     (output,) = graph.call_model(model, list(model.inputs))
-    fields = {id(tensor): Field() for tensor in model.inputs}
+    fields = {id(tensor): ReceptiveField() for tensor in model.inputs}
     try:
         for call in graph.calls:
             if not call.is_model and not isinstance(call.layer, layers.InputLayer):
@@ -75,7 +75,7 @@ def without_size(model: keras.Model) -> keras.Model:
     """Return a copy of a model with the same weights for images of any size.
 
     Args:
-        model: one that `describe_field` describes.
+        model: one that `receptive_field` describes.
     """
     inputs, graph = keras.Input((None, None, model.input_shape[-1])), GraphCopy()
     outputs = graph.call_model(model, [inputs])
@@ -103,7 +103,7 @@ def _is_mirror(layer: keras.Operation) -> bool:
 # --- fields
 
 
-def _after(layer: keras.Operation, given: list[Field]) -> Field:
+def _after(layer: keras.Operation, given: list[ReceptiveField]) -> ReceptiveField:
     """The field of a layer's output."""
     if isinstance(layer, (*MERGES, layers.Concatenate)):
         return _merge(layer, given)
@@ -129,23 +129,23 @@ def _side(pair: Any) -> int:
     return max(pair) if isinstance(pair, (tuple, list)) else int(pair)
 
 
-def _pointwise(layer: keras.Operation, field: Field) -> Field:
+def _pointwise(layer: keras.Operation, field: ReceptiveField) -> ReceptiveField:
     is_softmax = isinstance(layer, layers.Activation) and layer.activation is keras.activations.softmax
     if is_softmax or (isinstance(layer, layers.BatchNormalization) and layer.axis not in (-1, 3)):
         raise _NotConvolutional
     return field
 
 
-def _merge(layer: keras.Operation, given: list[Field]) -> Field:
+def _merge(layer: keras.Operation, given: list[ReceptiveField]) -> ReceptiveField:
     if len({field.step for field in given}) > 1:
         raise _NotConvolutional
     if isinstance(layer, layers.Concatenate) and layer.axis not in (-1, 3):
         raise _NotConvolutional
     before, after = max(field.before for field in given), max(field.after for field in given)
-    return Field(given[0].step, before, after, max(field.stride for field in given))
+    return ReceptiveField(given[0].step, before, after, max(field.stride for field in given))
 
 
-def _convolved(field: Field, size: int, stride: int, layer: keras.Operation) -> Field:
+def _convolved(field: ReceptiveField, size: int, stride: int, layer: keras.Operation) -> ReceptiveField:
     """After a kernel or a pool of `size`; "same" padding is larger on the far side."""
     if getattr(layer, "padding", "") != "same" and (size, stride) != (1, 1) and size != stride:
         raise _NotConvolutional
@@ -154,10 +154,10 @@ def _convolved(field: Field, size: int, stride: int, layer: keras.Operation) -> 
     slack = 1 if size > stride > 1 else 0
     before = field.before + (first + slack) * step
     after = field.after + (size - 1 - first + slack) * step
-    return Field(step * stride, before, after, max(field.stride, int(step * stride)))
+    return ReceptiveField(step * stride, before, after, max(field.stride, int(step * stride)))
 
 
-def _transposed(field: Field, size: int, stride: int, layer: keras.Operation) -> Field:
+def _transposed(field: ReceptiveField, size: int, stride: int, layer: keras.Operation) -> ReceptiveField:
     if layer.padding != "same" or _side(layer.dilation_rate) > 1:
         raise _NotConvolutional
     step, first = field.step / stride, max(size - stride, 0) // 2
@@ -165,7 +165,7 @@ def _transposed(field: Field, size: int, stride: int, layer: keras.Operation) ->
     return field._replace(step=step, before=before, after=field.after + (first + stride) * step)
 
 
-def _upsampled(layer: keras.Operation, field: Field) -> Field:
+def _upsampled(layer: keras.Operation, field: ReceptiveField) -> ReceptiveField:
     factor = _side(layer.size)
     step = field.step / factor
     around = 0 if layer.interpolation == "nearest" else 1

@@ -12,7 +12,7 @@ from itertools import pairwise
 import keras
 import numpy as np
 
-from lib.models.any_size import Field, describe_field, is_tileable, without_size
+from lib.models.any_size import ReceptiveField, is_tileable, receptive_field, without_size
 from lib.models.inference import MAX_BATCH_VALUES, predict
 from lib.models.saving.graph_limits import count_values
 
@@ -136,7 +136,7 @@ def picture_model(model: keras.Model) -> PictureModel | None:
     if len(shape) != 4 or None in shape[1:] or model.output_shape[1:3] != shape[1:3]:
         return None
     values = count_values(model) / (shape[1] * shape[2])
-    field: Field | None = describe_field(model)
+    field: ReceptiveField | None = receptive_field(model)
     if field is not None and all(side % field.stride == 0 for side in shape[1:3]):
         return PictureModel(without_size(model), None, field.stride, field.reach, values)
     if is_tileable(model):

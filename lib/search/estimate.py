@@ -28,15 +28,16 @@ OTHER_BYTES = 200_000  # figures, record and log of a trial
 def describe_estimate(options: SearchOptions) -> str:
     """Return number of trials, minutes and size of a search, as far as they are known."""
     points = _sample_points(options)
+    architectures = _architectures(points)
     run = _newest_run(options)
     parts = [f"{options.budget:,} trials" if options.budget else f"trials for {options.minutes:,} min"]
     if (minutes := _minutes(options, points, run)) is not None:
         parts.append(f"about {minutes:,.0f} min" if minutes >= 1 else "less than 1 min")
-    if (size := _trial_bytes(points, run)) is not None:
+    if (size := _trial_bytes(architectures, run)) is not None:
         counts = [count for count in (options.keep, options.budget) if count]
         unit = "of models and figures" if counts else "per trial"
         parts.append(f"about {format_megabytes(size * options.folds * min(counts, default=1))} {unit}")
-    if (memory := _memory(points)) >= NOTABLE_BYTES:
+    if (memory := _memory(architectures)) >= NOTABLE_BYTES:
         parts.append(
             f"up to {format_gigabytes(memory)} of memory, {format_gigabytes(free_memory())} are free"
         )
@@ -95,18 +96,17 @@ def _architectures(points: list[Hyperparameters]) -> list[Architecture]:
     return [plan_architecture(point, shape) for point in networks]
 
 
-def _memory(points: list[Hyperparameters]) -> int:
+def _memory(architectures: list[Architecture]) -> int:
     """Return the most memory that a trial needs, as far as it is known."""
     needs = (
-        estimate_memory(architecture).of_batch(architecture.hp.batch_size)
-        for architecture in _architectures(points)
+        estimate_memory(architecture).of_batch(architecture.hp.batch_size) for architecture in architectures
     )
     return max(needs, default=0)
 
 
-def _trial_bytes(points: list[Hyperparameters], run: tuple[Path, dict] | None) -> float | None:
+def _trial_bytes(architectures: list[Architecture], run: tuple[Path, dict] | None) -> float | None:
     """Return the mean size of a run of a trial: from its weights, for classifiers from an earlier run."""
-    if architectures := _architectures(points):
+    if architectures:
         parameters = statistics.mean(architecture.parameters for architecture in architectures)
         return MODEL_COPIES * WEIGHT_BYTES * parameters + OTHER_BYTES
     if run is None:

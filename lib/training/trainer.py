@@ -150,11 +150,9 @@ def _fit_model(
     build_before_first_step(model, training[0])
 
     # --- callbacks: label losses are removed first, the reporter sees what all others have changed
-    early_stopping = keras.callbacks.EarlyStopping(  # keeps the best weights; without patience it never stops
-        "val_loss" if len(validation) else "loss",
-        patience=hp.patience or last_epoch,
-        restore_best_weights=True,
-    )
+    monitor, patience = "val_loss" if len(validation) else "loss", hp.patience or last_epoch
+    # It keeps the best weights; without patience it never stops.
+    early_stopping = keras.callbacks.EarlyStopping(monitor, patience=patience, restore_best_weights=True)
     resumed = [early_stopping, *_plateau_schedule(hp)]  # those that remember past epochs
     save = partial(checkpoint.write, model, early_stopping)
     restore = partial(checkpoint.restore, model, resumed)

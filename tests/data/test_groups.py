@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lib.common.errors import UserError
-from lib.common.file_groups import FileGroups, group_of
+from lib.common.group_rules import GroupRule, group_of
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data import datasets
 from lib.data.datasets import Dataset
@@ -59,14 +59,14 @@ def groups_of_parts(dataset: Dataset, rule: str) -> list[set[str | None]]:
     ],
 )
 def test_rules(rule, group):
-    assert group_of(Path("data/cats/p01_left_3.png"), FileGroups().parse(rule)) == group
+    assert group_of(Path("data/cats/p01_left_3.png"), GroupRule().parse(rule)) == group
 
 
 @given(st.one_of(st.text(), st.integers(), st.none(), st.lists(st.text(max_size=3), max_size=2)))
 def test_other_rules_are_refused(value):
     with suppress(UserError):  # no other error
-        rule = FileGroups().parse(value)
-        assert FileGroups().parse(rule) == rule
+        rule = GroupRule().parse(value)
+        assert GroupRule().parse(rule) == rule
         group_of(Path("a/b_c.png"), rule)
 
 
@@ -75,7 +75,7 @@ def test_other_rules_are_refused(value):
 )
 def test_unclear_rules_are_refused(rule):
     with pytest.raises(UserError, match="must be folder, or"):
-        FileGroups().parse(rule)
+        GroupRule().parse(rule)
 
 
 @given(

@@ -75,7 +75,7 @@ CASES = {
             "its values range from 700.5 to 700.5; images need a darkest and a brightest value: set",
         ),
     ],
-    "data/formats/tiff_layers": [
+    "data/formats/tiff_channels": [
         (lambda: picture(channels(17)), "a.tif", "has 17 channels; images have 1 to 16"),
         (
             lambda: picture(with_width(channels(5), 1 << 28)),

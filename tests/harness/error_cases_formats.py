@@ -318,7 +318,7 @@ CASES = {
             "is complex128; images and labels must be integers or floating point",
         ),
     ],
-    "data/formats/pixels": [
+    "data/formats/array_layouts": [
         (
             lambda: arrays(peek=True, images=IMAGES[0, 0]),
             "a.npz: images",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.models import tiling
-from lib.models.any_size import describe_field
+from lib.models.any_size import receptive_field
 from lib.models.autoencoder import autoencoder_for_inference, build_autoencoder
 from lib.models.tiling import picture_model
 from lib.tasks.pixels import to_float
@@ -58,7 +58,7 @@ def test_tiles_give_the_same_as_the_whole_picture(values):
 @pytest.mark.parametrize("values", NETWORKS.values(), ids=NETWORKS)
 def test_the_field_covers_all_pixels_that_an_output_depends_on(values):
     network = build(**values)
-    field, model = describe_field(network), picture_model(network).model
+    field, model = receptive_field(network), picture_model(network).model
     changed = np.random.default_rng(0).random((1, 192, 192, 3), np.float32)
     before = model.predict_on_batch(changed)
     changed[0, 96, 96] = 1 - changed[0, 96, 96]

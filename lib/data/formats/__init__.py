@@ -13,7 +13,7 @@
     matlab_files    .mat data sets, such as SVHN
     matlab_arrays   arrays in MATLAB's files
     array_roles     which array holds what
-    pixels          arrays as images
+    array_layouts   height, width, channels of arrays
     depths          values as 8 or 16 bits
     labels          class numbers and class names
     label_tables    labels in text and CSV
@@ -22,7 +22,7 @@
     pictures        decoding of one picture; fitting
     masks           missing pixels: masks, transparency
     deep_pictures   more than 8 bits, many channels
-    tiff_layers     channels of TIFF files
+    tiff_channels   channels of TIFF files
     picture_fit     sizes and colors of all pictures
     picture_threads  decoding in several threads
     jpeg_reduction  JPEGs at a fraction of their size

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.common.errors import UserError, printable
-from lib.data.formats.pixels import find_layout, require_pixel_type
+from lib.data.formats.array_layouts import find_layout, require_pixel_type
 
 # Names of arrays by their role, in small letters without other characters; the preferred one first.
 ROLES = {

@@ -20,7 +20,7 @@ from lib.data.formats.pictures import (
     quiet_decoding,
     raw_mode_of,
 )
-from lib.data.formats.tiff_layers import find_layers, read_layers
+from lib.data.formats.tiff_channels import find_channels, read_channels
 from lib.data.value_range import BYTES, BYTES_KIND, FLOAT, INTEGER, ValueRange
 from lib.tasks.pixels import to_images
 from lib.tasks.settings import ImageShape
@@ -64,12 +64,12 @@ def read_header(file: Path) -> tuple[ImageShape, str]:
     Raises:
         UserError: the file is no picture.
     """
-    layers = find_layers(file)
-    if layers is not None and not layers.are_pages:
-        return (layers.height, layers.width, layers.channels), INTEGER
+    tiff = find_channels(file)
+    if tiff is not None and not tiff.are_pages:
+        return (tiff.height, tiff.width, tiff.channels), INTEGER
     with open_picture(file) as image:
         height, width, channels = picture_shape(image)
-        channels = channels if layers is None else layers.channels
+        channels = channels if tiff is None else tiff.channels
         return (height, width, channels), _kind_of(image)
 
 
@@ -128,8 +128,8 @@ def find_depth(
     with quiet_decoding():
         for file in candidates:
             with suppress(UserError):
-                if read_header(file)[1] != BYTES_KIND and (found := measure_picture(file)) is not None:
-                    values.append(found)
+                if read_header(file)[1] != BYTES_KIND and (measured := measure_picture(file)) is not None:
+                    values.append(measured)
     joined = join_values(values)
     if joined is None:
         return (None if channels in (1, 3) else BYTES), ""
@@ -171,13 +171,13 @@ def read_values(file: Path) -> DeepPicture:
     Raises:
         UserError: it cannot be decoded, or holds NaN or infinity.
     """
-    layers = find_layers(file)
-    if layers is None:
+    tiff = find_channels(file)
+    if tiff is None:
         picture = _read_with_pillow(file)
-    elif layers.are_pages:
-        picture = _read_pages(file, layers.channels)
+    elif tiff.are_pages:
+        picture = _read_pages(file, tiff.channels)
     else:
-        picture = DeepPicture(read_layers(file, layers))
+        picture = DeepPicture(read_channels(file, tiff))
     if picture.values.dtype.kind not in "buif":
         raise UserError(f"{file}: is {picture.values.dtype}; pictures are integers or floating point")
     if picture.values.dtype.kind == "f" and not np.isfinite(picture.values).all():

@@ -102,20 +102,11 @@ def measure(path: Path, arrays: Sequence[np.ndarray]) -> Values:
 
 def join_values(parts: Iterable[Values]) -> Values | None:
     """Return what is known of all images from what is known of parts of them; None of no parts."""
-    joined: Values | None = None
-    for part in parts:
-        joined = (
-            part
-            if joined is None
-            else Values(
-                min(joined.low, part.low),
-                max(joined.high, part.high),
-                joined.is_float or part.is_float,
-                joined.are_whole and part.are_whole,
-                joined.are_bytes and part.are_bytes,
-            )
-        )
-    return joined
+    known = list(parts)
+    if not known:
+        return None
+    lows, highs, are_float, are_whole, are_bytes = zip(*known, strict=True)
+    return Values(min(lows), max(highs), any(are_float), all(are_whole), all(are_bytes))
 
 
 def choose_range(path: Path, values: Values, wanted: ValueRange | None = None) -> ValueRange:

@@ -15,6 +15,7 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.common.filesystem import atomic_write, make_folder
 from lib.common.formatting import format_shape
+from lib.data.formats.array_layouts import arrange, find_layout
 from lib.data.formats.base import (
     GZIP_MAGIC,
     MAX_DEFLATE_RATIO,
@@ -30,7 +31,6 @@ from lib.data.formats.base import (
     starts_with,
 )
 from lib.data.formats.labels import Labels, labels_of_array
-from lib.data.formats.pixels import arrange, find_layout
 
 # NumPy's names of the types of elements, by the third byte of an IDX file.
 TYPES = {0x08: "|u1", 0x09: "|i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

@@ -45,7 +45,7 @@ class ImageFolderFormat(Format):
 
 
 def _with_known_range(
-    path: Path, folder: PictureFolder, fit: PictureFit, shape: tuple[int, int, int]
+    path: Path, folder: PictureFolder, fit: PictureFit
 ) -> tuple[PictureFit, tuple[str, ...]]:
     """Return the fit with the range of the pictures, None for gray and color of 8 bits, and notes on it."""
     survey = folder.survey(fit.use_cache)
@@ -71,7 +71,7 @@ def decode_folder(
     """
     survey = folder.survey(fit.use_cache)
     shape = survey.image_shape(path, fit)
-    fit, range_notes = _with_known_range(path, folder, fit, shape)
+    fit, range_notes = _with_known_range(path, folder, fit)
     decoded = [
         decode_pictures(path, part.files, f"{folder.digest} {number}", shape, fit)
         for number, part in enumerate(folder.parts)

@@ -9,12 +9,12 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
+from lib.data.formats.array_layouts import arrange, find_layout
 from lib.data.formats.array_roles import LABEL_NAMES, ShapeAndType, find_labels, find_roles, plain_name
 from lib.data.formats.base import Format, Header, Images, Source, allocate, explain_read_errors
 from lib.data.formats.cifar import CIFAR10_CLASSES
 from lib.data.formats.labels import Labels, label_notes, labels_of_array, with_labels
 from lib.data.formats.matlab_arrays import MARK_PLACE, MARKS, MatlabArray, list_arrays, read_array
-from lib.data.formats.pixels import arrange, find_layout
 from lib.data.formats.stl10 import STL10_CLASSES
 
 # In the folders of published data sets, and of one that lies below the folder that is given.

@@ -7,6 +7,7 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
+from lib.data.formats.array_layouts import arrange, find_layout, require_pixel_type
 from lib.data.formats.array_roles import ShapeAndType, find_labels, find_roles
 from lib.data.formats.base import (
     NPY_MAGIC,
@@ -21,7 +22,6 @@ from lib.data.formats.base import (
 )
 from lib.data.formats.labels import Labels, label_notes, labels_of_array, with_labels
 from lib.data.formats.npy_arrays import NpyHeader, open_member, parse_header, read_content, require_valid_text
-from lib.data.formats.pixels import arrange, find_layout, require_pixel_type
 
 MAX_ARRAYS = 100  # of an .npz, whose headers are read
 

@@ -1,4 +1,4 @@
-"""Groups of files by their folders or by a part of their names, in a syntax without regular expressions."""
+"""Rules of `--group`: files of one folder, or with the same part of their names, are a group."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _OF_LENGTH: dict[str, Callable[[str, int], str]] = {
 
 
 @dataclass(frozen=True)
-class FileGroups(ValueType):
+class GroupRule(ValueType):
     """A rule that groups files, as canonical text: `folder`, `folder:2`, `before:_` or `first:8`."""
 
     description = (
@@ -53,7 +53,7 @@ def group_of(file: Path, rule: str) -> str | None:
 
     Args:
         file: its path.
-        rule: canonical text of `FileGroups`. `folder` is the folder of the file, `folder:2` the one above;
+        rule: canonical text of `GroupRule`. `folder` is the folder of the file, `folder:2` the one above;
             other rules take a part of the file name without suffix.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Arrays of any numeric type and layout as images, with notes on what was assumed of them."""
+"""Order of the axes of an array of images: which are height, width and channels."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -32,7 +32,7 @@ PAGES_ARE_CHANNELS = (
 )
 
 
-class Layers(NamedTuple):
+class TiffChannels(NamedTuple):
     """The channels of a TIFF file: `height`, `width`, their number, and whether each is a page."""
 
     height: int
@@ -41,7 +41,7 @@ class Layers(NamedTuple):
     are_pages: bool
 
 
-def find_layers(file: Path) -> Layers | None:
+def find_channels(file: Path) -> TiffChannels | None:
     """Return the channels of a TIFF file; None for any other file, and for gray and color pictures.
 
     Raises:
@@ -51,20 +51,20 @@ def find_layers(file: Path) -> Layers | None:
         return None
     try:
         with open_file(file) as stream:
-            layers = _find_layers(file, _Directories(stream))
+            tiff = _find_channels(file, _Directories(stream))
     except (OSError, ValueError, LookupError, struct.error, OverflowError):
         return None  # an invalid file, which Pillow says
-    if layers is not None and layers.height * layers.width * layers.channels > MAX_VALUES:
+    if tiff is not None and tiff.height * tiff.width * tiff.channels > MAX_VALUES:
         raise UserError(f"{file}: more than {MAX_VALUES:,} values, too large for one picture")
-    return layers
+    return tiff
 
 
-def read_layers(file: Path, layers: Layers) -> np.ndarray:
+def read_channels(file: Path, tiff: TiffChannels) -> np.ndarray:
     """Return the pixels of a TIFF file whose pixels have several samples.
 
     Args:
         file: the picture.
-        layers: as `find_layers` returns them.
+        tiff: as `find_channels` returns them.
 
     Returns:
         (height, width, channels) of any numeric type.
@@ -76,10 +76,10 @@ def read_layers(file: Path, layers: Layers) -> np.ndarray:
         import tifffile
     except ImportError:
         raise UserError(
-            f"{file}: is a TIFF of {layers.channels} channels: run pip install tifffile, or save all "
+            f"{file}: is a TIFF of {tiff.channels} channels: run pip install tifffile, or save all "
             "pictures as one .npy"
         ) from None
-    expected = (layers.height, layers.width, layers.channels)
+    expected = (tiff.height, tiff.width, tiff.channels)
     try:
         with tifffile.TiffFile(file) as opened:
             page = opened.pages[0]
@@ -88,15 +88,13 @@ def read_layers(file: Path, layers: Layers) -> np.ndarray:
             values, is_planar = page.asarray(), page.axes.startswith("S")
     except Exception as error:  # an invalid file can raise any exception
         message = reason(error)[:MAX_MESSAGE_LENGTH]
-        raise UserError(
-            f"{file}: cannot be read as a TIFF of {layers.channels} channels ({message})"
-        ) from None
+        raise UserError(f"{file}: cannot be read as a TIFF of {tiff.channels} channels ({message})") from None
     if is_planar:
-        values = np.moveaxis(values.reshape(layers.channels, layers.height, layers.width), 0, -1)
+        values = np.moveaxis(values.reshape(tiff.channels, tiff.height, tiff.width), 0, -1)
     return values.reshape(expected)
 
 
-def _find_layers(file: Path, directories: "_Directories") -> Layers | None:
+def _find_channels(file: Path, directories: "_Directories") -> TiffChannels | None:
     first = directories.read(directories.first)
     if first is None:
         return None
@@ -108,12 +106,12 @@ def _find_layers(file: Path, directories: "_Directories") -> Layers | None:
     if samples > MAX_CHANNELS:
         raise UserError(f"{file}: has {samples:,} channels; images have 1 to {MAX_CHANNELS}")
     if not is_plain:
-        return Layers(height, width, samples, False)
+        return TiffChannels(height, width, samples, False)
     count = directories.count_pages() if samples == 1 and first.description else 1
     if 2 <= count <= MAX_CHANNELS and any(
         re.match(pattern.format(count=count), first.description) for pattern in PAGES_ARE_CHANNELS
     ):
-        return Layers(height, width, count, True)
+        return TiffChannels(height, width, count, True)
     return None
 
 
