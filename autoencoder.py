@@ -8,11 +8,12 @@ from typing import Any
 from lib.cli import commands
 from lib.cli.conversation import ask_in_order
 from lib.cli.jobs import draw_comparison
+from lib.cli.menu import Menu, MenuEntry
 from lib.cli.picture_questions import ask_picture_size, picture_fit
 from lib.cli.preset_choices import adapt_preset
 from lib.cli.prompts import Answers
 from lib.cli.run_questions import DataLoading, ask_dataset, ask_remaining_settings
-from lib.cli.session import Menu, MenuEntry, Session
+from lib.cli.session import Session
 from lib.cli.streams import prepare_streams
 from lib.common.errors import UserError, exit_status
 from lib.config.architecture import Architecture

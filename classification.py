@@ -7,9 +7,10 @@ from typing import Any
 
 from lib.cli import commands
 from lib.cli.conversation import ask_in_order
+from lib.cli.menu import Menu, MenuEntry
 from lib.cli.prompts import Answers
 from lib.cli.run_questions import DataLoading, ask_remaining_settings, labeled_data_steps
-from lib.cli.session import Menu, MenuEntry, Session
+from lib.cli.session import Session
 from lib.cli.streams import prepare_streams
 from lib.common.errors import exit_status
 from lib.config.hyperparameters import Hyperparameters

@@ -7,6 +7,7 @@
     advanced_prompts   menus of all further settings
     training_plan      check of memory and time before training
     session            prompts, training, result, menu, again
+    menu               entries of the menu after a run
     run_questions      data set, model, further settings
     display            live progress of a run
     output             lines, notes, results, commands shown

@@ -9,8 +9,9 @@ import functools
 import importlib.util
 from functools import partial
 
+from lib.cli.menu import MenuEntry
 from lib.cli.parser import CommandParser
-from lib.cli.session import MenuEntry, Session
+from lib.cli.session import Session
 from lib.common.discovery import import_modules
 from lib.common.errors import UserError
 from lib.common.suggestions import closest_name

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lib.cli.menu import AGAIN, QUIT, Menu, MenuEntry
 from lib.cli.parser import ProgramParser
 from lib.cli.prompt_keys import PromptClosed
 from lib.cli.prompts import Answers
@@ -36,23 +37,10 @@ if TYPE_CHECKING:
     from lib.cli.display import Display
     from lib.cli.figure_drawing import FigureDrawing
 
-AGAIN, QUIT = "again", "quit"
 # Exit status of the program, by the status of its last run.
 EXIT_STATUS = {records.FINISHED: 0, records.FAILED: 1, records.INTERRUPTED: INTERRUPTED}
 
 AskHyperparameters = Callable[[Answers, Worker], Hyperparameters]
-
-
-@dataclasses.dataclass(frozen=True)
-class MenuEntry:
-    """An entry of the menu; `order` is its position."""
-
-    text: str
-    action: Callable[[], None]
-    order: int = 0
-
-
-Menu = dict[str, MenuEntry]  # by key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,21 +94,10 @@ class Session:
         self.process_group = (
             None if self.args.distributed is None else ProcessGroup.parse(self.args.distributed)
         )
-        if self._has_several_processes and self.answers.interactive:
-            raise UserError(
-                "--distributed with several processes requires --no-input or --yes, because all need the "
-                "same settings"
-            )
-        if self._has_several_processes and self.args.resume:
-            raise UserError(
-                "--resume requires a single process: a --distributed run is continued with the devices "
-                "of one process"
-            )
+        if self._has_several_processes:
+            self._require_settings_for_several_processes()
         if model := self.answers.provided.get("begin_with"):
             run_folder.locate_model(model, run_folder.FIRST_MODELS, "--begin-with")
-        for name, setting in self.answers.settings.items():
-            if setting.single_run and self._has_several_processes and self.answers.provided.get(name):
-                raise UserError(f"{setting.flag} requires a single process; remove --distributed")
         self.finished_runs: list[FinishedRun] = []
         self._started_count = 0
         self._next_worker = Worker(self.process_group)
@@ -140,6 +117,21 @@ class Session:
     @property
     def _has_several_processes(self) -> bool:
         return self.process_group is not None and self.process_group.world_size > 1
+
+    def _require_settings_for_several_processes(self) -> None:
+        if self.answers.interactive:
+            raise UserError(
+                "--distributed with several processes requires --no-input or --yes, because all need the "
+                "same settings"
+            )
+        if self.args.resume:
+            raise UserError(
+                "--resume requires a single process: a --distributed run is continued with the devices "
+                "of one process"
+            )
+        for name, setting in self.answers.settings.items():
+            if setting.single_run and self.answers.provided.get(name):
+                raise UserError(f"{setting.flag} requires a single process; remove --distributed")
 
     def run(self, ask: AskHyperparameters, make_menu: Callable[[], Menu]) -> int:
         """Ask, train, show the result and offer the menu, until the user quits.

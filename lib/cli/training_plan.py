@@ -58,12 +58,17 @@ def check_training_plan(
         hp = _go_on(answers, hp, text, warn, estimate.largest_batch(free) * processes, is_certain)
     seconds = _epoch_seconds(architecture, training_count(header, hp)) / processes
     if seconds > MAX_EPOCH_SECONDS and not gpu_memory():
+        all_epochs = "" if hp.training_minutes else _describe_epochs(hp.epochs, seconds)
         text = (
-            f"an epoch will take about {seconds / 3600:,.0f} h on this machine, {hp.epochs:,} epochs "
-            f"{hp.epochs * seconds / 3600:,.0f} h; smaller images, fewer of them or fewer kernels take less"
+            f"an epoch will take about {seconds / 3600:,.0f} h on this machine{all_epochs}; smaller images, "
+            "fewer of them or fewer kernels take less"
         )
         hp = _go_on(answers, hp, text, warn)
     return hp
+
+
+def _describe_epochs(epochs: int, seconds: float) -> str:
+    return f", {epochs:,} epochs {epochs * seconds / 3600:,.0f} h"
 
 
 def _shortage(architecture: Architecture, needed: int, free: int) -> str:

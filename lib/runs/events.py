@@ -60,7 +60,7 @@ class TrainingMeasured(Event):
     Attributes:
         batches: number of batches.
         epoch_seconds: duration of an epoch at their speed, without validation.
-        epochs: that are left.
+        epochs: that are left; 0 where the time limit decides.
         memory: bytes that the process occupies.
     """
 

@@ -111,6 +111,7 @@ class EpochReporter(keras.callbacks.Callback):
         hooks: functions of the caller.
         save: called with the history after each complete epoch, before `hooks.on_epoch_end`.
         restore: called when training begins; returns the history of the epochs before.
+        last_epoch: its number; `None` where a time limit decides.
     """
 
     def __init__(
@@ -119,12 +120,14 @@ class EpochReporter(keras.callbacks.Callback):
         hooks: TrainingHooks,
         save: Callable[[History], None],
         restore: Callable[[], History],
+        last_epoch: int | None = None,
     ):
         super().__init__()
         self.batches = batches
         self.hooks = hooks
         self.save = save
         self.restore = restore
+        self.last_epoch = last_epoch
         self.history: History = {}
         self.problem = ""
         self.epoch = 0
@@ -163,7 +166,7 @@ class EpochReporter(keras.callbacks.Callback):
     def _measure(self, now: float) -> None:
         """Report memory and speed once, after the first batches of the training."""
         if (seconds := self.speed_meter.seconds_per_batch(now)) is not None:
-            epochs = self.params["epochs"] - self.epoch + 1
+            epochs = 0 if self.last_epoch is None else self.last_epoch - self.epoch + 1
             batches, epoch_seconds = self.speed_meter.batches, seconds * len(self.batches)
             self.hooks.emit(TrainingMeasured(batches, epoch_seconds, epochs, used_memory()))
 

@@ -156,7 +156,7 @@ def _fit_model(
     resumed = [early_stopping, *_plateau_schedule(hp)]  # those that remember past epochs
     save = partial(checkpoint.write, model, early_stopping)
     restore = partial(checkpoint.restore, model, resumed)
-    reporter = EpochReporter(training, hooks, save, restore)
+    reporter = EpochReporter(training, hooks, save, restore, None if time_limit else last_epoch)
     stateless = [*time_limit, *_stateless_callbacks(hp, phase, folder)]
     callbacks = [*_label_loss(phase), *resumed, *stateless, reporter]
 

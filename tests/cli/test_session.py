@@ -9,8 +9,9 @@ import pytest
 import autoencoder
 import classification
 from lib.cli import commands
+from lib.cli.menu import MenuEntry
 from lib.cli.prompts import Answers
-from lib.cli.session import FinishedRun, MenuEntry, Session
+from lib.cli.session import FinishedRun, Session
 from lib.common.errors import Interrupted, PromptCancelled
 from lib.evaluation.run_figures import menu_entries
 

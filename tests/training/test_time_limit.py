@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
-from lib.runs.events import EpochEnded
-from lib.training import phases, time_limit
+from lib.runs.events import EpochEnded, TrainingMeasured
+from lib.training import callbacks, phases, time_limit
 from tests.training.test_trainer import train
 
 
@@ -35,7 +35,12 @@ def test_the_schedule_is_complete_when_the_time_is_over(tiny, slow_clock, monkey
         rates.append(float(self.model.optimizer.learning_rate))
 
     monkeypatch.setattr(time_limit.TimeLimit, "on_train_batch_begin", on_train_batch_begin)
-    history, _, _ = train(tiny, training_minutes=0.5, schedule=schedule, learning_rate=0.01)
+    monkeypatch.setattr(callbacks, "MEASURED_SECONDS", 0)
+    monkeypatch.setattr(callbacks, "UNMEASURED_BATCHES", 1)
+    monkeypatch.setattr(callbacks, "MEASURED_BATCHES", 1)
+    events = []
+    history, _, _ = train(tiny, events.append, training_minutes=0.5, schedule=schedule, learning_rate=0.01)
+    assert [event.epochs for event in events if isinstance(event, TrainingMeasured)] == [0]
     assert 20 < len(rates) < 60
     assert len(history["loss"]) > 3
     assert max(rates) == pytest.approx(0.01, rel=0.1)
