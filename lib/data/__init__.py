@@ -10,7 +10,7 @@
     class_labels    labels attached, checked, aligned
     file_changes    files changed since they were read
     user_images     images for a saved model
-    own_pictures    pictures at their own size
+    unscaled_pictures  pictures at their own size
     formats         file formats: IDX, NumPy, MATLAB, pictures
 
 `datasets` finds what a name or path means, reads it through `formats`, and splits it with `splits`. Images

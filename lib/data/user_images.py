@@ -18,7 +18,7 @@ from lib.data.formats.picture_threads import map_ahead
 from lib.data.formats.pictures import PICTURE_SUFFIXES, Picture, describe_remarks, load_fitted
 from lib.data.formats.registry import is_published_folder, peek_source
 from lib.data.named_datasets import NAMED_DATASETS
-from lib.data.own_pictures import OwnPicture, load_own_size
+from lib.data.unscaled_pictures import UnscaledPicture, load_unscaled
 from lib.data.value_range import BYTES, ValueRange
 from lib.tasks.holes import fixed_holes, mask_folder
 from lib.tasks.pixels import to_images, white_of
@@ -167,7 +167,9 @@ class UserImages:
                 yield positions[readable], self._with_holes(images, positions[readable])
         self._finish(remarks, count)
 
-    def own_size_pictures(self, limit: int | None = None) -> Iterator[tuple[np.ndarray, list[OwnPicture]]]:
+    def unscaled_pictures(
+        self, limit: int | None = None
+    ) -> Iterator[tuple[np.ndarray, list[UnscaledPicture]]]:
         """Yield pictures at their own size, one by one, as `chunks` does; the next ones are decoded ahead.
 
         Args:
@@ -182,7 +184,7 @@ class UserImages:
         count = min(limit or len(self), len(self))
         remarks: Counter[str] = Counter()
         chunks = (np.arange(index, index + 1) for index in range(count))
-        for positions, (picture,) in map_ahead(self._load_own_size, chunks, DECODED_AHEAD):
+        for positions, (picture,) in map_ahead(self._load_unscaled, chunks, DECODED_AHEAD):
             if picture is not None:
                 remarks.update(picture.remarks)
                 yield positions, [picture]
@@ -204,10 +206,10 @@ class UserImages:
         masks = fixed_holes(self.holes, self.shape[:2], positions, self.seed)
         return np.concatenate([images, 255 * masks[..., None].astype(images.dtype)], axis=-1)
 
-    def _load_own_size(self, position: int) -> OwnPicture | None:
+    def _load_unscaled(self, position: int) -> UnscaledPicture | None:
         file = self._files[position]
         try:
-            picture = load_own_size(file, self.shape[2], self.invert)
+            picture = load_unscaled(file, self.shape[2], self.invert)
             return picture._replace(hole=self._own_size_hole(position, picture.pixels.shape[:2]))
         except UserError as error:
             self.unreadable[self.names[position]] = str(error)

@@ -165,7 +165,7 @@ def _outputs_at_own_size(
         return [model.apply(picture, user_images.names[position], stop_event) for model in models]
 
     def results(write) -> Iterator[Outputs]:
-        loaded = user_images.own_size_pictures(progress.limit)
+        loaded = user_images.unscaled_pictures(progress.limit)
         chunks = ((positions, (positions, pictures)) for positions, pictures in loaded)
         for positions, (_, (picture,)), outputs in progress.map_chunks(chunks, run):
             if user_images.holes == TRANSPARENT:

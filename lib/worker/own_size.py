@@ -16,7 +16,7 @@ from PIL import Image
 
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
-from lib.data.own_pictures import OwnPicture
+from lib.data.unscaled_pictures import UnscaledPicture
 from lib.data.user_images import UserImages
 from lib.models import inference
 from lib.models.tiling import PictureModel, picture_model
@@ -67,7 +67,7 @@ class OwnSizeModel:
             how = f"pictures are scaled until they cover {format_shape(size)}"
         return [f"{self.loaded.path}: {how} for the prediction, which is scaled up to their own size"]
 
-    def apply(self, picture: OwnPicture, name: str, stop_event: Event) -> OwnSizeOutput:
+    def apply(self, picture: UnscaledPicture, name: str, stop_event: Event) -> OwnSizeOutput:
         """Return the output for a picture, and its mean squared error.
 
         Args:
@@ -117,7 +117,9 @@ class OwnSizeModel:
     def _inputs(self, parts: np.ndarray) -> np.ndarray:
         return make_inference_pair(self.loaded.hp, parts)[0]
 
-    def _predict(self, picture: OwnPicture) -> tuple[np.ndarray | None, Iterator[tuple[int, np.ndarray]]]:
+    def _predict(
+        self, picture: UnscaledPicture
+    ) -> tuple[np.ndarray | None, Iterator[tuple[int, np.ndarray]]]:
         """Which pixels are predicted (all for `None`), and these from top to bottom: row and pixels."""
         pixels = picture.pixels
         if not self._task.predicts_scaled:

@@ -14,14 +14,14 @@ import numpy as np
 from PIL import Image
 
 from lib.common.filesystem import atomic_write, make_folder
-from lib.data.own_pictures import OwnPicture
+from lib.data.unscaled_pictures import UnscaledPicture
 
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 JPEG_QUALITY = 95
 MAX_NAME_BYTES = 255  # of a file, on all common file systems
 PENDING = 2  # pictures that wait to be written
 
-Write = Callable[[Path, np.ndarray, OwnPicture], None]
+Write = Callable[[Path, np.ndarray, UnscaledPicture], None]
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def own_size_writer() -> Iterator[Write]:
     """
     pending: deque[Future] = deque()
 
-    def write(path: Path, pixels: np.ndarray, original: OwnPicture) -> None:
+    def write(path: Path, pixels: np.ndarray, original: UnscaledPicture) -> None:
         while len(pending) > PENDING:
             pending.popleft().result()
         make_folder(path.parent)
@@ -49,13 +49,13 @@ def own_size_writer() -> Iterator[Write]:
             pending.popleft().result()
 
 
-def _write(path: Path, pixels: np.ndarray, original: OwnPicture) -> None:
+def _write(path: Path, pixels: np.ndarray, original: UnscaledPicture) -> None:
     content = encode_like(pixels, original, is_jpeg=path.suffix.lower() in JPEG_SUFFIXES)
     with atomic_write(path, fsync=False) as partial:
         partial.write_bytes(content)
 
 
-def encode_like(pixels: np.ndarray, original: OwnPicture, is_jpeg: bool) -> bytes:
+def encode_like(pixels: np.ndarray, original: UnscaledPicture, is_jpeg: bool) -> bytes:
     """Return the content of a JPEG, or else a PNG.
 
     Args:

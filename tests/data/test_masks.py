@@ -9,7 +9,7 @@ from PIL import Image
 
 from lib.common.errors import UserError
 from lib.data.formats.masks import match_masks, read_mask, read_masks
-from lib.data.own_pictures import load_own_size
+from lib.data.unscaled_pictures import load_unscaled
 
 
 def saved(name: str, values: np.ndarray, mode: str | None = None, **options) -> Path:
@@ -94,6 +94,6 @@ def test_associated_alpha_of_gray_pictures_is_read():
     values = np.dstack([np.full_like(alpha, 128) * (alpha > 0), alpha])
     tifffile.imwrite("a.tif", values, photometric="minisblack", extrasamples=["assocalpha"])
     np.testing.assert_array_equal(read_mask(Path("a.tif")).missing, alpha == 0)
-    picture = load_own_size(Path("a.tif"), 1)
+    picture = load_unscaled(Path("a.tif"), 1)
     np.testing.assert_array_equal(picture.alpha, alpha)
     np.testing.assert_array_equal(picture.pixels[..., 0], np.where(alpha, 128, 255))

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lib.common.errors import UserError
-from lib.data.own_pictures import load_own_size
+from lib.data.unscaled_pictures import load_unscaled
 from lib.runs.events import Note
 from lib.tasks.colorization import rgb_to_luma
 from lib.tasks.pixels import to_float
@@ -66,8 +66,8 @@ def test_pictures_come_back_at_their_own_size_and_format(own, values):
         assert jpeg.info["icc_profile"] == PROFILE
         assert dict(jpeg.getexif()) == {0x010F: "camera"}
         assert np.array_equal(np.asarray(png)[..., 3].ravel(), np.arange(47 * 61, dtype=np.uint8) | 128)
-    given = load_own_size(Path("own/sub/a.png"), 3).pixels
-    output = load_own_size(outputs / "a.png", 3).pixels if values["task"] == "denoise" else None
+    given = load_unscaled(Path("own/sub/a.png"), 3).pixels
+    output = load_unscaled(outputs / "a.png", 3).pixels if values["task"] == "denoise" else None
     assert output is None or output.shape == (47, 61, 3)
     with Image.open(outputs / "sub/a.png") as png:
         pixels = np.asarray(png)[..., :3]
@@ -136,7 +136,7 @@ def test_names_of_outputs_are_different():
 @pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
 def test_the_slider_of_the_page_works_in_a_browser(tmp_path):
     """What an arrow key sends to the slider moves the line; names and titles are text."""
-    original = load_own_size(_gray_file(tmp_path), 1)
+    original = load_unscaled(_gray_file(tmp_path), 1)
     content = own_size_files.encode_like(np.zeros((30, 40, 3), np.uint8), original, is_jpeg=False)
     pictures = [("image/png", content)] * 3
     hostile = ComparedPicture("<script>document.title='x'</script>", "\"'><b>", pictures)

@@ -18,7 +18,7 @@ from lib.data.formats.pictures import (
 MAX_METADATA_BYTES = 60_000  # a JPEG has room for 65,533
 
 
-class OwnPicture(NamedTuple):
+class UnscaledPicture(NamedTuple):
     """A decoded picture.
 
     Attributes:
@@ -40,7 +40,7 @@ class OwnPicture(NamedTuple):
     hole: np.ndarray | None = None
 
 
-def load_own_size(file: Path, channels: int, invert: bool = False) -> OwnPicture:
+def load_unscaled(file: Path, channels: int, invert: bool = False) -> UnscaledPicture:
     """Return a picture at its own size.
 
     Args:
@@ -65,7 +65,7 @@ def load_own_size(file: Path, channels: int, invert: bool = False) -> OwnPicture
     if not (fits and isinstance(profile, bytes)):
         profile = b""
     opacity = None if alpha is None else np.asarray(alpha)
-    return OwnPicture(255 - pixels if invert else pixels, remarks, opacity, profile, exif, sampling)
+    return UnscaledPicture(255 - pixels if invert else pixels, remarks, opacity, profile, exif, sampling)
 
 
 def _find_sampling(image: Any) -> int:
