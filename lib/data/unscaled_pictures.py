@@ -7,13 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lib.data.formats.jpeg_reduction import REDUCIBLE_FORMATS
-from lib.data.formats.pictures import (
-    DECODE_ERRORS,
-    EXIF_ORIENTATION,
-    decode,
-    open_picture,
-    read_alpha,
-)
+from lib.data.formats.picture_files import DECODE_ERRORS, EXIF_ORIENTATION, open_picture
+from lib.data.formats.pictures import decode, read_alpha
 
 MAX_METADATA_BYTES = 60_000  # a JPEG has room for 65,533
 

@@ -12,10 +12,11 @@ from lib.data import datasets
 from lib.data.formats.base import Images, Source, exists, require_file_or_folder
 from lib.data.formats.deep_pictures import find_depth, load_deep
 from lib.data.formats.masks import load_hole, match_masks
+from lib.data.formats.picture_files import PICTURE_SUFFIXES
 from lib.data.formats.picture_fit import AS_THEY_ARE
 from lib.data.formats.picture_lists import PictureFolder, PictureList, list_pictures, printable_names
 from lib.data.formats.picture_threads import map_ahead
-from lib.data.formats.pictures import PICTURE_SUFFIXES, Picture, describe_remarks, load_fitted
+from lib.data.formats.pictures import Picture, describe_remarks, load_fitted
 from lib.data.formats.registry import is_published_folder, peek_source
 from lib.data.named_datasets import NAMED_DATASETS
 from lib.data.unscaled_pictures import UnscaledPicture, load_unscaled

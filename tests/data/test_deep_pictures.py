@@ -14,8 +14,8 @@ from PIL import Image
 from lib.common.errors import UserError
 from lib.data.formats.deep_pictures import load_deep, read_header, read_values
 from lib.data.formats.image_folder import ImageFolderFormat
+from lib.data.formats.picture_files import quiet_decoding
 from lib.data.formats.picture_fit import PictureFit
-from lib.data.formats.pictures import quiet_decoding
 from lib.data.user_images import UserImages
 from lib.data.value_range import ValueRange
 from lib.worker.picture_encoding import encode_picture, picture_suffix

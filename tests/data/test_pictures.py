@@ -17,12 +17,8 @@ from PIL import Image
 
 from lib.common.errors import UserError
 from lib.config.data_settings import FIT_MODES
-from lib.data.formats.pictures import (
-    load_fitted,
-    open_picture,
-    picture_shape,
-    quiet_decoding,
-)
+from lib.data.formats.picture_files import open_picture, picture_shape, quiet_decoding
+from lib.data.formats.pictures import load_fitted
 
 COLORS = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
 GRAYS = COLORS[..., 0]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.data import datasets, user_images
-from lib.data.formats import base, masks, picture_lists, pictures, registry
+from lib.data.formats import base, masks, picture_files, picture_lists, pictures, registry
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
 from tests.harness import sample_files
 
@@ -181,7 +181,7 @@ def crowded():
 
 
 def bulky():
-    with mock.patch.object(pictures, "MAX_FILE_BYTES", 1):
+    with mock.patch.object(picture_files, "MAX_FILE_BYTES", 1):
         pictures.load_fitted(held("a.png", b"no picture"), (8, 8, 1))
 
 
@@ -194,7 +194,7 @@ def empty_training_set():
 
 def announced(side: int):
     """A picture whose header announces a square of that side."""
-    with pictures.quiet_decoding():
+    with picture_files.quiet_decoding():
         pictures.load_fitted(held("a.pgm", f"P5 {side} {side} 255\n".encode()), (8, 8, 1))
 
 
@@ -386,7 +386,7 @@ CASES = {
             "1 of 2 pictures have no mask of their name",
         ),
     ],
-    "data/formats/pictures": [
+    "data/formats/picture_files": [
         (
             lambda: pictures.load_fitted(held("b.png", b"no picture"), (8, 8, 1)),
             "b.png",
@@ -401,6 +401,8 @@ CASES = {
             "a.heic",
             "is a HEIC picture: run pip install pillow-heif, or save it as JPEG",
         ),
+    ],
+    "data/formats/pictures": [
         (
             lambda: stored(np.full((8, 8), np.nan, np.float32)),
             "a.tif",

@@ -35,7 +35,8 @@ from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.formats import registry
 from lib.data.formats.deep_pictures import load_deep
-from lib.data.formats.pictures import load_fitted, quiet_decoding
+from lib.data.formats.picture_files import quiet_decoding
+from lib.data.formats.pictures import load_fitted
 from lib.data.value_range import ValueRange
 from lib.runs import records, report, run_entries
 from tests.harness import sample_files

@@ -19,6 +19,7 @@
     label_tables    labels in text and CSV
     image_folder    folders of pictures as data sets
     picture_lists   classes and parts of such folders
+    picture_files   opening of untrusted pictures; headers
     pictures        decoding of one picture; fitting
     masks           missing pixels: masks, transparency
     deep_pictures   more than 8 bits, many channels

@@ -9,17 +9,15 @@ import numpy as np
 
 from lib.common.errors import UserError
 from lib.data.formats.depths import Values, choose_range, describe_range, join_values, measure
-from lib.data.formats.pictures import (
+from lib.data.formats.picture_files import (
     TIFF_PHOTOMETRIC,
-    Picture,
-    decode,
-    fit_image,
     open_picture,
     orientation_of,
     picture_shape,
     quiet_decoding,
     raw_mode_of,
 )
+from lib.data.formats.pictures import Picture, decode, fit_image
 from lib.data.formats.tiff_channels import find_channels, read_channels
 from lib.data.value_range import BYTES, BYTES_KIND, FLOAT, INTEGER, ValueRange
 from lib.tasks.pixels import to_images

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from lib.common.errors import UserError
 from lib.data.formats.archives import is_archive
 from lib.data.formats.base import READ_ERRORS, ZIP_MAGIC, explain_read_errors, open_decompressed
-from lib.data.formats.pictures import AVIF_STARTS, HEIF_STARTS, PICTURE_SUFFIXES
+from lib.data.formats.picture_files import AVIF_STARTS, HEIF_STARTS, PICTURE_SUFFIXES
 
 START_BYTES = 4096
 LABEL_FORMATS = "IDX, .npy, .npz, .mat, .txt or .csv"

@@ -11,17 +11,11 @@ import numpy as np
 from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.data.formats.base import explain_read_errors, require_file_or_folder
+from lib.data.formats.picture_files import name_below, open_picture, picture_shape
 from lib.data.formats.picture_lists import list_pictures
 from lib.data.formats.picture_matching import index_by_name
 from lib.data.formats.picture_threads import map_pictures
-from lib.data.formats.pictures import (
-    decode,
-    fit_image,
-    name_below,
-    open_picture,
-    picture_shape,
-    read_alpha,
-)
+from lib.data.formats.pictures import decode, fit_image, read_alpha
 from lib.tasks.holes import MASK_READERS, Masks
 
 OPAQUE = 128  # alpha from which a pixel is known, and gray value of a mask from which it is missing

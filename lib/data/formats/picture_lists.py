@@ -12,8 +12,8 @@ import numpy as np
 from lib.common.errors import UserError, printable
 from lib.data.formats.base import explain_read_errors
 from lib.data.formats.picture_cache import digest_files
+from lib.data.formats.picture_files import PICTURE_SUFFIXES
 from lib.data.formats.picture_fit import PictureSurvey, survey_pictures
-from lib.data.formats.pictures import PICTURE_SUFFIXES
 
 # Files and folders that systems, cameras and servers put beside pictures; in lower case. Like names that
 # begin with a dot, they are never counted.

@@ -12,10 +12,10 @@ from pathlib import Path
 from lib.common.errors import UserError
 from lib.data.formats.deep_pictures import read_header
 from lib.data.formats.picture_cache import DAMAGED, entry_name, load_entry, store_entry
+from lib.data.formats.picture_files import name_below
 from lib.data.formats.picture_fit import PictureFit, describe_skipped
 from lib.data.formats.picture_lists import PictureFolder, list_pictures
 from lib.data.formats.picture_threads import map_pictures
-from lib.data.formats.pictures import name_below
 from lib.tasks.settings import ImageShape
 
 Size = tuple[int, int]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from lib.data.formats.deep_pictures import join_planes, open_planes
-from lib.data.formats.pictures import Picture, decode, name_below, open_picture
+from lib.data.formats.picture_files import name_below, open_picture
+from lib.data.formats.pictures import Picture, decode
 from lib.data.value_range import ValueRange
 from lib.tasks.pixels import to_images
 

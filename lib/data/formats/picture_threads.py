@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lib.common.errors import UserError
-from lib.data.formats.pictures import quiet_decoding
+from lib.data.formats.picture_files import quiet_decoding
 
 CHUNK_SIZE = 512  # pictures that are opened at once
 
