@@ -115,8 +115,8 @@ def _decode(folder: Path, files: Sequence[Path], shape: ImageShape, fit: Picture
 def _loader(folder: Path, shape: ImageShape, fit: PictureFit) -> Callable[[Path], Picture]:
     """The function that makes images of a picture."""
     if fit.patches:
-        draw = {"count": fit.patches, "seed": fit.seed, "value_range": fit.value_range}
-        return partial(load_patches, folder=folder, shape=shape, fit_mode=fit.mode, **draw)
+        patches = partial(load_patches, folder=folder, count=fit.patches, seed=fit.seed)
+        return partial(patches, shape=shape, fit_mode=fit.mode, value_range=fit.value_range)
     if fit.value_range:
         return partial(load_deep, shape=shape, fit_mode=fit.mode, value_range=fit.value_range)
     return partial(load_fitted, shape=shape, fit_mode=fit.mode)
