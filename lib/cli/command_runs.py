@@ -82,13 +82,16 @@ class RunsCommand(Command):
     def run_from_menu(self, session: Session) -> None:
         """List all recorded runs, and write a report of them if a name for it is given."""
         program = session.answers.program
-        self.run(program, [])
+        # A run with --output may be anywhere; without others its own folder is listed.
+        has_others = bool(run_entries.list_entries(records.MODELS_FOLDER)[0])
+        place = [] if has_others else [str(session.last_run.folder)]
+        self.run(program, place)
         name = session.answers.ask_text(
             "File of the report, .html or .md (leave empty for none)", _check_report_name
         )
         if name:
             session.wait_for_figures()  # which are part of the report
-            self.run(program, ["--export", name])
+            self.run(program, [*place, "--export", name])
 
 
 def _check_report_name(name: str) -> None:

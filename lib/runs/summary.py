@@ -18,6 +18,8 @@ from lib.tasks.baselines import Baseline, constant
 from lib.tasks.classification import CLASSIFIER_BASELINES, CLASSIFY, scratch
 from lib.tasks.metrics import Metric, program_metrics, run_score, table_metrics
 
+UNTRAINED_BASELINES = ("input", "mean_color", "nearest_border")  # besides the mean image
+
 
 class Remark(NamedTuple):
     """A line below a table of scores; `style` is "", "bad" or "quiet"."""
@@ -152,8 +154,9 @@ def _metric_remarks(record: dict, sizes: Iterable[str] = ()) -> list[Remark]:
 def _autoencoder_advice(record: dict) -> list[Remark]:
     metrics, remarks = record["metrics"], []
     score = run_score("autoencoder")
-    if metrics.get(score.test_key, 0) >= record["baselines"].get(f"{constant.name}_{score.key}", math.inf):
-        remarks.append(Remark(f"No better than the mean image: {_training_advice(record)}.", "bad"))
+    if text := _unbeaten_baseline(record, score):
+        remarks.append(Remark(f"No better than the {text}: {_training_advice(record)}.", "bad"))
+    remarks += _further_epochs_remarks(record)
     pixels = math.prod(record["dataset"]["shape"])
     latent_size = metrics.get("latent_size", 0)
     if latent_size >= pixels and find_task(record.get("task")).targets_are_inputs:
@@ -165,6 +168,29 @@ def _autoencoder_advice(record: dict) -> list[Remark]:
         text = "Skip connections bypass the latent code: the latent size says little about this network."
         remarks.append(Remark(text, "quiet"))
     return remarks
+
+
+def _unbeaten_baseline(record: dict, score: Metric) -> str:
+    """The first baseline without training that is as good as the network; empty if there is none."""
+    of_task = {baseline.name: baseline for baseline in task_baselines(record.get("task", ""))}
+    for name in (constant.name, *UNTRAINED_BASELINES):
+        value = record["baselines"].get(f"{name}_{score.key}", math.inf)
+        if record["metrics"].get(score.test_key, 0) >= value:
+            return of_task[name].describe(record["baselines"]) if name in of_task else "mean image"
+    return ""
+
+
+def _further_epochs_remarks(record: dict) -> list[Remark]:
+    """Return a remark if a run that continues another one found no better epoch."""
+    earlier, history = (record.get("parent") or {}).get("epochs", 0), record.get("history", {})
+    losses = history.get("val_loss") or history.get("loss") or []
+    if not earlier or len(losses) <= earlier or losses.index(min(losses)) >= earlier:
+        return []
+    text = (
+        f"No epoch after epoch {earlier:,} was better, so the weights are those of the best one before. "
+        "Continue for more epochs, or with a smaller learning rate."
+    )
+    return [Remark(text, "bad")]
 
 
 def _training_advice(record: dict) -> str:

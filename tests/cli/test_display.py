@@ -196,6 +196,22 @@ def test_remarks_on_what_only_some_runs_have():
         assert words in text
 
 
+def test_a_network_that_is_no_better_than_its_input_is_called_so():
+    scores = {"constant_mse": 0.06, "input_mse": 0.01}
+    remarks = summary.run_remarks(record("denoise", {"test_mse": 0.02}, scores))
+    assert ("No better than the noisy input: train for more epochs.", "bad") in remarks
+    remarks = summary.run_remarks(record("denoise", {"test_mse": 0.005}, scores))
+    assert all(remark.style != "bad" for remark in remarks)
+
+
+@pytest.mark.parametrize(("losses", "is_better"), [([0.3, 0.2, 0.4], False), ([0.3, 0.2, 0.1], True)])
+def test_a_continued_run_without_a_better_epoch_says_so(losses, is_better):
+    continued = record("reconstruct", {"test_mse": 0.001}, {})
+    continued |= {"parent": {"folder": "models/a", "epochs": 2}, "history": {"val_loss": losses}}
+    texts = " ".join(remark.text for remark in summary.run_remarks(continued))
+    assert ("No epoch after epoch 2 was better" in texts) is not is_better
+
+
 def test_a_training_of_few_steps_gets_advice_on_its_batch_size():
     few = record("reconstruct", {"test_mse": 0.06}, {}, batch_size=128)
     few["dataset"]["sizes"] = {"train": 48}
