@@ -23,16 +23,6 @@ def continued(program: str = "autoencoder", status: str = "finished", **values):
     continuation.continued_settings(record_run("mine", status=status, layers=2), program, values)
 
 
-def continued_while_training():
-    folder = record_run("mine", status="running")
-    run = records.load_record(folder)
-    from lib.runs.run_folder import Run
-
-    held = Run(folder, run)
-    held.lock()
-    continuation.continued_settings(folder, "autoencoder", {})
-
-
 def continued_without_losses():
     folder = record_run("mine")
     write_json(folder / records.RECORD_FILE, records.load_record(folder) | {"history": {}})
@@ -84,7 +74,11 @@ CASES = {
             "models/mine",
             "is not a run of classification.py, which alone can continue it",
         ),
-        (continued_while_training, "models/mine", "is still being trained; wait until that has finished"),
+        (
+            lambda: continued(status="running"),
+            "models/mine",
+            "is still being trained; wait until that has finished",
+        ),
         (
             lambda: continued(status="interrupted"),
             "models/mine",
