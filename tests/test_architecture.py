@@ -6,6 +6,7 @@ python -m tests.test_architecture             prints how many modules of one pac
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -184,6 +185,14 @@ def test_package_docstrings_map_their_modules_and_their_examples_work(package):
         env=os.environ | {"PYTHONPATH": str(PROJECT)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_names_in_docstrings_and_comments_exist():
+    texts = {module: path.read_text(encoding="utf-8") for module, path in MODULES.items()}
+    for text in texts.values():
+        for name in re.findall(r"`(lib\.[\w.]+)`", text):
+            module, _, attribute = name.rpartition(".")
+            assert name in MODULES or re.search(rf"\b{attribute}\b", texts[module]), name
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,11 @@ from lib.cli.terminal_graphics import ARROW, SEPARATOR
 from lib.common.errors import UserError, printable
 from lib.runs.run_folder import AUTOENCODER_FILES
 from lib.runs.views import ImageStrip
-from lib.tasks import get_task
+from lib.tasks import find_task
 from lib.tasks.halves import SIDES
 from lib.tasks.holes import MissingPart
-from lib.worker.messages import Apply, ApplyResult
+from lib.worker.messages import ERROR, Apply, ApplyResult
 
-ERROR = "MSE"
 MISSING_HELP = (
     "for a model trained with a hole: what is missing, as in a training (center, masks/ with a mask of each "
     "picture's name, ...) (default: the transparent pixels of pictures; for a data set as in the training)"
@@ -69,7 +68,7 @@ class ApplyCommand(ModelCommand):
         return Apply(models=(last_model(session),), **ask_images(session, own_size=OWN_SIZE_TEXT))
 
     def show(self, result: ApplyResult, display: Display) -> None:
-        label = get_task(result.task).error_label if result.measure == ERROR else result.measure
+        label = find_task(result.task).error_label if result.measure == ERROR else result.measure
         title = f"{label}, largest first"
         show_table(display, title, result.columns, result.table, "errors.csv")
         if display.out.is_terminal:

@@ -53,7 +53,7 @@ class Architecture:
     @property
     def fixed_maps(self) -> FixedMaps:
         """The fixed linear maps that the task puts into the network."""
-        return get_task(self.hp.task).fixed_maps(self.hp, self.input_shape, self.target_shape)
+        return get_task(self.hp).fixed_maps(self.hp, self.input_shape, self.target_shape)
 
     @property
     def skip_sources(self) -> tuple[int, ...]:

@@ -41,7 +41,7 @@ def plan_architecture(hp: AutoencoderHyperparameters, image: ImageShape) -> Arch
         UserError: a kernel or a pool is larger than the feature map before it (the message names the largest
             value that works), or the task cannot be done with such images.
     """
-    task = get_task(hp.task)
+    task = get_task(hp)
     input_shape, target_shape = task.shapes(hp, image)
     maps = task.fixed_maps(hp, input_shape, target_shape)
     encoder_input = maps.encoder.apply_to_shape(input_shape) if maps.encoder else input_shape

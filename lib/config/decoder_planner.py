@@ -141,5 +141,5 @@ def output_activation(hp: AutoencoderHyperparameters) -> str:
 
 def _output_is_added(hp: AutoencoderHyperparameters) -> bool:
     """True if the last layer's output is added to an image, or is UV, and so is not itself in 0..1."""
-    is_other = bool(get_task(hp.task).output_name(hp))
+    is_other = bool(get_task(hp).output_name(hp))
     return is_other or hp.residual or hp.linear_path is not None or hp.pca

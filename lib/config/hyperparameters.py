@@ -14,8 +14,8 @@ from lib.config.program_settings import AutoencoderSettings, ClassifierSettings,
 from lib.config.training_choices import LOSSES, SCHEDULES
 from lib.config.training_settings import TrainingSettings
 from lib.tasks import get_task, list_tasks
-from lib.tasks.base import list_residual_tasks
 from lib.tasks.classification import CLASSIFY
+from lib.tasks.registry import list_residual_tasks
 
 
 @dataclass(frozen=True)
@@ -200,10 +200,10 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
 
     @property
     def target_files(self) -> tuple[str | None, str | None]:
-        return get_task(self.task).target_files(self)
+        return get_task(self).target_files(self)
 
     def _is_suited(self, setting: Setting) -> bool:
-        follows_task = setting.follows == TASK and get_task(self.task).suits_bypass(self)
+        follows_task = setting.follows == TASK and get_task(self).bypasses_code
         return follows_task or setting.follows == IMAGES
 
     def _check_combinations(self) -> None:
@@ -236,7 +236,7 @@ class Rule(NamedTuple):
 
 
 def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
-    dense, task = hp.latent_dim is not None, get_task(hp.task)
+    dense, task = hp.latent_dim is not None, get_task(hp)
     return [
         Rule(hp.layers == 0 and not dense, "layers 0 requires a dense code: set --latent-dim"),
         Rule(hp.layers == 0 and hp.decoder_kernels is not None, "decoder kernels require layers"),
@@ -277,7 +277,7 @@ def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
 
 def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     dense, feedback = hp.latent_dim is not None, bool(hp.feedback)
-    task = get_task(hp.task)
+    task = get_task(hp)
     changes_code = hp.skip or hp.residual or hp.latent_activation != "linear"
     return [
         Rule(
@@ -322,7 +322,7 @@ def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
 def _output_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     added = _added_output(hp)
     loss = LOSSES[hp.loss] if hp.loss else None
-    output_name = get_task(hp.task).output_name(hp)
+    output_name = get_task(hp).output_name(hp)
     return [
         Rule(
             bool(added) and hp.output_activation == "sigmoid",
@@ -342,7 +342,7 @@ def _output_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
 
 def _added_output(hp: AutoencoderHyperparameters) -> str:
     """The setting by which outputs are UV, or are added to an image, so that 0..1 is no limit; else empty."""
-    if name := get_task(hp.task).output_name(hp):
+    if name := get_task(hp).output_name(hp):
         return name
     if hp.residual:
         return "residual"

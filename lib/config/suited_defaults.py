@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from lib.config.network_settings import FULL, HALF
 from lib.config.program_settings import default_values, find_setting, settings
-from lib.tasks import ImageShape, Task, default_task, get_task
+from lib.tasks import ImageShape, Task, get_task
 
 # Images of at most so many values get a dense code; larger ones get feature maps, since the PCA of whole
 # images needs thousands of them.
@@ -56,8 +56,8 @@ def suited_defaults(images: ImageSet, given: dict) -> dict:
         given: canonical values of the settings that the user has chosen, by name.
     """
     values = suited_training(images.count, given)
-    task = get_task(given.get("task", default_task()))
-    if task.suits_bypass(_with_defaults(given)):
+    task = get_task(_with_defaults(given))
+    if task.bypasses_code:
         values |= _bypass(task, images.shape, given)
     elif task.targets_are_images:
         values |= _suited_network(images.shape, given)

@@ -14,8 +14,9 @@ from lib.models.pca import MAX_BYTES, Components, available_components, principa
 from lib.tasks import get_task
 from lib.tasks.baselines import Baseline, Method
 from lib.tasks.classification import CLASSIFIER_BASELINES, LabeledSample
-from lib.tasks.metrics import Predictions, table_metrics
+from lib.tasks.metrics import table_metrics
 from lib.tasks.pixels import to_float
+from lib.tasks.predictions import Predictions
 from lib.training.batches import Batches
 
 MAX_LABELED = 10_000  # images that the classifiers are fitted on
@@ -41,7 +42,7 @@ class TrainingImages:
 
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        values = get_task(self.settings.task).pair_copies(self.settings) * math.prod(self._train.shape)
+        values = get_task(self.settings).copies * math.prod(self._train.shape)
         subset = sample_subset(self._train, MAX_BYTES // (4 * values), self.settings.seed)
         return Batches(subset, len(subset), self.settings)[0]
 
@@ -55,7 +56,7 @@ class TrainingImages:
 
     @cached_property
     def mean_target(self) -> np.ndarray:
-        if get_task(self.settings.task).targets_are_images:
+        if get_task(self.settings).targets_are_images:
             return self.components[0]
         return self.targets.mean(axis=0)
 
@@ -104,7 +105,7 @@ def autoencoder_baselines(
         scores, such as `<baseline>_psnr`; and its counts, such as `pca_components`.
     """
     sample = TrainingImages(dataset, hp, latent_size, components, note)
-    fitted = [(baseline, baseline.fit(sample)) for baseline in get_task(hp.task).baselines]
+    fitted = [(baseline, baseline.fit(sample)) for baseline in get_task(hp).baselines]
     methods = {baseline: method for baseline, method in fitted if method is not None}
     means = {baseline: MetricMeans("autoencoder", of_baseline=True) for baseline in methods}
     scored = {baseline: _scored_images(baseline, sample, len(dataset.test)) for baseline in methods}
@@ -137,7 +138,7 @@ def _predict(
     method: Method, hp: AutoencoderHyperparameters, inputs: np.ndarray, targets: np.ndarray
 ) -> Predictions:
     outputs = np.broadcast_to(method(inputs), targets.shape)
-    return Predictions(hp, inputs, get_task(hp.task).keep_known(hp, inputs, outputs), targets)
+    return Predictions(hp, inputs, get_task(hp).keep_known(hp, inputs, outputs), targets)
 
 
 def classifier_baselines(dataset: Dataset, hp: ClassifierHyperparameters) -> dict:

@@ -11,7 +11,8 @@ from sklearn.metrics import classification_report, confusion_matrix
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.splits import Subset
 from lib.models.autoencoder import KL, RECONSTRUCTION
-from lib.tasks.metrics import Predictions, program_metrics
+from lib.tasks.metrics import program_metrics
+from lib.tasks.predictions import Predictions
 from lib.training.batches import Batches
 from lib.training.phases import make_training_targets, pixel_loss
 

@@ -260,7 +260,7 @@ def kernel_initializer(hp: AutoencoderHyperparameters) -> str:
     the task says otherwise.
     """
     keeps_maps = hp.latent_dim is None or hp.pca
-    resembles_input = keeps_maps and get_task(hp.task).targets_resemble_inputs
+    resembles_input = keeps_maps and get_task(hp).targets_resemble_inputs
     return hp.initializer or (IDENTITY if resembles_input else HE)
 
 

@@ -84,7 +84,7 @@ def _select_input(inputs, encoder_input_shape: tuple, encoder_hp: AutoencoderHyp
     image_shape = tuple(inputs.shape[1:])
     if encoder_hp is None or image_shape == tuple(encoder_input_shape):
         return inputs
-    *sides, channels = get_task(encoder_hp.task).input_part(encoder_hp, image_shape)
+    *sides, channels = get_task(encoder_hp).input_part(encoder_hp, image_shape)
     # The names of these layers are in saved files and never change.
     if channels is not None:
         inputs = mix_channels(inputs, channels.T, "grey")

@@ -58,7 +58,7 @@ def _score_title(metric: Metric, of_target: str) -> str:
 
 def _target_words(record: dict) -> str:
     settings = SimpleNamespace(**default_values("autoencoder") | record.get("hyperparameters", {}))
-    words = find_task(record.get("task")).target_words(settings)
+    words = find_task(record.get("task")).for_options(settings).target_words(settings)
     return f" of {words}" if words else ""
 
 

@@ -1,13 +1,15 @@
 """Tasks: what a network learns, as pairs of inputs and targets made from images.
 
-    base            class `Task`, registry, functions
+    base            class `Task`; tasks by name
+    registry        finding and listing tasks
+    pairs           inputs and targets of images
     fixed_maps      fixed linear maps in networks
     baselines       class `Baseline`, baselines of several tasks
     metrics         scores of outputs against targets
     structural_similarity  SSIM, MS-SSIM
     settings        settings that tasks read
     augmentation    random changes of training images
-    pixel_errors    squared errors, maybe of holes alone
+    predictions     outputs beside targets; errors
     pixels          uint8 images and float32 pixels
     display         channels that figures show
     reconstruction  the image from itself
@@ -30,7 +32,7 @@ attributes of `TaskSettings`, such as `lib.config.hyperparameters.Hyperparameter
 >>> from types import SimpleNamespace
 >>> from lib.tasks import get_task, make_pair
 >>> settings = SimpleNamespace(task="complete", missing="right", seed=0)
->>> get_task("complete").shapes(settings, (28, 28, 1))
+>>> get_task(settings).shapes(settings, (28, 28, 1))
 ((28, 14, 1), (28, 14, 1))
 >>> inputs, targets = make_pair(settings, np.zeros((2, 28, 28, 1), np.uint8), np.random.default_rng(0))
 >>> inputs.shape, inputs.dtype
@@ -38,16 +40,9 @@ attributes of `TaskSettings`, such as `lib.config.hyperparameters.Hyperparameter
 """
 
 from lib.common.discovery import import_modules
-from lib.tasks.base import (
-    TASKS,
-    Task,
-    default_task,
-    find_task,
-    get_task,
-    list_tasks,
-    make_inference_pair,
-    make_pair,
-)
+from lib.tasks.base import TASKS, Task
+from lib.tasks.pairs import make_fixed_pair, make_inference_pair, make_pair
+from lib.tasks.registry import default_task, find_task, get_task, list_tasks
 from lib.tasks.settings import ImageShape
 
 import_modules("lib.tasks")
@@ -60,6 +55,7 @@ __all__ = [
     "find_task",
     "get_task",
     "list_tasks",
+    "make_fixed_pair",
     "make_inference_pair",
     "make_pair",
 ]

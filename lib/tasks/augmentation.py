@@ -137,15 +137,15 @@ def erase(inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     count, height, width, _ = inputs.shape
     areas = rng.uniform(*ERASED_AREA, count) * height * width
     aspect_ratios = np.exp(rng.uniform(np.log(MIN_ASPECT_RATIO), -np.log(MIN_ASPECT_RATIO), count))
-    rows = _random_interval(np.sqrt(areas * aspect_ratios), height, rng)
-    columns = _random_interval(np.sqrt(areas / aspect_ratios), width, rng)
+    rows = random_intervals(np.sqrt(areas * aspect_ratios), height, rng)
+    columns = random_intervals(np.sqrt(areas / aspect_ratios), width, rng)
     chosen = rng.random((count, 1, 1)) < 0.5
     mask = (chosen & rows[:, :, None] & columns[:, None, :])[..., None]
     noise = rng.integers(0, 256, inputs.shape, dtype=np.uint8)
     return np.where(mask, noise / np.float32(255), inputs)
 
 
-def _random_interval(lengths: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+def random_intervals(lengths: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
     """Return a mask (n, side) of intervals of `lengths` (n,), each at a random position within the side."""
     lengths = lengths.round().astype(int).clip(1, side)[:, None]
     starts = rng.integers(0, side - lengths + 1)

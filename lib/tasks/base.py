@@ -1,23 +1,22 @@
-"""Base class of all tasks, and the registry that finds a task by its name."""
+"""Base class of all tasks, and the tasks by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lib.tasks.baselines import Baseline, constant
 from lib.tasks.fixed_maps import FixedMaps, InputPart
-from lib.tasks.pixels import to_float, to_uint8
 from lib.tasks.settings import ImageShape, TaskSettings
 
 
 class Task:
     """Base class of the tasks: inputs and targets from images, and pictures from outputs.
 
-    A subclass registers itself under its `name`. Pixels are float32 in 0..1, images uint8 in 0..255, and
-    arrays have the shape (n, height, width, channels).
+    A subclass with a `name` of its own registers itself under it. Pixels are float32 in 0..1, arrays have the
+    shape (n, height, width, channels).
 
     Attributes:
         name: value of `--task`.
@@ -55,9 +54,15 @@ class Task:
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init_subclass__(cls) -> None:
+        if "name" not in vars(cls):
+            return
         TASKS[cls.name] = cls()
         for name in sorted(TASKS, key=lambda name: TASKS[name].order):
             TASKS[name] = TASKS.pop(name)
+
+    def for_options(self, settings: TaskSettings) -> Task:
+        """Return the task with these options; by default the task itself, for all of them."""
+        return self
 
     def notes(self, settings: TaskSettings, image: ImageShape) -> tuple[str, ...]:
         """Return sentences for the user about files that the options name; by default none.
@@ -147,21 +152,6 @@ class Task:
         """
         return self.make_pair(settings, pixels, np.random.default_rng(settings.seed))
 
-    def to_pictures(
-        self, settings: TaskSettings, inputs: np.ndarray, *outputs: np.ndarray
-    ) -> list[np.ndarray]:
-        """Return the inputs, then each array of outputs (or targets), as whole images of 8 bits.
-
-        Args:
-            settings: the options of the task.
-            inputs: float32 (n, …) of the input shape.
-            *outputs: arrays float32 (n, …) of the target shape.
-
-        Returns:
-            uint8 (n, height, width, channels) for the inputs and for each of `outputs`: `to_pixels`, rounded.
-        """
-        return [to_uint8(pixels) for pixels in self.to_pixels(settings, inputs, *outputs)]
-
     def to_pixels(self, settings: TaskSettings, inputs: np.ndarray, *outputs: np.ndarray) -> list[np.ndarray]:
         """Return the inputs, then each array of outputs (or targets), as the pixels of whole images.
 
@@ -197,10 +187,6 @@ class Task:
     def mask_images(pixels: np.ndarray, masks: np.ndarray) -> np.ndarray:
         """Return the inputs of images, float32 (n, height, width, channels), with masks (n, …)."""
         raise NotImplementedError
-
-    def pair_copies(self, settings: TaskSettings) -> int:
-        """Return the copies of an image in float32 that a pair takes in memory; by default `copies`."""
-        return self.copies
 
     def target_files(self, settings: TaskSettings) -> tuple[str | None, str | None]:
         """Return the user's targets for the training and test images, which then are inputs; by default none.
@@ -264,10 +250,6 @@ class Task:
         """The task with the options that residual outputs require; empty for a task that refuses them."""
         return "" if self.targets_are_inputs else self.name
 
-    def suits_bypass(self, settings: TaskSettings) -> bool:
-        """Return whether skip and residual connections are on by default; by default `bypasses_code`."""
-        return self.bypasses_code
-
     def refusal(self, settings: Any) -> str:
         """Return why other settings contradict the task's, as a sentence; by default "": they do not."""
         return ""
@@ -330,90 +312,3 @@ class Task:
 
 
 TASKS: dict[str, Task] = {}  # by name, in the order in which they are offered
-
-
-def get_task(name: str) -> Task:
-    """Return the task of a name. Raises `KeyError` for a name that no task has."""
-    return TASKS[name]
-
-
-def find_task(name: object) -> Task:
-    """Return the task of a name in a record; for a name that no task has, a task with all defaults."""
-    return TASKS.get(name, Task()) if isinstance(name, str) else Task()
-
-
-def default_task() -> str:
-    """Return the name of the default task."""
-    return next(iter(TASKS))
-
-
-def list_tasks(condition: Callable[[Task], bool] = lambda task: True) -> str:
-    """Return the names of the tasks with a property, such as `denoise, colorize or complete`."""
-    return join_names(name for name, task in TASKS.items() if condition(task))
-
-
-def list_residual_tasks() -> str:
-    """Return the tasks that allow residual outputs, those with a condition last."""
-    requirements = {task.residual_requirement: task.name for task in TASKS.values()}
-    return join_names(sorted(filter(None, requirements), key=lambda text: text != requirements[text]))
-
-
-def join_names(names: Iterable[str]) -> str:
-    """Return names as `denoise, colorize or complete`."""
-    *first, last = names
-    return f"{', '.join(first)} or {last}" if first else last
-
-
-# Inputs and targets for the task of some settings
-
-
-def make_pair(
-    settings: TaskSettings, images: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets for training.
-
-    Args:
-        settings: the task and its options.
-        images: uint8 (n, height, width, channels).
-        rng: source of everything random, such as noise.
-
-    Returns:
-        float32 (n, …) in 0..1 of the shapes of `Task.shapes`; color differences are within ±0.615.
-    """
-    return get_task(settings.task).make_pair(settings, to_float(images), rng)
-
-
-def make_fixed_pair(
-    settings: TaskSettings, images: np.ndarray, rng: np.random.Generator, indices: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets for a validation or a test: what an image gets does not depend on its batch.
-
-    Args:
-        settings: the task and its options.
-        images: uint8 (n, height, width, channels).
-        rng: the same for a batch of the same number.
-        indices: positions of the images in the data set, (n,).
-
-    Returns:
-        As `make_pair`.
-    """
-    return get_task(settings.task).make_fixed_pair(settings, to_float(images), rng, indices)
-
-
-def make_inference_pair(
-    settings: TaskSettings, images: np.ndarray, masks: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets for a trained model: those of `make_pair`, but without noise.
-
-    Args:
-        settings: the task and its options.
-        images: uint8 (n, height, width, channels).
-        masks: the missing pixels of a task that takes masks, bool (n, height, width); None where none is.
-
-    Returns:
-        float32 (n, …) in 0..1 of the shapes of `Task.shapes`.
-    """
-    task, pixels = get_task(settings.task), to_float(images)
-    if masks is not None and task.hole(settings):
-        return task.mask_images(pixels, masks), pixels
-    return task.make_inference_pair(settings, pixels)

@@ -16,7 +16,8 @@ from lib.common.value_types import OneOf
 from lib.tasks.base import Task
 from lib.tasks.baselines import Method, TrainingSample, baseline, constant
 from lib.tasks.fixed_maps import FixedMap, FixedMaps, InputPart
-from lib.tasks.metrics import METRICS, Metric, Predictions
+from lib.tasks.metrics import METRICS, Metric
+from lib.tasks.predictions import Predictions
 
 COLOR_SPACES = ("rgb", "yuv")
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)

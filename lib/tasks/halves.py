@@ -13,11 +13,6 @@ SIDES = ("right", "left", "top", "bottom")
 NEIGHBORS = 15  # for the k-nearest-neighbor regression of a missing half
 
 
-def hides_half(settings: Any) -> bool:
-    """True if a half of the image is missing, False for a hole."""
-    return settings.missing in SIDES
-
-
 def cut_axis(settings: Any) -> int:
     """The axis along which an image is cut in two: 0 for rows, 1 for columns."""
     return 0 if settings.missing in ("top", "bottom") else 1
@@ -71,8 +66,6 @@ def mirror_matrix(settings: Any, given_size: int, missing_size: int) -> np.ndarr
 
 @baseline("mirror image of the given half")
 def mirror(sample: TrainingSample) -> Method | None:
-    if not hides_half(sample.settings):
-        return None
     axis = 1 + cut_axis(sample.settings)
     if sample.inputs.shape != sample.targets.shape:
         return None
@@ -80,18 +73,14 @@ def mirror(sample: TrainingSample) -> Method | None:
 
 
 @baseline("ridge regression from the given half")
-def ridge(sample: TrainingSample) -> Method | None:
-    if not hides_half(sample.settings):
-        return None
+def ridge(sample: TrainingSample) -> Method:
     from sklearn.linear_model import Ridge
 
     return regression_method(Ridge(alpha=1.0), sample)
 
 
 @baseline("mean of 15 nearest neighbors")
-def neighbors(sample: TrainingSample) -> Method | None:
-    if not hides_half(sample.settings):
-        return None
+def neighbors(sample: TrainingSample) -> Method:
     from sklearn.neighbors import KNeighborsRegressor
 
     count = min(NEIGHBORS, len(sample.inputs))

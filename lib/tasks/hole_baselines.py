@@ -6,7 +6,7 @@ Inputs are images with the mask as their last channel, 1 where a pixel is missin
 import numpy as np
 
 from lib.tasks.baselines import Method, TrainingSample, baseline
-from lib.tasks.halves import NEIGHBORS, hides_half
+from lib.tasks.halves import NEIGHBORS
 
 NEIGHBOR_IMAGES = 5_000  # training images among which neighbors are searched
 BIHARMONIC_PIXELS = 120_000  # missing ones that are solved for in all, about a minute
@@ -20,9 +20,7 @@ def split_mask(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @baseline("nearest known pixel")
-def nearest_border(sample: TrainingSample) -> Method | None:
-    if hides_half(sample.settings):
-        return None
+def nearest_border(sample: TrainingSample) -> Method:
     from scipy.ndimage import distance_transform_edt
 
     def repeat_nearest(inputs: np.ndarray) -> np.ndarray:
@@ -44,8 +42,6 @@ def _biharmonic_images(sample: TrainingSample) -> int:
 
 @baseline("biharmonic inpainting", max_images=_biharmonic_images)
 def biharmonic(sample: TrainingSample) -> Method | None:
-    if hides_half(sample.settings):
-        return None
     try:
         from skimage.restoration import inpaint_biharmonic
     except ImportError:
@@ -65,9 +61,7 @@ def biharmonic(sample: TrainingSample) -> Method | None:
     "mean of 15 nearest neighbors on the known pixels",
     counts=lambda sample: {"images": min(NEIGHBOR_IMAGES, len(sample.targets))},
 )
-def known_neighbors(sample: TrainingSample) -> Method | None:
-    if hides_half(sample.settings):
-        return None
+def known_neighbors(sample: TrainingSample) -> Method:
     shape = sample.targets.shape[1:]
     images = sample.targets[:NEIGHBOR_IMAGES].reshape(-1, np.prod(shape))
     squares = np.square(images)

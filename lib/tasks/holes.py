@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lib.common.value_types import FloatInterval, FloatRange, IntRange, OneOf, ValueType
+from lib.tasks.augmentation import random_intervals
 from lib.tasks.halves import SIDES
 
 BOXES = 4  # rectangles of a hole at most
@@ -57,18 +58,10 @@ def _draw_boxes(request: HoleRequest, rng: np.random.Generator) -> np.ndarray:
     for number in range(BOXES):
         areas = request.fractions * height * width / numbers
         ratios = np.exp(rng.uniform(-np.log(MAX_ASPECT_RATIO), np.log(MAX_ASPECT_RATIO), count))
-        rows = _random_interval(np.sqrt(areas * ratios), height, rng)
-        columns = _random_interval(np.sqrt(areas / ratios), width, rng)
+        rows = random_intervals(np.sqrt(areas * ratios), height, rng)
+        columns = random_intervals(np.sqrt(areas / ratios), width, rng)
         masks |= (number < numbers)[:, None, None] & rows[:, :, None] & columns[:, None, :]
     return masks
-
-
-def _random_interval(lengths: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Mask (n, side) of intervals of `lengths` (n,), each at a random position within the side."""
-    lengths = lengths.round().astype(int).clip(1, side)[:, None]
-    starts = rng.integers(0, side - lengths + 1)
-    positions = np.arange(side)
-    return (starts <= positions) & (positions < starts + lengths)
 
 
 def _draw_strokes(request: HoleRequest, rng: np.random.Generator) -> np.ndarray:
@@ -278,7 +271,7 @@ class Masks:
         return np.unpackbits(self.bits[which], axis=1, count=size).astype(bool).reshape(-1, *self.sides)
 
 
-# Reads a folder of masks as `Masks` of some (height, width). Set by `lib.data.formats.masks`, since the tasks
+# Reads a folder of masks as `Masks` of some (height, width). Set by `lib.data.formats.masks`, since tasks
 # know no file formats.
 MASK_READERS: list[Callable[[str, tuple[int, int]], Masks]] = []
 

@@ -9,44 +9,18 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from lib.common.formatting import MISSING, format_decimal, format_psnr
-from lib.tasks.base import get_task
-from lib.tasks.pixel_errors import image_errors, squared_errors, whole_errors
+from lib.tasks.predictions import Predictions
 from lib.tasks.structural_similarity import SCALE_WEIGHTS, WINDOW, ms_ssim, ms_ssim_scales, ssim, ssim_window
 
 SMALLEST_PROBABILITY = 1e-7  # Keras's epsilon
 HIGHEST_PSNR = 100.0  # of a single image, in dB: an MSE of 1e-10; an equal image would have infinitely many
 
 Values = Mapping[str, float | None]  # metrics by key; None stands for infinity
-
-
-class Predictions(NamedTuple):
-    """A batch of outputs beside their targets.
-
-    Attributes:
-        settings: the hyperparameters of the run.
-        inputs: float32 (n, height, width, channels); empty for a classifier.
-        outputs: like the targets; of a classifier probabilities, (n, classes).
-        targets: float32 (n, height, width, channels); of a classifier labels, (n,).
-    """
-
-    settings: Any
-    inputs: np.ndarray
-    outputs: np.ndarray
-    targets: np.ndarray
-
-    @property
-    def pixels(self) -> tuple[np.ndarray, np.ndarray]:
-        """The outputs and the targets as pixels in 0..1, also where the outputs are something else."""
-        task = get_task(self.settings.task)
-        outputs, targets = (
-            task.scored_pixels(self.settings, self.inputs, part) for part in (self.outputs, self.targets)
-        )
-        return outputs, targets
 
 
 def _always(keys: Collection[str]) -> bool:
@@ -149,7 +123,7 @@ def _describe_psnr(values: Values) -> str:
 
 
 def _psnr_of_images(batch: Predictions) -> np.ndarray:
-    errors = image_errors(batch.settings, batch.inputs, *batch.pixels)
+    errors = Predictions(batch.settings, batch.inputs, *batch.pixels).image_errors()
     return -10 * np.log10(np.maximum(errors, 10 ** (-HIGHEST_PSNR / 10)))
 
 
@@ -210,7 +184,7 @@ METRICS = [
         key="mse",
         label="MSE",
         meaning="mean squared error of pixels in 0..1; with a hole, of its pixels",
-        values=lambda batch: squared_errors(*batch),
+        values=Predictions.squared_errors,
         in_table=_always,
         ranks_runs=True,
         ranks_trials=lambda settings: True,
@@ -292,7 +266,7 @@ METRICS = [
         key="whole_mse",
         label="MSE of the whole image",
         meaning="of images with a hole, whose known pixels have no error",
-        values=lambda batch: whole_errors(*batch),
+        values=Predictions.whole_errors,
         describe=_describe_whole_mse,
     ),
     _elbo_term(key="reconstruction", label="reconstruction loss"),

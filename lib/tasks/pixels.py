@@ -6,6 +6,8 @@ a file these are.
 
 import numpy as np
 
+UNKNOWN = 128  # gray of parts that are not given, in pictures of 8 bits
+
 
 def white_of(dtype: np.dtype) -> int:
     """Return the value of white in images of a type: 255 of uint8, 65,535 of uint16."""

@@ -17,8 +17,8 @@ from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparamete
 from lib.config.process_group import Shard
 from lib.data.formats import masks  # noqa: F401 (reads the folders of masks that a task names)
 from lib.data.splits import Subset
+from lib.tasks import make_fixed_pair, make_pair
 from lib.tasks.augmentation import chosen_augmentations
-from lib.tasks.base import make_fixed_pair, make_pair
 from lib.tasks.pixels import to_float
 
 

@@ -6,7 +6,10 @@
     __main__        entry point of the child process
     watcher         ends the child with its program
     main            serving one program, job by job
-    training_jobs   training one autoencoder or classifier
+    training_jobs   one run, from start to end
+    training_job    what all trainings share
+    autoencoder_job  training one autoencoder
+    classifier_job  training one classifier
     initial_network  a new network, initialized
     first_weights   weights to begin with
     open_data       the data set of a run
@@ -20,6 +23,7 @@
     generate_job    images from new codes
     probe_job       probing a saved encoder
     image_output    output folders, files, progress
+    output_names    names of pictures that are written
     apply_examples  pictures that `apply` shows
     comparison_page  before and after, as HTML
     own_size        pictures at their own size

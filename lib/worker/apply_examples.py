@@ -9,7 +9,6 @@ from PIL import Image
 
 from lib.common.filesystem import atomic_write
 from lib.evaluation import image_figures
-from lib.tasks.display import select_channels
 from lib.worker.comparison_page import ComparedPicture, comparison_page
 
 SHOWN_ERRORS = 10  # pictures with the largest errors in `worst.png`
@@ -23,7 +22,10 @@ JPEG_QUALITY = 90
 
 
 class Example(NamedTuple):
-    """A picture: name, error and text, and its input, outputs of all models, and target, uint8 each."""
+    """A picture: its name, its error, a text, and its input, the outputs of all models, and the target.
+
+    These are uint8 (height, width, 1 or 3).
+    """
 
     name: str
     error: float
@@ -107,7 +109,6 @@ def _at_most(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 def _resize(picture: np.ndarray, scale: float, method: Image.Resampling) -> np.ndarray:
-    picture = select_channels(picture)
     height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
     image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
     return np.asarray(image.resize((width, height), method)).reshape(height, width, picture.shape[-1])
@@ -128,7 +129,7 @@ def _on_sheet(picture: np.ndarray) -> np.ndarray:
 
 def _enlarged(picture: np.ndarray) -> np.ndarray:
     factor = MIN_SIDE // max(picture.shape[:2])
-    return select_channels(picture.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else picture)
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else picture
 
 
 def _encode(picture: np.ndarray) -> tuple[str, bytes]:

@@ -18,7 +18,7 @@ def choose_holes(request: Apply, models: list[LoadedAutoencoder]) -> str | None:
     Raises:
         UserError: holes are requested of models that complete none.
     """
-    trained = [hole for model in models if (hole := get_task(model.hp.task).hole(model.hp))]
+    trained = [hole for model in models if (hole := get_task(model.hp).hole(model.hp))]
     if not trained:
         if request.missing:
             raise UserError(
@@ -36,17 +36,17 @@ def missing_fractions(images: np.ndarray) -> np.ndarray:
     return (images[..., -1] > 0).mean(axis=(1, 2))
 
 
-def describe_whole(user_images: UserImages, whole: int, count: int) -> list[str]:
+def describe_whole(user_images: UserImages, missing: np.ndarray) -> list[str]:
     """Return a sentence about pictures without a hole, if there are any.
 
     Args:
         user_images: the pictures.
-        whole: number of those without a hole.
-        count: number of all.
+        missing: fraction of each that is missing, (n,); NaN of those that are not completed.
 
     Raises:
         UserError: none has a hole.
     """
+    whole, count = int((missing == 0).sum()), int((~np.isnan(missing)).sum())
     if not whole:
         return []
     reason = "no transparent pixel" if user_images.holes == TRANSPARENT else "an empty mask"

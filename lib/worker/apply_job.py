@@ -1,7 +1,7 @@
 """Job `apply`: images through saved autoencoders, with a table of their errors, largest first."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from lib.data.user_images import TRANSPARENT, UserImages
 from lib.tasks import get_task
 from lib.tasks.display import Display
 from lib.tasks.metrics import psnr
-from lib.tasks.pixel_errors import image_errors
+from lib.tasks.predictions import Predictions
 from lib.worker.apply_examples import Example, Examples
 from lib.worker.apply_holes import choose_holes, describe_whole, missing_fractions
 from lib.worker.image_output import (
@@ -25,13 +25,14 @@ from lib.worker.image_output import (
     job_folder,
     open_image_output,
 )
-from lib.worker.messages import Apply, ApplyResult
+from lib.worker.messages import ERROR, Apply, ApplyResult
+from lib.worker.output_names import output_names
 from lib.worker.own_size import OwnSizeModel, own_size_models
-from lib.worker.own_size_files import own_size_names, own_size_writer
+from lib.worker.own_size_files import KEPT_SUFFIXES, own_size_writer
 from lib.worker.process import Channel
 from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder, require_finite
 
-ERROR, MISSING_FRACTION = "MSE", "missing fraction"  # what a table lists
+MISSING_FRACTION = "missing fraction"  # what a table lists in place of the error
 
 
 class Outputs(NamedTuple):
@@ -39,7 +40,7 @@ class Outputs(NamedTuple):
 
     Attributes:
         positions: of the images, (n,).
-        errors: of each model, (models, n).
+        errors: of each model, (models, n); NaN where nothing is predicted.
         missing: fraction of each image that is missing, (n,); `None` without holes.
         pictures: uint8 pictures of each image: input, output of each model, target.
     """
@@ -69,32 +70,23 @@ def apply(channel: Channel, request: Apply) -> None:
     own_models, size_notes = own_size_models(models, request.output_size, user_images)
     emit_notes(channel, [*(note for model in models for note in model.notes), *size_notes])
     single = len(models) == 1
-    # --- outputs
-    errors = np.full((len(models), len(user_images)), np.nan)
     measure = MISSING_FRACTION if holes == TRANSPARENT else ERROR
-    heads = _heads(["output"] if single else names, models[0], holes)
-    examples, completed, whole = Examples(heads), 0, 0
+    examples = Examples(_heads(["output"] if single else names, models[0], holes))
     with job_folder(channel, request.output, models[0].path.parent / "applied") as folder:
+        # --- outputs
         paths = [folder / name for name in (["pictures"] if single else names)]
         if own_models is None:
-            results = _outputs_at_model_size(models, user_images, progress, paths)
+            outputs = _outputs_at_model_size(models, user_images, progress, paths)
         else:
-            results = _outputs_at_own_size(own_models, user_images, progress, paths)
-        with results as chunks:
-            for chunk in chunks:
-                values = chunk.errors if measure == ERROR else chunk.missing
-                errors[:, chunk.positions] = values
-                examples.add(_examples(user_images, chunk, errors[0, chunk.positions], measure))
-                if chunk.missing is not None:
-                    completed += len(chunk.missing)
-                    whole += int((chunk.missing == 0).sum())
-        emit_notes(channel, describe_whole(user_images, whole, completed))
+            outputs = _outputs_at_own_size(own_models, user_images, progress, paths)
+        with closing(outputs):
+            values, missing = _collect(outputs, user_images, examples, len(models), measure)
+        emit_notes(channel, describe_whole(user_images, missing))
     # --- table and figures
-    columns, table = _error_table(errors, user_images.names, names, measure)
+    columns, table = _error_table(values, user_images.names, names, measure)
     write_csv(folder / "errors.csv", columns, table)
     suffix = "/" if user_images.from_files else dataset_suffix(user_images)
-    model_paths = ", ".join(map(str, request.models))
-    title = f"{user_images.source}, {len(table):,} pictures, {model_paths}"
+    title = f"{user_images.source}, {len(table):,} pictures, {', '.join(map(str, request.models))}"
     rows = examples.write(folder, title, "largest errors" if measure == ERROR else "largest holes")
     channel.emit(
         ApplyResult(
@@ -102,7 +94,7 @@ def apply(channel: Channel, request: Apply) -> None:
             table=table,
             columns=columns,
             problems=user_images.unreadable,
-            mean=[float(np.nanmean(model_errors)) for model_errors in errors],
+            mean=[float(np.nanmean(of_model)) for of_model in values],
             measure=measure,
             task=models[0].hp.task,
             heads=[name for name, _ in rows],
@@ -118,55 +110,44 @@ def apply(channel: Channel, request: Apply) -> None:
     )
 
 
-@contextmanager
 def _outputs_at_model_size(
     models: list[LoadedAutoencoder], user_images: UserImages, progress: ChunkProgress, paths: list[Path]
-) -> Iterator[Iterator[Outputs]]:
-    """Context of the outputs by chunk, which are written below `paths`, one for each model."""
+) -> Generator[Outputs]:
+    """Yield the outputs by chunk; they are written below `paths`, one for each model."""
+    display: Display | None = None
     with ExitStack() as stack:
         writers = [stack.enter_context(open_image_output(user_images, path)) for path in paths]
-        yield _results_at_model_size(models, user_images, progress, writers)
+        for positions, images, results in progress.map(
+            lambda images: [model.run(images) for model in models]
+        ):
+            names = [user_images.names[position] for position in positions]
+            display = display or Display.of(models[0].hp.show_channels, images[..., : user_images.shape[2]])
+            errors, shown = [], []
+            for model, write, result in zip(models, writers, results, strict=True):
+                require_finite(result[1], names, model.path)
+                pixels = get_task(model.hp).to_pixels(model.hp, *result)
+                write(positions, pixels[1])
+                errors.append(Predictions(model.hp, *result).image_errors())
+                shown.append([display.show_pixels(part) for part in pixels])
+            pictures = [shown[0][0], *(outputs for _, outputs, _ in shown), shown[0][2]]
+            missing = missing_fractions(images) if user_images.holes else None
+            yield Outputs(positions, np.array(errors), missing, list(map(list, zip(*pictures, strict=True))))
 
 
-def _results_at_model_size(
-    models: list[LoadedAutoencoder], user_images: UserImages, progress: ChunkProgress, writers: list[Callable]
-) -> Iterator[Outputs]:
-    display: Display | None = None
-    for positions, images, results in progress.map(lambda images: [model.run(images) for model in models]):
-        names = [user_images.names[position] for position in positions]
-        for model, (_, outputs, _) in zip(models, results, strict=True):
-            require_finite(outputs, names, model.path)
-        pixels = [
-            get_task(model.hp.task).to_pixels(model.hp, *result)
-            for model, result in zip(models, results, strict=True)
-        ]
-        for write, (_, outputs, _) in zip(writers, pixels, strict=True):
-            write(positions, outputs)
-        display = display or Display.of(models[0].hp.show_channels, images[..., : user_images.shape[2]])
-        pictures = [list(map(display.show_pixels, of_model)) for of_model in pixels]
-        errors = [image_errors(model.hp, *result) for model, result in zip(models, results, strict=True)]
-        missing = missing_fractions(images) if user_images.holes else None
-        rows = [pictures[0][0], *(outputs for _, outputs, _ in pictures), pictures[0][2]]
-        yield Outputs(
-            positions, np.array(errors), missing, [list(shown) for shown in zip(*rows, strict=True)]
-        )
-
-
-@contextmanager
 def _outputs_at_own_size(
     models: list[OwnSizeModel], user_images: UserImages, progress: ChunkProgress, paths: list[Path]
-) -> Iterator[Iterator[Outputs]]:
+) -> Generator[Outputs]:
     """The same for pictures of their own size."""
-    names = own_size_names(user_images.paths)
+    names = output_names(user_images.paths, KEPT_SUFFIXES)
     stop_event = progress.channel.stop_event
 
     def run(pictures):
         ((position,), (picture,)) = pictures
         return [model.apply(picture, user_images.names[position], stop_event) for model in models]
 
-    def results(write) -> Iterator[Outputs]:
-        loaded = user_images.unscaled_pictures(progress.limit)
-        chunks = ((positions, (positions, pictures)) for positions, pictures in loaded)
+    loaded = user_images.unscaled_pictures(progress.limit)
+    chunks = ((positions, (positions, pictures)) for positions, pictures in loaded)
+    with own_size_writer() as write:
         for positions, (_, (picture,)), outputs in progress.map_chunks(chunks, run):
             if user_images.holes == TRANSPARENT:
                 picture = picture._replace(alpha=None)  # outputs are opaque
@@ -176,8 +157,29 @@ def _outputs_at_own_size(
             missing = None if picture.hole is None else np.array([picture.hole.mean()])
             yield Outputs(positions, np.array([[output.error] for output in outputs]), missing, [pictures])
 
-    with own_size_writer() as write:
-        yield results(write)
+
+def _collect(
+    chunks: Iterator[Outputs], user_images: UserImages, examples: Examples, models: int, measure: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take all outputs and their examples.
+
+    Returns:
+        The values of the `measure`, (models, n), and the fraction of each picture that is missing, (n,); NaN
+        for pictures that are not processed, or have none.
+    """
+    missing = np.full(len(user_images), np.nan)
+    values = np.full((models, len(user_images)), np.nan)
+    for positions, errors, fractions, pictures in chunks:
+        if fractions is not None:
+            missing[positions] = fractions
+        values[:, positions] = errors if measure == ERROR else fractions
+        examples.add(
+            [
+                Example(user_images.names[position], value, _describe(value, measure), images)
+                for position, value, images in zip(positions, values[0, positions], pictures, strict=True)
+            ]
+        )
+    return values, missing
 
 
 def _load_matching_autoencoders(request: Apply) -> list[LoadedAutoencoder]:
@@ -213,41 +215,40 @@ def _add_refined_models(
 
 def _heads(outputs: list[str], model: LoadedAutoencoder, holes: str | None) -> list[str]:
     """The names of an example's pictures: input, outputs, and target where it is known and not the input."""
-    shows_target = not get_task(model.hp.task).targets_are_images and holes != TRANSPARENT
+    shows_target = not get_task(model.hp).targets_are_images and holes != TRANSPARENT
     return ["input", *outputs, *(["true"] if shows_target else [])]
 
 
-def _examples(user_images: UserImages, outputs: Outputs, errors: np.ndarray, measure: str) -> list[Example]:
-    return [
-        Example(user_images.names[position], error, _describe(error, measure), images)
-        for position, error, images in zip(outputs.positions, errors, outputs.pictures, strict=True)
-    ]
-
-
-def _describe(error: float, measure: str) -> str:
+def _describe(value: float, measure: str) -> str:
     if measure != ERROR:
-        return f"{measure} {error:.1%}"
-    return f"MSE {error:.6f}, PSNR {format_psnr(psnr(float(error)))} dB"
+        return f"{measure} {value:.1%}"
+    return (
+        f"MSE {value:.6f}, PSNR {format_psnr(psnr(float(value)))} dB" if value >= 0 else "nothing is missing"
+    )
 
 
 def _error_table(
-    errors: np.ndarray, pictures: list[str], models: list[str], measure: str
+    values: np.ndarray, pictures: list[str], models: list[str], measure: str
 ) -> tuple[list[str], list[list[str]]]:
     """The columns and the rows of `errors.csv`, by falling error of the first model.
 
     Args:
-        errors: mean squared errors, shape (models, pictures); NaN for pictures that were not processed.
+        values: mean squared errors, shape (models, pictures), or another `measure`; pictures with NaN alone
+            are not listed.
         pictures: their names.
         models: their names.
-        measure: what the errors are; without an error, the table has no PSNR.
+        measure: what the values are; without an error, the table has no PSNR.
     """
-    order = np.argsort(-np.nan_to_num(errors[0], nan=-1), kind="stable")
-    order = order[~np.isnan(errors[0, order])]
-    rows = [[pictures[index], *(f"{error:.6f}" for error in errors[:, index])] for index in order]
+    order = np.argsort(-np.nan_to_num(values[0], nan=-1), kind="stable")
+    order = order[~np.isnan(values[:, order]).all(axis=0)]
+    rows = [
+        [pictures[index], *("" if np.isnan(value) else f"{value:.6f}" for value in values[:, index])]
+        for index in order
+    ]
     if measure != ERROR:  # the same for all models
         return ["picture", measure], [row[:2] for row in rows]
     if len(models) > 1:
         return ["picture", *(f"mse {model}" for model in models)], rows
     for row, index in zip(rows, order, strict=True):
-        row.append(format_psnr(psnr(float(errors[0, index]))).replace("∞", "inf"))
+        row.append(format_psnr(psnr(float(values[0, index]))).replace("∞", "inf"))
     return ["picture", "mse", "psnr_db"], rows

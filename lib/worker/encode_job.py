@@ -14,7 +14,7 @@ from lib.data.user_images import UserImages
 from lib.evaluation import latent_space
 from lib.models import inference
 from lib.models.code_refinement import CodeRefinement
-from lib.tasks.base import make_inference_pair
+from lib.tasks import make_inference_pair
 from lib.worker.image_output import ChunkProgress, emit_notes
 from lib.worker.messages import Encode, EncodeResult
 from lib.worker.process import Channel

@@ -88,7 +88,7 @@ def _decode(decoder: keras.Model, sheet: CodeSheet, hp: AutoencoderHyperparamete
     require_finite(sheet.codes, names, path)
     outputs = latent_space.decode_codes(decoder, sheet.codes)
     require_finite(outputs, names, path)
-    return get_task(hp.task).output_pixels(hp, outputs)
+    return get_task(hp).output_pixels(hp, outputs)
 
 
 def _interpolated_codes(

@@ -1,7 +1,5 @@
 """Output of jobs on saved models: their folder, PNG files or one data set, and progress."""
 
-import itertools
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +18,9 @@ from lib.runs import run_folder
 from lib.runs.events import Note, RunStarted
 from lib.training.backend import device_name
 from lib.worker.messages import ItemProgress
+from lib.worker.output_names import output_names
 from lib.worker.picture_encoding import encode_picture, picture_suffix
 from lib.worker.process import Channel
-
-MAX_NAME_BYTES = 255  # of a file, on all common file systems
 
 
 @contextmanager
@@ -75,7 +72,7 @@ def open_image_output(
     """
     if user_images.from_files:
         with png_writer() as write_pngs:
-            names = _png_names(user_images.paths)
+            names = output_names(user_images.paths)
             yield lambda positions, pixels: write_pngs(
                 user_images.restore(pixels), [path / names[index] for index in positions]
             )
@@ -93,25 +90,6 @@ def open_image_output(
 def dataset_suffix(user_images: UserImages) -> str:
     """Return the suffix of a file of many images: IDX has no type for 16 bits without a sign."""
     return ".npy" if user_images.value_range.is_deep else ".idx"
-
-
-def _png_names(paths: Sequence[Path]) -> list[Path]:
-    """The paths with the suffix .png, no two alike.
-
-    Of files whose names differ only in their suffixes, the first is named so; the others keep their suffix
-    before .png, or begin with a number.
-    """
-    names: dict[Path, None] = {}
-    for path in paths:
-        stems = itertools.chain(
-            (path.stem, path.name), (f"{number} {path.name}" for number in itertools.count(2))
-        )
-        names[next(name for stem in stems if (name := _png_name(path, stem)) not in names)] = None
-    return list(names)
-
-
-def _png_name(path: Path, stem: str) -> Path:
-    return path.with_name(os.fsdecode(os.fsencode(stem)[: MAX_NAME_BYTES - 4]) + ".png")
 
 
 def _write_png(image: np.ndarray, path: Path) -> None:
@@ -229,9 +207,8 @@ class ChunkProgress:
 def job_folder(channel: Channel, output: str | None, default: Path) -> Iterator[Path]:
     """Context of a new output folder, `output` or a free name like `default`.
 
-    It is removed if the job leaves it empty.
-
-    A job that fails leaves no files, which would look like its result.
+    It is removed if the job leaves it empty. A job that fails leaves no files, which would look like its
+    result.
     """
     existed = bool(output) and Path(str(output)).exists()
     folder = run_folder.new_output_folder(output, default)

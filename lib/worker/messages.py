@@ -119,7 +119,6 @@ class Apply(ModelRequest):
     """Apply autoencoders to images.
 
     Attributes:
-        refine: the number of steps by which codes are refined.
         missing: the hole to complete, as `--missing` of a training names it; None for transparent pixels.
         refine: number of steps by which codes are refined.
         output_size: `own` or `model`; None for the own size of pictures where that is possible.
@@ -271,6 +270,9 @@ class TableResult(PartialResult):
     problems: dict[str, str]
 
 
+ERROR = "MSE"  # what a table of `apply` lists, except for transparent pixels
+
+
 @dataclass(frozen=True, kw_only=True)
 class ApplyResult(TableResult):
     """Errors of autoencoders.
@@ -288,7 +290,7 @@ class ApplyResult(TableResult):
     """
 
     mean: list[float]
-    measure: str = "MSE"
+    measure: str = ERROR
     sheet: str
     page: str
     own_size: bool

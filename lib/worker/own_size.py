@@ -5,6 +5,7 @@ overlapping tiles of it. Where the task needs the scale that it was trained at (
 prediction is made at that size, scaled up and joined with the picture.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event
@@ -21,11 +22,10 @@ from lib.data.user_images import UserImages
 from lib.models import inference
 from lib.models.tiling import PictureModel, picture_model
 from lib.tasks import Task, get_task, make_inference_pair
-from lib.tasks.pixels import to_float, to_uint8
+from lib.tasks.pixels import UNKNOWN, to_float, to_uint8
 from lib.worker.saved_models import LoadedAutoencoder, require_finite
 
 OWN, MODEL = "own", "model"
-GRAY = 128  # of parts that are not given
 BAND_ROWS = 256  # of a picture that are joined with a prediction at once
 
 
@@ -34,7 +34,7 @@ class OwnSizeOutput(NamedTuple):
 
     Attributes:
         pixels: uint8 (height, width, channels).
-        error: of the pixels that are predicted, in 0..1.
+        error: of the pixels that are predicted, in 0..1; NaN where none is.
         given: uint8 (height, width, channels), the rest gray.
     """
 
@@ -71,17 +71,18 @@ class OwnSizeModel:
         """Return the output for a picture, and its mean squared error.
 
         Args:
-            picture: the picture, whose hole is predicted; with an empty one it stays as it is.
+            picture: the picture. A model that completes holes predicts its hole; with an empty one it stays
+                as it is.
             name: of the picture, for errors.
             stop_event: ends the work early; the result is to be dropped.
 
         Raises:
             RunFailed: outputs are NaN or infinite.
         """
-        pixels = picture.pixels
-        if picture.hole is not None and not picture.hole.any():
-            return OwnSizeOutput(pixels, 0.0, pixels)
-        mask, rows_of_output = self._predict(picture)
+        pixels, hole = picture.pixels, picture.hole if self._task.hole(self.loaded.hp) else None
+        if hole is not None and not hole.any():
+            return OwnSizeOutput(pixels, math.nan, pixels)
+        mask, rows_of_output = self._predict(pixels, hole)
         output, error, count = np.empty_like(pixels), 0.0, 0
         for top, predicted in rows_of_output:
             require_finite(predicted[None], [name], self.loaded.path)
@@ -101,7 +102,7 @@ class OwnSizeModel:
     def _input_picture(self, pixels: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """What is given of a picture, uint8 (height, width, channels), for comparisons."""
         if mask is not None:
-            return np.where(mask[..., None], np.uint8(GRAY), pixels)
+            return np.where(mask[..., None], np.uint8(UNKNOWN), pixels)
         if not self._task.predicts_scaled:
             return pixels
         inputs = np.empty((*pixels.shape[:2], self._inputs(pixels[None, :1, :1]).shape[-1]), np.uint8)
@@ -112,26 +113,24 @@ class OwnSizeModel:
 
     @property
     def _task(self) -> Task:
-        return get_task(self.loaded.hp.task)
+        return get_task(self.loaded.hp)
 
     def _inputs(self, parts: np.ndarray) -> np.ndarray:
         return make_inference_pair(self.loaded.hp, parts)[0]
 
     def _predict(
-        self, picture: UnscaledPicture
+        self, pixels: np.ndarray, hole: np.ndarray | None
     ) -> tuple[np.ndarray | None, Iterator[tuple[int, np.ndarray]]]:
         """Which pixels are predicted (all for `None`), and these from top to bottom: row and pixels."""
-        pixels = picture.pixels
         if not self._task.predicts_scaled:
             assert self.convolutional is not None
             return None, self.convolutional.output_rows(pixels, self._inputs)
         hp, small = self.loaded.hp, self._scale_down(pixels)
-        mask = picture.hole
-        if mask is not None:
-            small_hole = self._scale_down(np.where(mask, np.uint8(255), np.uint8(0))[..., None]) > 0
-            inputs = make_inference_pair(hp, small[None], small_hole[None, ..., 0])[0]
-        else:
+        if hole is None:
             inputs, mask = self._inputs(small[None]), self._task.predicted_part(hp, pixels)
+        else:
+            small_hole = self._scale_down(np.where(hole, np.uint8(255), np.uint8(0))[..., None]) > 0
+            inputs, mask = make_inference_pair(hp, small[None], small_hole[None, ..., 0])[0], hole
         return mask, self._join(pixels, inputs, self._outputs(inputs))
 
     def _outputs(self, inputs: np.ndarray) -> np.ndarray:
@@ -218,7 +217,7 @@ def _picture_model(loaded: LoadedAutoencoder) -> PictureModel | None:
 
 def _refusal(loaded: LoadedAutoencoder, convolutional: PictureModel | None) -> str:
     """Why a model cannot return pictures of their own size; empty if it can."""
-    task, shape = get_task(loaded.hp.task), loaded.image_shape
+    task, shape = get_task(loaded.hp), loaded.image_shape
     is_refined = not isinstance(loaded.model, keras.Model)
     is_possible = task.predicts_scaled or (task.targets_are_images and convolutional is not None)
     if shape[-1] in (1, 3) and is_possible and not is_refined:

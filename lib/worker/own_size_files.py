@@ -1,10 +1,8 @@
 """Writing of pictures of their own size, with the names of the originals: JPEGs as JPEG, others as PNG."""
 
 import io
-import itertools
-import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +15,8 @@ from lib.common.filesystem import atomic_write, make_folder
 from lib.data.unscaled_pictures import UnscaledPicture
 
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
+KEPT_SUFFIXES = (*JPEG_SUFFIXES, ".png")  # of pictures whose outputs have the same format
 JPEG_QUALITY = 95
-MAX_NAME_BYTES = 255  # of a file, on all common file systems
 PENDING = 2  # pictures that wait to be written
 
 Write = Callable[[Path, np.ndarray, UnscaledPicture], None]
@@ -78,28 +76,3 @@ def encode_like(pixels: np.ndarray, original: UnscaledPicture, is_jpeg: bool) ->
         image.putalpha(Image.fromarray(original.alpha))
     image.save(content, "PNG", compress_level=1, **options)
     return content.getvalue()
-
-
-def own_size_names(paths: Sequence[Path]) -> list[Path]:
-    """Return the names of the outputs: those of JPEGs and PNGs as they are, others with the suffix .png.
-
-    No two are alike: one that another has already gets .png behind its whole name, or begins with a number.
-    """
-    kept = {path for path in paths if path.suffix.lower() in (*JPEG_SUFFIXES, ".png")}
-    names: dict[Path, None] = {}
-    taken = set(kept)
-    for path in paths:
-        if path in kept:
-            names[path] = None
-            continue
-        stems = itertools.chain(
-            (path.stem, path.name), (f"{number} {path.name}" for number in itertools.count(2))
-        )
-        name = next(name for stem in stems if (name := _png_name(path, stem)) not in taken)
-        taken.add(name)
-        names[name] = None
-    return list(names)
-
-
-def _png_name(path: Path, stem: str) -> Path:
-    return path.with_name(os.fsdecode(os.fsencode(stem)[: MAX_NAME_BYTES - 4]) + ".png")

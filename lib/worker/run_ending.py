@@ -56,11 +56,9 @@ def complete_record(
         problem: the reason for which it has failed, or "".
     """
     images = run.record["dataset"]["sizes"]["train"]
-    curves, first = records.main_curves(run.record), parent_epochs(run.record)
-    seconds, speed = (
-        time.time() - start_time,
-        images_per_second({"seconds": curves["seconds"][first:]}, images),
-    )
+    own_seconds = records.main_curves(run.record)["seconds"][parent_epochs(run.record) :]
+    speed = images_per_second({"seconds": own_seconds}, images)
+    seconds = time.time() - start_time
     run.update(timing={"seconds": seconds, "images_per_second": speed}, files=run.list_files())
     if change := dataset.describe_changes():
         channel.emit(Note(change))

@@ -87,7 +87,7 @@ class LoadedAutoencoder:
             UserError: the targets of the task are not its inputs, or the encoder or a decoder of a code alone
                 is missing.
         """
-        if not get_task(self.hp.task).targets_are_inputs:
+        if not get_task(self.hp).targets_are_inputs:
             tasks = list_tasks(lambda task: task.targets_are_inputs)
             raise UserError(
                 f"{self.path}: the model is for {self.hp.task}; --refine requires a model for {tasks}"
@@ -131,7 +131,7 @@ def load_autoencoder(name: str, options: ModelRequest, purpose: str = "") -> Loa
     if foreign is not None and is_foreign:
         model = foreign.autoencoder()
     else:
-        shape = get_task(hp.task).image_shape(hp, shape, model.output_shape[1:])
+        shape = get_task(hp).image_shape(hp, shape, model.output_shape[1:])
     return LoadedAutoencoder(path, saved, hp, shape, model, foreign, options)
 
 
@@ -230,7 +230,7 @@ def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
         is_whole = saved.hp is not None and saved.model.name == "autoencoder"
         target_shape = saved.model.output_shape[1:] if is_whole else input_shape
         notes = [] if foreign is None else foreign.notes
-        shape = get_task(hp.task).image_shape(hp, input_shape, target_shape)
+        shape = get_task(hp).image_shape(hp, input_shape, target_shape)
         return LoadedEncoder(encoder, hp, shape, notes, saved.value_range)
     raise UserError(
         f"{path}: contains no encoder, and there is none in its folder; use an autoencoder.h5 or encoder.h5"

@@ -14,7 +14,7 @@ import numpy as np
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
-from lib.tasks import base
+from lib.tasks import make_pair
 from lib.training import batches
 
 RUNS, BATCH = 5, 50
@@ -49,7 +49,7 @@ def main() -> None:
             batches.Batches(subset, BATCH, hp, training=True)[0]
 
         def whole_set(hp=hp) -> int:
-            pair = base.make_pair(hp, subset.take(slice(None)), np.random.default_rng(0))
+            pair = make_pair(hp, subset.take(slice(None)), np.random.default_rng(0))
             return sum({id(array): array.nbytes for array in pair}.values())
 
         first()

@@ -14,7 +14,7 @@ from lib.config.encoder_planner import MIN_FEATURE_MAP
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import WeightedSpec
 from lib.config.layer_specs.convolutions import Convolution
-from lib.tasks import TASKS, base
+from lib.tasks import TASKS, get_task
 
 images = st.tuples(st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 3]))
 CIFAR, MNIST = (32, 32, 3), (28, 28, 1)
@@ -141,7 +141,7 @@ def test_the_decoder_mirrors_the_encoder_or_the_refusal_names_the_largest_kernel
 @given(images, st.sampled_from(list(TASKS)), st.sampled_from(["right", "left", "top", "bottom"]))
 def test_task_shapes_add_up_to_the_image(image, task, side):
     hp = AutoencoderHyperparameters(task=task, **({"missing": side} if task == "complete" else {}))
-    shapes, refusal = result_or_refusal(base.get_task(hp.task).shapes, hp, image)
+    shapes, refusal = result_or_refusal(get_task(hp).shapes, hp, image)
     if refusal:
         assert "color images" in refusal or "too small to split" in refusal
         return

@@ -11,7 +11,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.runs import continuation, records
 from lib.search.command_search import SearchCommand
-from lib.worker import training_jobs
+from lib.worker.autoencoder_job import AutoencoderJob
 from lib.worker.first_weights import FirstWeights
 from tests.harness.error_cases_settings import called
 from tests.harness.in_process_worker import RecordingChannel
@@ -36,7 +36,7 @@ def images(side: int = 8) -> str:
 
 def begun(**values):
     hp = AutoencoderHyperparameters(dataset=images(), layers=1, **values)
-    job = training_jobs.AutoencoderJob(RecordingChannel(), hp, datasets.load_dataset(hp), None)
+    job = AutoencoderJob(RecordingChannel(), hp, datasets.load_dataset(hp), None)
     job._build_model()
 
 
@@ -59,7 +59,7 @@ def continued_with_other_layers():
         folder / records.RECORD_FILE, record | {"dataset": record["dataset"] | {"sha256": dataset.sha256}}
     )
     hp = AutoencoderHyperparameters(dataset="images.npy", layers=3, kernels=7, continues=str(folder))
-    training_jobs.AutoencoderJob(RecordingChannel(), hp, dataset, None)._build_model()
+    AutoencoderJob(RecordingChannel(), hp, dataset, None)._build_model()
 
 
 def searched_with(text: str):

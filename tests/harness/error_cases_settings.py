@@ -33,7 +33,6 @@ from lib.common.value_types import (
 from lib.config import architecture_planner, presets, program_settings
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.config.process_group import ProcessGroup
-from lib.tasks import base
 from lib.tasks.degradation import Damages
 from lib.worker.process import Worker
 from tests.harness import sample_files
@@ -520,9 +519,7 @@ CASES = {
             "one patch of 6×6 covers images of 4×6×1; the maximum is 5",
         ),
         (
-            lambda: base.get_task("complete").shapes(
-                AutoencoderHyperparameters(task="complete", missing="top"), (1, 8, 1)
-            ),
+            lambda: plan((1, 8, 1), task="complete", missing="top"),
             "1×8×1",
             "are too small to split into halves",
         ),

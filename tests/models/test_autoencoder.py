@@ -20,7 +20,7 @@ from lib.data import splits
 from lib.data.formats.base import Images
 from lib.models import autoencoder, initialization
 from lib.models.pca import principal_components
-from lib.tasks import TASKS, base, colorization, pixels
+from lib.tasks import TASKS, colorization, make_pair, pixels
 from lib.tasks.colorization import COLOR_SPACES
 from lib.tasks.halves import SIDES
 from tests.harness.networks import FEEDBACK, build
@@ -104,7 +104,7 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
     code = model.get_layer("encoder").outputs[0]
     assert tuple(code.shape[1:]) == architecture.latent_shape
     images = np.random.default_rng(0).integers(0, 256, (2, *image), dtype=np.uint8)
-    inputs, targets = base.make_pair(hp, images, np.random.default_rng(0))
+    inputs, targets = make_pair(hp, images, np.random.default_rng(0))
     outputs = to_numpy(model(inputs))
     assert outputs.shape == targets.shape == (2, *architecture.target_shape)
     assert np.isfinite(outputs).all()
@@ -152,7 +152,7 @@ def test_residual_completion_starts_as_the_mirror_image(side, image):
         image, task="complete", missing=side, residual=True, layers=2, kernels=3, skip=True
     )
     images = np.random.default_rng(0).integers(0, 256, (2, *image), dtype=np.uint8)
-    given, missing = base.make_pair(architecture.hp, images, np.random.default_rng(0))
+    given, missing = make_pair(architecture.hp, images, np.random.default_rng(0))
     axis = 1 if side in ("top", "bottom") else 2
     mirror = np.flip(given, axis)
     if given.shape != missing.shape:  # the outermost row or column twice, far from the middle
@@ -171,7 +171,7 @@ def test_known_pixels_are_kept_also_in_a_file_that_plain_keras_opens(options, tm
     model, architecture = build((9, 7, 3), task="complete", missing="boxes", layers=2, kernels=4, **options)
     assert model.count_params() == architecture.parameters
     images = np.random.default_rng(0).integers(0, 256, (6, 9, 7, 3), dtype=np.uint8)
-    inputs, targets = base.make_pair(architecture.hp, images, np.random.default_rng(0))
+    inputs, targets = make_pair(architecture.hp, images, np.random.default_rng(0))
     model = autoencoder.autoencoder_for_inference(model, architecture)
     model.save(tmp_path / "a.h5", include_optimizer=False)
     opened = keras.models.load_model(tmp_path / "a.h5", compile=False)

@@ -9,7 +9,7 @@ from lib.config import architecture_planner
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.models import classifier
 from lib.models.autoencoder import build_autoencoder, code_only
-from lib.tasks import base, pixels
+from lib.tasks import make_inference_pair, pixels
 from lib.tasks.halves import SIDES
 
 
@@ -27,7 +27,7 @@ def test_a_classifier_selects_the_input_of_its_encoder_from_whole_images(task_se
     selects_channels = hp.task == "colorize" or hp.missing not in SIDES
     assert names == ["image", "grey" if selects_channels else "half", "encoder", "head"]
     images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
-    inputs, _ = base.make_inference_pair(hp, images)  # of a hole with an empty mask
+    inputs, _ = make_inference_pair(hp, images)  # of a hole with an empty mask
     expected = model.get_layer("head")(encoder(inputs))
     np.testing.assert_allclose(to_numpy(model(pixels.to_float(images))), to_numpy(expected), atol=1e-6)
 

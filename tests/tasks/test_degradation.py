@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.named_datasets import NAMED_DATASETS
-from lib.tasks import base
+from lib.tasks import make_inference_pair, make_pair
 from lib.tasks.degradation import DEGRADATIONS, Damage, Damages, degrade
 from lib.tasks.pixels import to_float, to_uint8
 
@@ -108,9 +108,9 @@ def test_each_picture_has_a_strength_of_its_own_and_a_seed_repeats_them():
 def test_denoising_is_the_simplest_restoration():
     restore = AutoencoderHyperparameters(task="restore", degrade="gaussian:0.1-0.3")
     denoise = AutoencoderHyperparameters(task="denoise", noise="0.1-0.3")
-    pairs = [base.make_pair(hp, PHOTO, np.random.default_rng(4)) for hp in (restore, denoise)]
+    pairs = [make_pair(hp, PHOTO, np.random.default_rng(4)) for hp in (restore, denoise)]
     np.testing.assert_array_equal(*(inputs for inputs, _ in pairs))
     np.testing.assert_array_equal(*(targets for _, targets in pairs))
-    inputs, targets = base.make_inference_pair(restore, PHOTO)
+    inputs, targets = make_inference_pair(restore, PHOTO)
     np.testing.assert_array_equal(inputs, to_float(PHOTO))
     np.testing.assert_array_equal(targets, inputs)

@@ -9,8 +9,9 @@ from lib.common.errors import UserError
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.evaluation import baselines
-from lib.tasks import base, completion, hole_baselines, holes
-from lib.tasks.pixel_errors import image_errors, squared_errors
+from lib.tasks import completion, get_task, hole_baselines, holes, make_inference_pair, make_pair
+from lib.tasks.pixels import UNKNOWN, to_uint8
+from lib.tasks.predictions import Predictions
 from lib.training.batches import Batches
 
 KINDS = ("center", "boxes", "strokes", "random", "random:0.5:2", "boxes:0.1-0.6")
@@ -97,25 +98,26 @@ def test_a_test_image_has_one_hole_in_all_batches(dataset, kind):
 
 def test_inputs_are_shown_with_a_gray_hole_and_encoded_without_one():
     hp, images = settings("center"), rng().integers(0, 256, (3, 8, 6, 3), dtype=np.uint8)
-    inputs, targets = base.make_pair(hp, images, rng())
-    shown, true = base.get_task(hp.task).to_pictures(hp, inputs, targets)
+    inputs, targets = make_pair(hp, images, rng())
+    shown, true = map(to_uint8, get_task(hp).to_pixels(hp, inputs, targets))
     np.testing.assert_array_equal(true, images)
-    assert (shown[:, 2:6, 1:4] == completion.GRAY).all()  # of 6 columns 3
+    assert (shown[:, 2:6, 1:4] == UNKNOWN).all()  # of 6 columns 3
     np.testing.assert_array_equal(shown[:, :2], images[:, :2])
-    whole, _ = base.make_inference_pair(hp, images)
+    whole, _ = make_inference_pair(hp, images)
     np.testing.assert_array_equal(whole[..., :-1], targets)
     assert not whole[..., -1].any()
 
 
 def test_only_the_hole_is_scored():
     hp = settings("center")
-    inputs, targets = base.make_pair(hp, np.zeros((2, 8, 8, 1), np.uint8), rng())
+    inputs, targets = make_pair(hp, np.zeros((2, 8, 8, 1), np.uint8), rng())
     outputs = np.full_like(targets, 0.5)
     outputs[1, 3, 3] = 1
-    assert squared_errors(hp, inputs, outputs, targets).shape == (2 * 16, 1)
-    np.testing.assert_allclose(image_errors(hp, inputs, outputs, targets), [0.25, (15 * 0.25 + 1) / 16])
-    whole, _ = base.make_inference_pair(hp, np.zeros((2, 8, 8, 1), np.uint8))
-    assert np.isnan(image_errors(hp, whole, outputs, targets)).all()
+    predictions = Predictions(hp, inputs, outputs, targets)
+    assert predictions.squared_errors().shape == (2 * 16, 1)
+    np.testing.assert_allclose(predictions.image_errors(), [0.25, (15 * 0.25 + 1) / 16])
+    whole, _ = make_inference_pair(hp, np.zeros((2, 8, 8, 1), np.uint8))
+    assert np.isnan(predictions._replace(inputs=whole).image_errors()).all()
 
 
 def test_settings_that_contradict_a_hole_are_refused():
@@ -166,7 +168,7 @@ def test_baselines_against_their_definitions(dataset, monkeypatch):
 
 def test_the_nearest_known_pixel_fills_a_hole():
     image = np.arange(5, dtype=np.float32).reshape(1, 1, 5, 1)
-    inputs = completion.Completion.mask_images(image, np.array([[[False, True, True, True, False]]]))
+    inputs = completion.MissingHole.mask_images(image, np.array([[[False, True, True, True, False]]]))
     sample = type("Sample", (), {"settings": settings("center")})()
     filled = hole_baselines.nearest_border.fit(sample)(inputs)
     assert filled.ravel()[[0, 1, 3, 4]].tolist() == [0, 0, 4, 4]

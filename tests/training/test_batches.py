@@ -8,7 +8,7 @@ import pytest
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.formats.base import Images
 from lib.data.splits import Subset
-from lib.tasks import TASKS, base
+from lib.tasks import TASKS, make_pair
 from lib.tasks.augmentation import AUGMENTATIONS
 from lib.tasks.pixels import to_uint8
 from lib.training.batches import Batches
@@ -83,7 +83,7 @@ def test_erased_inputs_have_complete_targets(task):
     images = np.full((40, 6, 8, 3), 60, np.uint8)
     quiet = {"denoise": {"noise": 0}, "restore": {"degrade": "downscale:1"}}  # nothing is drawn beforehand
     hp = AutoencoderHyperparameters(task=task, erase=True, **quiet.get(task, {}))
-    expected_inputs, expected_targets = base.make_pair(hp, images, np.random.default_rng(0))
+    expected_inputs, expected_targets = make_pair(hp, images, np.random.default_rng(0))
     subset = Subset(Images(images, np.arange(40)), np.arange(40))
     training, repeated, scoring = (
         Batches(subset, 40, hp, training=training) for training in (True, True, False)

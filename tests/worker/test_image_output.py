@@ -10,14 +10,15 @@ from PIL import Image
 
 from lib.common.serialization import write_csv
 from lib.data.user_images import UserImages
-from lib.worker.image_output import MAX_NAME_BYTES, _png_names, open_image_output
+from lib.worker.image_output import open_image_output
+from lib.worker.output_names import MAX_NAME_BYTES, output_names
 
 LONG = "l" * (MAX_NAME_BYTES - 4)
 
 
 def test_names_are_kept_and_no_two_are_alike():
     names = ["a.bmp", "a.jpg", "a.png", "a.png.jpg", "b/a.bmp", f"{LONG}.bmp", f"{LONG}.jpg"]
-    assert list(map(str, _png_names(list(map(Path, names))))) == [
+    assert list(map(str, output_names(list(map(Path, names))))) == [
         *("a.png", "a.jpg.png", "a.png.png", "a.png.jpg.png", "b/a.png", f"{LONG}.png"),
         f"2 {LONG[:-2]}.png",  # LONG.jpg.png would be too long, and what fits of it is taken
     ]
@@ -25,7 +26,7 @@ def test_names_are_kept_and_no_two_are_alike():
 
 @hypothesis.given(st.lists(st.from_regex(r"\A[ab.é]{1,6}\.(png|jpg|gif)\Z"), unique=True, max_size=8))
 def test_as_many_names_as_files(names):
-    written = _png_names(list(map(Path, names)))
+    written = output_names(list(map(Path, names)))
     assert len(set(written)) == len(names)
     assert all(path.suffix == ".png" for path in written)
 

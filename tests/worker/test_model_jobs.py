@@ -377,13 +377,31 @@ def test_holes_of_masks_and_holes_that_are_drawn():
     assert sorted(row[1] for row in of_set.table) == sorted(row[1] for row in drawn.table)
 
 
+@pytest.mark.parametrize("size", ["own", "model"])
+def test_a_model_for_whole_pictures_next_to_one_that_completes_holes(size):
+    erased_pictures()
+    Image.new("L", (10, 12)).save("masks/2.gif")  # nothing is missing
+    models = [
+        *save_autoencoder("holes", COLOR, task="complete", missing="center"),
+        *save_autoencoder("noise", COLOR, task="denoise"),
+    ]
+    result = run_job(Apply, models, data="opaque", output="out", missing="./masks", output_size=size)
+    assert result.columns == ["picture", "mse holes", "mse noise"]
+    rows = {row[0]: row[1:] for row in result.table}
+    assert rows["2.png"][0] == ""
+    for index in range(3):
+        given, output = picture(f"opaque/{index}.png"), picture(f"out/noise/{index}.png")
+        error = np.square((output.astype(float) - given)[..., :3] / 255).mean()
+        assert float(rows[f"{index}.png"][1]) == pytest.approx(error, rel=0.02)
+    np.testing.assert_array_equal(picture("out/holes/2.png"), picture("opaque/2.png"))
+    assert result.mean[0] == pytest.approx(
+        np.mean([float(rows[f"{index}.png"][0]) for index in range(2)]), abs=1e-6
+    )
+
+
 def test_pictures_without_a_hole_are_refused():
     erased_pictures()
     models = save_autoencoder(image=COLOR, task="complete", missing="center")
     with pytest.raises(UserError, match="nothing to complete: all 3 pictures have no transparent pixel"):
         run_job(Apply, models, data="opaque", output="out")
     assert not Path("out").exists()
-    with pytest.raises(UserError, match="--missing requires a model that was trained with a hole"):
-        run_job(
-            Apply, save_autoencoder("halves", COLOR, task="complete"), data="opaque", missing="center:0.5"
-        )

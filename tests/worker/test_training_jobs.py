@@ -28,8 +28,8 @@ from lib.evaluation.run_figures.base import NO_BREAK_SPACE
 from lib.runs.events import Event, Note, PhaseStarted, RunResult, Stage
 from lib.runs.records import load_record, main_curves
 from lib.runs.views import LossCurves
-from lib.tasks import TASKS, base
-from lib.worker import open_data, training_jobs
+from lib.tasks import TASKS, make_inference_pair
+from lib.worker import open_data, training_job, training_jobs
 from lib.worker.messages import FiguresDrawn, Train, TrainingFinished
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
@@ -94,7 +94,7 @@ def test_a_run_out_of_gpu_memory_leaves_other_runs_as_they_are(tiny, monkeypatch
             "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 17179869184 bytes.\nBFC Allocator: …"
         )
 
-    monkeypatch.setattr(training_jobs, "fit", fail)
+    monkeypatch.setattr(training_job, "fit", fail)
     with pytest.raises(RuntimeError):
         run("second", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
     record = load_record(Path("second"))
@@ -373,7 +373,7 @@ def test_a_saved_autoencoder_averages_over_mirror_images_as_its_scores_do(color)
     assert main_curves(both)["val_loss"] == main_curves(plain)["val_loss"]  # the same training
     assert both["metrics"]["parameters"] == plain["metrics"]["parameters"]
     hp = AutoencoderHyperparameters(**values)
-    inputs, targets = base.make_inference_pair(hp, open_data.open_dataset(hp).test.take(slice(None)))
+    inputs, targets = make_inference_pair(hp, open_data.open_dataset(hp).test.take(slice(None)))
     one, two = (
         keras.models.load_model(f"{name}/autoencoder.h5", compile=False) for name in ("plain", "both")
     )
@@ -435,13 +435,13 @@ def test_data_that_change_during_a_run_are_noted_in_its_record(tiny):
 
 def test_a_follower_trains_the_phases_of_the_leader_without_a_run_folder(tiny, monkeypatch):
     phases = []
-    real = training_jobs.fit
+    real = training_job.fit
 
     def fit(model, dataset, hp, phase, hooks, folder, group, *rest):
         phases.append(phase.name)
         return real(model, dataset, hp, phase, hooks, folder, None, *rest)
 
-    monkeypatch.setattr(training_jobs, "fit", fit)
+    monkeypatch.setattr(training_job, "fit", fit)
     run("ae", dataset=tiny["-d"], layers=1, kernels=2, epochs=1)
     for hp, names in (
         (AutoencoderHyperparameters(dataset=tiny["-d"], layers=1, kernels=2, epochs=1), ["autoencoder"]),

@@ -20,7 +20,7 @@ from lib.data.formats.picture_cache import DAMAGED, entry_name, load_entry, stor
 from lib.data.formats.picture_patches import count_positions, enlarged_size
 from lib.data.formats.picture_threads import CHUNK_SIZE, map_pictures
 from lib.data.value_range import ANY, BYTES, BYTES_KIND, ValueRange
-from lib.tasks.base import join_names
+from lib.tasks.registry import join_names
 from lib.tasks.settings import ImageShape
 
 MAX_SURVEYS = 4  # in memory

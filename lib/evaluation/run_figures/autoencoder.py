@@ -59,7 +59,7 @@ class AutoencoderFigures(RunFigures):
     @property
     def part_title(self) -> str:
         """The title of a figure of the decoder's outputs, which may be parts of images."""
-        part = get_task(self.hp.task).decoded_words(self.hp)
+        part = get_task(self.hp).decoded_words(self.hp)
         return f"{self.title} · {part} only" if part else self.title
 
     @cached_property
@@ -85,7 +85,7 @@ class AutoencoderFigures(RunFigures):
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Return the images of codes as figures show them, uint8."""
         outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes)
-        return self.display.show_pixels(get_task(self.hp.task).output_pixels(self.hp, outputs))
+        return self.display.show_pixels(get_task(self.hp).output_pixels(self.hp, outputs))
 
     @property
     def decodes_code_alone(self) -> bool:
@@ -104,7 +104,7 @@ def draw_reconstructions(figures_of: AutoencoderFigures, path: Path) -> ImageStr
     hp = figures_of.hp
     images = _reconstruct(figures_of.model, figures_of.test.first(RECONSTRUCTIONS), hp)
     rows = {name.removesuffix("s"): array for name, array in images.items()}
-    if get_task(hp.task).targets_are_inputs:
+    if get_task(hp).targets_are_inputs:
         rows = {"target": rows["input"], "output": rows["output"]}
     image_figures.plot_reconstructions(rows, path, figures_of.scored_title)
     return ImageStrip({name: pack_images(array) for name, array in images.items()})
@@ -132,7 +132,7 @@ def draw_latent_space(figures_of: AutoencoderFigures, path: Path) -> PointPlot:
 
 @figure(
     "classes",
-    applies=lambda figures_of: get_task(figures_of.hp.task).shows_classes and figures_of.labels is not None,
+    applies=lambda figures_of: get_task(figures_of.hp).shows_classes and figures_of.labels is not None,
 )
 def draw_classes(figures_of: AutoencoderFigures, path: Path) -> None:
     """Five test images of each class: given half, completed image, true image (report D)."""
@@ -222,7 +222,7 @@ def variant_examples(model: keras.Model, subset: Subset, hp: AutoencoderHyperpar
         hp: of the model; the settings of a variant replace its own.
     """
     subset = shown_images(subset, hp).first(VARIANT_IMAGES)
-    pictures, task = {}, get_task(hp.task)
+    pictures, task = {}, get_task(hp)
     display = Display.of(hp.show_channels, subset.take(slice(None)))
     for variant, values in task.variants.items():
         inputs, targets = Batches(subset, len(subset), dataclasses.replace(hp, **values))[0]
@@ -252,7 +252,7 @@ def packed_reconstructions(model: keras.Model, subset: Subset, hp: AutoencoderHy
 def _reconstruct(model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters) -> dict[str, np.ndarray]:
     inputs, targets = Batches(subset, len(subset), hp)[0]
     outputs = model.predict_on_batch(inputs)
-    names, task = ["inputs", "outputs", "targets"], get_task(hp.task)
+    names, task = ["inputs", "outputs", "targets"], get_task(hp)
     if task.targets_are_inputs:
         names.pop()
     display = Display.of(hp.show_channels, subset.take(slice(None)))

@@ -215,7 +215,7 @@ def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) 
         )
     input_shape, data_shape = image_shape, format_shape(image_shape)
     if hp is not None:
-        input_shape, _ = get_task(hp.task).shapes(hp, image_shape)
+        input_shape, _ = get_task(hp).shapes(hp, image_shape)
         if input_shape != image_shape:
             data_shape += f"; {hp.task} passed {format_shape(input_shape)} of that to it"
     if input_shape == image_shape:

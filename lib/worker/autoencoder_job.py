@@ -1,0 +1,118 @@
+"""Job of training one autoencoder."""
+
+from functools import partial
+
+import keras
+
+from lib.config.architecture_planner import plan_architecture
+from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.config.memory_estimate import describe_plan
+from lib.evaluation.baselines import autoencoder_baselines
+from lib.evaluation.metrics import autoencoder_metrics
+from lib.evaluation.run_figures import shown_images
+from lib.evaluation.run_figures.autoencoder import (
+    AutoencoderFigures,
+    packed_reconstructions,
+    variant_examples,
+)
+from lib.models.autoencoder import autoencoder_for_inference, build_training_model
+from lib.models.pca import Components
+from lib.models.saving.model_files import save_model
+from lib.runs.events import Note, Stage
+from lib.runs.run_folder import Run
+from lib.runs.validation import ONLY_PHASE
+from lib.tasks import get_task
+from lib.training.callbacks import History
+from lib.training.phases import autoencoder_phase
+from lib.worker.first_weights import FirstWeights
+from lib.worker.image_output import emit_notes
+from lib.worker.initial_network import build_initial_network
+from lib.worker.messages import LivePictures
+from lib.worker.run_ending import resumed_start_time
+from lib.worker.training_job import TrainingJob
+
+LIVE_PICTURES = 3  # shown after each epoch
+
+
+class AutoencoderJob(TrainingJob):
+    """Training of an autoencoder. Raises `UserError` if its architecture does not fit the images."""
+
+    hp: AutoencoderHyperparameters
+
+    def prepare(self) -> None:
+        self.architecture = plan_architecture(self.hp, self.dataset.shape)
+        self.notes = get_task(self.hp).notes(self.hp, self.dataset.shape)
+        self.first_weights = FirstWeights(self.hp, self.dataset)
+        self._components: Components | None = None  # of the training images, if the network begins with them
+
+    def train(self, run: Run, trial: bool) -> None:
+        hp, dataset, start_time = self.hp, self.dataset, resumed_start_time(run)
+        # --- architecture
+        model = self._build_model()
+        notes, origin = self.first_weights.describe()
+        emit_notes(self.channel, notes)
+        run.update(**origin)
+        training_model = build_training_model(model, self.architecture, len(dataset.classes))
+        # --- task: examples during and before training
+        validation = dataset.validation if hp.validates else dataset.train
+        live_images = shown_images(validation, hp).first(LIVE_PICTURES)
+        untrained = None
+        if get_task(hp).variants and not trial:
+            untrained = variant_examples(model, dataset.test, hp)
+
+        def on_epoch_end(history: History) -> None:
+            run.update(history={ONLY_PHASE: history})
+            pictures = packed_reconstructions(model, live_images, hp)
+            self.channel.emit(LivePictures(pictures))
+
+        # --- training
+        phase, earlier = autoencoder_phase(hp), self.first_weights.history
+        plan = describe_plan(self.architecture)
+        self._announce_phase(phase, plan=plan, epochs_before=len(earlier.get("loss", ())))
+        result = self._fit(training_model, phase, on_epoch_end, run.folder, earlier)
+        run.update(history={ONLY_PHASE: result.history})
+        interrupted = self._ends_interrupted()
+        # --- models
+        self.channel.emit(Stage("saving the models"))
+        inference_model = autoencoder_for_inference(model, self.architecture)
+        for part in (model.get_layer("encoder"), model.get_layer("decoder"), inference_model):
+            save_model(part, run.folder / f"{part.name}.h5", hp, value_range=dataset.value_range)
+        # --- evaluation and figures
+        sizes = {"latent_size": self.architecture.latent_size, "parameters": model.count_params()}
+        score = partial(autoencoder_metrics, inference_model, training_model)
+        figures_of = None
+        if trial:
+            self._record_trial(run, score(dataset.validation, hp, "validation") | sizes)
+        else:
+            self._announce_evaluation()
+            self._record_test(run, score(dataset.test, hp) | sizes)
+            figures_of = AutoencoderFigures(run, dataset, hp, inference_model, self.architecture, untrained)
+        # --- run folder
+        self._finish(run, start_time, interrupted, result.problem, figures_of)
+
+    def follow(self) -> None:
+        model = self._build_model()
+        training_model = build_training_model(model, self.architecture, len(self.dataset.classes))
+        phase = autoencoder_phase(self.hp)
+        self._announce_phase(phase)
+        self._fit(training_model, phase)
+
+    def _build_model(self) -> keras.Model:
+        """The network with its initial weights, those of a saved model where there is one."""
+        model, self._components = build_initial_network(self.channel, self.architecture, self.dataset.train)
+        self.first_weights.give(model)
+        return model
+
+    def _record_test(self, run: Run, metrics: dict) -> None:
+        """Record the scores with those of the baselines."""
+        latent_size = self.architecture.latent_size
+        baselines = self._skippable_baselines(
+            lambda: autoencoder_baselines(
+                self.dataset,
+                self.hp,
+                latent_size,
+                self._components,
+                lambda text: self.channel.emit(Note(text)),
+            )
+        )
+        run.update(metrics=metrics, baselines=baselines)
