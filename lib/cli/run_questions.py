@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from lib.cli.conversation import Step, ask_in_order
 from lib.cli.picture_questions import ask_picture_size, asks_for_size, picture_fit
 from lib.cli.prompt_keys import GoBack
 from lib.cli.prompts import Answers
-from lib.common.errors import PromptCancelled
+from lib.common.errors import PromptCancelled, UserError
+from lib.common.formatting import format_shape
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import datasets
 from lib.data.formats.registry import read_labels
 from lib.runs import records, run_folder
+from lib.tasks import ImageShape
 from lib.worker.messages import Open
 from lib.worker.process import Worker
 
@@ -67,10 +70,16 @@ def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
 
     def ask_model() -> None:
         shape = datasets.peek(values["dataset"], picture_fit(answers, values)).shape
+
+        def check(path: str) -> None:
+            file = run_folder.locate_model(path, run_folder.AUTOENCODER_FILES, "train")
+            if "model" not in answers.provided and answers.has_terminal:
+                _require_shape(file, shape)
+
         model = answers.ask_path(
             "model",
             {} if "model" in answers.provided else records.list_saved_models(shape),
-            lambda path: run_folder.locate_model(path, run_folder.AUTOENCODER_FILES, "train"),
+            check,
             hint="train one on these images with autoencoder.py first, or ",
         )
         values["model"] = run_folder.locate_model(model, run_folder.AUTOENCODER_FILES, "train")
@@ -82,6 +91,16 @@ def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
         partial(ask_labels, "test_labels"),
         ask_model,
     ]
+
+
+def _require_shape(model: str, shape: ImageShape) -> None:
+    """Refuse the model of a run with images of another shape while Esc still leads to the image size."""
+    trained = records.trained_shape(Path(model).parent)
+    if trained and trained != tuple(shape):
+        raise UserError(
+            f"{model}: takes images of {format_shape(trained)}, not {format_shape(shape)}; Esc leads back to "
+            f"the image size"
+        )
 
 
 class DataLoading:

@@ -180,8 +180,7 @@ def trained_size(dataset: str, folder: Path = MODELS_FOLDER) -> tuple[int, int] 
         if record["dataset"].get("name") == dataset and (path := run_folder / "autoencoder.h5").is_file()
     ]
     shape: list = max(sizes, default=(0.0, []))[1]
-    is_valid = len(shape) == 3 and all(isinstance(side, int) for side in shape)
-    return (shape[0], shape[1]) if is_valid else None
+    return (shape[0], shape[1]) if is_shape(shape) else None
 
 
 def _describe_model(record: dict) -> str:
@@ -203,6 +202,20 @@ def trained_fit(folder: Path) -> str:
     except (UserError, LookupError, TypeError):
         fit = None
     return fit if fit in FIT_MODES else FIT_MODES[0]
+
+
+def trained_shape(folder: Path) -> tuple[int, ...]:
+    """Return the (height, width, channels) of a run's images; empty where no record says."""
+    try:
+        shape = read_record(folder)["dataset"]["shape"]
+    except (UserError, LookupError, TypeError):
+        return ()
+    return tuple(shape) if is_shape(shape) else ()
+
+
+def is_shape(value: object) -> bool:
+    """Return whether a value of a record is (height, width, channels)."""
+    return isinstance(value, list) and len(value) == 3 and all(isinstance(side, int) for side in value)
 
 
 def differing_hyperparameters(records: list[dict]) -> list[str]:

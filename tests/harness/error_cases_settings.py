@@ -11,6 +11,7 @@ import numpy as np
 
 import autoencoder
 import classification
+from lib.cli import run_questions
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
 from lib.cli.session import Session
@@ -36,8 +37,13 @@ from lib.config.process_group import ProcessGroup
 from lib.tasks.degradation import Damages
 from lib.worker.process import Worker
 from tests.harness import sample_files
+from tests.harness.recorded_runs import record_run
 
 PROGRAMS = {"autoencoder": autoencoder, "classification": classification}
+
+
+def of_other_images():
+    run_questions._require_shape(str(record_run("other") / "autoencoder.h5"), (9, 9, 1))
 
 
 def printed_on_a_full_disk():
@@ -597,6 +603,7 @@ CASES = {
             "missing: train one on these images with autoencoder.py first, or give -model or --model",
         ),
     ],
+    "cli/run_questions": [(lambda: of_other_images(), "autoencoder.h5", "not 9×9×1; Esc leads back to")],
     "cli/provided_values": [
         (lambda: called("autoencoder", "--no-input"), "--no-input", "needs -d or --dataset"),
         (

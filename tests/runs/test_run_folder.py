@@ -137,6 +137,7 @@ def test_pictures_for_a_model_are_resized_as_in_its_training():
     write_json(made_up / "run.json", {"status": "finished", "hyperparameters": {"fit": ["pad"]}})
     assert records.trained_fit(made_up) == "crop"
     assert records.trained_fit(Path("nowhere")) == "crop"
+    assert records.trained_shape(made_up) == records.trained_shape(Path("nowhere")) == ()
 
 
 def test_a_record_that_is_a_pipe_is_refused():
