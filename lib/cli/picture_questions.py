@@ -58,7 +58,7 @@ def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
     survey = _survey_with_progress(pictures, fit.use_cache)
     needs_size = len(survey.sizes) > 1 or bool(fit.patches)
     if survey.shapes and (needs_size or survey.broken):
-        lines = _survey_lines(folder, survey) + ([_describe_use(fit)] if needs_size else [])
+        lines = _survey_lines(folder, survey) + ([_describe_use(fit, answers.program)] if needs_size else [])
         if lines != answers.shown_lines:  # not again after Esc, or before the next run
             print("\n".join(wrap_for(line, sys.stderr) for line in lines), file=sys.stderr)
         answers.shown_lines = lines
@@ -121,14 +121,16 @@ def _survey_lines(folder: str, survey: PictureSurvey) -> list[str]:
     return lines
 
 
-def _describe_use(fit: PictureFit) -> str:
+def _describe_use(fit: PictureFit, program: str) -> str:
     """What the size that is asked for is used for."""
     if fit.patches:
         return f"{fit.patches:,} random crops of one size are cut from each picture."
     way = {"crop": "scaled and cropped", "pad": "scaled and padded with black", "stretch": "stretched"}
+    text = f"Pictures are {way[fit.mode]} to one size"
+    if program == "classification":
+        return f"{text}, that of the saved autoencoder."
     return (
-        f"Pictures are {way[fit.mode]} to one size; --patches N takes crops of that size from the pictures "
-        f"as they are, which suits denoising."
+        f"{text}; --patches N takes crops of that size from the pictures as they are, which suits denoising."
     )
 
 
