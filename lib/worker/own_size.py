@@ -22,6 +22,7 @@ from lib.data.user_images import UserImages
 from lib.models import inference
 from lib.models.tiling import PictureModel, picture_model
 from lib.tasks import Task, get_task, make_inference_pair
+from lib.tasks.colorization import rgb_to_luma
 from lib.tasks.pixels import UNKNOWN, to_float, to_uint8
 from lib.worker.saved_models import LoadedAutoencoder, require_finite
 
@@ -84,10 +85,13 @@ class OwnSizeModel:
             return OwnSizeOutput(pixels, math.nan, pixels)
         mask, rows_of_output = self._predict(pixels, hole)
         output, error, count = np.empty_like(pixels), 0.0, 0
+        stays_gray = self._keeps_gray(pixels)
         for top, predicted in rows_of_output:
             require_finite(predicted[None], [name], self.loaded.path)
             rows = slice(top, top + len(predicted))
             predicted, given = np.clip(predicted, 0, 1), to_float(pixels[rows])
+            if stays_gray:
+                predicted = np.broadcast_to(rgb_to_luma(predicted), predicted.shape)
             differences = np.square(predicted - given)
             if mask is not None:
                 predicted = np.where(mask[rows][..., None], predicted, given)
@@ -98,6 +102,13 @@ class OwnSizeModel:
             if stop_event.is_set():
                 break
         return OwnSizeOutput(output, error / max(1, count), self._input_picture(pixels, mask))
+
+    def _keeps_gray(self, pixels: np.ndarray) -> bool:
+        """Whether a picture is gray and its output, too: the task changes pictures, but adds no color."""
+        if pixels.shape[-1] != 3 or self._task.targets_are_inputs:
+            return False
+        sees_color = self._inputs(np.zeros((1, *self.loaded.image_shape), np.uint8)).shape[-1] >= 3
+        return sees_color and bool((pixels == pixels[..., :1]).all())
 
     def _input_picture(self, pixels: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """What is given of a picture, uint8 (height, width, channels), for comparisons."""

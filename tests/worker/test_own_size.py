@@ -80,6 +80,9 @@ def test_pictures_come_back_at_their_own_size_and_format(own, values):
     if values["task"] == "denoise":
         error = np.square(to_float(pixels) - to_float(given)).mean()
         assert table["sub/a.png"] == pytest.approx(error, abs=2e-4)
+        with Image.open(outputs / "a.png") as gray:  # a gray picture gets no color
+            channels = np.asarray(gray.convert("RGB"))
+        assert np.array_equal(channels, np.repeat(channels[..., :1], 3, axis=-1))
     assert Path(done.sheet).is_file()
     assert "&lt;b&gt;&amp;.jpg" in Path(done.page).read_text(encoding="utf-8")
 
