@@ -83,6 +83,9 @@ def _summarize_group(hp: Hyperparameters, group: str) -> str:
     changed = [setting for setting in members if getattr(hp, setting.name) != setting.default]
     if changed:
         return ", ".join(setting.describe(getattr(hp, setting.name)) for setting in changed)
+    if group == TASK and TASK in {setting.name for setting in members}:
+        others = [name for name in TASKS if name != hp.task_name]
+        return f"{hp.task_name} (or {', '.join(others)}; as a VAE)"
     if not members:  # all have been asked for
         return ", ".join(setting.label for setting in applicable)
     return ", ".join([*(setting.label for setting in members[:4]), "…"])
