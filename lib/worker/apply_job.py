@@ -11,6 +11,7 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.common.formatting import format_psnr, format_shape
 from lib.common.serialization import pack_images, write_csv
+from lib.data.unscaled_pictures import UnscaledPicture
 from lib.data.user_images import TRANSPARENT, UserImages
 from lib.tasks import get_task
 from lib.tasks.display import Display
@@ -146,7 +147,11 @@ def _outputs_at_own_size(
         return [model.apply(picture, user_images.names[position], stop_event) for model in models]
 
     loaded = user_images.unscaled_pictures(progress.limit)
-    chunks = ((positions, (positions, pictures)) for positions, pictures in loaded)
+    chunks = (
+        (positions, (positions, pictures))
+        for positions, pictures in loaded
+        if _is_accepted(models, user_images, positions[0], pictures[0])
+    )
     with own_size_writer() as write:
         for positions, (_, (picture,)), outputs in progress.map_chunks(chunks, run):
             if user_images.holes == TRANSPARENT:
@@ -156,6 +161,19 @@ def _outputs_at_own_size(
             pictures = [outputs[0].given, *(output.pixels for output in outputs), picture.pixels]
             missing = None if picture.hole is None else np.array([picture.hole.mean()])
             yield Outputs(positions, np.array([[output.error] for output in outputs]), missing, [pictures])
+
+
+def _is_accepted(
+    models: list[OwnSizeModel], user_images: UserImages, position: int, picture: UnscaledPicture
+) -> bool:
+    """Whether all models can be applied to a picture; one that is refused is listed with the unreadable."""
+    try:
+        for model in models:
+            model.require_fitting(picture)
+    except UserError as error:
+        user_images.unreadable[user_images.names[position]] = f"{user_images.names[position]}: {error}"
+        return False
+    return True
 
 
 def _collect(

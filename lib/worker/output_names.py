@@ -9,7 +9,7 @@ MAX_NAME_BYTES = 255  # of a file, on all common file systems
 
 
 def output_names(paths: Sequence[Path], kept_suffixes: Collection[str] = ()) -> list[Path]:
-    """Return the paths with the suffix .png, no two alike.
+    """Return the paths with the suffix .png, no two alike, and none that of a folder of another.
 
     Of files whose names differ only in their suffixes, the first is named so; the others keep their suffix
     before .png, or begin with a number.
@@ -19,7 +19,7 @@ def output_names(paths: Sequence[Path], kept_suffixes: Collection[str] = ()) -> 
         kept_suffixes: in lower case; paths with one of these stay as they are.
     """
     kept = {path for path in paths if path.suffix.lower() in kept_suffixes}
-    names, taken = [], set(kept)
+    names, taken = [], kept.union(*(path.parents for path in paths))
     for path in paths:
         name = path
         if path not in kept:

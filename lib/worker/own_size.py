@@ -68,6 +68,10 @@ class OwnSizeModel:
             how = f"pictures are scaled until they cover {format_shape(size)}"
         return [f"{self.loaded.path}: {how} for the prediction, which is scaled up to their own size"]
 
+    def require_fitting(self, picture: UnscaledPicture) -> None:
+        """Raise `UserError` for a picture that the model does not take, such as a column to be halved."""
+        self._task.predicted_part(self.loaded.hp, picture.pixels)
+
     def apply(self, picture: UnscaledPicture, name: str, stop_event: Event) -> OwnSizeOutput:
         """Return the output for a picture, and its mean squared error.
 

@@ -130,6 +130,19 @@ def test_names_of_outputs_are_different():
     paths = [Path("a.webp"), Path("a.bmp"), Path("a.png"), Path("b.JPG"), Path("b.tif"), Path("b.gif")]
     names = [str(path) for path in output_names(paths, own_size_files.KEPT_SUFFIXES)]
     assert names == ["a.webp.png", "a.bmp.png", "a.png", "b.JPG", "b.png", "b.gif.png"]
+    assert output_names([Path("c.gif"), Path("c.png/d.png")], own_size_files.KEPT_SUFFIXES)[0] == Path(
+        "c.gif.png"
+    )
+
+
+def test_a_picture_that_cannot_be_halved_is_listed_and_others_are_completed():
+    Path("own").mkdir()
+    for name, size in {"wide": (9, 5), "narrow": (1, 5)}.items():
+        Image.new("RGB", size, "gray").save(f"own/{name}.png")
+    models = save_autoencoder(image=(16, 16, 3), task="complete", missing="left")
+    done = run_job(Apply, models, data="own")
+    assert [row[0] for row in done.table] == ["wide.png"]
+    assert re.match("narrow.png: task complete: images of 5×1×3 are too small", done.problems["narrow.png"])
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
