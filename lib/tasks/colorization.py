@@ -17,10 +17,10 @@ from lib.tasks.base import Task
 from lib.tasks.baselines import Method, TrainingSample, baseline, constant
 from lib.tasks.fixed_maps import FixedMap, FixedMaps, InputPart
 from lib.tasks.metrics import METRICS, Metric
+from lib.tasks.pixels import LUMA, rgb_to_luma
 from lib.tasks.predictions import Predictions
 
 COLOR_SPACES = ("rgb", "yuv")
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 U_FACTOR, V_FACTOR = 0.492, 0.877
 
 # Rows: Y, U, V; columns: R, G, B.
@@ -32,11 +32,6 @@ YUV_FROM_RGB = np.stack(
     ]
 ).astype(np.float64)
 RGB_FROM_YUV = np.linalg.inv(YUV_FROM_RGB)
-
-
-def rgb_to_luma(rgb: np.ndarray) -> np.ndarray:
-    """Y of RGB: float32 of shape (…, 3) in 0..1 to shape (…, 1) in 0..1."""
-    return rgb @ LUMA[:, None]
 
 
 def rgb_to_yuv(rgb: np.ndarray) -> np.ndarray:

@@ -22,8 +22,7 @@ from lib.data.user_images import UserImages
 from lib.models import inference
 from lib.models.tiling import PictureModel, picture_model
 from lib.tasks import Task, get_task, make_inference_pair
-from lib.tasks.colorization import rgb_to_luma
-from lib.tasks.pixels import UNKNOWN, to_float, to_uint8
+from lib.tasks.pixels import UNKNOWN, rgb_to_luma, to_float, to_uint8
 from lib.worker.saved_models import LoadedAutoencoder, require_finite
 
 OWN, MODEL = "own", "model"

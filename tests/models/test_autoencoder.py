@@ -20,7 +20,7 @@ from lib.data import splits
 from lib.data.formats.base import Images
 from lib.models import autoencoder, initialization
 from lib.models.pca import principal_components
-from lib.tasks import TASKS, colorization, make_pair, pixels
+from lib.tasks import TASKS, make_pair, pixels
 from lib.tasks.colorization import COLOR_SPACES
 from lib.tasks.halves import SIDES
 from tests.harness.networks import FEEDBACK, build
@@ -142,7 +142,7 @@ def test_residual_colorization_starts_gray_and_keeps_the_luma():
         weight.assign(np.random.default_rng(1).normal(0, 0.3, weight.shape))
     colored = to_numpy(model(gray))
     assert colored.std(axis=-1).max() > 0.01
-    np.testing.assert_allclose(colorization.rgb_to_luma(colored), gray, atol=1e-5)
+    np.testing.assert_allclose(pixels.rgb_to_luma(colored), gray, atol=1e-5)
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lib.tasks import colorization
+from lib.tasks import colorization, pixels
 
 EVERY_17TH = np.stack(np.meshgrid(*[np.arange(0, 256, 17)] * 3), axis=-1).reshape(-1, 1, 3).astype(np.uint8)
 
@@ -23,7 +23,7 @@ def test_yuv_follows_the_equations_of_the_standards(rgb):
     y, u, v = colorization.rgb_to_yuv(np.array(rgb, np.float32))
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     np.testing.assert_allclose((y, u, v), (luma, 0.492 * (blue - luma), 0.877 * (red - luma)), atol=1e-6)
-    np.testing.assert_allclose(colorization.rgb_to_luma(np.array(rgb, np.float32)), [luma], atol=1e-6)
+    np.testing.assert_allclose(pixels.rgb_to_luma(np.array(rgb, np.float32)), [luma], atol=1e-6)
     assert abs(u) <= 0.437
     assert abs(v) <= 0.616
 

@@ -11,8 +11,7 @@ from PIL import Image
 
 from lib.data.unscaled_pictures import load_unscaled
 from lib.runs.events import Note
-from lib.tasks.colorization import rgb_to_luma
-from lib.tasks.pixels import to_float
+from lib.tasks.pixels import rgb_to_luma, to_float
 from lib.worker import own_size_files
 from lib.worker.comparison_page import ComparedPicture, comparison_page
 from lib.worker.messages import Apply

@@ -20,7 +20,7 @@ from lib.data.formats.picture_files import (
 from lib.data.formats.pictures import Picture, decode, fit_image
 from lib.data.formats.tiff_channels import find_channels, read_channels
 from lib.data.value_range import BYTES, BYTES_KIND, FLOAT, INTEGER, ValueRange
-from lib.tasks.pixels import to_images
+from lib.tasks.pixels import LUMA, to_images
 from lib.tasks.settings import ImageShape
 
 # Pillow keeps the upper 8 bits of colors of 16. Read as of the other byte order, they are the lower ones.
@@ -35,7 +35,6 @@ LOWER_BYTES = {
 # Of pictures that have 8 bits, so that no file needs to be opened to know it.
 SHALLOW_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".avif", ".heic", ".heif"}
 SAMPLE = 64  # pictures that the range for a saved model is judged by
-LUMA = np.array([0.299, 0.587, 0.114])  # BT.601, as in Pillow
 
 
 class DeepPicture(NamedTuple):
