@@ -122,7 +122,7 @@ def _survey_lines(folder: str, survey: PictureSurvey) -> list[str]:
 
 
 def _describe_use(fit: PictureFit, program: str) -> str:
-    """What the size that is asked for is used for."""
+    """The purpose of the size that is asked for, with and without patches."""
     if fit.patches:
         return f"{fit.patches:,} random crops of one size are cut from each picture."
     way = {"crop": "scaled and cropped", "pad": "scaled and padded with black", "stretch": "stretched"}

@@ -14,7 +14,7 @@ from lib.runs.run_entries import abbreviate_list
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a network has taken from a saved model.
+    """The weights that a network has taken from a saved model.
 
     Attributes:
         taken: names of the layers whose weights it has taken.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lib.common.errors import UserError
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.program_settings import settings
 from lib.runs import records
 from lib.runs.continuation import parent_epochs
 from lib.runs.run_folder import numbered_folder
@@ -43,7 +44,9 @@ def require_resumable(folder: Path, program: str) -> Hyperparameters:
     if record.get("program") != program:
         raise UserError(f"{folder}: is not a run of {program}.py; resume it with the other program")
     if record["status"] == records.FINISHED:
-        raise UserError(f"{folder}: has already finished; --continue {folder} trains it for more epochs")
+        can_continue = "continues" in settings(program)
+        remedy = f"--continue {folder} trains it for more epochs" if can_continue else "start a new run"
+        raise UserError(f"{folder}: has already finished; {remedy}")
     if record["status"] == records.RUNNING:
         raise UserError(f"{folder}: another process is training this run; wait until it has finished")
     return Hyperparameters.from_json(record.get("hyperparameters", {}), f"{path}: hyperparameters")

@@ -399,6 +399,13 @@ CASES = {
             "has already finished; --continue models/mine trains it for more epochs",
         ),
         (
+            lambda: resume.require_resumable(
+                killed(program="classification", status="finished"), "classification"
+            ),
+            "models/mine",
+            "has already finished; start a new run",
+        ),
+        (
             lambda: held(lambda run: resume.require_resumable(run.folder, "autoencoder")),
             "models/mine",
             "another process is training",

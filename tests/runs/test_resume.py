@@ -54,6 +54,12 @@ def test_runs_that_cannot_be_resumed_are_refused(changes, message):
         resume.require_resumable(Path("models/mine"), "autoencoder")
 
 
+def test_a_finished_classifier_is_not_continued():
+    create_interrupted_run("models/mine", program="classification", status="finished")
+    with pytest.raises(UserError, match="models/mine: has already finished; start a new run"):
+        resume.require_resumable(Path("models/mine"), "classification")
+
+
 def test_a_run_in_progress_is_not_resumed():
     run = run_folder.Run.create("models/mine", HP, "digits")
     with pytest.raises(UserError, match="models/mine: another process is training this run"):
