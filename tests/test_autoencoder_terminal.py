@@ -71,53 +71,53 @@ def test_the_whole_conversation():
         "Again: python autoencoder.py --dataset data/mine.npy --layers 2 --kernel-size 3 --kernels 4,2"
     )
     screen.see("this autoencoder", "PCA, 4 components", MENU)
-    screen.press(DOWN, ENTER)  # the loss plot
+    screen.press(*[DOWN] * 2, ENTER)  # the loss plot
     screen.see("loss (logarithmic) per epoch", "figures/loss.png", MENU)
-    screen.press(DOWN, DOWN, ENTER)  # reconstructions
+    screen.press(*[DOWN] * 3, ENTER)  # reconstructions
     screen.see("▀", "figures/reconstructions.png", MENU)
-    screen.press(*[DOWN] * 3, ENTER)  # the latent space
+    screen.press(*[DOWN] * 4, ENTER)  # the latent space
     screen.see("PCA, ", "of the variance", "t-SNE", "figures/latent.png", MENU)
-    screen.press(*[DOWN] * 4, ENTER)  # samples
+    screen.press(*[DOWN] * 5, ENTER)  # samples
     screen.see("▀", "figures/samples.png", MENU)
-    screen.press(*[DOWN] * 5, ENTER)  # more of them
+    screen.press(*[DOWN] * 6, ENTER)  # more of them
     screen.see("Seed")
     screen.answer("some")
     screen.see("must be a whole number from 0")
     screen.press(*[BACKSPACE] * 4)
     screen.answer("7")
     screen.see("48 images, samples from a Gaussian mixture", "generated: the images", MENU)
-    screen.press(*[DOWN] * 6, ENTER)  # the user's pictures
+    screen.press(*[DOWN] * 7, ENTER)  # the user's pictures
     screen.see("Pictures: a folder")
     screen.answer("nowhere")
     screen.see("no such file or folder")
     screen.press(*[BACKSPACE] * 7)
     screen.answer("data/mine.npy")
     screen.see("error, largest first, 10 of 80", "applied: pictures.idx, errors.csv", MENU)
-    screen.press(*[DOWN] * 7, ENTER)  # codes
+    screen.press(*[DOWN] * 8, ENTER)  # codes
     screen.see("Pictures: a folder")
     screen.answer("data/mine.npy")
     screen.see("80 codes of", "codes-mine.npz", MENU)
-    screen.press(*[DOWN] * 8, ENTER)  # compare
+    screen.press(*[DOWN] * 9, ENTER)  # compare
     screen.see("Runs of this session", "The runs do not differ yet", MENU)
-    screen.press(*[DOWN] * 10, ENTER)  # all runs, and a report
+    screen.press(*[DOWN] * 11, ENTER)  # all runs, and a report
     screen.see("1 run below models", "File of the report")
     screen.answer("report.txt")
     screen.see("must end in .md or .html")
     screen.press(*[BACKSPACE] * 3)
     screen.answer("html")
     screen.see("report.html", MENU)
-    screen.press(*[DOWN] * 11, ENTER)  # save as
+    screen.press(*[DOWN] * 12, ENTER)  # save as
     screen.see("New name")
     screen.answer("best")
     screen.see("saved as models/best", MENU)
-    screen.press(*[DOWN] * 11, ENTER)
+    screen.press(*[DOWN] * 12, ENTER)
     screen.see("New name")
     screen.answer("best")
     screen.see("models/best exists already; choose another name")
     screen.press(*[BACKSPACE] * 4)
     screen.answer("best.h5")
     screen.see("saved as best.h5", MENU)
-    screen.press(*[DOWN] * 11, ENTER)
+    screen.press(*[DOWN] * 12, ENTER)
     screen.see("New name")
     screen.press(CTRL_C)  # a question that is left leads back to the menu
     screen.see(MENU)
@@ -140,10 +140,18 @@ def test_the_whole_conversation():
     screen.answer()
     train(screen)
     screen.see("this autoencoder", MENU)
-    screen.press(*[DOWN] * 8, ENTER)
+    screen.press(*[DOWN] * 9, ENTER)
     screen.see("Runs of this session, best first", "test mse against layers", "figures/comparison.png", MENU)
 
-    screen.press(ENTER)  # a third run, which is refused
+    screen.press(DOWN, ENTER)  # more epochs of the last run
+    screen.see("More epochs", "[1]")
+    screen.answer("none")
+    screen.see("epochs must be a whole number from 1")
+    screen.press(*[BACKSPACE] * 4)
+    screen.answer("2")
+    screen.see("this autoencoder", MENU)
+
+    screen.press(ENTER)  # another run, which is refused
     enter_through(screen, QUESTIONS[:-1])
     screen.see("Batch size")
     Path("models").rename("kept")
@@ -151,12 +159,14 @@ def test_the_whole_conversation():
     screen.answer()
     train(screen)
     screen.see("The run failed: ", "cannot be created", MENU, "Show the loss plot")
-    screen.press(*[DOWN] * 12, ENTER)  # quit
+    screen.press(*[DOWN] * 13, ENTER)  # quit
     assert screen.leaves() == 0
 
     runs = sorted(path.parent.name for path in Path("kept").glob("*/run.json"))
-    assert len(runs) == 3
+    assert len(runs) == 4
     assert "best" in runs
+    records = [json.loads(path.read_text()) for path in Path("kept").glob("*/run.json")]
+    assert sorted(record.get("parent", {}).get("epochs", 0) for record in records) == [0, 0, 0, 1]
     assert Path("best.h5").read_bytes() == Path("kept/best/autoencoder.h5").read_bytes()
     for name in runs:
         record = json.loads(Path("kept", name, "run.json").read_text())

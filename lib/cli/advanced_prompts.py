@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 from lib.cli.preset_choices import adapted_values, fitting_presets, preset_lines
 from lib.cli.prompt_keys import GoBack
@@ -17,6 +19,7 @@ from lib.common.value_types import choices
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import presets_for
 from lib.data import datasets
+from lib.data.formats.base import require_file_or_folder
 from lib.data.formats.picture_fit import PictureFit
 from lib.tasks import TASKS
 
@@ -68,12 +71,18 @@ def _choose_group(answers: Answers, values: dict, describe: Describe) -> str:
 
 
 def _applicable_settings(hp: Hyperparameters, group: str | None = None) -> list[Setting]:
-    """The settings of a group, or of all, that apply to the others, except paths."""
+    """The settings of a group, or of all, that apply to the others."""
     return [
         setting
         for setting in hp.settings().values()
-        if group in (None, setting.group) and not setting.is_path and not setting.inapplicable_reason(hp)
+        if group in (None, setting.group) and _is_offered(setting) and not setting.inapplicable_reason(hp)
     ]
+
+
+def _is_offered(setting: Setting) -> bool:
+    """Of the paths those of a task and of the training; the others are asked for before."""
+    has_place = bool(setting.only_when) or setting.group != "data"
+    return not setting.is_path or (has_place and not setting.single_run)
 
 
 def _summarize_group(hp: Hyperparameters, group: str) -> str:
@@ -117,7 +126,10 @@ def _describe_setting(answers: Answers, hp: Hyperparameters, setting: Setting) -
 
 
 def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
-    """A new value of a setting: from a menu if it has few values, else typed; Enter keeps the current one."""
+    """A new value of a setting: from a menu if it has few values, else typed; Enter keeps the current one.
+
+    An empty line at the prompt for a path means none.
+    """
     setting, current = answers.settings[name], getattr(hp, name)
     title = f"{setting.label[:1].upper()}{setting.label[1:]}"
     value = setting.format(current)
@@ -133,8 +145,13 @@ def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
     def check(text: str) -> None:
         if text.strip():
             setting.parse(text)
+            if setting.is_path:
+                require_file_or_folder(Path(text))
 
-    text = prompt_text(title, check, help_text, can_go_back=True, instruction=f"[{value}]")
+    options: dict[str, Any] = {"instruction": f"[{value}]"}
+    if setting.is_path:
+        options, current = {"is_path": True, "default": value}, None
+    text = prompt_text(title, check, help_text, can_go_back=True, **options)
     return setting.parse(text) if text else current
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-AGAIN, QUIT = "again", "quit"  # keys of the first and the last choice
+AGAIN, FURTHER, QUIT = "again", "further", "quit"  # keys of the choices that leave the menu
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib.cli.menu import AGAIN, QUIT, Menu, MenuEntry
+from lib.cli.menu import AGAIN, FURTHER, QUIT, Menu, MenuEntry
 from lib.cli.parser import ProgramParser
 from lib.cli.prompt_keys import PromptClosed
 from lib.cli.prompts import Answers
+from lib.cli.run_continuation import ask_for_more_epochs, choose_resumed_folder, show_resume_command
 from lib.cli.training_plan import check_training_plan
 from lib.common.errors import (
     INTERRUPTED,
@@ -28,7 +29,7 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.runs import records, run_folder
 from lib.runs.events import RunResult
-from lib.runs.resume import describe_progress, find_resumable, has_checkpoint, require_resumable
+from lib.runs.resume import has_checkpoint, require_resumable
 from lib.runs.views import FigureEntry, FigureViews
 from lib.worker.messages import Open, Train, TrainingFinished
 from lib.worker.process import Worker
@@ -100,6 +101,7 @@ class Session:
             run_folder.locate_model(model, run_folder.FIRST_MODELS, "--begin-with")
         self.finished_runs: list[FinishedRun] = []
         self._started_count = 0
+        self._continued: Path | None = None  # the run folder that was chosen for more epochs
         self._next_worker = Worker(self.process_group)
         self._drawing: FigureDrawing | None = None  # of the last run; only with a menu on a terminal
 
@@ -171,10 +173,11 @@ class Session:
             if not self.answers.interactive:
                 return status
             menu = self._ordered_menu(make_menu) if self.finished_runs else {}
-            while (key := self._choose_action(menu)) not in (AGAIN, QUIT):
+            while (key := self._choose_action(menu)) not in (AGAIN, FURTHER, QUIT):
                 self._perform(menu[key].action)
             if key == QUIT:
                 return 0 if self.answers.has_terminal else status
+            self._continued = self.last_run.folder if key == FURTHER else None
 
     def _ordered_menu(self, make_menu: Callable[[], Menu]) -> Menu:
         """The entries of the last run's figures, and the others by their order."""
@@ -186,7 +189,10 @@ class Session:
 
     def _choose_action(self, menu: Menu) -> str:
         texts = {key: entry.text for key, entry in menu.items()}
-        choices = {AGAIN: "Run again with other hyperparameters"} | texts | {QUIT: "Quit"}
+        again = {AGAIN: "Run again with other hyperparameters"}
+        if self._can_continue_last_run:
+            again[FURTHER] = "Train this network for more epochs"
+        choices = again | texts | {QUIT: "Quit"}
         if self.answers.has_terminal:
             with suppress(UserError, RunFailed):  # an action that needs it says so
                 self._next_worker.start()
@@ -195,6 +201,12 @@ class Session:
             return self.answers.choose("What next?", choices, at_end=QUIT, kept_lines=kept_lines)
         except PromptClosed:
             return QUIT
+
+    @property
+    def _can_continue_last_run(self) -> bool:
+        if "continues" not in self.answers.settings or not self.finished_runs:
+            return False
+        return self.last_run.record["status"] == records.FINISHED
 
     def _perform(self, action: Callable[[], None]) -> None:
         """Run the action of a menu entry; on a terminal, errors and canceled prompts return to the menu."""
@@ -260,7 +272,10 @@ class Session:
                 hp = self._continued_hyperparameters(worker) or ask(self.answers, worker)
                 processes = self.process_group.world_size if self.process_group else 1
                 hp = check_training_plan(self.answers, hp, self._warn, processes)
-                resumed = self._choose_resumed_folder(hp)
+                resumed = None
+                if not self._has_several_processes:  # the others would not know the folder
+                    output = None if self._started_count else self.args.output
+                    resumed = choose_resumed_folder(self.answers, self.display, hp, output)
             self.answers.use_as_defaults(hp)
             self._finish_figures()  # of the run before: they would slow down the training
             is_numbered = self._started_count > 0
@@ -284,10 +299,13 @@ class Session:
         self.display.note(text, "bold")
 
     def _continued_hyperparameters(self, worker: Worker) -> Hyperparameters | None:
-        """The settings of a run that continues another one, which needs no questions; None for a new run."""
-        if self._started_count or self.answers.provided.get("continues") is None:
+        """The settings of a run that continues another one; None for a new run."""
+        if self._continued is not None:
+            hp = ask_for_more_epochs(self.answers, self._continued)
+        elif self._started_count or self.answers.provided.get("continues") is None:
             return None
-        hp = self.answers.hyperparameters({})
+        else:
+            hp = self.answers.hyperparameters({})
         worker.send(Open(hp))
         return hp
 
@@ -331,25 +349,6 @@ class Session:
             self._drawing = FigureDrawing(run.folder, run.record, run.views, worker, self.display)
         return True
 
-    def _choose_resumed_folder(self, hp: Hyperparameters) -> str | None:
-        """The folder of an interrupted run with the same hyperparameters, if the user resumes it."""
-        folder = find_resumable(hp, None if self._started_count else self.args.output)
-        if folder is None or self._has_several_processes:  # the other processes would not know the folder
-            return None
-        text = f"{folder} has the same settings and was interrupted {describe_progress(folder, hp)}"
-        if self.answers.interactive and self.answers.has_terminal:
-            choices = {
-                "on": "Continue it after its last complete epoch",
-                "anew": "Start a new run in another folder",
-            }
-            return str(folder) if self.answers.choose(f"{text}.", choices, at_end="anew") == "on" else None
-        if self.args.output:  # a new run cannot begin in the same folder
-            self.display.note(f"{text}; continuing it.")
-            return str(folder)
-        self.display.note(f"{text}.")
-        self._show_resume_command(folder)
-        return None
-
     def _abort(self, worker: Worker, status: str, reason: str) -> None:
         """Kill the worker and write the status of its run."""
         worker.kill()
@@ -357,11 +356,7 @@ class Session:
             folder = Path(worker.folder)
             run_folder.close_record(folder, status, reason)
             if has_checkpoint(folder):
-                self._show_resume_command(folder)
-
-    def _show_resume_command(self, folder: Path) -> None:
-        command = f"python {self.answers.program}.py --resume {folder}"
-        self.display.command(command, "To continue it:", is_note=True)
+                show_resume_command(self.display, self.answers.program, folder)
 
 
 @contextmanager

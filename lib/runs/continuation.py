@@ -24,6 +24,8 @@ CHANGEABLE = (
     "patience",
     "precision",
     "tensorboard",
+    "cache",
+    "show_channels",
     "continues",
     "begin_with",
 )

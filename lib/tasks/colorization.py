@@ -5,7 +5,7 @@ With R, G, B in 0..1: Y = 0.299 R + 0.587 G + 0.114 B, U = 0.492 (B − Y), V = 
 those of BT.470, which report B's OpenCV uses too.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from lib.tasks.fixed_maps import FixedMap, FixedMaps, InputPart
 from lib.tasks.metrics import METRICS, Metric
 from lib.tasks.pixels import LUMA, rgb_to_luma
 from lib.tasks.predictions import Predictions
+from lib.tasks.registry import get_task
 
 COLOR_SPACES = ("rgb", "yuv")
 U_FACTOR, V_FACTOR = 0.492, 0.877
@@ -47,33 +48,33 @@ def yuv_to_rgb(yuv: np.ndarray) -> np.ndarray:
     return yuv @ RGB_FROM_YUV.T.astype(np.float32)
 
 
-def predicts_uv(settings: Any) -> bool:
-    """True if the targets are the color differences U and V, which are not an image by themselves."""
-    return settings.task == Colorization.name and settings.color_space == "yuv"
-
-
 @baseline("gray input", name="input")
 def gray_input(sample: TrainingSample) -> Method:
-    if predicts_uv(sample.settings):
-        return lambda inputs: np.zeros(1, np.float32)  # the UV of gray
     return lambda inputs: inputs
 
 
+@baseline("gray input", name="input")
+def no_chroma(sample: TrainingSample) -> Method:
+    return lambda inputs: np.zeros(1, np.float32)  # U and V of gray
+
+
 @baseline("gray input with the mean color")
-def mean_color(sample: TrainingSample) -> Method | None:
-    if predicts_uv(sample.settings):
-        return None
+def mean_color(sample: TrainingSample) -> Method:
     mean_uv = rgb_to_yuv(sample.targets).mean(axis=0)[..., 1:]
 
     def add_mean_uv(inputs: np.ndarray) -> np.ndarray:
-        uv = np.broadcast_to(mean_uv, (len(inputs), *mean_uv.shape))
-        return yuv_to_rgb(np.concatenate([inputs, uv], axis=-1))
+        return join_chroma(inputs, np.broadcast_to(mean_uv, (len(inputs), *mean_uv.shape)))
 
     return add_mean_uv
 
 
+def join_chroma(luma: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """RGB of luma (…, 1) and U and V (…, 2)."""
+    return yuv_to_rgb(np.concatenate([luma, uv], axis=-1))
+
+
 class Colorization(Task):
-    """Color from gray: RGB (report A) or U and V (report B) from Y."""
+    """Color from gray: RGB (report A), or with the option `color_space` U and V (`ChromaColorization`)."""
 
     name = "colorize"
     help = "RGB, or the chroma channels UV, from the gray image"
@@ -81,6 +82,7 @@ class Colorization(Task):
     baselines = (gray_input, mean_color, constant)
     bypasses_code = True
     predicts_scaled = True
+    target_channels: ClassVar[int] = 3
     options: ClassVar = {
         "color_space": task_option(
             "rgb",
@@ -91,35 +93,24 @@ class Colorization(Task):
         )
     }
 
+    def for_options(self, settings):
+        return CHROMA_COLORIZATION if settings.color_space == "yuv" else self
+
     def shapes(self, settings, image):
         height, width, channels = image
         if channels != 3:
             raise UserError(f"task colorize requires color images; these are {format_shape(image)}")
-        return (height, width, 1), (height, width, 2 if predicts_uv(settings) else 3)
+        return (height, width, 1), (height, width, self.target_channels)
 
     def image_shape(self, settings, input_shape, target):
         return (*input_shape[:2], 3)
 
     def make_pair(self, settings, pixels, rng):
-        if settings.color_space == "rgb":
-            return rgb_to_luma(pixels), pixels
-        yuv = rgb_to_yuv(pixels)
-        return yuv[..., :1], yuv[..., 1:]
-
-    def to_pixels(self, settings, inputs, *outputs):
-        if predicts_uv(settings):
-            outputs = tuple(yuv_to_rgb(np.concatenate([inputs, uv], axis=-1)) for uv in outputs)
-        return [inputs, *outputs]
+        return rgb_to_luma(pixels), pixels
 
     def join_scaled(self, settings, pixels, predicted):
         """The predicted color differences on the picture's own luma."""
-        return yuv_to_rgb(np.concatenate([rgb_to_luma(pixels), rgb_to_yuv(predicted)[..., 1:]], axis=-1))
-
-    def output_pixels(self, settings, outputs):
-        if not predicts_uv(settings):
-            return outputs
-        gray = np.full((*outputs.shape[:-1], 1), 0.5, np.float32)
-        return self.to_pixels(settings, gray, outputs)[1]
+        return join_chroma(rgb_to_luma(pixels), rgb_to_yuv(predicted)[..., 1:])
 
     def input_part(self, settings, image):
         return InputPart(channels=LUMA[:, None])
@@ -127,50 +118,68 @@ class Colorization(Task):
     def fixed_maps(self, settings, input_shape, target):
         return FixedMaps(join=FixedMap(2, RGB_FROM_YUV.T) if settings.residual else None)
 
-    def allows_residual(self, settings):
-        return not predicts_uv(settings)
-
     @property
     def residual_requirement(self):
         return f"{self.name} in RGB"
 
+
+class ChromaColorization(Colorization):
+    """The color differences U and V from Y (report B), which are not an image by themselves."""
+
+    baselines = (no_chroma, constant)
+    target_channels = 2
+
+    def make_pair(self, settings, pixels, rng):
+        yuv = rgb_to_yuv(pixels)
+        return yuv[..., :1], yuv[..., 1:]
+
+    def to_pixels(self, settings, inputs, *outputs):
+        return [inputs, *(join_chroma(inputs, uv) for uv in outputs)]
+
+    def output_pixels(self, settings, outputs):
+        return join_chroma(np.full((*outputs.shape[:-1], 1), 0.5, np.float32), outputs)
+
+    def fixed_maps(self, settings, input_shape, target):
+        return FixedMaps()
+
+    def allows_residual(self, settings):
+        return False
+
     def output_name(self, settings):
-        return "UV" if predicts_uv(settings) else ""
+        return "UV"
 
     def scored_pixels(self, settings, inputs, outputs):
-        if not predicts_uv(settings):
-            return outputs
-        return np.clip(yuv_to_rgb(np.concatenate([inputs, outputs], axis=-1)), 0, 1)
+        return np.clip(join_chroma(inputs, outputs), 0, 1)
 
     def target_words(self, settings):
-        return "U and V" if predicts_uv(settings) else ""
+        return "U and V"
 
 
-def _rgb_of(batch: Predictions, outputs: np.ndarray) -> np.ndarray:
-    """Outputs or targets of a batch as RGB: U and V are joined with the Y of the input."""
-    if not predicts_uv(batch.settings):
-        return outputs
-    return yuv_to_rgb(np.concatenate([batch.inputs, outputs], axis=-1))
+CHROMA_COLORIZATION = ChromaColorization()
+
+
+def _is_chroma(batch: Predictions) -> bool:
+    return get_task(batch.settings) is CHROMA_COLORIZATION
 
 
 def _rgb_errors(batch: Predictions) -> np.ndarray | None:
-    if not predicts_uv(batch.settings):
+    if not _is_chroma(batch):
         return None
-    rgb, true_rgb = _rgb_of(batch, batch.outputs), _rgb_of(batch, batch.targets)
+    rgb, true_rgb = (join_chroma(batch.inputs, uv) for uv in (batch.outputs, batch.targets))
     return np.square(np.clip(rgb, 0, 1) - true_rgb)
 
 
 def _uv_errors(batch: Predictions) -> np.ndarray | None:
-    if batch.settings.task != Colorization.name or predicts_uv(batch.settings):
+    if batch.settings.task != Colorization.name or _is_chroma(batch):
         return None
     return np.square(rgb_to_yuv(batch.outputs - batch.targets)[..., 1:])
 
 
 def _has_true_largest_channel(batch: Predictions) -> np.ndarray | None:
-    if batch.targets.shape[-1] != 3 and not predicts_uv(batch.settings):
-        return None
-    rgb, true_rgb = _rgb_of(batch, batch.outputs), _rgb_of(batch, batch.targets)
-    return rgb.argmax(axis=-1) == true_rgb.argmax(axis=-1)
+    rgb, true_rgb = batch.outputs, batch.targets
+    if _is_chroma(batch):
+        rgb, true_rgb = (join_chroma(batch.inputs, uv) for uv in (rgb, true_rgb))
+    return rgb.argmax(axis=-1) == true_rgb.argmax(axis=-1) if true_rgb.shape[-1] == 3 else None
 
 
 METRICS += [

@@ -25,25 +25,16 @@ def encode(channel: Channel, request: Encode) -> None:
     """Write the latent codes of images: `.npz` with codes, names and labels, or IDX files of float32 rows."""
     # --- model and images
     path, output = Path(request.models[0]), Path(request.output)
-    if output.suffix not in (".npz", ".idx"):
-        raise UserError(f"{output}: the name must end in .npz or .idx")
-    if output.exists():
-        raise UserError(f"{output} exists already; choose another --output")
+    _require_new_file(output)
     encoder = find_encoder(path, request)
     options = (request.fit, request.invert, True, encoder.value_range)
     user_images = UserImages(request.data, encoder.image_shape, *options)
     progress = ChunkProgress(channel, user_images, request.limit, "images")
-    refinement: Any = None
-    notes = list(encoder.notes)
-    if steps := request.refine:
-        autoencoder = load_autoencoder(request.models[0], request, ", which --refine requires")
-        report = progress.chunk_reporter(0, 1)
-        refinement = autoencoder.with_refinement(steps, channel.stop_event, report).model
-        notes += autoencoder.notes
+    refinement, notes = _open_refinement(channel, request, progress)
     size = math.prod(encoder.model.output_shape[1:])
     space = format_megabytes(4 * size * progress.total)  # float32
-    notes.append(f"{progress.total:,} latent codes of {size:,} numbers: {space} in {output}")
-    emit_notes(channel, notes)
+    plan = f"{progress.total:,} images to encode as {size:,} numbers each, {space} in all"
+    emit_notes(channel, [*encoder.notes, *notes, plan])
     # --- codes
     chunks: list[np.ndarray] = []
     encoded: list[int] = []  # positions of images that could be read
@@ -59,11 +50,6 @@ def encode(channel: Channel, request: Encode) -> None:
     codes = np.concatenate(chunks)
     # --- files
     labels = None if user_images.labels is None else user_images.labels[encoded]
-    if output.suffix == ".idx" and labels is not None and not 0 <= labels.min() <= labels.max() <= 255:
-        raise UserError(
-            f"{user_images.source}: labels up to {labels.max()} exceed 255, the largest of an .idx file; "
-            f"use .npz"
-        )
     files = _write_codes(output, codes, [user_images.names[position] for position in encoded], labels)
     channel.emit(
         EncodeResult(
@@ -78,8 +64,31 @@ def encode(channel: Channel, request: Encode) -> None:
     )
 
 
+def _require_new_file(output: Path) -> None:
+    if output.suffix not in (".npz", ".idx"):
+        raise UserError(f"{output}: the name must end in .npz or .idx")
+    if output.exists():
+        raise UserError(f"{output} exists already; choose another --output")
+
+
+def _open_refinement(
+    channel: Channel, request: Encode, progress: ChunkProgress
+) -> tuple[CodeRefinement | None, list[str]]:
+    """The refinement of codes that the request asks for, and sentences about its model."""
+    if not request.refine:
+        return None, []
+    autoencoder = load_autoencoder(request.models[0], request, ", which --refine requires")
+    report = progress.chunk_reporter(0, 1)
+    model: Any = autoencoder.with_refinement(request.refine, channel.stop_event, report).model
+    return model, autoencoder.notes
+
+
 def _write_codes(output: Path, codes: np.ndarray, names: list[str], labels: np.ndarray | None) -> list[str]:
     """Write codes in the format of the suffix, and return the files."""
+    if output.suffix == ".idx" and labels is not None and not 0 <= labels.min() <= labels.max() <= 255:
+        raise UserError(
+            f"{output}: the labels go up to {labels.max()}, and an .idx file holds at most 255; use .npz"
+        )
     make_folder(output.parent)
     if output.suffix == ".npz":
         arrays: dict[str, Any] = {"codes": codes, "names": np.array(names)}

@@ -687,7 +687,7 @@ CASES = {
                 output="codes.idx",
             ),
             "all.npz",
-            "labels up to 380 exceed 255, the largest of an .idx file; use .npz",
+            "the labels go up to 380, and an .idx file holds at most 255; use .npz",
         ),
         (
             lambda: drawn([save_autoencoder()[0].replace("auto", "")]),
