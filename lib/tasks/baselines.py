@@ -11,6 +11,8 @@ import numpy as np
 
 from lib.tasks.settings import TaskSettings
 
+NOT_INSTALLED = "%s is no baseline: run pip install %s"  # its name and the packages, which are an extra
+
 # A function from inputs, float32 (n, height, width, channels) in 0..1, to predictions of the targets.
 Method = Callable[[np.ndarray], np.ndarray]
 

@@ -5,13 +5,12 @@ Inputs are images with the mask as their last channel, 1 where a pixel is missin
 
 import numpy as np
 
-from lib.tasks.baselines import Method, TrainingSample, baseline
+from lib.tasks.baselines import NOT_INSTALLED, Method, TrainingSample, baseline
 from lib.tasks.halves import NEIGHBORS
 
 NEIGHBOR_IMAGES = 5_000  # training images among which neighbors are searched
 BIHARMONIC_PIXELS = 120_000  # missing ones that are solved for in all, about a minute
 MAX_BIHARMONIC_IMAGES = 200
-NO_SCIKIT_IMAGE = "Biharmonic inpainting is skipped: it requires scikit-image (pip install scikit-image)."
 
 
 def split_mask(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +44,7 @@ def biharmonic(sample: TrainingSample) -> Method | None:
     try:
         from skimage.restoration import inpaint_biharmonic
     except ImportError:
-        sample.note(NO_SCIKIT_IMAGE)
+        sample.note(NOT_INSTALLED % ("biharmonic inpainting", "scikit-image"))
         return None
 
     def inpaint(inputs: np.ndarray) -> np.ndarray:

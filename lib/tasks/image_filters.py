@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from lib.tasks.baselines import Method, TrainingSample, baseline
+from lib.tasks.baselines import NOT_INSTALLED, Method, TrainingSample, baseline
 
 MAX_PIXELS = 1 << 21  # of the test images that slow filters are scored on: 2,048 of 32×32
 TUNING_PIXELS = 1 << 15  # of the validation images that parameters are chosen on: 32 of 32×32
-MISSING = (
-    "%s is no baseline: run pip install scikit-image PyWavelets"  # which estimates noise with the latter
-)
+PACKAGES = "scikit-image PyWavelets"  # the former estimates noise with the latter
 MIN_SIDE = 3  # of images, pixels
 WINDOW_DEVIATIONS = (0.7, 1.2, 2.0)  # of the bilateral filter: standard deviations in pixels
 COLOR_DEVIATIONS = (0.03, 0.06, 0.1, 0.2, 0.4)  # for pixels in 0..1
@@ -45,7 +43,7 @@ def bilateral(sample: TrainingSample) -> Method | None:
     try:
         from skimage.restoration import denoise_bilateral
     except ImportError:
-        sample.note(MISSING % "the bilateral filter")
+        sample.note(NOT_INSTALLED % ("the bilateral filter", PACKAGES))
         return None
 
     def filter_image(image: np.ndarray, window: float, color: float) -> np.ndarray:
@@ -67,7 +65,7 @@ def non_local_means(sample: TrainingSample) -> Method | None:
         import pywt  # noqa: F401
         from skimage.restoration import denoise_nl_means, estimate_sigma
     except ImportError:
-        sample.note(MISSING % "non-local means")
+        sample.note(NOT_INSTALLED % ("non-local means", PACKAGES))
         return None
 
     def filter_image(image: np.ndarray, patch_size: int, factor: float, strength: float) -> np.ndarray:

@@ -143,8 +143,10 @@ class OwnSizeModel:
         if hole is None:
             inputs, mask = self._inputs(small[None]), self._task.predicted_part(hp, pixels)
         else:
-            small_hole = self._scale_down(np.where(hole, np.uint8(255), np.uint8(0))[..., None]) > 0
-            inputs, mask = make_inference_pair(hp, small[None], small_hole[None, ..., 0])[0], hole
+            # In floating point, so that a single missing pixel of many counts.
+            missing = Image.fromarray(hole.astype(np.float32))
+            small_hole = np.asarray(missing.resize(small.shape[1::-1], Image.Resampling.BILINEAR)) > 0
+            inputs, mask = make_inference_pair(hp, small[None], small_hole[None])[0], hole
         return mask, self._join(pixels, inputs, self._outputs(inputs))
 
     def _outputs(self, inputs: np.ndarray) -> np.ndarray:

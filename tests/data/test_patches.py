@@ -103,7 +103,9 @@ def test_patches_need_a_size_and_pictures():
 def test_labels_and_files_stay_with_their_patches():
     draw(*[(20, 20)] * 8, labeled=True)
     Path("p/a/002.png").write_bytes(Path("p/a/002.png").read_bytes()[:45])
-    train = read_source(FOLDER, FIT).train
+    source = read_source(FOLDER, FIT)
+    assert "p: 3 random patches of 8×6 from each of 7 pictures" in source.notes
+    train = source.train
     assert train.labels.tolist() == [0] * 9 + [1] * 12
     assert [file.name for file in train.files[7:10]] == ["006.png", "006.png", "001.png"]
 

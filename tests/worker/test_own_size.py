@@ -115,6 +115,20 @@ def test_holes_are_completed_at_the_pictures_own_size(own, missing):
             assert np.array_equal(np.asarray(output.convert("RGB")), own["a.png"])
 
 
+def test_a_hole_of_one_pixel_in_a_large_picture_is_predicted():
+    """With a mean of less than 1 it would not be a hole of the image of 16×12, and stay black."""
+    pixels = np.full((400, 300, 4), 255, np.uint8)
+    pixels[123, 77] = 0, 0, 0, 0
+    Path("large").mkdir()
+    Image.fromarray(pixels).save("large/a.png")
+    models = save_autoencoder(image=(16, 12, 3), layers=2, task="complete", missing="center")
+    run_job(Apply, models, data="large")
+    with Image.open("ae/applied/pictures/a.png") as output:
+        changed = (np.asarray(output) != 255).any(axis=-1)
+    assert np.argwhere(changed).tolist() == [[123, 77]]
+    assert np.asarray(output)[123, 77].any()
+
+
 def test_dense_models_return_their_own_size_with_a_note(own):
     models, channel = save_autoencoder(image=(16, 12, 3), latent_dim=3), RecordingChannel()
     done = run_job(Apply, models, channel, data="own")

@@ -76,14 +76,14 @@ def decode_folder(
         decode_pictures(path, part.files, f"{folder.digest} {number}", shape, fit)
         for number, part in enumerate(folder.parts)
     ]
-    count = len(folder.files)
     broken = {file: error for part in decoded for file, error in part.broken.items()}
+    count = len(folder.files) - len(broken)
     remarks = sum((part.remarks for part in decoded), Counter[str]())
-    notes = describe_broken(str(path), broken, count, fit)
-    notes += describe_remarks(str(path), remarks, count - len(broken))
+    notes = describe_broken(str(path), broken, len(folder.files), fit)
+    notes += describe_remarks(str(path), remarks, count)
     if fit.size and (smaller := survey.count_smaller(shape)):
         notes += (f"{path}: {smaller:,} of {count:,} pictures are smaller than the images: enlarged",)
-    notes += range_notes + _describe_patches(path, survey, shape, fit)
+    notes += range_notes + _describe_patches(path, survey, shape, count, fit)
     return decoded, fit, folder.notes + tuple(map(printable, notes))
 
 
@@ -96,12 +96,11 @@ def images_of_pictures(part: PictureList, decoded: DecodedPictures, fit: Picture
 
 
 def _describe_patches(
-    folder: Path, survey: PictureSurvey, shape: tuple[int, int, int], fit: PictureFit
+    folder: Path, survey: PictureSurvey, shape: tuple[int, int, int], count: int, fit: PictureFit
 ) -> tuple[str, ...]:
-    """Return notes on the patches, if there are any."""
+    """Return notes on the patches of so many pictures, if there are any."""
     if not fit.patches:
         return ()
-    count = survey.sizes.total()
     size = format_shape(shape[:2])
     notes = [f"{folder}: {fit.patches:,} random patches of {size} from each of {count:,} pictures"]
     if repeating := survey.count_repeating(shape, fit):
