@@ -206,7 +206,7 @@ class Session:
     def _can_continue_last_run(self) -> bool:
         if "continues" not in self.answers.settings or not self.finished_runs:
             return False
-        return self.last_run.record["status"] == records.FINISHED
+        return self.last_run.record.get("status") == records.FINISHED
 
     def _perform(self, action: Callable[[], None]) -> None:
         """Run the action of a menu entry; on a terminal, errors and canceled prompts return to the menu."""

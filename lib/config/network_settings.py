@@ -95,7 +95,7 @@ class NetworkSettings:
         help="activation of the last layer; auto: sigmoid if the output is an image, else linear",
     )
     batch_norm: tuple[int, ...] | str = setting(
-        ALL, LayerNumbers(),
+        ALL, LayerNumbers(), follows=TASK,
         help="layers followed by batch normalization",
     )
     initializer: str | None = setting(

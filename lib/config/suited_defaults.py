@@ -22,6 +22,9 @@ MAP_RATIO = 24  # values of the image per number of a code of feature maps
 WIDTHS = (32, 64, 128)  # kernels of the first layers; the others have as many as the last of these
 
 MAX_FULL_SKIP_SIDE = 96  # pixels; the U-Net of a larger image begins at half size
+BYPASS_BATCH_PIXELS = 1 << 15  # about, of a batch of a U-Net
+# Of a U-Net: without batch normalization Muon needs fewer steps than Adam with it.
+BYPASS_TRAINING = {"batch_norm": "none", "optimizer": "muon", "learning_rate": 0.003}
 
 MIN_STEPS_PER_EPOCH = 50  # about; fewer leave a short training where it began
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 8, 128
@@ -55,12 +58,14 @@ def suited_defaults(images: ImageSet, given: dict) -> dict:
         images: the training images.
         given: canonical values of the settings that the user has chosen, by name.
     """
-    values = suited_training(images.count, given)
-    task = get_task(_with_defaults(given))
+    task, max_batch_size, values = get_task(_with_defaults(given)), MAX_BATCH_SIZE, {}
     if task.bypasses_code:
-        values |= _bypass(task, images.shape, given)
+        values = _bypass(task, images.shape, given)
+        if values:
+            max_batch_size = _power_of_two(BYPASS_BATCH_PIXELS / math.prod(images.shape[:2]))
     elif task.targets_are_images:
-        values |= _suited_network(images.shape, given)
+        values = _suited_network(images.shape, given)
+    values |= suited_training(images.count, given, max_batch_size)
     return {
         name: value if value is None else find_setting(name).parse(value)
         for name, value in values.items()
@@ -68,17 +73,21 @@ def suited_defaults(images: ImageSet, given: dict) -> dict:
     }
 
 
-def suited_training(count: int, given: dict) -> dict:
+def suited_training(count: int, given: dict, max_batch_size: int = MAX_BATCH_SIZE) -> dict:
     """Return the batch size and the epochs for a number of training images."""
-    batch_size = given.get("batch_size", suited_batch_size(count))
+    batch_size = given.get("batch_size", min(suited_batch_size(count), max_batch_size))
     steps = -(-max(count, 1) // batch_size)
     return {"batch_size": batch_size, "epochs": max(EPOCHS, -(-MIN_STEPS // steps))}
 
 
 def suited_batch_size(count: int) -> int:
     """Return the power of two that makes about 50 steps of a number of training images, 8 to 128."""
-    power = round(math.log2(max(count, 1) / MIN_STEPS_PER_EPOCH))
-    return min(max(2 ** max(power, 0), MIN_BATCH_SIZE), MAX_BATCH_SIZE)
+    return _power_of_two(max(count, 1) / MIN_STEPS_PER_EPOCH)
+
+
+def _power_of_two(size: float) -> int:
+    """The power of two next to a batch size, within the bounds."""
+    return min(max(2 ** max(round(math.log2(size)), 0), MIN_BATCH_SIZE), MAX_BATCH_SIZE)
 
 
 def _suited_network(shape: ImageShape, given: dict) -> dict:
@@ -108,7 +117,8 @@ def _bypass(task: Task, shape: ImageShape, given: dict) -> dict:
         return {}
     if min(shape[:2]) > MAX_FULL_SKIP_SIDE and not _differs(given, ("stride", "pool")):
         suited["skip_size"] = HALF
-    return suited
+    training = {name: find_setting(name).parse(value) for name, value in BYPASS_TRAINING.items()}
+    return suited | training if _agrees(given, training) else suited
 
 
 def _with_defaults(given: dict) -> SimpleNamespace:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lib.common.settings import IMAGES, add_entries, setting, vary
+from lib.common.settings import IMAGES, TASK, add_entries, setting, vary
 from lib.common.value_types import FloatRange, IntRange, OneOf, OrWord, Switch, Text
 from lib.config.training_choices import LOSSES, OPTIMIZERS, SCHEDULES, describe_losses, describe_schedules
 from lib.tasks.augmentation import AUGMENTATIONS
@@ -38,11 +38,11 @@ class TrainingSettings:
         help="images per training step",
     )
     optimizer: str = setting(
-        "adam", OneOf(tuple(OPTIMIZERS)), group="training",
+        "adam", OneOf(tuple(OPTIMIZERS)), group="training", follows=TASK,
         help="Keras optimizer; with muon, AdamW trains layers of fewer than 16 channels or units",
     )
     learning_rate: float = setting(
-        0.005, FloatRange(0, 10, open_low=True), group="training",
+        0.005, FloatRange(0, 10, open_low=True), group="training", follows=TASK,
         help="highest learning rate of the schedule",
     )
     schedule: str = setting(
@@ -134,7 +134,8 @@ class ClassifierTraining(TrainingSettings):
         help="passes over the training images in each of the two phases",
     )
     batch_size: int = vary(TrainingSettings, "batch_size", follows="")
-    learning_rate: float = vary(TrainingSettings, "learning_rate", default=0.01)
+    optimizer: str = vary(TrainingSettings, "optimizer", follows="")
+    learning_rate: float = vary(TrainingSettings, "learning_rate", default=0.01, follows="")
     scratch: bool = setting(
         False, Switch(), group="training", searchable=False,
         help="also train the same network from random weights, to measure the gain from pretraining",

@@ -14,7 +14,7 @@ from lib.common.formatting import format_shape
 from lib.common.settings import task_option
 from lib.common.value_types import OneOf
 from lib.tasks.base import Task
-from lib.tasks.baselines import Method, TrainingSample, baseline, constant
+from lib.tasks.baselines import Baseline, Method, TrainingSample, baseline, constant
 from lib.tasks.fixed_maps import FixedMap, FixedMaps, InputPart
 from lib.tasks.metrics import METRICS, Metric
 from lib.tasks.pixels import LUMA, rgb_to_luma
@@ -79,7 +79,7 @@ class Colorization(Task):
     name = "colorize"
     help = "RGB, or the chroma channels UV, from the gray image"
     order = 30
-    baselines = (gray_input, mean_color, constant)
+    baselines: ClassVar[tuple[Baseline, ...]] = (gray_input, mean_color, constant)
     bypasses_code = True
     predicts_scaled = True
     target_channels: ClassVar[int] = 3

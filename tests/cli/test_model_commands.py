@@ -272,7 +272,7 @@ def test_results_as_json(tiny, call):
     result = json.loads(done.stdout)
     assert (result["count"], result["files"]) == (60, ["codes.npz"])
     assert "60 images to encode as " in done.stderr
-    assert re.search(r" numbers: \d.\d MB in codes.npz", done.stderr)
+    assert re.search(r" numbers each, \d.\d MB in all", done.stderr)
 
 
 def test_a_large_file_of_codes_is_written_only_after_a_question(monkeypatch, tiny):
@@ -284,7 +284,7 @@ def test_a_large_file_of_codes_is_written_only_after_a_question(monkeypatch, tin
     monkeypatch.setattr(command_encode, "prompt_choice", lambda title, choices: asked.append(title) or "no")
     request = Encode(models=("models/large/autoencoder.h5",), data=tiny["-d"], output="x.npz")
     assert not command_encode.confirm_size(request)
-    assert asked == ["60 images to encode as 1,000,000 numbers need 240 MB. Write them?"]
+    assert asked == ["60 latent codes of 1,000,000 numbers need 240 MB. Write them?"]
     assert command_encode.confirm_size(dataclasses.replace(request, limit=2))
     assert command_encode.confirm_size(dataclasses.replace(request, models=("elsewhere.h5",)))
 

@@ -142,3 +142,19 @@ def test_a_network_can_be_built_for_images_of_any_size(shape, count, layers, ker
 )
 def test_the_u_net_of_larger_images_begins_at_half_size(shape, chosen, skip_size):
     assert network(shape, {"task": "denoise"} | chosen)[0].skip_size == skip_size
+
+
+@pytest.mark.parametrize(
+    ("shape", "batch_size"), [((28, 28, 1), 32), ((64, 64, 3), 8), ((128, 128, 3), 8), ((8, 8, 1), 128)]
+)
+def test_a_u_net_is_trained_with_muon_and_small_batches(shape, batch_size):
+    hp, _ = network(shape, {"task": "denoise"}, count=20_000)
+    assert (hp.batch_size, hp.batch_norm, hp.optimizer, hp.learning_rate) == (batch_size, (), "muon", 0.003)
+    assert network(shape, {"task": "denoise", "latent_dim": 8}, count=20_000)[0].batch_size == 128
+
+
+@pytest.mark.parametrize("chosen", [{"optimizer": "adam"}, {"learning_rate": 0.01}, {"batch_norm": "all"}])
+def test_another_way_of_training_a_u_net_brings_the_usual_defaults(chosen):
+    hp, _ = network((64, 64, 3), {"task": "denoise"} | chosen)
+    usual = {"optimizer": "adam", "learning_rate": 0.005, "batch_norm": "all"}
+    assert {name: getattr(hp, name) for name in usual} == usual | chosen

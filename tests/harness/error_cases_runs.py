@@ -686,7 +686,7 @@ CASES = {
                 data=images(labels=np.arange(20) * 20),
                 output="codes.idx",
             ),
-            "all.npz",
+            "codes.idx",
             "the labels go up to 380, and an .idx file holds at most 255; use .npz",
         ),
         (
