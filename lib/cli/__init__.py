@@ -9,7 +9,7 @@
     session            prompts, training, result, menu, again
     menu               entries of the menu after a run
     run_questions      data set, model, further settings
-    run_continuation   runs that go on, resumed or continued
+    run_continuation   resumed and continued runs
     display            live progress of a run
     output             lines, notes, results, commands shown
     result_views       tables of results on screen

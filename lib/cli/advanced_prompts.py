@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from lib.cli.preset_choices import adapted_values, fitting_presets, preset_lines
@@ -19,8 +18,9 @@ from lib.common.value_types import choices
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import presets_for
 from lib.data import datasets
-from lib.data.formats.base import require_file_or_folder
 from lib.data.formats.picture_fit import PictureFit
+from lib.data.user_images import require_user_images
+from lib.runs import run_folder
 from lib.tasks import TASKS
 
 TASK = "task"
@@ -50,9 +50,8 @@ def ask_advanced_settings(answers: Answers, values: dict, describe: Describe = l
             continue
         while (name := _choose_setting(answers, values, group=choice)) != BACK:
             with suppress(GoBack):
-                changed = values | {name: _ask_value(answers, answers.hyperparameters(values), name)}
-                if name == TASK:
-                    changed |= _values_of_task(answers, values, changed[name])
+                value = _ask_value(answers, answers.hyperparameters(values), name)
+                changed = values | {name: value} | _new_defaults(answers, values, name, value)
                 values = _try_change(answers, values, changed, describe)
     return values
 
@@ -71,18 +70,12 @@ def _choose_group(answers: Answers, values: dict, describe: Describe) -> str:
 
 
 def _applicable_settings(hp: Hyperparameters, group: str | None = None) -> list[Setting]:
-    """The settings of a group, or of all, that apply to the others."""
+    """The settings of a group, or of all, that menus offer and that apply to the others."""
     return [
         setting
         for setting in hp.settings().values()
-        if group in (None, setting.group) and _is_offered(setting) and not setting.inapplicable_reason(hp)
+        if group in (None, setting.group) and setting.is_in_menu and not setting.inapplicable_reason(hp)
     ]
-
-
-def _is_offered(setting: Setting) -> bool:
-    """Of the paths those of a task and of the training; the others are asked for before."""
-    has_place = bool(setting.only_when) or setting.group != "data"
-    return not setting.is_path or (has_place and not setting.single_run)
 
 
 def _summarize_group(hp: Hyperparameters, group: str) -> str:
@@ -146,7 +139,7 @@ def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
         if text.strip():
             setting.parse(text)
             if setting.is_path:
-                require_file_or_folder(Path(text))
+                _check_path(setting, text)
 
     options: dict[str, Any] = {"instruction": f"[{value}]"}
     if setting.is_path:
@@ -155,30 +148,40 @@ def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
     return setting.parse(text) if text else current
 
 
-def _values_of_task(answers: Answers, values: dict, task: str) -> dict:
-    """The defaults for another task, for all settings that have the default for the present one.
+def _check_path(setting: Setting, text: str) -> None:
+    """Raise `UserError` for a path without pictures, data set or model."""
+    if setting.group == "data":
+        require_user_images(text)
+    else:
+        run_folder.locate_model(text, run_folder.FIRST_MODELS, setting.flag)
+
+
+def _new_defaults(answers: Answers, values: dict, name: str, value: Any) -> dict:
+    """The defaults beside a new value of a setting, for all settings that have those beside the old one.
 
     Layers and kernels are asked for before the task: without this a denoiser would get the narrow code of a
     reconstruction.
     """
-    if not answers.follows_images:
+    if not answers.follows_images or TASK not in answers.settings:
         return {}
     hp = answers.hyperparameters(values)
-    kept = answers.provided | {TASK: hp.task_name}
-    before = answers.suited_defaults(kept)
-    for name in before | answers.suited_defaults(kept | {TASK: task}):
-        setting = answers.settings[name]
-        if getattr(hp, name) != before.get(name, setting.default):
-            kept[name] = getattr(hp, name)
-    before, after = answers.suited_defaults(kept), answers.suited_defaults(kept | {TASK: task})
-    new = {name: after.get(name, answers.settings[name].default) for name in before | after}
-    changes = [
-        f"{answers.settings[name].describe(getattr(hp, name))} → {answers.settings[name].format(value)}"
-        for name, value in new.items()
-        if getattr(hp, name) != value
-    ]
+    unchanged = answers.provided | {TASK: hp.task_name, name: getattr(hp, name)}
+    before = answers.suited_defaults(unchanged)
+    for other in before | answers.suited_defaults(unchanged | {name: value}):
+        setting = answers.settings[other]
+        if getattr(hp, other) != before.get(other, setting.default):
+            unchanged[other] = getattr(hp, other)
+    before, after = answers.suited_defaults(unchanged), answers.suited_defaults(unchanged | {name: value})
+    new = {other: after.get(other, answers.settings[other].default) for other in before | after}
+    changes = []
+    for other, default in new.items():
+        setting, current = answers.settings[other], getattr(hp, other)
+        if current != default:
+            changes.append(f"{setting.describe(current)} → {setting.format(default)}")
     if changes:
-        print(wrap_for(f"Defaults for {task}: {', '.join(changes)}", sys.stdout))
+        changed = answers.settings[name]
+        head = value if name == TASK else changed.describe(value)
+        print(wrap_for(f"Defaults for {head}: {', '.join(changes)}", sys.stdout))
     return new
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-AGAIN, FURTHER, QUIT = "again", "further", "quit"  # keys of the choices that leave the menu
+AGAIN, QUIT = "again", "quit"  # keys of the first and the last choice
+CONTINUE = "continue"  # key of the entry that trains the last run for more epochs
 
 
 @dataclass(frozen=True)

@@ -129,12 +129,12 @@ class Answers:
         return HYPERPARAMETERS[self.program](**values)
 
     def _fitting_drafts(self, answers: dict[str, Any]) -> dict[str, Any]:
-        """The drafts, except paths and values for another number of layers."""
+        """The drafts, except the paths of the data and values for another number of layers."""
         layers = (self.defaults | self.drafts | self.provided | answers).get("layers", 0)
         return {
             name: value
             for name, value in self.drafts.items()
-            if not self.settings[name].is_path and _fits_layers(self.settings[name], value, layers)
+            if self.settings[name].is_in_menu and _fits_layers(self.settings[name], value, layers)
         }
 
     def data_settings(self, answers: dict[str, Any]) -> Hyperparameters:

@@ -1,4 +1,4 @@
-"""Runs that go on: an interrupted one after its last epoch, a finished one for more epochs."""
+"""Interrupted runs that are resumed, and finished ones that are trained for more epochs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from lib.runs.resume import describe_progress, find_resumable
 
 if TYPE_CHECKING:
     from lib.cli.display import Display
+
+RESUME, NEW = "resume", "new"
 
 
 def ask_for_more_epochs(answers: Answers, folder: Path) -> Hyperparameters:
@@ -30,11 +32,11 @@ def ask_for_more_epochs(answers: Answers, folder: Path) -> Hyperparameters:
 def choose_resumed_folder(
     answers: Answers, display: Display, hp: Hyperparameters, output: str | None
 ) -> str | None:
-    """Return the folder of an interrupted run with the same hyperparameters, if it is to go on.
+    """Return the folder of an interrupted run with the same hyperparameters, if it is to be resumed.
 
     Args:
-        answers: ask on a terminal.
-        display: says what is done elsewhere.
+        answers: the session's answers, which ask on a terminal.
+        display: elsewhere it says what is done.
         hp: settings of the run that begins.
         output: the folder that it is to have, if the user names one.
     """
@@ -44,10 +46,10 @@ def choose_resumed_folder(
     text = f"{folder} has the same settings and was interrupted {describe_progress(folder, hp)}"
     if answers.interactive and answers.has_terminal:
         choices = {
-            "on": "Continue it after its last complete epoch",
-            "anew": "Start a new run in another folder",
+            RESUME: "Continue it after its last complete epoch",
+            NEW: "Start a new run in another folder",
         }
-        return str(folder) if answers.choose(f"{text}.", choices, at_end="anew") == "on" else None
+        return str(folder) if answers.choose(f"{text}.", choices, at_end=NEW) == RESUME else None
     if output:  # a new run cannot begin in the same folder
         display.note(f"{text}; continuing it.")
         return str(folder)

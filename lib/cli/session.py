@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib.cli.menu import AGAIN, FURTHER, QUIT, Menu, MenuEntry
+from lib.cli.menu import AGAIN, CONTINUE, QUIT, Menu, MenuEntry
 from lib.cli.parser import ProgramParser
 from lib.cli.prompt_keys import PromptClosed
 from lib.cli.prompts import Answers
@@ -101,7 +101,7 @@ class Session:
             run_folder.locate_model(model, run_folder.FIRST_MODELS, "--begin-with")
         self.finished_runs: list[FinishedRun] = []
         self._started_count = 0
-        self._continued: Path | None = None  # the run folder that was chosen for more epochs
+        self._next_hp: Hyperparameters | None = None  # of a run that continues the last one
         self._next_worker = Worker(self.process_group)
         self._drawing: FigureDrawing | None = None  # of the last run; only with a menu on a terminal
 
@@ -173,26 +173,30 @@ class Session:
             if not self.answers.interactive:
                 return status
             menu = self._ordered_menu(make_menu) if self.finished_runs else {}
-            while (key := self._choose_action(menu)) not in (AGAIN, FURTHER, QUIT):
+            while (key := self._choose_action(menu)) not in (AGAIN, QUIT):
                 self._perform(menu[key].action)
+                if self._next_hp is not None:
+                    break
             if key == QUIT:
                 return 0 if self.answers.has_terminal else status
-            self._continued = self.last_run.folder if key == FURTHER else None
 
     def _ordered_menu(self, make_menu: Callable[[], Menu]) -> Menu:
-        """The entries of the last run's figures, and the others by their order."""
+        """More epochs of the last run, the entries of its figures, and the others by their order."""
+        first = {}
+        if "continues" in self.answers.settings and self.last_run.record.get("status") == records.FINISHED:
+            first[CONTINUE] = MenuEntry("Train this network for more epochs", self._plan_more_epochs)
         figures = {
             figure.key: MenuEntry(figure.text, partial(self.show_figure, figure.name))
             for figure in self.last_run.figures
         }
-        return dict(sorted((figures | make_menu()).items(), key=lambda item: item[1].order))
+        return first | dict(sorted((figures | make_menu()).items(), key=lambda item: item[1].order))
+
+    def _plan_more_epochs(self) -> None:
+        self._next_hp = ask_for_more_epochs(self.answers, self.last_run.folder)
 
     def _choose_action(self, menu: Menu) -> str:
         texts = {key: entry.text for key, entry in menu.items()}
-        again = {AGAIN: "Run again with other hyperparameters"}
-        if self._can_continue_last_run:
-            again[FURTHER] = "Train this network for more epochs"
-        choices = again | texts | {QUIT: "Quit"}
+        choices = {AGAIN: "Run again with other hyperparameters"} | texts | {QUIT: "Quit"}
         if self.answers.has_terminal:
             with suppress(UserError, RunFailed):  # an action that needs it says so
                 self._next_worker.start()
@@ -201,12 +205,6 @@ class Session:
             return self.answers.choose("What next?", choices, at_end=QUIT, kept_lines=kept_lines)
         except PromptClosed:
             return QUIT
-
-    @property
-    def _can_continue_last_run(self) -> bool:
-        if "continues" not in self.answers.settings or not self.finished_runs:
-            return False
-        return self.last_run.record.get("status") == records.FINISHED
 
     def _perform(self, action: Callable[[], None]) -> None:
         """Run the action of a menu entry; on a terminal, errors and canceled prompts return to the menu."""
@@ -300,8 +298,8 @@ class Session:
 
     def _continued_hyperparameters(self, worker: Worker) -> Hyperparameters | None:
         """The settings of a run that continues another one; None for a new run."""
-        if self._continued is not None:
-            hp = ask_for_more_epochs(self.answers, self._continued)
+        if self._next_hp is not None:
+            hp, self._next_hp = self._next_hp, None
         elif self._started_count or self.answers.provided.get("continues") is None:
             return None
         else:

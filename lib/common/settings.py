@@ -39,6 +39,7 @@ class Setting:
         is_later: earlier versions stored searches without it, which its default must not tell apart.
         own_flag: its flag where that does not follow from the name.
         single_run: commands that train several networks do not have it.
+        in_menu: the menus of all settings offer it; by default if it is no path.
     """
 
     default: Any
@@ -57,6 +58,7 @@ class Setting:
     is_later: bool = False
     own_flag: str = ""
     single_run: bool = False
+    in_menu: bool | None = None
 
     @property
     def flag(self) -> str:
@@ -73,6 +75,11 @@ class Setting:
     def is_path(self) -> bool:
         """Whether values name files, folders or parts of them."""
         return isinstance(self.value_type, Text)
+
+    @property
+    def is_in_menu(self) -> bool:
+        """Whether the menus of all settings offer it."""
+        return not self.is_path if self.in_menu is None else self.in_menu
 
     @property
     def is_asked(self) -> bool:

@@ -21,7 +21,7 @@ def changed_settings(hp: Hyperparameters, images: ImageSet) -> dict[str, Any]:
         images: that it is trained on, which defaults follow.
     """
     changed: dict[str, Any] = {}
-    suited = suited_defaults(images, {}) if hp.program == "autoencoder" else {}
+    suited = suited_defaults(images, {"task": hp.task_name}) if hp.program == "autoencoder" else {}
     settings = [setting for name, setting in hp.settings().items() if name not in UNNAMED]
     for setting in sorted(settings, key=lambda setting: setting.name in suited):  # stable: these last
         defaults = suited_defaults(images, changed) if hp.program == "autoencoder" else {}

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 from lib.config.network_settings import FULL, HALF
 from lib.config.program_settings import default_values, find_setting, settings
+from lib.config.training_choices import LOSSES
 from lib.tasks import ImageShape, Task, get_task
 
 # Images of at most so many values get a dense code; larger ones get feature maps, since the PCA of whole
@@ -23,8 +24,9 @@ WIDTHS = (32, 64, 128)  # kernels of the first layers; the others have as many a
 
 MAX_FULL_SKIP_SIDE = 96  # pixels; the U-Net of a larger image begins at half size
 BYPASS_BATCH_PIXELS = 1 << 15  # about, of a batch of a U-Net
-# Of a U-Net: without batch normalization Muon needs fewer steps than Adam with it.
-BYPASS_TRAINING = {"batch_norm": "none", "optimizer": "muon", "learning_rate": 0.003}
+# Of a U-Net, compared in docs/training.md: the optimizer goes with no batch normalization, and vice versa.
+BYPASS_NORMALIZATION = {"batch_norm": "none", "optimizer": "muon"}
+BYPASS_LEARNING_RATE = 0.003
 
 MIN_STEPS_PER_EPOCH = 50  # about; fewer leave a short training where it began
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 8, 128
@@ -113,12 +115,17 @@ def _suited_network(shape: ImageShape, given: dict) -> dict:
 def _bypass(task: Task, shape: ImageShape, given: dict) -> dict:
     """Connections past the code, so that a training starts with the input as its output."""
     suited: dict[str, object] = {"skip": True, "residual": task.allows_residual(_with_defaults(given))}
-    if _differs(given, (*OTHER_CODES, "linear_path", "latent_dim")) or not _agrees(given, suited):
+    excluding = [name for name in OTHER_CODES if name != "loss"]
+    if _differs(given, (*excluding, "linear_path", "latent_dim")) or not _agrees(given, suited):
+        return {}
+    if (loss := given.get("loss")) and LOSSES[loss].needs_unit_range:
         return {}
     if min(shape[:2]) > MAX_FULL_SKIP_SIDE and not _differs(given, ("stride", "pool")):
         suited["skip_size"] = HALF
-    training = {name: find_setting(name).parse(value) for name, value in BYPASS_TRAINING.items()}
-    return suited | training if _agrees(given, training) else suited
+    training = {name: find_setting(name).parse(value) for name, value in BYPASS_NORMALIZATION.items()}
+    if _agrees(given, training):
+        suited |= training | {"learning_rate": BYPASS_LEARNING_RATE}
+    return suited
 
 
 def _with_defaults(given: dict) -> SimpleNamespace:

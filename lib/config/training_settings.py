@@ -111,7 +111,7 @@ class AutoencoderTraining(TrainingSettings):
         help="weight of an auxiliary classification loss on the latent code; needs labels",
     )
     begin_with: str | None = setting(
-        None, Text(), group="training", searchable=False, is_later=True,
+        None, Text(), group="training", searchable=False, is_later=True, in_menu=True,
         help="begin with the weights of a saved model, layer by layer where they fit; the .h5 file, or the "
              "run folder",
     )

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from lib.common.formatting import format_duration
 from lib.config.program_settings import default_values
-from lib.config.suited_defaults import suited_batch_size
+from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.runs.records import FAILED, INTERRUPTED
 from lib.runs.validation import is_number
-from lib.tasks import find_task
+from lib.tasks import TASKS, find_task
 from lib.tasks.baselines import Baseline, constant
 from lib.tasks.classification import CLASSIFIER_BASELINES, CLASSIFY, scratch
 from lib.tasks.metrics import Metric, program_metrics, run_score, table_metrics
@@ -195,8 +195,12 @@ def _further_epochs_remarks(record: dict) -> list[Remark]:
 
 def _training_advice(record: dict) -> str:
     count = record["dataset"].get("sizes", {}).get("train", 0)
-    batch_size, suited = record["hyperparameters"].get("batch_size"), suited_batch_size(count)
-    if not count or not is_number(batch_size) or batch_size <= suited:
+    hp, shape = record["hyperparameters"], record["dataset"].get("shape", ())
+    batch_size, task, skip = hp.get("batch_size"), hp.get("task"), hp.get("skip") is True
+    if not (count and len(shape) == 3 and is_number(batch_size) and task in list(TASKS)):
+        return "train for more epochs"
+    suited = suited_defaults(ImageSet(tuple(shape), count), {"task": task, "skip": skip})["batch_size"]
+    if batch_size <= suited:
         return "train for more epochs"
     steps = -(-count // batch_size)
     with_steps = f"an epoch of {count:,} images has only {steps} step{'s' if steps > 1 else ''}"

@@ -13,7 +13,7 @@ from lib.cli.picture_questions import picture_fit
 from lib.cli.prompts import Answers
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
-from lib.common.settings import IMAGES, flag_of
+from lib.common.settings import flag_of
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.program_settings import find_setting
@@ -70,7 +70,7 @@ class SearchOptions:
         chosen = self.answers.provided.keys() | self.values.keys()
         without = set(self.space)
         if self.answers.follows_images:  # as they will again, if they are not chosen
-            followers = {name for name, entry in point.settings().items() if entry.follows == IMAGES}
+            followers = {name for name, entry in point.settings().items() if entry.follows}
             without |= followers - chosen
         words = ["python", f"{point.program}.py", "search", *point.flags(without)]
         for name, dimension in self.space.items():

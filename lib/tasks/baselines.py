@@ -11,8 +11,6 @@ import numpy as np
 
 from lib.tasks.settings import TaskSettings
 
-NOT_INSTALLED = "%s is no baseline: run pip install %s"  # its name and the packages, which are an extra
-
 # A function from inputs, float32 (n, height, width, channels) in 0..1, to predictions of the targets.
 Method = Callable[[np.ndarray], np.ndarray]
 
@@ -81,6 +79,11 @@ def baseline(label: str, name: str = "", **options) -> Callable[[Callable[[Any],
         **options: likewise.
     """
     return lambda fit: Baseline(name or fit.__name__, label, fit, **options)
+
+
+def missing_packages(name: str, packages: str) -> str:
+    """Return a sentence on a baseline that is skipped since packages of an extra are not installed."""
+    return f"{name} is skipped as a baseline: it requires pip install {packages}"
 
 
 @baseline("mean image")

@@ -5,7 +5,7 @@ Inputs are images with the mask as their last channel, 1 where a pixel is missin
 
 import numpy as np
 
-from lib.tasks.baselines import NOT_INSTALLED, Method, TrainingSample, baseline
+from lib.tasks.baselines import Method, TrainingSample, baseline, missing_packages
 from lib.tasks.halves import NEIGHBORS
 
 NEIGHBOR_IMAGES = 5_000  # training images among which neighbors are searched
@@ -44,7 +44,7 @@ def biharmonic(sample: TrainingSample) -> Method | None:
     try:
         from skimage.restoration import inpaint_biharmonic
     except ImportError:
-        sample.note(NOT_INSTALLED % ("biharmonic inpainting", "scikit-image"))
+        sample.note(missing_packages("biharmonic inpainting", "scikit-image"))
         return None
 
     def inpaint(inputs: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from lib.tasks.baselines import NOT_INSTALLED, Method, TrainingSample, baseline
+from lib.tasks.baselines import Method, TrainingSample, baseline, missing_packages
 
 MAX_PIXELS = 1 << 21  # of the test images that slow filters are scored on: 2,048 of 32×32
 TUNING_PIXELS = 1 << 15  # of the validation images that parameters are chosen on: 32 of 32×32
@@ -43,7 +43,7 @@ def bilateral(sample: TrainingSample) -> Method | None:
     try:
         from skimage.restoration import denoise_bilateral
     except ImportError:
-        sample.note(NOT_INSTALLED % ("the bilateral filter", PACKAGES))
+        sample.note(missing_packages("the bilateral filter", PACKAGES))
         return None
 
     def filter_image(image: np.ndarray, window: float, color: float) -> np.ndarray:
@@ -65,7 +65,7 @@ def non_local_means(sample: TrainingSample) -> Method | None:
         import pywt  # noqa: F401
         from skimage.restoration import denoise_nl_means, estimate_sigma
     except ImportError:
-        sample.note(NOT_INSTALLED % ("non-local means", PACKAGES))
+        sample.note(missing_packages("non-local means", PACKAGES))
         return None
 
     def filter_image(image: np.ndarray, patch_size: int, factor: float, strength: float) -> np.ndarray:

@@ -50,6 +50,7 @@ class Restoration(Task):
             Text(),
             group="data",
             is_later=True,
+            in_menu=True,
             help="clean pictures: the targets for the degraded ones of --dataset, of the same names",
         ),
         "test_targets": task_option(

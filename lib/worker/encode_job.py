@@ -25,10 +25,12 @@ def encode(channel: Channel, request: Encode) -> None:
     """Write the latent codes of images: `.npz` with codes, names and labels, or IDX files of float32 rows."""
     # --- model and images
     path, output = Path(request.models[0]), Path(request.output)
-    _require_new_file(output)
+    _require_new_files(output)
     encoder = find_encoder(path, request)
     options = (request.fit, request.invert, True, encoder.value_range)
     user_images = UserImages(request.data, encoder.image_shape, *options)
+    if output.suffix == ".idx" and user_images.labels is not None:
+        _require_byte_labels(user_images.source, user_images.labels)
     progress = ChunkProgress(channel, user_images, request.limit, "images")
     refinement, notes = _open_refinement(channel, request, progress)
     size = math.prod(encoder.model.output_shape[1:])
@@ -64,11 +66,22 @@ def encode(channel: Channel, request: Encode) -> None:
     )
 
 
-def _require_new_file(output: Path) -> None:
+def _require_new_files(output: Path) -> None:
     if output.suffix not in (".npz", ".idx"):
         raise UserError(f"{output}: the name must end in .npz or .idx")
-    if output.exists():
-        raise UserError(f"{output} exists already; choose another --output")
+    for path in (output, *([_labels_path(output)] if output.suffix == ".idx" else [])):
+        if path.exists():
+            raise UserError(f"{path} exists already; choose another --output")
+
+
+def _require_byte_labels(source: str, labels: np.ndarray) -> None:
+    low, high = labels.min(), labels.max()
+    if not 0 <= low <= high <= 255:
+        raise UserError(f"{source}: labels are {low} to {high}, and an .idx file holds 0 to 255; use .npz")
+
+
+def _labels_path(output: Path) -> Path:
+    return output.with_name(f"{output.stem}-labels.idx")
 
 
 def _open_refinement(
@@ -85,10 +98,6 @@ def _open_refinement(
 
 def _write_codes(output: Path, codes: np.ndarray, names: list[str], labels: np.ndarray | None) -> list[str]:
     """Write codes in the format of the suffix, and return the files."""
-    if output.suffix == ".idx" and labels is not None and not 0 <= labels.min() <= labels.max() <= 255:
-        raise UserError(
-            f"{output}: the labels go up to {labels.max()}, and an .idx file holds at most 255; use .npz"
-        )
     make_folder(output.parent)
     if output.suffix == ".npz":
         arrays: dict[str, Any] = {"codes": codes, "names": np.array(names)}
@@ -99,7 +108,7 @@ def _write_codes(output: Path, codes: np.ndarray, names: list[str], labels: np.n
         return [str(output)]
     files = write_idx(output, latent_space.flatten_codes(codes).astype(">f4"))
     if labels is not None:
-        files += write_idx(output.with_name(f"{output.stem}-labels.idx"), labels.astype(np.uint8))
+        files += write_idx(_labels_path(output), labels.astype(np.uint8))
     return files
 
 

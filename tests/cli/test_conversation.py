@@ -238,7 +238,7 @@ def test_a_task_of_the_menu_brings_its_network(capsys):
     first = answers.hyperparameters({})
     answers.use_as_defaults(first)
     values = {"dataset": "digits", "layers": first.layers, "kernels": first.kernels}
-    after = values | {"task": "denoise"} | advanced_prompts._values_of_task(answers, values, "denoise")
+    after = values | {"task": "denoise"} | advanced_prompts._new_defaults(answers, values, "task", "denoise")
     hp = answers.hyperparameters(after)
     expected = answers_of("-d", "digits", "--task", "denoise")
     expected.images = answers.images
@@ -248,7 +248,7 @@ def test_a_task_of_the_menu_brings_its_network(capsys):
     assert hp.epochs == 2
     assert "Defaults for denoise: layers 4 → 5, " in capsys.readouterr().out
     values |= {"layers": 3, "kernels": (5, 6, 7)}
-    changes = advanced_prompts._values_of_task(answers, values, "denoise")
+    changes = advanced_prompts._new_defaults(answers, values, "task", "denoise")
     hp = answers.hyperparameters(values | {"task": "denoise"} | changes)
     assert (hp.layers, hp.kernels, hp.skip, hp.residual) == (3, (5, 6, 7), True, True)
 

@@ -217,6 +217,10 @@ def test_a_training_of_few_steps_gets_advice_on_its_batch_size():
     few["dataset"]["sizes"] = {"train": 48}
     advice = next(remark.text for remark in summary.run_remarks(few) if "mean image" in remark.text)
     assert "an epoch of 48 images has only 1 step; use a batch size of 8" in advice
+    u_net = record("denoise", {"test_mse": 0.06}, {}, batch_size=128, skip=True)
+    u_net["dataset"] |= {"sizes": {"train": 6400}, "shape": [64, 64, 1]}
+    advice = next(remark.text for remark in summary.run_remarks(u_net) if "mean image" in remark.text)
+    assert "has only 50 steps; use a batch size of 8" in advice
     few["dataset"]["sizes"] = {"train": 6400}
     advice = next(remark.text for remark in summary.run_remarks(few) if "mean image" in remark.text)
     assert advice == "No better than the mean image: train for more epochs."

@@ -33,7 +33,7 @@ def session(monkeypatch):
 @pytest.mark.parametrize(
     ("program", "keys"),
     [
-        (autoencoder, "further loss pictures latent samples generate apply encode compare search runs save"),
+        (autoencoder, "continue loss pictures latent samples generate apply encode compare search runs save"),
         (classification, "loss right wrong report predict probe search runs"),
     ],
 )

@@ -153,8 +153,19 @@ def test_a_u_net_is_trained_with_muon_and_small_batches(shape, batch_size):
     assert network(shape, {"task": "denoise", "latent_dim": 8}, count=20_000)[0].batch_size == 128
 
 
-@pytest.mark.parametrize("chosen", [{"optimizer": "adam"}, {"learning_rate": 0.01}, {"batch_norm": "all"}])
-def test_another_way_of_training_a_u_net_brings_the_usual_defaults(chosen):
+@pytest.mark.parametrize(
+    ("chosen", "optimizer", "normalized", "learning_rate"),
+    [
+        ({"optimizer": "adam"}, "adam", "all", 0.005),
+        ({"batch_norm": "all"}, "adam", "all", 0.005),
+        ({"learning_rate": 0.01}, "muon", (), 0.01),
+        ({"loss": "charbonnier"}, "muon", (), 0.003),
+        ({"loss": "bce"}, "adam", "all", 0.005),
+    ],
+)
+def test_another_way_of_training_a_u_net_brings_the_usual_defaults(
+    chosen, optimizer, normalized, learning_rate
+):
     hp, _ = network((64, 64, 3), {"task": "denoise"} | chosen)
-    usual = {"optimizer": "adam", "learning_rate": 0.005, "batch_norm": "all"}
-    assert {name: getattr(hp, name) for name in usual} == usual | chosen
+    assert (hp.optimizer, hp.batch_norm, hp.learning_rate) == (optimizer, normalized, learning_rate)
+    assert hp.skip == (chosen.get("loss") != "bce")

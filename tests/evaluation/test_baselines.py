@@ -92,7 +92,7 @@ def test_filters_without_scikit_image_are_named(photos, monkeypatch):
     assert "median_mse" in scores
     assert "non_local_means_mse" not in scores
     assert notes == [
-        f"{name} is no baseline: run pip install scikit-image PyWavelets"
+        f"{name} is skipped as a baseline: it requires pip install scikit-image PyWavelets"
         for name in ("the bilateral filter", "non-local means")
     ]
 

@@ -686,8 +686,8 @@ CASES = {
                 data=images(labels=np.arange(20) * 20),
                 output="codes.idx",
             ),
-            "codes.idx",
-            "the labels go up to 380, and an .idx file holds at most 255; use .npz",
+            "all.npz",
+            "labels are 0 to 380, and an .idx file holds 0 to 255; use .npz",
         ),
         (
             lambda: drawn([save_autoencoder()[0].replace("auto", "")]),

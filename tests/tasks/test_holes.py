@@ -179,4 +179,4 @@ def test_biharmonic_inpainting_is_skipped_without_scikit_image(dataset, monkeypa
     notes: list[str] = []
     scores = baselines.autoencoder_baselines(dataset, settings("center"), 3, note=notes.append)
     assert "biharmonic_mse" not in scores
-    assert notes == ["biharmonic inpainting is no baseline: run pip install scikit-image"]
+    assert notes == ["biharmonic inpainting is skipped as a baseline: it requires pip install scikit-image"]

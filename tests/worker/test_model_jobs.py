@@ -226,7 +226,7 @@ def test_encode_as_npz_and_idx(tiny):
 
     np.savez("many.npz", images=images, labels=np.arange(80) * 5)
     with pytest.raises(
-        UserError, match=r"the labels go up to 395, and an \.idx file holds at most 255; use \.npz"
+        UserError, match=r"^many\.npz: labels are 0 to 395, and an \.idx file holds 0 to 255; use \.npz$"
     ):
         run_job(Encode, models=path, data="many.npz", output="many.idx")
 
