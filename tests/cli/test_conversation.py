@@ -253,6 +253,36 @@ def test_a_task_of_the_menu_brings_its_network(capsys):
     assert (hp.layers, hp.kernels, hp.skip, hp.residual) == (3, (5, 6, 7), True, True)
 
 
+def test_a_new_optimizer_brings_the_defaults_that_go_with_it():
+    """As a flag does: Adam is worse without batch normalization."""
+    answers = answers_of("-d", "digits")
+    answers.images = ImageSet((64, 64, 3), 4000)
+    values: dict = {"dataset": "digits", "task": "denoise"}
+    assert answers.hyperparameters(values).batch_norm == ()
+    values |= {"optimizer": "adam"} | advanced_prompts._new_defaults(answers, values, "optimizer", "adam")
+    hp = answers.hyperparameters(values)
+    assert (hp.optimizer, hp.batch_norm, hp.learning_rate, hp.skip) == ("adam", "all", 0.005, True)
+
+
+def test_paths_in_the_menus_are_checked_and_survive_going_back(keys, monkeypatch):
+    np.save("clean.npy", sample_files.shapes(80)[0])
+    setting = find_setting("begin_with")
+    with pytest.raises(UserError, match="nowhere"):
+        advanced_prompts._check_path(setting, "nowhere")
+    with pytest.raises(UserError, match="nowhere"):
+        advanced_prompts._check_path(find_setting("targets"), "nowhere")
+    answers = answers_of("-d", "clean.npy", "--task", "restore")
+    answers.drafts |= {"targets": "clean.npy", "dataset": "other.npy"}
+    assert answers.hyperparameters({}).targets == "clean.npy"
+    names = [entry.name for entry in advanced_prompts._applicable_settings(answers.hyperparameters({}))]
+    assert {"targets", "begin_with"} <= {*names}
+    assert not {"dataset", "testset", "continues", "test_targets"} & {*names}
+    keys.press(ENTER, "\x15" + ENTER)  # the current path, then none
+    hp = answers.hyperparameters({})
+    assert advanced_prompts._ask_value(answers, hp, "targets") == "clean.npy"
+    assert advanced_prompts._ask_value(answers, hp, "targets") is None
+
+
 def test_presets_are_those_that_fit_the_images(keys, capsys, monkeypatch):
     """Those for the task and the data set come first; labels that there are none of are not asked for."""
     images = np.stack([sample_files.shapes(40, 32, 32)[0]] * 3, axis=-1)

@@ -118,6 +118,20 @@ def test_the_worker_of_the_next_job_starts_with_the_menu_of_a_terminal(monkeypat
     assert (session._next_worker.starts, session._next_worker.closes) == (has_terminal, 1)
 
 
+def test_a_run_that_cannot_be_continued_leads_back_to_the_menu(monkeypatch):
+    monkeypatch.setattr("lib.cli.session.Worker", StartedWorker)
+    session = Session("autoencoder", "", ["-d", "digits"])
+    keys, trained, said = iter(["continue", "quit"]), [], []
+    monkeypatch.setattr(session, "_train", lambda ask: trained.append(ask) or False)
+    monkeypatch.setattr(session.answers, "has_terminal", True)
+    monkeypatch.setattr(session.answers, "choose", lambda *choices, **options: next(keys))
+    monkeypatch.setattr(session.display, "note", lambda text, *style: said.append(text))
+    session.finished_runs.append(FinishedRun(Path("models/moved"), {"status": "finished"}))
+    assert session.run(lambda answers, worker: None, dict) == 0
+    assert len(trained) == 1
+    assert "models/moved" in said[0]
+
+
 @pytest.mark.parametrize(
     ("raised", "folder", "expected"),
     [
