@@ -3,8 +3,9 @@
     python -m tests.benchmarks.photographs DIR
     python -m tests.benchmarks.own_pictures DIR --sizes 64 128 --seeds 0 1 2
 
-Prints the command of each row with its scores: PSNR of the mean MSE in dB, and SSIM, as mean over the seeds,
-each of which splits the photographs differently. Patches of a photograph are in one part of the split.
+Further flags, such as `--minutes 3`, are those of `autoencoder.py`. Prints the command of each row with its
+scores: PSNR of the mean MSE in dB, and SSIM, as mean over the seeds, each of which splits the photographs
+differently. Patches of a photograph are in one part of the split.
 """
 
 import argparse
@@ -38,7 +39,7 @@ class Row(NamedTuple):
 ROWS = {
     "reconstruct": Row("", "pca", 0),
     "denoise": Row("--task denoise --noise 0.1", "non_local_means", 1),
-    "colorize": Row("--task colorize", "gray", 2),
+    "colorize": Row("--task colorize", "input", 2),
     "complete": Row("--task complete --missing center", "biharmonic", 0),
     "restore": Row("--task restore --degrade jpeg:10", "input", 0.8),
 }
