@@ -14,7 +14,7 @@ import autoencoder
 from lib.cli.session import FinishedRun, Session
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from tests.harness import sample_files
-from tests.harness.terminal_session import BACKSPACE, CTRL_C, CTRL_D, DOWN, ENTER, Terminal
+from tests.harness.terminal_session import BACKSPACE, CTRL_C, CTRL_D, DOWN, ENTER, ESC, Terminal
 
 MENU, ADVANCED = "What next?", "Advanced settings?"
 QUESTIONS = ("Convolutional layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size")
@@ -122,8 +122,8 @@ def test_the_whole_conversation():
     screen.press(CTRL_C)  # a question that is left leads back to the menu
     screen.see(MENU)
     screen.press(ENTER)
-    screen.see("Convolutional layers", "[2]")
-    screen.press(CTRL_C)
+    screen.see("Convolutional layers", "[2]", "Esc: back")
+    screen.press(ESC)
     screen.see(MENU)
     assert len(list(Path("models").glob("*/run.json"))) == 2  # the run, and its copy
 
@@ -145,6 +145,10 @@ def test_the_whole_conversation():
 
     screen.press(DOWN, ENTER)  # more epochs of the last run
     screen.see("More epochs", "[1]")
+    screen.press(ESC)
+    screen.see(MENU)
+    screen.press(DOWN, ENTER)
+    screen.see("More epochs", "[1]", "Esc: back")
     screen.answer("none")
     screen.see("epochs must be a whole number from 1")
     screen.press(*[BACKSPACE] * 4)

@@ -112,10 +112,11 @@ def _choose_setting(answers: Answers, values: dict, group: str) -> str:
 
 def _describe_setting(answers: Answers, hp: Hyperparameters, setting: Setting) -> str:
     """Help, allowed values, current value and default of a setting."""
-    value = setting.format(getattr(hp, setting.name))
-    default = setting.format(answers.default_beside(hp, setting.name))
+    value = setting.format(getattr(hp, setting.name)) or "none"
+    default = setting.format(answers.default_beside(hp, setting.name)) or "none"
     of_default = "" if value == default else f", default {default}"
-    return f"{setting.help}: {setting.value_type.description} (now {value}{of_default})"
+    text = f"{setting.help}: {setting.value_type.description} (now {value}{of_default})"
+    return f"{text}; an empty line removes it" if setting.is_path and value != "none" else text
 
 
 def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
@@ -166,10 +167,10 @@ def _new_defaults(answers: Answers, values: dict, name: str, value: Any) -> dict
         return {}
     hp = answers.hyperparameters(values)
     unchanged = answers.provided | {TASK: hp.task_name, name: getattr(hp, name)}
-    before = answers.suited_defaults(unchanged)
-    for other in before | answers.suited_defaults(unchanged | {name: value}):
-        setting = answers.settings[other]
-        if getattr(hp, other) != before.get(other, setting.default):
+    for other, setting in answers.settings.items():  # in their order: kernels follow layers
+        before = answers.suited_defaults(unchanged)
+        can_follow = other in before or other in answers.suited_defaults(unchanged | {name: value})
+        if can_follow and getattr(hp, other) != before.get(other, setting.default):
             unchanged[other] = getattr(hp, other)
     before, after = answers.suited_defaults(unchanged), answers.suited_defaults(unchanged | {name: value})
     new = {other: after.get(other, answers.settings[other].default) for other in before | after}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lib.cli.menu import AGAIN, CONTINUE, QUIT, Menu, MenuEntry
 from lib.cli.parser import ProgramParser
-from lib.cli.prompt_keys import PromptClosed
+from lib.cli.prompt_keys import GoBack, PromptClosed
 from lib.cli.prompts import Answers
 from lib.cli.run_continuation import ask_for_more_epochs, choose_resumed_folder, show_resume_command
 from lib.cli.training_plan import check_training_plan
@@ -153,12 +153,15 @@ class Session:
 
     def _run(self, ask: AskHyperparameters, make_menu: Callable[[], Menu]) -> int:
         while True:
+            self.answers.can_go_back = self.answers.has_terminal and bool(self.finished_runs)
             try:
                 has_ended = self._train(ask)
-            except PromptCancelled:
+            except (PromptCancelled, GoBack):
                 if not self.finished_runs:
                     raise
-                has_ended = False  # with earlier results, canceling a prompt leads back to the menu
+                has_ended = False  # with earlier results, Ctrl-C or Esc in a prompt leads back to the menu
+            finally:
+                self.answers.can_go_back = False
             if has_ended and self.process_group and not self.process_group.is_leader:
                 count = self.process_group.world_size
                 self.display.result(f"The run is saved by process 1 of {count}.")
@@ -207,20 +210,23 @@ class Session:
             return QUIT
 
     def _perform(self, action: Callable[[], None]) -> None:
-        """Run the action of a menu entry; on a terminal, errors and canceled prompts return to the menu."""
+        """Run the action of a menu entry; on a terminal, errors and Esc or Ctrl-C in prompts return to it."""
         self.display.begin_view()
+        self.answers.can_go_back = self.answers.has_terminal
         try:
             action()
         except (UserError, RunFailed) as error:
             if not self.answers.has_terminal:
                 raise
             self.display.note(str(error), "bold red")
-        except PromptCancelled:
+        except (PromptCancelled, GoBack):
             pass
         except Interrupted as error:
             if not self.answers.has_terminal:
                 raise
             self.display.note(f"{str(error)[:1].upper()}{str(error)[1:]}", "bold")
+        finally:
+            self.answers.can_go_back = False
 
     def take_worker(self) -> Worker:
         """Return a worker for a job; during a menu it has started already, so that Keras is imported."""
@@ -319,8 +325,9 @@ class Session:
                     ending = worker.follow(self.display, until=TrainingFinished)
                     views = ending.views
         except (UserError, RunFailed) as error:
-            # Wrong arguments end the program, unless there are results of earlier runs.
-            if isinstance(error, UserError) and not (self.answers.has_terminal and self.finished_runs):
+            # Wrong arguments end the program, unless there are answers or results that would be lost.
+            can_return = self.answers.has_terminal and (self.finished_runs or self.answers.prompt_count)
+            if isinstance(error, UserError) and not can_return:
                 raise
             self.display.close()
             self.display.note(f"The run failed: {error}", "bold red")

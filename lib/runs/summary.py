@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from lib.common.formatting import format_duration
 from lib.config.program_settings import default_values
 from lib.config.suited_defaults import ImageSet, suited_defaults
-from lib.runs.records import FAILED, INTERRUPTED
+from lib.runs.records import FAILED, INTERRUPTED, main_curves
 from lib.runs.validation import is_number
 from lib.tasks import TASKS, find_task
 from lib.tasks.baselines import Baseline, constant
@@ -182,8 +182,8 @@ def _unbeaten_baseline(record: dict, score: Metric) -> str:
 
 def _further_epochs_remarks(record: dict) -> list[Remark]:
     """Return a remark if a run that continues another one found no better epoch."""
-    earlier, history = (record.get("parent") or {}).get("epochs", 0), record.get("history", {})
-    losses = history.get("val_loss") or history.get("loss") or []
+    earlier, curves = (record.get("parent") or {}).get("epochs", 0), main_curves(record)
+    losses = curves.get("val_loss") or curves.get("loss") or []
     if not earlier or len(losses) <= earlier or losses.index(min(losses)) >= earlier:
         return []
     text = (

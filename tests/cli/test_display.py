@@ -207,7 +207,7 @@ def test_a_network_that_is_no_better_than_its_input_is_called_so():
 @pytest.mark.parametrize(("losses", "is_better"), [([0.3, 0.2, 0.4], False), ([0.3, 0.2, 0.1], True)])
 def test_a_continued_run_without_a_better_epoch_says_so(losses, is_better):
     continued = record("reconstruct", {"test_mse": 0.001}, {})
-    continued |= {"parent": {"folder": "models/a", "epochs": 2}, "history": {"val_loss": losses}}
+    continued |= {"parent": {"folder": "models/a", "epochs": 2}, "history": {"": {"val_loss": losses}}}
     texts = " ".join(remark.text for remark in summary.run_remarks(continued))
     assert ("No epoch after epoch 2 was better" in texts) is not is_better
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pexpect
 
 PROJECT = Path(__file__).resolve().parents[2]
-ENTER, DOWN, UP, BACKSPACE, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x1b[A", "\x7f", "\x03", "\x04"
+ENTER, ESC, DOWN, UP, BACKSPACE = "\r", "\x1b", "\x1b[B", "\x1b[A", "\x7f"
+CTRL_C, CTRL_D = "\x03", "\x04"
 CURSOR_REPORT, CURSOR = (
     re.escape("\x1b[6n"),
     "\x1b[1;1R",
