@@ -63,6 +63,8 @@ def continued_settings(folder: Path, program: str, values: Mapping[str, Any]) ->
         UserError: the run has not finished, is of the other program, or a setting would change what its
             losses are of.
     """
+    if folder.is_file():
+        raise UserError(f"{folder}: is a file; give the folder of the run")
     record = records.load_record(folder)
     path = folder / records.RECORD_FILE
     validate(record, path)
@@ -99,7 +101,8 @@ def load_parent(folder: Path) -> Parent:
         for name, curve in curves.items()
         if len(curve) == count and all(map(is_number, curve))
     }
-    if not count or not {"loss", "seconds"} <= history.keys():
+    needed = {"loss", "seconds"} | ({"val_loss"} & curves.keys())
+    if not count or not needed <= history.keys():
         raise UserError(f"{folder}: its record has no complete losses; use --begin-with {folder} instead")
     model = locate_model(str(folder), ("autoencoder.h5",), "--continue")
     return Parent(Path(model), history, record["dataset"].get("sha256", ""))

@@ -44,6 +44,7 @@ class SearchOptions:
         study: the name of the study; `None` for one derived from its definition.
         storage: the URL of a shared storage; `None` for an SQLite file in the folder of the search.
         retrain: whether the winner is trained again on all training images.
+        as_json: the result is printed as JSON, in place of tables.
     """
 
     answers: Answers
@@ -60,6 +61,7 @@ class SearchOptions:
     study: str | None
     storage: str | None
     retrain: bool
+    as_json: bool = False
 
     def command(self, point: Hyperparameters) -> str:
         """Return the command line that repeats the search without prompts.
@@ -162,6 +164,7 @@ def read_options(program: str, args: argparse.Namespace) -> SearchOptions:
         study=args.study,
         storage=args.storage,
         retrain=not args.no_retrain,
+        as_json=args.json,
     )
 
 

@@ -27,7 +27,7 @@ from lib.search.options import SearchOptions
 from lib.search.progress import SearchProgress
 from lib.search.retention import remove_models
 from lib.search.space import format_param
-from lib.search.state import FAIL, PRUNED, StudyDefinition, StudyState, study_state
+from lib.search.state import COMPLETE, FAIL, PRUNED, StudyDefinition, StudyState, study_state
 from lib.search.storage import default_url
 from lib.search.study import importances, open_study, requeue_trial, run_trials
 from lib.search.trials import TrialRunner, final_hyperparameters
@@ -85,7 +85,7 @@ class Search:
     def _run(self) -> int:
         interrupted = self._run_trials()
         state = study_state(self.study)
-        if state.ranked:
+        if state.ranked and not self.options.as_json:
             self._show_results(state)
         if interrupted:
             raise Interrupted(f"interrupted; to continue: {self.command}")
@@ -95,7 +95,30 @@ class Search:
         if self.options.retrain:
             _, winner = state.ranked[0]
             self._train_winner(winner)
+        if self.options.as_json:
+            print(json.dumps(self._describe_results()))
         return 0
+
+    def _describe_results(self) -> dict:
+        """The trials, best first, and the folder of the retrained winner, as JSON values."""
+        state = study_state(self.study)
+        ranked = [trial for _, trial in state.ranked]
+        winners = study_state(self.study, state.index_of(ranked[0])).ended
+        return {
+            "folder": str(self.folder),
+            "score": f"validation {self.metric.key}",
+            "trials": [
+                {
+                    "trial": state.index_of(trial),
+                    "state": trial.state.name.lower(),
+                    "values": trial.params,
+                    "score": trial.value if trial.state == COMPLETE else None,
+                    "error": trial.user_attrs.get("error"),
+                }
+                for trial in [*ranked, *state.in_state(PRUNED, FAIL)]
+            ],
+            "winner": winners[-1].user_attrs.get("folder") if winners else None,
+        }
 
     def _run_trials(self) -> bool:
         """Run trials; return whether they were interrupted."""
@@ -165,6 +188,8 @@ class Search:
     def _show_winner(self, trial: FrozenTrial) -> None:
         if trial.state == FAIL:
             raise RunFailed(f"the best trial could not be retrained: {trial.user_attrs['error']}")
+        if self.options.as_json:
+            return
         folder = Path(trial.user_attrs["folder"])
         if not (folder / records.RECORD_FILE).exists():
             score = self.progress.format_score(trial.user_attrs["score"])

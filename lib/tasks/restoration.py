@@ -66,6 +66,8 @@ class Restoration(Task):
         return settings.targets, settings.test_targets
 
     def refusal(self, settings):
+        if settings.targets and settings.targets == settings.dataset:
+            return "targets are the pictures of --dataset itself; --targets requires the clean ones"
         if settings.targets and settings.testset and not settings.test_targets:
             return "targets and a test set require --test-targets, the clean pictures of the test set"
         if settings.test_targets and not (settings.targets and settings.testset):

@@ -21,6 +21,7 @@ from lib.training.phases import CROSS_ENTROPY
 UNMEASURED_BATCHES, MEASURED_BATCHES, MEASURED_SECONDS = 3, 5, 3.0
 SECONDS_BETWEEN_STEPS = 0.1  # between two events `Step`
 DIVERGENCE_FACTOR = 10  # times the training loss of the first epoch
+MIN_DIVERGED_LOSS = 0.01  # a PSNR of 20 dB
 
 History = dict[str, list[float]]  # one value per epoch for each quantity
 
@@ -203,12 +204,12 @@ class EpochReporter(keras.callbacks.Callback):
         """True if the training loss is ten times, and the validation loss more than, that of the first epoch.
 
         The training loss alone is not enough: a pretrained network begins with so small a loss that a few
-        images can multiply it.
+        images can multiply it. A PCA of as many components as there are images begins without any error.
         """
         losses, validation_losses = self.history["loss"], self.history.get("val_loss")
         if validation_losses and validation_losses[-1] <= validation_losses[0]:
             return False
-        return losses[-1] > DIVERGENCE_FACTOR * losses[0]
+        return losses[-1] > max(DIVERGENCE_FACTOR * losses[0], MIN_DIVERGED_LOSS)
 
     def _end_with(self, problem: str) -> None:
         self.problem = problem

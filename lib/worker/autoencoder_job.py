@@ -43,6 +43,7 @@ class AutoencoderJob(TrainingJob):
         self.architecture = plan_architecture(self.hp, self.dataset.shape)
         self.notes = get_task(self.hp).notes(self.hp, self.dataset.shape)
         self.first_weights = FirstWeights(self.hp, self.dataset)
+        self.first_weights.require_fitting(self.architecture)
         self._components: Components | None = None  # of the training images, if the network begins with them
 
     def train(self, run: Run, trial: bool) -> None:

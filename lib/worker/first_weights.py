@@ -8,8 +8,10 @@ from typing import Any
 import keras
 
 from lib.common.errors import UserError
+from lib.config.architecture import Architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.datasets import Dataset
+from lib.models.autoencoder import build_autoencoder
 from lib.models.saving.model_files import load_saved_model
 from lib.models.transfer import Transfer, take_weights
 from lib.runs.continuation import PARENT, Parent, load_parent
@@ -50,16 +52,19 @@ class FirstWeights:
             self._source = load_saved_model(Path(self._path)).model
         self.history = self._parent.history if self._parent else {}
 
-    def give(self, model: keras.Model) -> None:
-        """Give a new network the weights.
+    def require_fitting(self, architecture: Architecture) -> None:
+        """Raise `UserError` if no layer fits a network, or for a continued run not all do."""
+        if self._source is not None:
+            self._take(build_autoencoder(architecture), self._source)
 
-        Raises:
-            UserError: no layer fits, or for a continued run not all do.
-        """
-        if self._source is None:
-            return
-        self._transfer = transfer = take_weights(model, self._source)
-        self._source = None
+    def give(self, model: keras.Model) -> None:
+        """Give a new network the weights. Raises `UserError` as `require_fitting` does."""
+        if self._source is not None:
+            self._transfer = self._take(model, self._source)
+            self._source = None
+
+    def _take(self, model: keras.Model, source: keras.Model) -> Transfer:
+        transfer = take_weights(model, source)
         if self._parent and not transfer.is_complete:
             raise UserError(f"{self._path}: does not belong to this run: {transfer.not_taken[0]}")
         if not transfer.taken:
@@ -67,6 +72,7 @@ class FirstWeights:
                 f"{self._path}: no layer fits this network, whose first is {transfer.not_taken[0]}; use the "
                 "layers, kernels and kernel sizes of that model"
             )
+        return transfer
 
     def describe(self) -> tuple[list[str], dict[str, Any]]:
         """Return sentences for the user, and what the record says of the weights."""

@@ -2,6 +2,7 @@
 is named, what is said).
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,9 @@ def continued(program: str = "autoencoder", status: str = "finished", **values):
     continuation.continued_settings(record_run("mine", status=status, layers=2), program, values)
 
 
-def continued_without_losses():
+def continued_with_history(history: dict):
     folder = record_run("mine")
-    write_json(folder / records.RECORD_FILE, records.load_record(folder) | {"history": {}})
+    write_json(folder / records.RECORD_FILE, records.load_record(folder) | {"history": history})
     continuation.load_parent(folder)
 
 
@@ -90,9 +91,17 @@ CASES = {
             "--continue keeps data, task, network and loss of the run: remove --layers, or use --begin-with",
         ),
         (
-            continued_without_losses,
-            "models/mine",
-            "its record has no complete losses; use --begin-with models/mine instead",
+            lambda: continuation.continued_settings(Path(images()), "autoencoder", {}),
+            "images.npy",
+            "is a file; give the folder of the run",
+        ),
+        *(
+            (
+                partial(continued_with_history, history),
+                "models/mine",
+                "its record has no complete losses; use --begin-with models/mine instead",
+            )
+            for history in ({}, {"loss": [0.2, 0.1], "val_loss": [0.2], "seconds": [1.0, 1.0]})
         ),
     ],
     "worker/first_weights": [

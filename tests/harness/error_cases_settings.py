@@ -241,6 +241,11 @@ CASES = {
             "has no effect without --task restore",
         ),
         (
+            lambda: AutoencoderHyperparameters(task="restore", dataset="c", targets="c"),
+            "targets",
+            "are the pictures of --dataset itself; --targets requires the clean ones",
+        ),
+        (
             lambda: AutoencoderHyperparameters(task="restore", targets="c", testset="t"),
             "targets and a test set",
             "require --test-targets, the clean pictures of the test set",

@@ -122,6 +122,22 @@ def test_cross_validation(tiny, in_process, capsys):
     assert "±" in shown
 
 
+@pytest.mark.parametrize("words", [["--no-retrain"], []])
+def test_the_result_as_json(tiny, in_process, capsys, words):
+    assert search(tiny, *TINY, *PAIR, "--epochs", "1", "--json", *words) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["score"] == "validation mse"
+    scores = [trial["score"] for trial in result["trials"]]
+    assert scores == sorted(scores)
+    assert {trial["state"] for trial in result["trials"]} == {"complete"}
+    runs = records_of("s")
+    for trial in result["trials"]:
+        record = runs[f"trial-{trial['trial']:04}"]
+        assert record["metrics"]["validation_mse"] == trial["score"]
+    best = result["trials"][0]["trial"]
+    assert result["winner"] == (None if words else str(Path("s", f"winner-{best:04}")))
+
+
 def test_a_classifier_is_searched_by_accuracy(tiny, in_process, capsys):
     save_autoencoder("e")
     words = [

@@ -146,6 +146,15 @@ def test_a_diverging_training_ends_with_its_best_weights(tiny, monkeypatch, valu
         np.testing.assert_array_equal(weight, expected)
 
 
+def test_a_training_that_begins_without_an_error_has_not_diverged(tiny, monkeypatch):
+    """As that of a PCA does, of as many components as there are images."""
+    monkeypatch.setattr(callbacks, "MIN_DIVERGED_LOSS", 1e6)
+    result, _, _ = train_with_result(
+        tiny, spoil_targets(monkeypatch, 3, 100.0), epochs=5, schedule="constant"
+    )
+    assert (len(result.history["loss"]), result.problem) == (5, "")
+
+
 class TrainingKilled(Exception):
     pass
 

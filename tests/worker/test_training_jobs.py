@@ -33,6 +33,7 @@ from lib.worker import open_data, training_job, training_jobs
 from lib.worker.messages import FiguresDrawn, Train, TrainingFinished
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
+from tests.worker.test_model_jobs import save_autoencoder
 
 pytestmark = pytest.mark.usefixtures("unrendered")
 
@@ -389,6 +390,13 @@ def test_colorizing_gray_images_is_refused_before_a_folder_is_made(tiny):
     with pytest.raises(UserError, match="task colorize requires color images; these are 12×10×1"):
         run("ae", dataset=tiny["-d"], task="colorize")
     assert not Path("ae").exists()
+
+
+def test_first_weights_that_do_not_fit_are_refused_before_a_folder_is_made(color):
+    save_autoencoder("first", image=(8, 8, 1), kernel_size=5)
+    with pytest.raises(UserError, match=r"first/autoencoder\.h5: no layer fits this network"):
+        run("second", dataset=color, begin_with="first", layers=1, kernels=3, epochs=1)
+    assert not Path("second").exists()
 
 
 def test_a_trial_trains_as_any_run_and_never_uses_the_test_set(tiny, monkeypatch):
