@@ -216,7 +216,7 @@ def project(tmp_path_factory):
     project.add_entry("lib/tasks/metrics.py", "def program_metrics(", METRIC)
     project.add_entry("lib/config/training_choices.py", "def describe_schedules(", TRAINING_CHOICES)
     project.add_entry("lib/tasks/augmentation.py", "def chosen_augmentations(", AUGMENTATION)
-    project.add_entry("lib/config/training_settings.py", "    optimizer: str", HYPERPARAMETER)
+    project.add_entry("lib/config/training_settings.py", "    optimizer: str = setting", HYPERPARAMETER)
     project.add_file("lib/evaluation/run_figures/means.py", FIGURE)
     project.add_file("lib/cli/command_measure.py", COMMAND)
     menu = "Show the mean of each class\nmeasure\nquit\n"

@@ -14,11 +14,9 @@ from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.runs.records import FAILED, INTERRUPTED, main_curves
 from lib.runs.validation import is_number
 from lib.tasks import TASKS, find_task
-from lib.tasks.baselines import Baseline, constant
+from lib.tasks.baselines import Baseline
 from lib.tasks.classification import CLASSIFIER_BASELINES, CLASSIFY, scratch
 from lib.tasks.metrics import Metric, program_metrics, run_score, table_metrics
-
-UNTRAINED_BASELINES = ("input", "mean_color", "nearest_border")  # besides the mean image
 
 
 class Remark(NamedTuple):
@@ -155,7 +153,7 @@ def _autoencoder_advice(record: dict) -> list[Remark]:
     metrics, remarks = record["metrics"], []
     score = run_score("autoencoder")
     if text := _unbeaten_baseline(record, score):
-        remarks.append(Remark(f"No better than the {text}: {_training_advice(record)}.", "bad"))
+        remarks.append(Remark(f"No better than a trivial method, {text}: {_training_advice(record)}.", "bad"))
     remarks += _further_epochs_remarks(record)
     pixels = math.prod(record["dataset"]["shape"])
     latent_size = metrics.get("latent_size", 0)
@@ -171,13 +169,14 @@ def _autoencoder_advice(record: dict) -> list[Remark]:
 
 
 def _unbeaten_baseline(record: dict, score: Metric) -> str:
-    """The first baseline without training that is as good as the network; empty if there is none."""
-    of_task = {baseline.name: baseline for baseline in task_baselines(record.get("task", ""))}
-    for name in (constant.name, *UNTRAINED_BASELINES):
-        value = record["baselines"].get(f"{name}_{score.key}", math.inf)
-        if record["metrics"].get(score.test_key, 0) >= value:
-            return of_task[name].describe(record["baselines"]) if name in of_task else "mean image"
-    return ""
+    """The best trivial method that is as good as the network; empty if there is none."""
+    scores = {
+        baseline.describe(record["baselines"]): record["baselines"].get(f"{baseline.name}_{score.key}")
+        for baseline in task_baselines(record.get("task", ""))
+    }
+    bound = record["metrics"].get(score.test_key, 0)
+    unbeaten = {label: value for label, value in scores.items() if is_number(value) and value <= bound}
+    return min(unbeaten, key=unbeaten.__getitem__, default="")
 
 
 def _further_epochs_remarks(record: dict) -> list[Remark]:

@@ -271,7 +271,8 @@ def test_paths_in_the_menus_are_checked_and_survive_going_back(keys, monkeypatch
         advanced_prompts._check_path(setting, "nowhere")
     with pytest.raises(UserError, match="nowhere"):
         advanced_prompts._check_path(find_setting("targets"), "nowhere")
-    answers = answers_of("-d", "clean.npy", "--task", "restore")
+    np.save("noisy.npy", sample_files.shapes(80)[0])
+    answers = answers_of("-d", "noisy.npy", "--task", "restore")
     answers.drafts |= {"targets": "clean.npy", "dataset": "other.npy"}
     assert answers.hyperparameters({}).targets == "clean.npy"
     names = [entry.name for entry in advanced_prompts._applicable_settings(answers.hyperparameters({}))]

@@ -190,7 +190,7 @@ def test_remarks_on_what_only_some_runs_have():
     text = " ".join(lines)
     for words in (
         "largest channel",
-        "No better than the mean",
+        "No better than a trivial method, mean image",
         "Skip connections bypass the latent code",
     ):
         assert words in text
@@ -199,7 +199,7 @@ def test_remarks_on_what_only_some_runs_have():
 def test_a_network_that_is_no_better_than_its_input_is_called_so():
     scores = {"constant_mse": 0.06, "input_mse": 0.01}
     remarks = summary.run_remarks(record("denoise", {"test_mse": 0.02}, scores))
-    assert ("No better than the noisy input: train for more epochs.", "bad") in remarks
+    assert ("No better than a trivial method, noisy input: train for more epochs.", "bad") in remarks
     remarks = summary.run_remarks(record("denoise", {"test_mse": 0.005}, scores))
     assert all(remark.style != "bad" for remark in remarks)
 
@@ -223,7 +223,7 @@ def test_a_training_of_few_steps_gets_advice_on_its_batch_size():
     assert "has only 50 steps; use a batch size of 8" in advice
     few["dataset"]["sizes"] = {"train": 6400}
     advice = next(remark.text for remark in summary.run_remarks(few) if "mean image" in remark.text)
-    assert advice == "No better than the mean image: train for more epochs."
+    assert advice == "No better than a trivial method, mean image: train for more epochs."
 
 
 @pytest.mark.parametrize(

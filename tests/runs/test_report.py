@@ -326,7 +326,7 @@ def test_a_batch_size_that_is_no_number_is_no_error(batch_size):
     change_record(folder, hyperparameters=settings, baselines={"constant_mse": 0.1})
     (entry,), _ = run_entries.list_entries(Path("models"))
     page, _ = documents.to_html(report.compose_report([entry], "2026-03-01"), "")
-    assert "No better than the mean image" in page
+    assert "No better than a trivial method, mean image" in page
 
 
 def test_the_table_of_a_long_training_is_short():
