@@ -253,6 +253,19 @@ def test_a_task_of_the_menu_brings_its_network(capsys):
     assert (hp.layers, hp.kernels, hp.skip, hp.residual) == (3, (5, 6, 7), True, True)
 
 
+def test_what_follows_answers_changes_with_the_task_and_is_said(capsys):
+    """The strides follow the layers that were asked for, also if the menu has shown these once more."""
+    answers = answers_of("-d", "digits")
+    answers.images = ImageSet((32, 32, 3), 40)
+    values: dict = {"dataset": "digits", "layers": 2, "kernels": (8, 4)}
+    assert answers.hyperparameters(values).stride == (4, 2)
+    for name, value in (("layers", 2), ("task", "restore")):
+        values |= {name: value} | advanced_prompts._new_defaults(answers, values, name, value)
+    hp = answers.hyperparameters(values)
+    assert (hp.layers, hp.kernels, hp.stride, hp.skip, hp.linear_path) == (2, (8, 4), None, True, None)
+    assert "Defaults for restore: stride 4,2 → auto, " in capsys.readouterr().out
+
+
 def test_a_new_optimizer_brings_the_defaults_that_go_with_it():
     """As a flag does: Adam is worse without batch normalization."""
     answers = answers_of("-d", "digits")
