@@ -101,7 +101,7 @@ class Answers:
         return self.suited_defaults(others).get(name, self.settings[name].default)
 
     def suited_defaults(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return the defaults that follow the images, beside given values; none with a preset."""
+        """Return the defaults that follow the images, beside other values; none with a preset."""
         return suited_defaults(self.images, given) if self.images and self.preset is None else {}
 
     def hyperparameters(self, answers: dict[str, Any]) -> Hyperparameters:

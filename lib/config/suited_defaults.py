@@ -23,10 +23,10 @@ MAP_RATIO = 24  # values of the image per number of a code of feature maps
 WIDTHS = (32, 64, 128)  # kernels of the first layers; the others have as many as the last of these
 
 MAX_FULL_SKIP_SIDE = 96  # pixels; the U-Net of a larger image begins at half size
-BYPASS_BATCH_PIXELS = 1 << 15  # about, of a batch of a U-Net
+U_NET_BATCH_PIXELS = 1 << 15  # about, of a batch of a U-Net
 # Of a U-Net, compared in docs/training.md: the optimizer goes with no batch normalization, and vice versa.
-BYPASS_NORMALIZATION = {"batch_norm": "none", "optimizer": "muon"}
-BYPASS_LEARNING_RATE = 0.003
+U_NET_NORMALIZATION = {"batch_norm": "none", "optimizer": "muon"}
+U_NET_LEARNING_RATE = 0.003
 
 MIN_STEPS_PER_EPOCH = 50  # about; fewer leave a short training where it began
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 8, 128
@@ -53,31 +53,31 @@ class ImageSet:
     count: int
 
 
-def suited_defaults(images: ImageSet, given: dict) -> dict:
-    """Return canonical values of settings that are not given, by name.
+def suited_defaults(images: ImageSet, chosen: dict) -> dict:
+    """Return canonical values of settings that are not chosen, by name.
 
     Args:
         images: the training images.
-        given: canonical values of the settings that the user has chosen, by name.
+        chosen: canonical values of the settings that the user has chosen, by name.
     """
-    task, max_batch_size, values = get_task(_with_defaults(given)), MAX_BATCH_SIZE, {}
+    task, max_batch_size, values = get_task(_with_defaults(chosen)), MAX_BATCH_SIZE, {}
     if task.bypasses_code:
-        values = _bypass(task, images.shape, given)
+        values = _suited_u_net(task, images.shape, chosen)
         if values:
-            max_batch_size = _power_of_two(BYPASS_BATCH_PIXELS / math.prod(images.shape[:2]))
+            max_batch_size = _power_of_two(U_NET_BATCH_PIXELS / math.prod(images.shape[:2]))
     elif task.targets_are_images:
-        values = _suited_network(images.shape, given)
-    values |= suited_training(images.count, given, max_batch_size)
+        values = _suited_network(images.shape, chosen)
+    values |= suited_training(images.count, chosen, max_batch_size)
     return {
         name: value if value is None else find_setting(name).parse(value)
         for name, value in values.items()
-        if name not in given
+        if name not in chosen
     }
 
 
-def suited_training(count: int, given: dict, max_batch_size: int = MAX_BATCH_SIZE) -> dict:
+def suited_training(count: int, chosen: dict, max_batch_size: int = MAX_BATCH_SIZE) -> dict:
     """Return the batch size and the epochs for a number of training images."""
-    batch_size = given.get("batch_size", min(suited_batch_size(count), max_batch_size))
+    batch_size = chosen.get("batch_size", min(suited_batch_size(count), max_batch_size))
     steps = -(-max(count, 1) // batch_size)
     return {"batch_size": batch_size, "epochs": max(EPOCHS, -(-MIN_STEPS // steps))}
 
@@ -92,10 +92,10 @@ def _power_of_two(size: float) -> int:
     return min(max(2 ** max(round(math.log2(size)), 0), MIN_BATCH_SIZE), MAX_BATCH_SIZE)
 
 
-def _suited_network(shape: ImageShape, given: dict) -> dict:
-    has_other_code = _differs(given, (*OTHER_CODES, *BYPASSES))
-    if _has_dense_code(shape, given):
-        layers = given.get("layers", _given_depth(given) or 2)
+def _suited_network(shape: ImageShape, chosen: dict) -> dict:
+    has_other_code = _differs(chosen, (*OTHER_CODES, *BYPASSES))
+    if _has_dense_code(shape, chosen):
+        layers = chosen.get("layers", _chosen_depth(chosen) or 2)
         network = {
             "layers": layers,
             "kernels": _widths(max(layers, 1)),
@@ -103,56 +103,56 @@ def _suited_network(shape: ImageShape, given: dict) -> dict:
         }
         has_path = layers and not has_other_code and math.prod(shape) <= MAX_FULL_PATH_VALUES
         return network | {"linear_path": FULL} if has_path else network
-    layers = given.get("layers", _given_depth(given) or 4)
+    layers = chosen.get("layers", _chosen_depth(chosen) or 4)
     channels = max(1, round(CODE_STRIDE**2 * shape[2] / MAP_RATIO))
     network = {"layers": layers, "kernels": (*_widths(layers - 1), channels)}
-    if has_other_code or _differs(given, OTHER_STRIDES) or not layers:
+    if has_other_code or _differs(chosen, OTHER_STRIDES) or not layers:
         return network
     suited = {"stride": _strides(layers), "linear_path": CODE_STRIDE}
-    return network | suited if _agrees(given, suited) else network
+    return network | suited if _agrees(chosen, suited) else network
 
 
-def _bypass(task: Task, shape: ImageShape, given: dict) -> dict:
+def _suited_u_net(task: Task, shape: ImageShape, chosen: dict) -> dict:
     """Connections past the code, so that a training starts with the input as its output."""
-    suited: dict[str, object] = {"skip": True, "residual": task.allows_residual(_with_defaults(given))}
+    suited: dict[str, object] = {"skip": True, "residual": task.allows_residual(_with_defaults(chosen))}
     excluding = [name for name in OTHER_CODES if name != "loss"]
-    if _differs(given, (*excluding, "linear_path", "latent_dim")) or not _agrees(given, suited):
+    if _differs(chosen, (*excluding, "linear_path", "latent_dim")) or not _agrees(chosen, suited):
         return {}
-    if (loss := given.get("loss")) and LOSSES[loss].needs_unit_range:
+    if (loss := chosen.get("loss")) and LOSSES[loss].needs_unit_range:
         return {}
-    if min(shape[:2]) > MAX_FULL_SKIP_SIDE and not _differs(given, ("stride", "pool")):
+    if min(shape[:2]) > MAX_FULL_SKIP_SIDE and not _differs(chosen, ("stride", "pool")):
         suited["skip_size"] = HALF
-    training = {name: find_setting(name).parse(value) for name, value in BYPASS_NORMALIZATION.items()}
-    if _agrees(given, training):
-        suited |= training | {"learning_rate": BYPASS_LEARNING_RATE}
+    training = {name: find_setting(name).parse(value) for name, value in U_NET_NORMALIZATION.items()}
+    if _agrees(chosen, training):
+        suited |= training | {"learning_rate": U_NET_LEARNING_RATE}
     return suited
 
 
-def _with_defaults(given: dict) -> SimpleNamespace:
-    return SimpleNamespace(**default_values(PROGRAM) | given)
+def _with_defaults(chosen: dict) -> SimpleNamespace:
+    return SimpleNamespace(**default_values(PROGRAM) | chosen)
 
 
-def _differs(given: dict, names: tuple[str, ...]) -> bool:
-    """Return whether the given value of one of these settings is not the default."""
-    return any(given[name] != settings(PROGRAM)[name].default for name in names if name in given)
+def _differs(chosen: dict, names: tuple[str, ...]) -> bool:
+    """Return whether the chosen value of one of these settings is not the default."""
+    return any(chosen[name] != settings(PROGRAM)[name].default for name in names if name in chosen)
 
 
-def _agrees(given: dict, suited: dict) -> bool:
-    """Return whether no given value contradicts one that suits the images."""
-    return all(given.get(name, value) == value for name, value in suited.items())
+def _agrees(chosen: dict, suited: dict) -> bool:
+    """Return whether no chosen value contradicts one that suits the images."""
+    return all(chosen.get(name, value) == value for name, value in suited.items())
 
 
-def _has_dense_code(shape: ImageShape, given: dict) -> bool:
-    if "latent_dim" in given:
-        return given["latent_dim"] is not None
-    if given.get("linear_path") is not None:
-        return given["linear_path"] == FULL
+def _has_dense_code(shape: ImageShape, chosen: dict) -> bool:
+    if "latent_dim" in chosen:
+        return chosen["latent_dim"] is not None
+    if chosen.get("linear_path") is not None:
+        return chosen["linear_path"] == FULL
     return math.prod(shape) <= MAX_DENSE_VALUES or min(shape[:2]) < 2 * CODE_STRIDE
 
 
-def _given_depth(given: dict) -> int:
-    """The number of layers that given values per layer are for; 0 where one value is for all layers."""
-    lengths = [len(given[name] or ()) for name in ("kernel_size", "kernels", "stride") if name in given]
+def _chosen_depth(chosen: dict) -> int:
+    """The number of layers that chosen values per layer are for; 0 where one value is for all layers."""
+    lengths = [len(chosen[name] or ()) for name in ("kernel_size", "kernels", "stride") if name in chosen]
     return max((length for length in lengths if length > 1), default=0)
 
 

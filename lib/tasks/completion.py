@@ -89,7 +89,7 @@ class MissingHalf(Completion):
         return InputPart(*half_slices(settings, image)[0])
 
     def fixed_maps(self, settings, input_shape, target):
-        """The given half is mirrored where skip or residual need it.
+        """Mirror image of the visible half, where skip or residual connections need it.
 
         Symmetric content then has the same place in the feature maps that skip connections join, and in the
         image that a residual output is added to.
@@ -162,7 +162,7 @@ class MissingHole(Completion):
         return InputPart(channels=np.eye(image[2], image[2] + 1, dtype=np.float32))  # an empty mask
 
     def fixed_maps(self, settings, input_shape, target):
-        """Known pixels are kept."""
+        """The network's predictions in the hole, the known pixels around it."""
         channels = target[2]
         known = np.eye(channels + 1, channels, dtype=np.float32)
         hole = np.eye(channels + 1, dtype=np.float32)[:, -1:]
