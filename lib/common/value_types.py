@@ -263,6 +263,42 @@ class OneOf(ValueType):
 
 
 @dataclass(frozen=True)
+class SeveralOf(ValueType):
+    """A tuple of some of the strings `choices`, in their order: `noise,blank`, or `none` for none of them."""
+
+    words: tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        return f"{NONE}, or some of {', '.join(self.words)}, separated by commas"
+
+    def read(self, value) -> tuple[str, ...]:
+        if value == NONE or (isinstance(value, list | tuple) and not value):
+            return ()
+        parts = [OneOf(self.words).read(_word(part)) for part in elements(value, ",")]
+        return tuple(word for word in self.words if word in parts)
+
+    def format(self, value: tuple[str, ...]) -> str:
+        return ",".join(value) or NONE
+
+
+@dataclass(frozen=True)
+class Names(ValueType):
+    """A tuple of one or more names, separated by commas in text: `3` or `good,fine`."""
+
+    description = "one or more names separated by commas (good,fine)"
+
+    def read(self, value) -> tuple[str, ...]:
+        names = tuple(_word(part) for part in elements(value, ","))
+        if not names or not all(names):
+            raise ValueError
+        return tuple(dict.fromkeys(names))
+
+    def format(self, value: tuple[str, ...]) -> str:
+        return ",".join(value)
+
+
+@dataclass(frozen=True)
 class Text(ValueType):
     """A path or a name, with `~` expanded."""
 
@@ -324,6 +360,13 @@ def elements(value, separator: str) -> Sequence:
     if isinstance(value, str):
         return value.split(separator)
     return value if isinstance(value, list | tuple) else (value,)
+
+
+def _word(part) -> str:
+    """A part of a list of words as text: a string, or a number in JSON."""
+    if not isinstance(part, str | int) or isinstance(part, bool):
+        raise ValueError
+    return str(part).strip()
 
 
 def _is_path(text: str) -> bool:

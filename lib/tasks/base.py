@@ -34,6 +34,7 @@ class Task:
         shows_classes: a figure shows outputs for images of each class.
         predicts_scaled: at the size of their own, pictures get predictions that are made at the model's size
             and scaled up, not tile by tile.
+        detects_defects: networks learn from normal pictures alone, and a detector of others goes with them.
         variants: in a figure that compares outputs before and after the training, a row of inputs for each of
             these labels, with the settings that it replaces.
     """
@@ -51,6 +52,7 @@ class Task:
     error_label: ClassVar[str] = "error"
     shows_classes: ClassVar[bool] = False
     predicts_scaled: ClassVar[bool] = False
+    detects_defects: ClassVar[bool] = False
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init_subclass__(cls) -> None:

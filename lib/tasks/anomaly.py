@@ -1,0 +1,124 @@
+"""Anomaly detection: a network that repairs simulated defects of normal pictures, and so shows real ones."""
+
+from typing import ClassVar
+
+from lib.common.settings import task_option
+from lib.common.value_types import FloatInterval, FloatRange, Names, OneOf, OrWord, SeveralOf, Text
+from lib.tasks.base import Task
+from lib.tasks.baselines import constant, pca
+from lib.tasks.error_maps import ERROR_MAPS
+from lib.tasks.simulated_defects import DEFECTS, DefectSettings, add_defects
+
+FRACTIONS = FloatRange(0, 1, open_low=True)
+
+
+class Anomaly(Task):
+    """Detection of pictures that differ from normal ones, and of the places where they do.
+
+    The network learns from normal pictures alone: its inputs have simulated defects, its targets have none
+    (as in Collin and De Vleeschouwer, "Improved anomaly detection by training an autoencoder with skip
+    connections on images corrupted with stain-shaped noise", 2021). What it changes of a picture is its error
+    map. Without simulated defects it is a plain reconstruction.
+    """
+
+    name = "anomaly"
+    help = "the normal picture from one with defects; finds pictures that are not normal"
+    order = 60
+    baselines = (constant, pca)
+    targets_are_images = True
+    detects_defects = True
+    options: ClassVar = {
+        "defects": task_option(
+            tuple(DEFECTS),
+            SeveralOf(tuple(DEFECTS)),
+            is_later=True,
+            help="simulated defects of the inputs: "
+            + "; ".join(f"{name}: {entry.help}" for name, entry in DEFECTS.items())
+            + "; none: plain reconstruction",
+        ),
+        "defect_size": task_option(
+            (0.1, 0.5),
+            FloatInterval(FRACTIONS),
+            is_later=True,
+            help="side of a simulated defect, as a fraction of the picture's sides",
+        ),
+        "defect_opacity": task_option(
+            (0.3, 1.0),
+            FloatInterval(FRACTIONS),
+            is_later=True,
+            help="share by which a simulated defect replaces the picture",
+        ),
+        "error_map": task_option(
+            next(iter(ERROR_MAPS)),
+            OneOf(tuple(ERROR_MAPS)),
+            is_later=True,
+            help="how pictures are compared with what the network returns for them: "
+            + "; ".join(f"{name}: {entry.help}" for name, entry in ERROR_MAPS.items()),
+        ),
+        "false_alarms": task_option(
+            0.01,
+            FloatRange(0, 1, open_low=True, open_high=True),
+            is_later=True,
+            help="share of normal pictures that the threshold of the score may report as defective",
+        ),
+        "normal": task_option(
+            None,
+            OrWord("all", Names()),
+            group="data",
+            is_later=True,
+            in_menu=True,
+            help="names of the classes that are normal (3, or good,fine); the training uses them alone; all: "
+            "those of the training images",
+        ),
+        "masks": task_option(
+            None,
+            OrWord("auto", Text("a folder")),
+            group="data",
+            is_later=True,
+            help="folder of pictures that are white where a test picture has a defect, in subfolders like "
+            "those of the test set; auto: ground_truth or masks in the folder of the data set",
+        ),
+        "mask_ending": task_option(
+            "_mask",
+            Text("the end of a file's name"),
+            group="data",
+            is_later=True,
+            help="end of the names of masks before the suffix (000_mask.png is the mask of 000.png); masks "
+            "may have the names of the pictures, too",
+        ),
+        "defective": task_option(
+            None,
+            OrWord("none", Text("a folder")),
+            group="data",
+            is_later=True,
+            in_menu=True,
+            help="folder of pictures with defects that are not in the test set; the threshold is then the "
+            "one with the best F1 for them and the validation pictures",
+        ),
+    }
+
+    def for_options(self, settings):
+        return self if settings.defects else PLAIN
+
+    def make_pair(self, settings, pixels, rng):
+        return add_defects(pixels, simulated(settings), rng)[0], pixels
+
+    def make_inference_pair(self, settings, pixels):
+        return pixels, pixels
+
+
+class PlainAnomaly(Anomaly):
+    """The same with a network that learns to reconstruct normal pictures."""
+
+    targets_are_inputs = True
+
+    def make_pair(self, settings, pixels, rng):
+        return pixels, pixels
+
+
+PLAIN = PlainAnomaly()
+
+
+def simulated(settings) -> DefectSettings:
+    """Return what the options of the task say about simulated defects."""
+    return DefectSettings(settings.defects, settings.defect_size, settings.defect_opacity)
