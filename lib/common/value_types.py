@@ -264,18 +264,22 @@ class OneOf(ValueType):
 
 @dataclass(frozen=True)
 class SeveralOf(ValueType):
-    """A tuple of some of the strings `choices`, in their order: `noise,blank`, or `none` for none of them."""
+    """A tuple of some of the strings `words`, in their order: `noise,blank`; `none` where `or_none`."""
 
     words: tuple[str, ...]
+    or_none: bool = True
 
     @property
     def description(self) -> str:
-        return f"{NONE}, or some of {', '.join(self.words)}, separated by commas"
+        some = f"some of {', '.join(self.words)}, separated by commas"
+        return f"{NONE}, or {some}" if self.or_none else some
 
     def read(self, value) -> tuple[str, ...]:
-        if value == NONE or (isinstance(value, list | tuple) and not value):
+        if self.or_none and (value == NONE or (isinstance(value, list | tuple) and not value)):
             return ()
         parts = [OneOf(self.words).read(_word(part)) for part in elements(value, ",")]
+        if not parts:
+            raise ValueError
         return tuple(word for word in self.words if word in parts)
 
     def format(self, value: tuple[str, ...]) -> str:

@@ -2,11 +2,12 @@
 
 from typing import ClassVar
 
-from lib.common.settings import task_option
-from lib.common.value_types import FloatInterval, FloatRange, Names, OneOf, OrWord, SeveralOf, Text
+from lib.common.settings import IMAGES, task_option
+from lib.common.value_types import FloatInterval, FloatRange, Names, OrWord, SeveralOf, Text
 from lib.tasks.base import Task
 from lib.tasks.baselines import constant, pca
 from lib.tasks.error_maps import ERROR_MAPS
+from lib.tasks.settings import DetectionOptions
 from lib.tasks.simulated_defects import DEFECTS, DefectSettings, add_defects
 
 FRACTIONS = FloatRange(0, 1, open_low=True)
@@ -49,11 +50,27 @@ class Anomaly(Task):
             help="share by which a simulated defect replaces the picture",
         ),
         "error_map": task_option(
-            next(iter(ERROR_MAPS)),
-            OneOf(tuple(ERROR_MAPS)),
+            tuple(ERROR_MAPS),
+            SeveralOf(tuple(ERROR_MAPS), or_none=False),
             is_later=True,
+            follows=IMAGES,
             help="how pictures are compared with what the network returns for them: "
-            + "; ".join(f"{name}: {entry.help}" for name, entry in ERROR_MAPS.items()),
+            + "; ".join(f"{name}: {entry.help}" for name, entry in ERROR_MAPS.items())
+            + "; of several the greatest counts at each place",
+        ),
+        "score_area": task_option(
+            0.02,
+            FRACTIONS,
+            is_later=True,
+            follows=IMAGES,
+            help="share of a picture whose greatest errors make its score",
+        ),
+        "code_weight": task_option(
+            0.0,
+            FloatRange(0, 100),
+            is_later=True,
+            follows=IMAGES,
+            help="weight of the distance between the latent code and those of normal pictures in the score",
         ),
         "false_alarms": task_option(
             0.01,
@@ -99,6 +116,15 @@ class Anomaly(Task):
 
     def for_options(self, settings):
         return self if settings.defects else PLAIN
+
+    def detection(self, settings):
+        names = "error_map", "score_area", "code_weight", "false_alarms"
+        return DetectionOptions(*(getattr(settings, name) for name in names))
+
+    def refusal(self, settings):
+        if not settings.validates:
+            return "a detector requires a validation set: set --split 80/10/10"
+        return ""
 
     def make_pair(self, settings, pixels, rng):
         return add_defects(pixels, simulated(settings), rng)[0], pixels

@@ -9,7 +9,7 @@ import numpy as np
 
 from lib.tasks.baselines import Baseline, constant
 from lib.tasks.fixed_maps import FixedMaps, InputPart
-from lib.tasks.settings import ImageShape, TaskSettings
+from lib.tasks.settings import DetectionOptions, ImageShape, TaskSettings
 
 
 class Task:
@@ -221,6 +221,10 @@ class Task:
             float32 of the same shape; by default the prediction.
         """
         return predicted
+
+    def detection(self, settings: Any) -> DetectionOptions:
+        """Return the options of the detection; needed for a task that `detects_defects`."""
+        raise NotImplementedError
 
     # --- network
 

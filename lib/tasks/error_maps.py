@@ -4,17 +4,18 @@ An entry of `ERROR_MAPS` is all that a map needs: the value of `--error-map` and
 Maps are of the gray picture (the mean of the channels), or of the mean error of the channels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from lib.tasks.structural_similarity import C1, C2, SIGMA, SMALLEST_WINDOW
+from lib.tasks.structural_similarity import C1, C2, SIGMA
 
 SCALES = 3  # of the structural map: whole, half and quarter size
 SMOOTHING = 1.0  # standard deviation in pixels by which the squared errors are smoothed
 MIN_SIDE = 8  # pixels of a picture at the coarsest scale
+CHUNK_VALUES = 2**17  # of pictures that are compared at a time, so that intermediate arrays stay in the cache
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,24 @@ def structural_dissimilarity(inputs: np.ndarray, outputs: np.ndarray) -> np.ndar
     return total / scales
 
 
+def error_maps(kinds: Iterable[str], inputs: np.ndarray, outputs: np.ndarray) -> dict[str, np.ndarray]:
+    """Return error maps of pictures by kind, float32 (n, height, width).
+
+    Args:
+        kinds: names of `ERROR_MAPS`.
+        inputs: float32 (n, height, width, channels) in 0..1.
+        outputs: like the inputs; values outside of 0..1 are clipped.
+    """
+    maps = {kind: np.empty(inputs.shape[:3], np.float32) for kind in kinds}
+    count = max(1, CHUNK_VALUES // inputs[0].size) if len(inputs) else 1
+    for start in range(0, len(inputs), count):
+        rows = slice(start, start + count)
+        clipped = np.clip(outputs[rows], 0, 1)
+        for kind, array in maps.items():
+            array[rows] = ERROR_MAPS[kind].compute(inputs[rows], clipped)
+    return maps
+
+
 ERROR_MAPS = {
     "structure": ErrorMap("1 - SSIM at three scales", structural_dissimilarity),
     "squared": ErrorMap("squared error, smoothed", squared_error),
@@ -61,13 +80,15 @@ ERROR_MAPS = {
 
 
 def _dissimilarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """1 − SSIM at each pixel of gray pictures (n, height, width)."""
-    mean1, mean2 = _blur(first), _blur(second)
-    products = mean1 * mean2
-    squares = mean1**2 + mean2**2
-    covariance = _blur(first * second) - products
-    variances = _blur(first**2 + second**2) - squares
-    return 1 - (2 * products + C1) * (2 * covariance + C2) / ((squares + C1) * (variances + C2))
+    """1 − SSIM at each pixel of gray pictures (n, height, width), exactly 0 where they are equal."""
+    difference = first - second
+    mean1, mean2, mean_difference = _blur(first), _blur(second), _blur(difference)
+    squares = mean1 * mean1 + mean2 * mean2
+    mean_difference *= mean_difference
+    variances = _blur(first * first + second * second) - squares
+    variance_of_difference = _blur(difference * difference) - mean_difference
+    luminance = 1 - mean_difference / (squares + C1)
+    return 1 - luminance * (1 - variance_of_difference / (variances + C2))
 
 
 def _blur(images: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
@@ -86,8 +107,9 @@ def _blur_matrix(side: int, sigma: float) -> np.ndarray:
 
 def _halve(images: np.ndarray) -> np.ndarray:
     """Means of two by two pixels; an odd last row or column is left out."""
-    count, height, width = images.shape
-    return images[:, : height // 2 * 2, : width // 2 * 2].reshape(count, height // 2, 2, width // 2, 2).mean((2, 4))
+    height, width = images.shape[1:]
+    rows = images[:, 0 : height // 2 * 2 : 2] + images[:, 1 : height // 2 * 2 : 2]
+    return (rows[:, :, 0 : width // 2 * 2 : 2] + rows[:, :, 1 : width // 2 * 2 : 2]) / 4
 
 
 def _enlarge(images: np.ndarray, sides: tuple[int, ...]) -> np.ndarray:

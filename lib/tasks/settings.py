@@ -1,6 +1,6 @@
 """Settings that tasks read, and the shape of images."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 ImageShape = tuple[int, int, int]  # (height, width, channels)
 MAX_CHANNELS = 16  # of images: 1 is gray, 3 is color
@@ -23,3 +23,19 @@ class TaskSettings(Protocol):
 
     @property
     def variational(self) -> bool: ...
+
+
+class DetectionOptions(NamedTuple):
+    """The options of a task that detects defects.
+
+    Attributes:
+        error_maps: names of `lib.tasks.error_maps.ERROR_MAPS`.
+        area: share of a map whose greatest values make the score of a picture, above 0 to 1.
+        code_weight: weight of the distance of the latent code in the score, at least 0.
+        false_alarms: share of normal pictures that the threshold may report, between 0 and 1.
+    """
+
+    error_maps: tuple[str, ...]
+    area: float
+    code_weight: float
+    false_alarms: float

@@ -56,9 +56,7 @@ def one_color(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One value for each channel, that of a random pixel of the batch or any between 0 and 1."""
     count, height, width, channels = pixels.shape
     places = rng.integers(0, count, count), rng.integers(0, height, count), rng.integers(0, width, count)
-    colors = np.where(
-        rng.random((count, 1)) < 0.5, pixels[places], rng.random((count, channels), np.float32)
-    )
+    colors = np.where(rng.random((count, 1)) < 0.5, pixels[places], rng.random((count, channels), np.float32))
     return np.broadcast_to(colors[:, None, None, :], pixels.shape)
 
 

@@ -8,6 +8,8 @@ from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.memory_estimate import describe_plan
 from lib.evaluation.baselines import autoencoder_baselines
+from lib.evaluation.detection.detecting_model import DetectingModel, fit_to_dataset
+from lib.evaluation.detection.detector_record import describe_detector, save_detector
 from lib.evaluation.metrics import autoencoder_metrics
 from lib.evaluation.run_figures import shown_images
 from lib.evaluation.run_figures.autoencoder import (
@@ -38,6 +40,7 @@ class AutoencoderJob(TrainingJob):
     """Training of an autoencoder. Raises `UserError` if its architecture does not fit the images."""
 
     hp: AutoencoderHyperparameters
+    detecting: DetectingModel | None = None  # of a task that detects defects, after the training
 
     def prepare(self) -> None:
         self.architecture = plan_architecture(self.hp, self.dataset.shape)
@@ -78,6 +81,8 @@ class AutoencoderJob(TrainingJob):
         inference_model = autoencoder_for_inference(model, self.architecture)
         for part in (model.get_layer("encoder"), model.get_layer("decoder"), inference_model):
             save_model(part, run.folder / f"{part.name}.h5", hp, value_range=dataset.value_range)
+        if get_task(hp).detects_defects:
+            self._fit_detector(inference_model, run)
         # --- evaluation and figures
         sizes = {"latent_size": self.architecture.latent_size, "parameters": model.count_params()}
         score = partial(autoencoder_metrics, inference_model, training_model)
@@ -103,6 +108,22 @@ class AutoencoderJob(TrainingJob):
         model, self._components = build_initial_network(self.channel, self.architecture, self.dataset.train)
         self.first_weights.give(model)
         return model
+
+    def _fit_detector(self, model: keras.Model, run: Run) -> None:
+        """Measure what is normal, choose the threshold, and save both with the model."""
+        text = f"measuring {len(self.dataset.validation):,} normal validation images for the threshold"
+        self.channel.emit(Stage(text))
+        self.detecting = fit_to_dataset(model, self.hp, self.dataset)
+        detector = self.detecting.detector
+        save_detector(run.folder / f"{model.name}.h5", detector)
+        run.update(detector=describe_detector(detector))
+        if needed := detector.threshold.too_few:
+            self.channel.emit(
+                Note(
+                    f"{len(self.dataset.validation):,} validation images are few for {self.hp.false_alarms:g} "
+                    f"false alarms: the threshold is the highest of their scores; {needed:,} are enough"
+                )
+            )
 
     def _record_test(self, run: Run, metrics: dict) -> None:
         """Record the scores with those of the baselines."""

@@ -1,0 +1,13 @@
+"""Detection of pictures that differ from normal ones: error maps, scores, thresholds and their evidence.
+
+    map_scores       error maps and their normal values
+    code_scores      distance from the codes of normal pictures
+    threshold        threshold from normal or defective pictures
+    detector         class `Detector`, fitted on validation pictures
+    detecting_model  a model with its detector
+    detector_record  detectors in records and files
+
+A network that learned from normal pictures alone changes what is not normal. `fit_detector` measures with
+validation pictures how much it changes normal ones at each place, and chooses a threshold;
+`DetectingModel.examine` compares other pictures with that.
+"""

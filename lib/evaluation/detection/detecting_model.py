@@ -1,0 +1,101 @@
+"""Class `DetectingModel`: an autoencoder with its detector, for batches of pictures."""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.data.datasets import Dataset
+from lib.data.splits import Subset, sample_subset
+from lib.evaluation.detection.code_scores import MAX_CODES
+from lib.evaluation.detection.detector import Detector, Examined, Parts, Scoring, fit_detector
+from lib.models.inference import predict
+from lib.models.saving.graph_copy import GraphCopy
+from lib.tasks import get_task, make_inference_pair
+
+BATCH_SIZE = 64
+
+
+class ScoredModel:
+    """An autoencoder as it gives the parts of a score.
+
+    Args:
+        model: the autoencoder, from inputs to outputs of the same shape, with a nested model `encoder` where
+            codes count.
+        hp: its task.
+        scoring: how a picture gets its score.
+    """
+
+    def __init__(self, model: keras.Model, hp: AutoencoderHyperparameters, scoring: Scoring):
+        self.hp = hp
+        self.scoring = scoring
+        self._model = _with_code(model) if scoring.code_weight else model
+
+    def parts(self, images: np.ndarray) -> Parts:
+        """Return the parts of the score of images, uint8 or uint16 (n, height, width, channels)."""
+        inputs, _ = make_inference_pair(self.hp, images)
+        if not self.scoring.code_weight:
+            return self.scoring.parts(inputs, predict(self._model, inputs), None)
+        outputs, codes = predict(self._model, inputs)
+        return self.scoring.parts(inputs, outputs, codes)
+
+    def batches(self, subset: Subset) -> Iterator[Parts]:
+        """Yield the parts of all images of a subset, batch by batch."""
+        for start in range(0, len(subset), BATCH_SIZE):
+            yield self.parts(subset.take(slice(start, start + BATCH_SIZE)))
+
+    def codes(self, subset: Subset) -> np.ndarray | None:
+        """Return the codes of images (n, size), or None where they do not count."""
+        if not self.scoring.code_weight:
+            return None
+        found = [parts.codes for parts in self.batches(subset)]
+        return np.concatenate([codes.reshape(len(codes), -1) for codes in found if codes is not None])
+
+
+class DetectingModel(ScoredModel):
+    """An autoencoder with its detector."""
+
+    def __init__(self, model: keras.Model, hp: AutoencoderHyperparameters, detector: Detector):
+        super().__init__(model, hp, detector.scoring)
+        self.detector = detector
+
+    def examine(self, images: np.ndarray) -> Examined:
+        """Return error maps and scores of images.
+
+        Args:
+            images: uint8 or uint16 (n, height, width, channels) of the shape that the model takes.
+
+        Returns:
+            Maps float32 (n, height, width) and scores float64 (n,): the greater, the less normal.
+        """
+        return self.detector.examine(self.parts(images))
+
+
+def fit_to_dataset(model: keras.Model, hp: AutoencoderHyperparameters, dataset: Dataset) -> DetectingModel:
+    """Return a trained autoencoder with a detector that is fitted to the validation images of its data set.
+
+    Args:
+        model: the autoencoder.
+        hp: its task, with the options of the detection.
+        dataset: normal images for training and validation, and defective ones where the user has some.
+    """
+    options = get_task(hp).detection(hp)
+    scored = ScoredModel(model, hp, Scoring(options.error_maps, options.area, options.code_weight))
+    defective = getattr(dataset, "defective", None)  # TODO remove getattr after the data part lands
+    detector = fit_detector(
+        scored.scoring,
+        lambda: scored.batches(dataset.validation),
+        scored.codes(sample_subset(dataset.train, MAX_CODES, hp.seed)),
+        options.false_alarms,
+        lambda: scored.batches(defective) if defective is not None else (),
+    )
+    return DetectingModel(model, hp, detector)
+
+
+def _with_code(model: keras.Model) -> keras.Model:
+    """The model with the code of its encoder as a second output."""
+    graph = GraphCopy(copies_layers=False)
+    outputs = graph.call_model(model, list(model.inputs))
+    encoder = next(call for call in graph.calls if call.is_model and call.layer.name == "encoder")
+    return keras.Model(model.inputs, [outputs[0], encoder.output])

@@ -1,0 +1,189 @@
+"""Class `Detector`: what is normal for a network, and the threshold beyond which a picture is reported."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from lib.evaluation.detection.code_scores import CodeReference
+from lib.evaluation.detection.map_scores import (
+    MapMoments,
+    MapReference,
+    join_maps,
+    picture_scores,
+)
+from lib.evaluation.detection.threshold import Threshold, threshold_for, threshold_of_best_f1
+from lib.tasks.error_maps import error_maps
+
+SMALLEST_DEVIATION = 1e-9  # of the scores of normal pictures
+LOW, HIGH = 0.5, 0.999  # quantiles of the places of normal pictures at the ends of the colors of heat maps
+RANGE_FACTOR = 2.0  # by which the colors reach beyond the upper one: defects are well above it
+SAMPLED_PLACES = 200_000  # of all validation maps, for these quantiles
+
+
+class Parts(NamedTuple):
+    """What a network says about a batch of pictures.
+
+    Attributes:
+        maps: error maps by kind, float32 (n, height, width).
+        codes: float32 (n, size), or None where they do not count.
+    """
+
+    maps: dict[str, np.ndarray]
+    codes: np.ndarray | None
+
+
+class Examined(NamedTuple):
+    """Error maps in deviations above normal, float32 (n, height, width), and scores, float64 (n,)."""
+
+    maps: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and deviation of a score of normal pictures."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @classmethod
+    def of(cls, scores: np.ndarray) -> "Scale":
+        return cls(float(scores.mean()), max(float(scores.std()), SMALLEST_DEVIATION))
+
+    def normalize(self, scores: np.ndarray) -> np.ndarray:
+        return (scores - self.mean) / self.deviation
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a picture gets its score.
+
+    Attributes:
+        kinds: of error maps.
+        area: share of the places of the map whose greatest values are averaged.
+        code_weight: weight of the distance of the latent code beside the map; 0 leaves it out.
+    """
+
+    kinds: tuple[str, ...]
+    area: float
+    code_weight: float = 0.0
+
+    def parts(self, inputs: np.ndarray, outputs: np.ndarray, codes: np.ndarray | None) -> Parts:
+        """Return the parts of the score.
+
+        Args:
+            inputs: float32 (n, height, width, channels) in 0..1.
+            outputs: of the network, like the inputs.
+            codes: latent codes (n, …), needed with a `code_weight`.
+        """
+        return Parts(error_maps(self.kinds, inputs, outputs), codes if self.code_weight else None)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """What is normal for a network.
+
+    Attributes:
+        scoring: how a picture gets its score.
+        maps: error maps of normal pictures, by kind.
+        codes: latent codes of normal pictures; None where they do not count.
+        map_scale: of the map's part of the score.
+        code_scale: of the code's part.
+        map_range: values of maps at the ends of the colors of heat maps.
+        threshold: of the score.
+    """
+
+    scoring: Scoring
+    maps: dict[str, MapReference]
+    codes: CodeReference | None = None
+    map_scale: Scale = Scale()
+    code_scale: Scale = Scale()
+    map_range: tuple[float, float] = (0.0, 1.0)
+    threshold: Threshold = Threshold(0.0, "")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of the maps."""
+        height, width = next(iter(self.maps.values())).mean.shape
+        return height, width
+
+    def examine(self, parts: Parts) -> Examined:
+        """Return maps and scores of pictures: the greater, the less normal."""
+        maps = join_maps(parts.maps, self.maps)
+        scores = self.map_scale.normalize(picture_scores(maps, self.scoring.area))
+        if self.codes is not None:
+            assert parts.codes is not None
+            scores += self.scoring.code_weight * self.code_scale.normalize(self.codes.scores(parts.codes))
+        return Examined(maps, scores)
+
+
+Batches = Callable[[], Iterable[Parts]]  # of the same pictures at each call
+
+
+def fit_detector(
+    scoring: Scoring, validation: Batches, train_codes: np.ndarray | None, share: float, defective: Batches
+) -> Detector:
+    """Return the detector of a network, from normal pictures that it was not trained on.
+
+    What is normal is measured with all of them. The threshold is chosen with scores of each half of the
+    batches' pictures by what is normal in the other half, so that no picture is scored by itself. Memory does
+    not grow with the number of pictures.
+
+    Args:
+        scoring: how a picture gets its score.
+        validation: normal pictures, at least two.
+        train_codes: codes of pictures of the training (n, …); None where codes do not count.
+        share: of false alarms.
+        defective: pictures with defects for the best F1; none for a threshold by the share of false alarms.
+    """
+    halves: list[dict[str, MapMoments]] = [{kind: MapMoments() for kind in scoring.kinds} for _ in range(2)]
+    for half, rows, parts in _halves(validation()):
+        for kind, maps in parts.maps.items():
+            halves[half][kind].add(maps[rows])
+    reference = None if train_codes is None else CodeReference.of(train_codes)
+    whole = {kind: (halves[0][kind] + halves[1][kind]).reference() for kind in scoring.kinds}
+    of_halves = [{kind: moments.reference() for kind, moments in half.items()} for half in halves]
+    detector = Detector(scoring, whole, reference)
+    # --- scales and threshold: each half by the other
+    map_parts, code_parts, places = [], [], []
+    for half, rows, parts in _halves(validation()):
+        joined = join_maps({kind: maps[rows] for kind, maps in parts.maps.items()}, of_halves[1 - half])
+        map_parts.append(picture_scores(joined, scoring.area))
+        places.append(_sample(joined))
+        if reference is not None:
+            assert parts.codes is not None
+            code_parts.append(reference.scores(parts.codes[rows]))
+    map_scores = np.concatenate(map_parts)
+    detector = replace(detector, map_scale=Scale.of(map_scores), map_range=_color_range(places))
+    scores = detector.map_scale.normalize(map_scores)
+    if reference is not None:
+        code_scores = np.concatenate(code_parts)
+        detector = replace(detector, code_scale=Scale.of(code_scores))
+        scores = scores + scoring.code_weight * detector.code_scale.normalize(code_scores)
+    found = [detector.examine(parts).scores for parts in defective()]
+    threshold = threshold_of_best_f1(scores, np.concatenate(found)) if found else threshold_for(scores, share)
+    return replace(detector, threshold=threshold)
+
+
+def _halves(batches: Iterable[Parts]) -> Iterator[tuple[int, slice, Parts]]:
+    """Each half's number and rows of each batch: pictures belong to the halves in turn."""
+    count = 0
+    for parts in batches:
+        size = len(next(iter(parts.maps.values())))
+        for first in range(min(2, size)):
+            yield (count + first) % 2, slice(first, None, 2), parts
+        count += size
+
+
+def _sample(maps: np.ndarray) -> np.ndarray:
+    """Some places of maps, evenly spaced."""
+    flat = maps.ravel()
+    return flat[:: max(1, flat.size // (SAMPLED_PLACES // 100))]
+
+
+def _color_range(places: list[np.ndarray]) -> tuple[float, float]:
+    values = np.concatenate(places)
+    low, high = (float(value) for value in np.quantile(values, (LOW, HIGH)))
+    return low, max(low + RANGE_FACTOR * (high - low), low + 1.0)

@@ -1,0 +1,110 @@
+"""Detectors in records and in the `.h5` files of their models."""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.common.errors import RunFailed, UserError
+from lib.common.typed_json import read_fields
+from lib.evaluation.detection.code_scores import CodeReference
+from lib.evaluation.detection.detector import Detector, Scale, Scoring
+from lib.evaluation.detection.map_scores import MapReference
+from lib.evaluation.detection.threshold import Threshold
+from lib.models.saving.detector_files import read_detector, write_detector
+from lib.tasks.error_maps import ERROR_MAPS
+
+
+@dataclass(frozen=True)
+class Description:
+    """The plain numbers of a detector, as `Detector` describes them."""
+
+    scoring: Scoring
+    map_scale: Scale
+    code_scale: Scale
+    map_range: tuple[float, float]
+    threshold: Threshold
+
+
+def describe_detector(detector: Detector) -> dict[str, Any]:
+    """Return the plain numbers of a detector as JSON values, for `run.json` and the `.h5` file."""
+    names = "scoring", "map_scale", "code_scale", "map_range", "threshold"
+    return asdict(Description(**{name: getattr(detector, name) for name in names}))
+
+
+def save_detector(path: Path, detector: Detector) -> None:
+    """Add a detector to the `.h5` file of its model. Raises `RunFailed` where it cannot be written."""
+    arrays: dict[str, np.ndarray] = {}
+    for kind, reference in detector.maps.items():
+        arrays |= {f"{kind}_mean": reference.mean, f"{kind}_deviation": reference.deviation}
+    if (codes := detector.codes) is not None:
+        arrays |= {"code_center": codes.center, "code_axes": codes.axes, "codes": codes.codes}
+    write_detector(path, describe_detector(detector), arrays)
+
+
+def load_detector(path: Path, sides: tuple[int, int]) -> Detector:
+    """Return the detector in the `.h5` file of a model, which has been loaded before.
+
+    Args:
+        path: the file.
+        sides: (height, width) of the model's images.
+
+    Raises:
+        UserError: the file has no detector, or one that does not fit the model.
+    """
+    if (found := read_detector(path)) is None:
+        raise UserError(
+            f"{path}: the model has no threshold; train one with --task anomaly on normal pictures"
+        )
+    description, arrays = found
+    try:
+        plain = read_fields(Description, description, "detector")
+        maps = {
+            kind: MapReference(arrays[f"{kind}_mean"], arrays[f"{kind}_deviation"])
+            for kind in plain.scoring.kinds
+        }
+        codes = None
+        if plain.scoring.code_weight:
+            codes = CodeReference(*(arrays[name] for name in ("code_center", "code_axes", "codes")))
+        numbers = (*plain.map_range, plain.threshold.value, plain.map_scale.mean, plain.code_scale.mean)
+        valid = _fits(maps, sides) and (codes is None or _is_consistent(codes)) and _is_sane(plain, numbers)
+    except (RunFailed, UserError, KeyError, TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise UserError(f"{path}: the detector does not fit the model, or is damaged; train the model again")
+    return Detector(
+        plain.scoring, maps, codes, plain.map_scale, plain.code_scale, plain.map_range, plain.threshold
+    )
+
+
+def _fits(maps: dict[str, MapReference], sides: tuple[int, int]) -> bool:
+    """Whether the maps are those of images of these sides."""
+    arrays = [array for reference in maps.values() for array in (reference.mean, reference.deviation)]
+    return (
+        bool(arrays)
+        and all(array.shape == sides for array in arrays)
+        and all((reference.deviation > 0).all() for reference in maps.values())
+    )
+
+
+def _is_consistent(codes: CodeReference) -> bool:
+    """Whether the arrays belong together."""
+    shapes = codes.center.shape, codes.axes.shape, codes.codes.shape
+    if tuple(map(len, shapes)) != (1, 2, 2) or not len(codes.codes):
+        return False
+    return shapes[0][0] == shapes[1][0] and shapes[1][1] == shapes[2][1]
+
+
+def _is_sane(plain: Description, numbers: tuple[float, ...]) -> bool:
+    """Whether numbers are finite, deviations positive, and error maps known."""
+    scoring = plain.scoring
+    deviations = plain.map_scale.deviation, plain.code_scale.deviation
+    return (
+        all(map(math.isfinite, (*numbers, *deviations, scoring.area, scoring.code_weight)))
+        and min(deviations) > 0
+        and plain.map_range[0] < plain.map_range[1]
+        and 0 < scoring.area <= 1
+        and set(scoring.kinds) <= ERROR_MAPS.keys()
+    )
