@@ -8,6 +8,7 @@
     image_figures  images as PNG files
     figure_layout  titles and names in figures
     run_figures    figures of a finished run
+    detection      scores of detectors of defects
 
 `metrics` and `baselines` use the same keys (`test_mse` and `pca_mse`), so that a record can show them side by
 side. `latent_space` works on arrays of codes; `run_figures` takes its results and those of the models to
