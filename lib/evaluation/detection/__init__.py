@@ -1,10 +1,15 @@
-"""Detection: scores of pictures that are not normal, and of the places where they are not.
+"""Detection of pictures that differ from normal ones: error maps, scores, thresholds and their evidence.
 
-    detection_scores  ROC, precision, rates, intervals of scores
-    pixel_scores      pixel AUROC, PRO of error maps
+    map_scores       error maps and their normal values
+    code_scores      distance from the codes of normal pictures
+    threshold        threshold from normal or defective pictures
+    detector         class `Detector`, fitted on validation pictures
+    detecting_model  a model with its detector
+    detector_record  detectors in records and files
+    detection_scores ROC, precision, rates, intervals of scores
+    pixel_scores     pixel AUROC, PRO of error maps
 
->>> import numpy as np
->>> from lib.evaluation.detection.detection_scores import auroc
->>> auroc(np.array([0.1, 0.4, 0.3, 0.8]), np.array([False, False, True, True]))
-0.75
+A network that learned from normal pictures alone changes what is not normal. `fit_detector` measures with
+validation pictures how much it changes normal ones at each place, and chooses a threshold;
+`DetectingModel.examine` compares other pictures with that.
 """
