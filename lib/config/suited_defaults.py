@@ -28,6 +28,13 @@ U_NET_BATCH_PIXELS = 1 << 15  # about, of a batch of a U-Net
 U_NET_NORMALIZATION = {"batch_norm": "none", "optimizer": "muon"}
 U_NET_LEARNING_RATE = 0.003
 
+# Of a detector: an object that fills a small picture is judged whole, by a narrow code; larger pictures are
+# judged place by place.
+MAX_WHOLE_SIDE = 48  # pixels of a picture that is judged whole
+WHOLE_RATIO, MAX_WHOLE_CODE = 24, 32  # values of the picture per number of its code, which has 32 at most
+WHOLE_SCORE = {"error_map": "structure", "score_area": 0.1, "code_weight": 0.6}
+PLACES_SCORE = {"error_map": "structure,squared", "score_area": 0.02, "code_weight": 0.0}
+
 MIN_STEPS_PER_EPOCH = 50  # about; fewer leave a short training where it began
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 8, 128
 EPOCHS, MIN_STEPS = 20, 800
@@ -61,12 +68,17 @@ def suited_defaults(images: ImageSet, chosen: dict) -> dict:
         chosen: canonical values of the settings that the user has chosen, by name.
     """
     task, max_batch_size, values = get_task(_with_defaults(chosen)), MAX_BATCH_SIZE, {}
-    if task.bypasses_code:
+    is_whole = task.detects_defects and max(images.shape[:2]) <= MAX_WHOLE_SIDE
+    if is_whole:
+        values = _suited_whole_network(images.shape, chosen)
+    elif task.bypasses_code:
         values = _suited_u_net(task, images.shape, chosen)
         if values:
             max_batch_size = _power_of_two(U_NET_BATCH_PIXELS / math.prod(images.shape[:2]))
     elif task.targets_are_images:
         values = _suited_network(images.shape, chosen)
+    if task.detects_defects:
+        values |= WHOLE_SCORE if is_whole else PLACES_SCORE
     values |= suited_training(images.count, chosen, max_batch_size)
     return {
         name: value if value is None else find_setting(name).parse(value)
@@ -110,6 +122,15 @@ def _suited_network(shape: ImageShape, chosen: dict) -> dict:
         return network
     suited = {"stride": _strides(layers), "linear_path": CODE_STRIDE}
     return network | suited if _agrees(chosen, suited) else network
+
+
+def _suited_whole_network(shape: ImageShape, chosen: dict) -> dict:
+    """A narrow dense code without a linear path, unless the user has chosen another code."""
+    if chosen.get("linear_path") or chosen.get("latent_dim", MAX_WHOLE_CODE) is None:
+        return _suited_network(shape, chosen)
+    layers = chosen.get("layers", _chosen_depth(chosen) or (3 if min(shape[:2]) >= 3 * CODE_STRIDE else 2))
+    latent_dim = min(max(4, round(math.prod(shape) / WHOLE_RATIO)), MAX_WHOLE_CODE)
+    return {"layers": layers, "kernels": _widths(max(layers, 1)), "latent_dim": latent_dim}
 
 
 def _suited_u_net(task: Task, shape: ImageShape, chosen: dict) -> dict:

@@ -27,6 +27,7 @@ class Anomaly(Task):
     order = 60
     baselines = (constant, pca)
     targets_are_images = True
+    bypasses_code = True
     detects_defects = True
     options: ClassVar = {
         "defects": task_option(
@@ -137,6 +138,7 @@ class PlainAnomaly(Anomaly):
     """The same with a network that learns to reconstruct normal pictures."""
 
     targets_are_inputs = True
+    bypasses_code = False
 
     def make_pair(self, settings, pixels, rng):
         return pixels, pixels

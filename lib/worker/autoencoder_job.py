@@ -117,13 +117,8 @@ class AutoencoderJob(TrainingJob):
         detector = self.detecting.detector
         save_detector(run.folder / f"{model.name}.h5", detector)
         run.update(detector=describe_detector(detector))
-        if needed := detector.threshold.too_few:
-            self.channel.emit(
-                Note(
-                    f"{len(self.dataset.validation):,} validation images are few for {self.hp.false_alarms:g} "
-                    f"false alarms: the threshold is the highest of their scores; {needed:,} are enough"
-                )
-            )
+        if note := detector.threshold.describe_shortage():
+            self.channel.emit(Note(note))
 
     def _record_test(self, run: Run, metrics: dict) -> None:
         """Record the scores with those of the baselines."""

@@ -32,7 +32,7 @@ def grain(side: int, rng: np.random.Generator) -> np.ndarray:
 
 def wood(side: int, rng: np.random.Generator) -> np.ndarray:
     """Wavy rings along the picture."""
-    y, x = np.mgrid[:side, :side].astype(float)
+    x = np.arange(side, dtype=float)
     waves = gaussian_filter(rng.normal(0, 1, (side, side)), (side / 4, 3), mode="wrap")
     rings = np.sin(2 * np.pi * (x / rng.uniform(7, 10) + 0.4 * waves / waves.std()) + rng.uniform(0, 6))
     fibers = gaussian_filter(rng.normal(0, 0.3, (side, side)), (5, 0.5))

@@ -1,5 +1,6 @@
 """Class `Detector`: what is normal for a network, and the threshold beyond which a picture is reported."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -20,6 +21,7 @@ SMALLEST_DEVIATION = 1e-9  # of the scores of normal pictures
 LOW, HIGH = 0.5, 0.999  # quantiles of the places of normal pictures at the ends of the colors of heat maps
 RANGE_FACTOR = 2.0  # by which the colors reach beyond the upper one: defects are well above it
 SAMPLED_PLACES = 200_000  # of all validation maps, for these quantiles
+NO_THRESHOLD = Threshold(math.inf, "")
 
 
 class Parts(NamedTuple):
@@ -101,7 +103,7 @@ class Detector:
     map_scale: Scale = Scale()
     code_scale: Scale = Scale()
     map_range: tuple[float, float] = (0.0, 1.0)
-    threshold: Threshold = Threshold(0.0, "")
+    threshold: Threshold = NO_THRESHOLD
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -60,7 +60,7 @@ class MapReference:
 
 
 def join_maps(maps: dict[str, np.ndarray], references: dict[str, MapReference]) -> np.ndarray:
-    """Return normalized maps of several kinds as one: at each place the greatest, float32 (n, height, width)."""
+    """Return normalized maps of several kinds as one, the greatest at each place, (n, height, width)."""
     return np.maximum.reduce([references[kind].normalize(array) for kind, array in maps.items()])
 
 

@@ -26,14 +26,19 @@ class Threshold:
     normal: int = 0
     defective: int = 0
 
-    @property
-    def too_few(self) -> int:
-        """How many normal pictures the share needs, where there are fewer; else 0.
+    def describe_shortage(self) -> str:
+        """Return a sentence where there were too few normal pictures for the share of false alarms, or "".
 
         With n pictures the next normal one exceeds all of their scores with a probability of 1 / (n + 1).
         """
         needed = math.ceil(1 / self.share) - 1 if self.rule == FALSE_ALARMS else 0
-        return needed if self.normal < needed else 0
+        if self.normal >= needed:
+            return ""
+        return (
+            f"{self.normal:,} validation pictures are too few for a false alarm rate of {self.share:g}: the "
+            f"threshold is their highest score, about {1 / (self.normal + 1):.2g} false alarms; "
+            f"{needed:,} are enough"
+        )
 
     def describe(self) -> str:
         """Return the threshold and how it was chosen, as a sentence without a full stop."""
@@ -44,7 +49,8 @@ class Threshold:
                 "pictures"
             )
         if self.rule == FALSE_ALARMS:
-            return f"{text}: {self.share:.2g} false alarms expected, by {self.normal:,} validation pictures"
+            share = f"{100 * self.share:.3g} %"
+            return f"{text}: {share} false alarms, chosen with {self.normal:,} normal validation pictures"
         return text
 
 

@@ -1,0 +1,278 @@
+"""Detectors: normal values, scores, thresholds, files. python -m pytest tests/evaluation/test_detector.py"""
+
+import shutil
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.common.errors import UserError
+from lib.config.architecture_planner import plan_architecture
+from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.evaluation.detection.code_scores import CodeReference
+from lib.evaluation.detection.detecting_model import DetectingModel, ScoredModel
+from lib.evaluation.detection.detector import Parts, Scoring, fit_detector
+from lib.evaluation.detection.detector_record import describe_detector, load_detector, save_detector
+from lib.evaluation.detection.map_scores import MapMoments, join_maps, picture_scores
+from lib.evaluation.detection.threshold import Threshold, threshold_for, threshold_of_best_f1
+from lib.models.autoencoder import build_autoencoder
+from lib.models.saving.model_files import load_saved_model, save_model
+
+RNG = np.random.default_rng(0)
+KINDS = ("structure", "squared")
+
+
+def batches(maps, codes=None, size=7):
+    def generate():
+        for start in range(0, len(maps), size):
+            rows = slice(start, start + size)
+            yield Parts(dict.fromkeys(KINDS, maps[rows]), None if codes is None else codes[rows])
+
+    return generate
+
+
+def nothing():
+    return ()
+
+
+def normal_maps(count=200, side=6):
+    """Maps whose places have different means and deviations."""
+    rng = np.random.default_rng(1)
+    scale = np.linspace(1, 5, side * side, dtype=np.float32).reshape(side, side)
+    return scale * (3 + rng.standard_normal((count, side, side)).astype(np.float32))
+
+
+# --- maps
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(1, 30), split=st.integers(0, 30))
+def test_moments_of_parts_are_those_of_the_whole(count, split):
+    maps = RNG.random((count, 3, 4), np.float32)
+    whole, first, second = MapMoments(), MapMoments(), MapMoments()
+    whole.add(maps)
+    first.add(maps[:split])
+    second.add(maps[split:])
+    one, other = whole.reference(), (first + second).reference()
+    np.testing.assert_allclose(one.mean, maps.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(one.mean, other.mean, rtol=1e-5)
+    np.testing.assert_allclose(one.deviation, other.deviation, rtol=1e-4)
+    assert (one.deviation > 0).all()
+
+
+def test_places_that_vary_much_count_less():
+    moments = MapMoments()
+    moments.add(normal_maps())
+    reference = moments.reference()
+    maps = np.tile(reference.mean, (2, 1, 1))
+    maps[0, 0, 0] += 3  # where the deviation is about 1
+    maps[1, -1, -1] += 3  # where it is about 5
+    calm, restless = join_maps({"squared": maps}, {"squared": reference}).max(axis=(1, 2))
+    assert calm > 1.5 * restless > 0
+
+
+def test_the_score_is_the_mean_of_the_greatest_values():
+    maps = np.arange(100, dtype=np.float32).reshape(1, 10, 10)
+    assert picture_scores(maps, 0.05)[0] == np.mean([95, 96, 97, 98, 99])
+    assert picture_scores(maps, 1.0)[0] == maps.mean()
+    assert picture_scores(maps, 1e-9)[0] == 99
+
+
+# --- codes
+
+
+def test_codes_far_from_normal_ones_have_greater_scores():
+    normal = RNG.normal(0, 1, (500, 4, 2)).astype(np.float32)
+    reference = CodeReference.of(normal)
+    inside, outside = reference.scores(normal[:50] + 0.01), reference.scores(normal[:50] + 5)
+    assert outside.min() > inside.max()
+    flat = normal.reshape(500, -1)
+    point = RNG.normal(0, 1, (1, 4, 2)).astype(np.float32)
+    nearest = np.sort(np.linalg.norm(flat - point.reshape(-1), axis=1))[:3].mean()
+    assert reference.scores(point)[0] == pytest.approx(np.log(nearest), abs=1e-3)
+
+
+def test_one_code_and_equal_codes_are_enough():
+    for count in (1, 5):
+        reference = CodeReference.of(np.ones((count, 3), np.float32))
+        same, other = reference.scores(np.array([[1, 1, 1], [1, 1, 2]], np.float32))
+        assert np.isfinite(same)
+        assert np.isfinite(other)
+
+
+# --- thresholds
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "rank"), [(99, 0.01, 99), (199, 0.01, 198), (9, 0.5, 5), (5, 0.01, 5)]
+)
+def test_the_threshold_is_a_score_of_a_normal_picture(count, share, rank):
+    scores = np.random.default_rng(0).permutation(count).astype(float) + 1
+    threshold = threshold_for(scores, share)
+    assert threshold.value == rank
+    assert bool(threshold.describe_shortage()) == (count * share < 1 - share)
+
+
+def test_false_alarms_of_further_pictures_are_as_rare_as_asked_for():
+    rng = np.random.default_rng(3)
+    rates = [
+        (rng.normal(size=2000) > threshold_for(rng.normal(size=199), 0.05).value).mean() for _ in range(200)
+    ]
+    assert np.mean(rates) == pytest.approx(0.05, abs=0.005)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    normal=st.lists(st.integers(0, 8), min_size=1, max_size=12),
+    defective=st.lists(st.integers(0, 8), min_size=1, max_size=12),
+)
+def test_the_threshold_of_the_best_f1_is_that_of_a_search(normal, defective):
+    def f1(threshold):
+        found = sum(score > threshold for score in defective)
+        reported = found + sum(score > threshold for score in normal)
+        return 2 * found / (reported + len(defective))
+
+    threshold = threshold_of_best_f1(np.array(normal, float), np.array(defective, float))
+    assert f1(threshold.value) == max(map(f1, np.arange(-1, 10, 0.5)))
+    assert (threshold.normal, threshold.defective) == (len(normal), len(defective))
+
+
+# --- detectors
+
+
+def test_a_detector_finds_what_is_not_normal_and_where():
+    detector = fit_detector(Scoring(KINDS, 0.02), batches(normal_maps()), None, 0.05, nothing)
+    further = normal_maps(400)[200:]
+    maps, scores = detector.examine(next(batches(further, size=200)()))
+    assert (scores > detector.threshold.value).mean() < 0.12
+    changed = further.copy()
+    changed[:, 2, 3] += 60
+    maps, found = detector.examine(next(batches(changed, size=200)()))
+    assert (found > detector.threshold.value).all()
+    assert (maps.reshape(200, -1).argmax(axis=1) == 2 * 6 + 3).all()
+    low, high = detector.map_range
+    assert low < np.quantile(maps, 0.9) < high
+
+
+def test_codes_count_by_their_weight():
+    maps, codes = normal_maps(), RNG.normal(0, 1, (200, 5)).astype(np.float32)
+    scoring = Scoring(KINDS, 0.1, code_weight=1.0)
+    detector = fit_detector(scoring, batches(maps, codes), codes + 0.01, 0.05, nothing)
+    parts = next(batches(maps, codes, size=200)())
+    near = detector.examine(parts).scores
+    far = detector.examine(parts._replace(codes=codes + 8)).scores
+    assert (far > near + 1).all()
+
+
+def test_defective_pictures_make_the_threshold_that_of_the_best_f1():
+    maps = normal_maps()
+    defective = maps[:30] + 20
+    detector = fit_detector(Scoring(KINDS, 0.1), batches(maps), None, 0.05, batches(defective))
+    assert detector.threshold.rule == "best F1"
+    assert detector.threshold.defective == 30
+    scores = detector.examine(next(batches(defective, size=30)())).scores
+    assert (scores > detector.threshold.value).mean() > 0.9
+
+
+def test_batches_of_one_picture_give_the_same_detector():
+    maps = normal_maps(20)
+    one, other = (
+        fit_detector(Scoring(KINDS, 0.1), batches(maps, size=size), None, 0.1, nothing) for size in (1, 20)
+    )
+    assert one.threshold.value == pytest.approx(other.threshold.value, rel=1e-4)
+    assert one.map_scale.mean == pytest.approx(other.map_scale.mean, rel=1e-4)
+
+
+# --- files
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """An untrained autoencoder with a detector, in a file."""
+    hp = AutoencoderHyperparameters(
+        task="anomaly", layers=1, kernels=4, latent_dim=6, error_map="structure,squared", code_weight=0.5
+    )
+    keras.utils.set_random_seed(0)
+    model = build_autoencoder(plan_architecture(hp, (12, 10, 1)))
+    scored = ScoredModel(model, hp, Scoring(KINDS, 0.1, 0.5))
+    images = RNG.integers(0, 256, (40, 12, 10, 1), np.uint8)
+    parts = scored.parts(images)
+    detector = fit_detector(scored.scoring, lambda: [parts], parts.codes, 0.1, nothing)
+    path = tmp_path_factory.mktemp("detector") / "autoencoder.h5"
+    save_model(model, path, hp)
+    save_detector(path, detector)
+    return path, detector, DetectingModel(model, hp, detector).examine(images), images
+
+
+def test_a_saved_detector_gives_the_same_scores(saved):
+    path, detector, expected, images = saved
+    loaded = load_saved_model(path)
+    read = load_detector(path, (12, 10))
+    assert describe_detector(read) == describe_detector(detector)
+    examined = DetectingModel(loaded.model, loaded.hp, read).examine(images)
+    np.testing.assert_allclose(examined.scores, expected.scores, rtol=1e-4)
+    np.testing.assert_allclose(examined.maps, expected.maps, atol=1e-3)
+
+
+def test_the_file_holds_the_threshold_as_plain_attributes_and_opens_in_keras(saved):
+    path, detector, _, _ = saved
+    with h5py.File(path) as file:
+        assert file.attrs["latent_lab_threshold_value"] == detector.threshold.value
+        assert file.attrs["latent_lab_threshold_rule"] == "false alarms"
+    assert keras.models.load_model(path).name == "autoencoder"
+
+
+def test_a_model_without_a_detector_is_named(tmp_path):
+    hp = AutoencoderHyperparameters(layers=1)
+    path = tmp_path / "autoencoder.h5"
+    save_model(build_autoencoder(plan_architecture(hp, (8, 8, 1))), path, hp)
+    with pytest.raises(UserError, match="the model has no threshold; train one with --task anomaly"):
+        load_detector(path, (8, 8))
+
+
+def _set(name, value):
+    def change(file):
+        del file[f"latent_lab_detector/{name}"]
+        if value is not None:
+            file[f"latent_lab_detector/{name}"] = np.float32(value)
+
+    return change
+
+
+def _describe(text):
+    def change(file):
+        file.attrs["latent_lab_detector"] = text
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set("squared_mean", None),
+        _set("squared_mean", np.zeros((12, 11))),
+        _set("squared_mean", np.full((12, 10), np.nan)),
+        _set("squared_deviation", np.zeros((12, 10))),
+        _set("codes", np.zeros((3, 99))),
+        _set("codes", np.zeros(3)),
+        _describe("{}"),
+        _describe('{"scoring": {"kinds": ["other"], "area": 0.1, "code_weight": 0}}'),
+        _describe("[" * 10_000),
+    ],
+)
+def test_damaged_detectors_are_refused_in_one_line(saved, tmp_path, change):
+    path = tmp_path / "autoencoder.h5"
+    shutil.copyfile(saved[0], path)
+    with h5py.File(path, "a") as file:
+        change(file)
+    with pytest.raises(UserError) as error:
+        load_detector(path, (12, 10))
+    assert "\n" not in str(error.value)
+
+
+def test_a_threshold_describes_itself():
+    text = Threshold(3.21, "false alarms", 0.01, 540).describe()
+    assert text == "threshold 3.210: 1 % false alarms, chosen with 540 normal validation pictures"
