@@ -31,7 +31,6 @@ from lib.worker.process import Worker
 DESCRIPTION = (
     "Latent Lab: train a convolutional autoencoder, inspect the results, change the settings, run again."
 )
-METRIC = run_score("autoencoder").test_key
 NETWORK_QUESTIONS = ("layers", "kernel_size", "kernels")  # that are previewed and checked
 
 # Values assumed for settings that are still open when another one is checked: the networks that fit the most
@@ -167,16 +166,23 @@ def _default_that_fits(answers: Answers, name: str, values: dict[str, Any]):
 
 
 def compare(session: Session) -> None:
-    """Show the test MSE against each hyperparameter that differs between the session's runs of one task."""
-    task = session.last_run.record.get("task")
-    same_task = [run for run in session.finished_runs if run.record.get("task") == task]
+    """Show the test score against each hyperparameter that differs between the session's runs of one task."""
+    last = session.last_run.record
+    task, metric = last.get("task"), run_score("autoencoder", last["metrics"])
+    score = metric.test_key
+    same_task = [
+        run
+        for run in session.finished_runs
+        if run.record.get("task") == task and score in run.record["metrics"]
+    ]
     if count := len(session.finished_runs) - len(same_task):
         session.display.result(
             f"{count} of another task {'is' if count == 1 else 'are'} not shown: errors are not comparable."
         )
-    runs = sorted(((run.folder, run.record) for run in same_task), key=lambda run: run[1]["metrics"][METRIC])
+    runs = [(run.folder, run.record) for run in same_task]
+    runs.sort(key=lambda run: metric.cost(run[1]["metrics"][score]))
     differing = records.differing_hyperparameters([record for _, record in runs])
-    session.display.show_run_comparison(runs, differing, METRIC)
+    session.display.show_run_comparison(runs, differing, score)
     if not differing:
         session.display.result("The runs do not differ yet: run again with other hyperparameters.")
         return
@@ -184,9 +190,9 @@ def compare(session: Session) -> None:
     if len(finished) < 2:
         session.display.result("Fewer than two runs have finished: there is nothing to plot yet.")
         return
-    points = records.metric_points(finished, differing, METRIC)
+    points = records.metric_points(finished, differing, score)
     path = session.last_run.figure_path("comparison")
-    draw_comparison(session.display, points, METRIC, path, session.take_worker())
+    draw_comparison(session.display, points, score, path, session.take_worker())
 
 
 def save(session: Session) -> None:

@@ -9,6 +9,7 @@ from lib.cli.output import ACCENT, BAD, GOOD, QUIET, Output
 from lib.cli.tables import fits_unbroken, new_table, print_bars, print_table
 from lib.common.formatting import format_decimal
 from lib.config.program_settings import display_name, find_setting
+from lib.runs.detection_results import MAX_KINDS, kind_rows, kind_titles, kinds_title, read_detection
 from lib.runs.records import FINISHED, main_curves
 from lib.runs.summary import describe_ending, describe_timing, run_remarks, score_rows, score_titles
 
@@ -39,10 +40,20 @@ class ResultViews(Output):
         self.command(record["command"], "Again:", ACCENT)
         self.begin_view()
         print_table(self.out, scores_table(record))
+        self.show_kinds(record)
         for remark in run_remarks(record):
             self.result(remark.text, REMARK_STYLES[remark.style])
         if ending := describe_ending(record):
             self.result(ending, BAD)
+
+    def show_kinds(self, record: dict) -> None:
+        """Show the numbers of each kind of test images of a detector; nothing of another run."""
+        if (result := read_detection(record)) is None or not result.kinds:
+            return
+        table = new_table(kinds_title(result, MAX_KINDS), kind_titles(result), left=["kind"])
+        for name, *cells in kind_rows(result, MAX_KINDS):
+            table.add_row(Text(name), *cells)
+        print_table(self.out, table)
 
     def show_classification_report(self, record: dict) -> None:
         """Show scikit-learn's report per class."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -35,6 +35,9 @@ class TrainingImages:
     ):
         self.settings = hp
         self.note = note
+        self.count = len(dataset.train)
+        self.leading_components = lru_cache(self._leading_components)
+        self.images = lru_cache(self._images)
         self._train = dataset.train
         self._validation = dataset.validation if hp.validates else dataset.train
         self._latent_size = latent_size
@@ -70,6 +73,16 @@ class TrainingImages:
         sampled = sample_size(self._train)
         return counts | {"images": sampled} if sampled < len(self._train) else counts
 
+    def _leading_components(self, count: int) -> Components:
+        known = self._components
+        if known and count <= known[1].shape[1] < known[0].size:
+            return known[0], known[1][:, :count]
+        return principal_components(self._train, count, self.settings.seed)
+
+    def _images(self, count: int) -> np.ndarray:
+        count = min(count, max(1, MAX_BYTES // (4 * math.prod(self._train.shape))))
+        return to_float(sample_subset(self._train, count, self.settings.seed).take(slice(None)))
+
     def validation_pairs(self, pixels: int) -> tuple[np.ndarray, np.ndarray]:
         count = max(1, pixels // math.prod(self._train.shape[:2]))
         subset = sample_subset(self._validation, count, self.settings.seed)
@@ -88,7 +101,7 @@ def autoencoder_baselines(
     components: Components | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> dict:
-    """Return the test errors of trivial methods for the task of an autoencoder.
+    """Return the test errors of trivial methods that predict the targets of an autoencoder.
 
     They are fitted on as many training images as 256 MiB hold (`lib.models.pca.MAX_BYTES`): as uint8 where
     the targets are the images themselves, else as float32. PCA of large images takes at most 4,000.
@@ -105,7 +118,8 @@ def autoencoder_baselines(
         scores, such as `<baseline>_psnr`; and its counts, such as `pca_components`.
     """
     sample = TrainingImages(dataset, hp, latent_size, components, note)
-    fitted = [(baseline, baseline.fit(sample)) for baseline in get_task(hp).baselines]
+    predicting = [baseline for baseline in get_task(hp).baselines if not baseline.detects]
+    fitted = [(baseline, baseline.fit(sample)) for baseline in predicting]
     methods = {baseline: method for baseline, method in fitted if method is not None}
     means = {baseline: MetricMeans("autoencoder", of_baseline=True) for baseline in methods}
     scored = {baseline: _scored_images(baseline, sample, len(dataset.test)) for baseline in methods}

@@ -9,6 +9,7 @@
     continuation finished runs for more epochs
     validation   validating and sanitizing records
     summary      test scores, baselines and remarks
+    detection_results thresholds and kinds of defects
     run_entries  sorting, ranking and finding runs
     report       reports on several runs
     documents    documents as Markdown or HTML

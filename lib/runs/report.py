@@ -13,6 +13,13 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.config.program_settings import PROGRAMS, display_name, settings
 from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.runs import documents, records
+from lib.runs.detection_results import (
+    DetectionResult,
+    kind_rows,
+    kind_titles,
+    kinds_title,
+    read_detection,
+)
 from lib.runs.document_blocks import (
     Block,
     Code,
@@ -258,6 +265,7 @@ def _score_blocks(entry: RunEntry) -> list[Block]:
     if not metrics:
         return [Paragraph("The run was not evaluated on the test set.", "quiet")]
     blocks: list[Block] = [_score_table(entry)]
+    blocks += [_kinds_table(result)] if (result := read_detection(record)) and result.kinds else []
     blocks += [Paragraph(text, style) for text, style in run_remarks(record) if text]
     if "report" in metrics:
         blocks.append(_classification_report_table(metrics["report"]))
@@ -275,6 +283,11 @@ def _score_table(entry: RunEntry) -> DocumentTable:
     caption = "Test set" if test_images is None else f"Test set, {format_number(test_images)} images"
     titles = score_titles(record)
     return DocumentTable(caption, ("method", *titles), rows, "l" + "r" * len(titles))
+
+
+def _kinds_table(result: DetectionResult) -> DocumentTable:
+    titles = kind_titles(result)
+    return DocumentTable(kinds_title(result), titles, kind_rows(result), "l" + "r" * (len(titles) - 1))
 
 
 def _classification_report_table(report: dict[str, dict]) -> DocumentTable:

@@ -30,8 +30,12 @@ VALUE_SECTIONS = ("hyperparameters", "metrics", "baselines", "timing")  # runs c
 HYPERPARAMETER_NAMES = {name for program in PROGRAMS for name in settings(program)}
 # The hyperparameters of each task; scores of runs that differ in one of them do not compare.
 TASK_OPTIONS = {
-    task: [s.name for s in settings("autoencoder").values() if s.only_when.get("task") == task]
-    for task in TASKS
+    name: [
+        setting.name
+        for setting in settings("autoencoder").values()
+        if setting.only_when.get("task") == name and setting.name not in task.method_options
+    ]
+    for name, task in TASKS.items()
 }
 
 
@@ -64,7 +68,7 @@ class RunEntry:
     def task_label(self) -> str:
         """The task with its options, such as `denoise 0.4`, `complete top` or `reconstruct VAE`."""
         hp = self.record["hyperparameters"]
-        names = [name for name in TASK_OPTIONS.get(self.task, ()) if name in hp]
+        names = [name for name in TASK_OPTIONS.get(self.task, ()) if hp.get(name) is not None]
         options = [records.format_recorded(name, hp[name]) for name in names]
         return " ".join([self.task, *options, *(["VAE"] if hp.get("variational") is True else [])])
 
@@ -77,14 +81,15 @@ class RunEntry:
 
     @property
     def group(self) -> tuple:
-        """Task, data set, checksum and number of test images; only scores within one group compare."""
+        """Task, data set, checksum, number of test images, metric; only scores within one group compare."""
         dataset = self.record["dataset"]
-        return self.task_label, self.dataset, dataset.get("sha256"), dataset.get("sizes", {}).get("test")
+        test_size = dataset.get("sizes", {}).get("test")
+        return self.task_label, self.dataset, dataset.get("sha256"), test_size, self.metric.key
 
     @property
     def metric(self) -> Metric:
-        """The main metric, by which runs are ranked: the MSE or the accuracy."""
-        return run_score(self.record.get("program", ""))
+        """The main metric, by which runs are ranked: the MSE, the accuracy or the AUROC."""
+        return run_score(self.record.get("program", ""), self.record["metrics"])
 
     @property
     def score(self) -> float | None:
@@ -195,9 +200,11 @@ class RunEntry:
 SORT_KEYS: dict[str, Callable[[RunEntry], Any]] = {
     "date": attrgetter("start_time"),
     "name": attrgetter("name"),
-    # Autoencoders before classifiers, the best first.
+    # Autoencoders before detectors, detectors before classifiers, the best first.
     "score": lambda entry: (
-        None if entry.score is None else (entry.task == CLASSIFY, entry.metric.cost(entry.score))
+        None
+        if entry.score is None
+        else (entry.task == CLASSIFY, entry.metric.higher_is_better, entry.metric.cost(entry.score))
     ),
     "time": attrgetter("seconds"),
 }

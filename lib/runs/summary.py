@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from lib.common.formatting import format_duration
 from lib.config.program_settings import default_values
 from lib.config.suited_defaults import ImageSet, suited_defaults
+from lib.runs.detection_results import kind_rows, kind_titles, read_detection
 from lib.runs.records import FAILED, INTERRUPTED, main_curves
 from lib.runs.validation import is_number
 from lib.tasks import TASKS, find_task
@@ -112,9 +113,20 @@ def result_lines(record: dict) -> list[str]:
         for label, row in score_rows(record).items():
             texts = map(" ".join, zip(score_titles(record), row, strict=True))
             lines.append(f"{label}: {', '.join(texts)}")
-        lines += _report_lines(record["metrics"]) if is_classifier else []
+        lines += _report_lines(record["metrics"]) if is_classifier else _kind_lines(record)
         lines += [remark.text for remark in run_remarks(record)]
     return [*lines, *filter(None, [describe_ending(record)]), describe_timing(record)]
+
+
+def _kind_lines(record: dict) -> list[str]:
+    """Return a line for each kind of test images of a detector."""
+    if (result := read_detection(record)) is None:
+        return []
+    _, *titles = kind_titles(result)
+    return [
+        f"{name}: {', '.join(map(' '.join, zip(titles, values, strict=True)))}"
+        for name, *values in kind_rows(result)
+    ]
 
 
 def _report_lines(metrics: dict) -> list[str]:
@@ -137,7 +149,18 @@ def _autoencoder_remarks(record: dict) -> list[Remark]:
     metrics = record["metrics"]
     sizes = {"latent_size": "latent size {:,}", "parameters": "{:,} parameters"}
     parts = [text.format(metrics[key]) for key, text in sizes.items() if key in metrics]
-    return [*_metric_remarks(record, parts), *_autoencoder_advice(record)]
+    return [*_metric_remarks(record, parts), *_detection_remarks(record), *_autoencoder_advice(record)]
+
+
+def _detection_remarks(record: dict) -> list[Remark]:
+    if (result := read_detection(record)) is None:
+        return []
+    remarks = [
+        Remark(result.interval_text),
+        Remark(result.threshold_text),
+        Remark(result.missing_text, "bad"),
+    ]
+    return [remark for remark in remarks if remark.text]
 
 
 def _metric_remarks(record: dict, sizes: Iterable[str] = ()) -> list[Remark]:
@@ -151,7 +174,7 @@ def _metric_remarks(record: dict, sizes: Iterable[str] = ()) -> list[Remark]:
 
 def _autoencoder_advice(record: dict) -> list[Remark]:
     metrics, remarks = record["metrics"], []
-    score = run_score("autoencoder")
+    score = run_score("autoencoder", metrics)
     if text := _unbeaten_baseline(record, score):
         remarks.append(Remark(f"No better than a trivial method, {text}: {_training_advice(record)}.", "bad"))
     remarks += _further_epochs_remarks(record)
@@ -174,8 +197,9 @@ def _unbeaten_baseline(record: dict, score: Metric) -> str:
         baseline.describe(record["baselines"]): record["baselines"].get(f"{baseline.name}_{score.key}")
         for baseline in task_baselines(record.get("task", ""))
     }
-    bound = record["metrics"].get(score.test_key, 0)
-    unbeaten = {label: value for label, value in scores.items() if is_number(value) and value <= bound}
+    bound = score.cost(record["metrics"].get(score.test_key, 0))
+    costs = {label: score.cost(value) for label, value in scores.items() if is_number(value)}
+    unbeaten = {label: cost for label, cost in costs.items() if cost <= bound}
     return min(unbeaten, key=unbeaten.__getitem__, default="")
 
 

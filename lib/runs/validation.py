@@ -95,7 +95,7 @@ def _is_score_or_infinite(value: object) -> bool:
 
 def _is_setting(value: object) -> bool:
     if isinstance(value, list):
-        return all(_is_score(item) or _is_integer_list(item) for item in value)
+        return _is_text_list(value) or all(_is_score(item) or _is_integer_list(item) for item in value)
     return value is None or isinstance(value, bool | str) or _is_score(value)
 
 

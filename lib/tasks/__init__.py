@@ -6,6 +6,8 @@
     fixed_maps      fixed linear maps in networks
     baselines       class `Baseline`, baselines of several tasks
     metrics         scores of outputs against targets
+    detection_metrics  scores of detectors
+    detection_baselines  trivial detectors
     structural_similarity  SSIM, MS-SSIM
     settings        settings that tasks read
     augmentation    random changes of training images

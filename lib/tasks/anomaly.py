@@ -6,6 +6,7 @@ from lib.common.settings import IMAGES, task_option
 from lib.common.value_types import FloatInterval, FloatRange, Names, OrWord, SeveralOf, Text
 from lib.tasks.base import Task
 from lib.tasks.baselines import constant, pca
+from lib.tasks.detection_baselines import mean, neighbors, pca_patch, pca_residual
 from lib.tasks.error_maps import ERROR_MAPS
 from lib.tasks.settings import DetectionOptions
 from lib.tasks.simulated_defects import DEFECTS, DefectSettings, add_defects
@@ -25,7 +26,7 @@ class Anomaly(Task):
     name = "anomaly"
     help = "the normal picture from one with defects; finds pictures that are not normal"
     order = 60
-    baselines = (constant, pca)
+    baselines = (constant, pca, mean, pca_residual, pca_patch, neighbors)
     targets_are_images = True
     bypasses_code = True
     detects_defects = True
@@ -114,6 +115,8 @@ class Anomaly(Task):
             "one with the best F1 for them and the validation pictures",
         ),
     }
+
+    method_options = tuple(name for name in options if name != "normal")
 
     def for_options(self, settings):
         return self if settings.defects else PLAIN

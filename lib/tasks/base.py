@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +24,8 @@ class Task:
         order: tasks are offered by rising order; the first one is the default.
         options: entries of the settings that only this task has, by name, made by
             `lib.common.settings.task_option`; methods read them as attributes of their `settings`.
+        method_options: names of the options that change what is learned, but not what is scored: runs that
+            differ in them compare, and their labels do not name them.
         baselines: trivial methods, in the order of the table of scores.
         targets_are_inputs: input and target are the same, so that a copy of the input would be perfect.
         targets_are_images: input and target are the whole image itself.
@@ -43,6 +45,7 @@ class Task:
     help: ClassVar[str] = ""
     order: ClassVar[float] = 100
     options: ClassVar[Mapping[str, Any]] = {}
+    method_options: ClassVar[Collection[str]] = ()
     baselines: ClassVar[tuple[Baseline, ...]] = (constant,)
     targets_are_inputs: ClassVar[bool] = False
     targets_are_images: ClassVar[bool] = False

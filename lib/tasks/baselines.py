@@ -20,24 +20,34 @@ class TrainingSample(Protocol):
 
     Attributes:
         settings: the task's name and its options.
+        count: number of training images.
         inputs: float32 (n, height, width, channels) in 0..1.
         targets: float32 (n, height, width, channels).
         mean_target: float32 (height, width, channels).
         components: the mean image, and as columns as many principal components of the images as the latent
             code has values, float32 (height · width · channels, components).
         component_counts: `components` that exist, and `images` that they are computed from, if not all.
+        leading_components: function of a number that returns the like of `components` for so many, fewer
+            where there are no more.
+        images: function of a number that returns as many images of the training set, or fewer where there
+            are no more or memory does not hold them, float32 (n, height, width, channels) in 0..1.
         note: takes a sentence for the user, such as why a baseline is skipped.
         validation_pairs: function of a number of pixels that returns inputs and targets like the above, of
             as many validation images, at least one; of training images where there are none.
     """
 
     settings: TaskSettings
+    count: int
     inputs: np.ndarray
     targets: np.ndarray
     mean_target: np.ndarray
     components: tuple[np.ndarray, np.ndarray]
     component_counts: dict[str, int]
     note: Callable[[str], None]
+
+    def leading_components(self, count: int) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def images(self, count: int) -> np.ndarray: ...
 
     def validation_pairs(self, pixels: int) -> tuple[np.ndarray, np.ndarray]: ...
 
@@ -54,13 +64,16 @@ class Baseline:
         counts: numbers that the record keeps as `<name>_<key>`, computed from the sample.
         max_images: the number of test images, evenly spaced, that a slow method is scored on, computed from
             the sample; the record keeps it as `<name>_images`. None for all.
+        detects: its method returns a score and an error map for each picture in place of a prediction; see
+            `lib.tasks.detection_baselines`.
     """
 
     name: str
     label: str
-    fit: Callable[[Any], Method | None]
+    fit: Callable[[Any], Any]
     counts: Callable[[Any], dict[str, int]] = lambda sample: {}
     max_images: Callable[[Any], int] | None = None
+    detects: bool = False
 
     def describe(self, scores: Mapping) -> str:
         """Return the label with the numbers that a record holds for this baseline."""
@@ -70,7 +83,7 @@ class Baseline:
         return text if images is None else f"{text} of {images:,} images"
 
 
-def baseline(label: str, name: str = "", **options) -> Callable[[Callable[[Any], Method | None]], Baseline]:
+def baseline(label: str, name: str = "", **options) -> Callable[[Callable[[Any], Any]], Baseline]:
     """Return a decorator that makes a baseline of a function.
 
     Args:

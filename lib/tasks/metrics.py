@@ -27,6 +27,11 @@ def _always(keys: Collection[str]) -> bool:
     return True
 
 
+def _of_outputs(keys: Collection[str]) -> bool:
+    """The outputs themselves are scored, not what they say about the inputs."""
+    return "auroc" not in keys
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """A score of a trained network.
@@ -50,7 +55,8 @@ class Metric:
         in_summary: whether it stands in the first line below the table; the others have lines of their own.
         in_epochs: whether it is shown after each epoch of the training, with its terms.
         describe: returns that text from all metrics; by default label and value.
-        ranks_runs: whether it is the score of a run; one metric of each program.
+        ranks_runs: whether it is the score of the runs that have it; of several such metrics the last one is.
+            The first such metric of a program is that of every run.
         ranks_trials: whether it is the score of a trial with such settings; the last such metric is.
         monitor: the quantity of a history that tells after each epoch how a trial does.
     """
@@ -116,6 +122,10 @@ def psnr(mse: float) -> float | None:
     return 10 * math.log10(1 / mse) if mse > 0 else None
 
 
+def _describe_mse(values: Values) -> str:
+    return f"MSE of the outputs for normal pictures: {values['mse']:.5f}" if "auroc" in values else ""
+
+
 def _describe_psnr(values: Values) -> str:
     of_image = " of the whole image" if "rgb_mse" in values else ""
     of_image = " of the hole" if "whole_mse" in values else of_image
@@ -139,11 +149,15 @@ def _scales(batch: Predictions) -> np.ndarray | None:
 
 
 def _describe_window(values: Values) -> str:
+    if "auroc" in values:
+        return ""
     window = f"{values['ssim_window']:.0f}"
     return f"The SSIM is of windows of {window}×{window} pixels, the largest that fit into the images"
 
 
 def _describe_ms_ssim(values: Values) -> str:
+    if "auroc" in values:
+        return ""
     text = f"MS-SSIM: {values['ms_ssim']:.4f}"
     scales = values.get("ms_ssim_scales", len(SCALE_WEIGHTS))
     return text if scales == len(SCALE_WEIGHTS) else f"{text} ({scales:.0f} of {len(SCALE_WEIGHTS)} scales)"
@@ -185,7 +199,8 @@ METRICS = [
         label="MSE",
         meaning="mean squared error of pixels in 0..1; with a hole, of its pixels",
         values=Predictions.squared_errors,
-        in_table=_always,
+        in_table=_of_outputs,
+        describe=_describe_mse,
         ranks_runs=True,
         ranks_trials=lambda settings: True,
     ),
@@ -198,7 +213,7 @@ METRICS = [
         decimals=2,
         unit="dB",
         higher_is_better=True,
-        in_table=_always,
+        in_table=_of_outputs,
         in_summary=True,
         describe=_describe_psnr,
     ),
@@ -212,7 +227,8 @@ METRICS = [
         decimals=2,
         unit="dB",
         higher_is_better=True,
-        in_table=_always,
+        in_table=_of_outputs,
+        describe=lambda values: "",
     ),
     Metric(
         key="psnr_spread",
@@ -230,7 +246,8 @@ METRICS = [
         of_pixels=True,
         decimals=4,
         higher_is_better=True,
-        in_table=_always,
+        in_table=_of_outputs,
+        describe=lambda values: "",
     ),
     Metric(
         key="ssim_window",
@@ -326,13 +343,20 @@ def table_metrics(keys: Collection[str], program: str) -> list[Metric]:
         keys: of all metrics of the run, without `test_`.
         program: that trained it.
     """
-    metrics = [metric for metric in program_metrics(program) if metric.ranks_runs or metric.key in keys]
+    score = run_score(program, [f"test_{key}" for key in keys])
+    metrics = [metric for metric in program_metrics(program) if metric == score or metric.key in keys]
     return [metric for metric in metrics if metric.in_table(keys)]
 
 
-def run_score(program: str) -> Metric:
-    """Return the metric by which the runs of a program are ranked."""
-    return next(metric for metric in program_metrics(program) if metric.ranks_runs)
+def run_score(program: str, metrics: Collection[str] = ()) -> Metric:
+    """Return the metric by which the runs of a program are ranked.
+
+    Args:
+        program: that trained them.
+        metrics: keys in the record of a run, such as `test_mse`; none for the metric of all runs.
+    """
+    first, *others = [metric for metric in program_metrics(program) if metric.ranks_runs]
+    return next((metric for metric in reversed(others) if metric.test_key in metrics), first)
 
 
 def describe_score(program: str, metrics: Values) -> str:
@@ -342,7 +366,7 @@ def describe_score(program: str, metrics: Values) -> str:
         program: that trained it.
         metrics: those of its record, with keys such as `test_mse`.
     """
-    metric = run_score(program)
+    metric = run_score(program, metrics)
     return f"test {metric.label} {metric.format(metrics[metric.test_key])}"
 
 

@@ -1,5 +1,6 @@
 """Job of training one autoencoder."""
 
+from dataclasses import replace
 from functools import partial
 
 import keras
@@ -7,9 +8,17 @@ import keras
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.memory_estimate import describe_plan
+from lib.data.datasets import Dataset
 from lib.evaluation.baselines import autoencoder_baselines
 from lib.evaluation.detection.detecting_model import DetectingModel, fit_to_dataset
 from lib.evaluation.detection.detector_record import describe_detector, save_detector
+from lib.evaluation.detection.evidence import (
+    BaselineEvidence,
+    Detection,
+    detection_baselines,
+    detection_evidence,
+    normal_pictures,
+)
 from lib.evaluation.metrics import autoencoder_metrics
 from lib.evaluation.run_figures import shown_images
 from lib.evaluation.run_figures.autoencoder import (
@@ -91,8 +100,11 @@ class AutoencoderJob(TrainingJob):
             self._record_trial(run, score(dataset.validation, hp, "validation") | sizes)
         else:
             self._announce_evaluation()
-            self._record_test(run, score(dataset.test, hp) | sizes)
-            figures_of = AutoencoderFigures(run, dataset, hp, inference_model, self.architecture, untrained)
+            test = normal_pictures(dataset) if self.detecting else dataset.test
+            detection = self._record_test(run, score(test, hp) | sizes)
+            figures_of = AutoencoderFigures(
+                run, dataset, hp, inference_model, self.architecture, untrained, detection
+            )
         # --- run folder
         self._finish(run, start_time, interrupted, result.problem, figures_of)
 
@@ -120,16 +132,32 @@ class AutoencoderJob(TrainingJob):
         if note := detector.threshold.describe_shortage():
             self.channel.emit(Note(note))
 
-    def _record_test(self, run: Run, metrics: dict) -> None:
+    def _record_test(self, run: Run, metrics: dict) -> Detection | None:
         """Record the scores with those of the baselines."""
-        latent_size = self.architecture.latent_size
+        if self.detecting is not None:
+            return self._record_detection(run, metrics, self.detecting)
+        run.update(metrics=metrics, baselines=self._baselines(self.dataset))
+        return None
+
+    def _record_detection(self, run: Run, metrics: dict, detecting: DetectingModel) -> Detection:
+        """Record the scores of a detector; where they are missing, those of the outputs have baselines."""
+        dataset, hp, latent_size = self.dataset, self.hp, self.architecture.latent_size
+        evidence, trivial = detection_evidence(detecting, dataset, hp.seed), BaselineEvidence({}, {})
+        run.update(metrics=metrics | evidence.metrics, detection=evidence.detection)
+        if evidence.test.has_both:
+            compute = partial(detection_baselines, dataset, hp, latent_size, self._components)
+            trivial = self._skippable_baselines(compute) or trivial
+            run.update(baselines=trivial.values)
+        else:
+            run.update(baselines=self._baselines(replace(dataset, test=normal_pictures(dataset))))
+        return Detection(detecting, evidence, trivial)
+
+    def _baselines(self, dataset: Dataset) -> dict:
+        """The scores of methods that predict the targets; none after Ctrl-C."""
+        latent_size, components = self.architecture.latent_size, self._components
         baselines = self._skippable_baselines(
             lambda: autoencoder_baselines(
-                self.dataset,
-                self.hp,
-                latent_size,
-                self._components,
-                lambda text: self.channel.emit(Note(text)),
+                dataset, self.hp, latent_size, components, lambda text: self.channel.emit(Note(text))
             )
         )
-        run.update(metrics=metrics, baselines=baselines)
+        return baselines or {}

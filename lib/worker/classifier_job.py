@@ -122,7 +122,7 @@ class ClassifierJob(TrainingJob):
         hp, dataset = self.hp, self.dataset
         self._announce_evaluation()
         metrics, probabilities = classifier_metrics(model, dataset.test, dataset.classes, hp)
-        baselines = self._skippable_baselines(lambda: classifier_baselines(dataset, hp))
+        baselines = self._skippable_baselines(lambda: classifier_baselines(dataset, hp)) or {}
         if scratch_model is not None:
             inference_model = classifier_for_inference(scratch_model, hp)
             _, outputs = classifier_metrics(inference_model, dataset.test, dataset.classes, hp)

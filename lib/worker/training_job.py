@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 
@@ -18,6 +19,8 @@ from lib.worker.messages import TrainingFinished
 from lib.worker.process import Channel
 from lib.worker.run_ending import complete_record, draw_figures
 from lib.worker.skippable import run_unless_stopped
+
+Result = TypeVar("Result")
 
 CLOCK_NOTE = "Epochs and learning rate follow the clock: the same seed does not give the same numbers."
 
@@ -83,13 +86,13 @@ class TrainingJob:
         self.channel.stop_event.clear()
         return interrupted
 
-    def _skippable_baselines(self, compute: Callable[[], dict]) -> dict:
-        """Return the baselines; none after Ctrl-C."""
+    def _skippable_baselines(self, compute: Callable[[], Result]) -> Result | None:
+        """Return the baselines; None after Ctrl-C."""
         baselines = run_unless_stopped(compute, self.channel.stop_event)
         if baselines is None:
             self.channel.stop_event.clear()
             self.channel.emit(Note("The baselines are skipped."))
-        return baselines or {}
+        return baselines
 
     def _record_trial(self, run: Run, metrics: dict) -> None:
         run.update(metrics=metrics)

@@ -8,6 +8,7 @@
     detector_record  detectors in records and files
     detection_scores ROC, precision, rates, intervals of scores
     pixel_scores     pixel AUROC, PRO of error maps
+    evidence         scores of the test set, of baselines
 
 A network that learned from normal pictures alone changes what is not normal. `fit_detector` measures with
 validation pictures how much it changes normal ones at each place, and chooses a threshold;

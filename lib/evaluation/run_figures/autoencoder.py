@@ -16,6 +16,7 @@ from lib.config.architecture import Architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.splits import Subset
 from lib.evaluation import figures, image_figures, latent_space
+from lib.evaluation.detection.evidence import Detection
 from lib.evaluation.run_figures.base import RunFigures, figure, shown_images
 from lib.runs.views import ImageGrid, ImageStrip, PointPlot
 from lib.tasks import get_task
@@ -49,12 +50,14 @@ class AutoencoderFigures(RunFigures):
         model: the trained autoencoder, with parts named `encoder` and `decoder`.
         architecture: of the model.
         untrained: of `variant_examples` before training; None draws no comparison with it.
+        detection: of a network that detects defects.
     """
 
     hp: AutoencoderHyperparameters
     model: keras.Model
     architecture: Architecture
     untrained: VariantExamples | None
+    detection: Detection | None = None
 
     @property
     def part_title(self) -> str:

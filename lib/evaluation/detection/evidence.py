@@ -1,0 +1,314 @@
+"""Evidence of a detector: scores of the test set in all and for each kind of defect, beside trivial methods.
+
+The test set is read batch by batch, kind by kind; neither pictures nor maps are kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.data.datasets import Dataset
+from lib.data.splits import Subset
+from lib.evaluation.baselines import TrainingImages, table_scores
+from lib.evaluation.detection.detecting_model import DetectingModel
+from lib.evaluation.detection.detection_scores import (
+    auroc,
+    average_precision,
+    best_f1,
+    bootstrap_intervals,
+    rates_at,
+)
+from lib.evaluation.detection.pixel_scores import PixelCounts, region_weights
+from lib.models.pca import Components
+from lib.tasks import get_task
+from lib.tasks.baselines import Baseline
+from lib.tasks.pixels import to_float
+
+PIXELS_AT_ONCE = 1 << 22  # of all pictures of a batch
+MAX_BATCH = 512  # pictures
+
+# From pictures, integers (n, height, width, channels), to maps float32 (n, height, width) and scores (n,).
+Examine = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A class of test pictures: all of them are normal, or all are defective.
+
+    Attributes:
+        name: of the class.
+        is_defective: whether its pictures have defects.
+        positions: in the test set, int64 (n,).
+    """
+
+    name: str
+    is_defective: bool
+    positions: np.ndarray
+
+
+@dataclass(frozen=True)
+class DefectTestSet:
+    """The test pictures of a detector.
+
+    Attributes:
+        pictures: all of them.
+        is_defective: bool (n,).
+        kinds: the normal ones first.
+        masks: has `take(positions)`, which returns bool (n, height, width); None where there are no masks.
+    """
+
+    pictures: Subset
+    is_defective: np.ndarray
+    kinds: tuple[Kind, ...]
+    masks: Any
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> DefectTestSet:
+        """Return the test set of a data set, whose pictures are all normal where nothing says otherwise."""
+        count, defects = len(dataset.test), getattr(dataset, "defects", None)
+        is_defective = np.zeros(count, bool) if defects is None else np.asarray(defects.is_defective)
+        names = np.full(count, "normal") if defects is None else np.asarray(defects.kinds)
+        kinds = [
+            Kind(str(name), part, np.flatnonzero((names == name) & (is_defective == part)))
+            for part in (False, True)
+            for name in dict.fromkeys(names[is_defective == part].tolist())
+        ]
+        return cls(dataset.test, is_defective, tuple(kinds), None if defects is None else defects.masks)
+
+    @property
+    def has_both(self) -> bool:
+        """Whether there are normal and defective pictures."""
+        return bool(self.is_defective.any() and not self.is_defective.all())
+
+
+def normal_pictures(dataset: Dataset) -> Subset:
+    """Return the normal pictures of a test set, whose repair is scored; all where none is normal."""
+    test = DefectTestSet.of(dataset)
+    return dataset.test.select(~test.is_defective) if not test.is_defective.all() else dataset.test
+
+
+@dataclass
+class Tally:
+    """What a method says of the test pictures.
+
+    Attributes:
+        scores: float64 (n,), in the order of the test set.
+        pixels: of all pictures.
+        areas: pixel AUROC and PRO of each kind of defect beside the normal pictures, by index of the kind.
+    """
+
+    scores: np.ndarray
+    pixels: PixelCounts = field(default_factory=PixelCounts)
+    areas: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+def examine_test_set(methods: Sequence[Examine], test: DefectTestSet) -> list[Tally]:
+    """Return what methods say of all test pictures, each of which is read once.
+
+    Args:
+        methods: functions of a batch of pictures.
+        test: the pictures, with or without masks.
+    """
+    tallies = [Tally(np.zeros(len(test.pictures))) for _ in methods]
+    normal = [tally.pixels for tally in tallies]
+    for index, kind in enumerate(test.kinds):
+        counts = [PixelCounts() if kind.is_defective else tally.pixels for tally in tallies]
+        for rows in _batches(kind.positions, test.pictures.shape):
+            images = test.pictures.take(rows)
+            regions = None if test.masks is None else region_weights(test.masks.take(rows))
+            for method, tally, pixels in zip(methods, tallies, counts, strict=True):
+                maps, tally.scores[rows] = method(images)
+                if regions is not None:
+                    pixels.add(maps, *regions)
+        if not kind.is_defective or test.masks is None:
+            continue
+        for tally, pixels, ground in zip(tallies, counts, normal, strict=True):
+            tally.areas[index] = _pixel_areas(ground.with_added(pixels))
+            tally.pixels = tally.pixels.with_added(pixels)
+    return tallies
+
+
+def _batches(positions: np.ndarray, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
+    size = min(MAX_BATCH, max(1, PIXELS_AT_ONCE // math.prod(shape)))
+    for start in range(0, len(positions), size):
+        yield positions[start : start + size]
+
+
+def _pixel_areas(pixels: PixelCounts) -> dict[str, float]:
+    return _known({"pixel_auroc": pixels.auroc(), "pro": pixels.pro()})
+
+
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _areas(tally: Tally, test: DefectTestSet) -> dict[str, float]:
+    """The metrics of a method by key; none without normal and defective pictures."""
+    if not test.has_both:
+        return {}
+    scores, is_defective = tally.scores, test.is_defective
+    areas = {
+        "auroc": auroc(scores, is_defective),
+        "average_precision": average_precision(scores, is_defective),
+    }
+    return _known(areas) | {"f1": best_f1(scores, is_defective)[0]} | _pixel_areas(tally.pixels)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The scores of a detector on its test set.
+
+    Attributes:
+        test: the test set.
+        scores: of its pictures, float64 (n,).
+        metrics: `test_auroc` and the other metrics of detectors, as far as they exist.
+        detection: the numbers at the threshold, intervals, and those of each kind, as JSON values.
+    """
+
+    test: DefectTestSet
+    scores: np.ndarray
+    metrics: dict[str, float]
+    detection: dict[str, Any]
+
+
+def detection_evidence(detecting: DetectingModel, dataset: Dataset, seed: int) -> Evidence:
+    """Return the scores of a detector on the test set of a data set.
+
+    Args:
+        detecting: the network with its detector.
+        dataset: its test set, with `defects`.
+        seed: of the bootstrap.
+    """
+    test = DefectTestSet.of(dataset)
+    (tally,) = examine_test_set([detecting.examine], test)
+    metrics = {f"test_{key}": value for key, value in _areas(tally, test).items()}
+    detection = _describe(tally, test, detecting.detector.threshold.value, seed)
+    return Evidence(test, tally.scores, metrics, detection)
+
+
+def _describe(tally: Tally, test: DefectTestSet, threshold: float, seed: int) -> dict[str, Any]:
+    """The content of `detection` in a record."""
+    content: dict[str, Any] = {"threshold": threshold} | _rates(threshold, tally.scores, test.is_defective)
+    if test.has_both:
+        content["best_f1_threshold"] = best_f1(tally.scores, test.is_defective)[1]
+        content["intervals"] = _intervals(tally.scores, test.is_defective, seed)
+    content["kinds"] = [
+        _describe_kind(index, tally, test, threshold, seed) for index in range(len(test.kinds))
+    ]
+    return content
+
+
+def _rates(threshold: float, scores: np.ndarray, is_defective: np.ndarray) -> dict[str, Any]:
+    rates = rates_at(threshold, scores, is_defective)
+    shares = {
+        "false_alarm_rate": rates.false_alarm_rate,
+        "recall": rates.recall,
+        "precision": rates.precision,
+        "f1": rates.f1,
+    }
+    return asdict(rates) | _known(shares)
+
+
+def _intervals(scores: np.ndarray, is_defective: np.ndarray, seed: int) -> dict[str, list[float]]:
+    names = "auroc", "average_precision"
+    intervals = bootstrap_intervals(scores, is_defective, seed)
+    return {name: list(interval) for name, interval in zip(names, intervals, strict=True)}
+
+
+def _describe_kind(
+    index: int, tally: Tally, test: DefectTestSet, threshold: float, seed: int
+) -> dict[str, Any]:
+    """The numbers of a kind; those of a kind of defect beside all normal pictures."""
+    kind = test.kinds[index]
+    own = tally.scores[kind.positions]
+    content = {
+        "name": kind.name,
+        "is_defective": kind.is_defective,
+        "images": len(own),
+        "reported": int((own > threshold).sum()),
+        "mean_score": float(own.mean()),
+    }
+    if not (kind.is_defective and test.has_both):
+        return content
+    normal = tally.scores[~test.is_defective]
+    scores = np.concatenate([normal, own])
+    is_defective = np.arange(len(scores)) >= len(normal)
+    areas = {
+        "auroc": auroc(scores, is_defective),
+        "average_precision": average_precision(scores, is_defective),
+    }
+    return (
+        content | areas | tally.areas.get(index, {}) | {"intervals": _intervals(scores, is_defective, seed)}
+    )
+
+
+@dataclass(frozen=True)
+class BaselineEvidence:
+    """The scores of trivial detectors on the test set.
+
+    Attributes:
+        values: of each of them, by their keys in a record, such as `mean_auroc`.
+        scores: of the test pictures, float64 (n,), by the label of the method.
+    """
+
+    values: dict[str, float | None]
+    scores: dict[str, np.ndarray]
+
+
+def detection_baselines(
+    dataset: Dataset,
+    hp: AutoencoderHyperparameters,
+    latent_size: int,
+    components: Components | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> BaselineEvidence:
+    """Return the scores of trivial detectors, which are fitted on training images.
+
+    Args:
+        dataset: normal training images; test images, with `defects`.
+        hp: the task and the seed.
+        latent_size: as in `lib.evaluation.baselines.autoencoder_baselines`.
+        components: likewise.
+        note: likewise.
+
+    Returns:
+        The baselines of the task that detect; none where the test set has no normal or no defective pictures.
+    """
+    test = DefectTestSet.of(dataset)
+    if not test.has_both:
+        return BaselineEvidence({}, {})
+    sample = TrainingImages(dataset, hp, latent_size, components, note)
+    baselines = [baseline for baseline in get_task(hp).baselines if baseline.detects]
+    tallies = examine_test_set([_examine_with(baseline, sample) for baseline in baselines], test)
+    values: dict[str, float | None] = {}
+    scores = {}
+    for baseline, tally in zip(baselines, tallies, strict=True):
+        values |= table_scores(baseline.name, dict(_areas(tally, test)), "autoencoder")
+        values |= {f"{baseline.name}_{key}": count for key, count in baseline.counts(sample).items()}
+        scores[baseline.describe(values)] = tally.scores
+    return BaselineEvidence(values, scores)
+
+
+def _examine_with(baseline: Baseline, sample: TrainingImages) -> Examine:
+    method = baseline.fit(sample)
+
+    def examine(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        scores, maps = method(to_float(images))
+        return maps, scores
+
+    return examine
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A detector with its evidence, for the figures of a run."""
+
+    detecting: DetectingModel
+    evidence: Evidence
+    baselines: BaselineEvidence
