@@ -6,6 +6,7 @@
     latent_space   projecting, sampling and comparing codes
     figures        plots of numbers as PNG files
     image_figures  images as PNG files
+    detection_figures  curves, scores and heat maps
     figure_layout  titles and names in figures
     run_figures    figures of a finished run
     detection      scores of detectors of defects

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from lib.common.formatting import format_duration
+from lib.common.formatting import MISSING, format_duration
 from lib.config.program_settings import default_values
 from lib.config.suited_defaults import ImageSet, suited_defaults
 from lib.runs.detection_results import kind_rows, kind_titles, read_detection
@@ -123,10 +123,11 @@ def _kind_lines(record: dict) -> list[str]:
     if (result := read_detection(record)) is None:
         return []
     _, *titles = kind_titles(result)
-    return [
-        f"{name}: {', '.join(map(' '.join, zip(titles, values, strict=True)))}"
-        for name, *values in kind_rows(result)
-    ]
+    lines = []
+    for name, *values in kind_rows(result):
+        texts = [f"{title} {text}" for title, text in zip(titles, values, strict=True) if text != MISSING]
+        lines.append(f"{name}: {', '.join(texts)}")
+    return lines
 
 
 def _report_lines(metrics: dict) -> list[str]:

@@ -48,6 +48,7 @@ def _values(record: dict) -> Iterator[tuple[str, object, str]]:
         yield key, record.get(key, ""), TEXT
     for key in SECTIONS:
         yield key, record.get(key, {}), OBJECT
+    yield "detection", record.get("detection", {}), OBJECT
     dataset = record.get("dataset", {})
     for key in ("name", "sha256"):
         yield f"dataset.{key}", dataset.get(key, ""), TEXT

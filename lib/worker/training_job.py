@@ -102,7 +102,7 @@ class TrainingJob:
         self, run: Run, start_time: float, interrupted: bool, problem: str, figures_of: RunFigures | None
     ) -> None:
         """Complete the record, draw the figures, if any, and emit the last events."""
-        background, entries = self.draws_in_background, menu_entries(self.hp.program)
+        background, entries = self.draws_in_background, menu_entries(self.hp)
         views = draw_figures(self.channel, figures_of) if figures_of and not background else {}
         complete_record(run, self.channel, self.dataset, start_time, interrupted, problem)
         self.channel.emit(RunResult(str(run.folder), run.record, entries))

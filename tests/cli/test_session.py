@@ -13,6 +13,7 @@ from lib.cli.menu import MenuEntry
 from lib.cli.prompts import Answers
 from lib.cli.session import FinishedRun, Session
 from lib.common.errors import Interrupted, PromptCancelled
+from lib.config.hyperparameters import HYPERPARAMETERS
 from lib.evaluation.run_figures import menu_entries
 
 
@@ -45,7 +46,7 @@ def test_the_menu_has_figures_and_commands_in_order(monkeypatch, program, keys):
         return "quit"
 
     def train(session, ask) -> bool:
-        figures = menu_entries(session.answers.program)
+        figures = menu_entries(HYPERPARAMETERS[session.answers.program]())
         session.finished_runs.append(FinishedRun(Path("models/run"), {"status": "finished"}, figures))
         return False
 
@@ -154,7 +155,7 @@ def test_ctrl_c_before_training_is_named_and_starts_nothing(raised, folder, expe
 
 
 def test_reconstructions_that_were_skipped_are_no_error(session, capsys):
-    figures = menu_entries("autoencoder")
+    figures = menu_entries(HYPERPARAMETERS["autoencoder"]())
     session.finished_runs.append(FinishedRun(Path("models/run"), {}, figures))
     session.show_figure("reconstructions")
     assert "There are no reconstructions: the figures were skipped." in capsys.readouterr().out

@@ -2,14 +2,16 @@
 
     base          registry, and the loss curves
     autoencoder   reconstructions, samples, latent space
+    detection     curves, scores and heat maps of detectors
     classifier    confusion matrix, predictions
 
 Every module of this package is imported, so that a new file is enough for a new figure: a function below
 `@figure`, which draws a PNG file with the functions of `lib.evaluation.figures`. Record, reports and, with a
 menu text, the menu of the program follow.
 
+>>> from lib.config.hyperparameters import ClassifierHyperparameters
 >>> from lib.evaluation.run_figures import menu_entries
->>> [entry.text for entry in menu_entries("classification")]
+>>> [entry.text for entry in menu_entries(ClassifierHyperparameters())]
 ['Show the loss plots of both phases', 'Show correct predictions', 'Show incorrect predictions']
 """
 

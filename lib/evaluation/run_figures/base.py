@@ -78,6 +78,7 @@ class RegisteredFigure(NamedTuple):
     draw: Draw
     entry: FigureEntry
     applies: Callable[[Any], bool]
+    offered: Callable[[Hyperparameters], bool]
     slow: bool
 
 
@@ -90,6 +91,7 @@ def figure(
     *,
     program: str = "autoencoder",
     applies: Callable[[Any], bool] = lambda figures_of: True,
+    offered: Callable[[Hyperparameters], bool] = lambda hp: True,
     absent: str = "",
     key: str = "",
     slow: bool = False,
@@ -104,6 +106,7 @@ def figure(
         menu: text of its menu entry, which stands in the order of registration; "" for none.
         program: whose runs have the figure.
         applies: whether a run has it, given its `RunFigures`.
+        offered: whether the menu after a run with such settings has the entry.
         absent: the sentence that the menu entry shows if there is no figure.
         key: of the menu entry; by default the name.
         slow: it is drawn after those that are not.
@@ -111,7 +114,7 @@ def figure(
     entry = FigureEntry(name, key or name, menu, absent or f"There is no figure {name}: it was not drawn.")
 
     def register(draw: Draw) -> Draw:
-        FIGURES[program].append(RegisteredFigure(draw, entry, applies, slow))
+        FIGURES[program].append(RegisteredFigure(draw, entry, applies, offered, slow))
         return draw
 
     return register
@@ -123,9 +126,9 @@ def list_figures(figures_of: RunFigures) -> list[RegisteredFigure]:
     return sorted(applying, key=lambda figure: figure.slow)
 
 
-def menu_entries(program: str) -> tuple[FigureEntry, ...]:
-    """Return the menu entries of the figures of a program."""
-    return tuple(figure.entry for figure in FIGURES[program] if figure.entry.text)
+def menu_entries(hp: Hyperparameters) -> tuple[FigureEntry, ...]:
+    """Return the menu entries of the figures of runs with such settings."""
+    return tuple(figure.entry for figure in FIGURES[hp.program] if figure.entry.text and figure.offered(hp))
 
 
 @figure("loss", "Show the loss plot")

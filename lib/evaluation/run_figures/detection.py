@@ -1,0 +1,117 @@
+"""Figures of detectors: curves, scores, and pictures of each kind with their heat maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lib.common.serialization import pack_images
+from lib.evaluation import detection_figures
+from lib.evaluation.detection.evidence import Detection
+from lib.evaluation.detection_figures import ShownPicture, color_map
+from lib.evaluation.run_figures.autoencoder import AutoencoderFigures
+from lib.evaluation.run_figures.base import figure
+from lib.runs.views import ImageStrip
+from lib.tasks import get_task, make_inference_pair
+
+MAX_KINDS = 12  # in the figure of pictures
+
+
+def _detects(hp) -> bool:
+    return get_task(hp).detects_defects
+
+
+@figure(
+    "anomalies",
+    "Show test images with heat maps",
+    applies=lambda figures_of: figures_of.detection is not None,
+    offered=_detects,
+)
+def draw_anomalies(figures_of: AutoencoderFigures, path: Path) -> ImageStrip:
+    """Pictures with the highest and the lowest score of each kind, their outputs and heat maps."""
+    detection = _detection(figures_of)
+    kinds = detection.evidence.test.kinds
+    rows = {}
+    for kind in kinds[:MAX_KINDS]:
+        order = kind.positions[np.argsort(detection.evidence.scores[kind.positions], kind="stable")]
+        chosen = order[[-1, 0]] if len(order) > 1 else order
+        rows[kind.name] = _show_pictures(figures_of, chosen)
+    low, high = detection.detecting.detector.map_range
+    more = f", {MAX_KINDS} of {len(kinds):,} kinds" if len(kinds) > MAX_KINDS else ""
+    title = (
+        f"{figures_of.scored_title}\nhighest (left) and lowest score of each kind{more}; the colors of heat "
+        f"maps go from {low:.3g} to {high:.3g}"
+    )
+    detection_figures.plot_shown_pictures(rows, path, title)
+    shown = [picture for pictures in rows.values() for picture in pictures]
+    columns = {
+        "picture": [picture.picture for picture in shown],
+        "output": [picture.output for picture in shown],
+        "heat map": [picture.heat_map for picture in shown],
+    }
+    return ImageStrip({name: pack_images(np.stack(images)) for name, images in columns.items()})
+
+
+def _detection(figures_of: AutoencoderFigures) -> Detection:
+    assert figures_of.detection is not None
+    return figures_of.detection
+
+
+def _show_pictures(figures_of: AutoencoderFigures, positions: np.ndarray) -> list[ShownPicture]:
+    hp, detection = figures_of.hp, _detection(figures_of)
+    test, detector = detection.evidence.test, detection.detecting.detector
+    images = test.pictures.take(positions)
+    inputs, _ = make_inference_pair(hp, images)
+    pixels = get_task(hp).to_pixels(hp, inputs, figures_of.model.predict_on_batch(inputs))
+    pictures, outputs = map(figures_of.display.show_pixels, pixels)
+    maps = detection.detecting.examine(images).maps
+    masks = [None] * len(images) if test.masks is None else test.masks.take(positions)
+    shown = []
+    for index, position in enumerate(positions):
+        score = detection.evidence.scores[position]
+        verdict = ", reported" if score > detector.threshold.value else ""
+        heat_map = color_map(pictures[index], maps[index], detector.map_range)
+        shown.append(
+            ShownPicture(pictures[index], outputs[index], heat_map, masks[index], f"{score:.3g}{verdict}")
+        )
+    return shown
+
+
+@figure(
+    "scores",
+    "Show the scores of normal and defective test images",
+    applies=lambda figures_of: figures_of.detection is not None,
+    offered=_detects,
+)
+def draw_scores(figures_of: AutoencoderFigures, path: Path) -> None:
+    """Histograms of the scores of normal and defective test images, with the threshold."""
+    detection = _detection(figures_of)
+    evidence, threshold = detection.evidence, detection.detecting.detector.threshold.value
+    detection_figures.plot_score_histograms(
+        evidence.scores, evidence.test.is_defective, threshold, path, figures_of.scored_title
+    )
+
+
+@figure(
+    "roc",
+    "Show ROC and precision-recall curves",
+    applies=lambda figures_of: (
+        figures_of.detection is not None and figures_of.detection.evidence.test.has_both
+    ),
+    offered=_detects,
+    absent="There are no curves: the test set has no normal or no defective images.",
+)
+def draw_curves(figures_of: AutoencoderFigures, path: Path) -> None:
+    """ROC and precision-recall curves of the network and of the baselines, with the threshold."""
+    detection = _detection(figures_of)
+    evidence = detection.evidence
+    rates = (
+        evidence.detection["false_alarm_rate"],
+        evidence.detection["recall"],
+        evidence.detection.get("precision"),
+    )
+    methods = {"this autoencoder": evidence.scores} | detection.baselines.scores
+    detection_figures.plot_detection_curves(
+        methods, evidence.test.is_defective, rates, path, figures_of.scored_title
+    )
