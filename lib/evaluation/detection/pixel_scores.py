@@ -46,7 +46,7 @@ def region_weights(masks: np.ndarray) -> tuple[np.ndarray, int]:
     for index in np.flatnonzero(masks.any(axis=(1, 2))):
         numbers, count = label(masks[index], structure=np.ones((3, 3)))
         areas = np.bincount(numbers.ravel())
-        weights[index] = np.where(numbers > 0, 1 / np.maximum(areas, 1)[numbers], 0)
+        weights[index] = np.concatenate([[0], 1 / areas[1:]])[numbers]
         regions += count
     return weights, regions
 
@@ -75,12 +75,14 @@ class PixelCounts:
             weights: of `region_weights` of their masks, (n, height, width).
             regions: likewise.
         """
-        levels, is_defect = level_of(maps), weights > 0
-        self.normal += np.bincount(levels[~is_defect], minlength=LEVELS)
+        levels = level_of(maps).ravel()
+        self.normal += np.bincount(levels, minlength=LEVELS)
         if regions:
-            marked = levels[is_defect]
-            self.defective += np.bincount(marked, minlength=LEVELS)
-            self.overlap += np.bincount(marked, weights[is_defect], minlength=LEVELS)
+            marked = np.flatnonzero(weights)
+            defective = np.bincount(levels[marked], minlength=LEVELS)
+            self.normal -= defective
+            self.defective += defective
+            self.overlap += np.bincount(levels[marked], weights.ravel()[marked], minlength=LEVELS)
             self.regions += regions
 
     def with_added(self, other: PixelCounts) -> PixelCounts:
