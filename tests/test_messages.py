@@ -13,6 +13,7 @@ from lib.config.program_settings import PROGRAMS, settings
 from tests.harness import (
     error_cases_continuing,
     error_cases_data,
+    error_cases_defects,
     error_cases_depths,
     error_cases_foreign,
     error_cases_formats,
@@ -28,6 +29,7 @@ from tests.harness.terminal_session import PROJECT
 TABLES = (
     error_cases_settings.CASES,
     error_cases_data.CASES,
+    error_cases_defects.CASES,
     error_cases_depths.CASES,
     error_cases_formats.CASES,
     error_cases_groups.CASES,

@@ -51,10 +51,10 @@ def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
     if not asks_for_size(answers, values["dataset"]):
         answers.drafts.pop("size", None)
         return
-    folder, pictures = values["dataset"], find_pictures(values["dataset"])
+    folder, fit = values["dataset"], picture_fit(answers, values)
+    pictures = find_pictures(folder, fit.ignored)
     if pictures is None:  # removed meanwhile, as the next step says
         return
-    fit = picture_fit(answers, values)
     survey = _survey_with_progress(pictures, fit.use_cache)
     needs_size = len(survey.sizes) > 1 or bool(fit.patches)
     if survey.shapes and (needs_size or survey.broken):

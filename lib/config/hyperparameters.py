@@ -16,6 +16,7 @@ from lib.config.training_settings import TrainingSettings
 from lib.tasks import get_task, list_tasks
 from lib.tasks.classification import CLASSIFY
 from lib.tasks.registry import list_residual_tasks
+from lib.tasks.settings import DefectData
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ class Hyperparameters(TrainingSettings, DataSettings):
     def target_files(self) -> tuple[str | None, str | None]:
         """Clean pictures for the training and test images, which then are inputs; `None` without pairs."""
         return None, None
+
+    @property
+    def defect_data(self) -> DefectData | None:
+        """Which images are normal, of a task that detects others; `None` for other tasks."""
+        return None
 
     @property
     def validates(self) -> bool:
@@ -201,6 +207,10 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
     @property
     def target_files(self) -> tuple[str | None, str | None]:
         return get_task(self).target_files(self)
+
+    @property
+    def defect_data(self) -> DefectData | None:
+        return get_task(self).defect_data(self)
 
     def _is_suited(self, setting: Setting) -> bool:
         follows_task = setting.follows == TASK and get_task(self).bypasses_code

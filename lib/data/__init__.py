@@ -6,6 +6,9 @@
     groups          groups of images, by file names
     group_splits    whole groups divided among parts
     group_notes     notes on divided groups
+    normal_images   normal classes and their images
+    test_defects    defects of test images
+    defective_images  defects outside the test set
     value_range     black and white of deep images
     class_labels    labels attached, checked, aligned
     file_changes    files changed since they were read

@@ -10,17 +10,21 @@ from lib.common.errors import UserError, printable
 from lib.common.formatting import format_channels, format_shape
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.class_labels import align_classes, attach_labels, class_names, require_class_numbers
+from lib.data.defective_images import join_parts, require_others
 from lib.data.file_changes import FileState, changed_files, describe_changes, file_states
 from lib.data.formats.base import Header, Images, Source, exists
 from lib.data.formats.cifar import Cifar10Format
 from lib.data.formats.idx_folder import PUBLISHED_NAME, holds_mnist
+from lib.data.formats.mask_folders import find_mask_folder
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
 from lib.data.formats.picture_pairs import join_sources, read_picture_pairs
 from lib.data.formats.registry import is_published_folder, peek_source, read_source, require_no_fit
 from lib.data.group_notes import describe_groups
 from lib.data.groups import group_images
 from lib.data.named_datasets import DATA_FOLDER, NAMED_DATASETS, download
+from lib.data.normal_images import choose_normal
 from lib.data.splits import Subset, split_images
+from lib.data.test_defects import TestDefects, find_defects
 from lib.data.value_range import BYTES, ValueRange
 
 MIN_IMAGES = 10  # enough to be split into three sets
@@ -42,6 +46,8 @@ class Dataset:
         notes: sentences for the user about how the files were read.
         value_range: the values of black and white in the files.
         file_states: sizes and times of change of the files, after they were read.
+        defects: of the test images, for a task that detects them; else None.
+        defective: images with defects that are not in the test set, where the user gives some.
     """
 
     name: str
@@ -54,6 +60,8 @@ class Dataset:
     notes: tuple[str, ...] = ()
     value_range: ValueRange = BYTES
     file_states: dict[str, FileState] = field(default_factory=dict)
+    defects: TestDefects | None = None
+    defective: Subset | None = None
 
     def describe_changes(self) -> str:
         """Return a sentence about files that were changed since they were read, or "" if none was."""
@@ -70,7 +78,7 @@ class Dataset:
     def to_json(self) -> dict:
         """Return the description of the data set for `run.json`."""
         sizes = {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-        content = {
+        content: dict = {
             "name": self.name,
             "sha256": self.sha256,
             "shape": list(self.shape),
@@ -78,7 +86,13 @@ class Dataset:
             "classes": list(self.classes),
             "notes": list(self.notes),
         }
-        return content | ({"pixel_range": self.value_range.to_json()} if self.value_range.is_deep else {})
+        if self.value_range.is_deep:
+            content["pixel_range"] = self.value_range.to_json()
+        if self.defects:
+            content["defects"] = self.defects.to_json()
+        if self.defects and self.defective:
+            content["defects"]["for_threshold"] = len(self.defective)
+        return content
 
 
 def peek(name_or_path: str, fit: PictureFit = AS_THEY_ARE) -> Header:
@@ -222,34 +236,63 @@ def load_dataset(hp: Hyperparameters, value_range: ValueRange = BYTES) -> Datase
     if test is not None:
         require_same_shape(hp.testset or name, train, test)
     train, test = _checked_labels(train, test, hp)
+    normal = choose_normal(train, test, hp)
     groups = group_images(train, hp)
-    subsets = split_images(train, test, hp, groups)
+    subsets = split_images(train, test, hp, groups, None if normal is None else normal.indices)
     if groups is not None:
         notes += describe_groups(groups, train, test, subsets, hp)
     shape, checksum = train.images.shape[1:], _checksum(train)
+    classes = class_names(train)
+    defects = defective = None
+    if normal is not None:
+        classes = normal.classes
+        subsets, defects, defect_notes = find_defects(normal, train, test, subsets, groups, hp, fit)
+        defective, defective_notes = _load_defective(train, test, source.value_range, hp, fit)
+        notes += normal.notes + defect_notes + defective_notes
     if changed := changed_files(states):
         notes += (f"{describe_changes(changed)} while it was being read; start again when it is complete",)
         states = file_states(list(map(Path, states)))
     require_shown_channels(hp, shape)
-    classes, value_range = class_names(train), source.value_range
-    return Dataset(short_name(name), checksum, shape, classes, *subsets, notes, value_range, states)
+    return Dataset(
+        *(short_name(name), checksum, shape, classes, *subsets, notes, source.value_range, states),
+        defects=defects,
+        defective=defective,
+    )
+
+
+def _load_defective(
+    train: Images, test: Images | None, value_range: ValueRange, hp: Hyperparameters, fit: PictureFit
+) -> tuple[Subset | None, tuple[str, ...]]:
+    """Return the user's images with defects that are not in the test set, if there are any, and notes."""
+    data = hp.defect_data
+    if data is None or data.defective is None:
+        return None, ()
+    like_training = fit.with_color_of(train.images.shape[1:]).with_range_of(value_range)
+    loaded = load_source(data.defective, like_training)
+    require_others(data.defective, loaded, train, test, hp)
+    for part in filter(None, (loaded.train, loaded.test)):
+        require_same_shape(data.defective, train, part, "images of --defective")
+    images = join_parts(loaded)
+    return Subset(images, np.arange(len(images))), loaded.notes
 
 
 def _paths_of(hp: Hyperparameters) -> list[Path]:
     """Return the files and folders that the data set of a run is read from."""
-    located = [locate(name) for name in (hp.dataset, hp.testset, *hp.target_files) if name]
+    data, masks = hp.defect_data, find_mask_folder(hp)
+    names = (hp.dataset, hp.testset, *hp.target_files, data and data.defective)
+    located = [*(locate(name) for name in names if name), masks and masks.path]
     labels = [Path(path) for path in hp.label_files if path]
     return [path for path in (*located, *labels) if path is not None]
 
 
-def require_same_shape(name_or_path: str, train: Images, test: Images) -> None:
-    """Raise `UserError` where the training and test images of a data set differ in size or channels."""
+def require_same_shape(name_or_path: str, train: Images, test: Images, what: str = "test images") -> None:
+    """Raise `UserError` where the training and other images, by default tests, differ in size or channels."""
     train_shape, test_shape = train.images.shape[1:], test.images.shape[1:]
     if test_shape != train_shape:
         flag = f"--size {train_shape[0]}x{train_shape[1]}"
         hint = f"; for a folder of pictures, set {flag}" if Path(name_or_path).is_dir() else ""
         raise UserError(
-            f"{name_or_path}: the test images are {format_shape(test_shape)}, "
+            f"{name_or_path}: the {what} are {format_shape(test_shape)}, "
             f"the training images {format_shape(train_shape)}{hint}"
         )
 

@@ -69,7 +69,11 @@ class Subset:
 
 
 def split_images(
-    train: Images, test: Images | None, hp: Hyperparameters, groups: Groups | None = None
+    train: Images,
+    test: Images | None,
+    hp: Hyperparameters,
+    groups: Groups | None = None,
+    usable: np.ndarray | None = None,
 ) -> tuple[Subset, Subset, Subset]:
     """Split images into a training, a validation and a test set, at random with `hp.seed`.
 
@@ -83,6 +87,7 @@ def split_images(
             cross-validation.
         groups: groups of images of `train` that stay in one part; parts and limits are met as far as that
             allows.
+        usable: int64 (n,), sorted positions of the images of `train` that are split; None for all.
 
     Returns:
         Training, validation (may be empty) and test set, each in the order of its images.
@@ -91,7 +96,8 @@ def split_images(
         UserError: there are too few images or groups, or there is no test set and `hp.split` takes none.
     """
     train_percent, validation_percent, test_percent = hp.split
-    indices = _sample_indices(train, hp, groups)
+    usable = np.arange(len(train)) if usable is None else usable
+    indices = _sample_indices(train, usable, hp, groups)
     if groups is not None:
         labels = train.labels if hp.needs_labels else None
         require_divisible(groups, indices, labels, part_shares(hp, test is not None))
@@ -150,20 +156,21 @@ def part_shares(hp: Hyperparameters, has_test_set: bool) -> list[float]:
     return [share for share in (*shares, test) if share]
 
 
-def _sample_indices(images: Images, hp: Hyperparameters, groups: Groups | None) -> np.ndarray:
-    indices = np.arange(len(images))
-    count = min(hp.limit or len(images), len(images))
+def _sample_indices(
+    images: Images, indices: np.ndarray, hp: Hyperparameters, groups: Groups | None
+) -> np.ndarray:
+    count = min(hp.limit or len(indices), len(indices))
     if isinstance(hp, ClassifierHyperparameters):
         count = max(1, round(count * hp.labels_fraction))
-    if count == len(images):
+    if count == len(indices):
         return indices
     if groups is None:
         return _divide(indices, images.labels, count, hp.seed)[0]
-    share = count / len(images)
+    share = count / len(indices)
     parts = [Part(share, 0, count), Part(1 - share, 0)]
     sample, _ = divide_groups(indices, groups.numbers, images.labels, parts, hp.seed)
     if not len(sample):
-        smallest = np.bincount(groups.numbers).min()
+        smallest = np.unique(groups.numbers[indices], return_counts=True)[1].min()
         raise UserError(
             f"{groups.source}: the smallest of {len(groups):,} {groups.noun} has {smallest:,} images, more "
             f"than the limit of {count:,}; use more images"

@@ -1,7 +1,7 @@
 """The images that a user gives to a saved model: pictures of any size, fitted to the model, or a data set."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -275,8 +275,12 @@ def _all_pictures(pictures: PictureFolder) -> PictureList:
     return PictureList(files, np.concatenate([train.labels, test.labels]), test.classes)
 
 
-def find_pictures(source: str) -> PictureFolder | None:
+def find_pictures(source: str, ignored: Collection[str] = ()) -> PictureFolder | None:
     """Return the pictures of a path; None for the name of a data set, or one in another format.
+
+    Args:
+        source: a name or a path.
+        ignored: folders as for `list_pictures`.
 
     Raises:
         UserError: it is a folder that holds neither pictures nor a data set, or neither file nor folder.
@@ -288,7 +292,7 @@ def find_pictures(source: str) -> PictureFolder | None:
     if path.is_file():
         is_picture = path.suffix.lower() in PICTURE_SUFFIXES
         return PictureFolder(PictureList((path,))) if is_picture else None
-    return None if is_published_folder(path) else list_pictures(path)
+    return None if is_published_folder(path) else list_pictures(path, ignored)
 
 
 def require_user_images(source: str) -> None:

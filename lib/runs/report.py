@@ -177,7 +177,19 @@ def _dataset_table(entry: RunEntry) -> DocumentTable:
     rows = [("name", entry.dataset), ("image", shape), *sizes]
     if dataset["classes"]:
         rows.append(("classes", f"{len(dataset['classes'])}: {', '.join(dataset['classes'])}"))
+    rows += _defect_rows(dataset.get("defects", {}))
     return DocumentTable("", (), [*rows, ("SHA-256", dataset.get("sha256", MISSING))], "ll")
+
+
+def _defect_rows(defects: dict) -> list[tuple[str, str]]:
+    """Return what the data set of a task that detects defects says of them."""
+    rows = [("normal classes", ", ".join(defects["normal_classes"]))] if defects.get("normal_classes") else []
+    labels = {
+        "defective": "defective test images",
+        "with_masks": "of these with masks",
+        "for_threshold": "defective images for the threshold",
+    }
+    return rows + [(label, format_number(defects[key])) for key, label in labels.items() if defects.get(key)]
 
 
 def _settings_blocks(entry: RunEntry) -> list[Block]:

@@ -17,6 +17,7 @@ SECTIONS = ("dataset", "hyperparameters", "history", "metrics", "baselines", "ti
 ONLY_PHASE = ""  # in the history of a run with one phase: of an autoencoder
 NUMBER_SECTIONS = ("metrics", "baselines", "timing")
 METRIC_TABLES = ("report", "confusion_matrix")  # the metrics that are not numbers
+DEFECT_COUNTS = ("defective", "with_masks", "for_threshold")  # of images, in the section of the data set
 MAX_INTEGER = 2**63  # the programs write none that is larger, and larger ones may overflow a float
 
 
@@ -58,6 +59,11 @@ def _values(record: dict) -> Iterator[tuple[str, object, str]]:
     yield "dataset.sizes", dataset.get("sizes", {}), OBJECT
     for key, size in dataset.get("sizes", {}).items():
         yield f"dataset.sizes.{key}", size, INTEGER
+    defects = dataset.get("defects", {})
+    yield "dataset.defects", defects, OBJECT
+    yield "dataset.defects.normal_classes", defects.get("normal_classes", []), TEXTS
+    for key in DEFECT_COUNTS:
+        yield f"dataset.defects.{key}", defects.get(key, 0), INTEGER
     for key, value in record.get("hyperparameters", {}).items():
         yield f"hyperparameters.{key}", value, SETTING
     history = record.get("history", {})
@@ -162,12 +168,15 @@ def sanitize(record: dict) -> dict:
 
 
 def _sanitize_dataset(dataset: dict) -> dict:
-    texts = {key: dataset[key] for key in ("name", "sha256") if isinstance(dataset.get(key), str)}
-    return texts | {
+    kept = {key: dataset[key] for key in ("name", "sha256") if isinstance(dataset.get(key), str)}
+    if isinstance(defects := dataset.get("defects"), dict):
+        counts = _keep_numbers({key: defects.get(key) for key in DEFECT_COUNTS})
+        kept["defects"] = counts | {"normal_classes": _keep_texts(defects.get("normal_classes"))}
+    return kept | {
         "shape": [side for side in _as_list(dataset.get("shape")) if isinstance(side, int)],
         "sizes": _keep_numbers(dataset.get("sizes")),
-        "classes": [name for name in _as_list(dataset.get("classes")) if isinstance(name, str)],
-        "notes": [note for note in _as_list(dataset.get("notes")) if isinstance(note, str)],
+        "classes": _keep_texts(dataset.get("classes")),
+        "notes": _keep_texts(dataset.get("notes")),
     }
 
 
@@ -191,6 +200,10 @@ def _keep_numbers(section: object) -> dict:
     return {
         key: value for key, value in items if is_number(value) or (value is None and _may_be_infinite(key))
     }
+
+
+def _keep_texts(value: object) -> list[str]:
+    return [text for text in _as_list(value) if isinstance(text, str)]
 
 
 def _as_list(value: object) -> list:

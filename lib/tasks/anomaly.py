@@ -8,7 +8,7 @@ from lib.tasks.base import Task
 from lib.tasks.baselines import constant, pca
 from lib.tasks.detection_baselines import mean, neighbors, pca_patch, pca_residual
 from lib.tasks.error_maps import ERROR_MAPS
-from lib.tasks.settings import DetectionOptions
+from lib.tasks.settings import DefectData, DetectionOptions
 from lib.tasks.simulated_defects import DEFECTS, DefectSettings, add_defects
 
 FRACTIONS = FloatRange(0, 1, open_low=True)
@@ -82,12 +82,12 @@ class Anomaly(Task):
         ),
         "normal": task_option(
             None,
-            OrWord("all", Names()),
+            OrWord("auto", Names()),
             group="data",
             is_later=True,
             in_menu=True,
             help="names of the classes that are normal (3, or good,fine); the training uses them alone; all: "
-            "those of the training images",
+            "those of the training images; auto: good, normal or ok where there is such a class, else all",
         ),
         "masks": task_option(
             None,
@@ -95,7 +95,7 @@ class Anomaly(Task):
             group="data",
             is_later=True,
             help="folder of pictures that are white where a test picture has a defect, in subfolders like "
-            "those of the test set; auto: ground_truth or masks in the folder of the data set",
+            "those of the test set; auto: ground_truth or masks in the folder of the data set, if there",
         ),
         "mask_ending": task_option(
             "_mask",
@@ -111,12 +111,15 @@ class Anomaly(Task):
             group="data",
             is_later=True,
             in_menu=True,
-            help="folder of pictures with defects that are not in the test set; the threshold is then the "
-            "one with the best F1 for them and the validation pictures",
+            help="folder or data set of images with defects that are not in the test set; the threshold is "
+            "then the one with the best F1 for them and the validation images",
         ),
     }
 
     method_options = tuple(name for name in options if name != "normal")
+
+    def defect_data(self, settings):
+        return DefectData(settings.normal, settings.masks, settings.mask_ending, settings.defective)
 
     def for_options(self, settings):
         return self if settings.defects else PLAIN

@@ -9,7 +9,7 @@ import numpy as np
 
 from lib.tasks.baselines import Baseline, constant
 from lib.tasks.fixed_maps import FixedMaps, InputPart
-from lib.tasks.settings import DetectionOptions, ImageShape, TaskSettings
+from lib.tasks.settings import DefectData, DetectionOptions, ImageShape, TaskSettings
 
 
 class Task:
@@ -199,6 +199,13 @@ class Task:
         Pairs of such images are used as they are, in place of those of `make_pair`.
         """
         return None, None
+
+    def defect_data(self, settings: TaskSettings) -> DefectData | None:
+        """Return which images are normal and where defects are known; None, as by default, if all are used.
+
+        With it, training and validation use normal images alone, and the test set has others, too.
+        """
+        return None
 
     def predicted_part(self, settings: TaskSettings, pixels: np.ndarray) -> np.ndarray | None:
         """Return which pixels of a picture are predicted; the others are given, and stay as they are.

@@ -39,3 +39,19 @@ class DetectionOptions(NamedTuple):
     area: float
     code_weight: float
     false_alarms: float
+
+
+class DefectData(NamedTuple):
+    """What the user says about normal and defective images.
+
+    Attributes:
+        normal: names of the normal classes; None for a default.
+        masks: folder of pictures that are white where a test picture has a defect; None to look for one.
+        mask_ending: end of the names of masks, before the suffix.
+        defective: name or path of images with defects that are not in the test set; None for none.
+    """
+
+    normal: tuple[str, ...] | None = None
+    masks: str | None = None
+    mask_ending: str = ""
+    defective: str | None = None

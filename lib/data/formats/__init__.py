@@ -22,6 +22,8 @@
     picture_files   opening of untrusted pictures; headers
     pictures        decoding of one picture; fitting
     masks           missing pixels: masks, transparency
+    mask_folders    the folder of masks of defects
+    defect_masks    masks matched with defective pictures
     deep_pictures   more than 8 bits, many channels
     tiff_channels   channels of TIFF files
     picture_fit     sizes and colors of all pictures

@@ -28,7 +28,7 @@ class ImageFolderFormat(Format):
 
     @staticmethod
     def peek(path: Path, fit: PictureFit = AS_THEY_ARE) -> Header:
-        folder = list_pictures(path)
+        folder = list_pictures(path, fit.ignored)
         train, test_count = folder.train, len(folder.test) if folder.test else 0
         shape = folder.survey(fit.use_cache).image_shape(path, fit)
         each = fit.images_per_picture
@@ -38,7 +38,7 @@ class ImageFolderFormat(Format):
 
     @staticmethod
     def read(path: Path, fit: PictureFit = AS_THEY_ARE) -> Source:
-        folder = list_pictures(path)
+        folder = list_pictures(path, fit.ignored)
         decoded, fit, notes = decode_folder(path, folder, fit)
         train, *test = (images_of_pictures(*part, fit) for part in zip(folder.parts, decoded, strict=True))
         return Source(train, test[0] if test else None, notes, fit.range_of_images)

@@ -47,6 +47,8 @@ def load_hole(
     Raises:
         UserError: a file is no picture that can be decoded.
     """
+    from PIL import Image
+
     with open_picture(file) as opened:
         if mask is None:
             missing = transparent_pixels(opened)
@@ -55,7 +57,8 @@ def load_hole(
             missing = _mask_image(mask, (width, height))
         if missing is None:
             return np.zeros(shape[:2], np.uint8)
-        fitted = np.asarray(fit_image(missing, shape, fit_mode, is_mask=True))
+        # Linearly, so that each pixel that a part of the mask falls into is above 0.
+        fitted = np.asarray(fit_image(missing, shape, fit_mode, Image.Resampling.BILINEAR))
         return np.where(fitted > 0, np.uint8(255), np.uint8(0))
 
 
@@ -76,7 +79,7 @@ def match_masks(folder: str, pictures: Sequence[Path]) -> list[Path]:
     Raises:
         UserError: there is no such folder, a picture has no mask, or two masks have one name.
     """
-    path, files = Path(folder), _list_masks(folder)
+    path, files = Path(folder), list_masks(folder)
     if len(files) == 1:
         return [files[0]] * len(pictures)
     positions = index_by_name(path, files)
@@ -90,8 +93,8 @@ def match_masks(folder: str, pictures: Sequence[Path]) -> list[Path]:
     return [files[positions[name]] for name in names]
 
 
-def _list_masks(folder: str) -> tuple[Path, ...]:
-    """The pictures of a folder, or the only one, sorted. Raises `UserError`."""
+def list_masks(folder: str) -> tuple[Path, ...]:
+    """Return the pictures of a folder, or the only one, sorted. Raises `UserError` where there are none."""
     path = Path(folder)
     with explain_read_errors(path):
         require_file_or_folder(path)
@@ -127,7 +130,7 @@ def read_masks(folder: str, sides: tuple[int, int]) -> Masks:
     Raises:
         UserError: there is no such folder, a picture in it cannot be read, or no mask has a hole.
     """
-    files = _list_masks(folder)
+    files = list_masks(folder)
     limit = max(1, MAX_MASK_BYTES // -(-sides[0] * sides[1] // 8))
     rows: list[np.ndarray] = []
     counts: Counter[str] = Counter()

@@ -16,6 +16,7 @@ from lib.common.errors import UserError
 from lib.common.formatting import format_channels, format_shape
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.formats.deep_pictures import read_header
+from lib.data.formats.mask_folders import ignored_folders
 from lib.data.formats.picture_cache import DAMAGED, entry_name, load_entry, store_entry
 from lib.data.formats.picture_patches import count_positions, enlarged_size
 from lib.data.formats.picture_threads import CHUNK_SIZE, map_pictures
@@ -42,6 +43,7 @@ class PictureFit:
         seed: of the positions of these crops.
         value_range: the values of black and white in images of more than 8 bits, as for `normalize_source`;
             None to find them.
+        ignored: folders, without links, whose pictures are not listed, such as masks.
     """
 
     size: tuple[int, int] | None = None
@@ -52,6 +54,7 @@ class PictureFit:
     patches: int = 0
     seed: int = 0
     value_range: ValueRange | None = None
+    ignored: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, hp: Hyperparameters) -> PictureFit:
@@ -60,6 +63,7 @@ class PictureFit:
         return cls(
             *(hp.size, hp.fit, hp.color, hp.skip_broken, hp.cache, hp.patches or 0, hp.seed),
             None if limits is None else ValueRange(*limits, ANY),
+            ignored_folders(hp),
         )
 
     @property

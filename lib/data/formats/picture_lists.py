@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,16 +82,20 @@ class PictureFolder:
         return digest_files(self.files)
 
 
-def list_pictures(folder: Path) -> PictureFolder:
+def list_pictures(folder: Path, ignored: Collection[str] = ()) -> PictureFolder:
     """Return the pictures in a folder and its subfolders, with their classes and parts.
 
     A class is a subfolder, with all pictures below it. Where subfolders are called train and test (or val),
     the classes are the folders in these; of val and test, val belongs to the training set.
 
+    Args:
+        folder: the folder.
+        ignored: folders without links that are not entered, and not counted either.
+
     Raises:
         UserError: there are no pictures, or too many files, or a folder cannot be listed.
     """
-    scan = _Scan(folder)
+    scan = _Scan(folder, ignored)
     pictures, subfolders = scan.list_folder(_Place.of(folder))
     train_places, test_places, notes = _find_parts(folder, subfolders)
     if train_places:
@@ -154,8 +158,8 @@ def _sort(found: list[_Labeled]) -> list[_Labeled]:
 class _Scan:
     """A walk through the folders below one, which counts by kind what it leaves out."""
 
-    def __init__(self, root: Path):
-        self.root = root
+    def __init__(self, root: Path, ignored: Collection[str] = ()):
+        self.root, self.ignored = root, ignored
         self.left_out: Counter[str] = Counter()
         self._entry_count = 0
 
@@ -177,6 +181,8 @@ class _Scan:
                     continue
                 if kind == "folder":
                     child = place.child(entry)
+                    if child.real in self.ignored:
+                        continue
                     kind = self._obstacle(child)
                     if not kind:
                         subfolders.append(child)
@@ -274,7 +280,7 @@ def _with_labels(
     shown = printable_names(names)
     lists = [
         _label(folder, train, numbers, shown[: len(own)], notes),
-        _label(folder, test, numbers, shown, notes) if own else PictureList(tuple(file for file, _ in test)),
+        _label(folder, test, numbers, shown, notes),
     ]
     if all(part.labels is not None for part in lists):
         if others - own:

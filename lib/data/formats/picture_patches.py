@@ -50,18 +50,49 @@ def load_patches(
         UserError: the file is no picture that can be decoded.
     """
     patch_size = shape[:2]
-    path_digest = hashlib.sha256(os.fsencode(name_below(folder, file))).digest()
-    rng = np.random.default_rng([seed, int.from_bytes(path_digest[:8])])
     planes, remarks = (
         _open(file, shape[2]) if value_range is None else open_planes(file, shape[2], value_range)
     )
     enlarged = enlarged_size((planes[0].height, planes[0].width), patch_size, fit_mode)
-    positions = _draw_positions(enlarged, patch_size, count, rng)
+    positions = _draw_positions(enlarged, patch_size, count, _source_of_positions(file, folder, seed))
     patches = np.empty((count, *shape), np.uint8 if value_range is None else value_range.dtype)
     for patch, position in zip(patches, positions, strict=True):
         pixels = join_planes([_crop(plane, position, patch_size, enlarged, fit_mode) for plane in planes])
         patch[:] = pixels.reshape(shape) if value_range is None else to_images(pixels, value_range.dtype)
     return Picture(patches, remarks)
+
+
+def crop_mask_patches(
+    mask: Any, file: Path, folder: Path, shape: tuple[int, int, int], fit_mode: str, count: int, seed: int
+) -> np.ndarray:
+    """Return crops of the mask of a picture at the places of its patches.
+
+    Args:
+        mask: Pillow image of the size of the picture.
+        file: the picture; the other arguments are as in `load_patches`.
+        folder: the folder of the data set.
+        shape: (height, width, …) of a patch.
+        fit_mode: how a picture is treated that is too small.
+        count: number of patches.
+        seed: of the positions.
+
+    Returns:
+        uint8 (count, height, width).
+    """
+    from PIL import Image
+
+    patch_size = shape[:2]
+    enlarged = enlarged_size((mask.height, mask.width), patch_size, fit_mode)
+    positions = _draw_positions(enlarged, patch_size, count, _source_of_positions(file, folder, seed))
+    nearest = Image.Resampling.NEAREST
+    return np.stack(
+        [_crop(mask, position, patch_size, enlarged, fit_mode, nearest) for position in positions]
+    )
+
+
+def _source_of_positions(file: Path, folder: Path, seed: int) -> np.random.Generator:
+    path_digest = hashlib.sha256(os.fsencode(name_below(folder, file))).digest()
+    return np.random.default_rng([seed, int.from_bytes(path_digest[:8])])
 
 
 def _open(file: Path, channels: int) -> tuple[list[Any], tuple[str, ...]]:
@@ -100,7 +131,14 @@ def _draw_positions(size: Size, patch_size: Size, count: int, rng: np.random.Gen
     return np.stack(np.divmod(drawn, size[1] - patch_size[1] + 1), axis=1)
 
 
-def _crop(image, position: np.ndarray, patch_size: Size, enlarged: Size, fit_mode: str):
+def _crop(
+    image,
+    position: np.ndarray,
+    patch_size: Size,
+    enlarged: Size,
+    fit_mode: str,
+    resampling: int | None = None,
+):
     """Return a patch as a Pillow image. No picture is enlarged as a whole, which could fill the memory."""
     from PIL import Image
 
@@ -112,6 +150,7 @@ def _crop(image, position: np.ndarray, patch_size: Size, enlarged: Size, fit_mod
         return image.crop((left - border_x, top - border_y, right - border_x, bottom - border_y))
     if enlarged == (image.height, image.width):
         return image.crop((left, top, right, bottom))
+    resampling = Image.Resampling.LANCZOS if resampling is None else resampling
     y, x = image.height / enlarged[0], image.width / enlarged[1]
     box = (left * x, top * y, min(right * x, image.width), min(bottom * y, image.height))
-    return image.resize((patch_size[1], patch_size[0]), Image.Resampling.LANCZOS, box)
+    return image.resize((patch_size[1], patch_size[0]), resampling, box)

@@ -79,15 +79,19 @@ def load_fitted(
     return Picture(pixels.reshape(shape), remarks)
 
 
-def fit_image(image, shape: ImageShape, fit_mode: str, is_mask: bool = False):
+def fit_image(image, shape: ImageShape, fit_mode: str, resampling: int | None = None):
     """Return a Pillow image of any mode scaled to (height, width, …) as `load_fitted` describes.
 
-    A mask is scaled linearly, so that each pixel that a part of the mask falls into is above 0.
+    Args:
+        image: the Pillow image.
+        shape: (height, width, …) of the result.
+        fit_mode: as for `load_fitted`.
+        resampling: Pillow's number of a filter; None for Lanczos, that of pictures.
     """
     from PIL import Image, ImageOps
 
     size = (shape[1], shape[0])
-    resampling = Image.Resampling.BILINEAR if is_mask else Image.Resampling.LANCZOS
+    resampling = Image.Resampling.LANCZOS if resampling is None else Image.Resampling(resampling)
     if fit_mode == "crop":
         return ImageOps.fit(image, size, resampling)
     if fit_mode == "pad":
