@@ -11,6 +11,7 @@ import pytest
 
 from lib.config.program_settings import PROGRAMS, settings
 from tests.harness import (
+    error_cases_anomalies,
     error_cases_continuing,
     error_cases_data,
     error_cases_defects,
@@ -37,6 +38,7 @@ TABLES = (
     error_cases_continuing.CASES,
     error_cases_models.CASES,
     error_cases_foreign.CASES,
+    error_cases_anomalies.CASES,
     error_cases_search.CASES,
 )
 ROWS = [(module, row) for table in TABLES for module, rows in table.items() for row in rows]

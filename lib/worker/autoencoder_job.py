@@ -10,7 +10,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.memory_estimate import describe_plan
 from lib.data.datasets import Dataset
 from lib.evaluation.baselines import autoencoder_baselines
-from lib.evaluation.detection.detecting_model import DetectingModel, fit_to_dataset
+from lib.evaluation.detection.detecting_model import DetectingModel, fit_to_dataset, require_validation
 from lib.evaluation.detection.detector_record import describe_detector, save_detector
 from lib.evaluation.detection.evidence import (
     BaselineEvidence,
@@ -54,6 +54,8 @@ class AutoencoderJob(TrainingJob):
     def prepare(self) -> None:
         self.architecture = plan_architecture(self.hp, self.dataset.shape)
         self.notes = get_task(self.hp).notes(self.hp, self.dataset.shape)
+        if get_task(self.hp).detects_defects:
+            require_validation(self.dataset)
         self.first_weights = FirstWeights(self.hp, self.dataset)
         self.first_weights.require_fitting(self.architecture)
         self._components: Components | None = None  # of the training images, if the network begins with them

@@ -13,16 +13,16 @@ from lib.common.errors import UserError
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.evaluation.detection.code_scores import CodeReference
-from lib.evaluation.detection.detecting_model import DetectingModel, ScoredModel
+from lib.evaluation.detection.detecting_model import DetectingModel
 from lib.evaluation.detection.detector import Parts, Scoring, fit_detector
-from lib.evaluation.detection.detector_record import describe_detector, load_detector, save_detector
+from lib.evaluation.detection.detector_record import describe_detector, load_detector
 from lib.evaluation.detection.map_scores import MapMoments, join_maps, picture_scores
 from lib.evaluation.detection.threshold import Threshold, threshold_for, threshold_of_best_f1
 from lib.models.autoencoder import build_autoencoder
 from lib.models.saving.model_files import load_saved_model, save_model
+from tests.harness.detectors import KINDS, random_images, save_detecting_autoencoder
 
 RNG = np.random.default_rng(0)
-KINDS = ("structure", "squared")
 
 
 def batches(maps, codes=None, size=7):
@@ -191,20 +191,10 @@ def test_batches_of_one_picture_give_the_same_detector():
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """An untrained autoencoder with a detector, in a file."""
-    hp = AutoencoderHyperparameters(
-        task="anomaly", layers=1, kernels=4, latent_dim=6, error_map="structure,squared", code_weight=0.5
-    )
-    keras.utils.set_random_seed(0)
-    model = build_autoencoder(plan_architecture(hp, (12, 10, 1)))
-    scored = ScoredModel(model, hp, Scoring(KINDS, 0.1, 0.5))
-    images = RNG.integers(0, 256, (40, 12, 10, 1), np.uint8)
-    parts = scored.parts(images)
-    detector = fit_detector(scored.scoring, lambda: [parts], parts.codes, 0.1, nothing)
+    """An untrained autoencoder with a detector, in a file; and what it says of images."""
     path = tmp_path_factory.mktemp("detector") / "autoencoder.h5"
-    save_model(model, path, hp)
-    save_detector(path, detector)
-    return path, detector, DetectingModel(model, hp, detector).examine(images), images
+    detecting, images = save_detecting_autoencoder(path), random_images()
+    return path, detecting.detector, detecting.examine(images), images
 
 
 def test_a_saved_detector_gives_the_same_scores(saved):

@@ -280,7 +280,7 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(flip=True, tta=True),
             "TTA averages two reconstructions",
-            "TTA averages two reconstructions: use it for denoise, colorize, complete or restore",
+            "TTA averages two reconstructions: use it for denoise, colorize, complete, restore or anomaly",
         ),
         (
             lambda: AutoencoderHyperparameters(task="complete", flip=True, tta=True),
@@ -335,7 +335,7 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(skip=True),
             "skip connections",
-            "would copy the image to the output: use them for denoise, colorize, complete or restore",
+            "would copy the image to the output: use them for denoise, colorize, complete, restore or anomaly",
         ),
         (
             lambda: AutoencoderHyperparameters(task="denoise", variational=True, skip=True),
@@ -355,12 +355,12 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(residual=True),
             "residual",
-            "requires the task denoise, restore, colorize in RGB or complete of a half",
+            "requires the task denoise, restore, anomaly, colorize in RGB or complete of a half",
         ),
         (
             lambda: AutoencoderHyperparameters(task="colorize", color_space="yuv", residual=True),
             "residual",
-            "requires the task denoise, restore, colorize in RGB or complete of a half",
+            "requires the task denoise, restore, anomaly, colorize in RGB or complete of a half",
         ),
         (
             lambda: AutoencoderHyperparameters(linear_path=8, latent_dim=2),
@@ -385,7 +385,7 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(feedback=8),
             "feedback requires a dense latent code",
-            "feedback requires a dense latent code and the task reconstruct, denoise or restore:",
+            "feedback requires a dense latent code and the task reconstruct, denoise, restore or anomaly:",
         ),
         (
             lambda: AutoencoderHyperparameters(feedback=8, latent_dim=4, variational=True),
@@ -404,8 +404,8 @@ CASES = {
         ),
         (
             lambda: AutoencoderHyperparameters(pca=True, latent_dim=4, task="complete"),
-            "PCA requires the task reconstruct, denoise or restore",
-            "PCA requires the task reconstruct, denoise or restore: inputs and targets must be",
+            "PCA requires the task reconstruct, denoise, restore or anomaly",
+            "PCA requires the task reconstruct, denoise, restore or anomaly: inputs and targets must be",
         ),
         (
             lambda: AutoencoderHyperparameters(

@@ -40,10 +40,10 @@ def test_no_other_module_mentions_a_task(module):
 
 
 def test_tasks_are_offered_by_their_order():
-    assert list(TASKS) == ["reconstruct", "denoise", "colorize", "complete", "restore"]
+    assert list(TASKS) == ["reconstruct", "denoise", "colorize", "complete", "restore", "anomaly"]
     assert [task.order for task in TASKS.values()] == sorted(task.order for task in TASKS.values())
     assert default_task() == "reconstruct"
-    assert list_tasks() == "reconstruct, denoise, colorize, complete or restore"
+    assert list_tasks() == "reconstruct, denoise, colorize, complete, restore or anomaly"
     assert list_tasks(lambda task: task.targets_are_inputs) == "reconstruct"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.datasets import Dataset
 from lib.data.splits import Subset, sample_subset
@@ -15,6 +16,7 @@ from lib.models.saving.graph_copy import GraphCopy
 from lib.tasks import get_task, make_inference_pair
 
 BATCH_SIZE = 64
+MIN_VALIDATION = 2  # images: one half is compared with what is normal in the other
 
 
 class ScoredModel:
@@ -91,6 +93,15 @@ def fit_to_dataset(model: keras.Model, hp: AutoencoderHyperparameters, dataset: 
         lambda: scored.batches(defective) if defective is not None else (),
     )
     return DetectingModel(model, hp, detector)
+
+
+def require_validation(dataset: Dataset) -> None:
+    """Raise `UserError` where a data set has too few validation images for a detector."""
+    if (count := len(dataset.validation)) < MIN_VALIDATION:
+        raise UserError(
+            f"{dataset.name}: {count} normal validation image{'' if count == 1 else 's'} cannot give a "
+            f"threshold; the minimum is {MIN_VALIDATION}: use more pictures or another --split"
+        )
 
 
 def _with_code(model: keras.Model) -> keras.Model:

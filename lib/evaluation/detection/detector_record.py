@@ -14,6 +14,7 @@ from lib.evaluation.detection.detector import Detector, Scale, Scoring
 from lib.evaluation.detection.map_scores import MapReference
 from lib.evaluation.detection.threshold import Threshold
 from lib.models.saving.detector_files import read_detector, write_detector
+from lib.tasks import list_tasks
 from lib.tasks.error_maps import ERROR_MAPS
 
 
@@ -55,8 +56,9 @@ def load_detector(path: Path, sides: tuple[int, int]) -> Detector:
         UserError: the file has no detector, or one that does not fit the model.
     """
     if (found := read_detector(path)) is None:
+        task = list_tasks(lambda task: task.detects_defects)
         raise UserError(
-            f"{path}: the model has no threshold; train one with --task anomaly on normal pictures"
+            f"{path}: the model has no threshold; train one with --task {task} on normal pictures"
         )
     description, arrays = found
     try:
