@@ -84,13 +84,12 @@ def fit_to_dataset(model: keras.Model, hp: AutoencoderHyperparameters, dataset: 
     """
     options = get_task(hp).detection(hp)
     scored = ScoredModel(model, hp, Scoring(options.error_maps, options.area, options.code_weight))
-    defective = getattr(dataset, "defective", None)  # TODO remove getattr after the data part lands
     detector = fit_detector(
         scored.scoring,
         lambda: scored.batches(dataset.validation),
         scored.codes(sample_subset(dataset.train, MAX_CODES, hp.seed)),
         options.false_alarms,
-        lambda: scored.batches(defective) if defective is not None else (),
+        lambda: scored.batches(dataset.defective) if dataset.defective is not None else (),
     )
     return DetectingModel(model, hp, detector)
 
