@@ -60,7 +60,7 @@ class DefectTestSet:
         pictures: all of them.
         is_defective: bool (n,).
         kinds: the normal ones first.
-        masks: has `take(positions)`, which returns bool (n, height, width); None where there are no masks.
+        masks: of pictures that have some, as of `TestDefects`; None where there are none.
     """
 
     pictures: Subset
@@ -121,11 +121,12 @@ def examine_test_set(methods: Sequence[Examine], test: DefectTestSet) -> list[Ta
         counts = [PixelCounts() if kind.is_defective else tally.pixels for tally in tallies]
         for rows in _batches(kind.positions, test.pictures.shape):
             images = test.pictures.take(rows)
-            regions = None if test.masks is None else region_weights(test.masks.take(rows))
+            known = None if test.masks is None else test.masks.is_known[rows]
+            regions = None if known is None else region_weights(test.masks.take(rows[known]))
             for method, tally, pixels in zip(methods, tallies, counts, strict=True):
                 maps, tally.scores[rows] = method(images)
                 if regions is not None:
-                    pixels.add(maps, *regions)
+                    pixels.add(maps[known], *regions)
         if not kind.is_defective or test.masks is None:
             continue
         for tally, pixels, ground in zip(tallies, counts, normal, strict=True):

@@ -46,7 +46,8 @@ def _dataset(with_masks=True):
     images = (np.clip(pictures, 0, 1) * 255).round().astype(np.uint8)
     train, test = Images(images[:40]), Images(images[40:], labels, CLASSES)
     kinds = np.array(CLASSES)[labels]
-    defects = Defects(labels > 0, kinds, SimpleNamespace(take=masks.__getitem__) if with_masks else None)
+    known = SimpleNamespace(take=masks.__getitem__, is_known=np.ones(len(labels), bool))
+    defects = Defects(labels > 0, kinds, known if with_masks else None)
     dataset = Dataset(
         name="textures",
         sha256="",
@@ -140,6 +141,16 @@ def test_baselines_agree_with_slow_computations():
     axes = np.linalg.svd(train - mean)[2][:7]
     residual = (test - mean) - (test - mean) @ axes.T @ axes
     assert scores["PCA residual, 7 components"] == pytest.approx(np.square(residual).mean(axis=1), rel=1e-2)
+
+
+def test_defects_of_unknown_places_do_not_count_in_scores_of_pixels():
+    dataset, masks = _dataset()
+    places = dataset.defects.masks
+    places.is_known = dataset.test.labels != 2
+    evidence = detection_evidence(DETECTING, dataset, seed=1)
+    maps = _examine(dataset.test.take(np.flatnonzero(places.is_known)))[0]
+    exact = roc_auc_score(masks[places.is_known].ravel(), maps.ravel())
+    assert evidence.metrics["test_pixel_auroc"] == pytest.approx(exact, abs=1e-3)
 
 
 def test_without_masks_there_are_no_scores_of_pixels():
