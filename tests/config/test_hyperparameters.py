@@ -110,7 +110,11 @@ def test_every_default_is_valid(program):
             "fold must be NUMBER/COUNT with 2 to 1000 parts, such as 2/5 for the second of five, or off",
         ),
         ("split", "80/10", "split must be"),
-        ("task", "invent", "task must be reconstruct, denoise, colorize, complete, restore or anomaly, not 'invent'"),
+        (
+            "task",
+            "invent",
+            "task must be reconstruct, denoise, colorize, complete, restore or anomaly, not 'invent'",
+        ),
         ("kernel_size", "4x", "kernel size must be a whole number from 1 to 64, or height x width (4x2)"),
         ("kernel_size", "4x2x1", "kernel size must be"),
         ("kernel_size", "65", "kernel size must be"),

@@ -83,6 +83,6 @@ CASES = {
         (lambda: damaged(np.zeros((3, 3))), "a.h5", "does not fit the model, or is damaged"),
     ],
     "evaluation/detection/detecting_model": [
-        (trained, "good", "1 normal validation image cannot give a threshold; the minimum is 2"),
+        (trained, "good", "1 normal validation image cannot give a threshold; the minimum is 3"),
     ],
 }

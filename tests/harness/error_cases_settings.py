@@ -335,7 +335,8 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(skip=True),
             "skip connections",
-            "would copy the image to the output: use them for denoise, colorize, complete, restore or anomaly",
+            "would copy the image to the output: use them for denoise, colorize, complete, restore or "
+            "anomaly",
         ),
         (
             lambda: AutoencoderHyperparameters(task="denoise", variational=True, skip=True),

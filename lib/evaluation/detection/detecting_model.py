@@ -16,7 +16,7 @@ from lib.models.saving.graph_copy import GraphCopy
 from lib.tasks import get_task, make_inference_pair
 
 BATCH_SIZE = 64
-MIN_VALIDATION = 2  # images: one half is compared with what is normal in the other
+MIN_VALIDATION = 3  # images: each is compared with what is normal in the others
 
 
 class ScoredModel:

@@ -1,7 +1,7 @@
 """Class `Detector`: what is normal for a network, and the threshold beyond which a picture is reported."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -113,7 +113,7 @@ class Detector:
 
     def examine(self, parts: Parts) -> Examined:
         """Return maps and scores of pictures: the greater, the less normal."""
-        maps = join_maps(parts.maps, self.maps)
+        maps = join_maps(self.maps[kind].normalize(maps) for kind, maps in parts.maps.items())
         scores = self.map_scale.normalize(picture_scores(maps, self.scoring.area))
         if self.codes is not None:
             assert parts.codes is not None
@@ -129,54 +129,41 @@ def fit_detector(
 ) -> Detector:
     """Return the detector of a network, from normal pictures that it was not trained on.
 
-    What is normal is measured with all of them. The threshold is chosen with scores of each half of the
-    batches' pictures by what is normal in the other half, so that no picture is scored by itself. Memory does
-    not grow with the number of pictures.
+    What is normal is measured with all of them. For the threshold each is compared with what is normal in all
+    others, so that no picture is compared with itself. Memory does not grow with the number of pictures.
 
     Args:
         scoring: how a picture gets its score.
-        validation: normal pictures, at least two.
+        validation: normal pictures, at least three.
         train_codes: codes of pictures of the training (n, …); None where codes do not count.
         share: of false alarms.
         defective: pictures with defects for the best F1; none for a threshold by the share of false alarms.
     """
-    halves: list[dict[str, MapMoments]] = [{kind: MapMoments() for kind in scoring.kinds} for _ in range(2)]
-    for half, rows, parts in _halves(validation()):
+    moments = {kind: MapMoments() for kind in scoring.kinds}
+    for parts in validation():
         for kind, maps in parts.maps.items():
-            halves[half][kind].add(maps[rows])
-    reference = None if train_codes is None else CodeReference.of(train_codes)
-    whole = {kind: (halves[0][kind] + halves[1][kind]).reference() for kind in scoring.kinds}
-    of_halves = [{kind: moments.reference() for kind, moments in half.items()} for half in halves]
-    detector = Detector(scoring, whole, reference)
-    # --- scales and threshold: each half by the other
+            moments[kind].add(maps)
+    codes = None if train_codes is None else CodeReference.of(train_codes)
+    detector = Detector(scoring, {kind: moments[kind].reference() for kind in scoring.kinds}, codes)
+    # --- scales and threshold: each picture by all others
     map_parts, code_parts, places = [], [], []
-    for half, rows, parts in _halves(validation()):
-        joined = join_maps({kind: maps[rows] for kind, maps in parts.maps.items()}, of_halves[1 - half])
+    for parts in validation():
+        joined = join_maps(moments[kind].normalize_by_others(maps) for kind, maps in parts.maps.items())
         map_parts.append(picture_scores(joined, scoring.area))
         places.append(_sample(joined))
-        if reference is not None:
+        if codes is not None:
             assert parts.codes is not None
-            code_parts.append(reference.scores(parts.codes[rows]))
+            code_parts.append(codes.scores(parts.codes))
     map_scores = np.concatenate(map_parts)
     detector = replace(detector, map_scale=Scale.of(map_scores), map_range=_color_range(places))
     scores = detector.map_scale.normalize(map_scores)
-    if reference is not None:
+    if codes is not None:
         code_scores = np.concatenate(code_parts)
         detector = replace(detector, code_scale=Scale.of(code_scores))
         scores = scores + scoring.code_weight * detector.code_scale.normalize(code_scores)
     found = [detector.examine(parts).scores for parts in defective()]
     threshold = threshold_of_best_f1(scores, np.concatenate(found)) if found else threshold_for(scores, share)
     return replace(detector, threshold=threshold)
-
-
-def _halves(batches: Iterable[Parts]) -> Iterator[tuple[int, slice, Parts]]:
-    """Each half's number and rows of each batch: pictures belong to the halves in turn."""
-    count = 0
-    for parts in batches:
-        size = len(next(iter(parts.maps.values())))
-        for first in range(min(2, size)):
-            yield (count + first) % 2, slice(first, None, 2), parts
-        count += size
 
 
 def _sample(maps: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ unsupervised anomaly segmentation in brain MR images", 2021): an edge that moves
 counts less than the same error on a plain ground.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,24 +28,30 @@ class MapMoments:
         self._sum = self._sum + maps.sum(axis=0, dtype=np.float64)
         self._squares = self._squares + np.square(maps, dtype=np.float64).sum(axis=0)
 
-    def __add__(self, other: "MapMoments") -> "MapMoments":
-        total = MapMoments()
-        total.count = self.count + other.count
-        total._sum, total._squares = self._sum + other._sum, self._squares + other._squares
-        return total
-
     def reference(self) -> "MapReference":
         """Return the mean and the deviation at each place.
 
         Few pictures say little about a single place: its variance is mixed with the mean of all places, as if
         ten more pictures had that one.
         """
-        mean = self._sum / self.count
-        variance = np.maximum(self._squares / self.count - mean**2, 0)
-        mixed = (self.count * variance + PRIOR_PICTURES * variance.mean()) / (self.count + PRIOR_PICTURES)
-        deviation = np.sqrt(mixed)
-        deviation = deviation + max(FLOOR * float(deviation.mean()), SMALLEST)
+        mean, deviation = _moments(self._sum, self._squares, self.count)
         return MapReference(mean.astype(np.float32), deviation.astype(np.float32))
+
+    def normalize_by_others(self, maps: np.ndarray) -> np.ndarray:
+        """Return maps that were added (n, height, width), each normalized by all others."""
+        others = self._sum - maps, self._squares - np.square(maps, dtype=np.float64)
+        mean, deviation = _moments(*others, self.count - 1)
+        return ((maps - mean) / deviation).astype(np.float32)
+
+
+def _moments(sums: np.ndarray, squares: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation at each place, from sums (…, height, width) over `count` maps."""
+    mean = sums / count
+    variance = np.maximum(squares / count - mean**2, 0)
+    prior = PRIOR_PICTURES * variance.mean(axis=(-2, -1), keepdims=True)
+    deviation = np.sqrt((count * variance + prior) / (count + PRIOR_PICTURES))
+    floor = FLOOR * deviation.mean(axis=(-2, -1), keepdims=True)
+    return mean, deviation + np.maximum(floor, SMALLEST)
 
 
 @dataclass(frozen=True)
@@ -59,9 +66,9 @@ class MapReference:
         return (maps - self.mean) / self.deviation
 
 
-def join_maps(maps: dict[str, np.ndarray], references: dict[str, MapReference]) -> np.ndarray:
+def join_maps(maps: Iterable[np.ndarray]) -> np.ndarray:
     """Return normalized maps of several kinds as one, the greatest at each place, (n, height, width)."""
-    return np.maximum.reduce([references[kind].normalize(array) for kind, array in maps.items()])
+    return np.maximum.reduce(list(maps))
 
 
 def picture_scores(maps: np.ndarray, area: float) -> np.ndarray:
