@@ -179,13 +179,13 @@ def _range_text(interval: tuple[float, float]) -> str:
 
 def kind_titles(result: DetectionResult) -> list[str]:
     """Return the titles of the columns of `kind_rows`."""
-    return [
-        "kind",
-        "images",
-        "reported",
-        "AUROC (95 % interval)",
-        *(METRICS_BY_KEY[key].label for key in _areas(result)),
-    ]
+    areas = ["AUROC (95 % interval)"] if _has_auroc(result) else []
+    areas += [METRICS_BY_KEY[key].label for key in _areas(result)]
+    return ["kind", "images", "reported", *areas]
+
+
+def _has_auroc(result: DetectionResult) -> bool:
+    return any("auroc" in kind.areas for kind in result.kinds)
 
 
 def _areas(result: DetectionResult) -> list[str]:
@@ -205,8 +205,9 @@ def kind_rows(result: DetectionResult, limit: int | None = None) -> list[list[st
         kinds = sorted(kinds, key=lambda kind: kind.areas.get("auroc", 0))[:limit]
     rows = []
     for kind in kinds:
-        areas = [f"{kind.areas[key]:.4f}" if key in kind.areas else MISSING for key in _areas(result)]
-        rows.append([kind.name, f"{kind.images:,}", kind.reported_text, kind.auroc_text, *areas])
+        areas = [kind.auroc_text] if _has_auroc(result) else []
+        areas += [f"{kind.areas[key]:.4f}" if key in kind.areas else MISSING for key in _areas(result)]
+        rows.append([kind.name, f"{kind.images:,}", kind.reported_text, *areas])
     return rows
 
 

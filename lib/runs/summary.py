@@ -150,18 +150,14 @@ def _autoencoder_remarks(record: dict) -> list[Remark]:
     metrics = record["metrics"]
     sizes = {"latent_size": "latent size {:,}", "parameters": "{:,} parameters"}
     parts = [text.format(metrics[key]) for key, text in sizes.items() if key in metrics]
-    return [*_metric_remarks(record, parts), *_detection_remarks(record), *_autoencoder_advice(record)]
+    return [*_detection_remarks(record), *_metric_remarks(record, parts), *_autoencoder_advice(record)]
 
 
 def _detection_remarks(record: dict) -> list[Remark]:
     if (result := read_detection(record)) is None:
         return []
-    remarks = [
-        Remark(result.interval_text),
-        Remark(result.threshold_text),
-        Remark(result.missing_text, "bad"),
-    ]
-    return [remark for remark in remarks if remark.text]
+    texts = {result.threshold_text: "", result.interval_text: "", result.missing_text: "bad"}
+    return [Remark(text, style) for text, style in texts.items() if text]
 
 
 def _metric_remarks(record: dict, sizes: Iterable[str] = ()) -> list[Remark]:

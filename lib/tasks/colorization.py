@@ -16,7 +16,7 @@ from lib.common.value_types import OneOf
 from lib.tasks.base import Task
 from lib.tasks.baselines import Baseline, Method, TrainingSample, baseline, constant
 from lib.tasks.fixed_maps import FixedMap, FixedMaps, InputPart
-from lib.tasks.metrics import METRICS, Metric
+from lib.tasks.metrics import METRICS, Metric, Values
 from lib.tasks.pixels import LUMA, rgb_to_luma
 from lib.tasks.predictions import Predictions
 from lib.tasks.registry import get_task
@@ -182,6 +182,13 @@ def _has_true_largest_channel(batch: Predictions) -> np.ndarray | None:
     return rgb.argmax(axis=-1) == true_rgb.argmax(axis=-1) if true_rgb.shape[-1] == 3 else None
 
 
+def _describe_largest_channel(values: Values) -> str:
+    if "auroc" in values:
+        return ""
+    share = values["largest_channel_accuracy"]
+    return f"pixels with the correct largest channel (accuracy in Keras): {share:.4f}"
+
+
 METRICS += [
     Metric(
         key="rgb_mse",
@@ -197,6 +204,7 @@ METRICS += [
     ),
     Metric(
         key="largest_channel_accuracy",
+        describe=_describe_largest_channel,
         label="pixels with the correct largest channel (accuracy in Keras)",
         meaning="fraction of the pixels of color images whose largest channel is the target's (report B)",
         values=_has_true_largest_channel,

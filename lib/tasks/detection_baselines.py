@@ -28,7 +28,7 @@ def _residual_map(differences: np.ndarray) -> np.ndarray:
     return np.square(differences).mean(axis=-1)
 
 
-@detection_baseline("distance to the mean picture")
+@detection_baseline("distance to the mean image")
 def mean(sample: TrainingSample) -> Examine:
     center, _ = sample.leading_components(_component_count(sample))
 
@@ -84,7 +84,7 @@ def pca_patch(sample: TrainingSample) -> Examine:
 
 
 @detection_baseline(
-    f"{NEIGHBORS} nearest pictures", counts=lambda sample: {"images": len(sample.images(NEIGHBOR_IMAGES))}
+    f"{NEIGHBORS} neighbors", counts=lambda sample: {"images": len(sample.images(NEIGHBOR_IMAGES))}
 )
 def neighbors(sample: TrainingSample) -> Examine:
     images = sample.images(NEIGHBOR_IMAGES)

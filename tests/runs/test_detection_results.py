@@ -61,20 +61,20 @@ def test_scores_stand_beside_those_of_trivial_detectors():
     assert score_titles(record) == ["AUROC", "average precision", "best F1", "PRO"]
     assert score_rows(record) == {
         "this autoencoder": ["0.9800", "0.9500", "0.9100", "0.8000"],
-        "distance to the mean picture": ["0.7000", "–", "–", "–"],
-        "5 nearest pictures of 500 images": ["0.8000", "–", "–", "–"],
+        "distance to the mean image": ["0.7000", "–", "–", "–"],
+        "5 neighbors of 500 images": ["0.8000", "–", "–", "–"],
     }
 
 
 def test_remarks_say_what_the_threshold_reports():
     texts = [remark.text for remark in run_remarks(_record())]
     assert texts == [
-        "test loss 0.010000   PSNR 20.00 dB",
-        "MSE of the outputs for normal pictures: 0.01000",
-        "95 % intervals by bootstrap of the test images: AUROC 0.974 to 0.987, average precision 0.930 to "
-        "0.960",
         "Threshold 3.21, for 1 % false alarms among 540 validation images: 1.2 % of 1,000 normal test images "
         "are reported, 93.0 % of 300 defective ones are found",
+        "95 % intervals by bootstrap of the test images: AUROC 0.974 to 0.987, average precision 0.930 to "
+        "0.960",
+        "test loss 0.010000   PSNR 20.00 dB",
+        "MSE of the outputs for normal pictures: 0.01000",
     ]
 
 
@@ -82,9 +82,7 @@ def test_a_baseline_that_is_as_good_is_named():
     record = _record()
     record["baselines"]["neighbors_auroc"] = 0.98
     advice = [remark.text for remark in run_remarks(record) if remark.style == "bad"]
-    assert advice == [
-        "No better than a trivial method, 5 nearest pictures of 500 images: train for more epochs."
-    ]
+    assert advice == ["No better than a trivial method, 5 neighbors of 500 images: train for more epochs."]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +94,7 @@ def test_a_baseline_that_is_as_good_is_named():
 )
 def test_what_a_test_set_lacks_is_said(counts, words):
     texts = [remark.text for remark in run_remarks(_record(**counts))]
-    assert texts[-1].startswith(words)
+    assert any(text.startswith(words) for text in texts)
 
 
 def test_tables_of_kinds():

@@ -116,10 +116,10 @@ def test_baselines_have_the_same_metrics():
     assert evidence.values["pca_residual_components"] == 7  # a component for four training images
     assert evidence.values["neighbors_images"] == 30
     assert list(evidence.scores) == [
-        "distance to the mean picture",
+        "distance to the mean image",
         "PCA residual, 7 components",
         "PCA residual, worst patch",
-        "5 nearest pictures of 30 images",
+        "5 neighbors of 30 images",
     ]
     assert all(np.isfinite(scores).all() for scores in evidence.scores.values())
     assert evidence.values["pca_patch_pixel_auroc"] > 0.6
@@ -132,12 +132,12 @@ def test_baselines_agree_with_slow_computations():
         part.take(slice(None)).reshape(len(part), -1) / 255 for part in (dataset.train, dataset.test)
     )
     mean = train.mean(axis=0)
-    assert scores["distance to the mean picture"] == pytest.approx(
+    assert scores["distance to the mean image"] == pytest.approx(
         np.square(test - mean).mean(axis=1), rel=1e-3
     )
     distances = np.sqrt(np.square(test[:, None] - train).mean(axis=2))
     nearest = np.sort(distances, axis=1)[:, :5].mean(axis=1)
-    assert scores["5 nearest pictures of 30 images"] == pytest.approx(nearest, rel=1e-3)
+    assert scores["5 neighbors of 30 images"] == pytest.approx(nearest, rel=1e-3)
     axes = np.linalg.svd(train - mean)[2][:7]
     residual = (test - mean) - (test - mean) @ axes.T @ axes
     assert scores["PCA residual, 7 components"] == pytest.approx(np.square(residual).mean(axis=1), rel=1e-2)
