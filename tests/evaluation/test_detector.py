@@ -206,6 +206,8 @@ def test_a_saved_detector_gives_the_same_scores(saved):
     examined = DetectingModel(loaded.model, loaded.hp, read).examine(images)
     np.testing.assert_allclose(examined.scores, expected.scores, rtol=1e-4)
     np.testing.assert_allclose(examined.maps, expected.maps, atol=1e-3)
+    again = threshold_for(read.normal_scores, detector.threshold.share)
+    assert again.value == pytest.approx(detector.threshold.value, rel=1e-5)
 
 
 def test_the_file_holds_the_threshold_as_plain_attributes_and_opens_in_keras(saved):

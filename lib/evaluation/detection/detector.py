@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -94,6 +94,7 @@ class Detector:
         map_scale: of the map's part of the score.
         code_scale: of the code's part.
         map_range: values of maps at the ends of the colors of heat maps.
+        normal_scores: of the validation pictures, rising, float64 (n,), for thresholds by other shares.
         threshold: of the score.
     """
 
@@ -103,6 +104,7 @@ class Detector:
     map_scale: Scale = Scale()
     code_scale: Scale = Scale()
     map_range: tuple[float, float] = (0.0, 1.0)
+    normal_scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
     threshold: Threshold = NO_THRESHOLD
 
     @property
@@ -163,7 +165,7 @@ def fit_detector(
         scores = scores + scoring.code_weight * detector.code_scale.normalize(code_scores)
     found = [detector.examine(parts).scores for parts in defective()]
     threshold = threshold_of_best_f1(scores, np.concatenate(found)) if found else threshold_for(scores, share)
-    return replace(detector, threshold=threshold)
+    return replace(detector, threshold=threshold, normal_scores=np.sort(scores))
 
 
 def _sample(maps: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ def describe_detector(detector: Detector) -> dict[str, Any]:
 
 def save_detector(path: Path, detector: Detector) -> None:
     """Add a detector to the `.h5` file of its model. Raises `RunFailed` where it cannot be written."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {"normal_scores": detector.normal_scores}
     for kind, reference in detector.maps.items():
         arrays |= {f"{kind}_mean": reference.mean, f"{kind}_deviation": reference.deviation}
     if (codes := detector.codes) is not None:
@@ -70,15 +70,16 @@ def load_detector(path: Path, sides: tuple[int, int]) -> Detector:
         codes = None
         if plain.scoring.code_weight:
             codes = CodeReference(*(arrays[name] for name in ("code_center", "code_axes", "codes")))
+        normal_scores = np.sort(arrays["normal_scores"].ravel()).astype(np.float64)
         numbers = (*plain.map_range, plain.threshold.value, plain.map_scale.mean, plain.code_scale.mean)
         valid = _fits(maps, sides) and (codes is None or _is_consistent(codes)) and _is_sane(plain, numbers)
+        valid = valid and len(normal_scores) > 0
     except (RunFailed, UserError, KeyError, TypeError, ValueError):
         valid = False
     if not valid:
         raise UserError(f"{path}: the detector does not fit the model, or is damaged; train the model again")
-    return Detector(
-        plain.scoring, maps, codes, plain.map_scale, plain.code_scale, plain.map_range, plain.threshold
-    )
+    scales = plain.map_scale, plain.code_scale, plain.map_range
+    return Detector(plain.scoring, maps, codes, *scales, normal_scores, plain.threshold)
 
 
 def _fits(maps: dict[str, MapReference], sides: tuple[int, int]) -> bool:
