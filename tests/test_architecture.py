@@ -24,7 +24,12 @@ PACKAGES = (
 )
 LIGHT = PACKAGES[PACKAGES.index("runs") :]
 CONVERSATION = ("search", "reproduction", "cli")
-WORKER_INTERFACE = {"lib.worker.messages", "lib.worker.process", "lib.worker.run_sequence"}
+WORKER_INTERFACE = {
+    "lib.worker.messages",
+    "lib.worker.detect_messages",
+    "lib.worker.process",
+    "lib.worker.run_sequence",
+}
 BACKENDS = {"tensorflow", "jax", "torch"}
 BACKEND_MODULES = {"lib.training.backend", "lib.training.distributed"}
 HEAVY = {"keras", "sklearn", "matplotlib", "h5py"}

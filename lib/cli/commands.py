@@ -61,6 +61,10 @@ class Command:
         """
         raise NotImplementedError
 
+    def is_offered(self, session: Session) -> bool:
+        """Return whether the menu after the last run has the entry."""
+        return bool(self.menu_text)
+
     def run_from_menu(self, session: Session) -> None:
         """Carry out the menu entry, which may ask questions; needed where there is a `menu_text`."""
         raise NotImplementedError
@@ -113,9 +117,9 @@ def run_named_command(program: str, arguments: list[str]) -> int | None:
 
 
 def command_menu(session: Session) -> dict[str, MenuEntry]:
-    """Return the menu entries of the commands of a session's program."""
+    """Return the menu entries of the commands of a session's program for its last run."""
     return {
         name: MenuEntry(command.menu_text, partial(command.run_from_menu, session), command.menu_order)
         for name, command in commands_of(session.answers.program).items()
-        if command.menu_text
+        if command.is_offered(session)
     }

@@ -49,26 +49,40 @@ class JobCommand(Command):
     def run(self, program: str, arguments: list[str]) -> int:
         args = self.make_parser(program).parse(arguments)
         request = self.make_request(args)
-        return 0 if request is None else self._do(request, Display(), as_json=args.json)
+        if request is None:
+            return 0
+        display = Display()
+        result = self._do(request, display, as_json=args.json)
+        return INTERRUPTED if _note_missing(result, display) else self.exit_status(args, result)
+
+    def exit_status(self, args: argparse.Namespace, result: Any) -> int:
+        """Return the exit status after a complete result."""
+        return 0
 
     def run_from_menu(self, session: Session) -> None:
         request = self.ask_request(session)
         if request is not None:
-            self._do(request, session.display, session.take_worker())
+            result = self._do(request, session.display, session.take_worker())
+            _note_missing(result, session.display)
 
     def _do(
         self, request: JobRequest, display: Display, worker: Worker | None = None, as_json: bool = False
-    ) -> int:
-        """Do the job and show its result; return the exit status."""
+    ) -> Any:
+        """Do the job, show its result and return it."""
         result = do_job(request, display, worker)
         if as_json:
             print_json(display, result)
         else:
             self.show(result, display)
-        if not (isinstance(result, PartialResult) and result.missing):
-            return 0
-        display.note(f"Interrupted: {result.missing}.", "bold")
-        return INTERRUPTED
+        return result
+
+
+def _note_missing(result: JobResult, display: Display) -> bool:
+    """Say what Ctrl-C has left out of a result, and return whether it has."""
+    if not (isinstance(result, PartialResult) and result.missing):
+        return False
+    display.note(f"Interrupted: {result.missing}.", "bold")
+    return True
 
 
 def print_json(display: Display, result: JobResult) -> None:

@@ -54,6 +54,7 @@ class ModelCommand(JobCommand):
         several_models: whether --model takes several.
         data_help: help of --dataset.
         needs_data: whether --dataset is required.
+        takes_foreign_models: whether it uses models of any size from other programs, too.
         has_layer_flags: whether it uses an encoder or decoder, whose layers flags can name.
         refinement_flags: those that have no effect without --refine; empty if there is no such flag.
     """
@@ -64,6 +65,7 @@ class ModelCommand(JobCommand):
     several_models = False
     data_help = "a folder of pictures of any size and format, a data set, or a name"
     needs_data = True
+    takes_foreign_models = True
     has_layer_flags = True
     refinement_flags: tuple[str, ...] = ()
 
@@ -77,8 +79,9 @@ class ModelCommand(JobCommand):
         add("--fit", choices=FIT_MODES, help=FIT_HELP)
         parser.add_switch("--invert", "invert black on white to white on black, as in MNIST")
         parser.add_value("--limit", "N", "maximum number of pictures", COUNT)
-        size_help = "image size, for models that take any size (28x28, or 28)"
-        parser.add_value("--size", "HxW", size_help, ImageSize(IntRange(1, MAX_SIDE)))
+        if self.takes_foreign_models:
+            size_help = "image size, for models that take any size (28x28, or 28)"
+            parser.add_value("--size", "HxW", size_help, ImageSize(IntRange(1, MAX_SIDE)))
         if self.has_layer_flags:
             parser.add_value("--encoder-layer", "NAME", find_setting("encoder_layer").help)
             parser.add_value("--decoder-layer", "NAME", DECODER_LAYER_HELP)

@@ -10,7 +10,7 @@ from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.data import datasets
 from lib.data.formats.base import Images, Source, exists, require_file_or_folder
-from lib.data.formats.deep_pictures import find_depth, load_deep
+from lib.data.formats.deep_pictures import find_depth, join_planes, load_deep, open_planes
 from lib.data.formats.masks import load_hole, match_masks
 from lib.data.formats.picture_files import PICTURE_SUFFIXES
 from lib.data.formats.picture_fit import AS_THEY_ARE
@@ -21,6 +21,7 @@ from lib.data.formats.registry import is_published_folder, peek_source
 from lib.data.named_datasets import NAMED_DATASETS
 from lib.data.unscaled_pictures import UnscaledPicture, load_unscaled
 from lib.data.value_range import BYTES, ValueRange
+from lib.tasks.display import Display
 from lib.tasks.holes import fixed_holes, mask_folder
 from lib.tasks.pixels import to_images, white_of
 
@@ -56,6 +57,7 @@ class UserImages:
         notes: sentences for the user about how a data set was read, or which files were left out; those about
             the values of pictures are added by `chunks`.
         unreadable: the error of each picture that could not be read, by its name; complete after `chunks`.
+        sides: height and width of each picture itself, int32 (n, 2), of those that `chunks` has yielded.
 
     Raises:
         UserError: there are no images, or those of a data set have another shape.
@@ -93,6 +95,7 @@ class UserImages:
         else:
             like_training = AS_THEY_ARE.with_range_of(value_range)
             self._take_images(datasets.load_source(source, like_training), include_training)
+        self.sides = np.full((len(self), 2), shape[:2], np.int32)
 
     def _take_pictures(self, pictures: PictureFolder, include_training: bool) -> None:
         part = _all_pictures(pictures) if include_training else pictures.test or pictures.train
@@ -191,6 +194,27 @@ class UserImages:
                 yield positions, [picture]
         self._finish(remarks, count)
 
+    def load_for_display(self, position: int, display: Display) -> UnscaledPicture:
+        """Return a picture at its own size, or an image of a data set, as it is shown: not inverted.
+
+        Args:
+            position: in `names`.
+            display: of the images.
+
+        Returns:
+            The picture, opaque, with one or three channels.
+
+        Raises:
+            UserError: it cannot be read any more.
+        """
+        if self._images is not None:
+            return UnscaledPicture(display.show(self._images.images[position : position + 1])[0], ())
+        file = self._files[position]
+        if self._depth is None:
+            return load_unscaled(file, 3)._replace(alpha=None)
+        planes, remarks = open_planes(file, self.shape[2], self._depth)
+        return UnscaledPicture(display.show_pixels(join_planes(planes)[None])[0], remarks)
+
     def _finish(self, remarks: Counter[str], count: int) -> None:
         """Require that one of `count` pictures could be read, and note the remarks on them."""
         if self.unreadable and len(self.unreadable) == count:
@@ -234,6 +258,7 @@ class UserImages:
         try:
             options = (file, self.shape, self.fit_mode, self.invert)
             picture = load_fitted(*options) if self._depth is None else load_deep(*options, self._depth)
+            self.sides[position] = picture.sides
             if mask is None and self.holes != TRANSPARENT:
                 return picture
             hole = load_hole(file, self.shape, self.fit_mode, mask)[..., None].astype(picture.pixels.dtype)

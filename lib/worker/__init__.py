@@ -18,6 +18,12 @@
     skippable       native computations that Ctrl-C skips
     apply_holes     holes of pictures to complete
     apply_job       images through saved autoencoders
+    detect_messages  request and result of `detect`
+    detect_job      verdicts on pictures, with heat maps
+    detections      scores, boxes, tables of verdicts
+    heat_maps       colors and boxes over pictures
+    heat_map_files  such pictures, written in threads
+    worst_maps      maps of the highest scores
     predict_job     labels from a saved classifier
     encode_job      latent codes of images
     generate_job    images from new codes
@@ -33,8 +39,8 @@
 The program holds a `Worker` (or, for many runs, a `RunSequence`), sends it requests and follows its events.
 Beside the child a watcher waits for the end of the program. In the child, `main` reads the requests from a
 `Channel` and calls one job, which emits the events and writes a run folder or an output folder. Other
-packages use `Worker`, `RunSequence` and `StoppedByUser` from `process` and `run_sequence`, and `messages`,
-which import nothing that is slow; all other modules run in the child.
+packages use `Worker`, `RunSequence` and `StoppedByUser` from `process` and `run_sequence`, `messages` and
+`detect_messages`, which import nothing that is slow; all other modules run in the child.
 
 >>> import tempfile
 >>> from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pictures that `apply` shows, the first and those with the largest errors, side by side and on a page."""
+"""Pictures that `apply` and `detect` show, the first and the worst ones, side by side and on a page."""
 
 import io
 from pathlib import Path
@@ -38,19 +38,22 @@ class Examples:
 
     Args:
         heads: name of each of an example's pictures that are shown.
+        first: number of pictures on the page that are the first ones.
+        worst: number of pictures on it that are those with the largest errors.
     """
 
-    def __init__(self, heads: list[str]):
+    def __init__(self, heads: list[str], first: int = FIRST, worst: int = WORST):
         self.heads = heads
+        self._first_count, self._worst_count = first, worst
         self.first: list[Example] = []
         self.worst: list[Example] = []
 
     def add(self, examples: list[Example]) -> None:
         """Take more examples, in the order of the pictures."""
         examples = [example._replace(pictures=example.pictures[: len(self.heads)]) for example in examples]
-        room = FIRST - len(self.first)
+        room = self._first_count - len(self.first)
         largest = sorted(self.worst + examples, key=lambda example: -np.nan_to_num(example.error))[
-            :SHOWN_ERRORS
+            : max(SHOWN_ERRORS, self._worst_count)
         ]
         chosen = {id(example) for example in [*examples[: max(0, room)], *largest]}
         reduced = {id(example): _reduced(example) for example in examples if id(example) in chosen}
@@ -59,15 +62,18 @@ class Examples:
 
     def worst_rows(self) -> list[tuple[str, np.ndarray]]:
         """Return the rows of `worst.png`: names and images, uint8 (n, height, width, channels)."""
-        shapes = {picture.shape for example in self.worst for picture in example.pictures}
+        worst = self.worst[:SHOWN_ERRORS]
+        shapes = {picture.shape for example in worst for picture in example.pictures}
         channels = max(shape[2] for shape in shapes)
         sides = {shape[:2] for shape in shapes}
         is_reduced = len(sides) > 1 or max(map(max, sides)) > 2 * THUMBNAIL
         rows = []
         for index, head in enumerate(self.heads):
-            images = [example.pictures[index] for example in self.worst]
+            images = [example.pictures[index] for example in worst]
             if is_reduced:
                 images = [_thumbnail(image, channels) for image in images]
+            elif len({image.shape for image in images}) > 1:  # gray and color
+                images = [np.broadcast_to(image, (*image.shape[:2], channels)) for image in images]
             rows.append((head, np.stack(images)))
         return rows
 
@@ -82,19 +88,33 @@ class Examples:
         Raises:
             RunFailed: a file cannot be written.
         """
-        rows = self.worst_rows()
-        image_figures.plot_image_rows(rows, folder / "worst.png", f"{title}: {order}")
-        shown = list({example.name: example for example in [*self.first, *self.worst[:WORST]]}.values())
+        rows = self.write_worst(folder / "worst.png", f"{title}: {order}")
+        shown = self._shown()
         columns = [[_on_sheet(picture) for picture in example.pictures] for example in shown]
         captions = [f"{example.name}\n{example.text}" for example in shown]
         image_figures.plot_comparisons(columns, self.heads, captions, folder / "comparison.png", title)
+        self.write_page(folder / "comparison.html", title)
+        return rows
+
+    def write_worst(self, path: Path, title: str) -> list[tuple[str, np.ndarray]]:
+        """Write the sheet of the worst pictures, and return its rows. Raises `RunFailed`."""
+        rows = self.worst_rows()
+        image_figures.plot_image_rows(rows, path, title)
+        return rows
+
+    def write_page(self, path: Path, title: str) -> None:
+        """Write the page with a slider between pictures. Raises `RunFailed`."""
         compared = [
             ComparedPicture(example.name, example.text, [_encode(picture) for picture in example.pictures])
-            for example in shown
+            for example in self._shown()
         ]
-        with atomic_write(folder / "comparison.html") as partial:
+        with atomic_write(path) as partial:
             partial.write_text(comparison_page(title, self.heads, compared), encoding="utf-8")
-        return rows
+
+    def _shown(self) -> list[Example]:
+        """The first pictures, then the worst ones, each once."""
+        examples = [*self.first, *self.worst[: self._worst_count]]
+        return list({example.name: example for example in examples}.values())
 
 
 def _reduced(example: Example) -> Example:

@@ -105,16 +105,17 @@ def write_textures(
     rng = np.random.default_rng((seed, list(TEXTURES).index(texture)))
     for part, count in (("train", train), ("test", good)):
         for number in range(count):
-            _save(folder / part / GOOD / f"{number:03}.png", TEXTURES[texture](side, rng))
+            save_picture(folder / part / GOOD / f"{number:03}.png", TEXTURES[texture](side, rng))
     for name, paint in DEFECTS.items():
         for number in range(bad):
             picture = TEXTURES[texture](side, rng)
             mask = paint(picture, rng)
-            _save(folder / "test" / name / f"{number:03}.png", picture)
-            _save(folder / "ground_truth" / name / f"{number:03}_mask.png", mask.astype(float))
+            save_picture(folder / "test" / name / f"{number:03}.png", picture)
+            save_picture(folder / "ground_truth" / name / f"{number:03}_mask.png", mask.astype(float))
     return folder
 
 
-def _save(path: Path, pixels: np.ndarray) -> None:
+def save_picture(path: Path, pixels: np.ndarray) -> None:
+    """Write pixels in 0..1 as a picture; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray((np.clip(pixels, 0, 1) * 255).round().astype(np.uint8)).save(path)

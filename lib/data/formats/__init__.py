@@ -26,6 +26,7 @@
     defect_masks    masks matched with defective pictures
     deep_pictures   more than 8 bits, many channels
     tiff_channels   channels of TIFF files
+    picture_placement  images within their pictures
     picture_fit     sizes and colors of all pictures
     picture_threads  decoding in several threads
     jpeg_reduction  JPEGs at a fraction of their size

@@ -102,7 +102,8 @@ def load_deep(
     """
     planes, remarks = open_planes(file, shape[2], value_range)
     pixels = join_planes([fit_image(plane, shape, fit_mode) for plane in planes])
-    return Picture(to_images(1 - pixels if invert else pixels, value_range.dtype), remarks)
+    images = to_images(1 - pixels if invert else pixels, value_range.dtype)
+    return Picture(images, remarks, (planes[0].height, planes[0].width))
 
 
 def find_depth(

@@ -59,7 +59,7 @@ def load_patches(
     for patch, position in zip(patches, positions, strict=True):
         pixels = join_planes([_crop(plane, position, patch_size, enlarged, fit_mode) for plane in planes])
         patch[:] = pixels.reshape(shape) if value_range is None else to_images(pixels, value_range.dtype)
-    return Picture(patches, remarks)
+    return Picture(patches, remarks, (planes[0].height, planes[0].width))
 
 
 def crop_mask_patches(

@@ -41,10 +41,17 @@ class Decoded(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """The pixels of a picture, uint8 (height, width, channels), and the remarks of `Decoded`."""
+    """A picture as the image of a model.
+
+    Attributes:
+        pixels: uint8 (height, width, channels).
+        remarks: as those of `Decoded`.
+        sides: height and width of the picture itself.
+    """
 
     pixels: np.ndarray
     remarks: tuple[str, ...]
+    sides: tuple[int, int]
 
 
 def load_fitted(
@@ -70,13 +77,16 @@ def load_fitted(
 
     height, width, channels = shape
     with open_picture(file) as opened:
-        if opened.format in REDUCIBLE_FORMATS:
-            reduce_jpeg(opened, height, width, fit_mode, turned=orientation_of(opened) >= TURNED)
+        if is_reducible := opened.format in REDUCIBLE_FORMATS:
+            turned = orientation_of(opened) >= TURNED
+            sides = opened.size if turned else opened.size[::-1]
+            reduce_jpeg(opened, height, width, fit_mode, turned)
         image, remarks = decode(opened, file)
+        sides = sides if is_reducible else (image.height, image.width)
         image = image.convert("RGB" if channels == 3 else "L")
         image = fit_image(image, shape, fit_mode)
         pixels = np.asarray(ImageOps.invert(image) if invert else image)
-    return Picture(pixels.reshape(shape), remarks)
+    return Picture(pixels.reshape(shape), remarks, sides)
 
 
 def fit_image(image, shape: ImageShape, fit_mode: str, resampling: int | None = None):

@@ -1,0 +1,162 @@
+"""Job `detect`: verdicts on pictures by a model with a detector, with boxes and heat maps."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from lib.common.serialization import pack_images
+from lib.data.user_images import UserImages
+from lib.evaluation.detection.detecting_model import DetectingModel
+from lib.evaluation.detection.detector import Examined
+from lib.evaluation.detection.detector_record import load_detector
+from lib.evaluation.detection.threshold import CHOSEN, Threshold
+from lib.worker.apply_examples import Examples
+from lib.worker.detect_messages import Detect, DetectResult
+from lib.worker.detections import COLUMNS, Detections
+from lib.worker.heat_map_files import HeatMaps, heat_map_writer
+from lib.worker.image_output import ChunkProgress, emit_notes, job_folder
+from lib.worker.process import Channel
+from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder, require_finite
+from lib.worker.worst_maps import COUNT, WorstMaps
+
+PART_PIXELS = 2**20  # of the images that are examined at once: 64 of 128×128
+HEADS = ["picture", "heat map"]
+SKIPPED = 0.01  # of a picture's area; less is not worth a note
+
+
+class Part(NamedTuple):
+    """Images that a thread examines; their number is that of the part.
+
+    Attributes:
+        images: uint8 or uint16 (n, height, width, channels).
+        examined: what comes of it.
+    """
+
+    images: np.ndarray
+    examined: Future[Examined]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def detect(channel: Channel, request: Detect) -> None:
+    """Judge pictures by a saved model with a detector; write tables, heat maps, and the worst on a page.
+
+    A picture is an anomaly if its score is above the threshold. While some pictures are examined, the next
+    ones are decoded, and the heat maps of earlier ones are drawn and written.
+    """
+    # --- model and pictures
+    loaded = load_autoencoder(request.models[0], request)
+    height, width, _ = loaded.image_shape
+    detector = load_detector(loaded.path, (height, width))
+    assert isinstance(loaded.model, keras.Model)
+    model = DetectingModel(loaded.model, loaded.hp, detector)
+    given = (request.data, loaded.image_shape, request.fit, request.invert)
+    user_images = UserImages(*given, value_range=loaded.saved.value_range)
+    threshold = detector.threshold
+    if request.threshold is not None:
+        threshold = Threshold(request.threshold, CHOSEN)
+    detections = Detections(user_images, threshold.value, request.fit)
+    emit_notes(channel, _notes_before(loaded, request, user_images))
+    progress = ChunkProgress(channel, user_images, request.limit, "pictures")
+    heat_maps = HeatMaps(detections, detector.map_range, loaded.hp.show_channels)
+    worst = WorstMaps()
+    with job_folder(channel, request.output, loaded.path.parent / "detected") as folder:
+        # --- scores, boxes and heat maps
+        with heat_map_writer(heat_maps, detections, request.maps, folder) as writer:
+            parts = examine_ahead(user_images.chunks(request.limit), model)
+            for positions, part, examined in progress.map_chunks(parts, lambda part: part.examined.result()):
+                _require_finite(
+                    examined, [user_images.names[position] for position in positions], loaded.path
+                )
+                heat_maps.adapt_to(part.images)
+                detections.add(positions, examined.scores)
+                writer.add(positions, examined.maps)
+                worst.add(positions, examined.scores, examined.maps)
+        emit_notes(channel, describe_skipped(detections))
+        # --- tables and the worst pictures
+        table = detections.rows()
+        files = detections.write(folder, table)
+        examples = Examples(HEADS, first=0, worst=COUNT)
+        examples.add(worst.examples(detections, heat_maps))
+        rows = []
+        title = f"{user_images.source}, {detections.examined_count:,} pictures, {request.models[0]}"
+        if examples.worst:  # else the pictures were removed meanwhile
+            rows = examples.write_worst(folder / "worst.png", f"{title}: highest scores")
+            examples.write_page(folder / "detections.html", title)
+            files += ["detections.html", "worst.png"]
+    channel.emit(
+        DetectResult(
+            folder=str(folder),
+            table=table,
+            columns=COLUMNS,
+            problems=user_images.unreadable,
+            missing=progress.stop_note,
+            threshold=threshold.value,
+            rule=threshold.describe(),
+            count=detections.examined_count,
+            anomalies=detections.anomaly_count,
+            heat_maps=len(detections.heat_maps),
+            files=files,
+            heads=[name for name, _ in rows],
+            pictures={name: pack_images(images) for name, images in rows},
+        )
+    )
+
+
+def examine_ahead(
+    chunks: Iterable[tuple[np.ndarray, np.ndarray]], model: DetectingModel
+) -> Iterator[tuple[np.ndarray, Part]]:
+    """Yield images in parts, of which a thread examines the next one while the caller works on one.
+
+    Args:
+        chunks: positions, (n,), and images, uint8 or uint16 (n, height, width, channels).
+        model: examines them.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        waiting: tuple[np.ndarray, Part] | None = None
+        for positions, images in chunks:
+            size = max(1, PART_PIXELS // (images.shape[1] * images.shape[2]))
+            for start in range(0, len(images), size):
+                part = images[start : start + size]
+                coming = positions[start : start + size], Part(part, pool.submit(model.examine, part))
+                if waiting is not None:
+                    yield waiting
+                waiting = coming
+        if waiting is not None:
+            yield waiting
+
+
+def describe_skipped(detections: Detections) -> list[str]:
+    """Return a sentence about the parts of pictures that were cropped, if there are any."""
+    skipped = detections.skipped_area()
+    cropped = skipped[skipped > SKIPPED]
+    if not cropped.size:
+        return []
+    count, total = len(cropped), len(skipped)
+    return [
+        f"{detections.user_images.source}: {count:,} of {total:,} pictures {'were' if count > 1 else 'was'} "
+        f"cropped; {cropped.mean():.0%} of their area on average, {cropped.max():.0%} at most, was not "
+        f"inspected (--fit pad and --fit stretch show the whole picture to the model)"
+    ]
+
+
+def _notes_before(loaded: LoadedAutoencoder, request: Detect, user_images: UserImages) -> list[str]:
+    """Sentences for the user about what differs from the training."""
+    notes = list(loaded.notes)
+    if user_images.from_files and request.fit != loaded.hp.fit:
+        notes.append(
+            f"the threshold was chosen with --fit {loaded.hp.fit}: with --fit {request.fit} the share of "
+            f"false alarms may be another"
+        )
+    return notes
+
+
+def _require_finite(examined: Examined, names: list[str], path: Path) -> None:
+    """Raise `RunFailed` if there are maps or scores that are no numbers."""
+    require_finite(examined.maps, names, path)
+    require_finite(examined.scores, names, path)
