@@ -24,6 +24,7 @@
     model_command      commands on a saved model
     model_results      tables and problems of their results
     command_apply      images through saved autoencoders
+    command_detect     anomalies in pictures, their places
     command_encode     latent codes of images
     command_generate   images from a saved decoder
     command_predict    labels from a saved classifier
