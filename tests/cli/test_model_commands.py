@@ -160,7 +160,7 @@ def test_wrong_flags_are_refused_before_keras_starts(tiny, call):
             ("apply", "-model", path, "-d", "data.npy", "--refine", "0"),
             "--refine must be a whole number from 1",
         ),
-        (("fly",), "unknown command 'fly'; the commands are train, apply, detect, generate, encode, search, runs"),
+        (("fly",), "unknown command 'fly'; the commands are train, apply, detect, generate, encode, search"),
     ):
         assert_refused(call("autoencoder.py", *words), text)
     assert_refused(call("classification.py", "probe", "--shares", "0"), "--shares must be")
