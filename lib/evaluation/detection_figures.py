@@ -123,14 +123,14 @@ class ShownPicture:
         picture: uint8 (height, width, channels).
         output: of the network, likewise.
         heat_map: the map over the picture, uint8 (height, width, 3).
-        mask: bool (height, width), True where a defect is; None where unknown.
+        mask: bool (height, width), True where a defect is known to be.
         caption: below its row's name, such as its score.
     """
 
     picture: np.ndarray
     output: np.ndarray
     heat_map: np.ndarray
-    mask: np.ndarray | None
+    mask: np.ndarray
     caption: str
 
 
@@ -177,7 +177,7 @@ def plot_shown_pictures(rows: dict[str, list[ShownPicture]], path: Path, title: 
                 image = select_channels(image[None])[0]
                 axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, "gray", vmin=0, vmax=255)
                 axes.set_title(caption, fontsize=8)
-            if shown.mask is not None and shown.mask.any() and not shown.mask.all():
+            if shown.mask.any() and not shown.mask.all():
                 line[start].contour(shown.mask, [0.5], colors=OUTLINE, linewidths=0.9)
                 line[start + 2].contour(shown.mask, [0.5], colors=OUTLINE, linewidths=0.9)
     set_title(figure, title)

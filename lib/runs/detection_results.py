@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,12 +160,20 @@ def _describe_origin(detector: Any) -> str:
     if not isinstance(threshold, dict):
         return ""
     normal, defective = _read_count(threshold, "normal"), _read_count(threshold, "defective")
-    share = threshold.get("share")
+    share = _read_share(threshold)
     if defective:
         return f", of the best F1 for {defective:,} defective and {normal:,} normal validation images"
-    if is_number(share) and share:
-        return f", for {100 * share:.3g} % false alarms among {normal:,} validation images"
+    if share > 0:
+        wanted = f"{100 * share:.3g} % false alarms"
+        if normal < math.ceil(1 / share) - 1:
+            return f", the highest score of {normal:,} validation images, too few for {wanted}"
+        return f", for {wanted} among {normal:,} validation images"
     return ""
+
+
+def _read_share(threshold: dict) -> float:
+    share = threshold.get("share")
+    return share if isinstance(share, int | float) else 0.0
 
 
 def format_share(part: int, whole: int) -> str:

@@ -121,6 +121,9 @@ def test_thresholds_of_other_rules():
     assert text.startswith(
         "Threshold 3.21, of the best F1 for 20 defective and 540 normal validation images: 1.2 %"
     )
+    record["detector"]["threshold"] |= {"rule": "false alarms", "share": 0.01, "defective": 0, "normal": 40}
+    text = read_detection(record).threshold_text
+    assert ", the highest score of 40 validation images, too few for 1 % false alarms: 1.2 %" in text
     del record["detector"]
     assert read_detection(record).threshold_text.startswith("Threshold 3.21: 1.2 % of 1,000")
 

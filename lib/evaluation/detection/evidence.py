@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.datasets import Dataset
+from lib.data.formats.defect_masks import DefectMasks
 from lib.data.splits import Subset
 from lib.evaluation.baselines import TrainingImages, table_scores
 from lib.evaluation.detection.detecting_model import DetectingModel
@@ -66,18 +67,25 @@ class DefectTestSet:
     pictures: Subset
     is_defective: np.ndarray
     kinds: tuple[Kind, ...]
-    masks: Any
+    masks: DefectMasks | None
 
     @classmethod
     def of(cls, dataset: Dataset) -> DefectTestSet:
         """Return the test set of a data set, whose pictures are all normal where nothing says otherwise."""
-        count, defects = len(dataset.test), getattr(dataset, "defects", None)
+        count, defects = len(dataset.test), dataset.defects
         is_defective = np.zeros(count, bool) if defects is None else np.asarray(defects.is_defective)
         names = np.full(count, "normal") if defects is None else np.asarray(defects.kinds)
         kinds = [
-            Kind(str(name), part, np.flatnonzero((names == name) & (is_defective == part)))
+            Kind(name, part, np.flatnonzero((names == name) & (is_defective == part)))
             for part in (False, True)
             for name in dict.fromkeys(names[is_defective == part].tolist())
+        ]
+        both = {kind.name for kind in kinds if kind.is_defective} & set(names[~is_defective].tolist())
+        kinds = [
+            replace(kind, name=f"{kind.name}, no defect")
+            if kind.name in both and not kind.is_defective
+            else kind
+            for kind in kinds
         ]
         return cls(dataset.test, is_defective, tuple(kinds), None if defects is None else defects.masks)
 
@@ -121,8 +129,10 @@ def examine_test_set(methods: Sequence[Examine], test: DefectTestSet) -> list[Ta
         counts = [PixelCounts() if kind.is_defective else tally.pixels for tally in tallies]
         for rows in _batches(kind.positions, test.pictures.shape):
             images = test.pictures.take(rows)
-            known = None if test.masks is None else test.masks.is_known[rows]
-            regions = None if known is None else region_weights(test.masks.take(rows[known]))
+            known, regions = np.zeros(len(rows), bool), None
+            if test.masks is not None:
+                known = test.masks.is_known[rows]
+                regions = region_weights(test.masks.take(rows[known]))
             for method, tally, pixels in zip(methods, tallies, counts, strict=True):
                 maps, tally.scores[rows] = method(images)
                 if regions is not None:

@@ -66,7 +66,9 @@ def _show_pictures(figures_of: AutoencoderFigures, positions: np.ndarray) -> lis
     pixels = get_task(hp).to_pixels(hp, inputs, figures_of.model.predict_on_batch(inputs))
     pictures, outputs = map(figures_of.display.show_pixels, pixels)
     maps = detection.detecting.examine(images).maps
-    masks = [None] * len(images) if test.masks is None else test.masks.take(positions)
+    masks = np.zeros((len(images), *images.shape[1:3]), bool)
+    if test.masks is not None:
+        masks = test.masks.take(positions)
     shown = []
     for index, position in enumerate(positions):
         score = detection.evidence.scores[position]

@@ -42,7 +42,7 @@ def test_pictures_of_kinds_with_and_without_masks(tmp_path):
     mask = np.zeros((12, 16), bool)
     mask[3:5, 4:9] = True
     rows = {
-        "good $1$": [show(1, None), show(1, np.zeros((12, 16), bool))],
+        "good $1$": [show(1, np.zeros((12, 16), bool)), show(1, mask)],
         "hole": [show(3, mask), show(3, np.ones((12, 16), bool))],
         "one": [show(1, mask)],
     }

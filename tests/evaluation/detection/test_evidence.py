@@ -107,6 +107,13 @@ def test_scores_are_those_of_all_pictures_and_of_each_kind():
         assert kind["pixel_auroc"] == pytest.approx(exact, abs=1e-3)
 
 
+def test_normal_pictures_of_a_kind_of_defect_are_told_apart():
+    dataset, _ = _dataset(with_masks=False)
+    defects = Defects(dataset.defects.is_defective, ("part",) * len(dataset.test), None)
+    kinds = DefectTestSet.of(_with_defects(dataset, defects)).kinds
+    assert [kind.name for kind in kinds] == ["part, no defect", "part"]
+
+
 def test_baselines_have_the_same_metrics():
     dataset, _ = _dataset()
     evidence = detection_baselines(dataset, HP, latent_size=16)
