@@ -15,7 +15,7 @@ from lib.cli.command_detect import ANOMALIES_FOUND
 from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.serialization import unpack_images
 from lib.config.data_settings import FIT_MODES
-from lib.evaluation.detection.detector import Detector, Scale, Scoring
+from lib.evaluation.detection.detector import Detector, Scoring
 from lib.evaluation.detection.detector_record import save_detector
 from lib.evaluation.detection.map_scores import MapReference
 from lib.evaluation.detection.threshold import FALSE_ALARMS, Threshold
@@ -34,9 +34,12 @@ def save_detecting_model(image=COLOR, folder: str = "ae", **values) -> list[str]
     """An untrained autoencoder, which returns about gray, that reports what is not gray."""
     models = save_autoencoder(folder, image, task="anomaly", **values)
     normal = MapReference(np.zeros(image[:2], np.float32), np.full(image[:2], 0.01, np.float32))
-    threshold = Threshold(4.0, FALSE_ALARMS, 0.01, 100)
     detector = Detector(
-        Scoring(KINDS, 0.02), {KINDS[0]: normal}, None, Scale(), Scale(), (2.0, 30.0), threshold
+        Scoring(KINDS, 0.02),
+        {KINDS[0]: normal},
+        map_range=(2.0, 30.0),
+        normal_scores=np.linspace(0, 4, 100),
+        threshold=Threshold(4.0, FALSE_ALARMS, 0.01, 100),
     )
     save_detector(Path(models[0]), detector)
     return models
