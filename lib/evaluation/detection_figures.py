@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -18,9 +17,7 @@ THRESHOLD_COLOR = "#000000"
 LAST_STYLE = dict(color="#777777", linestyle=(0, (1, 3)))  # after those of `LINE_STYLES`
 MAX_BINS, BINS_PER_ROOT = 50, 2.5  # of a histogram; for each unit of the square root of the number of images
 WIDE_RANGE = 30  # scores from which the axis is not linear
-COLORS = "inferno"  # of heat maps
-OPACITY = 0.15, 0.75  # of the colors over a picture, from normal to abnormal
-OUTLINE = "#00e5a0"  # of masks
+OUTLINE = "#00ffff"  # of masks
 PANEL, LABEL_LENGTH = 1.5, 16  # inches; characters of the name of a kind
 
 
@@ -132,22 +129,6 @@ class ShownPicture:
     heat_map: np.ndarray
     mask: np.ndarray
     caption: str
-
-
-def color_map(picture: np.ndarray, error_map: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """Return the colors of an error map over a gray picture, uint8 (height, width, 3).
-
-    Args:
-        picture: uint8 (height, width, channels).
-        error_map: float (height, width).
-        limits: values of the map at the ends of the colors, the same for all pictures.
-    """
-    low, high = limits
-    strength = np.clip((error_map - low) / (high - low), 0, 1)
-    colors = matplotlib.colormaps[COLORS](strength)[..., :3] * 255
-    opacity = (OPACITY[0] + (OPACITY[1] - OPACITY[0]) * strength)[..., None]
-    gray = picture.mean(axis=-1, keepdims=True)
-    return (opacity * colors + (1 - opacity) * gray).round().astype(np.uint8)
 
 
 def plot_shown_pictures(rows: dict[str, list[ShownPicture]], path: Path, title: str) -> None:

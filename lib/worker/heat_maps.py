@@ -1,18 +1,14 @@
 """Heat maps over pictures at their own size, with one scale of colors, and boxes around abnormal regions."""
 
-from functools import cache
-
 import numpy as np
 from PIL import Image
 
 from lib.data.formats.picture_placement import Box, Placement
+from lib.evaluation.detection.heat_colors import blend_colors, heat_levels
 
 BAND_ROWS = 256  # of a picture that are colored at once
-OPACITY = 0.9  # of the color of the highest values; it rises from 0 at the lowest
-COLORS = 0.3, 1.0  # part of Matplotlib's color map plasma: from purple over orange to yellow
 LINE_COLOR = (0, 255, 255)  # of boxes
 SIDE_PER_LINE = 300  # pixels of a picture's shorter side for each pixel of a line's width
-LEVELS = 256
 CORE, EDGE = 0.5, 0.15  # of the scale of colors: least values within and at the edge of an abnormal region
 
 
@@ -65,19 +61,15 @@ def draw_heat_map(
     Returns:
         uint8 (height, width, 3).
     """
-    low, high = limits
-    levels = np.clip((heat - low) / (high - low), 0, 1).astype(np.float32)
-    image = Image.fromarray(levels * (LEVELS - 1))
+    image = Image.fromarray(heat_levels(heat, limits))
     drawn = np.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else picture.copy()
     left, top, right, bottom = placement.picture_box
-    colors = _color_table()
     for first in range(top, bottom, BAND_ROWS):
         last = min(bottom, first + BAND_ROWS)
         part = _with_area(placement.to_image((left, first, right, last)), image.size)
         enlarged = image.resize((right - left, last - first), Image.Resampling.BILINEAR, part)
-        shades = colors[np.asarray(enlarged).round().astype(np.uint8)]
         band = drawn[first:last, left:right]
-        band[...] = (band * (255 - shades[..., 3:]) + shades[..., :3] * shades[..., 3:] + 127) // 255
+        band[...] = blend_colors(band, np.asarray(enlarged))
     if box is not None:
         _draw_box(drawn, box)
     return drawn
@@ -89,16 +81,6 @@ def _with_area(
     """A part of an image that is at least a hundredth of a pixel wide and high, as Pillow needs it."""
     left, top = min(part[0], size[0] - 0.01), min(part[1], size[1] - 0.01)
     return left, top, max(part[2], left + 0.01), max(part[3], top + 0.01)
-
-
-@cache
-def _color_table() -> np.ndarray:
-    """Red, green, blue and opacity by level, uint16 (256, 4) in 0..255."""
-    from matplotlib import colormaps
-
-    table = colormaps["plasma"](np.linspace(*COLORS, LEVELS))
-    table[:, 3] = np.linspace(0, OPACITY, LEVELS)
-    return (table * 255).round().astype(np.uint16)
 
 
 def _draw_box(picture: np.ndarray, box: Box) -> None:

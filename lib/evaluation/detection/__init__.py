@@ -9,6 +9,7 @@
     detection_scores ROC, precision, rates, intervals of scores
     pixel_scores     pixel AUROC, PRO of error maps
     evidence         scores of the test set, of baselines
+    heat_colors      colors of heat maps
 
 A network that learned from normal pictures alone changes what is not normal. `fit_detector` measures with
 validation pictures how much it changes normal ones at each place, and chooses a threshold;

@@ -9,7 +9,8 @@ import numpy as np
 from lib.common.serialization import pack_images
 from lib.evaluation import detection_figures
 from lib.evaluation.detection.evidence import Detection
-from lib.evaluation.detection_figures import ShownPicture, color_map
+from lib.evaluation.detection.heat_colors import blend_colors, heat_levels
+from lib.evaluation.detection_figures import ShownPicture
 from lib.evaluation.run_figures.autoencoder import AutoencoderFigures
 from lib.evaluation.run_figures.base import figure
 from lib.runs.views import ImageStrip
@@ -73,7 +74,7 @@ def _show_pictures(figures_of: AutoencoderFigures, positions: np.ndarray) -> lis
     for index, position in enumerate(positions):
         score = detection.evidence.scores[position]
         verdict = ", reported" if score > detector.threshold.value else ""
-        heat_map = color_map(pictures[index], maps[index], detector.map_range)
+        heat_map = blend_colors(pictures[index], heat_levels(maps[index], detector.map_range))
         shown.append(
             ShownPicture(pictures[index], outputs[index], heat_map, masks[index], f"{score:.3g}{verdict}")
         )
