@@ -1,7 +1,9 @@
 """The command `detect`: pictures that are not normal, by a model with a detector."""
 
 import argparse
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lib.cli.display import Display
 from lib.cli.model_command import MAX_OPTION, ModelCommand
@@ -18,7 +20,9 @@ from lib.worker.detect_messages import MAPS, REPORTED_MAPS, Detect, DetectResult
 
 TASKS = list_tasks(lambda task: task.detects_defects)
 ANOMALIES_FOUND = 3  # the exit status with --fail-if-any
+SCORES, SHARES = FloatRange(-MAX_OPTION, MAX_OPTION), FloatRange(0, 1, open_low=True, open_high=True)
 THRESHOLD_HELP = "score above which a picture is an anomaly (default: that of the model)"
+FALSE_ALARMS_HELP = "threshold that this share of normal pictures exceeds (0.05), by the validation pictures"
 FAIL_HELP = f"end with status {ANOMALIES_FOUND} if a picture is an anomaly or cannot be read"
 MAPS_HELP = (
     "pictures that get a heat map: all, the anomalies (reported), or none; detections.html has the worst "
@@ -46,7 +50,10 @@ class DetectCommand(ModelCommand):
 
     def add_flags(self, parser: CommandParser) -> None:
         super().add_flags(parser)
-        parser.add_value("--threshold", "X", THRESHOLD_HELP, FloatRange(-MAX_OPTION, MAX_OPTION))
+        parser.add_exclusive_group(
+            ("--threshold", _number("--threshold", "X", SCORES, THRESHOLD_HELP)),
+            ("--false-alarms", _number("--false-alarms", "SHARE", SHARES, FALSE_ALARMS_HELP)),
+        )
         parser.add_argument("--maps", choices=MAPS, default=REPORTED_MAPS, help=MAPS_HELP)
         parser.add_switch("--fail-if-any", FAIL_HELP)
 
@@ -68,6 +75,11 @@ class DetectCommand(ModelCommand):
         show_problems(display, result.problems)
         names = [*result.files, *(["heat-maps/"] if result.heat_maps else [])]
         display.result(f"{result.folder}: {', '.join(names)}")
+
+
+def _number(flag: str, metavar: str, values: FloatRange, text: str) -> dict[str, Any]:
+    """The options of a flag with a number."""
+    return {"type": partial(values.parse_as, flag), "metavar": metavar, "help": text}
 
 
 def _summary(result: DetectResult) -> str:

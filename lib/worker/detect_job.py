@@ -11,9 +11,9 @@ import numpy as np
 from lib.common.serialization import pack_images
 from lib.data.user_images import UserImages
 from lib.evaluation.detection.detecting_model import DetectingModel
-from lib.evaluation.detection.detector import Examined
+from lib.evaluation.detection.detector import Detector, Examined
 from lib.evaluation.detection.detector_record import load_detector
-from lib.evaluation.detection.threshold import CHOSEN, Threshold
+from lib.evaluation.detection.threshold import CHOSEN, Threshold, threshold_for
 from lib.worker.apply_examples import Examples
 from lib.worker.detect_messages import Detect, DetectResult
 from lib.worker.detections import COLUMNS, Detections
@@ -57,11 +57,9 @@ def detect(channel: Channel, request: Detect) -> None:
     model = DetectingModel(loaded.model, loaded.hp, detector)
     given = (request.data, loaded.image_shape, request.fit, request.invert)
     user_images = UserImages(*given, value_range=loaded.saved.value_range)
-    threshold = detector.threshold
-    if request.threshold is not None:
-        threshold = Threshold(request.threshold, CHOSEN)
+    threshold = _choose_threshold(detector, request)
     detections = Detections(user_images, threshold.value, request.fit)
-    emit_notes(channel, _notes_before(loaded, request, user_images))
+    emit_notes(channel, _notes_before(loaded, request, user_images, threshold))
     progress = ChunkProgress(channel, user_images, request.limit, "pictures")
     heat_maps = HeatMaps(detections, detector.map_range, loaded.hp.show_channels)
     worst = WorstMaps()
@@ -108,6 +106,15 @@ def detect(channel: Channel, request: Detect) -> None:
     )
 
 
+def _choose_threshold(detector: Detector, request: Detect) -> Threshold:
+    """The threshold of the request; without one that of the detector."""
+    if request.threshold is not None:
+        return Threshold(request.threshold, CHOSEN)
+    if request.false_alarms is not None:
+        return threshold_for(detector.normal_scores, request.false_alarms)
+    return detector.threshold
+
+
 def examine_ahead(
     chunks: Iterable[tuple[np.ndarray, np.ndarray]], model: DetectingModel
 ) -> Iterator[tuple[np.ndarray, Part]]:
@@ -145,14 +152,18 @@ def describe_skipped(detections: Detections) -> list[str]:
     ]
 
 
-def _notes_before(loaded: LoadedAutoencoder, request: Detect, user_images: UserImages) -> list[str]:
-    """Sentences for the user about what differs from the training."""
+def _notes_before(
+    loaded: LoadedAutoencoder, request: Detect, user_images: UserImages, threshold: Threshold
+) -> list[str]:
+    """Sentences for the user about what differs from the training, and what is uncertain."""
     notes = list(loaded.notes)
     if user_images.from_files and request.fit != loaded.hp.fit:
         notes.append(
             f"the threshold was chosen with --fit {loaded.hp.fit}: with --fit {request.fit} the share of "
             f"false alarms may be another"
         )
+    if request.false_alarms is not None:
+        notes += filter(None, [threshold.describe_shortage()])
     return notes
 
 

@@ -14,6 +14,7 @@ class Detect(ModelRequest):
 
     Attributes:
         threshold: of the score, in place of that of the detector.
+        false_alarms: share of normal pictures for another threshold; not with `threshold`.
         maps: which pictures get a heat map: `all`, those that are `reported`, or `none`.
     """
 
@@ -21,6 +22,7 @@ class Detect(ModelRequest):
 
     data: str
     threshold: float | None = None
+    false_alarms: float | None = None
     maps: str = REPORTED_MAPS
 
 

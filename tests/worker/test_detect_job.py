@@ -179,6 +179,20 @@ def test_pictures_of_16_bits_are_judged_and_shown():
     assert box["y"] <= 15 < box["y"] + box["height"]
 
 
+def test_other_thresholds(pictures, call):
+    model = save_detecting_model()[0]
+    words = ("autoencoder.py", "detect", "-model", model, "-d", "own", "--json")
+    done = call(*words, "--false-alarms", "0.001")
+    assert "100 validation pictures are too few for a false alarm rate of 0.001" in done.stderr
+    done = call(*words, "--false-alarms", "0.5")
+    assert json.loads(done.stdout)["threshold"] == pytest.approx(2.02, abs=0.01)
+    assert "50 %" in json.loads(done.stdout)["rule"]
+    done = call(*words, "--threshold", "-2.5")
+    assert json.loads(done.stdout)["table"][0][3] == ""  # no ratio to a threshold below 0
+    done = call(*words, "--threshold", "1", "--false-alarms", "0.5")
+    assert (done.returncode, "--false-alarms" in done.stderr) == (2, True)
+
+
 def test_results_do_not_depend_on_parts_and_threads(pictures, monkeypatch):
     for number in range(5):
         picture(number % 2 == 0).save(f"own/{number}.png")
@@ -258,7 +272,14 @@ def test_exit_status_and_json(pictures, call):
 
 @pytest.mark.parametrize(
     "flags",
-    [("--threshold", "nan"), ("--threshold", "high"), ("--maps", "some"), ("--size", "3"), ("--limit", "0")],
+    [
+        ("--threshold", "nan"),
+        ("--threshold", "high"),
+        ("--false-alarms", "1"),
+        ("--maps", "some"),
+        ("--size", "3"),
+        ("--limit", "0"),
+    ],
 )
 def test_wrong_flags(pictures, call, flags):
     done = call("autoencoder.py", "detect", "-model", save_detecting_model()[0], "-d", "own", *flags)
