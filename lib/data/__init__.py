@@ -6,6 +6,7 @@
     groups          groups of images, by file names
     group_splits    whole groups divided among parts
     group_notes     notes on divided groups
+    normal_classes  names of normal classes
     normal_images   normal classes and their images
     test_defects    defects of test images
     defective_images  defects outside the test set

@@ -105,10 +105,12 @@ def peek(name_or_path: str, fit: PictureFit = AS_THEY_ARE) -> Header:
     Raises:
         UserError: there is no such data set, it is invalid, or its images cannot have another size.
     """
-    path = locate(name_or_path)
+    path, named = locate(name_or_path), NAMED_DATASETS.get(name_or_path)
     if path is not None:
-        return peek_source(path, fit)
-    header = NAMED_DATASETS[name_or_path].header
+        header = peek_source(path, fit)
+        return header if named is None else replace(header, class_counts=named.equal_shares(header.count))
+    assert named is not None
+    header = replace(named.header, class_counts=named.equal_shares(named.header.count))
     hint = f"; use ./{name_or_path} for the folder" if Path(name_or_path).is_dir() else ""
     require_no_fit(name_or_path, header, fit, hint)
     return header

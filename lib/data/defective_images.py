@@ -34,8 +34,9 @@ def require_others(
         return
     places = " or ".join(filter(None, (hp.dataset, hp.testset)))
     count = len(shared) if shared else len(loaded.train)
+    example = f", such as {shared[0]}" if shared else ""
     raise UserError(
-        f"{name}: {count:,} images are in {places}, too{f', such as {shared[0]}' if shared else ''}; "
+        f"{name}: {count:,} image{'s are' if count > 1 else ' is'} in {places}, too{example}; "
         "--defective requires images that are neither trained on nor tested"
     )
 

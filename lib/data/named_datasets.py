@@ -39,6 +39,10 @@ class NamedDataset:
     search_folders: tuple[str, ...] = ()
     keras_module: str = ""
 
+    def equal_shares(self, count: int) -> dict[str, int]:
+        """Return about how many of some images each class has."""
+        return dict.fromkeys(self.classes, count // len(self.classes))
+
 
 def _load_digits() -> Images:
     """Return scikit-learn's digits, 8×8 with values of 0 to 16, scaled to MNIST's 28×28 and 0 to 255."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +14,11 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data.class_labels import MAX_CLASSES, class_names, require_class_numbers
 from lib.data.formats.base import Images
 from lib.data.groups import Groups
+from lib.data.normal_classes import select_classes, usual_classes
 from lib.data.splits import Subset
 
 MIN_IMAGES = 10  # normal ones, enough to be split into three sets
-USUAL_NAMES = ("good", "normal", "ok")  # of classes that are normal unless others are named; in lower case
 SHOWN_CLASSES = 12  # in one message
-ALL = "all"  # stands for all classes, unless one is called so
 NORMAL = "normal"  # kind of images without labels
 
 
@@ -92,15 +91,12 @@ def choose_normal(train: Images, test: Images | None, hp: Hyperparameters) -> No
     name = hp.require("dataset")
     notes: tuple[str, ...] = ()
     pool = _present(classes, train if train.labels is not None else test)
-    if data.normal == (ALL,) and ALL not in pool:
-        normal = pool
-    elif data.normal is not None:
-        _require_known(name, data.normal, pool, train)
-        normal = data.normal
+    normal = select_classes(pool, data.normal)
+    if data.normal is not None:
+        _require_known(name, normal, pool, train)
     elif train.labels is None:
-        normal = _usual(pool, Path(name).resolve().name)
+        normal = usual_classes(pool, Path(name).resolve().name)
     else:
-        normal = _usual(pool) or pool
         notes = _describe_choice(name, normal, pool)
     indices = np.arange(len(train))
     chosen = NormalImages(classes, normal, indices, tuple(map(printable, notes)))
@@ -128,11 +124,6 @@ def _present(classes: tuple[str, ...], images: Images | None) -> tuple[str, ...]
     if images is None or images.labels is None:
         return ()
     return tuple(classes[number] for number in np.unique(images.labels).tolist())
-
-
-def _usual(names: Iterable[str], folder: str = "") -> tuple[str, ...]:
-    """The names that stand for normal images: usual ones, or that of the folder of the training images."""
-    return tuple(name for name in names if name.lower() in USUAL_NAMES or (folder and name == folder))
 
 
 def _require_known(name: str, normal: Sequence[str], known: tuple[str, ...], train: Images) -> None:

@@ -12,6 +12,7 @@ from lib.config.hyperparameters import ClassifierHyperparameters, Hyperparameter
 from lib.data.formats.base import Header, Images
 from lib.data.group_splits import Part, divide_groups
 from lib.data.groups import Groups, require_divisible
+from lib.data.normal_classes import usable_count
 
 
 @dataclass(frozen=True)
@@ -125,14 +126,16 @@ def split_images(
 def training_count(header: Header, hp: Hyperparameters) -> int:
     """Return how many training images `split_images` makes of a data set with this header.
 
-    Of folds, which may differ by an image or two, the mean is returned. Groups may lead to other numbers.
+    Of folds, which may differ by an image or two, the mean is returned. Groups may lead to other numbers, and
+    so does a choice of normal classes where the header does not say how many images they have.
 
     Args:
         header: of the data set.
         hp: `limit`, `split`, `fold` and `testset` are used.
     """
     train_percent, validation_percent, test_percent = hp.split
-    count = min(hp.limit or header.count, header.count)
+    count = usable_count(header, hp)
+    count = min(hp.limit or count, count)
     if not (header.test_count or hp.testset):
         count = round(count * (100 - test_percent) / 100)
     if hp.fold:

@@ -80,7 +80,7 @@ def find_defects(
         _require_both(name, complete.parent, kinds, is_defective, normal)
     masks, notes = _find_masks(name, complete, is_defective, hp, fit)
     if not is_defective.any():
-        notes += (_describe_absence(name, complete.parent),)
+        notes += (_describe_absence(name, complete.parent, normal.classes),)
     if masks and fit.patches:
         is_defective = is_defective & ~(masks.is_known & ~masks.has_defects)
     if test is None:
@@ -135,10 +135,16 @@ def _require_both(
         )
 
 
-def _describe_absence(name: str, images: Images) -> str:
+def _describe_absence(name: str, images: Images, classes: Sequence[str]) -> str:
     """A note on a test set without defects."""
-    where = f"subfolders next to the normal ones ({name}/good, {name}/scratch)" if images.files else ""
+    remedy = "give a test set of normal and defective images with labels (-t)"
+    if images.files:
+        remedy = (
+            "put pictures with defects into subfolders next to the normal ones "
+            f"({name}/good, {name}/scratch) or into a test set (-t)"
+        )
+    elif len(classes) > 1:
+        remedy = "choose the normal classes with --normal"
     return printable(
-        f"{name}: the test set has no defects, so there are no scores of their detection; "
-        + (f"put pictures with defects into {where} or a test set (-t)" if where else "choose with --normal")
+        f"{name}: the test set has no defects, so there are no scores of their detection; {remedy}"
     )

@@ -11,8 +11,10 @@ from PIL import Image
 
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
-from lib.data.datasets import Dataset, load_dataset
+from lib.data.datasets import Dataset, load_dataset, peek
 from lib.data.formats.defect_masks import match_defect_masks
+from lib.data.formats.picture_fit import PictureFit
+from lib.data.splits import training_count
 from tests.harness.textures import write_textures
 
 KINDS = ("scratch", "spot", "thread")
@@ -106,8 +108,8 @@ def test_all_classes_are_normal_by_default():
     assert not dataset.defects.is_defective.any()
     assert dataset.notes[-2:] == (
         "digits: all 10 classes of the training images count as normal; choose with --normal",
-        "digits: the test set has no defects, so there are no scores of their detection; choose with "
-        "--normal",
+        "digits: the test set has no defects, so there are no scores of their detection; choose the "
+        "normal classes with --normal",
     )
     assert not load("digits", normal="all").defects.is_defective.any()
 
@@ -268,3 +270,16 @@ def test_each_mask_belongs_to_one_picture_at_most(pictures, others, has_ending, 
     assert not set(matches.unmatched) & set(matches.of_picture.values())
     for file, mask in matches.of_picture.items():
         assert mask.stem in (file.stem, f"{file.stem}_mask")
+
+
+def test_defaults_follow_the_number_of_normal_images(textures):
+    hp = AutoencoderHyperparameters(dataset=str(textures), task="anomaly")
+    assert training_count(peek(hp.dataset, PictureFit.of(hp)), hp) == len(load_dataset(hp).train)
+    for number in range(12):
+        draw(f"p/good/{number}.png")
+        draw(f"p/bent/{number}.png")
+    hp = AutoencoderHyperparameters(dataset="p", task="anomaly")
+    assert training_count(peek("p", PictureFit.of(hp)), hp) == len(load_dataset(hp).train)
+    hp = AutoencoderHyperparameters(dataset="digits", task="anomaly", normal="3")
+    assert training_count(peek("digits"), hp) == 143  # a tenth, 8 of 10 parts
+    assert training_count(peek("digits"), AutoencoderHyperparameters(dataset="digits")) == 1437

@@ -12,15 +12,15 @@ from tests.harness.error_cases_data import IMAGES
 GOOD = [f"good/{number}" for number in range(12)]
 
 
-def detected(names=(), masks=(), mask_size=(8, 8), dataset="p", **values):
+def detected(names=(), masks=(), mask_size=(8, 8), dataset="p", mask_folder="m", **values):
     """A data set for the detection of defects, with pictures of these names and masks below the folder m."""
     for folder, files, size in (("p", names, (8, 8)), ("m", masks, mask_size)):
         for name in files:
             file = Path(folder, f"{name}.png")
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(np.full(size, 255, np.uint8)).save(file)
-    if masks:
-        values["masks"] = "m"
+    if masks or mask_folder != "m":
+        values["masks"] = mask_folder
     datasets.load_dataset(AutoencoderHyperparameters(dataset=dataset, task="anomaly", **values))
 
 
@@ -118,12 +118,12 @@ CASES = {
         (
             lambda: in_parts("good/0", "bent/0", defective="p/test/bent"),
             "p/test/bent",
-            "1 images are in p, too, such as p/test/bent/0.png; --defective requires images that are neither",
+            "1 image is in p, too, such as p/test/bent/0.png; --defective requires images that are neither",
         ),
         (
             lambda: detected([*GOOD, "bent/0"], dataset="p/good", testset="p", defective="p/bent"),
             "p/bent",
-            "1 images are in p/good or p, too, such as p/bent/0.png",
+            "1 image is in p/good or p, too, such as p/bent/0.png",
         ),
         (
             lambda: detected(dataset="digits", normal="3", defective="digits"),
@@ -141,6 +141,11 @@ CASES = {
             lambda: detected([*GOOD, "bent/a"], ["bent/a_mask", "bent/a"]),
             "m/bent/a.png and m/bent/a_mask.png",
             "are both masks of p/bent/a.png; remove one of them",
+        ),
+        (
+            lambda: in_parts("good/0", "bent/0", mask_folder="p"),
+            "p",
+            ".png is a picture of the data set, not a mask; --masks requires a folder of masks",
         ),
         (
             lambda: detected([*GOOD, "bent/a"], ["bent/a-gt"]),

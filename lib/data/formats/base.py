@@ -12,9 +12,9 @@ import tempfile
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
@@ -97,6 +97,8 @@ class Header:
         test_count: number of images in the test set; 0 where there is none.
         labeled: whether the images have labels.
         label_error: why they have none, where that is known; empty otherwise.
+        class_counts: number of images outside the test set by the name of their class, where that is known;
+            for the images of a named data set, equal shares.
     """
 
     shape: tuple[int, int, int]
@@ -104,6 +106,7 @@ class Header:
     test_count: int = 0
     labeled: bool = False
     label_error: str = ""
+    class_counts: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 class Format(ABC):

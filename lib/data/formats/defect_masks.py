@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,8 +153,8 @@ def read_defect_masks(
         its name may have.
 
     Raises:
-        UserError: the folder has no pictures, no mask has the name of a picture, or a mask cannot be read,
-            has another size than its picture, or belongs to several.
+        UserError: the folder has no pictures, or those of the data set, no mask has the name of a picture,
+            or a mask cannot be read, has another size than its picture, or belongs to several.
     """
     try:
         masks = list_masks(str(folder.path))
@@ -164,6 +165,12 @@ def read_defect_masks(
     each = fit.images_per_picture
     pictures, defects = files[::each], is_defective[::each]
     defective = [file for file, is_bad in zip(pictures, defects, strict=True) if is_bad]
+    own = {os.path.realpath(file) for file in all_files}
+    if shared := [mask for mask in masks if os.path.realpath(mask) in own]:
+        raise UserError(
+            f"{folder.path}: {shared[0]} is a picture of the data set, not a mask; --masks requires a folder "
+            "of masks"
+        )
     others = list({*all_files} - {*defective})
     root = folder.path if folder.path.is_dir() else folder.path.parent
     matches = match_defect_masks(root, masks, ending, defective, others)

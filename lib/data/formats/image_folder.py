@@ -33,7 +33,8 @@ class ImageFolderFormat(Format):
         shape = folder.survey(fit.use_cache).image_shape(path, fit)
         each = fit.images_per_picture
         return Header(
-            shape, len(train) * each, test_count * each, train.labels is not None, train.label_error
+            *(shape, len(train) * each, test_count * each, train.labels is not None, train.label_error),
+            train.count_classes(each),
         )
 
     @staticmethod

@@ -47,6 +47,16 @@ class PictureList:
     def __len__(self) -> int:
         return len(self.files)
 
+    def count_classes(self, each: int) -> dict[str, int]:
+        """Return the number of images by class, with `each` of a picture; empty without labels."""
+        if self.labels is None:
+            return {}
+        numbers, counts = np.unique(self.labels, return_counts=True)
+        return {
+            self.classes[number]: count * each
+            for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
+        }
+
 
 @dataclass(frozen=True)
 class PictureFolder:

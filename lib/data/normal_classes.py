@@ -1,0 +1,36 @@
+"""Names of the classes that are normal, of a data set whose other images are defective."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lib.config.hyperparameters import Hyperparameters
+from lib.data.formats.base import Header
+
+USUAL_NAMES = ("good", "normal", "ok")  # of classes that are normal unless others are named; in lower case
+ALL = "all"  # stands for all classes, unless one is called so
+
+
+def select_classes(names: Sequence[str], chosen: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of normal classes.
+
+    Args:
+        names: of the classes of the training images.
+        chosen: those that the user has named, or `ALL`; None for the usual ones, and without these all.
+    """
+    if chosen is None:
+        return usual_classes(names) or tuple(names)
+    return tuple(names) if tuple(chosen) == (ALL,) and ALL not in names else tuple(chosen)
+
+
+def usual_classes(names: Iterable[str], folder: str = "") -> tuple[str, ...]:
+    """Return the names that are usual for normal images, or that of the folder of the training images."""
+    return tuple(name for name in names if name.lower() in USUAL_NAMES or (folder and name == folder))
+
+
+def usable_count(header: Header, hp: Hyperparameters) -> int:
+    """Return the number of images outside the test set that a run can train on, as far as it is known."""
+    data, counts = hp.defect_data, header.class_counts
+    if data is None or not counts:
+        return header.count
+    return sum(counts.get(name, 0) for name in select_classes(list(counts), data.normal)) or header.count
