@@ -149,6 +149,8 @@ class Hyperparameters(TrainingSettings, DataSettings):
             return False
         value = getattr(self, setting.name)
         differs = setting.format(value) != setting.format(setting.default)
+        if setting.inapplicable_reason(self):
+            return differs
         return differs or (value is not None and setting.question is not None) or self._is_suited(setting)
 
     def _is_suited(self, setting: Setting) -> bool:

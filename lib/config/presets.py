@@ -63,6 +63,12 @@ _BEST_FEEDBACK = _BEST | dict(
     layers=2, kernels="32,64", kernel_size=4, stride=2, activation="silu", batch_norm="none", feedback="512",
     weight_decay=0.05,
 )
+# Opaque defects of parts of one class against the rest: the network cannot return what it does not know.
+_BEST_ANOMALY = dict(
+    task="anomaly", layers=3, kernels="32,64,128", latent_dim=32, error_map="structure", score_area=0.1,
+    code_weight=0.6, batch_size=128,
+)
+_HARD_DEFECTS = dict(defects="paste,noise,blank", defect_size="0.2-0.6", defect_opacity=1, epochs=30)
 _BEST_CLASSIFIER = dict(
     fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05,
     batch_size=128,
@@ -193,6 +199,21 @@ PRESETS = {
         _BEST | dict(
             task="denoise", noise=0.4, layers=3, kernels="32,64,64", kernel_size=3, stride="1,2,2", skip=True,
             residual=True, epochs=3,
+        ),
+    ),
+    "best-mnist-anomaly": Preset(
+        "best detector of digits that are not --normal: repairs opaque defects, latent size 32", "mnist",
+        _BEST_ANOMALY | _HARD_DEFECTS,
+    ),
+    "best-fashion-anomaly": Preset(
+        "best detector of clothes that are not --normal: likewise", "fashion-mnist",
+        _BEST_ANOMALY | _HARD_DEFECTS,
+    ),
+    "best-cifar-anomaly": Preset(
+        "best detector of objects that are not --normal: latent size 256, scored by local correlation",
+        "cifar10",
+        _BEST_ANOMALY | dict(
+            latent_dim=256, error_map="correlation", score_area=0.5, code_weight=0, epochs=25,
         ),
     ),
     "mnist-classifier": Preset(

@@ -52,7 +52,7 @@ class Anomaly(Task):
             help="share by which a simulated defect replaces the picture",
         ),
         "error_map": task_option(
-            tuple(ERROR_MAPS),
+            ("squared",),
             SeveralOf(tuple(ERROR_MAPS), or_none=False),
             is_later=True,
             follows=IMAGES,

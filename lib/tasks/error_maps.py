@@ -12,7 +12,9 @@ import numpy as np
 
 from lib.tasks.structural_similarity import C1, C2, SIGMA
 
-SCALES = 3  # of the structural map: whole, half and quarter size
+SCALES = 3  # whole, half and quarter size
+CORRELATION_SIGMA = 2.0  # pixels, of the window of the local correlation
+SMALLEST_VARIANCE = 1e-4  # in the window, of pictures that are not plain
 SMOOTHING = 1.0  # standard deviation in pixels by which the squared errors are smoothed
 MIN_SIDE = 8  # pixels of a picture at the coarsest scale
 CHUNK_VALUES = 2**17  # of pictures that are compared at a time, so that intermediate arrays stay in the cache
@@ -25,7 +27,7 @@ class ErrorMap:
     Attributes:
         help: for help texts and documents.
         compute: function of inputs and outputs, float32 (n, height, width, channels) in 0..1, that returns
-            float32 (n, height, width), 0 where they are equal.
+            float32 (n, height, width), the greater the less they agree.
     """
 
     help: str
@@ -38,21 +40,35 @@ def squared_error(inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
 
 
 def structural_dissimilarity(inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """1 − SSIM (Wang et al. 2004) of gray pictures, the mean of that at whole, half and quarter size.
+    """1 − SSIM (Wang et al. 2004) of gray pictures, which have the mean of the channels."""
+    return _dissimilarity(inputs.mean(axis=-1), outputs.mean(axis=-1))
 
-    A size below 8 pixels is left out.
-    """
+
+def multi_scale_dissimilarity(inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """The mean of 1 − SSIM at whole, half and quarter size; a size below 8 pixels does not count."""
     first, second = inputs.mean(axis=-1), outputs.mean(axis=-1)
-    sides = first.shape[1:]
-    total, scales = np.zeros(first.shape, np.float32), 0
-    for scale in range(SCALES):
-        if scale:
-            if min(first.shape[1:]) < 2 * MIN_SIDE:
-                break
-            first, second = _halve(first), _halve(second)
+    sides, total, scales = first.shape[1:], np.zeros(first.shape, np.float32), 0
+    while scales == 0 or (scales < SCALES and min(first.shape[1:]) >= MIN_SIDE):
         total += _enlarge(_dissimilarity(first, second), sides)
-        scales += 1
+        first, second, scales = _halve(first), _halve(second), scales + 1
     return total / scales
+
+
+def decorrelation(inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """1 − the correlation around each pixel, the mean of the channels; 1 where one of both is plain.
+
+    Contrast and brightness do not count, so that pictures are not normal for being easy to return.
+    """
+    total = np.zeros(inputs.shape[:3], np.float32)
+    for channel in range(inputs.shape[-1]):
+        first, second = inputs[..., channel], outputs[..., channel]
+        mean1, mean2 = (_blur(image, CORRELATION_SIGMA) for image in (first, second))
+        variance1 = _blur(first * first, CORRELATION_SIGMA) - mean1 * mean1
+        variance2 = _blur(second * second, CORRELATION_SIGMA) - mean2 * mean2
+        covariance = _blur(first * second, CORRELATION_SIGMA) - mean1 * mean2
+        product = np.maximum(variance1 * variance2, SMALLEST_VARIANCE**2)
+        total += 1 - np.clip(covariance / np.sqrt(product), -1, 1)
+    return total / inputs.shape[-1]
 
 
 def error_maps(kinds: Iterable[str], inputs: np.ndarray, outputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -74,8 +90,10 @@ def error_maps(kinds: Iterable[str], inputs: np.ndarray, outputs: np.ndarray) ->
 
 
 ERROR_MAPS = {
-    "structure": ErrorMap("1 - SSIM at three scales", structural_dissimilarity),
     "squared": ErrorMap("squared error, smoothed", squared_error),
+    "structure": ErrorMap("1 - SSIM", structural_dissimilarity),
+    "scales": ErrorMap("1 - SSIM at three scales", multi_scale_dissimilarity),
+    "correlation": ErrorMap("1 - local correlation", decorrelation),
 }
 
 

@@ -107,5 +107,5 @@ def test_kinds_of_defects(value, canonical):
 def test_other_kinds_are_refused(value):
     with pytest.raises((UserError, TypeError)):
         hyperparameters(defects=value)
-    with pytest.raises(UserError, match="must be some of structure"):
+    with pytest.raises(UserError, match="must be some of squared"):
         hyperparameters(error_map="none")
