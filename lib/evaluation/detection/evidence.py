@@ -75,10 +75,15 @@ class DefectTestSet:
         count, defects = len(dataset.test), dataset.defects
         is_defective = np.zeros(count, bool) if defects is None else np.asarray(defects.is_defective)
         names = np.full(count, "normal") if defects is None else np.asarray(defects.kinds)
+
+        def order(name: str) -> tuple[int, str]:
+            """That of the classes."""
+            return dataset.classes.index(name) if name in dataset.classes else count, name
+
         kinds = [
             Kind(name, part, np.flatnonzero((names == name) & (is_defective == part)))
             for part in (False, True)
-            for name in dict.fromkeys(names[is_defective == part].tolist())
+            for name in sorted(set(names[is_defective == part].tolist()), key=order)
         ]
         both = {kind.name for kind in kinds if kind.is_defective} & set(names[~is_defective].tolist())
         kinds = [
