@@ -141,7 +141,9 @@ class Hyperparameters(TrainingSettings, DataSettings):
             if isinstance(setting.value_type, Switch):
                 arguments.append(setting.flag if value else setting.flag.replace("--", "--no-", 1))
             else:
-                arguments += [setting.flag, setting.format(value)]
+                text = setting.format(value)
+                # A value such as -gt would be read as a flag.
+                arguments += [f"{setting.flag}={text}"] if text.startswith("-") else [setting.flag, text]
         return arguments
 
     def _is_in_command(self, setting: Setting) -> bool:
