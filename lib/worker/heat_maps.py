@@ -9,7 +9,7 @@ from lib.evaluation.detection.heat_colors import blend_colors, heat_levels
 BAND_ROWS = 256  # of a picture that are colored at once
 LINE_COLOR = (0, 255, 255)  # of boxes
 SIDE_PER_LINE = 300  # pixels of a picture's shorter side for each pixel of a line's width
-CORE, EDGE = 0.5, 0.15  # of the scale of colors: least values within and at the edge of an abnormal region
+CORE, EDGE = 0.5, 0.3  # of the scale of colors: least values within and at the edge of an abnormal region
 
 
 def largest_region(heat: np.ndarray, limits: tuple[float, float], inside: Box) -> Box:
