@@ -10,7 +10,7 @@ import numpy as np
 
 from lib.common.serialization import pack_images
 from lib.data.user_images import UserImages
-from lib.evaluation.detection.detecting_model import DetectingModel
+from lib.evaluation.detection.detecting_model import DetectingModel, Predicted
 from lib.evaluation.detection.detector import Detector, Examined
 from lib.evaluation.detection.detector_record import load_detector
 from lib.evaluation.detection.threshold import CHOSEN, Threshold, threshold_for
@@ -23,21 +23,21 @@ from lib.worker.process import Channel
 from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder, require_finite
 from lib.worker.worst_maps import COUNT, WorstMaps
 
-PART_PIXELS = 2**20  # of the images that are examined at once: 64 of 128×128
+PART_PIXELS = 2**20  # of the images that are predicted at once: 64 of 128×128
 HEADS = ["picture", "heat map"]
 SKIPPED = 0.01  # of a picture's area; less is not worth a note
 
 
 class Part(NamedTuple):
-    """Images that a thread examines; their number is that of the part.
+    """Images that a thread predicts; their number is that of the part.
 
     Attributes:
         images: uint8 or uint16 (n, height, width, channels).
-        examined: what comes of it.
+        predicted: what comes of it.
     """
 
     images: np.ndarray
-    examined: Future[Examined]
+    predicted: Future[Predicted]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -46,8 +46,8 @@ class Part(NamedTuple):
 def detect(channel: Channel, request: Detect) -> None:
     """Judge pictures by a saved model with a detector; write tables, heat maps, and the worst on a page.
 
-    A picture is an anomaly if its score is above the threshold. While some pictures are examined, the next
-    ones are decoded, and the heat maps of earlier ones are drawn and written.
+    A picture is an anomaly if its score is above the threshold. While the network works on some pictures, the
+    next ones are decoded, and earlier ones are judged, drawn and written.
     """
     # --- model and pictures
     loaded = load_autoencoder(request.models[0], request)
@@ -63,11 +63,15 @@ def detect(channel: Channel, request: Detect) -> None:
     progress = ChunkProgress(channel, user_images, request.limit, "pictures")
     heat_maps = HeatMaps(detections, detector.map_range, loaded.hp.show_channels)
     worst = WorstMaps()
+
+    def judge(part: Part) -> Examined:
+        return model.judge(part.predicted.result())
+
     with job_folder(channel, request.output, loaded.path.parent / "detected") as folder:
         # --- scores, boxes and heat maps
         with heat_map_writer(heat_maps, detections, request.maps, folder) as writer:
-            parts = examine_ahead(user_images.chunks(request.limit), model)
-            for positions, part, examined in progress.map_chunks(parts, lambda part: part.examined.result()):
+            parts = predict_ahead(user_images.chunks(request.limit), model)
+            for positions, part, examined in progress.map_chunks(parts, judge):
                 _require_finite(
                     examined, [user_images.names[position] for position in positions], loaded.path
                 )
@@ -115,14 +119,14 @@ def _choose_threshold(detector: Detector, request: Detect) -> Threshold:
     return detector.threshold
 
 
-def examine_ahead(
+def predict_ahead(
     chunks: Iterable[tuple[np.ndarray, np.ndarray]], model: DetectingModel
 ) -> Iterator[tuple[np.ndarray, Part]]:
-    """Yield images in parts, of which a thread examines the next one while the caller works on one.
+    """Yield images in parts, of which a thread predicts the next one while the caller works on one.
 
     Args:
         chunks: positions, (n,), and images, uint8 or uint16 (n, height, width, channels).
-        model: examines them.
+        model: predicts them.
     """
     with ThreadPoolExecutor(1) as pool:
         waiting: tuple[np.ndarray, Part] | None = None
@@ -130,7 +134,7 @@ def examine_ahead(
             size = max(1, PART_PIXELS // (images.shape[1] * images.shape[2]))
             for start in range(0, len(images), size):
                 part = images[start : start + size]
-                coming = positions[start : start + size], Part(part, pool.submit(model.examine, part))
+                coming = positions[start : start + size], Part(part, pool.submit(model.predict, part))
                 if waiting is not None:
                     yield waiting
                 waiting = coming

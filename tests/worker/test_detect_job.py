@@ -240,7 +240,7 @@ def test_models_without_a_detector_and_data_of_another_size_are_refused():
 
 
 def test_outputs_that_are_no_numbers_leave_no_files(pictures, monkeypatch):
-    monkeypatch.setattr(detect_job.DetectingModel, "examine", lambda self, images: broken(images))
+    monkeypatch.setattr(detect_job.DetectingModel, "judge", lambda self, predicted: broken(predicted.inputs))
 
     def broken(images):
         return detect_job.Examined(np.full(images.shape[:3], np.nan, np.float32), np.zeros(len(images)))

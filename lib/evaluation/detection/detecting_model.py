@@ -1,6 +1,7 @@
 """Class `DetectingModel`: an autoencoder with its detector, for batches of pictures."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -19,6 +20,14 @@ BATCH_SIZE = 64
 MIN_VALIDATION = 3  # images: each is compared with what is normal in the others
 
 
+class Predicted(NamedTuple):
+    """Inputs and outputs of a network, float32 (n, height, width, channels), and codes where they count."""
+
+    inputs: np.ndarray
+    outputs: np.ndarray
+    codes: np.ndarray | None
+
+
 class ScoredModel:
     """An autoencoder as it gives the parts of a score.
 
@@ -34,13 +43,16 @@ class ScoredModel:
         self.scoring = scoring
         self._model = _with_code(model) if scoring.code_weight else model
 
-    def parts(self, images: np.ndarray) -> Parts:
-        """Return the parts of the score of images, uint8 or uint16 (n, height, width, channels)."""
+    def predict(self, images: np.ndarray) -> Predicted:
+        """Return what the network makes of images, uint8 or uint16 (n, height, width, channels)."""
         inputs, _ = make_inference_pair(self.hp, images)
         if not self.scoring.code_weight:
-            return self.scoring.parts(inputs, predict(self._model, inputs), None)
-        outputs, codes = predict(self._model, inputs)
-        return self.scoring.parts(inputs, outputs, codes)
+            return Predicted(inputs, predict(self._model, inputs), None)
+        return Predicted(inputs, *predict(self._model, inputs))
+
+    def parts(self, images: np.ndarray) -> Parts:
+        """Return the parts of the score of images, uint8 or uint16 (n, height, width, channels)."""
+        return self.scoring.parts(*self.predict(images))
 
     def batches(self, subset: Subset) -> Iterator[Parts]:
         """Yield the parts of all images of a subset, batch by batch."""
@@ -71,7 +83,11 @@ class DetectingModel(ScoredModel):
         Returns:
             Maps float32 (n, height, width) and scores float64 (n,): the greater, the less normal.
         """
-        return self.detector.examine(self.parts(images))
+        return self.judge(self.predict(images))
+
+    def judge(self, predicted: Predicted) -> Examined:
+        """Return error maps and scores of images with a prediction, as `examine` does."""
+        return self.detector.examine(self.scoring.parts(*predicted))
 
 
 def fit_to_dataset(model: keras.Model, hp: AutoencoderHyperparameters, dataset: Dataset) -> DetectingModel:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from lib.evaluation.detection.code_scores import CodeReference
 from lib.evaluation.detection.map_scores import (
@@ -72,6 +73,8 @@ class Scoring:
     area: float
     code_weight: float = 0.0
 
+    # Products of small matrices take up to 14 times as long with several threads of BLAS.
+    @threadpool_limits.wrap(limits=1, user_api="blas")
     def parts(self, inputs: np.ndarray, outputs: np.ndarray, codes: np.ndarray | None) -> Parts:
         """Return the parts of the score.
 
