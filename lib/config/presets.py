@@ -68,7 +68,9 @@ _BEST_ANOMALY = dict(
     task="anomaly", layers=3, kernels="32,64,128", latent_dim=32, error_map="structure", score_area=0.1,
     code_weight=0.6, batch_size=128,
 )
-_HARD_DEFECTS = dict(defects="paste,noise,blank", defect_size="0.2-0.6", defect_opacity=1, epochs=30)
+_HARD_DEFECTS = dict(
+    defects="paste,blank", defect_size="0.15-0.45", defect_opacity=1, defect_count=6, epochs=30,
+)
 _BEST_CLASSIFIER = dict(
     fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05,
     batch_size=128,

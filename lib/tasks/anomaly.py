@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from lib.common.settings import IMAGES, task_option
-from lib.common.value_types import FloatInterval, FloatRange, Names, OrWord, SeveralOf, Text
+from lib.common.value_types import FloatInterval, FloatRange, IntRange, Names, OrWord, SeveralOf, Text
 from lib.tasks.base import Task
 from lib.tasks.baselines import constant, pca
 from lib.tasks.detection_baselines import mean, neighbors, pca_patch, pca_residual
@@ -12,6 +12,7 @@ from lib.tasks.settings import DefectData, DetectionOptions
 from lib.tasks.simulated_defects import DEFECTS, DefectSettings, add_defects
 
 FRACTIONS = FloatRange(0, 1, open_low=True)
+MAX_DEFECTS = 100  # simulated ones of a picture
 
 
 class Anomaly(Task):
@@ -50,6 +51,12 @@ class Anomaly(Task):
             FloatInterval(FRACTIONS),
             is_later=True,
             help="share by which a simulated defect replaces the picture",
+        ),
+        "defect_count": task_option(
+            3,
+            IntRange(1, MAX_DEFECTS),
+            is_later=True,
+            help="the most simulated defects of a picture, which has one to so many",
         ),
         "error_map": task_option(
             ("squared",),
@@ -155,4 +162,5 @@ PLAIN = PlainAnomaly()
 
 def simulated(settings) -> DefectSettings:
     """Return what the options of the task say about simulated defects."""
-    return DefectSettings(settings.defects, settings.defect_size, settings.defect_opacity)
+    sizes, opacities = settings.defect_size, settings.defect_opacity
+    return DefectSettings(settings.defects, sizes, opacities, settings.defect_count)

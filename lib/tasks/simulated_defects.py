@@ -14,7 +14,6 @@ import numpy as np
 
 from lib.tasks.augmentation import random_intervals
 
-MAX_DEFECTS = 3  # of a picture
 MAX_ASPECT_RATIO = 3  # of a region, width by height or height by width
 BLOB_CELLS = 4  # of the coarse noise that gives a blob its outline, along each side
 LINE_WIDTHS = 0.02, 0.12  # range of the widths of lines, as fractions of the shorter side
@@ -76,17 +75,19 @@ class DefectSettings:
         kinds: names of `DEFECTS`; each defect is one of them.
         sizes: range of the side of a region, as a fraction of the picture's sides.
         opacities: range of the share by which the content replaces the pixels.
+        count: the most defects of a picture, which has one to so many.
     """
 
     kinds: Sequence[str]
     sizes: tuple[float, float]
     opacities: tuple[float, float]
+    count: int = 3
 
 
 def add_defects(
     pixels: np.ndarray, settings: DefectSettings, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return pictures with one to three defects each, and where these are.
+    """Return pictures with simulated defects, and where these are.
 
     Args:
         pixels: float32 (n, height, width, channels) in 0..1.
@@ -97,8 +98,8 @@ def add_defects(
         float32 array of the same shape in 0..1, and bool (n, height, width), True where a pixel was replaced.
     """
     result, changed = pixels.copy(), np.zeros(pixels.shape[:3], bool)
-    numbers = rng.integers(1, MAX_DEFECTS + 1, len(pixels))
-    for number in range(MAX_DEFECTS):
+    numbers = rng.integers(1, settings.count + 1, len(pixels))
+    for number in range(settings.count):
         kinds = rng.integers(0, len(settings.kinds), len(pixels))
         for index, name in enumerate(settings.kinds):
             chosen = np.flatnonzero((kinds == index) & (number < numbers))

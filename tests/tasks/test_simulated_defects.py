@@ -58,6 +58,15 @@ def test_opaque_defects_of_one_color_have_one_color():
         assert len(np.unique(picture[region], axis=0)) <= 3  # up to three defects
 
 
+def test_more_defects_change_more():
+    pixels = pictures(100)
+    few, many = (
+        add_defects(pixels, dataclasses.replace(ALL, count=count), np.random.default_rng(4))[1].mean()
+        for count in (1, 8)
+    )
+    assert many > 2 * few > 0
+
+
 def test_a_faint_defect_changes_little():
     pixels = pictures(20)
     faint = add_defects(pixels, dataclasses.replace(ALL, opacities=(0.05, 0.05)), np.random.default_rng(2))[0]
