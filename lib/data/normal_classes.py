@@ -15,12 +15,21 @@ def select_classes(names: Sequence[str], chosen: Sequence[str] | None) -> tuple[
     """Return the names of normal classes.
 
     Args:
-        names: of the classes of the training images.
-        chosen: those that the user has named, or `ALL`; None for the usual ones, and without these all.
+        names: of the classes of the training images, in the order of their numbers.
+        chosen: those that the user has named, by name or by number, or `ALL`; None for the usual ones, and
+            without these all.
     """
     if chosen is None:
         return usual_classes(names) or tuple(names)
-    return tuple(names) if tuple(chosen) == (ALL,) and ALL not in names else tuple(chosen)
+    if tuple(chosen) == (ALL,) and ALL not in names:
+        return tuple(names)
+    return tuple(_name_of(word, names) for word in chosen)
+
+
+def _name_of(word: str, names: Sequence[str]) -> str:
+    """The name of a class, which may be named by its number."""
+    is_number = word not in names and word.isdecimal() and word.isascii() and len(word) < 10
+    return names[int(word)] if is_number and int(word) < len(names) else word
 
 
 def usual_classes(names: Iterable[str], folder: str = "") -> tuple[str, ...]:

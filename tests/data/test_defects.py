@@ -11,6 +11,7 @@ from PIL import Image
 
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
+from lib.data import normal_classes
 from lib.data.datasets import Dataset, load_dataset, peek
 from lib.data.formats.defect_masks import match_defect_masks
 from lib.data.formats.picture_fit import PictureFit
@@ -283,3 +284,18 @@ def test_defaults_follow_the_number_of_normal_images(textures):
     hp = AutoencoderHyperparameters(dataset="digits", task="anomaly", normal="3")
     assert training_count(peek("digits"), hp) == 143  # a tenth, 8 of 10 parts
     assert training_count(peek("digits"), AutoencoderHyperparameters(dataset="digits")) == 1437
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        (("1",), ("cat",)),
+        (("bird", "0"), ("bird", "bird")),
+        (("2",), ("2",)),
+        (("all",), ("bird", "cat")),
+        (None, ("bird", "cat")),
+        (("٣",), ("٣",)),
+    ],
+)
+def test_classes_are_named_by_names_or_numbers(chosen, names):
+    assert normal_classes.select_classes(("bird", "cat"), chosen) == names
