@@ -13,7 +13,7 @@ from lib.evaluation.detection.heat_colors import blend_colors, heat_levels
 from lib.evaluation.detection_figures import ShownPicture
 from lib.evaluation.run_figures.autoencoder import AutoencoderFigures
 from lib.evaluation.run_figures.base import figure
-from lib.runs.views import ImageStrip
+from lib.runs.views import CaptionedImages
 from lib.tasks import get_task, make_inference_pair
 
 MAX_KINDS = 12  # in the figure of pictures
@@ -29,7 +29,7 @@ def _detects(hp) -> bool:
     applies=lambda figures_of: figures_of.detection is not None,
     offered=_detects,
 )
-def draw_anomalies(figures_of: AutoencoderFigures, path: Path) -> ImageStrip:
+def draw_anomalies(figures_of: AutoencoderFigures, path: Path) -> CaptionedImages:
     """Pictures with the highest and the lowest score of each kind, their outputs and heat maps."""
     detection = _detection(figures_of)
     kinds = detection.evidence.test.kinds
@@ -45,13 +45,9 @@ def draw_anomalies(figures_of: AutoencoderFigures, path: Path) -> ImageStrip:
         f"maps go from {low:.3g} to {high:.3g}"
     )
     detection_figures.plot_shown_pictures(rows, path, title)
-    shown = [picture for pictures in rows.values() for picture in pictures]
-    columns = {
-        "picture": [picture.picture for picture in shown],
-        "output": [picture.output for picture in shown],
-        "heat map": [picture.heat_map for picture in shown],
-    }
-    return ImageStrip({name: pack_images(np.stack(images)) for name, images in columns.items()})
+    shown = [(name, picture) for name, pictures in rows.items() for picture in pictures]
+    heat_maps = np.stack([picture.heat_map for _, picture in shown])
+    return CaptionedImages(pack_images(heat_maps), [f"{name}: {picture.caption}" for name, picture in shown])
 
 
 def _detection(figures_of: AutoencoderFigures) -> Detection:
