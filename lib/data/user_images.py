@@ -10,7 +10,7 @@ from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.data import datasets
 from lib.data.formats.base import Images, Source, exists, require_file_or_folder
-from lib.data.formats.deep_pictures import find_depth, join_planes, load_deep, open_planes
+from lib.data.formats.deep_pictures import find_depth, join_planes, load_deep, open_planes, read_header
 from lib.data.formats.masks import load_hole, match_masks
 from lib.data.formats.picture_files import PICTURE_SUFFIXES
 from lib.data.formats.picture_fit import AS_THEY_ARE
@@ -194,6 +194,13 @@ class UserImages:
                 yield positions, [picture]
         self._finish(remarks, count)
 
+    def find_sides(self, position: int) -> tuple[int, int] | None:
+        """Return the height and width of a picture by its header; None if it cannot be read."""
+        try:
+            return read_header(self._files[position])[0][:2]
+        except UserError:
+            return None
+
     def load_for_display(self, position: int, display: Display) -> UnscaledPicture:
         """Return a picture at its own size, or an image of a data set, as it is shown: not inverted.
 
@@ -235,6 +242,7 @@ class UserImages:
         file = self._files[position]
         try:
             picture = load_unscaled(file, self.shape[2], self.invert)
+            self.sides[position] = picture.pixels.shape[:2]
             return picture._replace(hole=self._own_size_hole(position, picture.pixels.shape[:2]))
         except UserError as error:
             self.unreadable[self.names[position]] = str(error)

@@ -10,10 +10,11 @@ import numpy as np
 
 from lib.common.serialization import pack_images
 from lib.data.user_images import UserImages
+from lib.evaluation.detection.crops import crop_positions, examine_in_crops
 from lib.evaluation.detection.detecting_model import DetectingModel, Predicted
 from lib.evaluation.detection.detector import Detector, Examined
 from lib.evaluation.detection.detector_record import load_detector
-from lib.evaluation.detection.threshold import CHOSEN, Threshold, threshold_for
+from lib.evaluation.detection.threshold import CHOSEN, FALSE_ALARMS, Threshold, threshold_for
 from lib.worker.apply_examples import Examples
 from lib.worker.detect_messages import Detect, DetectResult
 from lib.worker.detections import COLUMNS, Detections
@@ -29,15 +30,15 @@ SKIPPED = 0.01  # of a picture's area; less is not worth a note
 
 
 class Part(NamedTuple):
-    """Images that a thread predicts; their number is that of the part.
+    """Images; their number is that of the part.
 
     Attributes:
-        images: uint8 or uint16 (n, height, width, channels).
-        predicted: what comes of it.
+        images: uint8 or uint16 (n, height, width, channels); a picture at its own size for a model of crops.
+        predicted: what a thread makes of them; None for a picture at its own size.
     """
 
     images: np.ndarray
-    predicted: Future[Predicted]
+    predicted: Future[Predicted] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -57,20 +58,26 @@ def detect(channel: Channel, request: Detect) -> None:
     model = DetectingModel(loaded.model, loaded.hp, detector)
     given = (request.data, loaded.image_shape, request.fit, request.invert)
     user_images = UserImages(*given, value_range=loaded.saved.value_range)
-    threshold = _choose_threshold(detector, request)
-    detections = Detections(user_images, threshold.value, request.fit)
-    emit_notes(channel, _notes_before(loaded, request, user_images, threshold))
+    crops = count_crops(loaded, user_images)
+    threshold = _choose_threshold(detector, request, max(1, crops))
+    detections = Detections(user_images, threshold.value, request.fit, at_own_size=crops > 0)
+    emit_notes(channel, _notes_before(loaded, request, user_images, threshold, crops))
     progress = ChunkProgress(channel, user_images, request.limit, "pictures")
     heat_maps = HeatMaps(detections, detector.map_range, loaded.hp.show_channels)
     worst = WorstMaps()
 
     def judge(part: Part) -> Examined:
+        if part.predicted is None:
+            return examine_in_crops(model, part.images[0], (height, width))
         return model.judge(part.predicted.result())
 
     with job_folder(channel, request.output, loaded.path.parent / "detected") as folder:
         # --- scores, boxes and heat maps
         with heat_map_writer(heat_maps, detections, request.maps, folder) as writer:
-            parts = predict_ahead(user_images.chunks(request.limit), model)
+            if crops:
+                parts = whole_pictures(user_images, request.limit)
+            else:
+                parts = predict_ahead(user_images.chunks(request.limit), model)
             for positions, part, examined in progress.map_chunks(parts, judge):
                 _require_finite(
                     examined, [user_images.names[position] for position in positions], loaded.path
@@ -110,13 +117,32 @@ def detect(channel: Channel, request: Detect) -> None:
     )
 
 
-def _choose_threshold(detector: Detector, request: Detect) -> Threshold:
-    """The threshold of the request; without one that of the detector."""
+def count_crops(loaded: LoadedAutoencoder, user_images: UserImages) -> int:
+    """Return in how many crops a model of crops judges the first picture; 0 for other models."""
+    if not loaded.hp.patches or not user_images.from_files or user_images.value_range.is_deep:
+        return 0
+    height, width, _ = loaded.image_shape
+    sides = user_images.find_sides(0) or (height, width)
+    return len(crop_positions(sides, (height, width)))
+
+
+def whole_pictures(user_images: UserImages, limit: int | None) -> Iterator[tuple[np.ndarray, Part]]:
+    """Yield pictures at their own size with their positions, (1,)."""
+    for positions, (picture,) in user_images.unscaled_pictures(limit):
+        yield positions, Part(picture.pixels[None])
+
+
+def _choose_threshold(detector: Detector, request: Detect, crops: int) -> Threshold:
+    """The threshold of the request; without one that of the detector.
+
+    The share of false alarms of a picture that is judged in several crops is divided among these.
+    """
     if request.threshold is not None:
         return Threshold(request.threshold, CHOSEN)
-    if request.false_alarms is not None:
-        return threshold_for(detector.normal_scores, request.false_alarms)
-    return detector.threshold
+    share = request.false_alarms
+    if share is None and crops > 1 and detector.threshold.rule == FALSE_ALARMS:
+        share = detector.threshold.share
+    return detector.threshold if share is None else threshold_for(detector.normal_scores, share / crops)
 
 
 def predict_ahead(
@@ -157,16 +183,22 @@ def describe_skipped(detections: Detections) -> list[str]:
 
 
 def _notes_before(
-    loaded: LoadedAutoencoder, request: Detect, user_images: UserImages, threshold: Threshold
+    loaded: LoadedAutoencoder, request: Detect, user_images: UserImages, threshold: Threshold, crops: int
 ) -> list[str]:
     """Sentences for the user about what differs from the training, and what is uncertain."""
     notes = list(loaded.notes)
-    if user_images.from_files and request.fit != loaded.hp.fit:
+    if crops:
+        height, width, _ = loaded.image_shape
+        notes.append(
+            f"{loaded.path}: pictures are judged at their own size, in crops of {height}×{width} as in the "
+            f"training: {crops:,} of the first picture, among which its share of false alarms is divided"
+        )
+    elif user_images.from_files and request.fit != loaded.hp.fit:
         notes.append(
             f"the threshold was chosen with --fit {loaded.hp.fit}: with --fit {request.fit} the share of "
             f"false alarms may be another"
         )
-    if request.false_alarms is not None:
+    if request.false_alarms is not None or crops > 1:
         notes += filter(None, [threshold.describe_shortage()])
     return notes
 

@@ -23,18 +23,20 @@ class Detections:
         user_images: the pictures.
         threshold: a picture is an anomaly if its score is above.
         fit_mode: how pictures were fitted to the model.
+        at_own_size: pictures were not fitted: maps have their size.
 
     Attributes:
         scores: float64 (n,); NaN for pictures that are not examined.
         heat_maps: path of the heat map of each picture that has one, below the output folder, by position.
     """
 
-    def __init__(self, user_images: UserImages, threshold: float, fit_mode: str):
+    def __init__(self, user_images: UserImages, threshold: float, fit_mode: str, at_own_size: bool = False):
         self.user_images = user_images
         self.threshold = threshold
         self.scores = np.full(len(user_images), np.nan)
         self.heat_maps: dict[int, str] = {}
         self._fit_mode = fit_mode
+        self._at_own_size = at_own_size
         self._boxes = np.zeros((len(user_images), 4), np.int32)
 
     def add(self, positions: np.ndarray, scores: np.ndarray) -> None:
@@ -63,7 +65,8 @@ class Detections:
             sides: its height and width; None for those that were found when it was examined.
         """
         height, width = self.user_images.sides[position] if sides is None else sides[:2]
-        return Placement.of((int(height), int(width)), self.user_images.shape[:2], self._fit_mode)
+        own = int(height), int(width)
+        return Placement.of(own, own if self._at_own_size else self.user_images.shape[:2], self._fit_mode)
 
     def set_box(self, position: int, box: Box) -> None:
         """Take the box of a picture, in its own pixels."""

@@ -81,7 +81,11 @@ CASES = {
     ],
     "evaluation/detection/detector_record": [
         (without_detector, "a.h5", "has no threshold; train one with --task anomaly"),
-        (lambda: damaged(np.zeros((3, 3))), "a.h5", "does not fit the model, or is damaged"),
+        (
+            lambda: damaged(np.zeros((3, 3))),
+            "a.h5",
+            "does not fit the model, is damaged or of another version",
+        ),
     ],
     "evaluation/detection/detecting_model": [
         (trained, "good", "1 normal validation image cannot give a threshold; the minimum is 3"),

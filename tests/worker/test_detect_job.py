@@ -100,6 +100,22 @@ def test_bad_pictures_are_reported_with_boxes_in_their_own_pixels(pictures, fit)
     ]
 
 
+def test_a_model_of_crops_judges_pictures_at_their_own_size(pictures):
+    """The first picture has 4 × 5 crops of 16 pixels: a share of 0.2 is one of 0.01 for each of them."""
+    channel = RecordingChannel()
+    models = save_detecting_model((16, 16, 3), patches=4, size=16)
+    result = run_job(Detect, models, channel, data="own", false_alarms=0.2)
+    lines = read_lines("ae/detected")
+    assert [line["verdict"] for line in lines] == [*["anomaly"] * 2, *["normal"] * 2, "unreadable"]
+    for line in lines[:2]:
+        assert overlap(line["box"]) > 0.5
+        with Image.open(f"ae/detected/{line['heat_map']}") as heat:
+            assert heat.size == SIZE
+    assert result.threshold == pytest.approx(4.0, abs=0.1)
+    notes = [event.text for event in channel.events if isinstance(event, Note)]
+    assert any("in crops of 16×16 as in the training: 20 of the first picture" in note for note in notes)
+
+
 def test_the_table_is_safe_for_spreadsheets_and_the_page_for_browsers(pictures):
     result = run_job(Detect, save_detecting_model(), data="own", output="out")
     with open("out/detections.csv", newline="", encoding="utf-8") as file:

@@ -5,6 +5,7 @@
     threshold        threshold from normal or defective pictures
     detector         class `Detector`, fitted on validation pictures
     detecting_model  a model with its detector
+    crops            pictures of any size, in crops
     detector_record  detectors in records and files
     detection_scores ROC, precision, rates, intervals of scores
     pixel_scores     pixel AUROC, PRO of error maps

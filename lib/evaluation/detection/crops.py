@@ -34,13 +34,13 @@ def _starts(side: int, size: int) -> list[int]:
 def examine_in_crops(model: DetectingModel, picture: np.ndarray, crop: tuple[int, int]) -> Examined:
     """Return the map and the score of a picture at its own size.
 
-    Each crop is examined by itself. The score is the highest of all crops; where crops overlap, the map has the
-    greater value.
+    Each crop is examined by itself. The score is the highest of all crops; where crops overlap, the map has
+    the greater value.
 
     Args:
         model: takes crops.
-        picture: uint8 or uint16 (height, width, channels). One that is smaller than a crop is continued by its
-            mirror image.
+        picture: uint8 or uint16 (height, width, channels). One that is smaller than a crop is continued by
+            its mirror image.
         crop: (height, width) of the images that the model takes.
 
     Returns:

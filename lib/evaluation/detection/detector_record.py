@@ -12,16 +12,19 @@ from lib.common.typed_json import read_fields
 from lib.evaluation.detection.code_scores import CodeReference
 from lib.evaluation.detection.detector import Detector, Scale, Scoring
 from lib.evaluation.detection.map_scores import MapReference
-from lib.evaluation.detection.threshold import Threshold
+from lib.evaluation.detection.threshold import FALSE_ALARMS, Threshold
 from lib.models.saving.detector_files import read_detector, write_detector
 from lib.tasks import list_tasks
 from lib.tasks.error_maps import ERROR_MAPS
 
+VERSION = 1  # raised when error maps or scores are computed in another way
+
 
 @dataclass(frozen=True)
 class Description:
-    """The plain numbers of a detector, as `Detector` describes them."""
+    """The plain numbers of a detector, as `Detector` describes them, and the version of what they mean."""
 
+    version: int
     scoring: Scoring
     map_scale: Scale
     code_scale: Scale
@@ -32,7 +35,7 @@ class Description:
 def describe_detector(detector: Detector) -> dict[str, Any]:
     """Return the plain numbers of a detector as JSON values, for `run.json` and the `.h5` file."""
     names = "scoring", "map_scale", "code_scale", "map_range", "threshold"
-    return asdict(Description(**{name: getattr(detector, name) for name in names}))
+    return asdict(Description(VERSION, **{name: getattr(detector, name) for name in names}))
 
 
 def save_detector(path: Path, detector: Detector) -> None:
@@ -77,7 +80,9 @@ def load_detector(path: Path, sides: tuple[int, int]) -> Detector:
     except (RunFailed, UserError, KeyError, TypeError, ValueError):
         valid = False
     if not valid:
-        raise UserError(f"{path}: the detector does not fit the model, or is damaged; train the model again")
+        raise UserError(
+            f"{path}: the detector does not fit the model, is damaged or of another version; train the model again"
+        )
     scales = plain.map_scale, plain.code_scale, plain.map_range
     return Detector(plain.scoring, maps, codes, *scales, normal_scores, plain.threshold)
 
@@ -101,7 +106,7 @@ def _is_consistent(codes: CodeReference) -> bool:
 
 
 def _is_sane(plain: Description, numbers: tuple[float, ...]) -> bool:
-    """Whether numbers are finite, deviations positive, and error maps known."""
+    """Whether numbers are finite and within their bounds, and error maps and version known."""
     scoring = plain.scoring
     deviations = plain.map_scale.deviation, plain.code_scale.deviation
     return (
@@ -110,4 +115,6 @@ def _is_sane(plain: Description, numbers: tuple[float, ...]) -> bool:
         and plain.map_range[0] < plain.map_range[1]
         and 0 < scoring.area <= 1
         and set(scoring.kinds) <= ERROR_MAPS.keys()
+        and (plain.threshold.rule != FALSE_ALARMS or 0 < plain.threshold.share < 1)
+        and plain.version == VERSION
     )
