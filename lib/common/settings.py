@@ -74,7 +74,7 @@ class Setting:
     @property
     def is_path(self) -> bool:
         """Whether values name files, folders or parts of them."""
-        return isinstance(self.value_type, Text)
+        return isinstance(getattr(self.value_type, "inner", self.value_type), Text)
 
     @property
     def is_in_menu(self) -> bool:

@@ -15,6 +15,7 @@ from lib.common.formatting import abbreviate
 
 ALL, NONE = "all", "none"
 MAX_FOLDS = 1000
+MAX_NAME_LENGTH = 255  # characters, as of a folder
 YES_NO = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
 
 
@@ -294,7 +295,7 @@ class Names(ValueType):
 
     def read(self, value) -> tuple[str, ...]:
         names = tuple(_word(part) for part in elements(value, ","))
-        if not names or not all(names):
+        if not names or not all(0 < len(name) <= MAX_NAME_LENGTH and _is_path(name) for name in names):
             raise ValueError
         return tuple(dict.fromkeys(names))
 

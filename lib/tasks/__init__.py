@@ -24,6 +24,9 @@
     restoration     clean from degraded pictures
     degradation     noise, blur, JPEG, low resolution
     image_filters   filters as baselines
+    anomaly         defects of pictures, by their repair
+    simulated_defects  defects drawn into normal pictures
+    error_maps      errors at each place
     classification  name and baselines of the other program
 
 Each task's module holds one subclass of `Task`, which registers itself; all modules of this package are

@@ -127,6 +127,8 @@ def test_every_key_of_an_answers_file_is_refused_by_its_name(name):
         is_path = settings("autoencoder")[name].is_path
         if is_path and isinstance(nonsense, str) and "\0" not in nonsense:
             continue  # a path may be called almost anything
+        if name == "normal" and nonsense == "x,y":
+            continue  # two names
         with pytest.raises(UserError, match=rf"^a\.json: {name} must be ") as error:
             answers("--answers", "a.json")
         assert len(str(error.value)) < 1000

@@ -81,7 +81,8 @@ def load_detector(path: Path, sides: tuple[int, int]) -> Detector:
         valid = False
     if not valid:
         raise UserError(
-            f"{path}: the detector does not fit the model, is damaged or of another version; train the model again"
+            f"{path}: the detector does not fit the model, is damaged or of another version; train the model "
+            "again"
         )
     scales = plain.map_scale, plain.code_scale, plain.map_range
     return Detector(plain.scoring, maps, codes, *scales, normal_scores, plain.threshold)

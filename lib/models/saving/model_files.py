@@ -33,8 +33,6 @@ from lib.tasks import ImageShape, get_task
 
 MAX_ATTRIBUTE = 60_000  # characters; HDF5 allows 64 KiB with the header
 MAX_REASON_LENGTH = 300  # characters of Keras's messages, which can hold whole descriptions
-# Paths on the user's machine.
-PRIVATE_FIELDS = ("dataset", "labels", "testset", "test_labels", "model", "begin_with", "continues")
 
 
 def save_model(
@@ -59,7 +57,8 @@ def save_model(
     Raises:
         RunFailed: the file cannot be written.
     """
-    hyperparameters = {key: value for key, value in hp.to_json().items() if key not in PRIVATE_FIELDS}
+    private = {name for name, setting in hp.settings().items() if setting.is_path}
+    hyperparameters = {key: value for key, value in hp.to_json().items() if key not in private}
     attributes = {
         "part": model.name,
         "task": hp.task_name,
