@@ -63,13 +63,9 @@ _BEST_FEEDBACK = _BEST | dict(
     layers=2, kernels="32,64", kernel_size=4, stride=2, activation="silu", batch_norm="none", feedback="512",
     weight_decay=0.05,
 )
-# Opaque defects of parts of one class against the rest: the network cannot return what it does not know.
+# A class against the rest: from opaque defects the network learns to return nothing but that class.
 _BEST_ANOMALY = dict(
-    task="anomaly", layers=3, kernels="32,64,128", latent_dim=32, error_map="structure", score_area=0.1,
-    code_weight=0.6, batch_size=128,
-)
-_HARD_DEFECTS = dict(
-    defects="paste,blank", defect_size="0.15-0.45", defect_opacity=1, defect_count=6, epochs=30,
+    task="anomaly", layers=3, kernels="32,64,128", latent_dim=32, defect_opacity=1, batch_size=128,
 )
 _BEST_CLASSIFIER = dict(
     fc_units=256, dropout=0.5, epochs=10, learning_rate=0.003, optimizer="adamw", weight_decay=0.05,
@@ -204,18 +200,25 @@ PRESETS = {
         ),
     ),
     "best-mnist-anomaly": Preset(
-        "best detector of digits that are not --normal: repairs opaque defects, latent size 32", "mnist",
-        _BEST_ANOMALY | _HARD_DEFECTS,
+        "best detector of digits that are not --normal: up to six opaque defects, latent size 32", "mnist",
+        _BEST_ANOMALY | dict(
+            defects="paste,blank", defect_size="0.15-0.45", defect_count=6, error_map="structure",
+            score_area=0.1, code_weight=0.6, epochs=30,
+        ),
     ),
     "best-fashion-anomaly": Preset(
-        "best detector of clothes that are not --normal: likewise", "fashion-mnist",
-        _BEST_ANOMALY | _HARD_DEFECTS,
+        "best detector of clothes that are not --normal: scored by local correlation and latent code",
+        "fashion-mnist",
+        _BEST_ANOMALY | dict(
+            defects="paste,noise,blank", defect_size="0.2-0.6", error_map="correlation", score_area=0.5,
+            code_weight=1.5, epochs=20,
+        ),
     ),
     "best-cifar-anomaly": Preset(
-        "best detector of objects that are not --normal: latent size 256, scored by local correlation",
-        "cifar10",
+        "best detector of objects that are not --normal: latent size 256, SSIM at three scales", "cifar10",
         _BEST_ANOMALY | dict(
-            latent_dim=256, error_map="correlation", score_area=0.5, code_weight=0, epochs=25,
+            latent_dim=256, defect_opacity="0.3-1", error_map="scales", score_area=1, code_weight=0,
+            epochs=25,
         ),
     ),
     "mnist-classifier": Preset(
