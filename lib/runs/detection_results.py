@@ -83,7 +83,7 @@ class DetectionResult:
         if self.defective:
             share = format_share(self.found, self.defective)
             effects.append(f"{share} of {self.defective:,} defective ones are found")
-        return f"Threshold {self.threshold:.3g}{self.origin}: {', '.join(effects)}"
+        return f"Threshold {self.threshold:.4g}{self.origin}: {', '.join(effects)}"
 
     @property
     def interval_text(self) -> str:
@@ -155,25 +155,35 @@ def _read_kind(content: Any) -> KindResult | None:
 
 
 def _describe_origin(detector: Any) -> str:
-    """How the threshold of a detector in a record was chosen."""
+    """The text of `describe_choice` for the threshold of a detector in a record."""
     threshold = detector.get("threshold") if isinstance(detector, dict) else None
     if not isinstance(threshold, dict):
         return ""
-    normal, defective = _read_count(threshold, "normal"), _read_count(threshold, "defective")
-    share = _read_share(threshold)
+    share, counts = threshold.get("share"), (_read_count(threshold, key) for key in ("normal", "defective"))
+    return describe_choice(share if isinstance(share, int | float) and is_number(share) else 0.0, *counts)
+
+
+def describe_choice(share: float, normal: int, defective: int) -> str:
+    """Return how a threshold was chosen, after a comma; "" for one that the user gave.
+
+    Args:
+        share: of false alarms, 0..1; 0 where it did not count.
+        normal: number of normal validation images.
+        defective: number of defective images; with some the threshold is that of the best F1.
+    """
     if defective:
         return f", of the best F1 for {defective:,} defective and {normal:,} normal validation images"
-    if share > 0:
-        wanted = f"{100 * share:.3g} % false alarms"
-        if normal < math.ceil(1 / share) - 1:
-            return f", the highest score of {normal:,} validation images, too few for {wanted}"
-        return f", for {wanted} among {normal:,} validation images"
-    return ""
+    if share <= 0:
+        return ""
+    rate = f"{100 * share:.3g} % false alarms"
+    if normal < fewest_images(share):
+        return f", the highest score of {normal:,} validation images, too few for {rate}"
+    return f", for {rate} by {normal:,} validation images"
 
 
-def _read_share(threshold: dict) -> float:
-    share = threshold.get("share")
-    return share if isinstance(share, int | float) else 0.0
+def fewest_images(share: float) -> int:
+    """Return how many validation images a threshold for a share of false alarms, 0..1, requires."""
+    return math.ceil(1 / share) - 1
 
 
 def format_share(part: int, whole: int) -> str:

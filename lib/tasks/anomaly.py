@@ -56,7 +56,7 @@ class Anomaly(Task):
             3,
             IntRange(1, MAX_DEFECTS),
             is_later=True,
-            help="the most simulated defects of a picture, which has one to so many",
+            help="largest number of simulated defects in a picture; it is drawn from 1 to this",
         ),
         "error_map": task_option(
             ("squared",),
@@ -79,13 +79,13 @@ class Anomaly(Task):
             FloatRange(0, 100),
             is_later=True,
             follows=IMAGES,
-            help="weight of the distance between the latent code and those of normal pictures in the score",
+            help="weight in the score of the distance of the latent code from those of normal pictures",
         ),
         "false_alarms": task_option(
             0.01,
             FloatRange(0, 1, open_low=True, open_high=True),
             is_later=True,
-            help="share of normal pictures that the threshold of the score may report as defective",
+            help="share of normal pictures that may be reported as anomalies, which sets the threshold",
         ),
         "normal": task_option(
             None,

@@ -268,4 +268,4 @@ def test_damaged_detectors_are_refused_in_one_line(saved, tmp_path, change):
 
 def test_a_threshold_describes_itself():
     text = Threshold(3.21, "false alarms", 0.01, 540).describe()
-    assert text == "threshold 3.210: 1 % false alarms, chosen with 540 normal validation pictures"
+    assert text == "threshold 3.21, for 1 % false alarms by 540 validation images"

@@ -69,7 +69,7 @@ def test_scores_stand_beside_those_of_trivial_detectors():
 def test_remarks_say_what_the_threshold_reports():
     texts = [remark.text for remark in run_remarks(_record())]
     assert texts == [
-        "Threshold 3.21, for 1 % false alarms among 540 validation images: 1.2 % of 1,000 normal test images "
+        "Threshold 3.214, for 1 % false alarms by 540 validation images: 1.2 % of 1,000 normal test images "
         "are reported, 93.0 % of 300 defective ones are found",
         "95 % intervals by bootstrap of the test images: AUROC 0.974 to 0.987, average precision 0.930 to "
         "0.960",
@@ -119,13 +119,13 @@ def test_thresholds_of_other_rules():
     record["detector"]["threshold"] |= {"rule": "best F1", "share": 0.0, "defective": 20}
     text = read_detection(record).threshold_text
     assert text.startswith(
-        "Threshold 3.21, of the best F1 for 20 defective and 540 normal validation images: 1.2 %"
+        "Threshold 3.214, of the best F1 for 20 defective and 540 normal validation images: 1.2 %"
     )
     record["detector"]["threshold"] |= {"rule": "false alarms", "share": 0.01, "defective": 0, "normal": 40}
     text = read_detection(record).threshold_text
     assert ", the highest score of 40 validation images, too few for 1 % false alarms: 1.2 %" in text
     del record["detector"]
-    assert read_detection(record).threshold_text.startswith("Threshold 3.21: 1.2 % of 1,000")
+    assert read_detection(record).threshold_text.startswith("Threshold 3.214: 1.2 % of 1,000")
 
 
 def test_runs_are_ranked_by_auroc(tmp_path):

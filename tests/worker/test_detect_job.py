@@ -199,7 +199,7 @@ def test_other_thresholds(pictures, call):
     model = save_detecting_model()[0]
     words = ("autoencoder.py", "detect", "-model", model, "-d", "own", "--json")
     done = call(*words, "--false-alarms", "0.001")
-    assert "100 validation pictures are too few for a false alarm rate of 0.001" in done.stderr
+    assert "100 validation images are too few for 0.1 % false alarms" in done.stderr
     done = call(*words, "--false-alarms", "0.5")
     assert json.loads(done.stdout)["threshold"] == pytest.approx(2.02, abs=0.01)
     assert "50 %" in json.loads(done.stdout)["rule"]
@@ -272,7 +272,7 @@ def test_exit_status_and_json(pictures, call):
     Path("own/broken.jpg").unlink()
     done = call(*words, "own", "--no-input")
     assert (done.returncode, "2 anomalies in 4 pictures" in done.stdout) == (0, True), done.stderr
-    assert "validation pictures)" in done.stdout
+    assert "validation images)" in done.stdout
     done = call(*words, "own", "--fail-if-any", "--json")
     assert done.returncode == ANOMALIES_FOUND
     content = json.loads(done.stdout)

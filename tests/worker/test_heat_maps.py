@@ -31,7 +31,7 @@ def test_a_marked_place_of_a_picture_is_within_its_box(picture, image, fit, data
 def test_the_largest_region_grows_from_abnormal_places_alone():
     heat = np.zeros((20, 30), np.float32)
     heat[2:8, 2:8] = 3  # larger, but nowhere abnormal enough
-    heat[12:14, 10:20] = 2
+    heat[12:14, 10:20] = 4
     heat[13, 15] = 6
     heat[0, 29] = 9  # higher, but smaller
     assert largest_region(heat, LIMITS, (0, 0, 30, 20)) == (10, 12, 20, 14)

@@ -1,9 +1,12 @@
-"""Thresholds: the score above which a picture is reported."""
+"""Thresholds: the score above which a picture is an anomaly."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+
+from lib.evaluation.detection.detection_scores import best_f1
+from lib.runs.detection_results import describe_choice, fewest_images
 
 FALSE_ALARMS, BEST_F1, CHOSEN = "false alarms", "best F1", "chosen"
 
@@ -13,10 +16,10 @@ class Threshold:
     """A threshold with how it was chosen.
 
     Attributes:
-        value: pictures with a greater score are reported.
+        value: pictures with a greater score are anomalies.
         rule: `FALSE_ALARMS`, `BEST_F1`, or `CHOSEN` by the user.
-        share: with `FALSE_ALARMS`, the share of normal pictures that may be reported.
-        normal: number of normal pictures that it was chosen with.
+        share: with `FALSE_ALARMS`, the share of normal pictures above it, 0..1.
+        normal: number of normal images that it was chosen with.
         defective: number of defective ones.
     """
 
@@ -27,31 +30,22 @@ class Threshold:
     defective: int = 0
 
     def describe_shortage(self) -> str:
-        """Return a sentence where there were too few normal pictures for the share of false alarms, or "".
+        """Return a sentence where there were too few normal images for the share of false alarms, or "".
 
-        With n pictures the next normal one exceeds all of their scores with a probability of 1 / (n + 1).
+        With n images the next normal one exceeds all of their scores with a probability of 1 / (n + 1).
         """
-        needed = math.ceil(1 / self.share) - 1 if self.rule == FALSE_ALARMS else 0
+        needed = fewest_images(self.share) if self.rule == FALSE_ALARMS else 0
         if self.normal >= needed:
             return ""
         return (
-            f"{self.normal:,} validation pictures are too few for a false alarm rate of {self.share:g}: the "
-            f"threshold is their highest score, about {1 / (self.normal + 1):.2g} false alarms; "
+            f"{self.normal:,} validation images are too few for {100 * self.share:.3g} % false alarms: the "
+            f"threshold is their highest score, about {100 / (self.normal + 1):.2g} % false alarms; "
             f"{needed:,} are enough"
         )
 
     def describe(self) -> str:
         """Return the threshold and how it was chosen, as a sentence without a full stop."""
-        text = f"threshold {self.value:.3f}"
-        if self.rule == BEST_F1:
-            return (
-                f"{text}: the best F1 for {self.defective:,} defective and {self.normal:,} normal validation "
-                "pictures"
-            )
-        if self.rule == FALSE_ALARMS:
-            share = f"{100 * self.share:.3g} %"
-            return f"{text}: {share} false alarms, chosen with {self.normal:,} normal validation pictures"
-        return text
+        return f"threshold {self.value:.4g}{describe_choice(self.share, self.normal, self.defective)}"
 
 
 def threshold_for(scores: np.ndarray, share: float) -> Threshold:
@@ -76,11 +70,5 @@ def threshold_of_best_f1(normal: np.ndarray, defective: np.ndarray) -> Threshold
         defective: scores (m,), at least one.
     """
     scores = np.concatenate([normal, defective])
-    order = np.argsort(-scores, kind="stable")
-    found = np.cumsum(order >= len(normal))
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # where a threshold can lie
-    f1 = 2 * found[ends] / (ends + 1 + len(defective))
-    last = ends[int(np.argmax(f1))]
-    above = scores[order[last]]
-    below = scores[order[last + 1]] if last + 1 < len(scores) else above - abs(above) - 1
-    return Threshold(float((above + below) / 2), BEST_F1, 0.0, len(normal), len(defective))
+    _, value = best_f1(scores, np.arange(len(scores)) >= len(normal))
+    return Threshold(value, BEST_F1, normal=len(normal), defective=len(defective))
