@@ -10,7 +10,7 @@ from lib.common.errors import UserError, printable
 from lib.common.formatting import format_channels, format_shape
 from lib.config.hyperparameters import Hyperparameters
 from lib.data.class_labels import align_classes, attach_labels, class_names, require_class_numbers
-from lib.data.defective_images import join_parts, require_others
+from lib.data.defective_images import join_parts, require_disjoint
 from lib.data.file_changes import FileState, changed_files, describe_changes, file_states
 from lib.data.formats.base import Header, Images, Source, exists
 from lib.data.formats.cifar import Cifar10Format
@@ -271,7 +271,7 @@ def _load_defective(
         return None, ()
     like_training = fit.with_color_of(train.images.shape[1:]).with_range_of(value_range)
     loaded = load_source(data.defective, like_training)
-    require_others(data.defective, loaded, train, test, hp)
+    require_disjoint(data.defective, loaded, train, test, hp)
     for part in filter(None, (loaded.train, loaded.test)):
         require_same_shape(data.defective, train, part, "images of --defective")
     images = join_parts(loaded)

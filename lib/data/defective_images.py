@@ -12,10 +12,10 @@ from lib.config.hyperparameters import Hyperparameters
 from lib.data.formats.base import Images, Source
 
 
-def require_others(
+def require_disjoint(
     name: str, loaded: Source, train: Images, test: Images | None, hp: Hyperparameters
 ) -> None:
-    """Require images that are not among those of the data set.
+    """Require that images are not among those of the data set.
 
     Args:
         name: name or path of the images.

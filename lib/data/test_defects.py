@@ -46,18 +46,18 @@ class TestDefects:
         }
 
 
-Parts = tuple[Subset, Subset, Subset]  # training, validation, test
+Subsets = tuple[Subset, Subset, Subset]  # training, validation, test
 
 
 def find_defects(
     normal: NormalImages,
     train: Images,
     test: Images | None,
-    parts: Parts,
+    parts: Subsets,
     groups: Groups | None,
     hp: Hyperparameters,
     fit: PictureFit,
-) -> tuple[Parts, TestDefects, tuple[str, ...]]:
+) -> tuple[Subsets, TestDefects, tuple[str, ...]]:
     """Return the parts of a data set with all defective images in the test set, its defects, and notes.
 
     Args:

@@ -11,6 +11,8 @@ from lib.runs.validation import is_number
 from lib.tasks.metrics import METRICS
 
 MAX_KINDS = 20  # in a table on the screen
+MAX_IMAGES = 2**53  # required for the smallest shares of false alarms
+ANOMALY, NORMAL = "anomaly", "normal"  # verdicts on pictures
 AREAS = ("auroc", "average_precision", "pixel_auroc", "pro")
 METRICS_BY_KEY = {metric.key: metric for metric in METRICS}
 
@@ -183,7 +185,7 @@ def describe_choice(share: float, normal: int, defective: int) -> str:
 
 def fewest_images(share: float) -> int:
     """Return how many validation images a threshold for a share of false alarms, 0..1, requires."""
-    return math.ceil(1 / share) - 1
+    return math.ceil(min(1 / share, MAX_IMAGES)) - 1
 
 
 def format_share(part: int, whole: int) -> str:

@@ -16,7 +16,7 @@ from lib.common.value_types import OneOf
 from lib.tasks.base import Task
 from lib.tasks.baselines import Baseline, Method, TrainingSample, baseline, constant
 from lib.tasks.fixed_maps import FixedMap, FixedMaps, InputPart
-from lib.tasks.metrics import METRICS, Metric, Values
+from lib.tasks.metrics import METRICS, Metric, Values, is_of_outputs
 from lib.tasks.pixels import LUMA, rgb_to_luma
 from lib.tasks.predictions import Predictions
 from lib.tasks.registry import get_task
@@ -183,7 +183,7 @@ def _has_true_largest_channel(batch: Predictions) -> np.ndarray | None:
 
 
 def _describe_largest_channel(values: Values) -> str:
-    if "auroc" in values:
+    if not is_of_outputs(values):
         return ""
     share = values["largest_channel_accuracy"]
     return f"pixels with the correct largest channel (accuracy in Keras): {share:.4f}"

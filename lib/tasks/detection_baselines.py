@@ -16,8 +16,8 @@ PATCH_SIDE = 8  # pixels
 NEIGHBORS = 5
 NEIGHBOR_IMAGES = 4000  # training images among which neighbors are searched
 
-# A function from pictures, float32 (n, height, width, channels) in 0..1, to scores float (n,) and maps
-# float32 (n, height, width).
+# A function from pictures, float32 (n, height, width, channels) in 0..1, to maps float32 (n, height, width)
+# and scores float (n,).
 Examination = tuple[np.ndarray, np.ndarray]
 Examine = Callable[[np.ndarray], Examination]
 
@@ -34,7 +34,7 @@ def mean(sample: TrainingSample) -> Examine:
 
     def examine(pixels: np.ndarray) -> Examination:
         maps = _residual_map(pixels - center)
-        return maps.mean(axis=(1, 2)), maps
+        return maps, maps.mean(axis=(1, 2))
 
     return examine
 
@@ -63,7 +63,7 @@ def pca_residual(sample: TrainingSample) -> Examine:
 
     def examine(pixels: np.ndarray) -> Examination:
         maps = residual_maps(pixels)
-        return maps.mean(axis=(1, 2)), maps
+        return maps, maps.mean(axis=(1, 2))
 
     return examine
 
@@ -78,7 +78,7 @@ def pca_patch(sample: TrainingSample) -> Examine:
         maps = residual_maps(pixels)
         for axis in (1, 2):
             maps = uniform_filter1d(maps, min(PATCH_SIDE, maps.shape[axis]), axis=axis)
-        return maps.max(axis=(1, 2)), maps
+        return maps, maps.max(axis=(1, 2))
 
     return examine
 
@@ -93,15 +93,14 @@ def neighbors(sample: TrainingSample) -> Examine:
     count = min(NEIGHBORS, len(images))
 
     def examine(pixels: np.ndarray) -> Examination:
-        given = pixels.reshape(len(pixels), -1)
-        # |given - image|², without the term that is the same for all images
-        relative = squares - 2 * given @ flat.T
+        # |picture - image|², without the term that is the same for all images
+        relative = squares - 2 * pixels.reshape(len(pixels), -1) @ flat.T
         nearest = np.argpartition(relative, count - 1, axis=1)[:, :count]
         maps, distances = np.zeros(pixels.shape[:3], np.float32), np.zeros(len(pixels))
         for rank in range(count):
             differences = _residual_map(pixels - images[nearest[:, rank]])
             maps += differences / count
             distances += np.sqrt(differences.mean(axis=(1, 2), dtype=np.float64)) / count
-        return distances, maps
+        return maps, distances
 
     return examine

@@ -2,9 +2,11 @@
 
 from functools import partial
 
-from lib.tasks.metrics import METRICS, Metric
+from lib.tasks.metrics import METRICS, Metric, is_of_outputs
 
-_detection_metric = partial(Metric, decimals=4, higher_is_better=True, in_table=lambda keys: "auroc" in keys)
+_detection_metric = partial(
+    Metric, decimals=4, higher_is_better=True, in_table=lambda keys: not is_of_outputs(keys)
+)
 
 METRICS += [
     _detection_metric(

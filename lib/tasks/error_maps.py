@@ -10,14 +10,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from lib.tasks.structural_similarity import C1, C2, SIGMA
+from lib.tasks.structural_similarity import C1, C2, CHUNK_VALUES, SIGMA, halve
 
 SCALES = 3  # whole, half and quarter size
 CORRELATION_SIGMA = 2.0  # pixels, of the window of the local correlation
 SMALLEST_VARIANCE = 1e-4  # in the window, of pictures that are not plain
 SMOOTHING = 1.0  # standard deviation in pixels by which the squared errors are smoothed
 MIN_SIDE = 8  # pixels of a picture at the coarsest scale
-CHUNK_VALUES = 2**17  # of pictures that are compared at a time, so that intermediate arrays stay in the cache
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def multi_scale_dissimilarity(inputs: np.ndarray, outputs: np.ndarray) -> np.nda
     sides, total, scales = first.shape[1:], np.zeros(first.shape, np.float32), 0
     while scales == 0 or (scales < SCALES and min(first.shape[1:]) >= MIN_SIDE):
         total += _enlarge(_dissimilarity(first, second), sides)
-        first, second, scales = _halve(first), _halve(second), scales + 1
+        first, second, scales = halve(first), halve(second), scales + 1
     return total / scales
 
 
@@ -121,13 +120,6 @@ def _blur_matrix(side: int, sigma: float) -> np.ndarray:
     from scipy.ndimage import gaussian_filter1d  # late, since the settings import this module
 
     return gaussian_filter1d(np.eye(side, dtype=np.float32), sigma, axis=0)
-
-
-def _halve(images: np.ndarray) -> np.ndarray:
-    """Means of two by two pixels; an odd last row or column is left out."""
-    height, width = images.shape[1:]
-    rows = images[:, 0 : height // 2 * 2 : 2] + images[:, 1 : height // 2 * 2 : 2]
-    return (rows[:, :, 0 : width // 2 * 2 : 2] + rows[:, :, 1 : width // 2 * 2 : 2]) / 4
 
 
 def _enlarge(images: np.ndarray, sides: tuple[int, ...]) -> np.ndarray:

@@ -27,8 +27,8 @@ def _always(keys: Collection[str]) -> bool:
     return True
 
 
-def _of_outputs(keys: Collection[str]) -> bool:
-    """The outputs themselves are scored, not what they say about the inputs."""
+def is_of_outputs(keys: Collection[str]) -> bool:
+    """Return whether metrics of these keys are those of outputs, not of a detector that compares outputs."""
     return "auroc" not in keys
 
 
@@ -123,7 +123,7 @@ def psnr(mse: float) -> float | None:
 
 
 def _describe_mse(values: Values) -> str:
-    return f"MSE of the outputs for normal pictures: {values['mse']:.5f}" if "auroc" in values else ""
+    return "" if is_of_outputs(values) else f"MSE of the outputs for normal images: {values['mse']:.5f}"
 
 
 def _describe_psnr(values: Values) -> str:
@@ -149,14 +149,14 @@ def _scales(batch: Predictions) -> np.ndarray | None:
 
 
 def _describe_window(values: Values) -> str:
-    if "auroc" in values:
+    if not is_of_outputs(values):
         return ""
     window = f"{values['ssim_window']:.0f}"
     return f"The SSIM is of windows of {window}×{window} pixels, the largest that fit into the images"
 
 
 def _describe_ms_ssim(values: Values) -> str:
-    if "auroc" in values:
+    if not is_of_outputs(values):
         return ""
     text = f"MS-SSIM: {values['ms_ssim']:.4f}"
     scales = values.get("ms_ssim_scales", len(SCALE_WEIGHTS))
@@ -199,7 +199,7 @@ METRICS = [
         label="MSE",
         meaning="mean squared error of pixels in 0..1; with a hole, of its pixels",
         values=Predictions.squared_errors,
-        in_table=_of_outputs,
+        in_table=is_of_outputs,
         describe=_describe_mse,
         ranks_runs=True,
         ranks_trials=lambda settings: True,
@@ -213,7 +213,7 @@ METRICS = [
         decimals=2,
         unit="dB",
         higher_is_better=True,
-        in_table=_of_outputs,
+        in_table=is_of_outputs,
         in_summary=True,
         describe=_describe_psnr,
     ),
@@ -227,7 +227,7 @@ METRICS = [
         decimals=2,
         unit="dB",
         higher_is_better=True,
-        in_table=_of_outputs,
+        in_table=is_of_outputs,
         describe=lambda values: "",
     ),
     Metric(
@@ -246,7 +246,7 @@ METRICS = [
         of_pixels=True,
         decimals=4,
         higher_is_better=True,
-        in_table=_of_outputs,
+        in_table=is_of_outputs,
         describe=lambda values: "",
     ),
     Metric(

@@ -42,7 +42,7 @@ class DetectionOptions(NamedTuple):
 
 
 class DefectData(NamedTuple):
-    """What the user says about normal and defective images.
+    """The options of the data of a task that detects defects.
 
     Attributes:
         normal: names of the normal classes; None for a default.

@@ -69,7 +69,7 @@ DEFECTS = {
 
 @dataclass(frozen=True)
 class DefectSettings:
-    """What defects are drawn.
+    """The defects that are drawn.
 
     Attributes:
         kinds: names of `DEFECTS`; each defect is one of them.
@@ -91,7 +91,7 @@ def add_defects(
 
     Args:
         pixels: float32 (n, height, width, channels) in 0..1.
-        settings: what defects are drawn.
+        settings: of the defects.
         rng: source of the defects.
 
     Returns:

@@ -86,7 +86,7 @@ def _multi_scale(images: np.ndarray, targets: np.ndarray, scales: int) -> np.nda
         similarity = (luminance * structure if is_last else structure).mean(axis=(2, 3))
         result = result * np.maximum(similarity, 0) ** weight  # (n, channels)
         if not is_last:
-            images, targets = _halve(images), _halve(targets)
+            images, targets = halve(images), halve(targets)
     return result.mean(axis=1).astype(np.float32)
 
 
@@ -156,8 +156,8 @@ def _band_matrix(size: int, window: int) -> np.ndarray:
     return matrix
 
 
-def _halve(planes: np.ndarray) -> np.ndarray:
-    """Planes (n, channels, height, width) at half the size; a last odd row or column is dropped."""
-    height, width = (side // 2 * 2 for side in planes.shape[2:])
-    rows = planes[:, :, 0:height:2, :width] + planes[:, :, 1:height:2, :width]
+def halve(planes: np.ndarray) -> np.ndarray:
+    """Return planes (…, height, width) at half the size, without a last odd row or column."""
+    height, width = (side // 2 * 2 for side in planes.shape[-2:])
+    rows = planes[..., 0:height:2, :width] + planes[..., 1:height:2, :width]
     return (rows[..., ::2] + rows[..., 1::2]) / 4

@@ -145,7 +145,7 @@ class AutoencoderJob(TrainingJob):
         """Record the scores of a detector; where they are missing, those of the outputs have baselines."""
         dataset, hp, latent_size = self.dataset, self.hp, self.architecture.latent_size
         evidence, trivial = detection_evidence(detecting, dataset, hp.seed), BaselineEvidence({}, {})
-        run.update(metrics=metrics | evidence.metrics, detection=evidence.detection)
+        run.update(metrics=metrics | evidence.metrics, detection=evidence.record)
         if evidence.test.has_both:
             compute = partial(detection_baselines, dataset, hp, latent_size, self._components)
             trivial = self._skippable_baselines(compute) or trivial

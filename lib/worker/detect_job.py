@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from lib.evaluation.detection.detecting_model import DetectingModel, Predicted
 from lib.evaluation.detection.detector import Detector, Examined
 from lib.evaluation.detection.detector_record import load_detector
 from lib.evaluation.detection.threshold import CHOSEN, FALSE_ALARMS, Threshold, threshold_for
-from lib.worker.apply_examples import Examples
+from lib.worker.apply_examples import Example, Examples
 from lib.worker.detect_messages import Detect, DetectResult
 from lib.worker.detections import COLUMNS, Detections
 from lib.worker.heat_map_files import HeatMaps, heat_map_writer
@@ -24,17 +25,18 @@ from lib.worker.process import Channel
 from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder, require_finite
 from lib.worker.worst_maps import COUNT, WorstMaps
 
-PART_PIXELS = 2**20  # of the images that are predicted at once: 64 of 128×128
+BATCH_PIXELS = 2**20  # of the images that are predicted at once: 64 of 128×128
 HEADS = ["picture", "heat map"]
+WORST_FILES = ("detections.html", "worst.png")  # the page and the sheet of the highest scores
 SKIPPED = 0.01  # of a picture's area; less is not worth a note
 
 
-class Part(NamedTuple):
-    """Images; their number is that of the part.
+class Batch(NamedTuple):
+    """Images that are judged together; their number is the length.
 
     Attributes:
         images: uint8 or uint16 (n, height, width, channels); a picture at its own size for a model of crops.
-        predicted: what a thread makes of them; None for a picture at its own size.
+        predicted: inputs and outputs, from a thread; None for a picture at its own size.
     """
 
     images: np.ndarray
@@ -56,8 +58,9 @@ def detect(channel: Channel, request: Detect) -> None:
     detector = load_detector(loaded.path, (height, width))
     assert isinstance(loaded.model, keras.Model)
     model = DetectingModel(loaded.model, loaded.hp, detector)
-    given = (request.data, loaded.image_shape, request.fit, request.invert)
-    user_images = UserImages(*given, value_range=loaded.saved.value_range)
+    user_images = UserImages(
+        request.data, loaded.image_shape, request.fit, request.invert, value_range=loaded.saved.value_range
+    )
     crops = count_crops(loaded, user_images)
     threshold = _choose_threshold(detector, request, max(1, crops))
     detections = Detections(user_images, threshold.value, request.fit, at_own_size=crops > 0)
@@ -66,23 +69,18 @@ def detect(channel: Channel, request: Detect) -> None:
     heat_maps = HeatMaps(detections, detector.map_range, loaded.hp.show_channels)
     worst = WorstMaps()
 
-    def judge(part: Part) -> Examined:
-        if part.predicted is None:
-            return examine_in_crops(model, part.images[0], (height, width))
-        return model.judge(part.predicted.result())
-
     with job_folder(channel, request.output, loaded.path.parent / "detected") as folder:
         # --- scores, boxes and heat maps
         with heat_map_writer(heat_maps, detections, request.maps, folder) as writer:
             if crops:
-                parts = whole_pictures(user_images, request.limit)
+                batches = whole_pictures(user_images, request.limit)
             else:
-                parts = predict_ahead(user_images.chunks(request.limit), model)
-            for positions, part, examined in progress.map_chunks(parts, judge):
-                _require_finite(
-                    examined, [user_images.names[position] for position in positions], loaded.path
-                )
-                heat_maps.adapt_to(part.images)
+                batches = predict_ahead(user_images.chunks(request.limit), model)
+            for positions, batch, examined in progress.map_chunks(batches, partial(_judge, model)):
+                names = [user_images.names[position] for position in positions]
+                for values in examined:
+                    require_finite(values, names, loaded.path)
+                heat_maps.adapt_to(batch.images)
                 detections.add(positions, examined.scores)
                 writer.add(positions, examined.maps)
                 worst.add(positions, examined.scores, examined.maps)
@@ -90,14 +88,9 @@ def detect(channel: Channel, request: Detect) -> None:
         # --- tables and the worst pictures
         table = detections.rows()
         files = detections.write(folder, table)
-        examples = Examples(HEADS, first=0, worst=COUNT)
-        examples.add(worst.examples(detections, heat_maps))
-        rows = []
         title = f"{user_images.source}, {detections.examined_count:,} pictures, {request.models[0]}"
-        if examples.worst:  # else the pictures were removed meanwhile
-            rows = examples.write_worst(folder / "worst.png", f"{title}: highest scores")
-            examples.write_page(folder / "detections.html", title)
-            files += ["detections.html", "worst.png"]
+        rows = _write_worst(worst.examples(detections, heat_maps), folder, title)
+        files += WORST_FILES if rows else ()
     channel.emit(
         DetectResult(
             folder=str(folder),
@@ -117,6 +110,23 @@ def detect(channel: Channel, request: Detect) -> None:
     )
 
 
+def _judge(model: DetectingModel, batch: Batch) -> Examined:
+    if batch.predicted is None:
+        return examine_in_crops(model, batch.images[0], model.detector.shape)
+    return model.judge(batch.predicted.result())
+
+
+def _write_worst(pictures: list[Example], folder: Path, title: str) -> list[tuple[str, np.ndarray]]:
+    """Write `WORST_FILES`, and return the rows of the sheet; none if the pictures were removed meanwhile."""
+    if not pictures:
+        return []
+    examples = Examples(HEADS, first=0, worst=COUNT)
+    examples.add(pictures)
+    page, sheet = (folder / name for name in WORST_FILES)
+    examples.write_page(page, title)
+    return examples.write_worst(sheet, f"{title}: highest scores")
+
+
 def count_crops(loaded: LoadedAutoencoder, user_images: UserImages) -> int:
     """Return in how many crops a model of crops judges the first picture; 0 for other models."""
     if not loaded.hp.patches or not user_images.from_files or user_images.value_range.is_deep:
@@ -126,10 +136,10 @@ def count_crops(loaded: LoadedAutoencoder, user_images: UserImages) -> int:
     return len(crop_positions(sides, (height, width)))
 
 
-def whole_pictures(user_images: UserImages, limit: int | None) -> Iterator[tuple[np.ndarray, Part]]:
+def whole_pictures(user_images: UserImages, limit: int | None) -> Iterator[tuple[np.ndarray, Batch]]:
     """Yield pictures at their own size with their positions, (1,)."""
     for positions, (picture,) in user_images.unscaled_pictures(limit):
-        yield positions, Part(picture.pixels[None])
+        yield positions, Batch(picture.pixels[None])
 
 
 def _choose_threshold(detector: Detector, request: Detect, crops: int) -> Threshold:
@@ -147,20 +157,20 @@ def _choose_threshold(detector: Detector, request: Detect, crops: int) -> Thresh
 
 def predict_ahead(
     chunks: Iterable[tuple[np.ndarray, np.ndarray]], model: DetectingModel
-) -> Iterator[tuple[np.ndarray, Part]]:
-    """Yield images in parts, of which a thread predicts the next one while the caller works on one.
+) -> Iterator[tuple[np.ndarray, Batch]]:
+    """Yield images in batches, of which a thread predicts the next one while the caller works on one.
 
     Args:
         chunks: positions, (n,), and images, uint8 or uint16 (n, height, width, channels).
         model: predicts them.
     """
     with ThreadPoolExecutor(1) as pool:
-        waiting: tuple[np.ndarray, Part] | None = None
+        waiting: tuple[np.ndarray, Batch] | None = None
         for positions, images in chunks:
-            size = max(1, PART_PIXELS // (images.shape[1] * images.shape[2]))
+            size = max(1, BATCH_PIXELS // (images.shape[1] * images.shape[2]))
             for start in range(0, len(images), size):
                 part = images[start : start + size]
-                coming = positions[start : start + size], Part(part, pool.submit(model.predict, part))
+                coming = positions[start : start + size], Batch(part, pool.submit(model.predict, part))
                 if waiting is not None:
                     yield waiting
                 waiting = coming
@@ -201,9 +211,3 @@ def _notes_before(
     if request.false_alarms is not None or crops > 1:
         notes += filter(None, [threshold.describe_shortage()])
     return notes
-
-
-def _require_finite(examined: Examined, names: list[str], path: Path) -> None:
-    """Raise `RunFailed` if there are maps or scores that are no numbers."""
-    require_finite(examined.maps, names, path)
-    require_finite(examined.scores, names, path)

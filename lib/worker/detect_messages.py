@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from lib.worker.messages import ModelRequest, Pictures, TableResult
 
 ALL_MAPS, REPORTED_MAPS, NO_MAPS = MAPS = ("all", "reported", "none")  # of `--maps`
-ANOMALY, NORMAL, UNREADABLE = "anomaly", "normal", "unreadable"  # verdicts
+UNREADABLE = "unreadable"  # in place of a verdict
 
 
 @dataclass(frozen=True, kw_only=True)

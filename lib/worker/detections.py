@@ -11,13 +11,14 @@ from lib.common.filesystem import atomic_write
 from lib.common.serialization import write_csv
 from lib.data.formats.picture_placement import Box, Placement
 from lib.data.user_images import UserImages
-from lib.worker.detect_messages import ANOMALY, NORMAL, UNREADABLE
+from lib.runs.detection_results import ANOMALY, NORMAL
+from lib.worker.detect_messages import UNREADABLE
 
 COLUMNS = ["picture", "verdict", "score", "times_threshold", "x", "y", "width", "height", "heat_map"]
 
 
 class Detections:
-    """What is known of each picture; 50 bytes of it.
+    """Score, verdict, box and heat map of each picture, in 50 bytes.
 
     Args:
         user_images: the pictures.

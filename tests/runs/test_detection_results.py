@@ -74,7 +74,7 @@ def test_remarks_say_what_the_threshold_reports():
         "95 % intervals by bootstrap of the test images: AUROC 0.974 to 0.987, average precision 0.930 to "
         "0.960",
         "test loss 0.010000   PSNR 20.00 dB",
-        "MSE of the outputs for normal pictures: 0.01000",
+        "MSE of the outputs for normal images: 0.01000",
     ]
 
 
@@ -154,7 +154,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.sampled_from([*RECORD["detection"], "detection"]), VALUES)
 def test_edited_records_are_shown_without_what_is_invalid(key, value):
     record = copy.deepcopy(RECORD)

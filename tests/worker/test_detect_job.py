@@ -209,12 +209,12 @@ def test_other_thresholds(pictures, call):
     assert (done.returncode, "--false-alarms" in done.stderr) == (2, True)
 
 
-def test_results_do_not_depend_on_parts_and_threads(pictures, monkeypatch):
+def test_results_do_not_depend_on_batches_and_threads(pictures, monkeypatch):
     for number in range(5):
         picture(number % 2 == 0).save(f"own/{number}.png")
     models = save_detecting_model()
     whole = run_job(Detect, models, data="own", output="whole")
-    monkeypatch.setattr(detect_job, "PART_PIXELS", 1)
+    monkeypatch.setattr(detect_job, "BATCH_PIXELS", 1)
     monkeypatch.setattr(heat_map_files, "PENDING", 0)
     single = run_job(Detect, models, data="own", output="single")
     assert [row[:2] + row[4:] for row in single.table] == [row[:2] + row[4:] for row in whole.table]
@@ -223,7 +223,7 @@ def test_results_do_not_depend_on_parts_and_threads(pictures, monkeypatch):
 
 
 def test_ctrl_c_keeps_the_finished_pictures(pictures, monkeypatch):
-    monkeypatch.setattr(detect_job, "PART_PIXELS", 1)
+    monkeypatch.setattr(detect_job, "BATCH_PIXELS", 1)
     models = save_detecting_model()
     result = run_job(Detect, models, RecordingChannel(stop_after=2), data="own")
     assert re.fullmatch("[23] of 5 pictures are finished", result.missing)

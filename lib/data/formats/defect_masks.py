@@ -46,8 +46,8 @@ class DefectMasks:
     @property
     def has_defects(self) -> np.ndarray:
         """Whether the mask of an image has a defective pixel, bool (n,)."""
-        found = np.array(self.masks.bits.any(axis=1))
-        return (self.rows >= 0) & found[self.rows]
+        is_white = np.array(self.masks.bits.any(axis=1))
+        return (self.rows >= 0) & is_white[self.rows]
 
     def take(self, positions: np.ndarray | slice | list[int]) -> np.ndarray:
         """Return the defective pixels of some images.
@@ -96,18 +96,18 @@ def match_defect_masks(
     matches = Matches({}, [])
     for mask, key in keys.items():
         names = (key, (*key[:-1], key[-1].removesuffix(ending)))
-        found = next((by_key[name] for name in names if name in by_key), [])
-        if len(found) > 1:
+        owners = next((by_key[name] for name in names if name in by_key), [])
+        if len(owners) > 1:
             raise UserError(
-                f"{mask}: is the mask of several pictures, {found[0]} and {found[1]}; put the masks into "
+                f"{mask}: is the mask of several pictures, {owners[0]} and {owners[1]}; put the masks into "
                 "subfolders like those of the pictures"
             )
-        if not found:
+        if not owners:
             matches.unmatched.extend([mask] if not any(name in normal for name in names) else [])
             continue
-        if (other := matches.of_picture.get(found[0])) is not None:
-            raise UserError(f"{other} and {mask}: are both masks of {found[0]}; remove one of them")
-        matches.of_picture[found[0]] = mask
+        if (other := matches.of_picture.get(owners[0])) is not None:
+            raise UserError(f"{other} and {mask}: are both masks of {owners[0]}; remove one of them")
+        matches.of_picture[owners[0]] = mask
     return matches
 
 

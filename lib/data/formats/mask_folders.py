@@ -32,10 +32,10 @@ def find_mask_folder(hp: Hyperparameters) -> MaskFolder | None:
     if data.masks is not None:
         return MaskFolder(Path(data.masks), is_named=True)
     for folder in _folders(hp):
-        found = {path.name.lower(): path for path in _subfolders(folder)}
+        subfolders = {path.name.lower(): path for path in _subfolders(folder)}
         for name in FOLDER_NAMES:
-            if name in found and found[name].name not in (data.normal or ()):
-                return MaskFolder(found[name], is_named=False)
+            if name in subfolders and subfolders[name].name not in (data.normal or ()):
+                return MaskFolder(subfolders[name], is_named=False)
     return None
 
 

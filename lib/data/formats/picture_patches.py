@@ -54,7 +54,7 @@ def load_patches(
         _open(file, shape[2]) if value_range is None else open_planes(file, shape[2], value_range)
     )
     enlarged = enlarged_size((planes[0].height, planes[0].width), patch_size, fit_mode)
-    positions = _draw_positions(enlarged, patch_size, count, _source_of_positions(file, folder, seed))
+    positions = _draw_positions(enlarged, patch_size, count, _position_rng(file, folder, seed))
     patches = np.empty((count, *shape), np.uint8 if value_range is None else value_range.dtype)
     for patch, position in zip(patches, positions, strict=True):
         pixels = join_planes([_crop(plane, position, patch_size, enlarged, fit_mode) for plane in planes])
@@ -83,14 +83,14 @@ def crop_mask_patches(
 
     patch_size = shape[:2]
     enlarged = enlarged_size((mask.height, mask.width), patch_size, fit_mode)
-    positions = _draw_positions(enlarged, patch_size, count, _source_of_positions(file, folder, seed))
+    positions = _draw_positions(enlarged, patch_size, count, _position_rng(file, folder, seed))
     nearest = Image.Resampling.NEAREST
     return np.stack(
         [_crop(mask, position, patch_size, enlarged, fit_mode, nearest) for position in positions]
     )
 
 
-def _source_of_positions(file: Path, folder: Path, seed: int) -> np.random.Generator:
+def _position_rng(file: Path, folder: Path, seed: int) -> np.random.Generator:
     path_digest = hashlib.sha256(os.fsencode(name_below(folder, file))).digest()
     return np.random.default_rng([seed, int.from_bytes(path_digest[:8])])
 

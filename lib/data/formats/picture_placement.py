@@ -1,4 +1,4 @@
-"""Where a picture and the image that it was fitted to cover each other."""
+"""Placement of a picture in the image that it was fitted to, and conversion of boxes between both."""
 
 import math
 from typing import NamedTuple

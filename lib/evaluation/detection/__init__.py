@@ -3,7 +3,7 @@
     map_scores       error maps and their normal values
     code_scores      distance from the codes of normal pictures
     threshold        threshold from normal or defective pictures
-    detector         class `Detector`, fitted on validation pictures
+    detector         class `Detector`, fitted on validation images
     detecting_model  a model with its detector
     crops            pictures of any size, in crops
     detector_record  detectors in records and files
@@ -13,6 +13,6 @@
     heat_colors      colors of heat maps
 
 A network that learned from normal pictures alone changes what is not normal. `fit_detector` measures with
-validation pictures how much it changes normal ones at each place, and chooses a threshold;
+validation images how much it changes normal ones at each place, and chooses a threshold;
 `DetectingModel.examine` compares other pictures with that.
 """

@@ -23,7 +23,7 @@ def crop_positions(sides: tuple[int, int], crop: tuple[int, int]) -> list[tuple[
 
 
 def _starts(side: int, size: int) -> list[int]:
-    """Where crops begin along a side, evenly spaced, the last one at the end of the picture."""
+    """Starts of crops along a side, evenly spaced, the last one at the end of the picture."""
     if side <= size:
         return [0]
     step = max(1, size - size // OVERLAP)

@@ -11,7 +11,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.datasets import Dataset
 from lib.data.splits import Subset, sample_subset
 from lib.evaluation.detection.code_scores import MAX_CODES
-from lib.evaluation.detection.detector import Detector, Examined, Parts, Scoring, fit_detector
+from lib.evaluation.detection.detector import Detector, Examined, ScoreParts, Scoring, fit_detector
 from lib.models.inference import predict
 from lib.models.saving.graph_copy import GraphCopy
 from lib.tasks import get_task, make_inference_pair
@@ -29,13 +29,13 @@ class Predicted(NamedTuple):
 
 
 class ScoredModel:
-    """An autoencoder as it gives the parts of a score.
+    """An autoencoder that computes the parts of scores.
 
     Args:
         model: the autoencoder, from inputs to outputs of the same shape, with a nested model `encoder` where
             codes count.
         hp: its task.
-        scoring: how a picture gets its score.
+        scoring: the definition of the score.
     """
 
     def __init__(self, model: keras.Model, hp: AutoencoderHyperparameters, scoring: Scoring):
@@ -44,17 +44,17 @@ class ScoredModel:
         self._model = _with_code(model) if scoring.code_weight else model
 
     def predict(self, images: np.ndarray) -> Predicted:
-        """Return what the network makes of images, uint8 or uint16 (n, height, width, channels)."""
+        """Return inputs, outputs and codes of images, uint8 or uint16 (n, height, width, channels)."""
         inputs, _ = make_inference_pair(self.hp, images)
         if not self.scoring.code_weight:
             return Predicted(inputs, predict(self._model, inputs), None)
         return Predicted(inputs, *predict(self._model, inputs))
 
-    def parts(self, images: np.ndarray) -> Parts:
+    def parts(self, images: np.ndarray) -> ScoreParts:
         """Return the parts of the score of images, uint8 or uint16 (n, height, width, channels)."""
         return self.scoring.parts(*self.predict(images))
 
-    def batches(self, subset: Subset) -> Iterator[Parts]:
+    def batches(self, subset: Subset) -> Iterator[ScoreParts]:
         """Yield the parts of all images of a subset, batch by batch."""
         for start in range(0, len(subset), BATCH_SIZE):
             yield self.parts(subset.take(slice(start, start + BATCH_SIZE)))
@@ -63,8 +63,8 @@ class ScoredModel:
         """Return the codes of images (n, size), or None where they do not count."""
         if not self.scoring.code_weight:
             return None
-        found = [parts.codes for parts in self.batches(subset)]
-        return np.concatenate([codes.reshape(len(codes), -1) for codes in found if codes is not None])
+        batches = [parts.codes for parts in self.batches(subset)]
+        return np.concatenate([codes.reshape(len(codes), -1) for codes in batches if codes is not None])
 
 
 class DetectingModel(ScoredModel):

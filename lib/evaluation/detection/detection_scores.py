@@ -116,7 +116,7 @@ def area_under_precision(counts: LevelCounts) -> np.ndarray:
 
 
 def _at_least(counts: np.ndarray) -> np.ndarray:
-    """How many there are at each level or above."""
+    """Counts (…, levels) of each level and all above."""
     return np.cumsum(counts[..., ::-1], axis=-1)[..., ::-1]
 
 

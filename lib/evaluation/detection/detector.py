@@ -1,4 +1,4 @@
-"""Class `Detector`: what is normal for a network, and the threshold beyond which a picture is reported."""
+"""Class `Detector`: error maps and codes of normal pictures, and the threshold of the scores of others."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -19,14 +19,19 @@ from lib.evaluation.detection.threshold import Threshold, threshold_for, thresho
 from lib.tasks.error_maps import error_maps
 
 SMALLEST_DEVIATION = 1e-9  # of the scores of normal pictures
-LOW, HIGH = 0.5, 0.999  # quantiles of the places of normal pictures at the ends of the colors of heat maps
-RANGE_FACTOR = 2.0  # by which the colors reach beyond the upper one: defects are well above it
+COLOR_QUANTILES = (
+    0.5,
+    0.999,
+)  # of the places of normal pictures: without color, and in the middle of the colors
+RANGE_FACTOR = (
+    2.0  # length of the scale of colors by the distance of these: defects are well above the latter
+)
 SAMPLED_PLACES = 200_000  # of all validation maps, for these quantiles
 NO_THRESHOLD = Threshold(math.inf, "")
 
 
-class Parts(NamedTuple):
-    """What a network says about a batch of pictures.
+class ScoreParts(NamedTuple):
+    """Error maps and latent codes of a batch of pictures, which make their scores.
 
     Attributes:
         maps: error maps by kind, float32 (n, height, width).
@@ -61,7 +66,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a picture gets its score.
+    """The definition of the score of a picture.
 
     Attributes:
         kinds: of error maps.
@@ -75,7 +80,7 @@ class Scoring:
 
     # Products of small matrices take up to 14 times as long with several threads of BLAS.
     @threadpool_limits.wrap(limits=1, user_api="blas")
-    def parts(self, inputs: np.ndarray, outputs: np.ndarray, codes: np.ndarray | None) -> Parts:
+    def parts(self, inputs: np.ndarray, outputs: np.ndarray, codes: np.ndarray | None) -> ScoreParts:
         """Return the parts of the score.
 
         Args:
@@ -83,15 +88,15 @@ class Scoring:
             outputs: of the network, like the inputs.
             codes: latent codes (n, …), needed with a `code_weight`.
         """
-        return Parts(error_maps(self.kinds, inputs, outputs), codes if self.code_weight else None)
+        return ScoreParts(error_maps(self.kinds, inputs, outputs), codes if self.code_weight else None)
 
 
 @dataclass(frozen=True)
 class Detector:
-    """What is normal for a network.
+    """Error maps and codes of normal pictures, with which those of others are compared.
 
     Attributes:
-        scoring: how a picture gets its score.
+        scoring: the definition of the score.
         maps: error maps of normal pictures, by kind.
         codes: latent codes of normal pictures; None where they do not count.
         map_scale: of the map's part of the score.
@@ -116,7 +121,7 @@ class Detector:
         height, width = next(iter(self.maps.values())).mean.shape
         return height, width
 
-    def examine(self, parts: Parts) -> Examined:
+    def examine(self, parts: ScoreParts) -> Examined:
         """Return maps and scores of pictures: the greater, the less normal."""
         maps = join_maps(self.maps[kind].normalize(maps) for kind, maps in parts.maps.items())
         scores = self.map_scale.normalize(picture_scores(maps, self.scoring.area))
@@ -126,7 +131,7 @@ class Detector:
         return Examined(maps, scores)
 
 
-Batches = Callable[[], Iterable[Parts]]  # of the same pictures at each call
+Batches = Callable[[], Iterable[ScoreParts]]  # of the same pictures at each call
 
 
 def fit_detector(
@@ -138,7 +143,7 @@ def fit_detector(
     others, so that no picture is compared with itself. Memory does not grow with the number of pictures.
 
     Args:
-        scoring: how a picture gets its score.
+        scoring: the definition of the score.
         validation: normal pictures, at least three.
         train_codes: codes of pictures of the training (n, …); None where codes do not count.
         share: of false alarms.
@@ -166,8 +171,10 @@ def fit_detector(
         code_scores = np.concatenate(code_parts)
         detector = replace(detector, code_scale=Scale.of(code_scores))
         scores = scores + scoring.code_weight * detector.code_scale.normalize(code_scores)
-    found = [detector.examine(parts).scores for parts in defective()]
-    threshold = threshold_of_best_f1(scores, np.concatenate(found)) if found else threshold_for(scores, share)
+    others = [detector.examine(parts).scores for parts in defective()]
+    threshold = (
+        threshold_of_best_f1(scores, np.concatenate(others)) if others else threshold_for(scores, share)
+    )
     return replace(detector, threshold=threshold, normal_scores=np.sort(scores))
 
 
@@ -179,5 +186,5 @@ def _sample(maps: np.ndarray) -> np.ndarray:
 
 def _color_range(places: list[np.ndarray]) -> tuple[float, float]:
     values = np.concatenate(places)
-    low, high = (float(value) for value in np.quantile(values, (LOW, HIGH)))
+    low, high = (float(value) for value in np.quantile(values, COLOR_QUANTILES))
     return low, max(low + RANGE_FACTOR * (high - low), low + 1.0)

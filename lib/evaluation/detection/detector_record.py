@@ -58,12 +58,12 @@ def load_detector(path: Path, sides: tuple[int, int]) -> Detector:
     Raises:
         UserError: the file has no detector, or one that does not fit the model.
     """
-    if (found := read_detector(path)) is None:
+    if (stored := read_detector(path)) is None:
         task = list_tasks(lambda task: task.detects_defects)
         raise UserError(
             f"{path}: the model has no threshold; train one with --task {task} on normal pictures"
         )
-    description, arrays = found
+    description, arrays = stored
     try:
         plain = read_fields(Description, description, "detector")
         maps = {

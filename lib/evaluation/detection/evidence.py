@@ -77,7 +77,6 @@ class DefectTestSet:
         names = np.full(count, "normal") if defects is None else np.asarray(defects.kinds)
 
         def order(name: str) -> tuple[int, str]:
-            """That of the classes."""
             return dataset.classes.index(name) if name in dataset.classes else count, name
 
         kinds = [
@@ -107,8 +106,8 @@ def normal_pictures(dataset: Dataset) -> Subset:
 
 
 @dataclass
-class Tally:
-    """What a method says of the test pictures.
+class MethodScores:
+    """Scores of the test pictures by a method, and areas of its error maps.
 
     Attributes:
         scores: float64 (n,), in the order of the test set.
@@ -121,33 +120,33 @@ class Tally:
     areas: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
-def examine_test_set(methods: Sequence[Examine], test: DefectTestSet) -> list[Tally]:
-    """Return what methods say of all test pictures, each of which is read once.
+def examine_test_set(methods: Sequence[Examine], test: DefectTestSet) -> list[MethodScores]:
+    """Return the scores of all test pictures by some methods; each picture is read once.
 
     Args:
         methods: functions of a batch of pictures.
         test: the pictures, with or without masks.
     """
-    tallies = [Tally(np.zeros(len(test.pictures))) for _ in methods]
-    normal = [tally.pixels for tally in tallies]
+    results = [MethodScores(np.zeros(len(test.pictures))) for _ in methods]
+    normal = [result.pixels for result in results]
     for index, kind in enumerate(test.kinds):
-        counts = [PixelCounts() if kind.is_defective else tally.pixels for tally in tallies]
+        counts = [PixelCounts() if kind.is_defective else result.pixels for result in results]
         for rows in _batches(kind.positions, test.pictures.shape):
             images = test.pictures.take(rows)
             known, regions = np.zeros(len(rows), bool), None
             if test.masks is not None:
                 known = test.masks.is_known[rows]
                 regions = region_weights(test.masks.take(rows[known]))
-            for method, tally, pixels in zip(methods, tallies, counts, strict=True):
-                maps, tally.scores[rows] = method(images)
+            for method, result, pixels in zip(methods, results, counts, strict=True):
+                maps, result.scores[rows] = method(images)
                 if regions is not None:
                     pixels.add(maps[known], *regions)
         if not kind.is_defective or test.masks is None:
             continue
-        for tally, pixels, ground in zip(tallies, counts, normal, strict=True):
-            tally.areas[index] = _pixel_areas(ground.with_added(pixels))
-            tally.pixels = tally.pixels.with_added(pixels)
-    return tallies
+        for result, pixels, of_normal in zip(results, counts, normal, strict=True):
+            result.areas[index] = _pixel_areas(of_normal.with_added(pixels))
+            result.pixels = result.pixels.with_added(pixels)
+    return results
 
 
 def _batches(positions: np.ndarray, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
@@ -164,16 +163,16 @@ def _known(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _areas(tally: Tally, test: DefectTestSet) -> dict[str, float]:
+def _areas(result: MethodScores, test: DefectTestSet) -> dict[str, float]:
     """The metrics of a method by key; none without normal and defective pictures."""
     if not test.has_both:
         return {}
-    scores, is_defective = tally.scores, test.is_defective
+    scores, is_defective = result.scores, test.is_defective
     areas = {
         "auroc": auroc(scores, is_defective),
         "average_precision": average_precision(scores, is_defective),
     }
-    return _known(areas) | {"f1": best_f1(scores, is_defective)[0]} | _pixel_areas(tally.pixels)
+    return _known(areas) | {"f1": best_f1(scores, is_defective)[0]} | _pixel_areas(result.pixels)
 
 
 @dataclass(frozen=True)
@@ -184,13 +183,14 @@ class Evidence:
         test: the test set.
         scores: of its pictures, float64 (n,).
         metrics: `test_auroc` and the other metrics of detectors, as far as they exist.
-        detection: the numbers at the threshold, intervals, and those of each kind, as JSON values.
+        record: the content of `detection` in a record: the numbers at the threshold, intervals, and those of
+            each kind, as JSON values.
     """
 
     test: DefectTestSet
     scores: np.ndarray
     metrics: dict[str, float]
-    detection: dict[str, Any]
+    record: dict[str, Any]
 
 
 def detection_evidence(detecting: DetectingModel, dataset: Dataset, seed: int) -> Evidence:
@@ -202,20 +202,20 @@ def detection_evidence(detecting: DetectingModel, dataset: Dataset, seed: int) -
         seed: of the bootstrap.
     """
     test = DefectTestSet.of(dataset)
-    (tally,) = examine_test_set([detecting.examine], test)
-    metrics = {f"test_{key}": value for key, value in _areas(tally, test).items()}
-    detection = _describe(tally, test, detecting.detector.threshold.value, seed)
-    return Evidence(test, tally.scores, metrics, detection)
+    (result,) = examine_test_set([detecting.examine], test)
+    metrics = {f"test_{key}": value for key, value in _areas(result, test).items()}
+    content = _describe(result, test, detecting.detector.threshold.value, seed)
+    return Evidence(test, result.scores, metrics, content)
 
 
-def _describe(tally: Tally, test: DefectTestSet, threshold: float, seed: int) -> dict[str, Any]:
+def _describe(result: MethodScores, test: DefectTestSet, threshold: float, seed: int) -> dict[str, Any]:
     """The content of `detection` in a record."""
-    content: dict[str, Any] = {"threshold": threshold} | _rates(threshold, tally.scores, test.is_defective)
+    content: dict[str, Any] = {"threshold": threshold} | _rates(threshold, result.scores, test.is_defective)
     if test.has_both:
-        content["best_f1_threshold"] = best_f1(tally.scores, test.is_defective)[1]
-        content["intervals"] = _intervals(tally.scores, test.is_defective, seed)
+        content["best_f1_threshold"] = best_f1(result.scores, test.is_defective)[1]
+        content["intervals"] = _intervals(result.scores, test.is_defective, seed)
     content["kinds"] = [
-        _describe_kind(index, tally, test, threshold, seed) for index in range(len(test.kinds))
+        _describe_kind(index, result, test, threshold, seed) for index in range(len(test.kinds))
     ]
     return content
 
@@ -238,11 +238,11 @@ def _intervals(scores: np.ndarray, is_defective: np.ndarray, seed: int) -> dict[
 
 
 def _describe_kind(
-    index: int, tally: Tally, test: DefectTestSet, threshold: float, seed: int
+    index: int, result: MethodScores, test: DefectTestSet, threshold: float, seed: int
 ) -> dict[str, Any]:
     """The numbers of a kind; those of a kind of defect beside all normal pictures."""
     kind = test.kinds[index]
-    own = tally.scores[kind.positions]
+    own = result.scores[kind.positions]
     content = {
         "name": kind.name,
         "is_defective": kind.is_defective,
@@ -252,7 +252,7 @@ def _describe_kind(
     }
     if not (kind.is_defective and test.has_both):
         return content
-    normal = tally.scores[~test.is_defective]
+    normal = result.scores[~test.is_defective]
     scores = np.concatenate([normal, own])
     is_defective = np.arange(len(scores)) >= len(normal)
     areas = {
@@ -260,7 +260,7 @@ def _describe_kind(
         "average_precision": average_precision(scores, is_defective),
     }
     return (
-        content | areas | tally.areas.get(index, {}) | {"intervals": _intervals(scores, is_defective, seed)}
+        content | areas | result.areas.get(index, {}) | {"intervals": _intervals(scores, is_defective, seed)}
     )
 
 
@@ -301,13 +301,13 @@ def detection_baselines(
         return BaselineEvidence({}, {})
     sample = TrainingImages(dataset, hp, latent_size, components, note)
     baselines = [baseline for baseline in get_task(hp).baselines if baseline.detects]
-    tallies = examine_test_set([_examine_with(baseline, sample) for baseline in baselines], test)
+    results = examine_test_set([_examine_with(baseline, sample) for baseline in baselines], test)
     values: dict[str, float | None] = {}
     scores = {}
-    for baseline, tally in zip(baselines, tallies, strict=True):
-        values |= table_scores(baseline.name, dict(_areas(tally, test)), "autoencoder")
+    for baseline, result in zip(baselines, results, strict=True):
+        values |= table_scores(baseline.name, dict(_areas(result, test)), "autoencoder")
         values |= {f"{baseline.name}_{key}": count for key, count in baseline.counts(sample).items()}
-        scores[baseline.describe(values)] = tally.scores
+        scores[baseline.describe(values)] = result.scores
     return BaselineEvidence(values, scores)
 
 
@@ -315,8 +315,7 @@ def _examine_with(baseline: Baseline, sample: TrainingImages) -> Examine:
     method = baseline.fit(sample)
 
     def examine(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scores, maps = method(to_float(images))
-        return maps, scores
+        return method(to_float(images))
 
     return examine
 

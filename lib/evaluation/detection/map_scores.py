@@ -1,8 +1,8 @@
 """Scores of error maps: how far each place of a picture is from normal, and how far the picture is.
 
-Maps are compared with those of normal pictures at the same place (as in Baur et al., "Autoencoders for
-unsupervised anomaly segmentation in brain MR images", 2021): an edge that moves a little in every picture
-counts less than the same error on a plain ground.
+Maps are compared with those of normal pictures at the same place, as features of a pretrained network are in
+PaDiM (Defard et al. 2021): an edge that moves a little in every picture counts less than the same error on a
+plain ground.
 """
 
 from collections.abc import Iterable

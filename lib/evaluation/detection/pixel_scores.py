@@ -104,7 +104,7 @@ class PixelCounts:
         """Return the area under the per-region overlap (PRO), up to 30 % normal pixels above the threshold.
 
         Bergmann et al., "The MVTec Anomaly Detection Dataset", International Journal of Computer Vision 129
-        (2021), section 6.1: the overlap of a region is the share of its pixels that are above the threshold;
+        (2021): the overlap of a region is the share of its pixels that are above the threshold;
         its mean over all regions is integrated over the share of the normal pixels above the threshold, and
         divided by 0.3. Regions count equally, whatever their size.
 

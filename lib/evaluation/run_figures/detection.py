@@ -13,6 +13,7 @@ from lib.evaluation.detection.heat_colors import blend_colors, heat_levels
 from lib.evaluation.detection_figures import ShownPicture
 from lib.evaluation.run_figures.autoencoder import AutoencoderFigures
 from lib.evaluation.run_figures.base import figure
+from lib.runs.detection_results import ANOMALY, NORMAL
 from lib.runs.views import CaptionedImages
 from lib.tasks import get_task, make_inference_pair
 
@@ -69,10 +70,10 @@ def _show_pictures(figures_of: AutoencoderFigures, positions: np.ndarray) -> lis
     shown = []
     for index, position in enumerate(positions):
         score = detection.evidence.scores[position]
-        verdict = ", reported" if score > detector.threshold.value else ""
+        verdict = ANOMALY if score > detector.threshold.value else NORMAL
         heat_map = blend_colors(pictures[index], heat_levels(maps[index], detector.map_range))
         shown.append(
-            ShownPicture(pictures[index], outputs[index], heat_map, masks[index], f"{score:.3g}{verdict}")
+            ShownPicture(pictures[index], outputs[index], heat_map, masks[index], f"{verdict}, {score:.3g}")
         )
     return shown
 
@@ -106,9 +107,9 @@ def draw_curves(figures_of: AutoencoderFigures, path: Path) -> None:
     detection = _detection(figures_of)
     evidence = detection.evidence
     rates = (
-        evidence.detection["false_alarm_rate"],
-        evidence.detection["recall"],
-        evidence.detection.get("precision"),
+        evidence.record["false_alarm_rate"],
+        evidence.record["recall"],
+        evidence.record.get("precision"),
     )
     methods = {"this autoencoder": evidence.scores} | detection.baselines.scores
     detection_figures.plot_detection_curves(

@@ -38,7 +38,7 @@ def test_pictures_of_kinds_with_and_without_masks(tmp_path):
     def show(channels, mask):
         picture = RNG.integers(0, 255, (12, 16, channels), np.uint8)
         heat_map = blend_colors(picture, heat_levels(RNG.normal(0, 3, (12, 16)), (0.0, 2.0)))
-        return ShownPicture(picture, picture, heat_map, mask, "3.1, reported")
+        return ShownPicture(picture, picture, heat_map, mask, "anomaly, 3.1")
 
     mask = np.zeros((12, 16), bool)
     mask[3:5, 4:9] = True

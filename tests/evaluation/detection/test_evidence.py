@@ -92,7 +92,7 @@ def test_scores_are_those_of_all_pictures_and_of_each_kind():
         "test_pixel_auroc",
         "test_pro",
     }
-    detection = evidence.detection
+    detection = evidence.record
     assert (detection["normal"], detection["defective"]) == (12, 15)
     assert detection["found"] == (scores[labels > 0] > 90).sum()
     assert detection["false_alarm_rate"] == (scores[labels == 0] > 90).mean()
@@ -164,7 +164,7 @@ def test_without_masks_there_are_no_scores_of_pixels():
     dataset, _ = _dataset(with_masks=False)
     evidence = detection_evidence(DETECTING, dataset, seed=1)
     assert set(evidence.metrics) == {"test_auroc", "test_average_precision", "test_f1"}
-    assert not any("pro" in kind for kind in evidence.detection["kinds"])
+    assert not any("pro" in kind for kind in evidence.record["kinds"])
     assert "mean_pro" not in detection_baselines(dataset, HP, latent_size=16).values
 
 
@@ -176,7 +176,7 @@ def test_of_pictures_of_one_sort_there_are_only_rates(defective):
     dataset = _with_defects(dataclasses.replace(dataset, test=dataset.test.select(positions)), defects)
     evidence = detection_evidence(DETECTING, dataset, seed=1)
     assert not evidence.metrics
-    assert ("recall" in evidence.detection, "false_alarm_rate" in evidence.detection) == (
+    assert ("recall" in evidence.record, "false_alarm_rate" in evidence.record) == (
         defective,
         not defective,
     )
