@@ -14,7 +14,7 @@ from lib.tasks.classification import CLASSIFIER_BASELINES
 from tests.harness.terminal_session import PROJECT
 
 ENGLISH = {"complete", "anomaly"}  # words of other sentences, too: there only a whole text is a name
-VERDICTS = {"lib/worker/detect_messages.py"}  # a picture is called an anomaly as well
+VERDICTS = {"lib/runs/detection_results.py"}  # a picture is called an anomaly as well
 PRESETS = {"lib/config/presets.py", "lib/reproduction/tables.py"}  # values of settings
 MODULES = {
     str(path.relative_to(PROJECT)): ast.parse(path.read_text(encoding="utf-8"))

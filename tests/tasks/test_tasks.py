@@ -19,7 +19,7 @@ def rng() -> np.random.Generator:
 
 
 def test_the_registry_has_all_tasks_in_the_order_of_the_prompts():
-    assert tuple(TASKS) == ("reconstruct", "denoise", "colorize", "complete", "restore")
+    assert tuple(TASKS) == ("reconstruct", "denoise", "colorize", "complete", "restore", "anomaly")
 
 
 def test_pixels_round_trip():
