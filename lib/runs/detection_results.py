@@ -102,7 +102,7 @@ class DetectionResult:
             return ""
         kind = "normal" if self.defective else "defective"
         return (
-            f"The test set has no {kind} images, so there are no AUROC and no average precision: "
+            f"The test set has no {kind} images, so there is no AUROC and no average precision: "
             f"choose a test set with some (--testset)."
         )
 

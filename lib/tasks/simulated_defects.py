@@ -61,7 +61,7 @@ def one_color(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 DEFECTS = {
     "paste": Defect("parts of other pictures and of other places", moved_pixels),
-    "noise": Defect("noise", noise),
+    "noise": Defect("uniform noise", noise),
     "blank": Defect("areas of one color", one_color),
     "scratch": Defect("lines of one color", one_color, is_line=True),
 }

@@ -165,12 +165,7 @@ def read_defect_masks(
     each = fit.images_per_picture
     pictures, defects = files[::each], is_defective[::each]
     defective = [file for file, is_bad in zip(pictures, defects, strict=True) if is_bad]
-    own = {os.path.realpath(file) for file in all_files}
-    if shared := [mask for mask in masks if os.path.realpath(mask) in own]:
-        raise UserError(
-            f"{folder.path}: {shared[0]} is a picture of the data set, not a mask; --masks requires a folder "
-            "of masks"
-        )
+    _require_masks(folder.path, masks, all_files)
     others = list({*all_files} - {*defective})
     root = folder.path if folder.path.is_dir() else folder.path.parent
     matches = match_defect_masks(root, masks, ending, defective, others)
@@ -190,6 +185,16 @@ def read_defect_masks(
     unknown = [file for file in defective if file not in numbers]
     notes = _describe(folder.path, matches, black, unknown, len(defective))
     return DefectMasks(Masks(bits, shape[:2]), rows, is_known), tuple(map(printable, notes))
+
+
+def _require_masks(folder: Path, masks: Sequence[Path], files: Iterable[Path]) -> None:
+    """Raise `UserError` if a mask is one of the pictures of the data set."""
+    own = {os.path.realpath(file) for file in files}
+    if shared := [mask for mask in masks if os.path.realpath(mask) in own]:
+        raise UserError(
+            f"{folder}: {shared[0]} is a picture of the data set, not a mask; --masks requires a folder of "
+            "masks"
+        )
 
 
 def _describe_no_match(folder: Path, count: int, ending: str, picture: Path) -> str:
