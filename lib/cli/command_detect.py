@@ -22,7 +22,9 @@ TASKS = list_tasks(lambda task: task.detects_defects)
 ANOMALIES_FOUND = 3  # the exit status with --fail-if-any
 SCORES, SHARES = FloatRange(-MAX_OPTION, MAX_OPTION), FloatRange(0, 1, open_low=True, open_high=True)
 THRESHOLD_HELP = "score above which a picture is an anomaly (default: that of the model)"
-FALSE_ALARMS_HELP = "threshold for this share of false alarms (0.05), by the scores of the validation images"
+FALSE_ALARMS_HELP = (
+    "threshold for this share of false alarms, such as 0.05, by the scores of validation images"
+)
 FAIL_HELP = f"end with status {ANOMALIES_FOUND} if a picture is an anomaly or cannot be read"
 MAPS_HELP = (
     "pictures that get a heat map: all, the anomalies (reported), or none; detections.html has the worst "

@@ -140,8 +140,8 @@ def _describe_absence(name: str, images: Images, classes: Sequence[str]) -> str:
     remedy = "give a test set of normal and defective images with labels (-t)"
     if images.files:
         remedy = (
-            "put pictures with defects into subfolders next to the normal ones "
-            f"({name}/good, {name}/scratch) or into a test set (-t)"
+            "name a folder of normal and defective pictures with -t FOLDER, in subfolders such as "
+            "FOLDER/good and FOLDER/scratch"
         )
     elif len(classes) > 1:
         remedy = "choose the normal classes with --normal"

@@ -94,6 +94,10 @@ def plot_score_histograms(
     axes.axvline(threshold, color=THRESHOLD_COLOR, linestyle="--", label=f"threshold {threshold:.3g}")
     if edges[-1] - edges[0] > WIDE_RANGE:
         axes.set_xscale("asinh")
+        axes.set_xticks(_score_ticks(edges[0], edges[-1]))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.set_xlim(edges[0], edges[-1])
     axes.set(xlabel="score", ylabel="share of the images")
     axes.grid(alpha=0.3)
     axes.legend()
@@ -110,6 +114,12 @@ def _score_edges(low: float, high: float, bins: int) -> np.ndarray:
     edges = np.sinh(np.linspace(np.arcsinh(low), np.arcsinh(high), bins + 1))
     edges[0], edges[-1] = low, high
     return edges
+
+
+def _score_ticks(low: float, high: float) -> list[float]:
+    """The round scores from one to another: 0, 1, 3, 10, 30, …, and negative ones."""
+    sizes = [step * 10.0**power for power in range(int(np.log10(max(-low, high))) + 1) for step in (1, 3)]
+    return [score for score in (*(-size for size in reversed(sizes)), 0.0, *sizes) if low <= score <= high]
 
 
 @dataclass(frozen=True)

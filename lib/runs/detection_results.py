@@ -13,6 +13,7 @@ from lib.tasks.metrics import METRICS
 MAX_KINDS = 20  # in a table on the screen
 MAX_IMAGES = 2**53  # required for the smallest shares of false alarms
 ANOMALY, NORMAL = "anomaly", "normal"  # verdicts on pictures
+MANY, MANY_TIMES = 5, 4  # false alarms that deserve a remark: a number, and times the wanted share
 AREAS = ("auroc", "average_precision", "pixel_auroc", "pro")
 METRICS_BY_KEY = {metric.key: metric for metric in METRICS}
 
@@ -58,6 +59,7 @@ class DetectionResult:
     Attributes:
         threshold: the score above which a picture is reported.
         origin: how the threshold was chosen, after a comma; "" where the record does not say.
+        wanted: share of normal pictures that the threshold was to report; 0 where it was chosen otherwise.
         normal: number of normal pictures.
         defective: number of defective pictures.
         false_alarms: number of normal pictures that are reported.
@@ -68,6 +70,7 @@ class DetectionResult:
 
     threshold: float
     origin: str
+    wanted: float
     normal: int
     defective: int
     false_alarms: int
@@ -86,6 +89,16 @@ class DetectionResult:
             share = format_share(self.found, self.defective)
             effects.append(f"{share} of {self.defective:,} defective ones are found")
         return f"Threshold {self.threshold:.4g}{self.origin}: {', '.join(effects)}"
+
+    @property
+    def alarm_text(self) -> str:
+        """A sentence where far more normal test images are reported than wanted, else ""."""
+        if not self.wanted or self.false_alarms < max(MANY, MANY_TIMES * self.wanted * self.normal):
+            return ""
+        return (
+            "Far more normal test images are reported than wanted: they differ from the training images "
+            "(other light, camera or position?), or validation images resemble these too closely (--group)."
+        )
 
     @property
     def interval_text(self) -> str:
@@ -121,6 +134,7 @@ def read_detection(record: dict) -> DetectionResult | None:
     return DetectionResult(
         threshold=content["threshold"],
         origin=_describe_origin(record.get("detector")),
+        wanted=_read_wanted(record.get("detector")),
         normal=normal,
         defective=defective,
         false_alarms=false_alarms,
@@ -161,8 +175,8 @@ def _describe_origin(detector: Any) -> str:
     threshold = detector.get("threshold") if isinstance(detector, dict) else None
     if not isinstance(threshold, dict):
         return ""
-    share, counts = threshold.get("share"), (_read_count(threshold, key) for key in ("normal", "defective"))
-    return describe_choice(share if isinstance(share, int | float) and is_number(share) else 0.0, *counts)
+    counts = (_read_count(threshold, key) for key in ("normal", "defective"))
+    return describe_choice(_read_share(threshold), *counts)
 
 
 def describe_choice(share: float, normal: int, defective: int) -> str:
@@ -186,6 +200,19 @@ def describe_choice(share: float, normal: int, defective: int) -> str:
 def fewest_images(share: float) -> int:
     """Return how many validation images a threshold for a share of false alarms, 0..1, requires."""
     return math.ceil(min(1 / share, MAX_IMAGES)) - 1
+
+
+def _read_wanted(detector: Any) -> float:
+    """The share of false alarms that the threshold of a detector stands for; 0 without one."""
+    threshold = detector.get("threshold") if isinstance(detector, dict) else None
+    if not isinstance(threshold, dict) or (share := _read_share(threshold)) <= 0:
+        return 0.0
+    return max(share, 1 / (_read_count(threshold, "normal") + 1))
+
+
+def _read_share(threshold: dict) -> float:
+    share = threshold.get("share")
+    return share if isinstance(share, int | float) and is_number(share) else 0.0
 
 
 def format_share(part: int, whole: int) -> str:

@@ -156,7 +156,12 @@ def _autoencoder_remarks(record: dict) -> list[Remark]:
 def _detection_remarks(record: dict) -> list[Remark]:
     if (result := read_detection(record)) is None:
         return []
-    texts = {result.threshold_text: "", result.interval_text: "", result.missing_text: "bad"}
+    texts = {
+        result.threshold_text: "",
+        result.alarm_text: "bad",
+        result.interval_text: "",
+        result.missing_text: "bad",
+    }
     return [Remark(text, style) for text, style in texts.items() if text]
 
 
