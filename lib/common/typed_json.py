@@ -64,7 +64,8 @@ def _read(hint: Any, value: Any, source: str) -> Any:
     if hint is Any or (origin is Literal and value in arguments) or (hint in PLAIN and type(value) is hint):
         return value
     if hint is float and type(value) is int:
-        return float(value)
+        with suppress(OverflowError):
+            return float(value)
     if origin in (Union, types.UnionType):
         return _read_union(arguments, value, source)
     if origin is dict and type(value) is dict:

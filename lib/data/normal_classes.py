@@ -11,19 +11,23 @@ USUAL_NAMES = ("good", "normal", "ok")  # of classes that are normal unless othe
 ALL = "all"  # stands for all classes, unless one is called so
 
 
-def select_classes(names: Sequence[str], chosen: Sequence[str] | None) -> tuple[str, ...]:
+def select_classes(
+    names: Sequence[str], chosen: Sequence[str] | None, of_test: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Return the names of normal classes.
 
     Args:
         names: of the classes of the training images, in the order of their numbers.
         chosen: those that the user has named, by name or by number, or `ALL`; None for the usual ones, and
             without these all.
+        of_test: names of the classes that only test images have; those of them with a usual name are normal,
+            too, unless others are named.
     """
     if chosen is None:
-        return usual_classes(names) or tuple(names)
+        return (usual_classes(names) or tuple(names)) + usual_classes(of_test)
     if tuple(chosen) == (ALL,) and ALL not in names:
         return tuple(names)
-    return tuple(_name_of(word, names) for word in chosen)
+    return tuple(_name_of(word, (*names, *of_test)) for word in chosen)
 
 
 def _name_of(word: str, names: Sequence[str]) -> str:

@@ -91,13 +91,14 @@ def choose_normal(train: Images, test: Images | None, hp: Hyperparameters) -> No
     name = hp.require("dataset")
     notes: tuple[str, ...] = ()
     pool = _present(classes, train if train.labels is not None else test)
-    normal = select_classes(pool, data.normal)
+    of_test = tuple(other for other in _present(classes, test) if other not in pool)
+    normal = select_classes(pool, data.normal, of_test)
     if data.normal is not None:
-        _require_known(name, normal, pool, train)
+        _require_known(name, normal, pool, of_test, train)
     elif train.labels is None:
         normal = usual_classes(pool, Path(name).resolve().name)
     else:
-        notes = _describe_choice(name, normal, pool)
+        notes = _describe_choice(name, tuple(known for known in normal if known in pool), pool)
     indices = np.arange(len(train))
     chosen = NormalImages(classes, normal, indices, tuple(map(printable, notes)))
     if train.labels is not None:
@@ -126,7 +127,10 @@ def _present(classes: tuple[str, ...], images: Images | None) -> tuple[str, ...]
     return tuple(classes[number] for number in np.unique(images.labels).tolist())
 
 
-def _require_known(name: str, normal: Sequence[str], known: tuple[str, ...], train: Images) -> None:
+def _require_known(
+    name: str, normal: Sequence[str], known: tuple[str, ...], of_test: tuple[str, ...], train: Images
+) -> None:
+    """Require names of classes, at least one of training images; the others may be of test images alone."""
     flag = f"--normal {','.join(normal)}"
     if not known:
         if train.label_error:
@@ -135,8 +139,9 @@ def _require_known(name: str, normal: Sequence[str], known: tuple[str, ...], tra
             f"{name}: the images have no labels, which {flag} requires; use one folder per class, an IDX "
             "folder or an .npz with labels"
         )
+    allowed = (*known, *of_test) if any(word in known for word in normal) else known
     for word in normal:
-        if word not in known:
+        if word not in allowed:
             close = closest_name(word, known)
             raise UserError(
                 f"{name}: no normal images: no training image has the class {word} ({flag}); the classes are "

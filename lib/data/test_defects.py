@@ -78,6 +78,8 @@ def find_defects(
     name = hp.testset or hp.require("dataset")
     if hp.testset or (test and test.files):
         _require_both(name, complete.parent, kinds, is_defective, normal)
+    elif test:
+        _require_normal(name, kinds, is_defective)
     masks, notes = _find_masks(name, complete, is_defective, hp, fit)
     if not is_defective.any():
         notes += (_describe_absence(name, complete.parent, normal.classes),)
@@ -128,7 +130,13 @@ def _require_both(
             f"{name}: no test image is defective: the classes of all are normal ({names}); add defective "
             "ones in a class of their own, or choose the normal classes with --normal"
         )
+    _require_normal(name, kinds, is_defective)
+
+
+def _require_normal(name: str, kinds: Sequence[str], is_defective: np.ndarray) -> None:
+    """Require normal images in a test set."""
     if is_defective.all():
+        names = list_classes(list(dict.fromkeys(kinds)))
         raise UserError(
             f"{name}: no test image is normal: the classes are {names}; add normal ones, or name their class "
             "with --normal"

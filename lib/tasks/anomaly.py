@@ -8,7 +8,7 @@ from lib.tasks.base import Task
 from lib.tasks.baselines import constant, pca
 from lib.tasks.detection_baselines import mean, neighbors, pca_patch, pca_residual
 from lib.tasks.error_maps import ERROR_MAPS
-from lib.tasks.settings import DefectData, DetectionOptions
+from lib.tasks.settings import MAX_CODE_WEIGHT, DefectData, DetectionOptions
 from lib.tasks.simulated_defects import DEFECTS, DefectSettings, add_defects
 
 FRACTIONS = FloatRange(0, 1, open_low=True)
@@ -76,7 +76,7 @@ class Anomaly(Task):
         ),
         "code_weight": task_option(
             0.0,
-            FloatRange(0, 100),
+            FloatRange(0, MAX_CODE_WEIGHT),
             is_later=True,
             follows=IMAGES,
             help="weight in the score of the distance of the latent code from those of normal pictures",

@@ -4,6 +4,7 @@ from typing import NamedTuple, Protocol
 
 ImageShape = tuple[int, int, int]  # (height, width, channels)
 MAX_CHANNELS = 16  # of images: 1 is gray, 3 is color
+MAX_CODE_WEIGHT = 100  # of the latent code in the score of a detector
 
 
 class TaskSettings(Protocol):

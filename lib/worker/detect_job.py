@@ -14,7 +14,7 @@ from lib.data.user_images import UserImages
 from lib.evaluation.detection.crops import crop_positions, examine_in_crops
 from lib.evaluation.detection.detecting_model import DetectingModel, Predicted
 from lib.evaluation.detection.detector import Detector, Examined
-from lib.evaluation.detection.detector_record import load_detector
+from lib.evaluation.detection.detector_record import load_detector, unfit_detector
 from lib.evaluation.detection.threshold import CHOSEN, FALSE_ALARMS, Threshold, threshold_for
 from lib.worker.apply_examples import Example, Examples
 from lib.worker.detect_messages import Detect, DetectResult
@@ -58,6 +58,8 @@ def detect(channel: Channel, request: Detect) -> None:
     detector = load_detector(loaded.path, (height, width))
     assert isinstance(loaded.model, keras.Model)
     model = DetectingModel(loaded.model, loaded.hp, detector)
+    if not model.fits:
+        raise unfit_detector(loaded.path)
     user_images = UserImages(
         request.data, loaded.image_shape, request.fit, request.invert, value_range=loaded.saved.value_range
     )

@@ -124,6 +124,20 @@ def test_a_class_with_a_usual_name_is_normal():
     assert any("the class Good counts as normal, bent as defective" in note for note in dataset.notes)
 
 
+@pytest.mark.parametrize(
+    ("trained", "tested", "values"),
+    [("Good", "good", {}), ("fine", "OK", {}), ("fine", "whole", {"normal": "fine,whole"})],
+)
+def test_normal_test_images_may_have_another_class_than_those_of_the_training(trained, tested, values):
+    for number in range(12):
+        draw(f"p/train/{trained}/{number}.png")
+    for name in (f"{tested}/0", "bent/0"):
+        draw(f"p/test/{name}.png")
+    dataset = load("p", **values)
+    assert sorted(kinds_of(dataset), key=lambda kind: kind[1]) == [(tested, False), ("bent", True)]
+    assert set(dataset.to_json()["defects"]["normal_classes"]) == {trained, tested}
+
+
 def test_a_folder_of_normal_pictures_alone():
     for number in range(12):
         draw(f"p/{number}.png")

@@ -1,6 +1,8 @@
 """Detectors: normal values, scores, thresholds, files. python -m pytest tests/evaluation/test_detector.py"""
 
+import json
 import shutil
+from dataclasses import replace
 
 import h5py
 import keras
@@ -231,6 +233,15 @@ def _describe(text):
     return change
 
 
+def _edit(part, **values):
+    def change(file):
+        content = json.loads(file.attrs["latent_lab_detector"])
+        (content[part] if part else content).update(values)
+        file.attrs["latent_lab_detector"] = json.dumps(content)
+
+    return change
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -242,7 +253,13 @@ def _describe(text):
         _set("codes", np.zeros(3)),
         _describe("{}"),
         _describe('{"scoring": {"kinds": ["other"], "area": 0.1, "code_weight": 0}}'),
+        _set("squared_mean", np.full((12, 10), np.inf)),
         _describe("[" * 10_000),
+        _edit("threshold", value=10**400),
+        _edit("threshold", rule="\x1b[2J"),
+        _edit("scoring", code_weight=1e300),
+        _edit("map_scale", deviation=1e-320),
+        _edit(None, map_range=[-1e308, 1e308]),
     ],
 )
 def test_damaged_detectors_are_refused_in_one_line(saved, tmp_path, change):
@@ -255,6 +272,20 @@ def test_damaged_detectors_are_refused_in_one_line(saved, tmp_path, change):
     assert "\n" not in str(error.value)
 
 
+def test_codes_of_another_size_do_not_fit_the_model(saved):
+    path, detector, _, _ = saved
+    loaded = load_saved_model(path)
+    assert DetectingModel(loaded.model, loaded.hp, detector).fits
+    other = replace(detector, codes=CodeReference.of(np.zeros((5, 7), np.float32)))
+    assert not DetectingModel(loaded.model, loaded.hp, other).fits
+
+
 def test_a_threshold_describes_itself():
     text = Threshold(3.21, "false alarms", 0.01, 540).describe()
     assert text == "threshold 3.21, for 1 % false alarms by 540 validation images"
+
+
+def test_shares_of_false_alarms_may_be_the_smallest_of_all():
+    threshold = threshold_for(np.arange(3.0), 5e-324)
+    assert threshold.value == 2
+    assert "too few" in threshold.describe_shortage()

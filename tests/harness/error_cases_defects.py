@@ -35,6 +35,12 @@ def in_parts(*test: str, **values):
     detected([*(f"train/{name}" for name in GOOD), *(f"test/{name}" for name in test)], **values)
 
 
+def without_normal_test_images():
+    labels = np.zeros(len(IMAGES), int)
+    np.savez("a.npz", x_train=IMAGES, y_train=labels, x_test=IMAGES, y_test=labels + 1)
+    detected(dataset="a.npz")
+
+
 CASES = {
     "data/normal_images": [
         (
@@ -99,6 +105,11 @@ CASES = {
             "p",
             "no test image is normal: the classes are bent, torn; add normal ones, or name their class with",
         ),
+        (
+            without_normal_test_images,
+            "a.npz",
+            "no test image is normal: the classes are 1; add normal ones, or name their class with --normal",
+        ),
     ],
     "data/defective_images": [
         (
@@ -131,6 +142,11 @@ CASES = {
         (
             lambda: in_parts("good/0", "bent/0", mask_folder="p"),
             "p",
+            ".png is a picture of the data set, not a mask; --masks requires a folder of masks",
+        ),
+        (
+            lambda: in_parts("good/0", "bent/0", mask_folder="p/test"),
+            "p/test",
             ".png is a picture of the data set, not a mask; --masks requires a folder of masks",
         ),
         (

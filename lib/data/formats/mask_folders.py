@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib.config.hyperparameters import Hyperparameters
+from lib.data.formats.picture_files import TEST_NAMES, TRAIN_NAMES
 
 FOLDER_NAMES = ("ground_truth", "masks")  # that are looked for, in lower case
 
@@ -58,4 +59,6 @@ def _subfolders(folder: Path) -> list[Path]:
 def ignored_folders(hp: Hyperparameters) -> tuple[str, ...]:
     """Return folders, without links, whose pictures are none of the data set even where they lie in it."""
     folder = find_mask_folder(hp)
-    return () if folder is None else (os.path.realpath(folder.path),)
+    if folder is None or (folder.is_named and folder.path.name.lower() in (*TRAIN_NAMES, *TEST_NAMES)):
+        return ()  # the pictures themselves, which are refused as masks
+    return (os.path.realpath(folder.path),)

@@ -18,6 +18,8 @@ PICTURE_SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif"),
 }
+# Names of folders that are a part of a data set, in lower case, also with a word for "set" behind them.
+TRAIN_NAMES, TEST_NAMES = {"train", "training"}, {"test", "testing"}
 # The decoders that Pillow may use. The others are rare or dangerous: an EPS, under any file name, is a
 # program that Ghostscript runs.
 PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")

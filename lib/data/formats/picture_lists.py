@@ -12,7 +12,7 @@ import numpy as np
 from lib.common.errors import UserError, printable
 from lib.data.formats.base import explain_read_errors
 from lib.data.formats.picture_cache import digest_files
-from lib.data.formats.picture_files import PICTURE_SUFFIXES
+from lib.data.formats.picture_files import PICTURE_SUFFIXES, TEST_NAMES, TRAIN_NAMES
 from lib.data.formats.picture_fit import PictureSurvey, survey_pictures
 
 # Files and folders that systems, cameras and servers put beside pictures; in lower case. Like names that
@@ -20,8 +20,7 @@ from lib.data.formats.picture_fit import PictureSurvey, survey_pictures
 IGNORED_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin"}
 MAX_DEPTH = 20  # levels of folders
 MAX_ENTRIES = 2_000_000  # files and folders
-# Names of folders that are a part of a data set, in lower case, also with a word for "set" behind them.
-TRAIN_NAMES, TEST_NAMES = {"train", "training"}, {"test", "testing"}
+# Like TRAIN_NAMES and TEST_NAMES.
 VALIDATION_NAMES = {"val", "valid", "validation"}
 SET_ENDINGS = ("set", "data", "images")
 MAX_SUFFIX_LENGTH = 8  # of files that are counted by their suffix

@@ -1,5 +1,6 @@
 """Class `DetectingModel`: an autoencoder with its detector, for batches of pictures."""
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -74,6 +75,16 @@ class DetectingModel(ScoredModel):
         super().__init__(model, hp, detector.scoring)
         self.detector = detector
 
+    @property
+    def fits(self) -> bool:
+        """Whether the codes of the detector, if they count, have the size of the model's."""
+        codes = self.detector.codes
+        if codes is None:
+            return True
+        if len(self._model.outputs) < 2:
+            return False
+        return len(codes.center) == math.prod(self._model.outputs[1].shape[1:])
+
     def examine(self, images: np.ndarray) -> Examined:
         """Return error maps and scores of images.
 
@@ -120,8 +131,8 @@ def require_validation(dataset: Dataset) -> None:
 
 
 def _with_code(model: keras.Model) -> keras.Model:
-    """The model with the code of its encoder as a second output."""
+    """The model with the code of its encoder, if it has one, as a second output."""
     graph = GraphCopy(copies_layers=False)
     outputs = graph.call_model(model, list(model.inputs))
-    encoder = next(call for call in graph.calls if call.is_model and call.layer.name == "encoder")
-    return keras.Model(model.inputs, [outputs[0], encoder.output])
+    codes = [call.output for call in graph.calls if call.is_model and call.layer.name == "encoder"]
+    return keras.Model(model.inputs, [outputs[0], *codes[:1]])

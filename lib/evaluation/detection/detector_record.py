@@ -10,12 +10,13 @@ import numpy as np
 from lib.common.errors import RunFailed, UserError
 from lib.common.typed_json import read_fields
 from lib.evaluation.detection.code_scores import CodeReference
-from lib.evaluation.detection.detector import Detector, Scale, Scoring
+from lib.evaluation.detection.detector import SMALLEST_DEVIATION, Detector, Scale, Scoring
 from lib.evaluation.detection.map_scores import MapReference
-from lib.evaluation.detection.threshold import FALSE_ALARMS, Threshold
+from lib.evaluation.detection.threshold import FALSE_ALARMS, RULES, Threshold
 from lib.models.saving.detector_files import read_detector, write_detector
 from lib.tasks import list_tasks
 from lib.tasks.error_maps import ERROR_MAPS
+from lib.tasks.settings import MAX_CODE_WEIGHT
 
 VERSION = 1  # raised when error maps or scores are computed in another way
 
@@ -80,12 +81,17 @@ def load_detector(path: Path, sides: tuple[int, int]) -> Detector:
     except (RunFailed, UserError, KeyError, TypeError, ValueError):
         valid = False
     if not valid:
-        raise UserError(
-            f"{path}: the detector does not fit the model, is damaged or of another version; train the model "
-            "again"
-        )
+        raise unfit_detector(path)
     scales = plain.map_scale, plain.code_scale, plain.map_range
     return Detector(plain.scoring, maps, codes, *scales, normal_scores, plain.threshold)
+
+
+def unfit_detector(path: Path) -> UserError:
+    """The error for a detector that does not belong to its model."""
+    return UserError(
+        f"{path}: the detector does not fit the model, is damaged or of another version; train the model "
+        "again"
+    )
 
 
 def _fits(maps: dict[str, MapReference], sides: tuple[int, int]) -> bool:
@@ -111,11 +117,13 @@ def _is_sane(plain: Description, numbers: tuple[float, ...]) -> bool:
     scoring = plain.scoring
     deviations = plain.map_scale.deviation, plain.code_scale.deviation
     return (
-        all(map(math.isfinite, (*numbers, *deviations, scoring.area, scoring.code_weight)))
-        and min(deviations) > 0
-        and plain.map_range[0] < plain.map_range[1]
+        all(map(math.isfinite, (*numbers, *deviations)))
+        and min(deviations) >= SMALLEST_DEVIATION
+        and 0 < plain.map_range[1] - plain.map_range[0] < math.inf
         and 0 < scoring.area <= 1
+        and 0 <= scoring.code_weight <= MAX_CODE_WEIGHT
         and set(scoring.kinds) <= ERROR_MAPS.keys()
+        and plain.threshold.rule in RULES
         and (plain.threshold.rule != FALSE_ALARMS or 0 < plain.threshold.share < 1)
         and plain.version == VERSION
     )

@@ -9,6 +9,7 @@ from lib.evaluation.detection.detection_scores import best_f1
 from lib.runs.detection_results import describe_choice, fewest_images
 
 FALSE_ALARMS, BEST_F1, CHOSEN = "false alarms", "best F1", "chosen"
+RULES = (FALSE_ALARMS, BEST_F1, CHOSEN)
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,9 @@ def read_detector(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]] | 
             raise UserError(
                 f"{path}: the detector has more than {MAX_VALUES:,} numbers; train the model again"
             )
-        for name, item in stored.items():
-            arrays[name] = np.asarray(item[()], np.float32)
+        with np.errstate(over="ignore"):  # infinity is refused below
+            for name, item in stored.items():
+                arrays[name] = np.asarray(item[()], np.float32)
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise UserError(f"{path}: the detector has NaN or infinity; train the model again")
     return description, arrays
