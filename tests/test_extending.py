@@ -130,6 +130,16 @@ AUGMENTATION = """
 
 
 """
+ERROR_MAP = """
+    ERROR_MAPS["absolute"] = ErrorMap(
+        "absolute error", lambda inputs, outputs: np.abs(inputs - outputs).mean(axis=-1)
+    )
+
+
+"""
+DEFECT = """
+    "invert": Defect("the negative of the picture", lambda pixels, rng: 1 - pixels),
+"""
 HYPERPARAMETER = """
     reading_note: str | None = setting(
         None, OrWord("none", OneOf(("short", "long"))), group="training",
@@ -216,6 +226,8 @@ def project(tmp_path_factory):
     project.add_entry("lib/tasks/metrics.py", "def program_metrics(", METRIC)
     project.add_entry("lib/config/training_choices.py", "def describe_schedules(", TRAINING_CHOICES)
     project.add_entry("lib/tasks/augmentation.py", "def chosen_augmentations(", AUGMENTATION)
+    project.add_entry("lib/tasks/error_maps.py", "def _dissimilarity(", ERROR_MAP)
+    project.add_entry("lib/tasks/simulated_defects.py", '    "scratch": Defect(', DEFECT)
     project.add_entry("lib/config/training_settings.py", "    optimizer: str = setting", HYPERPARAMETER)
     project.add_file("lib/evaluation/run_figures/means.py", FIGURE)
     project.add_file("lib/cli/command_measure.py", COMMAND)
@@ -326,6 +338,18 @@ def test_augmentation(project, help_text, documentation):
     assert project.record["hyperparameters"]["upend"] is True
     assert "turn half of the training images upside down" in " ".join(help_text.split())
     assert "`--upend`" in documentation
+
+
+def test_error_map_and_simulated_defect(project, help_text, documentation):
+    chosen = ["--defects", "invert", "--error-map", "absolute", "--normal", "upright", "--output", "detector"]
+    small = ["--layers", "1", "--kernels", "2", "--epochs", "1", "--yes"]
+    screen = project.run("autoencoder.py", "-d", "stripes", "--task", "anomaly", *chosen, *small)
+    assert "AUROC" in screen
+    record = json.loads((project.folder / "detector/run.json").read_text(encoding="utf-8"))
+    assert record["detector"]["scoring"]["kinds"] == ["absolute"]
+    for text in (" ".join(help_text.split()), documentation):
+        assert "absolute: absolute error" in text
+        assert "invert: the negative of the picture" in text
 
 
 def test_command(project, documentation):
