@@ -43,7 +43,7 @@ class DetectCommand(ModelCommand):
     )
     order = 15
     menu_text = "Find anomalies in your pictures"
-    menu_order = 15
+    menu_order = 1  # after a run of its task, the purpose of the run
     request_type = Detect
     model_files = AUTOENCODER_FILES[:1]
     model_help = f"run folder or saved autoencoder.h5 of --task {TASKS}"

@@ -10,6 +10,7 @@ from lib.cli.parser import CommandParser
 from lib.cli.session import Session
 from lib.common.value_types import IntRange
 from lib.runs.views import ImageGrid
+from lib.tasks import find_task
 from lib.worker.messages import Generate, GenerateResult, JobRequest
 
 SIDE, SEED = IntRange(2, MAX_OPTION), IntRange(0, MAX_OPTION)  # of a grid or an interpolation; of samples
@@ -40,6 +41,12 @@ class GenerateCommand(ModelCommand):
         add("--between", "PICTURE", "interpolate between the latent codes of two pictures", nargs=2)
         add("--steps", "N", "images of the interpolation, ends included (default 10)", SIDE, default=10)
         add("--seed", "N", "seed of the samples (default 0)", SEED, default=0)
+
+    def is_offered(self, session: Session) -> bool:
+        record = session.last_run.record
+        hyperparameters = record.get("hyperparameters") or {}
+        bypasses_code = hyperparameters.get("skip") or hyperparameters.get("residual")
+        return not (bypasses_code and find_task(record.get("task")).detects_defects)
 
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
         return super().options(args) | {"between": args.between and tuple(args.between)}

@@ -22,7 +22,7 @@ from lib.data.formats.registry import is_published_folder, peek_source, read_sou
 from lib.data.group_notes import describe_groups
 from lib.data.groups import group_images
 from lib.data.named_datasets import DATA_FOLDER, NAMED_DATASETS, download
-from lib.data.normal_images import choose_normal
+from lib.data.normal_images import choose_normal, describe_unused_defects
 from lib.data.splits import Subset, split_images
 from lib.data.test_defects import TestDefects, find_defects
 from lib.data.value_range import BYTES, ValueRange
@@ -238,6 +238,7 @@ def load_dataset(hp: Hyperparameters, value_range: ValueRange = BYTES) -> Datase
     if test is not None:
         require_same_shape(hp.testset or name, train, test)
     train, test = _checked_labels(train, test, hp)
+    notes += tuple(filter(None, [describe_unused_defects(name, train, test, hp)]))
     normal = choose_normal(train, test, hp)
     groups = group_images(train, hp)
     subsets = split_images(train, test, hp, groups, None if normal is None else normal.indices)

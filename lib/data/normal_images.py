@@ -16,6 +16,7 @@ from lib.data.formats.base import Images
 from lib.data.groups import Groups
 from lib.data.normal_classes import select_classes, usual_classes
 from lib.data.splits import Subset
+from lib.tasks import list_tasks
 
 MIN_IMAGES = 10  # normal ones, enough to be split into three sets
 SHOWN_CLASSES = 12  # in one message
@@ -190,3 +191,17 @@ def describe_shared_groups(groups: Groups | None, training: np.ndarray, test: np
             f"{groups.names[shared[0]]}"
         ),
     )
+
+
+def describe_unused_defects(name: str, train: Images, test: Images | None, hp: Hyperparameters) -> str:
+    """Return a sentence where images look like those of a detector, and the task is another; else ""."""
+    if hp.program != "autoencoder" or hp.defect_data is not None or test is None:
+        return ""
+    if train.labels is None or test.labels is None:
+        return ""
+    classes = class_names(train)
+    known, others = _present(classes, train), set(_present(class_names(test), test)) - {*classes}
+    if not others or set(usual_classes(known)) != {*known}:
+        return ""
+    task = list_tasks(lambda task: task.detects_defects)
+    return f"{name}: to find defects such as {min(others)}, set --task {task}"

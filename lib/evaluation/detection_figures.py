@@ -169,7 +169,6 @@ def plot_shown_pictures(rows: dict[str, list[ShownPicture]], path: Path, title: 
                 axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, "gray", vmin=0, vmax=255)
                 axes.set_title(caption, fontsize=8)
             if shown.mask.any() and not shown.mask.all():
-                line[start].contour(shown.mask, [0.5], colors=OUTLINE, linewidths=0.9)
                 line[start + 2].contour(shown.mask, [0.5], colors=OUTLINE, linewidths=0.9)
     set_title(figure, title)
     save(figure, path)

@@ -313,3 +313,12 @@ def test_defaults_follow_the_number_of_normal_images(textures):
 )
 def test_classes_are_named_by_names_or_numbers(chosen, names):
     assert normal_classes.select_classes(("bird", "cat"), chosen) == names
+
+
+def test_other_tasks_name_the_one_that_finds_defects(tmp_path):
+    write_textures(tmp_path / "weave", "weave", side=16, train=12, good=3, bad=2)
+    options = {"dataset": str(tmp_path / "weave"), "layers": 1}
+    notes = load_dataset(AutoencoderHyperparameters(**options)).notes
+    assert any("to find defects such as scratch, set --task anomaly" in note for note in notes)
+    notes = load_dataset(AutoencoderHyperparameters(task="anomaly", **options)).notes
+    assert not any("to find defects" in note for note in notes)

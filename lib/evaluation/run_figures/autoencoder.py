@@ -16,7 +16,7 @@ from lib.config.architecture import Architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.splits import Subset
 from lib.evaluation import figures, image_figures, latent_space
-from lib.evaluation.detection.evidence import Detection
+from lib.evaluation.detection.evidence import Detection, normal_pictures
 from lib.evaluation.run_figures.base import RunFigures, figure, shown_images
 from lib.runs.views import ImageGrid, ImageStrip, PointPlot
 from lib.tasks import get_task
@@ -92,8 +92,8 @@ class AutoencoderFigures(RunFigures):
 
     @property
     def decodes_code_alone(self) -> bool:
-        """Whether a code alone gives an image, without skip connections or residual outputs."""
-        return not (self.hp.skip or self.hp.residual)
+        """Whether a code alone gives an image."""
+        return _decodes_code_alone(self.hp)
 
 
 @figure(
@@ -105,7 +105,10 @@ class AutoencoderFigures(RunFigures):
 def draw_reconstructions(figures_of: AutoencoderFigures, path: Path) -> ImageStrip:
     """Test images, their outputs and the errors."""
     hp = figures_of.hp
-    images = _reconstruct(figures_of.model, figures_of.test.first(RECONSTRUCTIONS), hp)
+    test = figures_of.test
+    if figures_of.detection is not None:  # pictures with real defects are no targets
+        test = shown_images(normal_pictures(figures_of.dataset), hp)
+    images = _reconstruct(figures_of.model, test.first(RECONSTRUCTIONS), hp)
     rows = {name.removesuffix("s"): array for name, array in images.items()}
     if get_task(hp).targets_are_inputs:
         rows = {"target": rows["input"], "output": rows["output"]}
@@ -164,9 +167,20 @@ def draw_variants(figures_of: AutoencoderFigures, path: Path) -> None:
     image_figures.plot_image_rows(rows, path, figures_of.scored_title)
 
 
+def _offers_samples(hp) -> bool:
+    """Whether the menu offers samples; without them it says why, but a detector is not for samples."""
+    return _decodes_code_alone(hp) or not get_task(hp).detects_defects
+
+
+def _decodes_code_alone(hp) -> bool:
+    """Whether a code alone gives an image, without skip connections or residual outputs."""
+    return not (hp.skip or hp.residual)
+
+
 @figure(
     "samples",
     "Show generated samples",
+    offered=_offers_samples,
     applies=lambda figures_of: figures_of.decodes_code_alone,
     absent="The decoder cannot generate samples: it needs more than a latent code (skip or residual).",
 )

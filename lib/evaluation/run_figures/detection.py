@@ -39,11 +39,11 @@ def draw_anomalies(figures_of: AutoencoderFigures, path: Path) -> CaptionedImage
         order = kind.positions[np.argsort(detection.evidence.scores[kind.positions], kind="stable")]
         chosen = order[[-1, 0]] if len(order) > 1 else order
         rows[kind.name] = _show_pictures(figures_of, chosen)
-    low, high = detection.detecting.detector.map_range
+    threshold = detection.detecting.detector.threshold.value
     more = f", {MAX_KINDS} of {len(kinds):,} kinds" if len(kinds) > MAX_KINDS else ""
     title = (
-        f"{figures_of.scored_title}\nhighest (left) and lowest score of each kind{more}; the colors of heat "
-        f"maps go from {low:.3g} to {high:.3g}"
+        f"{figures_of.scored_title}\nhighest (left) and lowest score of each kind{more}; "
+        f"an anomaly has a score above {threshold:.3g}"
     )
     detection_figures.plot_shown_pictures(rows, path, title)
     shown = [(name, picture) for name, pictures in rows.items() for picture in pictures]
