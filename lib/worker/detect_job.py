@@ -118,12 +118,13 @@ def _judge(model: DetectingModel, batch: Batch) -> Examined:
     return model.judge(batch.predicted.result())
 
 
-def _write_worst(pictures: list[Example], folder: Path, title: str) -> list[tuple[str, np.ndarray]]:
+def _write_worst(pictures: Iterable[Example], folder: Path, title: str) -> list[tuple[str, np.ndarray]]:
     """Write `WORST_FILES`, and return the rows of the sheet; none if the pictures were removed meanwhile."""
-    if not pictures:
-        return []
     examples = Examples(HEADS, first=0, worst=COUNT)
-    examples.add(pictures)
+    for example in pictures:  # of which one at a time is in memory at its own size
+        examples.add([example])
+    if not examples.worst:
+        return []
     page, sheet = (folder / name for name in WORST_FILES)
     examples.write_page(page, title)
     return examples.write_worst(sheet, f"{title}: highest scores")

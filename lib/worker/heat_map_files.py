@@ -20,6 +20,7 @@ from lib.worker.own_size_files import JPEG_SUFFIXES, KEPT_SUFFIXES, encode_like
 
 FOLDER = "heat-maps"  # in the output folder
 PENDING = 32  # pictures that wait for a thread
+PENDING_BYTES = 2**28  # of their maps, which models of crops make at the pictures' own size
 
 
 class HeatMaps:
@@ -89,7 +90,7 @@ class HeatMapWriter:
         """
         for position, heat in zip(map(int, positions), maps, strict=True):
             if self._detections.is_anomaly(position) or self._maps == ALL_MAPS:
-                self.wait(PENDING)
+                self.wait(min(PENDING, PENDING_BYTES // heat.nbytes))
                 self._pending.append(self._pool.submit(self._report, position, heat))
 
     def wait(self, pending: int = 0) -> None:

@@ -1,6 +1,7 @@
 """The pictures with the highest scores of a job `detect`, with their maps, for the page and the sheet."""
 
 import heapq
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -27,14 +28,12 @@ class WorstMaps:
             elif key > self._heap[0][:2]:
                 heapq.heapreplace(self._heap, (*key, heat.copy()))
 
-    def examples(self, detections: Detections, heat_maps: HeatMaps) -> list[Example]:
-        """Return the pictures with and without their heat maps, the highest score first."""
-        examples = []
+    def examples(self, detections: Detections, heat_maps: HeatMaps) -> Iterator[Example]:
+        """Yield the pictures with and without their heat maps, the highest score first."""
         for score, position, heat in sorted(self._heap, key=lambda item: item[:2], reverse=True):
             try:
                 picture, drawn = heat_maps.draw(-position, heat)
             except UserError:  # removed meanwhile
                 continue
             name, text = detections.user_images.names[-position], detections.describe(-position)
-            examples.append(Example(name, score, text, [picture.pixels, drawn]))
-        return examples
+            yield Example(name, score, text, [picture.pixels, drawn])

@@ -21,6 +21,7 @@ from lib.evaluation.detection.map_scores import MapReference
 from lib.evaluation.detection.threshold import FALSE_ALARMS, Threshold
 from lib.runs.events import Note
 from lib.worker import detect_job, heat_map_files
+from lib.worker.apply_examples import Examples
 from lib.worker.detect_messages import Detect
 from tests.harness.in_process_worker import RecordingChannel
 from tests.worker.test_model_jobs import COLOR, GRAY, run_job, save_autoencoder, save_classifier
@@ -220,6 +221,14 @@ def test_results_do_not_depend_on_batches_and_threads(pictures, monkeypatch):
     assert [row[:2] + row[4:] for row in single.table] == [row[:2] + row[4:] for row in whole.table]
     for path in Path("whole/heat-maps").rglob("*.png"):
         assert path.read_bytes() == Path("single", *path.parts[1:]).read_bytes()
+
+
+def test_the_worst_pictures_are_reduced_one_by_one(pictures, monkeypatch):
+    added = []
+    real = Examples.add
+    monkeypatch.setattr(Examples, "add", lambda self, found: (added.append(len(found)), real(self, found)))
+    run_job(Detect, save_detecting_model(), data="own")
+    assert added == [1, 1, 1, 1]
 
 
 def test_ctrl_c_keeps_the_finished_pictures(pictures, monkeypatch):
