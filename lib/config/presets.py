@@ -217,8 +217,8 @@ PRESETS = {
     "best-cifar-anomaly": Preset(
         "best detector of objects that are not --normal: latent size 256, SSIM at three scales", "cifar10",
         _BEST_ANOMALY | dict(
-            latent_dim=256, defects="paste,noise,blank,scratch", defect_opacity="0.3-1", error_map="scales",
-            score_area=1, code_weight=0, epochs=25,
+            latent_dim=256, defect_opacity="0.3-1", error_map="scales", score_area=1, code_weight=0,
+            epochs=25,
         ),
     ),
     "mnist-classifier": Preset(

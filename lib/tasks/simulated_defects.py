@@ -13,11 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.tasks.augmentation import random_intervals
-from lib.tasks.degradation import blur
 
 MAX_ASPECT_RATIO = 3  # of a region, width by height or height by width
 BLOB_CELLS = 4  # of the coarse noise that gives a blob its outline, along each side
-MIN_BLUR, MAX_BLUR = 1.0, 1 / 24  # deviations of a blur: in pixels, and as a fraction of the shorter side
 LINE_WIDTHS = 0.02, 0.12  # range of the widths of lines, as fractions of the shorter side
 
 
@@ -61,17 +59,10 @@ def one_color(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.broadcast_to(colors[:, None, None, :], pixels.shape)
 
 
-def blurred_pixels(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The pictures, blurred by a Gaussian of at least one pixel."""
-    widest = max(MIN_BLUR, MAX_BLUR * min(pixels.shape[1:3]))
-    return blur(pixels, rng.uniform(MIN_BLUR, widest, len(pixels)), rng)
-
-
 DEFECTS = {
     "paste": Defect("parts of other pictures and of other places", moved_pixels),
     "noise": Defect("uniform noise", noise),
     "blank": Defect("areas of one color", one_color),
-    "blur": Defect("a blurred part of the picture", blurred_pixels),
     "scratch": Defect("lines of one color", one_color, is_line=True),
 }
 
