@@ -27,6 +27,7 @@
     anomaly         defects of pictures, by their repair
     simulated_defects  defects drawn into normal pictures
     error_maps      errors at each place
+    code_distances  distances of latent codes
     classification  name and baselines of the other program
 
 Each task's module holds one subclass of `Task`, which registers itself; all modules of this package are

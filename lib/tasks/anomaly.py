@@ -3,9 +3,10 @@
 from typing import ClassVar
 
 from lib.common.settings import IMAGES, task_option
-from lib.common.value_types import FloatInterval, FloatRange, IntRange, Names, OrWord, SeveralOf, Text
+from lib.common.value_types import FloatInterval, FloatRange, IntRange, Names, OneOf, OrWord, SeveralOf, Text
 from lib.tasks.base import Task
 from lib.tasks.baselines import constant, pca
+from lib.tasks.code_distances import CODE_DISTANCES
 from lib.tasks.detection_baselines import mean, neighbors, pca_patch, pca_residual
 from lib.tasks.error_maps import ERROR_MAPS
 from lib.tasks.settings import MAX_CODE_WEIGHT, DefectData, DetectionOptions
@@ -81,6 +82,13 @@ class Anomaly(Task):
             follows=IMAGES,
             help="weight in the score of the distance of the latent code from those of normal pictures",
         ),
+        "code_distance": task_option(
+            next(iter(CODE_DISTANCES)),
+            OneOf(tuple(CODE_DISTANCES)),
+            is_later=True,
+            help="distance of latent codes: "
+            + "; ".join(f"{name}: {entry.help}" for name, entry in CODE_DISTANCES.items()),
+        ),
         "false_alarms": task_option(
             0.01,
             FloatRange(0, 1, open_low=True, open_high=True),
@@ -132,7 +140,7 @@ class Anomaly(Task):
         return self if settings.defects else PLAIN
 
     def detection(self, settings):
-        names = "error_map", "score_area", "code_weight", "false_alarms"
+        names = "error_map", "score_area", "code_weight", "code_distance", "false_alarms"
         return DetectionOptions(*(getattr(settings, name) for name in names))
 
     def refusal(self, settings):

@@ -33,12 +33,14 @@ class DetectionOptions(NamedTuple):
         error_maps: names of `lib.tasks.error_maps.ERROR_MAPS`.
         area: share of a map whose greatest values make the score of a picture, above 0 to 1.
         code_weight: weight of the distance of the latent code in the score, at least 0.
+        code_distance: one of `lib.tasks.code_distances.CODE_DISTANCES`.
         false_alarms: share of normal pictures that the threshold may report, between 0 and 1.
     """
 
     error_maps: tuple[str, ...]
     area: float
     code_weight: float
+    code_distance: str
     false_alarms: float
 
 

@@ -22,6 +22,7 @@ from lib.evaluation.detection.map_scores import MapMoments, picture_scores
 from lib.evaluation.detection.threshold import BEST_F1, Threshold, threshold_for, threshold_of_best_f1
 from lib.models.autoencoder import build_autoencoder
 from lib.models.saving.model_files import load_saved_model, save_model
+from lib.tasks.code_distances import CODE_DISTANCES
 from tests.harness.detectors import KINDS, random_images, save_detecting_autoencoder
 
 RNG = np.random.default_rng(0)
@@ -87,23 +88,30 @@ def test_the_score_is_the_mean_of_the_greatest_values():
 # --- codes
 
 
-def test_codes_far_from_normal_ones_have_greater_scores():
+@pytest.mark.parametrize("distance", CODE_DISTANCES)
+def test_codes_far_from_normal_ones_have_greater_scores(distance):
     normal = RNG.normal(0, 1, (500, 4, 2)).astype(np.float32)
     reference = CodeReference.of(normal)
-    inside, outside = reference.scores(normal[:50] + 0.01), reference.scores(normal[:50] + 5)
+    inside, outside = (reference.scores(normal[:50] + shift, distance) for shift in (0.01, 5))
     assert outside.min() > inside.max()
-    flat = normal.reshape(500, -1)
-    point = RNG.normal(0, 1, (1, 4, 2)).astype(np.float32)
-    nearest = np.sort(np.linalg.norm(flat - point.reshape(-1), axis=1))[:3].mean()
-    assert reference.scores(point)[0] == pytest.approx(np.log(nearest), abs=1e-3)
 
 
-def test_one_code_and_equal_codes_are_enough():
-    for count in (1, 5):
-        reference = CodeReference.of(np.ones((count, 3), np.float32))
-        same, other = reference.scores(np.array([[1, 1, 1], [1, 1, 2]], np.float32))
-        assert np.isfinite(same)
-        assert np.isfinite(other)
+def test_distances_are_those_of_their_definitions():
+    normal = (RNG.normal(0, 1, (500, 8)) * np.arange(1, 9)).astype(np.float32)
+    reference, point = CodeReference.of(normal), RNG.normal(0, 3, (1, 8)).astype(np.float32)
+    nearest = np.sort(np.linalg.norm(normal - point, axis=1))[:3].mean()
+    assert reference.scores(point, "neighbors")[0] == pytest.approx(np.log(nearest), abs=1e-3)
+    difference = (point - normal.mean(axis=0))[0]
+    covariance = np.cov(normal.T, bias=True)
+    expected = np.sqrt(difference @ np.linalg.inv(covariance) @ difference)
+    assert reference.scores(point, "mahalanobis")[0] == pytest.approx(np.log(expected), abs=1e-3)
+
+
+@pytest.mark.parametrize("distance", CODE_DISTANCES)
+@pytest.mark.parametrize("count", [1, 5])
+def test_one_code_and_equal_codes_are_enough(distance, count):
+    reference = CodeReference.of(np.ones((count, 3), np.float32))
+    assert np.isfinite(reference.scores(np.array([[1, 1, 1], [1, 1, 2]], np.float32), distance)).all()
 
 
 # --- thresholds

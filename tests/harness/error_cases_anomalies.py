@@ -52,6 +52,7 @@ OPTIONS = {
     "error_map": "scales",
     "score_area": 0.5,
     "code_weight": 1,
+    "code_distance": "mahalanobis",
     "false_alarms": 0.1,
     "normal": "3",
     "masks": "masks",

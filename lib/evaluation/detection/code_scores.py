@@ -1,12 +1,13 @@
-"""Scores of latent codes: the distance of a picture's code from the nearest codes of normal pictures."""
+"""Scores of latent codes: the distance of a picture's code from those of normal pictures."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from lib.tasks.code_distances import CODE_DISTANCES
+
 MAX_CODES = 2000  # of training pictures that others are compared with
 MAX_AXES = 64  # principal components that larger codes are reduced to
-NEIGHBORS = 3
 SMALLEST = 1e-12  # distance
 
 
@@ -33,15 +34,12 @@ class CodeReference:
         axes = components[:MAX_AXES].T.astype(np.float32)
         return cls(center, axes, (flat - center) @ axes)
 
-    def scores(self, codes: np.ndarray) -> np.ndarray:
-        """Return the logarithm of the mean distance from the three nearest codes, float64 (n,).
+    def scores(self, codes: np.ndarray, distance: str) -> np.ndarray:
+        """Return the logarithm of the distance of codes, float64 (n,).
 
         Args:
             codes: (n, …) of the size of the center.
+            distance: one of `CODE_DISTANCES`.
         """
         projected = (codes.reshape(len(codes), -1) - self.center) @ self.axes
-        squares = np.square(projected).sum(axis=1)[:, None] + np.square(self.codes).sum(axis=1)
-        distances = np.sqrt(np.maximum(squares - 2 * projected @ self.codes.T, 0))
-        count = min(NEIGHBORS, distances.shape[1])
-        nearest = np.partition(distances, count - 1, axis=1)[:, :count]
-        return np.log(np.maximum(nearest.mean(axis=1, dtype=np.float64), SMALLEST))
+        return np.log(np.maximum(CODE_DISTANCES[distance].compute(projected, self.codes), SMALLEST))

@@ -110,7 +110,8 @@ def fit_to_dataset(model: keras.Model, hp: AutoencoderHyperparameters, dataset: 
         dataset: normal images for training and validation, and defective ones where the user has some.
     """
     options = get_task(hp).detection(hp)
-    scored = ScoredModel(model, hp, Scoring(options.error_maps, options.area, options.code_weight))
+    scoring = Scoring(options.error_maps, options.area, options.code_weight, options.code_distance)
+    scored = ScoredModel(model, hp, scoring)
     detector = fit_detector(
         scored.scoring,
         lambda: scored.batches(dataset.validation),

@@ -72,11 +72,13 @@ class Scoring:
         kinds: of error maps.
         area: share of the places of the map whose greatest values are averaged.
         code_weight: weight of the distance of the latent code beside the map; 0 leaves it out.
+        code_distance: one of `lib.tasks.code_distances.CODE_DISTANCES`.
     """
 
     kinds: tuple[str, ...]
     area: float
     code_weight: float = 0.0
+    code_distance: str = "neighbors"
 
     # Products of small matrices take up to 14 times as long with several threads of BLAS.
     @threadpool_limits.wrap(limits=1, user_api="blas")
@@ -127,7 +129,9 @@ class Detector:
         scores = self.map_scale.normalize(picture_scores(maps, self.scoring.area))
         if self.codes is not None:
             assert parts.codes is not None
-            scores += self.scoring.code_weight * self.code_scale.normalize(self.codes.scores(parts.codes))
+            scores += self.scoring.code_weight * self.code_scale.normalize(
+                self.codes.scores(parts.codes, self.scoring.code_distance)
+            )
         return Examined(maps, scores)
 
 
@@ -163,7 +167,7 @@ def fit_detector(
         places.append(_sample(joined))
         if codes is not None:
             assert parts.codes is not None
-            code_parts.append(codes.scores(parts.codes))
+            code_parts.append(codes.scores(parts.codes, scoring.code_distance))
     map_scores = np.concatenate(map_parts)
     detector = replace(detector, map_scale=Scale.of(map_scores), map_range=_color_range(places))
     scores = detector.map_scale.normalize(map_scores)

@@ -15,6 +15,7 @@ from lib.evaluation.detection.map_scores import MapReference
 from lib.evaluation.detection.threshold import FALSE_ALARMS, RULES, Threshold
 from lib.models.saving.detector_files import read_detector, write_detector
 from lib.tasks import list_tasks
+from lib.tasks.code_distances import CODE_DISTANCES
 from lib.tasks.error_maps import ERROR_MAPS
 from lib.tasks.settings import MAX_CODE_WEIGHT
 
@@ -123,6 +124,7 @@ def _is_sane(plain: Description, numbers: tuple[float, ...]) -> bool:
         and 0 < scoring.area <= 1
         and 0 <= scoring.code_weight <= MAX_CODE_WEIGHT
         and set(scoring.kinds) <= ERROR_MAPS.keys()
+        and scoring.code_distance in CODE_DISTANCES
         and plain.threshold.rule in RULES
         and (plain.threshold.rule != FALSE_ALARMS or 0 < plain.threshold.share < 1)
         and plain.version == VERSION
