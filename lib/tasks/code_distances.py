@@ -1,6 +1,6 @@
 """Distances of latent codes from those of normal pictures, for the score of a detector.
 
-An entry of `CODE_DISTANCES` is all that a distance needs: the value of `--code-distance` and the documentation
+An entry of `CODE_DISTANCES` is all that a distance needs: the value of `--code-distance` and the documents
 read it.
 """
 
