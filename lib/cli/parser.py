@@ -13,7 +13,7 @@ from lib.common.settings import Setting
 from lib.common.suggestions import SYNONYMS, closest_name
 from lib.common.value_types import ALL, NONE, LayerNumbers, Switch, ValueType
 from lib.config.program_settings import PROGRAMS, display_name, settings
-from lib.tasks import list_tasks
+from lib.tasks import TASKS
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # by which word processors replace hyphens in a command
 GROUPS = ("data", "task", "network", "training")  # of the settings
@@ -31,7 +31,7 @@ _TRAINING_HELP = {
 SHORT_HELP = {
     "autoencoder": {
         "--dataset": "training images: a file, a folder, or a name such as digits",
-        "--task": list_tasks(),
+        "--task": ", ".join(TASKS),
         "--layers": "convolutional layers in the encoder",
         "--kernel-size": "in pixels: 3, 4x2, or one per layer: 5,3,3",
         "--kernels": "kernels per layer: 32, or one per layer: 8,12,16",

@@ -8,6 +8,7 @@ from lib.cli import training_plan
 from lib.cli.training_plan import check_training_plan
 from lib.common.errors import PromptCancelled, UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
+from lib.data.formats.base import Header
 
 GIGABYTE = 10**9
 HP = AutoencoderHyperparameters(dataset="digits", layers=2, kernels=4, batch_size=4096)
@@ -87,7 +88,7 @@ def test_a_user_at_a_terminal_chooses(machine):
 
 
 def test_images_that_are_too_large_get_a_size_that_works(machine, monkeypatch):
-    header = SimpleNamespace(shape=(8192, 4096, 3), count=10, test_count=0)
+    header = Header((8192, 4096, 3), 10)
     monkeypatch.setattr(training_plan.datasets, "peek", lambda *_: header)
     machine(2, total=2)
     with pytest.raises(UserError, match=r"not even one image fits: use smaller ones, such as --size \d+x\d+"):
@@ -99,7 +100,7 @@ def test_images_that_are_too_large_get_a_size_that_works(machine, monkeypatch):
 
 def test_epochs_of_hours_are_announced(machine, monkeypatch):
     monkeypatch.setattr(training_plan, "_operations_per_second", lambda: 1e6)
-    header = SimpleNamespace(shape=(256, 256, 3), count=100_000, test_count=0)
+    header = Header((256, 256, 3), 100_000)
     monkeypatch.setattr(training_plan.datasets, "peek", lambda *_: header)
     warnings = []
     hp = AutoencoderHyperparameters(dataset="digits", layers=2, kernels=16, batch_size=1, epochs=2)

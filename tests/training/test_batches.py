@@ -81,7 +81,12 @@ def test_augmentation_differs_in_each_training_epoch_and_is_absent_from_scores(n
 @pytest.mark.parametrize("task", TASKS)
 def test_erased_inputs_have_complete_targets(task):
     images = np.full((40, 6, 8, 3), 60, np.uint8)
-    quiet = {"denoise": {"noise": 0}, "restore": {"degrade": "downscale:1"}}  # nothing is drawn beforehand
+    # Nothing is drawn beforehand.
+    quiet = {
+        "denoise": {"noise": 0},
+        "restore": {"degrade": "downscale:1"},
+        "anomaly": {"defects": "none"},
+    }
     hp = AutoencoderHyperparameters(task=task, erase=True, **quiet.get(task, {}))
     expected_inputs, expected_targets = make_pair(hp, images, np.random.default_rng(0))
     subset = Subset(Images(images, np.arange(40)), np.arange(40))

@@ -114,6 +114,7 @@ KINDS = {
     "top half, from the mirror image": dict(task="complete", missing="top", residual=True, skip=True),
     "hole, U-Net": dict(task="complete", missing="boxes", skip=True),
     "restoration": dict(task="restore", degrade="blur:1,jpeg:50", residual=True, block="residual"),
+    "detector, U-Net": dict(task="anomaly", skip=True, residual=True),
     "VAE": dict(variational=True, latent_dim=2),
     "dense VAE": dict(
         variational=True, layers=0, kernels=(4,), fc_units=9, latent_dim=2, batch_norm="none", loss="mse"
@@ -143,6 +144,7 @@ FIGURES = {
     "top half, from the mirror image": set(),
     "hole, U-Net": set(),
     "restoration": set(),
+    "detector, U-Net": {"anomalies", "scores"},
     "VAE": SAMPLED | {"grid"},
     "dense VAE": SAMPLED | {"grid"},
     "convolutional VAE": SAMPLED,
