@@ -53,8 +53,9 @@ def test_the_correlation_does_not_depend_on_contrast_and_brightness():
     assert np.abs(maps - 1).max() < 1e-2
 
 
-def test_squared_errors_are_smoothed_means_of_the_channels():
-    first, second = RNG.random((2, 2, 20, 30, 3), np.float32)
+@pytest.mark.parametrize("sides", [(20, 30), (1, 33), (64, 3), (100, 129)])
+def test_squared_errors_are_smoothed_means_of_the_channels(sides):
+    first, second = RNG.random((2, 2, *sides, 3), np.float32)
     (maps,) = error_maps(["squared"], first, second).values()
     expected = gaussian_filter(np.square(first - second).mean(axis=-1), (0, 1, 1))
     np.testing.assert_allclose(maps, expected, atol=1e-5)
