@@ -16,6 +16,7 @@
     typed_json      dataclasses as JSON, with checks
     terminal_state  keyboard echo and its restoration
     value_types     parsing, bounds and formatting of values
+    word_types      value types of several words or names
 
 Library code raises the exceptions of `errors`, and only `exit_status`, in the two programs, turns them into
 a line and a status. Files of runs are written with `filesystem`, so that no reader sees an unfinished one.

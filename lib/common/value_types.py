@@ -15,7 +15,6 @@ from lib.common.formatting import abbreviate
 
 ALL, NONE = "all", "none"
 MAX_FOLDS = 1000
-MAX_NAME_LENGTH = 255  # characters, as of a folder
 YES_NO = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
 
 
@@ -264,53 +263,13 @@ class OneOf(ValueType):
 
 
 @dataclass(frozen=True)
-class SeveralOf(ValueType):
-    """A tuple of some of the strings `words`, in their order: `noise,blank`; `none` where `or_none`."""
-
-    words: tuple[str, ...]
-    or_none: bool = True
-
-    @property
-    def description(self) -> str:
-        some = f"some of {', '.join(self.words)}, separated by commas"
-        return f"{NONE}, or {some}" if self.or_none else some
-
-    def read(self, value) -> tuple[str, ...]:
-        if self.or_none and (value == NONE or (isinstance(value, list | tuple) and not value)):
-            return ()
-        parts = [OneOf(self.words).read(_word(part)) for part in elements(value, ",")]
-        if not parts:
-            raise ValueError
-        return tuple(word for word in self.words if word in parts)
-
-    def format(self, value: tuple[str, ...]) -> str:
-        return ",".join(value) or NONE
-
-
-@dataclass(frozen=True)
-class Names(ValueType):
-    """A tuple of one or more names, separated by commas in text: `3` or `good,fine`."""
-
-    description = "one or more names separated by commas (good,fine)"
-
-    def read(self, value) -> tuple[str, ...]:
-        names = tuple(_word(part) for part in elements(value, ","))
-        if not names or not all(0 < len(name) <= MAX_NAME_LENGTH and _is_path(name) for name in names):
-            raise ValueError
-        return tuple(dict.fromkeys(names))
-
-    def format(self, value: tuple[str, ...]) -> str:
-        return ",".join(value)
-
-
-@dataclass(frozen=True)
 class Text(ValueType):
     """A path or a name, with `~` expanded."""
 
     description: str = "a file, a folder or a name"
 
     def read(self, value) -> str:
-        if not isinstance(value, str) or not value.strip() or not _is_path(value):
+        if not isinstance(value, str) or not value.strip() or not is_path(value):
             raise ValueError
         return os.path.expanduser(value.strip())
 
@@ -367,15 +326,8 @@ def elements(value, separator: str) -> Sequence:
     return value if isinstance(value, list | tuple) else (value,)
 
 
-def _word(part) -> str:
-    """A part of a list of words as text: a string, or a number in JSON."""
-    if not isinstance(part, str | int) or isinstance(part, bool):
-        raise ValueError
-    return str(part).strip()
-
-
-def _is_path(text: str) -> bool:
-    """True if the file system can hold a file of this name: no null byte, no lone surrogate."""
+def is_path(text: str) -> bool:
+    """Return whether the file system can hold a file of this name: no null byte, no lone surrogate."""
     try:
         return b"\0" not in os.fsencode(text)
     except ValueError:

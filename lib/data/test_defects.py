@@ -117,7 +117,7 @@ def _find_masks(
 def _require_both(
     name: str, images: Images, kinds: Sequence[str], is_defective: np.ndarray, normal: NormalImages
 ) -> None:
-    """Require normal and defective images in a test set that the user made."""
+    """Require normal and defective images in the user's own test set."""
     if not normal.has_classes(images):
         raise UserError(
             images.label_error

@@ -13,7 +13,7 @@ from lib.tasks.metrics import METRICS
 MAX_KINDS = 20  # in a table on the screen
 MAX_IMAGES = 2**53  # required for the smallest shares of false alarms
 ANOMALY, NORMAL = "anomaly", "normal"  # verdicts on pictures
-MANY, MANY_TIMES = 5, 4  # false alarms that deserve a remark: a number, and times the wanted share
+MANY, MANY_TIMES = 5, 4  # false alarms that deserve a remark: a number, and times the chosen share
 AREAS = ("auroc", "average_precision", "pixel_auroc", "pro")
 METRICS_BY_KEY = {metric.key: metric for metric in METRICS}
 
@@ -59,7 +59,7 @@ class DetectionResult:
     Attributes:
         threshold: the score above which a picture is reported.
         origin: how the threshold was chosen, after a comma; "" where the record does not say.
-        wanted: share of normal pictures that the threshold was to report; 0 where it was chosen otherwise.
+        chosen_share: share of normal pictures that the threshold was chosen for; 0 without one.
         normal: number of normal pictures.
         defective: number of defective pictures.
         false_alarms: number of normal pictures that are reported.
@@ -70,7 +70,7 @@ class DetectionResult:
 
     threshold: float
     origin: str
-    wanted: float
+    chosen_share: float
     normal: int
     defective: int
     false_alarms: int
@@ -92,11 +92,13 @@ class DetectionResult:
 
     @property
     def alarm_text(self) -> str:
-        """A sentence where far more normal test images are reported than wanted, else ""."""
-        if not self.wanted or self.false_alarms < max(MANY, MANY_TIMES * self.wanted * self.normal):
+        """A sentence where far more normal test images are reported than by `chosen_share`, else ""."""
+        expected = self.chosen_share * self.normal
+        if not expected or self.false_alarms < max(MANY, MANY_TIMES * expected):
             return ""
         return (
-            "Far more normal test images are reported than wanted: they differ from the training images "
+            "Far more normal test images are reported than the threshold was chosen for: they differ from "
+            "the training images "
             "(other light, camera or position?), or validation images resemble these too closely (--group)."
         )
 
@@ -134,7 +136,7 @@ def read_detection(record: dict) -> DetectionResult | None:
     return DetectionResult(
         threshold=content["threshold"],
         origin=_describe_origin(record.get("detector")),
-        wanted=_read_wanted(record.get("detector")),
+        chosen_share=_read_chosen_share(record.get("detector")),
         normal=normal,
         defective=defective,
         false_alarms=false_alarms,
@@ -202,7 +204,7 @@ def fewest_images(share: float) -> int:
     return math.ceil(min(1 / share, MAX_IMAGES)) - 1
 
 
-def _read_wanted(detector: Any) -> float:
+def _read_chosen_share(detector: Any) -> float:
     """The share of false alarms that the threshold of a detector stands for; 0 without one."""
     threshold = detector.get("threshold") if isinstance(detector, dict) else None
     if not isinstance(threshold, dict) or (share := _read_share(threshold)) <= 0:

@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from lib.common.settings import IMAGES, task_option
-from lib.common.value_types import FloatInterval, FloatRange, IntRange, Names, OneOf, OrWord, SeveralOf, Text
+from lib.common.value_types import FloatInterval, FloatRange, IntRange, OneOf, OrWord, Text
+from lib.common.word_types import Names, SeveralOf
 from lib.tasks.base import Task
 from lib.tasks.baselines import constant, pca
 from lib.tasks.code_distances import CODE_DISTANCES

@@ -1,4 +1,4 @@
-"""Boxes and heat maps of the pictures of a job `detect`, made in threads while others are examined."""
+"""Boxes and heat maps of the pictures of a job `detect`, drawn in threads while others are examined."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ class HeatMaps:
 
 
 class HeatMapWriter:
-    """Boxes and files of heat maps, made in threads.
+    """Boxes and files of heat maps, drawn in threads.
 
     Args:
         pool: the threads.

@@ -117,7 +117,10 @@ def test_tables_of_kinds():
 def test_many_false_alarms_are_remarked():
     assert read_detection(_record(false_alarms=39)).alarm_text == ""
     record = _record(false_alarms=40)
-    assert "Far more normal test images are reported than wanted" in run_remarks(record)[1].text
+    assert (
+        "Far more normal test images are reported than the threshold was chosen for"
+        in run_remarks(record)[1].text
+    )
     record["detector"]["threshold"]["normal"] = 17  # stand for 1/18
     assert read_detection(record).alarm_text == ""
 

@@ -1,4 +1,4 @@
-"""Masks of defects: pictures in a folder of their own, matched with the pictures that they belong to."""
+"""Masks of defects: pictures in a separate folder, matched with the pictures that they belong to."""
 
 from __future__ import annotations
 
