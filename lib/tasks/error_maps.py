@@ -120,11 +120,12 @@ def _blur(images: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
     """Gaussian blur of (n, height, width), as products with band matrices: much faster than a filter."""
     count, height, width = images.shape
     rows = np.empty((count, height, width), np.float32)
-    for inside, around, matrix in _blur_blocks(height, sigma):
-        np.matmul(matrix, images[:, around], out=rows[:, inside])
     blurred = np.empty_like(rows)
-    for inside, around, matrix in _blur_blocks(width, sigma):
-        np.matmul(rows[..., around], matrix.T, out=blurred[..., inside])
+    with np.errstate(invalid="ignore"):  # BLAS may set this flag for products of finite numbers
+        for inside, around, matrix in _blur_blocks(height, sigma):
+            np.matmul(matrix, images[:, around], out=rows[:, inside])
+        for inside, around, matrix in _blur_blocks(width, sigma):
+            np.matmul(rows[..., around], matrix.T, out=blurred[..., inside])
     return blurred
 
 

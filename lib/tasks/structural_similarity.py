@@ -129,8 +129,9 @@ def compare(images: Any, targets: Any, window: int, library: Any = np) -> tuple[
 
 def _smooth(planes: Any, window: int, library: Any) -> Any:
     """Planes (n, channels, height, width) filtered by the window, where it stays within them."""
-    filtered = library.swapaxes(_filter_columns(planes, window, library), 2, 3)
-    return library.swapaxes(_filter_columns(filtered, window, library), 2, 3)
+    with np.errstate(invalid="ignore"):  # BLAS may set this flag for products of finite numbers
+        filtered = library.swapaxes(_filter_columns(planes, window, library), 2, 3)
+        return library.swapaxes(_filter_columns(filtered, window, library), 2, 3)
 
 
 def _filter_columns(planes: Any, window: int, library: Any) -> Any:
