@@ -206,6 +206,11 @@ class TrainParser(CommandParser):
         default = f" (default {setting.described_default})" if setting.described_default else ""
         help_text = f"{setting.help}: {value_type.description}{default}".replace("%", "%%")
         metavar = setting.format(setting.default) or "TEXT"
+        for flag, value in setting.switches.items():
+            add_constant = partial(self.add_argument, dest=name, action="store_const")
+            add_constant(flag, const=value, help=f"the same as {setting.flag} {value}")
+            opposite = flag.replace("--", "--no-", 1)
+            add_constant(opposite, const=setting.format(setting.default), help=argparse.SUPPRESS)
         if not isinstance(value_type, Switch | LayerNumbers):
             self.add_argument(*flags, dest=name, metavar=metavar, help=help_text)
             return

@@ -32,10 +32,13 @@ class Setting:
         label: name in messages and tables; by default the name with spaces.
         required: the user must give a value; the default is not used.
         group: heading under which help and advanced prompts list it.
-        only_when: names and values of other settings without which it has no effect.
+        only_when: names and values of other settings without which it has no effect; a frozenset has several
+            values of which each will do.
         follows: what the default depends on, `IMAGES` or `TASK`; empty for a constant one.
         searchable: a search can vary it.
         former_name: key in records of earlier versions; empty if it is the same.
+        former_values: the value of this version for each of a setting with a former name, where they differ.
+        switches: flags without a value, and the values that they stand for.
         is_later: earlier versions stored searches without it, which its default must not tell apart.
         own_flag: its flag where that does not follow from the name.
         single_run: commands that train several networks do not have it.
@@ -55,6 +58,8 @@ class Setting:
     follows: str = ""
     searchable: bool = True
     former_name: str = ""
+    former_values: Mapping[Any, Any] = field(default_factory=dict)
+    switches: Mapping[str, Any] = field(default_factory=dict)
     is_later: bool = False
     own_flag: str = ""
     single_run: bool = False
@@ -126,11 +131,13 @@ class Setting:
             values: hyperparameters, or a dict of canonical values by name.
         """
         for name, value in self.only_when.items():
-            if (values.get(name) if isinstance(values, dict) else getattr(values, name)) != value:
-                if value is None:
-                    return f"{self.label} has no effect with {flag_of(name)}"
-                condition = "" if value is True else f" {value}"
-                return f"{self.label} has no effect without {flag_of(name)}{condition}"
+            actual = values.get(name) if isinstance(values, dict) else getattr(values, name)
+            if actual in value if isinstance(value, frozenset) else actual == value:
+                continue
+            if value is None:
+                return f"{self.label} has no effect with {flag_of(name)}"
+            condition = "" if value is True or isinstance(value, frozenset) else f" {value}"
+            return f"{self.label} has no effect without {flag_of(name)}{condition}"
         return ""
 
 

@@ -1,7 +1,9 @@
 """Configuration of a run: hyperparameters, presets, the resulting architecture, and process groups.
 
     data_settings         table of the data's settings
-    task_settings         table of task and VAE
+    task_settings         table of the task and its options
+    code_settings         table of the code's regularization
+    regularizations       penalties of codes by name
     network_settings      table of an autoencoder's network
     training_settings     tables of the training
     head_settings         table of a classifier's layers

@@ -50,7 +50,7 @@ def plan_encoder(hp: AutoencoderHyperparameters, image: Shape) -> tuple[LayerSta
         _require_room(hp, number, encoder.shape[:2], pool is not None)
         is_code = number == hp.layers and hp.latent_dim is None
         if pool and is_code and (hp.variational or hp.linear_path):
-            option = "variational" if hp.variational else "linear path"
+            option = f"regularization {hp.regularization}" if hp.variational else "linear path"
             raise UserError(
                 f"a pool after the last layer cannot be combined with {option}: "
                 "the latent code must be the output of a convolution"
@@ -61,7 +61,7 @@ def plan_encoder(hp: AutoencoderHyperparameters, image: Shape) -> tuple[LayerSta
             EncoderStage(kernel_size, factor, encoder.shape, source, _is_normalized(hp, number - 1))
         )
         reductions += number > 1 and stride > 1
-        normalized = _is_normalized(hp, number) and not (is_code and (hp.linear_path or hp.variational))
+        normalized = _is_normalized(hp, number) and not (is_code and (hp.linear_path or hp.has_prior))
         is_block = hp.block == RESIDUAL and not is_code
         encoder.add(
             BlockConvolution if is_block else Convolution,

@@ -11,6 +11,7 @@ from lib.common.value_types import ALL, Switch
 from lib.config.data_settings import DataSettings
 from lib.config.network_settings import FULL, RESIDUAL
 from lib.config.program_settings import AutoencoderSettings, ClassifierSettings, parse_answers, settings
+from lib.config.regularizations import KL, NO_REGULARIZATION, REGULARIZATIONS
 from lib.config.training_choices import LOSSES, SCHEDULES
 from lib.config.training_settings import TrainingSettings
 from lib.tasks import get_task, list_tasks
@@ -209,6 +210,21 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
         return self.label_weight > 0
 
     @property
+    def has_prior(self) -> bool:
+        """Whether codes are trained to be a sample of the standard normal distribution."""
+        return self.regularization != NO_REGULARIZATION
+
+    @property
+    def variational(self) -> bool:
+        """Whether the encoder returns a distribution: its mean and the logarithm of its variance."""
+        return self.regularization == KL
+
+    @property
+    def penalty_weight(self) -> float:
+        """The weight of the penalty of the regularization in the loss."""
+        return self.beta * REGULARIZATIONS[self.regularization].scale
+
+    @property
     def target_files(self) -> tuple[str | None, str | None]:
         return get_task(self).target_files(self)
 
@@ -263,8 +279,9 @@ def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
             f"skip connections would copy the image to the output: use them for {_OTHER_TARGETS}",
         ),
         Rule(
-            hp.variational and bool(hp.skip or hp.residual or hp.linear_path),
-            "variational cannot be combined with skip, residual or linear path, which bypass the latent code",
+            hp.has_prior and bool(hp.skip or hp.residual or hp.linear_path),
+            f"regularization {hp.regularization} cannot be combined with skip, residual or linear path, "
+            "which bypass the latent code",
         ),
         Rule(
             hp.skip_size != FULL and (hp.stride is not None or bool(hp.pool)),
@@ -303,9 +320,9 @@ def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
             "PCA requires a dense latent code and at least one layer: set --latent-dim and --layers",
         ),
         Rule(
-            hp.pca and bool(hp.variational or hp.fc_units or hp.linear_path or changes_code),
-            "PCA cannot be combined with variational, fully connected units, linear path, skip, residual or "
-            "latent activation, which change the latent code",
+            hp.pca and bool(hp.has_prior or hp.fc_units or hp.linear_path or changes_code),
+            "PCA cannot be combined with regularization, fully connected units, linear path, skip, residual "
+            "or latent activation, which change the latent code",
         ),
         Rule(
             hp.tta and task.targets_are_inputs,
@@ -322,8 +339,8 @@ def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
             f"feedback requires a dense latent code and the task {_WHOLE_IMAGES}: set --latent-dim",
         ),
         Rule(
-            feedback and (hp.variational or hp.pca or changes_code),
-            "feedback cannot be combined with variational, PCA, skip, residual or latent activation",
+            feedback and (hp.has_prior or hp.pca or changes_code),
+            "feedback cannot be combined with regularization, PCA, skip, residual or latent activation",
         ),
         Rule(
             feedback and bool(hp.batch_norm or hp.dropout),

@@ -135,7 +135,7 @@ PRESETS = {
     "vae-2": Preset(
         "fully connected VAE with latent size 2 (784–512–256–2)", "mnist",
         dict(
-            variational=True, layers=0, fc_units="512,256", latent_dim=2, batch_norm="none",
+            regularization="kl", layers=0, fc_units="512,256", latent_dim=2, batch_norm="none",
             learning_rate=0.001, schedule="constant", epochs=50, batch_size=128,
         ),
     ),
@@ -188,7 +188,7 @@ PRESETS = {
     "best-vae-2": Preset(
         "best VAE with latent size 2: fully connected", "mnist",
         _BEST | dict(
-            variational=True, layers=0, fc_units="1024,512,256", latent_dim=2, batch_norm="none",
+            regularization="kl", layers=0, fc_units="1024,512,256", latent_dim=2, batch_norm="none",
             learning_rate=0.001, weight_decay=0.01, epochs=40,
         ),
     ),

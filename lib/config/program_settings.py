@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from lib.common.errors import UserError
 from lib.common.formatting import abbreviate
 from lib.common.settings import Setting, table_settings
 from lib.common.suggestions import closest_name
 from lib.common.value_types import OrWord
+from lib.config.code_settings import CodeSettings
 from lib.config.data_settings import DataSettings
 from lib.config.head_settings import HeadSettings
 from lib.config.network_settings import NetworkSettings
@@ -17,7 +19,7 @@ from lib.config.training_settings import AutoencoderTraining, ClassifierTraining
 
 # Dataclasses take the fields of the last base first.
 @dataclass(frozen=True)
-class AutoencoderSettings(AutoencoderTraining, NetworkSettings, TaskSettings, DataSettings):
+class AutoencoderSettings(AutoencoderTraining, NetworkSettings, CodeSettings, TaskSettings, DataSettings):
     """All settings of an autoencoder."""
 
 
@@ -73,13 +75,26 @@ def former_names() -> dict[str, str]:
 
 def rename_former_keys(values: dict) -> dict:
     """Return hyperparameters of any version with the names of this one."""
-    return {former_names().get(key, key): value for key, value in values.items()}
+    return dict(_rename(key, value) for key, value in values.items())
+
+
+def _rename(key: str, value) -> tuple[str, Any]:
+    name = former_names().get(key)
+    if name is None:
+        return key, value
+    former = find_setting(name).former_values
+    return name, next((new for old, new in former.items() if old is value), value)
 
 
 def restore_former_keys(values: dict) -> dict:
     """Return hyperparameters with the names of earlier versions, for digests that must stay the same."""
     former = {present: name for name, present in former_names().items()}
-    return {former.get(key, key): value for key, value in values.items()}
+    restored = {}
+    for key, value in values.items():
+        values_before = find_setting(key).former_values if key in former else {}
+        before = next((old for old, new in values_before.items() if new == value), value)
+        restored[former.get(key, key)] = before
+    return restored
 
 
 def parse_answers(record, program: str, source: str) -> dict:

@@ -1,9 +1,9 @@
-"""Table of the settings of what an autoencoder learns: the task, the options of all tasks, and the VAE."""
+"""Table of the settings of what an autoencoder learns: the task, and the options of all tasks."""
 
 from dataclasses import dataclass
 
 from lib.common.settings import ENTRY, add_entries, change, setting
-from lib.common.value_types import FloatRange, OneOf, Switch
+from lib.common.value_types import OneOf
 from lib.tasks import TASKS, default_task
 
 OPTIONS = {
@@ -14,7 +14,7 @@ OPTIONS = {
 
 
 @dataclass(frozen=True)
-@add_entries(OPTIONS, before="variational")
+@add_entries(OPTIONS)
 class TaskSettings:
     """Settings of what an autoencoder learns."""
 
@@ -22,13 +22,5 @@ class TaskSettings:
     task: str = setting(
         default_task(), OneOf(tuple(TASKS)), group="task", searchable=False,
         help="task of the network",
-    )
-    variational: bool = setting(
-        False, Switch(), group="task", searchable=False,
-        help="train a variational autoencoder (VAE)",
-    )
-    beta: float = setting(
-        1.0, FloatRange(0, 1000), group="task", only_when={"variational": True},
-        help="weight of the KL divergence relative to the reconstruction loss",
     )
     # fmt: on

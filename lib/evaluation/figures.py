@@ -44,6 +44,9 @@ CURVES = {
     "loss": "loss",
     "reconstruction_loss": "reconstruction",
     "kl_loss": "KL divergence",
+    "mmd_loss": "mean discrepancy",
+    "adversarial_loss": "distinction",
+    "discriminator_accuracy": "discriminator accuracy",
     "accuracy": "accuracy",
     "labels_accuracy": "label accuracy",
 }

@@ -10,9 +10,12 @@ from sklearn.metrics import classification_report, confusion_matrix
 
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.splits import Subset
-from lib.models.autoencoder import KL, RECONSTRUCTION
+from lib.models.autoencoder import RECONSTRUCTION
+from lib.models.regularizers import make_regularizer
+from lib.models.regularizers.kl import kl_divergences
 from lib.tasks.metrics import program_metrics
 from lib.tasks.predictions import Predictions
+from lib.tasks.regularization_metrics import COLLAPSED
 from lib.training.batches import Batches
 from lib.training.phases import make_training_targets, pixel_loss
 
@@ -69,7 +72,7 @@ def autoencoder_metrics(
 
     Args:
         model: maps inputs to outputs, both (n, height, width, channels).
-        training_model: the compiled model of `build_training_model`, whose losses a VAE is scored by.
+        training_model: the compiled model of `build_training_model`, whose penalty is a score.
         subset: the images to score.
         hp: the task, the loss and beta.
         prefix: the first word of each key, `test` or `validation`.
@@ -86,27 +89,46 @@ def autoencoder_metrics(
         losses = keras.ops.convert_to_numpy(loss(targets, outputs))
         means.add(Predictions(hp, inputs, outputs, targets), loss=losses)
     metrics = means.result()
-    if hp.variational:
-        metrics |= _evidence_lower_bound(training_model, subset, hp)
+    if hp.has_prior:
+        metrics |= _regularized_loss(training_model, subset, hp)
     return {f"{prefix}_{key}": value for key, value in metrics.items()}
 
 
-def _evidence_lower_bound(
-    training_model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters
-) -> dict:
+def _regularized_loss(training_model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters) -> dict:
+    """The loss with its terms: the reconstruction loss and the penalty, with what else is measured of it."""
+
     def make_targets(inputs, targets, labels):
         # Zeros for the labels: a test set may have none, or other classes than the training set.
         return make_training_targets(hp, inputs, targets, np.zeros_like(labels))
 
     batches = Batches(subset, BATCH_SIZE, hp, transform=make_targets)
     losses = training_model.evaluate(batches, verbose=0, return_dict=True)
-    reconstruction, kl = losses[f"{RECONSTRUCTION}_loss"], losses[f"{KL}_loss"]
-    return {
-        "loss": reconstruction + hp.beta * kl,
+    regularizer = make_regularizer(hp)
+    assert regularizer is not None
+    reconstruction, penalty = losses[f"{RECONSTRUCTION}_loss"], losses[f"{regularizer.name}_loss"]
+    measured = (f"{name}_{metric.__name__}" for name, metric in regularizer.measures.items())
+    scores = {
+        "loss": reconstruction + hp.penalty_weight * penalty,
         "reconstruction": reconstruction,
-        "kl": kl,
-        "negative_elbo": reconstruction + kl,
+        regularizer.name: penalty,
+        **{key: losses[key] for key in measured},
     }
+    if hp.variational:
+        scores |= _variational_scores(training_model, subset, hp, reconstruction + penalty)
+    return scores
+
+
+def _variational_scores(
+    training_model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters, negative_elbo: float
+) -> dict:
+    """The scores that only a VAE has."""
+    encoder, batches = training_model.get_layer("encoder"), Batches(subset, BATCH_SIZE, hp)
+    sums: np.ndarray = np.zeros(1)
+    for index in range(len(batches)):
+        divergences = keras.ops.convert_to_numpy(kl_divergences(*encoder.predict_on_batch(batches[index][0])))
+        sums = sums + divergences.sum(axis=0, dtype=np.float64)
+    active = int((sums / len(subset) >= COLLAPSED).sum())
+    return {"negative_elbo": negative_elbo, "active_numbers": active}
 
 
 def classifier_metrics(

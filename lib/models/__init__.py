@@ -1,7 +1,7 @@
 """Keras models: autoencoders, classifiers, and their initialization and files.
 
     autoencoder        encoder, decoder and autoencoder models
-    vae                sampling and KL divergence layers
+    regularizers       penalties of the latent code
     classifier         classifier on a saved encoder
     layer_names        names of layers in files
     fixed_layers       layers with constant weights
@@ -15,14 +15,15 @@
     inference          outputs in batches that fit in memory
     saving             `.h5` files: save, check, load
 
-`lib.config` plans an `Architecture`; `autoencoder` builds it, with the layers of `vae` and `fixed_layers`,
-and `initialization` sets weights that are better than random ones. `classifier` builds on an encoder that
+`lib.config` plans an `Architecture`; `autoencoder` builds it, with layers of `regularizers` and
+`fixed_layers`, and `initialization` sets weights that are better than random ones. `classifier` builds on an encoder that
 `saving` has loaded. Nothing here trains: `lib.training` does.
 
 Names for other packages, imported from their modules so that importing this package does not import Keras:
 
 * `autoencoder`: `build_autoencoder`, `build_training_model`, `autoencoder_for_inference`, `code_only`,
-  `mean_output_loss`, and the outputs of training models, `RECONSTRUCTION`, `KL` and `LABELS`
+  `mean_output_loss`, and the outputs of training models, `RECONSTRUCTION` and `LABELS`
+* `regularizers`: `make_regularizer`, `GradientFactor`
 * `classifier`: `build_classifier`, `classifier_for_inference`, `encoder_for_images`, `set_trainable`
 * `cloning`: `clone_with_weights`, `clone_reinitialized`
 * `transfer`: `take_weights`, `Transfer`

@@ -11,13 +11,13 @@ from lib.config.parallel_layers import FeedbackStep
 from lib.models.fixed_layers import map_axis, mirror_columns, mix_channels
 from lib.models.initialization import initialize_as_identity
 from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_number, layer_name
-from lib.models.vae import KLDivergence, Sampling
+from lib.models.regularizers import GradientFactor, make_regularizer
 from lib.tasks import get_task
 
 # Keras's default of 0.99 leaves the moving averages far behind in the few hundred steps of a short training.
 MOMENTUM = 0.9
 LEAKY_SLOPE = 0.01  # as in report D
-RECONSTRUCTION, KL, LABELS = "reconstruction", "kl", "labels"  # outputs of a training model with several
+RECONSTRUCTION, LABELS = "reconstruction", "labels"  # outputs of a training model with several
 IDENTITY, HE = "identity", "he_normal"  # initializers
 
 
@@ -51,9 +51,9 @@ def build_training_model(
 ) -> keras.Model:
     """Build the model that is trained: the autoencoder, or its encoder and decoder with more outputs.
 
-    A VAE samples its codes and returns the KL divergence, too. With a `label_weight` a softmax layer on the
-    code, or on the means of its feature maps, predicts the class as an auxiliary task (Iizuka, Simo-Serra and
-    Ishikawa, "Let there be Color!", 2016).
+    With a regularization the penalty of the code is an output, too; a VAE samples its codes. With a
+    `label_weight` a softmax layer on the code, or on the means of its feature maps, predicts the class as an
+    auxiliary task (Iizuka, Simo-Serra and Ishikawa, "Let there be Color!", 2016).
 
     Args:
         autoencoder: model of `build_autoencoder`, which shares its weights with the result.
@@ -62,20 +62,23 @@ def build_training_model(
 
     Returns:
         `autoencoder` itself where neither applies; else a model with a dict of outputs: `RECONSTRUCTION` (n,
-        height, width, channels), `KL` (n, 1) in nats, and `LABELS` (n, classes), probabilities.
+        height, width, channels), those of the regularizer, (n, 1) each, and `LABELS` (n, classes),
+        probabilities.
     """
     hp = architecture.hp
-    if not (hp.variational or hp.label_weight):
+    regularizer = make_regularizer(hp)
+    if not (regularizer or hp.label_weight):
         return autoencoder
     encoder, decoder = autoencoder.get_layer("encoder"), autoencoder.get_layer("decoder")
     inputs = keras.Input(architecture.input_shape, name="image")
     encoded = encoder(inputs)
     code = encoded[0] if len(encoder.outputs) > 1 else encoded
-    outputs = {}
-    if hp.variational:
-        z_mean, z_log_var = encoded
-        outputs[KL] = KLDivergence(name="divergence")(z_mean, z_log_var)
-        encoded = Sampling(hp.seed, name="sampling")(z_mean, z_log_var)
+    outputs: dict = {}
+    if regularizer:
+        encoded, outputs = regularizer.regularize(keras.tree.flatten(encoded))
+        if hp.beta_warmup:
+            penalty = outputs[regularizer.name]
+            outputs[regularizer.name] = GradientFactor(0.0, name="penalty_factor")(penalty)
     outputs[RECONSTRUCTION] = _decode(decoder, encoded, inputs, architecture)
     if hp.label_weight:
         features = layers.GlobalAveragePooling2D(name="means")(code) if len(code.shape) > 2 else code

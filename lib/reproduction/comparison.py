@@ -13,6 +13,7 @@ from rich.text import Text
 
 from lib.cli.output import BAD, GOOD
 from lib.common.formatting import MISSING, format_decimal, format_duration
+from lib.config.regularizations import recorded_label
 from lib.reproduction.context import QUICK_NOTE, ReproductionContext
 from lib.reproduction.tables import ReportRow, ReportTable
 from lib.runs import documents
@@ -283,7 +284,7 @@ def _best_baseline(outcomes: list[RowOutcome]) -> str:
     if has_room and find_task(record.get("task")).targets_are_inputs:
         return COPY_NOTE
     baselines = "; ".join(dict.fromkeys(outcome.entry.best_baseline_text for outcome in outcomes))
-    return f"{baselines} in MSE" if record["hyperparameters"].get("variational") else baselines
+    return f"{baselines} in MSE" if recorded_label(record["hyperparameters"]) else baselines
 
 
 def _machine_text(record: dict) -> str:

@@ -9,6 +9,7 @@ from lib.common.filesystem import PARTIAL_MARK, is_locked
 from lib.common.reading import MAX_RECORD_BYTES, read_json, walk_folders
 from lib.config.data_settings import FIT_MODES
 from lib.config.program_settings import find_setting, former_names, rename_former_keys
+from lib.config.regularizations import recorded_label
 from lib.runs.validation import ONLY_PHASE, sanitize
 from lib.tasks import default_task
 from lib.tasks.metrics import describe_score, run_score
@@ -185,7 +186,7 @@ def trained_size(dataset: str, folder: Path = MODELS_FOLDER) -> tuple[int, int] 
 
 def _describe_model(record: dict) -> str:
     hp = record["hyperparameters"]
-    task = "VAE" if hp.get("variational") else format_recorded("task", hp.get("task", default_task()))
+    task = recorded_label(hp) or format_recorded("task", hp.get("task", default_task()))
     sizes = [_count(format_recorded(name, hp[name]), name) for name in ("layers", "kernels") if name in hp]
     score = describe_score("autoencoder", record["metrics"])
     return ", ".join(filter(None, (record["dataset"].get("name"), task, *sizes, score)))

@@ -15,6 +15,7 @@ from lib.common.errors import UserError, shorten
 from lib.common.formatting import MISSING, format_duration
 from lib.common.suggestions import closest_name
 from lib.config.program_settings import PROGRAMS, settings
+from lib.config.regularizations import recorded_label
 from lib.data.formats.base import exists
 from lib.runs import records
 from lib.runs.summary import task_baselines
@@ -70,7 +71,7 @@ class RunEntry:
         hp = self.record["hyperparameters"]
         names = [name for name in TASK_OPTIONS.get(self.task, ()) if hp.get(name) is not None]
         options = [records.format_recorded(name, hp[name]) for name in names]
-        return " ".join([self.task, *options, *(["VAE"] if hp.get("variational") is True else [])])
+        return " ".join([self.task, *options, *filter(None, [recorded_label(hp)])])
 
     @property
     def dataset(self) -> str:

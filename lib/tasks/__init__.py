@@ -7,6 +7,7 @@
     baselines       class `Baseline`, baselines of several tasks
     metrics         scores of outputs against targets
     detection_metrics  scores of detectors
+    regularization_metrics  scores of regularized codes
     detection_baselines  trivial detectors
     structural_similarity  SSIM, MS-SSIM
     settings        settings that tasks read

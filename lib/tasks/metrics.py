@@ -8,7 +8,6 @@ read the entries. A task's module adds its own.
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -163,14 +162,6 @@ def _describe_ms_ssim(values: Values) -> str:
     return text if scales == len(SCALE_WEIGHTS) else f"{text} ({scales:.0f} of {len(SCALE_WEIGHTS)} scales)"
 
 
-def _describe_elbo(values: Values) -> str:
-    names = {"reconstruction": "reconstruction", "kl": "KL divergence"}
-    if not names.keys() <= values.keys():
-        return ""
-    terms = " + ".join(f"{name} {values[key]:.2f}" for key, name in names.items())
-    return f"negative ELBO {values['negative_elbo']:.2f} nats per image = {terms}"
-
-
 def _describe_whole_mse(values: Values) -> str:
     error = values["whole_mse"] or 0
     return f"MSE of the whole image: {error:.5f}, PSNR {format_psnr(psnr(error))} dB"
@@ -181,15 +172,11 @@ def _cross_entropy(batch: Predictions) -> np.ndarray:
     return -np.log(np.maximum(likelihood, SMALLEST_PROBABILITY))
 
 
-_elbo_term = partial(
-    Metric, meaning="of a VAE, per image", decimals=2, unit="nats", describe=lambda values: ""
-)
-
 METRICS = [
     Metric(
         key="loss",
         label="test loss",
-        meaning="loss of the training; of a VAE with its KL divergence",
+        meaning="loss of the training; with a regularization, its penalty included",
         decimals=6,
         in_summary=True,
         in_epochs=True,
@@ -285,17 +272,6 @@ METRICS = [
         meaning="of images with a hole, whose known pixels have no error",
         values=Predictions.whole_errors,
         describe=_describe_whole_mse,
-    ),
-    _elbo_term(key="reconstruction", label="reconstruction loss"),
-    _elbo_term(key="kl", label="KL divergence"),
-    Metric(
-        key="negative_elbo",
-        label="negative ELBO",
-        meaning="reconstruction loss and KL divergence of a VAE, per image",
-        decimals=2,
-        unit="nats",
-        describe=_describe_elbo,
-        ranks_trials=lambda settings: settings.variational,
     ),
     Metric(
         key="loss",

@@ -22,9 +22,6 @@ class TaskSettings(Protocol):
     @property
     def residual(self) -> bool: ...
 
-    @property
-    def variational(self) -> bool: ...
-
 
 class DetectionOptions(NamedTuple):
     """The options of a task that detects defects.

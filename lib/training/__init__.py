@@ -7,6 +7,7 @@
     optimizers   optimizers, Muon, learning rate schedules
     callbacks    events, history, stopping, divergence
     checkpoints  state of an interrupted training
+    penalty_schedule  weight of the penalty of codes
     time_limit   a training that ends by the clock
     replicas     copies of a model, mixed precision
     distributed  process groups, several devices

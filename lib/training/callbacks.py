@@ -11,7 +11,7 @@ from threading import Event as ThreadingEvent
 import keras
 
 from lib.common.memory import used_memory
-from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION
+from lib.models.autoencoder import LABELS, RECONSTRUCTION
 from lib.runs.events import EpochEnded, Event, Step, TrainingMeasured
 from lib.training.batches import Batches
 from lib.training.phases import CROSS_ENTROPY
@@ -54,8 +54,9 @@ class SeparateLabelLoss(keras.callbacks.Callback):
     def __init__(self, loss_weights: dict[str, float]):
         super().__init__()
         self.weight = loss_weights[LABELS]
-        # Without a KL divergence the reconstruction is all that is left of the loss.
-        self.redundant = [LABELS] if KL in loss_weights else [LABELS, RECONSTRUCTION]
+        # Without a penalty the reconstruction is all that is left of the loss.
+        has_penalty = loss_weights.keys() > {LABELS, RECONSTRUCTION}
+        self.redundant = [LABELS] if has_penalty else [LABELS, RECONSTRUCTION]
 
     def on_train_batch_end(self, batch, logs=None):
         self._subtract(logs, "")

@@ -12,7 +12,8 @@ import numpy as np
 
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.config.training_choices import LOSSES
-from lib.models.autoencoder import KL, LABELS, RECONSTRUCTION, mean_output_loss
+from lib.models.autoencoder import LABELS, RECONSTRUCTION, mean_output_loss
+from lib.models.regularizers import make_regularizer
 from lib.training import losses as own_losses
 
 CROSS_ENTROPY = "sparse_categorical_crossentropy"
@@ -48,13 +49,14 @@ class Phase:
 def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
     """The phase of an autoencoder, for the model of `build_training_model`.
 
-    The loss is `pixel_loss`. For a VAE it is the reconstruction loss summed over pixels and channels, in nats
-    per image, plus `hp.beta` times the KL divergence: the negative ELBO for binary cross-entropy, and for
-    squared errors a Gaussian likelihood of variance 1/2, up to a constant. With `hp.label_weight` the
-    cross-entropy of the labels is trained on as well, and `SeparateLabelLoss` removes it from `loss`.
+    The loss is `pixel_loss`. With a regularization it is the reconstruction loss summed over pixels and
+    channels, in nats per image, plus `hp.penalty_weight` times the penalty. For a VAE that is the negative
+    ELBO for binary cross-entropy, and for squared errors a Gaussian likelihood of variance 1/2, up to a
+    constant. With `hp.label_weight` the cross-entropy of the labels is trained on as well, and
+    `SeparateLabelLoss` removes it from `loss`.
     """
-    loss = pixel_loss(hp)
-    if not (hp.variational or hp.label_weight):
+    loss, regularizer = pixel_loss(hp), make_regularizer(hp)
+    if not (regularizer or hp.label_weight):
         # A penalty makes the loss more than the error, which is then a metric of its own.
         metrics = ["mse"] if hp.l2 else []
         return Phase("autoencoder", "", hp.learning_rate, loss, metrics, minutes=hp.training_minutes)
@@ -63,12 +65,13 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
         losses = loss(targets, outputs)
         return math.prod(outputs.shape[1:]) * keras.ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
 
-    losses: dict[str, object] = {RECONSTRUCTION: loss_per_image if hp.variational else loss}
+    losses: dict[str, object] = {RECONSTRUCTION: loss_per_image if regularizer else loss}
     loss_weights = {RECONSTRUCTION: 1.0}
-    output_metrics = {}
-    if hp.variational:
-        losses[KL] = mean_output_loss
-        loss_weights[KL] = hp.beta
+    output_metrics: dict[str, list] = {}
+    if regularizer:
+        losses[regularizer.name] = mean_output_loss
+        loss_weights[regularizer.name] = hp.penalty_weight
+        output_metrics |= {name: [metric] for name, metric in regularizer.measures.items()}
     if hp.label_weight:
         losses[LABELS] = CROSS_ENTROPY
         loss_weights[LABELS] = hp.label_weight
@@ -91,9 +94,9 @@ def pixel_loss(hp: AutoencoderHyperparameters) -> Callable:
     It takes targets and outputs of shape (n, height, width, channels) and returns losses of shape (n, height,
     width), means over the channels, or (n, 1, 1) for the similarity of whole images.
 
-    Without `hp.loss` it is the binary cross-entropy for a VAE and the squared error for other autoencoders.
+    Without `hp.loss` it is the binary cross-entropy with a regularization, and the squared error without.
     """
-    name = LOSSES[hp.loss or ("bce" if hp.variational else "mse")].function
+    name = LOSSES[hp.loss or ("bce" if hp.has_prior else "mse")].function
     return getattr(own_losses, name, None) or keras.losses.get(name)
 
 
@@ -112,8 +115,9 @@ def make_training_targets(
         The inputs, and a target for each output by its name.
     """
     targets_by_output = {RECONSTRUCTION: targets}
-    if hp.variational:
-        targets_by_output[KL] = np.zeros((len(targets), 1), np.float32)
+    if regularizer := make_regularizer(hp):
+        zeros = np.zeros((len(targets), 1), np.float32)
+        targets_by_output |= dict.fromkeys((regularizer.name, *regularizer.measures), zeros)
     if hp.label_weight:
         targets_by_output[LABELS] = labels
     return inputs, targets_by_output

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from lib.common.errors import RunFailed
-from lib.config.hyperparameters import Hyperparameters
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.process_group import ProcessGroup, Shard
 from lib.config.training_choices import SCHEDULES
 from lib.data.datasets import Dataset
@@ -21,6 +21,7 @@ from lib.training.callbacks import EpochReporter, History, SeparateLabelLoss, Tr
 from lib.training.checkpoints import Checkpoint
 from lib.training.distributed import StopAgreement, distribution_scope, run_undistributed
 from lib.training.optimizers import learning_rate_schedule, make_optimizer
+from lib.training.penalty_schedule import PenaltySchedule
 from lib.training.phases import Phase
 from lib.training.replicas import copy_state, make_replica
 from lib.training.time_limit import TimeLimit
@@ -157,7 +158,9 @@ def _fit_model(
     save = partial(checkpoint.write, model, early_stopping)
     restore = partial(checkpoint.restore, model, resumed)
     reporter = EpochReporter(training, hooks, save, restore, None if time_limit else last_epoch)
-    stateless = [*time_limit, *_stateless_callbacks(hp, phase, folder)]
+    clock = time_limit[0] if time_limit else None
+    penalty = _penalty_schedule(hp, len(training), last_epoch, clock)
+    stateless = [*time_limit, *penalty, *_stateless_callbacks(hp, phase, folder)]
     callbacks = [*_label_loss(phase), *resumed, *stateless, reporter]
 
     # --- training
@@ -187,6 +190,14 @@ def _plateau_schedule(hp: Hyperparameters) -> list[keras.callbacks.Callback]:
     return [
         keras.callbacks.ReduceLROnPlateau(factor=hp.plateau_factor, patience=hp.plateau_patience, min_delta=0)
     ]
+
+
+def _penalty_schedule(
+    hp: Hyperparameters, steps: int, epochs: int, time_limit: TimeLimit | None
+) -> list[keras.callbacks.Callback]:
+    if not isinstance(hp, AutoencoderHyperparameters) or not hp.beta_warmup:
+        return []
+    return [PenaltySchedule(hp, steps, epochs, time_limit and (lambda: time_limit.progress))]
 
 
 def _label_loss(phase: Phase) -> list[keras.callbacks.Callback]:

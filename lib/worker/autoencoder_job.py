@@ -33,6 +33,7 @@ from lib.runs.events import Note, Stage
 from lib.runs.run_folder import Run
 from lib.runs.validation import ONLY_PHASE
 from lib.tasks import get_task
+from lib.tasks.regularization_metrics import COLLAPSED
 from lib.training.callbacks import History
 from lib.training.phases import autoencoder_phase
 from lib.worker.first_weights import FirstWeights
@@ -103,7 +104,9 @@ class AutoencoderJob(TrainingJob):
         else:
             self._announce_evaluation()
             test = normal_pictures(dataset) if self.detecting else dataset.test
-            detection = self._record_test(run, score(test, hp) | sizes)
+            metrics = score(test, hp) | sizes
+            emit_notes(self.channel, describe_collapse(metrics))
+            detection = self._record_test(run, metrics)
             figures_of = AutoencoderFigures(
                 run, dataset, hp, inference_model, self.architecture, untrained, detection
             )
@@ -163,3 +166,13 @@ class AutoencoderJob(TrainingJob):
             )
         )
         return baselines or {}
+
+
+def describe_collapse(metrics: dict) -> list[str]:
+    """Return a note where a VAE has a code that tells the decoder nothing; none for others."""
+    if metrics.get("test_active_numbers", 1):
+        return []
+    return [
+        f"posterior collapse: no number of the code has a KL divergence of {COLLAPSED} nat, and the decoder "
+        "ignores the code; use --beta-warmup 0.5, --free-bits 0.25 or a smaller --beta"
+    ]

@@ -113,7 +113,7 @@ def _grid_codes(
     if np.prod(code_shape) != 2:
         raise UserError(f"{path}: the latent size is {int(np.prod(code_shape)):,}; a grid requires 2")
     codes = latent_space.prior_grid(side)
-    if not hp.variational:
+    if not hp.has_prior:
         codes = latent_space.quantile_grid(codes, _encode_training_images(request, path, hp))
     ticks = tuple(f"{value:.1f}" for value in codes[:side, 0])
     return CodeSheet(codes.reshape(-1, *code_shape), side, "grid over the latent space", ticks)
@@ -123,7 +123,7 @@ def _random_codes(
     request: Generate, path: Path, hp: AutoencoderHyperparameters, code_shape: tuple[int, ...]
 ) -> CodeSheet:
     count, seed = request.count, request.seed
-    if hp.variational and not request.mixture:
+    if hp.has_prior and not request.mixture:
         codes = latent_space.sample_prior(count, code_shape, seed)
         return CodeSheet(codes, SHEET_COLUMNS, f"samples from the prior, seed {seed}")
     codes = latent_space.sample_mixture(_encode_training_images(request, path, hp), count, seed)

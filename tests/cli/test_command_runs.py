@@ -91,7 +91,7 @@ def test_the_best_is_that_of_its_task_data_set_and_their_settings():
     record_run("b", 0.02)
     record_run("c", 0.01)
     record_run("other-data", 0.03, dataset="photos")
-    record_run("vae", 0.05, variational=True, latent_dim=2)
+    record_run("vae", 0.05, regularization="kl", latent_dim=2)
     record_run("noise-3", 0.04, task="denoise", noise=0.3)
     record_run("noise-9", 0.08, task="denoise", noise=0.9)
     record_run("stopped", 0.001, status="interrupted")

@@ -24,7 +24,7 @@ def hyperparameters(**given) -> Hyperparameters:
         ({}, ["default settings"]),
         ({"dataset": "digits", "tensorboard": True}, ["default settings"]),
         ({"layers": 3}, ["layers 3"]),  # kernels and stride follow it
-        ({"variational": True, "latent_dim": 2}, ["variational", "latent size 2"]),
+        ({"regularization": "kl", "latent_dim": 2}, ["regularization kl", "latent size 2"]),
         ({"task": "denoise", "noise": 0.5}, ["task denoise", "noise 0.5"]),
         ({"kernels": "8,16", "flip": True, "seed": 3}, ["kernels 8,16", "flip", "seed 3"]),
     ],

@@ -56,7 +56,7 @@ def test_a_given_batch_size_decides_the_epochs():
     "chosen",
     [
         {"latent_dim": None},
-        {"variational": True},
+        {"regularization": "kl"},
         {"linear_path": None},
         {"linear_path": 8},
         {"linear_path": "full"},

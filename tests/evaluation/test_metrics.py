@@ -108,7 +108,7 @@ def test_largest_channel_accuracy_as_in_report_b():
 @pytest.mark.parametrize("label_weight", [0, 0.5])
 def test_a_vae_is_scored_by_its_evidence_lower_bound(dataset, label_weight):
     hp = AutoencoderHyperparameters(
-        variational=True, layers=1, kernels=2, latent_dim=2, beta=3, label_weight=label_weight
+        regularization="kl", layers=1, kernels=2, latent_dim=2, beta=3, label_weight=label_weight
     )
     architecture = architecture_planner.plan_architecture(hp, dataset.shape)
     model = autoencoder.build_autoencoder(architecture)

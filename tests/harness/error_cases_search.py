@@ -139,7 +139,7 @@ CASES = {
         ),
         (lambda: space("kernels=0,1"), "--grid kernels=0,1", "kernels must be a whole number"),
         (lambda: space("kernel=1,2"), "'kernel'", "cannot be varied; did you mean 'kernels'?"),
-        (lambda: space("nonsense=1,2"), "'nonsense'", "cannot be varied; there are limit, beta, layers"),
+        (lambda: space("nonsense=1,2"), "'nonsense'", "cannot be varied; there are limit, beta, beta-warmup"),
         (
             lambda: space("noise=1,2"),
             "noise",

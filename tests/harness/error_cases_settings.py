@@ -265,7 +265,7 @@ CASES = {
             "missing",
             "has no effect without --task complete",
         ),
-        (lambda: AutoencoderHyperparameters(beta=2), "beta", "has no effect without --variational"),
+        (lambda: AutoencoderHyperparameters(beta=2), "beta", "has no effect without --regularization"),
         (
             lambda: AutoencoderHyperparameters(plateau_factor=0.3),
             "plateau factor",
@@ -339,19 +339,19 @@ CASES = {
             "anomaly",
         ),
         (
-            lambda: AutoencoderHyperparameters(task="denoise", variational=True, skip=True),
-            "variational",
-            "variational cannot be combined with skip, residual or linear path, which",
+            lambda: AutoencoderHyperparameters(task="denoise", regularization="kl", skip=True),
+            "regularization",
+            "regularization kl cannot be combined with skip, residual or linear path, which",
         ),
         (
-            lambda: AutoencoderHyperparameters(task="denoise", variational=True, residual=True),
-            "variational",
-            "variational cannot be combined with skip, residual or linear path, which",
+            lambda: AutoencoderHyperparameters(task="denoise", regularization="kl", residual=True),
+            "regularization",
+            "regularization kl cannot be combined with skip, residual or linear path, which",
         ),
         (
-            lambda: AutoencoderHyperparameters(variational=True, linear_path=8),
-            "variational",
-            "variational cannot be combined with skip, residual or linear path, which",
+            lambda: AutoencoderHyperparameters(regularization="kl", linear_path=8),
+            "regularization",
+            "regularization kl cannot be combined with skip, residual or linear path, which",
         ),
         (
             lambda: AutoencoderHyperparameters(residual=True),
@@ -389,9 +389,9 @@ CASES = {
             "feedback requires a dense latent code and the task reconstruct, denoise, restore or anomaly:",
         ),
         (
-            lambda: AutoencoderHyperparameters(feedback=8, latent_dim=4, variational=True),
+            lambda: AutoencoderHyperparameters(feedback=8, latent_dim=4, regularization="kl"),
             "feedback cannot be combined",
-            "feedback cannot be combined with variational, PCA, skip, residual or latent",
+            "feedback cannot be combined with regularization, PCA, skip, residual or",
         ),
         (
             lambda: AutoencoderHyperparameters(feedback=8, latent_dim=4),
@@ -401,7 +401,7 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(pca=True, latent_dim=4, fc_units=8),
             "PCA cannot be combined",
-            "PCA cannot be combined with variational, fully connected units, linear path,",
+            "PCA cannot be combined with regularization, fully connected units, linear path,",
         ),
         (
             lambda: AutoencoderHyperparameters(pca=True, latent_dim=4, task="complete"),
@@ -480,9 +480,9 @@ CASES = {
             "has no effect: no layer is followed by a pool; set --pool",
         ),
         (
-            lambda: plan(variational=True, layers=2, pool="2"),
+            lambda: plan(regularization="kl", layers=2, pool="2"),
             "a pool after the last layer",
-            "cannot be combined with variational: the latent code must be the output of a",
+            "cannot be combined with regularization kl: the latent code must be the output of a",
         ),
         (
             lambda: plan(linear_path=8, layers=2, pool="2"),

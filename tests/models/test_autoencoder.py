@@ -48,7 +48,7 @@ SETTINGS = dict(
     skip_size=st.sampled_from(["full", "full", "half"]),
     tta=st.booleans(),
     linear_path=st.none() | st.integers(1, 12),
-    variational=st.booleans(),
+    regularization=st.sampled_from(["none", "kl", "mmd", "adversarial"]),
     pca=st.sampled_from([False, False, False, True]),
     feedback=st.sampled_from([(), (), (5,), (6, 4)]),
     task=st.sampled_from(list(TASKS)),
@@ -81,7 +81,7 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
             skip=False,
             residual=False,
             linear_path=None,
-            variational=False,
+            regularization="none",
             feedback=(),
         )
     if values["feedback"]:
@@ -90,7 +90,7 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
             skip=False,
             residual=False,
             linear_path=None,
-            variational=False,
+            regularization="none",
             batch_norm="none",
             dropout=0,
         )
@@ -118,10 +118,10 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
         to_numpy(inference_model(inputs)), mean, rtol=1e-3, atol=1e-4 * np.abs(mean).max()
     )
     training_model = autoencoder.build_training_model(model, architecture, 5)
-    if hp.variational or hp.label_weight:
+    if hp.has_prior or hp.label_weight:
         outputs = training_model(inputs)
         assert outputs["reconstruction"].shape == targets.shape
-        assert outputs["kl"].shape == (2, 1) if hp.variational else "kl" not in outputs
+        assert outputs[hp.regularization].shape == (2, 1) if hp.has_prior else "kl" not in outputs
         assert outputs["labels"].shape == (2, 5) if hp.label_weight else "labels" not in outputs
     else:
         assert training_model is model
@@ -164,7 +164,7 @@ def test_residual_completion_starts_as_the_mirror_image(side, image):
 
 
 @pytest.mark.parametrize(
-    "options", [{"skip": True}, {"latent_dim": 4}, {"variational": True}, {"flip": True, "tta": True}]
+    "options", [{"skip": True}, {"latent_dim": 4}, {"regularization": "kl"}, {"flip": True, "tta": True}]
 )
 def test_known_pixels_are_kept_also_in_a_file_that_plain_keras_opens(options, tmp_path):
     keras.utils.set_random_seed(0)
@@ -224,7 +224,7 @@ def test_the_pca_of_few_images_leaves_entries_of_the_code_at_zero():
 
 
 def test_a_saved_vae_decodes_the_mean_and_needs_no_custom_class():
-    model, architecture = build(variational=True, layers=1, kernels=3, latent_dim=2)
+    model, architecture = build(regularization="kl", layers=1, kernels=3, latent_dim=2)
     image = np.random.default_rng(0).random((2, *architecture.input_shape), np.float32)
     z_mean, z_log_var = model.get_layer("encoder")(image)
     np.testing.assert_allclose(to_numpy(z_log_var), 0, atol=1e-6)  # σ starts at 1
@@ -238,7 +238,7 @@ def test_a_saved_vae_decodes_the_mean_and_needs_no_custom_class():
 
 TTA_SETTINGS = {
     "denoise, U-Net": dict(task="denoise", skip=True, residual=True),
-    "VAE": dict(task="denoise", variational=True, latent_dim=2),
+    "VAE": dict(task="denoise", regularization="kl", latent_dim=2),
     "RGB from gray": dict(task="colorize", residual=True),
     "UV from Y, U-Net": dict(task="colorize", color_space="yuv", skip=True),
     "top half": dict(task="complete", missing="top", residual=True),
@@ -288,7 +288,7 @@ LAYER_NAMES = {
         "code transpose_decoder_1 linear_decoder activation_decoder_1 linear_crop output_sum",
     ),
     "VAE": (
-        dict(layers=1, kernels=2, stride=1, pool="all", variational=True, latent_dim=2, batch_norm="none"),
+        dict(layers=1, kernels=2, stride=1, pool="all", regularization="kl", latent_dim=2, batch_norm="none"),
         "image conv_encoder_1 activation_encoder_1 pool_encoder_2 flatten_encoder_3 dense_encoder_4 "
         "activation_encoder_4 z_log_var",
         "code dense_decoder_1 activation_decoder_1 reshape_decoder_2 transpose_decoder_3 "

@@ -148,7 +148,7 @@ def test_a_code_of_zeros_and_of_feature_maps_is_refined_too():
 
 
 def test_a_variational_code_starts_at_the_mean():
-    model, images = build(variational=True), random_images(4)
+    model, images = build(regularization="kl"), random_images(4)
     refinement = refinement_of(model)
     assert (
         mse(refinement.predict_on_batch(images), images) <= mse(model.predict_on_batch(images), images)

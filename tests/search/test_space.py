@@ -73,7 +73,7 @@ def test_every_example_of_a_prompt_can_be_parsed(program):
     [
         (["kernels"], [], "--grid kernels: must be NAME=…, such as --grid kernels=16,32,64"),
         (["kernel=1,2"], [], "'kernel' cannot be varied; did you mean 'kernels'?"),
-        (["nonsense=1,2"], [], "'nonsense' cannot be varied; there are limit, beta, layers"),
+        (["nonsense=1,2"], [], "'nonsense' cannot be varied; there are limit, beta, beta-warmup"),
         (["task=denoise,complete"], [], "task cannot be varied: errors of different tasks are not"),
         (["split=80/10/10"], [], "'split' cannot be varied"),
         (["kernels=16"], [], "--grid kernels=16: requires at least two values"),

@@ -40,7 +40,7 @@ def test_epochs_without_the_monitored_value_are_not_reported():
 def test_the_objective_follows_from_the_model():
     settings = {
         "mse": AutoencoderHyperparameters(dataset="digits"),
-        "negative_elbo": AutoencoderHyperparameters(dataset="digits", variational=True),
+        "negative_elbo": AutoencoderHyperparameters(dataset="digits", regularization="kl"),
         "accuracy": ClassifierHyperparameters(dataset="digits", model="m.h5", fc_units=4),
     }
     for key, hp in settings.items():

@@ -208,7 +208,9 @@ print(json.dumps(histories))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [{"task": "denoise", "noise": 0.3}, {"variational": True, "latent_dim": 2}])
+@pytest.mark.parametrize(
+    "kind", [{"task": "denoise", "noise": 0.3}, {"regularization": "kl", "latent_dim": 2}]
+)
 def test_two_devices_of_tensorflow_compute_what_one_computes(tiny, kind):
     if importlib.util.find_spec("tensorflow") is None:
         pytest.skip("TensorFlow is not installed here")
@@ -219,9 +221,9 @@ def test_two_devices_of_tensorflow_compute_what_one_computes(tiny, kind):
     single, group_run, resumed = (
         dict(history=history) for history in json.loads(done.stdout.splitlines()[-1])
     )
-    if "variational" in kind:  # each device draws its own codes
+    if "regularization" in kind:  # each device draws its own codes
         single = {"history": {"val_loss": single["history"]["val_loss"]}}
-    assert_same_history(single, group_run, rel=0.02 if "variational" in kind else 0.005)
+    assert_same_history(single, group_run, rel=0.02 if "regularization" in kind else 0.005)
     assert_same_history(group_run, resumed)
 
 

@@ -48,7 +48,7 @@ def train(tiny, folder=None, stop_after=None, **values):
     "values",
     [
         {},
-        {"variational": True, "latent_dim": 2, "dropout": 0.1},
+        {"regularization": "kl", "latent_dim": 2, "dropout": 0.1},
         {"label_weight": 0.01, "optimizer": "muon", "latent_dim": 16},
     ],
     ids=["plain", "variational", "labels"],
@@ -77,7 +77,7 @@ def test_training_in_bfloat16_resumes_with_the_same_numbers(tiny, tmp_path):
 NETWORKS = {
     "plain": dict(layers=2, kernels="3,4", batch_norm="all"),
     "dense": dict(layers=1, kernels=3, fc_units="9", latent_dim=4),
-    "variational": dict(layers=1, kernels=3, variational=True, latent_dim=2),
+    "variational": dict(layers=1, kernels=3, regularization="kl", latent_dim=2),
     "unet": dict(task="complete", layers=2, kernels="3,4", skip=True, residual=True),
     "linear": dict(layers=2, kernels="4,4", stride=2, linear_path=4),
     "feedback": dict(layers=1, kernels=3, fc_units="9", latent_dim=4, batch_norm="none", feedback="6,5"),

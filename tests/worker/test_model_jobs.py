@@ -259,7 +259,7 @@ def test_refined_codes_are_compared_with_the_encoders_and_better(tiny, monkeypat
 
 
 def test_generate_from_the_prior_of_a_vae_and_on_a_grid():
-    path = save_autoencoder(variational=True, latent_dim=2)
+    path = save_autoencoder(regularization="kl", latent_dim=2)
     finished = run_job(Generate, models=["ae/decoder.h5"], **FEW_IMAGES)
     assert finished.how == "samples from the prior, seed 0"
     images = unpack_images(finished.pictures)

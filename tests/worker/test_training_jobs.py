@@ -115,11 +115,11 @@ KINDS = {
     "hole, U-Net": dict(task="complete", missing="boxes", skip=True),
     "restoration": dict(task="restore", degrade="blur:1,jpeg:50", residual=True, block="residual"),
     "detector, U-Net": dict(task="anomaly", skip=True, residual=True),
-    "VAE": dict(variational=True, latent_dim=2),
+    "VAE": dict(regularization="kl", latent_dim=2),
     "dense VAE": dict(
-        variational=True, layers=0, kernels=(4,), fc_units=9, latent_dim=2, batch_norm="none", loss="mse"
+        regularization="kl", layers=0, kernels=(4,), fc_units=9, latent_dim=2, batch_norm="none", loss="mse"
     ),
-    "convolutional VAE": dict(variational=True),
+    "convolutional VAE": dict(regularization="kl"),
     "linear path": dict(linear_path=5),
     "PCA, improved": dict(pca=True, latent_dim=6, layers=2, kernels=4),
     "feedback": dict(latent_dim=6, batch_norm="none", feedback="8"),
@@ -187,7 +187,7 @@ def test_a_run_of_every_kind(kind, color):
     assert ("targets" in strip) == (values.get("task") is not None)
     outputs = unpack_images(strip["outputs"])
     assert outputs.shape == (8, 12, 10, 3)  # also of completed halves and of UV
-    assert ("test_kl" in metrics) == bool(values.get("variational"))
+    assert ("test_kl" in metrics) == (values.get("regularization") == "kl")
     if kind in CLASSIFIED:
         classify_on("ae/autoencoder.h5", color)
 

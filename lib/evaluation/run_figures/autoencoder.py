@@ -187,7 +187,7 @@ def _decodes_code_alone(hp) -> bool:
 def draw_samples(figures_of: AutoencoderFigures, path: Path) -> ImageGrid:
     """Images of codes from the prior, or from a Gaussian mixture."""
     hp = figures_of.hp
-    if hp.variational:
+    if hp.has_prior:
         samples = latent_space.sample_prior(SAMPLES, figures_of.codes.shape[1:], hp.seed)
         source = "samples from the prior"
     else:
@@ -216,7 +216,7 @@ def draw_interpolations(figures_of: AutoencoderFigures, path: Path) -> None:
 
 
 def _has_prior_grid(figures_of: AutoencoderFigures) -> bool:
-    is_flat = figures_of.hp.variational and figures_of.architecture.latent_size == 2
+    is_flat = figures_of.hp.has_prior and figures_of.architecture.latent_size == 2
     return is_flat and figures_of.decodes_code_alone
 
 

@@ -69,7 +69,7 @@ def test_the_encoder_is_loaded_from_autoencoder_and_encoder_files(model):
 @pytest.mark.parametrize(
     "values",
     [
-        dict(variational=True, latent_dim=2),
+        dict(regularization="kl", latent_dim=2),
         dict(task="denoise", skip=True),
         dict(task="colorize", color_space="yuv"),
         dict(task="complete", missing="top"),

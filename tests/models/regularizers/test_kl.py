@@ -1,11 +1,11 @@
-"""Layers of variational autoencoders. python -m pytest tests/models/test_vae.py"""
+"""Layers of variational autoencoders. python -m pytest tests/models/regularizers/test_kl.py"""
 
 import keras
 import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as to_numpy
 
-from lib.models.vae import KLDivergence, Sampling
+from lib.models.regularizers.kl import KLDivergence, Sampling
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""Table of the settings of what the latent codes of an autoencoder are trained towards."""
+
+from dataclasses import dataclass
+
+from lib.common.settings import setting
+from lib.common.value_types import FloatRange, IntRange, OneOf
+from lib.config.regularizations import KL, NO_REGULARIZATION, REGULARIZATIONS, describe_regularizations
+
+WITH_PENALTY = frozenset(REGULARIZATIONS) - {NO_REGULARIZATION}
+
+
+@dataclass(frozen=True)
+class CodeSettings:
+    """Settings of what the latent codes of an autoencoder are trained towards."""
+
+    # fmt: off
+    regularization: str = setting(
+        NO_REGULARIZATION, OneOf(tuple(REGULARIZATIONS)), group="task", searchable=False,
+        former_name="variational", former_values={False: NO_REGULARIZATION, True: KL},
+        switches={"--variational": KL},
+        help=f"penalty that makes codes a sample of the standard normal distribution, the prior, from which "
+             f"images can be generated; {describe_regularizations()}; --variational stands for kl",
+    )
+    beta: float = setting(
+        1.0, FloatRange(0, 1000), group="task", only_when={"regularization": WITH_PENALTY},
+        help="weight of --regularization relative to the reconstruction loss",
+    )
+    beta_warmup: float = setting(
+        0.0, FloatRange(0, 1), group="task", only_when={"regularization": WITH_PENALTY}, is_later=True,
+        help="part of the training, or of each of --beta-cycles, in which the weight of --regularization "
+             "rises from 0 to --beta",
+    )
+    beta_cycles: int = setting(
+        1, IntRange(1, 1000), group="task", only_when={"regularization": WITH_PENALTY}, is_later=True,
+        help="number of times that the weight of --regularization rises, with --beta-warmup",
+    )
+    free_bits: float = setting(
+        0.0, FloatRange(0, 100), group="task", only_when={"regularization": KL}, is_later=True,
+        help="nats of the KL divergence per number of the code that cost nothing, against codes that the "
+             "decoder ignores",
+    )
+    # fmt: on

@@ -1,0 +1,52 @@
+"""Regularizations of the latent code: one entry each, by the name that the setting has.
+
+An entry names a class of `lib.models.regularizers`, which adds a penalty to the reconstruction loss, so that
+codes of images are distributed as the prior, the standard normal distribution, from which images can then be
+generated.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NO_REGULARIZATION, KL = "none", "kl"
+
+
+@dataclass(frozen=True)
+class Regularization:
+    """A regularization of the latent code.
+
+    Attributes:
+        class_name: in `lib.models.regularizers`; empty for none.
+        help: for the help text of `--regularization`.
+        label: of such autoencoders in lists of runs, after the task.
+        scale: the weight of the penalty is this times `--beta`, so that 1 suits images of 28×28.
+    """
+
+    class_name: str = ""
+    help: str = ""
+    label: str = ""
+    scale: float = 1.0
+
+
+REGULARIZATIONS = {
+    NO_REGULARIZATION: Regularization(help="no penalty"),
+    KL: Regularization("KLRegularizer", "KL divergence of a variational autoencoder", "VAE"),
+    "mmd": Regularization(
+        "MMDRegularizer", "maximum mean discrepancy of a Wasserstein autoencoder", "WAE", 100.0
+    ),
+    "adversarial": Regularization(
+        "AdversarialRegularizer", "a discriminator tells codes from the prior", "AAE", 10.0
+    ),
+}
+
+
+def recorded_label(hyperparameters: Mapping[str, Any]) -> str:
+    """Return the label of the regularization in the hyperparameters of a record; empty for none."""
+    entry = REGULARIZATIONS.get(str(hyperparameters.get("regularization")))
+    return entry.label if entry else ""
+
+
+def describe_regularizations() -> str:
+    """Return what each is, for a help text."""
+    return "; ".join(f"{name}: {entry.help}" for name, entry in REGULARIZATIONS.items() if entry.class_name)

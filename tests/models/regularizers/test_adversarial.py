@@ -1,0 +1,46 @@
+"""The discriminator of adversarial autoencoders."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras.ops import convert_to_numpy as to_numpy
+
+from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.models.autoencoder import mean_output_loss
+from lib.models.regularizers import make_regularizer
+from lib.models.regularizers.adversarial import Distinction, SignAccuracy
+
+HP = AutoencoderHyperparameters(regularization="adversarial", latent_dim=2)
+
+
+def test_the_distinction_is_zero_by_chance_and_2_log_2_at_most():
+    zero, large = np.zeros((1, 1), np.float32), np.full((1, 1), 50, np.float32)
+    assert to_numpy(Distinction()(zero, zero))[0, 0] == pytest.approx(0, abs=1e-6)
+    assert to_numpy(Distinction()(-large, large))[0, 0] == pytest.approx(2 * math.log(2))
+    assert to_numpy(Distinction()(large, zero))[0, 0] < 0
+    accuracies = [to_numpy(SignAccuracy()(*scores))[0, 0] for scores in ((-large, large), (large, large))]
+    assert accuracies == [1, 0.5]
+
+
+def test_the_discriminator_learns_and_the_encoder_moves_to_the_prior():
+    """Codes begin far from the prior; a bias that the encoder learns takes them there."""
+    inputs = keras.Input((2,))
+    encoder = keras.layers.Dense(2, name="code")
+    _, outputs = make_regularizer(HP).regularize([encoder(inputs)])
+    model = keras.Model(inputs, outputs)
+    encoder.set_weights([np.eye(2, dtype=np.float32), np.full(2, 4, np.float32)])
+    images = np.random.default_rng(0).normal(size=(2048, 2)).astype(np.float32)
+    targets = np.zeros((2048, 1), np.float32)
+    names = dict.fromkeys(outputs, targets)
+    encoder.trainable = False
+    model.compile(keras.optimizers.Adam(0.01), {"adversarial": mean_output_loss})
+    model.fit(images, names, batch_size=128, epochs=3, verbose=0)
+    assert model.predict(images, verbose=0)["discriminator"].mean() > 0.95  # codes and prior are apart
+    encoder.trainable = True
+    model.compile(keras.optimizers.Adam(0.01), {"adversarial": mean_output_loss})
+    model.fit(images, names, batch_size=128, epochs=40, verbose=0)
+    codes = images @ encoder.get_weights()[0] + encoder.get_weights()[1]
+    assert np.abs(codes.mean(axis=0)).max() < 1.5
+    assert model.predict(images, verbose=0)["discriminator"].mean() < 0.75
