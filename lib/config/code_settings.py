@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from lib.common.settings import setting
-from lib.common.value_types import FloatRange, IntRange, OneOf
+from lib.common.value_types import FloatRange, IntList, IntRange, OneOf, OrWord
 from lib.config.regularizations import KL, NO_REGULARIZATION, REGULARIZATIONS, describe_regularizations
 
+MAX_LEVELS = 64  # of a number of a quantized code
 WITH_PENALTY = frozenset(REGULARIZATIONS) - {NO_REGULARIZATION}
 
 
@@ -38,5 +39,20 @@ class CodeSettings:
         0.0, FloatRange(0, 100), group="task", only_when={"regularization": KL}, is_later=True,
         help="nats of the KL divergence per number of the code that cost nothing, against codes that the "
              "decoder ignores",
+    )
+    importance_samples: int = setting(
+        1, IntRange(1, 1000), group="task", only_when={"regularization": KL}, is_later=True, searchable=False,
+        help="codes of each image in training; more than 1 train on a closer bound of the likelihood (IWAE)",
+    )
+    nll_samples: int | None = setting(
+        None, OrWord("off", IntRange(1, 1_000_000)), group="task", only_when={"regularization": KL},
+        is_later=True, searchable=False, label="NLL samples",
+        help="estimate the negative log-likelihood of test images by this many codes of each (5000); pixels "
+             "must be of two values (--binarize)",
+    )
+    quantize: tuple[int, ...] = setting(
+        (), IntList(IntRange(2, MAX_LEVELS)), group="task", searchable=False, is_later=True,
+        help="numbers of levels to which the numbers of the code are rounded, over which they repeat "
+             "(8,5,5,5), for a code that is counted in bits",
     )
     # fmt: on

@@ -61,7 +61,9 @@ def plan_encoder(hp: AutoencoderHyperparameters, image: Shape) -> tuple[LayerSta
             EncoderStage(kernel_size, factor, encoder.shape, source, _is_normalized(hp, number - 1))
         )
         reductions += number > 1 and stride > 1
-        normalized = _is_normalized(hp, number) and not (is_code and (hp.linear_path or hp.has_prior))
+        normalized = _is_normalized(hp, number) and not (
+            is_code and (hp.linear_path or hp.has_prior or hp.quantize)
+        )
         is_block = hp.block == RESIDUAL and not is_code
         encoder.add(
             BlockConvolution if is_block else Convolution,

@@ -11,6 +11,7 @@ from lib.common.value_types import ALL, Switch
 from lib.config.data_settings import DataSettings
 from lib.config.network_settings import FULL, RESIDUAL
 from lib.config.program_settings import AutoencoderSettings, ClassifierSettings, parse_answers, settings
+from lib.config.quantization import Quantization
 from lib.config.regularizations import KL, NO_REGULARIZATION, REGULARIZATIONS
 from lib.config.training_choices import LOSSES, SCHEDULES
 from lib.config.training_settings import TrainingSettings
@@ -225,6 +226,16 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
         return self.beta * REGULARIZATIONS[self.regularization].scale
 
     @property
+    def quantization(self) -> Quantization | None:
+        """The levels of the numbers of a code; None for a code of any numbers."""
+        return Quantization.of(self.quantize, self.code_width) if self.quantize else None
+
+    @property
+    def code_width(self) -> int:
+        """Size of a dense code, or channels of a convolutional one."""
+        return self.kernels[-1] if self.latent_dim is None else self.latent_dim
+
+    @property
     def target_files(self) -> tuple[str | None, str | None]:
         return get_task(self).target_files(self)
 
@@ -284,6 +295,32 @@ def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
             "which bypass the latent code",
         ),
         Rule(
+            bool(hp.quantize) and bool(hp.has_prior or hp.skip or hp.residual or hp.linear_path),
+            "quantize cannot be combined with regularization, skip, residual or linear path",
+        ),
+        Rule(
+            bool(hp.quantize) and hp.code_width % len(hp.quantize or (1,)) > 0,
+            f"quantize has {len(hp.quantize)} numbers of levels, which must divide "
+            f"{'the latent size' if dense else 'the kernels of the last layer,'} {hp.code_width}",
+        ),
+        Rule(
+            hp.importance_samples > 1 and bool(hp.beta != 1 or hp.beta_warmup or hp.free_bits),
+            "importance samples train on a bound of the likelihood, which beta, beta warmup and free bits "
+            "change",
+        ),
+        Rule(
+            hp.importance_samples > 1 and bool(hp.label_weight),
+            "importance samples cannot be combined with label weight",
+        ),
+        Rule(
+            hp.importance_samples > 1 and hp.loss not in (None, "bce"),
+            f"importance samples require the loss bce, which is a likelihood, not {hp.loss}",
+        ),
+        Rule(
+            hp.nll_samples is not None and (hp.binarize is None or hp.loss not in (None, "bce")),
+            "NLL samples require pixels of two values and the loss bce: set --binarize dynamic",
+        ),
+        Rule(
             hp.skip_size != FULL and (hp.stride is not None or bool(hp.pool)),
             f"skip size {hp.skip_size} requires automatic strides: omit --stride and --pool",
         ),
@@ -309,7 +346,7 @@ def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
 def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     dense, feedback = hp.latent_dim is not None, bool(hp.feedback)
     task = get_task(hp)
-    changes_code = hp.skip or hp.residual or hp.latent_activation != "linear"
+    changes_code = hp.skip or hp.residual or bool(hp.quantize) or hp.latent_activation != "linear"
     return [
         Rule(
             hp.begin_with is not None and hp.continues is not None,
@@ -321,8 +358,8 @@ def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
         ),
         Rule(
             hp.pca and bool(hp.has_prior or hp.fc_units or hp.linear_path or changes_code),
-            "PCA cannot be combined with regularization, fully connected units, linear path, skip, residual "
-            "or latent activation, which change the latent code",
+            "PCA cannot be combined with regularization, fully connected units, linear path, skip, residual, "
+            "quantize or latent activation, which change the latent code",
         ),
         Rule(
             hp.tta and task.targets_are_inputs,
@@ -340,7 +377,8 @@ def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
         ),
         Rule(
             feedback and (hp.has_prior or hp.pca or changes_code),
-            "feedback cannot be combined with regularization, PCA, skip, residual or latent activation",
+            "feedback cannot be combined with regularization, PCA, skip, residual, "
+            "quantize or latent activation",
         ),
         Rule(
             feedback and bool(hp.batch_norm or hp.dropout),

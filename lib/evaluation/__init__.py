@@ -3,6 +3,10 @@
     metrics        scores of models on images
     baselines      scores of trivial methods
     probes         classifiers on an encoder's codes
+    compression    bits per pixel, beside JPEG
+    code_rates     bits of latent codes
+    image_codecs   JPEG and PNG in memory
+    likelihood     of images under a VAE
     latent_space   projecting, sampling and comparing codes
     figures        plots of numbers as PNG files
     image_figures  images as PNG files

@@ -12,6 +12,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
+from lib.config.quantization import Quantization
 from lib.models import inference
 
 MIXTURE_IMAGES = 5000  # training images whose codes a mixture is fitted on
@@ -38,16 +39,20 @@ def encode_batches(encoder: keras.Model, batches) -> np.ndarray:
     return np.concatenate([keras.tree.flatten(output)[0] for output in outputs])
 
 
-def decode_codes(decoder: keras.Model, codes: np.ndarray) -> np.ndarray:
+def decode_codes(
+    decoder: keras.Model, codes: np.ndarray, quantization: Quantization | None = None
+) -> np.ndarray:
     """Return the outputs for latent codes.
 
     Args:
         decoder: maps codes to outputs.
         codes: float32 (n, …).
+        quantization: of an autoencoder whose codes are at levels, to which these are brought.
 
     Returns:
         float32 (n, height, width, channels).
     """
+    codes = codes if quantization is None else quantization.nearest(codes)
     starts = range(0, len(codes), BATCH_SIZE)
     return np.concatenate([inference.predict(decoder, codes[start : start + BATCH_SIZE]) for start in starts])
 

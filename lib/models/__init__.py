@@ -1,6 +1,8 @@
 """Keras models: autoencoders, classifiers, and their initialization and files.
 
     autoencoder        encoder, decoder and autoencoder models
+    importance_sampling  bounds by several codes
+    quantizer          codes rounded to levels
     regularizers       penalties of the latent code
     classifier         classifier on a saved encoder
     layer_names        names of layers in files
@@ -16,8 +18,8 @@
     saving             `.h5` files: save, check, load
 
 `lib.config` plans an `Architecture`; `autoencoder` builds it, with layers of `regularizers` and
-`fixed_layers`, and `initialization` sets weights that are better than random ones. `classifier` builds on an encoder that
-`saving` has loaded. Nothing here trains: `lib.training` does.
+`fixed_layers`, and `initialization` sets weights that are better than random ones. `classifier` builds on an
+encoder that `saving` has loaded. Nothing here trains: `lib.training` does.
 
 Names for other packages, imported from their modules so that importing this package does not import Keras:
 

@@ -9,8 +9,10 @@ from lib.config.layer_specs import LayerSpec, WeightedSpec
 from lib.config.layer_specs.base import BATCH, LAYER
 from lib.config.parallel_layers import FeedbackStep
 from lib.models.fixed_layers import map_axis, mirror_columns, mix_channels
+from lib.models.importance_sampling import build_importance_model
 from lib.models.initialization import initialize_as_identity
 from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_number, layer_name
+from lib.models.quantizer import StraightThrough, encoder_before_rounding, quantize
 from lib.models.regularizers import GradientFactor, make_regularizer
 from lib.tasks import get_task
 
@@ -53,7 +55,8 @@ def build_training_model(
 
     With a regularization the penalty of the code is an output, too; a VAE samples its codes. With a
     `label_weight` a softmax layer on the code, or on the means of its feature maps, predicts the class as an
-    auxiliary task (Iizuka, Simo-Serra and Ishikawa, "Let there be Color!", 2016).
+    auxiliary task (Iizuka, Simo-Serra and Ishikawa, "Let there be Color!", 2016). A quantized code gets a
+    gradient.
 
     Args:
         autoencoder: model of `build_autoencoder`, which shares its weights with the result.
@@ -61,17 +64,26 @@ def build_training_model(
         classes: number of classes, needed for a `label_weight`.
 
     Returns:
-        `autoencoder` itself where neither applies; else a model with a dict of outputs: `RECONSTRUCTION` (n,
-        height, width, channels), those of the regularizer, (n, 1) each, and `LABELS` (n, classes),
-        probabilities.
+        `autoencoder` itself where none of these applies; else a model with a dict of outputs:
+        `RECONSTRUCTION` (n, height, width, channels), those of the regularizer, (n, 1) each, and `LABELS` (n,
+        classes), probabilities; or with the reconstruction as its only output. With several
+        `importance_samples` the outputs are those of `build_importance_model`.
     """
     hp = architecture.hp
     regularizer = make_regularizer(hp)
-    if not (regularizer or hp.label_weight):
+    if not (regularizer or hp.label_weight or hp.quantize):
         return autoencoder
     encoder, decoder = autoencoder.get_layer("encoder"), autoencoder.get_layer("decoder")
     inputs = keras.Input(architecture.input_shape, name="image")
-    encoded = encoder(inputs)
+    if hp.quantization:
+        half_width = hp.quantization.half_width.tolist()
+        encoded = StraightThrough(half_width, name="straight_through")(
+            encoder_before_rounding(encoder)(inputs)
+        )
+    else:
+        encoded = encoder(inputs)
+    if hp.importance_samples > 1:
+        return build_importance_model(inputs, *encoded, decoder, hp.importance_samples, hp.seed)
     code = encoded[0] if len(encoder.outputs) > 1 else encoded
     outputs: dict = {}
     if regularizer:
@@ -83,7 +95,8 @@ def build_training_model(
     if hp.label_weight:
         features = layers.GlobalAveragePooling2D(name="means")(code) if len(code.shape) > 2 else code
         outputs[LABELS] = layers.Dense(classes, activation="softmax", name="classes")(features)
-    return keras.Model(inputs, outputs, name="trainer")
+    only_reconstruction = len(outputs) == 1
+    return keras.Model(inputs, outputs[RECONSTRUCTION] if only_reconstruction else outputs, name="trainer")
 
 
 def autoencoder_for_inference(autoencoder: keras.Model, architecture: Architecture) -> keras.Model:
@@ -140,6 +153,8 @@ def _build_encoder(architecture: Architecture) -> keras.Model:
         # Zeros, so that σ starts at 1.
         log_variance = _make_layer(code_spec, hp, "z_log_var", "zeros")(feature_maps[-1])
         return keras.Model(inputs, [code, log_variance], name="encoder")
+    if hp.quantization:
+        code = quantize(code, hp.quantization)
     skips = [feature_maps[source + 1] for source in architecture.skip_sources]
     return keras.Model(inputs, [code, *skips] if skips else code, name="encoder")
 

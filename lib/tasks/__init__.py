@@ -8,6 +8,7 @@
     metrics         scores of outputs against targets
     detection_metrics  scores of detectors
     regularization_metrics  scores of regularized codes
+    compression_metrics  bits of latent codes
     detection_baselines  trivial detectors
     structural_similarity  SSIM, MS-SSIM
     settings        settings that tasks read

@@ -27,6 +27,11 @@ def _describe_penalty(name: str, key: str, decimals: int, values: Values) -> str
 _regularized_term = partial(Metric, decimals=2, unit="nats", describe=lambda values: "")
 
 
+def _describe_likelihood(values: Values) -> str:
+    error = values.get("nll_error") or 0
+    return f"negative log-likelihood {values['nll']:.2f} ± {error:.2f} nats per image"
+
+
 def _describe_active(values: Values) -> str:
     count = values["active_numbers"] or 0
     return f"numbers of the code with a KL divergence of {COLLAPSED} nat or more: {count:.0f}"
@@ -79,5 +84,22 @@ METRICS += [
         decimals=0,
         higher_is_better=True,
         describe=_describe_active,
+    ),
+    Metric(
+        key="nll",
+        label="negative log-likelihood",
+        meaning="of images of two values, by importance sampling with --nll-samples codes of each (Burda, "
+        "Grosse and Salakhutdinov 2016); the standard error of the mean stands beside it",
+        decimals=2,
+        unit="nats",
+        describe=_describe_likelihood,
+    ),
+    Metric(
+        key="nll_error",
+        label="standard error of the negative log-likelihood",
+        meaning="over the images",
+        decimals=2,
+        unit="nats",
+        describe=lambda values: "",
     ),
 ]

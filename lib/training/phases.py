@@ -13,6 +13,7 @@ import numpy as np
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.config.training_choices import LOSSES
 from lib.models.autoencoder import LABELS, RECONSTRUCTION, mean_output_loss
+from lib.models.importance_sampling import BOUND, KL, importance_weighted_loss
 from lib.models.regularizers import make_regularizer
 from lib.training import losses as own_losses
 
@@ -65,6 +66,13 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
         losses = loss(targets, outputs)
         return math.prod(outputs.shape[1:]) * keras.ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
 
+    if hp.importance_samples > 1:
+        losses, weights = {BOUND: importance_weighted_loss(loss), KL: mean_output_loss}, {BOUND: 1.0, KL: 0.0}
+        transform = partial(make_training_targets, hp)
+        return Phase(
+            "autoencoder", "", hp.learning_rate, losses, loss_weights=weights, transform=transform,
+            minutes=hp.training_minutes,
+        )  # fmt: skip
     losses: dict[str, object] = {RECONSTRUCTION: loss_per_image if regularizer else loss}
     loss_weights = {RECONSTRUCTION: 1.0}
     output_metrics: dict[str, list] = {}
@@ -114,7 +122,7 @@ def make_training_targets(
     Returns:
         The inputs, and a target for each output by its name.
     """
-    targets_by_output = {RECONSTRUCTION: targets}
+    targets_by_output = {BOUND if hp.importance_samples > 1 else RECONSTRUCTION: targets}
     if regularizer := make_regularizer(hp):
         zeros = np.zeros((len(targets), 1), np.float32)
         targets_by_output |= dict.fromkeys((regularizer.name, *regularizer.measures), zeros)

@@ -1,5 +1,6 @@
 """Job of training one autoencoder."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -9,7 +10,9 @@ from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.memory_estimate import describe_plan
 from lib.data.datasets import Dataset
+from lib.data.splits import Subset
 from lib.evaluation.baselines import autoencoder_baselines
+from lib.evaluation.compression import can_compress, compression_scores
 from lib.evaluation.detection.detecting_model import DetectingModel, fit_to_dataset, require_validation
 from lib.evaluation.detection.detector_record import describe_detector, save_detector
 from lib.evaluation.detection.evidence import (
@@ -19,6 +22,7 @@ from lib.evaluation.detection.evidence import (
     detection_evidence,
     normal_pictures,
 )
+from lib.evaluation.likelihood import negative_log_likelihoods
 from lib.evaluation.metrics import autoencoder_metrics
 from lib.evaluation.run_figures import shown_images
 from lib.evaluation.run_figures.autoencoder import (
@@ -39,7 +43,7 @@ from lib.training.phases import autoencoder_phase
 from lib.worker.first_weights import FirstWeights
 from lib.worker.image_output import emit_notes
 from lib.worker.initial_network import build_initial_network
-from lib.worker.messages import LivePictures
+from lib.worker.messages import ItemProgress, LivePictures
 from lib.worker.run_ending import resumed_start_time
 from lib.worker.training_job import TrainingJob
 
@@ -97,14 +101,14 @@ class AutoencoderJob(TrainingJob):
             self._fit_detector(inference_model, run)
         # --- evaluation and figures
         sizes = {"latent_size": self.architecture.latent_size, "parameters": model.count_params()}
-        score = partial(autoencoder_metrics, inference_model, training_model)
+        score = self._make_scorer(model, inference_model, training_model)
         figures_of = None
         if trial:
-            self._record_trial(run, score(dataset.validation, hp, "validation") | sizes)
+            self._record_trial(run, score(dataset.validation, "validation") | sizes)
         else:
             self._announce_evaluation()
             test = normal_pictures(dataset) if self.detecting else dataset.test
-            metrics = score(test, hp) | sizes
+            metrics = score(test) | sizes | self._further_scores(model, test)
             emit_notes(self.channel, describe_collapse(metrics))
             detection = self._record_test(run, metrics)
             figures_of = AutoencoderFigures(
@@ -125,6 +129,45 @@ class AutoencoderJob(TrainingJob):
         model, self._components = build_initial_network(self.channel, self.architecture, self.dataset.train)
         self.first_weights.give(model)
         return model
+
+    def _make_scorer(
+        self, model: keras.Model, inference_model: keras.Model, training_model: keras.Model
+    ) -> Callable[..., dict]:
+        """The scores of a subset; those of a VAE are by one code of each image, however it was trained."""
+        hp = self.hp
+        if hp.importance_samples > 1:
+            hp = replace(hp, importance_samples=1)
+            training_model = build_training_model(model, replace(self.architecture, hp=hp))
+            phase = autoencoder_phase(hp)
+            training_model.compile(loss=phase.loss, loss_weights=phase.loss_weights)
+
+        def score(subset: Subset, prefix: str = "test") -> dict:
+            return autoencoder_metrics(inference_model, training_model, subset, hp, prefix)
+
+        return score
+
+    def _further_scores(self, model: keras.Model, test: Subset) -> dict[str, float]:
+        """The bits per pixel of the codes, and the likelihood; none after Ctrl-C."""
+        encoder, decoder, scores = model.get_layer("encoder"), model.get_layer("decoder"), {}
+        if can_compress(self.hp):
+            compute = partial(compression_scores, encoder, decoder, self.dataset, self.hp)
+            scores |= self._skippable(compute, "The bits per pixel are skipped.") or {}
+        if self.hp.nll_samples:
+            self.channel.emit(
+                Stage(f"estimating the likelihood by {self.hp.nll_samples:,} codes of each image")
+            )
+
+            def report(done: int) -> None:
+                self.channel.emit(ItemProgress(done, len(test), "images"))
+
+            likelihoods = self._skippable(
+                partial(negative_log_likelihoods, encoder, decoder, test, self.hp, report),
+                "The likelihood is skipped.",
+            )
+            if likelihoods is not None:
+                error = float(likelihoods.std() / len(likelihoods) ** 0.5)
+                scores |= {"test_nll": float(likelihoods.mean()), "test_nll_error": error}
+        return scores
 
     def _fit_detector(self, model: keras.Model, run: Run) -> None:
         """Measure what is normal, choose the threshold, and save both with the model."""

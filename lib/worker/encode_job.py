@@ -9,6 +9,7 @@ import numpy as np
 from lib.common.errors import UserError
 from lib.common.filesystem import atomic_write, make_folder
 from lib.common.formatting import format_megabytes
+from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.formats.idx import write_idx
 from lib.data.user_images import UserImages
 from lib.evaluation import latent_space
@@ -22,7 +23,10 @@ from lib.worker.saved_models import find_encoder, load_autoencoder, require_fini
 
 
 def encode(channel: Channel, request: Encode) -> None:
-    """Write the latent codes of images: `.npz` with codes, names and labels, or IDX files of float32 rows."""
+    """Write the latent codes of images: `.npz` with codes, names and labels, or IDX files of rows.
+
+    Codes are float32, those of a quantized autoencoder integers.
+    """
     # --- model and images
     path, output = Path(request.models[0]), Path(request.output)
     _require_new_files(output)
@@ -34,8 +38,8 @@ def encode(channel: Channel, request: Encode) -> None:
     progress = ChunkProgress(channel, user_images, request.limit, "images")
     refinement, notes = _open_refinement(channel, request, progress)
     size = math.prod(encoder.model.output_shape[1:])
-    space = format_megabytes(4 * size * progress.total)  # float32
-    plan = f"{progress.total:,} images to encode as {size:,} numbers each, {space} in all"
+    space = format_megabytes((1 if encoder.hp.quantization else 4) * size * progress.total)
+    plan = f"{progress.total:,} images to encode as {size:,} {_number_words(encoder.hp)} each, {space} in all"
     emit_notes(channel, [*encoder.notes, *notes, plan])
     # --- codes
     chunks: list[np.ndarray] = []
@@ -50,6 +54,8 @@ def encode(channel: Channel, request: Encode) -> None:
         chunks.append(chunk)
         encoded += list(positions)
     codes = np.concatenate(chunks)
+    if encoder.hp.quantization:
+        codes = encoder.hp.quantization.to_integers(codes)
     # --- files
     labels = None if user_images.labels is None else user_images.labels[encoded]
     files = _write_codes(output, codes, [user_images.names[position] for position in encoded], labels)
@@ -64,6 +70,13 @@ def encode(channel: Channel, request: Encode) -> None:
             refined=None if refinement is None else _mean_refinement_errors(refinement, len(codes)),
         )
     )
+
+
+def _number_words(hp: AutoencoderHyperparameters) -> str:
+    """What the numbers of codes are."""
+    if hp.quantization is None:
+        return "numbers"
+    return f"integers from 0 (of {', '.join(map(str, hp.quantize))} levels)"
 
 
 def _require_new_files(output: Path) -> None:
@@ -106,7 +119,8 @@ def _write_codes(output: Path, codes: np.ndarray, names: list[str], labels: np.n
         with atomic_write(output) as partial:
             np.savez(partial, **arrays)
         return [str(output)]
-    files = write_idx(output, latent_space.flatten_codes(codes).astype(">f4"))
+    rows = latent_space.flatten_codes(codes)
+    files = write_idx(output, rows if rows.dtype == np.uint8 else rows.astype(">f4"))
     if labels is not None:
         files += write_idx(_labels_path(output), labels.astype(np.uint8))
     return files

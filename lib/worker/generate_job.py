@@ -86,7 +86,7 @@ def _decode(decoder: keras.Model, sheet: CodeSheet, hp: AutoencoderHyperparamete
     """The pixels of a sheet's codes, float32 (n, height, width, channels)."""
     names = [f"image {number}" for number in range(1, len(sheet.codes) + 1)]
     require_finite(sheet.codes, names, path)
-    outputs = latent_space.decode_codes(decoder, sheet.codes)
+    outputs = latent_space.decode_codes(decoder, sheet.codes, hp.quantization)
     require_finite(outputs, names, path)
     return get_task(hp).output_pixels(hp, outputs)
 

@@ -267,6 +267,56 @@ CASES = {
         ),
         (lambda: AutoencoderHyperparameters(beta=2), "beta", "has no effect without --regularization"),
         (
+            lambda: AutoencoderHyperparameters(beta_warmup=0.5),
+            "beta warmup",
+            "has no effect without --regularization",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(beta_cycles=2),
+            "beta cycles",
+            "has no effect without --regularization",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(regularization="mmd", free_bits=0.5),
+            "free bits",
+            "has no effect without --regularization kl",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(regularization="mmd", importance_samples=5),
+            "importance samples",
+            "importance samples has no effect without --regularization kl",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(nll_samples=5, binarize="static"),
+            "NLL samples",
+            "NLL samples has no effect without --regularization kl",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(task="denoise", binarize="static"),
+            "binarize",
+            "binarize has no effect without --task reconstruct",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(regularization="kl", importance_samples=5, free_bits=1),
+            "importance samples",
+            "train on a bound of the likelihood, which beta, beta warmup and free bits change",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(regularization="kl", importance_samples=5, label_weight=1),
+            "importance samples",
+            "cannot be combined with label weight",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(regularization="kl", importance_samples=5, loss="mse"),
+            "importance samples",
+            "require the loss bce, which is a likelihood, not mse",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(regularization="kl", nll_samples=5),
+            "NLL samples",
+            "require pixels of two values and the loss bce: set --binarize dynamic",
+        ),
+        (
             lambda: AutoencoderHyperparameters(plateau_factor=0.3),
             "plateau factor",
             "has no effect without --schedule plateau",
@@ -354,6 +404,21 @@ CASES = {
             "regularization kl cannot be combined with skip, residual or linear path, which",
         ),
         (
+            lambda: AutoencoderHyperparameters(quantize="8", latent_dim=4, regularization="kl"),
+            "quantize",
+            "quantize cannot be combined with regularization, skip, residual or linear path",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(quantize="8,5,5", latent_dim=4),
+            "quantize has 3 numbers of levels",
+            "which must divide the latent size 4",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(quantize="8,5,5", kernels=32),
+            "quantize has 3 numbers of levels",
+            "which must divide the kernels of the last layer, 32",
+        ),
+        (
             lambda: AutoencoderHyperparameters(residual=True),
             "residual",
             "requires the task denoise, restore, anomaly, colorize in RGB or complete of a half",
@@ -391,7 +456,7 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(feedback=8, latent_dim=4, regularization="kl"),
             "feedback cannot be combined",
-            "feedback cannot be combined with regularization, PCA, skip, residual or",
+            "feedback cannot be combined with regularization, PCA, skip, residual,",
         ),
         (
             lambda: AutoencoderHyperparameters(feedback=8, latent_dim=4),

@@ -87,7 +87,7 @@ class AutoencoderFigures(RunFigures):
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Return the images of codes as figures show them, uint8."""
-        outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes)
+        outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes, self.hp.quantization)
         return self.display.show_pixels(get_task(self.hp).output_pixels(self.hp, outputs))
 
     @property

@@ -1,0 +1,72 @@
+"""How many bits per pixel an autoencoder takes, beside JPEG and PNG of the same images at the same error."""
+
+import math
+
+import keras
+import numpy as np
+
+from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.config.quantization import Quantization
+from lib.data.datasets import Dataset
+from lib.data.splits import Subset, sample_subset
+from lib.evaluation.code_rates import Rounding, choose_rounding, code_bits
+from lib.evaluation.image_codecs import CHANNELS, compress_as_jpeg, compress_as_png
+from lib.evaluation.latent_space import BATCH_SIZE, decode_codes, encode_batches
+from lib.tasks import get_task
+from lib.tasks.pixels import to_float
+from lib.training.batches import Batches
+
+TRAINING_IMAGES, IMAGES = 5_000, 1_000  # whose codes have the frequencies; that are validated, and tested
+MAX_VALUES = 2**24  # of the images, or of their codes, in memory
+
+
+def can_compress(hp: AutoencoderHyperparameters) -> bool:
+    """Return whether the code is all that the decoder needs to give the image that was encoded."""
+    task = get_task(hp)
+    return task.targets_are_inputs and task.targets_are_images and not (hp.skip or hp.residual)
+
+
+def compression_scores(
+    encoder: keras.Model, decoder: keras.Model, dataset: Dataset, hp: AutoencoderHyperparameters
+) -> dict[str, float]:
+    """Return the bits per pixel of codes, of JPEG at the same error, and of PNG.
+
+    Args:
+        encoder: from images to codes.
+        decoder: from codes to images.
+        dataset: frequencies are those of its training images; rounding is chosen on its validation images; at
+            most 1,000 test images are compressed.
+        hp: of the network.
+
+    Returns:
+        Metrics for a record: those of `lib.tasks.compression_metrics` that apply.
+    """
+    values = max(math.prod(dataset.shape), math.prod(decoder.input_shape[1:]))
+
+    def encode(subset: Subset, count: int) -> tuple[np.ndarray, np.ndarray]:
+        sample = sample_subset(subset, max(2, min(count, MAX_VALUES // values)), hp.seed)
+        return encode_batches(encoder, Batches(sample, BATCH_SIZE, hp)), sample.take(slice(None))
+
+    def decode(codes: np.ndarray) -> np.ndarray:
+        return np.clip(decode_codes(decoder, codes), 0, 1)
+
+    train_codes, _ = encode(dataset.train, TRAINING_IMAGES)
+    codes, images = encode(dataset.test, IMAGES)
+    rounding: Rounding | Quantization | None = hp.quantization
+    if rounding is None:
+        validated = encode(dataset.validation if hp.validates else dataset.train, IMAGES)
+        rounding = choose_rounding(train_codes, validated[0], to_float(validated[1]), decode)
+    error = float(np.mean(np.square(decode(rounding.nearest(codes)) - to_float(images)), dtype=np.float64))
+    bits = code_bits(rounding, train_codes, codes) / (images.shape[1] * images.shape[2])
+    return {"test_bits_per_pixel": bits, "test_coded_mse": error} | _codec_scores(images, error)
+
+
+def _codec_scores(images: np.ndarray, error: float) -> dict[str, float]:
+    """The bits per pixel of JPEG and PNG, as far as they can hold such images."""
+    scores = {}
+    if images.dtype == np.uint8 and images.shape[-1] in CHANNELS["jpeg"]:
+        jpeg = compress_as_jpeg(images, error)
+        scores |= {"test_jpeg_bits_per_pixel": jpeg.bits_per_pixel, "test_jpeg_coded_mse": jpeg.error}
+    if images.dtype == np.uint8 and images.shape[-1] in CHANNELS["png"]:
+        scores["test_png_bits_per_pixel"] = compress_as_png(images).bits_per_pixel
+    return scores
