@@ -89,7 +89,7 @@ METRICS += [
         key="nll",
         label="negative log-likelihood",
         meaning="of images of two values, by importance sampling with --nll-samples codes of each (Burda, "
-        "Grosse and Salakhutdinov 2016); the standard error of the mean stands beside it",
+        "Grosse and Salakhutdinov 2016); and its standard error",
         decimals=2,
         unit="nats",
         describe=_describe_likelihood,
