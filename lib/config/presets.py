@@ -202,8 +202,8 @@ PRESETS = {
     "best-mnist-anomaly": Preset(
         "best detector of digits that are not --normal: up to six opaque defects, latent size 32", "mnist",
         _BEST_ANOMALY | dict(
-            defects="paste,blank", defect_size="0.15-0.45", defect_count=6, error_map="structure",
-            score_area=0.1, code_weight=0.6, epochs=30,
+            defects="paste,blank", defect_size="0.15-0.45", defect_count=6, error_map="scales",
+            score_area=0.4, code_weight=0.6, epochs=30,
         ),
     ),
     "best-fashion-anomaly": Preset(

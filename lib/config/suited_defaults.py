@@ -32,7 +32,7 @@ U_NET_LEARNING_RATE = 0.003
 # judged place by place.
 MAX_WHOLE_SIDE = 48  # pixels of a picture that is judged whole
 WHOLE_RATIO, MAX_WHOLE_CODE = 24, 32  # values of the picture per number of its code, which has 32 at most
-WHOLE_SCORE = {"error_map": "structure", "score_area": 0.1, "code_weight": 0.6}
+WHOLE_SCORE = {"error_map": "scales", "score_area": 0.4, "code_weight": 0.6}
 PLACES_SCORE = {"error_map": "squared,structure", "score_area": 0.02, "code_weight": 0.0}
 
 MIN_STEPS_PER_EPOCH = 50  # about; fewer leave a short training where it began
