@@ -139,9 +139,10 @@ def _import_umap() -> Any:
         try:
             import umap
         except ImportError as error:
+            is_missing = isinstance(error, ModuleNotFoundError)
+            cause = "is not installed" if is_missing else f"cannot be imported ({reason(error)})"
             raise UserError(
-                f"--projection umap: umap-learn cannot be imported ({reason(error)}); {UMAP_EXTRA}, or use "
-                f"--projection pca,t-sne"
+                f"--projection umap: umap-learn {cause}; {UMAP_EXTRA}, or use --projection pca,t-sne"
             ) from None
     return umap
 

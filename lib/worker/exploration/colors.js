@@ -36,11 +36,11 @@ const limits = errorLimits();
 
 // The ways to color: a name, colors, and the color of each point as an index of them.
 const COLORINGS = {};
-if (labels) COLORINGS.class = { text: "by class", palette: classes.map((_, number) => classColor(number)), indices: labels };
+if (labels) COLORINGS.class = { text: "class", palette: classes.map((_, number) => classColor(number)), indices: labels };
 if (limits) {
   const [low, high] = limits;
   COLORINGS.error = {
-    text: "by error of the reconstruction",
+    text: "error of the reconstruction",
     palette: Array.from({ length: SCALE_STEPS }, (_, step) => scaleColor(step / (SCALE_STEPS - 1))),
     indices: Uint32Array.from(errors, (error) =>
       Number.isFinite(error) && high > low
@@ -48,7 +48,7 @@ if (limits) {
         : 0),
   };
 }
-COLORINGS.none = { text: "all the same", palette: [SINGLE_COLOR], indices: new Uint32Array(count) };
+COLORINGS.none = { text: "nothing", palette: [SINGLE_COLOR], indices: new Uint32Array(count) };
 
 let coloring = Object.values(COLORINGS)[0];
 const pointColor = (index) => coloring.palette[coloring.indices[index]];

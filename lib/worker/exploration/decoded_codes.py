@@ -35,7 +35,9 @@ class DecodedCodes(NamedTuple):
     description: str
 
 
-def decode_grid(model: LoadedAutoencoder, decoder: keras.Model, plane: Projection, display: Display):
+def decode_grid(
+    model: LoadedAutoencoder, decoder: keras.Model, plane: Projection, display: Display
+) -> DecodedCodes:
     """Return pictures of codes of one or two numbers, on a grid over the range of the codes.
 
     Args:
@@ -109,11 +111,12 @@ def _decode(
     """Small pictures of codes, (n, latent size)."""
     codes = codes.astype(np.float32).reshape(-1, *decoder.input_shape[1:])
     names = [f"decoded code {number}" for number in range(1, len(codes) + 1)]
-    size, parts = None, []
+    size: tuple[int, int] | None = None
+    parts = []
     for start in range(0, len(codes), CHUNK):
         outputs = latent_space.decode_codes(decoder, codes[start : start + CHUNK])
         require_finite(outputs, names[start : start + CHUNK], model.path)
         pictures = display.show_pixels(get_task(model.hp).output_pixels(model.hp, outputs))
-        size = size or thumbnail_size(*pictures.shape[1:3], len(codes))
+        size = size or thumbnail_size(pictures.shape[1], pictures.shape[2], len(codes))
         parts.append(make_thumbnails(pictures, size))
     return np.concatenate(parts)

@@ -1,6 +1,7 @@
 """Job `explore`: a page to look at the latent space of a saved autoencoder."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -135,9 +136,8 @@ def _project(channel: Channel, request: Explore, space: LatentSpace) -> tuple[li
             continue
         count = len(space.rows)
         channel.emit(Stage(f"{name} of {count:,} codes{', a minute or more' if count > SLOW_CODES else ''}"))
-        view = run_unless_stopped(
-            lambda name=name: projections.project(name, space, request.seed, report), channel.stop_event
-        )
+        compute = partial(projections.project, name, space, request.seed, report)
+        view = run_unless_stopped(compute, channel.stop_event)
         if view is None:
             skipped.append(name)
         elif np.isfinite(view.positions).all():

@@ -213,7 +213,7 @@ function start() {
   updateLegend();
   new Search((index) => jumpTo(index, true));
   new ResizeObserver(() => map.resize()).observe(element("plane"));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { map.sprites = []; map.draw(); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { map.stamps = []; map.draw(); });
 }
 
 start();
