@@ -40,7 +40,7 @@ if (labels) COLORINGS.class = { text: "class", palette: classes.map((_, number) 
 if (limits) {
   const [low, high] = limits;
   COLORINGS.error = {
-    text: "error of the reconstruction",
+    text: "reconstruction error",
     palette: Array.from({ length: SCALE_STEPS }, (_, step) => scaleColor(step / (SCALE_STEPS - 1))),
     indices: Uint32Array.from(errors, (error) =>
       Number.isFinite(error) && high > low
