@@ -38,10 +38,14 @@ class OpenPage:
         self.page = self.context.new_page()
         self.messages: list[str] = []
         self.requests: list[str] = []
-        self.page.on("console", lambda message: self.messages.append(message.text))
+        self.page.on("console", lambda message: self._note(message.text))
         self.page.on("pageerror", lambda error: self.messages.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(path.resolve().as_uri())
+
+    def _note(self, text: str) -> None:
+        if "willReadFrequently" not in text:  # advice to whoever reads pixels back, which the tests do
+            self.messages.append(text)
 
     def evaluate(self, script: str) -> Any:
         """The value of a script in the page."""

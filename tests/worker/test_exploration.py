@@ -1,4 +1,4 @@
-"""The job `explore`: codes, pictures and texts in its page. python -m pytest tests/worker/test_exploration.py"""
+"""The job `explore`: what is in its page. python -m pytest tests/worker/test_exploration.py"""
 
 import base64
 import io
@@ -274,12 +274,12 @@ def test_nothing_is_written_where_a_page_is_or_an_error_occurs(tiny):
     with pytest.raises(UserError, match="2 images cannot show a latent space; it requires 3 at least"):
         explore(models, "two.npy", output="new/page.html")
     np.save("equal.npy", np.zeros((5, 12, 10), np.uint8))
-    with pytest.raises(UserError, match="the latent codes of all images of equal.npy are equal"):
+    with pytest.raises(UserError, match=r"the latent codes of all images of equal.npy are equal"):
         explore(models, "equal.npy", output="new/page.html")
     np.save("odd.npy", np.zeros((5, 9, 9), np.uint8))
     with pytest.raises(UserError, match="the images are 9×9×1, the model takes 12×10×1"):
         explore(models, "odd.npy", output="new/page.html")
-    with pytest.raises(UserError, match="is not a complete autoencoder .* which explore requires"):
+    with pytest.raises(UserError, match=r"is not a complete autoencoder .* which explore requires"):
         explore(["ae/encoder.h5"], tiny["-t"], output="new/page.html")
     assert not Path("new").exists()
 

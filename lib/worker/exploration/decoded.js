@@ -16,8 +16,10 @@ class GridPanel {
   constructor() {
     this.canvas = decoded.canvas(GRID_PICTURE_SIDE);
     this.canvas.setAttribute("role", "img");
-    this.text = make("div", "facts", "Move over the map.");
+    this.text = make("div", "facts");
     element("grid-picture").append(this.canvas, this.text);
+    const grid = page.grid; // it begins in the middle
+    this.show(grid.left + (grid.columns / 2) * grid.cellWidth, grid.top - (grid.rows / 2) * grid.cellHeight);
   }
 
   show(x, y) {

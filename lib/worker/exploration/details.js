@@ -50,7 +50,8 @@ function fillNeighbors(index, select) {
     button.title = names[neighbor];
     const canvas = inputs.canvas(NEIGHBOR_SIDE);
     inputs.show(canvas, neighbor);
-    button.append(canvas, make("span", "", labels ? classes[labels[neighbor]] : names[neighbor].slice(-14)));
+    const text = labels ? classes[labels[neighbor]] : names[neighbor].split("/").at(-1);
+    button.append(canvas, make("span", "short", text));
     button.append(make("span", "count", distance));
     button.addEventListener("click", () => select(neighbor));
     item.append(button);

@@ -44,11 +44,12 @@ class PointMap {
   }
 
   resize() {
-    const { width, height } = this.canvas.getBoundingClientRect();
+    const { width, height } = this.canvas.getBoundingClientRect(), ratio = window.devicePixelRatio || 1;
+    if (this.width === Math.max(1, width) && this.height === Math.max(1, height) && this.ratio === ratio) return;
     const before = this.width;
     this.width = Math.max(1, width);
     this.height = Math.max(1, height);
-    this.ratio = window.devicePixelRatio || 1;
+    this.ratio = ratio;
     for (const canvas of [this.canvas, this.overlay]) {
       canvas.width = Math.round(this.width * this.ratio);
       canvas.height = Math.round(this.height * this.ratio);
