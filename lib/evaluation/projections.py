@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
@@ -189,7 +190,9 @@ def central_codes(space: LatentSpace, count: int, seed: int) -> tuple[np.ndarray
     """
     rows = _scaled(space.coordinates)
     count = min(count, len(np.unique(rows, axis=0)))
-    clusters = KMeans(count, n_init=CLUSTER_RUNS, random_state=seed).fit(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # that some codes are all but equal
+        clusters = KMeans(count, n_init=CLUSTER_RUNS, random_state=seed).fit(rows)
     _, positions = NearestNeighbors(n_neighbors=1).fit(rows).kneighbors(clusters.cluster_centers_)
     central = np.unique(positions[:, 0])
     _, nearest = NearestNeighbors(n_neighbors=1).fit(rows[central]).kneighbors(rows)

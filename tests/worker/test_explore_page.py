@@ -123,7 +123,8 @@ def test_hovering_does_not_draw_the_points_again(opened):
     window = opened("five")
     window.page.wait_for_timeout(200)  # until it is drawn
     window.evaluate(
-        "window.draws = 0; const draw = map.draw; map.draw = function () { window.draws++; draw.call(this); }"
+        "window.draws = 0; const draw = map.draw;"
+        "map.draw = function () { window.draws++; draw.call(this); }; 0"
     )
     for index in range(0, COUNT, 10):
         window.page.mouse.move(*window.place(index))
