@@ -20,7 +20,8 @@ side. `latent_space` works on arrays of codes; `run_figures` takes its results a
 Other packages use `autoencoder_metrics`, `classifier_metrics` and `score_classes`;
 `autoencoder_baselines`, `classifier_baselines` and `table_scores`; the functions of `latent_space`,
 `projections`, `probes` and `run_figures`; and the `plot_…` functions of `figures` and `image_figures`.
-Nothing is imported here, so that importing one module does not load Keras, scikit-learn and Matplotlib for all.
+Nothing is imported here, so that importing one module does not load Keras, scikit-learn and Matplotlib for
+all.
 
 >>> import numpy as np
 >>> from lib.evaluation.latent_space import interpolate, prior_grid
