@@ -90,7 +90,7 @@ def project(name: str, space: LatentSpace, seed: int, report: Report = lambda do
         seed: of the projection.
         report: called after some of its iterations, if it has any.
     """
-    return PROJECTIONS[name](space, seed, report)
+    return PROJECTIONS[name].project(space, seed, report)
 
 
 def _principal_components(space: LatentSpace, seed: int, report: Report) -> Projection:
@@ -121,10 +121,17 @@ def _umap(space: LatentSpace, seed: int, report: Report) -> Projection:
         return Projection("UMAP", reducer.fit_transform(rows))
 
 
-PROJECTIONS: dict[str, Callable[[LatentSpace, int, Report], Projection]] = {
-    "pca": _principal_components,
-    "t-sne": _tsne,
-    "umap": _umap,
+class Projector(NamedTuple):
+    """A kind of projection: its label, and the function of a latent space, a seed and a report."""
+
+    label: str
+    project: Callable[[LatentSpace, int, Report], Projection]
+
+
+PROJECTIONS = {
+    "pca": Projector("PCA", _principal_components),
+    "t-sne": Projector("t-SNE", _tsne),
+    "umap": Projector("UMAP", _umap),
 }
 
 

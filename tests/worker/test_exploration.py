@@ -310,7 +310,7 @@ def test_ctrl_c_skips_slow_projections_and_keeps_the_images_that_are_done(tiny, 
     result, data = explore(models, tiny["-t"], RecordingChannel(8), projection=("t-sne",))
     assert data["count"] == 8
     assert [view["title"].split(",")[0] for view in data["projections"]] == ["PCA"]
-    assert result.missing == "8 of 20 images are finished; t-sne was skipped"
+    assert result.missing == "8 of 20 images are finished; t-SNE was skipped"
     with pytest.raises(Interrupted, match="nothing was written"):
         explore(models, tiny["-t"], RecordingChannel(0), output="other.html")
     assert not Path("other.html").exists()

@@ -18,7 +18,7 @@ DIRECTIONS = 8
 STEPS = np.linspace(-2.5, 2.5, 11)  # along a direction, in standard deviations of the codes
 CENTERS = 16  # codes of images that directions begin at, besides the mean
 MIN_SHARE = 1e-6  # of the variance, below which a direction is none of the codes
-CHUNK = 512  # codes that are decoded at once, so that only small pictures stay in memory
+CHUNK = 64  # codes that are decoded at once, so that only small pictures stay in memory
 
 
 class DecodedCodes(NamedTuple):
@@ -69,7 +69,7 @@ def decode_grid(
         "cellHeight": float(cell_height),
         "dimensions": size,
     }
-    pictures = _decode(model, decoder, codes, display)
+    pictures = _decode(model, decoder, codes, display, len(codes))
     return DecodedCodes(pictures, {"grid": content}, f"a grid of {columns}×{rows} codes")
 
 
@@ -87,9 +87,13 @@ def decode_directions(
     """
     count = int((space.shares[:DIRECTIONS] > MIN_SHARE).sum())
     central, nearest = central_codes(space, CENTERS, seed)
-    centers = np.concatenate([space.mean[None], space.rows[central]])  # (centers, latent size)
+    # (directions, steps, latent size)
     moves = STEPS[:, None] * space.spreads[:count, None, None] * space.axes[:count, None]
-    codes = centers[:, None, None] + moves  # (centers, directions, steps, latent size)
+    moves = moves.astype(np.float32).reshape(-1, moves.shape[-1])
+    # One center at a time: the codes of all would need much more memory than their pictures.
+    centers = [space.mean, *(space.rows[index] for index in central)]
+    total = len(centers) * len(moves)
+    parts = [_decode(model, decoder, center + moves, display, total) for center in centers]
     content = {
         "steps": STEPS.tolist(),
         "shares": space.shares[:count].tolist(),
@@ -97,18 +101,17 @@ def decode_directions(
         "centers": central.tolist(),
         "nearest": nearest.tolist(),
     }
-    pictures = _decode(model, decoder, codes.reshape(-1, codes.shape[-1]), display)
     description = (
         f"{count} principal direction{'' if count == 1 else 's'}, {len(STEPS)} steps each, around the mean "
         f"and {len(central)} images"
     )
-    return DecodedCodes(pictures, {"directions": content}, description)
+    return DecodedCodes(np.concatenate(parts), {"directions": content}, description)
 
 
 def _decode(
-    model: LoadedAutoencoder, decoder: keras.Model, codes: np.ndarray, display: Display
+    model: LoadedAutoencoder, decoder: keras.Model, codes: np.ndarray, display: Display, total: int
 ) -> np.ndarray:
-    """Small pictures of codes, (n, latent size)."""
+    """Small pictures of codes, (n, latent size), of the size of `total` ones."""
     codes = codes.astype(np.float32).reshape(-1, *decoder.input_shape[1:])
     names = [f"decoded code {number}" for number in range(1, len(codes) + 1)]
     size: tuple[int, int] | None = None
@@ -117,6 +120,6 @@ def _decode(
         outputs = latent_space.decode_codes(decoder, codes[start : start + CHUNK])
         require_finite(outputs, names[start : start + CHUNK], model.path)
         pictures = display.show_pixels(get_task(model.hp).output_pixels(model.hp, outputs))
-        size = size or thumbnail_size(pictures.shape[1], pictures.shape[2], len(codes))
+        size = size or thumbnail_size(pictures.shape[1], pictures.shape[2], total)
         parts.append(make_thumbnails(pictures, size))
     return np.concatenate(parts)

@@ -16,7 +16,7 @@ from lib.worker.exploration.sprite_sheets import make_thumbnails, thumbnail_size
 from lib.worker.image_output import ChunkProgress
 from lib.worker.saved_models import LoadedAutoencoder, require_finite
 
-MAX_CODE_BYTES = 2**30  # of the codes in float32: memory must not grow with the latent size
+MAX_CODE_BYTES = 2**29  # of the codes in float32, which are copied: memory must not grow with their size
 MAX_CLASSES = 1000  # more labels are not those of classes
 
 

@@ -122,7 +122,7 @@ def _decode(
 
 
 def _project(channel: Channel, request: Explore, space: LatentSpace) -> tuple[list[Projection], list[str]]:
-    """The projections, and the names of those that Ctrl-C has skipped; without any of them PCA."""
+    """The projections, and the labels of those that Ctrl-C has skipped; without any of them PCA."""
 
     def report(done: int, of: int) -> None:
         if not channel.stop_event.is_set():  # it goes on in its thread after that
@@ -134,14 +134,15 @@ def _project(channel: Channel, request: Explore, space: LatentSpace) -> tuple[li
         if name == CODE:
             views.append(projections.project(name, space, request.seed))
             continue
-        count = len(space.rows)
-        channel.emit(Stage(f"{name} of {count:,} codes{', a minute or more' if count > SLOW_CODES else ''}"))
+        label, count = projections.PROJECTIONS[name].label, len(space.rows)
+        duration = ", a minute or more" if count > SLOW_CODES else ""
+        channel.emit(Stage(f"{label} of {count:,} codes{duration}"))
         compute = partial(projections.project, name, space, request.seed, report)
         view = run_unless_stopped(compute, channel.stop_event)
         if view is None:
-            skipped.append(name)
+            skipped.append(label)
         elif np.isfinite(view.positions).all():
             views.append(view)
         else:
-            emit_notes(channel, [f"{name} was skipped: it has no finite positions for these codes"])
+            emit_notes(channel, [f"{label} was skipped: it has no finite positions for these codes"])
     return views or [projections.project(CODE, space, request.seed)], skipped

@@ -76,7 +76,10 @@ const placeOf = (event) => {
   const box = overlay.getBoundingClientRect();
   return [event.clientX - box.left, event.clientY - box.top];
 };
-const reach = (event) => (event.pointerType === "mouse" ? HOVER_DISTANCE : TOUCH_DISTANCE);
+const reach = (event) => {
+  const distance = event.pointerType === "mouse" ? HOVER_DISTANCE : TOUCH_DISTANCE;
+  return map.hasPictures ? Math.max(distance, 0.6 * PICTURE_SIDE) : distance;
+};
 
 overlay.addEventListener("pointerdown", (event) => {
   if (event.pointerType === "mouse" && event.button !== 0) return;

@@ -20,6 +20,7 @@ class PointMap {
     this.stamps = [];
     this.layer = document.createElement("canvas");
     this.isScheduled = false;
+    this.hasPictures = false; // in place of points
     this.drawn = 0; // points in the last picture, for tests and for the status
   }
 
@@ -150,7 +151,8 @@ class PointMap {
     if (this.showsGrid && this.projection.isCode) this._drawGrid(context);
     const inView = this._inView();
     this.drawn = inView.length;
-    if (this.showsPictures && inView.length <= FEW_POINTS) this._drawPictures(context, inView);
+    this.hasPictures = this.showsPictures && inView.length <= FEW_POINTS;
+    if (this.hasPictures) this._drawPictures(context, inView);
     else this._drawPoints(context, inView);
     this.drawOverlay();
   }
