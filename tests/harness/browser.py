@@ -44,7 +44,7 @@ class OpenPage:
         self.page.goto(path.resolve().as_uri())
 
     def _note(self, text: str) -> None:
-        if "willReadFrequently" not in text:  # advice to whoever reads pixels back, which the tests do
+        if "willReadFrequently" not in text:  # advice about reading pixels, as the tests do
             self.messages.append(text)
 
     def evaluate(self, script: str) -> Any:

@@ -36,7 +36,10 @@ const limits = errorLimits();
 
 // The ways to color: a name, colors, and the color of each point as an index of them.
 const COLORINGS = {};
-if (labels) COLORINGS.class = { text: "class", palette: classes.map((_, number) => classColor(number)), indices: labels };
+if (labels) {
+  const palette = classes.map((_, number) => classColor(number));
+  COLORINGS.class = { text: "class", palette, indices: labels };
+}
 if (limits) {
   const [low, high] = limits;
   COLORINGS.error = {
@@ -60,7 +63,8 @@ function fillLegend(onFilter) {
   if (coloring === COLORINGS.error) {
     const scale = make("span", "scale");
     scale.style.background = `linear-gradient(to right, ${SCALE.join(", ")})`;
-    legend.append(make("span", "", `error ${formatNumber(limits[0])}`), scale, make("span", "", formatNumber(limits[1])));
+    const [low, high] = limits.map(formatNumber);
+    legend.append(make("span", "", `error ${low}`), scale, make("span", "", high));
   }
   if (!labels) return;
   legend.setAttribute("role", "group");

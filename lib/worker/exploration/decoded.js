@@ -28,7 +28,8 @@ class GridPanel {
     decoded.show(this.canvas, cell.row * grid.columns + cell.column);
     const code = [grid.left + (cell.column + 0.5) * grid.cellWidth, grid.top - (cell.row + 0.5) * grid.cellHeight];
     const shown = code.slice(0, grid.dimensions).map(formatNumber).join(", ");
-    this.text.textContent = `code (${shown}), the nearest of ${formatCount(grid.columns * grid.rows)} decoded ones.${partText}`;
+    const total = formatCount(grid.columns * grid.rows);
+    this.text.textContent = `code (${shown}), the nearest of ${total} decoded ones.${partText}`;
     this.canvas.setAttribute("aria-label", `decoded code (${shown})`);
   }
 }
@@ -43,8 +44,8 @@ class DirectionsPanel {
     centers.forEach((index, number) => this.choice.append(new Option(`picture ${names[index]}`, number + 1)));
     this.choice.addEventListener("change", () => this.show());
     element("directions-reset").addEventListener("click", () => this.reset());
-    element("directions-note").textContent =
-      `Each slider moves the code along one direction alone, up to ${steps.at(-1)} standard deviations (σ).${partText}`;
+    element("directions-note").textContent = "Each slider moves the code along one direction alone, " +
+      `up to ${steps.at(-1)} standard deviations (σ).${partText}`;
     element("directions").hidden = false;
     this.show();
   }
@@ -92,8 +93,8 @@ class DirectionsPanel {
     const { centers, nearest } = page.directions, center = nearest[index];
     this.choice.value = this.followed = String(center + 1);
     this.show();
-    const own = centers[center] === index;
-    element("center-note").textContent = own ? "" :
-      `${names[centers[center]]} is the nearest to ${names[index]} of the ${centers.length} pictures with decoded directions.`;
+    const isCenter = centers[center] === index, name = names[centers[center]];
+    element("center-note").textContent = isCenter ? "" :
+      `${name} is the nearest to ${names[index]} of the ${centers.length} pictures with decoded directions.`;
   }
 }

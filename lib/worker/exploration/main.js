@@ -194,8 +194,9 @@ function fillControls() {
     updateLegend();
     map.schedule();
   });
-  element("show-pictures").addEventListener("change", (event) => { map.showsPictures = event.target.checked; map.schedule(); });
-  element("show-grid").addEventListener("change", (event) => { map.showsGrid = event.target.checked; map.schedule(); });
+  for (const [id, property] of [["show-pictures", "showsPictures"], ["show-grid", "showsGrid"]]) {
+    element(id).addEventListener("change", (event) => { map[property] = event.target.checked; map.schedule(); });
+  }
   element("zoom-in").addEventListener("click", () => map.zoom(ZOOM_STEP));
   element("zoom-out").addEventListener("click", () => map.zoom(1 / ZOOM_STEP));
   element("zoom-fit").addEventListener("click", () => map.fit());

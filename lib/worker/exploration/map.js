@@ -1,11 +1,12 @@
 // --- map: points on a canvas that is drawn when the view changes; what follows the pointer is on a second one.
 
 const MIN_RADIUS = 2, MAX_RADIUS = 4.5, MARK_RADIUS = 7; // CSS pixels
-const RADIUS_STEP = 0.5; // so that points are rarely drawn anew while zooming
+const RADIUS_STEP = 0.5; // so that stamps are rarely made while zooming
 const FILLED = 0.35; // of the mean distance of the points in view
 const HOVER_DISTANCE = 12, TOUCH_DISTANCE = 26;
 const FEW_POINTS = 250; // at most, for pictures in place of points
 const PICTURE_SIDE = 36;
+const TINY = 1e-30; // in place of a range of zero
 const ZOOM_STEP = 1.5, MAX_ZOOM = 500, MIN_ZOOM = 0.5;
 
 class PointMap {
@@ -66,8 +67,8 @@ class PointMap {
   _fitScale() {
     const spans = [0, 1].map((axis) => this.bounds.high[axis] - this.bounds.low[axis]);
     const margin = 2 * MARK_RADIUS + 10;
-    const scale = Math.min((this.width - 2 * margin) / (spans[0] || 1e-30), (this.height - 2 * margin) / (spans[1] || 1e-30));
-    return Math.max(1e-30, scale);
+    const sides = [this.width, this.height].map((side) => Math.max(1, side - 2 * margin));
+    return Math.min(sides[0] / (spans[0] || TINY), sides[1] / (spans[1] || TINY));
   }
 
   fit() {
@@ -232,7 +233,9 @@ class PointMap {
         if (column < 0 || row < 0 || column >= width || row >= height) continue;
         const place = 4 * (row * width + column), color = edgeColors[number];
         const part = bytes[place + 3] ? color[3] / 255 : 1;
-        for (let channel = 0; channel < 3; channel++) bytes[place + channel] += part * (color[channel] - bytes[place + channel]);
+        for (let channel = place; channel < place + 3; channel++) {
+          bytes[channel] += part * (color[channel - place] - bytes[channel]);
+        }
         bytes[place + 3] = Math.max(bytes[place + 3], color[3]);
       }
     }
@@ -312,7 +315,7 @@ class PointMap {
   }
 }
 
-// Points by the square of the plane that they are in, so that the nearest one is found among few.
+// Points by the square of the plane that they are in, so that few are compared for the nearest one.
 class Buckets {
   constructor(positions, { low, high }) {
     this.positions = positions;

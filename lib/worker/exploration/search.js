@@ -49,7 +49,9 @@ class Search {
   }
 
   mark() {
-    [...this.list.children].forEach((item, number) => item.setAttribute("aria-selected", String(number === this.active)));
+    [...this.list.children].forEach((item, number) => {
+      item.setAttribute("aria-selected", String(number === this.active));
+    });
     if (this.active < 0) return this.input.removeAttribute("aria-activedescendant");
     this.input.setAttribute("aria-activedescendant", `match-${this.active}`);
     return this.list.children[this.active].scrollIntoView({ block: "nearest" });
