@@ -16,6 +16,7 @@ from tests.harness import (
     error_cases_data,
     error_cases_defects,
     error_cases_depths,
+    error_cases_explore,
     error_cases_foreign,
     error_cases_formats,
     error_cases_groups,
@@ -39,6 +40,7 @@ TABLES = (
     error_cases_models.CASES,
     error_cases_foreign.CASES,
     error_cases_anomalies.CASES,
+    error_cases_explore.CASES,
     error_cases_search.CASES,
 )
 ROWS = [(module, row) for table in TABLES for module, rows in table.items() for row in rows]

@@ -1,12 +1,11 @@
 """The command `encode`: the latent codes of images, in a file."""
 
 import argparse
-import itertools
 import sys
 from pathlib import Path
 
 from lib.cli.display import Display
-from lib.cli.model_command import ModelCommand, ask_images, last_model
+from lib.cli.model_command import ModelCommand, ask_images, free_file, last_model
 from lib.cli.model_results import refinement_gain, show_problems
 from lib.cli.session import Session
 from lib.cli.terminal_prompts import prompt_choice
@@ -63,9 +62,7 @@ class EncodeCommand(ModelCommand):
 
 def default_codes_file(model: str, data: str, suffix: str = "") -> str:
     """Return a free path in the model's folder, named after the data, and numbered if necessary."""
-    first = Path(model).parent / f"codes-{datasets.short_name(data)}{suffix}.npz"
-    numbered = (first.with_stem(f"{first.stem}-{number}") for number in itertools.count(2))
-    return str(next(path for path in itertools.chain([first], numbered) if not path.exists()))
+    return free_file(model, f"codes-{datasets.short_name(data)}{suffix}.npz")
 
 
 def confirm_size(request: Encode) -> bool:

@@ -183,6 +183,7 @@ class Display(ResultViews, ImageViews):
     def _on_stage(self, event: Stage) -> None:
         self.close()
         self._is_training = False
+        self._reported_tenths = 0  # what follows counts from the beginning
         self.note(f"{event.text} …", QUIET)
         self.show_status("")
 

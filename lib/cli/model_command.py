@@ -1,6 +1,7 @@
-"""Base of the commands that use saved models on images: apply, encode, generate, predict."""
+"""Base of the commands that use saved models on images, such as apply and encode."""
 
 import argparse
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ class ModelCommand(JobCommand):
         takes_foreign_models: whether it uses models of any size from other programs, too.
         has_layer_flags: whether it uses an encoder or decoder, whose layers flags can name.
         refinement_flags: those that have no effect without --refine; empty if there is no such flag.
+        limit_help, limits, default_limit: of --limit.
     """
 
     request_type: type[ModelRequest]
@@ -68,6 +70,9 @@ class ModelCommand(JobCommand):
     takes_foreign_models = True
     has_layer_flags = True
     refinement_flags: tuple[str, ...] = ()
+    limit_help = "maximum number of pictures"
+    limits = COUNT
+    default_limit: int | None = None
 
     def add_flags(self, parser: CommandParser) -> None:
         add = parser.add_argument
@@ -78,7 +83,7 @@ class ModelCommand(JobCommand):
         parser.add_value("--output", "PATH", "output folder or file; nothing is ever overwritten")
         add("--fit", choices=FIT_MODES, help=FIT_HELP)
         parser.add_switch("--invert", "invert black on white to white on black, as in MNIST")
-        parser.add_value("--limit", "N", "maximum number of pictures", COUNT)
+        parser.add_value("--limit", "N", self.limit_help, self.limits, default=self.default_limit)
         if self.takes_foreign_models:
             size_help = "image size, for models that take any size (28x28, or 28)"
             parser.add_value("--size", "HxW", size_help, ImageSize(IntRange(1, MAX_SIDE)))
@@ -110,12 +115,20 @@ def last_model(session: Session) -> str:
     return str(folder / run_folder.main_model_file(folder))
 
 
-def ask_images(session: Session, own_size: str = "") -> dict[str, Any]:
+def free_file(model: str, name: str) -> str:
+    """Return a free path in a model's folder: a file name, numbered if necessary."""
+    first = Path(model).parent / name
+    numbered = (first.with_stem(f"{first.stem}-{number}") for number in itertools.count(2))
+    return str(next(path for path in itertools.chain([first], numbered) if not path.exists()))
+
+
+def ask_images(session: Session, own_size: str = "", default: str = "") -> dict[str, Any]:
     """Return the options of a request about the user's images, from prompts; the run's fit comes first.
 
     Args:
         session: has the run whose model is used.
         own_size: text of the choice to give outputs the size of each picture, for commands that can.
+        default: the images for an empty line; "" for none.
     """
     answers, data, fit = session.answers, "", ""
     trained_fit = records.trained_fit(session.last_run.folder)
@@ -127,7 +140,7 @@ def ask_images(session: Session, own_size: str = "") -> dict[str, Any]:
 
     def ask_data() -> None:
         nonlocal data
-        data = answers.ask_text(DATA_QUESTION, require_user_images, is_path=True)
+        data = answers.ask_text(DATA_QUESTION, require_user_images, default, is_path=True)
 
     def ask_fit() -> None:
         nonlocal fit

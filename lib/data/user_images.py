@@ -89,6 +89,7 @@ class UserImages:
         self._files: tuple[Path, ...] = ()
         self._masks: list[Path] | None = None
         self._images: Images | None = None
+        self._rows: np.ndarray | None = None  # of `_images` that are selected; None for all
         self._depth: ValueRange | None = None  # of pictures; None for gray and color of 8 bits
         if (pictures := find_pictures(source)) is not None:
             self._take_pictures(pictures, include_training)
@@ -128,6 +129,23 @@ class UserImages:
         """True where each image is a picture file, False for the images of a data set."""
         return self._images is None
 
+    def select(self, positions: np.ndarray) -> None:
+        """Leave only some of the images.
+
+        Args:
+            positions: of those that stay, int64 (n,), rising.
+        """
+        self.names = [self.names[position] for position in positions]
+        self.labels = None if self.labels is None else self.labels[positions]
+        self.sides = self.sides[positions]
+        if self._images is not None:
+            self._rows = positions if self._rows is None else self._rows[positions]
+            return
+        self.paths = [self.paths[position] for position in positions]
+        self._files = tuple(self._files[position] for position in positions)
+        if self._masks is not None:
+            self._masks = [self._masks[position] for position in positions]
+
     def restore(self, pixels: np.ndarray) -> np.ndarray:
         """Return outputs of a model with the depth and the range of these images.
 
@@ -159,7 +177,8 @@ class UserImages:
         chunks = (np.arange(start, min(start + CHUNK_SIZE, count)) for start in range(0, count, CHUNK_SIZE))
         if self._images is not None:
             for positions in chunks:
-                images = self._images.images[positions]
+                rows = positions if self._rows is None else self._rows[positions]
+                images = self._images.images[rows]
                 images = white_of(images.dtype) - images if self.invert else images
                 yield positions, self._with_holes(images, positions)
             return
@@ -215,7 +234,8 @@ class UserImages:
             UserError: it cannot be read any more.
         """
         if self._images is not None:
-            return UnscaledPicture(display.show(self._images.images[position : position + 1])[0], ())
+            row = position if self._rows is None else self._rows[position]
+            return UnscaledPicture(display.show(self._images.images[row : row + 1])[0], ())
         file = self._files[position]
         if self._depth is None:
             return load_unscaled(file, 3)._replace(alpha=None)

@@ -8,6 +8,7 @@
     image_codecs   JPEG and PNG in memory
     likelihood     of images under a VAE
     latent_space   projecting, sampling and comparing codes
+    projections    PCA, t-SNE, UMAP and neighbors
     figures        plots of numbers as PNG files
     image_figures  images as PNG files
     detection_figures  curves, scores and heat maps
@@ -22,8 +23,9 @@ side. `latent_space` works on arrays of codes; `run_figures` takes its results a
 
 Other packages use `autoencoder_metrics`, `classifier_metrics` and `score_classes`;
 `autoencoder_baselines`, `classifier_baselines` and `table_scores`; the functions of `latent_space`,
-`probes` and `run_figures`; and the `plot_…` functions of `figures` and `image_figures`. Nothing is imported
-here, so that importing one module does not load Keras, scikit-learn and Matplotlib for all.
+`projections`, `probes` and `run_figures`; and the `plot_…` functions of `figures` and `image_figures`.
+Nothing is imported here, so that importing one module does not load Keras, scikit-learn and Matplotlib for
+all.
 
 >>> import numpy as np
 >>> from lib.evaluation.latent_space import interpolate, prior_grid

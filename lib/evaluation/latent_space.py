@@ -86,16 +86,21 @@ def project_to_2d(codes: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     else:
         pca = PCA(2, random_state=seed).fit(rows)
         projections[f"PCA, {pca.explained_variance_ratio_.sum():.0%} of the variance"] = pca.transform(rows)
-    projections["t-SNE"] = _tsne(rows, seed)
+    projections["t-SNE"] = tsne(_reduce_dimensions(rows, seed)[0], seed)
     return projections
 
 
-def _tsne(rows: np.ndarray, seed: int) -> np.ndarray:
+def tsne(rows: np.ndarray, seed: int, verbosity: int = 0) -> np.ndarray:
+    """Return t-SNE of codes, shape (n, 2).
+
+    Args:
+        rows: codes of few values, shape (n, values), n at least 3.
+        seed: of the positions at the beginning.
+        verbosity: what scikit-learn prints; from 2 on each 50 of the `TSNE_ITERATIONS` iterations.
+    """
     perplexity = min(TSNE_PERPLEXITY, (len(rows) - 1) / 3)
-    reduced, _ = _reduce_dimensions(rows, seed)
-    return TSNE(
-        2, perplexity=perplexity, init="random", max_iter=TSNE_ITERATIONS, random_state=seed
-    ).fit_transform(reduced)
+    options = {"init": "random", "max_iter": TSNE_ITERATIONS, "random_state": seed, "verbose": verbosity}
+    return TSNE(2, perplexity=perplexity, **options).fit_transform(rows)
 
 
 def sample_prior(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:

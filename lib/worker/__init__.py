@@ -24,6 +24,8 @@
     heat_maps       colors and boxes over pictures
     heat_map_files  such pictures, written in threads
     worst_maps      maps of the highest scores
+    explore_messages  request and result of `explore`
+    exploration     a page about codes
     predict_job     labels from a saved classifier
     encode_job      latent codes of images
     generate_job    images from new codes
@@ -32,6 +34,7 @@
     output_names    names of pictures that are written
     apply_examples  pictures that `apply` shows
     comparison_page  before and after, as HTML
+    html_pages      HTML in one file
     own_size        pictures at their own size
     own_size_files  writing of such pictures
     picture_encoding  pictures as PNG or TIFF
@@ -39,8 +42,9 @@
 The program holds a `Worker` (or, for many runs, a `RunSequence`), sends it requests and follows its events.
 Beside the child a watcher waits for the end of the program. In the child, `main` reads the requests from a
 `Channel` and calls one job, which emits the events and writes a run folder or an output folder. Other
-packages use `Worker`, `RunSequence` and `StoppedByUser` from `process` and `run_sequence`, `messages` and
-`detect_messages`, which import nothing that is slow; all other modules run in the child.
+packages use `Worker`, `RunSequence` and `StoppedByUser` from `process` and `run_sequence`, `messages`,
+`detect_messages` and `explore_messages`, which import nothing that is slow; all other modules run in the
+child.
 
 >>> import tempfile
 >>> from pathlib import Path

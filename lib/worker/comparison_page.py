@@ -1,11 +1,8 @@
 """An HTML page that compares pictures before and after a model with a slider, in one file."""
 
-import base64
-import hashlib
-from html import escape
 from typing import NamedTuple
 
-from lib.common.errors import printable
+from lib.worker.html_pages import data_uri, html_page, html_text
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8888; }
@@ -58,44 +55,27 @@ def comparison_page(title: str, heads: list[str], pictures: list[ComparedPicture
         heads: name of each picture of an example; the first one is shown on the left, the second one right.
         pictures: the examples.
     """
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{_digest(STYLE)}'; "
-        f"script-src 'sha256-{_digest(SCRIPT)}'"
-    )
     sections = "\n".join(_section(picture, heads) for picture in pictures)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{_text(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<h1>{_text(title)}</h1>
+    body = f"""<h1>{html_text(title)}</h1>
 <p>Move the line with the mouse, a finger, or the arrow keys.</p>
-{sections}
-<script>{SCRIPT}</script>
-</body>
-</html>
-"""
+{sections}"""
+    return html_page(title, STYLE, SCRIPT, body)
 
 
 def _section(picture: ComparedPicture, heads: list[str]) -> str:
-    sources = [f"data:{kind};base64,{base64.b64encode(data).decode()}" for kind, data in picture.pictures]
-    name = _text(picture.name)
-    left, right = _text(heads[0]), _text(heads[1])
+    sources = [data_uri(kind, data) for kind, data in picture.pictures]
+    name = html_text(picture.name)
+    left, right = html_text(heads[0]), html_text(heads[1])
     stored = ""
     if len(sources) > 2:
         stored = "".join(f'<template><img src="{source}" alt=""></template>\n' for source in sources)
         left, right = _choice(heads, "before", 0), _choice(heads, "after", 1)
     return f"""<section>
 <h2>{name}</h2>
-<p>{_text(picture.text)}</p>
+<p>{html_text(picture.text)}</p>
 <div class="pair">
-<img class="before" src="{sources[0]}" alt="{_text(heads[0])}">
-<img class="after" src="{sources[1]}" alt="{_text(heads[1])}">
+<img class="before" src="{sources[0]}" alt="{html_text(heads[0])}">
+<img class="after" src="{sources[1]}" alt="{html_text(heads[1])}">
 <input type="range" min="0" max="100" step="1" value="50" aria-label="{name}: where the two pictures meet">
 </div>
 <div class="labels"><span>{left}</span><span>{right}</span></div>
@@ -105,15 +85,7 @@ def _section(picture: ComparedPicture, heads: list[str]) -> str:
 def _choice(heads: list[str], side: str, chosen: int) -> str:
     """A choice of the picture on one side."""
     options = "".join(
-        f'<option value="{index}"{" selected" if index == chosen else ""}>{_text(head)}</option>'
+        f'<option value="{index}"{" selected" if index == chosen else ""}>{html_text(head)}</option>'
         for index, head in enumerate(heads)
     )
     return f'<select data-side="{side}" aria-label="picture on this side">{options}</select>'
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -93,9 +93,7 @@ class LoadedAutoencoder:
                 f"{self.path}: the model is for {self.hp.task}; --refine requires a model for {tasks}"
             )
         if self.foreign is not None:
-            options = self.options
-            encoder = self.foreign.encoder(options.encoder_layer)
-            decoder = self.foreign.decoder(options.encoder_layer, options.decoder_layer)
+            encoder, decoder = self.code_encoder(), self.code_decoder()
         else:
             encoder, decoder = self.saved.submodel("encoder"), self.saved.submodel("decoder")
         if encoder is None or decoder is None or len(decoder.inputs) > 1:
@@ -104,6 +102,20 @@ class LoadedAutoencoder:
                 f"takes only a latent code"
             )
         return replace(self, model=CodeRefinement(code_only(encoder), decoder, steps, stop_event, report))
+
+    def code_encoder(self) -> keras.Model:
+        """Return the encoder of codes alone; of a VAE, of their means. Raises `UserError`: there is none."""
+        if self.foreign is not None:
+            return self.foreign.encoder(self.options.encoder_layer)
+        if (encoder := self.saved.submodel("encoder")) is None:
+            raise UserError(f"{self.path}: contains no model named encoder; use an autoencoder.h5")
+        return code_only(encoder)
+
+    def code_decoder(self) -> keras.Model:
+        """Return the decoder of codes alone. Raises `UserError`: there is none, or it needs more."""
+        if self.foreign is not None:
+            return self.foreign.decoder(self.options.encoder_layer, self.options.decoder_layer)
+        return _code_decoder(self.saved, self.path, self.hp)
 
 
 def load_autoencoder(name: str, options: ModelRequest, purpose: str = "") -> LoadedAutoencoder:
@@ -257,6 +269,11 @@ def load_decoder(
         foreign = _adapt(saved, path, options)
         model = foreign.decoder(options.encoder_layer, options.decoder_layer)
         return model, hp or AutoencoderHyperparameters(), foreign.notes
+    return _code_decoder(saved, path, hp), hp, []
+
+
+def _code_decoder(saved: SavedModel, path: Path, hp: AutoencoderHyperparameters) -> keras.Model:
+    """The decoder in a file of these programs, which must take codes alone."""
     decoder = saved.submodel("decoder")
     if decoder is None:
         raise UserError(f"{path}: contains no model named decoder; use an autoencoder.h5 or decoder.h5")
@@ -265,7 +282,7 @@ def load_decoder(
             f"{path}: the decoder needs more than a latent code (skip connections or residual) and cannot "
             f"generate samples"
         )
-    return decoder, hp, []
+    return decoder
 
 
 class LoadedClassifier(NamedTuple):

@@ -76,6 +76,35 @@ def test_refined_codes_from_the_command_line(tiny, call):
     )
 
 
+def test_a_page_about_the_latent_space_from_the_command_line(tiny, call):
+    path = save_autoencoder(latent_dim=3)[0]
+    words = ("autoencoder.py", "explore", "-model", "ae", "-d", tiny["-t"])
+    done = call(*words, "--projection", "pca", "--limit", "15")
+    assert done.returncode == 0, done.stderr
+    assert "15 codes of 3 numbers: PCA, " in done.stdout
+    assert "decoded: 3 principal directions, 11 steps each" in done.stdout
+    assert "ae/explore-test.html: 0.1 MB, open it in a browser" in done.stdout
+    assert "a random sample of 15 of 20 images" in done.stderr
+    assert Path("ae/explore-test.html").is_file()
+    done = call(*words, "--projection", "t-sne,pca", "--json", "--seed", "3")
+    result = json.loads(done.stdout)
+    assert result["file"] == "ae/explore-test-2.html"
+    assert result["size"] == Path(result["file"]).stat().st_size
+    assert [title.split(",")[0] for title in result["projections"]] == ["PCA", "t-SNE"]
+    assert (result["count"], result["shape"], result["is_decoded"]) == (20, [3], True)
+    assert_refused(call(*words, "--projection", "mds"), "--projection must be some of pca, t-sne, umap")
+    assert_refused(call(*words, "--limit", "2"), "--limit must be a whole number from 3 to 50000, not '2'")
+    assert_refused(call(*words, "--output", "ae/explore-test.html"), "exists already; choose another")
+    assert_refused(call("autoencoder.py", "explore", "-model", path), "-d/--dataset")
+
+
+def test_a_page_of_a_model_that_decodes_no_codes_says_so(tiny, call):
+    save_autoencoder(task="denoise", skip=True)
+    done = call("autoencoder.py", "explore", "-model", "ae", "-d", tiny["-t"], "--projection", "pca")
+    assert done.returncode == 0, done.stderr
+    assert "no codes are decoded: the decoder needs more than a latent code" in " ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize("width", [40, 60, 100])
 def test_a_terminal_too_narrow_for_many_models_shows_whole_numbers_of_the_first(width):
     names = ["one", "one-refined", "two", "two-refined", "three", "three-refined"]
@@ -160,7 +189,10 @@ def test_wrong_flags_are_refused_before_keras_starts(tiny, call):
             ("apply", "-model", path, "-d", "data.npy", "--refine", "0"),
             "--refine must be a whole number from 1",
         ),
-        (("fly",), "unknown command 'fly'; the commands are train, apply, detect, generate, encode, search"),
+        (
+            ("fly",),
+            "unknown command 'fly'; the commands are train, apply, detect, generate, explore, encode, search",
+        ),
     ):
         assert_refused(call("autoencoder.py", *words), text)
     assert_refused(call("classification.py", "probe", "--shares", "0"), "--shares must be")
@@ -171,6 +203,7 @@ def test_wrong_flags_are_refused_before_keras_starts(tiny, call):
     [
         ("autoencoder", "apply", {"--encoder-layer", "--decoder-layer", "--size"}),
         ("autoencoder", "encode", {"--encoder-layer", "--decoder-layer", "--size"}),
+        ("autoencoder", "explore", {"--encoder-layer", "--decoder-layer", "--size"}),
         ("autoencoder", "generate", {"--encoder-layer", "--decoder-layer", "--size"}),
         ("classification", "predict", {"--size"}),  # it uses no code
         ("classification", "probe", {"--encoder-layer", "--size"}),  # it decodes none
@@ -239,7 +272,7 @@ def test_every_command_can_be_told_to_ask_nothing(program, command):
     )
     assert {"--no-input", "--yes"} <= parser.options.keys()
     assert ("--json" in parser.options) == (command != "reproduce")  # which writes its tables as documents
-    is_random = command in ("train", "search", "probe", "generate")
+    is_random = command in ("train", "search", "probe", "generate", "explore")
     assert ("--seed" in parser.options) == is_random
 
 

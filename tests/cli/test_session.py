@@ -34,7 +34,10 @@ def session(monkeypatch):
 @pytest.mark.parametrize(
     ("program", "keys"),
     [
-        (autoencoder, "continue loss pictures latent samples generate apply encode compare search runs save"),
+        (
+            autoencoder,
+            "continue loss pictures latent samples generate apply explore encode compare search runs save",
+        ),
         (classification, "loss right wrong report predict probe search runs"),
     ],
 )

@@ -1,0 +1,148 @@
+"""Job `explore`: a page to look at the latent space of a saved autoencoder."""
+
+import math
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from lib.common.errors import UserError
+from lib.common.filesystem import atomic_write, make_folder
+from lib.data.user_images import UserImages
+from lib.evaluation import projections
+from lib.evaluation.projections import LatentSpace, Projection
+from lib.runs.events import Stage
+from lib.tasks import get_task
+from lib.worker.exploration.decoded_codes import DecodedCodes, decode_directions, decode_grid
+from lib.worker.exploration.encoded_images import EncodedImages, encode_images, select_sample
+from lib.worker.exploration.page import NEIGHBORS, Exploration, exploration_page
+from lib.worker.explore_messages import PAGE_SUFFIX, Explore, ExploreResult
+from lib.worker.image_output import ChunkProgress, emit_notes
+from lib.worker.messages import ItemProgress
+from lib.worker.process import Channel
+from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder
+from lib.worker.skippable import run_unless_stopped
+
+CODE, SKIPPED = "pca", "{} was skipped"
+PLANE = 2  # numbers of a code that is shown itself
+SLOW_CODES = 2000  # whose projection takes a while
+
+
+def explore(channel: Channel, request: Explore) -> None:
+    """Write a page of images by their latent codes, with reconstructions, neighbors and decoded codes."""
+    # --- model and images
+    output = Path(request.output)
+    _require_new_page(output)
+    projections.require_projections(request.projection)
+    model = load_autoencoder(request.models[0], request, ", which explore requires")
+    latent_size = math.prod(model.code_encoder().output_shape[1:])
+    decoder, refusal = _find_decoder(model, latent_size)
+    options = (request.fit, request.invert, False, model.saved.value_range)
+    user_images = UserImages(request.data, model.image_shape, *options)
+    sample_notes = select_sample(user_images, request.limit, latent_size, request.seed)
+    emit_notes(channel, [*model.notes, *sample_notes, *([refusal] if refusal else [])])
+    # --- codes
+    progress = ChunkProgress(channel, user_images, None, "images")
+    images = encode_images(model, user_images, progress)
+    channel.emit(Stage(f"principal components and neighbors of {len(images.codes):,} codes"))
+    space = projections.analyze(images.codes, request.seed)
+    if space is None:
+        raise UserError(
+            f"{model.path}: the latent codes of all images of {request.data} are equal, so there is nothing "
+            f"to explore; use another model, or other images"
+        )
+    neighbors = projections.nearest_codes(space, NEIGHBORS)
+    decoded = None if decoder is None else _decode(channel, model, decoder, space, images, request.seed)
+    views, skipped = _project(channel, request, space)
+    # --- page
+    page = exploration_page(
+        Exploration(
+            title=f"{user_images.source}: {len(images.names):,} latent codes of {model.path}",
+            images=images,
+            space=space,
+            projections=views,
+            neighbors=neighbors,
+            decoded=decoded,
+            refusal=refusal,
+            decoded_part=get_task(model.hp).decoded_words(model.hp),
+        )
+    ).encode()
+    make_folder(output.parent)
+    with atomic_write(output) as partial:
+        partial.write_bytes(page)
+    channel.emit(
+        ExploreResult(
+            folder=str(output.parent),
+            file=str(output),
+            size=len(page),
+            count=len(images.names),
+            shape=list(images.codes.shape[1:]),
+            projections=[view.title for view in views],
+            decoded=decoded.description if decoded else refusal,
+            is_decoded=decoded is not None,
+            problems=user_images.unreadable,
+            missing="; ".join(filter(None, [progress.stop_note, *map(SKIPPED.format, skipped)])),
+        )
+    )
+
+
+def _require_new_page(output: Path) -> None:
+    if output.suffix != PAGE_SUFFIX:
+        raise UserError(f"{output}: the name must end in {PAGE_SUFFIX}")
+    if output.exists():
+        raise UserError(f"{output} exists already; choose another --output")
+
+
+def _find_decoder(model: LoadedAutoencoder, latent_size: int) -> tuple[keras.Model | None, str]:
+    """The decoder of codes alone, or None and why there is none."""
+    try:
+        decoder = model.code_decoder()
+    except UserError as error:
+        return None, f"no codes are decoded: {str(error).removeprefix(f'{model.path}: ')}"
+    if math.prod(decoder.input_shape[1:]) != latent_size:
+        size = math.prod(decoder.input_shape[1:])
+        return None, f"no codes are decoded: the decoder takes {size:,} numbers, a code has {latent_size:,}"
+    return decoder, ""
+
+
+def _decode(
+    channel: Channel,
+    model: LoadedAutoencoder,
+    decoder: keras.Model,
+    space: LatentSpace,
+    images: EncodedImages,
+    seed: int,
+) -> DecodedCodes:
+    """Pictures of codes: of those on a plane a grid, of others principal directions."""
+    channel.emit(Stage("decoding codes"))
+    if space.rows.shape[1] <= PLANE:
+        return decode_grid(model, decoder, projections.project(CODE, space, seed), images.display)
+    return decode_directions(model, decoder, space, seed, images.display)
+
+
+def _project(channel: Channel, request: Explore, space: LatentSpace) -> tuple[list[Projection], list[str]]:
+    """The projections, and the labels of those that Ctrl-C has skipped; without any of them PCA."""
+
+    def report(done: int, of: int) -> None:
+        if not channel.stop_event.is_set():  # it goes on in its thread after that
+            channel.emit(ItemProgress(done, of, "iterations of t-SNE"))
+
+    views: list[Projection] = []
+    skipped = []
+    for name in request.projection:
+        if name == CODE:
+            views.append(projections.project(name, space, request.seed))
+            continue
+        label, count = projections.PROJECTIONS[name].label, len(space.rows)
+        duration = ", a minute or more" if count > SLOW_CODES else ""
+        channel.emit(Stage(f"{label} of {count:,} codes{duration}"))
+        compute = partial(projections.project, name, space, request.seed, report)
+        view = run_unless_stopped(compute, channel.stop_event)
+        if view is None:
+            skipped.append(label)
+        elif np.isfinite(view.positions).all():
+            views.append(view)
+        else:
+            emit_notes(channel, [f"{label} was skipped: it has no finite positions for these codes"])
+    return views or [projections.project(CODE, space, request.seed)], skipped
