@@ -117,7 +117,7 @@ def _decode(
     size: tuple[int, int] | None = None
     parts = []
     for start in range(0, len(codes), CHUNK):
-        outputs = latent_space.decode_codes(decoder, codes[start : start + CHUNK])
+        outputs = latent_space.decode_codes(decoder, codes[start : start + CHUNK], model.hp.quantization)
         require_finite(outputs, names[start : start + CHUNK], model.path)
         pictures = display.show_pixels(get_task(model.hp).output_pixels(model.hp, outputs))
         size = size or thumbnail_size(pictures.shape[1], pictures.shape[2], total)
