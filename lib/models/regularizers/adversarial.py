@@ -1,7 +1,8 @@
 """Adversarial autoencoders: a discriminator that tells codes of images from codes of the prior.
 
 Source: Makhzani et al., "Adversarial autoencoders", 2015. Encoder and discriminator learn in the same step,
-by a reversed gradient (Ganin and Lempitsky 2015) in place of two optimizers that take turns.
+on every backend, in place of two optimizers that take turns: gradients that are not meant for one of them are
+stopped, or cancel each other.
 """
 
 import math
@@ -9,7 +10,7 @@ import math
 import keras
 from keras import layers, ops
 
-from lib.models.regularizers.base import CodeRegularizer, GradientReversal, PriorSample
+from lib.models.regularizers.base import CodeRegularizer, PriorSample, StopGradient
 
 UNITS = (256, 256)  # of the discriminator's hidden layers
 SLOPE = 0.2  # of their leaky ReLU
@@ -25,8 +26,10 @@ class AdversarialRegularizer(CodeRegularizer):
     """How well a discriminator tells codes from the prior, in nats: an estimate of twice their divergence.
 
     The penalty is 2 log 2 minus the discriminator's cross-entropy: for the best discriminator twice the
-    Jensen-Shannon divergence (Goodfellow et al. 2014, theorem 1), 0 where it knows nothing. The encoder
-    lowers it, the discriminator raises it.
+    Jensen-Shannon divergence (Goodfellow et al., "Generative adversarial nets", 2014, theorem 1), 0 where it
+    knows nothing. The discriminator lowers its cross-entropy. The encoder raises the probability that its
+    codes are taken for the prior (the non-saturating loss of section 3 there): it has a gradient, too, where
+    the discriminator is never wrong.
     """
 
     name = "adversarial"
@@ -35,11 +38,11 @@ class AdversarialRegularizer(CodeRegularizer):
     def regularize(self, encoded):
         (code,) = encoded
         discriminator = _build_discriminator(code.shape[1:], self.hp.seed)
+        fixed_code = StopGradient(name="fixed_code")(code)
         prior = PriorSample(self.hp.seed, name="prior")(code)
-        # The gradient of the discriminator is reversed once, that of the encoder twice.
-        scores = discriminator(GradientReversal(name="reversed_code")(code)), discriminator(prior)
-        penalty = GradientReversal(name="reversed_penalty")(Distinction(name="distinction")(*scores))
-        return code, {self.name: penalty, DISCRIMINATOR: SignAccuracy(name="accuracy")(*scores)}
+        of_code, of_fixed, of_prior = map(discriminator, (code, fixed_code, prior))
+        penalty = Distinction(name="distinction")(of_code, of_fixed, of_prior)
+        return code, {self.name: penalty, DISCRIMINATOR: SignAccuracy(name="accuracy")(of_code, of_prior)}
 
 
 def _build_discriminator(shape: tuple[int, ...], seed: int) -> keras.Model:
@@ -56,18 +59,27 @@ def _build_discriminator(shape: tuple[int, ...], seed: int) -> keras.Model:
 
 @keras.saving.register_keras_serializable("latent_lab")
 class Distinction(keras.layers.Layer):
-    """2 log 2 minus the cross-entropy of scores of codes and of the prior, in nats: (batch, 1)."""
+    """2 log 2 minus the cross-entropy of scores of codes and of the prior, in nats: (batch, 1).
 
-    def call(self, of_codes, of_prior):
-        return 2 * math.log(2) - ops.softplus(of_codes) - ops.softplus(-of_prior)
+    Its gradient is that of the discriminator's cross-entropy, and for the encoder that of the cross-entropy
+    of codes that are taken for the prior. The inputs are the scores of codes, the same without a gradient for
+    the encoder, and those of the prior, (batch, 1) each.
+    """
 
-    def compute_output_shape(self, of_codes_shape, of_prior_shape):
-        return of_codes_shape
+    def call(self, of_code, of_fixed, of_prior):
+        cross_entropy = ops.softplus(of_fixed) + ops.softplus(-of_prior)
+        # In the difference the gradients of the discriminator cancel, and the encoder's remains.
+        deception = ops.softplus(-of_code) - ops.softplus(-of_fixed)
+        loss = cross_entropy + deception
+        return 2 * math.log(2) - ops.stop_gradient(cross_entropy) + loss - ops.stop_gradient(loss)
+
+    def compute_output_shape(self, of_code_shape, of_fixed_shape, of_prior_shape):
+        return of_code_shape
 
 
 @keras.saving.register_keras_serializable("latent_lab")
 class SignAccuracy(keras.layers.Layer):
-    """The share of scores with the right sign, below 0 for codes and above for the prior: (batch, 1)."""
+    """The share of scores with the right sign, below 0 for codes and above for the prior, (batch, 1)."""
 
     def call(self, of_codes, of_prior):
         signs = ops.concatenate([of_codes < 0, of_prior > 0], axis=1)

@@ -1,5 +1,6 @@
 """Base class of the regularizers of the latent code, and layers that change gradients alone."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -64,14 +65,11 @@ class GradientFactor(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("latent_lab")
-class GradientReversal(keras.layers.Layer):
-    """The identity, whose gradient is negated.
-
-    Source: Ganin and Lempitsky, "Unsupervised domain adaptation by backpropagation", 2015.
-    """
+class StopGradient(keras.layers.Layer):
+    """The identity, without a gradient."""
 
     def call(self, inputs):
-        return ops.stop_gradient(2 * inputs) - inputs
+        return ops.stop_gradient(inputs)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -102,4 +100,4 @@ class PriorSample(keras.layers.Layer):
 
 def flatten(codes):
     """Return codes (batch, …) as rows, (batch, size)."""
-    return ops.reshape(codes, (ops.shape(codes)[0], -1))
+    return ops.reshape(codes, (-1, math.prod(codes.shape[1:])))

@@ -11,15 +11,16 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.models.autoencoder import mean_output_loss
 from lib.models.regularizers import make_regularizer
 from lib.models.regularizers.adversarial import Distinction, SignAccuracy
+from lib.models.regularizers.base import StopGradient
 
 HP = AutoencoderHyperparameters(regularization="adversarial", latent_dim=2)
 
 
 def test_the_distinction_is_zero_by_chance_and_2_log_2_at_most():
     zero, large = np.zeros((1, 1), np.float32), np.full((1, 1), 50, np.float32)
-    assert to_numpy(Distinction()(zero, zero))[0, 0] == pytest.approx(0, abs=1e-6)
-    assert to_numpy(Distinction()(-large, large))[0, 0] == pytest.approx(2 * math.log(2))
-    assert to_numpy(Distinction()(large, zero))[0, 0] < 0
+    assert to_numpy(Distinction()(zero, zero, zero))[0, 0] == pytest.approx(0, abs=1e-6)
+    assert to_numpy(Distinction()(-large, -large, large))[0, 0] == pytest.approx(2 * math.log(2))
+    assert to_numpy(Distinction()(large, large, zero))[0, 0] < 0
     accuracies = [to_numpy(SignAccuracy()(*scores))[0, 0] for scores in ((-large, large), (large, large))]
     assert accuracies == [1, 0.5]
 
@@ -43,4 +44,28 @@ def test_the_discriminator_learns_and_the_encoder_moves_to_the_prior():
     model.fit(images, names, batch_size=128, epochs=40, verbose=0)
     codes = images @ encoder.get_weights()[0] + encoder.get_weights()[1]
     assert np.abs(codes.mean(axis=0)).max() < 1.5
-    assert model.predict(images, verbose=0)["discriminator"].mean() < 0.75
+    assert model.predict(images, verbose=0)["discriminator"].mean() < 0.9
+
+
+def test_each_network_gets_the_gradient_that_is_meant_for_it():
+    """One step of gradient descent on one code and one sample of the prior, against the formulas."""
+
+    code = keras.layers.Dense(1, use_bias=False, name="code")
+    scores = keras.layers.Dense(1, use_bias=False, name="score")
+    image, prior = keras.Input((1,)), keras.Input((1,))
+    z = code(image)
+    penalty = Distinction()(scores(z), scores(StopGradient()(z)), scores(prior))
+    model = keras.Model([image, prior], penalty)
+    code.set_weights([np.full((1, 1), 2, np.float32)])
+    scores.set_weights([np.full((1, 1), 0.5, np.float32)])
+    model.compile(keras.optimizers.SGD(1.0), mean_output_loss)
+    one = np.ones((1, 1), np.float32)
+    model.train_on_batch([one, 3 * one], one)
+    weights = {layer.name: float(layer.get_weights()[0][0, 0]) for layer in (code, scores)}
+
+    def sigmoid(x):
+        return 1 / (1 + math.exp(-x))
+
+    # z = 2 has the score 1, and the prior 3 the score 1.5.
+    assert weights["code"] == pytest.approx(2 + 0.5 * sigmoid(-1), rel=1e-5)
+    assert weights["score"] == pytest.approx(0.5 - (2 * sigmoid(1) - 3 * sigmoid(-1.5)), rel=1e-5)
