@@ -205,7 +205,7 @@ function fillControls() {
 function start() {
   element("title").textContent = page.title;
   element("summary").textContent =
-    `${formatCount(count)} pictures, latent codes of ${page.shape} numbers` +
+    `${formatCount(count)} pictures, latent codes of ${page.shape} number${page.shape === "1" ? "" : "s"}` +
     (labels ? `, ${formatCount(classes.length)} classes` : "");
   element("refusal").textContent = page.refusal;
   element("refusal").hidden = !page.refusal;
