@@ -68,7 +68,7 @@ def parts(path: str) -> tuple[keras.Model, keras.Model, keras.Model]:
     return model, model.get_layer("encoder"), model.get_layer("decoder")
 
 
-@pytest.mark.parametrize("latent", [{"latent_dim": 5}, {"latent_dim": 5, "variational": True}, {}])
+@pytest.mark.parametrize("latent", [{"latent_dim": 5}, {"latent_dim": 5, "regularization": "kl"}, {}])
 def test_the_page_has_pictures_reconstructions_errors_and_neighbors_of_all_images(tiny, latent):
     models = save_autoencoder(**latent)
     result, data = explore(models, tiny["-t"])
