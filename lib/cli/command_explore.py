@@ -66,8 +66,8 @@ class ExploreCommand(ModelCommand):
 
     def show(self, result: ExploreResult, display: Display) -> None:
         show_problems(display, result.problems)
-        shape = format_shape(result.shape)
-        count = f"{result.count:,} codes of {shape} numbers"
+        size = format_shape(result.shape)
+        count = f"{result.count:,} codes of {size} number{'' if size == '1' else 's'}"
         display.result(f"{count}: {', '.join(result.projections)}")
         display.result(f"decoded: {result.decoded}" if result.is_decoded else result.decoded)
         display.result(f"{result.file}: {format_megabytes(result.size)}, open it in a browser")

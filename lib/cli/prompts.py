@@ -329,8 +329,11 @@ class Answers:
 
         if self.has_terminal:
             self.prompt_count += 1
-            options: dict[str, Any] = {"instruction": f"[{default}]"} if default else {"is_path": is_path}
-            return prompt_text(question, check_or_default, can_go_back=self.can_go_back, **options) or default
+            options: dict[str, Any] = {"instruction": f"[{default}]"} if default else {}
+            if is_path and default:  # a prompt for paths has no instruction
+                question, options = f"{question} [{default}]", {}
+            options |= {"is_path": is_path, "can_go_back": self.can_go_back}
+            return prompt_text(question, check_or_default, **options) or default
         answer = read_answer(question, default)
         check_or_default(answer)
         return answer or default

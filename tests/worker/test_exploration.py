@@ -68,7 +68,7 @@ def parts(path: str) -> tuple[keras.Model, keras.Model, keras.Model]:
     return model, model.get_layer("encoder"), model.get_layer("decoder")
 
 
-@pytest.mark.parametrize("latent", [{"latent_dim": 5}, {"latent_dim": 5, "variational": True}, {}])
+@pytest.mark.parametrize("latent", [{"latent_dim": 5}, {"latent_dim": 5, "regularization": "kl"}, {}])
 def test_the_page_has_pictures_reconstructions_errors_and_neighbors_of_all_images(tiny, latent):
     models = save_autoencoder(**latent)
     result, data = explore(models, tiny["-t"])
@@ -78,6 +78,7 @@ def test_the_page_has_pictures_reconstructions_errors_and_neighbors_of_all_image
     codes = encoder.predict(to_float(images), verbose=0)
     codes = (codes[0] if isinstance(codes, list | tuple) else codes).reshape(20, -1)
     assert data["count"] == result.count == 20
+    assert data["outputName"] == "reconstruction"
     assert np.array_equal(pictures(data["inputs"])[:20, ..., :1], images)
     assert np.abs(pictures(data["outputs"])[:20, ..., :1].astype(int) - to_uint8(outputs)).max() <= 1
     errors = np.square(outputs - to_float(images)).mean(axis=(1, 2, 3))
@@ -183,6 +184,7 @@ def test_models_of_all_tasks_and_those_whose_decoder_needs_more_than_a_code(valu
     result, data = explore(models, "own", channel)
     assert data["count"] == 8
     assert data["labels"] is None
+    assert data["outputName"] == "output"
     bypasses = any(values.get(name) for name in ("skip", "residual"))
     assert result.is_decoded == (data["decoded"] is not None) == (not bypasses)
     if bypasses:

@@ -1,4 +1,4 @@
-// --- colors: of points by class or by the error of their reconstruction, and which classes are shown.
+// --- colors: of points by class or by their error, and which classes are shown.
 
 const CLASS_COLORS = [
   "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
@@ -43,7 +43,7 @@ if (labels) {
 if (limits) {
   const [low, high] = limits;
   COLORINGS.error = {
-    text: "reconstruction error",
+    text: "error (MSE)",
     palette: Array.from({ length: SCALE_STEPS }, (_, step) => scaleColor(step / (SCALE_STEPS - 1))),
     indices: Uint32Array.from(errors, (error) =>
       Number.isFinite(error) && high > low

@@ -7,7 +7,7 @@ class PictureBox {
   constructor(parent, side) {
     this.canvases = [inputs.canvas(side), outputs.canvas(side)];
     const pair = make("div", "pair");
-    ["picture", "reconstruction"].forEach((text, number) => {
+    ["picture", page.outputName].forEach((text, number) => {
       const figure = make("figure");
       this.canvases[number].setAttribute("role", "img");
       figure.append(this.canvases[number], make("figcaption", "", text));
@@ -21,7 +21,7 @@ class PictureBox {
     inputs.show(this.canvases[0], index);
     outputs.show(this.canvases[1], index);
     this.canvases[0].setAttribute("aria-label", `picture ${names[index]}`);
-    this.canvases[1].setAttribute("aria-label", `reconstruction of ${names[index]}`);
+    this.canvases[1].setAttribute("aria-label", `${page.outputName} of ${names[index]}`);
     this.facts.replaceChildren(make("b", "", names[index]));
     if (labels) {
       const swatch = make("span", "swatch");

@@ -45,46 +45,59 @@ def explore(channel: Channel, request: Explore) -> None:
     # --- codes
     progress = ChunkProgress(channel, user_images, None, "images")
     images = encode_images(model, user_images, progress)
-    channel.emit(Stage(f"principal components and neighbors of {len(images.codes):,} codes"))
-    space = projections.analyze(images.codes, request.seed)
-    if space is None:
-        raise UserError(
-            f"{model.path}: the latent codes of all images of {request.data} are equal, so there is nothing "
-            f"to explore; use another model, or other images"
-        )
-    neighbors = projections.nearest_codes(space, NEIGHBORS)
+    space = _analyze(channel, request, model, images)
     decoded = None if decoder is None else _decode(channel, model, decoder, space, images, request.seed)
     views, skipped = _project(channel, request, space)
     # --- page
-    page = exploration_page(
-        Exploration(
-            title=f"{user_images.source}: {len(images.names):,} latent codes of {model.path}",
-            images=images,
-            space=space,
-            projections=views,
-            neighbors=neighbors,
-            decoded=decoded,
-            refusal=refusal,
-            decoded_part=get_task(model.hp).decoded_words(model.hp),
-        )
-    ).encode()
-    make_folder(output.parent)
-    with atomic_write(output) as partial:
-        partial.write_bytes(page)
+    task = get_task(model.hp)
+    exploration = Exploration(
+        title=f"{user_images.source}: {len(images.names):,} latent codes of {model.path}",
+        images=images,
+        projections=views,
+        neighbors=projections.nearest_codes(space, NEIGHBORS),
+        decoded=decoded,
+        refusal=refusal,
+        decoded_part=task.decoded_words(model.hp),
+        output_name="reconstruction" if task.targets_are_inputs else "output",
+    )
+    missing = [progress.stop_note, *map(SKIPPED.format, skipped)]
     channel.emit(
         ExploreResult(
             folder=str(output.parent),
             file=str(output),
-            size=len(page),
+            size=_write_page(exploration, output),
             count=len(images.names),
             shape=list(images.codes.shape[1:]),
             projections=[view.title for view in views],
             decoded=decoded.description if decoded else refusal,
             is_decoded=decoded is not None,
             problems=user_images.unreadable,
-            missing="; ".join(filter(None, [progress.stop_note, *map(SKIPPED.format, skipped)])),
+            missing="; ".join(filter(None, missing)),
         )
     )
+
+
+def _analyze(
+    channel: Channel, request: Explore, model: LoadedAutoencoder, images: EncodedImages
+) -> LatentSpace:
+    """The codes with their principal components. Raises `UserError`: all codes are equal."""
+    channel.emit(Stage(f"principal components of {len(images.codes):,} codes"))
+    space = projections.analyze(images.codes, request.seed)
+    if space is None:
+        raise UserError(
+            f"{model.path}: the latent codes of all images of {request.data} are equal, so there is nothing "
+            f"to explore; use another model, or other images"
+        )
+    return space
+
+
+def _write_page(exploration: Exploration, output: Path) -> int:
+    """Write the page, and return its size in bytes."""
+    page = exploration_page(exploration).encode()
+    make_folder(output.parent)
+    with atomic_write(output) as partial:
+        partial.write_bytes(page)
+    return len(page)
 
 
 def _require_new_page(output: Path) -> None:

@@ -205,9 +205,9 @@ function fillControls() {
 function start() {
   element("title").textContent = page.title;
   element("summary").textContent =
-    `${formatCount(count)} pictures, latent codes of ${page.shape} numbers` +
+    `${formatCount(count)} pictures, latent codes of ${page.shape} number${page.shape === "1" ? "" : "s"}` +
     (labels ? `, ${formatCount(classes.length)} classes` : "");
-  element("refusal").textContent = page.refusal;
+  element("refusal").textContent = page.refusal && `${page.refusal[0].toUpperCase()}${page.refusal.slice(1)}.`;
   element("refusal").hidden = !page.refusal;
   if (page.grid) gridPanel = new GridPanel();
   if (page.directions) directionsPanel = new DirectionsPanel();

@@ -7,7 +7,7 @@ import numpy as np
 
 from lib.common.errors import printable
 from lib.common.formatting import format_shape
-from lib.evaluation.projections import LatentSpace, Projection
+from lib.evaluation.projections import Projection
 from lib.worker.exploration.decoded_codes import DecodedCodes
 from lib.worker.exploration.encoded_images import EncodedImages
 from lib.worker.exploration.sprite_sheets import make_sheets
@@ -24,22 +24,22 @@ class Exploration(NamedTuple):
     Attributes:
         title: of the page.
         images: with their codes.
-        space: principal components of the codes.
         projections: at least one.
         neighbors: positions and distances of the nearest codes of each, (n, neighbors).
         decoded: pictures of codes, or None.
         refusal: why nothing is decoded from codes alone; empty if it is.
         decoded_part: the part of images that is decoded; empty for whole images.
+        output_name: what the outputs of the model are called.
     """
 
     title: str
     images: EncodedImages
-    space: LatentSpace
     projections: list[Projection]
     neighbors: tuple[np.ndarray, np.ndarray]
     decoded: DecodedCodes | None
     refusal: str
     decoded_part: str
+    output_name: str
 
 
 def exploration_page(exploration: Exploration) -> str:
@@ -77,6 +77,7 @@ def _data(exploration: Exploration) -> dict[str, Any]:
         "directions": None,
         "decoded": None if decoded is None else make_sheets(decoded.pictures).to_json(),
         "decodedPart": exploration.decoded_part,
+        "outputName": exploration.output_name,
         "refusal": printable(exploration.refusal),
         **({} if decoded is None else decoded.content),
     }
