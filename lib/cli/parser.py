@@ -209,8 +209,8 @@ class TrainParser(CommandParser):
         for flag, value in setting.switches.items():
             add_constant = partial(self.add_argument, dest=name, action="store_const")
             add_constant(flag, const=value, help=f"the same as {setting.flag} {value}")
-            opposite = flag.replace("--", "--no-", 1)
-            add_constant(opposite, const=setting.format(setting.default), help=argparse.SUPPRESS)
+            opposite, off = flag.replace("--", "--no-", 1), setting.format(setting.default)
+            add_constant(opposite, const=off, help=f"the same as {setting.flag} {off}")
         if not isinstance(value_type, Switch | LayerNumbers):
             self.add_argument(*flags, dest=name, metavar=metavar, help=help_text)
             return

@@ -317,7 +317,8 @@ def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
             f"importance samples require the loss bce, which is a likelihood, not {hp.loss}",
         ),
         Rule(
-            hp.nll_samples is not None and (hp.binarize is None or hp.loss not in (None, "bce")),
+            hp.nll_samples is not None
+            and not (get_task(hp).has_binary_pixels(hp) and hp.loss in (None, "bce")),
             "NLL samples require pixels of two values and the loss bce: set --binarize dynamic",
         ),
         Rule(

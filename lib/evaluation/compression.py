@@ -63,7 +63,7 @@ def compression_scores(
 
 def _codec_scores(images: np.ndarray, error: float) -> dict[str, float]:
     """The bits per pixel of JPEG and PNG, as far as they can hold such images."""
-    scores = {}
+    scores: dict[str, float] = {}
     if images.dtype == np.uint8 and images.shape[-1] in CHANNELS["jpeg"]:
         jpeg = compress_as_jpeg(images, error)
         scores |= {"test_jpeg_bits_per_pixel": jpeg.bits_per_pixel, "test_jpeg_coded_mse": jpeg.error}

@@ -48,7 +48,7 @@ def negative_log_likelihoods(
     for index in range(len(batches)):
         inputs, targets = batches[index]
         z_mean, z_log_var = (np.asarray(part) for part in encoder.predict_on_batch(inputs))
-        results.append(-_log_likelihoods(decoder, targets, z_mean, z_log_var, hp.nll_samples, rng))
+        results.append(-_log_likelihoods(decoder, targets, z_mean, z_log_var, hp.nll_samples or 1, rng))
         report(sum(map(len, results)))
     return np.concatenate(results)
 

@@ -83,7 +83,8 @@ def build_training_model(
     else:
         encoded = encoder(inputs)
     if hp.importance_samples > 1:
-        return build_importance_model(inputs, *encoded, decoder, hp.importance_samples, hp.seed)
+        z_mean, z_log_var = encoded
+        return build_importance_model(inputs, z_mean, z_log_var, decoder, hp.importance_samples, hp.seed)
     code = encoded[0] if len(encoder.outputs) > 1 else encoded
     outputs: dict = {}
     if regularizer:

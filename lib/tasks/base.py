@@ -184,6 +184,10 @@ class Task:
         """
         return outputs
 
+    def has_binary_pixels(self, settings: TaskSettings) -> bool:
+        """Return whether all pixels of targets are 0 or 1; by default they are not."""
+        return False
+
     def hole(self, settings: TaskSettings) -> str:
         """Return the hole of the inputs, as an option names it; "" for a task that takes no masks."""
         return ""

@@ -33,6 +33,9 @@ class Reconstruction(Task):
     targets_are_inputs = True
     targets_are_images = True
 
+    def has_binary_pixels(self, settings):
+        return getattr(settings, "binarize", None) is not None
+
     def make_pair(self, settings, pixels, rng):
         binarize = getattr(settings, "binarize", None)
         if binarize == DYNAMIC:

@@ -67,12 +67,10 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
         return math.prod(outputs.shape[1:]) * keras.ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
 
     if hp.importance_samples > 1:
-        losses, weights = {BOUND: importance_weighted_loss(loss), KL: mean_output_loss}, {BOUND: 1.0, KL: 0.0}
-        transform = partial(make_training_targets, hp)
-        return Phase(
-            "autoencoder", "", hp.learning_rate, losses, loss_weights=weights, transform=transform,
-            minutes=hp.training_minutes,
-        )  # fmt: skip
+        bounds = {BOUND: importance_weighted_loss(loss), KL: mean_output_loss}
+        weights = {BOUND: 1.0, KL: 0.0}
+        transform, minutes = partial(make_training_targets, hp), hp.training_minutes
+        return Phase("autoencoder", "", hp.learning_rate, bounds, None, weights, False, transform, minutes)
     losses: dict[str, object] = {RECONSTRUCTION: loss_per_image if regularizer else loss}
     loss_weights = {RECONSTRUCTION: 1.0}
     output_metrics: dict[str, list] = {}

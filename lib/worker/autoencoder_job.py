@@ -148,7 +148,8 @@ class AutoencoderJob(TrainingJob):
 
     def _further_scores(self, model: keras.Model, test: Subset) -> dict[str, float]:
         """The bits per pixel of the codes, and the likelihood; none after Ctrl-C."""
-        encoder, decoder, scores = model.get_layer("encoder"), model.get_layer("decoder"), {}
+        encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+        scores: dict[str, float] = {}
         if can_compress(self.hp):
             compute = partial(compression_scores, encoder, decoder, self.dataset, self.hp)
             scores |= self._skippable(compute, "The bits per pixel are skipped.") or {}
