@@ -27,6 +27,7 @@ CONVERSATION = ("search", "reproduction", "cli")
 WORKER_INTERFACE = {
     "lib.worker.messages",
     "lib.worker.detect_messages",
+    "lib.worker.evaluate_messages",
     "lib.worker.explore_messages",
     "lib.worker.process",
     "lib.worker.run_sequence",

@@ -80,48 +80,61 @@ def test_the_whole_conversation():
     screen.press(*[DOWN] * 5, ENTER)  # samples
     screen.see("▀", "figures/samples.png", MENU)
     screen.press(*[DOWN] * 6, ENTER)  # more of them
+    screen.see("Sample latent codes from", "a Gaussian mixture", "a two-stage VAE")
+    screen.press(ENTER)
     screen.see("Seed")
     screen.answer("some")
     screen.see("must be a whole number from 0")
     screen.press(*[BACKSPACE] * 4)
     screen.answer("7")
-    screen.see("48 images, samples from a Gaussian mixture", "generated: the images", MENU)
-    screen.press(*[DOWN] * 7, ENTER)  # the user's pictures
+    screen.see("Show the nearest training image next to each sample?")
+    screen.press(DOWN, ENTER)
+    screen.see("48 images, samples from a Gaussian mixture", "distance to the nearest training image")
+    screen.see("the same of test images", "nearer than 99 %", "nearest.png", MENU)
+    screen.press(*[DOWN] * 7, ENTER)  # their distance from the test images
+    screen.see("Number of samples", "[10000]")
+    screen.press(*[BACKSPACE] * 5)
+    screen.answer("1")
+    screen.see("must be a whole number from 2")
+    screen.press(BACKSPACE)
+    screen.answer("20")
+    screen.see("no classifier of its images below models", MENU)
+    screen.press(*[DOWN] * 8, ENTER)  # the user's pictures
     screen.see("Pictures: a folder")
     screen.answer("nowhere")
     screen.see("no such file or folder")
     screen.press(*[BACKSPACE] * 7)
     screen.answer("data/mine.npy")
     screen.see("error, largest first, 10 of 80", "applied: pictures.idx, errors.csv", MENU)
-    screen.press(*[DOWN] * 8, ENTER)  # a page about the latent space
+    screen.press(*[DOWN] * 9, ENTER)  # a page about the latent space
     screen.see("Pictures: a folder", "[data/mine.npy]")
     screen.answer()  # the data set of the run
     screen.see("80 codes of", "PCA", "t-SNE", "decoded: ", "explore-mine.html", MENU)
-    screen.press(*[DOWN] * 9, ENTER)  # codes
+    screen.press(*[DOWN] * 10, ENTER)  # codes
     screen.see("Pictures: a folder")
     screen.answer("data/mine.npy")
     screen.see("80 codes of", "codes-mine.npz", MENU)
-    screen.press(*[DOWN] * 10, ENTER)  # compare
+    screen.press(*[DOWN] * 11, ENTER)  # compare
     screen.see("Runs of this session", "The runs do not differ yet", MENU)
-    screen.press(*[DOWN] * 12, ENTER)  # all runs, and a report
+    screen.press(*[DOWN] * 13, ENTER)  # all runs, and a report
     screen.see("1 run below models", "File of the report")
     screen.answer("report.txt")
     screen.see("must end in .md or .html")
     screen.press(*[BACKSPACE] * 3)
     screen.answer("html")
     screen.see("report.html", MENU)
-    screen.press(*[DOWN] * 13, ENTER)  # save as
+    screen.press(*[DOWN] * 14, ENTER)  # save as
     screen.see("New name")
     screen.answer("best")
     screen.see("saved as models/best", MENU)
-    screen.press(*[DOWN] * 13, ENTER)
+    screen.press(*[DOWN] * 14, ENTER)
     screen.see("New name")
     screen.answer("best")
     screen.see("models/best exists already; choose another name")
     screen.press(*[BACKSPACE] * 4)
     screen.answer("best.h5")
     screen.see("saved as best.h5", MENU)
-    screen.press(*[DOWN] * 13, ENTER)
+    screen.press(*[DOWN] * 14, ENTER)
     screen.see("New name")
     screen.press(CTRL_C)  # a question that is left leads back to the menu
     screen.see(MENU)
@@ -144,7 +157,7 @@ def test_the_whole_conversation():
     screen.answer()
     train(screen)
     screen.see("this autoencoder", MENU)
-    screen.press(*[DOWN] * 10, ENTER)
+    screen.press(*[DOWN] * 11, ENTER)
     screen.see("Runs of this session, best first", "test mse against layers", "figures/comparison.png", MENU)
 
     screen.press(DOWN, ENTER)  # more epochs of the last run
@@ -167,7 +180,7 @@ def test_the_whole_conversation():
     screen.answer()
     train(screen)
     screen.see("The run failed: ", "cannot be created", MENU, "Show the loss plot")
-    screen.press(*[DOWN] * 14, ENTER)  # quit
+    screen.press(*[DOWN] * 15, ENTER)  # quit
     assert screen.leaves() == 0
 
     runs = sorted(path.parent.name for path in Path("kept").glob("*/run.json"))

@@ -43,6 +43,7 @@ QUICK_COMMANDS = [
     "autoencoder.py apply -model models/RUN -d digits --limit 20",
     "autoencoder.py encode -model models/RUN -d digits --output codes.npz",
     "autoencoder.py generate -model models/RUN",
+    "autoencoder.py evaluate -model models/RUN --count 50",
     "autoencoder.py search -d digits --grid layers=1,2 --epochs 1 --limit 200 --yes",
     "autoencoder.py runs",
 ]

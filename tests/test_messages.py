@@ -22,6 +22,7 @@ from tests.harness import (
     error_cases_groups,
     error_cases_models,
     error_cases_runs,
+    error_cases_samples,
     error_cases_search,
     error_cases_settings,
 )
@@ -41,6 +42,7 @@ TABLES = (
     error_cases_foreign.CASES,
     error_cases_anomalies.CASES,
     error_cases_explore.CASES,
+    error_cases_samples.CASES,
     error_cases_search.CASES,
 )
 ROWS = [(module, row) for table in TABLES for module, rows in table.items() for row in rows]

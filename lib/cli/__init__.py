@@ -26,6 +26,7 @@
     command_apply      images through saved autoencoders
     command_detect     anomalies in pictures, their places
     command_encode     latent codes of images
+    command_evaluate   closeness of samples to test images
     command_explore    a page about latent codes
     command_generate   images from a saved decoder
     command_predict    labels from a saved classifier

@@ -4,16 +4,26 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from lib.cli.conversation import ask_in_order
 from lib.cli.display import Display
-from lib.cli.model_command import COUNT, MAX_OPTION, ModelCommand, last_model
+from lib.cli.model_command import COUNT, MAX_OPTION, ModelCommand, generates_from_codes, last_model
+from lib.cli.output import BAD
 from lib.cli.parser import CommandParser
 from lib.cli.session import Session
 from lib.common.value_types import IntRange
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
+from lib.config.samplers import SAMPLERS, applicable_samplers, describe_samplers
 from lib.runs.views import ImageGrid
-from lib.tasks import find_task
-from lib.worker.messages import Generate, GenerateResult, JobRequest
+from lib.worker.messages import Generate, GenerateResult, JobRequest, NearestImages
 
 SIDE, SEED = IntRange(2, MAX_OPTION), IntRange(0, MAX_OPTION)  # of a grid or an interpolation; of samples
+SAMPLER_HELP = (
+    f"what codes are sampled from (default: prior if it applies, else mixture). {describe_samplers()}"
+)
+NEAREST_HELP = "find the nearest training image of each image, so that copies are seen"
+DATA_HELP = (
+    "images that samplers are fitted on, and that --nearest compares with (default: the training images)"
+)
 
 
 class GenerateCommand(ModelCommand):
@@ -29,24 +39,24 @@ class GenerateCommand(ModelCommand):
     menu_order = 10
     request_type = Generate
     model_files = ("autoencoder.h5", "decoder.h5")
-    data_help = "images whose latent codes the mixture is fitted on (default: the training images)"
+    data_help = DATA_HELP
     needs_data = False
 
     def add_flags(self, parser: CommandParser) -> None:
         super().add_flags(parser)
         add = parser.add_value
         add("--count", "N", "number of samples (default 48)", COUNT, default=48)
-        parser.add_switch("--mixture", "sample the codes of a VAE from a Gaussian mixture too")
+        parser.add_argument("--sampler", choices=tuple(SAMPLERS), help=SAMPLER_HELP)
+        mixture: dict[str, Any] = {"action": "store_const", "const": "mixture", "dest": "sampler"}
+        parser.add_argument("--mixture", help="the same as --sampler mixture", **mixture)
+        parser.add_switch("--nearest", NEAREST_HELP)
         add("--grid", "SIDE", "SIDE × SIDE images over a two-dimensional latent space", SIDE)
         add("--between", "PICTURE", "interpolate between the latent codes of two pictures", nargs=2)
         add("--steps", "N", "images of the interpolation, ends included (default 10)", SIDE, default=10)
         add("--seed", "N", "seed of the samples (default 0)", SEED, default=0)
 
     def is_offered(self, session: Session) -> bool:
-        record = session.last_run.record
-        hyperparameters = record.get("hyperparameters") or {}
-        bypasses_code = hyperparameters.get("skip") or hyperparameters.get("residual")
-        return not (bypasses_code and find_task(record.get("task")).detects_defects)
+        return generates_from_codes(session.last_run.record)
 
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
         return super().options(args) | {"between": args.between and tuple(args.between)}
@@ -55,16 +65,54 @@ class GenerateCommand(ModelCommand):
         if not session.has_figure("samples"):
             session.show_figure("samples")
             return None
-        folder = session.last_run.folder
-        next_seed = len(list(folder.glob("generated*")))  # another one each time
-        seed = session.answers.ask_text(
-            "Seed (a whole number; another seed gives other samples)", SEED.parse, default=str(next_seed)
-        )
-        return Generate(models=(last_model(session),), seed=SEED.parse(seed))
+        answers, run = session.answers, session.last_run
+        hp = Hyperparameters.from_json(run.record["hyperparameters"], "the last run")
+        assert isinstance(hp, AutoencoderHyperparameters)
+        samplers = {name: SAMPLERS[name].source for name in applicable_samplers(hp)}
+        next_seed = len(list(run.folder.glob("generated*")))  # another one each time
+        values: dict[str, Any] = {}
+
+        def ask_sampler() -> None:
+            question = "Sample latent codes from"
+            values["sampler"] = answers.choose(question, samplers, at_end=next(iter(samplers)))
+
+        def ask_seed() -> None:
+            question = "Seed (a whole number; another seed gives other samples)"
+            values["seed"] = SEED.parse(answers.ask_text(question, SEED.parse, default=str(next_seed)))
+
+        def ask_nearest() -> None:
+            choices = {"no": "no", "yes": "yes, with the distance, so that copies are seen"}
+            question = "Show the nearest training image next to each sample?"
+            values["nearest"] = answers.choose(question, choices, at_end="no") == "yes"
+
+        ask_in_order(answers, [ask_sampler, ask_seed, ask_nearest])
+        return Generate(models=(last_model(session),), **values)
 
     def show(self, result: GenerateResult, display: Display) -> None:
         if display.out.is_terminal:
             path = str(Path(result.folder) / "sheet.png")
             display.show_figure(ImageGrid(result.pictures, result.columns), path)
         display.result(f"{result.count:,} images, {result.how}")
-        display.result(f"{result.folder}: the images, codes.npy, sheet.png")
+        if result.nearest is not None:
+            _show_nearest(result.nearest, display)
+        files = ["nearest.png", "nearest.csv"] if result.nearest else []
+        display.result(f"{result.folder}: {', '.join(['the images, codes.npy, sheet.png', *files])}")
+
+
+def _show_nearest(nearest: NearestImages, display: Display) -> None:
+    """Say how near the training images are, compared with test images."""
+    distances = sorted(nearest.distances)
+    median = distances[len(distances) // 2]
+    display.result(
+        f"distance to the nearest training image (RMSE of pixels in 0..1): {distances[0]:.4f} to "
+        f"{distances[-1]:.4f}, median {median:.4f}"
+    )
+    if nearest.typical is None:
+        return
+    display.result(f"the same of test images: median {nearest.typical:.4f}")
+    count = len(distances)
+    display.result(
+        f"{nearest.copies:,} of {count:,} images are nearer than 99 % of test images "
+        f"({nearest.copy_distance:.4f})",
+        BAD if nearest.copies else "",
+    )

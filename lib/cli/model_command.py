@@ -17,6 +17,7 @@ from lib.config.program_settings import find_setting
 from lib.data import datasets
 from lib.data.user_images import find_pictures, require_user_images
 from lib.runs import records, run_folder
+from lib.tasks import find_task
 from lib.worker.messages import JobRequest, ModelRequest
 
 MAX_OPTION = 10**9  # of all numbers that are flags
@@ -107,6 +108,13 @@ class ModelCommand(JobCommand):
 
     def ask_request(self, session: Session) -> JobRequest | None:
         return self.request_type(models=(last_model(session),), **ask_images(session))
+
+
+def generates_from_codes(record: dict[str, Any]) -> bool:
+    """Return whether commands that sample latent codes are offered after a run: not for a detector's."""
+    hyperparameters = record.get("hyperparameters") or {}
+    bypasses_code = hyperparameters.get("skip") or hyperparameters.get("residual")
+    return not (bypasses_code and find_task(record.get("task")).detects_defects)
 
 
 def last_model(session: Session) -> str:

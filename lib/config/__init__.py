@@ -16,6 +16,7 @@
     layer_specs           layer types, each a class
     parallel_layers       linear path and feedback
     training_choices      losses, optimizers, schedules
+    samplers              samplers of latent codes
     architecture          layers of a network, its sizes
     architecture_planner  architecture computed from hyperparameters
     encoder_planner       its encoder, and mirrored stages

@@ -114,7 +114,9 @@ def plot_predictions(images: np.ndarray, captions: list[str], path: Path, title:
     """
     columns = min(6, len(images))
     rows = -(-len(images) // columns)
-    figure = Figure((1.5 * columns + 0.5, 1.8 * rows + 0.8), layout="constrained")
+    image_height = 1.4 * images.shape[1] / images.shape[2]
+    size = (1.5 * columns + 0.5, (image_height + 0.4) * rows + 0.8)
+    figure = Figure(size, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat:
         axes.axis("off")

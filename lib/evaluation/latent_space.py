@@ -15,7 +15,6 @@ from threadpoolctl import threadpool_limits
 from lib.config.quantization import Quantization
 from lib.models import inference
 
-MIXTURE_IMAGES = 5000  # training images whose codes a mixture is fitted on
 BATCH_SIZE = 512
 MAX_DIMENSIONS = 50  # values of a code that t-SNE and the mixture take; longer codes are reduced by PCA first
 MIXTURE_COMPONENTS = 20  # at most
@@ -86,7 +85,7 @@ def project_to_2d(codes: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     else:
         pca = PCA(2, random_state=seed).fit(rows)
         projections[f"PCA, {pca.explained_variance_ratio_.sum():.0%} of the variance"] = pca.transform(rows)
-    projections["t-SNE"] = tsne(_reduce_dimensions(rows, seed)[0], seed)
+    projections["t-SNE"] = tsne(reduce_dimensions(rows, seed)[0], seed)
     return projections
 
 
@@ -136,7 +135,7 @@ def sample_mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     if len(rows) > MAX_MIXTURE_CODES:
         rows = rows[np.sort(rng.choice(len(rows), MAX_MIXTURE_CODES, replace=False))]
     # In single precision covariance matrices stop being positive definite.
-    reduced, pca = _reduce_dimensions(rows.astype(np.float64), seed)
+    reduced, pca = reduce_dimensions(rows.astype(np.float64), seed)
     components = max(1, min(MIXTURE_COMPONENTS, len(reduced) // (4 * reduced.shape[1])))
     # Some variance in every direction, so that the fit does not fail for a constant value of the code.
     regularization = 1e-6 + 1e-4 * float(reduced.var())
@@ -151,11 +150,22 @@ def sample_mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     return samples.astype(np.float32).reshape(count, *codes.shape[1:])
 
 
-def _reduce_dimensions(rows: np.ndarray, seed: int) -> tuple[np.ndarray, PCA | None]:
-    """Rows with at most `MAX_DIMENSIONS` columns, and the PCA that made them, if any."""
-    if rows.shape[1] <= MAX_DIMENSIONS:
+def reduce_dimensions(
+    rows: np.ndarray, seed: int, limit: int = MAX_DIMENSIONS
+) -> tuple[np.ndarray, PCA | None]:
+    """Return rows of at most some columns.
+
+    Args:
+        rows: shape (n, size).
+        seed: of the PCA.
+        limit: the most columns.
+
+    Returns:
+        The rows, or their first principal components; and the PCA that computed these, if any.
+    """
+    if rows.shape[1] <= limit:
         return rows, None
-    pca = PCA(min(MAX_DIMENSIONS, len(rows)), random_state=seed).fit(rows)
+    pca = PCA(min(limit, len(rows)), random_state=seed).fit(rows)
     return pca.transform(rows), pca
 
 

@@ -4,6 +4,7 @@
     importance_sampling  bounds by several codes
     quantizer          codes rounded to levels
     regularizers       penalties of the latent code
+    second_stage       small VAE on latent codes
     classifier         classifier on a saved encoder
     layer_names        names of layers in files
     fixed_layers       layers with constant weights
@@ -33,6 +34,7 @@ Names for other packages, imported from their modules so that importing this pac
 * `pca`: `principal_components`, `available_components`, `sample_size`, `Components`,
   `MAX_BYTES`
 * `code_refinement`: `CodeRefinement`
+* `second_stage`: `SecondStage`
 * `inference`: `predict`
 * `fixed_layers`: `FIXED_PREFIX`
 

@@ -29,6 +29,12 @@
     predict_job     labels from a saved classifier
     encode_job      latent codes of images
     generate_job    images from new codes
+    training_codes  training images, their codes
+    nearest_images  nearest training images, as a sheet
+    evaluate_messages  request and result of `evaluate`
+    evaluate_job    closeness of samples to test images
+    evaluation_rows  features and scores of each row
+    image_sources   images of each row
     probe_job       probing a saved encoder
     image_output    output folders, files, progress
     output_names    names of pictures that are written
@@ -43,8 +49,8 @@ The program holds a `Worker` (or, for many runs, a `RunSequence`), sends it requ
 Beside the child a watcher waits for the end of the program. In the child, `main` reads the requests from a
 `Channel` and calls one job, which emits the events and writes a run folder or an output folder. Other
 packages use `Worker`, `RunSequence` and `StoppedByUser` from `process` and `run_sequence`, `messages`,
-`detect_messages` and `explore_messages`, which import nothing that is slow; all other modules run in the
-child.
+`detect_messages`, `evaluate_messages` and `explore_messages`, which import nothing that is slow; all other
+modules run in the child.
 
 >>> import tempfile
 >>> from pathlib import Path

@@ -27,7 +27,7 @@ from lib.worker.image_output import (
     open_image_output,
 )
 from lib.worker.messages import ERROR, Apply, ApplyResult
-from lib.worker.output_names import output_names
+from lib.worker.output_names import model_names, output_names
 from lib.worker.own_size import OwnSizeModel, own_size_models
 from lib.worker.own_size_files import KEPT_SUFFIXES, own_size_writer
 from lib.worker.process import Channel
@@ -65,7 +65,7 @@ def apply(channel: Channel, request: Apply) -> None:
     options = (request.fit, request.invert, False, models[0].saved.value_range, holes, models[0].hp.seed)
     user_images = UserImages(request.data, models[0].image_shape, *options)
     progress = ChunkProgress(channel, user_images, request.limit, "pictures")
-    names = _short_names([model.path for model in models])
+    names = model_names([model.path for model in models])
     if request.refine:
         models, names = _add_refined_models(models, names, request.refine, channel.stop_event, progress)
     own_models, size_notes = own_size_models(models, request.output_size, user_images)
@@ -209,14 +209,6 @@ def _load_matching_autoencoders(request: Apply) -> list[LoadedAutoencoder]:
             f"{', '.join(format_shape(shape) for shape in shapes)}"
         )
     return models
-
-
-def _short_names(paths: list[Path]) -> list[str]:
-    """The name of each model's folder, numbered where two are the same."""
-    names = [path.resolve().parent.name for path in paths]
-    if len(set(names)) == len(names):
-        return names
-    return [f"{number} {name}" for number, name in enumerate(names, 1)]
 
 
 def _add_refined_models(

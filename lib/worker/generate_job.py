@@ -1,36 +1,42 @@
 """Job `generate`: images decoded from codes that are sampled, interpolated, or laid on a grid."""
 
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from lib.common.errors import UserError
+from lib.common.errors import Interrupted, UserError
 from lib.common.filesystem import atomic_write
 from lib.common.formatting import format_shape
 from lib.common.serialization import pack_images
 from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.config.samplers import SAMPLERS, applicable_samplers
 from lib.data import datasets
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
+from lib.data.splits import Subset
 from lib.data.user_images import UserImages, find_pictures
 from lib.evaluation import image_figures, latent_space
-from lib.models import inference
+from lib.evaluation.samplers.base import CodeSource, sample_codes
 from lib.models.saving.file_attributes import read_value_range
-from lib.runs import records, run_folder
-from lib.runs.events import RunStarted
-from lib.runs.validation import sanitize
+from lib.runs import run_folder
+from lib.runs.events import RunStarted, Stage
 from lib.tasks import ImageShape, get_task, make_inference_pair
 from lib.tasks.display import Display
 from lib.tasks.pixels import to_images
 from lib.training.backend import device_name
 from lib.worker.image_output import emit_notes, png_writer
-from lib.worker.messages import Generate, GenerateResult
+from lib.worker.messages import Generate, GenerateResult, ItemProgress
+from lib.worker.nearest_images import find_nearest, write_nearest
 from lib.worker.process import Channel
-from lib.worker.saved_models import find_encoder, load_decoder, require_finite
+from lib.worker.saved_models import LoadedEncoder, find_encoder, load_decoder, require_finite
+from lib.worker.training_codes import TrainingCodes, load_training_data, require_shape, unfit_sampler
 
 SHEET_COLUMNS = 12  # of sampled images
+GRID_IMAGES = 5000  # training images whose codes a grid follows, of a model without a prior
+STEPS = 100  # of the progress of a fit
 
 
 class CodeSheet(NamedTuple):
@@ -40,6 +46,7 @@ class CodeSheet(NamedTuple):
     columns: int
     description: str
     ticks: tuple[str, ...] = ()
+    sampler: str | None = None
 
 
 def generate(channel: Channel, request: Generate) -> None:
@@ -48,36 +55,50 @@ def generate(channel: Channel, request: Generate) -> None:
     path = Path(request.models[0])
     decoder, hp, notes = load_decoder(path, request)
     code_shape = tuple(decoder.input_shape[1:])
+    training = TrainingImages(request, path, hp)
     if request.between:
         sheet = _interpolated_codes(channel, request, request.between, path, hp)
     elif request.grid:
-        sheet = _grid_codes(request, request.grid, path, hp, code_shape)
+        sheet = _grid_codes(request.grid, path, hp, code_shape, training)
     else:
-        sheet = _random_codes(request, path, hp, code_shape)
+        sheet = _random_codes(channel, request, path, hp, code_shape, training)
     # --- images
     value_range, pixels = read_value_range(path), _decode(decoder, sheet, hp, path)
     images = to_images(pixels, value_range.dtype)
+    display = Display.of(hp.show_channels, images)
+    nearest = None
+    if request.nearest:
+        train, test = training.subsets
+        if images.shape[1:] != train.shape:
+            raise UserError(
+                f"{path}: it generates images of {format_shape(images.shape[1:])}, the training images are "
+                f"{format_shape(train.shape)}; --nearest requires a model of whole images"
+            )
+        nearest = find_nearest(channel, images, train, test)
     emit_notes(channel, notes)
+    # --- files
     folder = run_folder.new_output_folder(request.output, path.parent / "generated")
     channel.emit(RunStarted(str(folder), device_name()))
     digits, columns = len(str(len(images))), min(sheet.columns, len(images))
+    names = [f"{number:0{digits}}.png" for number in range(1, len(images) + 1)]
     with png_writer() as write:
-        write(
-            value_range.restore(images),
-            [folder / f"{number:0{digits}}.png" for number in range(1, len(images) + 1)],
-        )
+        write(value_range.restore(images), [folder / name for name in names])
     title = f"{path}: {sheet.description}"
-    images = Display.of(hp.show_channels, images).show(images)
-    image_figures.plot_image_sheet(images, columns, folder / "sheet.png", title, sheet.ticks)
+    shown = display.show(images)
+    image_figures.plot_image_sheet(shown, columns, folder / "sheet.png", title, sheet.ticks)
     with atomic_write(folder / "codes.npy") as partial:
         np.save(partial, sheet.codes)
+    if nearest is not None:
+        write_nearest(nearest, shown, training.subsets[0], names, display, folder, title)
     channel.emit(
         GenerateResult(
             folder=str(folder),
             count=len(images),
             how=sheet.description,
             columns=sheet.columns,
-            pictures=pack_images(images),
+            pictures=pack_images(shown),
+            sampler=sheet.sampler,
+            nearest=nearest,
         )
     )
 
@@ -108,48 +129,80 @@ def _interpolated_codes(
 
 
 def _grid_codes(
-    request: Generate, side: int, path: Path, hp: AutoencoderHyperparameters, code_shape: tuple[int, ...]
+    side: int,
+    path: Path,
+    hp: AutoencoderHyperparameters,
+    code_shape: tuple[int, ...],
+    training: "TrainingImages",
 ) -> CodeSheet:
     if np.prod(code_shape) != 2:
         raise UserError(f"{path}: the latent size is {int(np.prod(code_shape)):,}; a grid requires 2")
     codes = latent_space.prior_grid(side)
     if not hp.has_prior:
-        codes = latent_space.quantile_grid(codes, _encode_training_images(request, path, hp))
+        codes = latent_space.quantile_grid(codes, training.encode(GRID_IMAGES))
     ticks = tuple(f"{value:.1f}" for value in codes[:side, 0])
     return CodeSheet(codes.reshape(-1, *code_shape), side, "grid over the latent space", ticks)
 
 
 def _random_codes(
-    request: Generate, path: Path, hp: AutoencoderHyperparameters, code_shape: tuple[int, ...]
+    channel: Channel,
+    request: Generate,
+    path: Path,
+    hp: AutoencoderHyperparameters,
+    code_shape: tuple[int, ...],
+    training: "TrainingImages",
 ) -> CodeSheet:
-    count, seed = request.count, request.seed
-    if hp.has_prior and not request.mixture:
-        codes = latent_space.sample_prior(count, code_shape, seed)
-        return CodeSheet(codes, SHEET_COLUMNS, f"samples from the prior, seed {seed}")
-    codes = latent_space.sample_mixture(_encode_training_images(request, path, hp), count, seed)
-    return CodeSheet(codes, SHEET_COLUMNS, f"samples from a Gaussian mixture, seed {seed}")
+    name = request.sampler or applicable_samplers(hp)[0]
+    sampler, seed = SAMPLERS[name], request.seed
+    if not sampler.applies(hp):
+        raise unfit_sampler(path, name, hp)
+
+    def report(fraction: float) -> None:
+        channel.emit(ItemProgress(round(STEPS * fraction), STEPS, "steps"))
+
+    source = CodeSource(code_shape, training.encode, report, channel.stop_event)
+    if sampler.max_images:
+        channel.emit(Stage(f"fitting {sampler.source} on the codes of training images"))
+    codes = sample_codes(name, source, request.count, seed)
+    if channel.stop_event.is_set():
+        raise Interrupted("stopped before the images were generated; nothing was written")
+    return CodeSheet(codes, SHEET_COLUMNS, f"samples from {sampler.source}, seed {seed}", sampler=name)
 
 
-def _encode_training_images(request: Generate, path: Path, hp: AutoencoderHyperparameters) -> np.ndarray:
-    """Codes of a random sample of the given data set, or of the one that the model was trained on."""
-    dataset = request.data or _training_dataset(path)
-    encoder = find_encoder(path, replace(request, data=dataset))
-    fit = _picture_fit(dataset, hp, encoder.image_shape).with_range_of(encoder.value_range)
-    images = datasets.load_source(dataset, fit).train.images
-    if images.shape[1:] != encoder.image_shape:
-        raise UserError(
-            f"{dataset}: its images are {format_shape(images.shape[1:])}, the model takes "
-            f"{format_shape(encoder.image_shape)}"
-        )
-    order = np.random.default_rng(request.seed).permutation(len(images))
-    sample = np.sort(order[: latent_space.MIXTURE_IMAGES])
-    starts = range(0, len(sample), latent_space.BATCH_SIZE)
-    batches = (images[sample[start : start + latent_space.BATCH_SIZE]] for start in starts)
-    codes = np.concatenate(
-        [inference.predict(encoder.model, make_inference_pair(hp, batch)[0]) for batch in batches]
-    )
-    require_finite(codes, [f"image {position + 1}" for position in sample], path)
-    return codes
+class TrainingImages:
+    """The training images of a model, which are read when they are needed, and their codes.
+
+    They are those that it was trained on, or all images of the data set that the request names.
+    """
+
+    def __init__(self, request: Generate, path: Path, hp: AutoencoderHyperparameters):
+        self._request, self._path, self._hp = request, path, hp
+
+    @cached_property
+    def _encoder(self) -> LoadedEncoder:
+        return find_encoder(self._path, self._request)
+
+    @cached_property
+    def subsets(self) -> tuple[Subset, Subset | None]:
+        """The training images, and the test images where there are any."""
+        request, encoder = self._request, self._encoder
+        if request.data is None:
+            dataset = load_training_data(
+                self._path, None, request.fit, encoder.image_shape, encoder.value_range
+            )
+            return dataset.train, dataset.test
+        fit = _picture_fit(request.data, self._hp, encoder.image_shape).with_range_of(encoder.value_range)
+        source = datasets.load_source(request.data, fit)
+        require_shape(request.data, source.train.images.shape[1:], encoder.image_shape)
+        parts = (source.train, source.test)
+        train, test = (None if part is None else Subset(part, np.arange(len(part))) for part in parts)
+        assert train is not None
+        return train, test
+
+    def encode(self, count: int, from_posterior: bool = False) -> np.ndarray:
+        """The codes of a sample of the training images, as a `CodeSource` needs them."""
+        codes = TrainingCodes(self._encoder, self.subsets[0], self._path, self._request.seed)
+        return codes.encode(count, from_posterior)
 
 
 def _picture_fit(dataset: str, hp: AutoencoderHyperparameters, shape: ImageShape) -> PictureFit:
@@ -157,12 +210,3 @@ def _picture_fit(dataset: str, hp: AutoencoderHyperparameters, shape: ImageShape
     if find_pictures(dataset) is None:
         return AS_THEY_ARE
     return replace(PictureFit.of(hp), size=shape[:2]).with_color_of(shape)
-
-
-def _training_dataset(path: Path) -> str:
-    try:
-        return sanitize(records.load_record(path.parent))["hyperparameters"]["dataset"]
-    except (UserError, KeyError, RecursionError):
-        raise UserError(
-            f"{path}: an autoencoder without a prior needs images for a Gaussian mixture; pass them with -d"
-        ) from None

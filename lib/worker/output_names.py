@@ -1,4 +1,4 @@
-"""Names of the pictures that jobs write, by those of the pictures that they were made from."""
+"""Names of the pictures that jobs write, by those of the pictures that they belong to, and of models."""
 
 import itertools
 import os
@@ -34,3 +34,11 @@ def output_names(paths: Sequence[Path], kept_suffixes: Collection[str] = ()) -> 
 
 def _png_name(path: Path, stem: str) -> Path:
     return path.with_name(os.fsdecode(os.fsencode(stem)[: MAX_NAME_BYTES - 4]) + ".png")
+
+
+def model_names(paths: Sequence[Path]) -> list[str]:
+    """Return the name of each model's folder, numbered where two are the same."""
+    names = [path.resolve().parent.name for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{number} {name}" for number, name in enumerate(names, 1)]

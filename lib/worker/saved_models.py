@@ -208,13 +208,17 @@ def _dataset_shape(source: str | None) -> ImageShape | None:
 
 
 class LoadedEncoder(NamedTuple):
-    """An encoder of codes alone; hyperparameters, shape and range of its images; notes for the user."""
+    """An encoder of codes alone; hyperparameters, shape and range of its images; notes for the user.
+
+    Of a variational autoencoder, `posterior` returns means and logarithms of variances.
+    """
 
     model: keras.Model
     hp: AutoencoderHyperparameters
     image_shape: ImageShape
     notes: list[str]
     value_range: ValueRange = BYTES
+    posterior: keras.Model | None = None
 
 
 def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
@@ -231,11 +235,13 @@ def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
         hp = saved.autoencoder_hp or AutoencoderHyperparameters()
         if saved.hp is None and is_decoder(saved.model):
             continue
+        posterior = None
         if saved.hp is None or (options.encoder_layer and candidate == path):
             foreign = _adapt(saved, candidate, options)
             encoder = foreign.encoder(options.encoder_layer)
         elif (own := saved.submodel("encoder")) is not None:
             foreign, encoder = None, code_only(own)
+            posterior = own if hp.variational and len(own.outputs) == 2 else None
         else:
             continue
         input_shape = encoder.input_shape[1:]
@@ -243,7 +249,7 @@ def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
         target_shape = saved.model.output_shape[1:] if is_whole else input_shape
         notes = [] if foreign is None else foreign.notes
         shape = get_task(hp).image_shape(hp, input_shape, target_shape)
-        return LoadedEncoder(encoder, hp, shape, notes, saved.value_range)
+        return LoadedEncoder(encoder, hp, shape, notes, saved.value_range, posterior)
     raise UserError(
         f"{path}: contains no encoder, and there is none in its folder; use an autoencoder.h5 or encoder.h5"
     )

@@ -191,7 +191,7 @@ def test_wrong_flags_are_refused_before_keras_starts(tiny, call):
         ),
         (
             ("fly",),
-            "unknown command 'fly'; the commands are train, apply, detect, generate, explore, encode, search",
+            "unknown command 'fly'; the commands are train, apply, detect, generate, evaluate, explore",
         ),
     ):
         assert_refused(call("autoencoder.py", *words), text)
@@ -272,7 +272,7 @@ def test_every_command_can_be_told_to_ask_nothing(program, command):
     )
     assert {"--no-input", "--yes"} <= parser.options.keys()
     assert ("--json" in parser.options) == (command != "reproduce")  # which writes its tables as documents
-    is_random = command in ("train", "search", "probe", "generate", "explore")
+    is_random = command in ("train", "search", "probe", "generate", "evaluate", "explore")
     assert ("--seed" in parser.options) == is_random
 
 

@@ -36,7 +36,8 @@ def session(monkeypatch):
     [
         (
             autoencoder,
-            "continue loss pictures latent samples generate apply explore encode compare search runs save",
+            "continue loss pictures latent samples generate evaluate apply explore encode compare search "
+            "runs save",
         ),
         (classification, "loss right wrong report predict probe search runs"),
     ],

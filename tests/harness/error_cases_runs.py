@@ -717,7 +717,7 @@ CASES = {
         (
             lambda: drawn(save_autoencoder()),
             "ae/autoencoder.h5",
-            "an autoencoder without a prior needs images for a Gaussian mixture; pass them",
+            "no record next to it names its training images; pass them with -d",
         ),
         (
             lost,

@@ -772,7 +772,8 @@ CASES = {
         (
             lambda: called("autoencoder", "fly"),
             "'fly'",
-            "; the commands are train, apply, detect, generate, explore, encode, search, runs, reproduce",
+            "; the commands are train, apply, detect, generate, evaluate, explore, encode, search, runs, "
+            "reproduce",
         ),
         (
             lambda: called("classification", "apply"),

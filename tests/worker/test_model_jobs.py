@@ -277,7 +277,7 @@ def test_generate_from_a_mixture_of_codes_of_a_plain_autoencoder(tiny):
     path = save_autoencoder(latent_dim=2)
     with pytest.raises(
         UserError,
-        match="an autoencoder without a prior needs images for a Gaussian mixture; pass them with -d",
+        match="no record next to it names its training images; pass them with -d",
     ):
         run_job(Generate, models=path, **FEW_IMAGES)
     request = FEW_IMAGES | {"data": tiny["-d"]}

@@ -14,10 +14,12 @@ import numpy as np
 from lib.common.serialization import pack_images
 from lib.config.architecture import Architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.config.samplers import SAMPLERS, applicable_samplers
 from lib.data.splits import Subset
 from lib.evaluation import figures, image_figures, latent_space
 from lib.evaluation.detection.evidence import Detection, normal_pictures
 from lib.evaluation.run_figures.base import RunFigures, figure, shown_images
+from lib.evaluation.samplers.base import CodeSource, sample_codes
 from lib.runs.views import ImageGrid, ImageStrip, PointPlot
 from lib.tasks import get_task
 from lib.tasks.display import Display
@@ -185,19 +187,19 @@ def _decodes_code_alone(hp) -> bool:
     absent="The decoder cannot generate samples: it needs more than a latent code (skip or residual).",
 )
 def draw_samples(figures_of: AutoencoderFigures, path: Path) -> ImageGrid:
-    """Images of codes from the prior, or from a Gaussian mixture."""
+    """Images of codes from the default sampler."""
     hp = figures_of.hp
-    if hp.has_prior:
-        samples = latent_space.sample_prior(SAMPLES, figures_of.codes.shape[1:], hp.seed)
-        source = "samples from the prior"
-    else:
-        codes = figures_of.encode(
-            shown_images(figures_of.dataset.train, hp).first(latent_space.MIXTURE_IMAGES)
-        )
-        samples = latent_space.sample_mixture(codes, SAMPLES, hp.seed)
-        source = "samples from a Gaussian mixture"
+    name = applicable_samplers(hp)[0]
+
+    def encode(count: int, from_posterior: bool) -> np.ndarray:
+        return figures_of.encode(shown_images(figures_of.dataset.train, hp).first(count))
+
+    source = CodeSource(figures_of.codes.shape[1:], encode)
+    samples = sample_codes(name, source, SAMPLES, hp.seed)
     images = figures_of.decode(samples)
-    image_figures.plot_image_sheet(images, SAMPLES_PER_ROW, path, f"{figures_of.part_title} · {source}")
+    image_figures.plot_image_sheet(
+        images, SAMPLES_PER_ROW, path, f"{figures_of.part_title} · samples from {SAMPLERS[name].source}"
+    )
     return ImageGrid(pack_images(images), SAMPLES_PER_ROW)
 
 

@@ -1,0 +1,142 @@
+"""Sources of images that `evaluate` compares with test images: rows of its table."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from lib.common.errors import UserError
+from lib.common.formatting import format_shape
+from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.config.samplers import SAMPLERS
+from lib.data.datasets import Dataset
+from lib.data.splits import Subset
+from lib.evaluation import latent_space
+from lib.evaluation.sample_quality.pixel_mixture import COMPONENTS, sample_pixel_mixture
+from lib.evaluation.samplers.base import CodeSource, sample_codes
+from lib.tasks import get_task
+from lib.tasks.pixels import to_images
+from lib.worker.process import Channel
+from lib.worker.saved_models import LoadedAutoencoder, require_finite
+from lib.worker.training_codes import TrainingCodes
+
+BATCH_SIZE = 512
+PIXEL_MIXTURE_WORK = 2000  # progress of its fit, in images
+Batches = Iterator[np.ndarray]  # uint8 or uint16 (n, height, width, channels)
+Report = Callable[[float], None]  # of the fraction of the preparation that is done
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Images of one row.
+
+    Attributes:
+        model: name of the model; empty for images without one.
+        source: where the images come from.
+        count: number of images.
+        batches: prepares the source, and yields the images.
+        work: progress of the preparation, in images.
+    """
+
+    model: str
+    source: str
+    count: int
+    batches: Callable[[Report], Batches]
+    work: int = 0
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A model whose samples are compared.
+
+    Attributes:
+        name: in the table.
+        autoencoder: the whole model.
+        decoder: of codes alone.
+        hp: its hyperparameters.
+        samplers: names of the samplers, all of which apply to it.
+        codes: of its training images.
+        dtype: of images, uint8 or uint16.
+    """
+
+    name: str
+    autoencoder: LoadedAutoencoder
+    decoder: keras.Model
+    hp: AutoencoderHyperparameters
+    samplers: tuple[str, ...]
+    codes: TrainingCodes
+    dtype: np.dtype
+
+    @property
+    def path(self) -> Path:
+        return self.autoencoder.path
+
+    def sources(self, channel: Channel, test: Subset, count: int, seed: int) -> Iterator[ImageSource]:
+        """Yield the reconstructions of test images, and the samples of each sampler.
+
+        Args:
+            channel: says when a fit is to end.
+            test: the test images.
+            count: of samples.
+            seed: of samples.
+        """
+        yield ImageSource(self.name, "reconstructions", len(test), lambda report: self._reconstruct(test))
+        for name in self.samplers:
+            yield ImageSource(
+                self.name,
+                name,
+                count,
+                partial(self._sample, channel, name, count, seed),
+                SAMPLERS[name].work,
+            )
+
+    def _reconstruct(self, test: Subset) -> Batches:
+        task = get_task(self.hp)
+        for start in range(0, len(test), BATCH_SIZE):
+            inputs, outputs, _ = self.autoencoder.run(test.take(slice(start, start + BATCH_SIZE)))
+            _, pixels = task.to_pixels(self.hp, inputs, outputs)
+            yield self._to_images(pixels, start)
+
+    def _sample(self, channel: Channel, name: str, count: int, seed: int, report: Report) -> Batches:
+        source = CodeSource(
+            tuple(self.decoder.input_shape[1:]), self.codes.encode, report, channel.stop_event
+        )
+        codes = sample_codes(name, source, count, seed)
+        for start in range(0, count, BATCH_SIZE):
+            outputs = latent_space.decode_codes(self.decoder, codes[start : start + BATCH_SIZE])
+            yield self._to_images(get_task(self.hp).output_pixels(self.hp, outputs), start)
+
+    def _to_images(self, pixels: np.ndarray, start: int) -> np.ndarray:
+        require_finite(pixels, [f"image {start + number + 1}" for number in range(len(pixels))], self.path)
+        if pixels.shape[1:] != (shape := self.autoencoder.image_shape):
+            raise UserError(
+                f"{self.path}: it generates images of {format_shape(pixels.shape[1:])}, and those of the "
+                f"data set are {format_shape(shape)}; evaluate requires a model of whole images"
+            )
+        return to_images(pixels, self.dtype)
+
+
+def training_source(sample: Subset) -> ImageSource:
+    """Return training images: real, as many as samples, and none of them a test image."""
+    return ImageSource("", "training images", len(sample), lambda report: subset_batches(sample))
+
+
+def baseline_source(dataset: Dataset, count: int, seed: int) -> ImageSource:
+    """Return samples of a Gaussian mixture in PCA space, the baseline."""
+
+    def batches(report: Report) -> Batches:
+        sample = sample_pixel_mixture(dataset.train, count, seed)
+        report(1.0)
+        return sample()
+
+    source = f"mixture of {COMPONENTS} principal components"
+    return ImageSource("", source, count, batches, PIXEL_MIXTURE_WORK)
+
+
+def subset_batches(subset: Subset) -> Batches:
+    """Yield the images of a subset."""
+    for start in range(0, len(subset), BATCH_SIZE):
+        yield subset.take(slice(start, start + BATCH_SIZE))

@@ -1,0 +1,136 @@
+"""The training images of a saved model, and their latent codes, for samplers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lib.common.errors import UserError
+from lib.common.formatting import format_shape
+from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
+from lib.config.samplers import applicable_samplers
+from lib.data import datasets
+from lib.data.datasets import Dataset
+from lib.data.splits import Subset
+from lib.data.user_images import find_pictures
+from lib.data.value_range import ValueRange
+from lib.evaluation import latent_space
+from lib.models import inference
+from lib.runs import records
+from lib.runs.validation import sanitize
+from lib.tasks import ImageShape, make_inference_pair
+from lib.worker.saved_models import LoadedEncoder, require_finite
+
+COLORS = {1: "gray", 3: "rgb"}  # values of the setting `color`, by the channels of images
+
+
+@dataclass(frozen=True)
+class TrainingCodes:
+    """The codes of a model's training images.
+
+    Attributes:
+        encoder: of the model.
+        train: the images.
+        path: of the model, for messages.
+        seed: of samples of the images, and of codes from a posterior distribution.
+    """
+
+    encoder: LoadedEncoder
+    train: Subset
+    path: Path
+    seed: int
+
+    def encode(self, count: int, from_posterior: bool) -> np.ndarray:
+        """Return codes as `lib.evaluation.samplers.base.CodeSource` needs them.
+
+        Raises:
+            RunFailed: a code is NaN, infinite or too large.
+        """
+        order = np.random.default_rng(self.seed).permutation(len(self.train))
+        positions = np.sort(order[:count])
+        posterior = self.encoder.posterior if from_posterior else None
+        parts = (self._predict(posterior, inputs) for inputs in self._inputs(positions))
+        if posterior is None:
+            codes = np.concatenate(list(parts))
+        else:
+            means, log_variances = map(np.concatenate, zip(*parts, strict=True))
+            noise = np.random.default_rng(self.seed).standard_normal(means.shape, np.float32)
+            codes = means + np.exp(0.5 * log_variances) * noise
+        require_finite(codes, [f"image {position + 1}" for position in positions], self.path)
+        return codes
+
+    def _predict(self, posterior: keras.Model | None, inputs: np.ndarray):
+        return inference.predict(self.encoder.model if posterior is None else posterior, inputs)
+
+    def _inputs(self, positions: np.ndarray) -> Iterator[np.ndarray]:
+        for start in range(0, len(positions), latent_space.BATCH_SIZE):
+            images = self.train.take(positions[start : start + latent_space.BATCH_SIZE])
+            yield make_inference_pair(self.encoder.hp, images)[0]
+
+
+def unfit_sampler(path: Path, sampler: str, hp: AutoencoderHyperparameters) -> UserError:
+    """Return the error for a sampler that does not apply to a model."""
+    return UserError(
+        f"{path}: --sampler {sampler} does not apply to this model; use "
+        f"{' or '.join(applicable_samplers(hp))}"
+    )
+
+
+def load_training_data(
+    path: Path, data: str | None, fit: str, image_shape: ImageShape, value_range: ValueRange
+) -> Dataset:
+    """Return the data set that a saved model was trained on, or another one, with the same split.
+
+    Args:
+        path: of the model.
+        data: the other data set; None for that in the record next to the model.
+        fit: how pictures of a folder become images.
+        image_shape: (height, width, channels) of the model's images.
+        value_range: of these.
+
+    Raises:
+        UserError: there is no such record, or the data set cannot be used.
+    """
+    recorded = _recorded_hyperparameters(path)
+    if data is None:
+        if recorded is None or recorded.dataset is None:
+            raise UserError(f"{path}: no record next to it names its training images; pass them with -d")
+        hp, data = recorded, recorded.dataset
+    else:
+        hp = _hyperparameters_of(data, fit, image_shape, recorded or AutoencoderHyperparameters())
+    dataset = datasets.load_dataset(hp, value_range)
+    require_shape(data, dataset.shape, image_shape)
+    return dataset
+
+
+def require_shape(data: str, shape: ImageShape, image_shape: ImageShape) -> None:
+    """Raise `UserError` where images of a data set do not have the shape of a model's images."""
+    if tuple(shape) != tuple(image_shape):
+        raise UserError(
+            f"{data}: its images are {format_shape(shape)}, the model takes {format_shape(image_shape)}"
+        )
+
+
+def _hyperparameters_of(
+    data: str, fit: str, image_shape: ImageShape, recorded: AutoencoderHyperparameters
+) -> AutoencoderHyperparameters:
+    """The settings of a data set that takes the place of the recorded one."""
+    values: dict[str, Any] = {name: getattr(recorded, name) for name in ("limit", "split", "fold", "seed")}
+    if find_pictures(data) is not None:
+        values |= {"size": image_shape[:2], "fit": fit}
+        if color := COLORS.get(image_shape[2]):
+            values["color"] = color
+    return AutoencoderHyperparameters(dataset=data, **values)
+
+
+def _recorded_hyperparameters(path: Path) -> AutoencoderHyperparameters | None:
+    """The hyperparameters of the record next to a model; None without a valid one of an autoencoder."""
+    try:
+        record = sanitize(records.load_record(path.parent))
+        hp = Hyperparameters.from_json(record["hyperparameters"], str(path.parent))
+    except (UserError, KeyError, RecursionError):
+        return None
+    return hp if isinstance(hp, AutoencoderHyperparameters) else None
