@@ -29,6 +29,7 @@ WORKER_INTERFACE = {
     "lib.worker.detect_messages",
     "lib.worker.evaluate_messages",
     "lib.worker.explore_messages",
+    "lib.worker.generate_messages",
     "lib.worker.process",
     "lib.worker.run_sequence",
 }

@@ -14,7 +14,8 @@ from lib.common.value_types import IntRange
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.samplers import SAMPLERS, applicable_samplers, describe_samplers
 from lib.runs.views import ImageGrid
-from lib.worker.messages import Generate, GenerateResult, JobRequest, NearestImages
+from lib.worker.generate_messages import Generate, GenerateResult, NearestImages
+from lib.worker.messages import JobRequest
 
 SIDE, SEED = IntRange(2, MAX_OPTION), IntRange(0, MAX_OPTION)  # of a grid or an interpolation; of samples
 SAMPLER_HELP = (

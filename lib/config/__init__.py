@@ -10,6 +10,7 @@
     head_settings         table of a classifier's layers
     program_settings      all settings of each program
     hyperparameters       validated description of a run
+    setting_rules         combinations that are refused
     presets               named hyperparameters of known networks
     suited_defaults       defaults that follow the images
     changed_settings      settings that differ from defaults

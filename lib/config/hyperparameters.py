@@ -3,21 +3,20 @@
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from lib.common.errors import UserError
 from lib.common.settings import IMAGES, TASK, Setting
 from lib.common.value_types import ALL, Switch
 from lib.config.data_settings import DataSettings
-from lib.config.network_settings import FULL, RESIDUAL
 from lib.config.program_settings import AutoencoderSettings, ClassifierSettings, parse_answers, settings
 from lib.config.quantization import Quantization
 from lib.config.regularizations import KL, NO_REGULARIZATION, REGULARIZATIONS
-from lib.config.training_choices import LOSSES, SCHEDULES
+from lib.config.setting_rules import refuse_combinations
+from lib.config.training_choices import SCHEDULES
 from lib.config.training_settings import TrainingSettings
-from lib.tasks import get_task, list_tasks
+from lib.tasks import get_task
 from lib.tasks.classification import CLASSIFY
-from lib.tasks.registry import list_residual_tasks
 from lib.tasks.settings import DefectData
 
 
@@ -254,168 +253,9 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
                 raise UserError(
                     f"{setting.describe(numbers)}: there is no layer {numbers[-1]} with layers {self.layers}"
                 )
-        for rule in [*_code_rules(self), *_option_rules(self), *_output_rules(self)]:
-            if rule.when:
-                raise UserError(rule.message)
+        refuse_combinations(self)
 
 
 HYPERPARAMETERS: dict[str, type[Hyperparameters]] = {
     cls.program: cls for cls in (AutoencoderHyperparameters, ClassifierHyperparameters)
 }
-
-
-# Tasks as they stand in messages.
-_OTHER_TARGETS = list_tasks(lambda task: not task.targets_are_inputs)
-_WHOLE_IMAGES = list_tasks(lambda task: task.targets_are_images)
-
-
-class Rule(NamedTuple):
-    """A combination of settings that is refused when `when` is true, and the reason."""
-
-    when: bool
-    message: str
-
-
-def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
-    dense, task = hp.latent_dim is not None, get_task(hp)
-    return [
-        Rule(hp.layers == 0 and not dense, "layers 0 requires a dense code: set --latent-dim"),
-        Rule(hp.layers == 0 and hp.decoder_kernels is not None, "decoder kernels require layers"),
-        Rule(
-            bool(hp.fc_units) and not dense,
-            "fully connected units require a dense latent code: set --latent-dim",
-        ),
-        Rule(
-            hp.skip and task.targets_are_inputs,
-            f"skip connections would copy the image to the output: use them for {_OTHER_TARGETS}",
-        ),
-        Rule(
-            hp.has_prior and bool(hp.skip or hp.residual or hp.linear_path),
-            f"regularization {hp.regularization} cannot be combined with skip, residual or linear path, "
-            "which bypass the latent code",
-        ),
-        Rule(
-            bool(hp.quantize) and bool(hp.has_prior or hp.skip or hp.residual or hp.linear_path),
-            "quantize cannot be combined with regularization, skip, residual or linear path",
-        ),
-        Rule(
-            bool(hp.quantize) and hp.code_width % len(hp.quantize or (1,)) > 0,
-            f"quantize has {len(hp.quantize)} numbers of levels, which must divide "
-            f"{'the latent size' if dense else 'the kernels of the last layer,'} {hp.code_width}",
-        ),
-        Rule(
-            hp.importance_samples > 1 and bool(hp.beta != 1 or hp.beta_warmup or hp.free_bits),
-            "importance samples train on a bound of the likelihood, which beta, beta warmup and free bits "
-            "change",
-        ),
-        Rule(
-            hp.importance_samples > 1 and bool(hp.label_weight),
-            "importance samples cannot be combined with label weight",
-        ),
-        Rule(
-            hp.importance_samples > 1 and hp.loss not in (None, "bce"),
-            f"importance samples require the loss bce, which is a likelihood, not {hp.loss}",
-        ),
-        Rule(
-            hp.nll_samples is not None
-            and not (get_task(hp).has_binary_pixels(hp) and hp.loss in (None, "bce")),
-            "NLL samples require pixels of two values and the loss bce: set --binarize dynamic",
-        ),
-        Rule(
-            hp.skip_size != FULL and (hp.stride is not None or bool(hp.pool)),
-            f"skip size {hp.skip_size} requires automatic strides: omit --stride and --pool",
-        ),
-        Rule(hp.block == RESIDUAL and hp.padding != "same", "block residual requires padding same"),
-        Rule(
-            hp.residual and not task.allows_residual(hp),
-            f"residual requires the task {list_residual_tasks()}",
-        ),
-        Rule(
-            bool(hp.linear_path) and dense and hp.linear_path != FULL,
-            f"linear path with a kernel size requires a convolutional code; for a dense code use {FULL}",
-        ),
-        Rule(
-            hp.linear_path == FULL and not (dense and hp.layers),
-            f"linear path {FULL} requires a dense latent code and layers: set --latent-dim",
-        ),
-        Rule(
-            bool(hp.linear_path) and not dense and hp.padding != "same", "linear path requires padding same"
-        ),
-    ]
-
-
-def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
-    dense, feedback = hp.latent_dim is not None, bool(hp.feedback)
-    task = get_task(hp)
-    changes_code = hp.skip or hp.residual or bool(hp.quantize) or hp.latent_activation != "linear"
-    return [
-        Rule(
-            hp.begin_with is not None and hp.continues is not None,
-            "--continue begins with the weights of the run that it continues: remove --begin-with",
-        ),
-        Rule(
-            hp.pca and (not dense or hp.layers == 0),
-            "PCA requires a dense latent code and at least one layer: set --latent-dim and --layers",
-        ),
-        Rule(
-            hp.pca and bool(hp.has_prior or hp.fc_units or hp.linear_path or changes_code),
-            "PCA cannot be combined with regularization, fully connected units, linear path, skip, residual, "
-            "quantize or latent activation, which change the latent code",
-        ),
-        Rule(
-            hp.tta and task.targets_are_inputs,
-            f"TTA averages two reconstructions: use it for {_OTHER_TARGETS}",
-        ),
-        Rule(bool(task.refusal(hp)), task.refusal(hp)),
-        Rule(hp.tta and bool(task.mirror_refusal(hp)), task.mirror_refusal(hp)),
-        Rule(
-            hp.pca and not task.targets_are_images,
-            f"PCA requires the task {_WHOLE_IMAGES}: inputs and targets must be whole images",
-        ),
-        Rule(
-            feedback and not (dense and task.targets_are_images),
-            f"feedback requires a dense latent code and the task {_WHOLE_IMAGES}: set --latent-dim",
-        ),
-        Rule(
-            feedback and (hp.has_prior or hp.pca or changes_code),
-            "feedback cannot be combined with regularization, PCA, skip, residual, "
-            "quantize or latent activation",
-        ),
-        Rule(
-            feedback and bool(hp.batch_norm or hp.dropout),
-            "feedback requires a decoder that works alike in training and inference: set --batch-norm none "
-            "and --dropout 0",
-        ),
-    ]
-
-
-def _output_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
-    added = _added_output(hp)
-    loss = LOSSES[hp.loss] if hp.loss else None
-    output_name = get_task(hp).output_name(hp)
-    return [
-        Rule(
-            bool(added) and hp.output_activation == "sigmoid",
-            f"{added} cannot be combined with a sigmoid output: its values are not limited to 0..1",
-        ),
-        Rule(
-            loss is not None and loss.needs_pixels and bool(output_name),
-            f"loss {hp.loss} compares pixels of images, and the outputs are {output_name}: "
-            "use another loss, or outputs in RGB",
-        ),
-        Rule(
-            loss is not None and loss.needs_unit_range and (bool(added) or hp.output_activation == "linear"),
-            f"loss {hp.loss} requires outputs in 0..1, such as those of a sigmoid",
-        ),
-    ]
-
-
-def _added_output(hp: AutoencoderHyperparameters) -> str:
-    """The setting by which outputs are UV, or are added to an image, so that 0..1 is no limit; else empty."""
-    if name := get_task(hp).output_name(hp):
-        return name
-    if hp.residual:
-        return "residual"
-    if hp.linear_path:
-        return "linear path"
-    return "pca" if hp.pca else ""

@@ -28,6 +28,7 @@
     exploration     a page about codes
     predict_job     labels from a saved classifier
     encode_job      latent codes of images
+    generate_messages  request and result of `generate`
     generate_job    images from new codes
     training_codes  training images, their codes
     nearest_images  nearest training images, as a sheet
@@ -48,9 +49,8 @@
 The program holds a `Worker` (or, for many runs, a `RunSequence`), sends it requests and follows its events.
 Beside the child a watcher waits for the end of the program. In the child, `main` reads the requests from a
 `Channel` and calls one job, which emits the events and writes a run folder or an output folder. Other
-packages use `Worker`, `RunSequence` and `StoppedByUser` from `process` and `run_sequence`, `messages`,
-`detect_messages`, `evaluate_messages` and `explore_messages`, which import nothing that is slow; all other
-modules run in the child.
+packages use `Worker`, `RunSequence` and `StoppedByUser` from `process` and `run_sequence`, `messages` and the
+modules whose names end in `_messages`, which import nothing that is slow; all other modules run in the child.
 
 >>> import tempfile
 >>> from pathlib import Path

@@ -27,8 +27,9 @@ from lib.tasks import ImageShape, get_task, make_inference_pair
 from lib.tasks.display import Display
 from lib.tasks.pixels import to_images
 from lib.training.backend import device_name
+from lib.worker.generate_messages import Generate, GenerateResult
 from lib.worker.image_output import emit_notes, png_writer
-from lib.worker.messages import Generate, GenerateResult, ItemProgress
+from lib.worker.messages import ItemProgress
 from lib.worker.nearest_images import find_nearest, write_nearest
 from lib.worker.process import Channel
 from lib.worker.saved_models import LoadedEncoder, find_encoder, load_decoder, require_finite

@@ -106,7 +106,8 @@ class Generator:
         )
         codes = sample_codes(name, source, count, seed)
         for start in range(0, count, BATCH_SIZE):
-            outputs = latent_space.decode_codes(self.decoder, codes[start : start + BATCH_SIZE])
+            part = codes[start : start + BATCH_SIZE]
+            outputs = latent_space.decode_codes(self.decoder, part, self.hp.quantization)
             yield self._to_images(get_task(self.hp).output_pixels(self.hp, outputs), start)
 
     def _to_images(self, pixels: np.ndarray, start: int) -> np.ndarray:

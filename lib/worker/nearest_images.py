@@ -11,7 +11,8 @@ from lib.evaluation import image_figures
 from lib.evaluation.sample_quality.neighbors import COPY_PERCENTILE, nearest_images, typical_distances
 from lib.runs.events import Stage
 from lib.tasks.display import Display
-from lib.worker.messages import ItemProgress, NearestImages
+from lib.worker.generate_messages import NearestImages
+from lib.worker.messages import ItemProgress
 from lib.worker.process import Channel
 
 SHOWN = 48  # pairs in the sheet

@@ -7,7 +7,8 @@ import numpy as np
 from keras import layers
 from PIL import Image
 
-from lib.worker.messages import Apply, Encode, Generate, Predict
+from lib.worker.generate_messages import Generate
+from lib.worker.messages import Apply, Encode, Predict
 from tests.harness.error_cases_models import (
     PIXELS,
     identity_model,

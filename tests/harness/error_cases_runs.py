@@ -27,11 +27,11 @@ from lib.runs import records, report, resume, run_entries, run_folder
 from lib.runs.events import EpochEnded, Event, Note
 from lib.training import backend, callbacks, distributed, phases, trainer
 from lib.worker import open_data, training_jobs
+from lib.worker.generate_messages import Generate
 from lib.worker.messages import (
     Apply,
     Encode,
     Failed,
-    Generate,
     ItemProgress,
     JobResult,
     ModelRequest,

@@ -13,7 +13,8 @@ from lib.evaluation.sample_quality import features
 from lib.models import second_stage
 from lib.models.saving import model_files
 from lib.worker.evaluate_messages import Evaluate
-from lib.worker.messages import Generate, ItemProgress
+from lib.worker.generate_messages import Generate
+from lib.worker.messages import ItemProgress
 from tests.harness import sample_files
 from tests.harness.error_cases_settings import called
 from tests.harness.in_process_worker import RecordingChannel

@@ -9,7 +9,8 @@ from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyp
 from lib.data.value_range import BYTES, ValueRange
 from lib.models.saving import model_files
 from lib.models.saving.file_attributes import read_value_range
-from lib.worker.messages import Apply, Generate, Predict
+from lib.worker.generate_messages import Generate
+from lib.worker.messages import Apply, Predict
 from lib.worker.open_data import open_dataset
 from lib.worker.picture_encoding import encode_picture
 from tests.harness import sample_files

@@ -24,7 +24,8 @@ from lib.runs import records
 from lib.runs.events import Note
 from lib.worker import image_sources
 from lib.worker.evaluate_messages import Evaluate
-from lib.worker.messages import Generate, ItemProgress
+from lib.worker.generate_messages import Generate
+from lib.worker.messages import ItemProgress
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 from tests.harness.recorded_runs import record_run

@@ -19,7 +19,8 @@ from lib.models.saving import model_files
 from lib.models.saving.encoder_extraction import ForeignModel
 from lib.runs.events import Note
 from lib.worker import open_data, probe_job, training_jobs
-from lib.worker.messages import Apply, Encode, Generate, Predict, Probe, Train
+from lib.worker.generate_messages import Generate
+from lib.worker.messages import Apply, Encode, Predict, Probe, Train
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 from tests.worker.test_model_jobs import FEW_IMAGES, run_job

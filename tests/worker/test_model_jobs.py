@@ -20,16 +20,8 @@ from lib.models.classifier import build_classifier
 from lib.models.saving import model_files
 from lib.runs.events import RunStarted
 from lib.tasks.pixels import to_float, to_uint8
-from lib.worker.messages import (
-    Apply,
-    Encode,
-    Generate,
-    ItemProgress,
-    JobResult,
-    ModelRequest,
-    Predict,
-    find_object,
-)
+from lib.worker.generate_messages import Generate
+from lib.worker.messages import Apply, Encode, ItemProgress, JobResult, ModelRequest, Predict, find_object
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
