@@ -56,3 +56,18 @@ class CodeSettings:
              "(8,5,5,5), for a code that is counted in bits",
     )
     # fmt: on
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether codes are trained to be a sample of the standard normal distribution."""
+        return self.regularization != NO_REGULARIZATION
+
+    @property
+    def variational(self) -> bool:
+        """Whether the encoder returns a distribution: its mean and the logarithm of its variance."""
+        return self.regularization == KL
+
+    @property
+    def penalty_weight(self) -> float:
+        """The weight of the penalty of the regularization in the loss."""
+        return self.beta * REGULARIZATIONS[self.regularization].scale

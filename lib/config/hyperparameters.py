@@ -11,7 +11,6 @@ from lib.common.value_types import ALL, Switch
 from lib.config.data_settings import DataSettings
 from lib.config.program_settings import AutoencoderSettings, ClassifierSettings, parse_answers, settings
 from lib.config.quantization import Quantization
-from lib.config.regularizations import KL, NO_REGULARIZATION, REGULARIZATIONS
 from lib.config.setting_rules import refuse_combinations
 from lib.config.training_choices import SCHEDULES
 from lib.config.training_settings import TrainingSettings
@@ -210,29 +209,9 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
         return self.label_weight > 0
 
     @property
-    def has_prior(self) -> bool:
-        """Whether codes are trained to be a sample of the standard normal distribution."""
-        return self.regularization != NO_REGULARIZATION
-
-    @property
-    def variational(self) -> bool:
-        """Whether the encoder returns a distribution: its mean and the logarithm of its variance."""
-        return self.regularization == KL
-
-    @property
-    def penalty_weight(self) -> float:
-        """The weight of the penalty of the regularization in the loss."""
-        return self.beta * REGULARIZATIONS[self.regularization].scale
-
-    @property
     def quantization(self) -> Quantization | None:
         """The levels of the numbers of a code; None for a code of any numbers."""
         return Quantization.of(self.quantize, self.code_width) if self.quantize else None
-
-    @property
-    def code_width(self) -> int:
-        """Size of a dense code, or channels of a convolutional one."""
-        return self.kernels[-1] if self.latent_dim is None else self.latent_dim
 
     @property
     def target_files(self) -> tuple[str | None, str | None]:

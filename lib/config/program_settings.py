@@ -22,6 +22,11 @@ from lib.config.training_settings import AutoencoderTraining, ClassifierTraining
 class AutoencoderSettings(AutoencoderTraining, NetworkSettings, CodeSettings, TaskSettings, DataSettings):
     """All settings of an autoencoder."""
 
+    @property
+    def code_width(self) -> int:
+        """Size of a dense code, or channels of a convolutional one."""
+        return self.kernels[-1] if self.latent_dim is None else self.latent_dim
+
 
 @dataclass(frozen=True)
 class ClassifierSettings(ClassifierTraining, HeadSettings, DataSettings):

@@ -1,24 +1,20 @@
 """Combinations of an autoencoder's settings that are refused, each with the reason."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from lib.common.errors import UserError
 from lib.config.network_settings import FULL, RESIDUAL
+from lib.config.program_settings import AutoencoderSettings
 from lib.config.training_choices import LOSSES
 from lib.tasks import get_task, list_tasks
 from lib.tasks.registry import list_residual_tasks
-
-if TYPE_CHECKING:
-    from lib.config.hyperparameters import AutoencoderHyperparameters
 
 # Tasks as they stand in messages.
 _OTHER_TARGETS = list_tasks(lambda task: not task.targets_are_inputs)
 _WHOLE_IMAGES = list_tasks(lambda task: task.targets_are_images)
 
 
-def refuse_combinations(hp: AutoencoderHyperparameters) -> None:
+def refuse_combinations(hp: AutoencoderSettings) -> None:
     """Raise `UserError` for settings that contradict each other."""
     for rule in [*_code_rules(hp), *_prior_rules(hp), *_option_rules(hp), *_output_rules(hp)]:
         if rule.when:
@@ -32,7 +28,7 @@ class Rule(NamedTuple):
     message: str
 
 
-def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
+def _code_rules(hp: AutoencoderSettings) -> list[Rule]:
     dense, task = hp.latent_dim is not None, get_task(hp)
     return [
         Rule(hp.layers == 0 and not dense, "layers 0 requires a dense code: set --latent-dim"),
@@ -68,7 +64,7 @@ def _code_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     ]
 
 
-def _prior_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
+def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
     """Those of regularized and of quantized codes, and of likelihoods."""
     dense = hp.latent_dim is not None
     return [
@@ -107,7 +103,7 @@ def _prior_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     ]
 
 
-def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
+def _option_rules(hp: AutoencoderSettings) -> list[Rule]:
     dense, feedback = hp.latent_dim is not None, bool(hp.feedback)
     task = get_task(hp)
     changes_code = hp.skip or hp.residual or bool(hp.quantize) or hp.latent_activation != "linear"
@@ -152,7 +148,7 @@ def _option_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     ]
 
 
-def _output_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
+def _output_rules(hp: AutoencoderSettings) -> list[Rule]:
     added = _added_output(hp)
     loss = LOSSES[hp.loss] if hp.loss else None
     output_name = get_task(hp).output_name(hp)
@@ -173,7 +169,7 @@ def _output_rules(hp: AutoencoderHyperparameters) -> list[Rule]:
     ]
 
 
-def _added_output(hp: AutoencoderHyperparameters) -> str:
+def _added_output(hp: AutoencoderSettings) -> str:
     """The setting by which outputs are UV, or are added to an image, so that 0..1 is no limit; else empty."""
     if name := get_task(hp).output_name(hp):
         return name
