@@ -68,6 +68,11 @@ class CodeSettings:
         return self.regularization == KL
 
     @property
+    def normalizes_code(self) -> bool:
+        """Whether the code has batch normalization: its penalty or its levels are for numbers of about 1."""
+        return bool(self.quantize) or REGULARIZATIONS[self.regularization].normalizes_code
+
+    @property
     def penalty_weight(self) -> float:
         """The weight of the penalty of the regularization in the loss."""
         return self.beta * REGULARIZATIONS[self.regularization].scale

@@ -61,9 +61,8 @@ def plan_encoder(hp: AutoencoderHyperparameters, image: Shape) -> tuple[LayerSta
             EncoderStage(kernel_size, factor, encoder.shape, source, _is_normalized(hp, number - 1))
         )
         reductions += number > 1 and stride > 1
-        normalized = _is_normalized(hp, number) and not (
-            is_code and (hp.linear_path or hp.has_prior or hp.quantize)
-        )
+        normalized = _is_normalized(hp, number) and not (is_code and (hp.linear_path or hp.variational))
+        normalized |= is_code and hp.normalizes_code
         is_block = hp.block == RESIDUAL and not is_code
         encoder.add(
             BlockConvolution if is_block else Convolution,
@@ -183,6 +182,7 @@ def plan_dense_code(hp: AutoencoderHyperparameters, encoder: LayerStack) -> None
     encoder.add(
         Dense,
         outputs=hp.latent_dim,
+        normalization=BATCH if hp.normalizes_code else "",
         activation=hp.latent_activation,
         zero_initialized=hp.linear_path is not None,
     )

@@ -21,22 +21,24 @@ class Regularization:
         help: for the help text of `--regularization`.
         label: of such autoencoders in lists of runs, after the task.
         scale: the weight of the penalty is this times `--beta`, so that 1 suits images of 28×28.
+        normalizes_code: the code has batch normalization, so that the training begins near the prior.
     """
 
     class_name: str = ""
     help: str = ""
     label: str = ""
     scale: float = 1.0
+    normalizes_code: bool = False
 
 
 REGULARIZATIONS = {
     NO_REGULARIZATION: Regularization(help="no penalty"),
     KL: Regularization("KLRegularizer", "KL divergence of a variational autoencoder", "VAE"),
     "mmd": Regularization(
-        "MMDRegularizer", "maximum mean discrepancy of a Wasserstein autoencoder", "WAE", 100.0
+        "MMDRegularizer", "maximum mean discrepancy of a Wasserstein autoencoder", "WAE", 100.0, True
     ),
     "adversarial": Regularization(
-        "AdversarialRegularizer", "a discriminator tells codes from the prior", "AAE", 10.0
+        "AdversarialRegularizer", "a discriminator tells codes from the prior", "AAE", 10.0, True
     ),
 }
 

@@ -26,7 +26,7 @@ def build_importance_model(
         seed: of the codes.
 
     Returns:
-        Keras model `trainer` with the outputs `BOUND`, (batch, samples, pixels + 1): the pixels of each
+        Keras model `trainer` with the outputs `BOUND`, (batch, samples, pixels + 1, 1): the pixels of each
         code's image, and the logarithm of its density in q over that in the prior; and `KL`, (batch, 1), in
         nats.
     """
@@ -46,10 +46,10 @@ def importance_weighted_loss(pixel_loss):
 
     def loss(targets, outputs):
         samples, (height, width, channels) = outputs.shape[1], targets.shape[1:]
-        pixels = ops.reshape(outputs[..., :-1], (-1, height, width, channels))
+        pixels = ops.reshape(outputs[:, :, :-1], (-1, height, width, channels))
         nats = channels * pixel_loss(ops.repeat(targets, samples, axis=0), pixels)
         nats = ops.reshape(ops.sum(nats, axis=(1, 2)), (-1, samples))
-        log_weights = -(nats + outputs[..., -1])
+        log_weights = -(nats + outputs[:, :, -1, 0])
         return ops.log(float(samples)) - ops.logsumexp(log_weights, axis=1)
 
     return loss
@@ -85,7 +85,10 @@ class SampledCodes(layers.Layer):
 
 @keras.saving.register_keras_serializable("latent_lab")
 class JoinedSamples(layers.Layer):
-    """Joins pixels of samples, (batch · samples, …), and a number of each: (batch, samples, pixels + 1)."""
+    """Joins pixels of samples, (batch · samples, …), and a number of each: (batch, samples, pixels + 1, 1).
+
+    The last axis gives it the rank of images, which Keras's losses require.
+    """
 
     def __init__(self, samples: int, **kwargs):
         super().__init__(**kwargs)
@@ -93,7 +96,7 @@ class JoinedSamples(layers.Layer):
 
     def call(self, images, numbers):
         pixels = ops.reshape(images, (-1, self.samples, self._size(images.shape)))
-        return ops.concatenate([pixels, numbers[..., None]], axis=2)
+        return ops.concatenate([pixels, numbers[..., None]], axis=2)[..., None]
 
     @staticmethod
     def _size(shape) -> int:
@@ -103,7 +106,7 @@ class JoinedSamples(layers.Layer):
         return size
 
     def compute_output_shape(self, images_shape, numbers_shape):
-        return numbers_shape[0], self.samples, self._size(images_shape) + 1
+        return numbers_shape[0], self.samples, self._size(images_shape) + 1, 1
 
     def get_config(self):
         return super().get_config() | {"samples": self.samples}

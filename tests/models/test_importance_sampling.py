@@ -27,8 +27,8 @@ def test_the_mean_ratio_is_the_divergence():
 def test_samples_of_an_image_stay_together():
     images = np.arange(2 * 3 * 4, dtype=np.float32).reshape(6, 2, 2, 1)
     joined = to_numpy(JoinedSamples(3)(images, np.array([[1, 2, 3], [4, 5, 6]], np.float32)))
-    assert joined.shape == (2, 3, 5)
-    np.testing.assert_array_equal(joined[1, 0], [12, 13, 14, 15, 4])
+    assert joined.shape == (2, 3, 5, 1)
+    np.testing.assert_array_equal(joined[1, 0, :, 0], [12, 13, 14, 15, 4])
 
 
 def bound_by_definition(targets, outputs, log_ratios):
@@ -46,7 +46,7 @@ def test_the_loss_is_the_bound(channels):
     targets = RNG.integers(0, 2, (2, 3, 3, channels)).astype(np.float32)
     outputs = RNG.uniform(0.1, 0.9, (2, 4, 3, 3, channels)).astype(np.float32)
     ratios = RNG.normal(size=(2, 4)).astype(np.float32)
-    joined = np.concatenate([outputs.reshape(2, 4, -1), ratios[..., None]], axis=2)
+    joined = np.concatenate([outputs.reshape(2, 4, -1), ratios[..., None]], axis=2)[..., None]
     loss = importance_weighted_loss(keras.losses.get("binary_crossentropy"))(targets, joined)
     np.testing.assert_allclose(to_numpy(loss), bound_by_definition(targets, outputs, ratios), rtol=1e-4)
 
