@@ -120,6 +120,20 @@ KINDS = {
         regularization="kl", layers=0, kernels=(4,), fc_units=9, latent_dim=2, batch_norm="none", loss="mse"
     ),
     "convolutional VAE": dict(regularization="kl"),
+    "VAE by importance samples": dict(
+        regularization="kl",
+        latent_dim=2,
+        binarize="dynamic",
+        importance_samples=3,
+        nll_samples=7,
+    ),
+    "VAE with warm-up": dict(
+        regularization="kl", latent_dim=2, beta_warmup=0.5, beta_cycles=2, free_bits=0.1, precision="bfloat16"
+    ),
+    "WAE": dict(regularization="mmd"),
+    "AAE": dict(regularization="adversarial", latent_dim=2, label_weight=0.1),
+    "quantized": dict(quantize="5,3", latent_dim=4, label_weight=0.1),
+    "quantized maps": dict(quantize="4"),
     "linear path": dict(linear_path=5),
     "PCA, improved": dict(pca=True, latent_dim=6, layers=2, kernels=4),
     "feedback": dict(latent_dim=6, batch_norm="none", feedback="8"),
@@ -148,6 +162,12 @@ FIGURES = {
     "VAE": SAMPLED | {"grid"},
     "dense VAE": SAMPLED | {"grid"},
     "convolutional VAE": SAMPLED,
+    "VAE by importance samples": SAMPLED | {"grid"},
+    "VAE with warm-up": SAMPLED | {"grid"},
+    "WAE": SAMPLED,
+    "AAE": SAMPLED | {"grid"},
+    "quantized": SAMPLED,
+    "quantized maps": SAMPLED,
     "linear path": SAMPLED,
     "PCA, improved": SAMPLED,
     "feedback": SAMPLED,
@@ -156,7 +176,7 @@ FIGURES = {
 }
 
 # Classifiers are trained on those that differ most.
-CLASSIFIED = ("RGB from gray", "VAE", "PCA, improved", "feedback", "top half, from the mirror image")
+CLASSIFIED = ("RGB from gray", "VAE", "PCA, improved", "quantized", "top half, from the mirror image")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -188,6 +208,8 @@ def test_a_run_of_every_kind(kind, color):
     outputs = unpack_images(strip["outputs"])
     assert outputs.shape == (8, 12, 10, 3)  # also of completed halves and of UV
     assert ("test_kl" in metrics) == (values.get("regularization") == "kl")
+    assert ("test_bits_per_pixel" in metrics) == (values.get("task") is None)
+    assert ("test_nll" in metrics) == ("nll_samples" in values)
     if kind in CLASSIFIED:
         classify_on("ae/autoencoder.h5", color)
 
