@@ -209,7 +209,7 @@ def test_advanced_settings_one_at_a_time():
         "the training",
     )
     screen.press(DOWN, DOWN, ENTER)
-    screen.see("Change the task?", "done", "task", "reconstruct", "variational")
+    screen.see("Change the task?", "done", "task", "reconstruct", "regularization")
     screen.press(DOWN, ENTER)
     screen.see("Task")
     screen.press(DOWN, ENTER)  # denoise

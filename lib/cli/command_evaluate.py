@@ -89,7 +89,7 @@ class EvaluateCommand(JobCommand):
         names = {row.model for row in result.rows if row.model}
         title = f"{result.dataset}, test set: distances 0 and precision and recall 1 are best"
         has_fid = any(row.fid is not None for row in result.rows)
-        columns = ["images", "model", "number", "Fréchet distance", "kernel distance", "precision", "recall"]
+        columns = ["images", "model", "number", "Frechet distance", "kernel distance", "precision", "recall"]
         columns += ["FID", "KID"] if has_fid else []
         if len(names) < 2:
             columns.remove("model")
@@ -112,7 +112,7 @@ def _cells(row: ScoreRow) -> dict[str, str]:
         "images": row.source,
         "model": row.model,
         "number": f"{row.images:,} and {row.against:,}",
-        "Fréchet distance": _number(row.frechet),
+        "Frechet distance": _number(row.frechet),
         "kernel distance": _with_deviation(row.kernel, row.kernel_deviation),
         "precision": MISSING if row.precision is None else f"{row.precision:.3f}",
         "recall": MISSING if row.recall is None else f"{row.recall:.3f}",

@@ -45,6 +45,7 @@ from lib.worker.image_output import emit_notes
 from lib.worker.initial_network import build_initial_network
 from lib.worker.messages import ItemProgress, LivePictures
 from lib.worker.run_ending import resumed_start_time
+from lib.worker.skippable import run_unless_stopped
 from lib.worker.training_job import TrainingJob
 
 LIVE_PICTURES = 3  # shown after each epoch
@@ -147,12 +148,13 @@ class AutoencoderJob(TrainingJob):
         return score
 
     def _further_scores(self, model: keras.Model, test: Subset) -> dict[str, float]:
-        """The bits per pixel of the codes, and the likelihood; none after Ctrl-C."""
+        """The bits per pixel of the codes, and the likelihood; after Ctrl-C none, and no baselines."""
         encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
         scores: dict[str, float] = {}
+        stop_event = self.channel.stop_event  # stays set, so that the baselines are skipped as well
         if can_compress(self.hp):
             compute = partial(compression_scores, encoder, decoder, self.dataset, self.hp)
-            scores |= self._skippable(compute, "The bits per pixel are skipped.") or {}
+            scores |= run_unless_stopped(compute, stop_event) or {}
         if self.hp.nll_samples:
             self.channel.emit(
                 Stage(f"estimating the likelihood by {self.hp.nll_samples:,} codes of each image")
@@ -161,11 +163,11 @@ class AutoencoderJob(TrainingJob):
             def report(done: int) -> None:
                 self.channel.emit(ItemProgress(done, len(test), "images"))
 
-            likelihoods = self._skippable(
-                partial(negative_log_likelihoods, encoder, decoder, test, self.hp, report),
-                "The likelihood is skipped.",
-            )
-            if likelihoods is not None:
+            compute_all = partial(negative_log_likelihoods, encoder, decoder, test, self.hp, report)
+            likelihoods = run_unless_stopped(compute_all, stop_event)
+            if likelihoods is None:
+                self.channel.emit(Note("The likelihood is skipped."))
+            else:
                 error = float(likelihoods.std() / len(likelihoods) ** 0.5)
                 scores |= {"test_nll": float(likelihoods.mean()), "test_nll_error": error}
         return scores

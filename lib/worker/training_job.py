@@ -88,15 +88,11 @@ class TrainingJob:
 
     def _skippable_baselines(self, compute: Callable[[], Result]) -> Result | None:
         """Return the baselines; None after Ctrl-C."""
-        return self._skippable(compute, "The baselines are skipped.")
-
-    def _skippable(self, compute: Callable[[], Result], note: str) -> Result | None:
-        """Return what a function returns; after Ctrl-C emit a note and return None."""
-        result = run_unless_stopped(compute, self.channel.stop_event)
-        if result is None:
+        baselines = run_unless_stopped(compute, self.channel.stop_event)
+        if baselines is None:
             self.channel.stop_event.clear()
-            self.channel.emit(Note(note))
-        return result
+            self.channel.emit(Note("The baselines are skipped."))
+        return baselines
 
     def _record_trial(self, run: Run, metrics: dict) -> None:
         run.update(metrics=metrics)
