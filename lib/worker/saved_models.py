@@ -84,9 +84,14 @@ class LoadedAutoencoder:
             report: called with the fraction of the steps that are done.
 
         Raises:
-            UserError: the targets of the task are not its inputs, or the encoder or a decoder of a code alone
-                is missing.
+            UserError: codes are quantized, the targets of the task are not its inputs, or the encoder or a
+                decoder of a code alone is missing.
         """
+        if self.hp.quantize:
+            raise UserError(
+                f"{self.path}: --refine cannot change the codes of a quantized autoencoder, which are at a "
+                "few levels"
+            )
         if not get_task(self.hp).targets_are_inputs:
             tasks = list_tasks(lambda task: task.targets_are_inputs)
             raise UserError(

@@ -660,6 +660,11 @@ CASES = {
             "the model is for denoise; --refine requires a model for reconstruct",
         ),
         (
+            lambda: used(Apply, save_autoencoder(quantize="2"), data=images(), refine=5),
+            "ae/autoencoder.h5",
+            "--refine cannot change the codes of a quantized autoencoder, which are at a few levels",
+        ),
+        (
             lambda: used(Apply, flat(), data=images(), refine=5),
             "flat.h5",
             "--refine requires nested models named encoder and decoder, and a decoder that",

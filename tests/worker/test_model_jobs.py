@@ -194,6 +194,23 @@ def test_nothing_is_overwritten(tiny):
         run_job(Apply, models=path, data=tiny["-t"], output="ae/applied")
 
 
+def test_codes_of_a_quantized_model_are_integers(tiny):
+    path = save_autoencoder(latent_dim=4, quantize="5,3")
+    images, _ = sample_files.shapes(80)
+    np.savez("all.npz", images=images)
+    run_job(Encode, models=path, data="all.npz", output="codes.npz")
+    codes = np.load("codes.npz")["codes"]
+    assert (codes.dtype, codes.shape) == (np.uint8, (80, 4))
+    assert (codes.max(axis=0) < [5, 3, 5, 3]).all()
+    encoder = model_files.load_model(Path("ae/encoder.h5"))
+    levels = encoder.predict(images[..., None] / np.float32(255), verbose=0)
+    np.testing.assert_allclose(codes, (levels + 1) * [2, 1, 2, 1], atol=1e-5)
+    run_job(Encode, models=path, data="all.npz", output="codes.idx")
+    raw = Path("codes.idx").read_bytes()
+    assert raw[:12] == bytes([0, 0, 0x08, 2, 0, 0, 0, 80, 0, 0, 0, 4])
+    np.testing.assert_array_equal(np.frombuffer(raw[12:], np.uint8).reshape(80, 4), codes)
+
+
 def test_encode_as_npz_and_idx(tiny):
     path = save_autoencoder(latent_dim=3)
     images, labels = sample_files.shapes(80)
