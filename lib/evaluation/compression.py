@@ -1,4 +1,4 @@
-"""How many bits per pixel an autoencoder takes, beside JPEG and PNG of the same images at the same error."""
+"""Bits per pixel of an autoencoder, beside those of JPEG and PNG of the same images at the same error."""
 
 import math
 

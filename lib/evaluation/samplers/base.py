@@ -1,4 +1,4 @@
-"""What samplers are fitted on, and sampling by the name of a sampler."""
+"""Material that samplers are fitted on, and sampling by the name of a sampler."""
 
 import importlib
 import threading
