@@ -31,7 +31,7 @@ def picture_fit(answers: Answers, values: dict[str, Any]) -> PictureFit:
 
 
 def asks_for_size(answers: Answers, dataset: str) -> bool:
-    """Return whether the size of images is asked for, if the pictures of a data set have several."""
+    """Return whether there is a question about the size of pictures of several sizes."""
     can_ask = answers.interactive and answers.has_terminal and "size" not in answers.provided
     return can_ask and find_pictures(dataset) is not None
 
@@ -122,7 +122,7 @@ def _survey_lines(folder: str, survey: PictureSurvey) -> list[str]:
 
 
 def _describe_use(fit: PictureFit, program: str) -> str:
-    """The purpose of the size that is asked for, with and without patches."""
+    """The purpose of the size in a question, with and without patches."""
     if fit.patches:
         return f"{fit.patches:,} random crops of one size are cut from each picture."
     way = {"crop": "scaled and cropped", "pad": "scaled and padded with black", "stretch": "stretched"}

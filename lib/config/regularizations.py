@@ -20,7 +20,7 @@ class Regularization:
         class_name: in `lib.models.regularizers`; empty for none.
         help: for the help text of `--regularization`.
         label: of such autoencoders in lists of runs, after the task.
-        scale: the weight of the penalty is this times `--beta`, so that 1 suits images of 28×28.
+        scale: the weight of the penalty is this times `--beta`.
         normalizes_code: the code has batch normalization, so that the training begins near the prior.
     """
 

@@ -83,6 +83,10 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
             f"{'the latent size' if dense else 'the kernels of the last layer,'} {hp.code_width}",
         ),
         Rule(
+            hp.beta_cycles > 1 and not hp.beta_warmup,
+            "beta cycles without a warm-up change nothing: set --beta-warmup",
+        ),
+        Rule(
             hp.importance_samples > 1 and bool(hp.beta != 1 or hp.beta_warmup or hp.free_bits),
             "importance samples train on a bound of the likelihood, which beta, beta warmup and free bits "
             "change",

@@ -203,7 +203,7 @@ def own_size_models(
         The models, and sentences for the user.
 
     Raises:
-        UserError: the own size is asked for and impossible.
+        UserError: pictures cannot have their own size.
     """
     if output_size == MODEL:
         return None, []

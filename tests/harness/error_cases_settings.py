@@ -282,6 +282,11 @@ CASES = {
             "has no effect without --regularization kl",
         ),
         (
+            lambda: AutoencoderHyperparameters(regularization="kl", beta_cycles=2),
+            "beta cycles",
+            "without a warm-up change nothing: set --beta-warmup",
+        ),
+        (
             lambda: AutoencoderHyperparameters(regularization="mmd", importance_samples=5),
             "importance samples",
             "importance samples has no effect without --regularization kl",
