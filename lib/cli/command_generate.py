@@ -17,11 +17,16 @@ from lib.runs.views import ImageGrid
 from lib.worker.generate_messages import Generate, GenerateResult, NearestImages
 from lib.worker.messages import JobRequest
 
+MAX_CHOICES = 20  # classes in a menu; others are named by --label
 SIDE, SEED = IntRange(2, MAX_OPTION), IntRange(0, MAX_OPTION)  # of a grid or an interpolation; of samples
 SAMPLER_HELP = (
     f"what codes are sampled from (default: prior if it applies, else mixture). {describe_samplers()}"
 )
 NEAREST_HELP = "find the nearest training image of each image, so that copies are seen"
+LABEL_HELP = (
+    "classes of the images, for a model that was trained with --conditional: names or numbers, in which the "
+    "images take turns, such as 3,3,7 (default: all classes)"
+)
 DATA_HELP = (
     "images that samplers are fitted on, and that --nearest compares with (default: the training images)"
 )
@@ -51,6 +56,7 @@ class GenerateCommand(ModelCommand):
         mixture: dict[str, Any] = {"action": "store_const", "const": "mixture", "dest": "sampler"}
         parser.add_argument("--mixture", help="the same as --sampler mixture", **mixture)
         parser.add_switch("--nearest", NEAREST_HELP)
+        add("--label", "CLASSES", LABEL_HELP)
         add("--grid", "SIDE", "SIDE × SIDE images over a two-dimensional latent space", SIDE)
         add("--between", "PICTURE", "interpolate between the latent codes of two pictures", nargs=2)
         add("--steps", "N", "images of the interpolation, ends included (default 10)", SIDE, default=10)
@@ -60,7 +66,8 @@ class GenerateCommand(ModelCommand):
         return generates_from_codes(session.last_run.record)
 
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
-        return super().options(args) | {"between": args.between and tuple(args.between)}
+        between = args.between and tuple(args.between)
+        return super().options(args) | {"between": between, "labels": _split_classes(args.label or "")}
 
     def ask_request(self, session: Session) -> JobRequest | None:
         if not session.has_figure("samples"):
@@ -72,6 +79,12 @@ class GenerateCommand(ModelCommand):
         samplers = {name: SAMPLERS[name].source for name in applicable_samplers(hp)}
         next_seed = len(list(run.folder.glob("generated*")))  # another one each time
         values: dict[str, Any] = {}
+
+        def ask_label() -> None:
+            classes = run.record["dataset"]["classes"]
+            choices = {"": "all of them", **{name: name for name in classes[:MAX_CHOICES]}}
+            chosen = answers.choose("Class of the samples", choices, at_end="")
+            values["labels"] = (chosen,) if chosen else ()
 
         def ask_sampler() -> None:
             question = "Sample latent codes from"
@@ -86,7 +99,7 @@ class GenerateCommand(ModelCommand):
             question = "Show the nearest training image next to each sample?"
             values["nearest"] = answers.choose(question, choices, at_end="no") == "yes"
 
-        ask_in_order(answers, [ask_sampler, ask_seed, ask_nearest])
+        ask_in_order(answers, [*([ask_label] if hp.conditional else []), ask_sampler, ask_seed, ask_nearest])
         return Generate(models=(last_model(session),), **values)
 
     def show(self, result: GenerateResult, display: Display) -> None:
@@ -96,8 +109,13 @@ class GenerateCommand(ModelCommand):
         display.result(f"{result.count:,} images, {result.how}")
         if result.nearest is not None:
             _show_nearest(result.nearest, display)
-        files = ["nearest.png", "nearest.csv"] if result.nearest else []
-        display.result(f"{result.folder}: {', '.join(['the images, codes.npy, sheet.png', *files])}")
+        files = [*result.files, *(["nearest.png", "nearest.csv"] if result.nearest else [])]
+        display.result(f"{result.folder}: the images, {', '.join(files)}")
+
+
+def _split_classes(text: str) -> tuple[str, ...]:
+    """The names of classes in a text, between commas."""
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
 
 
 def _show_nearest(nearest: NearestImages, display: Display) -> None:

@@ -3,6 +3,7 @@
     data_settings         table of the data's settings
     task_settings         table of the task and its options
     code_settings         table of the code's regularization
+    conditioning          labels as a second input
     quantization          levels of a quantized code
     regularizations       penalties of codes by name
     network_settings      table of an autoencoder's network

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 from lib.common.formatting import format_shape
+from lib.config.conditioning import label_parameters
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import LayerSpec, Shape, WeightedSpec
 from lib.config.layer_specs.convolutions import BlockConvolution, Projection
@@ -26,6 +27,8 @@ class Architecture:
         decoder: layers from the code to the output.
         linear_path: the linear path, if there is one.
         feedback: steps that correct the code, in their order.
+        classes: of a conditional autoencoder, whose encoder and decoder take a label; 0 for others, and where
+            the number is not known.
     """
 
     hp: AutoencoderHyperparameters
@@ -35,6 +38,7 @@ class Architecture:
     decoder: tuple[LayerSpec, ...]
     linear_path: LinearPath | None = None
     feedback: tuple[FeedbackStep, ...] = ()
+    classes: int = 0
 
     @property
     def latent_shape(self) -> Shape:
@@ -71,7 +75,8 @@ class Architecture:
         for step in self.feedback:
             layers += [step.hidden, step.correction]
         fixed = sum(fixed.matrix.size for fixed in self.fixed_maps if fixed)
-        return sum(layer.parameters for layer in layers) + fixed
+        labels = sum(label_parameters(shape, self.classes) for shape in (self.input_shape, self.latent_shape))
+        return sum(layer.parameters for layer in layers) + fixed + labels
 
 
 def describe_architecture(architecture: Architecture) -> str:

@@ -9,6 +9,7 @@ from math import prod
 from lib.common.errors import UserError
 from lib.common.formatting import format_shape
 from lib.config.architecture import Architecture
+from lib.config.conditioning import labeled_shape
 from lib.config.decoder_planner import plan_decoder, plan_decoder_convolutions
 from lib.config.encoder_planner import (
     KernelTooLarge,
@@ -25,7 +26,9 @@ from lib.config.parallel_layers import plan_feedback, plan_linear_path
 from lib.tasks import ImageShape, get_task
 
 
-def plan_architecture(hp: AutoencoderHyperparameters, image: ImageShape) -> Architecture:
+def plan_architecture(
+    hp: AutoencoderHyperparameters, image: ImageShape, classes: int = 0
+) -> Architecture:
     """The architecture of an autoencoder for images of one shape.
 
     The decoder mirrors the encoder (report C): as many convolutions, the same kernels in reverse order,
@@ -36,6 +39,8 @@ def plan_architecture(hp: AutoencoderHyperparameters, image: ImageShape) -> Arch
     Args:
         hp: hyperparameters of the program `autoencoder`.
         image: (height, width, channels) of the data set's images.
+        classes: number of classes, for a conditional autoencoder; without it its parameters are counted
+            without those of the labels.
 
     Raises:
         UserError: a kernel or a pool is larger than the feature map before it (the message names the largest
@@ -45,6 +50,8 @@ def plan_architecture(hp: AutoencoderHyperparameters, image: ImageShape) -> Arch
     input_shape, target_shape = task.shapes(hp, image)
     maps = task.fixed_maps(hp, input_shape, target_shape)
     encoder_input = maps.encoder.apply_to_shape(input_shape) if maps.encoder else input_shape
+    if hp.conditional:
+        encoder_input = labeled_shape(encoder_input)
     try:
         convolutions, stages = plan_encoder(hp, encoder_input)
     except KernelTooLarge as reason:
@@ -60,7 +67,8 @@ def plan_architecture(hp: AutoencoderHyperparameters, image: ImageShape) -> Arch
     if hp.latent_dim is not None:
         plan_dense_code(hp, encoder)
     channels = maps.join.matrix.shape[0] - input_shape[2] if maps.join else target_shape[2]
-    decoder = plan_decoder(hp, encoder.shape, stages, feature_map, (*target_shape[:2], channels))
+    code = labeled_shape(encoder.shape) if hp.conditional else encoder.shape
+    decoder = plan_decoder(hp, code, stages, feature_map, (*target_shape[:2], channels))
     stride = prod(stage.factor for stage in stages)
     return Architecture(
         hp,
@@ -70,6 +78,7 @@ def plan_architecture(hp: AutoencoderHyperparameters, image: ImageShape) -> Arch
         (*decoder.layers,),
         plan_linear_path(hp, stride, encoder_input, encoder.shape, decoder.shape),
         plan_feedback(hp, input_shape, encoder.shape),
+        classes if hp.conditional else 0,
     )
 
 

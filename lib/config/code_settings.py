@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lib.common.settings import setting
-from lib.common.value_types import FloatRange, IntList, IntRange, OneOf, OrWord
+from lib.common.value_types import FloatRange, IntList, IntRange, OneOf, OrWord, Switch
 from lib.config.regularizations import KL, NO_REGULARIZATION, REGULARIZATIONS, describe_regularizations
 
 MAX_LEVELS = 64  # of a number of a quantized code
@@ -49,6 +49,10 @@ class CodeSettings:
         is_later=True, searchable=False, label="NLL samples",
         help="estimate the negative log-likelihood of test images by this many codes of each (5000); pixels "
              "must be of two values (--binarize)",
+    )
+    conditional: bool = setting(
+        False, Switch(), group="task", searchable=False, is_later=True,
+        help="give labels to encoder and decoder, so that one model can generate images of each class",
     )
     quantize: tuple[int, ...] = setting(
         (), IntList(IntRange(2, MAX_LEVELS)), group="task", searchable=False, is_later=True,

@@ -206,7 +206,7 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
 
     @property
     def needs_labels(self) -> bool:
-        return self.label_weight > 0
+        return self.label_weight > 0 or self.conditional
 
     @property
     def quantization(self) -> Quantization | None:

@@ -11,6 +11,7 @@ from lib.tasks.registry import list_residual_tasks
 
 # Tasks as they stand in messages.
 _OTHER_TARGETS = list_tasks(lambda task: not task.targets_are_inputs)
+_OWN_TARGETS = list_tasks(lambda task: task.targets_are_inputs and not task.detects_defects)
 _WHOLE_IMAGES = list_tasks(lambda task: task.targets_are_images)
 
 
@@ -67,7 +68,21 @@ def _code_rules(hp: AutoencoderSettings) -> list[Rule]:
 def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
     """Those of regularized and of quantized codes, and of likelihoods."""
     dense = hp.latent_dim is not None
+    task = get_task(hp)
     return [
+        Rule(
+            hp.conditional and not (task.targets_are_inputs and not task.detects_defects),
+            f"conditional requires the task {_OWN_TARGETS}",
+        ),
+        Rule(
+            hp.conditional and bool(hp.pca or hp.linear_path or hp.feedback or hp.label_weight),
+            "conditional cannot be combined with PCA, linear path, feedback or label weight",
+        ),
+        Rule(
+            hp.conditional and bool(hp.importance_samples > 1 or hp.nll_samples),
+            "conditional cannot be combined with importance samples or NLL samples, which are of images "
+            "without labels",
+        ),
         Rule(
             hp.has_prior and bool(hp.skip or hp.residual or hp.linear_path),
             f"regularization {hp.regularization} cannot be combined with skip, residual or linear path, "
@@ -101,7 +116,7 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
         ),
         Rule(
             hp.nll_samples is not None
-            and not (get_task(hp).has_binary_pixels(hp) and hp.loss in (None, "bce")),
+            and not (task.has_binary_pixels(hp) and hp.loss in (None, "bce")),
             "NLL samples require pixels of two values and the loss bce: set --binarize dynamic",
         ),
     ]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -117,6 +118,7 @@ def autoencoder_baselines(
         For each baseline of the task that applies `<baseline>_mse` and the other metrics in the table of
         scores, such as `<baseline>_psnr`; and its counts, such as `pca_components`.
     """
+    hp = replace(hp, conditional=False)  # they are given no labels
     sample = TrainingImages(dataset, hp, latent_size, components, note)
     predicting = [baseline for baseline in get_task(hp).baselines if not baseline.detects]
     fitted = [(baseline, baseline.fit(sample)) for baseline in predicting]

@@ -39,7 +39,10 @@ def encode_batches(encoder: keras.Model, batches) -> np.ndarray:
 
 
 def decode_codes(
-    decoder: keras.Model, codes: np.ndarray, quantization: Quantization | None = None
+    decoder: keras.Model,
+    codes: np.ndarray,
+    quantization: Quantization | None = None,
+    labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the outputs for latent codes.
 
@@ -47,13 +50,17 @@ def decode_codes(
         decoder: maps codes to outputs.
         codes: float32 (n, …).
         quantization: of an autoencoder whose codes are at levels, to which these are brought.
+        labels: classes of the images, integers (n,), for a conditional decoder.
 
     Returns:
         float32 (n, height, width, channels).
     """
     codes = codes if quantization is None else quantization.nearest(codes)
-    starts = range(0, len(codes), BATCH_SIZE)
-    return np.concatenate([inference.predict(decoder, codes[start : start + BATCH_SIZE]) for start in starts])
+    parts = []
+    for start in range(0, len(codes), BATCH_SIZE):
+        rows = slice(start, start + BATCH_SIZE)
+        parts.append(inference.predict(decoder, codes[rows], None if labels is None else labels[rows]))
+    return np.concatenate(parts)
 
 
 def flatten_codes(codes: np.ndarray) -> np.ndarray:

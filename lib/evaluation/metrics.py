@@ -16,7 +16,7 @@ from lib.models.regularizers.kl import kl_divergences
 from lib.tasks.metrics import program_metrics
 from lib.tasks.predictions import Predictions
 from lib.tasks.regularization_metrics import COLLAPSED
-from lib.training.batches import Batches
+from lib.training.batches import Batches, images_of
 from lib.training.phases import make_training_targets, pixel_loss
 
 BATCH_SIZE = 512
@@ -87,7 +87,7 @@ def autoencoder_metrics(
         inputs, targets = batches[index]
         outputs = model.predict_on_batch(inputs)
         losses = keras.ops.convert_to_numpy(loss(targets, outputs))
-        means.add(Predictions(hp, inputs, outputs, targets), loss=losses)
+        means.add(Predictions(hp, images_of(inputs), outputs, targets), loss=losses)
     metrics = means.result()
     if hp.has_prior:
         metrics |= _regularized_loss(training_model, subset, hp)
@@ -98,7 +98,7 @@ def _regularized_loss(training_model: keras.Model, subset: Subset, hp: Autoencod
     """The loss with its terms: the reconstruction loss and the penalty, with what else is measured of it."""
 
     def make_targets(inputs, targets, labels):
-        # Zeros for the labels: a test set may have none, or other classes than the training set.
+        # Zeros for the targets' labels: a test set may have none, or other classes than the training set.
         return make_training_targets(hp, inputs, targets, np.zeros_like(labels))
 
     batches = Batches(subset, BATCH_SIZE, hp, transform=make_targets)

@@ -6,6 +6,8 @@
     regularizers       penalties of the latent code
     second_stage       small VAE on latent codes
     classifier         classifier on a saved encoder
+    label_input        labels of conditional autoencoders
+    output_joins       outputs joined to the inputs
     layer_names        names of layers in files
     fixed_layers       layers with constant weights
     initialization     identity, linear path and PCA
@@ -37,6 +39,7 @@ Names for other packages, imported from their modules so that importing this pac
 * `second_stage`: `SecondStage`
 * `inference`: `predict`
 * `fixed_layers`: `FIXED_PREFIX`
+* `label_input`: `count_label_classes`
 
 >>> from lib.config.architecture_planner import plan_architecture
 >>> from lib.config.hyperparameters import AutoencoderHyperparameters

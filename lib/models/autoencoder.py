@@ -8,10 +8,12 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.layer_specs import LayerSpec, WeightedSpec
 from lib.config.layer_specs.base import BATCH, LAYER
 from lib.config.parallel_layers import FeedbackStep
-from lib.models.fixed_layers import map_axis, mirror_columns, mix_channels
+from lib.models.fixed_layers import map_axis, mirror_columns
 from lib.models.importance_sampling import build_importance_model
 from lib.models.initialization import initialize_as_identity
+from lib.models.label_input import join_label, label_input
 from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_number, layer_name
+from lib.models.output_joins import add_residual, keep_known
 from lib.models.quantizer import StraightThrough, encoder_before_rounding, quantize
 from lib.models.regularizers import GradientFactor, make_regularizer
 from lib.tasks import get_task
@@ -34,12 +36,13 @@ def build_autoencoder(architecture: Architecture) -> keras.Model:
         float32 (n, height, width, channels) in 0..1 (U and V: ±0.615). The encoder's first output is the
         latent code (n, *latent_shape). A variational encoder returns the mean as code, then the logarithm of
         the variance. With skip connections the feature maps that the decoder joins follow; they are the
-        decoder's inputs after the code.
+        decoder's inputs after the code. Conditional models have the label, integers (n,), as their last
+        input.
     """
     encoder, decoder = _build_encoder(architecture), _build_decoder(architecture)
     for number, step in enumerate(architecture.feedback, 1):
         encoder = _add_feedback(encoder, decoder, step, architecture.hp, f"feedback_{number}")
-    inputs = keras.Input(architecture.input_shape, name="image")
+    inputs = _model_inputs(architecture)
     outputs = _reconstruct(encoder, decoder, inputs, architecture)
     model = keras.Model(inputs, outputs, name="autoencoder")
     if kernel_initializer(architecture.hp) == IDENTITY:
@@ -74,7 +77,7 @@ def build_training_model(
     if not (regularizer or hp.label_weight or hp.quantize):
         return autoencoder
     encoder, decoder = autoencoder.get_layer("encoder"), autoencoder.get_layer("decoder")
-    inputs = keras.Input(architecture.input_shape, name="image")
+    inputs = _model_inputs(architecture)
     if hp.quantization:
         half_width = hp.quantization.half_width.tolist()
         encoded = StraightThrough(half_width, name="straight_through")(
@@ -132,18 +135,31 @@ def _reconstruct(
 
 
 def _decode(decoder: keras.Model, encoded, inputs, architecture: Architecture, suffix: str = ""):
-    """Decode codes, with feature maps where there are skip connections; `suffix` ends the names of layers."""
+    """Decode codes, with feature maps where there are skip connections, or with labels.
+
+    Args:
+        decoder: decodes codes.
+        encoded: codes, a list with feature maps where there are any.
+        inputs: of the whole model.
+        architecture: of the model.
+        suffix: ends the names of layers.
+    """
+    if architecture.hp.conditional:
+        return decoder([encoded, inputs[1]])
     outputs = decoder(encoded)
     if architecture.hp.residual:
-        outputs = _add_residual(inputs, outputs, architecture, suffix)
-    return _keep_known(inputs, outputs, architecture, suffix) if architecture.fixed_maps.known else outputs
+        outputs = add_residual(inputs, outputs, architecture, suffix)
+    return keep_known(inputs, outputs, architecture, suffix) if architecture.fixed_maps.known else outputs
 
 
 def _build_encoder(architecture: Architecture) -> keras.Model:
-    hp, inputs = architecture.hp, keras.Input(architecture.input_shape, name="image")
+    hp, inputs = architecture.hp, _model_inputs(architecture)
     *hidden_specs, code_spec = architecture.encoder
     fixed = architecture.fixed_maps.encoder
-    x = map_axis(inputs, *fixed, "encoder") if fixed else inputs
+    image = inputs[0] if hp.conditional else inputs
+    x = map_axis(image, *fixed, "encoder") if fixed else image
+    if hp.conditional:
+        x = join_label(x, inputs[1], architecture.classes)
     feature_maps = _apply_layers(x, hidden_specs, hp, "encoder")
     code = _apply_layers(feature_maps[-1], [code_spec], hp, "encoder", first_number=len(hidden_specs) + 1)[1]
     if architecture.linear_path:
@@ -184,7 +200,11 @@ def _build_decoder(architecture: Architecture) -> keras.Model:
         keras.Input(architecture.encoder[source].output_shape, name=f"map_{number}")
         for number, source in enumerate(architecture.skip_sources, 1)
     ]
-    tensors = _apply_layers(code, architecture.decoder, architecture.hp, "decoder", skips=skips)
+    x, inputs = code, [code, *skips] if skips else code
+    if architecture.hp.conditional:
+        label = label_input()
+        x, inputs = join_label(code, label, architecture.classes), [code, label]
+    tensors = _apply_layers(x, architecture.decoder, architecture.hp, "decoder", skips=skips)
     outputs = tensors[-1]
     if architecture.hp.pca:
         # The frozen layer and the reshape after it give the image of the components; the other layers learn a
@@ -194,7 +214,13 @@ def _build_decoder(architecture: Architecture) -> keras.Model:
     if architecture.linear_path:
         linear = _apply_linearly(code, architecture.linear_path.decoder, LINEAR_DECODER)
         outputs = layers.Add(name="output_sum")([outputs, linear])
-    return keras.Model([code, *skips] if skips else code, outputs, name="decoder")
+    return keras.Model(inputs, outputs, name="decoder")
+
+
+def _model_inputs(architecture: Architecture):
+    """The input of images, or a list of it and the input of labels."""
+    image = keras.Input(architecture.input_shape, name="image")
+    return [image, label_input()] if architecture.hp.conditional else image
 
 
 def _apply_linearly(x, specs: tuple[LayerSpec, ...], name: str):
@@ -289,35 +315,6 @@ def _activation_layer(activation: str, name: str) -> layers.Layer:
     return layers.Activation(activation, name=name)
 
 
-def _add_residual(inputs, outputs, architecture: Architecture, suffix: str):
-    """Add the decoder's outputs to the inputs, or to the task's first estimate of the target.
-
-    The outputs are noise to remove, color differences that keep the luma, or the difference of the missing
-    half from the mirror image of the given one.
-    """
-    maps = architecture.fixed_maps
-    estimate, join = maps.estimate, maps.join
-    if join:
-        joined = layers.Concatenate(name=f"yuv{suffix}")([inputs, outputs])
-        return mix_channels(joined, join.matrix.T, f"rgb{suffix}")  # names in saved files, which never change
-    if estimate:
-        inputs = map_axis(inputs, *estimate, f"output{suffix}")
-    total = layers.Add(name=f"residual{suffix}")([inputs, outputs])
-    # Clipped at 0 and 1: values below black or above white are not visible and need not be learned.
-    return layers.ReLU(max_value=1.0, name=f"clip{suffix}")(total)
-
-
-def _keep_known(inputs, outputs, architecture: Architecture, suffix: str):
-    """Put the outputs into the hole of the inputs, whose known pixels stay exactly as they are."""
-    maps = architecture.fixed_maps
-    assert maps.known is not None
-    assert maps.hole is not None
-    known = mix_channels(inputs, maps.known.matrix.T, f"known{suffix}")
-    hole = mix_channels(inputs, maps.hole.matrix.T, f"hole{suffix}")
-    predicted = layers.Multiply(name=f"predicted{suffix}")([outputs, hole])
-    return layers.Add(name=f"completed{suffix}")([known, predicted])
-
-
 def code_only(encoder: keras.Model) -> keras.Model:
     """Return an encoder whose only output is the code (of a variational one the mean).
 
@@ -329,7 +326,8 @@ def code_only(encoder: keras.Model) -> keras.Model:
     """
     if len(encoder.outputs) == 1:
         return encoder
-    return keras.Model(encoder.inputs[0], encoder.outputs[0], name="encoder")
+    inputs = encoder.inputs if len(encoder.inputs) > 1 else encoder.inputs[0]
+    return keras.Model(inputs, encoder.outputs[0], name="encoder")
 
 
 def mean_output_loss(targets, outputs):

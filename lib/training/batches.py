@@ -22,10 +22,16 @@ from lib.tasks.augmentation import chosen_augmentations
 from lib.tasks.pixels import to_float
 
 
+def images_of(inputs: np.ndarray | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Return the images of the inputs of a batch, which are with labels for a conditional autoencoder."""
+    return inputs[0] if isinstance(inputs, tuple) else inputs
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of a subset, as tuples of inputs and targets.
 
-    Inputs are float32 in 0..1, shape (n, height, width, channels). Targets are those of `hp.task`, float32,
+    Inputs are float32 in 0..1, shape (n, height, width, channels); for a conditional autoencoder a tuple of
+    them and of the labels, integers (n,). Targets are those of `hp.task`, float32,
     or with `labeled` the classes, integers of shape (n,).
 
     Args:
@@ -45,7 +51,7 @@ class Batches(keras.utils.PyDataset):
         first_epoch: number of the epoch that index 0 belongs to, from 0.
 
     Raises:
-        LookupError: `labeled` is given for a subset without labels.
+        LookupError: labels are needed for a subset without any.
     """
 
     def __init__(
@@ -70,7 +76,9 @@ class Batches(keras.utils.PyDataset):
         self.shard = shard
         self.endless = endless
         self.first_epoch = first_epoch
-        self.labels = subset.labels if labeled or subset.labeled else np.zeros(len(subset), np.uint8)
+        self.conditional = isinstance(hp, AutoencoderHyperparameters) and hp.conditional
+        needs_labels = labeled or self.conditional
+        self.labels = subset.labels if needs_labels or subset.labeled else np.zeros(len(subset), np.uint8)
         self.augmentations = chosen_augmentations(hp, on_inputs=False) if training else []
         self.input_augmentations = chosen_augmentations(hp, on_inputs=True) if training else []
         # (epoch, its order) in one tuple, because threads of Keras may read and replace it.
@@ -110,6 +118,8 @@ class Batches(keras.utils.PyDataset):
         if self.shard is not None:  # after all random draws, which are then the same in all processes
             rows = self.shard.rows(len(positions))
             inputs, targets, labels = inputs[rows], targets[rows], labels[rows]
+        if self.conditional:
+            inputs = inputs, labels.astype(np.int32)
         return (inputs, targets) if self.transform is None else self.transform(inputs, targets, labels)
 
     def _make_pair(

@@ -202,6 +202,8 @@ def _collect(
 
 def _load_matching_autoencoders(request: Apply) -> list[LoadedAutoencoder]:
     models = [load_autoencoder(path, request) for path in request.models]
+    for model in models:
+        model.require_no_labels("apply")
     shapes = {model.image_shape for model in models}
     if len(shapes) > 1:
         raise UserError(

@@ -58,7 +58,7 @@ class AutoencoderJob(TrainingJob):
     detecting: DetectingModel | None = None  # of a task that detects defects, after the training
 
     def prepare(self) -> None:
-        self.architecture = plan_architecture(self.hp, self.dataset.shape)
+        self.architecture = plan_architecture(self.hp, self.dataset.shape, len(self.dataset.classes))
         self.notes = get_task(self.hp).notes(self.hp, self.dataset.shape)
         if get_task(self.hp).detects_defects:
             require_validation(self.dataset)
@@ -97,7 +97,8 @@ class AutoencoderJob(TrainingJob):
         self.channel.emit(Stage("saving the models"))
         inference_model = autoencoder_for_inference(model, self.architecture)
         for part in (model.get_layer("encoder"), model.get_layer("decoder"), inference_model):
-            save_model(part, run.folder / f"{part.name}.h5", hp, value_range=dataset.value_range)
+            classes = dataset.classes if hp.conditional else ()
+            save_model(part, run.folder / f"{part.name}.h5", hp, classes, dataset.value_range)
         if get_task(hp).detects_defects:
             self._fit_detector(inference_model, run)
         # --- evaluation and figures

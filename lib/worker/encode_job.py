@@ -36,6 +36,7 @@ def encode(channel: Channel, request: Encode) -> None:
     if output.suffix == ".idx" and user_images.labels is not None:
         _require_byte_labels(user_images.source, user_images.labels)
     progress = ChunkProgress(channel, user_images, request.limit, "images")
+    labels = None if encoder.classes is None else encoder.classes.of_user_images(user_images)
     refinement, notes = _open_refinement(channel, request, progress)
     size = math.prod(encoder.model.output_shape[1:])
     space = format_megabytes((1 if encoder.hp.quantization else 4) * size * progress.total)
@@ -45,11 +46,13 @@ def encode(channel: Channel, request: Encode) -> None:
     chunks: list[np.ndarray] = []
     encoded: list[int] = []  # positions of images that could be read
 
-    def to_codes(images: np.ndarray) -> np.ndarray:
+    def to_codes(images: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         inputs, _ = make_inference_pair(encoder.hp, images)
-        return inference.predict(encoder.model, inputs) if refinement is None else refinement.encode(inputs)
+        if refinement is not None:
+            return refinement.encode(inputs)
+        return inference.predict(encoder.model, inputs, labels)
 
-    for positions, _, chunk in progress.map(to_codes):
+    for positions, _, chunk in progress.map(to_codes, labels):
         require_finite(chunk, [user_images.names[position] for position in positions], path)
         chunks.append(chunk)
         encoded += list(positions)
@@ -57,8 +60,8 @@ def encode(channel: Channel, request: Encode) -> None:
     if encoder.hp.quantization:
         codes = encoder.hp.quantization.to_integers(codes)
     # --- files
-    labels = None if user_images.labels is None else user_images.labels[encoded]
-    files = _write_codes(output, codes, [user_images.names[position] for position in encoded], labels)
+    written = None if user_images.labels is None else user_images.labels[encoded]
+    files = _write_codes(output, codes, [user_images.names[position] for position in encoded], written)
     channel.emit(
         EncodeResult(
             folder=str(output.parent),

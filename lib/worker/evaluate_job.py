@@ -99,7 +99,8 @@ def _open_generator(
 ) -> Generator:
     """A model with its samplers. Raises `UserError` for one that cannot generate whole images."""
     path = autoencoder.path
-    decoder, hp, _ = load_decoder(path, request)
+    decoder = load_decoder(path, request)
+    hp = decoder.hp
     if get_task(hp).detects_defects:
         raise UserError(
             f"{path}: a model for {hp.task} is trained on normal pictures, and the test set has others; "

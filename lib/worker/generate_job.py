@@ -5,13 +5,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
 from lib.common.errors import Interrupted, UserError
 from lib.common.filesystem import atomic_write
 from lib.common.formatting import format_shape
-from lib.common.serialization import pack_images
+from lib.common.serialization import pack_images, write_csv
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.samplers import SAMPLERS, applicable_samplers
 from lib.data import datasets
@@ -19,7 +18,8 @@ from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
 from lib.data.splits import Subset
 from lib.data.user_images import UserImages, find_pictures
 from lib.evaluation import image_figures, latent_space
-from lib.evaluation.samplers.base import CodeSource, sample_codes
+from lib.evaluation.samplers.base import CodeSource
+from lib.models import inference
 from lib.models.saving.file_attributes import read_value_range
 from lib.runs import run_folder
 from lib.runs.events import RunStarted, Stage
@@ -32,39 +32,64 @@ from lib.worker.image_output import emit_notes, png_writer
 from lib.worker.messages import ItemProgress
 from lib.worker.nearest_images import find_nearest, write_nearest
 from lib.worker.process import Channel
-from lib.worker.saved_models import LoadedEncoder, find_encoder, load_decoder, require_finite
-from lib.worker.training_codes import TrainingCodes, load_training_data, require_shape, unfit_sampler
+from lib.worker.saved_models import (
+    LoadedDecoder,
+    LoadedEncoder,
+    find_encoder,
+    load_decoder,
+    require_finite,
+)
+from lib.worker.training_codes import (
+    TrainingCodes,
+    load_training_data,
+    require_shape,
+    sample_labeled_codes,
+    unfit_sampler,
+)
 
 SHEET_COLUMNS = 12  # of sampled images
 GRID_IMAGES = 5000  # training images whose codes a grid follows, of a model without a prior
 STEPS = 100  # of the progress of a fit
+MAX_NAMED = 12  # classes in the description of samples
+FILES, LABELS = ("codes.npy", "sheet.png"), "labels.csv"
 
 
 class CodeSheet(NamedTuple):
-    """Latent codes to be decoded, (n, *code shape), and how their images are laid out and described."""
+    """Latent codes to be decoded, (n, *code shape), and how their images are laid out and described.
+
+    For a conditional model `labels` are the classes of the images, integers (n,).
+    """
 
     codes: np.ndarray
     columns: int
     description: str
     ticks: tuple[str, ...] = ()
     sampler: str | None = None
+    labels: np.ndarray | None = None
 
 
 def generate(channel: Channel, request: Generate) -> None:
     """Decode new images: from random codes, from a grid of codes, or between the codes of two images."""
     # --- codes
     path = Path(request.models[0])
-    decoder, hp, notes = load_decoder(path, request)
-    code_shape = tuple(decoder.input_shape[1:])
+    decoder = load_decoder(path, request)
+    hp = decoder.hp
+    labels = _requested_labels(request, decoder, path)
     training = TrainingImages(request, path, hp)
     if request.between:
-        sheet = _interpolated_codes(channel, request, request.between, path, hp)
+        sheet = _interpolated_codes(channel, request, request.between, path, hp, labels)
     elif request.grid:
-        sheet = _grid_codes(request.grid, path, hp, code_shape, training)
+        sheet = _grid_codes(request.grid, path, decoder, training)
     else:
-        sheet = _random_codes(channel, request, path, hp, code_shape, training)
+        sheet = _random_codes(channel, request, path, decoder, training, labels)
+    if decoder.classes is not None and sheet.labels is None:
+        assert labels is not None
+        sheet = sheet._replace(
+            labels=np.resize(labels, len(sheet.codes)),
+            description=f"{sheet.description}, class {decoder.classes.names[labels[0]]}",
+        )
     # --- images
-    value_range, pixels = read_value_range(path), _decode(decoder, sheet, hp, path)
+    value_range, pixels = read_value_range(path), _decode(decoder, sheet, path)
     images = to_images(pixels, value_range.dtype)
     display = Display.of(hp.show_channels, images)
     nearest = None
@@ -76,7 +101,7 @@ def generate(channel: Channel, request: Generate) -> None:
                 f"{format_shape(train.shape)}; --nearest requires a model of whole images"
             )
         nearest = find_nearest(channel, images, train, test)
-    emit_notes(channel, notes)
+    emit_notes(channel, decoder.notes)
     # --- files
     folder = run_folder.new_output_folder(request.output, path.parent / "generated")
     channel.emit(RunStarted(str(folder), device_name()))
@@ -84,6 +109,9 @@ def generate(channel: Channel, request: Generate) -> None:
     names = [f"{number:0{digits}}.png" for number in range(1, len(images) + 1)]
     with png_writer() as write:
         write(value_range.restore(images), [folder / name for name in names])
+    if decoder.classes is not None and sheet.labels is not None:
+        rows = [(name, decoder.classes.names[label]) for name, label in zip(names, sheet.labels, strict=True)]
+        write_csv(folder / LABELS, ("image", "class"), rows)
     title = f"{path}: {sheet.description}"
     shown = display.show(images)
     image_figures.plot_image_sheet(shown, columns, folder / "sheet.png", title, sheet.ticks)
@@ -99,22 +127,45 @@ def generate(channel: Channel, request: Generate) -> None:
             columns=sheet.columns,
             pictures=pack_images(shown),
             sampler=sheet.sampler,
+            files=[*FILES, *([] if sheet.labels is None else [LABELS])],
             nearest=nearest,
         )
     )
 
 
-def _decode(decoder: keras.Model, sheet: CodeSheet, hp: AutoencoderHyperparameters, path: Path) -> np.ndarray:
+def _requested_labels(request: Generate, decoder: LoadedDecoder, path: Path) -> np.ndarray | None:
+    """The classes that a request names; all of a conditional model where it names none.
+
+    Raises:
+        UserError: the model is not conditional, has no such class, or needs one class and gets another number.
+    """
+    if decoder.classes is None:
+        if request.labels:
+            raise UserError(f"{path}: --label requires a model that was trained with --conditional")
+        return None
+    labels = decoder.classes.numbers(request.labels or decoder.classes.names)
+    option = "--between" if request.between else "--grid" if request.grid else ""
+    if option and len(labels) != 1:
+        raise UserError(f"{path}: {option} requires one class: set --label to one of {decoder.classes}")
+    return labels
+
+
+def _decode(decoder: LoadedDecoder, sheet: CodeSheet, path: Path) -> np.ndarray:
     """The pixels of a sheet's codes, float32 (n, height, width, channels)."""
     names = [f"image {number}" for number in range(1, len(sheet.codes) + 1)]
     require_finite(sheet.codes, names, path)
-    outputs = latent_space.decode_codes(decoder, sheet.codes, hp.quantization)
+    outputs = latent_space.decode_codes(decoder.model, sheet.codes, decoder.hp.quantization, sheet.labels)
     require_finite(outputs, names, path)
-    return get_task(hp).output_pixels(hp, outputs)
+    return get_task(decoder.hp).output_pixels(decoder.hp, outputs)
 
 
 def _interpolated_codes(
-    channel: Channel, request: Generate, files: tuple[str, str], path: Path, hp: AutoencoderHyperparameters
+    channel: Channel,
+    request: Generate,
+    files: tuple[str, str],
+    path: Path,
+    hp: AutoencoderHyperparameters,
+    labels: np.ndarray | None,
 ) -> CodeSheet:
     encoder = find_encoder(path, replace(request, data=files[0]))
     codes = []
@@ -123,23 +174,19 @@ def _interpolated_codes(
         user_images = UserImages(file, encoder.image_shape, *options)
         ((_, images),) = user_images.chunks(1)
         emit_notes(channel, user_images.notes)
-        codes.append(encoder.model.predict_on_batch(make_inference_pair(hp, images)[0])[0])
+        inputs = make_inference_pair(hp, images)[0]
+        codes.append(inference.predict(encoder.model, inputs, labels)[0])
     require_finite(np.stack(codes), [*files], path)
     interpolation = latent_space.interpolate(codes[0], codes[1], request.steps)
     return CodeSheet(interpolation, request.steps, " to ".join(files))
 
 
-def _grid_codes(
-    side: int,
-    path: Path,
-    hp: AutoencoderHyperparameters,
-    code_shape: tuple[int, ...],
-    training: "TrainingImages",
-) -> CodeSheet:
+def _grid_codes(side: int, path: Path, decoder: LoadedDecoder, training: "TrainingImages") -> CodeSheet:
+    code_shape = decoder.code_shape
     if np.prod(code_shape) != 2:
         raise UserError(f"{path}: the latent size is {int(np.prod(code_shape)):,}; a grid requires 2")
     codes = latent_space.prior_grid(side)
-    if not hp.has_prior:
+    if not decoder.hp.has_prior:
         codes = latent_space.quantile_grid(codes, training.encode(GRID_IMAGES))
     ticks = tuple(f"{value:.1f}" for value in codes[:side, 0])
     return CodeSheet(codes.reshape(-1, *code_shape), side, "grid over the latent space", ticks)
@@ -149,25 +196,34 @@ def _random_codes(
     channel: Channel,
     request: Generate,
     path: Path,
-    hp: AutoencoderHyperparameters,
-    code_shape: tuple[int, ...],
+    decoder: LoadedDecoder,
     training: "TrainingImages",
+    classes: np.ndarray | None,
 ) -> CodeSheet:
-    name = request.sampler or applicable_samplers(hp)[0]
+    name = request.sampler or applicable_samplers(decoder.hp)[0]
     sampler, seed = SAMPLERS[name], request.seed
-    if not sampler.applies(hp):
-        raise unfit_sampler(path, name, hp)
+    if not sampler.applies(decoder.hp):
+        raise unfit_sampler(path, name, decoder.hp)
 
     def report(fraction: float) -> None:
         channel.emit(ItemProgress(round(STEPS * fraction), STEPS, "steps"))
 
-    source = CodeSource(code_shape, training.encode, report, channel.stop_event)
+    source = CodeSource(decoder.code_shape, training.encode, report, channel.stop_event)
+    labels = None if classes is None else np.resize(classes, request.count)
     if sampler.max_images:
         channel.emit(Stage(f"fitting {sampler.source} on the codes of training images"))
-    codes = sample_codes(name, source, request.count, seed)
+    codes = sample_labeled_codes(name, source, training.encode, labels, request.count, seed)
     if channel.stop_event.is_set():
         raise Interrupted("stopped before the images were generated; nothing was written")
-    return CodeSheet(codes, SHEET_COLUMNS, f"samples from {sampler.source}, seed {seed}", sampler=name)
+    description = f"samples from {sampler.source}, seed {seed}"
+    if labels is None:
+        return CodeSheet(codes, SHEET_COLUMNS, description, sampler=name)
+    assert classes is not None
+    assert decoder.classes is not None
+    if len(named := [decoder.classes.names[label] for label in np.unique(classes)]) <= MAX_NAMED:
+        description += f", class{'es' if len(named) > 1 else ''} {', '.join(named)}"
+    columns = len(classes) * max(1, SHEET_COLUMNS // len(classes))  # so that a column is of one class
+    return CodeSheet(codes, columns, description, sampler=name, labels=labels)
 
 
 class TrainingImages:
@@ -200,10 +256,10 @@ class TrainingImages:
         assert train is not None
         return train, test
 
-    def encode(self, count: int, from_posterior: bool = False) -> np.ndarray:
-        """The codes of a sample of the training images, as a `CodeSource` needs them."""
+    def encode(self, count: int, from_posterior: bool = False, label: int | None = None) -> np.ndarray:
+        """The codes of a sample of the training images, as `TrainingCodes.encode` returns them."""
         codes = TrainingCodes(self._encoder, self.subsets[0], self._path, self._request.seed)
-        return codes.encode(count, from_posterior)
+        return codes.encode(count, from_posterior, label)
 
 
 def _picture_fit(dataset: str, hp: AutoencoderHyperparameters, shape: ImageShape) -> PictureFit:

@@ -1,6 +1,6 @@
 """Request and result of the job `generate`, as `lib.worker.messages` has those of the other jobs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lib.worker.messages import JobResult, ModelRequest, Pictures
 
@@ -10,6 +10,8 @@ class Generate(ModelRequest):
     """Decode latent codes.
 
     Attributes:
+        labels: for a conditional model: classes by name or number, in which the images take turns; all classes
+            where there are none.
         sampler: name of an entry of `lib.config.samplers`; None for the default of the model.
         between: two pictures to interpolate between, in `steps` images.
         count: the number of samples.
@@ -20,6 +22,7 @@ class Generate(ModelRequest):
 
     job = "lib.worker.generate_job.generate"
 
+    labels: tuple[str, ...] = ()
     sampler: str | None = None
     between: tuple[str, str] | None = None
     count: int = 48
@@ -58,6 +61,7 @@ class GenerateResult(JobResult):
         how: what was decoded.
         columns: of the sheet.
         sampler: the name of the sampler; None for a grid or an interpolation.
+        files: names of the files besides the images.
         nearest: their nearest training images, if they were asked for.
     """
 
@@ -67,4 +71,5 @@ class GenerateResult(JobResult):
     columns: int
     pictures: Pictures
     sampler: str | None = None
+    files: list[str] = field(default_factory=list)
     nearest: NearestImages | None = None

@@ -128,13 +128,17 @@ class ChunkProgress:
         self.total = min(limit or len(user_images), len(user_images))
         self.done = 0  # images that are processed, or cannot be read
         self._chunk_size = 0
+        self._positions = np.zeros(0, np.int64)  # of the current chunk
         self._last_emitted = -1
 
-    def map(self, process: Callable[[np.ndarray], Result]) -> Iterator[tuple[np.ndarray, np.ndarray, Result]]:
+    def map(
+        self, process: Callable[..., Result], labels: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, Result]]:
         """Apply a function to the images, chunk by chunk.
 
         Args:
-            process: takes images, uint8 (n, height, width, channels).
+            process: takes images, uint8 (n, height, width, channels), and their labels where these are given.
+            labels: of all images, integers (total,).
 
         Yields:
             The positions of a chunk, shape (n,), its images, and what `process` returns for them.
@@ -142,7 +146,10 @@ class ChunkProgress:
         Raises:
             Interrupted: Ctrl-C before the first chunk is done.
         """
-        return self.map_chunks(self.user_images.chunks(self.limit), process)
+        chunks = self.user_images.chunks(self.limit)
+        if labels is None:
+            return self.map_chunks(chunks, process)
+        return self.map_chunks(chunks, lambda images: process(images, labels[self._positions]))
 
     def map_chunks(
         self, chunks: Iterable[tuple[np.ndarray, Chunk]], process: Callable[[Chunk], Result]
@@ -163,7 +170,7 @@ class ChunkProgress:
         emit_notes(self.channel, notes)
         self._emit(0)
         for positions, images in chunks:
-            self._chunk_size = len(images)
+            self._chunk_size, self._positions = len(images), positions
             if self.channel.stop_event.is_set():
                 break
             result = process(images)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from lib.common.errors import UserError
@@ -16,12 +15,12 @@ from lib.data.datasets import Dataset
 from lib.data.splits import Subset
 from lib.evaluation import latent_space
 from lib.evaluation.sample_quality.pixel_mixture import COMPONENTS, sample_pixel_mixture
-from lib.evaluation.samplers.base import CodeSource, sample_codes
+from lib.evaluation.samplers.base import CodeSource
 from lib.tasks import get_task
 from lib.tasks.pixels import to_images
 from lib.worker.process import Channel
-from lib.worker.saved_models import LoadedAutoencoder, require_finite
-from lib.worker.training_codes import TrainingCodes
+from lib.worker.saved_models import LoadedAutoencoder, LoadedDecoder, require_finite
+from lib.worker.training_codes import TrainingCodes, sample_labeled_codes
 
 BATCH_SIZE = 512
 PIXEL_MIXTURE_WORK = 2000  # progress of its fit, in images
@@ -64,7 +63,7 @@ class Generator:
 
     name: str
     autoencoder: LoadedAutoencoder
-    decoder: keras.Model
+    decoder: LoadedDecoder
     hp: AutoencoderHyperparameters
     samplers: tuple[str, ...]
     codes: TrainingCodes
@@ -94,20 +93,30 @@ class Generator:
             )
 
     def _reconstruct(self, test: Subset) -> Batches:
-        task = get_task(self.hp)
+        task, classes = get_task(self.hp), self.autoencoder.classes
+        labels = None if classes is None else classes.of_subset(test, "the test set")
         for start in range(0, len(test), BATCH_SIZE):
-            inputs, outputs, _ = self.autoencoder.run(test.take(slice(start, start + BATCH_SIZE)))
+            rows = slice(start, start + BATCH_SIZE)
+            inputs, outputs, _ = self.autoencoder.run(
+                test.take(rows), None if labels is None else labels[rows]
+            )
             _, pixels = task.to_pixels(self.hp, inputs, outputs)
             yield self._to_images(pixels, start)
 
     def _sample(self, channel: Channel, name: str, count: int, seed: int, report: Report) -> Batches:
-        source = CodeSource(
-            tuple(self.decoder.input_shape[1:]), self.codes.encode, report, channel.stop_event
-        )
-        codes = sample_codes(name, source, count, seed)
+        source = CodeSource(self.decoder.code_shape, self.codes.encode, report, channel.stop_event)
+        labels = None  # of samples of a conditional model: as frequent as in training
+        if self.codes.labels is not None:
+            labels = np.random.default_rng(seed).choice(self.codes.labels, count)
+        codes = sample_labeled_codes(name, source, self.codes.encode, labels, count, seed)
         for start in range(0, count, BATCH_SIZE):
-            part = codes[start : start + BATCH_SIZE]
-            outputs = latent_space.decode_codes(self.decoder, part, self.hp.quantization)
+            rows = slice(start, start + BATCH_SIZE)
+            outputs = latent_space.decode_codes(
+                self.decoder.model,
+                codes[rows],
+                self.hp.quantization,
+                None if labels is None else labels[rows],
+            )
             yield self._to_images(get_task(self.hp).output_pixels(self.hp, outputs), start)
 
     def _to_images(self, pixels: np.ndarray, start: int) -> np.ndarray:

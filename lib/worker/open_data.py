@@ -28,8 +28,10 @@ def open_dataset(hp: Hyperparameters) -> Dataset:
     dataset = datasets.load_dataset(hp, value_range)
     if isinstance(hp, ClassifierHyperparameters):
         _require_labels(dataset, hp)
-    elif isinstance(hp, AutoencoderHyperparameters) and hp.label_weight:
+    elif isinstance(hp, AutoencoderHyperparameters) and hp.needs_labels:
         _require_training_labels(dataset, hp)
+        if hp.conditional:
+            _require_test_labels(dataset, hp)
     return dataset
 
 
@@ -45,18 +47,30 @@ def _require_labels(dataset: Dataset, hp: ClassifierHyperparameters) -> None:
         raise UserError(
             f"{hp.labels or hp.dataset}: all training images have the same label; a classifier requires two"
         )
-    highest = int(dataset.test.labels.max())
-    if highest >= len(dataset.classes):
-        path = hp.test_labels or hp.testset or hp.dataset
-        raise UserError(
-            f"{path}: label {highest} does not occur in training ({len(dataset.classes)} classes)"
-        )
+    _require_known_labels(dataset, hp.test_labels or hp.testset or hp.dataset)
+
+
+def _require_known_labels(dataset: Dataset, path: str | None) -> None:
+    """Require that all labels of the test images, which are those of a path, occur in training."""
+    labels, count = dataset.test.labels, len(dataset.classes)
+    unknown = labels[(labels < 0) | (labels >= count)]
+    if len(unknown):
+        raise UserError(f"{path}: label {int(unknown.max())} does not occur in training ({count} classes)")
 
 
 def _require_training_labels(dataset: Dataset, hp: AutoencoderHyperparameters) -> None:
-    """Require the labels that an autoencoder with a classification loss needs."""
+    """Require the labels that an autoencoder with a classification loss, or a conditional one, needs."""
     if not dataset.train.labeled:
         raise UserError(
-            f"{hp.dataset}: has no labels for --label-weight; use an IDX folder, an .npz or one folder per "
-            f"class, or set --label-weight 0"
+            f"{hp.dataset}: has no labels for {'--conditional' if hp.conditional else '--label-weight'}; use "
+            f"an IDX folder, an .npz or one folder per class, or "
+            f"{'remove it' if hp.conditional else 'set --label-weight 0'}"
         )
+
+
+def _require_test_labels(dataset: Dataset, hp: AutoencoderHyperparameters) -> None:
+    """Require the labels of test images that a conditional autoencoder needs."""
+    path = hp.testset or hp.dataset
+    if not dataset.test.labeled:
+        raise UserError(f"{path}: has no labels for --conditional; use test images with labels")
+    _require_known_labels(dataset, path)

@@ -22,11 +22,13 @@ from lib.data.value_range import BYTES, ValueRange
 from lib.models import inference
 from lib.models.autoencoder import code_only
 from lib.models.code_refinement import CodeRefinement
+from lib.models.label_input import count_label_classes
 from lib.models.saving.encoder_extraction import ForeignModel, adapt_decoder, is_decoder
 from lib.models.saving.image_formats import ImagePattern, input_pattern
 from lib.models.saving.model_files import SavedModel, load_saved_model
 from lib.tasks import ImageShape, get_task, list_tasks, make_inference_pair
 from lib.tasks.settings import MAX_CHANNELS
+from lib.worker.image_labels import ModelClasses
 from lib.worker.messages import ModelRequest
 
 OTHER_MODELS = ("encoder", "decoder", "classifier")  # names of models that are no whole autoencoder
@@ -61,17 +63,33 @@ class LoadedAutoencoder:
         """Sentences for the user about what was assumed."""
         return [] if self.foreign is None else self.foreign.notes
 
-    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    @property
+    def classes(self) -> ModelClasses | None:
+        """The classes of a conditional autoencoder; None for others."""
+        return _find_classes(self.saved, self.path)
+
+    def require_no_labels(self, command: str) -> None:
+        """Raise `UserError` for a conditional autoencoder, which a command gives no labels."""
+        if self.classes is not None:
+            raise UserError(
+                f"{self.path}: {command} cannot use a conditional autoencoder, which needs the label of each "
+                f"image; use one that was trained without --conditional"
+            )
+
+    def run(
+        self, images: np.ndarray, labels: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return inputs, outputs and targets of images (n, height, width, channels), uint8 or uint16.
 
-        A further channel is above 0 where pixels are missing, for tasks that take masks.
+        A further channel is above 0 where pixels are missing, for tasks that take masks. A conditional model
+        needs labels, integers (n,).
         """
         channels = self.image_shape[2]
         masks = images[..., channels] > 0 if images.shape[-1] > channels else None
         inputs, targets = make_inference_pair(self.hp, images[..., :channels], masks)
         if isinstance(self.model, CodeRefinement):
             return inputs, self.model.predict_on_batch(inputs), targets
-        return inputs, inference.predict(self.model, inputs), targets
+        return inputs, inference.predict(self.model, inputs, labels), targets
 
     def with_refinement(
         self, steps: int, stop_event: Event, report: Callable[[float], None]
@@ -87,6 +105,7 @@ class LoadedAutoencoder:
             UserError: codes are quantized, the targets of the task are not its inputs, or the encoder or a
                 decoder of a code alone is missing.
         """
+        self.require_no_labels("--refine")
         if self.hp.quantize:
             raise UserError(
                 f"{self.path}: --refine cannot change the codes of a quantized autoencoder, which are at a "
@@ -144,7 +163,7 @@ def load_autoencoder(name: str, options: ModelRequest, purpose: str = "") -> Loa
     hp = saved.autoencoder_hp or AutoencoderHyperparameters()
     is_foreign, model = saved.hp is None, saved.model
     foreign = _adapt(saved, path, options) if is_foreign or _names_layers(options) else None
-    shape = model.input_shape[1:] if foreign is None else foreign.image_shape
+    shape = image_shape(model) if foreign is None else foreign.image_shape
     if foreign is not None and is_foreign:
         model = foreign.autoencoder()
     else:
@@ -157,14 +176,27 @@ def _names_layers(options: ModelRequest) -> bool:
 
 
 def _maps_images(model: keras.Model) -> bool:
-    return all(
-        isinstance(shape, tuple) and len(shape) == 4 and None not in shape[1:]
-        for shape in (model.input_shape, model.output_shape)
+    tensors = [model.inputs[0], *model.outputs]
+    has_right_inputs = len(model.inputs) == (2 if count_label_classes(model) else 1)
+    return has_right_inputs and len(tensors) == 2 and all(
+        len(tensor.shape) == 4 and None not in tensor.shape[1:] for tensor in tensors
     )
+
+
+def image_shape(model: keras.Model) -> ImageShape:
+    """The shape of the images that a model takes, without the batch; a conditional one takes labels, too."""
+    return tuple(model.inputs[0].shape[1:])
+
+
+def _find_classes(saved: SavedModel, path: Path) -> ModelClasses | None:
+    count = 0 if saved.hp is None else count_label_classes(saved.model)
+    return ModelClasses(path, count, saved.classes) if count else None
 
 
 def _adapt(saved: SavedModel, path: Path, options: ModelRequest) -> ForeignModel:
     """The model adapted to the images of a request."""
+    if _find_classes(saved, path) is not None:
+        raise UserError(f"{path}: the layers of a conditional autoencoder cannot be named; remove the names")
     pattern = input_pattern(saved.model, str(path))
     return ForeignModel(
         saved.model, _choose_shape(pattern, path, options), str(path), finds_ranges=saved.hp is None
@@ -215,7 +247,8 @@ def _dataset_shape(source: str | None) -> ImageShape | None:
 class LoadedEncoder(NamedTuple):
     """An encoder of codes alone; hyperparameters, shape and range of its images; notes for the user.
 
-    Of a variational autoencoder, `posterior` returns means and logarithms of variances.
+    Of a variational autoencoder, `posterior` returns means and logarithms of variances. A conditional encoder
+    takes labels of `classes`, too.
     """
 
     model: keras.Model
@@ -224,6 +257,7 @@ class LoadedEncoder(NamedTuple):
     notes: list[str]
     value_range: ValueRange = BYTES
     posterior: keras.Model | None = None
+    classes: ModelClasses | None = None
 
 
 def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
@@ -249,24 +283,36 @@ def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
             posterior = own if hp.variational and len(own.outputs) == 2 else None
         else:
             continue
-        input_shape = encoder.input_shape[1:]
+        input_shape, classes = image_shape(encoder), _find_classes(saved, candidate)
         is_whole = saved.hp is not None and saved.model.name == "autoencoder"
         target_shape = saved.model.output_shape[1:] if is_whole else input_shape
         notes = [] if foreign is None else foreign.notes
         shape = get_task(hp).image_shape(hp, input_shape, target_shape)
-        return LoadedEncoder(encoder, hp, shape, notes, saved.value_range, posterior)
+        return LoadedEncoder(encoder, hp, shape, notes, saved.value_range, posterior, classes)
     raise UserError(
         f"{path}: contains no encoder, and there is none in its folder; use an autoencoder.h5 or encoder.h5"
     )
 
 
-def load_decoder(
-    path: Path, options: ModelRequest
-) -> tuple[keras.Model, AutoencoderHyperparameters, list[str]]:
-    """Load the decoder in a file.
+class LoadedDecoder(NamedTuple):
+    """A decoder of codes alone, hyperparameters of its task, and notes for the user.
 
-    Returns:
-        The decoder of codes alone, the hyperparameters of its task, and notes for the user.
+    A conditional decoder takes labels of `classes`, too.
+    """
+
+    model: keras.Model
+    hp: AutoencoderHyperparameters
+    notes: list[str]
+    classes: ModelClasses | None = None
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """The shape of a code."""
+        return tuple(self.model.inputs[0].shape[1:])
+
+
+def load_decoder(path: Path, options: ModelRequest) -> LoadedDecoder:
+    """Load the decoder in a file.
 
     Raises:
         UserError: there is none that decodes a code alone.
@@ -275,12 +321,12 @@ def load_decoder(
     saved = load_saved_model(path)
     if saved.hp is None and is_decoder(saved.model):
         model, note = adapt_decoder(saved.model, str(path))
-        return model, AutoencoderHyperparameters(), [note]
+        return LoadedDecoder(model, AutoencoderHyperparameters(), [note])
     if (hp := saved.autoencoder_hp) is None or _names_layers(options):
         foreign = _adapt(saved, path, options)
         model = foreign.decoder(options.encoder_layer, options.decoder_layer)
-        return model, hp or AutoencoderHyperparameters(), foreign.notes
-    return _code_decoder(saved, path, hp), hp, []
+        return LoadedDecoder(model, hp or AutoencoderHyperparameters(), foreign.notes)
+    return LoadedDecoder(_code_decoder(saved, path, hp), hp, [], _find_classes(saved, path))
 
 
 def _code_decoder(saved: SavedModel, path: Path, hp: AutoencoderHyperparameters) -> keras.Model:
@@ -288,7 +334,8 @@ def _code_decoder(saved: SavedModel, path: Path, hp: AutoencoderHyperparameters)
     decoder = saved.submodel("decoder")
     if decoder is None:
         raise UserError(f"{path}: contains no model named decoder; use an autoencoder.h5 or decoder.h5")
-    if hp.skip or hp.residual or len(decoder.inputs) > 1:
+    count = 2 if count_label_classes(decoder) else 1
+    if hp.skip or hp.residual or len(decoder.inputs) != count:
         raise UserError(
             f"{path}: the decoder needs more than a latent code (skip connections or residual) and cannot "
             f"generate samples"

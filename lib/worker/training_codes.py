@@ -1,7 +1,8 @@
 """The training images of a saved model, and their latent codes, for samplers."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from lib.data.user_images import find_pictures
 from lib.data.value_range import ValueRange
 from lib.evaluation import latent_space
 from lib.models import inference
+from lib.evaluation.samplers.base import CodeSource, sample_codes
 from lib.runs import records
 from lib.runs.validation import sanitize
 from lib.tasks import ImageShape, make_inference_pair
+from lib.worker.image_labels import positions_by_label
 from lib.worker.saved_models import LoadedEncoder, require_finite
 
 COLORS = {1: "gray", 3: "rgb"}  # values of the setting `color`, by the channels of images
@@ -43,16 +46,32 @@ class TrainingCodes:
     path: Path
     seed: int
 
-    def encode(self, count: int, from_posterior: bool) -> np.ndarray:
+    @cached_property
+    def labels(self) -> np.ndarray | None:
+        """The labels of the images for a conditional model, else None. Raises `UserError`: there are none."""
+        classes = self.encoder.classes
+        return None if classes is None else classes.of_subset(self.train, str(self.path))
+
+    def encode(self, count: int, from_posterior: bool, label: int | None = None) -> np.ndarray:
         """Return codes as `lib.evaluation.samplers.base.CodeSource` needs them.
+
+        Args:
+            count: of images, of which there may be fewer.
+            from_posterior: draw the codes of a VAE.
+            label: encode only images of this class of a conditional model.
 
         Raises:
             RunFailed: a code is NaN, infinite or too large.
+            UserError: there is no image of the class.
         """
         order = np.random.default_rng(self.seed).permutation(len(self.train))
+        if label is not None and self.labels is not None:
+            order = order[self.labels[order] == label]
+            if not len(order):
+                raise UserError(f"{self.path}: none of the training images has the label {label}")
         positions = np.sort(order[:count])
         posterior = self.encoder.posterior if from_posterior else None
-        parts = (self._predict(posterior, inputs) for inputs in self._inputs(positions))
+        parts = (self._predict(posterior, *batch) for batch in self._inputs(positions))
         if posterior is None:
             codes = np.concatenate(list(parts))
         else:
@@ -62,13 +81,58 @@ class TrainingCodes:
         require_finite(codes, [f"image {position + 1}" for position in positions], self.path)
         return codes
 
-    def _predict(self, posterior: keras.Model | None, inputs: np.ndarray):
-        return inference.predict(self.encoder.model if posterior is None else posterior, inputs)
+    def _predict(self, posterior: keras.Model | None, inputs: np.ndarray, labels: np.ndarray | None):
+        return inference.predict(self.encoder.model if posterior is None else posterior, inputs, labels)
 
-    def _inputs(self, positions: np.ndarray) -> Iterator[np.ndarray]:
+    def _inputs(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         for start in range(0, len(positions), latent_space.BATCH_SIZE):
-            images = self.train.take(positions[start : start + latent_space.BATCH_SIZE])
-            yield make_inference_pair(self.encoder.hp, images)[0]
+            rows = positions[start : start + latent_space.BATCH_SIZE]
+            inputs = make_inference_pair(self.encoder.hp, self.train.take(rows))[0]
+            yield inputs, None if self.labels is None else self.labels[rows]
+
+
+def sample_labeled_codes(
+    name: str,
+    source: CodeSource,
+    encode: Callable[[int, bool, int], np.ndarray],
+    labels: np.ndarray | None,
+    count: int,
+    seed: int,
+) -> np.ndarray:
+    """Return latent codes of a sampler; those of each class are sampled from the codes of its images.
+
+    Args:
+        name: of the sampler.
+        source: what it is fitted on, for images of all classes.
+        encode: `TrainingCodes.encode`, or a function like it.
+        labels: of a conditional model: the class of each sample, integers (count,); else None.
+        count: of samples.
+        seed: of the fit and the samples.
+
+    Returns:
+        float32 (count, *source.shape).
+    """
+    if labels is None:
+        return sample_codes(name, source, count, seed)
+    samples = np.empty((count, *source.shape), np.float32)
+    groups = list(positions_by_label(labels))
+    for number, (label, positions) in enumerate(groups):
+        of_class = replace(
+            source,
+            encode=partial(_encode_class, encode, label),
+            report=lambda fraction, number=number: source.report((number + fraction) / len(groups)),
+        )
+        class_seed = int(np.random.SeedSequence((seed, label)).generate_state(1)[0])
+        samples[positions] = sample_codes(name, of_class, len(positions), class_seed)
+        if source.stop_event.is_set():
+            break
+    return samples
+
+
+def _encode_class(
+    encode: Callable[[int, bool, int], np.ndarray], label: int, count: int, from_posterior: bool
+) -> np.ndarray:
+    return encode(count, from_posterior, label)
 
 
 def unfit_sampler(path: Path, sampler: str, hp: AutoencoderHyperparameters) -> UserError:

@@ -23,7 +23,7 @@ from lib.evaluation.samplers.base import CodeSource, sample_codes
 from lib.runs.views import ImageGrid, ImageStrip, PointPlot
 from lib.tasks import get_task
 from lib.tasks.display import Display
-from lib.training.batches import Batches
+from lib.training.batches import Batches, images_of
 
 RECONSTRUCTIONS = 10  # test images in the figure
 LATENT_POINTS = 1000  # test images in the latent space: t-SNE takes some seconds for so many
@@ -32,6 +32,7 @@ SAMPLES_PER_ROW = 12
 GRID_SIDE = 15  # images per side of the grid over a two-dimensional prior
 INTERPOLATIONS = 5
 INTERPOLATION_STEPS = 10
+MAX_CLASSES = 20  # of a conditional autoencoder whose samples are shown
 IMAGES_PER_CLASS = 5  # completed halves (report D)
 VARIANT_IMAGES = 6  # per variant of the task
 
@@ -87,9 +88,10 @@ class AutoencoderFigures(RunFigures):
         batches = Batches(subset, latent_space.BATCH_SIZE, self.hp)
         return latent_space.encode_batches(self.model.get_layer("encoder"), batches)
 
-    def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Return the images of codes as figures show them, uint8."""
-        outputs = latent_space.decode_codes(self.model.get_layer("decoder"), codes, self.hp.quantization)
+    def decode(self, codes: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Return the images of codes as figures show them, uint8; a conditional decoder needs labels."""
+        decoder = self.model.get_layer("decoder")
+        outputs = latent_space.decode_codes(decoder, codes, self.hp.quantization, labels)
         return self.display.show_pixels(get_task(self.hp).output_pixels(self.hp, outputs))
 
     @property
@@ -187,9 +189,12 @@ def _decodes_code_alone(hp) -> bool:
     absent="The decoder cannot generate samples: it needs more than a latent code (skip or residual).",
 )
 def draw_samples(figures_of: AutoencoderFigures, path: Path) -> ImageGrid:
-    """Images of codes from the default sampler."""
+    """Images of codes from the default sampler; of a conditional autoencoder a row of each class."""
     hp = figures_of.hp
     name = applicable_samplers(hp)[0]
+    title = f"{figures_of.part_title} · samples from {SAMPLERS[name].source}"
+    if hp.conditional:
+        return _draw_class_samples(figures_of, path, name, title)
 
     def encode(count: int, from_posterior: bool) -> np.ndarray:
         return figures_of.encode(shown_images(figures_of.dataset.train, hp).first(count))
@@ -197,29 +202,52 @@ def draw_samples(figures_of: AutoencoderFigures, path: Path) -> ImageGrid:
     source = CodeSource(figures_of.codes.shape[1:], encode)
     samples = sample_codes(name, source, SAMPLES, hp.seed)
     images = figures_of.decode(samples)
-    image_figures.plot_image_sheet(
-        images, SAMPLES_PER_ROW, path, f"{figures_of.part_title} · samples from {SAMPLERS[name].source}"
-    )
+    image_figures.plot_image_sheet(images, SAMPLES_PER_ROW, path, title)
     return ImageGrid(pack_images(images), SAMPLES_PER_ROW)
+
+
+def _draw_class_samples(figures_of: AutoencoderFigures, path: Path, name: str, title: str) -> ImageGrid:
+    """Samples with a row of each class; those of the prior have the same codes in all rows."""
+    train, rows = shown_images(figures_of.dataset.train, figures_of.hp), []
+    for label, class_name in enumerate(figures_of.dataset.classes[:MAX_CLASSES]):
+        members = np.flatnonzero(train.labels == label)
+
+        def encode(count: int, from_posterior: bool, members: np.ndarray = members) -> np.ndarray:
+            return figures_of.encode(train.select(members[:count]))
+
+        if len(members):
+            source = CodeSource(figures_of.codes.shape[1:], encode)
+            codes = sample_codes(name, source, SAMPLES_PER_ROW, figures_of.hp.seed)
+            rows.append((class_name, figures_of.decode(codes, np.full(len(codes), label))))
+    image_figures.plot_image_rows(rows, path, title)
+    return ImageGrid(pack_images(np.concatenate([images for _, images in rows])), SAMPLES_PER_ROW)
 
 
 @figure("interpolation", applies=lambda figures_of: figures_of.decodes_code_alone)
 def draw_interpolations(figures_of: AutoencoderFigures, path: Path) -> None:
-    """Images between pairs of test images."""
-    codes = figures_of.codes
+    """Images between pairs of test images, of a conditional autoencoder pairs of a class."""
+    codes, is_conditional = figures_of.codes, figures_of.hp.conditional
+    pairs = [(2 * pair, 2 * pair + 1) for pair in range(len(codes) // 2)]
+    if is_conditional:
+        of_classes = (np.flatnonzero(figures_of.test.labels == label) for label in range(MAX_CLASSES))
+        pairs = [(members[0], members[1]) for members in of_classes if len(members) > 1]
     rows = [
-        latent_space.interpolate(codes[2 * pair], codes[2 * pair + 1], INTERPOLATION_STEPS)
-        for pair in range(min(INTERPOLATIONS, len(codes) // 2))
+        latent_space.interpolate(codes[first], codes[last], INTERPOLATION_STEPS)
+        for first, last in pairs[:INTERPOLATIONS]
     ]
     if rows:
-        images = figures_of.decode(np.concatenate(rows))
+        labels = None
+        if is_conditional:
+            labels = figures_of.test.labels[[first for first, _ in pairs[:INTERPOLATIONS]]]
+            labels = np.repeat(labels, INTERPOLATION_STEPS)
+        images = figures_of.decode(np.concatenate(rows), labels)
         title = f"{figures_of.part_title} · interpolation between two test images"
         image_figures.plot_image_sheet(images, INTERPOLATION_STEPS, path, title)
 
 
 def _has_prior_grid(figures_of: AutoencoderFigures) -> bool:
     is_flat = figures_of.hp.has_prior and figures_of.architecture.latent_size == 2
-    return is_flat and figures_of.decodes_code_alone
+    return is_flat and figures_of.decodes_code_alone and not figures_of.hp.conditional
 
 
 @figure("grid", applies=_has_prior_grid)
@@ -245,7 +273,7 @@ def variant_examples(model: keras.Model, subset: Subset, hp: AutoencoderHyperpar
     display = Display.of(hp.show_channels, subset.take(slice(None)))
     for variant, values in task.variants.items():
         inputs, targets = Batches(subset, len(subset), dataclasses.replace(hp, **values))[0]
-        pixels = task.to_pixels(hp, inputs, model.predict_on_batch(inputs), targets)
+        pixels = task.to_pixels(hp, images_of(inputs), model.predict_on_batch(inputs), targets)
         pictures[variant] = list(map(display.show_pixels, pixels))
     return VariantExamples(
         next(iter(pictures.values()))[2],
@@ -275,5 +303,5 @@ def _reconstruct(model: keras.Model, subset: Subset, hp: AutoencoderHyperparamet
     if task.targets_are_inputs:
         names.pop()
     display = Display.of(hp.show_channels, subset.take(slice(None)))
-    pixels = task.to_pixels(hp, inputs, outputs, targets)
+    pixels = task.to_pixels(hp, images_of(inputs), outputs, targets)
     return dict(zip(names, map(display.show_pixels, pixels), strict=False))

@@ -16,6 +16,7 @@ from lib.common.filesystem import atomic_write
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.data.value_range import BYTES, ValueRange
+from lib.models.label_input import count_label_classes
 from lib.models.saving.encoder_extraction import ForeignModel
 from lib.models.saving.file_attributes import PREFIX, VALUE_RANGE, read_attribute, read_value_range
 from lib.models.saving.graph_limits import require_buildable, require_small
@@ -211,6 +212,11 @@ def load_encoder(path: Path, image_shape: ImageShape, layer: str | None = None) 
         raise UserError(
             f"{path}: contains no model named encoder (it is named {saved.model.name}); use an "
             f"autoencoder.h5 or encoder.h5"
+        )
+    if hp is not None and count_label_classes(saved.model):
+        raise UserError(
+            f"{path}: the encoder of a conditional autoencoder is given the label of each image, which a "
+            f"classifier must not know; use one that was trained without --conditional"
         )
     input_shape, data_shape = image_shape, format_shape(image_shape)
     if hp is not None:

@@ -70,7 +70,7 @@ def encode_images(
     """Return codes and reconstructions of images.
 
     Raises:
-        UserError: fewer than 3 of the images can be read.
+        UserError: fewer than 3 of the images can be read, or have no labels for a conditional model.
         RunFailed: the model returns NaN or infinity.
         Interrupted: Ctrl-C before the first chunk is done.
     """
@@ -79,12 +79,13 @@ def encode_images(
     display: Display | None = None
     encoded: list[int] = []
     codes, errors, shown = [], [], []
+    labels = None if model.classes is None else model.classes.of_user_images(user_images)
 
-    def run(images: np.ndarray):
-        inputs, outputs, targets = model.run(images)
-        return inference.predict(encoder, inputs), inputs, outputs, targets
+    def run(images: np.ndarray, labels: np.ndarray | None = None):
+        inputs, outputs, targets = model.run(images, labels)
+        return inference.predict(encoder, inputs, labels), inputs, outputs, targets
 
-    for positions, images, (chunk, *result) in progress.map(run):
+    for positions, images, (chunk, *result) in progress.map(run, labels):
         names = [user_images.names[position] for position in positions]
         require_finite(chunk, names, model.path)
         require_finite(result[1], names, model.path)
@@ -96,11 +97,11 @@ def encode_images(
         shown.append([make_thumbnails(display.show_pixels(part), size) for part in pixels])
     _require_enough(user_images, encoded)
     assert display is not None
-    classes, labels = _classes(user_images, encoded)
+    classes, indices = _classes(user_images, encoded)
     inputs, outputs = (np.concatenate(parts) for parts in zip(*shown, strict=True))
     return EncodedImages(
         [user_images.names[position] for position in encoded],
-        *(classes, labels, np.concatenate(codes), np.concatenate(errors), inputs, outputs, display),
+        *(classes, indices, np.concatenate(codes), np.concatenate(errors), inputs, outputs, display),
     )
 
 

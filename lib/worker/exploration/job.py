@@ -109,6 +109,8 @@ def _require_new_page(output: Path) -> None:
 
 def _find_decoder(model: LoadedAutoencoder, latent_size: int) -> tuple[keras.Model | None, str]:
     """The decoder of codes alone, or None and why there is none."""
+    if model.classes is not None:
+        return None, "no codes are decoded: the decoder of a conditional autoencoder needs labels, too"
     try:
         decoder = model.code_decoder()
     except UserError as error:
