@@ -48,6 +48,9 @@ class ApplyCommand(ModelCommand):
     several_models = True
     refinement_flags = ("encoder_layer", "decoder_layer")
 
+    def is_offered(self, session: Session) -> bool:
+        return not session.last_run.record.get("hyperparameters", {}).get("conditional")
+
     def add_flags(self, parser: CommandParser) -> None:
         super().add_flags(parser)
         parser.add_value("--missing", "PART", MISSING_HELP, MissingPart())

@@ -142,8 +142,8 @@ class Answers:
         values = self.defaults | self._fitting_drafts(answers) | self.provided | answers
         data = [name for name, setting in self.settings.items() if setting.group == "data"]
         conditions = [name for setting in data for name in self.settings[setting].only_when]
-        # With a label weight an autoencoder needs the labels.
-        names = {*data, *conditions, "seed"} | ({"label_weight"} & self.settings.keys())
+        # With these an autoencoder needs the labels.
+        names = {*data, *conditions, "seed"} | ({"label_weight", "conditional"} & self.settings.keys())
         applicable = {
             name: values[name]
             for name in names

@@ -26,9 +26,7 @@ from lib.config.parallel_layers import plan_feedback, plan_linear_path
 from lib.tasks import ImageShape, get_task
 
 
-def plan_architecture(
-    hp: AutoencoderHyperparameters, image: ImageShape, classes: int = 0
-) -> Architecture:
+def plan_architecture(hp: AutoencoderHyperparameters, image: ImageShape, classes: int = 0) -> Architecture:
     """The architecture of an autoencoder for images of one shape.
 
     The decoder mirrors the encoder (report C): as many convolutions, the same kernels in reverse order,
@@ -49,9 +47,8 @@ def plan_architecture(
     task = get_task(hp)
     input_shape, target_shape = task.shapes(hp, image)
     maps = task.fixed_maps(hp, input_shape, target_shape)
-    encoder_input = maps.encoder.apply_to_shape(input_shape) if maps.encoder else input_shape
-    if hp.conditional:
-        encoder_input = labeled_shape(encoder_input)
+    whole_input = maps.encoder.apply_to_shape(input_shape) if maps.encoder else input_shape
+    encoder_input = labeled_shape(whole_input) if hp.conditional else whole_input
     try:
         convolutions, stages = plan_encoder(hp, encoder_input)
     except KernelTooLarge as reason:

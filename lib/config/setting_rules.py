@@ -115,8 +115,7 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
             f"importance samples require the loss bce, which is a likelihood, not {hp.loss}",
         ),
         Rule(
-            hp.nll_samples is not None
-            and not (task.has_binary_pixels(hp) and hp.loss in (None, "bce")),
+            hp.nll_samples is not None and not (task.has_binary_pixels(hp) and hp.loss in (None, "bce")),
             "NLL samples require pixels of two values and the loss bce: set --binarize dynamic",
         ),
     ]

@@ -23,7 +23,8 @@ MAX_VALUES = 2**24  # of the images, or of their codes, in memory
 def can_compress(hp: AutoencoderHyperparameters) -> bool:
     """Return whether the code is all that the decoder needs to give the image that was encoded.
 
-    A conditional decoder needs the label, too. Pixels of two values are drawn from the image, which the code does not tell.
+    A conditional decoder needs the label, too. Pixels of two values are drawn from the image, which the code
+    does not tell.
     """
     task = get_task(hp)
     is_whole = task.targets_are_inputs and task.targets_are_images and not task.has_binary_pixels(hp)

@@ -118,9 +118,10 @@ class Batches(keras.utils.PyDataset):
         if self.shard is not None:  # after all random draws, which are then the same in all processes
             rows = self.shard.rows(len(positions))
             inputs, targets, labels = inputs[rows], targets[rows], labels[rows]
-        if self.conditional:
-            inputs = inputs, labels.astype(np.int32)
-        return (inputs, targets) if self.transform is None else self.transform(inputs, targets, labels)
+        model_inputs = (inputs, labels.astype(np.int32)) if self.conditional else inputs
+        if self.transform is None:
+            return model_inputs, targets
+        return self.transform(model_inputs, targets, labels)
 
     def _make_pair(
         self,

@@ -137,7 +137,7 @@ def _requested_labels(request: Generate, decoder: LoadedDecoder, path: Path) -> 
     """The classes that a request names; all of a conditional model where it names none.
 
     Raises:
-        UserError: the model is not conditional, has no such class, or needs one class and gets another number.
+        UserError: the model is not conditional, has no such class, or needs one class and gets several.
     """
     if decoder.classes is None:
         if request.labels:

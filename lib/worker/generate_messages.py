@@ -10,8 +10,8 @@ class Generate(ModelRequest):
     """Decode latent codes.
 
     Attributes:
-        labels: for a conditional model: classes by name or number, in which the images take turns; all classes
-            where there are none.
+        labels: for a conditional model: classes by name or number, in which the images take turns; () for all
+            classes.
         sampler: name of an entry of `lib.config.samplers`; None for the default of the model.
         between: two pictures to interpolate between, in `steps` images.
         count: the number of samples.

@@ -178,8 +178,10 @@ def _names_layers(options: ModelRequest) -> bool:
 def _maps_images(model: keras.Model) -> bool:
     tensors = [model.inputs[0], *model.outputs]
     has_right_inputs = len(model.inputs) == (2 if count_label_classes(model) else 1)
-    return has_right_inputs and len(tensors) == 2 and all(
-        len(tensor.shape) == 4 and None not in tensor.shape[1:] for tensor in tensors
+    return (
+        has_right_inputs
+        and len(tensors) == 2
+        and all(len(tensor.shape) == 4 and None not in tensor.shape[1:] for tensor in tensors)
     )
 
 

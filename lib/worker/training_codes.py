@@ -19,8 +19,8 @@ from lib.data.splits import Subset
 from lib.data.user_images import find_pictures
 from lib.data.value_range import ValueRange
 from lib.evaluation import latent_space
-from lib.models import inference
 from lib.evaluation.samplers.base import CodeSource, sample_codes
+from lib.models import inference
 from lib.runs import records
 from lib.runs.validation import sanitize
 from lib.tasks import ImageShape, make_inference_pair
@@ -120,13 +120,17 @@ def sample_labeled_codes(
         of_class = replace(
             source,
             encode=partial(_encode_class, encode, label),
-            report=lambda fraction, number=number: source.report((number + fraction) / len(groups)),
+            report=partial(_report_group, source.report, number, len(groups)),
         )
         class_seed = int(np.random.SeedSequence((seed, label)).generate_state(1)[0])
         samples[positions] = sample_codes(name, of_class, len(positions), class_seed)
         if source.stop_event.is_set():
             break
     return samples
+
+
+def _report_group(report: Callable[[float], None], number: int, count: int, fraction: float) -> None:
+    report((number + fraction) / count)
 
 
 def _encode_class(

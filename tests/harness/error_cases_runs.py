@@ -665,6 +665,12 @@ CASES = {
             "--refine cannot change the codes of a quantized autoencoder, which are at a few levels",
         ),
         (
+            lambda: used(Apply, save_autoencoder(conditional=True), data=images()),
+            "ae/autoencoder.h5",
+            "apply cannot use a conditional autoencoder, which needs the label of each image; use one that "
+            "was trained without --conditional",
+        ),
+        (
             lambda: used(Apply, flat(), data=images(), refine=5),
             "flat.h5",
             "--refine requires nested models named encoder and decoder, and a decoder that",

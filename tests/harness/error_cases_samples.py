@@ -12,9 +12,10 @@ from lib.data.value_range import ValueRange
 from lib.evaluation.sample_quality import features
 from lib.models import second_stage
 from lib.models.saving import model_files
+from lib.worker import open_data
 from lib.worker.evaluate_messages import Evaluate
 from lib.worker.generate_messages import Generate
-from lib.worker.messages import ItemProgress
+from lib.worker.messages import Encode, ItemProgress
 from tests.harness import sample_files
 from tests.harness.error_cases_settings import called
 from tests.harness.in_process_worker import RecordingChannel
@@ -82,7 +83,86 @@ def inception():
         features.inception_features(Path("weights.h5"), GRAY)
 
 
+def labeled(labels, name: str = "all.npz") -> str:
+    """Images of the shape of the models, with labels."""
+    np.savez(name, images=sample_files.shapes(60)[0], labels=labels)
+    return name
+
+
+def encoded(data: str):
+    run_job(Encode, save_autoencoder(conditional=True), data=data, output="codes.npz")
+
+
+def trained_on(**names: str):
+    """A conditional autoencoder on data sets of these files."""
+    open_data.open_dataset(AutoencoderHyperparameters(conditional=True, **names))
+
+
+def with_unlabeled_tests():
+    np.savez("test.npz", images=sample_files.shapes(20)[0])
+    trained_on(dataset=labeled(np.arange(60) % 3), testset="test.npz")
+
+
+CONDITIONAL = {"conditional": True, "latent_dim": 2}
+
 CASES = {
+    "worker/open_data": [
+        (
+            lambda: trained_on(dataset=data()),
+            "all.npy",
+            "has no labels for --conditional; use an IDX folder, an .npz or one folder per class, or remove "
+            "it",
+        ),
+        (
+            with_unlabeled_tests,
+            "test.npz",
+            "has no labels for --conditional; use test images with labels",
+        ),
+    ],
+    "worker/image_labels": [
+        (
+            lambda: encoded(data()),
+            "all.npy",
+            "has no labels, which the conditional model ae/autoencoder.h5 needs; use a data set with labels, "
+            "or one folder per class",
+        ),
+        (
+            lambda: encoded(labeled(np.arange(60) % 4)),
+            "ae/autoencoder.h5",
+            "has no class 3; its classes are left, middle, bottom",
+        ),
+        (
+            lambda: run_job(
+                Generate,
+                save_autoencoder(**CONDITIONAL),
+                data=labeled(np.arange(60) % 5),
+                sampler="mixture",
+            ),
+            "ae/autoencoder.h5",
+            "label 3 is no class of ae/autoencoder.h5: left, middle, bottom",
+        ),
+    ],
+    "worker/saved_models": [
+        (
+            lambda: run_job(
+                Encode,
+                save_autoencoder(**CONDITIONAL),
+                data=data(),
+                output="codes.npz",
+                encoder_layer="encoder",
+            ),
+            "ae/autoencoder.h5",
+            "the layers of a conditional autoencoder cannot be named; remove the names",
+        ),
+    ],
+    "models/saving/model_files": [
+        (
+            lambda: model_files.load_encoder(Path(save_autoencoder(conditional=True)[0]), GRAY),
+            "ae/autoencoder.h5",
+            "the encoder of a conditional autoencoder is given the label of each image, which a classifier "
+            "must not know; use one that was trained without --conditional",
+        ),
+    ],
     "evaluation/sample_quality": [
         (
             lambda: evaluated(features_of="ae/autoencoder.h5"),
@@ -150,6 +230,16 @@ CASES = {
     ],
     "worker/training_codes": [
         (
+            lambda: run_job(
+                Generate,
+                save_autoencoder(**CONDITIONAL),
+                data=labeled(np.arange(60) % 2),
+                sampler="mixture",
+            ),
+            "ae/autoencoder.h5",
+            "none of the training images has the label 2",
+        ),
+        (
             lambda: generated(sampler="prior"),
             "ae/autoencoder.h5",
             "--sampler prior does not apply to this model; use mixture or two-stage",
@@ -161,6 +251,21 @@ CASES = {
         ),
     ],
     "worker/generate_job": [
+        (
+            lambda: generated(labels=("3",)),
+            "ae/autoencoder.h5",
+            "--label requires a model that was trained with --conditional",
+        ),
+        (
+            lambda: run_job(Generate, save_autoencoder(**CONDITIONAL), grid=3),
+            "ae/autoencoder.h5",
+            "--grid requires one class: set --label to one of left, middle, bottom",
+        ),
+        (
+            lambda: run_job(Generate, save_autoencoder(**CONDITIONAL), between=("a.png", "b.png")),
+            "ae/autoencoder.h5",
+            "--between requires one class: set --label to one of left, middle, bottom",
+        ),
         (
             lambda: generated(nearest=True, model={"task": "complete"}),
             "ae/autoencoder.h5",

@@ -409,6 +409,24 @@ CASES = {
             "regularization kl cannot be combined with skip, residual or linear path, which",
         ),
         (
+            lambda: AutoencoderHyperparameters(conditional=True, task="denoise"),
+            "conditional",
+            "conditional requires the task reconstruct",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(conditional=True, linear_path=8),
+            "conditional",
+            "conditional cannot be combined with PCA, linear path, feedback or label weight",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(
+                conditional=True, regularization="kl", importance_samples=5, latent_dim=2
+            ),
+            "conditional",
+            "conditional cannot be combined with importance samples or NLL samples, which are of images "
+            "without labels",
+        ),
+        (
             lambda: AutoencoderHyperparameters(quantize="8", latent_dim=4, regularization="kl"),
             "quantize",
             "quantize cannot be combined with regularization, skip, residual or linear path",

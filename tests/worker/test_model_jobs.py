@@ -25,6 +25,7 @@ from lib.worker.messages import Apply, Encode, ItemProgress, JobResult, ModelReq
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
+CLASSES = ("left", "middle", "bottom")
 GRAY, COLOR = (12, 10, 1), (12, 10, 3)
 FEW_IMAGES = {"count": 6, "steps": 4}  # of generate
 
@@ -38,13 +39,14 @@ def run_job(request: type[ModelRequest], models: list[str], channel=None, **opti
 
 
 def save_autoencoder(folder: str = "ae", image=GRAY, **values) -> list[str]:
-    """An untrained autoencoder in a folder, and its path in a list."""
+    """An untrained autoencoder in a folder, of three classes if conditional, and its path in a list."""
     hp = AutoencoderHyperparameters(**dict(layers=1, kernels=2) | values)
     keras.utils.set_random_seed(hp.seed)  # with other weights all units may be dead, and no code improves
     Path(folder).mkdir()
-    network = autoencoder.build_autoencoder(architecture_planner.plan_architecture(hp, image))
+    network = autoencoder.build_autoencoder(architecture_planner.plan_architecture(hp, image, len(CLASSES)))
+    classes = CLASSES if hp.conditional else ()
     for part in (network, network.get_layer("encoder"), network.get_layer("decoder")):
-        model_files.save_model(part, Path(folder) / f"{part.name}.h5", hp)
+        model_files.save_model(part, Path(folder) / f"{part.name}.h5", hp, classes)
     return [f"{folder}/autoencoder.h5"]
 
 
@@ -55,9 +57,7 @@ def save_classifier() -> list[str]:
         "encoder"
     )
     head = ClassifierHyperparameters(fc_units=4)
-    model_files.save_model(
-        build_classifier(encoder, 3, head, GRAY), Path("classifier.h5"), head, ("left", "middle", "bottom")
-    )
+    model_files.save_model(build_classifier(encoder, 3, head, GRAY), Path("classifier.h5"), head, CLASSES)
     return ["classifier.h5"]
 
 

@@ -132,6 +132,8 @@ KINDS = {
     ),
     "WAE": dict(regularization="mmd"),
     "AAE": dict(regularization="adversarial", latent_dim=2, label_weight=0.1),
+    "conditional VAE": dict(regularization="kl", latent_dim=2, conditional=True),
+    "conditional maps": dict(conditional=True),
     "quantized": dict(quantize="5,3", latent_dim=4, label_weight=0.1),
     "quantized maps": dict(quantize="4"),
     "linear path": dict(linear_path=5),
@@ -166,6 +168,8 @@ FIGURES = {
     "VAE with warm-up": SAMPLED | {"grid"},
     "WAE": SAMPLED,
     "AAE": SAMPLED | {"grid"},
+    "conditional VAE": SAMPLED,
+    "conditional maps": SAMPLED,
     "quantized": SAMPLED,
     "quantized maps": SAMPLED,
     "linear path": SAMPLED,
@@ -208,7 +212,7 @@ def test_a_run_of_every_kind(kind, color):
     outputs = unpack_images(strip["outputs"])
     assert outputs.shape == (8, 12, 10, 3)  # also of completed halves and of UV
     assert ("test_kl" in metrics) == (values.get("regularization") == "kl")
-    compresses = "task" not in values and "binarize" not in values
+    compresses = not {"task", "binarize", "conditional"} & {*values}
     assert ("test_bits_per_pixel" in metrics) == compresses
     assert ("test_nll" in metrics) == ("nll_samples" in values)
     if kind in CLASSIFIED:
