@@ -210,8 +210,8 @@ PRESETS = {
         "best detector of clothes that are not --normal: scored by SSIM, local correlation and latent code",
         "fashion-mnist",
         _BEST_ANOMALY | dict(
-            defects="paste,noise,blank", defect_size="0.2-0.6", error_map="structure,correlation", score_area=0.2,
-            code_weight=0.6, epochs=20,
+            defects="paste,noise,blank", defect_size="0.2-0.6", error_map="structure,correlation",
+            score_area=0.2, code_weight=0.6, epochs=20,
         ),
     ),
     "best-cifar-anomaly": Preset(

@@ -61,7 +61,7 @@ class Batches(keras.utils.PyDataset):
         hp: Hyperparameters,
         training: bool = False,
         labeled: bool = False,
-        transform: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple] | None = None,
+        transform: Callable[..., tuple] | None = None,
         shard: Shard | None = None,
         endless: bool = False,
         first_epoch: int = 0,
