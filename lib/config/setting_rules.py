@@ -111,6 +111,10 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
             "importance samples cannot be combined with label weight",
         ),
         Rule(
+            hp.importance_samples > 1 and bool(hp.adversarial_weight),
+            "importance samples cannot be combined with adversarial weight",
+        ),
+        Rule(
             hp.importance_samples > 1 and hp.loss not in (None, "bce"),
             f"importance samples require the loss bce, which is a likelihood, not {hp.loss}",
         ),

@@ -110,6 +110,11 @@ class AutoencoderTraining(TrainingSettings):
         0.0, FloatRange(0, 1000), group="training",
         help="weight of an auxiliary classification loss on the latent code; needs labels",
     )
+    adversarial_weight: float = setting(
+        0.0, FloatRange(0, 1000), group="training", is_later=True,
+        help="weight of a discriminator that tells patches of outputs from those of targets, against blur, "
+             "relative to the loss per pixel (0.001)",
+    )
     begin_with: str | None = setting(
         None, Text(), group="training", searchable=False, is_later=True, in_menu=True,
         help="begin with the weights of a saved model, layer by layer where they fit; the .h5 file, or the "

@@ -11,6 +11,7 @@ from sklearn.metrics import classification_report, confusion_matrix
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.splits import Subset
 from lib.models.autoencoder import RECONSTRUCTION
+from lib.models.patch_discriminator import MEASURES, PATCHES
 from lib.models.regularizers import make_regularizer
 from lib.models.regularizers.kl import kl_divergences
 from lib.tasks.metrics import program_metrics
@@ -89,13 +90,13 @@ def autoencoder_metrics(
         losses = keras.ops.convert_to_numpy(loss(targets, outputs))
         means.add(Predictions(hp, images_of(inputs), outputs, targets), loss=losses)
     metrics = means.result()
-    if hp.has_prior:
-        metrics |= _regularized_loss(training_model, subset, hp)
+    if hp.has_prior or hp.adversarial_weight:
+        metrics |= _training_scores(training_model, subset, hp)
     return {f"{prefix}_{key}": value for key, value in metrics.items()}
 
 
-def _regularized_loss(training_model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters) -> dict:
-    """The loss with its terms: the reconstruction loss and the penalty, with what else is measured of it."""
+def _training_scores(training_model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters) -> dict:
+    """What only the training model measures: the terms of the loss, and how well discriminators do."""
 
     def make_targets(inputs, targets, labels):
         # Zeros for the targets' labels: a test set may have none, or other classes than the training set.
@@ -103,11 +104,15 @@ def _regularized_loss(training_model: keras.Model, subset: Subset, hp: Autoencod
 
     batches = Batches(subset, BATCH_SIZE, hp, transform=make_targets)
     losses = training_model.evaluate(batches, verbose=0, return_dict=True)
-    regularizer = make_regularizer(hp)
-    assert regularizer is not None
+    regularizer, scores = make_regularizer(hp), {}
+    if hp.adversarial_weight:
+        accuracies = (f"{name}_{metric.__name__}" for name, metric in MEASURES.items())
+        scores = {PATCHES: losses[f"{PATCHES}_loss"], **{key: losses[key] for key in accuracies}}
+    if regularizer is None:
+        return scores
     reconstruction, penalty = losses[f"{RECONSTRUCTION}_loss"], losses[f"{regularizer.name}_loss"]
     measured = (f"{name}_{metric.__name__}" for name, metric in regularizer.measures.items())
-    scores = {
+    scores |= {
         "loss": reconstruction + hp.penalty_weight * penalty,
         "reconstruction": reconstruction,
         regularizer.name: penalty,

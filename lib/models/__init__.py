@@ -8,6 +8,7 @@
     classifier         classifier on a saved encoder
     label_input        labels of conditional autoencoders
     output_joins       outputs joined to the inputs
+    patch_discriminator  outputs told from targets
     layer_names        names of layers in files
     fixed_layers       layers with constant weights
     initialization     identity, linear path and PCA

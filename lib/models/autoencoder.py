@@ -14,6 +14,7 @@ from lib.models.initialization import initialize_as_identity
 from lib.models.label_input import join_label, label_input
 from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_number, layer_name
 from lib.models.output_joins import add_residual, keep_known
+from lib.models.patch_discriminator import discriminate
 from lib.models.quantizer import StraightThrough, encoder_before_rounding, quantize
 from lib.models.regularizers import GradientFactor, make_regularizer
 from lib.tasks import get_task
@@ -59,7 +60,8 @@ def build_training_model(
     With a regularization the penalty of the code is an output, too; a VAE samples its codes. With a
     `label_weight` a softmax layer on the code, or on the means of its feature maps, predicts the class as an
     auxiliary task (Iizuka, Simo-Serra and Ishikawa, "Let there be Color!", 2016). A quantized code gets a
-    gradient.
+    gradient. With an `adversarial_weight` the targets are the last input, and a discriminator tells them from
+    the outputs.
 
     Args:
         autoencoder: model of `build_autoencoder`, which shares its weights with the result.
@@ -68,13 +70,13 @@ def build_training_model(
 
     Returns:
         `autoencoder` itself where none of these applies; else a model with a dict of outputs:
-        `RECONSTRUCTION` (n, height, width, channels), those of the regularizer, (n, 1) each, and `LABELS` (n,
-        classes), probabilities; or with the reconstruction as its only output. With several
-        `importance_samples` the outputs are those of `build_importance_model`.
+        `RECONSTRUCTION` (n, height, width, channels), those of the regularizer and of `discriminate`, (n, 1)
+        each, and `LABELS` (n, classes), probabilities; or with the reconstruction as its only output. With
+        several `importance_samples` the outputs are those of `build_importance_model`.
     """
     hp = architecture.hp
     regularizer = make_regularizer(hp)
-    if not (regularizer or hp.label_weight or hp.quantize):
+    if not (regularizer or hp.label_weight or hp.quantize or hp.adversarial_weight):
         return autoencoder
     encoder, decoder = autoencoder.get_layer("encoder"), autoencoder.get_layer("decoder")
     inputs = _model_inputs(architecture)
@@ -96,11 +98,19 @@ def build_training_model(
             penalty = outputs[regularizer.name]
             outputs[regularizer.name] = GradientFactor(0.0, name="penalty_factor")(penalty)
     outputs[RECONSTRUCTION] = _decode(decoder, encoded, inputs, architecture)
+    all_inputs = keras.tree.flatten(inputs)
+    if hp.adversarial_weight:
+        all_inputs.append(keras.Input(architecture.target_shape, name="target"))
+        outputs |= discriminate(outputs[RECONSTRUCTION], all_inputs[-1], hp)
     if hp.label_weight:
         features = layers.GlobalAveragePooling2D(name="means")(code) if len(code.shape) > 2 else code
         outputs[LABELS] = layers.Dense(classes, activation="softmax", name="classes")(features)
     only_reconstruction = len(outputs) == 1
-    return keras.Model(inputs, outputs[RECONSTRUCTION] if only_reconstruction else outputs, name="trainer")
+    return keras.Model(
+        all_inputs if len(all_inputs) > 1 else inputs,
+        outputs[RECONSTRUCTION] if only_reconstruction else outputs,
+        name="trainer",
+    )
 
 
 def autoencoder_for_inference(autoencoder: keras.Model, architecture: Architecture) -> keras.Model:

@@ -32,6 +32,12 @@ def _describe_likelihood(values: Values) -> str:
     return f"negative log-likelihood {values['nll']:.2f} ± {error:.2f} nats per image"
 
 
+def _describe_patches(values: Values) -> str:
+    accuracy = values.get("patch_discriminator_accuracy") or 0
+    distinction = f"distinction of outputs from targets {values['patches']:.3f} nats"
+    return f"discriminator of patches: {distinction}, accuracy {accuracy:.3f}"
+
+
 def _describe_active(values: Values) -> str:
     count = values["active_numbers"] or 0
     return f"numbers of the code with a KL divergence of {COLLAPSED} nat or more: {count:.0f}"
@@ -74,6 +80,22 @@ METRICS += [
         meaning="fraction of codes and of samples of the prior that it tells apart; 0.5 is by chance",
         decimals=3,
         higher_is_better=True,
+        describe=lambda values: "",
+    ),
+    Metric(
+        key="patches",
+        label="distinction of patches",
+        meaning="2 log 2 minus the cross-entropy of the discriminator of --adversarial-weight; 0 where it "
+        "cannot tell outputs from targets",
+        decimals=3,
+        unit="nats",
+        describe=_describe_patches,
+    ),
+    Metric(
+        key="patch_discriminator_accuracy",
+        label="accuracy of the discriminator of patches",
+        meaning="fraction of patches of outputs and of targets that it tells apart; 0.5 is by chance",
+        decimals=3,
         describe=lambda values: "",
     ),
     Metric(

@@ -14,6 +14,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyp
 from lib.config.training_choices import LOSSES
 from lib.models.autoencoder import LABELS, RECONSTRUCTION, mean_output_loss
 from lib.models.importance_sampling import BOUND, KL, importance_weighted_loss
+from lib.models.patch_discriminator import MEASURES, PATCHES
 from lib.models.regularizers import make_regularizer
 from lib.training import losses as own_losses
 
@@ -57,7 +58,7 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
     `SeparateLabelLoss` removes it from `loss`.
     """
     loss, regularizer = pixel_loss(hp), make_regularizer(hp)
-    if not (regularizer or hp.label_weight):
+    if not (regularizer or hp.label_weight or hp.adversarial_weight):
         # A penalty makes the loss more than the error, which is then a metric of its own.
         metrics = ["mse"] if hp.l2 else []
         return Phase("autoencoder", "", hp.learning_rate, loss, metrics, minutes=hp.training_minutes)
@@ -78,6 +79,10 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
         losses[regularizer.name] = mean_output_loss
         loss_weights[regularizer.name] = hp.penalty_weight
         output_metrics |= {name: [metric] for name, metric in regularizer.measures.items()}
+    if hp.adversarial_weight:
+        losses[PATCHES] = mean_output_loss
+        loss_weights[PATCHES] = hp.adversarial_weight
+        output_metrics |= {name: [metric] for name, metric in MEASURES.items()}
     if hp.label_weight:
         losses[LABELS] = CROSS_ENTROPY
         loss_weights[LABELS] = hp.label_weight
@@ -107,23 +112,30 @@ def pixel_loss(hp: AutoencoderHyperparameters) -> Callable:
 
 
 def make_training_targets(
-    hp: AutoencoderHyperparameters, inputs: np.ndarray, targets: np.ndarray, labels: np.ndarray
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    hp: AutoencoderHyperparameters,
+    inputs: np.ndarray | tuple[np.ndarray, ...],
+    targets: np.ndarray,
+    labels: np.ndarray,
+) -> tuple[np.ndarray | tuple[np.ndarray, ...], dict[str, np.ndarray]]:
     """Return inputs and targets for a model of `build_training_model`.
 
     Args:
         hp: of the run.
-        inputs: float32 (n, height, width, channels).
+        inputs: float32 (n, height, width, channels), or a tuple of them and of labels.
         targets: float32 (n, height, width, channels).
         labels: classes, integers (n,), for a run with `label_weight`.
 
     Returns:
-        The inputs, and a target for each output by its name.
+        The inputs, followed by the targets where a discriminator needs them, and a target for each output by
+        its name.
     """
     targets_by_output = {BOUND if hp.importance_samples > 1 else RECONSTRUCTION: targets}
     if regularizer := make_regularizer(hp):
         zeros = np.zeros((len(targets), 1), np.float32)
         targets_by_output |= dict.fromkeys((regularizer.name, *regularizer.measures), zeros)
+    if hp.adversarial_weight:
+        targets_by_output |= dict.fromkeys((PATCHES, *MEASURES), np.zeros((len(targets), 1), np.float32))
+        inputs = (*inputs, targets) if isinstance(inputs, tuple) else (inputs, targets)
     if hp.label_weight:
         targets_by_output[LABELS] = labels
     return inputs, targets_by_output

@@ -409,6 +409,13 @@ CASES = {
             "regularization kl cannot be combined with skip, residual or linear path, which",
         ),
         (
+            lambda: AutoencoderHyperparameters(
+                adversarial_weight=0.1, regularization="kl", importance_samples=5, latent_dim=2
+            ),
+            "importance samples",
+            "importance samples cannot be combined with adversarial weight",
+        ),
+        (
             lambda: AutoencoderHyperparameters(conditional=True, task="denoise"),
             "conditional",
             "conditional requires the task reconstruct",

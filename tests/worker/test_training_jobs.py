@@ -113,7 +113,9 @@ KINDS = {
     "right half": dict(task="complete", fc_units=8, latent_dim=4),
     "top half, from the mirror image": dict(task="complete", missing="top", residual=True, skip=True),
     "hole, U-Net": dict(task="complete", missing="boxes", skip=True),
-    "restoration": dict(task="restore", degrade="blur:1,jpeg:50", residual=True, block="residual"),
+    "restoration": dict(
+        task="restore", degrade="blur:1,jpeg:50", residual=True, block="residual", adversarial_weight=0.01
+    ),
     "detector, U-Net": dict(task="anomaly", skip=True, residual=True),
     "VAE": dict(regularization="kl", latent_dim=2),
     "dense VAE": dict(
@@ -132,7 +134,7 @@ KINDS = {
     ),
     "WAE": dict(regularization="mmd"),
     "AAE": dict(regularization="adversarial", latent_dim=2, label_weight=0.1),
-    "conditional VAE": dict(regularization="kl", latent_dim=2, conditional=True),
+    "conditional VAE": dict(regularization="kl", latent_dim=2, conditional=True, adversarial_weight=0.1),
     "conditional maps": dict(conditional=True),
     "quantized": dict(quantize="5,3", latent_dim=4, label_weight=0.1),
     "quantized maps": dict(quantize="4"),
@@ -214,6 +216,7 @@ def test_a_run_of_every_kind(kind, color):
     assert ("test_kl" in metrics) == (values.get("regularization") == "kl")
     compresses = not {"task", "binarize", "conditional"} & {*values}
     assert ("test_bits_per_pixel" in metrics) == compresses
+    assert ("test_patches" in metrics) == ("adversarial_weight" in values)
     assert ("test_nll" in metrics) == ("nll_samples" in values)
     if kind in CLASSIFIED:
         classify_on("ae/autoencoder.h5", color)

@@ -59,11 +59,11 @@ def _build_discriminator(shape: tuple[int, ...], seed: int) -> keras.Model:
 
 @keras.saving.register_keras_serializable("latent_lab")
 class Distinction(keras.layers.Layer):
-    """2 log 2 minus the cross-entropy of scores of codes and of the prior, in nats: (batch, 1).
+    """2 log 2 minus the cross-entropy of scores of codes and of the prior, in nats: means, (batch, 1).
 
     Its gradient is that of the discriminator's cross-entropy, and for the encoder that of the cross-entropy
     of codes that are taken for the prior. The inputs are the scores of codes, the same without a gradient for
-    the encoder, and those of the prior, (batch, 1) each.
+    the encoder, and those of the prior, (batch, scores) each.
     """
 
     def call(self, of_code, of_fixed, of_prior):
@@ -71,10 +71,11 @@ class Distinction(keras.layers.Layer):
         # In the difference the gradients of the discriminator cancel, and the encoder's remains.
         deception = ops.softplus(-of_code) - ops.softplus(-of_fixed)
         loss = cross_entropy + deception
-        return 2 * math.log(2) - ops.stop_gradient(cross_entropy) + loss - ops.stop_gradient(loss)
+        distinction = 2 * math.log(2) - ops.stop_gradient(cross_entropy) + loss - ops.stop_gradient(loss)
+        return ops.mean(distinction, axis=1, keepdims=True)
 
     def compute_output_shape(self, of_code_shape, of_fixed_shape, of_prior_shape):
-        return of_code_shape
+        return (of_code_shape[0], 1)
 
 
 @keras.saving.register_keras_serializable("latent_lab")
@@ -86,4 +87,4 @@ class SignAccuracy(keras.layers.Layer):
         return ops.mean(ops.cast(signs, of_codes.dtype), axis=1, keepdims=True)
 
     def compute_output_shape(self, of_codes_shape, of_prior_shape):
-        return of_codes_shape
+        return (of_codes_shape[0], 1)
