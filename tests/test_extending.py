@@ -255,6 +255,7 @@ def report(project):
     return (project.folder / "report.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_task(project, help_text, documentation, report):
     assert project.record["task"] == "negative"
     assert project.record["status"] == "finished"
@@ -267,6 +268,7 @@ def test_task(project, help_text, documentation, report):
     assert "negative" in project.run("autoencoder.py", "runs", ".")
 
 
+@pytest.mark.slow
 def test_baseline(project, report):
     baselines = project.record["baselines"]
     assert 0 < baselines["middle_gray_mse"] < 0.25
@@ -279,6 +281,7 @@ def test_named_dataset(project):
     assert project.record["dataset"]["shape"] == [12, 12, 1]
 
 
+@pytest.mark.slow
 def test_format(project):
     images = np.random.default_rng(0).integers(0, 256, (5, 12, 12), np.uint8)
     (project.folder / "own.ppmset").write_bytes(bytes([12]) + images.tobytes())
@@ -289,6 +292,7 @@ def test_format(project):
     assert "5 of 5 pictures" in screen
 
 
+@pytest.mark.slow
 def test_layer(project, help_text):
     assert project.record["hyperparameters"]["upsampling"] == "bilinear"
     assert "bilinear" in help_text
@@ -296,6 +300,7 @@ def test_layer(project, help_text):
     assert "Test accuracy" in project.run("classification.py", *words)
 
 
+@pytest.mark.slow
 def test_metric(project, report, documentation):
     assert 0 < project.record["metrics"]["test_mae"] < 1
     assert 0 < project.record["baselines"]["constant_mae"] < 1
@@ -315,6 +320,7 @@ def test_hyperparameter(project, help_text, documentation):
     assert "reading note" in project.run("autoencoder.py", "runs", ".", "--sort", "reading_note")
 
 
+@pytest.mark.slow
 def test_figure(project, report):
     assert (project.folder / "run/figures/means.png").stat().st_size > 1000
     assert "figures/means.png" in project.record["files"]
@@ -340,6 +346,7 @@ def test_augmentation(project, help_text, documentation):
     assert "`--upend`" in documentation
 
 
+@pytest.mark.slow
 def test_error_map_and_simulated_defect(project, help_text, documentation):
     chosen = ["--defects", "invert", "--error-map", "absolute", "--normal", "upright", "--output", "detector"]
     small = ["--layers", "1", "--kernels", "2", "--epochs", "1", "--yes"]

@@ -36,8 +36,8 @@ def hold(count: int, first: int) -> None:
     assert noticed == set(KNOWN)
 
 
-def test_a_few_thousand_cases_break_no_law():
-    hold(2000, first=0)
+def test_a_thousand_cases_break_no_law():
+    hold(1000, first=0)
 
 
 @pytest.mark.fuzz

@@ -240,7 +240,9 @@ def test_a_terminal_offers_to_go_on(tiny):
     assert len(list(Path("models").iterdir())) == 1
 
 
-@pytest.mark.parametrize("room", [0, 3000, pytest.param(30_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "room", [0, *(pytest.param(room, marks=pytest.mark.slow) for room in (3000, 30_000))]
+)
 def test_without_room_the_reason_is_said_and_nothing_else_is_touched(workplace, monkeypatch, room):
     """A limit on the size of a file stands for a full disk, and stops another write each time: the record,
     the models, …
@@ -266,6 +268,7 @@ def test_without_room_the_reason_is_said_and_nothing_else_is_touched(workplace, 
         kill_trials.np.testing.assert_equal(kill_trials.outcome(output), expected)
 
 
+@pytest.mark.slow
 def test_without_memory_the_remedy_is_said(workplace, monkeypatch):
     monkeypatch.chdir(workplace.folder)
     words = [

@@ -34,6 +34,7 @@ def test_digits_from_pixels_to_labels(call):
     assert record["metrics"]["test_accuracy"] > 0.9 > record["baselines"]["most_frequent_accuracy"]
 
 
+@pytest.mark.slow
 def test_real_mnist_in_four_epochs(real):
     """6,000 images, whole test set: PCA-16 leaves 0.0269."""
     data = ["-d", str(real / "mnist"), "--limit", "6000"]

@@ -57,7 +57,7 @@ SETTINGS = dict(
 )
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(
     st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3])),
     st.fixed_dictionaries(SETTINGS),

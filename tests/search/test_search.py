@@ -138,6 +138,7 @@ def test_the_result_as_json(tiny, in_process, capsys, words):
     assert result["winner"] == (None if words else str(Path("s", f"winner-{best:04}")))
 
 
+@pytest.mark.slow
 def test_a_classifier_is_searched_by_accuracy(tiny, in_process, capsys):
     save_autoencoder("e")
     words = [

@@ -48,7 +48,7 @@ def train(tiny, folder=None, stop_after=None, **values):
     "values",
     [
         {},
-        {"regularization": "kl", "latent_dim": 2, "dropout": 0.1},
+        pytest.param({"regularization": "kl", "latent_dim": 2, "dropout": 0.1}, marks=pytest.mark.slow),
         {"label_weight": 0.01, "optimizer": "muon", "latent_dim": 16},
     ],
     ids=["plain", "variational", "labels"],
@@ -108,7 +108,7 @@ def test_a_bfloat16_replica_rounds_only_hidden_layers(values):
     assert (difference > 0) == (not architecture.linear_path)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", [pytest.param("float32", marks=pytest.mark.slow), "bfloat16"])
 def test_a_replica_with_feedback_shares_one_decoder(precision):
     model, architecture = build((8, 8, 1), **FEEDBACK)
     replica = replicas.make_replica(model, precision)

@@ -94,11 +94,12 @@ def test_the_table_has_the_baseline_the_model_and_real_images():
 
 def test_the_same_seed_gives_the_same_numbers_with_the_copy_of_the_classifier():
     path = save_autoencoder(latent_dim=2)
-    first = evaluated(path)
-    copy = str(Path(first.folder) / first.features.copy)
-    again = run_job(Evaluate, path, data="all.npy", features=copy, count=30)
+    options = {"data": "all.npy", "count": 30, "samplers": ("mixture",)}
+    first = evaluated(path, samplers=("mixture",))
+    options |= {"features": str(Path(first.folder) / first.features.copy)}
+    again = run_job(Evaluate, path, **options)
     assert again.rows == first.rows
-    other = run_job(Evaluate, path, data="all.npy", features=copy, count=30, seed=1)
+    other = run_job(Evaluate, path, **options, seed=1)
     assert other.rows != first.rows
 
 

@@ -289,7 +289,7 @@ def test_nothing_is_written_where_a_page_is_or_an_error_occurs(tiny):
 def test_codes_that_are_no_numbers_are_refused(tiny, monkeypatch):
     models = save_autoencoder()
     monkeypatch.setattr(
-        encoded_images.inference, "predict", lambda model, inputs: np.full((len(inputs), 6), np.nan)
+        encoded_images.inference, "predict", lambda model, inputs, labels: np.full((len(inputs), 6), np.nan)
     )
     with pytest.raises(RunFailed, match="returns NaN, infinity or values beyond"):
         explore(models, tiny["-t"])

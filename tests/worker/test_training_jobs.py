@@ -185,7 +185,13 @@ FIGURES = {
 CLASSIFIED = ("RGB from gray", "VAE", "PCA, improved", "quantized", "top half, from the mirror image")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# Like other kinds in most of what they do.
+SLOW_KINDS = ("dense VAE", "convolutional VAE", "quantized maps", "conditional maps", "in bfloat16")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind in SLOW_KINDS else kind for kind in KINDS]
+)
 def test_a_run_of_every_kind(kind, color):
     values = dict(dataset=color, layers=2, kernels=4, epochs=2, batch_size=16) | KINDS[kind]
     record, events = run("ae", **values)
@@ -329,6 +335,7 @@ def test_every_task_is_tested_above():
     assert {"reconstruct", *(values.get("task", "reconstruct") for values in KINDS.values())} == set(TASKS)
 
 
+@pytest.mark.slow
 def test_a_classifier_trained_in_bfloat16_is_saved_in_float32(color):
     run("ae", dataset=color, layers=2, kernels=4, epochs=1)
     head = dict(
