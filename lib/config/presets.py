@@ -215,10 +215,11 @@ PRESETS = {
         ),
     ),
     "best-cifar-anomaly": Preset(
-        "best detector of objects that are not --normal: latent size 256, SSIM at three scales", "cifar10",
+        "best detector of objects that are not --normal: latent size 256, scored by SSIM, correlation and code",
+        "cifar10",
         _BEST_ANOMALY | dict(
-            latent_dim=256, defect_opacity="0.3-1", error_map="scales", score_area=1, code_weight=0,
-            epochs=25,
+            latent_dim=256, defect_opacity="0.3-1", error_map="scales,correlation", score_area=1,
+            code_weight=0.8, epochs=25,
         ),
     ),
     "mnist-classifier": Preset(
