@@ -215,7 +215,7 @@ PRESETS = {
         ),
     ),
     "best-cifar-anomaly": Preset(
-        "best detector of objects that are not --normal: latent size 256, scored by SSIM, correlation and code",
+        "best detector of objects that are not --normal: latent size 256, scored by SSIM, correlation, code",
         "cifar10",
         _BEST_ANOMALY | dict(
             latent_dim=256, defect_opacity="0.3-1", error_map="scales,correlation", score_area=1,
