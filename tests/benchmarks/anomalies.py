@@ -2,10 +2,12 @@
 
     python -m tests.benchmarks.anomalies classes mnist --preset best-mnist-anomaly --seeds 0 1 2
     python -m tests.benchmarks.anomalies folders MVTEC_AD --size 256 --minutes 10
+    python -m tests.benchmarks.anomalies textures FOLDER --epochs 20 --split 75/25/0 --seeds 0 1 2
 
 `classes` trains a detector for each class of a labeled data set, with this class as the normal one and the
 whole test set, nine of ten classes of it defective. `folders` trains one for each folder with train/ and
-test/ in another folder, such as the fifteen categories of MVTec AD. Further flags are those of
+test/ in another folder, such as the fifteen categories of MVTec AD. `textures` first draws those of the tests
+there. Further flags are those of
 `autoencoder.py`. Prints the scores of each run as soon as it has ended, and the means.
 """
 
@@ -18,13 +20,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.harness.textures import TEXTURES, write_textures
+
 PROGRAM = Path(__file__).resolve().parents[2] / "autoencoder.py"
 SCORES = ("auroc", "average_precision", "pixel_auroc", "pro")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=("classes", "folders"))
+    parser.add_argument("kind", choices=("classes", "folders", "textures"))
     parser.add_argument("data", help="name of a data set, or a folder of folders")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", help="classes or folders (default: all)")
@@ -48,6 +52,10 @@ def list_categories(kind: str, data: str) -> list[tuple[str, list[str]]]:
         path = Path(os.environ.get("LATENT_LAB_DATA", "data"), data)
         folder = str(path) if path.is_dir() else data
         return [(str(label), ["-d", folder, "--normal", str(label)]) for label in range(10)]
+    if kind == "textures":
+        for texture in TEXTURES:
+            if not Path(data, texture).exists():
+                write_textures(Path(data, texture), texture)
     folders = sorted(path.parent for path in Path(data).glob("*/train"))
     return [(folder.name, ["-d", str(folder)]) for folder in folders]
 
