@@ -220,7 +220,8 @@ def _draw_class_samples(figures_of: AutoencoderFigures, path: Path, name: str, t
             codes = sample_codes(name, source, SAMPLES_PER_ROW, figures_of.hp.seed)
             rows.append((class_name, figures_of.decode(codes, np.full(len(codes), label))))
     image_figures.plot_image_rows(rows, path, title)
-    return ImageGrid(pack_images(np.concatenate([images for _, images in rows])), SAMPLES_PER_ROW)
+    by_code = np.stack([images for _, images in rows], axis=1)  # so that the first ones are of all classes
+    return ImageGrid(pack_images(by_code.reshape(-1, *by_code.shape[2:])), len(rows))
 
 
 @figure("interpolation", applies=lambda figures_of: figures_of.decodes_code_alone)
