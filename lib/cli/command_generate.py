@@ -10,6 +10,7 @@ from lib.cli.model_command import COUNT, MAX_OPTION, ModelCommand, generates_fro
 from lib.cli.output import BAD
 from lib.cli.parser import CommandParser
 from lib.cli.session import Session
+from lib.common.errors import UserError
 from lib.common.value_types import IntRange
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.samplers import SAMPLERS, applicable_samplers, describe_samplers
@@ -25,7 +26,7 @@ SAMPLER_HELP = (
 NEAREST_HELP = "find the nearest training image of each image, so that copies are seen"
 LABEL_HELP = (
     "classes of the images, for a model that was trained with --conditional: names or numbers, in which the "
-    "images take turns, such as 3,3,7 (default: all classes)"
+    "images take turns, such as 3,3,7 (default: all of them, as far as --count goes)"
 )
 DATA_HELP = (
     "images that samplers are fitted on, and that --nearest compares with (default: the training images)"
@@ -67,7 +68,8 @@ class GenerateCommand(ModelCommand):
 
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
         between = args.between and tuple(args.between)
-        return super().options(args) | {"between": between, "labels": _split_classes(args.label or "")}
+        labels = _split_classes(args.label) if args.label is not None else ()
+        return super().options(args) | {"between": between, "labels": labels}
 
     def ask_request(self, session: Session) -> JobRequest | None:
         if not session.has_figure("samples"):
@@ -82,7 +84,7 @@ class GenerateCommand(ModelCommand):
 
         def ask_label() -> None:
             classes = run.record["dataset"]["classes"]
-            choices = {"": "all of them", **{name: name for name in classes[:MAX_CHOICES]}}
+            choices = {"": "all of them"} | {name: name for name in classes[:MAX_CHOICES]}
             chosen = answers.choose("Class of the samples", choices, at_end="")
             values["labels"] = (chosen,) if chosen else ()
 
@@ -114,8 +116,10 @@ class GenerateCommand(ModelCommand):
 
 
 def _split_classes(text: str) -> tuple[str, ...]:
-    """The names of classes in a text, between commas."""
-    return tuple(filter(None, (name.strip() for name in text.split(","))))
+    """The names of classes in a text, between commas. Raises `UserError` for none."""
+    if not (names := tuple(filter(None, (name.strip() for name in text.split(","))))):
+        raise UserError(f"--label {text!r}: names no class; use names or numbers, such as 3,3,7")
+    return names
 
 
 def _show_nearest(nearest: NearestImages, display: Display) -> None:

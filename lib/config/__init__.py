@@ -16,6 +16,7 @@
     suited_defaults       defaults that follow the images
     changed_settings      settings that differ from defaults
     layer_specs           layer types, each a class
+    patch_layers          discriminator of patches
     parallel_layers       linear path and feedback
     training_choices      losses, optimizers, schedules
     samplers              samplers of latent codes

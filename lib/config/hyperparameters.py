@@ -72,6 +72,11 @@ class Hyperparameters(TrainingSettings, DataSettings):
         return True
 
     @property
+    def needs_test_labels(self) -> bool:
+        """Whether test images need labels, of classes that occur in training."""
+        return True
+
+    @property
     def label_files(self) -> tuple[str | None, str | None]:
         """Files with the labels of training and test images; `None` where the images have their own."""
         return None, None
@@ -207,6 +212,10 @@ class AutoencoderHyperparameters(AutoencoderSettings, Hyperparameters):
     @property
     def needs_labels(self) -> bool:
         return self.label_weight > 0 or self.conditional
+
+    @property
+    def needs_test_labels(self) -> bool:
+        return self.conditional
 
     @property
     def quantization(self) -> Quantization | None:

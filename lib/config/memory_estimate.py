@@ -9,6 +9,7 @@ from lib.common.formatting import format_gigabytes
 from lib.config.architecture import Architecture, describe_architecture
 from lib.config.layer_specs import LayerSpec, WeightedSpec
 from lib.config.layer_specs.convolutions import TransposedConvolution
+from lib.config.patch_layers import PASSES, patch_layers
 
 FLOAT_BYTES = 4
 PROCESS_BYTES = 800_000_000  # Keras and TensorFlow, without a network
@@ -49,12 +50,20 @@ def estimate_memory(architecture: Architecture) -> MemoryEstimate:
     measured memory.
     """
     layers = _layers(architecture)
-    values = sum(_kept_values(layer) for layer in layers)
+    values = sum(_kept_values(layer) for layer in layers) + _discriminator_values(architecture)
     largest = max((prod(layer.output_shape) for layer in layers), default=0)
     images = prod(architecture.input_shape) + prod(architecture.target_shape)
     per_image = values + LARGEST_COPIES * largest + BATCH_COPIES * images
     constant = PROCESS_BYTES + WEIGHT_COPIES * FLOAT_BYTES * architecture.parameters
     return MemoryEstimate(constant, FLOAT_BYTES * per_image)
+
+
+def _discriminator_values(architecture: Architecture) -> int:
+    """What a discriminator of patches keeps of an image: convolutions and activations of all passes."""
+    if not architecture.hp.adversarial_weight:
+        return 0
+    convolutions = patch_layers(architecture.target_shape)
+    return PASSES * sum(2 * layer.channels * prod(layer.sides) for layer in convolutions)
 
 
 def operations_per_image(architecture: Architecture) -> int:

@@ -42,7 +42,9 @@ EPOCHS, MIN_STEPS = 20, 800
 PROGRAM = "autoencoder"
 
 # Settings that, with another value than the default, change what the code is or exclude a linear path.
-OTHER_CODES = ("regularization", "quantize", "pca", "feedback", "output_activation", "loss")
+OTHER_CODES = (
+    *("regularization", "conditional", "quantize", "pca", "feedback", "output_activation", "loss"),
+)
 BYPASSES = ("skip", "residual")
 OTHER_STRIDES = ("pool", "padding", "decoder_kernels")
 

@@ -311,15 +311,15 @@ def require_shown_channels(hp: Hyperparameters, shape: tuple[int, int, int]) -> 
 
 def _checked_labels(train: Images, test: Images | None, hp: Hyperparameters) -> tuple[Images, Images | None]:
     """Return the images with labels that agree. Raises `UserError` for labels that are needed and wrong."""
-    name, is_classification = hp.require("dataset"), hp.program == "classification"
+    name = hp.require("dataset")
     labels, test_labels = hp.label_files
     test_name = test_labels or hp.testset or name
     if hp.needs_labels:
         require_class_numbers(train, labels or name)
-    if is_classification:
+    if hp.needs_test_labels:
         require_class_numbers(test, test_name)
     if test is not None:
-        test = align_classes(train, test, test_name, is_classification)
+        test = align_classes(train, test, test_name, hp.needs_test_labels)
     return train, test
 
 

@@ -47,7 +47,7 @@ CURVES = {
     "mmd_loss": "mean discrepancy",
     "adversarial_loss": "distinction",
     "discriminator_accuracy": "discriminator accuracy",
-    "patches_loss": "distinction of patches",
+    "patches_distinction": "distinction of patches",
     "patch_discriminator_accuracy": "patch accuracy",
     "accuracy": "accuracy",
     "labels_accuracy": "label accuracy",

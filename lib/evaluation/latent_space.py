@@ -130,7 +130,7 @@ def sample_mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     Codes with more than 50 values are modeled by their first 50 principal components.
 
     Args:
-        codes: that the mixture is fitted on, shape (n, …), n at least 2; at most 10,000 of them are used.
+        codes: that the mixture is fitted on, shape (n, …); at most 10,000 of them are used.
         count: of samples.
         seed: of the selection, the fit and the samples.
 
@@ -143,6 +143,8 @@ def sample_mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
         rows = rows[np.sort(rng.choice(len(rows), MAX_MIXTURE_CODES, replace=False))]
     # In single precision covariance matrices stop being positive definite.
     reduced, pca = reduce_dimensions(rows.astype(np.float64), seed)
+    if len(reduced) == 1:
+        reduced = np.repeat(reduced, 2, axis=0)  # scikit-learn requires two
     components = max(1, min(MIXTURE_COMPONENTS, len(reduced) // (4 * reduced.shape[1])))
     # Some variance in every direction, so that the fit does not fail for a constant value of the code.
     regularization = 1e-6 + 1e-4 * float(reduced.var())

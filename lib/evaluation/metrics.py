@@ -11,7 +11,7 @@ from sklearn.metrics import classification_report, confusion_matrix
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.splits import Subset
 from lib.models.autoencoder import RECONSTRUCTION
-from lib.models.patch_discriminator import MEASURES, PATCHES
+from lib.models.patch_discriminator import MEASURES
 from lib.models.regularizers import make_regularizer
 from lib.models.regularizers.kl import kl_divergences
 from lib.tasks.metrics import program_metrics
@@ -96,7 +96,7 @@ def autoencoder_metrics(
 
 
 def _training_scores(training_model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters) -> dict:
-    """What only the training model measures: the terms of the loss, and how well discriminators do."""
+    """Scores of the training model: terms of the loss, and accuracies of discriminators."""
 
     def make_targets(inputs, targets, labels):
         # Zeros for the targets' labels: a test set may have none, or other classes than the training set.
@@ -106,8 +106,8 @@ def _training_scores(training_model: keras.Model, subset: Subset, hp: Autoencode
     losses = training_model.evaluate(batches, verbose=0, return_dict=True)
     regularizer, scores = make_regularizer(hp), {}
     if hp.adversarial_weight:
-        accuracies = (f"{name}_{metric.__name__}" for name, metric in MEASURES.items())
-        scores = {PATCHES: losses[f"{PATCHES}_loss"], **{key: losses[key] for key in accuracies}}
+        keys = (f"{name}_{metric.__name__}" for name, metric in MEASURES.items())
+        scores = {key: losses[key] for key in keys}
     if regularizer is None:
         return scores
     reconstruction, penalty = losses[f"{RECONSTRUCTION}_loss"], losses[f"{regularizer.name}_loss"]

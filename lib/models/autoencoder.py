@@ -16,7 +16,7 @@ from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_
 from lib.models.output_joins import add_residual, keep_known
 from lib.models.patch_discriminator import discriminate
 from lib.models.quantizer import StraightThrough, encoder_before_rounding, quantize
-from lib.models.regularizers import GradientFactor, make_regularizer
+from lib.models.regularizers import PENALTY_FACTOR, GradientFactor, make_regularizer
 from lib.tasks import get_task
 
 # Keras's default of 0.99 leaves the moving averages far behind in the few hundred steps of a short training.
@@ -96,7 +96,7 @@ def build_training_model(
         encoded, outputs = regularizer.regularize(keras.tree.flatten(encoded))
         if hp.beta_warmup:
             penalty = outputs[regularizer.name]
-            outputs[regularizer.name] = GradientFactor(0.0, name="penalty_factor")(penalty)
+            outputs[regularizer.name] = GradientFactor(0.0, name=PENALTY_FACTOR)(penalty)
     outputs[RECONSTRUCTION] = _decode(decoder, encoded, inputs, architecture)
     all_inputs = keras.tree.flatten(inputs)
     if hp.adversarial_weight:
@@ -169,7 +169,7 @@ def _build_encoder(architecture: Architecture) -> keras.Model:
     image = inputs[0] if hp.conditional else inputs
     x = map_axis(image, *fixed, "encoder") if fixed else image
     if hp.conditional:
-        x = join_label(x, inputs[1], architecture.classes)
+        x = join_label(x, inputs[1], architecture.classes, "encoder")
     feature_maps = _apply_layers(x, hidden_specs, hp, "encoder")
     code = _apply_layers(feature_maps[-1], [code_spec], hp, "encoder", first_number=len(hidden_specs) + 1)[1]
     if architecture.linear_path:
@@ -213,7 +213,7 @@ def _build_decoder(architecture: Architecture) -> keras.Model:
     x, inputs = code, [code, *skips] if skips else code
     if architecture.hp.conditional:
         label = label_input()
-        x, inputs = join_label(code, label, architecture.classes), [code, label]
+        x, inputs = join_label(code, label, architecture.classes, "decoder"), [code, label]
     tensors = _apply_layers(x, architecture.decoder, architecture.hp, "decoder", skips=skips)
     outputs = tensors[-1]
     if architecture.hp.pca:

@@ -8,16 +8,22 @@ step as the autoencoder, as `lib.models.regularizers.adversarial` has it.
 import math
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.config.patch_layers import patch_layers
 from lib.models.regularizers.adversarial import SLOPE, Distinction, SignAccuracy, accuracy
 from lib.models.regularizers.base import GradientFactor, StopGradient
 
 PATCHES, PATCH_DISCRIMINATOR = "patches", "patch_discriminator"  # outputs of the training model
-MEASURES = {PATCH_DISCRIMINATOR: accuracy}
-CHANNELS = (32, 64, 128)  # of its convolutions, each of which halves the picture
-MIN_SIDE = 4  # of its last feature map
+
+
+def distinction(targets, outputs):
+    """Keras metric function of `PATCHES`: its value for each image, (batch,)."""
+    return ops.mean(outputs, axis=-1)
+
+
+MEASURES = {PATCHES: distinction, PATCH_DISCRIMINATOR: accuracy}  # metric function of each output
 
 
 def discriminate(outputs, targets, hp: AutoencoderHyperparameters) -> dict:
@@ -48,17 +54,12 @@ def discriminate(outputs, targets, hp: AutoencoderHyperparameters) -> dict:
 
 def _build_discriminator(shape: tuple[int, ...], seed: int) -> keras.Model:
     """A network from pictures to the logarithms of the odds that patches are of targets, (batch, patches)."""
-    inputs = keras.Input(shape, name="picture")
-    x, side = inputs, min(shape[:2])
-    for number, channels in enumerate(CHANNELS, 1):
-        stride = 2 if side >= 2 * MIN_SIDE else 1
-        if stride == 1 and number > 1:
-            break
-        side = -(-side // stride)
+    x = inputs = keras.Input(shape, name="picture")
+    for number, layer in enumerate(patch_layers(shape), 1):
         x = layers.Conv2D(
-            channels,
+            layer.channels,
             4,
-            stride,
+            layer.stride,
             "same",
             kernel_initializer=keras.initializers.HeNormal(seed=seed + number),
             name=f"patch_conv_{number}",

@@ -146,7 +146,7 @@ def find_run_folders(top: Path) -> list[Path]:
 
 
 def list_saved_models(image: tuple[int, int, int], folder: Path = MODELS_FOLDER) -> dict[str, str]:
-    """Return the saved autoencoders of recorded runs for images of one shape.
+    """Return the saved autoencoders of recorded runs for images of one shape, but for conditional ones.
 
     Args:
         image: (height, width, channels) of the images.
@@ -160,7 +160,9 @@ def list_saved_models(image: tuple[int, int, int], folder: Path = MODELS_FOLDER)
     for run_folder, record in list_records(folder):
         path = run_folder / "autoencoder.h5"
         is_tested = run_score("autoencoder").test_key in record["metrics"]
-        if path.is_file() and is_tested and record["dataset"]["shape"] == list(image):
+        is_conditional = bool(record["hyperparameters"].get("conditional"))  # no classifier takes labels
+        fits = record["dataset"]["shape"] == list(image) and not is_conditional
+        if path.is_file() and is_tested and fits:
             models.append((path.stat().st_mtime, str(path), _describe_model(record)))
     return {path: description for _, path, description in sorted(models, reverse=True)}
 

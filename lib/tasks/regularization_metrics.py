@@ -34,7 +34,7 @@ def _describe_likelihood(values: Values) -> str:
 
 def _describe_patches(values: Values) -> str:
     accuracy = values.get("patch_discriminator_accuracy") or 0
-    distinction = f"distinction of outputs from targets {values['patches']:.3f} nats"
+    distinction = f"distinction of outputs from targets {values['patches_distinction']:.3f} nats"
     return f"discriminator of patches: {distinction}, accuracy {accuracy:.3f}"
 
 
@@ -83,7 +83,7 @@ METRICS += [
         describe=lambda values: "",
     ),
     Metric(
-        key="patches",
+        key="patches_distinction",
         label="distinction of patches",
         meaning="2 log 2 minus the cross-entropy of the discriminator of --adversarial-weight; 0 where it "
         "cannot tell outputs from targets",

@@ -12,6 +12,7 @@ import keras
 
 from lib.common.memory import used_memory
 from lib.models.autoencoder import LABELS, RECONSTRUCTION
+from lib.models.patch_discriminator import PATCHES, distinction
 from lib.runs.events import EpochEnded, Event, Step, TrainingMeasured
 from lib.training.batches import Batches
 from lib.training.phases import CROSS_ENTROPY
@@ -41,11 +42,16 @@ class TrainingHooks:
     on_epoch_end: Callable[[History], None] = lambda history: None
 
 
-class SeparateLabelLoss(keras.callbacks.Callback):
-    """Removes the cross-entropy of the labels from the losses in Keras's logs.
+# Losses that are removed, by their outputs: the metric that is their mean over images, as the total loss is.
+# `…_loss` in Keras's logs is a mean over batches.
+SEPARATE_LOSSES = {LABELS: CROSS_ENTROPY, PATCHES: distinction.__name__}
 
-    Runs with and without `label_weight` can then be compared, and the best epoch is the autoencoder's. It
-    must be the first callback: Keras hands the same dictionary to the ones after it.
+
+class SeparateLosses(keras.callbacks.Callback):
+    """Removes the losses of labels and of a discriminator of patches from the losses in Keras's logs.
+
+    Runs with and without `label_weight` or `adversarial_weight` can then be compared, and the best epoch is
+    the autoencoder's. It must be the first callback: Keras hands the same dictionary to the ones after it.
 
     Args:
         loss_weights: weight of each output's loss.
@@ -53,10 +59,10 @@ class SeparateLabelLoss(keras.callbacks.Callback):
 
     def __init__(self, loss_weights: dict[str, float]):
         super().__init__()
-        self.weight = loss_weights[LABELS]
+        self.weights = {name: loss_weights[name] for name in SEPARATE_LOSSES if name in loss_weights}
         # Without a penalty the reconstruction is all that is left of the loss.
-        has_penalty = loss_weights.keys() > {LABELS, RECONSTRUCTION}
-        self.redundant = [LABELS] if has_penalty else [LABELS, RECONSTRUCTION]
+        has_penalty = loss_weights.keys() > {*self.weights, RECONSTRUCTION}
+        self.redundant = [*self.weights, *([] if has_penalty else [RECONSTRUCTION])]
 
     def on_train_batch_end(self, batch, logs=None):
         self._subtract(logs, "")
@@ -66,8 +72,9 @@ class SeparateLabelLoss(keras.callbacks.Callback):
             self._subtract(logs, prefix)
 
     def _subtract(self, logs: dict, prefix: str) -> None:
-        # The metric is a mean over images, as the total loss is; `labels_loss` is a mean over batches.
-        logs[f"{prefix}loss"] -= self.weight * logs.pop(f"{prefix}{LABELS}_{CROSS_ENTROPY}")
+        for name, weight in self.weights.items():
+            logs[f"{prefix}loss"] -= weight * logs[f"{prefix}{name}_{SEPARATE_LOSSES[name]}"]
+        logs.pop(f"{prefix}{LABELS}_{CROSS_ENTROPY}", None)
         for name in self.redundant:
             del logs[f"{prefix}{name}_loss"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
-from lib.models.regularizers import GradientFactor
+from lib.models.regularizers import PENALTY_FACTOR
 
 
 def penalty_factor(hp: AutoencoderHyperparameters, progress: float) -> float:
@@ -57,6 +57,5 @@ class PenaltySchedule(keras.callbacks.Callback):
             progress = self._progress()
         else:
             progress = (self._epoch * self.steps + batch) / (self.epochs * self.steps)
-        for layer in self.model.layers:
-            if isinstance(layer, GradientFactor):
-                layer.factor.assign(penalty_factor(self.hp, progress))
+        layer = self.model.get_layer(PENALTY_FACTOR)
+        layer.factor.assign(penalty_factor(self.hp, progress))

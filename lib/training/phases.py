@@ -55,7 +55,7 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
     channels, in nats per image, plus `hp.penalty_weight` times the penalty. For a VAE that is the negative
     ELBO for binary cross-entropy, and for squared errors a Gaussian likelihood of variance 1/2, up to a
     constant. With `hp.label_weight` the cross-entropy of the labels is trained on as well, and
-    `SeparateLabelLoss` removes it from `loss`.
+    `SeparateLosses` removes it from `loss`, and that of a discriminator of patches.
     """
     loss, regularizer = pixel_loss(hp), make_regularizer(hp)
     if not (regularizer or hp.label_weight or hp.adversarial_weight):

@@ -14,10 +14,9 @@ from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparamete
 from lib.config.process_group import ProcessGroup, Shard
 from lib.config.training_choices import SCHEDULES
 from lib.data.datasets import Dataset
-from lib.models.autoencoder import LABELS
 from lib.training.backend import build_before_first_step, fused_batch_norm, input_pipeline
 from lib.training.batches import Batches
-from lib.training.callbacks import EpochReporter, History, SeparateLabelLoss, TrainingHooks
+from lib.training.callbacks import SEPARATE_LOSSES, EpochReporter, History, SeparateLosses, TrainingHooks
 from lib.training.checkpoints import Checkpoint
 from lib.training.distributed import StopAgreement, distribution_scope, run_undistributed
 from lib.training.optimizers import learning_rate_schedule, make_optimizer
@@ -161,7 +160,7 @@ def _fit_model(
     clock = time_limit[0] if time_limit else None
     penalty = _penalty_schedule(hp, len(training), last_epoch, clock)
     stateless = [*time_limit, *penalty, *_stateless_callbacks(hp, phase, folder)]
-    callbacks = [*_label_loss(phase), *resumed, *stateless, reporter]
+    callbacks = [*_separate_losses(phase), *resumed, *stateless, reporter]
 
     # --- training
     validation_options = {}
@@ -200,10 +199,10 @@ def _penalty_schedule(
     return [PenaltySchedule(hp, steps, epochs, time_limit and (lambda: time_limit.progress))]
 
 
-def _label_loss(phase: Phase) -> list[keras.callbacks.Callback]:
-    if not phase.loss_weights or LABELS not in phase.loss_weights:
+def _separate_losses(phase: Phase) -> list[keras.callbacks.Callback]:
+    if not phase.loss_weights or not SEPARATE_LOSSES.keys() & phase.loss_weights.keys():
         return []
-    return [SeparateLabelLoss(phase.loss_weights)]
+    return [SeparateLosses(phase.loss_weights)]
 
 
 def _stateless_callbacks(

@@ -36,7 +36,11 @@ def encode(channel: Channel, request: Encode) -> None:
     if output.suffix == ".idx" and user_images.labels is not None:
         _require_byte_labels(user_images.source, user_images.labels)
     progress = ChunkProgress(channel, user_images, request.limit, "images")
-    labels = None if encoder.classes is None else encoder.classes.of_user_images(user_images)
+    labels = (
+        None
+        if encoder.classes is None
+        else encoder.classes.of_images(user_images.labels, user_images.classes, user_images.source)
+    )
     refinement, notes = _open_refinement(channel, request, progress)
     size = math.prod(encoder.model.output_shape[1:])
     space = format_megabytes((1 if encoder.hp.quantization else 4) * size * progress.total)

@@ -25,7 +25,13 @@ from lib.worker.image_sources import Generator
 from lib.worker.output_names import model_names
 from lib.worker.process import Channel
 from lib.worker.saved_models import LoadedAutoencoder, find_encoder, load_autoencoder, load_decoder
-from lib.worker.training_codes import TrainingCodes, load_training_data, require_shape, unfit_sampler
+from lib.worker.training_codes import (
+    TrainingCodes,
+    load_training_data,
+    require_shape,
+    subset_labels,
+    unfit_sampler,
+)
 
 MIN_TEST_IMAGES = 2  # a covariance needs them
 COPY = "features.h5"  # of the classifier, in the output folder
@@ -117,6 +123,9 @@ def _open_generator(
         raise unfit_sampler(path, unfit[0], hp)
     codes = TrainingCodes(find_encoder(path, request), dataset.train, path, request.seed)
     samplers = request.samplers or applicable
+    if autoencoder.classes is not None:  # before anything is computed
+        subset_labels(autoencoder.classes, dataset.train, "training")
+        subset_labels(autoencoder.classes, dataset.test, "test")
     return Generator(name, autoencoder, decoder, hp, samplers, codes, dataset.train.parent.images.dtype)
 
 

@@ -75,11 +75,11 @@ def generate(channel: Channel, request: Generate) -> None:
     decoder = load_decoder(path, request)
     hp = decoder.hp
     labels = _requested_labels(request, decoder, path)
-    training = TrainingImages(request, path, hp)
+    training = TrainingImages(request, path, decoder)
     if request.between:
-        sheet = _interpolated_codes(channel, request, request.between, path, hp, labels)
+        sheet = _interpolated_codes(channel, request, request.between, path, decoder, labels)
     elif request.grid:
-        sheet = _grid_codes(request.grid, path, decoder, training)
+        sheet = _grid_codes(request.grid, path, decoder, training, labels)
     else:
         sheet = _random_codes(channel, request, path, decoder, training, labels)
     if decoder.classes is not None and sheet.labels is None:
@@ -164,30 +164,41 @@ def _interpolated_codes(
     request: Generate,
     files: tuple[str, str],
     path: Path,
-    hp: AutoencoderHyperparameters,
+    decoder: LoadedDecoder,
     labels: np.ndarray | None,
 ) -> CodeSheet:
-    encoder = find_encoder(path, replace(request, data=files[0]))
+    encoder = _find_encoder_of(decoder, path, replace(request, data=files[0]))
     codes = []
     for file in files:
         options = (request.fit, request.invert, False, encoder.value_range)
         user_images = UserImages(file, encoder.image_shape, *options)
         ((_, images),) = user_images.chunks(1)
         emit_notes(channel, user_images.notes)
-        inputs = make_inference_pair(hp, images)[0]
+        inputs = make_inference_pair(decoder.hp, images)[0]
         codes.append(inference.predict(encoder.model, inputs, labels)[0])
     require_finite(np.stack(codes), [*files], path)
     interpolation = latent_space.interpolate(codes[0], codes[1], request.steps)
     return CodeSheet(interpolation, request.steps, " to ".join(files))
 
 
-def _grid_codes(side: int, path: Path, decoder: LoadedDecoder, training: "TrainingImages") -> CodeSheet:
+def _find_encoder_of(decoder: LoadedDecoder, path: Path, request: Generate) -> LoadedEncoder:
+    """The encoder in the file of a decoder, or next to it. Raises `UserError`: it is for other classes."""
+    encoder = find_encoder(path, request)
+    if str(encoder.classes) != str(decoder.classes):
+        raise UserError(f"{path}: the encoder in its folder is not of this decoder, whose classes differ")
+    return encoder
+
+
+def _grid_codes(
+    side: int, path: Path, decoder: LoadedDecoder, training: "TrainingImages", labels: np.ndarray | None
+) -> CodeSheet:
     code_shape = decoder.code_shape
     if np.prod(code_shape) != 2:
         raise UserError(f"{path}: the latent size is {int(np.prod(code_shape)):,}; a grid requires 2")
     codes = latent_space.prior_grid(side)
     if not decoder.hp.has_prior:
-        codes = latent_space.quantile_grid(codes, training.encode(GRID_IMAGES))
+        label = None if labels is None else int(labels[0])
+        codes = latent_space.quantile_grid(codes, training.encode(GRID_IMAGES, label=label))
     ticks = tuple(f"{value:.1f}" for value in codes[:side, 0])
     return CodeSheet(codes.reshape(-1, *code_shape), side, "grid over the latent space", ticks)
 
@@ -209,6 +220,8 @@ def _random_codes(
         channel.emit(ItemProgress(round(STEPS * fraction), STEPS, "steps"))
 
     source = CodeSource(decoder.code_shape, training.encode, report, channel.stop_event)
+    if classes is not None and not request.labels and sampler.max_images:
+        classes = np.unique(training.labels)  # others have no codes
     labels = None if classes is None else np.resize(classes, request.count)
     if sampler.max_images:
         channel.emit(Stage(f"fitting {sampler.source} on the codes of training images"))
@@ -232,12 +245,12 @@ class TrainingImages:
     They are those that it was trained on, or all images of the data set that the request names.
     """
 
-    def __init__(self, request: Generate, path: Path, hp: AutoencoderHyperparameters):
-        self._request, self._path, self._hp = request, path, hp
+    def __init__(self, request: Generate, path: Path, decoder: LoadedDecoder):
+        self._request, self._path, self._decoder = request, path, decoder
 
     @cached_property
     def _encoder(self) -> LoadedEncoder:
-        return find_encoder(self._path, self._request)
+        return _find_encoder_of(self._decoder, self._path, self._request)
 
     @cached_property
     def subsets(self) -> tuple[Subset, Subset | None]:
@@ -248,7 +261,9 @@ class TrainingImages:
                 self._path, None, request.fit, encoder.image_shape, encoder.value_range
             )
             return dataset.train, dataset.test
-        fit = _picture_fit(request.data, self._hp, encoder.image_shape).with_range_of(encoder.value_range)
+        fit = _picture_fit(request.data, self._decoder.hp, encoder.image_shape).with_range_of(
+            encoder.value_range
+        )
         source = datasets.load_source(request.data, fit)
         require_shape(request.data, source.train.images.shape[1:], encoder.image_shape)
         parts = (source.train, source.test)
@@ -256,10 +271,20 @@ class TrainingImages:
         assert train is not None
         return train, test
 
+    @cached_property
+    def _codes(self) -> TrainingCodes:
+        return TrainingCodes(self._encoder, self.subsets[0], self._path, self._request.seed)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of the images, for a conditional model."""
+        labels = self._codes.labels
+        assert labels is not None
+        return labels
+
     def encode(self, count: int, from_posterior: bool = False, label: int | None = None) -> np.ndarray:
         """The codes of a sample of the training images, as `TrainingCodes.encode` returns them."""
-        codes = TrainingCodes(self._encoder, self.subsets[0], self._path, self._request.seed)
-        return codes.encode(count, from_posterior, label)
+        return self._codes.encode(count, from_posterior, label)
 
 
 def _picture_fit(dataset: str, hp: AutoencoderHyperparameters, shape: ImageShape) -> PictureFit:

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from lib.common.errors import UserError, printable
-from lib.data.splits import Subset
-from lib.data.user_images import UserImages
 
 MAX_LISTED = 12  # classes in a message
 
@@ -35,41 +33,48 @@ class ModelClasses:
         Raises:
             UserError: one is not a class of the model.
         """
-        known = {str(number): number for number in range(self.count)} | dict(
-            zip(self.names, range(self.count), strict=True)
-        )
+        known = {str(number): number for number in range(self.count)} | self._by_name
         for text in texts:
             if text not in known:
-                raise UserError(f"{self.path}: has no class {printable(text)}; its classes are {self}")
+                raise self._unknown(str(self.path), text)
         return np.array([known[text] for text in texts], np.int32)
 
-    def of_user_images(self, images: UserImages) -> np.ndarray:
-        """Return the labels of images, int32 (n,); those with names are matched by these.
+    def of_images(self, labels: np.ndarray | None, classes: tuple[str, ...], source: str) -> np.ndarray:
+        """Return the labels of images as numbers of the model's classes, int32 (n,).
+
+        Classes with names are matched by these, and numbers that are names of all their classes.
+
+        Args:
+            labels: of the images, integers (n,), or None.
+            classes: the name of each label; empty where unknown.
+            source: the images, for messages.
 
         Raises:
             UserError: the images have no labels, or those of other classes.
         """
-        if images.labels is None:
-            raise self._missing(images.source)
-        names = dict(enumerate(images.classes))
-        values, positions = np.unique(images.labels, return_inverse=True)
-        texts = tuple(names.get(value, str(value)) for value in values.tolist())
-        return self.numbers(texts)[positions]
+        if labels is None:
+            raise UserError(
+                f"{source}: labels are missing, which the conditional model {self.path} needs; use a data "
+                f"set with labels, or one folder per class"
+            )
+        values, positions = np.unique(labels, return_inverse=True)
+        names = dict(enumerate(classes))
+        texts = [names.get(value, str(value)) for value in values.tolist()]
+        if classes != self.names and (classes or self._by_name.keys() >= {*texts}):
+            for text in texts:
+                if text not in self._by_name:
+                    raise self._unknown(source, text)
+            values = np.array([self._by_name[text] for text in texts])
+        elif len(unknown := values[(values < 0) | (values >= self.count)]):
+            raise self._unknown(source, str(unknown[0]))
+        return values.astype(np.int32)[positions]
 
-    def of_subset(self, subset: Subset, source: str) -> np.ndarray:
-        """Return the labels of images of a data set, int32 (n,). Raises as `of_user_images` does."""
-        if not subset.labeled:
-            raise self._missing(source)
-        labels = subset.labels
-        if len(unknown := labels[(labels < 0) | (labels >= self.count)]):
-            raise UserError(f"{source}: label {int(unknown[0])} is no class of {self.path}: {self}")
-        return labels.astype(np.int32)
+    @property
+    def _by_name(self) -> dict[str, int]:
+        return dict(zip(reversed(self.names), reversed(range(self.count)), strict=True))
 
-    def _missing(self, source: str) -> UserError:
-        return UserError(
-            f"{source}: has no labels, which the conditional model {self.path} needs; use a data set with "
-            f"labels, or one folder per class"
-        )
+    def _unknown(self, source: str, name: str) -> UserError:
+        return UserError(f"{source}: {printable(name)} is no class of the model; its classes are {self}")
 
 
 def positions_by_label(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -20,7 +20,7 @@ from lib.tasks import get_task
 from lib.tasks.pixels import to_images
 from lib.worker.process import Channel
 from lib.worker.saved_models import LoadedAutoencoder, LoadedDecoder, require_finite
-from lib.worker.training_codes import TrainingCodes, sample_labeled_codes
+from lib.worker.training_codes import TrainingCodes, sample_labeled_codes, subset_labels
 
 BATCH_SIZE = 512
 PIXEL_MIXTURE_WORK = 2000  # progress of its fit, in images
@@ -89,12 +89,17 @@ class Generator:
                 name,
                 count,
                 partial(self._sample, channel, name, count, seed),
-                SAMPLERS[name].work,
+                SAMPLERS[name].work * self._fits,
             )
+
+    @property
+    def _fits(self) -> int:
+        """How often a sampler is fitted: once for each class of a conditional model."""
+        return 1 if self.codes.labels is None else len(np.unique(self.codes.labels))
 
     def _reconstruct(self, test: Subset) -> Batches:
         task, classes = get_task(self.hp), self.autoencoder.classes
-        labels = None if classes is None else classes.of_subset(test, "the test set")
+        labels = None if classes is None else subset_labels(classes, test, "test")
         for start in range(0, len(test), BATCH_SIZE):
             rows = slice(start, start + BATCH_SIZE)
             inputs, outputs, _ = self.autoencoder.run(

@@ -8,6 +8,7 @@ from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
 from lib.data import datasets
 from lib.data.datasets import Dataset
+from lib.data.splits import Subset
 from lib.data.value_range import BYTES
 from lib.models.saving.file_attributes import read_value_range
 from lib.runs import run_folder
@@ -47,12 +48,12 @@ def _require_labels(dataset: Dataset, hp: ClassifierHyperparameters) -> None:
         raise UserError(
             f"{hp.labels or hp.dataset}: all training images have the same label; a classifier requires two"
         )
-    _require_known_labels(dataset, hp.test_labels or hp.testset or hp.dataset)
+    _require_known_labels(dataset.test, dataset, hp.test_labels or hp.testset or hp.dataset)
 
 
-def _require_known_labels(dataset: Dataset, path: str | None) -> None:
-    """Require that all labels of the test images, which are those of a path, occur in training."""
-    labels, count = dataset.test.labels, len(dataset.classes)
+def _require_known_labels(subset: Subset, dataset: Dataset, path: str | None) -> None:
+    """Require that all labels of images, which are those of a path, are numbers of the data set's classes."""
+    labels, count = subset.labels, len(dataset.classes)
     unknown = labels[(labels < 0) | (labels >= count)]
     if len(unknown):
         raise UserError(f"{path}: label {int(unknown.max())} does not occur in training ({count} classes)")
@@ -73,4 +74,5 @@ def _require_test_labels(dataset: Dataset, hp: AutoencoderHyperparameters) -> No
     path = hp.testset or hp.dataset
     if not dataset.test.labeled:
         raise UserError(f"{path}: has no labels for --conditional; use test images with labels")
-    _require_known_labels(dataset, path)
+    _require_known_labels(dataset.train, dataset, hp.dataset)
+    _require_known_labels(dataset.test, dataset, path)

@@ -163,7 +163,7 @@ def load_autoencoder(name: str, options: ModelRequest, purpose: str = "") -> Loa
     hp = saved.autoencoder_hp or AutoencoderHyperparameters()
     is_foreign, model = saved.hp is None, saved.model
     foreign = _adapt(saved, path, options) if is_foreign or _names_layers(options) else None
-    shape = image_shape(model) if foreign is None else foreign.image_shape
+    shape = _input_image_shape(model) if foreign is None else foreign.image_shape
     if foreign is not None and is_foreign:
         model = foreign.autoencoder()
     else:
@@ -185,7 +185,7 @@ def _maps_images(model: keras.Model) -> bool:
     )
 
 
-def image_shape(model: keras.Model) -> ImageShape:
+def _input_image_shape(model: keras.Model) -> ImageShape:
     """The shape of the images that a model takes, without the batch; a conditional one takes labels, too."""
     return tuple(model.inputs[0].shape[1:])
 
@@ -285,7 +285,7 @@ def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
             posterior = own if hp.variational and len(own.outputs) == 2 else None
         else:
             continue
-        input_shape, classes = image_shape(encoder), _find_classes(saved, candidate)
+        input_shape, classes = _input_image_shape(encoder), _find_classes(saved, candidate)
         is_whole = saved.hp is not None and saved.model.name == "autoencoder"
         target_shape = saved.model.output_shape[1:] if is_whole else input_shape
         notes = [] if foreign is None else foreign.notes

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from lib.common.errors import UserError
+from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.samplers import applicable_samplers
@@ -24,7 +24,7 @@ from lib.models import inference
 from lib.runs import records
 from lib.runs.validation import sanitize
 from lib.tasks import ImageShape, make_inference_pair
-from lib.worker.image_labels import positions_by_label
+from lib.worker.image_labels import ModelClasses, positions_by_label
 from lib.worker.saved_models import LoadedEncoder, require_finite
 
 COLORS = {1: "gray", 3: "rgb"}  # values of the setting `color`, by the channels of images
@@ -50,7 +50,7 @@ class TrainingCodes:
     def labels(self) -> np.ndarray | None:
         """The labels of the images for a conditional model, else None. Raises `UserError`: there are none."""
         classes = self.encoder.classes
-        return None if classes is None else classes.of_subset(self.train, str(self.path))
+        return None if classes is None else subset_labels(classes, self.train, "training")
 
     def encode(self, count: int, from_posterior: bool, label: int | None = None) -> np.ndarray:
         """Return codes as `lib.evaluation.samplers.base.CodeSource` needs them.
@@ -68,7 +68,11 @@ class TrainingCodes:
         if label is not None and self.labels is not None:
             order = order[self.labels[order] == label]
             if not len(order):
-                raise UserError(f"{self.path}: none of the training images has the label {label}")
+                assert self.encoder.classes is not None
+                name = printable(self.encoder.classes.names[label])
+                raise UserError(
+                    f"{self.path}: no training image is of the class {name}; name others with --label"
+                )
         positions = np.sort(order[:count])
         posterior = self.encoder.posterior if from_posterior else None
         parts = (self._predict(posterior, *batch) for batch in self._inputs(positions))
@@ -89,6 +93,21 @@ class TrainingCodes:
             rows = positions[start : start + latent_space.BATCH_SIZE]
             inputs = make_inference_pair(self.encoder.hp, self.train.take(rows))[0]
             yield inputs, None if self.labels is None else self.labels[rows]
+
+
+def subset_labels(classes: ModelClasses, subset: Subset, part: str) -> np.ndarray:
+    """Return the labels of a part of a data set as numbers of a model's classes, int32 (n,).
+
+    Args:
+        classes: of the model.
+        subset: the images.
+        part: `training` or `test`, for messages.
+
+    Raises:
+        UserError: there are no labels, or they are of other classes.
+    """
+    labels = subset.labels if subset.labeled else None
+    return classes.of_images(labels, subset.parent.classes, f"{part} images")
 
 
 def sample_labeled_codes(
@@ -114,7 +133,7 @@ def sample_labeled_codes(
     """
     if labels is None:
         return sample_codes(name, source, count, seed)
-    samples = np.empty((count, *source.shape), np.float32)
+    samples = np.zeros((count, *source.shape), np.float32)
     groups = list(positions_by_label(labels))
     for number, (label, positions) in enumerate(groups):
         of_class = replace(

@@ -5,6 +5,7 @@ said).
 from pathlib import Path
 from unittest import mock
 
+import keras
 import numpy as np
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
@@ -103,6 +104,26 @@ def with_unlabeled_tests():
     trained_on(dataset=labeled(np.arange(60) % 3), testset="test.npz")
 
 
+def with_another_encoder():
+    """A conditional decoder beside the encoder of a plain autoencoder."""
+    (path,) = save_autoencoder(**CONDITIONAL)
+    (plain,) = save_autoencoder("plain", latent_dim=2)
+    for name in ("autoencoder.h5", "encoder.h5"):
+        Path(plain).with_name(name).replace(Path(path).with_name(name))
+    run_job(Generate, [str(Path(path).with_name("decoder.h5"))], sampler="mixture", data=data(), count=4)
+
+
+def with_another_label_input():
+    """A model with an embedding of labels, whose second input has another shape."""
+    image, label = keras.Input(GRAY, name="image"), keras.Input((2,), dtype="int32", name="label")
+    values = keras.layers.Embedding(3, 120, name="label_values_encoder")(label)
+    shaped = keras.layers.Reshape((12, 10, 2))(values)
+    joined = keras.layers.Concatenate()([image, shaped])
+    model = keras.Model([image, label], keras.layers.Conv2D(1, 1)(joined), name="autoencoder")
+    model_files.save_model(model, Path("conditional.h5"), AutoencoderHyperparameters(conditional=True))
+    run_job(Encode, ["conditional.h5"], data=data(), output="codes.npz")
+
+
 CONDITIONAL = {"conditional": True, "latent_dim": 2}
 
 CASES = {
@@ -123,13 +144,13 @@ CASES = {
         (
             lambda: encoded(data()),
             "all.npy",
-            "has no labels, which the conditional model ae/autoencoder.h5 needs; use a data set with labels, "
-            "or one folder per class",
+            "labels are missing, which the conditional model ae/autoencoder.h5 needs; use a data set with "
+            "labels, or one folder per class",
         ),
         (
             lambda: encoded(labeled(np.arange(60) % 4)),
-            "ae/autoencoder.h5",
-            "has no class 3; its classes are left, middle, bottom",
+            "all.npz",
+            "3 is no class of the model; its classes are left, middle, bottom",
         ),
         (
             lambda: run_job(
@@ -138,8 +159,8 @@ CASES = {
                 data=labeled(np.arange(60) % 5),
                 sampler="mixture",
             ),
-            "ae/autoencoder.h5",
-            "label 3 is no class of ae/autoencoder.h5: left, middle, bottom",
+            "training images",
+            "3 is no class of the model; its classes are left, middle, bottom",
         ),
     ],
     "worker/saved_models": [
@@ -156,6 +177,11 @@ CASES = {
         ),
     ],
     "models/saving/model_files": [
+        (
+            with_another_label_input,
+            "conditional.h5",
+            "its inputs of labels are not those of a conditional autoencoder",
+        ),
         (
             lambda: model_files.load_encoder(Path(save_autoencoder(conditional=True)[0]), GRAY),
             "ae/autoencoder.h5",
@@ -235,9 +261,10 @@ CASES = {
                 save_autoencoder(**CONDITIONAL),
                 data=labeled(np.arange(60) % 2),
                 sampler="mixture",
+                labels=("bottom",),
             ),
             "ae/autoencoder.h5",
-            "none of the training images has the label 2",
+            "no training image is of the class bottom; name others with --label",
         ),
         (
             lambda: generated(sampler="prior"),
@@ -250,7 +277,19 @@ CASES = {
             "its images are 28×28×1, the model takes 12×10×1",
         ),
     ],
+    "cli/command_generate": [
+        (
+            lambda: called("autoencoder", "generate", "-model", save_autoencoder()[0], "--label", ","),
+            "--label ','",
+            "names no class; use names or numbers, such as 3,3,7",
+        ),
+    ],
     "worker/generate_job": [
+        (
+            with_another_encoder,
+            "ae/decoder.h5",
+            "the encoder in its folder is not of this decoder, whose classes differ",
+        ),
         (
             lambda: generated(labels=("3",)),
             "ae/autoencoder.h5",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
-from lib.models.regularizers import GradientFactor
+from lib.models.regularizers import PENALTY_FACTOR, GradientFactor
 from lib.training.penalty_schedule import PenaltySchedule, penalty_factor
 
 
@@ -33,8 +33,8 @@ def test_it_is_a_factor(warmup, cycles, progress):
 @pytest.mark.parametrize(("progress", "expected"), [(None, [0, 0.5, 1, 1]), (lambda: 0.25, [0.5] * 4)])
 def test_the_layer_of_the_model_gets_it_before_each_batch(progress, expected):
     inputs = keras.Input((1,))
-    layer = GradientFactor(0.0)
-    model = keras.Model(inputs, layer(inputs))
+    layer, other = GradientFactor(0.0, name=PENALTY_FACTOR), GradientFactor(7.0)
+    model = keras.Model(inputs, other(layer(inputs)))
     callback = PenaltySchedule(settings(0.5), steps=2, epochs=2, progress=progress)
     callback.set_model(model)
     factors = []
@@ -44,3 +44,4 @@ def test_the_layer_of_the_model_gets_it_before_each_batch(progress, expected):
             callback.on_train_batch_begin(batch)
             factors.append(float(np.asarray(keras.ops.convert_to_numpy(layer.factor))))
     assert factors == expected
+    assert float(np.asarray(keras.ops.convert_to_numpy(other.factor))) == 7  # as that of a discriminator

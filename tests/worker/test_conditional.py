@@ -137,7 +137,44 @@ def test_classes_of_folders_are_matched_by_their_names():
         Image.fromarray(image).save(folder / f"{number}.png")
     user_images = UserImages("own", (12, 10, 1))
     classes = ModelClasses(Path("m.h5"), 3, CLASSES)
-    numbers = classes.of_user_images(user_images)
+    numbers = classes.of_images(user_images.labels, user_images.classes, "own")
     names = [path.parts[0] for path in user_images.paths]
     assert [CLASSES[number] for number in numbers] == names
     assert ModelClasses(Path("m.h5"), 2, CLASSES).names == ("0", "1")  # a file with other names
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "classes", "expected"),
+    [
+        (("a", "b", "c"), [2, 0], (), [2, 0]),
+        (("a", "b", "c"), [1, 0], ("b", "c"), [2, 1]),
+        (("1", "2", "3"), [3, 1], (), [2, 0]),  # numbers that are names
+        (("1", "2", "3"), [0, 1], (), [0, 1]),
+        (("1", "2", "3"), [2, 1], ("1", "2", "3"), [2, 1]),
+        (("a", "a"), [0, 1], ("a", "a"), [0, 1]),
+    ],
+)
+def test_labels_are_matched_by_names_where_there_are_any(names, labels, classes, expected):
+    known = ModelClasses(Path("m.h5"), len(names), names)
+    assert known.of_images(np.array(labels), classes, "data").tolist() == expected
+
+
+@pytest.mark.parametrize("option", [{"continues": "ae"}, {"begin_with": "ae"}])
+def test_a_conditional_run_takes_the_weights_of_both_embeddings(labeled, unrendered, option):
+    values = dict(conditional=True, latent_dim=2, layers=1, kernels=2, dataset=labeled, batch_size=16)
+    run("ae", epochs=1, learning_rate=0.01, **values)
+    run("next", epochs=1, learning_rate=1e-9, **values, **option)
+    for part in ("encoder", "decoder"):
+        before, after = (
+            load_model(Path(folder, f"{part}.h5")).get_layer(f"label_values_{part}").get_weights()[0]
+            for folder in ("ae", "next")
+        )
+        np.testing.assert_allclose(before, after, atol=1e-5)
+
+
+def test_classes_that_do_not_occur_are_not_generated(unrendered):
+    images, labels = sample_files.shapes(60)
+    np.savez("gaps.npz", images=images, labels=np.array([0, 2, 5])[labels])
+    run("ae", dataset="gaps.npz", conditional=True, latent_dim=2, layers=1, kernels=2, epochs=1)
+    run_job(Generate, ["ae/autoencoder.h5"], data="gaps.npz", count=6, output="out")
+    assert labels_of("out") == ["0", "2", "5"] * 2

@@ -222,7 +222,7 @@ def test_a_run_of_every_kind(kind, color):
     assert ("test_kl" in metrics) == (values.get("regularization") == "kl")
     compresses = not {"task", "binarize", "conditional"} & {*values}
     assert ("test_bits_per_pixel" in metrics) == compresses
-    assert ("test_patches" in metrics) == ("adversarial_weight" in values)
+    assert ("test_patches_distinction" in metrics) == ("adversarial_weight" in values)
     assert ("test_nll" in metrics) == ("nll_samples" in values)
     if kind in CLASSIFIED:
         classify_on("ae/autoencoder.h5", color)

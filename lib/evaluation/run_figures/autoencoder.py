@@ -209,16 +209,16 @@ def draw_samples(figures_of: AutoencoderFigures, path: Path) -> ImageGrid:
 def _draw_class_samples(figures_of: AutoencoderFigures, path: Path, name: str, title: str) -> ImageGrid:
     """Samples with a row of each class; those of the prior have the same codes in all rows."""
     train, rows = shown_images(figures_of.dataset.train, figures_of.hp), []
-    for label, class_name in enumerate(figures_of.dataset.classes[:MAX_CLASSES]):
+    for label in np.unique(train.labels)[:MAX_CLASSES].tolist():
         members = np.flatnonzero(train.labels == label)
 
         def encode(count: int, from_posterior: bool, members: np.ndarray = members) -> np.ndarray:
             return figures_of.encode(train.select(members[:count]))
 
-        if len(members):
-            source = CodeSource(figures_of.codes.shape[1:], encode)
-            codes = sample_codes(name, source, SAMPLES_PER_ROW, figures_of.hp.seed)
-            rows.append((class_name, figures_of.decode(codes, np.full(len(codes), label))))
+        source = CodeSource(figures_of.codes.shape[1:], encode)
+        codes = sample_codes(name, source, SAMPLES_PER_ROW, figures_of.hp.seed)
+        class_name = figures_of.dataset.classes[label]
+        rows.append((class_name, figures_of.decode(codes, np.full(len(codes), label))))
     image_figures.plot_image_rows(rows, path, title)
     by_code = np.stack([images for _, images in rows], axis=1)  # so that the first ones are of all classes
     return ImageGrid(pack_images(by_code.reshape(-1, *by_code.shape[2:])), len(rows))
@@ -230,7 +230,8 @@ def draw_interpolations(figures_of: AutoencoderFigures, path: Path) -> None:
     codes, is_conditional = figures_of.codes, figures_of.hp.conditional
     pairs = [(2 * pair, 2 * pair + 1) for pair in range(len(codes) // 2)]
     if is_conditional:
-        of_classes = (np.flatnonzero(figures_of.test.labels == label) for label in range(MAX_CLASSES))
+        test_labels = figures_of.test.labels
+        of_classes = (np.flatnonzero(test_labels == label) for label in np.unique(test_labels))
         pairs = [(members[0], members[1]) for members in of_classes if len(members) > 1]
     rows = [
         latent_space.interpolate(codes[first], codes[last], INTERPOLATION_STEPS)

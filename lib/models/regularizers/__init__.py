@@ -19,7 +19,7 @@ True
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.regularizations import REGULARIZATIONS
 from lib.models.regularizers.adversarial import AdversarialRegularizer
-from lib.models.regularizers.base import CodeRegularizer, GradientFactor
+from lib.models.regularizers.base import PENALTY_FACTOR, CodeRegularizer, GradientFactor
 from lib.models.regularizers.kl import KLRegularizer
 from lib.models.regularizers.mmd import MMDRegularizer
 
@@ -33,6 +33,7 @@ def make_regularizer(hp: AutoencoderHyperparameters) -> CodeRegularizer | None:
 
 
 __all__ = [
+    "PENALTY_FACTOR",
     "AdversarialRegularizer",
     "CodeRegularizer",
     "GradientFactor",

@@ -9,6 +9,8 @@ from keras import ops
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
 
+PENALTY_FACTOR = "penalty_factor"  # name of the layer by which the weight of the penalty changes
+
 
 class CodeRegularizer:
     """A penalty on latent codes, as a part of the training model.

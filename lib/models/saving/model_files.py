@@ -16,7 +16,7 @@ from lib.common.filesystem import atomic_write
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.data.value_range import BYTES, ValueRange
-from lib.models.label_input import count_label_classes
+from lib.models.label_input import count_label_classes, has_label_inputs
 from lib.models.saving.encoder_extraction import ForeignModel
 from lib.models.saving.file_attributes import PREFIX, VALUE_RANGE, read_attribute, read_value_range
 from lib.models.saving.graph_limits import require_buildable, require_small
@@ -45,14 +45,15 @@ def save_model(
 ) -> None:
     """Save a model as `.h5`, atomically and without the optimizer's state.
 
-    Its attributes hold the model's name, the task, the pixel range, the hyperparameters (without paths), a
-    classifier's classes, and of images of more than 8 bits the values of black and white.
+    Its attributes hold the model's name, the task, the pixel range, the hyperparameters (without paths), the
+    classes of a classifier or of a conditional autoencoder, and of images of more than 8 bits the values of
+    black and white.
 
     Args:
         model: the Keras model.
         path: file to write.
         hp: hyperparameters of the run.
-        classes: names of the classes, in the order of the classifier's outputs.
+        classes: names of the classes, in the order of the classifier's outputs, or of the labels.
         value_range: of the images that it was trained on.
 
     Raises:
@@ -133,7 +134,8 @@ class SavedModel:
     Attributes:
         model: the Keras model.
         hp: hyperparameters of the run, `None` for a model made elsewhere.
-        classes: names of a classifier's classes, empty where the file has none.
+        classes: names of the classes of a classifier, or of a conditional autoencoder; empty where the file
+            has none.
         value_range: of the images that the model was trained on.
     """
 
@@ -170,6 +172,8 @@ def load_saved_model(path: Path) -> SavedModel:
     require_finite_weights(model, path)
     valid = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
     names = tuple(classes) if valid else ()
+    if count_label_classes(model) and not has_label_inputs(model):
+        raise UserError(f"{path}: its inputs of labels are not those of a conditional autoencoder")
     return SavedModel(model, _read_hyperparameters(path), names, read_value_range(path))
 
 

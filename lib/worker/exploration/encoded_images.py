@@ -79,7 +79,9 @@ def encode_images(
     display: Display | None = None
     encoded: list[int] = []
     codes, errors, shown = [], [], []
-    labels = None if model.classes is None else model.classes.of_user_images(user_images)
+    labels = None
+    if (classes := model.classes) is not None:
+        labels = classes.of_images(user_images.labels, user_images.classes, user_images.source)
 
     def run(images: np.ndarray, labels: np.ndarray | None = None):
         inputs, outputs, targets = model.run(images, labels)
@@ -97,11 +99,11 @@ def encode_images(
         shown.append([make_thumbnails(display.show_pixels(part), size) for part in pixels])
     _require_enough(user_images, encoded)
     assert display is not None
-    classes, indices = _classes(user_images, encoded)
+    names, indices = _classes(user_images, encoded)
     inputs, outputs = (np.concatenate(parts) for parts in zip(*shown, strict=True))
     return EncodedImages(
         [user_images.names[position] for position in encoded],
-        *(classes, indices, np.concatenate(codes), np.concatenate(errors), inputs, outputs, display),
+        *(names, indices, np.concatenate(codes), np.concatenate(errors), inputs, outputs, display),
     )
 
 
