@@ -41,6 +41,7 @@ Names for other packages, imported from their modules so that importing this pac
 * `inference`: `predict`
 * `fixed_layers`: `FIXED_PREFIX`
 * `label_input`: `count_label_classes`
+* `patch_discriminator`: `PATCHES`, `MEASURES`, `distinction`
 
 >>> from lib.config.architecture_planner import plan_architecture
 >>> from lib.config.hyperparameters import AutoencoderHyperparameters

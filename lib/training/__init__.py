@@ -23,7 +23,7 @@ Names for other packages, imported from their modules so that importing this pac
 * `callbacks`: `TrainingHooks`
 * `phases`: `Phase`, `autoencoder_phase`, `classifier_phases`, `scratch_phase`, `pixel_loss`,
   `make_training_targets`
-* `batches`: `Batches`
+* `batches`: `Batches`, `images_of`
 * `backend`: `device_name`, `describe_environment`, `require_tensorboard`
 * `distributed`: `join_process_group`
 
