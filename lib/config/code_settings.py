@@ -1,4 +1,4 @@
-"""Table of the settings of what the latent codes of an autoencoder are trained towards."""
+"""Table of the settings of the latent code: regularization, conditioning, quantization, likelihood."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ WITH_PENALTY = frozenset(REGULARIZATIONS) - {NO_REGULARIZATION}
 
 @dataclass(frozen=True)
 class CodeSettings:
-    """Settings of what the latent codes of an autoencoder are trained towards."""
+    """Settings of the latent code: regularization, conditioning, quantization, likelihood."""
 
     # fmt: off
     regularization: str = setting(

@@ -4,7 +4,6 @@ Source: Mentzer et al., "Finite scalar quantization: VQ-VAE made simple", 2023. 
 layers that round in the same way.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,23 +38,22 @@ class Quantization:
 
     @property
     def offset(self) -> np.ndarray:
-        """What is subtracted before rounding, so that an even number of levels is whole, float32 (size,)."""
+        """A half for even numbers of levels, which is subtracted before rounding, float32 (size,)."""
         return np.where(self.levels % 2 == 0, 0.5, 0).astype(np.float32)
 
     @property
     def shift(self) -> np.ndarray:
-        """What is added to a number of the code, so that 0 stays 0, float32 (size,)."""
-        return np.arctanh(self.offset / self.half_range).astype(np.float32)
+        """The shift of a number of the code by which 0 stays 0, float32 (size,).
+
+        Of two levels neither is 0: without a shift, numbers below 0 are at the lower one.
+        """
+        offset = np.where(self.levels > 2, self.offset, 0)
+        return np.arctanh(offset / self.half_range).astype(np.float32)
 
     @property
     def half_width(self) -> np.ndarray:
         """The divisor of rounded numbers, which are then in -1..1, (size,)."""
         return self.levels // 2
-
-    @property
-    def bits(self) -> float:
-        """Bits of a code, or of a place of feature maps, if all its values are as frequent as each other."""
-        return math.log2(float(np.prod(self.levels.astype(np.float64))))
 
     def to_integers(self, codes: np.ndarray) -> np.ndarray:
         """Return the level of each number of codes, the nearest one, counted from 0.

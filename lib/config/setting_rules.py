@@ -111,6 +111,10 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
             "importance samples cannot be combined with label weight",
         ),
         Rule(
+            hp.importance_samples > 1 and not task.targets_are_inputs,
+            f"importance samples require the task {_OWN_TARGETS}",
+        ),
+        Rule(
             hp.importance_samples > 1 and bool(hp.adversarial_weight),
             "importance samples cannot be combined with adversarial weight",
         ),

@@ -45,7 +45,7 @@ CURVES = {
     "reconstruction_loss": "reconstruction",
     "kl_loss": "KL divergence",
     "mmd_loss": "mean discrepancy",
-    "adversarial_loss": "distinction",
+    "adversarial_distinction": "distinction",
     "discriminator_accuracy": "discriminator accuracy",
     "patches_distinction": "distinction of patches",
     "patch_discriminator_accuracy": "patch accuracy",

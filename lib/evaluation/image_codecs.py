@@ -13,6 +13,7 @@ from PIL import Image
 QUALITIES = (1, 95)  # of JPEG, lowest and highest; libjpeg advises against higher ones
 SCAN = b"\xff\xda"  # marker of JPEG before the compressed pixels
 PNG_SIGNATURE, PNG_HEAD, PNG_CHECKSUM = 8, 8, 4  # bytes: of a file, and of each of its chunks
+ZLIB_FRAME = 6  # bytes of its compressed pixels that are no data
 CHANNELS = {"jpeg": (1, 3), "png": (1, 3, 4)}  # of images that a codec takes
 
 
@@ -49,7 +50,7 @@ def _jpeg(images: np.ndarray, quality: int) -> Compressed:
     size, error = 0, 0.0
     for image in images:
         content = _encode(image, "jpeg", quality=quality, optimize=True)
-        size += len(content) - content.rindex(SCAN)
+        size += _jpeg_scan_bytes(content)
         decoded = np.asarray(Image.open(BytesIO(content))).reshape(image.shape)
         error += float(np.mean(np.square((decoded.astype(np.float32) - image) / 255)))
     return Compressed(8 * size / _pixels(images), error / len(images))
@@ -71,9 +72,16 @@ def _encode(image: np.ndarray, format: str, **options) -> bytes:
     return buffer.getvalue()
 
 
+def _jpeg_scan_bytes(content: bytes) -> int:
+    """The size of the compressed pixels of a JPEG, without the header of the scan and the mark of the end."""
+    header = content.rindex(SCAN) + len(SCAN)
+    start = header + int.from_bytes(content[header : header + 2], "big")
+    return len(content) - start - len(SCAN)
+
+
 def _png_data_bytes(content: bytes) -> int:
-    """The size of the compressed pixels of a PNG."""
-    total, position = 0, PNG_SIGNATURE
+    """The size of the compressed pixels of a PNG, without header and checksum of the compression."""
+    total, position = -ZLIB_FRAME, PNG_SIGNATURE
     while position < len(content):
         size = int.from_bytes(content[position : position + 4], "big")
         if content[position + 4 : position + PNG_HEAD] == b"IDAT":

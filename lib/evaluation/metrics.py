@@ -10,10 +10,10 @@ from sklearn.metrics import classification_report, confusion_matrix
 
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.splits import Subset
-from lib.models.autoencoder import RECONSTRUCTION
 from lib.models.patch_discriminator import MEASURES
 from lib.models.regularizers import make_regularizer
 from lib.models.regularizers.kl import kl_divergences
+from lib.models.training_model import RECONSTRUCTION
 from lib.tasks.metrics import program_metrics
 from lib.tasks.predictions import Predictions
 from lib.tasks.regularization_metrics import COLLAPSED
@@ -96,28 +96,37 @@ def autoencoder_metrics(
 
 
 def _training_scores(training_model: keras.Model, subset: Subset, hp: AutoencoderHyperparameters) -> dict:
-    """Scores of the training model: terms of the loss, and accuracies of discriminators."""
+    """Scores of the training model, means over images: terms of the loss, accuracies of discriminators."""
 
-    def make_targets(inputs, targets, labels):
+    def make_inputs(inputs, targets, labels):
         # Zeros for the targets' labels: a test set may have none, or other classes than the training set.
         return make_training_targets(hp, inputs, targets, np.zeros_like(labels))
 
-    batches = Batches(subset, BATCH_SIZE, hp, transform=make_targets)
-    losses = training_model.evaluate(batches, verbose=0, return_dict=True)
-    regularizer, scores = make_regularizer(hp), {}
-    if hp.adversarial_weight:
-        keys = (f"{name}_{metric.__name__}" for name, metric in MEASURES.items())
-        scores = {key: losses[key] for key in keys}
+    loss, regularizer = pixel_loss(hp), make_regularizer(hp)
+    measures = dict(regularizer.measures) if regularizer else {}
+    measures |= MEASURES if hp.adversarial_weight else {}
+    batches = Batches(subset, BATCH_SIZE, hp, transform=make_inputs)
+    sums: dict[str, float] = collections.defaultdict(float)
+    for index in range(len(batches)):
+        inputs, targets = batches[index]
+        outputs = training_model.predict_on_batch(inputs)
+        for name, metric in measures.items():
+            sums[f"{name}_{metric.__name__}"] += float(outputs[name].sum(dtype=np.float64))
+        if regularizer:
+            pixels = targets[RECONSTRUCTION]
+            losses = keras.ops.convert_to_numpy(loss(pixels, outputs[RECONSTRUCTION]))
+            means = losses.reshape(len(pixels), -1).mean(axis=1, dtype=np.float64)
+            sums["reconstruction"] += math.prod(pixels.shape[1:]) * float(means.sum())
+            sums[regularizer.name] += float(outputs[regularizer.name].sum(dtype=np.float64))
+    scores = {name: total / len(subset) for name, total in sums.items()}
     if regularizer is None:
         return scores
-    reconstruction, penalty = losses[f"{RECONSTRUCTION}_loss"], losses[f"{regularizer.name}_loss"]
-    measured = (f"{name}_{metric.__name__}" for name, metric in regularizer.measures.items())
-    scores |= {
-        "loss": reconstruction + hp.penalty_weight * penalty,
-        "reconstruction": reconstruction,
-        regularizer.name: penalty,
-        **{key: losses[key] for key in measured},
-    }
+    reconstruction, penalty = scores["reconstruction"], scores[regularizer.name]
+    if regularizer.learns:  # as in a history: the loss is without what a discriminator says
+        del scores[f"{regularizer.name}_{measures[regularizer.name].__name__}"]
+        scores["loss"] = reconstruction
+    else:
+        scores["loss"] = reconstruction + hp.penalty_weight * penalty
     if hp.variational:
         scores |= _variational_scores(training_model, subset, hp, reconstruction + penalty)
     return scores

@@ -1,6 +1,7 @@
 """Keras models: autoencoders, classifiers, and their initialization and files.
 
     autoencoder        encoder, decoder and autoencoder models
+    training_model     outputs that losses need
     importance_sampling  bounds by several codes
     quantizer          codes rounded to levels
     regularizers       penalties of the latent code
@@ -27,9 +28,9 @@ encoder that `saving` has loaded. Nothing here trains: `lib.training` does.
 
 Names for other packages, imported from their modules so that importing this package does not import Keras:
 
-* `autoencoder`: `build_autoencoder`, `build_training_model`, `autoencoder_for_inference`, `code_only`,
-  `mean_output_loss`, and the outputs of training models, `RECONSTRUCTION` and `LABELS`
-* `regularizers`: `make_regularizer`, `GradientFactor`
+* `autoencoder`: `build_autoencoder`, `autoencoder_for_inference`, `code_only`
+* `training_model`: `build_training_model`, `mean_output_loss`, and its outputs `RECONSTRUCTION` and `LABELS`
+* `regularizers`: `make_regularizer`, `PENALTY_FACTOR`, `GradientFactor`
 * `classifier`: `build_classifier`, `classifier_for_inference`, `encoder_for_images`, `set_trainable`
 * `cloning`: `clone_with_weights`, `clone_reinitialized`
 * `transfer`: `take_weights`, `Transfer`

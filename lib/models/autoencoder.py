@@ -1,7 +1,7 @@
 """Autoencoders as Keras models: encoder, decoder, and the models that join them."""
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from lib.config.architecture import Architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
@@ -9,20 +9,16 @@ from lib.config.layer_specs import LayerSpec, WeightedSpec
 from lib.config.layer_specs.base import BATCH, LAYER
 from lib.config.parallel_layers import FeedbackStep
 from lib.models.fixed_layers import map_axis, mirror_columns
-from lib.models.importance_sampling import build_importance_model
 from lib.models.initialization import initialize_as_identity
 from lib.models.label_input import join_label, label_input
 from lib.models.layer_names import LINEAR_DECODER, LINEAR_ENCODER, frozen_layer_number, layer_name
 from lib.models.output_joins import add_residual, keep_known
-from lib.models.patch_discriminator import discriminate
-from lib.models.quantizer import StraightThrough, encoder_before_rounding, quantize
-from lib.models.regularizers import PENALTY_FACTOR, GradientFactor, make_regularizer
+from lib.models.quantizer import quantize
 from lib.tasks import get_task
 
 # Keras's default of 0.99 leaves the moving averages far behind in the few hundred steps of a short training.
 MOMENTUM = 0.9
 LEAKY_SLOPE = 0.01  # as in report D
-RECONSTRUCTION, LABELS = "reconstruction", "labels"  # outputs of a training model with several
 IDENTITY, HE = "identity", "he_normal"  # initializers
 
 
@@ -43,74 +39,13 @@ def build_autoencoder(architecture: Architecture) -> keras.Model:
     encoder, decoder = _build_encoder(architecture), _build_decoder(architecture)
     for number, step in enumerate(architecture.feedback, 1):
         encoder = _add_feedback(encoder, decoder, step, architecture.hp, f"feedback_{number}")
-    inputs = _model_inputs(architecture)
+    inputs = model_inputs(architecture)
     outputs = _reconstruct(encoder, decoder, inputs, architecture)
     model = keras.Model(inputs, outputs, name="autoencoder")
     if kernel_initializer(architecture.hp) == IDENTITY:
         initialize_as_identity(encoder)
         initialize_as_identity(decoder)
     return model
-
-
-def build_training_model(
-    autoencoder: keras.Model, architecture: Architecture, classes: int = 0
-) -> keras.Model:
-    """Build the model that is trained: the autoencoder, or its encoder and decoder with more outputs.
-
-    With a regularization the penalty of the code is an output, too; a VAE samples its codes. With a
-    `label_weight` a softmax layer on the code, or on the means of its feature maps, predicts the class as an
-    auxiliary task (Iizuka, Simo-Serra and Ishikawa, "Let there be Color!", 2016). A quantized code gets a
-    gradient. With an `adversarial_weight` the targets are the last input, and a discriminator tells them from
-    the outputs.
-
-    Args:
-        autoencoder: model of `build_autoencoder`, which shares its weights with the result.
-        architecture: its architecture.
-        classes: number of classes, needed for a `label_weight`.
-
-    Returns:
-        `autoencoder` itself where none of these applies; else a model with a dict of outputs:
-        `RECONSTRUCTION` (n, height, width, channels), those of the regularizer and of `discriminate`, (n, 1)
-        each, and `LABELS` (n, classes), probabilities; or with the reconstruction as its only output. With
-        several `importance_samples` the outputs are those of `build_importance_model`.
-    """
-    hp = architecture.hp
-    regularizer = make_regularizer(hp)
-    if not (regularizer or hp.label_weight or hp.quantize or hp.adversarial_weight):
-        return autoencoder
-    encoder, decoder = autoencoder.get_layer("encoder"), autoencoder.get_layer("decoder")
-    inputs = _model_inputs(architecture)
-    if hp.quantization:
-        half_width = hp.quantization.half_width.tolist()
-        encoded = StraightThrough(half_width, name="straight_through")(
-            encoder_before_rounding(encoder)(inputs)
-        )
-    else:
-        encoded = encoder(inputs)
-    if hp.importance_samples > 1:
-        z_mean, z_log_var = encoded
-        return build_importance_model(inputs, z_mean, z_log_var, decoder, hp.importance_samples, hp.seed)
-    code = encoded[0] if len(encoder.outputs) > 1 else encoded
-    outputs: dict = {}
-    if regularizer:
-        encoded, outputs = regularizer.regularize(keras.tree.flatten(encoded))
-        if hp.beta_warmup:
-            penalty = outputs[regularizer.name]
-            outputs[regularizer.name] = GradientFactor(0.0, name=PENALTY_FACTOR)(penalty)
-    outputs[RECONSTRUCTION] = _decode(decoder, encoded, inputs, architecture)
-    all_inputs = keras.tree.flatten(inputs)
-    if hp.adversarial_weight:
-        all_inputs.append(keras.Input(architecture.target_shape, name="target"))
-        outputs |= discriminate(outputs[RECONSTRUCTION], all_inputs[-1], hp)
-    if hp.label_weight:
-        features = layers.GlobalAveragePooling2D(name="means")(code) if len(code.shape) > 2 else code
-        outputs[LABELS] = layers.Dense(classes, activation="softmax", name="classes")(features)
-    only_reconstruction = len(outputs) == 1
-    return keras.Model(
-        all_inputs if len(all_inputs) > 1 else inputs,
-        outputs[RECONSTRUCTION] if only_reconstruction else outputs,
-        name="trainer",
-    )
 
 
 def autoencoder_for_inference(autoencoder: keras.Model, architecture: Architecture) -> keras.Model:
@@ -141,11 +76,11 @@ def _reconstruct(
     encoded = encoder(inputs)
     if architecture.hp.variational:
         encoded = encoded[0]
-    return _decode(decoder, encoded, inputs, architecture, suffix)
+    return decode(decoder, encoded, inputs, architecture, suffix)
 
 
-def _decode(decoder: keras.Model, encoded, inputs, architecture: Architecture, suffix: str = ""):
-    """Decode codes, with feature maps where there are skip connections, or with labels.
+def decode(decoder: keras.Model, encoded, inputs, architecture: Architecture, suffix: str = ""):
+    """Return outputs for codes, with feature maps where there are skip connections, or with labels.
 
     Args:
         decoder: decodes codes.
@@ -163,7 +98,7 @@ def _decode(decoder: keras.Model, encoded, inputs, architecture: Architecture, s
 
 
 def _build_encoder(architecture: Architecture) -> keras.Model:
-    hp, inputs = architecture.hp, _model_inputs(architecture)
+    hp, inputs = architecture.hp, model_inputs(architecture)
     *hidden_specs, code_spec = architecture.encoder
     fixed = architecture.fixed_maps.encoder
     image = inputs[0] if hp.conditional else inputs
@@ -227,8 +162,12 @@ def _build_decoder(architecture: Architecture) -> keras.Model:
     return keras.Model(inputs, outputs, name="decoder")
 
 
-def _model_inputs(architecture: Architecture):
-    """The input of images, or a list of it and the input of labels."""
+def model_inputs(architecture: Architecture):
+    """Return the input of images, or a list of it and the input of labels for a conditional autoencoder.
+
+    Args:
+        architecture: of the autoencoder.
+    """
     image = keras.Input(architecture.input_shape, name="image")
     return [image, label_input()] if architecture.hp.conditional else image
 
@@ -338,16 +277,3 @@ def code_only(encoder: keras.Model) -> keras.Model:
         return encoder
     inputs = encoder.inputs if len(encoder.inputs) > 1 else encoder.inputs[0]
     return keras.Model(inputs, encoder.outputs[0], name="encoder")
-
-
-def mean_output_loss(targets, outputs):
-    """Keras loss function for an output that is a loss itself, such as the KL divergence.
-
-    Args:
-        targets: ignored.
-        outputs: loss of each image, shape (n, 1).
-
-    Returns:
-        Loss of each image, shape (n,).
-    """
-    return ops.mean(outputs, axis=-1)

@@ -8,19 +8,14 @@ step as the autoencoder, as `lib.models.regularizers.adversarial` has it.
 import math
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.patch_layers import patch_layers
-from lib.models.regularizers.adversarial import SLOPE, Distinction, SignAccuracy, accuracy
+from lib.models.regularizers.adversarial import SLOPE, Distinction, SignAccuracy, accuracy, distinction
 from lib.models.regularizers.base import GradientFactor, StopGradient
 
 PATCHES, PATCH_DISCRIMINATOR = "patches", "patch_discriminator"  # outputs of the training model
-
-
-def distinction(targets, outputs):
-    """Keras metric function of `PATCHES`: its value for each image, (batch,)."""
-    return ops.mean(outputs, axis=-1)
 
 
 MEASURES = {PATCHES: distinction, PATCH_DISCRIMINATOR: accuracy}  # metric function of each output

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from lib.models.autoencoder import mean_output_loss
 from lib.models.regularizers.kl import KLDivergence, Sampling
+from lib.models.training_model import mean_output_loss
 
 UNITS, HIDDEN_LAYERS = 256, 3  # of the encoder, and of the decoder
 STEPS, BATCH_SIZE = 3000, 256  # of the training

@@ -11,8 +11,9 @@ from threading import Event as ThreadingEvent
 import keras
 
 from lib.common.memory import used_memory
-from lib.models.autoencoder import LABELS, RECONSTRUCTION
-from lib.models.patch_discriminator import PATCHES, distinction
+from lib.models.patch_discriminator import PATCHES
+from lib.models.regularizers.adversarial import AdversarialRegularizer, distinction
+from lib.models.training_model import LABELS, RECONSTRUCTION
 from lib.runs.events import EpochEnded, Event, Step, TrainingMeasured
 from lib.training.batches import Batches
 from lib.training.phases import CROSS_ENTROPY
@@ -44,14 +45,19 @@ class TrainingHooks:
 
 # Losses that are removed, by their outputs: the metric that is their mean over images, as the total loss is.
 # `…_loss` in Keras's logs is a mean over batches.
-SEPARATE_LOSSES = {LABELS: CROSS_ENTROPY, PATCHES: distinction.__name__}
+SEPARATE_LOSSES = {
+    LABELS: CROSS_ENTROPY,
+    PATCHES: distinction.__name__,
+    AdversarialRegularizer.name: distinction.__name__,
+}
 
 
 class SeparateLosses(keras.callbacks.Callback):
-    """Removes the losses of labels and of a discriminator of patches from the losses in Keras's logs.
+    """Removes the losses of labels and of discriminators from the losses in Keras's logs.
 
     Runs with and without `label_weight` or `adversarial_weight` can then be compared, and the best epoch is
-    the autoencoder's. It must be the first callback: Keras hands the same dictionary to the ones after it.
+    the autoencoder's, not that of the weakest discriminator. It must be the first callback: Keras hands the
+    same dictionary to the ones after it.
 
     Args:
         loss_weights: weight of each output's loss.

@@ -55,6 +55,8 @@ class PenaltySchedule(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None):
         if self._progress is not None:
             progress = self._progress()
+        elif keras.backend.backend() == "jax":
+            progress = (self._epoch + 0.5) / self.epochs
         else:
             progress = (self._epoch * self.steps + batch) / (self.epochs * self.steps)
         layer = self.model.get_layer(PENALTY_FACTOR)

@@ -12,10 +12,10 @@ import numpy as np
 
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.config.training_choices import LOSSES
-from lib.models.autoencoder import LABELS, RECONSTRUCTION, mean_output_loss
 from lib.models.importance_sampling import BOUND, KL, importance_weighted_loss
 from lib.models.patch_discriminator import MEASURES, PATCHES
 from lib.models.regularizers import make_regularizer
+from lib.models.training_model import LABELS, RECONSTRUCTION, mean_output_loss
 from lib.training import losses as own_losses
 
 CROSS_ENTROPY = "sparse_categorical_crossentropy"
@@ -55,7 +55,7 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
     channels, in nats per image, plus `hp.penalty_weight` times the penalty. For a VAE that is the negative
     ELBO for binary cross-entropy, and for squared errors a Gaussian likelihood of variance 1/2, up to a
     constant. With `hp.label_weight` the cross-entropy of the labels is trained on as well, and
-    `SeparateLosses` removes it from `loss`, and that of a discriminator of patches.
+    `SeparateLosses` removes it from `loss`, and those of discriminators.
     """
     loss, regularizer = pixel_loss(hp), make_regularizer(hp)
     if not (regularizer or hp.label_weight or hp.adversarial_weight):

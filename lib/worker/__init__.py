@@ -15,6 +15,7 @@
     open_data       the data set of a run
     run_ending      figures and complete record
     saved_models    loading saved models for jobs
+    saved_parts     encoders and decoders of these
     image_labels    labels for conditional models
     skippable       native computations that Ctrl-C skips
     apply_holes     holes of pictures to complete

@@ -6,6 +6,7 @@ from functools import partial
 
 import keras
 
+from lib.common.errors import Interrupted
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.memory_estimate import describe_plan
@@ -30,9 +31,10 @@ from lib.evaluation.run_figures.autoencoder import (
     packed_reconstructions,
     variant_examples,
 )
-from lib.models.autoencoder import autoencoder_for_inference, build_training_model
+from lib.models.autoencoder import autoencoder_for_inference
 from lib.models.pca import Components
 from lib.models.saving.model_files import save_model
+from lib.models.training_model import build_training_model
 from lib.runs.events import Note, Stage
 from lib.runs.run_folder import Run
 from lib.runs.validation import ONLY_PHASE
@@ -162,6 +164,8 @@ class AutoencoderJob(TrainingJob):
             )
 
             def report(done: int) -> None:
+                if stop_event.is_set():
+                    raise Interrupted("the likelihood is skipped")  # ends the thread
                 self.channel.emit(ItemProgress(done, len(test), "images"))
 
             compute_all = partial(negative_log_likelihoods, encoder, decoder, test, self.hp, report)

@@ -19,7 +19,8 @@ from lib.tasks import make_inference_pair
 from lib.worker.image_output import ChunkProgress, emit_notes
 from lib.worker.messages import Encode, EncodeResult
 from lib.worker.process import Channel
-from lib.worker.saved_models import find_encoder, load_autoencoder, require_finite
+from lib.worker.saved_models import load_autoencoder, require_finite
+from lib.worker.saved_parts import find_encoder
 
 
 def encode(channel: Channel, request: Encode) -> None:

@@ -24,7 +24,8 @@ from lib.worker.image_output import emit_notes, job_folder
 from lib.worker.image_sources import Generator
 from lib.worker.output_names import model_names
 from lib.worker.process import Channel
-from lib.worker.saved_models import LoadedAutoencoder, find_encoder, load_autoencoder, load_decoder
+from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder
+from lib.worker.saved_parts import find_encoder, load_decoder
 from lib.worker.training_codes import (
     TrainingCodes,
     load_training_data,

@@ -32,13 +32,8 @@ from lib.worker.image_output import emit_notes, png_writer
 from lib.worker.messages import ItemProgress
 from lib.worker.nearest_images import find_nearest, write_nearest
 from lib.worker.process import Channel
-from lib.worker.saved_models import (
-    LoadedDecoder,
-    LoadedEncoder,
-    find_encoder,
-    load_decoder,
-    require_finite,
-)
+from lib.worker.saved_models import require_finite
+from lib.worker.saved_parts import LoadedDecoder, LoadedEncoder, find_encoder, load_decoder
 from lib.worker.training_codes import (
     TrainingCodes,
     load_training_data,
@@ -88,6 +83,8 @@ def generate(channel: Channel, request: Generate) -> None:
             labels=np.resize(labels, len(sheet.codes)),
             description=f"{sheet.description}, class {decoder.classes.names[labels[0]]}",
         )
+    if decoder.hp.quantization:
+        sheet = sheet._replace(codes=decoder.hp.quantization.nearest(sheet.codes))
     # --- images
     value_range, pixels = read_value_range(path), _decode(decoder, sheet, path)
     images = to_images(pixels, value_range.dtype)
@@ -154,7 +151,7 @@ def _decode(decoder: LoadedDecoder, sheet: CodeSheet, path: Path) -> np.ndarray:
     """The pixels of a sheet's codes, float32 (n, height, width, channels)."""
     names = [f"image {number}" for number in range(1, len(sheet.codes) + 1)]
     require_finite(sheet.codes, names, path)
-    outputs = latent_space.decode_codes(decoder.model, sheet.codes, decoder.hp.quantization, sheet.labels)
+    outputs = latent_space.decode_codes(decoder.model, sheet.codes, labels=sheet.labels)
     require_finite(outputs, names, path)
     return get_task(decoder.hp).output_pixels(decoder.hp, outputs)
 

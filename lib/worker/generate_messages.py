@@ -41,8 +41,8 @@ class NearestImages:
         distances: root mean squared difference of the pixels in 0..1.
         typical: median of the distances of test images to their nearest training images; None without test
             images.
-        copy_distance: the 1st percentile of these; an image below it may be a copy.
-        copies: number of images below it; None without test images.
+        copy_distance: the 1st percentile of these; an image that is not above it may be a copy.
+        copies: number of images that are not above it; None without test images.
     """
 
     positions: list[int]

@@ -19,7 +19,8 @@ from lib.evaluation.samplers.base import CodeSource
 from lib.tasks import get_task
 from lib.tasks.pixels import to_images
 from lib.worker.process import Channel
-from lib.worker.saved_models import LoadedAutoencoder, LoadedDecoder, require_finite
+from lib.worker.saved_models import LoadedAutoencoder, require_finite
+from lib.worker.saved_parts import LoadedDecoder
 from lib.worker.training_codes import TrainingCodes, sample_labeled_codes, subset_labels
 
 BATCH_SIZE = 512
@@ -74,7 +75,7 @@ class Generator:
         return self.autoencoder.path
 
     def sources(self, channel: Channel, test: Subset, count: int, seed: int) -> Iterator[ImageSource]:
-        """Yield the reconstructions of test images, and the samples of each sampler.
+        """Yield the reconstructions of test images, if the model reconstructs, and samples of each sampler.
 
         Args:
             channel: says when a fit is to end.
@@ -82,7 +83,8 @@ class Generator:
             count: of samples.
             seed: of samples.
         """
-        yield ImageSource(self.name, "reconstructions", len(test), lambda report: self._reconstruct(test))
+        if get_task(self.hp).targets_are_inputs:  # others are given degraded images
+            yield ImageSource(self.name, "reconstructions", len(test), lambda report: self._reconstruct(test))
         for name in self.samplers:
             yield ImageSource(
                 self.name,
@@ -94,7 +96,7 @@ class Generator:
 
     @property
     def _fits(self) -> int:
-        """How often a sampler is fitted: once for each class of a conditional model."""
+        """Number of fits of a sampler: one for each class of a conditional model."""
         return 1 if self.codes.labels is None else len(np.unique(self.codes.labels))
 
     def _reconstruct(self, test: Subset) -> Batches:

@@ -46,7 +46,7 @@ def find_nearest(channel: Channel, images: np.ndarray, train: Subset, test: Subs
     typical = typical_distances(test, train, SEED, lambda done: report(len(train) + done))
     limit = float(np.percentile(typical, COPY_PERCENTILE))
     return NearestImages(
-        positions, distances, float(np.median(typical)), limit, int((found.distances < limit).sum())
+        positions, distances, float(np.median(typical)), limit, int((found.distances <= limit).sum())
     )
 
 

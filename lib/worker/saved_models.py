@@ -5,25 +5,26 @@ adapted to images by `lib.models.saving.encoder_extraction`; what was assumed is
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from threading import Event
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from lib.common.errors import RunFailed, UserError
 from lib.common.formatting import format_shape
+from lib.config.code_settings import CodeSettings
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.data.user_images import find_pictures
-from lib.data.value_range import BYTES, ValueRange
+from lib.data.value_range import ValueRange
 from lib.models import inference
 from lib.models.autoencoder import code_only
 from lib.models.code_refinement import CodeRefinement
 from lib.models.label_input import count_label_classes
-from lib.models.saving.encoder_extraction import ForeignModel, adapt_decoder, is_decoder
+from lib.models.saving.encoder_extraction import ForeignModel
 from lib.models.saving.image_formats import ImagePattern, input_pattern
 from lib.models.saving.model_files import SavedModel, load_saved_model
 from lib.tasks import ImageShape, get_task, list_tasks, make_inference_pair
@@ -66,7 +67,7 @@ class LoadedAutoencoder:
     @property
     def classes(self) -> ModelClasses | None:
         """The classes of a conditional autoencoder; None for others."""
-        return _find_classes(self.saved, self.path)
+        return find_classes(self.saved, self.path)
 
     def require_no_labels(self, command: str) -> None:
         """Raise `UserError` for a conditional autoencoder, which a command gives no labels."""
@@ -139,7 +140,7 @@ class LoadedAutoencoder:
         """Return the decoder of codes alone. Raises `UserError`: there is none, or it needs more."""
         if self.foreign is not None:
             return self.foreign.decoder(self.options.encoder_layer, self.options.decoder_layer)
-        return _code_decoder(self.saved, self.path, self.hp)
+        return code_decoder(self.saved, self.path, self.hp)
 
 
 def load_autoencoder(name: str, options: ModelRequest, purpose: str = "") -> LoadedAutoencoder:
@@ -162,16 +163,25 @@ def load_autoencoder(name: str, options: ModelRequest, purpose: str = "") -> Loa
         )
     hp = saved.autoencoder_hp or AutoencoderHyperparameters()
     is_foreign, model = saved.hp is None, saved.model
-    foreign = _adapt(saved, path, options) if is_foreign or _names_layers(options) else None
-    shape = _input_image_shape(model) if foreign is None else foreign.image_shape
+    foreign = adapt(saved, path, options) if is_foreign or names_layers(options) else None
+    shape = input_image_shape(model) if foreign is None else foreign.image_shape
     if foreign is not None and is_foreign:
         model = foreign.autoencoder()
     else:
         shape = get_task(hp).image_shape(hp, shape, model.output_shape[1:])
+    if names_layers(options):
+        hp = without_code_settings(hp)
     return LoadedAutoencoder(path, saved, hp, shape, model, foreign, options)
 
 
-def _names_layers(options: ModelRequest) -> bool:
+def without_code_settings(hp: AutoencoderHyperparameters) -> AutoencoderHyperparameters:
+    """Return hyperparameters for the outputs of a layer that was not trained as the code."""
+    defaults: dict[str, Any] = {field.name: field.default for field in fields(CodeSettings)}
+    return replace(hp, **defaults)
+
+
+def names_layers(options: ModelRequest) -> bool:
+    """Return whether a request names the layer of the code, or the first one of the decoder."""
     return bool(options.encoder_layer or options.decoder_layer)
 
 
@@ -185,19 +195,20 @@ def _maps_images(model: keras.Model) -> bool:
     )
 
 
-def _input_image_shape(model: keras.Model) -> ImageShape:
-    """The shape of the images that a model takes, without the batch; a conditional one takes labels, too."""
+def input_image_shape(model: keras.Model) -> ImageShape:
+    """Return (height, width, channels) of the images that a model takes; a conditional one takes labels, too."""
     return tuple(model.inputs[0].shape[1:])
 
 
-def _find_classes(saved: SavedModel, path: Path) -> ModelClasses | None:
+def find_classes(saved: SavedModel, path: Path) -> ModelClasses | None:
+    """Return the classes of a conditional autoencoder; None for other models."""
     count = 0 if saved.hp is None else count_label_classes(saved.model)
     return ModelClasses(path, count, saved.classes) if count else None
 
 
-def _adapt(saved: SavedModel, path: Path, options: ModelRequest) -> ForeignModel:
-    """The model adapted to the images of a request."""
-    if _find_classes(saved, path) is not None:
+def adapt(saved: SavedModel, path: Path, options: ModelRequest) -> ForeignModel:
+    """Return the model adapted to the images of a request. Raises `UserError`: it is conditional."""
+    if find_classes(saved, path) is not None:
         raise UserError(f"{path}: the layers of a conditional autoencoder cannot be named; remove the names")
     pattern = input_pattern(saved.model, str(path))
     return ForeignModel(
@@ -246,93 +257,8 @@ def _dataset_shape(source: str | None) -> ImageShape | None:
     return datasets.peek(source).shape
 
 
-class LoadedEncoder(NamedTuple):
-    """An encoder of codes alone; hyperparameters, shape and range of its images; notes for the user.
-
-    Of a variational autoencoder, `posterior` returns means and logarithms of variances. A conditional encoder
-    takes labels of `classes`, too.
-    """
-
-    model: keras.Model
-    hp: AutoencoderHyperparameters
-    image_shape: ImageShape
-    notes: list[str]
-    value_range: ValueRange = BYTES
-    posterior: keras.Model | None = None
-    classes: ModelClasses | None = None
-
-
-def find_encoder(path: Path, options: ModelRequest) -> LoadedEncoder:
-    """Load the encoder in a file, or in `autoencoder.h5` or `encoder.h5` in the same folder.
-
-    Raises:
-        UserError: there is none, or images of the request do not fit it.
-        RunFailed: a weight is NaN or infinite.
-    """
-    for candidate in (path, path.with_name("autoencoder.h5"), path.with_name("encoder.h5")):
-        if not candidate.is_file():
-            continue
-        saved = load_saved_model(candidate)
-        hp = saved.autoencoder_hp or AutoencoderHyperparameters()
-        if saved.hp is None and is_decoder(saved.model):
-            continue
-        posterior = None
-        if saved.hp is None or (options.encoder_layer and candidate == path):
-            foreign = _adapt(saved, candidate, options)
-            encoder = foreign.encoder(options.encoder_layer)
-        elif (own := saved.submodel("encoder")) is not None:
-            foreign, encoder = None, code_only(own)
-            posterior = own if hp.variational and len(own.outputs) == 2 else None
-        else:
-            continue
-        input_shape, classes = _input_image_shape(encoder), _find_classes(saved, candidate)
-        is_whole = saved.hp is not None and saved.model.name == "autoencoder"
-        target_shape = saved.model.output_shape[1:] if is_whole else input_shape
-        notes = [] if foreign is None else foreign.notes
-        shape = get_task(hp).image_shape(hp, input_shape, target_shape)
-        return LoadedEncoder(encoder, hp, shape, notes, saved.value_range, posterior, classes)
-    raise UserError(
-        f"{path}: contains no encoder, and there is none in its folder; use an autoencoder.h5 or encoder.h5"
-    )
-
-
-class LoadedDecoder(NamedTuple):
-    """A decoder of codes alone, hyperparameters of its task, and notes for the user.
-
-    A conditional decoder takes labels of `classes`, too.
-    """
-
-    model: keras.Model
-    hp: AutoencoderHyperparameters
-    notes: list[str]
-    classes: ModelClasses | None = None
-
-    @property
-    def code_shape(self) -> tuple[int, ...]:
-        """The shape of a code."""
-        return tuple(self.model.inputs[0].shape[1:])
-
-
-def load_decoder(path: Path, options: ModelRequest) -> LoadedDecoder:
-    """Load the decoder in a file.
-
-    Raises:
-        UserError: there is none that decodes a code alone.
-        RunFailed: a weight is NaN or infinite.
-    """
-    saved = load_saved_model(path)
-    if saved.hp is None and is_decoder(saved.model):
-        model, note = adapt_decoder(saved.model, str(path))
-        return LoadedDecoder(model, AutoencoderHyperparameters(), [note])
-    if (hp := saved.autoencoder_hp) is None or _names_layers(options):
-        foreign = _adapt(saved, path, options)
-        model = foreign.decoder(options.encoder_layer, options.decoder_layer)
-        return LoadedDecoder(model, hp or AutoencoderHyperparameters(), foreign.notes)
-    return LoadedDecoder(_code_decoder(saved, path, hp), hp, [], _find_classes(saved, path))
-
-
-def _code_decoder(saved: SavedModel, path: Path, hp: AutoencoderHyperparameters) -> keras.Model:
-    """The decoder in a file of these programs, which must take codes alone."""
+def code_decoder(saved: SavedModel, path: Path, hp: AutoencoderHyperparameters) -> keras.Model:
+    """Return the decoder in a file of these programs. Raises `UserError`: it takes more than codes."""
     decoder = saved.submodel("decoder")
     if decoder is None:
         raise UserError(f"{path}: contains no model named decoder; use an autoencoder.h5 or decoder.h5")
@@ -369,7 +295,7 @@ def load_classifier(path: Path, options: ModelRequest) -> LoadedClassifier:
     shape = saved.model.output_shape
     model, notes = saved.model, []
     if saved.hp is None:
-        foreign = _adapt(saved, path, options)
+        foreign = adapt(saved, path, options)
         model, notes = foreign.classifier(), foreign.notes
     elif not isinstance(shape, tuple) or len(shape) != 2 or saved.model.name != "classifier":
         raise UserError(f"{path}: is not a classifier; use a classifier.h5 saved by classification.py")

@@ -1,5 +1,6 @@
 """The training images of a saved model, and their latent codes, for samplers."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -25,8 +26,10 @@ from lib.runs import records
 from lib.runs.validation import sanitize
 from lib.tasks import ImageShape, make_inference_pair
 from lib.worker.image_labels import ModelClasses, positions_by_label
-from lib.worker.saved_models import LoadedEncoder, require_finite
+from lib.worker.saved_models import require_finite
+from lib.worker.saved_parts import LoadedEncoder
 
+MAX_CODE_BYTES = 2**28  # of the codes that samplers are fitted on; of larger codes there are fewer
 COLORS = {1: "gray", 3: "rgb"}  # values of the setting `color`, by the channels of images
 
 
@@ -73,7 +76,8 @@ class TrainingCodes:
                 raise UserError(
                     f"{self.path}: no training image is of the class {name}; name others with --label"
                 )
-        positions = np.sort(order[:count])
+        size = math.prod(self.encoder.model.output_shape[1:])
+        positions = np.sort(order[: min(count, max(2, MAX_CODE_BYTES // (4 * size)))])
         posterior = self.encoder.posterior if from_posterior else None
         parts = (self._predict(posterior, *batch) for batch in self._inputs(positions))
         if posterior is None:

@@ -28,6 +28,12 @@ def test_other_numbers_go_to_the_nearest_level_or_the_last():
     ]  # fmt: skip
 
 
-def test_bits_are_those_of_all_combinations():
-    assert Quantization.of((8, 5, 5, 5), 4).bits == pytest.approx(np.log2(1000))
-    assert Quantization.of((4,), 8).bits == 16
+@pytest.mark.parametrize("levels", [2, 3, 4, 5, 8])
+def test_codes_of_a_normal_distribution_have_all_levels(levels):
+    quantization = Quantization.of((levels,), 1)
+    numbers = np.random.default_rng(0).standard_normal((10_000, 1))
+    bounded = np.tanh(numbers + quantization.shift) * quantization.half_range - quantization.offset
+    integers = np.rint(bounded) + quantization.half_width
+    shares = np.bincount(integers.astype(int).ravel(), minlength=levels) / len(numbers)
+    assert len(shares) == levels
+    assert shares.min() > 0.2 / levels

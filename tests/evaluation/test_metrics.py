@@ -9,6 +9,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets, splits
 from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics
 from lib.models import autoencoder
+from lib.models.training_model import build_training_model
 from lib.tasks.metrics import psnr
 from lib.training import phases
 
@@ -115,7 +116,7 @@ def test_a_vae_is_scored_by_its_evidence_lower_bound(dataset, label_weight):
     model.get_layer("encoder").get_layer("z_log_var").bias.assign(
         [-30, -30]
     )  # so that codes are drawn where the means are
-    training_model = autoencoder.build_training_model(model, architecture, len(dataset.classes))
+    training_model = build_training_model(model, architecture, len(dataset.classes))
     phase = phases.autoencoder_phase(hp)
     training_model.compile("adam", phase.loss, loss_weights=phase.loss_weights)
     metrics = autoencoder_metrics(model, training_model, dataset.test, hp)

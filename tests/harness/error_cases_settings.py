@@ -410,6 +410,13 @@ CASES = {
         ),
         (
             lambda: AutoencoderHyperparameters(
+                task="complete", regularization="kl", importance_samples=5, latent_dim=2
+            ),
+            "importance samples",
+            "importance samples require the task reconstruct",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(
                 adversarial_weight=0.1, regularization="kl", importance_samples=5, latent_dim=2
             ),
             "importance samples",

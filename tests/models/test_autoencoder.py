@@ -20,6 +20,7 @@ from lib.data import splits
 from lib.data.formats.base import Images
 from lib.models import autoencoder, initialization
 from lib.models.pca import principal_components
+from lib.models.training_model import build_training_model
 from lib.tasks import TASKS, make_pair, pixels
 from lib.tasks.colorization import COLOR_SPACES
 from lib.tasks.halves import SIDES
@@ -117,7 +118,7 @@ def test_what_the_planner_accepts_the_builder_builds(image, drawn):
     np.testing.assert_allclose(
         to_numpy(inference_model(inputs)), mean, rtol=1e-3, atol=1e-4 * np.abs(mean).max()
     )
-    training_model = autoencoder.build_training_model(model, architecture, 5)
+    training_model = build_training_model(model, architecture, 5)
     if hp.has_prior or hp.label_weight:
         outputs = training_model(inputs)
         assert outputs["reconstruction"].shape == targets.shape

@@ -6,8 +6,9 @@ import pytest
 
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
-from lib.models.autoencoder import RECONSTRUCTION, build_autoencoder, build_training_model, mean_output_loss
+from lib.models.autoencoder import build_autoencoder
 from lib.models.patch_discriminator import PATCH_DISCRIMINATOR, PATCHES, discriminate
+from lib.models.training_model import RECONSTRUCTION, build_training_model, mean_output_loss
 from lib.training.phases import make_training_targets
 
 HP = AutoencoderHyperparameters(adversarial_weight=1.0, layers=1, kernels=2)

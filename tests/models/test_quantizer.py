@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.quantization import Quantization
-from lib.models.autoencoder import build_autoencoder, build_training_model
+from lib.models.autoencoder import build_autoencoder
 from lib.models.quantizer import quantize
+from lib.models.training_model import build_training_model
 
 
 def rounded(codes: np.ndarray, levels: tuple[int, ...]) -> tuple[np.ndarray, Quantization]:

@@ -179,6 +179,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyp
 from lib.config.process_group import ProcessGroup
 from lib.data import datasets
 from lib.models import autoencoder
+from lib.models.training_model import build_training_model
 from lib.training import phases, trainer
 from lib.runs.events import EpochEnded
 from lib.training.callbacks import TrainingHooks
@@ -195,7 +196,7 @@ def train(group, folder=None, last_epoch=3):
     model = autoencoder.build_autoencoder(architecture)
     def on_epoch_end(history):
         outputs.append(model.predict_on_batch(dataset.train.take(slice(4)).astype("float32") / 255))
-    training_model = autoencoder.build_training_model(model, architecture)
+    training_model = build_training_model(model, architecture)
     hooks = TrainingHooks(emit, stop_event, on_epoch_end)
     result = trainer.fit(training_model, dataset, hp, phases.autoencoder_phase(hp), hooks, folder, group)
     assert (abs(outputs[0] - outputs[-1]).max() > 0) == (len(outputs) > 1)

@@ -12,6 +12,7 @@ from lib.config import architecture_planner
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets
 from lib.models import autoencoder, fixed_layers
+from lib.models.training_model import build_training_model
 from lib.training import phases, replicas, trainer
 from lib.training.callbacks import TrainingHooks
 from tests.harness.networks import FEEDBACK, build
@@ -31,7 +32,7 @@ def train(tiny, folder=None, stop_after=None, **values):
     dataset = datasets.load_dataset(hp)
     architecture = architecture_planner.plan_architecture(hp, dataset.shape)
     model = autoencoder.build_autoencoder(architecture)
-    model = autoencoder.build_training_model(model, architecture, len(dataset.classes))
+    model = build_training_model(model, architecture, len(dataset.classes))
     stop_event, weights = threading.Event(), []
 
     def on_epoch_end(history):
@@ -87,7 +88,7 @@ NETWORKS = {
 @pytest.mark.parametrize("values", NETWORKS.values(), ids=NETWORKS)
 def test_a_bfloat16_replica_rounds_only_hidden_layers(values):
     model, architecture = build((8, 8, 1), **values)
-    model = autoencoder.build_training_model(model, architecture)
+    model = build_training_model(model, architecture)
     replica = replicas.make_replica(model, "bfloat16")
     assert {variable.dtype for variable in replica.trainable_variables} == {"float32"}
     for name in ("encoder", "decoder"):
@@ -129,7 +130,7 @@ def test_a_replica_with_feedback_shares_one_decoder(precision):
 def test_a_replica_lists_its_variables_in_the_order_of_the_model(values):
     """`copy_state` relies on the order in which Keras clones layers."""
     model, architecture = build((8, 8, 1), **values)
-    model = autoencoder.build_training_model(model, architecture)
+    model = build_training_model(model, architecture)
     replica = replicas.make_replica(model)
     paths = [[variable.path for variable in network.variables] for network in (model, replica)]
     # Anonymous variables, such as random states, have other numbers in their names.

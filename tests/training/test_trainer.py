@@ -13,6 +13,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyp
 from lib.config.training_choices import LOSSES, OPTIMIZERS
 from lib.data import datasets
 from lib.models import autoencoder
+from lib.models.training_model import build_training_model
 from lib.runs.events import EpochEnded, Step
 from lib.tasks.augmentation import AUGMENTATIONS
 from lib.training import callbacks, optimizers, phases, trainer
@@ -53,7 +54,7 @@ def train_with_result(tiny, emit=ignore, stop_event=None, folder=None, **values)
         emit, stop_event or threading.Event(), lambda history: epochs.append(len(history["loss"]))
     )
     result = trainer.fit(
-        autoencoder.build_training_model(model, architecture, len(dataset.classes)),
+        build_training_model(model, architecture, len(dataset.classes)),
         dataset,
         hp,
         phases.autoencoder_phase(hp),

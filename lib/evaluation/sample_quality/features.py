@@ -76,14 +76,15 @@ def classifier_features(saved: SavedModel, path: Path, image_shape: ImageShape) 
             too many features.
     """
     head = saved.submodel("head")
-    if saved.hp is None or saved.model.name != "classifier" or head is None:
+    dense = [layer for layer in head.layers if isinstance(layer, layers.Dense)] if head else []
+    if saved.hp is None or saved.model.name != "classifier" or head is None or not dense:
         raise UserError(f"{path}: is not a classifier; use a classifier.h5 saved by classification.py")
     if (shape := tuple(saved.model.input_shape[1:])) != tuple(image_shape):
         raise UserError(
             f"{path}: the classifier takes images of {format_shape(shape)}, the data set has "
             f"{format_shape(image_shape)}; pass a classifier of such images with --features"
         )
-    last = [layer for layer in head.layers if isinstance(layer, layers.Dense)][-1]
+    last = dense[-1]
     size = last.input.shape[-1]
     if size > MAX_FEATURES:
         raise UserError(

@@ -16,7 +16,7 @@ def _no_codes(count: int, from_posterior: bool) -> np.ndarray:
 
 
 def _ignore(fraction: float) -> None:
-    """The report of a fit that nobody follows."""
+    """The report of a fit without progress."""
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,13 @@ def accuracy(targets, outputs):
     return ops.mean(outputs, axis=-1)
 
 
+def distinction(targets, outputs):
+    """Keras metric function of an output that is a distinction itself, shape (batch, 1)."""
+    return ops.mean(outputs, axis=-1)
+
+
 class AdversarialRegularizer(CodeRegularizer):
-    """How well a discriminator tells codes from the prior, in nats: an estimate of twice their divergence.
+    """The distinction of codes from the prior by a discriminator, in nats: twice their divergence, estimated.
 
     The penalty is 2 log 2 minus the discriminator's cross-entropy: for the best discriminator twice the
     Jensen-Shannon divergence (Goodfellow et al., "Generative adversarial nets", 2014, theorem 1), 0 where it
@@ -33,7 +38,8 @@ class AdversarialRegularizer(CodeRegularizer):
     """
 
     name = "adversarial"
-    measures = {DISCRIMINATOR: accuracy}  # noqa: RUF012 (a constant of the class)
+    learns = True
+    measures = {name: distinction, DISCRIMINATOR: accuracy}  # noqa: RUF012 (a constant of the class)
 
     def regularize(self, encoded):
         (code,) = encoded

@@ -18,11 +18,13 @@ class CodeRegularizer:
     Attributes:
         name: the output of the training model with the penalty of each image, shape (batch, 1), whose mean is
             added to the loss with the weight `hp.penalty_weight`.
-        measures: further outputs, shape (batch, 1), that are not trained on; for each a metric function for
-            Keras, whose name follows that of the output in a history.
+        learns: whether it has a network of its own, which learns at full speed during a warm-up.
+        measures: outputs, shape (batch, 1), with a metric function for Keras, whose name follows that of the
+            output in a history; those besides `name` are not trained on.
     """
 
     name: ClassVar[str]
+    learns: ClassVar[bool] = False
     measures: ClassVar[Mapping[str, Callable]] = {}
 
     def __init__(self, hp: AutoencoderHyperparameters):

@@ -26,8 +26,9 @@ class MMDRegularizer(CodeRegularizer):
 class MeanDiscrepancy(keras.layers.Layer):
     """Each image's part of the squared maximum mean discrepancy of two batches of codes, (batch, 1).
 
-    The mean of the parts is the unbiased estimate, which may be below 0. Kernels are inverse multiquadratic,
-    C / (C + d²) for a squared distance d², with C = 2 · size · scale, and are summed over the scales.
+    The mean of the parts is the unbiased estimate, which may be below 0; it is 0 for a batch of one. Kernels
+    are inverse multiquadratic, C / (C + d²) for a squared distance d², with C = 2 · size · scale, and are
+    summed over the scales.
     """
 
     def call(self, codes, others):
@@ -35,7 +36,7 @@ class MeanDiscrepancy(keras.layers.Layer):
         count = ops.cast(ops.shape(codes)[0], codes.dtype)
         within = _mean_of_others(codes, count) + _mean_of_others(others, count)
         between = ops.sum(_kernels(codes, others), axis=1, keepdims=True) / count
-        return within - 2 * between
+        return (within - 2 * between) * ops.cast(count > 1, codes.dtype)
 
     def compute_output_shape(self, codes_shape, others_shape):
         return (codes_shape[0], 1)

@@ -53,7 +53,10 @@ function fillNeighbors(index, select) {
     const text = labels ? classes[labels[neighbor]] : names[neighbor].split("/").at(-1);
     button.append(canvas, make("span", "short", text));
     button.append(make("span", "count", distance));
-    button.addEventListener("click", () => select(neighbor));
+    button.addEventListener("click", () => {
+      select(neighbor);
+      list.querySelector("button")?.focus({ preventScroll: true });  // this button is gone
+    });
     item.append(button);
     return item;
   }));

@@ -37,8 +37,9 @@ class Search {
       const item = make("li", "", labels ? `${names[index]} (${classes[labels[index]]})` : names[index]);
       item.id = `match-${number}`;
       item.setAttribute("role", "option");
-      // Before the input loses the focus, which closes the list.
-      item.addEventListener("pointerdown", (event) => { event.preventDefault(); this.choose(number); });
+      // The input keeps the focus, without which the list closes.
+      item.addEventListener("mousedown", (event) => event.preventDefault());
+      item.addEventListener("click", () => this.choose(number));
       return item;
     }));
     if (!this.matches.length) this.list.append(make("li", "none", "no picture has this name"));

@@ -8,10 +8,10 @@ import pytest
 from keras.ops import convert_to_numpy as to_numpy
 
 from lib.config.hyperparameters import AutoencoderHyperparameters
-from lib.models.autoencoder import mean_output_loss
 from lib.models.regularizers import make_regularizer
 from lib.models.regularizers.adversarial import Distinction, SignAccuracy
 from lib.models.regularizers.base import StopGradient
+from lib.models.training_model import mean_output_loss
 
 HP = AutoencoderHyperparameters(regularization="adversarial", latent_dim=2)
 
