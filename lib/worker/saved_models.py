@@ -196,7 +196,7 @@ def _maps_images(model: keras.Model) -> bool:
 
 
 def input_image_shape(model: keras.Model) -> ImageShape:
-    """Return (height, width, channels) of the images that a model takes; a conditional one takes labels, too."""
+    """Return (height, width, channels) of the images that a model takes, conditional or not."""
     return tuple(model.inputs[0].shape[1:])
 
 

@@ -7,6 +7,7 @@ import pytest
 from lib.config import architecture_planner
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data import datasets, splits
+from lib.evaluation import metrics as evaluation_metrics
 from lib.evaluation.metrics import autoencoder_metrics, classifier_metrics
 from lib.models import autoencoder
 from lib.models.training_model import build_training_model
@@ -126,6 +127,24 @@ def test_a_vae_is_scored_by_its_evidence_lower_bound(dataset, label_weight):
     outputs = keras.ops.convert_to_numpy(model(pixels))
     by_means = -(pixels * np.log(outputs) + (1 - pixels) * np.log(1 - outputs)).sum(axis=(1, 2, 3)).mean()
     assert metrics["test_reconstruction"] == pytest.approx(by_means, rel=1e-4)
+
+
+def test_the_size_of_batches_does_not_change_the_scores(dataset, monkeypatch):
+    hp = AutoencoderHyperparameters(
+        regularization="mmd", layers=1, kernels=2, latent_dim=2, adversarial_weight=0.1
+    )
+    architecture = architecture_planner.plan_architecture(hp, dataset.shape)
+    model = autoencoder.build_autoencoder(architecture)
+    training_model = build_training_model(model, architecture)
+    scores = []
+    for size in (512, 19):  # 20 images: of the second one a last batch of one
+        monkeypatch.setattr(evaluation_metrics, "BATCH_SIZE", size)
+        scores.append(autoencoder_metrics(model, training_model, dataset.test, hp))
+    for name in ("test_reconstruction", "test_patches_distinction", "test_mse"):
+        assert scores[0][name] == pytest.approx(scores[1][name], rel=1e-4)
+    assert scores[0]["test_loss"] == pytest.approx(
+        scores[0]["test_reconstruction"] + hp.penalty_weight * scores[0]["test_mmd"]
+    )
 
 
 class Oracle:

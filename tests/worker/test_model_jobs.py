@@ -211,6 +211,22 @@ def test_codes_of_a_quantized_model_are_integers(tiny):
     np.testing.assert_array_equal(np.frombuffer(raw[12:], np.uint8).reshape(80, 4), codes)
 
 
+def test_samples_of_a_quantized_model_are_images_of_the_codes_that_are_saved(tiny):
+    path = save_autoencoder(latent_dim=4, quantize="5,3")
+    run_job(Generate, path, data=tiny["-d"], count=5, output="out")
+    codes = np.load("out/codes.npy")
+    np.testing.assert_allclose(codes * [2, 1, 2, 1], np.rint(codes * [2, 1, 2, 1]), atol=1e-6)
+    expected = model_files.load_model(Path("ae/decoder.h5")).predict(codes, verbose=0)
+    written = np.stack([read_pixels(f"out/{number}.png") for number in range(1, 6)])
+    assert np.array_equal(written, to_uint8(expected)[..., 0])
+
+
+def test_outputs_of_a_named_layer_of_a_quantized_model_are_no_integers(tiny):
+    path = save_autoencoder(latent_dim=4, quantize="5,3")
+    run_job(Encode, path, data=tiny["-t"], output="codes.npz", encoder_layer="flatten_encoder_2")
+    assert np.load("codes.npz")["codes"].dtype == np.float32
+
+
 def test_encode_as_npz_and_idx(tiny):
     path = save_autoencoder(latent_dim=3)
     images, labels = sample_files.shapes(80)

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as to_numpy
 
+from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
+from lib.models.autoencoder import build_autoencoder
 from lib.models.regularizers import make_regularizer
 from lib.models.regularizers.adversarial import Distinction, SignAccuracy
 from lib.models.regularizers.base import StopGradient
-from lib.models.training_model import mean_output_loss
+from lib.models.training_model import build_training_model, mean_output_loss
 
 HP = AutoencoderHyperparameters(regularization="adversarial", latent_dim=2)
 
@@ -45,6 +47,23 @@ def test_the_discriminator_learns_and_the_encoder_moves_to_the_prior():
     codes = images @ encoder.get_weights()[0] + encoder.get_weights()[1]
     assert np.abs(codes.mean(axis=0)).max() < 1.5
     assert model.predict(images, verbose=0)["discriminator"].mean() < 0.9
+
+
+def test_the_discriminator_learns_while_a_warm_up_begins():
+    """The penalty has no gradient for the encoder yet."""
+    values = dict(layers=1, kernels=2, latent_dim=2, beta_warmup=0.5)
+    hp = AutoencoderHyperparameters(regularization="adversarial", **values)
+    architecture = plan_architecture(hp, (4, 4, 1))
+    model = build_training_model(build_autoencoder(architecture), architecture)
+    model.compile(keras.optimizers.SGD(1.0), {"adversarial": mean_output_loss})
+    networks = [model.get_layer(name) for name in ("encoder", "discriminator")]
+    before = [[np.array(weight) for weight in network.trainable_variables] for network in networks]
+    model.train_on_batch(np.random.default_rng(0).random((8, 4, 4, 1)), {"adversarial": np.zeros((8, 1))})
+    moved = []
+    for weights, network in zip(before, networks, strict=True):
+        pairs = zip(weights, network.trainable_variables, strict=True)
+        moved.append(any((old != np.array(new)).any() for old, new in pairs))
+    assert moved == [False, True]
 
 
 def test_each_network_gets_the_gradient_that_is_meant_for_it():

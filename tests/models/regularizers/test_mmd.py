@@ -35,6 +35,11 @@ def test_it_is_the_sum_over_all_pairs(count, shape, seed):
     assert discrepancy(first, second) == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_batch_of_one_tells_nothing():
+    one = np.ones((1, 3), np.float32)
+    assert discrepancy(one, -one) == 0
+
+
 def test_it_is_near_zero_for_equal_distributions_and_grows_with_their_distance():
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(2, 1000, 4)).astype(np.float32)
