@@ -13,7 +13,7 @@ from lib.models.autoencoder import build_autoencoder
 from lib.models.regularizers import make_regularizer
 from lib.models.regularizers.adversarial import Distinction, SignAccuracy
 from lib.models.regularizers.base import StopGradient
-from lib.models.training_model import build_training_model, mean_output_loss
+from lib.models.training_model import RECONSTRUCTION, build_training_model, mean_output_loss
 
 HP = AutoencoderHyperparameters(regularization="adversarial", latent_dim=2)
 
@@ -55,10 +55,12 @@ def test_the_discriminator_learns_while_a_warm_up_begins():
     hp = AutoencoderHyperparameters(regularization="adversarial", **values)
     architecture = plan_architecture(hp, (4, 4, 1))
     model = build_training_model(build_autoencoder(architecture), architecture)
-    model.compile(keras.optimizers.SGD(1.0), {"adversarial": mean_output_loss})
+    losses = {"adversarial": mean_output_loss, RECONSTRUCTION: "mse"}
+    model.compile(keras.optimizers.SGD(1.0), losses, loss_weights={"adversarial": 1.0, RECONSTRUCTION: 0.0})
     networks = [model.get_layer(name) for name in ("encoder", "discriminator")]
     before = [[np.array(weight) for weight in network.trainable_variables] for network in networks]
-    model.train_on_batch(np.random.default_rng(0).random((8, 4, 4, 1)), {"adversarial": np.zeros((8, 1))})
+    images = np.random.default_rng(0).random((8, 4, 4, 1))
+    model.train_on_batch(images, {"adversarial": np.zeros((8, 1)), RECONSTRUCTION: images})
     moved = []
     for weights, network in zip(before, networks, strict=True):
         pairs = zip(weights, network.trainable_variables, strict=True)
