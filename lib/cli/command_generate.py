@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.cli.conversation import ask_in_order
 from lib.cli.display import Display
-from lib.cli.model_command import COUNT, MAX_OPTION, ModelCommand, generates_from_codes, last_model
+from lib.cli.model_command import MAX_OPTION, ModelCommand, generates_from_codes, last_model
 from lib.cli.output import BAD
 from lib.cli.parser import CommandParser
 from lib.cli.session import Session
@@ -19,7 +19,8 @@ from lib.worker.generate_messages import Generate, GenerateResult, NearestImages
 from lib.worker.messages import JobRequest
 
 MAX_CHOICES = 20  # classes in a menu; others are named by --label
-SIDE, SEED = IntRange(2, MAX_OPTION), IntRange(0, MAX_OPTION)  # of a grid or an interpolation; of samples
+SIDE, SEED = IntRange(2, 200), IntRange(0, MAX_OPTION)  # of a grid or an interpolation; of samples
+SAMPLES = IntRange(1, 1_000_000)
 SAMPLER_HELP = (
     f"what codes are sampled from (default: prior if it applies, else mixture). {describe_samplers()}"
 )
@@ -48,11 +49,12 @@ class GenerateCommand(ModelCommand):
     model_files = ("autoencoder.h5", "decoder.h5")
     data_help = DATA_HELP
     needs_data = False
+    has_limit = False
 
     def add_flags(self, parser: CommandParser) -> None:
         super().add_flags(parser)
         add = parser.add_value
-        add("--count", "N", "number of samples (default 48)", COUNT, default=48)
+        add("--count", "N", "number of samples (default 48)", SAMPLES, default=48)
         parser.add_argument("--sampler", choices=tuple(SAMPLERS), help=SAMPLER_HELP)
         mixture: dict[str, Any] = {"action": "store_const", "const": "mixture", "dest": "sampler"}
         parser.add_argument("--mixture", help="the same as --sampler mixture", **mixture)
@@ -67,6 +69,8 @@ class GenerateCommand(ModelCommand):
         return generates_from_codes(session.last_run.record)
 
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
+        if args.between and args.grid:
+            raise UserError("--between and --grid exclude each other: remove one of them")
         between = args.between and tuple(args.between)
         labels = _split_classes(args.label) if args.label is not None else ()
         return super().options(args) | {"between": between, "labels": labels}

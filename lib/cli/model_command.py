@@ -59,7 +59,8 @@ class ModelCommand(JobCommand):
         takes_foreign_models: whether it uses models of any size from other programs, too.
         has_layer_flags: whether it uses an encoder or decoder, whose layers flags can name.
         refinement_flags: those that have no effect without --refine; empty if there is no such flag.
-        limit_help, limits, default_limit: of --limit.
+        has_limit: whether there is a flag --limit.
+        limit_help, limits, default_limit: of it.
     """
 
     request_type: type[ModelRequest]
@@ -71,6 +72,7 @@ class ModelCommand(JobCommand):
     takes_foreign_models = True
     has_layer_flags = True
     refinement_flags: tuple[str, ...] = ()
+    has_limit = True
     limit_help = "maximum number of pictures"
     limits = COUNT
     default_limit: int | None = None
@@ -84,7 +86,8 @@ class ModelCommand(JobCommand):
         parser.add_value("--output", "PATH", "output folder or file; nothing is ever overwritten")
         add("--fit", choices=FIT_MODES, help=FIT_HELP)
         parser.add_switch("--invert", "invert black on white to white on black, as in MNIST")
-        parser.add_value("--limit", "N", self.limit_help, self.limits, default=self.default_limit)
+        if self.has_limit:
+            parser.add_value("--limit", "N", self.limit_help, self.limits, default=self.default_limit)
         if self.takes_foreign_models:
             size_help = "image size, for models that take any size (28x28, or 28)"
             parser.add_value("--size", "HxW", size_help, ImageSize(IntRange(1, MAX_SIDE)))

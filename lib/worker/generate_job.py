@@ -45,6 +45,8 @@ from lib.worker.training_codes import (
 SHEET_COLUMNS = 12  # of sampled images
 GRID_IMAGES = 5000  # training images whose codes a grid follows, of a model without a prior
 STEPS = 100  # of the progress of a fit
+MAX_SHOWN = 1200  # images in the sheet
+DECODED_AT_ONCE = 512  # of the images, whose pixels are floats then
 MAX_NAMED = 12  # classes in the description of samples
 FILES, LABELS = ("codes.npy", "sheet.png"), "labels.csv"
 
@@ -86,8 +88,8 @@ def generate(channel: Channel, request: Generate) -> None:
     if decoder.hp.quantization:
         sheet = sheet._replace(codes=decoder.hp.quantization.nearest(sheet.codes))
     # --- images
-    value_range, pixels = read_value_range(path), _decode(decoder, sheet, path)
-    images = to_images(pixels, value_range.dtype)
+    value_range = read_value_range(path)
+    images = _decode(decoder, sheet, path, value_range.dtype)
     display = Display.of(hp.show_channels, images)
     nearest = None
     if request.nearest:
@@ -104,16 +106,18 @@ def generate(channel: Channel, request: Generate) -> None:
     channel.emit(RunStarted(str(folder), device_name()))
     digits, columns = len(str(len(images))), min(sheet.columns, len(images))
     names = [f"{number:0{digits}}.png" for number in range(1, len(images) + 1)]
+    with atomic_write(folder / "codes.npy") as partial:
+        np.save(partial, sheet.codes)
     with png_writer() as write:
         write(value_range.restore(images), [folder / name for name in names])
     if decoder.classes is not None and sheet.labels is not None:
         rows = [(name, decoder.classes.names[label]) for name, label in zip(names, sheet.labels, strict=True)]
         write_csv(folder / LABELS, ("image", "class"), rows)
     title = f"{path}: {sheet.description}"
-    shown = display.show(images)
+    if len(images) > MAX_SHOWN:
+        title += f", the first {MAX_SHOWN:,} of {len(images):,}"
+    shown = display.show(images[:MAX_SHOWN])
     image_figures.plot_image_sheet(shown, columns, folder / "sheet.png", title, sheet.ticks)
-    with atomic_write(folder / "codes.npy") as partial:
-        np.save(partial, sheet.codes)
     if nearest is not None:
         write_nearest(nearest, shown, training.subsets[0], names, display, folder, title)
     channel.emit(
@@ -147,13 +151,18 @@ def _requested_labels(request: Generate, decoder: LoadedDecoder, path: Path) -> 
     return labels
 
 
-def _decode(decoder: LoadedDecoder, sheet: CodeSheet, path: Path) -> np.ndarray:
-    """The pixels of a sheet's codes, float32 (n, height, width, channels)."""
+def _decode(decoder: LoadedDecoder, sheet: CodeSheet, path: Path, dtype: np.dtype) -> np.ndarray:
+    """The images of a sheet's codes, uint8 or uint16 (n, height, width, channels)."""
     names = [f"image {number}" for number in range(1, len(sheet.codes) + 1)]
     require_finite(sheet.codes, names, path)
-    outputs = latent_space.decode_codes(decoder.model, sheet.codes, labels=sheet.labels)
-    require_finite(outputs, names, path)
-    return get_task(decoder.hp).output_pixels(decoder.hp, outputs)
+    images = []
+    for start in range(0, len(sheet.codes), DECODED_AT_ONCE):
+        rows = slice(start, start + DECODED_AT_ONCE)
+        labels = None if sheet.labels is None else sheet.labels[rows]
+        outputs = latent_space.decode_codes(decoder.model, sheet.codes[rows], labels=labels)
+        require_finite(outputs, names[rows], path)
+        images.append(to_images(get_task(decoder.hp).output_pixels(decoder.hp, outputs), dtype))
+    return np.concatenate(images)
 
 
 def _interpolated_codes(

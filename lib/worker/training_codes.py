@@ -30,6 +30,7 @@ from lib.worker.saved_models import require_finite
 from lib.worker.saved_parts import LoadedEncoder
 
 MAX_CODE_BYTES = 2**28  # of the codes that samplers are fitted on; of larger codes there are fewer
+SPLIT_SETTINGS = ("dataset", "testset", "limit", "split", "fold", "seed", "group", "patches")
 COLORS = {1: "gray", 3: "rgb"}  # values of the setting `color`, by the channels of images
 
 
@@ -217,11 +218,35 @@ def _hyperparameters_of(
     return AutoencoderHyperparameters(dataset=data, **values)
 
 
+def describe_splits(paths: list[Path], dataset: Dataset) -> list[str]:
+    """Return a sentence on each model that was trained on a part of the test images, as far as records say.
+
+    Args:
+        paths: of the models; the data set is split as for the first one.
+        dataset: its test images.
+    """
+    if dataset.test.parent is not dataset.train.parent:
+        return []  # a test set of its own
+    recorded = [_recorded(path) for path in paths]
+    splits = [hp and tuple(getattr(hp, name) for name in SPLIT_SETTINGS) for hp in recorded]
+    return [
+        f"{path}: was trained with another split than {paths[0]}; some of its training images are test "
+        f"images here"
+        for path, split in zip(paths, splits, strict=True)
+        if split and splits[0] and split != splits[0]
+    ]
+
+
 def _recorded_hyperparameters(path: Path) -> AutoencoderHyperparameters | None:
     """The hyperparameters of the record next to a model; None without a valid one of an autoencoder."""
+    hp = _recorded(path)
+    return hp if isinstance(hp, AutoencoderHyperparameters) else None
+
+
+def _recorded(path: Path) -> Hyperparameters | None:
+    """The hyperparameters of the record next to a model of either program; None without a valid one."""
     try:
         record = sanitize(records.load_record(path.parent))
-        hp = Hyperparameters.from_json(record["hyperparameters"], str(path.parent))
+        return Hyperparameters.from_json(record["hyperparameters"], str(path.parent))
     except (UserError, KeyError, RecursionError):
         return None
-    return hp if isinstance(hp, AutoencoderHyperparameters) else None

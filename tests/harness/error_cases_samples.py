@@ -283,6 +283,14 @@ CASES = {
             "--label ','",
             "names no class; use names or numbers, such as 3,3,7",
         ),
+        (
+            lambda: called(
+                *("autoencoder", "generate", "-model", save_autoencoder()[0], "--grid", "3"),
+                *("--between", "a.png", "b.png"),
+            ),
+            "--between and --grid",
+            "exclude each other: remove one of them",
+        ),
     ],
     "worker/generate_job": [
         (

@@ -110,6 +110,16 @@ def test_several_models_and_chosen_samplers():
     assert rows == [(name, source) for name in ("one", "two") for source in ("reconstructions", "mixture")]
 
 
+def test_a_model_that_has_learned_from_test_images_is_noted():
+    paths, channel = recorded_model("one") + recorded_model("two", seed=1), RecordingChannel()
+    evaluated(paths, channel, samplers=("mixture",))
+    notes = [event.text for event in channel.events if isinstance(event, Note)]
+    assert [note for note in notes if "split" in note] == [
+        f"{paths[1]}: was trained with another split than {paths[0]}; some of its training images are test "
+        "images here"
+    ]
+
+
 def test_the_data_set_and_the_newest_classifier_are_those_of_the_record(monkeypatch):
     path = recorded_model()
     save_classifier()
