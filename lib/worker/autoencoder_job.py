@@ -1,12 +1,12 @@
 """Job of training one autoencoder."""
 
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from functools import partial
 
 import keras
 
-from lib.common.errors import Interrupted
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.memory_estimate import describe_plan
@@ -165,7 +165,7 @@ class AutoencoderJob(TrainingJob):
 
             def report(done: int) -> None:
                 if stop_event.is_set():
-                    raise Interrupted("the likelihood is skipped")  # ends the thread
+                    raise CancelledError  # ends the thread
                 self.channel.emit(ItemProgress(done, len(test), "images"))
 
             compute_all = partial(negative_log_likelihoods, encoder, decoder, test, self.hp, report)
