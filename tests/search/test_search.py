@@ -122,7 +122,7 @@ def test_cross_validation(tiny, in_process, capsys):
     assert "±" in shown
 
 
-@pytest.mark.parametrize("words", [["--no-retrain"], []])
+@pytest.mark.parametrize("words", [["--no-retrain"], pytest.param([], marks=pytest.mark.slow)])
 def test_the_result_as_json(tiny, in_process, capsys, words):
     assert search(tiny, *TINY, *PAIR, "--epochs", "1", "--json", *words) == 0
     result = json.loads(capsys.readouterr().out)

@@ -48,7 +48,7 @@ def train(tiny, folder=None, stop_after=None, **values):
 @pytest.mark.parametrize(
     "values",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.slow),
         pytest.param({"regularization": "kl", "latent_dim": 2, "dropout": 0.1}, marks=pytest.mark.slow),
         {"label_weight": 0.01, "optimizer": "muon", "latent_dim": 16},
     ],

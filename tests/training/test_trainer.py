@@ -329,7 +329,7 @@ def test_l2_is_added_to_the_loss(tiny):
     )  # the quantity that time-to-target races compare
 
 
-@pytest.mark.parametrize("regularization", ["none", "kl"])
+@pytest.mark.parametrize("regularization", [pytest.param("none", marks=pytest.mark.slow), "kl"])
 def test_labels_are_learned_and_left_out_of_the_loss(tiny, regularization):
     values = dict(latent_dim=4, fc_units=16, epochs=20, learning_rate=0.01, regularization=regularization)
     history, model, _ = train(tiny, label_weight=1, **values)

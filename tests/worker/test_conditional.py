@@ -159,7 +159,9 @@ def test_labels_are_matched_by_names_where_there_are_any(names, labels, classes,
     assert known.of_images(np.array(labels), classes, "data").tolist() == expected
 
 
-@pytest.mark.parametrize("option", [{"continues": "ae"}, {"begin_with": "ae"}])
+@pytest.mark.parametrize(
+    "option", [{"continues": "ae"}, pytest.param({"begin_with": "ae"}, marks=pytest.mark.slow)]
+)
 def test_a_conditional_run_takes_the_weights_of_both_embeddings(labeled, unrendered, option):
     values = dict(conditional=True, latent_dim=2, layers=1, kernels=2, dataset=labeled, batch_size=16)
     run("ae", epochs=1, learning_rate=0.01, **values)

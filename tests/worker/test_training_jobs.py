@@ -182,7 +182,7 @@ FIGURES = {
 }
 
 # Classifiers are trained on those that differ most.
-CLASSIFIED = ("RGB from gray", "VAE", "PCA, improved", "quantized", "top half, from the mirror image")
+CLASSIFIED = ("RGB from gray", "VAE", "top half, from the mirror image")
 
 
 # Like other kinds in most of what they do.
