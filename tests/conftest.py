@@ -101,6 +101,15 @@ def unrendered(monkeypatch):
 
 
 @pytest.fixture
+def eager():
+    """TensorFlow runs without graphs, which are not worth their time in tiny trainings."""
+    from tests.harness.eager import eager_functions
+
+    with eager_functions():
+        yield
+
+
+@pytest.fixture
 def in_process(monkeypatch, unrendered):
     """Searches train in this process, without rendered figures; the class, which counts how often."""
     from lib.cli import jobs, session

@@ -108,6 +108,7 @@ def resumed(program: str, tiny: dict, folder: Path) -> None:
     training_jobs.run_training(RecordingChannel(), request, open_data.open_dataset(hp))
 
 
+@pytest.mark.slow
 def test_a_training_ends_well_with_a_full_disk_under_its_progress_and_its_results(tiny):
     words = ["-d", tiny["-d"], "--layers", "1", "--kernels", "2", "--epochs", "2", "--no-input", "--output"]
     for stream in ("stderr", "stdout"):

@@ -93,7 +93,8 @@ def run(folder: Path, program: str, *words: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("platform", [pytest.param(sys.platform, marks=pytest.mark.slow), "win32"])
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", [sys.platform, "win32"])
 def test_both_programs_train_without_the_functions_of_posix(platform, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SITECUSTOMIZE.format(platform=platform))
     probe = "import lib.common.terminal_state as t, lib.worker.process as p, lib.cli.streams as s; "

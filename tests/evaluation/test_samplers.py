@@ -19,6 +19,7 @@ def quick(monkeypatch):
     """A two-stage VAE that is trained in a moment."""
     monkeypatch.setattr(second_stage, "STEPS", 20)
     monkeypatch.setattr(second_stage, "UNITS", 16)
+    monkeypatch.setattr(second_stage, "HIDDEN_LAYERS", 1)
 
 
 def source(codes: np.ndarray, **options) -> CodeSource:
@@ -30,7 +31,7 @@ def normal_codes(count: int = 200, shape: tuple[int, ...] = SHAPE, seed: int = 0
     return np.random.default_rng(seed).standard_normal((count, *shape), np.float32)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "eager")
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_samples_have_the_shape_of_a_code_and_follow_the_seed(name):
     codes = normal_codes()
@@ -82,7 +83,7 @@ def test_a_two_stage_vae_learns_a_ring_that_one_gaussian_cannot(monkeypatch):
     assert shares.min() > 0.06  # 0.125 each: none is forgotten
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "eager")
 def test_a_two_stage_vae_reports_its_progress_and_stops():
     reports: list[float] = []
     sample_codes("two-stage", source(normal_codes(), report=reports.append), count=2, seed=0)
@@ -96,7 +97,7 @@ def test_a_two_stage_vae_reports_its_progress_and_stops():
     assert len(reports) == 1
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "eager")
 def test_a_value_that_is_the_same_in_all_codes_stays_so():
     codes = normal_codes()
     codes[:, 0, 1] = 7
@@ -107,7 +108,7 @@ def test_a_value_that_is_the_same_in_all_codes_stays_so():
     np.testing.assert_array_equal(constant, np.full((4, 3), 2, np.float32))
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "eager")
 def test_long_codes_are_reduced_for_the_two_stage_vae():
     basis = np.random.default_rng(1).standard_normal((3, 400)).astype(np.float32)
     codes = normal_codes(300, (3,)) @ basis

@@ -17,6 +17,7 @@ from lib.worker.messages import (
     encode_message,
     find_object,
 )
+from tests.harness.eager import eager_functions
 
 
 class RecordingChannel:
@@ -60,17 +61,21 @@ class InProcessWorker:
     def follow(self, on_event, until) -> Event:
         self.on_event, request = on_event, self.requests[-1]
         try:
-            if isinstance(request, Train):
-                InProcessWorker.trainings += 1
-                dataset = open_data.open_dataset(request.hyperparameters)
-                training_jobs.run_training(self, request, dataset)
-            else:
-                find_object(request.job)(self, request)
+            with eager_functions():
+                self._carry_out(request)
         except UserError:
             raise
         except Exception as error:
             raise RunFailed(errors.describe_failure(error)) from None
         return self.last_event
+
+    def _carry_out(self, request: Request) -> None:
+        if isinstance(request, Train):
+            InProcessWorker.trainings += 1
+            dataset = open_data.open_dataset(request.hyperparameters)
+            training_jobs.run_training(self, request, dataset)
+        else:
+            find_object(request.job)(self, request)
 
     def start(self) -> None: ...
 

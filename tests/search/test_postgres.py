@@ -67,6 +67,7 @@ def postgres():
             call(pg_ctl, "stop", "--mode", "immediate", "--pgdata", str(data))
 
 
+@pytest.mark.slow
 def test_workers_share_a_study_in_postgresql(postgres):
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-c", WORKER, postgres]

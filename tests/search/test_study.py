@@ -212,6 +212,7 @@ for number in range(4):
 """
 
 
+@pytest.mark.slow
 def test_workers_that_start_at_the_same_time_create_one_storage():
     subprocess.run(
         [sys.executable, "-c", SIMULTANEOUS_WORKERS],

@@ -193,7 +193,7 @@ def interrupt(tiny, folder, epoch: int, **values) -> None:
             marks=pytest.mark.slow,
         ),
         (2, dict(schedule="exponential", optimizer="nadam", residual=True, task="denoise", l2=0.001)),
-        (
+        pytest.param(
             2,
             dict(
                 optimizer="muon",
@@ -201,6 +201,7 @@ def interrupt(tiny, folder, epoch: int, **values) -> None:
                 weight_decay=0.01,
                 label_weight=0.1,
             ),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["random", "variational", "plateau", "exponential", "muon and labels"],

@@ -52,7 +52,7 @@ def test_batches_have_labels_as_inputs(dataset):
 
 def test_a_trained_decoder_draws_the_class_of_the_label(labeled, unrendered):
     values = dict(conditional=True, regularization="kl", beta=4, latent_dim=2, layers=1, kernels=8)
-    run("ae", dataset=labeled, epochs=60, batch_size=16, learning_rate=0.01, **values)
+    run("ae", in_graphs=True, dataset=labeled, epochs=60, batch_size=16, learning_rate=0.01, **values)
     images, labels = sample_files.shapes(60)
     means = np.stack([to_float(images[labels == label]).mean(axis=0) for label in range(3)])
     run_job(Generate, ["ae/autoencoder.h5"], labels=("2", "0", "1"), count=30, output="out")

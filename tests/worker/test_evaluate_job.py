@@ -31,7 +31,7 @@ from tests.harness.in_process_worker import RecordingChannel
 from tests.harness.recorded_runs import record_run
 from tests.worker.test_model_jobs import GRAY, read_csv, run_job, save_autoencoder, save_classifier
 
-pytestmark = pytest.mark.usefixtures("unrendered", "quick")
+pytestmark = pytest.mark.usefixtures("unrendered", "eager", "quick")
 SOURCES = ["mixture of 50 principal components", "reconstructions", "prior", "mixture", "two-stage"]
 REAL = ["training images", "half of the test images"]
 

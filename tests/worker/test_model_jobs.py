@@ -23,6 +23,7 @@ from lib.tasks.pixels import to_float, to_uint8
 from lib.worker.generate_messages import Generate
 from lib.worker.messages import Apply, Encode, ItemProgress, JobResult, ModelRequest, Predict, find_object
 from tests.harness import sample_files
+from tests.harness.eager import eager_functions
 from tests.harness.in_process_worker import RecordingChannel
 
 CLASSES = ("left", "middle", "bottom")
@@ -33,7 +34,8 @@ FEW_IMAGES = {"count": 6, "steps": 4}  # of generate
 def run_job(request: type[ModelRequest], models: list[str], channel=None, **options) -> Any:
     """The result of a job."""
     channel = channel or RecordingChannel()
-    find_object(request.job)(channel, request(models=tuple(models), **options))
+    with eager_functions():
+        find_object(request.job)(channel, request(models=tuple(models), **options))
     assert isinstance(channel.events[-1], JobResult)
     return channel.events[-1]
 

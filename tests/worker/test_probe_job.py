@@ -21,7 +21,7 @@ from lib.worker.messages import Probe
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
-pytestmark = pytest.mark.usefixtures("unrendered")
+pytestmark = pytest.mark.usefixtures("unrendered", "eager")
 WEIGHTS = (probes.TRAINED_WEIGHTS, probes.RANDOM_WEIGHTS, probes.PRINCIPAL_COMPONENTS)
 
 

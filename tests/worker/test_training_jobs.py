@@ -5,6 +5,7 @@ python -m pytest tests/worker/test_training_jobs.py
 
 import dataclasses
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -32,6 +33,7 @@ from lib.tasks import TASKS, make_inference_pair
 from lib.worker import open_data, training_job, training_jobs
 from lib.worker.messages import FiguresDrawn, Train, TrainingFinished
 from tests.harness import sample_files
+from tests.harness.eager import eager_functions
 from tests.harness.in_process_worker import RecordingChannel
 from tests.worker.test_model_jobs import save_autoencoder
 
@@ -63,15 +65,18 @@ def test_every_failure_is_described_in_a_sentence(error, sentence):
     assert errors.describe_failure(error).startswith(sentence)
 
 
-def run(output: str, trial: bool = False, program: str = "autoencoder", **values) -> tuple[dict, list[dict]]:
-    """The record and the events of a whole run in this process."""
+def run(
+    output: str, trial: bool = False, program: str = "autoencoder", in_graphs: bool = False, **values
+) -> tuple[dict, list[dict]]:
+    """The record and the events of a whole run in this process, in graphs as users' runs are or without."""
     hp = HYPERPARAMETERS[program](**values)
     channel = RecordingChannel()
-    training_jobs.run_training(
-        channel,
-        Train(hp, output, trial=trial),
-        open_data.open_dataset(hp),
-    )
+    with nullcontext() if in_graphs else eager_functions():
+        training_jobs.run_training(
+            channel,
+            Train(hp, output, trial=trial),
+            open_data.open_dataset(hp),
+        )
     return load_record(Path(output)), channel.events
 
 
@@ -194,7 +199,7 @@ SLOW_KINDS = ("dense VAE", "convolutional VAE", "quantized maps", "conditional m
 )
 def test_a_run_of_every_kind(kind, color):
     values = dict(dataset=color, layers=2, kernels=4, epochs=2, batch_size=16) | KINDS[kind]
-    record, events = run("ae", **values)
+    record, events = run("ae", in_graphs=True, **values)
     metrics, baselines = record["metrics"], record["baselines"]
     assert record["status"] == "finished"
     assert np.isfinite(

@@ -115,7 +115,7 @@ def check(version: str, cases: range) -> None:
 
 
 def test_changed_descriptions_are_refused_or_opened(version):
-    check(version, range(15))
+    check(version, range(8))
 
 
 @pytest.mark.fuzz

@@ -23,7 +23,7 @@ from lib.worker.messages import Probe, Train
 from tests.harness import sample_files
 from tests.harness.in_process_worker import RecordingChannel
 
-pytestmark = pytest.mark.usefixtures("unrendered")
+pytestmark = pytest.mark.usefixtures("unrendered", "eager")
 
 IMAGE_SHAPE = (12, 10, 1)
 
