@@ -9,8 +9,10 @@ from lib.cli.display import Display
 from lib.cli.model_command import MAX_OPTION, ModelCommand, generates_from_codes, last_model
 from lib.cli.output import BAD
 from lib.cli.parser import CommandParser
+from lib.cli.prompts import Answers
 from lib.cli.session import Session
 from lib.common.errors import UserError
+from lib.common.suggestions import closest_name
 from lib.common.value_types import IntRange
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.samplers import SAMPLERS, applicable_samplers, describe_samplers
@@ -18,7 +20,7 @@ from lib.runs.views import ImageGrid
 from lib.worker.generate_messages import Generate, GenerateResult, NearestImages
 from lib.worker.messages import JobRequest
 
-MAX_CHOICES = 20  # classes in a menu; others are named by --label
+MAX_CHOICES = 20  # classes in a menu; one of more is typed
 SIDE, SEED = IntRange(2, 200), IntRange(0, MAX_OPTION)  # of a grid or an interpolation; of samples
 SAMPLES = IntRange(1, 1_000_000)
 SAMPLER_HELP = (
@@ -71,6 +73,8 @@ class GenerateCommand(ModelCommand):
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
         if args.between and args.grid:
             raise UserError("--between and --grid exclude each other: remove one of them")
+        if args.invert and not args.between:
+            raise UserError("--invert has no effect without --between: the data set is read as for training")
         between = args.between and tuple(args.between)
         labels = _split_classes(args.label) if args.label is not None else ()
         return super().options(args) | {"between": between, "labels": labels}
@@ -87,9 +91,7 @@ class GenerateCommand(ModelCommand):
         values: dict[str, Any] = {}
 
         def ask_label() -> None:
-            classes = run.record["dataset"]["classes"]
-            choices = {"": "all of them"} | {name: name for name in classes[:MAX_CHOICES]}
-            chosen = answers.choose("Class of the samples", choices, at_end="")
+            chosen = _ask_class(answers, run.record["dataset"]["classes"])
             values["labels"] = (chosen,) if chosen else ()
 
         def ask_sampler() -> None:
@@ -117,6 +119,24 @@ class GenerateCommand(ModelCommand):
             _show_nearest(result.nearest, display)
         files = [*result.files, *(["nearest.png", "nearest.csv"] if result.nearest else [])]
         display.result(f"{result.folder}: the images, {', '.join(files)}")
+
+
+def _ask_class(answers: Answers, classes: list[str]) -> str:
+    """The name or number of a class from a menu, or from a prompt if there are many; empty for all."""
+    question = "Class of the samples"
+    if len(classes) <= MAX_CHOICES:
+        choices = {"": "all of them"} | {name: name for name in classes}
+        return answers.choose(question, choices, at_end="")
+    known = ["all", *classes, *map(str, range(len(classes)))]
+
+    def check(text: str) -> None:
+        if text.strip() not in known:
+            close = closest_name(text, known)
+            remedy = f"did you mean {close!r}?" if close else "type a name, a number from 0, or all"
+            raise UserError(f"{text!r} is none of the {len(classes)} classes; {remedy}")
+
+    chosen = answers.ask_text(f"{question} (a name, or a number from 0)", check, default="all")
+    return "" if chosen == "all" and "all" not in classes else chosen
 
 
 def _split_classes(text: str) -> tuple[str, ...]:

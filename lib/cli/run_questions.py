@@ -74,7 +74,7 @@ def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
         def check(path: str) -> None:
             file = run_folder.locate_model(path, run_folder.AUTOENCODER_FILES, "train")
             if "model" not in answers.provided and answers.has_terminal:
-                _require_shape(file, shape)
+                _require_usable(file, shape)
 
         model = answers.ask_path(
             "model",
@@ -93,9 +93,15 @@ def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
     ]
 
 
-def _require_shape(model: str, shape: ImageShape) -> None:
-    """Refuse the model of a run with images of another shape while Esc still leads to the image size."""
-    trained = records.trained_shape(Path(model).parent)
+def _require_usable(model: str, shape: ImageShape) -> None:
+    """Refuse a conditional model, and one of images of another shape while Esc leads to the image size."""
+    folder = Path(model).parent
+    if records.is_conditional(folder):
+        raise UserError(
+            f"{model}: its encoder is given the label of each image, which a classifier must not know; use "
+            f"one that was trained without --conditional"
+        )
+    trained = records.trained_shape(folder)
     if trained and trained != tuple(shape):
         raise UserError(
             f"{model}: takes images of {format_shape(trained)}, not {format_shape(shape)}; Esc leads back to "

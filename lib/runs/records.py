@@ -235,6 +235,14 @@ def trained_shape(folder: Path) -> tuple[int, ...]:
     return tuple(shape) if is_shape(shape) else ()
 
 
+def is_conditional(folder: Path) -> bool:
+    """Return whether a run's autoencoder is given the label of each image; false where no record says."""
+    try:
+        return read_record(folder)["hyperparameters"].get("conditional") is True
+    except (UserError, LookupError, TypeError, AttributeError):
+        return False
+
+
 def is_shape(value: object) -> bool:
     """Return whether a value of a record is (height, width, channels)."""
     return isinstance(value, list) and len(value) == 3 and all(isinstance(side, int) for side in value)

@@ -67,6 +67,7 @@ def evaluate(channel: Channel, request: Evaluate) -> None:
     ]
     classifier, classifier_path = _open_classifier(dataset, request)
     models, notes = [classifier], [note for model in autoencoders for note in model.notes]
+    notes += [note for model in generators for note in model.codes.describe_limit(model.samplers)]
     if request.fid:
         inception, note = _open_inception(dataset)
         models += inception

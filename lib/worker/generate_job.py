@@ -230,6 +230,7 @@ def _random_codes(
         classes = np.unique(training.labels)  # others have no codes
     labels = None if classes is None else np.resize(classes, request.count)
     if sampler.max_images:
+        emit_notes(channel, training.describe_limit([name]))
         channel.emit(Stage(f"fitting {sampler.source} on the codes of training images"))
     codes = sample_labeled_codes(name, source, training.encode, labels, request.count, seed)
     if channel.stop_event.is_set():
@@ -287,6 +288,10 @@ class TrainingImages:
         labels = self._codes.labels
         assert labels is not None
         return labels
+
+    def describe_limit(self, samplers: list[str]) -> list[str]:
+        """What `TrainingCodes.describe_limit` says."""
+        return self._codes.describe_limit(samplers)
 
     def encode(self, count: int, from_posterior: bool = False, label: int | None = None) -> np.ndarray:
         """The codes of a sample of the training images, as `TrainingCodes.encode` returns them."""

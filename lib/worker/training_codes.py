@@ -1,7 +1,7 @@
 """The training images of a saved model, and their latent codes, for samplers."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
-from lib.config.samplers import applicable_samplers
+from lib.config.samplers import SAMPLERS, applicable_samplers
 from lib.data import datasets
 from lib.data.datasets import Dataset
 from lib.data.splits import Subset
@@ -56,6 +56,21 @@ class TrainingCodes:
         classes = self.encoder.classes
         return None if classes is None else subset_labels(classes, self.train, "training")
 
+    def describe_limit(self, samplers: Sequence[str]) -> list[str]:
+        """Return a sentence about samplers that are fitted on fewer images than otherwise, if any."""
+        wanted = max(SAMPLERS[name].max_images for name in samplers)
+        if self._most_codes >= min(wanted, len(self.train)):
+            return []
+        return [
+            f"{self.path}: samplers are fitted on {self._most_codes:,} training images, whose latent codes "
+            f"take {MAX_CODE_BYTES >> 20} MiB"
+        ]
+
+    @property
+    def _most_codes(self) -> int:
+        """Number of codes at most, so that they fit in memory."""
+        return max(2, MAX_CODE_BYTES // (4 * math.prod(self.encoder.model.output_shape[1:])))
+
     def encode(self, count: int, from_posterior: bool, label: int | None = None) -> np.ndarray:
         """Return codes as `lib.evaluation.samplers.base.CodeSource` needs them.
 
@@ -77,8 +92,7 @@ class TrainingCodes:
                 raise UserError(
                     f"{self.path}: no training image is of the class {name}; name others with --label"
                 )
-        size = math.prod(self.encoder.model.output_shape[1:])
-        positions = np.sort(order[: min(count, max(2, MAX_CODE_BYTES // (4 * size)))])
+        positions = np.sort(order[: min(count, self._most_codes)])
         posterior = self.encoder.posterior if from_posterior else None
         parts = (self._predict(posterior, *batch) for batch in self._inputs(positions))
         if posterior is None:

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from PIL import Image
 from rich.cells import cell_len
 from rich.console import Console
 
-from lib.cli import command_encode, commands
+from lib.cli import command_encode, command_generate, commands
 from lib.cli.command_apply import ApplyCommand
 from lib.cli.command_encode import EncodeCommand
 from lib.cli.command_generate import GenerateCommand
@@ -37,6 +38,13 @@ from tests.harness.recorded_runs import record_run
 from tests.test_no_terminal import assert_refused, run
 from tests.worker.test_foreign_models import dense, saved, write_images
 from tests.worker.test_model_jobs import save_autoencoder, save_classifier
+
+
+@pytest.mark.parametrize(("count", "typed", "chosen"), [(3, "c1", "c1"), (30, "", ""), (30, "7", "7")])
+def test_the_class_of_samples_is_chosen_or_typed_if_there_are_many(count, typed, chosen, monkeypatch):
+    answers = Answers("autoencoder", TrainParser("autoencoder", "").parse([]))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{typed}\n"))
+    assert command_generate._ask_class(answers, [f"c{number}" for number in range(count)]) == chosen
 
 
 def test_apply_from_the_command_line(tiny):

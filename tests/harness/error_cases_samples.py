@@ -8,6 +8,7 @@ from unittest import mock
 import keras
 import numpy as np
 
+from lib.cli import command_generate
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.value_range import ValueRange
 from lib.evaluation.sample_quality import features
@@ -42,6 +43,16 @@ def evaluated(channel=None, features_of: str | None = "classifier.h5", model=(),
     path = save_autoencoder(**{"latent_dim": 2} | dict(model))
     values = {"data": data(), "features": features_of, "count": 10, "samplers": ("mixture",)}
     run_job(Evaluate, path, channel, **values | options)
+
+
+def choose_class(text: str):
+    """Type a class of thirty at the question of the menu."""
+
+    class Typing:
+        def ask_text(self, question, check, default):
+            check(text)
+
+    command_generate._ask_class(Typing(), [f"c{number}" for number in range(30)])
 
 
 def stopped() -> RecordingChannel:
@@ -291,6 +302,12 @@ CASES = {
             "--between and --grid",
             "exclude each other: remove one of them",
         ),
+        (
+            lambda: called("autoencoder", "generate", "-model", save_autoencoder()[0], "--invert"),
+            "--invert",
+            "has no effect without --between",
+        ),
+        (lambda: choose_class("C7"), "'C7'", "is none of the 30 classes; did you mean 'c7'?"),
     ],
     "worker/generate_job": [
         (

@@ -42,8 +42,8 @@ from tests.harness.recorded_runs import record_run
 PROGRAMS = {"autoencoder": autoencoder, "classification": classification}
 
 
-def of_other_images():
-    run_questions._require_shape(str(record_run("other") / "autoencoder.h5"), (9, 9, 1))
+def of_other_images(**settings):
+    run_questions._require_usable(str(record_run("other", **settings) / "autoencoder.h5"), (9, 9, 1))
 
 
 def printed_on_a_full_disk():
@@ -711,7 +711,10 @@ CASES = {
             "missing: train one on these images with autoencoder.py first, or give -model or --model",
         ),
     ],
-    "cli/run_questions": [(lambda: of_other_images(), "autoencoder.h5", "not 9×9×1; Esc leads back to")],
+    "cli/run_questions": [
+        (lambda: of_other_images(), "autoencoder.h5", "not 9×9×1; Esc leads back to"),
+        (lambda: of_other_images(conditional=True), "autoencoder.h5", "use one that was trained without"),
+    ],
     "cli/provided_values": [
         (lambda: called("autoencoder", "--no-input"), "--no-input", "needs -d or --dataset"),
         (

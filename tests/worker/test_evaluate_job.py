@@ -17,12 +17,13 @@ from lib.config import architecture_planner
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data.value_range import ValueRange
 from lib.evaluation.sample_quality import features
+from lib.evaluation.samplers import mixture
 from lib.models import autoencoder, second_stage
 from lib.models.classifier import build_classifier
 from lib.models.saving import model_files
 from lib.runs import records
 from lib.runs.events import Note
-from lib.worker import image_sources
+from lib.worker import image_sources, training_codes
 from lib.worker.evaluate_messages import Evaluate
 from lib.worker.generate_messages import Generate
 from lib.worker.messages import ItemProgress
@@ -101,6 +102,22 @@ def test_the_same_seed_gives_the_same_numbers_with_the_copy_of_the_classifier():
     assert again.rows == first.rows
     other = run_job(Evaluate, path, **options, seed=1)
     assert other.rows != first.rows
+
+
+def test_samplers_of_large_codes_are_fitted_on_fewer_images(monkeypatch):
+    monkeypatch.setattr(training_codes, "MAX_CODE_BYTES", 4 * 2 * 20)
+    counts, sample = [], mixture.sample
+
+    def count_codes(source, *options):
+        counts.append(len(source.encode(99, False)))
+        return sample(source, *options)
+
+    monkeypatch.setattr(mixture, "sample", count_codes)
+    channel = RecordingChannel()
+    evaluated(save_autoencoder(latent_dim=2), channel, samplers=("mixture",))
+    notes = [event.text for event in channel.events if isinstance(event, Note)]
+    assert sum("samplers are fitted on 20 training images" in note for note in notes) == 1
+    assert counts == [20]
 
 
 def test_several_models_and_chosen_samplers():
