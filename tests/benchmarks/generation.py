@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lib.config.samplers import SAMPLERS
 from tests.benchmarks.anomalies import PROGRAM
 from tests.benchmarks.defaults import dataset_flags, run
 
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--features", help="the classifier")
+    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
     parser.add_argument("--output", type=Path, default=Path("generation-runs"))
     args, more = parser.parse_known_args()
     data = dataset_flags(args.data, 0)
@@ -45,19 +47,29 @@ def main() -> None:
     for seed in args.seeds:
         for kind in args.kinds:
             folder = args.output / f"{args.data}-{kind.replace(' ', '-')}-{seed}"
-            report(kind, seed, data, [*KINDS[kind], *more], folder, features)
+            has_prior = "--regularization" in KINDS[kind]
+            samplers = [name for name in args.samplers if name != "prior" or has_prior]
+            report(kind, seed, data, [*KINDS[kind], *more], folder, ["--features", features], samplers)
 
 
 def train_classifier(data: list[str], folder: Path) -> str:
     encoder = str(folder.with_name(f"{folder.name}-encoder"))
     run(str(PROGRAM), *data, "--preset", "best-labels", "--output", encoder)
     run(
-        CLASSIFICATION, *data, "-model", encoder, "--fc-units", "64", "--epochs", "5", "--output", str(folder)
+        CLASSIFICATION, *data, "-model", encoder, "--fc-units", "64", "--epochs", "2", "--output", str(folder)
     )
     return str(folder)
 
 
-def report(kind: str, seed: int, data: list[str], flags: list[str], folder: Path, features: str) -> None:
+def report(
+    kind: str,
+    seed: int,
+    data: list[str],
+    flags: list[str],
+    folder: Path,
+    features: list[str],
+    samplers: list[str],
+) -> None:
     """Train a kind, and print its scores."""
     run(str(PROGRAM), *data, *flags, "--seed", str(seed), "--output", str(folder))
     record = json.loads((folder / "run.json").read_text())
@@ -69,9 +81,9 @@ def report(kind: str, seed: int, data: list[str], flags: list[str], folder: Path
         + ("" if "--conditional" in flags else f", linear probe {probe(data, folder):.4f}"),
         flush=True,
     )
-    command = [sys.executable, str(PROGRAM), "evaluate", "-model", str(folder), "--features", features]
+    command = [sys.executable, str(PROGRAM), "evaluate", "-model", str(folder), *features]
     words = ["--output", str(folder / "evaluated"), "--seed", str(seed), "--no-fid", "--no-input"]
-    subprocess.run([*command, *words], check=True, stdout=sys.stderr)
+    subprocess.run([*command, *words, "--sampler", *samplers], check=True, stdout=sys.stderr)
     for row in json.loads((folder / "evaluated" / "evaluation.json").read_text())["rows"]:
         values = "  ".join(f"{row[name]:8.3f}" for name in COLUMNS if row[name] is not None)
         print(f"    {row['source']:36} {values}", flush=True)
