@@ -1,9 +1,7 @@
 """The command `detect`: pictures that are not normal, by a model with a detector."""
 
 import argparse
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from lib.cli.display import Display
 from lib.cli.model_command import MAX_OPTION, ModelCommand
@@ -52,10 +50,9 @@ class DetectCommand(ModelCommand):
 
     def add_flags(self, parser: CommandParser) -> None:
         super().add_flags(parser)
-        parser.add_exclusive_group(
-            ("--threshold", _number("--threshold", "X", SCORES, THRESHOLD_HELP)),
-            ("--false-alarms", _number("--false-alarms", "SHARE", SHARES, FALSE_ALARMS_HELP)),
-        )
+        with parser.exclusive():
+            parser.add_value("--threshold", "X", THRESHOLD_HELP, SCORES)
+            parser.add_value("--false-alarms", "SHARE", FALSE_ALARMS_HELP, SHARES)
         parser.add_argument("--maps", choices=MAPS, default=REPORTED_MAPS, help=MAPS_HELP)
         parser.add_switch("--fail-if-any", FAIL_HELP)
 
@@ -77,11 +74,6 @@ class DetectCommand(ModelCommand):
         show_problems(display, result.problems)
         names = [*result.files, *(["heat-maps/"] if result.heat_maps else [])]
         display.result(f"{result.folder}: {', '.join(names)}")
-
-
-def _number(flag: str, metavar: str, values: FloatRange, text: str) -> dict[str, Any]:
-    """The options of a flag with a number."""
-    return {"type": partial(values.parse_as, flag), "metavar": metavar, "help": text}
 
 
 def _summary(result: DetectResult) -> str:

@@ -56,15 +56,16 @@ class GenerateCommand(ModelCommand):
     def add_flags(self, parser: CommandParser) -> None:
         super().add_flags(parser)
         add = parser.add_value
-        add("--count", "N", "number of samples (default 48)", SAMPLES, default=48)
-        parser.add_argument("--sampler", choices=tuple(SAMPLERS), help=SAMPLER_HELP)
-        mixture: dict[str, Any] = {"action": "store_const", "const": "mixture", "dest": "sampler"}
-        parser.add_argument("--mixture", help="the same as --sampler mixture", **mixture)
+        add("--count", "N", "number of samples (default 48)", SAMPLES)
+        with parser.exclusive():
+            parser.add_argument("--sampler", choices=tuple(SAMPLERS), help=SAMPLER_HELP)
+            mixture: dict[str, Any] = {"action": "store_const", "const": "mixture", "dest": "sampler"}
+            parser.add_argument("--mixture", help="the same as --sampler mixture", **mixture)
         parser.add_switch("--nearest", NEAREST_HELP)
         add("--label", "CLASSES", LABEL_HELP)
         add("--grid", "SIDE", "SIDE × SIDE images over a two-dimensional latent space", SIDE)
         add("--between", "PICTURE", "interpolate between the latent codes of two pictures", nargs=2)
-        add("--steps", "N", "images of the interpolation, ends included (default 10)", SIDE, default=10)
+        add("--steps", "N", "images of the interpolation, ends included (default 10)", SIDE)
         add("--seed", "N", "seed of the samples (default 0)", SEED, default=0)
 
     def is_offered(self, session: Session) -> bool:
@@ -75,9 +76,21 @@ class GenerateCommand(ModelCommand):
             raise UserError("--between and --grid exclude each other: remove one of them")
         if args.invert and not args.between:
             raise UserError("--invert has no effect without --between: the data set is read as for training")
+        if args.steps is not None and not args.between:
+            raise UserError("--steps has no effect without --between")
+        codes = "--between" if args.between else "--grid" if args.grid else ""
+        for name in ("count", "sampler") if codes else ():
+            if getattr(args, name) is not None:
+                raise UserError(f"--{name} has no effect with {codes}: remove one of them")
         between = args.between and tuple(args.between)
         labels = _split_classes(args.label) if args.label is not None else ()
-        return super().options(args) | {"between": between, "labels": labels}
+        count, steps = args.count or Generate.count, args.steps or Generate.steps
+        return super().options(args) | {
+            "between": between,
+            "labels": labels,
+            "count": count,
+            "steps": steps,
+        }
 
     def ask_request(self, session: Session) -> JobRequest | None:
         if not session.has_figure("samples"):

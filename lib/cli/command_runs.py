@@ -68,12 +68,12 @@ class RunsCommand(Command):
         parser.add_switch("--force", "let --export replace an existing report")
         figure_help = "plot a metric against each hyperparameter that differs"
         export_help = "write a report of these runs: FILE.md or FILE.html"
-        parser.add_exclusive_group(
-            ("--diff", {"nargs": 2, "metavar": ("A", "B"), "help": "show the differences between two runs"}),
-            ("--figure", {"metavar": "METRIC", "help": figure_help}),
-            ("--export", {"metavar": "FILE", "help": export_help}),
-            ("--json", {"action": "store_true", "help": "print the records as JSON"}),
-        )
+        with parser.exclusive():
+            diff_help = "show the differences between two runs"
+            add("--diff", nargs=2, metavar=("A", "B"), help=diff_help)
+            add("--figure", metavar="METRIC", help=figure_help)
+            add("--export", metavar="FILE", help=export_help)
+            parser.add_switch("--json", "print the records as JSON")
 
     def run(self, program: str, arguments: list[str]) -> int:
         list_runs(self.make_parser(program).parse(arguments), program)

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from lib.cli.commands import Command
@@ -89,4 +89,4 @@ def print_json(display: Display, result: JobResult) -> None:
     """Print the result of a job, except its pictures, as one JSON object."""
     names = [field.name for field in fields(result) if field.name not in ("pictures", "heads")]
     content = {name: getattr(result, name) for name in names}
-    display.out.out(json.dumps(content), highlight=False)
+    display.out.out(json.dumps(content, default=asdict), highlight=False)

@@ -4,7 +4,7 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -101,16 +101,18 @@ class CommandParser(argparse.ArgumentParser):
         yield
         self._group = None
 
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """At most one of the flags that are added meanwhile may be given."""
+        outer = self._group
+        self._group = (outer or self).add_mutually_exclusive_group()
+        yield
+        self._group = outer
+
     def add_prompt_flags(self) -> None:
         """Add the flags of all commands that turn prompts off."""
         self.add_switch("--yes", "no prompts: use the default of each setting that is not set")
         self.add_switch("--no-input", "no prompts: fail if a setting without a default is missing")
-
-    def add_exclusive_group(self, *flags: tuple[str, dict[str, Any]]) -> None:
-        """Add flags of which at most one may be given, each with its options of `add_argument`."""
-        group = self.add_mutually_exclusive_group()
-        for flag, options in flags:
-            self._record_flags(group.add_argument(flag, **options))
 
     def _record_flags(self, action: argparse.Action) -> argparse.Action:
         self.options |= dict.fromkeys(action.option_strings, action)
@@ -178,7 +180,8 @@ class TrainParser(CommandParser):
             with self.group(group):
                 for setting in settings(program).values():
                     if setting.group == group and self._has(setting):
-                        self._add_setting(setting)
+                        with self.exclusive() if setting.switches else nullcontext():
+                            self._add_setting(setting)
         with self.group("run"):
             self._add_run_flags()
 

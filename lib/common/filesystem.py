@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,6 +64,19 @@ def make_folder(folder: Path) -> Path:
     except OSError as error:
         raise cannot_write(folder, error) from None
     return folder
+
+
+def require_writable(path: Path) -> None:
+    """Check before long work that a file can be created, whose folder is created where it is missing.
+
+    Raises:
+        RunFailed: it cannot be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=make_folder(path.parent)):
+            pass
+    except OSError as error:
+        raise cannot_write(path, error) from None
 
 
 _ALLOW = "change its permissions, or choose another place with {flag}"

@@ -22,6 +22,7 @@ class Regularization:
         label: of such autoencoders in lists of runs, after the task.
         scale: the weight of the penalty is this times `--beta`.
         normalizes_code: the code has batch normalization, so that the training begins near the prior.
+        compares_batch: the penalty is of the codes of a batch, of which there must be several.
     """
 
     class_name: str = ""
@@ -29,13 +30,14 @@ class Regularization:
     label: str = ""
     scale: float = 1.0
     normalizes_code: bool = False
+    compares_batch: bool = False
 
 
 REGULARIZATIONS = {
     NO_REGULARIZATION: Regularization(help="no penalty"),
     KL: Regularization("KLRegularizer", "KL divergence of a variational autoencoder", "VAE"),
     "mmd": Regularization(
-        "MMDRegularizer", "maximum mean discrepancy of a Wasserstein autoencoder", "WAE", 100.0, True
+        "MMDRegularizer", "maximum mean discrepancy of a Wasserstein autoencoder", "WAE", 100.0, True, True
     ),
     "adversarial": Regularization(
         "AdversarialRegularizer", "a discriminator tells codes from the prior", "AAE", 10.0, True

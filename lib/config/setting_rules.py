@@ -5,6 +5,7 @@ from typing import NamedTuple
 from lib.common.errors import UserError
 from lib.config.network_settings import FULL, RESIDUAL
 from lib.config.program_settings import AutoencoderSettings
+from lib.config.regularizations import REGULARIZATIONS
 from lib.config.training_choices import LOSSES
 from lib.tasks import get_task, list_tasks
 from lib.tasks.registry import list_residual_tasks
@@ -100,6 +101,14 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
         Rule(
             hp.beta_cycles > 1 and not hp.beta_warmup,
             "beta cycles without a warm-up change nothing: set --beta-warmup",
+        ),
+        Rule(
+            hp.has_prior and hp.beta == 0 and bool(hp.beta_warmup or hp.free_bits),
+            "beta warmup and free bits change nothing with beta 0: set --beta above 0, or remove them",
+        ),
+        Rule(
+            REGULARIZATIONS[hp.regularization].compares_batch and hp.batch_size == 1,
+            f"regularization {hp.regularization} compares codes of a batch: set --batch-size to 2 or more",
         ),
         Rule(
             hp.importance_samples > 1 and bool(hp.beta != 1 or hp.beta_warmup or hp.free_bits),

@@ -279,6 +279,19 @@ def new_output_folder(output: str | None, default: Path) -> Path:
     return _claim_empty(Path(output)) if output else _claim_numbered(default)
 
 
+def require_output_folder(output: str | None) -> None:
+    """Check before long work that `new_output_folder` will create a folder.
+
+    Raises:
+        UserError: the folder is not empty or cannot be created.
+    """
+    if output:
+        existed = os.path.lexists(output)
+        folder = _claim_empty(Path(output))
+        if not existed:
+            folder.rmdir()
+
+
 def numbered_folder(folder: Path, number: int) -> Path:
     """Return FOLDER for number 1, FOLDER-2 for 2, and so on."""
     return folder if number == 1 else folder.with_name(f"{folder.name}-{number}")

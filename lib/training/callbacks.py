@@ -12,11 +12,11 @@ import keras
 
 from lib.common.memory import used_memory
 from lib.models.patch_discriminator import PATCHES
-from lib.models.regularizers.adversarial import AdversarialRegularizer, distinction
+from lib.models.regularizers.adversarial import AdversarialRegularizer
 from lib.models.training_model import LABELS, RECONSTRUCTION
 from lib.runs.events import EpochEnded, Event, Step, TrainingMeasured
 from lib.training.batches import Batches
-from lib.training.phases import CROSS_ENTROPY
+from lib.training.phases import over_images
 
 # The first batch compiles the network, and the second one still allocates memory. A measurement lasts so long
 # that an epoch which is over sooner needs none.
@@ -43,21 +43,16 @@ class TrainingHooks:
     on_epoch_end: Callable[[History], None] = lambda history: None
 
 
-# Losses that are removed, by their outputs: the metric that is their mean over images, as the total loss is.
-# `…_loss` in Keras's logs is a mean over batches.
-SEPARATE_LOSSES = {
-    LABELS: CROSS_ENTROPY,
-    PATCHES: distinction.__name__,
-    AdversarialRegularizer.name: distinction.__name__,
-}
+SEPARATE_LOSSES = (LABELS, PATCHES, AdversarialRegularizer.name)  # outputs whose losses are removed
 
 
 class SeparateLosses(keras.callbacks.Callback):
-    """Removes the losses of labels and of discriminators from the losses in Keras's logs.
+    """Makes the losses of outputs in Keras's logs means over images, and removes some of them.
 
-    Runs with and without `label_weight` or `adversarial_weight` can then be compared, and the best epoch is
-    the autoencoder's, not that of the weakest discriminator. It must be the first callback: Keras hands the
-    same dictionary to the ones after it.
+    These are the losses of labels and of discriminators, which are subtracted from the total. Runs with and
+    without `label_weight` or `adversarial_weight` can then be compared, and the best epoch is the
+    autoencoder's, not that of the weakest discriminator. It must be the first callback: Keras hands the same
+    dictionary to the ones after it.
 
     Args:
         loss_weights: weight of each output's loss.
@@ -66,9 +61,10 @@ class SeparateLosses(keras.callbacks.Callback):
     def __init__(self, loss_weights: dict[str, float]):
         super().__init__()
         self.weights = {name: loss_weights[name] for name in SEPARATE_LOSSES if name in loss_weights}
+        self.outputs = tuple(loss_weights)
         # Without a penalty the reconstruction is all that is left of the loss.
-        has_penalty = loss_weights.keys() > {*self.weights, RECONSTRUCTION}
-        self.redundant = [*self.weights, *([] if has_penalty else [RECONSTRUCTION])]
+        is_all = loss_weights.keys() - self.weights.keys() == {RECONSTRUCTION}
+        self.redundant = [*self.weights, *([RECONSTRUCTION] if is_all else [])]
 
     def on_train_batch_end(self, batch, logs=None):
         self._subtract(logs, "")
@@ -78,9 +74,10 @@ class SeparateLosses(keras.callbacks.Callback):
             self._subtract(logs, prefix)
 
     def _subtract(self, logs: dict, prefix: str) -> None:
+        for name in self.outputs:
+            logs[f"{prefix}{name}_loss"] = logs.pop(f"{prefix}{name}_{over_images.__name__}")
         for name, weight in self.weights.items():
-            logs[f"{prefix}loss"] -= weight * logs[f"{prefix}{name}_{SEPARATE_LOSSES[name]}"]
-        logs.pop(f"{prefix}{LABELS}_{CROSS_ENTROPY}", None)
+            logs[f"{prefix}loss"] -= weight * logs[f"{prefix}{name}_loss"]
         for name in self.redundant:
             del logs[f"{prefix}{name}_loss"]
 

@@ -67,26 +67,27 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
         losses = loss(targets, outputs)
         return math.prod(outputs.shape[1:]) * keras.ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
 
-    if hp.importance_samples > 1:
-        bounds = {BOUND: importance_weighted_loss(loss), KL: mean_output_loss}
-        weights = {BOUND: 1.0, KL: 0.0}
-        transform, minutes = partial(make_training_targets, hp), hp.training_minutes
-        return Phase("autoencoder", "", hp.learning_rate, bounds, None, weights, False, transform, minutes)
-    losses: dict[str, object] = {RECONSTRUCTION: loss_per_image if regularizer else loss}
+    losses: dict[str, Callable] = {RECONSTRUCTION: loss_per_image if regularizer else loss}
     loss_weights = {RECONSTRUCTION: 1.0}
-    output_metrics: dict[str, list] = {}
-    if regularizer:
+    measures: dict[str, Callable | str] = {}
+    if hp.importance_samples > 1:
+        losses = {BOUND: importance_weighted_loss(loss), KL: mean_output_loss}
+        loss_weights = {BOUND: 1.0, KL: 0.0}
+    elif regularizer:
         losses[regularizer.name] = mean_output_loss
         loss_weights[regularizer.name] = hp.penalty_weight
-        output_metrics |= {name: [metric] for name, metric in regularizer.measures.items()}
+        measures |= regularizer.measures
     if hp.adversarial_weight:
         losses[PATCHES] = mean_output_loss
         loss_weights[PATCHES] = hp.adversarial_weight
-        output_metrics |= {name: [metric] for name, metric in MEASURES.items()}
+        measures |= MEASURES
     if hp.label_weight:
-        losses[LABELS] = CROSS_ENTROPY
+        losses[LABELS] = keras.losses.sparse_categorical_crossentropy
         loss_weights[LABELS] = hp.label_weight
-        output_metrics[LABELS] = ["accuracy", CROSS_ENTROPY]
+        measures[LABELS] = "accuracy"
+    output_metrics: dict[str, list] = {name: [over_images(function)] for name, function in losses.items()}
+    for name, measure in measures.items():
+        output_metrics.setdefault(name, []).append(measure)
     return Phase(
         "autoencoder",
         "",
@@ -97,6 +98,19 @@ def autoencoder_phase(hp: AutoencoderHyperparameters) -> Phase:
         transform=partial(make_training_targets, hp),
         minutes=hp.training_minutes,
     )
+
+
+def over_images(loss: Callable) -> Callable:
+    """Return a loss function as a metric, whose mean is that over images.
+
+    Keras's own, `OUTPUT_loss`, is a mean over batches, in which a small last batch counts as others do.
+    `SeparateLosses` replaces it.
+    """
+
+    def over_images(targets, outputs):
+        return loss(targets, outputs)
+
+    return over_images
 
 
 def pixel_loss(hp: AutoencoderHyperparameters) -> Callable:

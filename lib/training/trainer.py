@@ -16,7 +16,7 @@ from lib.config.training_choices import SCHEDULES
 from lib.data.datasets import Dataset
 from lib.training.backend import build_before_first_step, fused_batch_norm, input_pipeline
 from lib.training.batches import Batches
-from lib.training.callbacks import SEPARATE_LOSSES, EpochReporter, History, SeparateLosses, TrainingHooks
+from lib.training.callbacks import EpochReporter, History, SeparateLosses, TrainingHooks
 from lib.training.checkpoints import Checkpoint
 from lib.training.distributed import StopAgreement, distribution_scope, run_undistributed
 from lib.training.optimizers import learning_rate_schedule, make_optimizer
@@ -200,9 +200,7 @@ def _penalty_schedule(
 
 
 def _separate_losses(phase: Phase) -> list[keras.callbacks.Callback]:
-    if not phase.loss_weights or not SEPARATE_LOSSES.keys() & phase.loss_weights.keys():
-        return []
-    return [SeparateLosses(phase.loss_weights)]
+    return [SeparateLosses(phase.loss_weights)] if phase.loss_weights else []
 
 
 def _stateless_callbacks(

@@ -65,7 +65,7 @@ def evaluate(channel: Channel, request: Evaluate) -> None:
         _open_generator(autoencoder, name, dataset, request)
         for autoencoder, name in zip(autoencoders, model_names(paths), strict=True)
     ]
-    classifier, classifier_path = _open_classifier(dataset, request)
+    classifier, classifier_path = _open_classifier(dataset, request, first)
     models, notes = [classifier], [note for model in autoencoders for note in model.notes]
     notes += [note for model in generators for note in model.codes.describe_limit(model.samplers)]
     if request.fid:
@@ -132,13 +132,18 @@ def _open_generator(
     return Generator(name, autoencoder, decoder, hp, samplers, codes, dataset.train.parent.images.dtype)
 
 
-def _open_classifier(dataset: Dataset, request: Evaluate) -> tuple[FeatureModel, Path]:
+def _open_classifier(
+    dataset: Dataset, request: Evaluate, autoencoder: LoadedAutoencoder
+) -> tuple[FeatureModel, Path]:
     """The classifier of the request, or the newest for these images, and its file."""
     name = request.features or records.newest_classifier(dataset.shape, dataset.sha256)
     if name is None:
+        model = f"-model {autoencoder.path}"
+        if autoencoder.classes is not None:
+            model = "and an autoencoder that was trained without --conditional"
         raise UserError(
             f"{dataset.name}: no classifier of its images below {records.MODELS_FOLDER}; train one with "
-            f"python classification.py -model {request.models[0]}, or pass --features"
+            f"python classification.py {model}, or pass --features"
         )
     saved = load_saved_model(Path(name))
     if saved.value_range != dataset.value_range:

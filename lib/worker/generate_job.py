@@ -69,6 +69,7 @@ def generate(channel: Channel, request: Generate) -> None:
     """Decode new images: from random codes, from a grid of codes, or between the codes of two images."""
     # --- codes
     path = Path(request.models[0])
+    run_folder.require_output_folder(request.output)
     decoder = load_decoder(path, request)
     hp = decoder.hp
     labels = _requested_labels(request, decoder, path)

@@ -34,6 +34,8 @@ class ModelClasses:
             UserError: one is not a class of the model.
         """
         known = {str(number): number for number in range(self.count)} | self._by_name
+        if (whole := ",".join(texts)) in known:  # a name with commas
+            texts = (whole,)
         for text in texts:
             if text not in known:
                 raise self._unknown(str(self.path), text)

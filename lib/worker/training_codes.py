@@ -200,6 +200,8 @@ def load_training_data(
     Raises:
         UserError: there is no such record, or the data set cannot be used.
     """
+    if data is None:
+        _require_valid_record(path)
     recorded = _recorded_hyperparameters(path)
     if data is None:
         if recorded is None or recorded.dataset is None:
@@ -249,6 +251,13 @@ def describe_splits(paths: list[Path], dataset: Dataset) -> list[str]:
         for path, split in zip(paths, splits, strict=True)
         if split and splits[0] and split != splits[0]
     ]
+
+
+def _require_valid_record(path: Path) -> None:
+    """Raise `UserError` for a record next to a model that is invalid."""
+    if (path.parent / records.RECORD_FILE).exists():
+        record = sanitize(records.load_record(path.parent))
+        Hyperparameters.from_json(record.get("hyperparameters") or {}, str(path.parent))
 
 
 def _recorded_hyperparameters(path: Path) -> AutoencoderHyperparameters | None:

@@ -18,7 +18,7 @@ from lib.cli.display import Display
 from lib.cli.figure_drawing import FigureDrawing
 from lib.common import filesystem
 from lib.common.errors import RunFailed
-from lib.common.filesystem import write_json
+from lib.common.filesystem import require_writable, write_json
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.config.process_group import ProcessGroup
 from lib.data import datasets
@@ -190,6 +190,16 @@ def stopped_early():
 
 def drawn(models: list[str], **options):
     used(Generate, models, **options)
+
+
+def recorded_with_seed(seed: int) -> list[str]:
+    """A model with a record that has an invalid seed."""
+    folder = record_run("bad")
+    Path(save_autoencoder()[0]).rename(folder / "autoencoder.h5")
+    record = json.loads((folder / "run.json").read_text())
+    record["hyperparameters"]["seed"] = seed
+    (folder / "run.json").write_text(json.dumps(record))
+    return [str(folder / "autoencoder.h5")]
 
 
 def images(name: str = "all.npz", **arrays) -> str:
@@ -444,6 +454,11 @@ CASES = {
             lambda: write_json(Path("gone/a.json"), {}),
             "gone/a.json",
             "cannot be written (No such file or directory); choose another place with --output",
+        ),
+        (
+            lambda: require_writable(Path("/proc/page.html")),
+            "/proc/page.html",
+            "cannot be written (",
         ),
     ],
     "cli/command_apply": [
@@ -729,6 +744,11 @@ CASES = {
             lambda: drawn(save_autoencoder()),
             "ae/autoencoder.h5",
             "no record next to it names its training images; pass them with -d",
+        ),
+        (
+            lambda: drawn(recorded_with_seed(-5)),
+            "models/bad",
+            "seed must be a whole number from 0",
         ),
         (
             lost,

@@ -307,6 +307,19 @@ CASES = {
             "--invert",
             "has no effect without --between",
         ),
+        (
+            lambda: called("autoencoder", "generate", "-model", save_autoencoder()[0], "--steps", "5"),
+            "--steps",
+            "has no effect without --between",
+        ),
+        (
+            lambda: called(
+                *("autoencoder", "generate", "-model", save_autoencoder()[0]),
+                *("--grid", "3", "--count", "5"),
+            ),
+            "--count",
+            "has no effect with --grid: remove one of them",
+        ),
         (lambda: choose_class("C7"), "'C7'", "is none of the 30 classes; did you mean 'c7'?"),
     ],
     "worker/generate_job": [

@@ -287,6 +287,16 @@ CASES = {
             "without a warm-up change nothing: set --beta-warmup",
         ),
         (
+            lambda: AutoencoderHyperparameters(regularization="kl", beta=0, free_bits=1),
+            "beta 0",
+            "set --beta above 0, or remove them",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(regularization="mmd", batch_size=1),
+            "regularization mmd",
+            "set --batch-size to 2 or more",
+        ),
+        (
             lambda: AutoencoderHyperparameters(regularization="mmd", importance_samples=5),
             "importance samples",
             "importance samples has no effect without --regularization kl",

@@ -255,6 +255,26 @@ def test_samples_with_their_nearest_training_images():
     assert Path(result.folder, "nearest.png").is_file()
 
 
+def test_results_as_json(call):
+    """Of parts that are objects themselves."""
+    path = recorded_model()[0]
+    words = ("autoencoder.py", "generate", "-model", path, "--count", "5", "--nearest", "--json")
+    result = json.loads(call(*words).stdout)
+    assert (result["count"], len(result["nearest"]["distances"])) == (5, 5)
+    features = save_classifier()[0]
+    words = ("autoencoder.py", "evaluate", "-model", path, "--features", features, "--count", "20")
+    result = json.loads(call(*words, "--sampler", "mixture", "--no-fid", "--json").stdout)
+    assert (result["features"]["model"], result["rows"][2]["source"]) == (features, "mixture")
+
+
+def test_a_conditional_model_is_no_model_for_the_classifier_that_is_missing():
+    path = save_autoencoder(regularization="kl", latent_dim=2, conditional=True)
+    images, labels = sample_files.shapes(80)
+    np.savez("labeled.npz", images=images, labels=labels)
+    with pytest.raises(UserError, match="and an autoencoder that was trained without --conditional"):
+        run_job(Evaluate, path, data="labeled.npz")
+
+
 def test_memorized_images_are_noticed():
     """A decoder whose every output is one training image."""
     data = images()

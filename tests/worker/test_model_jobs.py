@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
@@ -194,6 +195,11 @@ def test_nothing_is_overwritten(tiny):
     assert folders == ["ae/applied", "ae/applied-2"]
     with pytest.raises(UserError, match="is not empty, and runs are never overwritten"):
         run_job(Apply, models=path, data=tiny["-t"], output="ae/applied")
+    with (
+        mock.patch("lib.worker.generate_job.load_decoder", side_effect=AssertionError),  # before any work
+        pytest.raises(UserError, match="is not empty, and runs are never overwritten"),
+    ):
+        run_job(Generate, path, output="ae/applied")
 
 
 def test_codes_of_a_quantized_model_are_integers(tiny):

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from lib.common.errors import UserError
-from lib.common.filesystem import atomic_write, make_folder
+from lib.common.filesystem import atomic_write, make_folder, require_writable
 from lib.data.user_images import UserImages
 from lib.evaluation import projections
 from lib.evaluation.projections import LatentSpace, Projection
@@ -105,6 +105,7 @@ def _require_new_page(output: Path) -> None:
         raise UserError(f"{output}: the name must end in {PAGE_SUFFIX}")
     if output.exists():
         raise UserError(f"{output} exists already; choose another --output")
+    require_writable(output)
 
 
 def _find_decoder(model: LoadedAutoencoder, latent_size: int) -> tuple[keras.Model | None, str]:
