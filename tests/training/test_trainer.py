@@ -204,8 +204,13 @@ def interrupt(tiny, folder, epoch: int, **values) -> None:
             ),
             marks=pytest.mark.slow,
         ),
+        pytest.param(
+            2,
+            dict(regularization="adversarial", latent_dim=2, adversarial_weight=0.1),
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["random", "variational", "plateau", "exponential", "muon and labels"],
+    ids=["random", "variational", "plateau", "exponential", "muon and labels", "adversarial"],
 )
 def test_a_resumed_training_computes_the_same_numbers(tiny, tmp_path, monkeypatch, epoch, values):
     monkeypatch.setattr(callbacks, "SECONDS_BETWEEN_STEPS", 0)
