@@ -104,7 +104,7 @@ class NetworkQuestions:
         header = datasets.peek(dataset, fit)
         if "testset" in self._answers.provided:
             datasets.peek(self._answers.provided["testset"], fit)
-        self._image_shape = header.shape
+        self._header = header
         adapt_preset(self._answers, dataset, header)
         data = self._loading.request(values)
         self._answers.images = ImageSet(header.shape, training_count(header, data))
@@ -126,7 +126,7 @@ class NetworkQuestions:
         ask_remaining_settings(self._answers, self.values, self._loading, self._describe)
 
     def _describe(self, hp: Hyperparameters) -> str:
-        self._image_shape = datasets.peek(hp.require("dataset"), PictureFit.of(hp)).shape
+        self._header = datasets.peek(hp.require("dataset"), PictureFit.of(hp))
         return describe_plan(self._plan_network(hp))
 
     def _plan(self, assumed: dict, name: str, value) -> Architecture:
@@ -135,7 +135,7 @@ class NetworkQuestions:
 
     def _plan_network(self, hp: Hyperparameters) -> Architecture:
         assert isinstance(hp, AutoencoderHyperparameters)
-        return plan_architecture(hp, self._image_shape)
+        return plan_architecture(hp, self._header.shape, len(self._header.class_counts))
 
     def _preview(self, name: str, value) -> str:
         return describe_plan(self._plan({}, name, value))

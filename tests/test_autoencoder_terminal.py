@@ -92,12 +92,6 @@ def test_the_whole_conversation():
     screen.see("48 images, samples from a Gaussian mixture", "distance to the nearest training image")
     screen.see("the same of test images", "nearer than 99 %", "nearest.png", MENU)
     screen.press(*[DOWN] * 7, ENTER)  # their distance from the test images
-    screen.see("Number of samples", "[10000]")
-    screen.press(*[BACKSPACE] * 5)
-    screen.answer("1")
-    screen.see("must be a whole number from 2")
-    screen.press(BACKSPACE)
-    screen.answer("20")
     screen.see("no classifier of its images below models", MENU)
     screen.press(*[DOWN] * 8, ENTER)  # the user's pictures
     screen.see("Pictures: a folder")
@@ -205,11 +199,12 @@ def test_advanced_settings_one_at_a_time():
         "no, start training",
         "a preset",
         "the task",
+        "the latent code",
         "the network",
         "the training",
     )
     screen.press(DOWN, DOWN, ENTER)
-    screen.see("Change the task?", "done", "task", "reconstruct", "regularization")
+    screen.see("Change the task?", "done", "task", "reconstruct")
     screen.press(DOWN, ENTER)
     screen.see("Task")
     screen.press(DOWN, ENTER)  # denoise
@@ -223,7 +218,7 @@ def test_advanced_settings_one_at_a_time():
     screen.see("Change the task?", "0.1-0.5")
     screen.press(ENTER)
     screen.see(ADVANCED, "task denoise, noise 0.1-0.5")
-    screen.press(*[DOWN] * 3, ENTER)
+    screen.press(*[DOWN] * 4, ENTER)
     screen.see("Change the network?", "kernel size", "stride", "skip")
     screen.press(*[DOWN] * 2, ENTER)
     screen.see("Kernel size", "[3]")
@@ -243,7 +238,7 @@ def test_advanced_settings_one_at_a_time():
         ADVANCED,
         "pool 1,2, upsampling nearest",
     )
-    screen.press(*[DOWN] * 4, ENTER)
+    screen.press(*[DOWN] * 5, ENTER)
     screen.see("Change the training?", "epochs")
     screen.press(DOWN, ENTER)
     screen.see("Epochs", "[20]")
@@ -251,7 +246,7 @@ def test_advanced_settings_one_at_a_time():
     screen.see("Change the training?")
     screen.press(ENTER)
     screen.see(ADVANCED)
-    screen.press(*[DOWN] * 5, ENTER)
+    screen.press(*[DOWN] * 6, ENTER)
     screen.see("Change the data?", "limit")
     screen.press(DOWN, ENTER)
     screen.see("Limit", "[all]")

@@ -17,6 +17,7 @@ from lib.common.text_layout import wrap_for
 from lib.common.value_types import choices
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import presets_for
+from lib.config.suited_defaults import OTHER_CODES
 from lib.data import datasets
 from lib.data.formats.picture_fit import PictureFit
 from lib.data.user_images import require_user_images
@@ -25,7 +26,14 @@ from lib.tasks import TASKS
 
 TASK = "task"
 TRAIN, BACK, PRESET = "train", "back", "preset"
-GROUPS = {"task": "the task", "network": "the network", "training": "the training", "data": "the data"}
+CODE = "code"
+GROUPS = {
+    TASK: "the task",
+    CODE: "the latent code",
+    "network": "the network",
+    "training": "the training",
+    "data": "the data",
+}
 
 MAX_VALUE_WIDTH = 20  # columns of the current values in a menu
 
@@ -51,8 +59,11 @@ def ask_advanced_settings(answers: Answers, values: dict, describe: Describe = l
         while (name := _choose_setting(answers, values, group=choice)) != BACK:
             with suppress(GoBack):
                 value = _ask_value(answers, answers.hyperparameters(values), name)
-                changed = values | {name: value} | _new_defaults(answers, values, name, value)
-                values = _try_change(answers, values, changed, describe)
+                defaults, line = _new_defaults(answers, values, name, value)
+                changed = _try_change(answers, values, values | {name: value} | defaults, describe)
+                if line and changed is not values:
+                    print(wrap_for(line, sys.stdout))
+                values = changed
     return values
 
 
@@ -87,7 +98,9 @@ def _summarize_group(hp: Hyperparameters, group: str) -> str:
         return ", ".join(setting.describe(getattr(hp, setting.name)) for setting in changed)
     if group == TASK and TASK in {setting.name for setting in members}:
         others = [name for name in TASKS if name != hp.task_name]
-        return f"{hp.task_name} (or {', '.join(others)}; as a VAE)"
+        return f"{hp.task_name} (or {', '.join(others)})"
+    if group == CODE:
+        return "plain (or VAE, WAE, adversarial; conditional, quantized, …)"
     if not members:  # all have been asked for
         return ", ".join(setting.label for setting in applicable)
     return ", ".join([*(setting.label for setting in members[:4]), "…"])
@@ -130,9 +143,10 @@ def _ask_value(answers: Answers, hp: Hyperparameters, name: str):
     help_text = _describe_setting(answers, hp, setting)
     if values := choices(setting.value_type):
         texts, details = {text: text for text in values}, dict.fromkeys(values, help_text)
-        if name == TASK:
-            width = max(map(len, TASKS))
-            texts = {name: f"{name:<{width}}  {task.help}" for name, task in TASKS.items()}
+        value_help = {name: task.help for name, task in TASKS.items()} if name == TASK else setting.value_help
+        if value_help:
+            width = max(map(len, texts))
+            texts = {text: f"{text:<{width}}  {value_help[text]}" for text in texts}
         chosen = prompt_choice(title, texts, default=value, details=details, can_go_back=True)
         return setting.parse(chosen)
 
@@ -157,16 +171,19 @@ def _check_path(setting: Setting, text: str) -> None:
         run_folder.locate_model(text, run_folder.FIRST_MODELS, setting.flag)
 
 
-def _new_defaults(answers: Answers, values: dict, name: str, value: Any) -> dict:
+def _new_defaults(answers: Answers, values: dict, name: str, value: Any) -> tuple[dict, str]:
     """The defaults beside a new value of a setting, for all settings that have those beside the old one.
+
+    Also returns a line about those that change.
 
     Layers and kernels are asked for before the task: without this a denoiser would get the narrow code of a
     reconstruction.
     """
     if not answers.follows_images or TASK not in answers.settings:
-        return {}
+        return {}, ""
     hp = answers.hyperparameters(values)
     unchanged = answers.provided | {TASK: hp.task_name, name: getattr(hp, name)}
+    unchanged |= {other: getattr(hp, other) for other in OTHER_CODES if other not in unchanged}
     for other, setting in answers.settings.items():  # in their order: kernels follow layers
         before = answers.suited_defaults(unchanged)
         can_follow = other in before or other in answers.suited_defaults(unchanged | {name: value})
@@ -179,11 +196,8 @@ def _new_defaults(answers: Answers, values: dict, name: str, value: Any) -> dict
         setting, current = answers.settings[other], getattr(hp, other)
         if current != default:
             changes.append(f"{setting.describe(current)} → {setting.format(default)}")
-    if changes:
-        changed = answers.settings[name]
-        head = value if name == TASK else changed.describe(value)
-        print(wrap_for(f"Defaults for {head}: {', '.join(changes)}", sys.stdout))
-    return new
+    head = value if name == TASK else answers.settings[name].describe(value)
+    return new, f"Defaults for {head}: {', '.join(changes)}" if changes else ""
 
 
 def _apply_preset(answers: Answers, values: dict) -> dict:

@@ -15,6 +15,7 @@ from lib.config.data_settings import FIT_MODES
 from lib.config.samplers import SAMPLERS, describe_samplers
 from lib.data import datasets
 from lib.runs import records, run_folder
+from lib.runs.classifiers import missing_classifier, newest_classifier
 from lib.runs.views import ImageStrip
 from lib.worker.evaluate_messages import Evaluate, EvaluateResult, ScoreRow
 from lib.worker.messages import JobRequest
@@ -79,8 +80,10 @@ class EvaluateCommand(JobCommand):
         return generates_from_codes(session.last_run.record)
 
     def ask_request(self, session: Session) -> JobRequest | None:
+        folder, dataset = session.last_run.folder, session.last_run.record["dataset"]
+        if newest_classifier(tuple(dataset["shape"]), dataset.get("sha256", "")) is None:
+            raise missing_classifier(dataset["name"], Path(last_model(session)))
         count = session.answers.ask_text("Number of samples", COUNT.parse, default="10000")
-        folder = session.last_run.folder
         return Evaluate(
             models=(last_model(session),), count=COUNT.parse(count), fit=records.trained_fit(folder)
         )

@@ -16,7 +16,7 @@ from lib.common.suggestions import closest_name
 from lib.common.value_types import IntRange
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.samplers import SAMPLERS, applicable_samplers, describe_samplers
-from lib.runs.views import ImageGrid
+from lib.runs.views import ImageGrid, ImageStrip
 from lib.worker.generate_messages import Generate, GenerateResult, NearestImages
 from lib.worker.messages import JobRequest
 
@@ -125,8 +125,13 @@ class GenerateCommand(ModelCommand):
 
     def show(self, result: GenerateResult, display: Display) -> None:
         if display.out.is_terminal:
-            path = str(Path(result.folder) / "sheet.png")
-            display.show_figure(ImageGrid(result.pictures, result.columns), path)
+            folder = Path(result.folder)
+            if result.pairs:
+                display.show_figure(
+                    ImageStrip(result.pairs), str(folder / "nearest.png"), ", ".join(result.pairs)
+                )
+            else:
+                display.show_figure(ImageGrid(result.pictures, result.columns), str(folder / "sheet.png"))
         display.result(f"{result.count:,} images, {result.how}")
         if result.nearest is not None:
             _show_nearest(result.nearest, display)
@@ -171,8 +176,8 @@ def _show_nearest(nearest: NearestImages, display: Display) -> None:
         return
     display.result(f"the same of test images: median {nearest.typical:.4f}")
     count = len(distances)
+    found = f"{nearest.copies:,} of {count:,} images are" if nearest.copies else "no image is"
     display.result(
-        f"{nearest.copies:,} of {count:,} images are nearer than 99 % of test images "
-        f"({nearest.copy_distance:.4f})",
+        f"{found} nearer than 99 % of test images ({nearest.copy_distance:.4f}), as a copy would be",
         BAD if nearest.copies else "",
     )

@@ -87,6 +87,6 @@ def _note_missing(result: JobResult, display: Display) -> bool:
 
 def print_json(display: Display, result: JobResult) -> None:
     """Print the result of a job, except its pictures, as one JSON object."""
-    names = [field.name for field in fields(result) if field.name not in ("pictures", "heads")]
+    names = [field.name for field in fields(result) if field.name not in ("pictures", "heads", "pairs")]
     content = {name: getattr(result, name) for name in names}
     display.out.out(json.dumps(content, default=asdict), highlight=False)

@@ -16,7 +16,7 @@ from lib.config.program_settings import PROGRAMS, display_name, settings
 from lib.tasks import TASKS
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"  # by which word processors replace hyphens in a command
-GROUPS = ("data", "task", "network", "training")  # of the settings
+GROUPS = ("data", "task", "code", "network", "training")  # of the settings
 # The short help of each program, which fits a terminal of 80×24.
 _TRAINING_HELP = {
     "--epochs": "passes over the training images",

@@ -49,7 +49,7 @@ def check_training_plan(
     if not isinstance(hp, AutoencoderHyperparameters):
         return hp
     header = datasets.peek(hp.require("dataset"), PictureFit.of(hp))
-    architecture = plan_architecture(hp, header.shape)
+    architecture = plan_architecture(hp, header.shape, len(header.class_counts))
     estimate = estimate_memory(architecture)
     needed, free = estimate.of_batch(-(-hp.batch_size // processes)), max(free_memory(), gpu_memory())
     if needed > free:

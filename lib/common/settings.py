@@ -38,6 +38,7 @@ class Setting:
         searchable: a search can vary it.
         former_name: key in records of earlier versions; empty if it is the same.
         former_values: the value of this version for each of a setting with a former name, where they differ.
+        value_help: what each value is, for menus, by the text of the value.
         switches: flags without a value, and the values that they stand for.
         is_later: earlier versions stored searches without it, which its default must not tell apart.
         own_flag: its flag where that does not follow from the name.
@@ -59,6 +60,7 @@ class Setting:
     searchable: bool = True
     former_name: str = ""
     former_values: Mapping[Any, Any] = field(default_factory=dict)
+    value_help: Mapping[str, str] = field(default_factory=dict)
     switches: Mapping[str, Any] = field(default_factory=dict)
     is_later: bool = False
     own_flag: str = ""

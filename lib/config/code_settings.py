@@ -16,48 +16,50 @@ class CodeSettings:
 
     # fmt: off
     regularization: str = setting(
-        NO_REGULARIZATION, OneOf(tuple(REGULARIZATIONS)), group="task", searchable=False,
+        NO_REGULARIZATION, OneOf(tuple(REGULARIZATIONS)), group="code", searchable=False,
         former_name="variational", former_values={False: NO_REGULARIZATION, True: KL},
         switches={"--variational": KL},
+        value_help={name: entry.description for name, entry in REGULARIZATIONS.items()},
         help=f"penalty that makes codes a sample of the standard normal distribution, the prior, from which "
-             f"images can be generated; {describe_regularizations()}; --variational stands for kl",
+             f"images can be generated: {describe_regularizations()}",
     )
     beta: float = setting(
-        1.0, FloatRange(0, 1000), group="task", only_when={"regularization": WITH_PENALTY},
-        help="weight of --regularization relative to the reconstruction loss",
+        1.0, FloatRange(0, 1000), group="code", only_when={"regularization": WITH_PENALTY},
+        help="weight of the penalty of --regularization; more brings codes nearer to the prior, and makes "
+             "reconstructions worse",
     )
     beta_warmup: float = setting(
-        0.0, FloatRange(0, 1), group="task", only_when={"regularization": WITH_PENALTY}, is_later=True,
-        help="part of the training, or of each of --beta-cycles, in which the weight of --regularization "
-             "rises from 0 to --beta",
+        0.0, FloatRange(0, 1), group="code", only_when={"regularization": WITH_PENALTY}, is_later=True,
+        help="fraction of the training, or of each of --beta-cycles, in which beta rises from 0, so that the "
+             "code is learned first (such as 0.3)",
     )
     beta_cycles: int = setting(
-        1, IntRange(1, 1000), group="task", only_when={"regularization": WITH_PENALTY}, is_later=True,
-        help="number of times that the weight of --regularization rises, with --beta-warmup",
+        1, IntRange(1, 1000), group="code", only_when={"regularization": WITH_PENALTY}, is_later=True,
+        help="number of times that beta rises from 0, with --beta-warmup",
     )
     free_bits: float = setting(
-        0.0, FloatRange(0, 100), group="task", only_when={"regularization": KL}, is_later=True,
-        help="nats of the KL divergence per number of the code that cost nothing, against codes that the "
-             "decoder ignores",
+        0.0, FloatRange(0, 100), group="code", only_when={"regularization": KL}, is_later=True,
+        help="part of the KL divergence of each number of the code that costs nothing, in nats, for a VAE "
+             "whose decoder ignores its code (such as 0.1)",
     )
     importance_samples: int = setting(
-        1, IntRange(1, 1000), group="task", only_when={"regularization": KL}, is_later=True, searchable=False,
+        1, IntRange(1, 1000), group="code", only_when={"regularization": KL}, is_later=True, searchable=False,
         help="codes of each image in training; more than 1 train on a closer bound of the likelihood (IWAE)",
     )
     nll_samples: int | None = setting(
-        None, OrWord("off", IntRange(1, 1_000_000)), group="task", only_when={"regularization": KL},
+        None, OrWord("off", IntRange(1, 1_000_000)), group="code", only_when={"regularization": KL},
         is_later=True, searchable=False, label="NLL samples",
         help="estimate the negative log-likelihood of test images by this many codes of each (5000); pixels "
              "must be of two values (--binarize)",
     )
     conditional: bool = setting(
-        False, Switch(), group="task", searchable=False, is_later=True,
+        False, Switch(), group="code", searchable=False, is_later=True,
         help="give labels to encoder and decoder, so that one model can generate images of each class",
     )
     quantize: tuple[int, ...] = setting(
-        (), IntList(IntRange(2, MAX_LEVELS)), group="task", searchable=False, is_later=True,
-        help="numbers of levels to which the numbers of the code are rounded, over which they repeat "
-             "(8,5,5,5), for a code that is counted in bits",
+        (), IntList(IntRange(2, MAX_LEVELS)), group="code", searchable=False, is_later=True,
+        help="round each number of the code to this many levels, so that its size is known in bits; of "
+             "several (8,5,5,5) each number takes its turn",
     )
     # fmt: on
 

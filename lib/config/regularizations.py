@@ -32,15 +32,29 @@ class Regularization:
     normalizes_code: bool = False
     compares_batch: bool = False
 
+    @property
+    def description(self) -> str:
+        """What it is, for menus."""
+        return f"{self.help} ({self.label})" if self.label else self.help
+
 
 REGULARIZATIONS = {
     NO_REGULARIZATION: Regularization(help="no penalty"),
-    KL: Regularization("KLRegularizer", "KL divergence of a variational autoencoder", "VAE"),
+    KL: Regularization("KLRegularizer", "variational autoencoder, by the KL divergence", "VAE"),
     "mmd": Regularization(
-        "MMDRegularizer", "maximum mean discrepancy of a Wasserstein autoencoder", "WAE", 100.0, True, True
+        class_name="MMDRegularizer",
+        help="Wasserstein autoencoder, by the maximum mean discrepancy",
+        label="WAE",
+        scale=100.0,
+        normalizes_code=True,
+        compares_batch=True,
     ),
     "adversarial": Regularization(
-        "AdversarialRegularizer", "a discriminator tells codes from the prior", "AAE", 10.0, True
+        class_name="AdversarialRegularizer",
+        help="adversarial autoencoder: a second network tells codes from the prior",
+        label="AAE",
+        scale=10.0,
+        normalizes_code=True,
     ),
 }
 
@@ -53,4 +67,6 @@ def recorded_label(hyperparameters: Mapping[str, Any]) -> str:
 
 def describe_regularizations() -> str:
     """Return what each is, for a help text."""
-    return "; ".join(f"{name}: {entry.help}" for name, entry in REGULARIZATIONS.items() if entry.class_name)
+    return "; ".join(
+        f"{name}: {entry.description}" for name, entry in REGULARIZATIONS.items() if entry.class_name
+    )

@@ -112,8 +112,8 @@ class AutoencoderTraining(TrainingSettings):
     )
     adversarial_weight: float = setting(
         0.0, FloatRange(0, 1000), group="training", is_later=True,
-        help="weight of a discriminator that tells patches of outputs from those of targets, against blur, "
-             "relative to the loss per pixel (0.001)",
+        help="against blur: weight of a second network that tells patches of outputs from those of targets, "
+             "relative to the loss per pixel (such as 0.001)",
     )
     begin_with: str | None = setting(
         None, Text(), group="training", searchable=False, is_later=True, in_menu=True,

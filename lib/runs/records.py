@@ -167,25 +167,6 @@ def list_saved_models(image: tuple[int, int, int], folder: Path = MODELS_FOLDER)
     return {path: description for _, path, description in sorted(models, reverse=True)}
 
 
-def newest_classifier(image: tuple[int, int, int], sha256: str, folder: Path = MODELS_FOLDER) -> str | None:
-    """Return the newest saved classifier of images of one shape; first one of the same data set.
-
-    Args:
-        image: (height, width, channels) of the images.
-        sha256: checksum of the data set.
-        folder: folder that holds run folders.
-
-    Returns:
-        Path of its file; None if there is none.
-    """
-    classifiers = [
-        (record["dataset"].get("sha256") == sha256, path.stat().st_mtime, str(path))
-        for run_folder, record in list_records(folder)
-        if record["dataset"].get("shape") == list(image) and (path := run_folder / "classifier.h5").is_file()
-    ]
-    return max(classifiers, default=(False, 0.0, None))[2]
-
-
 def trained_size(dataset: str, folder: Path = MODELS_FOLDER) -> tuple[int, int] | None:
     """Return the image size of the newest saved autoencoder of a data set; None if there is none.
 

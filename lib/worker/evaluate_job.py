@@ -15,7 +15,7 @@ from lib.evaluation import image_figures
 from lib.evaluation.sample_quality import features
 from lib.evaluation.sample_quality.features import FeatureModel
 from lib.models.saving.model_files import load_saved_model
-from lib.runs import records
+from lib.runs.classifiers import missing_classifier, newest_classifier
 from lib.tasks import get_task
 from lib.tasks.display import Display
 from lib.worker.evaluate_messages import Evaluate, EvaluateResult, Features, ScoreRow
@@ -36,6 +36,7 @@ from lib.worker.training_codes import (
 )
 
 MIN_TEST_IMAGES = 2  # a covariance needs them
+FEW = 2  # times the number of features
 COPY = "features.h5"  # of the classifier, in the output folder
 FILES = ("evaluation.json", "evaluation.csv", "samples.png", COPY)
 COLUMNS = (
@@ -65,8 +66,14 @@ def evaluate(channel: Channel, request: Evaluate) -> None:
         _open_generator(autoencoder, name, dataset, request)
         for autoencoder, name in zip(autoencoders, model_names(paths), strict=True)
     ]
-    classifier, classifier_path = _open_classifier(dataset, request, first)
+    classifier, classifier_path = _open_classifier(dataset, request, first.path)
     models, notes = [classifier], [note for model in autoencoders for note in model.notes]
+    size = int(classifier.model.output_shape[-1])
+    if (fewest := min(count, request.count)) < FEW * size:
+        notes.append(
+            f"{fewest:,} images are few for {size} features: distances are uncertain and too large, as "
+            f"the row of training images shows"
+        )
     notes += [note for model in generators for note in model.codes.describe_limit(model.samplers)]
     if request.fid:
         inception, note = _open_inception(dataset)
@@ -80,7 +87,6 @@ def evaluate(channel: Channel, request: Evaluate) -> None:
         # --- files
         with atomic_write(folder / COPY) as partial:
             shutil.copyfile(classifier_path, partial)
-        size = int(classifier.model.output_shape[-1])
         source = Features(str(classifier_path), _checksum(folder / COPY), COPY, size)
         display = Display.of(first.hp.show_channels, next(iter(pictures.values())))
         shown = {name: display.show(images) for name, images in pictures.items()}
@@ -132,19 +138,11 @@ def _open_generator(
     return Generator(name, autoencoder, decoder, hp, samplers, codes, dataset.train.parent.images.dtype)
 
 
-def _open_classifier(
-    dataset: Dataset, request: Evaluate, autoencoder: LoadedAutoencoder
-) -> tuple[FeatureModel, Path]:
+def _open_classifier(dataset: Dataset, request: Evaluate, model: Path) -> tuple[FeatureModel, Path]:
     """The classifier of the request, or the newest for these images, and its file."""
-    name = request.features or records.newest_classifier(dataset.shape, dataset.sha256)
+    name = request.features or newest_classifier(dataset.shape, dataset.sha256)
     if name is None:
-        model = f"-model {autoencoder.path}"
-        if autoencoder.classes is not None:
-            model = "and an autoencoder that was trained without --conditional"
-        raise UserError(
-            f"{dataset.name}: no classifier of its images below {records.MODELS_FOLDER}; train one with "
-            f"python classification.py {model}, or pass --features"
-        )
+        raise missing_classifier(dataset.name, model)
     saved = load_saved_model(Path(name))
     if saved.value_range != dataset.value_range:
         raise UserError(

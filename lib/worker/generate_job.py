@@ -27,9 +27,9 @@ from lib.tasks import ImageShape, get_task, make_inference_pair
 from lib.tasks.display import Display
 from lib.tasks.pixels import to_images
 from lib.training.backend import device_name
-from lib.worker.generate_messages import Generate, GenerateResult
+from lib.worker.generate_messages import Generate, GenerateResult, NearestImages
 from lib.worker.image_output import emit_notes, png_writer
-from lib.worker.messages import ItemProgress
+from lib.worker.messages import ItemProgress, Pictures
 from lib.worker.nearest_images import find_nearest, write_nearest
 from lib.worker.process import Channel
 from lib.worker.saved_models import require_finite
@@ -47,6 +47,7 @@ GRID_IMAGES = 5000  # training images whose codes a grid follows, of a model wit
 STEPS = 100  # of the progress of a fit
 MAX_SHOWN = 1200  # images in the sheet
 DECODED_AT_ONCE = 512  # of the images, whose pixels are floats then
+PAIRS = 12  # images whose nearest training images a terminal shows beside them
 MAX_NAMED = 12  # classes in the description of samples
 FILES, LABELS = ("codes.npy", "sheet.png"), "labels.csv"
 
@@ -131,8 +132,16 @@ def generate(channel: Channel, request: Generate) -> None:
             sampler=sheet.sampler,
             files=[*FILES, *([] if sheet.labels is None else [LABELS])],
             nearest=nearest,
+            pairs={} if nearest is None else _pairs(nearest, shown, training.subsets[0], display),
         )
     )
+
+
+def _pairs(nearest: NearestImages, shown: np.ndarray, train: Subset, display: Display) -> Pictures:
+    """The first images and their nearest training images, packed."""
+    positions = nearest.positions[:PAIRS]
+    neighbors = display.show(train.parent.images[positions])
+    return {"samples": pack_images(shown[:PAIRS]), "nearest training images": pack_images(neighbors)}
 
 
 def _requested_labels(request: Generate, decoder: LoadedDecoder, path: Path) -> np.ndarray | None:

@@ -63,6 +63,7 @@ class GenerateResult(JobResult):
         sampler: the name of the sampler; None for a grid or an interpolation.
         files: names of the files besides the images.
         nearest: their nearest training images, if they were asked for.
+        pairs: the first images and these side by side.
     """
 
     folder: str
@@ -73,3 +74,4 @@ class GenerateResult(JobResult):
     sampler: str | None = None
     files: list[str] = field(default_factory=list)
     nearest: NearestImages | None = None
+    pairs: Pictures = field(default_factory=dict)

@@ -23,6 +23,7 @@ from lib.evaluation import latent_space
 from lib.evaluation.samplers.base import CodeSource, sample_codes
 from lib.models import inference
 from lib.runs import records
+from lib.runs.classifiers import recorded_hyperparameters, split_flags, split_of
 from lib.runs.validation import sanitize
 from lib.tasks import ImageShape, make_inference_pair
 from lib.worker.image_labels import ModelClasses, positions_by_label
@@ -30,7 +31,6 @@ from lib.worker.saved_models import require_finite
 from lib.worker.saved_parts import LoadedEncoder
 
 MAX_CODE_BYTES = 2**28  # of the codes that samplers are fitted on; of larger codes there are fewer
-SPLIT_SETTINGS = ("dataset", "testset", "limit", "split", "fold", "seed", "group", "patches")
 COLORS = {1: "gray", 3: "rgb"}  # values of the setting `color`, by the channels of images
 
 
@@ -243,11 +243,11 @@ def describe_splits(paths: list[Path], dataset: Dataset) -> list[str]:
     """
     if dataset.test.parent is not dataset.train.parent:
         return []  # a test set of its own
-    recorded = [_recorded(path) for path in paths]
-    splits = [hp and tuple(getattr(hp, name) for name in SPLIT_SETTINGS) for hp in recorded]
+    splits = [split_of(path) for path in paths]
+    flags = " ".join(split_flags(paths[0]))
     return [
         f"{path}: was trained with another split than {paths[0]}; some of its training images are test "
-        f"images here"
+        f"images here: train it with {flags}"
         for path, split in zip(paths, splits, strict=True)
         if split and splits[0] and split != splits[0]
     ]
@@ -262,14 +262,5 @@ def _require_valid_record(path: Path) -> None:
 
 def _recorded_hyperparameters(path: Path) -> AutoencoderHyperparameters | None:
     """The hyperparameters of the record next to a model; None without a valid one of an autoencoder."""
-    hp = _recorded(path)
+    hp = recorded_hyperparameters(path)
     return hp if isinstance(hp, AutoencoderHyperparameters) else None
-
-
-def _recorded(path: Path) -> Hyperparameters | None:
-    """The hyperparameters of the record next to a model of either program; None without a valid one."""
-    try:
-        record = sanitize(records.load_record(path.parent))
-        return Hyperparameters.from_json(record["hyperparameters"], str(path.parent))
-    except (UserError, KeyError, RecursionError):
-        return None

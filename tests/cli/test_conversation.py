@@ -122,7 +122,7 @@ def test_changes_in_the_advanced_menus_survive_going_back(keys):
         "-d", "digits", "--layers", "1", "--kernel-size", "3", "--kernels", "2", "--epochs", "1"
     )
     keys.press("8" + ENTER)
-    keys.press(DOWN * 4 + ENTER)  # the training
+    keys.press(DOWN * 5 + ENTER)  # the training
     keys.press(DOWN * 4 + ENTER, "0.5" + ENTER, ESC)  # its learning rate, and out of the menu
     keys.press(ESC, "9" + ENTER, ENTER)  # back to the batch size, and on
     hp = autoencoder.ask(answers, IdleWorker())
@@ -231,14 +231,15 @@ def test_the_help_of_a_setting_names_the_default_for_the_images(words, name, exp
     assert advanced_prompts._describe_setting(answers, hp, find_setting(name)).endswith(expected)
 
 
-def test_a_task_of_the_menu_brings_its_network(capsys):
+def test_a_task_of_the_menu_brings_its_network():
     """After a default run, too, a denoiser gets no narrow code; what was chosen stays."""
     answers = answers_of("-d", "digits", "--epochs", "2")
     answers.images = ImageSet((48, 48, 3), 47)
     first = answers.hyperparameters({})
     answers.use_as_defaults(first)
     values = {"dataset": "digits", "layers": first.layers, "kernels": first.kernels}
-    after = values | {"task": "denoise"} | advanced_prompts._new_defaults(answers, values, "task", "denoise")
+    changes, line = advanced_prompts._new_defaults(answers, values, "task", "denoise")
+    after = values | {"task": "denoise"} | changes
     hp = answers.hyperparameters(after)
     expected = answers_of("-d", "digits", "--task", "denoise")
     expected.images = answers.images
@@ -246,24 +247,42 @@ def test_a_task_of_the_menu_brings_its_network(capsys):
     wanted = expected.hyperparameters({})
     assert [getattr(hp, name) for name in names] == [getattr(wanted, name) for name in names]
     assert hp.epochs == 2
-    assert "Defaults for denoise: layers 4 → 5, " in capsys.readouterr().out
+    assert line.startswith("Defaults for denoise: layers 4 → 5, ")
     values |= {"layers": 3, "kernels": (5, 6, 7)}
-    changes = advanced_prompts._new_defaults(answers, values, "task", "denoise")
+    changes, _ = advanced_prompts._new_defaults(answers, values, "task", "denoise")
     hp = answers.hyperparameters(values | {"task": "denoise"} | changes)
     assert (hp.layers, hp.kernels, hp.skip, hp.residual) == (3, (5, 6, 7), True, True)
 
 
-def test_what_follows_answers_changes_with_the_task_and_is_said(capsys):
+def test_what_follows_answers_changes_with_the_task_and_is_said():
     """The strides follow the layers that were asked for, also if the menu has shown these once more."""
     answers = answers_of("-d", "digits")
     answers.images = ImageSet((32, 32, 3), 40)
     values: dict = {"dataset": "digits", "layers": 2, "kernels": (8, 4)}
     assert answers.hyperparameters(values).stride == (4, 2)
     for name, value in (("layers", 2), ("task", "restore")):
-        values |= {name: value} | advanced_prompts._new_defaults(answers, values, name, value)
+        changes, line = advanced_prompts._new_defaults(answers, values, name, value)
+        values |= {name: value} | changes
     hp = answers.hyperparameters(values)
     assert (hp.layers, hp.kernels, hp.stride, hp.skip, hp.linear_path) == (2, (8, 4), None, True, None)
-    assert "Defaults for restore: stride 4,2 → auto, " in capsys.readouterr().out
+    assert line.startswith("Defaults for restore: stride 4,2 → auto, ")
+
+
+def test_two_settings_of_the_code_are_switched_off_one_after_the_other():
+    """The linear path, a default of plain codes, comes back with the second one."""
+    answers = answers_of("-d", "digits")
+    answers.images = ImageSet((28, 28, 1), 500)
+    values: dict = {"dataset": "digits", "layers": 2, "kernels": (8, 4)}
+    plain = answers.hyperparameters(values).linear_path
+    assert plain is not None
+    paths = []
+    for name, value in (
+        *(("regularization", "kl"), ("conditional", True)),
+        *(("regularization", "none"), ("conditional", False)),
+    ):
+        values |= {name: value} | advanced_prompts._new_defaults(answers, values, name, value)[0]
+        paths.append(answers.hyperparameters(values).linear_path)
+    assert paths == [None, None, None, plain]
 
 
 def test_a_new_optimizer_brings_the_defaults_that_go_with_it():
@@ -272,7 +291,7 @@ def test_a_new_optimizer_brings_the_defaults_that_go_with_it():
     answers.images = ImageSet((64, 64, 3), 4000)
     values: dict = {"dataset": "digits", "task": "denoise"}
     assert answers.hyperparameters(values).batch_norm == ()
-    values |= {"optimizer": "adam"} | advanced_prompts._new_defaults(answers, values, "optimizer", "adam")
+    values |= {"optimizer": "adam"} | advanced_prompts._new_defaults(answers, values, "optimizer", "adam")[0]
     hp = answers.hyperparameters(values)
     assert (hp.optimizer, hp.batch_norm, hp.learning_rate, hp.skip) == ("adam", "all", 0.005, True)
 

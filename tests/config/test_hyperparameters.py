@@ -43,7 +43,7 @@ hyperparameters = st.integers(1, 64).flatmap(
             st.integers(1, 4096), st.lists(st.integers(1, 4096), min_size=layers, max_size=layers)
         ),
         epochs=st.integers(1, 100_000),
-        batch_size=st.integers(1, 65_536),
+        batch_size=st.integers(2, 65_536),
         learning_rate=st.floats(1e-6, 10),
         limit=st.none() | st.integers(1, 10**9),
         seed=st.integers(0, 2**32 - 1),

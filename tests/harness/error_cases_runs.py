@@ -192,16 +192,6 @@ def drawn(models: list[str], **options):
     used(Generate, models, **options)
 
 
-def recorded_with_seed(seed: int) -> list[str]:
-    """A model with a record that has an invalid seed."""
-    folder = record_run("bad")
-    Path(save_autoencoder()[0]).rename(folder / "autoencoder.h5")
-    record = json.loads((folder / "run.json").read_text())
-    record["hyperparameters"]["seed"] = seed
-    (folder / "run.json").write_text(json.dumps(record))
-    return [str(folder / "autoencoder.h5")]
-
-
 def images(name: str = "all.npz", **arrays) -> str:
     np.savez(name, **{"images": sample_files.shapes(20)[0]} | arrays)
     return name
@@ -744,11 +734,6 @@ CASES = {
             lambda: drawn(save_autoencoder()),
             "ae/autoencoder.h5",
             "no record next to it names its training images; pass them with -d",
-        ),
-        (
-            lambda: drawn(recorded_with_seed(-5)),
-            "models/bad",
-            "seed must be a whole number from 0",
         ),
         (
             lost,

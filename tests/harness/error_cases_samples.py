@@ -14,6 +14,7 @@ from lib.data.value_range import ValueRange
 from lib.evaluation.sample_quality import features
 from lib.models import second_stage
 from lib.models.saving import model_files
+from lib.runs.classifiers import missing_classifier
 from lib.worker import open_data
 from lib.worker.evaluate_messages import Evaluate
 from lib.worker.generate_messages import Generate
@@ -21,6 +22,7 @@ from lib.worker.messages import Encode, ItemProgress
 from tests.harness import sample_files
 from tests.harness.error_cases_settings import called
 from tests.harness.in_process_worker import RecordingChannel
+from tests.harness.recorded_runs import record_run
 from tests.worker.test_model_jobs import GRAY, run_job, save_autoencoder, save_classifier
 
 
@@ -43,6 +45,10 @@ def evaluated(channel=None, features_of: str | None = "classifier.h5", model=(),
     path = save_autoencoder(**{"latent_dim": 2} | dict(model))
     values = {"data": data(), "features": features_of, "count": 10, "samplers": ("mixture",)}
     run_job(Evaluate, path, channel, **values | options)
+
+
+def without_classifier(**settings):
+    raise missing_classifier("digits", record_run("ae", **settings) / "autoencoder.h5")
 
 
 def choose_class(text: str):
@@ -243,11 +249,19 @@ CASES = {
             "deep/autoencoder.h5",
             "the classifier was trained on images of another pixel range; pass another one with --features",
         ),
+    ],
+    "runs/classifiers": [
         (
             lambda: evaluated(features_of=None),
             "all",
             "no classifier of its images below models; train one with python classification.py -model "
-            "ae/autoencoder.h5, or pass --features",
+            "ae/autoencoder.h5; or pass another one with --features",
+        ),
+        (
+            lambda: without_classifier(conditional=True, limit=500),
+            "digits",
+            "train an autoencoder without --conditional, and on it a classifier: python classification.py "
+            "--dataset digits --limit 500 -model IT",
         ),
     ],
     "worker/evaluation_rows": [
@@ -320,6 +334,15 @@ CASES = {
             "--count",
             "has no effect with --grid: remove one of them",
         ),
+        (
+            lambda: called(
+                *("autoencoder", "generate", "-model", save_autoencoder()[0]),
+                *("--between", "a", "b", "--mixture"),
+            ),
+            "--sampler",
+            "has no effect with --between: remove one of them",
+        ),
+        (lambda: choose_class("zebra"), "'zebra'", "type a name, a number from 0, or all"),
         (lambda: choose_class("C7"), "'C7'", "is none of the 30 classes; did you mean 'c7'?"),
     ],
     "worker/generate_job": [

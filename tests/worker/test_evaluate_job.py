@@ -21,7 +21,7 @@ from lib.evaluation.samplers import mixture
 from lib.models import autoencoder, second_stage
 from lib.models.classifier import build_classifier
 from lib.models.saving import model_files
-from lib.runs import records
+from lib.runs.classifiers import newest_classifier
 from lib.runs.events import Note
 from lib.worker import image_sources, training_codes
 from lib.worker.evaluate_messages import Evaluate
@@ -146,12 +146,12 @@ def test_the_data_set_and_the_newest_classifier_are_those_of_the_record(monkeypa
         record["dataset"]["shape"] = shape
         (folder / "run.json").write_text(json.dumps(record))
         (folder / "classifier.h5").write_bytes(Path("classifier.h5").read_bytes())
-    assert records.newest_classifier((12, 10, 1), "") == "models/fits/classifier.h5"
+    assert newest_classifier((12, 10, 1), "") == "models/fits/classifier.h5"
     record = json.loads(Path("models/old/run.json").read_text())
     record["dataset"]["sha256"] = "ab"
     Path("models/old/run.json").write_text(json.dumps(record))
-    assert records.newest_classifier((12, 10, 1), "ab") == "models/old/classifier.h5"
-    assert records.newest_classifier((9, 9, 1), "ab") is None
+    assert newest_classifier((12, 10, 1), "ab") == "models/old/classifier.h5"
+    assert newest_classifier((9, 9, 1), "ab") is None
     result = run_job(Evaluate, path, count=10)
     assert result.features.model == "models/fits/classifier.h5"
     assert result.dataset == "all"
@@ -268,11 +268,22 @@ def test_results_as_json(call):
 
 
 def test_a_conditional_model_is_no_model_for_the_classifier_that_is_missing():
-    path = save_autoencoder(regularization="kl", latent_dim=2, conditional=True)
+    path = recorded_model(regularization="kl", conditional=True)
     images, labels = sample_files.shapes(80)
     np.savez("labeled.npz", images=images, labels=labels)
-    with pytest.raises(UserError, match="and an autoencoder that was trained without --conditional"):
+    with pytest.raises(UserError, match="train an autoencoder without --conditional, and on it a classifier"):
         run_job(Evaluate, path, data="labeled.npz")
+
+
+def test_an_invalid_record_is_named():
+    """It is not taken for a missing one."""
+    path = recorded_model()
+    file = Path(path[0]).with_name("run.json")
+    record = json.loads(file.read_text())
+    record["hyperparameters"]["seed"] = -5
+    file.write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"models/run.*seed must be a whole number from 0"):
+        run_job(Generate, path, count=2, sampler="mixture")
 
 
 def test_memorized_images_are_noticed():

@@ -1,0 +1,79 @@
+"""Saved classifiers: the newest of a data set's images, how to train one, and splits that do not agree."""
+
+import shlex
+from pathlib import Path
+
+from lib.common.errors import UserError
+from lib.config.hyperparameters import Hyperparameters
+from lib.runs import records
+from lib.runs.validation import sanitize
+
+SPLIT_SETTINGS = ("dataset", "testset", "limit", "split", "fold", "seed", "group", "patches")
+
+
+def newest_classifier(
+    image: tuple[int, int, int], sha256: str, folder: Path = records.MODELS_FOLDER
+) -> str | None:
+    """Return the newest saved classifier of images of one shape; first one of the same data set.
+
+    Args:
+        image: (height, width, channels) of the images.
+        sha256: checksum of the data set.
+        folder: folder that holds run folders.
+
+    Returns:
+        Path of its file; None if there is none.
+    """
+    classifiers = [
+        (record["dataset"].get("sha256") == sha256, path.stat().st_mtime, str(path))
+        for run_folder, record in records.list_records(folder)
+        if record["dataset"].get("shape") == list(image) and (path := run_folder / "classifier.h5").is_file()
+    ]
+    return max(classifiers, default=(False, 0.0, None))[2]
+
+
+def missing_classifier(dataset: str, model: Path) -> UserError:
+    """Return the error for images of which there is no classifier.
+
+    Args:
+        dataset: name of the data set.
+        model: the saved autoencoder whose samples are to be compared.
+    """
+    flags = " ".join(["python classification.py", *split_flags(model)])
+    if records.is_conditional(model.parent):
+        remedy = f"train an autoencoder without --conditional, and on it a classifier: {flags} -model IT"
+    else:
+        remedy = f"train one with {flags} -model {shlex.quote(str(model))}"
+    return UserError(
+        f"{dataset}: no classifier of its images below {records.MODELS_FOLDER}; {remedy}; or pass another "
+        f"one with --features"
+    )
+
+
+def split_flags(model: Path) -> list[str]:
+    """Return the flags by which another run has the test images of a saved model, as its record says."""
+    hp = recorded_hyperparameters(model)
+    if hp is None:
+        return []
+    known = hp.settings()
+    values = {name: (known[name], getattr(hp, name)) for name in SPLIT_SETTINGS if name in known}
+    return [
+        f"{setting.flag} {shlex.quote(setting.format(value))}"
+        for setting, value in values.values()
+        if value != setting.default
+    ]
+
+
+def split_of(model: Path) -> list | None:
+    """Return the values of settings that tell which images are test images; None where no record says."""
+    hp = recorded_hyperparameters(model)
+    return None if hp is None else [getattr(hp, name) for name in SPLIT_SETTINGS]
+
+
+def recorded_hyperparameters(model: Path) -> Hyperparameters | None:
+    """Return the hyperparameters of the record next to a saved model; None without a valid one."""
+    try:
+        record = sanitize(records.load_record(model.parent))
+        return Hyperparameters.from_json(record["hyperparameters"], str(model.parent))
+    except (UserError, KeyError, RecursionError):
+        return None
