@@ -67,16 +67,25 @@ def make_folder(folder: Path) -> Path:
 
 
 def require_writable(path: Path) -> None:
-    """Check before long work that a file can be created, whose folder is created where it is missing.
+    """Check before long work that a file can be created, in a folder that may be missing yet.
 
     Raises:
         RunFailed: it cannot be written.
     """
     try:
-        with tempfile.TemporaryFile(dir=make_folder(path.parent)):
-            pass
+        probe_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from None
+
+
+def probe_folder(folder: Path) -> None:
+    """Create and remove a file in a folder, or in the nearest one above it that exists. Raises `OSError`."""
+    existing = next((path for path in (folder, *folder.parents) if path.exists()), Path())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror) from None  # without the name of that file
 
 
 _ALLOW = "change its permissions, or choose another place with {flag}"

@@ -9,7 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from lib.common.errors import RunFailed, UserError, reason
-from lib.common.filesystem import PARTIAL_MARK, acquire_lock, cannot_write, make_folder, remedy, write_json
+from lib.common.filesystem import (
+    PARTIAL_MARK,
+    acquire_lock,
+    cannot_write,
+    make_folder,
+    probe_folder,
+    remedy,
+    write_json,
+)
 from lib.common.reading import open_file, walk_folders
 from lib.config.hyperparameters import Hyperparameters
 from lib.runs import records
@@ -285,11 +293,13 @@ def require_output_folder(output: str | None) -> None:
     Raises:
         UserError: the folder is not empty or cannot be created.
     """
-    if output:
-        existed = os.path.lexists(output)
-        folder = _claim_empty(Path(output))
-        if not existed:
-            folder.rmdir()
+    if output and os.path.lexists(output):
+        _claim_empty(Path(output))
+    elif output:
+        try:
+            probe_folder(Path(output))
+        except OSError as error:
+            raise _cannot_make(Path(output), error) from None
 
 
 def numbered_folder(folder: Path, number: int) -> Path:

@@ -200,6 +200,9 @@ def test_nothing_is_overwritten(tiny):
         pytest.raises(UserError, match="is not empty, and runs are never overwritten"),
     ):
         run_job(Generate, path, output="ae/applied")
+    Path("file").touch()
+    with pytest.raises(UserError, match=r"file/out: cannot be created \(Not a directory\)"):
+        run_job(Generate, path, output="file/out")
 
 
 def test_codes_of_a_quantized_model_are_integers(tiny):
