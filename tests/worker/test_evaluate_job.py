@@ -133,7 +133,7 @@ def test_a_model_that_has_learned_from_test_images_is_noted():
     notes = [event.text for event in channel.events if isinstance(event, Note)]
     assert [note for note in notes if "split" in note] == [
         f"{paths[1]}: was trained with another split than {paths[0]}; some of its training images are test "
-        "images here"
+        "images here: train it with --dataset all.npy"
     ]
 
 
