@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
-from lib.cli import answer_lines, session
+from lib.cli import answer_lines, jobs, session
 from lib.cli.display import Display
 from lib.common.errors import RunFailed, UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
@@ -73,7 +73,7 @@ def search(*words: str, broken: str = "", stopped_at: int = 0, status: str = "",
         return dataclasses.replace(ended, record=ended.record | {"status": status, "error": "it diverged"})
 
     with ExitStack() as patches:
-        for module in (session, run_sequence):
+        for module in (jobs, session, run_sequence):
             patches.enter_context(mock.patch.object(module, "Worker", InProcessWorker))
         patches.enter_context(mock.patch.object(InProcessWorker, "follow", follow))
         InProcessWorker.trainings = 0
