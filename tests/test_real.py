@@ -148,6 +148,7 @@ REPORTS = {
         0.0021,
     ),
     "E, VAE": ("mnist", ["--preset", "best-vae-2"], "test_negative_elbo", 145),
+    "likelihood": ("mnist", ["--preset", "best-likelihood"], "test_negative_elbo", 87.2),
     "denoise": ("mnist", ["--preset", "best-denoise"], "test_mse", 10**-2.1),  # 21 dB
     "E": (
         "fashion-mnist",

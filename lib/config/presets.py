@@ -192,6 +192,14 @@ PRESETS = {
             learning_rate=0.001, weight_decay=0.01, epochs=40,
         ),
     ),
+    "best-likelihood": Preset(
+        "best VAE by the likelihood of black and white pixels: 5×5 kernels, latent size 32", "mnist",
+        dict(
+            regularization="kl", binarize="dynamic", layers=3, kernels="16,32,32", kernel_size=5, stride=2,
+            fc_units=450, latent_dim=32, activation="silu", batch_norm="none", optimizer="muon",
+            learning_rate=0.003, weight_decay=0.01, schedule="cosine", epochs=100, batch_size=100,
+        ),
+    ),
     "best-denoise": Preset(
         "best denoising of noise 0.4: U-Net that predicts the noise", "mnist",
         _BEST | dict(

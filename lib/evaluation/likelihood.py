@@ -1,4 +1,4 @@
-"""The likelihood of images under a VAE, estimated by importance sampling.
+"""The likelihood of images under a VAE, estimated by importance sampling, and that of independent pixels.
 
 Source: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 2016: the logarithm of the mean
 of p(x, z) / q(z | x) over codes z of the encoder's distribution q. On average it is below the log-likelihood,
@@ -51,6 +51,26 @@ def negative_log_likelihoods(
         results.append(-_log_likelihoods(decoder, targets, z_mean, z_log_var, hp.nll_samples or 1, rng))
         report(sum(map(len, results)))
     return np.concatenate(results)
+
+
+def independent_pixels_nll(train: Subset, test: Subset, hp: AutoencoderHyperparameters) -> float:
+    """Return the mean negative log-likelihood if pixels were independent, the trivial baseline, in nats.
+
+    Each pixel is white with the frequency that it has in the training images; one black and one white image
+    are added to these, so that no value has the probability 0.
+
+    Args:
+        train: images of two values.
+        test: likewise, at least one.
+        hp: as those of the autoencoder.
+    """
+    white, total = np.ones(()), 0.0
+    for batch in Batches(train, BATCH_SIZE, hp):
+        white = white + batch[1].sum(axis=0, dtype=np.float64)
+    probabilities = white / (len(train) + 2)
+    for batch in Batches(test, BATCH_SIZE, hp):
+        total -= np.log(np.abs(batch[1] + probabilities - 1)).sum()
+    return float(total) / len(test)
 
 
 def _log_likelihoods(

@@ -28,8 +28,9 @@ _regularized_term = partial(Metric, decimals=2, unit="nats", describe=lambda val
 
 
 def _describe_likelihood(values: Values) -> str:
-    error = values.get("nll_error") or 0
-    return f"negative log-likelihood {values['nll']:.2f} ± {error:.2f} nats per image"
+    error, trivial = values.get("nll_error") or 0, values.get("independent_nll")
+    text = f"negative log-likelihood {values['nll']:.2f} ± {error:.2f} nats per image"
+    return text if trivial is None else f"{text}; if pixels were independent {trivial:.2f}"
 
 
 def _describe_patches(values: Values) -> str:
@@ -123,5 +124,10 @@ METRICS += [
         decimals=2,
         unit="nats",
         describe=lambda values: "",
+    ),
+    _regularized_term(
+        key="independent_nll",
+        label="negative log-likelihood of independent pixels",
+        meaning="the baseline: each pixel is white as often as in the training images",
     ),
 ]

@@ -23,7 +23,7 @@ from lib.evaluation.detection.evidence import (
     detection_evidence,
     normal_pictures,
 )
-from lib.evaluation.likelihood import negative_log_likelihoods
+from lib.evaluation.likelihood import independent_pixels_nll, negative_log_likelihoods
 from lib.evaluation.metrics import autoencoder_metrics
 from lib.evaluation.run_figures import shown_images
 from lib.evaluation.run_figures.autoencoder import (
@@ -175,6 +175,7 @@ class AutoencoderJob(TrainingJob):
             else:
                 error = float(likelihoods.std() / len(likelihoods) ** 0.5)
                 scores |= {"test_nll": float(likelihoods.mean()), "test_nll_error": error}
+                scores["test_independent_nll"] = independent_pixels_nll(self.dataset.train, test, self.hp)
         return scores
 
     def _fit_detector(self, model: keras.Model, run: Run) -> None:

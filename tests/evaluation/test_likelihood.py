@@ -8,7 +8,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.formats.base import Images
 from lib.data.splits import Subset
 from lib.evaluation import likelihood
-from lib.evaluation.likelihood import negative_log_likelihoods
+from lib.evaluation.likelihood import independent_pixels_nll, negative_log_likelihoods
 
 
 def settings(samples):
@@ -43,6 +43,15 @@ def test_it_is_the_integral_over_all_codes(weight, monkeypatch):
     expected = [-np.log(np.trapezoid(density * pair, codes)) for pair in pairs]
     np.testing.assert_allclose(values, expected, rtol=0.01)
     assert done[-1] == 3
+
+
+def test_independent_pixels_have_their_frequencies_in_the_training_images():
+    train = np.array([[0, 0], [0, 255], [0, 255], [0, 0]], np.uint8).reshape(4, 1, 2, 1)
+    test = np.array([[0, 255], [255, 0]], np.uint8).reshape(2, 1, 2, 1)
+    subsets = [Subset(Images(images), np.arange(len(images))) for images in (train, test)]
+    # With one black and one white image more: 1 of 6, and 3 of 6.
+    expected = -np.mean([np.log(5 / 6) + np.log(1 / 2), np.log(1 / 6) + np.log(1 / 2)])
+    assert independent_pixels_nll(*subsets, settings(1)) == pytest.approx(expected)
 
 
 def test_it_does_not_grow_with_the_parts(monkeypatch):

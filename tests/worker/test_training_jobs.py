@@ -228,7 +228,7 @@ def test_a_run_of_every_kind(kind, color):
     compresses = not {"task", "binarize", "conditional"} & {*values}
     assert ("test_bits_per_pixel" in metrics) == compresses
     assert ("test_patches_distinction" in metrics) == ("adversarial_weight" in values)
-    assert ("test_nll" in metrics) == ("nll_samples" in values)
+    assert ("test_nll" in metrics) == ("test_independent_nll" in metrics) == ("nll_samples" in values)
     if kind in CLASSIFIED:
         classify_on("ae/autoencoder.h5", color)
 
