@@ -14,7 +14,7 @@ import autoencoder
 from lib.cli.session import FinishedRun, Session
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from tests.harness import sample_files
-from tests.harness.terminal_session import BACKSPACE, CTRL_C, CTRL_D, DOWN, ENTER, ESC, Terminal
+from tests.harness.terminal_session import BACKSPACE, CTRL_C, CTRL_D, DOWN, ENTER, ESC, UP, Terminal
 
 MENU, ADVANCED = "What next?", "Advanced settings?"
 QUESTIONS = ("Convolutional layers", "Kernel size", "Kernels per layer", "Epochs", "Batch size")
@@ -71,15 +71,15 @@ def test_the_whole_conversation():
         "Again: python autoencoder.py --dataset data/mine.npy --layers 2 --kernel-size 3 --kernels 4,2"
     )
     screen.see("this autoencoder", "PCA, 4 components", MENU)
-    screen.press(*[DOWN] * 2, ENTER)  # the loss plot
+    screen.choose(2)  # the loss plot
     screen.see("loss (logarithmic) per epoch", "figures/loss.png", MENU)
-    screen.press(*[DOWN] * 3, ENTER)  # reconstructions
+    screen.choose(3)  # reconstructions
     screen.see("▀", "figures/reconstructions.png", MENU)
-    screen.press(*[DOWN] * 4, ENTER)  # the latent space
+    screen.choose(4)  # the latent space
     screen.see("PCA, ", "of the variance", "t-SNE", "figures/latent.png", MENU)
-    screen.press(*[DOWN] * 5, ENTER)  # samples
+    screen.choose(5)  # samples
     screen.see("▀", "figures/samples.png", MENU)
-    screen.press(*[DOWN] * 6, ENTER)  # more of them
+    screen.choose(6)  # more of them
     screen.see("Sample latent codes from", "a Gaussian mixture", "a two-stage VAE")
     screen.press(ENTER)
     screen.see("Seed")
@@ -91,54 +91,54 @@ def test_the_whole_conversation():
     screen.press(DOWN, ENTER)
     screen.see("48 images, samples from a Gaussian mixture", "distance to the nearest training image")
     screen.see("the same of test images", "nearer than 99 %", "nearest.png", MENU)
-    screen.press(*[DOWN] * 7, ENTER)  # their distance from the test images
+    screen.choose(7)  # their distance from the test images
     screen.see("no classifier of its images below models", MENU)
-    screen.press(*[DOWN] * 8, ENTER)  # the user's pictures
+    screen.choose(8)  # the user's pictures
     screen.see("Pictures: a folder")
     screen.answer("nowhere")
     screen.see("no such file or folder")
     screen.press(*[BACKSPACE] * 7)
     screen.answer("data/mine.npy")
     screen.see("error, largest first, 10 of 80", "applied: pictures.idx, errors.csv", MENU)
-    screen.press(*[DOWN] * 9, ENTER)  # a page about the latent space
+    screen.choose(9)  # a page about the latent space
     screen.see("Pictures: a folder", "[data/mine.npy]")
     screen.answer()  # the data set of the run
     screen.see("80 codes of", "PCA", "t-SNE", "decoded: ", "explore-mine.html", MENU)
-    screen.press(*[DOWN] * 10, ENTER)  # codes
+    screen.choose(10)  # codes
     screen.see("Pictures: a folder")
     screen.answer("data/mine.npy")
     screen.see("80 codes of", "codes-mine.npz", MENU)
-    screen.press(*[DOWN] * 11, ENTER)  # compare
+    screen.choose(11)  # compare
     screen.see("Runs of this session", "The runs do not differ yet", MENU)
-    screen.press(*[DOWN] * 13, ENTER)  # all runs, and a report
+    screen.choose(13)  # all runs, and a report
     screen.see("1 run below models", "File of the report")
     screen.answer("report.txt")
     screen.see("must end in .md or .html")
     screen.press(*[BACKSPACE] * 3)
     screen.answer("html")
     screen.see("report.html", MENU)
-    screen.press(*[DOWN] * 14, ENTER)  # save as
+    screen.choose(14)  # save as
     screen.see("New name")
     screen.answer("best")
     screen.see("saved as models/best", MENU)
-    screen.press(*[DOWN] * 14, ENTER)
+    screen.choose(14)
     screen.see("New name")
     screen.answer("best")
     screen.see("models/best exists already; choose another name")
     screen.press(*[BACKSPACE] * 4)
     screen.answer("best.h5")
     screen.see("saved as best.h5", MENU)
-    screen.press(*[DOWN] * 14, ENTER)
+    screen.choose(14)
     screen.see("New name")
     screen.press(CTRL_C)  # a question that is left leads back to the menu
     screen.see(MENU)
-    screen.press(ENTER)
+    screen.choose(0)
     screen.see("Convolutional layers", "[2]", "Esc: back")
     screen.press(ESC)
     screen.see(MENU)
     assert len(list(Path("models").glob("*/run.json"))) == 2  # the run, and its copy
 
-    screen.press(ENTER)  # again, with the last answers as defaults
+    screen.choose(0)  # again, with the last answers as defaults
     screen.see("Convolutional layers", "[2]")
     screen.answer("1")
     screen.see("Kernel size", "[3]")
@@ -150,15 +150,16 @@ def test_the_whole_conversation():
     screen.see("Batch size", "[16]")
     screen.answer()
     train(screen)
+    screen.menu_cursor = 0
     screen.see("this autoencoder", MENU)
-    screen.press(*[DOWN] * 11, ENTER)
+    screen.choose(11)
     screen.see("Runs of this session, best first", "test mse against layers", "figures/comparison.png", MENU)
 
-    screen.press(DOWN, ENTER)  # more epochs of the last run
+    screen.choose(1)  # more epochs of the last run
     screen.see("More epochs", "[1]")
     screen.press(ESC)
     screen.see(MENU)
-    screen.press(DOWN, ENTER)
+    screen.choose(1)
     screen.see("More epochs", "[1]", "Esc: back")
     screen.answer("none")
     screen.see("epochs must be a whole number from 1")
@@ -166,7 +167,8 @@ def test_the_whole_conversation():
     screen.answer("2")
     screen.see("this autoencoder", MENU)
 
-    screen.press(ENTER)  # another run, which is refused
+    screen.menu_cursor = 0
+    screen.choose(0)  # another run, which is refused
     enter_through(screen, QUESTIONS[:-1])
     screen.see("Batch size")
     Path("models").rename("kept")
@@ -174,7 +176,7 @@ def test_the_whole_conversation():
     screen.answer()
     train(screen)
     screen.see("The run failed: ", "cannot be created", MENU, "Show the loss plot")
-    screen.press(*[DOWN] * 15, ENTER)  # quit
+    screen.choose(15)  # quit
     assert screen.leaves() == 0
 
     runs = sorted(path.parent.name for path in Path("kept").glob("*/run.json"))
@@ -209,14 +211,14 @@ def test_advanced_settings_one_at_a_time():
     screen.see("Task")
     screen.press(DOWN, ENTER)  # denoise
     screen.see("Change the task?", "noise", "0.3")
-    screen.press(DOWN, DOWN, ENTER)
+    screen.press(DOWN, ENTER)  # the cursor is on the task
     screen.see("Noise", "[0.3]")
     screen.answer("0.9-0.1")
     screen.see("noise must be")
     screen.press(*[BACKSPACE] * 7)
     screen.answer("0.1-0.5")
     screen.see("Change the task?", "0.1-0.5")
-    screen.press(ENTER)
+    screen.press(UP, UP, ENTER)
     screen.see(ADVANCED, "task denoise, noise 0.1-0.5")
     screen.press(*[DOWN] * 4, ENTER)
     screen.see("Change the network?", "kernel size", "stride", "skip")
@@ -227,7 +229,7 @@ def test_advanced_settings_one_at_a_time():
         "Not changed: kernel size 11 does not fit the 12×10 feature map before layer 1; the maximum is 10",
         "Change the network?",
     )
-    screen.press(ENTER)
+    screen.press(UP, UP, ENTER)
     screen.see(ADVANCED)
     screen.press(DOWN, ENTER)
     screen.see("Which preset?", "none, go back", "latent-10-denoise", "best-denoise", "cifar-base")
@@ -244,7 +246,7 @@ def test_advanced_settings_one_at_a_time():
     screen.see("Epochs", "[20]")
     screen.answer("1")
     screen.see("Change the training?")
-    screen.press(ENTER)
+    screen.press(ESC)
     screen.see(ADVANCED)
     screen.press(*[DOWN] * 6, ENTER)
     screen.see("Change the data?", "limit")
@@ -252,7 +254,7 @@ def test_advanced_settings_one_at_a_time():
     screen.see("Limit", "[all]")
     screen.answer("40")
     screen.see("Change the data?")
-    screen.press(ENTER)
+    screen.press(UP, ENTER)
     train(screen)
     screen.see("this autoencoder", "4,911 parameters", MENU)
     screen.press(ENTER)

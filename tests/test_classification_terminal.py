@@ -55,7 +55,7 @@ def test_the_whole_conversation(tiny, model):
     screen.see("Scratch", "yes", "no")
     screen.press(UP, ENTER)
     screen.see("Change the training?")
-    screen.press(ENTER)
+    screen.press(DOWN, ENTER)  # from the last setting to done
     screen.see(ADVANCED)
     screen.press(*[DOWN] * 4, ENTER)
     screen.see("Change the data?", "labels fraction", "1.0")
@@ -63,7 +63,7 @@ def test_the_whole_conversation(tiny, model):
     screen.see("Labels fraction", "[1.0]")
     screen.answer("0.5")
     screen.see("Change the data?")
-    screen.press(ENTER)
+    screen.press(DOWN, ENTER)
     screen.see(ADVANCED)
     screen.press(ENTER)
     screen.see(
@@ -86,19 +86,19 @@ def test_the_whole_conversation(tiny, model):
         "Pretraining gains",
         MENU,
     )
-    screen.press(DOWN, ENTER)
+    screen.choose(1)
     screen.see("phase 1, head: loss", "phase 2, everything: loss", "figures/loss.png", MENU)
-    screen.press(DOWN, DOWN, ENTER)
+    screen.choose(2)
     screen.see("▀", "%", MENU)
-    screen.press(*[DOWN] * 3, ENTER)
+    screen.choose(3)
     screen.see(MENU)
-    screen.press(*[DOWN] * 4, ENTER)
+    screen.choose(4)
     screen.see("Classification report", "Confusion matrix", MENU)
-    screen.press(*[DOWN] * 5, ENTER)
+    screen.choose(5)
     screen.see("Pictures: a folder")
     screen.answer(tiny["-t"])
     screen.see("predictions, 10 of 20", "predicted: predictions.csv", MENU)
-    screen.press(*[DOWN] * 6, ENTER)
+    screen.choose(6)
     screen.see("Phase 1 of 6", "Phase 2 of 6")
     screen.press(CTRL_C)
     screen.see(
@@ -110,7 +110,7 @@ def test_the_whole_conversation(tiny, model):
         re.compile("[1-5] of 6 classifiers were trained"),
         MENU,
     )
-    screen.press(ENTER)
+    screen.choose(0)
     screen.see("Units of the fully connected layers", "[8,6]")
     screen.answer("4")
     for question, default in (("Dropout", "[0.1]"), ("Epochs", "[3]"), ("Batch size", "[8]")):
@@ -119,11 +119,11 @@ def test_the_whole_conversation(tiny, model):
     screen.see(ADVANCED)
     screen.press(CTRL_C)
     screen.see(MENU)
-    screen.press(*[DOWN] * 8, ENTER)
+    screen.choose(8)
     screen.see("★", "File of the report")
     screen.answer()
     screen.see(MENU)
-    screen.press(*[DOWN] * 9, ENTER)
+    screen.choose(9)
     assert screen.leaves() == 0
     (path,) = Path("models").glob("*classify*/run.json")
     record = json.loads(path.read_text())

@@ -56,7 +56,8 @@ def ask_advanced_settings(answers: Answers, values: dict, describe: Describe = l
             with suppress(GoBack):
                 values = _try_change(answers, values, _apply_preset(answers, values), describe)
             continue
-        while (name := _choose_setting(answers, values, group=choice)) != BACK:
+        name = BACK
+        while (name := _choose_setting(answers, values, choice, name)) != BACK:
             with suppress(GoBack):
                 value = _ask_value(answers, answers.hyperparameters(values), name)
                 defaults, line = _new_defaults(answers, values, name, value)
@@ -106,7 +107,8 @@ def _summarize_group(hp: Hyperparameters, group: str) -> str:
     return ", ".join([*(setting.label for setting in members[:4]), "…"])
 
 
-def _choose_setting(answers: Answers, values: dict, group: str) -> str:
+def _choose_setting(answers: Answers, values: dict, group: str, last: str) -> str:
+    """A setting of a group, or `BACK`; the cursor is on the last one that was chosen."""
     hp = answers.hyperparameters(values)
     members = _applicable_settings(hp, group)
     width = max(len(setting.label) for setting in members)
@@ -118,7 +120,8 @@ def _choose_setting(answers: Answers, values: dict, group: str) -> str:
         texts[setting.name] = f"{setting.label:<{width}}  {value:<{value_width}}  {setting.help}"
         details[setting.name] = _describe_setting(answers, hp, setting)
     try:
-        return prompt_choice(f"Change {GROUPS[group]}?", texts, details=details, can_go_back=True)
+        question, default = f"Change {GROUPS[group]}?", last if last in texts else None
+        return prompt_choice(question, texts, default, details, can_go_back=True)
     except GoBack:
         return BACK
 

@@ -276,7 +276,14 @@ class Answers:
             return ""
         return path
 
-    def choose(self, title: str, choices: dict[str, str], at_end: str, kept_lines: int = 0) -> str:
+    def choose(
+        self,
+        title: str,
+        choices: dict[str, str],
+        at_end: str,
+        kept_lines: int = 0,
+        default: str | None = None,
+    ) -> str:
         """Return the key of one of several choices.
 
         Args:
@@ -284,13 +291,16 @@ class Answers:
             choices: text of each key. A line of standard input may be a key, its number or its text.
             at_end: the key at the end of standard input.
             kept_lines: lines above a menu on a terminal that stay on the screen.
+            default: the key that the cursor of a menu is on; the first one without it.
 
         Raises:
             UserError: a line of standard input is no choice.
         """
         if self.has_terminal:
             self.prompt_count += 1
-            return prompt_choice(title, choices, kept_lines=kept_lines, can_go_back=self.can_go_back)
+            return prompt_choice(
+                title, choices, default, kept_lines=kept_lines, can_go_back=self.can_go_back
+            )
         return read_choice(title, choices, at_end)
 
     def choose_several(

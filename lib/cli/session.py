@@ -176,7 +176,8 @@ class Session:
             if not self.answers.interactive:
                 return status
             menu = self._ordered_menu(make_menu) if self.finished_runs else {}
-            while (key := self._choose_action(menu)) not in (AGAIN, QUIT):
+            key = AGAIN
+            while (key := self._choose_action(menu, key)) not in (AGAIN, QUIT):
                 self._perform(menu[key].action)
                 if self._next_hp is not None:
                     break
@@ -197,7 +198,8 @@ class Session:
     def _plan_more_epochs(self) -> None:
         self._next_hp = ask_for_more_epochs(self.answers, self.last_run.folder)
 
-    def _choose_action(self, menu: Menu) -> str:
+    def _choose_action(self, menu: Menu, last: str) -> str:
+        """The key of an action; on a terminal the cursor is on the last one."""
         texts = {key: entry.text for key, entry in menu.items()}
         choices = {AGAIN: "Run again with other hyperparameters"} | texts | {QUIT: "Quit"}
         if self.answers.has_terminal:
@@ -205,7 +207,7 @@ class Session:
                 self._next_worker.start()
         try:
             kept_lines = self.display.kept_lines if self.finished_runs else 0
-            return self.answers.choose("What next?", choices, at_end=QUIT, kept_lines=kept_lines)
+            return self.answers.choose("What next?", choices, QUIT, kept_lines, default=last)
         except PromptClosed:
             return QUIT
 

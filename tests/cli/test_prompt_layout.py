@@ -136,13 +136,13 @@ def test_every_setting_has_its_whole_help_below_the_menu(screen, monkeypatch):
     group = advanced_prompts.GROUPS
     settings = {}
 
-    def choose_last(title, choices, details=None, **options):
+    def choose_last(title, choices, default, details, **options):
         settings.update(details or {})
         return advanced_prompts.BACK
 
     monkeypatch.setattr(advanced_prompts, "prompt_choice", choose_last)
     for name in group:
-        advanced_prompts._choose_setting(answers, {"dataset": "digits"}, group=name)
+        advanced_prompts._choose_setting(answers, {"dataset": "digits"}, name, advanced_prompts.BACK)
     assert {"layers", "epochs", "task", "limit"} <= settings.keys()
     for details in settings.values():
         choose(screen, ENTER, title="Change?", choices={"a": f"a  1  {details}"}, details={"a": details})

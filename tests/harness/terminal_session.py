@@ -36,6 +36,7 @@ class Terminal(pexpect.spawn):
             codec_errors="replace",
             timeout=SECONDS,
         )
+        self.menu_cursor = 0
 
     def see(self, *texts: str | re.Pattern) -> None:
         for text in texts:
@@ -44,6 +45,12 @@ class Terminal(pexpect.spawn):
     def press(self, *keys: str) -> None:
         for key in keys:
             self.send(key)
+
+    def choose(self, number: int) -> None:
+        """Choose an entry of the menu, from 0, in which the cursor stays; `menu_cursor` is 0 after a run."""
+        moves = number - self.menu_cursor
+        self.press(*[DOWN if moves > 0 else UP] * abs(moves), ENTER)
+        self.menu_cursor = number
 
     def answer(self, text: str = "") -> None:
         self.send(text + ENTER)
