@@ -20,7 +20,7 @@ from lib.config.presets import presets_for
 from lib.config.suited_defaults import OTHER_CODES
 from lib.data import datasets
 from lib.data.formats.picture_fit import PictureFit
-from lib.data.user_images import require_user_images
+from lib.data.user_images import are_pictures, require_user_images
 from lib.runs import run_folder
 from lib.tasks import TASKS
 
@@ -82,11 +82,15 @@ def _choose_group(answers: Answers, values: dict, describe: Describe) -> str:
 
 
 def _applicable_settings(hp: Hyperparameters, group: str | None = None) -> list[Setting]:
-    """The settings of a group, or of all, that menus offer and that apply to the others."""
+    """The settings of a group, or of all, that menus offer and that apply to the others and to the data."""
+    has_pictures = are_pictures(hp.require("dataset"))
     return [
         setting
         for setting in hp.settings().values()
-        if group in (None, setting.group) and setting.is_in_menu and not setting.inapplicable_reason(hp)
+        if group in (None, setting.group)
+        and setting.is_in_menu
+        and not setting.inapplicable_reason(hp)
+        and (has_pictures or not setting.for_pictures)
     ]
 
 

@@ -298,9 +298,7 @@ class Answers:
         """
         if self.has_terminal:
             self.prompt_count += 1
-            return prompt_choice(
-                title, choices, default, kept_lines=kept_lines, can_go_back=self.can_go_back
-            )
+            return prompt_choice(title, choices, default, kept_lines=kept_lines, can_go_back=self.can_go_back)
         return read_choice(title, choices, at_end)
 
     def choose_several(

@@ -44,6 +44,7 @@ class Setting:
         own_flag: its flag where that does not follow from the name.
         single_run: commands that train several networks do not have it.
         in_menu: the menus of all settings offer it; by default if it is no path.
+        for_pictures: it applies to folders of pictures; menus do not offer it for other data sets.
     """
 
     default: Any
@@ -66,6 +67,7 @@ class Setting:
     own_flag: str = ""
     single_run: bool = False
     in_menu: bool | None = None
+    for_pictures: bool = False
 
     @property
     def flag(self) -> str:

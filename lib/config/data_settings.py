@@ -1,6 +1,7 @@
 """Table of the settings of the data, which both programs have."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from lib.common.group_rules import GroupRule
 from lib.common.pixel_types import Limits, ShownChannels
@@ -13,6 +14,7 @@ FIT_MODES = ("crop", "pad", "stretch")
 COLORS = ("auto", "rgb", "gray")
 MAX_SIDE = 8192  # pixels of an image
 MAX_PATCHES = 10_000  # of one picture
+_FOR_PICTURES: dict[str, Any] = dict(group="data", searchable=False, is_later=True, for_pictures=True)
 
 
 @dataclass(frozen=True)
@@ -44,36 +46,36 @@ class DataSettings:
              "train on the others",
     )
     size: tuple[int, int] | None = setting(
-        None, OrWord("auto", ImageSize(IntRange(1, MAX_SIDE))), group="data", searchable=False, is_later=True,
+        None, OrWord("auto", ImageSize(IntRange(1, MAX_SIDE))), **_FOR_PICTURES,
         question="Image size (64, or height x width: 96x128)",
         help="size of the images from a folder of pictures, height x width; auto: that of the pictures, if "
              "all have one",
     )
     fit: str = setting(
-        "crop", OneOf(FIT_MODES), group="data", searchable=False, is_later=True,
+        "crop", OneOf(FIT_MODES), **_FOR_PICTURES,
         help="how pictures are brought to --size: scaled and cropped to the center (crop), scaled and padded "
              "with black (pad), or stretched (stretch)",
     )
     color: str = setting(
-        "auto", OneOf(COLORS, {"grey": "gray"}), group="data", searchable=False, is_later=True,
+        "auto", OneOf(COLORS, {"grey": "gray"}), **_FOR_PICTURES,
         help="color of the images from a folder of pictures; auto: rgb if any picture has color",
     )
     skip_broken: bool = setting(
-        False, Switch(), group="data", searchable=False, is_later=True,
+        False, Switch(), **_FOR_PICTURES,
         help="skip pictures that cannot be read, however many (else at most 1 %)",
     )
     cache: bool = setting(
-        True, Switch(), group="data", searchable=False, is_later=True,
+        True, Switch(), **_FOR_PICTURES,
         help="keep the images from a folder of pictures in the user's cache folder, so that the next run "
              "begins at once",
     )
     patches: int | None = setting(
-        None, OrWord("off", IntRange(1, MAX_PATCHES)), group="data", searchable=False, is_later=True,
+        None, OrWord("off", IntRange(1, MAX_PATCHES)), **_FOR_PICTURES,
         help="random crops of --size from each picture of a folder at its native resolution, in place of one "
              "resized image; those of one picture stay in one part of the split",
     )
     group: str | None = setting(
-        None, OrWord("off", GroupRule()), group="data", searchable=False, is_later=True,
+        None, OrWord("off", GroupRule()), **_FOR_PICTURES,
         help="keep pictures of one group (scene, patient, photograph) in one part of the split: those of one "
              "folder (folder), or with the same part of their file names (before:_, first:8, and others)",
     )

@@ -339,13 +339,25 @@ def find_pictures(source: str, ignored: Collection[str] = ()) -> PictureFolder |
         UserError: it is a folder that holds neither pictures nor a data set, or neither file nor folder.
     """
     path = Path(source)
-    if source in NAMED_DATASETS or not exists(path):
+    if not are_pictures(source):
         return None
+    return PictureFolder(PictureList((path,))) if path.is_file() else list_pictures(path, ignored)
+
+
+def are_pictures(source: str) -> bool:
+    """Return whether a path is a picture, or a folder that is no data set in another format.
+
+    Args:
+        source: a name or a path; the name of a data set is no path.
+
+    Raises:
+        UserError: it is neither file nor folder.
+    """
+    path = Path(source)
+    if source in NAMED_DATASETS or not exists(path):
+        return False
     require_file_or_folder(path)
-    if path.is_file():
-        is_picture = path.suffix.lower() in PICTURE_SUFFIXES
-        return PictureFolder(PictureList((path,))) if is_picture else None
-    return None if is_published_folder(path) else list_pictures(path, ignored)
+    return path.suffix.lower() in PICTURE_SUFFIXES if path.is_file() else not is_published_folder(path)
 
 
 def require_user_images(source: str) -> None:

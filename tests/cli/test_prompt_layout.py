@@ -1,7 +1,9 @@
 """Prompts that fit the terminal. python -m pytest tests/cli/test_prompt_layout.py"""
 
 import io
+from pathlib import Path
 
+import numpy as np
 import pytest
 import questionary
 from prompt_toolkit.application import create_app_session
@@ -149,6 +151,18 @@ def test_every_setting_has_its_whole_help_below_the_menu(screen, monkeypatch):
         shown = screen.frames[-1]
         assert all(cell_width(line) <= 80 for line in shown)
         assert " ".join(" ".join(shown[2:]).split()) == details
+
+
+@pytest.mark.parametrize(("source", "has_pictures"), [("digits", False), ("mine", True), ("x.npy", False)])
+def test_settings_of_pictures_are_offered_for_pictures_alone(source, has_pictures):
+    Path("mine").mkdir()
+    np.save("x.npy", np.zeros((3, 8, 8), np.uint8))
+    answers = Answers("autoencoder", TrainParser("autoencoder", "").parse([]))
+    hp = answers.hyperparameters({"dataset": source})
+    offered = {setting.name for setting in advanced_prompts._applicable_settings(hp, "data")}
+    pictures = {"size", "fit", "color", "skip_broken", "cache", "patches", "group"}
+    assert offered & pictures == (pictures if has_pictures else set())
+    assert {"limit", "split"} <= offered
 
 
 def test_the_list_of_a_menu_is_that_of_questionary():
