@@ -100,10 +100,10 @@ class EvaluateCommand(JobCommand):
         for row in result.rows:
             cells = _cells(row)
             table.add_row(*(cells[column] for column in columns))
-        print_table(display.out, table)
         if display.out.is_terminal:
             path = str(Path(result.folder) / "samples.png")
             display.show_figure(ImageStrip(result.pictures), path, ", ".join(result.heads))
+        print_table(display.out, table)
         features = result.features
         display.result(f"features: {features.size} of {features.model}, SHA-256 {features.sha256[:12]}…")
         display.result(f"{result.folder}: {', '.join(result.files)}")

@@ -16,7 +16,7 @@ from lib.common.suggestions import closest_name
 from lib.common.value_types import IntRange
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.samplers import SAMPLERS, applicable_samplers, describe_samplers
-from lib.runs.views import ImageGrid, ImageStrip
+from lib.runs.views import CaptionedImages, FigureView, ImageGrid, ImageStrip
 from lib.worker.generate_messages import Generate, GenerateResult, NearestImages
 from lib.worker.messages import JobRequest
 
@@ -131,12 +131,19 @@ class GenerateCommand(ModelCommand):
                     ImageStrip(result.pairs), str(folder / "nearest.png"), ", ".join(result.pairs)
                 )
             else:
-                display.show_figure(ImageGrid(result.pictures, result.columns), str(folder / "sheet.png"))
+                display.show_figure(_view_of(result), str(folder / "sheet.png"))
         display.result(f"{result.count:,} images, {result.how}")
         if result.nearest is not None:
             _show_nearest(result.nearest, display)
         files = [*result.files, *(["nearest.png", "nearest.csv"] if result.nearest else [])]
         display.result(f"{result.folder}: the images, {', '.join(files)}")
+
+
+def _view_of(result: GenerateResult) -> FigureView:
+    """The images, of a conditional model with their classes."""
+    if result.classes:
+        return CaptionedImages(result.pictures, result.classes)
+    return ImageGrid(result.pictures, result.columns)
 
 
 def _ask_class(answers: Answers, classes: list[str]) -> str:

@@ -168,4 +168,4 @@ class Progress:
     def _emit(self, done: int) -> None:
         if (percent := 100 * done // self._total) > self._last:
             self._last = percent
-            self._channel.emit(ItemProgress(percent, 100, "percent"))
+            self._channel.emit(ItemProgress(percent, 100, "percent of the evaluation"))

@@ -112,9 +112,10 @@ def generate(channel: Channel, request: Generate) -> None:
         np.save(partial, sheet.codes)
     with png_writer() as write:
         write(value_range.restore(images), [folder / name for name in names])
+    classes: list[str] = []
     if decoder.classes is not None and sheet.labels is not None:
-        rows = [(name, decoder.classes.names[label]) for name, label in zip(names, sheet.labels, strict=True)]
-        write_csv(folder / LABELS, ("image", "class"), rows)
+        classes = [decoder.classes.names[label] for label in sheet.labels]
+        write_csv(folder / LABELS, ("image", "class"), zip(names, classes, strict=True))
     title = f"{path}: {sheet.description}"
     if len(images) > MAX_SHOWN:
         title += f", the first {MAX_SHOWN:,} of {len(images):,}"
@@ -133,6 +134,7 @@ def generate(channel: Channel, request: Generate) -> None:
             files=[*FILES, *([] if sheet.labels is None else [LABELS])],
             nearest=nearest,
             pairs={} if nearest is None else _pairs(nearest, shown, training.subsets[0], display),
+            classes=classes[: len(shown)],
         )
     )
 

@@ -64,6 +64,7 @@ class GenerateResult(JobResult):
         files: names of the files besides the images.
         nearest: their nearest training images, if they were asked for.
         pairs: the first images and these side by side.
+        classes: of a conditional model, the class of each of `pictures`.
     """
 
     folder: str
@@ -75,3 +76,4 @@ class GenerateResult(JobResult):
     files: list[str] = field(default_factory=list)
     nearest: NearestImages | None = None
     pairs: Pictures = field(default_factory=dict)
+    classes: list[str] = field(default_factory=list)

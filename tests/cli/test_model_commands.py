@@ -29,9 +29,11 @@ from lib.cli.prompts import Answers
 from lib.cli.run_questions import ask_labeled_data
 from lib.cli.session import FinishedRun, Session
 from lib.common.errors import Interrupted, UserError
+from lib.common.serialization import pack_images
 from lib.config.program_settings import PROGRAMS
 from lib.data.formats import registry
 from lib.runs import records, run_folder
+from lib.worker.generate_messages import GenerateResult
 from lib.worker.messages import Encode
 from tests.harness import sample_files
 from tests.harness.recorded_runs import record_run
@@ -351,3 +353,14 @@ def test_the_menu_offers_outputs_of_the_size_of_each_picture(monkeypatch, channe
     assert ask_images(session, own_size="own") == {"data": "p"} | expected
     assert shown[:2] == [OWN_SIZE, "pad"]
     assert ("pad inverted" in shown) == (channels == 1)
+
+
+def test_samples_of_a_conditional_model_are_shown_with_their_classes(capsys, monkeypatch):
+    display, images = Display(), pack_images(sample_files.shapes(3, channels=1)[0])
+    monkeypatch.setattr(Console, "is_terminal", True)
+    for classes in ([], ["left", "top", "left"]):
+        result = GenerateResult("out", 3, "samples from the prior", 3, images, classes=classes)
+        GenerateCommand().show(result, display)
+        out = capsys.readouterr().out
+        assert "3 images, samples from the prior" in out
+        assert [word for word in out.split() if word in {"left", "top"}] == classes

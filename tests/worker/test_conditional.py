@@ -69,7 +69,7 @@ def test_samples_are_of_the_classes_that_are_named(labeled, sampler):
     result = run_job(
         Generate, models, labels=("bottom", "0"), sampler=sampler, count=6, data=labeled, output="out"
     )
-    assert labels_of("out") == ["bottom", "left"] * 3
+    assert labels_of("out") == result.classes == ["bottom", "left"] * 3
     assert result.columns == 12
     assert "labels.csv" in result.files
     codes, decoder = np.load("out/codes.npy"), load_model(Path("ae/decoder.h5"))
