@@ -271,7 +271,7 @@ def test_advanced_settings_one_at_a_time():
 def test_a_path_typed_at_the_prompt_is_asked_again_until_it_is_right(tiny):
     screen = Terminal("autoencoder.py")
     screen.see("Data set")
-    screen.press(DOWN, DOWN, ENTER)  # another path
+    screen.press(UP, ENTER)  # another path
     screen.see("Data set")
     screen.answer("nowhere")
     screen.see("no such file or folder")

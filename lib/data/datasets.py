@@ -157,10 +157,10 @@ def _holds_dataset(path: Path) -> bool:
 
 
 def offered_datasets() -> dict[str, str]:
-    """Return a line of text for each data set that needs no download, by its name or path.
+    """Return a line of text for each data set that can be chosen, by its name or path.
 
     First come the bundled ones, then published ones with files below `DATA_FOLDER`, then other files and
-    folders there that can be read.
+    folders there that can be read, at last published ones that have to be downloaded.
     """
     offered = {name: named.description for name, named in NAMED_DATASETS.items() if named.load_bundled}
     published = {name: path for name in NAMED_DATASETS if (path := locate(name)) is not None}
@@ -177,7 +177,8 @@ def offered_datasets() -> dict[str, str]:
             continue
         height, width, channels = header.shape
         offered[str(path)] = f"{header.count:,} images, {height}×{width} {format_channels(channels)}"
-    return offered
+    absent = {name: named for name, named in NAMED_DATASETS.items() if name not in offered}
+    return offered | {name: f"{named.description}; is downloaded" for name, named in absent.items()}
 
 
 def _is_published_file(path: Path) -> bool:

@@ -168,7 +168,8 @@ def test_published_sets_are_found_in_data(tmp_path):
     np.save("data/mine.npy", images)
     Path("data/notes.txt").write_text("nothing to see")
     offered = datasets.offered_datasets()
-    assert list(offered) == ["digits", "photos", "mnist", "fashion-mnist", "data/mine.npy"]
+    assert list(offered) == ["digits", "photos", "mnist", "fashion-mnist", "data/mine.npy", "cifar10"]
+    assert offered["cifar10"].endswith("is downloaded")
     assert offered["data/mine.npy"] == "30 images, 12×10 gray"
 
 
