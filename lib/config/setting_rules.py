@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from lib.common.errors import UserError
 from lib.config.network_settings import FULL, RESIDUAL
-from lib.config.program_settings import AutoencoderSettings
+from lib.config.program_settings import AutoencoderSettings, find_setting
 from lib.config.regularizations import REGULARIZATIONS
 from lib.config.training_choices import LOSSES
 from lib.tasks import get_task, list_tasks
@@ -14,6 +14,10 @@ from lib.tasks.registry import list_residual_tasks
 _OTHER_TARGETS = list_tasks(lambda task: not task.targets_are_inputs)
 _OWN_TARGETS = list_tasks(lambda task: task.targets_are_inputs and not task.detects_defects)
 _WHOLE_IMAGES = list_tasks(lambda task: task.targets_are_images)
+# Settings by which images bypass the latent code, those that change it, and values that mean off.
+_BYPASSES = ("skip", "residual", "linear_path")
+_CHANGES = ("regularization", "skip", "residual", "quantize", "latent_activation")
+_OFF = {"regularization": "none", "importance_samples": 1, "latent_activation": "linear"}
 
 
 def refuse_combinations(hp: AutoencoderSettings) -> None:
@@ -28,6 +32,21 @@ class Rule(NamedTuple):
 
     when: bool
     message: str
+
+
+def _conflict(
+    hp: AutoencoderSettings, when: bool, subject: str, others: tuple[str, ...], reason: str = ""
+) -> Rule:
+    """The rule that, when `when` is true, none of several settings may be on beside a subject.
+
+    The message names those that are on, with their values, and the reason.
+    """
+    found = []
+    for name in others:
+        value = getattr(hp, name)
+        if value and value != _OFF.get(name):
+            found.append(find_setting(name).label if value is True else find_setting(name).describe(value))
+    return Rule(when and bool(found), f"{subject} cannot be combined with {', '.join(found)}{reason}")
 
 
 def _code_rules(hp: AutoencoderSettings) -> list[Rule]:
@@ -75,24 +94,22 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
             hp.conditional and not (task.targets_are_inputs and not task.detects_defects),
             f"conditional requires the task {_OWN_TARGETS}",
         ),
-        Rule(
-            hp.conditional and bool(hp.pca or hp.linear_path or hp.feedback or hp.label_weight),
-            "conditional cannot be combined with PCA, linear path, feedback or label weight",
+        _conflict(hp, hp.conditional, "conditional", ("pca", "linear_path", "feedback", "label_weight")),
+        _conflict(
+            hp,
+            hp.conditional,
+            "conditional",
+            ("importance_samples", "nll_samples"),
+            ": likelihoods are of images without labels",
         ),
-        Rule(
-            hp.conditional and bool(hp.importance_samples > 1 or hp.nll_samples),
-            "conditional cannot be combined with importance samples or NLL samples, which are of images "
-            "without labels",
+        _conflict(
+            hp,
+            hp.has_prior,
+            f"regularization {hp.regularization}",
+            _BYPASSES,
+            ": images would bypass the latent code",
         ),
-        Rule(
-            hp.has_prior and bool(hp.skip or hp.residual or hp.linear_path),
-            f"regularization {hp.regularization} cannot be combined with skip, residual or linear path, "
-            "which bypass the latent code",
-        ),
-        Rule(
-            bool(hp.quantize) and bool(hp.has_prior or hp.skip or hp.residual or hp.linear_path),
-            "quantize cannot be combined with regularization, skip, residual or linear path",
-        ),
+        _conflict(hp, bool(hp.quantize), "quantize", ("regularization", *_BYPASSES)),
         Rule(
             bool(hp.quantize) and hp.code_width % len(hp.quantize or (1,)) > 0,
             f"quantize has {len(hp.quantize)} numbers of levels, which must divide "
@@ -115,17 +132,12 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
             "importance samples train on a bound of the likelihood, which beta, beta warmup and free bits "
             "change",
         ),
-        Rule(
-            hp.importance_samples > 1 and bool(hp.label_weight),
-            "importance samples cannot be combined with label weight",
+        _conflict(
+            hp, hp.importance_samples > 1, "importance samples", ("label_weight", "adversarial_weight")
         ),
         Rule(
             hp.importance_samples > 1 and not task.targets_are_inputs,
             f"importance samples require the task {_OWN_TARGETS}",
-        ),
-        Rule(
-            hp.importance_samples > 1 and bool(hp.adversarial_weight),
-            "importance samples cannot be combined with adversarial weight",
         ),
         Rule(
             hp.importance_samples > 1 and hp.loss not in (None, "bce"),
@@ -141,7 +153,6 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
 def _option_rules(hp: AutoencoderSettings) -> list[Rule]:
     dense, feedback = hp.latent_dim is not None, bool(hp.feedback)
     task = get_task(hp)
-    changes_code = hp.skip or hp.residual or bool(hp.quantize) or hp.latent_activation != "linear"
     return [
         Rule(
             hp.begin_with is not None and hp.continues is not None,
@@ -151,10 +162,8 @@ def _option_rules(hp: AutoencoderSettings) -> list[Rule]:
             hp.pca and (not dense or hp.layers == 0),
             "PCA requires a dense latent code and at least one layer: set --latent-dim and --layers",
         ),
-        Rule(
-            hp.pca and bool(hp.has_prior or hp.fc_units or hp.linear_path or changes_code),
-            "PCA cannot be combined with regularization, fully connected units, linear path, skip, residual, "
-            "quantize or latent activation, which change the latent code",
+        _conflict(
+            hp, hp.pca, "PCA", (*_CHANGES, "fc_units", "linear_path"), ": the code is that of the PCA alone"
         ),
         Rule(
             hp.tta and task.targets_are_inputs,
@@ -170,11 +179,7 @@ def _option_rules(hp: AutoencoderSettings) -> list[Rule]:
             feedback and not (dense and task.targets_are_images),
             f"feedback requires a dense latent code and the task {_WHOLE_IMAGES}: set --latent-dim",
         ),
-        Rule(
-            feedback and (hp.has_prior or hp.pca or changes_code),
-            "feedback cannot be combined with regularization, PCA, skip, residual, "
-            "quantize or latent activation",
-        ),
+        _conflict(hp, feedback, "feedback", (*_CHANGES, "pca")),
         Rule(
             feedback and bool(hp.batch_norm or hp.dropout),
             "feedback requires a decoder that works alike in training and inference: set --batch-norm none "
