@@ -77,12 +77,12 @@ def code_bits(rounding: Rounding | Quantization, train_codes: np.ndarray, codes:
     width = codes.shape[-1]
     known = rounding.to_integers(train_codes).astype(np.int64).reshape(-1, width)
     stored = rounding.to_integers(codes).astype(np.int64).reshape(-1, width)
-    total = sum(_symbol_bits(known[:, number], stored[:, number]) for number in range(width))
+    total = sum(symbol_bits(known[:, number], stored[:, number]) for number in range(width))
     return total / len(codes)
 
 
-def _symbol_bits(known: np.ndarray, stored: np.ndarray) -> float:
-    """Bits of all stored integers, with the frequencies of the known ones."""
+def symbol_bits(known: np.ndarray, stored: np.ndarray) -> float:
+    """Return the bits of all stored integers (n,), with the frequencies of the known ones (m,)."""
     low, high = known.min(), known.max()
     escape = high - low + 1
     counts = np.bincount(known - low, minlength=escape + 1) + SMOOTHING

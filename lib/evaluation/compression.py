@@ -1,6 +1,8 @@
 """Bits per pixel of an autoencoder, beside those of JPEG and PNG of the same images at the same error."""
 
 import math
+from functools import partial
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -9,7 +11,7 @@ from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.quantization import Quantization
 from lib.data.datasets import Dataset
 from lib.data.splits import Subset, sample_subset
-from lib.evaluation.code_rates import Rounding, choose_rounding, code_bits
+from lib.evaluation.code_rates import Rounding, choose_rounding, code_bits, symbol_bits
 from lib.evaluation.image_codecs import CHANNELS, compress_as_jpeg, compress_as_png
 from lib.evaluation.latent_space import BATCH_SIZE, decode_codes, encode_batches
 from lib.tasks import get_task
@@ -23,12 +25,20 @@ MAX_VALUES = 2**24  # of the images, or of their codes, in memory
 def can_compress(hp: AutoencoderHyperparameters) -> bool:
     """Return whether the code is all that the decoder needs to give the image that was encoded.
 
-    A conditional decoder needs the label, too. Pixels of two values are drawn from the image, which the code
-    does not tell.
+    A conditional decoder needs the label, too, which is stored with the code. Pixels of two values are drawn
+    from the image, which the code does not tell.
     """
     task = get_task(hp)
     is_whole = task.targets_are_inputs and task.targets_are_images and not task.has_binary_pixels(hp)
-    return is_whole and not (hp.skip or hp.residual or hp.conditional)
+    return is_whole and not (hp.skip or hp.residual)
+
+
+class _Encoded(NamedTuple):
+    """Images with their codes, and labels, integers (n,), of a conditional autoencoder."""
+
+    codes: np.ndarray
+    images: np.ndarray
+    labels: np.ndarray | None
 
 
 def compression_scores(
@@ -46,24 +56,30 @@ def compression_scores(
     Returns:
         Metrics for a record: those of `lib.tasks.compression_metrics` that apply.
     """
-    values = max(math.prod(dataset.shape), math.prod(decoder.input_shape[1:]))
+    values = max(math.prod(dataset.shape), math.prod(decoder.inputs[0].shape[1:]))
 
-    def encode(subset: Subset, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def encode(subset: Subset, count: int) -> _Encoded:
         sample = sample_subset(subset, max(2, min(count, MAX_VALUES // values)), hp.seed)
-        return encode_batches(encoder, Batches(sample, BATCH_SIZE, hp)), sample.take(slice(None))
+        codes = encode_batches(encoder, Batches(sample, BATCH_SIZE, hp))
+        return _Encoded(codes, sample.take(slice(None)), sample.labels if hp.conditional else None)
 
-    def decode(codes: np.ndarray) -> np.ndarray:
-        return np.clip(decode_codes(decoder, codes), 0, 1)
+    def decode(labels: np.ndarray | None, codes: np.ndarray) -> np.ndarray:
+        return np.clip(decode_codes(decoder, codes, labels=labels), 0, 1)
 
-    train_codes, _ = encode(dataset.train, TRAINING_IMAGES)
-    codes, images = encode(dataset.test, IMAGES)
+    train, test = encode(dataset.train, TRAINING_IMAGES), encode(dataset.test, IMAGES)
     rounding: Rounding | Quantization | None = hp.quantization
     if rounding is None:
-        validated = encode(dataset.validation if hp.validates else dataset.train, IMAGES)
-        rounding = choose_rounding(train_codes, validated[0], to_float(validated[1]), decode)
-    error = float(np.mean(np.square(decode(rounding.nearest(codes)) - to_float(images)), dtype=np.float64))
-    bits = code_bits(rounding, train_codes, codes) / (images.shape[1] * images.shape[2])
-    return {"test_bits_per_pixel": bits, "test_coded_mse": error} | _codec_scores(images, error)
+        known = encode(dataset.validation if hp.validates else dataset.train, IMAGES)
+        rounding = choose_rounding(
+            train.codes, known.codes, to_float(known.images), partial(decode, known.labels)
+        )
+    outputs = decode(test.labels, rounding.nearest(test.codes))
+    error = float(np.mean(np.square(outputs - to_float(test.images)), dtype=np.float64))
+    bits = code_bits(rounding, train.codes, test.codes)
+    if train.labels is not None and test.labels is not None:
+        bits += symbol_bits(train.labels, test.labels) / len(test.labels)
+    pixels = math.prod(dataset.shape[:2])
+    return {"test_bits_per_pixel": bits / pixels, "test_coded_mse": error} | _codec_scores(test.images, error)
 
 
 def _codec_scores(images: np.ndarray, error: float) -> dict[str, float]:

@@ -10,6 +10,8 @@ from PIL import Image
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.user_images import UserImages
+from lib.evaluation import compression
+from lib.evaluation.compression import compression_scores
 from lib.models import inference
 from lib.models.saving.model_files import load_model
 from lib.tasks.pixels import to_float
@@ -180,3 +182,13 @@ def test_classes_that_do_not_occur_are_not_generated(unrendered):
     run("ae", dataset="gaps.npz", conditional=True, latent_dim=2, layers=1, kernels=2, epochs=1)
     run_job(Generate, ["ae/autoencoder.h5"], data="gaps.npz", count=6, output="out")
     assert labels_of("out") == ["0", "2", "5"] * 2
+
+
+def test_bits_per_pixel_include_the_label(dataset, monkeypatch):
+    hp = AutoencoderHyperparameters(conditional=True, latent_dim=4, quantize="4", layers=1, kernels=2)
+    save_autoencoder(conditional=True, latent_dim=4, quantize="4")
+    parts = [load_model(Path(f"ae/{part}.h5")) for part in ("encoder", "decoder")]
+    bits = compression_scores(*parts, dataset, hp)["test_bits_per_pixel"]
+    monkeypatch.setattr(compression, "symbol_bits", lambda known, stored: 0.0)
+    without = compression_scores(*parts, dataset, hp)["test_bits_per_pixel"]
+    assert (bits - without) * 12 * 10 == pytest.approx(np.log2(3), abs=0.2)  # three classes, equally often

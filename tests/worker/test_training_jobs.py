@@ -225,7 +225,7 @@ def test_a_run_of_every_kind(kind, color):
     outputs = unpack_images(strip["outputs"])
     assert outputs.shape == (8, 12, 10, 3)  # also of completed halves and of UV
     assert ("test_kl" in metrics) == (values.get("regularization") == "kl")
-    compresses = not {"task", "binarize", "conditional"} & {*values}
+    compresses = not {"task", "binarize"} & {*values}
     assert ("test_bits_per_pixel" in metrics) == compresses
     assert ("test_patches_distinction" in metrics) == ("adversarial_weight" in values)
     assert ("test_nll" in metrics) == ("test_independent_nll" in metrics) == ("nll_samples" in values)
