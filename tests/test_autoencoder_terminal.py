@@ -84,7 +84,7 @@ def test_the_whole_conversation():
     screen.press(ENTER)
     screen.see("Seed")
     screen.answer("some")
-    screen.see("must be a whole number from 0")
+    screen.see("the seed must be a whole number from 0")
     screen.press(*[BACKSPACE] * 4)
     screen.answer("7")
     screen.see("Show the nearest training image next to each sample?")

@@ -1,6 +1,7 @@
 """The command `evaluate`: how close generated images are to test images."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,8 @@ class EvaluateCommand(JobCommand):
         folder, dataset = session.last_run.folder, session.last_run.record["dataset"]
         if newest_classifier(tuple(dataset["shape"]), dataset.get("sha256", "")) is None:
             raise missing_classifier(dataset["name"], Path(last_model(session)))
-        count = session.answers.ask_text("Number of samples", COUNT.parse, default="10000")
+        check = partial(COUNT.parse_as, "the number")
+        count = session.answers.ask_text("Number of samples", check, default="10000")
         return Evaluate(
             models=(last_model(session),), count=COUNT.parse(count), fit=records.trained_fit(folder)
         )

@@ -1,6 +1,7 @@
 """The command `generate`: images from a saved decoder."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,8 @@ class GenerateCommand(ModelCommand):
 
         def ask_seed() -> None:
             question = "Seed (a whole number; another seed gives other samples)"
-            values["seed"] = SEED.parse(answers.ask_text(question, SEED.parse, default=str(next_seed)))
+            check = partial(SEED.parse_as, "the seed")
+            values["seed"] = SEED.parse(answers.ask_text(question, check, default=str(next_seed)))
 
         def ask_nearest() -> None:
             choices = {"no": "no", "yes": "yes, with the distance, so that copies are seen"}
