@@ -104,10 +104,6 @@ def test_the_whole_conversation():
     screen.see("Pictures: a folder", "[data/mine.npy]")
     screen.answer()  # the data set of the run
     screen.see("80 codes of", "PCA", "t-SNE", "decoded: ", "explore-mine.html", MENU)
-    screen.choose(10)  # codes
-    screen.see("Pictures: a folder")
-    screen.answer("data/mine.npy")
-    screen.see("80 codes of", "codes-mine.npz", MENU)
     screen.choose(11)  # compare
     screen.see("Runs of this session", "The runs do not differ yet", MENU)
     screen.choose(13)  # all runs, and a report

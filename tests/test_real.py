@@ -11,8 +11,9 @@ from lib.runs import records
 from tests.test_no_terminal import run
 
 
-def test_digits_from_pixels_to_labels(call):
+def test_digits_from_pixels_to_labels(call, in_process, monkeypatch):
     """Bundled data, both programs: better than half the mean image's error, and than chance by far."""
+    monkeypatch.setattr(in_process, "in_graphs", True)
     done = call("autoencoder.py", "-d", "digits", "--epochs", "8", "--output", "models/ae", "--no-input")
     assert done.returncode == 0, done.stderr
     record = records.load_record(Path("models/ae"))

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from contextlib import nullcontext
 
 from lib.common import errors
 from lib.common.errors import RunFailed, UserError
@@ -42,6 +43,7 @@ class InProcessWorker:
     """Takes the place of `lib.worker.process.Worker`: `follow` carries out the last request."""
 
     trainings = 0  # of all workers
+    in_graphs = False  # long trainings are faster in graphs
 
     def __init__(self, group=None):
         self.folder, self.requests = None, []
@@ -61,7 +63,7 @@ class InProcessWorker:
     def follow(self, on_event, until) -> Event:
         self.on_event, request = on_event, self.requests[-1]
         try:
-            with eager_functions():
+            with nullcontext() if self.in_graphs else eager_functions():
                 self._carry_out(request)
         except UserError:
             raise
