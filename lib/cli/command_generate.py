@@ -1,6 +1,7 @@
 """The command `generate`: images from a saved decoder."""
 
 import argparse
+import statistics
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,7 @@ def _split_classes(text: str) -> tuple[str, ...]:
 def _show_nearest(nearest: NearestImages, display: Display) -> None:
     """Say how near the training images are, compared with test images."""
     distances = sorted(nearest.distances)
-    median = distances[len(distances) // 2]
+    median = statistics.median(distances)
     display.result(
         f"distance to the nearest training image (RMSE of pixels in 0..1): {distances[0]:.4f} to "
         f"{distances[-1]:.4f}, median {median:.4f}"
@@ -185,8 +186,8 @@ def _show_nearest(nearest: NearestImages, display: Display) -> None:
         return
     display.result(f"the same of test images: median {nearest.typical:.4f}")
     count = len(distances)
-    found = f"{nearest.copies:,} of {count:,} images are" if nearest.copies else "no image is"
+    subject = f"{nearest.copies:,} of {count:,} images are" if nearest.copies else "no image is"
     display.result(
-        f"{found} nearer than 99 % of test images ({nearest.copy_distance:.4f}), as a copy would be",
+        f"{subject} nearer than 99 % of test images ({nearest.copy_distance:.4f}), as a copy would be",
         BAD if nearest.copies else "",
     )

@@ -139,6 +139,12 @@ def output_activation(hp: AutoencoderHyperparameters) -> str:
     return hp.output_activation or ("linear" if _output_is_added(hp) else "sigmoid")
 
 
+def pixel_loss_name(hp: AutoencoderHyperparameters) -> str:
+    """The loss of `hp`, else `bce` for a regularization with outputs in 0..1, else `mse`."""
+    is_likelihood = hp.has_prior and output_activation(hp) == "sigmoid"
+    return hp.loss or ("bce" if is_likelihood else "mse")
+
+
 def _output_is_added(hp: AutoencoderHyperparameters) -> bool:
     """True if the last layer's output is added to an image, or is UV, and so is not itself in 0..1."""
     is_other = bool(get_task(hp).output_name(hp))

@@ -62,11 +62,10 @@ class Quantization:
             codes: (…, size).
 
         Returns:
-            uint8 (…, size); uint16 with more than 256 levels.
+            uint8 (…, size).
         """
         numbers = np.rint(codes * self.half_width) + self.half_width
-        dtype = np.uint8 if self.levels.max() <= 256 else np.uint16
-        return np.clip(numbers, 0, self.levels - 1).astype(dtype)
+        return np.clip(numbers, 0, self.levels - 1).astype(np.uint8)
 
     def to_codes(self, integers: np.ndarray) -> np.ndarray:
         """Return the codes of levels, the inverse of `to_integers`, float32 (…, size) in -1..1."""

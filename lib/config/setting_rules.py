@@ -41,12 +41,13 @@ def _conflict(
 
     The message names those that are on, with their values, and the reason.
     """
-    found = []
+    conflicts = []
     for name in others:
-        value = getattr(hp, name)
+        value, setting = getattr(hp, name), find_setting(name)
         if value and value != _OFF.get(name):
-            found.append(find_setting(name).label if value is True else find_setting(name).describe(value))
-    return Rule(when and bool(found), f"{subject} cannot be combined with {', '.join(found)}{reason}")
+            conflicts.append(setting.label if value is True else setting.describe(value))
+    message = f"{subject} cannot be combined with {', '.join(conflicts)}{reason}"
+    return Rule(when and bool(conflicts), message)
 
 
 def _code_rules(hp: AutoencoderSettings) -> list[Rule]:
@@ -128,6 +129,11 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
             f"regularization {hp.regularization} compares codes of a batch: set --batch-size to 2 or more",
         ),
         Rule(
+            dense and hp.normalizes_code and hp.batch_size == 1,
+            "batch normalization of a dense code makes all codes of a batch of one image equal: set "
+            "--batch-size to 2 or more",
+        ),
+        Rule(
             hp.importance_samples > 1 and bool(hp.beta != 1 or hp.beta_warmup or hp.free_bits),
             "importance samples train on a bound of the likelihood, which beta, beta warmup and free bits "
             "change",
@@ -142,6 +148,10 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
         Rule(
             hp.importance_samples > 1 and hp.loss not in (None, "bce"),
             f"importance samples require the loss bce, which is a likelihood, not {hp.loss}",
+        ),
+        Rule(
+            (hp.importance_samples > 1 or hp.nll_samples is not None) and hp.output_activation == "linear",
+            "importance samples and NLL samples require outputs in 0..1: omit --output-activation linear",
         ),
         Rule(
             hp.nll_samples is not None and not (task.has_binary_pixels(hp) and hp.loss in (None, "bce")),

@@ -49,8 +49,8 @@ def compression_scores(
     Args:
         encoder: from images to codes.
         decoder: from codes to images.
-        dataset: frequencies are those of its training images; rounding is chosen on its validation images; at
-            most 1,000 test images are compressed.
+        dataset: frequencies are those of its training images; rounding is chosen on its validation images,
+            if it has none on training images; at most 1,000 test images are compressed.
         hp: of the network.
 
     Returns:

@@ -142,9 +142,8 @@ def sample_mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     if len(rows) > MAX_MIXTURE_CODES:
         rows = rows[np.sort(rng.choice(len(rows), MAX_MIXTURE_CODES, replace=False))]
     # In single precision covariance matrices stop being positive definite.
+    rows = np.repeat(rows, 2, axis=0) if len(rows) == 1 else rows  # scikit-learn requires two
     reduced, pca = reduce_dimensions(rows.astype(np.float64), seed)
-    if len(reduced) == 1:
-        reduced = np.repeat(reduced, 2, axis=0)  # scikit-learn requires two
     components = max(1, min(MIXTURE_COMPONENTS, len(reduced) // (4 * reduced.shape[1])))
     # Some variance in every direction, so that the fit does not fail for a constant value of the code.
     regularization = 1e-6 + 1e-4 * float(reduced.var())
@@ -155,7 +154,7 @@ def sample_mixture(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     samples, _ = mixture.sample(count)
     samples = rng.permutation(samples)  # scikit-learn returns them sorted by component
     if pca is not None:
-        samples = pca.inverse_transform(samples)
+        samples = restore_dimensions(samples, pca)
     return samples.astype(np.float32).reshape(count, *codes.shape[1:])
 
 
@@ -174,8 +173,26 @@ def reduce_dimensions(
     """
     if rows.shape[1] <= limit:
         return rows, None
-    pca = PCA(min(limit, len(rows)), random_state=seed).fit(rows)
+    with np.errstate(invalid="ignore"):  # the share of the variance of equal rows
+        pca = PCA(min(limit, len(rows)), random_state=seed).fit(rows)
     return pca.transform(rows), pca
+
+
+def restore_dimensions(rows: np.ndarray, pca: PCA) -> np.ndarray:
+    """Return rows whose principal components are given, the inverse of `reduce_dimensions`, in float32.
+
+    In double precision many long rows would take twice the memory.
+
+    Args:
+        rows: principal components, shape (n, components).
+        pca: that computed them.
+
+    Returns:
+        float32 (n, size).
+    """
+    restored = rows.astype(np.float32) @ pca.components_.astype(np.float32)
+    restored += pca.mean_.astype(np.float32)
+    return restored
 
 
 def prior_grid(side: int) -> np.ndarray:

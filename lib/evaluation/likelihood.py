@@ -94,7 +94,7 @@ def _log_likelihoods(
         outputs = predict(decoder, codes.reshape(count * size, *z_mean.shape[1:]))
         probabilities = np.clip(outputs.reshape(count, size, values), SMALLEST, 1 - SMALLEST)
         # Of two values, the probability of the one that the pixel has.
-        log_p_x = np.log(np.abs(flat + probabilities - 1)).sum(axis=2, dtype=np.float64)
+        log_p_x = np.log(np.where(flat > 0.5, probabilities, 1 - probabilities)).sum(axis=2, dtype=np.float64)
         terms = np.square(codes) - np.square(noise) - z_log_var[:, None]
         log_weights = log_p_x - 0.5 * terms.sum(axis=axes, dtype=np.float64)
         totals = np.logaddexp(totals, np.logaddexp.reduce(log_weights, axis=1))

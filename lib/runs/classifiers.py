@@ -2,13 +2,18 @@
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 from lib.common.errors import UserError
 from lib.config.hyperparameters import Hyperparameters
+from lib.config.program_settings import find_setting
 from lib.runs import records
 from lib.runs.validation import sanitize
 
-SPLIT_SETTINGS = ("dataset", "testset", "limit", "split", "fold", "seed", "group", "patches")
+SPLIT_SETTINGS = (
+    *("dataset", "testset", "limit", "split", "fold", "seed", "group", "patches"),
+    *("labels", "labels_fraction"),  # the split is stratified by labels
+)
 
 
 def newest_classifier(
@@ -39,7 +44,7 @@ def missing_classifier(dataset: str, model: Path) -> UserError:
         dataset: name of the data set.
         model: the saved autoencoder whose samples are to be compared.
     """
-    flags = " ".join(["python classification.py", *split_flags(model)])
+    flags = " ".join(["python classification.py", *split_flags(split_of(model) or {})])
     if records.is_conditional(model.parent):
         remedy = f"train an autoencoder without --conditional, and on it a classifier: {flags} -model IT"
     else:
@@ -50,24 +55,26 @@ def missing_classifier(dataset: str, model: Path) -> UserError:
     )
 
 
-def split_flags(model: Path) -> list[str]:
-    """Return the flags by which another run has the test images of a saved model, as its record says."""
-    hp = recorded_hyperparameters(model)
-    if hp is None:
-        return []
-    known = hp.settings()
-    values = {name: (known[name], getattr(hp, name)) for name in SPLIT_SETTINGS if name in known}
+def split_flags(split: dict[str, Any]) -> list[str]:
+    """Return the flags of a split that is not the default, as `split_of` returns it."""
+    changed = {name: value for name, value in split.items() if value != find_setting(name).default}
     return [
-        f"{setting.flag} {shlex.quote(setting.format(value))}"
-        for setting, value in values.values()
-        if value != setting.default
+        f"{find_setting(name).flag} {shlex.quote(find_setting(name).format(value))}"
+        for name, value in changed.items()
     ]
 
 
-def split_of(model: Path) -> list | None:
-    """Return the values of settings that tell which images are test images; None where no record says."""
+def split_of(model: Path) -> dict[str, Any] | None:
+    """Return the settings that tell which images are test images; None where no record says."""
     hp = recorded_hyperparameters(model)
-    return None if hp is None else [getattr(hp, name) for name in SPLIT_SETTINGS]
+    if hp is None:
+        return None
+    return {name: getattr(hp, name, value) for name, value in split_of_defaults().items()}
+
+
+def split_of_defaults() -> dict[str, Any]:
+    """Return the defaults of the settings that tell which images are test images."""
+    return {name: find_setting(name).default for name in SPLIT_SETTINGS}
 
 
 def recorded_hyperparameters(model: Path) -> Hyperparameters | None:

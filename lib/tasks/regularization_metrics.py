@@ -80,7 +80,6 @@ METRICS += [
         label="accuracy of the discriminator",
         meaning="fraction of codes and of samples of the prior that it tells apart; 0.5 is by chance",
         decimals=3,
-        higher_is_better=True,
         describe=lambda values: "",
     ),
     Metric(

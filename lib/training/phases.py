@@ -10,6 +10,7 @@ from functools import partial
 import keras
 import numpy as np
 
+from lib.config.decoder_planner import pixel_loss_name
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.config.training_choices import LOSSES
 from lib.models.importance_sampling import BOUND, KL, importance_weighted_loss
@@ -119,9 +120,9 @@ def pixel_loss(hp: AutoencoderHyperparameters) -> Callable:
     It takes targets and outputs of shape (n, height, width, channels) and returns losses of shape (n, height,
     width), means over the channels, or (n, 1, 1) for the similarity of whole images.
 
-    Without `hp.loss` it is the binary cross-entropy with a regularization, and the squared error without.
+    Without `hp.loss` it is that of `lib.config.decoder_planner.pixel_loss_name`.
     """
-    name = LOSSES[hp.loss or ("bce" if hp.has_prior else "mse")].function
+    name = LOSSES[pixel_loss_name(hp)].function
     return getattr(own_losses, name, None) or keras.losses.get(name)
 
 

@@ -28,6 +28,7 @@ from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder
 from lib.worker.saved_parts import find_encoder, load_decoder
 from lib.worker.training_codes import (
     TrainingCodes,
+    describe_other_datasets,
     describe_splits,
     load_training_data,
     require_shape,
@@ -79,7 +80,10 @@ def evaluate(channel: Channel, request: Evaluate) -> None:
         inception, note = _open_inception(dataset)
         models += inception
         notes += note
-    emit_notes(channel, [*dataset.notes, *notes, *describe_splits([*paths, classifier_path], dataset)])
+    if request.data is None:
+        notes += describe_other_datasets(paths, dataset)
+    notes += describe_splits([*paths, classifier_path], dataset, request.data)
+    emit_notes(channel, [*dataset.notes, *notes])
     with job_folder(channel, request.output, first.path.parent / "evaluated") as folder:
         # --- scores
         evaluation = Evaluation(channel, request, dataset, generators, models)

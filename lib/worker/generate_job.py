@@ -37,6 +37,7 @@ from lib.worker.saved_parts import LoadedDecoder, LoadedEncoder, find_encoder, l
 from lib.worker.training_codes import (
     TrainingCodes,
     load_training_data,
+    require_memory,
     require_shape,
     sample_labeled_codes,
     unfit_sampler,
@@ -167,14 +168,18 @@ def _decode(decoder: LoadedDecoder, sheet: CodeSheet, path: Path, dtype: np.dtyp
     """The images of a sheet's codes, uint8 or uint16 (n, height, width, channels)."""
     names = [f"image {number}" for number in range(1, len(sheet.codes) + 1)]
     require_finite(sheet.codes, names, path)
-    images = []
+    images = np.empty(0, dtype)
     for start in range(0, len(sheet.codes), DECODED_AT_ONCE):
         rows = slice(start, start + DECODED_AT_ONCE)
         labels = None if sheet.labels is None else sheet.labels[rows]
         outputs = latent_space.decode_codes(decoder.model, sheet.codes[rows], labels=labels)
         require_finite(outputs, names[rows], path)
-        images.append(to_images(get_task(decoder.hp).output_pixels(decoder.hp, outputs), dtype))
-    return np.concatenate(images)
+        part = to_images(get_task(decoder.hp).output_pixels(decoder.hp, outputs), dtype)
+        if not start:
+            require_memory(len(names), part.shape[1:], "images", part.itemsize)
+            images = np.empty((len(names), *part.shape[1:]), dtype)
+        images[rows] = part
+    return images
 
 
 def _interpolated_codes(
@@ -202,7 +207,8 @@ def _interpolated_codes(
 def _find_encoder_of(decoder: LoadedDecoder, path: Path, request: Generate) -> LoadedEncoder:
     """The encoder in the file of a decoder, or next to it. Raises `UserError`: it is for other classes."""
     encoder = find_encoder(path, request)
-    if str(encoder.classes) != str(decoder.classes):
+    names = [None if part.classes is None else part.classes.names for part in (encoder, decoder)]
+    if names[0] != names[1]:
         raise UserError(f"{path}: the encoder in its folder is not of this decoder, whose classes differ")
     return encoder
 
@@ -280,9 +286,8 @@ class TrainingImages:
                 self._path, None, request.fit, encoder.image_shape, encoder.value_range
             )
             return dataset.train, dataset.test
-        fit = _picture_fit(request.data, self._decoder.hp, encoder.image_shape).with_range_of(
-            encoder.value_range
-        )
+        fit = _picture_fit(request, self._decoder.hp, encoder.image_shape)
+        fit = fit.with_range_of(encoder.value_range)
         source = datasets.load_source(request.data, fit)
         require_shape(request.data, source.train.images.shape[1:], encoder.image_shape)
         parts = (source.train, source.test)
@@ -310,8 +315,8 @@ class TrainingImages:
         return self._codes.encode(count, from_posterior, label)
 
 
-def _picture_fit(dataset: str, hp: AutoencoderHyperparameters, shape: ImageShape) -> PictureFit:
-    """How pictures of a folder became the images of a model; other data sets are read as they are."""
-    if find_pictures(dataset) is None:
+def _picture_fit(request: Generate, hp: AutoencoderHyperparameters, shape: ImageShape) -> PictureFit:
+    """How pictures of a folder become images of a model's shape; other data sets are read as they are."""
+    if request.data is None or find_pictures(request.data) is None:
         return AS_THEY_ARE
-    return replace(PictureFit.of(hp), size=shape[:2]).with_color_of(shape)
+    return replace(PictureFit.of(hp), size=shape[:2], mode=request.fit, patches=0).with_color_of(shape)

@@ -39,14 +39,14 @@ def find_nearest(channel: Channel, images: np.ndarray, train: Subset, test: Subs
         channel.emit(ItemProgress(done, total, "training images"))
 
     channel.emit(Stage("comparing with the training images"))
-    found = nearest_images(images, train, report)
-    positions, distances = train.indices[found.positions].tolist(), found.distances.tolist()
+    neighbors = nearest_images(images, train, report)
+    positions, distances = train.indices[neighbors.positions].tolist(), neighbors.distances.tolist()
     if test is None or not len(test):
         return NearestImages(positions, distances)
     typical = typical_distances(test, train, SEED, lambda done: report(len(train) + done))
     limit = float(np.percentile(typical, COPY_PERCENTILE))
     return NearestImages(
-        positions, distances, float(np.median(typical)), limit, int((found.distances <= limit).sum())
+        positions, distances, float(np.median(typical)), limit, int((neighbors.distances <= limit).sum())
     )
 
 

@@ -23,13 +23,15 @@ from lib.evaluation import latent_space
 from lib.evaluation.samplers.base import CodeSource, sample_codes
 from lib.models import inference
 from lib.runs import records
-from lib.runs.classifiers import recorded_hyperparameters, split_flags, split_of
+from lib.runs.classifiers import recorded_hyperparameters, split_flags, split_of, split_of_defaults
 from lib.runs.validation import sanitize
 from lib.tasks import ImageShape, make_inference_pair
 from lib.worker.image_labels import ModelClasses, positions_by_label
 from lib.worker.saved_models import require_finite
 from lib.worker.saved_parts import LoadedEncoder
 
+KEPT = ("limit", "split", "fold", "seed")  # settings of a model that another data set is split by
+MAX_SAMPLE_BYTES = 2**32  # of all samples of a request, of their codes and of their images
 MAX_CODE_BYTES = 2**28  # of the codes that samplers are fitted on; of larger codes there are fewer
 COLORS = {1: "gray", 3: "rgb"}  # values of the setting `color`, by the channels of images
 
@@ -58,8 +60,8 @@ class TrainingCodes:
 
     def describe_limit(self, samplers: Sequence[str]) -> list[str]:
         """Return a sentence about samplers that are fitted on fewer images than otherwise, if any."""
-        wanted = max(SAMPLERS[name].max_images for name in samplers)
-        if self._most_codes >= min(wanted, len(self.train)):
+        most_images = max(SAMPLERS[name].max_images for name in samplers)
+        if self._most_codes >= min(most_images, len(self.train)):
             return []
         return [
             f"{self.path}: samplers are fitted on {self._most_codes:,} training images, whose latent codes "
@@ -110,8 +112,26 @@ class TrainingCodes:
     def _inputs(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         for start in range(0, len(positions), latent_space.BATCH_SIZE):
             rows = positions[start : start + latent_space.BATCH_SIZE]
-            inputs = make_inference_pair(self.encoder.hp, self.train.take(rows))[0]
+            images = self.train.take_pairs(rows)[..., : self.train.shape[-1]]  # of pairs the degraded ones
+            inputs = make_inference_pair(self.encoder.hp, images)[0]
             yield inputs, None if self.labels is None else self.labels[rows]
+
+
+def require_memory(count: int, shape: tuple[int, ...], name: str, item_bytes: int = 4) -> None:
+    """Raise `UserError` where so many arrays of a shape do not fit in `MAX_SAMPLE_BYTES`.
+
+    Args:
+        count: of the arrays.
+        shape: of one.
+        name: what they are, for the message.
+        item_bytes: of a number.
+    """
+    most = MAX_SAMPLE_BYTES // (item_bytes * math.prod(shape))
+    if count > most:
+        raise UserError(
+            f"{count:,} {name} of {math.prod(shape):,} numbers do not fit in {MAX_SAMPLE_BYTES >> 30} GiB of "
+            f"memory: set --count to {most:,} or less"
+        )
 
 
 def subset_labels(classes: ModelClasses, subset: Subset, part: str) -> np.ndarray:
@@ -150,6 +170,7 @@ def sample_labeled_codes(
     Returns:
         float32 (count, *source.shape).
     """
+    require_memory(count, source.shape, "samples")
     if labels is None:
         return sample_codes(name, source, count, seed)
     samples = np.zeros((count, *source.shape), np.float32)
@@ -226,7 +247,7 @@ def _hyperparameters_of(
     data: str, fit: str, image_shape: ImageShape, recorded: AutoencoderHyperparameters
 ) -> AutoencoderHyperparameters:
     """The settings of a data set that takes the place of the recorded one."""
-    values: dict[str, Any] = {name: getattr(recorded, name) for name in ("limit", "split", "fold", "seed")}
+    values: dict[str, Any] = {name: getattr(recorded, name) for name in KEPT}
     if find_pictures(data) is not None:
         values |= {"size": image_shape[:2], "fit": fit}
         if color := COLORS.get(image_shape[2]):
@@ -234,23 +255,47 @@ def _hyperparameters_of(
     return AutoencoderHyperparameters(dataset=data, **values)
 
 
-def describe_splits(paths: list[Path], dataset: Dataset) -> list[str]:
+def describe_splits(paths: list[Path], dataset: Dataset, data: str | None) -> list[str]:
     """Return a sentence on each model that was trained on a part of the test images, as far as records say.
 
     Args:
         paths: of the models; the data set is split as for the first one.
         dataset: its test images.
+        data: a data set that takes the place of the recorded one.
     """
-    if dataset.test.parent is not dataset.train.parent:
-        return []  # a test set of its own
-    splits = [split_of(path) for path in paths]
-    flags = " ".join(split_flags(paths[0]))
+    split = split_of(paths[0])
+    if split is None or dataset.test.parent is not dataset.train.parent:
+        return []  # unknown, or a test set of its own
+    if data is not None:
+        known = {name: value for name, value in split.items() if name in KEPT}
+        split = split_of_defaults() | known | {"dataset": data}
+    others = {path: other for path in paths if (other := split_of(path))}
+    flags = " ".join(split_flags(split))
     return [
-        f"{path}: was trained with another split than {paths[0]}; some of its training images are test "
+        f"{path}: was trained with another split of {dataset.name}; some of its training images are test "
         f"images here: train it with {flags}"
-        for path, split in zip(paths, splits, strict=True)
-        if split and splits[0] and split != splits[0]
+        for path, other in others.items()
+        if other["dataset"] == split["dataset"] and other != split
     ]
+
+
+def describe_other_datasets(paths: list[Path], dataset: Dataset) -> list[str]:
+    """Return a sentence on each model that was trained on other images than a data set's, as records say."""
+    recorded = {path: _recorded_dataset(path) for path in paths}
+    return [
+        f"{path}: was trained on other images, of {of_model.get('name')}, than those of {dataset.name}, "
+        "which its samplers are fitted on and its samples are compared with"
+        for path, of_model in recorded.items()
+        if of_model.get("sha256") not in (None, dataset.sha256)
+    ]
+
+
+def _recorded_dataset(path: Path) -> dict[str, Any]:
+    """What the record next to a model says of its data set; nothing without a valid one."""
+    try:
+        return sanitize(records.load_record(path.parent))["dataset"]
+    except (UserError, RecursionError):
+        return {}
 
 
 def _require_valid_record(path: Path) -> None:

@@ -1,5 +1,7 @@
 """Tests of operations on latent codes. python -m pytest tests/evaluation/test_latent_space.py"""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -46,6 +48,17 @@ def test_a_mixture_samples_near_the_codes(shape):
 
 def test_a_mixture_of_few_or_constant_codes():
     assert latent_space.sample_mixture(np.ones((2, 4), np.float32), 3, seed=0).shape == (3, 4)
+    with warnings.catch_warnings(action="error"):
+        samples = latent_space.sample_mixture(np.arange(80, dtype=np.float32)[None], 3, seed=0)
+    np.testing.assert_allclose(samples, np.tile(np.arange(80), (3, 1)), atol=0.1)
+
+
+def test_dimensions_are_restored_as_by_the_pca():
+    rows = np.random.default_rng(0).normal(size=(100, 70))
+    reduced, pca = latent_space.reduce_dimensions(rows, seed=0)
+    restored = latent_space.restore_dimensions(reduced, pca)
+    assert restored.dtype == np.float32
+    np.testing.assert_allclose(restored, pca.inverse_transform(reduced), atol=1e-5)
 
 
 def test_the_prior_is_a_standard_normal_distribution():

@@ -54,6 +54,16 @@ def test_independent_pixels_have_their_frequencies_in_the_training_images():
     assert independent_pixels_nll(*subsets, settings(1)) == pytest.approx(expected)
 
 
+def test_white_pixels_of_small_probability_are_exact():
+    white = np.full((1, 1, 2, 1), 255, np.uint8)
+    encoder, decoder = networks(0.0)
+    for layer in decoder.layers:
+        if layer.weights:
+            layer.set_weights([np.zeros((1, 2)), np.full(2, -14.0)])
+    (value,) = negative_log_likelihoods(encoder, decoder, Subset(Images(white), np.arange(1)), settings(1))
+    assert value == pytest.approx(28, abs=1e-3)
+
+
 def test_it_does_not_grow_with_the_parts(monkeypatch):
     images = np.zeros((2, 1, 2, 1), np.uint8)
     whole = negative_log_likelihoods(

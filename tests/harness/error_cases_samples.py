@@ -15,7 +15,7 @@ from lib.evaluation.sample_quality import features
 from lib.models import second_stage
 from lib.models.saving import model_files
 from lib.runs.classifiers import missing_classifier
-from lib.worker import open_data
+from lib.worker import open_data, training_codes
 from lib.worker.evaluate_messages import Evaluate
 from lib.worker.generate_messages import Generate
 from lib.worker.messages import Encode, ItemProgress
@@ -280,6 +280,11 @@ CASES = {
         ),
     ],
     "worker/training_codes": [
+        (
+            lambda: training_codes.require_memory(10_000, (64, 64, 32), "samples"),
+            "10,000 samples of 131,072 numbers",
+            "do not fit in 4 GiB of memory: set --count to 8,192 or less",
+        ),
         (
             lambda: run_job(
                 Generate,

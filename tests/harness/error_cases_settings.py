@@ -297,6 +297,18 @@ CASES = {
             "set --batch-size to 2 or more",
         ),
         (
+            lambda: AutoencoderHyperparameters(quantize="8", latent_dim=4, batch_size=1),
+            "batch normalization of a dense code",
+            "makes all codes of a batch of one image equal: set --batch-size to 2 or more",
+        ),
+        (
+            lambda: AutoencoderHyperparameters(
+                binarize="static", regularization="kl", nll_samples=5, output_activation="linear"
+            ),
+            "importance samples and NLL samples",
+            "require outputs in 0..1: omit --output-activation linear",
+        ),
+        (
             lambda: AutoencoderHyperparameters(regularization="mmd", importance_samples=5),
             "importance samples",
             "importance samples has no effect without --regularization kl",

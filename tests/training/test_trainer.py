@@ -295,6 +295,21 @@ def test_every_optimizer_trains(name, tiny):
     )
 
 
+@pytest.mark.parametrize(
+    ("settings", "loss"),
+    [
+        ({}, "mse"),
+        ({"regularization": "kl"}, "bce"),
+        ({"regularization": "kl", "loss": "mae"}, "mae"),
+        ({"regularization": "kl", "output_activation": "linear"}, "mse"),
+        ({"regularization": "kl", "task": "colorize", "color_space": "yuv"}, "mse"),
+    ],
+)
+def test_the_default_loss_suits_the_range_of_the_outputs(settings, loss):
+    hp = AutoencoderHyperparameters(latent_dim=2, **settings)
+    assert phases.pixel_loss(hp) is phases.pixel_loss(AutoencoderHyperparameters(loss=loss))
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_have_their_values(loss):
     function = phases.pixel_loss(AutoencoderHyperparameters(loss=loss))

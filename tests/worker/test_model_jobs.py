@@ -16,13 +16,18 @@ from lib.config import architecture_planner
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data import user_images
 from lib.data.formats import registry
-from lib.models import autoencoder
+from lib.data.formats.base import Images
+from lib.data.splits import Subset
+from lib.models import autoencoder, inference
 from lib.models.classifier import build_classifier
 from lib.models.saving import model_files
 from lib.runs.events import RunStarted
 from lib.tasks.pixels import to_float, to_uint8
+from lib.worker import generate_job
 from lib.worker.generate_messages import Generate
 from lib.worker.messages import Apply, Encode, ItemProgress, JobResult, ModelRequest, Predict, find_object
+from lib.worker.saved_parts import find_encoder, load_decoder
+from lib.worker.training_codes import TrainingCodes
 from tests.harness import sample_files
 from tests.harness.eager import eager_functions
 from tests.harness.in_process_worker import RecordingChannel
@@ -321,6 +326,34 @@ def test_generate_from_a_mixture_of_codes_of_a_plain_autoencoder(tiny):
     assert finished.how == "samples from a Gaussian mixture, seed 5"
     assert run_job(Generate, models=["ae/decoder.h5"], **request).count == 6  # the encoder lies beside it
     assert run_job(Generate, models=path, **request | {"grid": 3}).count == 9
+
+
+def test_generate_reads_pictures_as_the_flag_says():
+    Path("p").mkdir()
+    for number in range(4):
+        Image.fromarray(np.full((30, 10), 255, np.uint8)).save(f"p/{number}.png")
+    path = save_autoencoder(latent_dim=2, patches=2, size="12x10", dataset="p")
+    padded = [
+        Generate(models=tuple(path), data="p", fit=fit, sampler="mixture") for fit in ("pad", "stretch")
+    ]
+    decoder = load_decoder(Path(path[0]), padded[0])
+    dark, white = (
+        generate_job.TrainingImages(request, Path(path[0]), decoder).subsets[0].take(slice(None))
+        for request in padded
+    )
+    assert dark.shape == white.shape == (4, 12, 10, 1)
+    assert dark[:, :, 0].max() == 0
+    assert white.min() == 255
+
+
+def test_samplers_of_a_model_of_pairs_are_fitted_on_degraded_images():
+    clean = sample_files.shapes(6)[0][..., None]
+    pairs = Subset(Images(clean, inputs=255 - clean), np.arange(6))
+    path = Path(save_autoencoder(latent_dim=2, task="restore", targets="clean")[0])
+    encoder = find_encoder(path, Generate(models=(str(path),)))
+    codes = TrainingCodes(encoder, pairs, path, 0).encode(6, False)
+    expected = inference.predict(encoder.model, (255 - clean).astype(np.float32) / 255)
+    np.testing.assert_allclose(codes, expected, atol=1e-5)
 
 
 def test_generate_between_two_pictures():

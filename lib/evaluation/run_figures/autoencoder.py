@@ -47,7 +47,7 @@ class VariantExamples(NamedTuple):
 
 @dataclass(frozen=True)
 class AutoencoderFigures(RunFigures):
-    """Model and data that the figures of an autoencoder are drawn from; labels only color its codes.
+    """Model and data that the figures of an autoencoder are drawn from.
 
     Attributes:
         model: the trained autoencoder, with parts named `encoder` and `decoder`.

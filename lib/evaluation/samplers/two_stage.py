@@ -25,5 +25,5 @@ def sample(source: CodeSource, count: int, seed: int) -> np.ndarray:
     second.fit(scaled.astype(np.float32), source.report, source.stop_event)
     samples = second.sample(count, seed) * np.where(varies, deviation, 0) + mean
     if pca is not None:
-        samples = pca.inverse_transform(samples)
+        samples = latent_space.restore_dimensions(samples, pca)
     return samples.astype(np.float32).reshape(count, *source.shape)
