@@ -22,8 +22,8 @@ NAMES = {error.__name__ for error in ERRORS} | {
 
 
 class Place(NamedTuple):
-    """A call that makes an error: its file, its first and its last line, its source, and the literal parts of
-    its message.
+    """A call that makes an error: its file, its first and its last line, the text of these, and the literal
+    parts of its message.
     """
 
     file: str
@@ -50,10 +50,12 @@ def places() -> list[Place]:
     found = []
     for path in [*PROJECT.glob("*.py"), *(PROJECT / "lib").rglob("*.py")]:
         source = path.read_text(encoding="utf-8")
-        tree = ast.parse(source)
+        if not any(name in source for name in NAMES):
+            continue
+        tree, lines = ast.parse(source), source.split("\n")
         for function in _functions(tree):
             for call in (node for node in _own(function) if isinstance(node, ast.Call) and _makes(node.func)):
-                text = " ".join(ast.get_source_segment(source, call).split())
+                text = " ".join(" ".join(lines[call.lineno - 1 : call.end_lineno]).split())
                 parts = tuple(part for argument in call.args for part in _parts(argument, function, ()))
                 if any(isinstance(node, ast.Attribute) and node.attr == "message" for node in call.args):
                     parts += _rule_parts(tree)
