@@ -14,11 +14,18 @@ from tests.test_no_terminal import run
 TRIVIAL = ("mean", "pca_residual", "pca_patch", "neighbors")
 
 
-def require_a_good_detector(data: Path, texture: str, epochs: str) -> None:
+@pytest.fixture
+def train(call, in_process, monkeypatch):
+    """A function that runs `autoencoder.py` in this process."""
+    monkeypatch.setattr(in_process, "in_graphs", True)
+    return lambda *words: call("autoencoder.py", *words)
+
+
+def require_a_good_detector(train, data: Path, texture: str, epochs: str) -> None:
     """Train on a texture, and compare the mean AUROC over its defects with those of all trivial detectors."""
     write_textures(data, texture, train=60, good=20, bad=10)
     flags = ["--epochs", epochs, "--split", "75/25/0", "--output", "models/texture", "--no-input"]
-    done = run("autoencoder.py", "-d", str(data), "--task", "anomaly", *flags)
+    done = train("-d", str(data), "--task", "anomaly", *flags)
     assert done.returncode == 0, done.stderr
     record = records.load_record(Path("models/texture"))
     by_kind = record["detection"]["kinds"]
@@ -30,14 +37,14 @@ def require_a_good_detector(data: Path, texture: str, epochs: str) -> None:
     assert record["metrics"]["test_pixel_auroc"] > 0.9
 
 
-def test_a_detector_of_a_texture_is_better_than_trivial_ones(tmp_path):
-    require_a_good_detector(tmp_path / "wood", "wood", epochs="10")
+def test_a_detector_of_a_texture_is_better_than_trivial_ones(train, tmp_path):
+    require_a_good_detector(train, tmp_path / "wood", "wood", epochs="10")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("texture", ["weave", "grain"])
-def test_detectors_of_other_textures(texture, tmp_path):
-    require_a_good_detector(tmp_path / texture, texture, epochs="20")
+def test_detectors_of_other_textures(train, texture, tmp_path):
+    require_a_good_detector(train, tmp_path / texture, texture, epochs="20")
 
 
 @pytest.mark.slow

@@ -213,7 +213,8 @@ class SearchProgress:
         has_folds = any(len(trial.user_attrs.get("scores", ())) > 1 for trial in ranked)
         spread = ["spread"] if has_folds else []
         columns = ("trial", *map(display_name, names), self.title, *spread, "time")
-        table = new_table(f"{len(state.ended):,} trials, best first", columns, left=())
+        count = len(state.ended)
+        table = new_table(f"{count:,} trial{'s' if count != 1 else ''}, best first", columns, left=())
         for trial in [*ranked, *unranked][:MAX_ROWS]:
             cells = self._trial_cells(trial, names, has_folds)
             best = bool(ranked) and trial is ranked[0]

@@ -406,7 +406,7 @@ def test_a_search_in_a_terminal(tiny):
     program.see("How?", "grid search: every combination (4 trials)", "random search")
     program.press(DOWN, ENTER)
     program.see("How many trials?")
-    program.answer("2")
+    program.answer("1")
     program.see("Cross-validation in how many folds?")
     program.answer("")
     program.see("Keep the models of how many of the best trials?")
@@ -414,7 +414,7 @@ def test_a_search_in_a_terminal(tiny):
     program.see(
         "to repeat it without prompts: python autoencoder.py search",
         "\\",  # the command is broken for a shell
-        "2 trials, best first",
+        "1 trial, best first",
         "is the best: training it on the full",
     )
     program.see("Test set, 20 images")
