@@ -83,7 +83,7 @@ def _choose_group(answers: Answers, values: dict, describe: Describe) -> str:
 
 def _applicable_settings(hp: Hyperparameters, group: str | None = None) -> list[Setting]:
     """The settings of a group, or of all, that menus offer and that apply to the others and to the data."""
-    has_pictures = are_pictures(hp.require("dataset"))
+    has_pictures = hp.dataset is not None and are_pictures(hp.dataset)
     return [
         setting
         for setting in hp.settings().values()
@@ -125,7 +125,7 @@ def _choose_setting(answers: Answers, values: dict, group: str, last: str) -> st
         details[setting.name] = _describe_setting(answers, hp, setting)
     try:
         question, default = f"Change {GROUPS[group]}?", last if last in texts else None
-        return prompt_choice(question, texts, default, details, can_go_back=True)
+        return prompt_choice(question, texts, default=default, details=details, can_go_back=True)
     except GoBack:
         return BACK
 

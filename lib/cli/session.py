@@ -207,7 +207,9 @@ class Session:
                 self._next_worker.start()
         try:
             kept_lines = self.display.kept_lines if self.finished_runs else 0
-            return self.answers.choose("What next?", choices, QUIT, kept_lines, default=last)
+            return self.answers.choose(
+                "What next?", choices, at_end=QUIT, kept_lines=kept_lines, default=last
+            )
         except PromptClosed:
             return QUIT
 

@@ -28,7 +28,7 @@ from lib.config.suited_defaults import ImageSet
 from lib.worker.process import Worker
 from tests.harness import sample_files
 from tests.harness.recorded_runs import record_run
-from tests.harness.terminal_session import CTRL_C, CTRL_D, DOWN, ENTER
+from tests.harness.terminal_session import CTRL_C, CTRL_D, DOWN, ENTER, UP
 
 ESC = "\x1b"
 
@@ -108,8 +108,8 @@ def test_esc_leads_back_to_the_data_set_which_is_read_again_if_it_is_another(key
     answers, worker = answers_of(), IdleWorker()
     keys.press(ENTER)  # digits
     keys.press(ESC, DOWN + ENTER)  # photos
-    keys.press(ESC, DOWN + ENTER, ESC)  # to another path, and back to the choices
-    keys.press(DOWN + ENTER, "mine.npy" + ENTER)
+    keys.press(ESC, UP * 2 + ENTER, ESC)  # to another path, the last choice, and back to the choices
+    keys.press(UP * 2 + ENTER, "mine.npy" + ENTER)
     keys.press("1" + ENTER, ENTER, ENTER, ENTER, ENTER, ENTER)
     hp = autoencoder.ask(answers, worker)
     assert keys.are_used

@@ -90,7 +90,7 @@ def test_without_a_terminal_the_exit_status_is_that_of_the_last_run(session, mon
 def test_a_user_who_quits_at_a_terminal_has_succeeded(session, monkeypatch):
     monkeypatch.setattr(session, "_train", lambda ask: False)
     monkeypatch.setattr(session.answers, "has_terminal", True)
-    monkeypatch.setattr(session.answers, "choose", lambda title, choices, at_end, kept_lines=0: at_end)
+    monkeypatch.setattr(session.answers, "choose", lambda title, choices, at_end, **options: at_end)
     assert session.run(lambda answers, worker: None, dict) == 0
 
 
