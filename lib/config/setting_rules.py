@@ -146,16 +146,16 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
             f"importance samples require the task {_OWN_TARGETS}",
         ),
         Rule(
-            hp.importance_samples > 1 and hp.loss not in (None, "bce"),
-            f"importance samples require the loss bce, which is a likelihood, not {hp.loss}",
+            (hp.importance_samples > 1 or hp.nll_samples is not None) and hp.loss not in (None, "bce"),
+            f"importance samples and NLL samples require the loss bce, which is a likelihood, not {hp.loss}",
         ),
         Rule(
             (hp.importance_samples > 1 or hp.nll_samples is not None) and hp.output_activation == "linear",
             "importance samples and NLL samples require outputs in 0..1: omit --output-activation linear",
         ),
         Rule(
-            hp.nll_samples is not None and not (task.has_binary_pixels(hp) and hp.loss in (None, "bce")),
-            "NLL samples require pixels of two values and the loss bce: set --binarize dynamic",
+            hp.nll_samples is not None and not task.has_binary_pixels(hp),
+            "NLL samples require pixels of two values: set --binarize dynamic",
         ),
     ]
 

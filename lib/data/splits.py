@@ -83,9 +83,9 @@ def split_images(
     Args:
         train: images to split.
         test: the complete test set, or None to take one from `train`.
-        hp: `limit` and, for a classification, `labels_fraction` bound the number of images that are used;
-            `split` is in percent; with `fold` (k, n), the validation set is the k-th of n folds of a
-            cross-validation.
+        hp: `limit` bounds the number of images that are used, and for a classification `labels_fraction` that
+            of the images outside the test set; `split` is in percent; with `fold` (k, n), the validation set
+            is the k-th of n folds of a cross-validation.
         groups: groups of images of `train` that stay in one part; parts and limits are met as far as that
             allows.
         usable: int64 (n,), sorted positions of the images of `train` that are split; None for all.
@@ -98,7 +98,8 @@ def split_images(
     """
     train_percent, validation_percent, test_percent = hp.split
     usable = np.arange(len(train)) if usable is None else usable
-    indices = _sample_indices(train, usable, hp, groups)
+    count = min(hp.limit or len(usable), len(usable))
+    indices = _sample_indices(train, usable, count, hp.seed, groups)
     if groups is not None:
         labels = train.labels if hp.needs_labels else None
         require_divisible(groups, indices, labels, part_shares(hp, test is not None))
@@ -113,6 +114,9 @@ def split_images(
         raise UserError(
             f"split {train_percent}/{validation_percent}/0 leaves no test images: pass a test set with -t"
         )
+    if isinstance(hp, ClassifierHyperparameters):
+        count = max(1, round(len(indices) * hp.labels_fraction))
+        indices = _sample_indices(train, indices, count, hp.seed, groups)
     train_indices, validation_indices = indices, indices[:0]
     if hp.fold:
         train_indices, validation_indices = _select_fold(indices, train.labels, *hp.fold, hp.seed, groups)
@@ -160,18 +164,15 @@ def part_shares(hp: Hyperparameters, has_test_set: bool) -> list[float]:
 
 
 def _sample_indices(
-    images: Images, indices: np.ndarray, hp: Hyperparameters, groups: Groups | None
+    images: Images, indices: np.ndarray, count: int, seed: int, groups: Groups | None
 ) -> np.ndarray:
-    count = min(hp.limit or len(indices), len(indices))
-    if isinstance(hp, ClassifierHyperparameters):
-        count = max(1, round(count * hp.labels_fraction))
     if count == len(indices):
         return indices
     if groups is None:
-        return _divide(indices, images.labels, count, hp.seed)[0]
+        return _divide(indices, images.labels, count, seed)[0]
     share = count / len(indices)
     parts = [Part(share, 0, count), Part(1 - share, 0)]
-    sample, _ = divide_groups(indices, groups.numbers, images.labels, parts, hp.seed)
+    sample, _ = divide_groups(indices, groups.numbers, images.labels, parts, seed)
     if not len(sample):
         smallest = np.unique(groups.numbers[indices], return_counts=True)[1].min()
         raise UserError(

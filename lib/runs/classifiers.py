@@ -10,10 +10,8 @@ from lib.config.program_settings import find_setting
 from lib.runs import records
 from lib.runs.validation import sanitize
 
-SPLIT_SETTINGS = (
-    *("dataset", "testset", "limit", "split", "fold", "seed", "group", "patches"),
-    *("labels", "labels_fraction"),  # the split is stratified by labels
-)
+# The split is stratified by labels.
+SPLIT_SETTINGS = ("dataset", "testset", "limit", "split", "fold", "seed", "group", "patches", "labels")
 
 
 def newest_classifier(

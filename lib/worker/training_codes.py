@@ -13,6 +13,7 @@ import numpy as np
 from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
+from lib.config.program_settings import find_setting
 from lib.config.samplers import SAMPLERS, applicable_samplers
 from lib.data import datasets
 from lib.data.datasets import Dataset
@@ -272,11 +273,17 @@ def describe_splits(paths: list[Path], dataset: Dataset, data: str | None) -> li
     others = {path: other for path in paths if (other := split_of(path))}
     flags = " ".join(split_flags(split))
     return [
-        f"{path}: was trained with another split of {dataset.name}; some of its training images are test "
-        f"images here: train it with {flags}"
+        f"{path}: was trained with another split of {dataset.name} ({_difference(other, split)}); some of "
+        f"its training images are test images here: train it with {flags} and no other settings of the split"
         for path, other in others.items()
         if other["dataset"] == split["dataset"] and other != split
     ]
+
+
+def _difference(split: dict[str, Any], other: dict[str, Any]) -> str:
+    """The settings of a split that are others than those of another one."""
+    names = [name for name, value in split.items() if value != other[name]]
+    return ", ".join(find_setting(name).describe(split[name]).strip() for name in names)
 
 
 def describe_other_datasets(paths: list[Path], dataset: Dataset) -> list[str]:

@@ -219,3 +219,17 @@ def test_a_folder_named_like_a_data_set_is_pointed_out():
     note = "photos is read as the named data set; use ./photos for the folder"
     assert datasets.load_source("photos").notes == (note,)
     assert datasets.load_source("digits").notes == ()
+
+
+def test_a_fraction_of_the_labels_leaves_the_test_set_whole():
+    images, labels = sample_files.shapes(100)
+    whole, half = (
+        split_images(
+            Images(images, labels), None, ClassifierHyperparameters(labels_fraction=fraction, model="m")
+        )
+        for fraction in (1.0, 0.5)
+    )
+    assert [len(part) for part in whole] == [80, 10, 10]
+    assert [len(part) for part in half] == [40, 5, 10]
+    np.testing.assert_array_equal(half[2].indices, whole[2].indices)
+    assert {*half[0].indices, *half[1].indices} < {*whole[0].indices, *whole[1].indices}

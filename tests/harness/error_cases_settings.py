@@ -341,7 +341,7 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(regularization="kl", nll_samples=5),
             "NLL samples",
-            "require pixels of two values and the loss bce: set --binarize dynamic",
+            "require pixels of two values: set --binarize dynamic",
         ),
         (
             lambda: AutoencoderHyperparameters(plateau_factor=0.3),

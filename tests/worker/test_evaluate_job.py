@@ -132,27 +132,29 @@ def test_a_model_that_has_learned_from_test_images_is_noted():
     evaluated(paths, channel, samplers=("mixture",))
     notes = [event.text for event in channel.events if isinstance(event, Note)]
     assert [note for note in notes if "split" in note] == [
-        f"{paths[1]}: was trained with another split of all; some of its training images are test images "
-        "here: train it with --dataset all.npy"
+        f"{paths[1]}: was trained with another split of all (seed 1); some of its training images are test "
+        "images here: train it with --dataset all.npy and no other settings of the split"
     ]
 
 
 def test_splits_are_those_of_the_data_that_is_evaluated():
     paths = recorded_model("one", split="50/25/25") + recorded_model("two", split="50/25/25")
     folder = record_run("three", program="classification", dataset=images(), split="50/25/25")
-    hp = ClassifierHyperparameters(dataset=images(), labels_fraction=0.5, split="50/25/25", model="m")
+    hp = ClassifierHyperparameters(
+        dataset=images(), labels="y.npy", labels_fraction=0.5, split="50/25/25", model="m"
+    )
     record = json.loads((folder / "run.json").read_text()) | {"hyperparameters": hp.to_json()}
-    half = folder / "classifier.h5"
-    paths = [Path(path) for path in [*paths, half]]
+    stratified = folder / "classifier.h5"
+    paths = [Path(path) for path in [*paths, stratified]]
     dataset = training_codes.load_training_data(paths[0], None, "crop", (12, 10, 1), ValueRange())
     assert training_codes.describe_splits(paths, dataset, None) == []
     (folder / "run.json").write_text(json.dumps(record))
     (note,) = training_codes.describe_splits(paths, dataset, None)
-    assert note.startswith(f"{half}: was trained with another split of all")
+    assert note.startswith(f"{stratified}: was trained with another split of all (labels y.npy); ")
     # Another data set is split by the settings of the first model, but for those of its images.
     assert training_codes.describe_splits(paths, dataset, "other.npy") == []
     (note,) = training_codes.describe_splits(paths, dataset, images())
-    assert note.endswith("--dataset all.npy --split 50/25/25")
+    assert "--dataset all.npy --split 50/25/25 and" in note
 
 
 def test_models_of_other_images_are_noted():
