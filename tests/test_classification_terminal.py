@@ -91,7 +91,7 @@ def test_the_whole_conversation(tiny, model):
     screen.choose(2)
     screen.see("▀", "%", MENU)
     screen.choose(3)
-    screen.see(re.compile(r"no wrong predictions|figures/wrong"), MENU)
+    screen.see(re.compile(r"no incorrect predictions|figures/wrong"), MENU)
     screen.choose(4)
     screen.see("Classification report", "Confusion matrix", MENU)
     screen.choose(5)
