@@ -380,7 +380,7 @@ def test_pretraining_is_compared_with_random_weights_on_few_labels(color):
         program="classification", dataset=color, model="ae/encoder.h5", fc_units=8, epochs=2, batch_size=8
     )
     record, events = run("cl", **head, scratch=True, labels_fraction=0.5)
-    assert record["dataset"]["sizes"] == {"train": 32, "validation": 4, "test": 4}
+    assert record["dataset"]["sizes"] == {"train": 32, "validation": 4, "test": 8}
     assert 0 <= record["baselines"]["scratch_accuracy"] <= 1
     assert [event.of for event in events if isinstance(event, PhaseStarted)] == [3, 3, 3]
     assert set(record["history"]) == {"head", "everything", "scratch"}
