@@ -8,7 +8,8 @@
     resume       finding runs that can continue
     continuation finished runs for more epochs
     validation   validating and sanitizing records
-    classifiers  finding saved classifiers, and their splits
+    classifiers  finding saved classifiers
+    recorded_splits settings that tell test images
     summary      test scores, baselines and remarks
     detection_results thresholds and kinds of defects
     run_entries  sorting, ranking and finding runs

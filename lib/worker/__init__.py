@@ -32,6 +32,7 @@
     encode_job      latent codes of images
     generate_messages  request and result of `generate`
     generate_job    images from new codes
+    recorded_data   data set of saved models
     training_codes  training images, their codes
     nearest_images  nearest training images, as a sheet
     evaluate_messages  request and result of `evaluate`

@@ -24,17 +24,15 @@ from lib.worker.image_output import emit_notes, job_folder
 from lib.worker.image_sources import Generator
 from lib.worker.output_names import model_names
 from lib.worker.process import Channel
-from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder
-from lib.worker.saved_parts import find_encoder, load_decoder
-from lib.worker.training_codes import (
-    TrainingCodes,
+from lib.worker.recorded_data import (
     describe_other_datasets,
     describe_splits,
     load_training_data,
     require_shape,
-    subset_labels,
-    unfit_sampler,
 )
+from lib.worker.saved_models import LoadedAutoencoder, load_autoencoder
+from lib.worker.saved_parts import find_encoder, load_decoder
+from lib.worker.training_codes import TrainingCodes, subset_labels, unfit_sampler
 
 MIN_TEST_IMAGES = 2  # a covariance needs them
 FEW = 2  # times the number of features

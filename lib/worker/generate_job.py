@@ -32,16 +32,10 @@ from lib.worker.image_output import emit_notes, png_writer
 from lib.worker.messages import ItemProgress, Pictures
 from lib.worker.nearest_images import find_nearest, write_nearest
 from lib.worker.process import Channel
+from lib.worker.recorded_data import load_training_data, require_shape
 from lib.worker.saved_models import require_finite
 from lib.worker.saved_parts import LoadedDecoder, LoadedEncoder, find_encoder, load_decoder
-from lib.worker.training_codes import (
-    TrainingCodes,
-    load_training_data,
-    require_memory,
-    require_shape,
-    sample_labeled_codes,
-    unfit_sampler,
-)
+from lib.worker.training_codes import TrainingCodes, require_memory, sample_labeled_codes, unfit_sampler
 
 SHEET_COLUMNS = 12  # of sampled images
 GRID_IMAGES = 5000  # training images whose codes a grid follows, of a model without a prior

@@ -726,6 +726,13 @@ CASES = {
             "the latent size is 3; a grid requires 2",
         ),
         (
+            lost,
+            "ae/decoder.h5",
+            "contains no encoder, and there is none in its folder; use an autoencoder.h5 or encoder.h5",
+        ),
+    ],
+    "worker/recorded_data": [
+        (
             lambda: drawn(save_autoencoder(), data="digits"),
             "digits",
             "its images are 28×28×1, the model takes 12×10×1",
@@ -734,11 +741,6 @@ CASES = {
             lambda: drawn(save_autoencoder()),
             "ae/autoencoder.h5",
             "no record next to it names its training images; pass them with -d",
-        ),
-        (
-            lost,
-            "ae/decoder.h5",
-            "contains no encoder, and there is none in its folder; use an autoencoder.h5 or encoder.h5",
         ),
     ],
     "training/trainer": [

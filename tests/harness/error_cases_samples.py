@@ -301,11 +301,6 @@ CASES = {
             "ae/autoencoder.h5",
             "--sampler prior does not apply to this model; use mixture or two-stage",
         ),
-        (
-            lambda: evaluated(data="digits"),
-            "digits",
-            "its images are 28×28×1, the model takes 12×10×1",
-        ),
     ],
     "cli/command_generate": [
         (

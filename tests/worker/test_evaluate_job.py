@@ -23,7 +23,7 @@ from lib.models.classifier import build_classifier
 from lib.models.saving import model_files
 from lib.runs.classifiers import newest_classifier
 from lib.runs.events import Note
-from lib.worker import image_sources, training_codes
+from lib.worker import image_sources, recorded_data, training_codes
 from lib.worker.evaluate_messages import Evaluate
 from lib.worker.generate_messages import Generate
 from lib.worker.messages import ItemProgress
@@ -146,14 +146,14 @@ def test_splits_are_those_of_the_data_that_is_evaluated():
     record = json.loads((folder / "run.json").read_text()) | {"hyperparameters": hp.to_json()}
     stratified = folder / "classifier.h5"
     paths = [Path(path) for path in [*paths, stratified]]
-    dataset = training_codes.load_training_data(paths[0], None, "crop", (12, 10, 1), ValueRange())
-    assert training_codes.describe_splits(paths, dataset, None) == []
+    dataset = recorded_data.load_training_data(paths[0], None, "crop", (12, 10, 1), ValueRange())
+    assert recorded_data.describe_splits(paths, dataset, None) == []
     (folder / "run.json").write_text(json.dumps(record))
-    (note,) = training_codes.describe_splits(paths, dataset, None)
+    (note,) = recorded_data.describe_splits(paths, dataset, None)
     assert note.startswith(f"{stratified}: was trained with another split of all (labels y.npy); ")
     # Another data set is split by the settings of the first model, but for those of its images.
-    assert training_codes.describe_splits(paths, dataset, "other.npy") == []
-    (note,) = training_codes.describe_splits(paths, dataset, images())
+    assert recorded_data.describe_splits(paths, dataset, "other.npy") == []
+    (note,) = recorded_data.describe_splits(paths, dataset, images())
     assert "--dataset all.npy --split 50/25/25 and" in note
 
 
@@ -162,11 +162,11 @@ def test_models_of_other_images_are_noted():
     evaluated(paths, channel, samplers=("mixture",), data=None)
     notes = [event.text for event in channel.events if isinstance(event, Note)]
     assert sum("was trained on other images, of all.npy, than those of all" in note for note in notes) == 1
-    dataset = training_codes.load_training_data(Path(paths[0]), None, "crop", (12, 10, 1), ValueRange())
+    dataset = recorded_data.load_training_data(Path(paths[0]), None, "crop", (12, 10, 1), ValueRange())
     record = json.loads(Path("models/one/run.json").read_text())
     record["dataset"]["sha256"] = dataset.sha256
     Path("models/one/run.json").write_text(json.dumps(record))
-    assert training_codes.describe_other_datasets([Path(paths[0]), Path("elsewhere.h5")], dataset) == []
+    assert recorded_data.describe_other_datasets([Path(paths[0]), Path("elsewhere.h5")], dataset) == []
 
 
 def test_the_data_set_and_the_newest_classifier_are_those_of_the_record(monkeypatch):
