@@ -136,7 +136,7 @@ def list_runs(args: argparse.Namespace, program: str) -> None:
 
 
 def _load_entries(display: Display, folder: Path) -> list[RunEntry]:
-    """The runs in a folder; a note names the records that cannot be read."""
+    """The runs in a folder; notes name the records that cannot be read or have invalid values."""
     entries, unreadable = run_entries.list_entries(folder)
     if unreadable:
         count = len(unreadable)
@@ -144,6 +144,11 @@ def _load_entries(display: Display, folder: Path) -> list[RunEntry]:
             "1 record cannot be read and is" if count == 1 else f"{count:,} records cannot be read and are"
         )
         display.note(f"{subject} ignored: {run_entries.abbreviate_list(unreadable)}", QUIET)
+    if faults := [f"{entry.name}: {entry.fault}" for entry in entries if entry.fault]:
+        subject = "1 record has an" if len(faults) == 1 else f"{len(faults):,} records have an"
+        display.note(
+            f"{subject} invalid value, which is ignored ({run_entries.abbreviate_list(faults)})", QUIET
+        )
     return entries
 
 

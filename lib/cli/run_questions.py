@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.cli.conversation import Step, ask_in_order
+from lib.cli.jobs import do_job
 from lib.cli.picture_questions import ask_picture_size, asks_for_size, picture_fit
 from lib.cli.prompt_keys import GoBack
 from lib.cli.prompts import Answers
@@ -19,7 +20,7 @@ from lib.data import datasets
 from lib.data.formats.registry import read_labels
 from lib.runs import records, run_folder
 from lib.tasks import ImageShape
-from lib.worker.messages import Open
+from lib.worker.messages import Download, Open
 from lib.worker.process import Worker
 
 
@@ -36,11 +37,28 @@ def ask_dataset(answers: Answers) -> str:
         chosen = replace(fit, size=(1, 1)) if fit.size is None and asks_for_size(answers, path) else fit
         require(path, chosen)
 
-    if "dataset" not in answers.provided:
-        require = datasets.require_readable
-        return answers.ask_path("dataset", datasets.offered_datasets(), check)
-    require = datasets.require_trainable
-    return answers.ask_path("dataset", {}, check)
+    if "dataset" in answers.provided:
+        require = datasets.require_trainable
+        return answers.ask_path("dataset", {}, check)
+    require = datasets.require_readable
+    while True:
+        path = answers.ask_path("dataset", datasets.offered_datasets(), check)
+        if not answers.has_terminal or not datasets.is_downloaded(path) or _download(path):
+            return path
+        del answers.drafts["dataset"]
+
+
+def _download(name: str) -> bool:
+    """Download a data set before further questions; where that is not possible say why and return False."""
+    from lib.cli.display import Display
+
+    display = Display()
+    try:
+        do_job(Download(name), display, status=f"downloading {name} …")
+    except UserError as error:
+        display.note(f"{error}, or choose another data set")
+        return False
+    return True
 
 
 def ask_labeled_data(answers: Answers) -> dict[str, Any]:

@@ -177,8 +177,13 @@ def offered_datasets() -> dict[str, str]:
             continue
         height, width, channels = header.shape
         offered[str(path)] = f"{header.count:,} images, {height}×{width} {format_channels(channels)}"
-    absent = {name: named for name, named in NAMED_DATASETS.items() if name not in offered}
+    absent = {name: named for name, named in NAMED_DATASETS.items() if is_downloaded(name)}
     return offered | {name: f"{named.description}; is downloaded" for name, named in absent.items()}
+
+
+def is_downloaded(name: str) -> bool:
+    """Return whether a name is that of a published data set that has no files here."""
+    return name in NAMED_DATASETS and not NAMED_DATASETS[name].load_bundled and locate(name) is None
 
 
 def _is_published_file(path: Path) -> bool:

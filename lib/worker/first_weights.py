@@ -41,6 +41,11 @@ class FirstWeights:
         self._source: keras.Model | None = None
         if hp.continues:
             self._parent = load_parent(Path(hp.continues))
+            if not self._parent.sha256:
+                raise UserError(
+                    f"{hp.continues}: its record does not say which images it was trained on; use "
+                    f"--begin-with instead"
+                )
             if self._parent.sha256 != dataset.sha256:
                 raise UserError(
                     f"{hp.continues}: was trained on other images than these; use --begin-with instead"

@@ -7,10 +7,22 @@ from contextlib import suppress
 from pathlib import Path
 
 from lib.common.errors import Interrupted, UserError, describe_failure
+from lib.data import named_datasets
 from lib.evaluation import figures
 from lib.training.backend import device_name, reset_keras_settings
 from lib.training.distributed import join_process_group
-from lib.worker.messages import Compare, Compared, Failed, JobRequest, Open, Ready, Train, find_object
+from lib.worker.messages import (
+    Compare,
+    Compared,
+    Download,
+    Downloaded,
+    Failed,
+    JobRequest,
+    Open,
+    Ready,
+    Train,
+    find_object,
+)
 from lib.worker.open_data import open_dataset
 from lib.worker.process import Channel
 from lib.worker.training_jobs import run_training
@@ -56,3 +68,9 @@ def draw_comparison(channel: Channel, request: Compare) -> None:
     """Plot a metric of several runs against each hyperparameter that differs between them."""
     figures.plot_run_comparison(request.points, request.metric, Path(request.path))
     channel.emit(Compared(request.path))
+
+
+def download_dataset(channel: Channel, request: Download) -> None:
+    """Download a published data set into the cache of Keras."""
+    named_datasets.download(request.dataset)
+    channel.emit(Downloaded(request.dataset))

@@ -89,6 +89,15 @@ class Compare(JobRequest):
     path: str
 
 
+@dataclass(frozen=True)
+class Download(JobRequest):
+    """Download a published data set into the cache of Keras."""
+
+    job = "lib.worker.main.download_dataset"
+
+    dataset: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelRequest(JobRequest):
     """Use saved models.
@@ -224,6 +233,13 @@ class Compared(JobResult):
     """The figure of a comparison is drawn."""
 
     path: str
+
+
+@dataclass(frozen=True)
+class Downloaded(JobResult):
+    """A data set is in the cache of Keras."""
+
+    dataset: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from lib.data.user_images import find_pictures
 from lib.data.value_range import ValueRange
 from lib.runs import records
 from lib.runs.recorded_splits import recorded_hyperparameters, split_flags, split_of, split_of_defaults
-from lib.runs.validation import sanitize
+from lib.runs.validation import sanitize, validate
 from lib.tasks import ImageShape
 
 KEPT = ("limit", "split", "fold", "seed")  # settings of a model that another data set is split by
@@ -120,9 +120,10 @@ def _recorded_dataset(path: Path) -> dict[str, Any]:
 
 def _require_valid_record(path: Path) -> None:
     """Raise `UserError` for a record next to a model that is invalid."""
-    if (path.parent / records.RECORD_FILE).exists():
-        record = sanitize(records.load_record(path.parent))
-        Hyperparameters.from_json(record.get("hyperparameters") or {}, str(path.parent))
+    if (file := path.parent / records.RECORD_FILE).exists():
+        record = records.load_record(path.parent)
+        validate(record, file)
+        Hyperparameters.from_json(record.get("hyperparameters", {}), str(path.parent))
 
 
 def _recorded_hyperparameters(path: Path) -> AutoencoderHyperparameters | None:

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from lib.cli import command_runs, jobs
 from lib.common.errors import UserError
-from lib.runs import run_entries
+from lib.common.filesystem import write_json
+from lib.runs import records, run_entries
 from lib.worker.messages import Compared
 from tests.harness.recorded_runs import damaged_records, listed_names, record_run
 from tests.harness.terminal_session import PROJECT
@@ -176,6 +177,16 @@ def test_records_that_cannot_be_read_are_counted_and_named(call_runs):
         "4 records cannot be read and are ignored: models/deep/run.json, models/half/run.json"
     )
     assert err.count("\n") == 1
+
+
+def test_records_with_invalid_values_are_counted_and_named(call_runs):
+    for name, change in (("list", {"hyperparameters": [1, 2]}), ("null", {"history": None}), ("good", {})):
+        record = records.load_record(folder := record_run(name))
+        write_json(folder / "run.json", record | change)
+    assert call_runs()[2] == (
+        "2 records have an invalid value, which is ignored (list: hyperparameters must be an object, not "
+        "[1, 2], null: history must be an object, not None)\n"
+    )
 
 
 @pytest.mark.parametrize("program", ["autoencoder", "classification"])

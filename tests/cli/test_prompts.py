@@ -6,19 +6,25 @@ python -m pytest tests/cli/test_prompts.py
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 
 import autoencoder
+from lib.cli import run_questions
+from lib.cli.display import Display
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.program_settings import settings
 from lib.config.suited_defaults import ImageSet
+from lib.worker.messages import Download, Downloaded, find_object
 from lib.worker.process import Worker
+from tests.harness.in_process_worker import RecordingChannel
 
 
 def answers(*words: str, lines: str | None = None, program: str = "autoencoder", monkeypatch=None) -> Answers:
@@ -258,3 +264,32 @@ def test_settings_that_no_kernel_fits_are_refused_with_the_error_of_the_smallest
     )
     with mock.patch.object(Worker, "send"), pytest.raises(UserError, match="a pool after the last layer"):
         autoencoder.ask(session_answers, Worker())
+
+
+def test_a_data_set_that_cannot_be_downloaded_is_refused_at_its_question(monkeypatch, capsys):
+    session_answers, chosen, requests = answers(), iter(["mnist", "cifar10", "digits"]), []
+    session_answers.has_terminal = True
+
+    def choose(name: str, choices: dict[str, str], check: Callable[[str], object]) -> str:
+        session_answers.drafts[name] = path = next(chosen)
+        return path
+
+    def do_job(request: Download, display: Display, status: str):
+        requests.append((request.dataset, status))
+        raise UserError(f"{request.dataset} cannot be downloaded (offline); put its files into data/it")
+
+    monkeypatch.setattr(session_answers, "ask_path", choose)
+    monkeypatch.setattr(run_questions, "do_job", do_job)
+    assert run_questions.ask_dataset(session_answers) == "digits"
+    assert requests == [("mnist", "downloading mnist …"), ("cifar10", "downloading cifar10 …")]
+    assert capsys.readouterr().err.startswith(
+        "mnist cannot be downloaded (offline); put its files into data/it, or choose another data set\n"
+    )
+
+
+def test_a_data_set_is_downloaded_by_the_child_process(monkeypatch):
+    arrays = (np.zeros((3, 28, 28), np.uint8), np.arange(3))
+    monkeypatch.setattr("keras.datasets.mnist.load_data", lambda: (arrays, arrays))
+    channel, request = RecordingChannel(), Download("mnist")
+    find_object(request.job)(channel, request)
+    assert channel.events == [Downloaded("mnist")]

@@ -35,6 +35,14 @@ def images(side: int = 8) -> str:
     return "images.npy"
 
 
+def continued_without_checksum():
+    folder = parent()
+    record = records.load_record(folder)
+    write_json(folder / records.RECORD_FILE, record | {"dataset": {}})
+    hp = AutoencoderHyperparameters(dataset=images(), continues=str(folder))
+    FirstWeights(hp, datasets.load_dataset(hp))
+
+
 def begun(**values):
     hp = AutoencoderHyperparameters(dataset=images(), layers=1, **values)
     job = AutoencoderJob(RecordingChannel(), hp, datasets.load_dataset(hp), None)
@@ -105,6 +113,11 @@ CASES = {
         ),
     ],
     "worker/first_weights": [
+        (
+            continued_without_checksum,
+            "models/parent",
+            "its record does not say which images it was trained on; use --begin-with instead",
+        ),
         (
             lambda: FirstWeights(
                 AutoencoderHyperparameters(dataset=images(), continues=str(parent())),

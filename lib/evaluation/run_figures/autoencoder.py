@@ -20,7 +20,7 @@ from lib.evaluation import figures, image_figures, latent_space
 from lib.evaluation.detection.evidence import Detection, normal_pictures
 from lib.evaluation.run_figures.base import RunFigures, figure, shown_images
 from lib.evaluation.samplers.base import CodeSource, sample_codes
-from lib.runs.views import ImageGrid, ImageStrip, PointPlot
+from lib.runs.views import CaptionedImages, ImageGrid, ImageStrip, PointPlot
 from lib.tasks import get_task
 from lib.tasks.display import Display
 from lib.training.batches import Batches, images_of
@@ -188,7 +188,7 @@ def _decodes_code_alone(hp) -> bool:
     applies=lambda figures_of: figures_of.decodes_code_alone,
     absent="The decoder cannot generate samples: it needs more than a latent code (skip or residual).",
 )
-def draw_samples(figures_of: AutoencoderFigures, path: Path) -> ImageGrid:
+def draw_samples(figures_of: AutoencoderFigures, path: Path) -> ImageGrid | CaptionedImages:
     """Images of codes from the default sampler; of a conditional autoencoder a row of each class."""
     hp = figures_of.hp
     name = applicable_samplers(hp)[0]
@@ -206,7 +206,7 @@ def draw_samples(figures_of: AutoencoderFigures, path: Path) -> ImageGrid:
     return ImageGrid(pack_images(images), SAMPLES_PER_ROW)
 
 
-def _draw_class_samples(figures_of: AutoencoderFigures, path: Path, name: str, title: str) -> ImageGrid:
+def _draw_class_samples(figures_of: AutoencoderFigures, path: Path, name: str, title: str) -> CaptionedImages:
     """Samples with a row of each class; those of the prior have the same codes in all rows."""
     train, rows = shown_images(figures_of.dataset.train, figures_of.hp), []
     for label in np.unique(train.labels)[:MAX_CLASSES].tolist():
@@ -221,7 +221,8 @@ def _draw_class_samples(figures_of: AutoencoderFigures, path: Path, name: str, t
         rows.append((class_name, figures_of.decode(codes, np.full(len(codes), label))))
     image_figures.plot_image_rows(rows, path, title)
     by_code = np.stack([images for _, images in rows], axis=1)  # so that the first ones are of all classes
-    return ImageGrid(pack_images(by_code.reshape(-1, *by_code.shape[2:])), len(rows))
+    captions = [class_name for class_name, _ in rows] * by_code.shape[0]
+    return CaptionedImages(pack_images(by_code.reshape(-1, *by_code.shape[2:])), captions)
 
 
 @figure("interpolation", applies=lambda figures_of: figures_of.decodes_code_alone)
