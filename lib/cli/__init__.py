@@ -35,6 +35,7 @@
     jobs               a job of the worker, followed
     terminal_prompts   texts, paths, menus to answer
     preset_choices     presets that fit a data set
+    class_question     a class of a conditional model
     picture_questions  what a folder of pictures holds
     prompt_keys        Esc, Ctrl-D, Enter in prompts
     conversation       questions in order, and back

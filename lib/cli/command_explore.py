@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from lib.cli.class_question import ask_class
 from lib.cli.display import Display
 from lib.cli.model_command import MAX_OPTION, ModelCommand, ask_images, free_file, last_model
 from lib.cli.model_results import show_problems
@@ -28,6 +29,7 @@ PROJECTION_HELP = (
     f"projections of the latent codes to a plane: {', '.join(PROJECTIONS)}; umap requires umap-learn; codes "
     f"of one or two numbers are shown themselves in place of pca (default: {','.join(DEFAULT_PROJECTIONS)})"
 )
+LABEL_HELP = "class that a conditional model decodes, by name or number (default: no codes are decoded)"
 SEED_HELP = "seed of the sample and of the projections (default 0)"
 
 
@@ -54,6 +56,7 @@ class ExploreCommand(ModelCommand):
         super().add_flags(parser)
         values = SeveralOf(PROJECTIONS, or_none=False)
         parser.add_value("--projection", "NAMES", PROJECTION_HELP, values, default=DEFAULT_PROJECTIONS)
+        parser.add_argument("--label", metavar="CLASS", help=LABEL_HELP)
         parser.add_value("--seed", "N", SEED_HELP, IntRange(0, MAX_OPTION), default=0)
 
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
@@ -61,7 +64,12 @@ class ExploreCommand(ModelCommand):
         return options | {"output": args.output or default_page(options["models"][0], args.data)}
 
     def ask_request(self, session: Session) -> JobRequest | None:
-        model, options = last_model(session), ask_images(session, default=run_images(session))
+        model, record = last_model(session), session.last_run.record
+        options = ask_images(session, default=run_images(session))
+        if record["hyperparameters"].get("conditional"):
+            question = "Class whose codes are decoded"
+            classes = record["dataset"]["classes"]
+            options["label"] = ask_class(session.answers, classes, question, "none", "none of them") or None
         return Explore(models=(model,), output=default_page(model, options["data"]), **options)
 
     def show(self, result: ExploreResult, display: Display) -> None:

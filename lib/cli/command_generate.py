@@ -6,15 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lib.cli.class_question import ask_class
 from lib.cli.conversation import ask_in_order
 from lib.cli.display import Display
 from lib.cli.model_command import MAX_OPTION, ModelCommand, generates_from_codes, last_model
 from lib.cli.output import BAD
 from lib.cli.parser import CommandParser
-from lib.cli.prompts import Answers
 from lib.cli.session import Session
 from lib.common.errors import UserError
-from lib.common.suggestions import closest_name
 from lib.common.value_types import IntRange
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.samplers import SAMPLERS, applicable_samplers, describe_samplers
@@ -22,7 +21,6 @@ from lib.runs.views import CaptionedImages, FigureView, ImageGrid, ImageStrip
 from lib.worker.generate_messages import Generate, GenerateResult, NearestImages
 from lib.worker.messages import JobRequest
 
-MAX_CHOICES = 20  # classes in a menu; one of more is typed
 SIDE, SEED = IntRange(2, 200), IntRange(0, MAX_OPTION)  # of a grid or an interpolation; of samples
 SAMPLES = IntRange(1, 1_000_000)
 SAMPLER_HELP = (
@@ -106,7 +104,8 @@ class GenerateCommand(ModelCommand):
         values: dict[str, Any] = {}
 
         def ask_label() -> None:
-            chosen = _ask_class(answers, run.record["dataset"]["classes"])
+            classes = run.record["dataset"]["classes"]
+            chosen = ask_class(answers, classes, "Class of the samples", "all", "all of them")
             values["labels"] = (chosen,) if chosen else ()
 
         def ask_sampler() -> None:
@@ -147,24 +146,6 @@ def _view_of(result: GenerateResult) -> FigureView:
     if result.classes:
         return CaptionedImages(result.pictures, result.classes)
     return ImageGrid(result.pictures, result.columns)
-
-
-def _ask_class(answers: Answers, classes: list[str]) -> str:
-    """The name or number of a class from a menu, or from a prompt if there are many; empty for all."""
-    question = "Class of the samples"
-    if len(classes) <= MAX_CHOICES:
-        choices = {"": "all of them"} | {name: name for name in classes}
-        return answers.choose(question, choices, at_end="")
-    known = ["all", *classes, *map(str, range(len(classes)))]
-
-    def check(text: str) -> None:
-        if text.strip() not in known:
-            close = closest_name(text, known)
-            remedy = f"did you mean {close!r}?" if close else "type a name, a number from 0, or all"
-            raise UserError(f"{text!r} is none of the {len(classes)} classes; {remedy}")
-
-    chosen = answers.ask_text(f"{question} (a name, or a number from 0)", check, default="all")
-    return "" if chosen == "all" and "all" not in classes else chosen
 
 
 def _split_classes(text: str) -> tuple[str, ...]:

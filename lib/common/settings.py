@@ -138,10 +138,11 @@ class Setting:
             actual = values.get(name) if isinstance(values, dict) else getattr(values, name)
             if actual in value if isinstance(value, frozenset) else actual == value:
                 continue
+            verb = "have" if self.label.endswith("s") else "has"
             if value is None:
-                return f"{self.label} has no effect with {flag_of(name)}"
+                return f"{self.label} {verb} no effect with {flag_of(name)}"
             condition = "" if value is True or isinstance(value, frozenset) else f" {value}"
-            return f"{self.label} has no effect without {flag_of(name)}{condition}"
+            return f"{self.label} {verb} no effect without {flag_of(name)}{condition}"
         return ""
 
 

@@ -110,7 +110,12 @@ def _prior_rules(hp: AutoencoderSettings) -> list[Rule]:
             _BYPASSES,
             ": images would bypass the latent code",
         ),
-        _conflict(hp, bool(hp.quantize), "quantize", ("regularization", *_BYPASSES)),
+        _conflict(
+            hp,
+            bool(hp.quantize),
+            find_setting("quantize").describe(hp.quantize),
+            ("regularization", *_BYPASSES),
+        ),
         Rule(
             bool(hp.quantize) and hp.code_width % len(hp.quantize or (1,)) > 0,
             f"quantize has {len(hp.quantize)} numbers of levels, which must divide "

@@ -15,6 +15,7 @@ from lib.evaluation import image_figures
 from lib.evaluation.sample_quality import features
 from lib.evaluation.sample_quality.features import FeatureModel
 from lib.models.saving.model_files import load_saved_model
+from lib.runs import run_folder
 from lib.runs.classifiers import missing_classifier, newest_classifier
 from lib.tasks import get_task
 from lib.tasks.display import Display
@@ -51,6 +52,7 @@ def evaluate(channel: Channel, request: Evaluate) -> None:
     """
     # --- models and data
     paths = [Path(model) for model in request.models]
+    run_folder.require_output_folder(request.output)
     autoencoders = [load_autoencoder(str(path), request) for path in paths]
     first = autoencoders[0]
     dataset = load_training_data(

@@ -17,6 +17,7 @@ class Explore(ModelRequest):
     Attributes:
         projection: some of `PROJECTIONS`.
         seed: of the sample of images and of the projections.
+        label: name or number of the class that a conditional model decodes; None to decode nothing then.
     """
 
     job = "lib.worker.exploration.job.explore"
@@ -26,6 +27,7 @@ class Explore(ModelRequest):
     limit: int = DEFAULT_POINTS
     projection: tuple[str, ...] = DEFAULT_PROJECTIONS
     seed: int = 0
+    label: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,8 @@ from PIL import Image
 from rich.cells import cell_len
 from rich.console import Console
 
-from lib.cli import command_encode, command_generate, commands
+from lib.cli import command_encode, commands
+from lib.cli.class_question import ask_class
 from lib.cli.command_apply import ApplyCommand
 from lib.cli.command_encode import EncodeCommand
 from lib.cli.command_generate import GenerateCommand
@@ -46,7 +47,8 @@ from tests.worker.test_model_jobs import save_autoencoder, save_classifier
 def test_the_class_of_samples_is_chosen_or_typed_if_there_are_many(count, typed, chosen, monkeypatch):
     answers = Answers("autoencoder", TrainParser("autoencoder", "").parse([]))
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{typed}\n"))
-    assert command_generate._ask_class(answers, [f"c{number}" for number in range(count)]) == chosen
+    names = [f"c{number}" for number in range(count)]
+    assert ask_class(answers, names, "Class", "all", "all of them") == chosen
 
 
 def test_apply_from_the_command_line(tiny):

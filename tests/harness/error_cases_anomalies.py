@@ -66,7 +66,7 @@ CASES = {
             (
                 lambda name=name, value=value: AutoencoderHyperparameters(**{name: value}),
                 name.replace("_", " "),
-                "has no effect without --task anomaly",
+                f"{'have' if name.endswith('s') else 'has'} no effect without --task anomaly",
             )
             for name, value in OPTIONS.items()
         ),

@@ -15,9 +15,9 @@ from tests.harness import sample_files
 from tests.worker.test_model_jobs import GRAY, run_job, save_autoencoder
 
 
-def explore(images: np.ndarray, models: list[str] | None = None, output: str = "page.html") -> None:
+def explore(images: np.ndarray, models: list[str] | None = None, output: str = "page.html", **more) -> None:
     np.save("images.npy", images)
-    options = {"data": "images.npy", "output": output, "projection": ("pca",)}
+    options = {"data": "images.npy", "output": output, "projection": ("pca",), **more}
     run_job(Explore, models or save_autoencoder(latent_dim=4), **options)
 
 
@@ -69,6 +69,11 @@ CASES = {
             lambda: explore(np.zeros((9, 12, 10), np.uint8)),
             "images.npy",
             "are equal, so there is nothing to explore; use another model, or other images",
+        ),
+        (
+            lambda: explore(sample_files.shapes(9)[0], label="3"),
+            "ae/autoencoder.h5",
+            "--label requires a model that was trained with --conditional",
         ),
     ],
     "worker/exploration/encoded_images": [

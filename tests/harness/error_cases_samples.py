@@ -8,7 +8,7 @@ from unittest import mock
 import keras
 import numpy as np
 
-from lib.cli import command_generate
+from lib.cli.class_question import ask_class
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.data.value_range import ValueRange
 from lib.evaluation.sample_quality import features
@@ -58,7 +58,7 @@ def choose_class(text: str):
         def ask_text(self, question, check, default):
             check(text)
 
-    command_generate._ask_class(Typing(), [f"c{number}" for number in range(30)])
+    ask_class(Typing(), [f"c{number}" for number in range(30)], "Class", "all", "all of them")
 
 
 def stopped() -> RecordingChannel:
@@ -302,6 +302,10 @@ CASES = {
             "--sampler prior does not apply to this model; use mixture or two-stage",
         ),
     ],
+    "cli/class_question": [
+        (lambda: choose_class("zebra"), "'zebra'", "type a name, a number from 0, or all"),
+        (lambda: choose_class("C7"), "'C7'", "is none of the 30 classes; did you mean 'c7'?"),
+    ],
     "cli/command_generate": [
         (
             lambda: called("autoencoder", "generate", "-model", save_autoencoder()[0], "--label", ","),
@@ -342,8 +346,6 @@ CASES = {
             "--sampler",
             "has no effect with --between: remove one of them",
         ),
-        (lambda: choose_class("zebra"), "'zebra'", "type a name, a number from 0, or all"),
-        (lambda: choose_class("C7"), "'C7'", "is none of the 30 classes; did you mean 'c7'?"),
     ],
     "worker/generate_job": [
         (

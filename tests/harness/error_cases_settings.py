@@ -234,11 +234,11 @@ CASES = {
             "degrade",
             "has no effect with --targets",
         ),
-        (lambda: AutoencoderHyperparameters(targets="c"), "targets", "has no effect without --task restore"),
+        (lambda: AutoencoderHyperparameters(targets="c"), "targets", "have no effect without --task restore"),
         (
             lambda: AutoencoderHyperparameters(test_targets="c"),
             "test targets",
-            "has no effect without --task restore",
+            "have no effect without --task restore",
         ),
         (
             lambda: AutoencoderHyperparameters(task="restore", dataset="c", targets="c"),
@@ -274,12 +274,12 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(beta_cycles=2),
             "beta cycles",
-            "has no effect without --regularization",
+            "have no effect without --regularization",
         ),
         (
             lambda: AutoencoderHyperparameters(regularization="mmd", free_bits=0.5),
             "free bits",
-            "has no effect without --regularization kl",
+            "have no effect without --regularization kl",
         ),
         (
             lambda: AutoencoderHyperparameters(regularization="kl", beta_cycles=2),
@@ -311,12 +311,12 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(regularization="mmd", importance_samples=5),
             "importance samples",
-            "importance samples has no effect without --regularization kl",
+            "importance samples have no effect without --regularization kl",
         ),
         (
             lambda: AutoencoderHyperparameters(nll_samples=5, binarize="static"),
             "NLL samples",
-            "NLL samples has no effect without --regularization kl",
+            "NLL samples have no effect without --regularization kl",
         ),
         (
             lambda: AutoencoderHyperparameters(task="denoise", binarize="static"),
@@ -464,7 +464,7 @@ CASES = {
         (
             lambda: AutoencoderHyperparameters(quantize="8", latent_dim=4, regularization="kl"),
             "quantize",
-            "quantize cannot be combined with regularization kl",
+            "quantize 8 cannot be combined with regularization kl",
         ),
         (
             lambda: AutoencoderHyperparameters(quantize="8,5,5", latent_dim=4),

@@ -22,6 +22,7 @@ from lib.worker.generate_messages import Generate
 from lib.worker.image_labels import ModelClasses
 from lib.worker.messages import Encode
 from tests.harness import sample_files
+from tests.worker.test_exploration import page_data
 from tests.worker.test_model_jobs import CLASSES, run_job, save_autoencoder, save_classifier
 from tests.worker.test_training_jobs import run
 
@@ -128,7 +129,17 @@ def test_the_evaluation_and_the_page_of_a_conditional_model(labeled):
     assert {"reconstructions", "prior", "mixture"} <= {row.source for row in result.rows}
     page = run_job(Explore, models, data=labeled, projection=("pca",), output="page.html")
     assert page.count == 60
-    assert not page.is_decoded
+    assert page.decoded.endswith("decodes those of a class; set --label")
+    pictures = []
+    for label in ("0", "1"):
+        options = {"data": labeled, "projection": ("pca",), "output": f"{label}.html", "label": label}
+        page = run_job(Explore, models, **options)
+        assert page.is_decoded
+        assert page.decoded.endswith(f"images, class {CLASSES[int(label)]}")
+        content = page_data(f"{label}.html")
+        assert content["decodedClass"] == CLASSES[int(label)]
+        pictures.append(content["decoded"])
+    assert pictures[0] != pictures[1]
 
 
 def test_classes_of_folders_are_matched_by_their_names():
@@ -179,9 +190,10 @@ def test_a_conditional_run_takes_the_weights_of_both_embeddings(labeled, unrende
 def test_classes_that_do_not_occur_are_not_generated(unrendered):
     images, labels = sample_files.shapes(60)
     np.savez("gaps.npz", images=images, labels=np.array([0, 2, 5])[labels])
-    run("ae", dataset="gaps.npz", conditional=True, latent_dim=2, layers=1, kernels=2, epochs=1)
+    _, events = run("ae", dataset="gaps.npz", conditional=True, latent_dim=2, layers=1, kernels=2, epochs=1)
     run_job(Generate, ["ae/autoencoder.h5"], data="gaps.npz", count=6, output="out")
     assert labels_of("out") == ["0", "2", "5"] * 2
+    assert events[-1].views["samples"].captions[:6] == ["0", "2", "5"] * 2
 
 
 def test_bits_per_pixel_include_the_label(dataset, monkeypatch):

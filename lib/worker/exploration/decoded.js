@@ -10,7 +10,9 @@ function gridCell(x, y) {
   return column >= 0 && row >= 0 && column < grid.columns && row < grid.rows ? { column, row } : null;
 }
 
-const partText = page.decodedPart ? ` Decoded is the ${page.decodedPart} alone.` : "";
+const partText =
+  (page.decodedPart ? ` Decoded is the ${page.decodedPart} alone.` : "") +
+  (page.decodedClass ? ` All are of class ${page.decodedClass}.` : "");
 
 class GridPanel {
   constructor() {

@@ -1,10 +1,12 @@
 """Pictures of latent codes that are decoded beforehand: on a grid, or along principal directions."""
 
+import math
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+from lib.common.errors import printable
 from lib.evaluation import latent_space
 from lib.evaluation.projections import LatentSpace, Projection, central_codes
 from lib.tasks import get_task
@@ -35,18 +37,40 @@ class DecodedCodes(NamedTuple):
     description: str
 
 
-def decode_grid(
-    model: LoadedAutoencoder, decoder: keras.Model, plane: Projection, display: Display
-) -> DecodedCodes:
+class CodeDecoder(NamedTuple):
+    """The part of an autoencoder that makes pictures of codes.
+
+    Attributes:
+        autoencoder: the whole.
+        model: its decoder of codes alone, of a conditional one of codes and labels.
+        class_name: of a conditional autoencoder, that of all pictures; else "".
+        label: its number; None without one.
+    """
+
+    autoencoder: LoadedAutoencoder
+    model: keras.Model
+    class_name: str = ""
+    label: int | None = None
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """The shape of a code."""
+        return tuple(self.model.inputs[0].shape[1:])
+
+    def describe(self, codes: str) -> str:
+        """Return what is decoded, with the class."""
+        return f"{codes}, class {printable(self.class_name)}" if self.class_name else codes
+
+
+def decode_grid(decoder: CodeDecoder, plane: Projection, display: Display) -> DecodedCodes:
     """Return pictures of codes of one or two numbers, on a grid over the range of the codes.
 
     Args:
-        model: the autoencoder.
-        decoder: of codes alone.
+        decoder: decodes them.
         plane: the codes themselves, the second number of those of one number is of no meaning.
         display: of the images.
     """
-    positions, size = plane.positions, int(np.prod(decoder.input_shape[1:]))
+    positions, size = plane.positions, math.prod(decoder.code_shape)
     low, high = positions.min(axis=0), positions.max(axis=0)
     margin = GRID_MARGIN * (high - low)
     spans = high - low + 2 * margin
@@ -69,18 +93,15 @@ def decode_grid(
         "cellHeight": float(cell_height),
         "dimensions": size,
     }
-    pictures = _decode(model, decoder, codes, display, len(codes))
-    return DecodedCodes(pictures, {"grid": content}, f"a grid of {columns}×{rows} codes")
+    pictures = _decode(decoder, codes, display, len(codes))
+    return DecodedCodes(pictures, {"grid": content}, decoder.describe(f"a grid of {columns}×{rows} codes"))
 
 
-def decode_directions(
-    model: LoadedAutoencoder, decoder: keras.Model, space: LatentSpace, seed: int, display: Display
-) -> DecodedCodes:
+def decode_directions(decoder: CodeDecoder, space: LatentSpace, seed: int, display: Display) -> DecodedCodes:
     """Return pictures along the principal directions of codes, from their mean and from codes of images.
 
     Args:
-        model: the autoencoder.
-        decoder: of codes alone.
+        decoder: decodes them.
         space: the codes.
         seed: of the choice of images.
         display: of the images.
@@ -93,7 +114,7 @@ def decode_directions(
     # One center at a time: the codes of all would need much more memory than their pictures.
     centers = [space.mean, *(space.rows[index] for index in central)]
     total = len(centers) * len(moves)
-    parts = [_decode(model, decoder, center + moves, display, total) for center in centers]
+    parts = [_decode(decoder, center + moves, display, total) for center in centers]
     content = {
         "steps": STEPS.tolist(),
         "shares": space.shares[:count].tolist(),
@@ -101,25 +122,26 @@ def decode_directions(
         "centers": central.tolist(),
         "nearest": nearest.tolist(),
     }
-    description = (
+    description = decoder.describe(
         f"{count} principal direction{'' if count == 1 else 's'}, {len(STEPS)} steps each, around the mean "
         f"and {len(central)} images"
     )
     return DecodedCodes(np.concatenate(parts), {"directions": content}, description)
 
 
-def _decode(
-    model: LoadedAutoencoder, decoder: keras.Model, codes: np.ndarray, display: Display, total: int
-) -> np.ndarray:
+def _decode(decoder: CodeDecoder, codes: np.ndarray, display: Display, total: int) -> np.ndarray:
     """Small pictures of codes, (n, latent size), of the size of `total` ones."""
-    codes = codes.astype(np.float32).reshape(-1, *decoder.input_shape[1:])
+    hp = decoder.autoencoder.hp
+    codes = codes.astype(np.float32).reshape(-1, *decoder.code_shape)
     names = [f"decoded code {number}" for number in range(1, len(codes) + 1)]
     size: tuple[int, int] | None = None
     parts = []
     for start in range(0, len(codes), CHUNK):
-        outputs = latent_space.decode_codes(decoder, codes[start : start + CHUNK], model.hp.quantization)
-        require_finite(outputs, names[start : start + CHUNK], model.path)
-        pictures = display.show_pixels(get_task(model.hp).output_pixels(model.hp, outputs))
+        rows = codes[start : start + CHUNK]
+        labels = None if decoder.label is None else np.full(len(rows), decoder.label, np.int32)
+        outputs = latent_space.decode_codes(decoder.model, rows, hp.quantization, labels=labels)
+        require_finite(outputs, names[start : start + CHUNK], decoder.autoencoder.path)
+        pictures = display.show_pixels(get_task(hp).output_pixels(hp, outputs))
         size = size or thumbnail_size(pictures.shape[1], pictures.shape[2], total)
         parts.append(make_thumbnails(pictures, size))
     return np.concatenate(parts)

@@ -4,7 +4,6 @@ import math
 from functools import partial
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from lib.common.errors import UserError
@@ -14,7 +13,7 @@ from lib.evaluation import projections
 from lib.evaluation.projections import LatentSpace, Projection
 from lib.runs.events import Stage
 from lib.tasks import get_task
-from lib.worker.exploration.decoded_codes import DecodedCodes, decode_directions, decode_grid
+from lib.worker.exploration.decoded_codes import CodeDecoder, DecodedCodes, decode_directions, decode_grid
 from lib.worker.exploration.encoded_images import EncodedImages, encode_images, select_sample
 from lib.worker.exploration.page import NEIGHBORS, Exploration, exploration_page
 from lib.worker.explore_messages import PAGE_SUFFIX, Explore, ExploreResult
@@ -37,7 +36,7 @@ def explore(channel: Channel, request: Explore) -> None:
     projections.require_projections(request.projection)
     model = load_autoencoder(request.models[0], request, ", which explore requires")
     latent_size = math.prod(model.code_encoder().output_shape[1:])
-    decoder, refusal = _find_decoder(model, latent_size)
+    decoder, refusal = _find_decoder(model, latent_size, request.label)
     options = (request.fit, request.invert, False, model.saved.value_range)
     user_images = UserImages(request.data, model.image_shape, *options)
     sample_notes = select_sample(user_images, request.limit, latent_size, request.seed)
@@ -46,7 +45,7 @@ def explore(channel: Channel, request: Explore) -> None:
     progress = ChunkProgress(channel, user_images, None, "images")
     images = encode_images(model, user_images, progress)
     space = _analyze(channel, request, model, images)
-    decoded = None if decoder is None else _decode(channel, model, decoder, space, images, request.seed)
+    decoded = None if decoder is None else _decode(channel, decoder, space, images, request.seed)
     views, skipped = _project(channel, request, space)
     # --- page
     task = get_task(model.hp)
@@ -58,6 +57,7 @@ def explore(channel: Channel, request: Explore) -> None:
         decoded=decoded,
         refusal=refusal,
         decoded_part=task.decoded_words(model.hp),
+        decoded_class="" if decoder is None else decoder.class_name,
         output_name="reconstruction" if task.targets_are_inputs else "output",
     )
     missing = [progress.stop_note, *map(SKIPPED.format, skipped)]
@@ -108,24 +108,33 @@ def _require_new_page(output: Path) -> None:
     require_writable(output)
 
 
-def _find_decoder(model: LoadedAutoencoder, latent_size: int) -> tuple[keras.Model | None, str]:
-    """The decoder of codes alone, or None and why there is none."""
-    if model.classes is not None:
-        return None, "no codes are decoded: the decoder of a conditional autoencoder needs labels, too"
+def _find_decoder(
+    model: LoadedAutoencoder, latent_size: int, label: str | None
+) -> tuple[CodeDecoder | None, str]:
+    """The decoder of codes, or None and why there is none.
+
+    Raises:
+        UserError: a label that is no class of the model, or for a model without classes.
+    """
+    if label is not None and model.classes is None:
+        raise UserError(f"{model.path}: --label requires a model that was trained with --conditional")
+    number = None if label is None or model.classes is None else int(model.classes.numbers((label,))[0])
+    if model.classes is not None and number is None:
+        return None, "no codes are decoded: a conditional autoencoder decodes those of a class; set --label"
     try:
         decoder = model.code_decoder()
     except UserError as error:
         return None, f"no codes are decoded: {str(error).removeprefix(f'{model.path}: ')}"
-    if math.prod(decoder.input_shape[1:]) != latent_size:
-        size = math.prod(decoder.input_shape[1:])
+    name = "" if number is None or model.classes is None else model.classes.names[number]
+    code_decoder = CodeDecoder(model, decoder, name, number)
+    if (size := math.prod(code_decoder.code_shape)) != latent_size:
         return None, f"no codes are decoded: the decoder takes {size:,} numbers, a code has {latent_size:,}"
-    return decoder, ""
+    return code_decoder, ""
 
 
 def _decode(
     channel: Channel,
-    model: LoadedAutoencoder,
-    decoder: keras.Model,
+    decoder: CodeDecoder,
     space: LatentSpace,
     images: EncodedImages,
     seed: int,
@@ -133,8 +142,8 @@ def _decode(
     """Pictures of codes: of those on a plane a grid, of others principal directions."""
     channel.emit(Stage("decoding codes"))
     if space.rows.shape[1] <= PLANE:
-        return decode_grid(model, decoder, projections.project(CODE, space, seed), images.display)
-    return decode_directions(model, decoder, space, seed, images.display)
+        return decode_grid(decoder, projections.project(CODE, space, seed), images.display)
+    return decode_directions(decoder, space, seed, images.display)
 
 
 def _project(channel: Channel, request: Explore, space: LatentSpace) -> tuple[list[Projection], list[str]]:

@@ -29,6 +29,7 @@ class Exploration(NamedTuple):
         decoded: pictures of codes, or None.
         refusal: why nothing is decoded from codes alone; empty if it is.
         decoded_part: the part of images that is decoded; empty for whole images.
+        decoded_class: the class of what is decoded, of a conditional autoencoder; else empty.
         output_name: what the outputs of the model are called.
     """
 
@@ -39,6 +40,7 @@ class Exploration(NamedTuple):
     decoded: DecodedCodes | None
     refusal: str
     decoded_part: str
+    decoded_class: str
     output_name: str
 
 
@@ -77,6 +79,7 @@ def _data(exploration: Exploration) -> dict[str, Any]:
         "directions": None,
         "decoded": None if decoded is None else make_sheets(decoded.pictures).to_json(),
         "decodedPart": exploration.decoded_part,
+        "decodedClass": printable(exploration.decoded_class),
         "outputName": exploration.output_name,
         "refusal": printable(exploration.refusal),
         **({} if decoded is None else decoded.content),
