@@ -21,7 +21,7 @@ from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.memory_estimate import describe_plan
 from lib.config.suited_defaults import ImageSet
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.formats.picture_fit import PictureFit
 from lib.data.splits import training_count
 from lib.runs import records, run_folder
@@ -101,9 +101,9 @@ class NetworkQuestions:
         names = ("dataset", "size", "skip_broken")
         values = {name: self.values[name] for name in names if name in self.values}
         dataset, fit = self.values["dataset"], picture_fit(self._answers, values)
-        header = datasets.peek(dataset, fit)
+        header = dataset_names.peek(dataset, fit)
         if "testset" in self._answers.provided:
-            datasets.peek(self._answers.provided["testset"], fit)
+            dataset_names.peek(self._answers.provided["testset"], fit)
         self._header = header
         adapt_preset(self._answers, dataset, header)
         data = self._loading.request(values)
@@ -126,7 +126,7 @@ class NetworkQuestions:
         ask_remaining_settings(self._answers, self.values, self._loading, self._describe)
 
     def _describe(self, hp: Hyperparameters) -> str:
-        self._header = datasets.peek(hp.require("dataset"), PictureFit.of(hp))
+        self._header = dataset_names.peek(hp.require("dataset"), PictureFit.of(hp))
         return describe_plan(self._plan_network(hp))
 
     def _plan(self, assumed: dict, name: str, value) -> Architecture:

@@ -14,7 +14,7 @@ from lib.cli.session import Session
 from lib.cli.streams import prepare_streams
 from lib.common.errors import exit_status
 from lib.config.hyperparameters import Hyperparameters
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.formats.picture_fit import PictureFit
 from lib.worker.process import Worker
 
@@ -47,7 +47,7 @@ def make_menu(session: Session) -> Menu:
 
 def describe_images(hp: Hyperparameters) -> str:
     """Require that the images can have the size and color of the settings; nothing is described."""
-    datasets.peek(hp.require("dataset"), PictureFit.of(hp))
+    dataset_names.peek(hp.require("dataset"), PictureFit.of(hp))
     return ""
 
 

@@ -18,7 +18,7 @@ from lib.common.value_types import choices
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.presets import presets_for
 from lib.config.suited_defaults import OTHER_CODES
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.formats.picture_fit import PictureFit
 from lib.data.user_images import are_pictures, require_user_images
 from lib.runs import run_folder
@@ -210,7 +210,7 @@ def _new_defaults(answers: Answers, values: dict, name: str, value: Any) -> tupl
 def _apply_preset(answers: Answers, values: dict) -> dict:
     """The values with a preset chosen in a menu, and defaults for what it leaves open, except the data."""
     hp = answers.hyperparameters(values)
-    header = datasets.peek(hp.require("dataset"), PictureFit.of(hp))
+    header = dataset_names.peek(hp.require("dataset"), PictureFit.of(hp))
     names = fitting_presets(answers.program, hp.require("dataset"), header.shape, hp.task_name)
     count = len(presets_for(answers.program))
     fitting = "" if len(names) == count else f" ({len(names)} of {count} fit the images)"

@@ -11,7 +11,7 @@ from lib.cli.session import Session
 from lib.cli.terminal_prompts import prompt_choice
 from lib.common.errors import UserError
 from lib.common.formatting import format_megabytes, format_shape
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.user_images import find_pictures
 from lib.runs import records
 from lib.runs.run_folder import AUTOENCODER_FILES
@@ -62,7 +62,7 @@ class EncodeCommand(ModelCommand):
 
 def default_codes_file(model: str, data: str, suffix: str = "") -> str:
     """Return a free path in the model's folder, named after the data, and numbered if necessary."""
-    return free_file(model, f"codes-{datasets.short_name(data)}{suffix}.npz")
+    return free_file(model, f"codes-{dataset_names.short_name(data)}{suffix}.npz")
 
 
 def confirm_size(request: Encode) -> bool:
@@ -92,6 +92,6 @@ def count_images(data: str, limit: int | None) -> int:
     if (pictures := find_pictures(data)) is not None:
         count = len(pictures.train) + (len(pictures.test) if pictures.test else 0)
     else:
-        header = datasets.peek(data)
+        header = dataset_names.peek(data)
         count = header.count + header.test_count
     return min(count, limit or count)

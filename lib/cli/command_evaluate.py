@@ -14,7 +14,7 @@ from lib.cli.tables import new_table, print_table
 from lib.common.value_types import IntRange
 from lib.config.data_settings import FIT_MODES
 from lib.config.samplers import SAMPLERS, describe_samplers
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.runs import records, run_folder
 from lib.runs.classifiers import missing_classifier, newest_classifier
 from lib.runs.views import ImageStrip
@@ -65,7 +65,7 @@ class EvaluateCommand(JobCommand):
     def options(self, args: argparse.Namespace) -> dict[str, Any]:
         models = tuple(run_folder.locate_model(model, MODEL_FILES, self.name) for model in args.model)
         if args.data:
-            datasets.locate(args.data)
+            dataset_names.locate(args.data)
         features = args.features and run_folder.locate_model(args.features, CLASSIFIER_FILES, "--features")
         fit = args.fit or records.trained_fit(Path(models[0]).parent)
         samplers = tuple(dict.fromkeys(args.samplers or ()))

@@ -12,7 +12,7 @@ from lib.cli.session import Session
 from lib.common.formatting import format_megabytes, format_shape
 from lib.common.value_types import IntRange
 from lib.common.word_types import SeveralOf
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.runs.run_folder import AUTOENCODER_FILES
 from lib.worker.explore_messages import (
     DEFAULT_POINTS,
@@ -83,7 +83,7 @@ class ExploreCommand(ModelCommand):
 
 def default_page(model: str, data: str) -> str:
     """Return a free path of a page in the model's folder, named after the data."""
-    return free_file(model, f"explore-{datasets.short_name(data)}{PAGE_SUFFIX}")
+    return free_file(model, f"explore-{dataset_names.short_name(data)}{PAGE_SUFFIX}")
 
 
 def run_images(session: Session) -> str:

@@ -14,7 +14,7 @@ from lib.common.size_types import ImageSize
 from lib.common.value_types import IntRange
 from lib.config.data_settings import FIT_MODES, MAX_SIDE
 from lib.config.program_settings import find_setting
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.user_images import find_pictures, require_user_images
 from lib.runs import records, run_folder
 from lib.tasks import find_task
@@ -105,7 +105,7 @@ class ModelCommand(JobCommand):
         models = args.model if self.several_models else [args.model]
         models = [run_folder.locate_model(model, self.model_files, self.name) for model in models]
         if args.data:
-            datasets.locate(args.data)
+            dataset_names.locate(args.data)
         fit = args.fit or records.trained_fit(Path(models[0]).parent)
         return super().options(args) | {"models": tuple(models), "fit": fit}
 

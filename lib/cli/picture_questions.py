@@ -10,7 +10,7 @@ from lib.cli.prompts import Answers
 from lib.common.errors import UserError, printable
 from lib.common.formatting import format_channels, format_shape
 from lib.common.text_layout import wrap_for
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.formats.picture_fit import PictureFit, PictureSurvey, describe_broken
 from lib.data.formats.picture_lists import PictureFolder
 from lib.data.user_images import find_pictures
@@ -76,7 +76,7 @@ def ask_picture_size(answers: Answers, values: dict[str, Any]) -> None:
 def _proposed_size(answers: Answers, folder: str, survey: PictureSurvey) -> tuple[int, int]:
     """The size of the images that the newest autoencoder for the folder takes; else one that suits them."""
     side = survey.proposed_side()
-    trained = records.trained_size(datasets.short_name(folder))
+    trained = records.trained_size(dataset_names.short_name(folder))
     return trained if trained and answers.program == "classification" else (side, side)
 
 

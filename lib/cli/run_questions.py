@@ -16,7 +16,7 @@ from lib.cli.prompts import Answers
 from lib.common.errors import PromptCancelled, UserError
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import Hyperparameters
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.formats.registry import read_labels
 from lib.runs import records, run_folder
 from lib.tasks import ImageShape
@@ -38,12 +38,12 @@ def ask_dataset(answers: Answers) -> str:
         require(path, chosen)
 
     if "dataset" in answers.provided:
-        require = datasets.require_trainable
+        require = dataset_names.require_trainable
         return answers.ask_path("dataset", {}, check)
-    require = datasets.require_readable
+    require = dataset_names.require_readable
     while True:
-        path = answers.ask_path("dataset", datasets.offered_datasets(), check)
-        if not answers.has_terminal or not datasets.is_downloaded(path) or _download(path):
+        path = answers.ask_path("dataset", dataset_names.offered_datasets(), check)
+        if not answers.has_terminal or not dataset_names.is_downloaded(path) or _download(path):
             return path
         del answers.drafts["dataset"]
 
@@ -81,13 +81,13 @@ def labeled_data_steps(answers: Answers, values: dict[str, Any]) -> list[Step]:
     def ask_labels(name: str) -> None:
         values.pop(name, None)
         images = values["dataset"] if name == "labels" else answers.provided.get("testset")
-        header = datasets.peek(images, picture_fit(answers, values)) if images else None
+        header = dataset_names.peek(images, picture_fit(answers, values)) if images else None
         if name in answers.provided or (header and not header.labeled):
             error = header.label_error if header else ""
             values[name] = answers.ask_path(name, {}, read_labels, hint=error and f"{error}, or ")
 
     def ask_model() -> None:
-        shape = datasets.peek(values["dataset"], picture_fit(answers, values)).shape
+        shape = dataset_names.peek(values["dataset"], picture_fit(answers, values)).shape
 
         def check(path: str) -> None:
             file = run_folder.locate_model(path, run_folder.AUTOENCODER_FILES, "train")

@@ -14,7 +14,7 @@ from lib.config.architecture import Architecture
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.memory_estimate import MemoryEstimate, estimate_memory, operations_per_image
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.formats.picture_fit import PictureFit
 from lib.data.splits import training_count
 from lib.tasks import ImageShape
@@ -48,7 +48,7 @@ def check_training_plan(
     """
     if not isinstance(hp, AutoencoderHyperparameters):
         return hp
-    header = datasets.peek(hp.require("dataset"), PictureFit.of(hp))
+    header = dataset_names.peek(hp.require("dataset"), PictureFit.of(hp))
     architecture = plan_architecture(hp, header.shape, len(header.class_counts))
     estimate = estimate_memory(architecture)
     needed, free = estimate.of_batch(-(-hp.batch_size // processes)), max(free_memory(), gpu_memory())

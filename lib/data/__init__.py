@@ -1,6 +1,7 @@
 """Data: images and labels, as uint8 or uint16 arrays with the checks that untrusted files need.
 
-    datasets        data sets by name or path
+    datasets        loading and splitting a data set
+    dataset_names   names and paths of data sets
     named_datasets  MNIST and others; bundled ones
     splits          subsets; training, validation, test
     groups          groups of images, by file names
@@ -17,11 +18,11 @@
     unscaled_pictures  pictures at their own size
     formats         file formats: IDX, NumPy, MATLAB, pictures
 
-`datasets` finds what a name or path means, reads it through `formats`, and splits it with `splits`. Images
-stay integers, and memory mapped where the file allows it; batches are made elsewhere. Other
-packages import from the modules: `Dataset`, `peek`, `load_source`, `load_dataset` and the checks of
-`datasets`, `NAMED_DATASETS` of `named_datasets`, `Subset` and `sample_subset` of `splits`, and
-`UserImages`, `find_pictures` and `require_user_images` of `user_images`.
+`dataset_names` finds what a name or path means, `datasets` reads it through `formats` and splits it with
+`splits`. Images stay integers, and memory mapped where the file allows it; batches are made elsewhere. Other
+packages import from the modules: `peek` and the checks of `dataset_names`, `Dataset`, `load_source` and
+`load_dataset` of `datasets`, `NAMED_DATASETS` of `named_datasets`, `Subset` and `sample_subset` of `splits`,
+and `UserImages`, `find_pictures` and `require_user_images` of `user_images`.
 
 >>> import tempfile
 >>> import numpy as np

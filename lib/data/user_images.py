@@ -8,7 +8,7 @@ import numpy as np
 
 from lib.common.errors import UserError, printable
 from lib.common.formatting import format_shape
-from lib.data import datasets
+from lib.data import dataset_names, datasets
 from lib.data.formats.base import Images, Source, exists, require_file_or_folder
 from lib.data.formats.deep_pictures import find_depth, join_planes, load_deep, open_planes, read_header
 from lib.data.formats.masks import load_hole, match_masks
@@ -364,5 +364,5 @@ def require_user_images(source: str) -> None:
     """Raise `UserError` unless `source` is pictures or a data set, judged without reading the images."""
     if not source.strip():
         raise UserError("enter a folder, a data set or a name")
-    if find_pictures(source) is None and (path := datasets.locate(source)) is not None:
+    if find_pictures(source) is None and (path := dataset_names.locate(source)) is not None:
         peek_source(path)

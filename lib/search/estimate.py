@@ -13,7 +13,7 @@ from lib.config.architecture import Architecture
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.memory_estimate import NOTABLE_BYTES, estimate_memory
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.formats.picture_fit import PictureFit
 from lib.runs import records
 from lib.runs.validation import is_number
@@ -55,7 +55,7 @@ def _sample_points(options: SearchOptions) -> list[Hyperparameters]:
 
 def _newest_run(options: SearchOptions) -> tuple[Path, dict] | None:
     """Return the newest finished run of the program on the same data set below the folder of models."""
-    name = datasets.short_name(options.values["dataset"])
+    name = dataset_names.short_name(options.values["dataset"])
     runs = [
         (folder, record)
         for folder, record in records.list_records()
@@ -92,7 +92,7 @@ def _architectures(points: list[Hyperparameters]) -> list[Architecture]:
     networks = [point for point in points if isinstance(point, AutoencoderHyperparameters)]
     if not networks:
         return []
-    shape = datasets.peek(networks[0].require("dataset"), PictureFit.of(networks[0])).shape
+    shape = dataset_names.peek(networks[0].require("dataset"), PictureFit.of(networks[0])).shape
     return [plan_architecture(point, shape) for point in networks]
 
 

@@ -17,7 +17,7 @@ from lib.common.settings import flag_of
 from lib.config.architecture_planner import plan_architecture
 from lib.config.hyperparameters import AutoencoderHyperparameters, Hyperparameters
 from lib.config.program_settings import find_setting
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.search.questions import DEFAULT_TRIALS, SearchQuestions
 from lib.search.space import Choices, Space, grid_size, parse_params
 
@@ -149,11 +149,13 @@ def read_options(program: str, args: argparse.Namespace) -> SearchOptions:
     if questions.sampler == "grid" and numbers["trials"]:
         raise UserError(f"--trials requires --sampler random or tpe; this grid has {size:,} points")
     default_budget = None if numbers["minutes"] else DEFAULT_TRIALS
+    values = questions.values
+    header = dataset_names.peek(values["dataset"], picture_fit(answers, values))
     return SearchOptions(
         answers=answers,
-        values=questions.values,
+        values=values,
         space=space,
-        image_shape=datasets.peek(questions.values["dataset"], picture_fit(answers, questions.values)).shape,
+        image_shape=header.shape,
         sampler=questions.sampler,
         folds=numbers["folds"] or 1,
         budget=size if questions.sampler == "grid" else numbers["trials"] or default_budget,

@@ -15,7 +15,7 @@ from lib.cli.run_questions import ask_dataset, labeled_data_steps
 from lib.common.errors import UserError
 from lib.common.value_types import MAX_FOLDS, IntRange, choices
 from lib.config.suited_defaults import ImageSet
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.splits import training_count
 from lib.search.space import (
     COMMA,
@@ -91,7 +91,7 @@ class SearchQuestions:
     def _ask_size(self) -> None:
         answers, dataset = self._answers, self.values["dataset"]
         ask_picture_size(answers, self.values)
-        header = datasets.peek(dataset, picture_fit(answers, self.values))
+        header = dataset_names.peek(dataset, picture_fit(answers, self.values))
         adapt_preset(answers, dataset, header)
         self._provided = dict(answers.provided)
         data = answers.data_settings(self.values)

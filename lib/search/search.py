@@ -20,7 +20,7 @@ from lib.common.errors import Interrupted, RunFailed, UserError
 from lib.common.terminal_state import muted_keyboard
 from lib.config.hyperparameters import Hyperparameters
 from lib.config.program_settings import restore_former_keys
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.runs import records, run_folder
 from lib.search.estimate import describe_estimate
 from lib.search.options import SearchOptions
@@ -290,7 +290,7 @@ def _default_name(point: Hyperparameters, definition: StudyDefinition) -> str:
     }  # the folder of an earlier version is found again
     text = json.dumps(content, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:6]
-    return f"{datasets.short_name(point.require('dataset'))}-{digest}"
+    return f"{dataset_names.short_name(point.require('dataset'))}-{digest}"
 
 
 def _metric_points(state: StudyState, name: str) -> list[tuple[str, float]]:

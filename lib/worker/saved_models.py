@@ -17,7 +17,7 @@ from lib.common.errors import RunFailed, UserError
 from lib.common.formatting import format_shape
 from lib.config.code_settings import CodeSettings
 from lib.config.hyperparameters import AutoencoderHyperparameters
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.user_images import find_pictures
 from lib.data.value_range import ValueRange
 from lib.models import inference
@@ -254,7 +254,7 @@ def _dataset_shape(source: str | None) -> ImageShape | None:
     """The shape of a data set's images; `None` for pictures, which are made to fit."""
     if source is None or find_pictures(source):
         return None
-    return datasets.peek(source).shape
+    return dataset_names.peek(source).shape
 
 
 def code_decoder(saved: SavedModel, path: Path, hp: AutoencoderHyperparameters) -> keras.Model:

@@ -89,7 +89,7 @@ def test_a_user_at_a_terminal_chooses(machine):
 
 def test_images_that_are_too_large_get_a_size_that_works(machine, monkeypatch):
     header = Header((8192, 4096, 3), 10)
-    monkeypatch.setattr(training_plan.datasets, "peek", lambda *_: header)
+    monkeypatch.setattr(training_plan.dataset_names, "peek", lambda *_: header)
     machine(2, total=2)
     with pytest.raises(UserError, match=r"not even one image fits: use smaller ones, such as --size \d+x\d+"):
         check_training_plan(answers(), HP, print)
@@ -101,7 +101,7 @@ def test_images_that_are_too_large_get_a_size_that_works(machine, monkeypatch):
 def test_epochs_of_hours_are_announced(machine, monkeypatch):
     monkeypatch.setattr(training_plan, "_operations_per_second", lambda: 1e6)
     header = Header((256, 256, 3), 100_000)
-    monkeypatch.setattr(training_plan.datasets, "peek", lambda *_: header)
+    monkeypatch.setattr(training_plan.dataset_names, "peek", lambda *_: header)
     warnings = []
     hp = AutoencoderHyperparameters(dataset="digits", layers=2, kernels=16, batch_size=1, epochs=2)
     check_training_plan(answers(), hp, warnings.append)

@@ -8,7 +8,7 @@ import pytest
 
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters, Hyperparameters
-from lib.data import datasets
+from lib.data import dataset_names, datasets
 from lib.data.formats.base import Header, Images
 from lib.data.named_datasets import FASHION_CLASSES, NAMED_DATASETS
 from lib.data.splits import split_images, training_count
@@ -23,7 +23,7 @@ def hp(**values) -> Hyperparameters:
     ("name", "count", "shape"), [("digits", 1797, (28, 28, 1)), ("photos", 520, (32, 32, 3))]
 )
 def test_bundled_data_sets_agree_with_their_headers(name, count, shape):
-    assert datasets.peek(name) == NAMED_DATASETS[name].header
+    assert dataset_names.peek(name) == NAMED_DATASETS[name].header
     dataset = datasets.load_dataset(hp(dataset=name))
     assert dataset.shape == shape
     assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == count
@@ -141,13 +141,13 @@ def test_contradicting_files_and_settings_are_refused(tiny, tmp_path):
     with pytest.raises(UserError, match="leaves no test images"):
         datasets.load_dataset(hp(dataset=tiny["-d"], split="90/10/0"))
     with pytest.raises(UserError, match="three: 3 images are not enough; the minimum is 10"):
-        datasets.require_trainable(str(sample_files.write_idx(tmp_path / "three", images[:3])))
+        dataset_names.require_trainable(str(sample_files.write_idx(tmp_path / "three", images[:3])))
     with pytest.raises(UserError, match="too few for split"):
         datasets.load_dataset(hp(dataset=str(sample_files.write_idx(tmp_path / "three", images[:3]))))
     with pytest.raises(
         UserError, match="nowhere: no such file or folder; the named data sets are digits, photos, mnist"
     ):
-        datasets.peek("nowhere")
+        dataset_names.peek("nowhere")
 
 
 def test_published_sets_are_found_in_data(tmp_path):
@@ -157,17 +157,17 @@ def test_published_sets_are_found_in_data(tmp_path):
         for prefix in ("train", "t10k"):
             sample_files.write_idx(Path(folder) / f"{prefix}-images-idx3-ubyte.gz", images)
             sample_files.write_idx(Path(folder) / f"{prefix}-labels-idx1-ubyte.gz", labels)
-        assert datasets.locate(name) == Path(folder)
-        assert datasets.peek(name).count == 30
+        assert dataset_names.locate(name) == Path(folder)
+        assert dataset_names.peek(name).count == 30
     assert len(datasets.load_dataset(hp(dataset="mnist")).test) == 30
     assert datasets.load_source("fashion-mnist").test.classes == FASHION_CLASSES
     assert datasets.load_source("./data/fashion-mnist").test.classes == ()
     Path("mnist").mkdir()  # a name takes precedence over a folder
-    assert datasets.locate("mnist") == Path("data")
-    assert datasets.locate("./mnist") == Path("./mnist")
+    assert dataset_names.locate("mnist") == Path("data")
+    assert dataset_names.locate("./mnist") == Path("./mnist")
     np.save("data/mine.npy", images)
     Path("data/notes.txt").write_text("nothing to see")
-    offered = datasets.offered_datasets()
+    offered = dataset_names.offered_datasets()
     assert list(offered) == ["digits", "photos", "mnist", "fashion-mnist", "data/mine.npy", "cifar10"]
     assert offered["cifar10"].endswith("is downloaded")
     assert offered["data/mine.npy"] == "30 images, 12×10 gray"
@@ -205,7 +205,7 @@ def test_a_published_data_set_without_files_is_downloaded_by_keras(monkeypatch):
     ],
 )
 def test_short_names(name_or_path, name):
-    assert datasets.short_name(name_or_path) == name
+    assert dataset_names.short_name(name_or_path) == name
 
 
 def test_real_cifar_10(real):

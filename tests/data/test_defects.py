@@ -12,7 +12,8 @@ from PIL import Image
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
 from lib.data import normal_classes
-from lib.data.datasets import Dataset, load_dataset, peek
+from lib.data.dataset_names import peek
+from lib.data.datasets import Dataset, load_dataset
 from lib.data.formats.defect_masks import match_defect_masks
 from lib.data.formats.picture_fit import PictureFit
 from lib.data.splits import training_count

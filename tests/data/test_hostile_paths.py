@@ -12,7 +12,7 @@ from PIL import Image
 
 import autoencoder
 from lib.common.errors import UserError, exit_status
-from lib.data import datasets, user_images
+from lib.data import dataset_names, datasets, user_images
 from lib.data.formats import picture_lists, registry
 from lib.runs import documents
 from tests.data.test_hostile_files import BATCH, IMAGES, LABELS
@@ -79,7 +79,7 @@ def test_a_figure_that_is_a_pipe_is_left_out_of_a_report():
 def test_paths_that_the_system_cannot_look_up():
     long = "a" * 1000
     assert_refused(long, "cannot be read (File name too long)", registry.peek_source)
-    assert_refused(long, "cannot be read (File name too long)", lambda path: datasets.peek(str(path)))
+    assert_refused(long, "cannot be read (File name too long)", lambda path: dataset_names.peek(str(path)))
     assert_refused(
         long, "cannot be read (File name too long)", lambda path: user_images.require_user_images(str(path))
     )
@@ -134,4 +134,4 @@ def test_control_characters_in_names_do_not_reach_the_terminal(capfd):
     Path(f"p/{name}").mkdir(parents=True)
     Image.fromarray(IMAGES[0]).save(f"p/{name}/a.png")
     assert registry.read_source(Path("p")).train.classes == ("evil \ufffd[2Jname\ufffd",)
-    assert datasets.short_name(f"p/{name}") == "evil \ufffd[2Jname\ufffd"
+    assert dataset_names.short_name(f"p/{name}") == "evil \ufffd[2Jname\ufffd"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters, ClassifierHyperparameters
-from lib.data import datasets
+from lib.data import dataset_names, datasets
 from lib.data.formats import picture_cache, picture_decoding, picture_fit
 from lib.data.formats.picture_fit import PictureFit
 from lib.data.formats.picture_patches import enlarged_size, load_patches
@@ -97,7 +97,7 @@ def test_patches_need_a_size_and_pictures():
         ):
             read(FOLDER, PictureFit(patches=3))
     with pytest.raises(UserError, match=r"^digits: --patches is for folders of pictures$"):
-        datasets.peek("digits", PictureFit(patches=3))
+        dataset_names.peek("digits", PictureFit(patches=3))
 
 
 def test_labels_and_files_stay_with_their_patches():

@@ -11,7 +11,7 @@ from PIL import Image
 
 from lib.common.errors import UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
-from lib.data import datasets
+from lib.data import dataset_names, datasets
 from lib.data.formats import picture_fit
 from lib.data.formats.picture_cache import digest_files
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit, survey_pictures
@@ -114,13 +114,13 @@ def test_other_data_sets_are_not_resized():
     np.save("a.npy", np.zeros((20, 8, 8), np.uint8))
     for name, shape in (("a.npy", "8×8×1"), ("digits", "28×28×1")):
         with pytest.raises(UserError, match=f"{name}: the images are {shape}; --size and --color are for"):
-            datasets.peek(name, PictureFit((16, 16)))
+            dataset_names.peek(name, PictureFit((16, 16)))
 
 
 def test_a_folder_with_the_name_of_a_data_set_is_pointed_out():
     Path("photos").mkdir()
     with pytest.raises(UserError, match=r"are for folders of pictures; use \./photos for the folder"):
-        datasets.peek("photos", PictureFit((16, 16)))
+        dataset_names.peek("photos", PictureFit((16, 16)))
 
 
 def test_a_run_reads_its_pictures_as_its_settings_say():
@@ -166,9 +166,9 @@ def test_a_test_folder_gets_the_size_and_color_of_the_training_images():
 def test_a_size_that_other_images_have_is_no_change():
     draw(*[(40, 30, 3)] * 3)
     fit = PictureFit((28, 28))
-    assert datasets.peek("digits", fit).shape == (28, 28, 1)
+    assert dataset_names.peek("digits", fit).shape == (28, 28, 1)
     assert datasets.load_dataset(
         AutoencoderHyperparameters(dataset="digits", testset="p", size=(28, 28), limit=50)
     ).test.parent.images.shape == (3, 28, 28, 1)
     with pytest.raises(UserError, match=r"^digits: the images are 28×28×1; --size and --color are for"):
-        datasets.peek("digits", replace(fit, color="rgb"))
+        dataset_names.peek("digits", replace(fit, color="rgb"))

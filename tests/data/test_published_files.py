@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from lib.common.errors import UserError
-from lib.data import datasets
+from lib.data import dataset_names
 from lib.data.formats import idx, registry
 from tests.harness import sample_files
 from tests.harness.refusals import assert_refused
@@ -109,9 +109,9 @@ def test_folders_with_several_data_sets():
 def test_a_name_takes_only_the_files_of_its_own_data_set():
     hold_emnist("data/mnist", "letters", LABELS + 1)
     hold("data/fashion-mnist/train-images-idx3-ubyte", sample_files.idx(IMAGES))
-    assert datasets.locate("mnist") is None
+    assert dataset_names.locate("mnist") is None
     hold("data/MNIST/raw/train-images-idx3-ubyte", sample_files.idx(IMAGES))
-    assert datasets.locate("mnist") == Path("data/MNIST/raw")
+    assert dataset_names.locate("mnist") == Path("data/MNIST/raw")
 
 
 def test_qmnist_has_its_classes_in_the_first_column():

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from lib.config.hyperparameters import HYPERPARAMETERS
-from lib.data import datasets, user_images
+from lib.data import dataset_names, datasets, user_images
 from lib.data.formats import base, masks, picture_files, picture_lists, pictures, registry
 from lib.data.formats.picture_fit import AS_THEY_ARE, PictureFit
 from tests.harness import sample_files
@@ -236,7 +236,7 @@ def unlike():
 
 
 def few(count: int):
-    datasets.require_trainable(sample_files.write_idx(Path("few.idx"), IMAGES[:count]).name)
+    dataset_names.require_trainable(sample_files.write_idx(Path("few.idx"), IMAGES[:count]).name)
 
 
 CASES = {
@@ -366,7 +366,7 @@ CASES = {
             "--size and --color are for folders of pictures",
         ),
         (
-            lambda: datasets.peek("digits", PictureFit(patches=2)),
+            lambda: dataset_names.peek("digits", PictureFit(patches=2)),
             "digits",
             "--patches is for folders of pictures",
         ),
@@ -419,14 +419,16 @@ CASES = {
             "its whole-number values range from 0 to 65536; pictures range from 0 to 255",
         ),
     ],
-    "data/datasets": [
+    "data/dataset_names": [
         (lambda: few(3), "few.idx", "3 images are not enough; the minimum is 10"),
         (lambda: few(1), "few.idx", "1 image is not enough; the minimum is 10"),
         (
-            lambda: datasets.peek("nowhere"),
+            lambda: dataset_names.peek("nowhere"),
             "nowhere",
             "no such file or folder; the named data sets are digits, photos, mnist,",
         ),
+    ],
+    "data/datasets": [
         (
             lambda: loaded(test=IMAGES[:, :5]),
             "testset.npy",
