@@ -210,7 +210,12 @@ print(json.dumps(histories))
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", [{"task": "denoise", "noise": 0.3}, {"regularization": "kl", "latent_dim": 2}]
+    "kind",
+    [
+        {"task": "denoise", "noise": 0.3},
+        {"regularization": "kl", "latent_dim": 2},
+        {"regularization": "adversarial", "latent_dim": 2},
+    ],
 )
 def test_two_devices_of_tensorflow_compute_what_one_computes(tiny, kind):
     if importlib.util.find_spec("tensorflow") is None:

@@ -139,7 +139,9 @@ KINDS = {
     ),
     "WAE": dict(regularization="mmd"),
     "AAE": dict(regularization="adversarial", latent_dim=2, label_weight=0.1),
-    "conditional VAE": dict(regularization="kl", latent_dim=2, conditional=True, adversarial_weight=0.1),
+    "conditional VAE": dict(
+        regularization="kl", latent_dim=2, conditional=True, adversarial_weight=0.1, precision="bfloat16"
+    ),
     "conditional maps": dict(conditional=True),
     "quantized": dict(quantize="5,3", latent_dim=4, label_weight=0.1),
     "quantized maps": dict(quantize="4"),
@@ -147,6 +149,7 @@ KINDS = {
     "PCA, improved": dict(pca=True, latent_dim=6, layers=2, kernels=4),
     "feedback": dict(latent_dim=6, batch_norm="none", feedback="8"),
     "in bfloat16": dict(precision="bfloat16", dropout=0.1),
+    "AAE in bfloat16": dict(regularization="adversarial", latent_dim=2, precision="bfloat16"),
     "pools": dict(
         pool="1",
         pool_type="average",
@@ -183,6 +186,7 @@ FIGURES = {
     "PCA, improved": SAMPLED,
     "feedback": SAMPLED,
     "in bfloat16": SAMPLED,
+    "AAE in bfloat16": SAMPLED | {"grid"},
     "pools": SAMPLED,
 }
 
@@ -201,7 +205,14 @@ IN_GRAPHS = {
     "feedback",
 }
 # Like other kinds in most of what they do.
-SLOW_KINDS = ("dense VAE", "convolutional VAE", "quantized maps", "conditional maps", "in bfloat16")
+SLOW_KINDS = (
+    "dense VAE",
+    "convolutional VAE",
+    "quantized maps",
+    "conditional maps",
+    "in bfloat16",
+    "AAE in bfloat16",
+)
 
 
 @pytest.mark.parametrize(
