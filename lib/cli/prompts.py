@@ -241,8 +241,10 @@ class Answers:
             return self.ask(name, check, default=first)
         question = setting.question or setting.label
         self.prompt_count += 1
+        draft = self.drafts.get(name)
+        last = draft if draft in choices else None  # the cursor is on it
         while True:
-            path = self._choose_path(name, question, choices, check) if choices else ""
+            path = self._choose_path(question, choices, check, last) if choices else ""
             if not path:
                 try:
                     path = prompt_text(
@@ -250,25 +252,25 @@ class Answers:
                         lambda text: check(setting.parse(text)),
                         is_path=True,
                         can_go_back=self.can_go_back or bool(choices),
-                        default="" if self.drafts.get(name) in choices else self.drafts.get(name, ""),
+                        default="" if draft is None or draft in choices else draft,
                     )
                 except GoBack:
                     if not choices:
                         raise
+                    last = ""
                     continue  # to the choices
             self.drafts[name] = path
             return path
 
     def _choose_path(
-        self, name: str, question: str, choices: dict[str, str], check: Callable[[str], object]
+        self, question: str, choices: dict[str, str], check: Callable[[str], object], default: str | None
     ) -> str:
         """Return one of several paths; empty for another one, or if the chosen one is refused."""
         texts = {path: f"{path:<15} {text}" if text else path for path, text in choices.items()}
-        draft = self.drafts.get(name)
         path = prompt_choice(
             question,
             texts | {"": OTHER_PATH},
-            default=draft if draft in choices else None,
+            default=default,
             can_go_back=self.can_go_back,
         )
         if path and (message := validation_result(check, path)) is not True:

@@ -109,7 +109,7 @@ def test_esc_leads_back_to_the_data_set_which_is_read_again_if_it_is_another(key
     keys.press(ENTER)  # digits
     keys.press(ESC, DOWN + ENTER)  # photos
     keys.press(ESC, UP * 2 + ENTER, ESC)  # to another path, the last choice, and back to the choices
-    keys.press(UP * 2 + ENTER, "mine.npy" + ENTER)
+    keys.press(ENTER, "mine.npy" + ENTER)  # the cursor is still on it
     keys.press("1" + ENTER, ENTER, ENTER, ENTER, ENTER, ENTER)
     hp = autoencoder.ask(answers, worker)
     assert keys.are_used
