@@ -102,7 +102,10 @@ def prompt_choice(
     listed = fitted_choices(choices, details or {}, question, _prompt_stream())
     instruction = "(arrow keys, Enter; Esc: back)" if can_go_back else MENU_INSTRUCTION
     instruction = fit_instruction(instruction, question)
-    menu = questionary.select(question, listed, default=default, instruction=instruction, **_output_options())
+    style = questionary.Style([("selected", "noreverse")])  # the default looks like the others
+    menu = questionary.select(
+        question, listed, default=default, instruction=instruction, style=style, **_output_options()
+    )
     fit_menu(menu, kept_lines)
     add_keys(menu, can_go_back, is_menu=True)
     return _run_prompt(menu)

@@ -1,6 +1,7 @@
 """Prompts that fit the terminal. python -m pytest tests/cli/test_prompt_layout.py"""
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -185,3 +186,10 @@ def test_the_preview_shows_every_size_whole(screen, columns):
     assert all(cell_width(line) <= columns for line in shown)
     assert preview in " ".join(" ".join(shown).split())
     assert {"28×28×1", "14×14×32"} <= {word for line in shown for word in line.split()}
+
+
+def test_the_default_of_a_menu_looks_like_the_other_choices(screen):
+    screen.pending = [DOWN, ENTER]
+    assert terminal_prompts.prompt_choice("Which?", {"a": "first", "b": "second"}, default="a") == "b"
+    assert "second" in screen.text.getvalue()
+    assert not re.search(r"\x1b\[[0-9;]*\b7m", screen.text.getvalue())  # no reverse video
