@@ -13,7 +13,7 @@ from lib.cli.jobs import do_job
 from lib.cli.picture_questions import ask_picture_size, asks_for_size, picture_fit
 from lib.cli.prompt_keys import GoBack
 from lib.cli.prompts import Answers
-from lib.common.errors import PromptCancelled, UserError
+from lib.common.errors import Interrupted, PromptCancelled, UserError
 from lib.common.formatting import format_shape
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import dataset_names
@@ -49,7 +49,7 @@ def ask_dataset(answers: Answers) -> str:
 
 
 def _download(name: str) -> bool:
-    """Download a data set before further questions; where that is not possible say why and return False."""
+    """Download a data set before further questions; say why and return False if it is not complete."""
     from lib.cli.display import Display
 
     display = Display()
@@ -57,6 +57,9 @@ def _download(name: str) -> bool:
         do_job(Download(name), display, status=f"downloading {name} …")
     except UserError as error:
         display.note(f"{error}, or choose another data set")
+        return False
+    except Interrupted as error:
+        display.note(str(error))
         return False
     return True
 

@@ -4,6 +4,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from lib.common.errors import Interrupted, UserError, describe_failure
@@ -25,6 +26,7 @@ from lib.worker.messages import (
 )
 from lib.worker.open_data import open_dataset
 from lib.worker.process import Channel
+from lib.worker.skippable import run_unless_stopped
 from lib.worker.training_jobs import run_training
 
 
@@ -71,6 +73,8 @@ def draw_comparison(channel: Channel, request: Compare) -> None:
 
 
 def download_dataset(channel: Channel, request: Download) -> None:
-    """Download a published data set into the cache of Keras."""
-    named_datasets.download(request.dataset)
+    """Download a published data set into the cache of Keras. Raises `Interrupted`: it was stopped."""
+    download = partial(named_datasets.download, request.dataset)
+    if run_unless_stopped(download, channel.stop_event) is None:
+        raise Interrupted(f"the download of {request.dataset} was stopped")
     channel.emit(Downloaded(request.dataset))

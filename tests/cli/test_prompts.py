@@ -18,7 +18,7 @@ from lib.cli import run_questions
 from lib.cli.display import Display
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
-from lib.common.errors import UserError
+from lib.common.errors import Interrupted, UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.program_settings import settings
 from lib.config.suited_defaults import ImageSet
@@ -276,14 +276,17 @@ def test_a_data_set_that_cannot_be_downloaded_is_refused_at_its_question(monkeyp
 
     def do_job(request: Download, display: Display, status: str):
         requests.append((request.dataset, status))
+        if request.dataset == "cifar10":
+            raise Interrupted("the download of cifar10 was stopped")
         raise UserError(f"{request.dataset} cannot be downloaded (offline); put its files into data/it")
 
     monkeypatch.setattr(session_answers, "ask_path", choose)
     monkeypatch.setattr(run_questions, "do_job", do_job)
     assert run_questions.ask_dataset(session_answers) == "digits"
     assert requests == [("mnist", "downloading mnist …"), ("cifar10", "downloading cifar10 …")]
-    assert capsys.readouterr().err.startswith(
+    assert capsys.readouterr().err == (
         "mnist cannot be downloaded (offline); put its files into data/it, or choose another data set\n"
+        "the download of cifar10 was stopped\n"
     )
 
 

@@ -15,10 +15,10 @@ from lib.evaluation.sample_quality import features
 from lib.models import second_stage
 from lib.models.saving import model_files
 from lib.runs.classifiers import missing_classifier
-from lib.worker import open_data, training_codes
+from lib.worker import main, open_data, training_codes
 from lib.worker.evaluate_messages import Evaluate
 from lib.worker.generate_messages import Generate
-from lib.worker.messages import Encode, ItemProgress
+from lib.worker.messages import Download, Encode, ItemProgress
 from tests.harness import sample_files
 from tests.harness.error_cases_settings import called
 from tests.harness.in_process_worker import RecordingChannel
@@ -378,6 +378,13 @@ CASES = {
             lambda: generated(stopped(), sampler="two-stage"),
             "stopped",
             "stopped before the images were generated; nothing was written",
+        ),
+    ],
+    "worker/main": [
+        (
+            lambda: main.download_dataset(stopped(), Download("mnist")),
+            "mnist",
+            "the download of mnist was stopped",
         ),
     ],
     "worker/nearest_images": [
