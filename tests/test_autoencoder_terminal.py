@@ -80,7 +80,7 @@ def test_the_whole_conversation():
     screen.choose(5)  # samples
     screen.see("▀", "figures/samples.png", MENU)
     screen.choose(6)  # more of them
-    screen.see("Sample latent codes from", "a Gaussian mixture", "a two-stage VAE")
+    screen.see("Sample latent codes from", "a Gaussian mixture of codes", "a second, small VAE")
     screen.press(ENTER)
     screen.see("Seed")
     screen.answer("some")

@@ -99,7 +99,7 @@ class GenerateCommand(ModelCommand):
         answers, run = session.answers, session.last_run
         hp = Hyperparameters.from_json(run.record["hyperparameters"], "the last run")
         assert isinstance(hp, AutoencoderHyperparameters)
-        samplers = {name: SAMPLERS[name].source for name in applicable_samplers(hp)}
+        samplers = {name: SAMPLERS[name].help for name in applicable_samplers(hp)}
         next_seed = len(list(run.folder.glob("generated*")))  # another one each time
         values: dict[str, Any] = {}
 

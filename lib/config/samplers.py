@@ -40,7 +40,7 @@ SAMPLERS = {
         applies=lambda hp: hp.has_prior,
     ),
     "mixture": Sampler(
-        "a Gaussian mixture of the codes of training images",
+        "a Gaussian mixture of codes of training images, mostly closest to real ones",
         "a Gaussian mixture",
         "lib.evaluation.samplers.mixture.sample",
         max_images=5000,
