@@ -29,7 +29,10 @@ PROJECTION_HELP = (
     f"projections of the latent codes to a plane: {', '.join(PROJECTIONS)}; umap requires umap-learn; codes "
     f"of one or two numbers are shown themselves in place of pca (default: {','.join(DEFAULT_PROJECTIONS)})"
 )
-LABEL_HELP = "class that a conditional model decodes, by name or number (default: no codes are decoded)"
+LABEL_HELP = (
+    "label that codes are decoded with, for a model that was trained with --conditional: the name of a "
+    "class, or its number from 0 (without it no codes of such a model are decoded)"
+)
 SEED_HELP = "seed of the sample and of the projections (default 0)"
 
 
@@ -65,12 +68,17 @@ class ExploreCommand(ModelCommand):
 
     def ask_request(self, session: Session) -> JobRequest | None:
         model, record = last_model(session), session.last_run.record
-        options = ask_images(session, default=run_images(session))
-        if record["hyperparameters"].get("conditional"):
-            question = "Class whose codes are decoded"
-            classes = record["dataset"]["classes"]
-            options["label"] = ask_class(session.answers, classes, question, "none", "none of them") or None
-        return Explore(models=(model,), output=default_page(model, options["data"]), **options)
+        label: str | None = None
+
+        def ask_label() -> None:
+            nonlocal label
+            label = ask_class(session.answers, record["dataset"]["classes"], "Label to decode codes with")
+
+        is_conditional = record["hyperparameters"].get("conditional")
+        further = [ask_label] if is_conditional else []
+        options = ask_images(session, default=run_images(session), further=further)
+        page = default_page(model, options["data"])
+        return Explore(models=(model,), output=page, label=label, **options)
 
     def show(self, result: ExploreResult, display: Display) -> None:
         show_problems(display, result.problems)

@@ -106,7 +106,7 @@ class GenerateCommand(ModelCommand):
         def ask_label() -> None:
             classes = run.record["dataset"]["classes"]
             chosen = ask_class(answers, classes, "Class of the samples", "all", "all of them")
-            values["labels"] = (chosen,) if chosen else ()
+            values["labels"] = () if chosen is None else (chosen,)
 
         def ask_sampler() -> None:
             question = "Sample latent codes from"

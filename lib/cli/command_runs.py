@@ -146,9 +146,8 @@ def _load_entries(display: Display, folder: Path) -> list[RunEntry]:
         display.note(f"{subject} ignored: {run_entries.abbreviate_list(unreadable)}", QUIET)
     if faults := [f"{entry.name}: {entry.fault}" for entry in entries if entry.fault]:
         subject = "1 record has an" if len(faults) == 1 else f"{len(faults):,} records have an"
-        display.note(
-            f"{subject} invalid value, which is ignored ({run_entries.abbreviate_list(faults)})", QUIET
-        )
+        shown = run_entries.abbreviate_list(faults, separator="; ")
+        display.note(f"{subject} invalid value: {shown}", QUIET)
     return entries
 
 

@@ -104,8 +104,10 @@ class ImageViews(Output):
         images, ellipsis = unpack_images(view.images), as_written(ELLIPSIS, self.out.file)
         captions = [as_written(caption, self.out.file) for caption in view.captions]
         width = min(MAX_CAPTION, self.out.width, max(map(cell_width, captions)))
-        layout = graphics.grid_layout(self.out, images, self._free_lines, CAPTION_GAP, width)
-        shown = min(len(images), layout.per_row * min(MAX_CAPTIONED_ROWS, layout.rows))
+        layout = graphics.grid_layout(
+            self.out, images, self._free_lines, CAPTION_GAP, width, MAX_CAPTIONED_ROWS
+        )
+        shown = min(len(images), layout.per_row * layout.rows)
         small = graphics.subsample(images[:shown], layout.max_side)
         width = max(width, small.shape[2])
         for start in range(0, shown, layout.per_row):

@@ -2,10 +2,11 @@
 
 import argparse
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lib.cli.conversation import ask_in_order
+from lib.cli.conversation import Step, ask_in_order
 from lib.cli.job_command import JobCommand
 from lib.cli.parser import CommandParser
 from lib.cli.session import Session
@@ -133,13 +134,16 @@ def free_file(model: str, name: str) -> str:
     return str(next(path for path in itertools.chain([first], numbered) if not path.exists()))
 
 
-def ask_images(session: Session, own_size: str = "", default: str = "") -> dict[str, Any]:
+def ask_images(
+    session: Session, own_size: str = "", default: str = "", further: Sequence[Step] = ()
+) -> dict[str, Any]:
     """Return the options of a request about the user's images, from prompts; the run's fit comes first.
 
     Args:
         session: has the run whose model is used.
         own_size: text of the choice to give outputs the size of each picture, for commands that can.
         default: the images for an empty line; "" for none.
+        further: questions after these.
     """
     answers, data, fit = session.answers, "", ""
     trained_fit = records.trained_fit(session.last_run.folder)
@@ -158,7 +162,7 @@ def ask_images(session: Session, own_size: str = "", default: str = "") -> dict[
         is_fitted = find_pictures(data) is not None
         fit = answers.choose(question, choices, at_end=next(iter(choices))) if is_fitted else trained_fit
 
-    ask_in_order(answers, [ask_data, ask_fit])
+    ask_in_order(answers, [ask_data, ask_fit, *further])
     options = {"data": data, "fit": trained_fit, "invert": fit.endswith("inverted")}
     if fit == OWN_SIZE:
         return options

@@ -242,9 +242,12 @@ class Answers:
         question = setting.question or setting.label
         self.prompt_count += 1
         draft = self.drafts.get(name)
-        last = draft if draft in choices else None  # the cursor is on it
+        last = None if draft is None else draft if draft in choices else ""  # the cursor is on it
         while True:
-            path = self._choose_path(question, choices, check, last) if choices else ""
+            path = last = self._choose_path(question, choices, last) if choices else ""
+            if path and (message := validation_result(check, path)) is not True:
+                print(wrap_for(str(message), sys.stderr), file=sys.stderr)
+                path = ""
             if not path:
                 try:
                     path = prompt_text(
@@ -257,26 +260,19 @@ class Answers:
                 except GoBack:
                     if not choices:
                         raise
-                    last = ""
                     continue  # to the choices
             self.drafts[name] = path
             return path
 
-    def _choose_path(
-        self, question: str, choices: dict[str, str], check: Callable[[str], object], default: str | None
-    ) -> str:
-        """Return one of several paths; empty for another one, or if the chosen one is refused."""
+    def _choose_path(self, question: str, choices: dict[str, str], default: str | None) -> str:
+        """Return one of several paths; empty for another one."""
         texts = {path: f"{path:<15} {text}" if text else path for path, text in choices.items()}
-        path = prompt_choice(
+        return prompt_choice(
             question,
             texts | {"": OTHER_PATH},
             default=default,
             can_go_back=self.can_go_back,
         )
-        if path and (message := validation_result(check, path)) is not True:
-            print(wrap_for(str(message), sys.stderr), file=sys.stderr)
-            return ""
-        return path
 
     def choose(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -9,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from lib.cli.conversation import Step, ask_in_order
-from lib.cli.jobs import do_job
 from lib.cli.picture_questions import ask_picture_size, asks_for_size, picture_fit
 from lib.cli.prompt_keys import GoBack
 from lib.cli.prompts import Answers
-from lib.common.errors import Interrupted, PromptCancelled, UserError
+from lib.common.errors import Interrupted, PromptCancelled, RunFailed, UserError
 from lib.common.formatting import format_shape
+from lib.common.terminal_state import muted_keyboard
+from lib.common.text_layout import wrap_for
 from lib.config.hyperparameters import Hyperparameters
 from lib.data import dataset_names
 from lib.data.formats.registry import read_labels
 from lib.runs import records, run_folder
 from lib.tasks import ImageShape
-from lib.worker.messages import Download, Open
+from lib.worker.messages import Download, Downloaded, Open
 from lib.worker.process import Worker
 
 
@@ -37,31 +39,43 @@ def ask_dataset(answers: Answers) -> str:
         chosen = replace(fit, size=(1, 1)) if fit.size is None and asks_for_size(answers, path) else fit
         require(path, chosen)
 
-    if "dataset" in answers.provided:
-        require = dataset_names.require_trainable
-        return answers.ask_path("dataset", {}, check)
-    require = dataset_names.require_readable
+    is_provided = "dataset" in answers.provided
+    require = dataset_names.require_trainable if is_provided else dataset_names.require_readable
     while True:
-        path = answers.ask_path("dataset", dataset_names.offered_datasets(), check)
-        if not answers.has_terminal or not dataset_names.is_downloaded(path) or _download(path):
+        path = answers.ask_path("dataset", {} if is_provided else dataset_names.offered_datasets(), check)
+        if not (answers.interactive and answers.has_terminal and dataset_names.needs_download(path)):
             return path
-        del answers.drafts["dataset"]
+        try:
+            _download(path)
+            return path
+        except (UserError, RunFailed, Interrupted) as error:
+            if is_provided:
+                raise
+            print(wrap_for(str(error), sys.stderr), file=sys.stderr)
+            del answers.drafts["dataset"]
 
 
-def _download(name: str) -> bool:
-    """Download a data set before further questions; say why and return False if it is not complete."""
+def _download(name: str) -> None:
+    """Download a data set, before further questions.
+
+    Raises:
+        UserError: it cannot be downloaded.
+        RunFailed: the process that downloads it has failed.
+        Interrupted: it was stopped.
+        PromptCancelled: it was stopped at once, by a second Ctrl-C.
+    """
     from lib.cli.display import Display
 
     display = Display()
+    display.show_status(f"downloading {name} …")
     try:
-        do_job(Download(name), display, status=f"downloading {name} …")
-    except UserError as error:
-        display.note(f"{error}, or choose another data set")
-        return False
-    except Interrupted as error:
-        display.note(str(error))
-        return False
-    return True
+        with muted_keyboard(), Worker() as worker:
+            worker.send(Download(name))
+            worker.follow(lambda event: None, until=Downloaded)
+    except KeyboardInterrupt:
+        raise PromptCancelled from None
+    finally:
+        display.close()
 
 
 def ask_labeled_data(answers: Answers) -> dict[str, Any]:

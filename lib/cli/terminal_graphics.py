@@ -176,7 +176,12 @@ def strip_layout(console: Console, columns: list[np.ndarray], lines: int) -> Str
 
 
 def grid_layout(
-    console: Console, images: np.ndarray, lines: int, gap: int = 1, caption_width: int = 0
+    console: Console,
+    images: np.ndarray,
+    lines: int,
+    gap: int = 1,
+    caption_width: int = 0,
+    max_rows: int | None = None,
 ) -> StripLayout:
     """Return the layout of single images in rows, in half the size if few would be seen.
 
@@ -186,12 +191,14 @@ def grid_layout(
         lines: lines that may be filled.
         gap: columns between images.
         caption_width: columns of the captions, a line below each image; 0 for none.
+        max_rows: rows at most, however many lines may be filled.
     """
 
     def layout(max_side: int) -> StripLayout:
         height, width = subsample(images[:1], max_side).shape[1:3]
         per_row = max(1, (console.width + gap) // (max(width, caption_width) + gap))
-        return StripLayout(max_side, per_row, max(1, lines // max(1, height // 2 + bool(caption_width))))
+        rows = max(1, lines // max(1, height // 2 + bool(caption_width)))
+        return StripLayout(max_side, per_row, rows if max_rows is None else min(rows, max_rows))
 
     return _with_enough(layout, max(1, min(MAX_SIDE, console.width)), min(MIN_IMAGES, len(images)))
 

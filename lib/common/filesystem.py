@@ -106,6 +106,13 @@ _REMEDIES = {  # by error number; {flag} is that of the path
 }
 
 
+def keras_folder() -> Path:
+    """Return the folder of Keras's cache: of data sets in `datasets`, of weights in `models`."""
+    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    is_writable = not folder.exists() or os.access(folder, os.W_OK)
+    return folder if is_writable else Path(tempfile.gettempdir(), ".keras")
+
+
 def cannot_write(path: Path | str, error: Exception) -> RunFailed:
     """Return the error for a file or folder that cannot be written, with the reason and the remedy."""
     return RunFailed(f"{path}: cannot be written ({reason(error)}); {remedy(error)}")

@@ -97,13 +97,15 @@ def offered_datasets() -> dict[str, str]:
             continue
         height, width, channels = header.shape
         offered[str(path)] = f"{header.count:,} images, {height}×{width} {format_channels(channels)}"
-    absent = {name: named for name, named in NAMED_DATASETS.items() if is_downloaded(name)}
-    return offered | {name: f"{named.description}; is downloaded" for name, named in absent.items()}
+    absent = {name: named for name, named in NAMED_DATASETS.items() if name not in offered}
+    places = {name: "Keras downloads it" if needs_download(name) else "in Keras's cache" for name in absent}
+    return offered | {name: f"{named.description}; {places[name]}" for name, named in absent.items()}
 
 
-def is_downloaded(name: str) -> bool:
-    """Return whether a name is that of a published data set that has no files here."""
-    return name in NAMED_DATASETS and not NAMED_DATASETS[name].load_bundled and locate(name) is None
+def needs_download(name: str) -> bool:
+    """Return whether a name is that of a published data set with files neither here nor in Keras's cache."""
+    named = NAMED_DATASETS.get(name)
+    return named is not None and locate(name) is None and bool(named.missing_cache_files)
 
 
 def _is_published_file(path: Path) -> bool:

@@ -1,5 +1,8 @@
 """Data sets known by their names: bundled with scikit-learn, or published as files that Keras downloads."""
 
+import gzip
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.common.errors import UserError, reason
+from lib.common.filesystem import keras_folder
 from lib.data.formats.base import Header, Images, Source
 from lib.data.formats.cifar import CIFAR10
 
@@ -17,6 +21,13 @@ FASHION_CLASSES = (
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 PHOTO_CLASSES = ("china", "flower")
+DAMAGES = (
+    EOFError,
+    ValueError,
+    zlib.error,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+)  # of an incomplete download
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,7 @@ class NamedDataset:
         load_bundled: reads it from scikit-learn; None where it is not bundled.
         search_folders: the places of its files below `DATA_FOLDER`, the recommended one first.
         keras_module: the module of `keras.datasets` that downloads it, if any.
+        cache_files: what Keras keeps of it in the folder `datasets` of its cache.
     """
 
     description: str
@@ -38,6 +50,13 @@ class NamedDataset:
     load_bundled: Callable[[], Images] | None = None
     search_folders: tuple[str, ...] = ()
     keras_module: str = ""
+    cache_files: tuple[str, ...] = ()
+
+    @property
+    def missing_cache_files(self) -> list[Path]:
+        """The files that Keras has to download."""
+        folder = keras_folder() / "datasets"
+        return [path for name in self.cache_files if not (path := folder / name).exists()]
 
     def equal_shares(self, count: int) -> dict[str, int]:
         """Return about how many of some images each class has."""
@@ -90,6 +109,7 @@ NAMED_DATASETS = {
         DIGITS,
         search_folders=("mnist", "MNIST", "mnist/raw", "MNIST/raw", "."),
         keras_module="mnist",
+        cache_files=("mnist.npz",),
     ),
     "fashion-mnist": NamedDataset(
         "70,000 articles of clothing, 28×28 gray",
@@ -97,6 +117,10 @@ NAMED_DATASETS = {
         FASHION_CLASSES,
         search_folders=("fashion-mnist", "fashion_mnist", "FashionMNIST", "FashionMNIST/raw"),
         keras_module="fashion_mnist",
+        cache_files=tuple(
+            f"fashion-mnist/{name}-ubyte.gz"
+            for name in ("train-labels-idx1", "train-images-idx3", "t10k-labels-idx1", "t10k-images-idx3")
+        ),
     ),
     "cifar10": NamedDataset(
         "60,000 photographs in ten classes, 32×32",
@@ -104,6 +128,7 @@ NAMED_DATASETS = {
         CIFAR10.classes,
         search_folders=("cifar10", "cifar-10", CIFAR10.folder, CIFAR10.archive),
         keras_module="cifar10",
+        cache_files=("cifar-10-batches-py-target",),
     ),
 }
 
@@ -115,6 +140,12 @@ def download(name: str) -> Source:
     named = NAMED_DATASETS[name]
     try:
         pairs = getattr(keras.datasets, named.keras_module).load_data()
+    except DAMAGES as error:
+        cache = keras_folder() / "datasets"
+        raise UserError(
+            f"{name}: its files in {cache} are damaged ({reason(error)}); remove them, so that they are "
+            f"downloaded again"
+        ) from None
     except Exception as error:  # Keras passes on any exception of its downloader
         folder = DATA_FOLDER / named.search_folders[0]
         raise UserError(

@@ -9,7 +9,7 @@
     continuation finished runs for more epochs
     validation   validating and sanitizing records
     classifiers  finding saved classifiers
-    recorded_splits settings that tell test images
+    recorded_splits splits that records have
     summary      test scores, baselines and remarks
     detection_results thresholds and kinds of defects
     run_entries  sorting, ranking and finding runs

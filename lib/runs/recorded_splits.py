@@ -10,7 +10,7 @@ from lib.config.program_settings import find_setting
 from lib.runs import records
 from lib.runs.validation import sanitize
 
-# The split is stratified by labels.
+# Labels, too: the split is stratified by them.
 SPLIT_SETTINGS = ("dataset", "testset", "limit", "split", "fold", "seed", "group", "patches", "labels")
 
 

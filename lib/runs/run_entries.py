@@ -335,10 +335,10 @@ def unknown_key_error(flag: str, key: str, known: list[str]) -> UserError:
     return UserError(f"{flag} {key}: no run has this value; {hint}")
 
 
-def abbreviate_list(items: Iterable, count: int = MAX_LISTED) -> str:
-    """Return the first items, separated by commas, and how many more there are."""
+def abbreviate_list(items: Iterable, count: int = MAX_LISTED, separator: str = ", ") -> str:
+    """Return the first items, separated by commas or otherwise, and how many more there are."""
     names = [shorten(sanitize_value(str(item)), MAX_LISTED_NAME) for item in items]
-    return ", ".join(names[:count]) + (f" and {len(names) - count:,} more" if len(names) > count else "")
+    return separator.join(names[:count]) + (f" and {len(names) - count:,} more" if len(names) > count else "")
 
 
 def _is_metric_table(section: str, value) -> bool:

@@ -38,7 +38,7 @@ class ExploreResult(PartialResult):
         file: the page, of `size` bytes.
         shape: of a latent code.
         projections: their titles.
-        decoded: what is decoded from codes alone; if not `is_decoded`, why nothing is.
+        decoded: what is decoded from codes, or codes and a label; if not `is_decoded`, why nothing is.
         problems: messages about images that cannot be read, by file.
     """
 

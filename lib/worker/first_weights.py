@@ -44,7 +44,7 @@ class FirstWeights:
             if not self._parent.sha256:
                 raise UserError(
                     f"{hp.continues}: its record does not say which images it was trained on; use "
-                    f"--begin-with instead"
+                    "--begin-with instead"
                 )
             if self._parent.sha256 != dataset.sha256:
                 raise UserError(

@@ -37,7 +37,7 @@ def load_training_data(
     """
     if data is None:
         _require_valid_record(path)
-    recorded = _recorded_hyperparameters(path)
+    recorded = _autoencoder_hyperparameters(path)
     if data is None:
         if recorded is None or recorded.dataset is None:
             raise UserError(f"{path}: no record next to it names its training images; pass them with -d")
@@ -126,7 +126,7 @@ def _require_valid_record(path: Path) -> None:
         Hyperparameters.from_json(record.get("hyperparameters", {}), str(path.parent))
 
 
-def _recorded_hyperparameters(path: Path) -> AutoencoderHyperparameters | None:
+def _autoencoder_hyperparameters(path: Path) -> AutoencoderHyperparameters | None:
     """The hyperparameters of the record next to a model; None without a valid one of an autoencoder."""
     hp = recorded_hyperparameters(path)
     return hp if isinstance(hp, AutoencoderHyperparameters) else None

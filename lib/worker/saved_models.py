@@ -137,7 +137,7 @@ class LoadedAutoencoder:
         return code_only(encoder)
 
     def code_decoder(self) -> keras.Model:
-        """Return the decoder of codes alone. Raises `UserError`: there is none, or it needs more."""
+        """Return the decoder of codes, or codes and labels. Raises `UserError`: none, or it needs more."""
         if self.foreign is not None:
             return self.foreign.decoder(self.options.encoder_layer, self.options.decoder_layer)
         return code_decoder(self.saved, self.path, self.hp)

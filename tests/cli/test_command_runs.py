@@ -184,8 +184,8 @@ def test_records_with_invalid_values_are_counted_and_named(call_runs):
         record = records.load_record(folder := record_run(name))
         write_json(folder / "run.json", record | change)
     assert call_runs()[2] == (
-        "2 records have an invalid value, which is ignored (list: hyperparameters must be an object, not "
-        "[1, 2], null: history must be an object, not None)\n"
+        "2 records have an invalid value: list: hyperparameters must be an object, not [1, 2]; null: history "
+        "must be an object, not None\n"
     )
 
 

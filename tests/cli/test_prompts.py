@@ -6,6 +6,7 @@ python -m pytest tests/cli/test_prompts.py
 import io
 import json
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
@@ -15,16 +16,17 @@ import pytest
 
 import autoencoder
 from lib.cli import run_questions
-from lib.cli.display import Display
 from lib.cli.parser import TrainParser
 from lib.cli.prompts import Answers
 from lib.common.errors import Interrupted, UserError
 from lib.config.hyperparameters import AutoencoderHyperparameters
 from lib.config.program_settings import settings
 from lib.config.suited_defaults import ImageSet
+from lib.data import dataset_names, named_datasets
+from lib.worker import main
 from lib.worker.messages import Download, Downloaded, find_object
 from lib.worker.process import Worker
-from tests.harness.in_process_worker import RecordingChannel
+from tests.harness.in_process_worker import InProcessWorker, RecordingChannel
 
 
 def answers(*words: str, lines: str | None = None, program: str = "autoencoder", monkeypatch=None) -> Answers:
@@ -274,20 +276,27 @@ def test_a_data_set_that_cannot_be_downloaded_is_refused_at_its_question(monkeyp
         session_answers.drafts[name] = path = next(chosen)
         return path
 
-    def do_job(request: Download, display: Display, status: str):
-        requests.append((request.dataset, status))
-        if request.dataset == "cifar10":
-            raise Interrupted("the download of cifar10 was stopped")
-        raise UserError(f"{request.dataset} cannot be downloaded (offline); put its files into data/it")
+    class Offline(InProcessWorker):
+        def follow(self, on_event, until):
+            (request,) = self.requests
+            requests.append(request.dataset)
+            if request.dataset == "cifar10":
+                raise Interrupted("the download of cifar10 was stopped")
+            raise UserError(f"{request.dataset} cannot be downloaded (offline); put its files into data/it")
 
+    monkeypatch.setenv("KERAS_HOME", "empty")
     monkeypatch.setattr(session_answers, "ask_path", choose)
-    monkeypatch.setattr(run_questions, "do_job", do_job)
+    monkeypatch.setattr(run_questions, "Worker", Offline)
     assert run_questions.ask_dataset(session_answers) == "digits"
-    assert requests == [("mnist", "downloading mnist …"), ("cifar10", "downloading cifar10 …")]
-    assert capsys.readouterr().err == (
-        "mnist cannot be downloaded (offline); put its files into data/it, or choose another data set\n"
+    assert requests == ["mnist", "cifar10"]
+    assert capsys.readouterr().err.endswith(
+        "mnist cannot be downloaded (offline); put its files into data/it\n"
         "the download of cifar10 was stopped\n"
     )
+    chosen = iter(["fashion-mnist"])
+    session_answers.provided["dataset"] = "fashion-mnist"
+    with pytest.raises(UserError, match="fashion-mnist cannot be downloaded"):
+        run_questions.ask_dataset(session_answers)
 
 
 def test_a_data_set_is_downloaded_by_the_child_process(monkeypatch):
@@ -296,3 +305,34 @@ def test_a_data_set_is_downloaded_by_the_child_process(monkeypatch):
     channel, request = RecordingChannel(), Download("mnist")
     find_object(request.job)(channel, request)
     assert channel.events == [Downloaded("mnist")]
+
+
+def test_a_download_that_is_stopped_leaves_no_half_of_a_file(monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", "home")
+    channel, half = RecordingChannel(), Path("home/datasets/mnist.npz")
+    half.parent.mkdir(parents=True)
+
+    def download(name: str) -> None:
+        half.write_bytes(b"half")
+        channel.stop_event.set()
+        threading.Event().wait(1)
+
+    monkeypatch.setattr(named_datasets, "download", download)
+    with pytest.raises(Interrupted):
+        main.download_dataset(channel, Download("mnist"))
+    assert not half.exists()
+
+
+def test_only_what_is_not_there_is_downloaded(monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", "home")
+    assert [name for name in named_datasets.NAMED_DATASETS if dataset_names.needs_download(name)] == [
+        "mnist",
+        "fashion-mnist",
+        "cifar10",
+    ]
+    Path("home/datasets").mkdir(parents=True)
+    Path("home/datasets/mnist.npz").touch()
+    assert not dataset_names.needs_download("mnist")
+    offered = dataset_names.offered_datasets()
+    assert offered["mnist"].endswith("; in Keras's cache")
+    assert offered["cifar10"].endswith("; Keras downloads it")

@@ -169,7 +169,7 @@ def test_published_sets_are_found_in_data(tmp_path):
     Path("data/notes.txt").write_text("nothing to see")
     offered = dataset_names.offered_datasets()
     assert list(offered) == ["digits", "photos", "mnist", "fashion-mnist", "data/mine.npy", "cifar10"]
-    assert offered["cifar10"].endswith("is downloaded")
+    assert offered["cifar10"].endswith("Keras downloads it")
     assert offered["data/mine.npy"] == "30 images, 12×10 gray"
 
 

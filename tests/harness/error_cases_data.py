@@ -147,7 +147,14 @@ def split(count: int, **values):
 
 
 def offline(said: str):
-    with mock.patch.object(keras.datasets.cifar10, "load_data", side_effect=OSError(said)):
+    downloaded(OSError(said))
+
+
+def downloaded(error: Exception):
+    with (
+        mock.patch.object(keras.datasets.cifar10, "load_data", side_effect=error),
+        mock.patch.dict(os.environ, {"KERAS_HOME": "home"}),
+    ):
         datasets.load_source("cifar10")
 
 
@@ -428,6 +435,29 @@ CASES = {
             "no such file or folder; the named data sets are digits, photos, mnist,",
         ),
     ],
+    "data/named_datasets": [
+        (
+            lambda: offline("URL fetch failure"),
+            "cifar10",
+            "cannot be downloaded (URL fetch failure); put its files into data/cifar10",
+        ),
+        (
+            lambda: offline("None -- [Errno -3] No name resolution"),
+            "cifar10",
+            "cannot be downloaded (No name resolution); put its files into data/cifar10",
+        ),
+        (
+            lambda: offline(""),
+            "cifar10",
+            "cannot be downloaded (no reason given); put its files into data/cifar10",
+        ),
+        (
+            lambda: downloaded(EOFError("Compressed file ended")),
+            "cifar10",
+            "its files in home/datasets are damaged (Compressed file ended); remove them, so that they are "
+            "downloaded again",
+        ),
+    ],
     "data/datasets": [
         (
             lambda: loaded(test=IMAGES[:, :5]),
@@ -466,21 +496,6 @@ CASES = {
             "are too few for split 98/1/1: one part would be empty; use more images or",
         ),
         (lambda: loaded(labels=LABELS[:5]), "labels.npy", "5 labels for the 20 images of dataset.npy"),
-        (
-            lambda: offline("URL fetch failure"),
-            "cifar10",
-            "cannot be downloaded (URL fetch failure); put its files into data/cifar10",
-        ),
-        (
-            lambda: offline("None -- [Errno -3] No name resolution"),
-            "cifar10",
-            "cannot be downloaded (No name resolution); put its files into data/cifar10",
-        ),
-        (
-            lambda: offline(""),
-            "cifar10",
-            "cannot be downloaded (no reason given); put its files into data/cifar10",
-        ),
     ],
     "data/user_images": [
         (

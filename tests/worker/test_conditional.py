@@ -129,7 +129,7 @@ def test_the_evaluation_and_the_page_of_a_conditional_model(labeled):
     assert {"reconstructions", "prior", "mixture"} <= {row.source for row in result.rows}
     page = run_job(Explore, models, data=labeled, projection=("pca",), output="page.html")
     assert page.count == 60
-    assert page.decoded.endswith("decodes those of a class; set --label")
+    assert page.decoded.endswith("decodes codes with a label; set --label")
     pictures = []
     for label in ("0", "1"):
         options = {"data": labeled, "projection": ("pca",), "output": f"{label}.html", "label": label}

@@ -220,7 +220,8 @@ def _draw_class_samples(figures_of: AutoencoderFigures, path: Path, name: str, t
         class_name = figures_of.dataset.classes[label]
         rows.append((class_name, figures_of.decode(codes, np.full(len(codes), label))))
     image_figures.plot_image_rows(rows, path, title)
-    by_code = np.stack([images for _, images in rows], axis=1)  # so that the first ones are of all classes
+    # By code, so that the first ones are of different classes.
+    by_code = np.stack([images for _, images in rows], axis=1)
     captions = [class_name for class_name, _ in rows] * by_code.shape[0]
     return CaptionedImages(pack_images(by_code.reshape(-1, *by_code.shape[2:])), captions)
 

@@ -4,7 +4,6 @@ Features are those of a classifier of these programs, the inputs of its last ful
 of InceptionV3 with the weights in Keras's cache, as for the FID.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from keras import layers
 
 from lib.common.errors import UserError, reason
+from lib.common.filesystem import keras_folder
 from lib.common.formatting import format_shape
 from lib.models import inference
 from lib.models.saving.model_files import SavedModel
@@ -100,8 +100,7 @@ def classifier_features(saved: SavedModel, path: Path, image_shape: ImageShape) 
 
 def inception_weights() -> Path | None:
     """Return the file of InceptionV3's weights in Keras's cache, or None if it is not there."""
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    path = home / "models" / INCEPTION_FILE
+    path = keras_folder() / "models" / INCEPTION_FILE
     return path if path.is_file() else None
 
 

@@ -120,7 +120,7 @@ def _find_decoder(
         raise UserError(f"{model.path}: --label requires a model that was trained with --conditional")
     number = None if label is None or model.classes is None else int(model.classes.numbers((label,))[0])
     if model.classes is not None and number is None:
-        return None, "no codes are decoded: a conditional autoencoder decodes those of a class; set --label"
+        return None, "no codes are decoded: a conditional autoencoder decodes codes with a label; set --label"
     try:
         decoder = model.code_decoder()
     except UserError as error:

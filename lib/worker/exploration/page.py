@@ -27,7 +27,7 @@ class Exploration(NamedTuple):
         projections: at least one.
         neighbors: positions and distances of the nearest codes of each, (n, neighbors).
         decoded: pictures of codes, or None.
-        refusal: why nothing is decoded from codes alone; empty if it is.
+        refusal: why nothing is decoded from codes; empty if it is.
         decoded_part: the part of images that is decoded; empty for whole images.
         decoded_class: the class of what is decoded, of a conditional autoencoder; else empty.
         output_name: what the outputs of the model are called.
