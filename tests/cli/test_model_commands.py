@@ -43,7 +43,7 @@ from tests.worker.test_foreign_models import dense, saved, write_images
 from tests.worker.test_model_jobs import save_autoencoder, save_classifier
 
 
-@pytest.mark.parametrize(("count", "typed", "chosen"), [(3, "c1", "c1"), (30, "", ""), (30, "7", "7")])
+@pytest.mark.parametrize(("count", "typed", "chosen"), [(3, "c1", "c1"), (30, "", None), (30, "7", "7")])
 def test_the_class_of_samples_is_chosen_or_typed_if_there_are_many(count, typed, chosen, monkeypatch):
     answers = Answers("autoencoder", TrainParser("autoencoder", "").parse([]))
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{typed}\n"))
