@@ -21,6 +21,7 @@ from lib.cli import command_encode, commands
 from lib.cli.class_question import ask_class
 from lib.cli.command_apply import ApplyCommand
 from lib.cli.command_encode import EncodeCommand
+from lib.cli.command_explore import ExploreCommand
 from lib.cli.command_generate import GenerateCommand
 from lib.cli.display import Display
 from lib.cli.model_command import OWN_SIZE, ask_images
@@ -366,3 +367,16 @@ def test_samples_of_a_conditional_model_are_shown_with_their_classes(capsys, mon
         out = capsys.readouterr().out
         assert "3 images, samples from the prior" in out
         assert [word for word in out.split() if word in {"left", "top"}] == classes
+
+
+@pytest.mark.parametrize(("conditional", "lines", "label"), [(False, "\n", None), (True, "\nb\n", "b")])
+def test_explore_asks_for_a_label_of_a_conditional_model(conditional, lines, label, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+    session = Session("autoencoder", "", [])
+    folder = record_run("ae", dataset="digits")
+    record = records.load_record(folder)
+    record["hyperparameters"]["conditional"] = conditional
+    record["dataset"]["classes"] = ["a", "b"]
+    session.finished_runs.append(FinishedRun(folder, record))
+    request = ExploreCommand().ask_request(session)
+    assert (request.data, request.label) == ("digits", label)
