@@ -60,7 +60,7 @@ def program(tmp_path):
     )
     yield process, terminal
     process.kill()
-    process.wait()
+    process.wait(60)
     os.close(terminal)
 
 
@@ -78,7 +78,7 @@ def test_native_code_that_keeps_the_lock_ends_with_the_program(program, number):
     assert not kill_trials.shows_keys(terminal), "the terminal was restored where a child was closed"
     process.send_signal(number)
     killed = time.monotonic()
-    process.wait()
+    process.wait(60)
     kill_trials.wait_for("the last child", lambda: not any(map(lives, children)))
     kill_trials.wait_for("the terminal", lambda: kill_trials.shows_keys(terminal))
     assert time.monotonic() - killed < PROMPTLY
