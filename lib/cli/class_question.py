@@ -16,7 +16,7 @@ def ask_class(
     Args:
         answers: the session's answers.
         classes: names of the classes.
-        question: what is asked for.
+        question: its text.
         other: the word that is typed for no single class, the default; without it the default is the first
             class.
         other_text: its text in the menu.

@@ -7,12 +7,26 @@ from lib.tasks.settings import TaskSettings
 
 
 def get_task(settings: TaskSettings) -> Task:
-    """Return the task of settings, as their options define it."""
+    """Return the task of settings.
+
+    Args:
+        settings: with the name of the task and its options.
+
+    Returns:
+        The task as the options define it.
+    """
     return TASKS[settings.task].for_options(settings)
 
 
 def find_task(name: object) -> Task:
-    """Return the task of a name in a record; for a name that no task has, a task with all defaults."""
+    """Return the task of a name in a record.
+
+    Args:
+        name: as it is recorded, of any type.
+
+    Returns:
+        The task; for a name that no task has, one with all defaults.
+    """
     return TASKS.get(name, Task()) if isinstance(name, str) else Task()
 
 
@@ -22,7 +36,14 @@ def default_task() -> str:
 
 
 def list_tasks(condition: Callable[[Task], bool] = lambda task: True) -> str:
-    """Return the names of the tasks with a property, such as `denoise, colorize or complete`."""
+    """Return the names of the tasks with a property.
+
+    Args:
+        condition: whether a task has the property; by default all have it.
+
+    Returns:
+        The names as they stand in a sentence, such as `denoise, colorize or complete`.
+    """
     return join_names(name for name, task in TASKS.items() if condition(task))
 
 

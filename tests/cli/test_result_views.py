@@ -126,6 +126,13 @@ def test_views_leave_room_for_a_menu(width, height):
         assert len(lines) <= height - image_views.MENU_LINES + 1  # the path is one of the menu's lines
 
 
+def test_captioned_images_are_halved_if_few_fit_into_the_rows_that_are_shown():
+    images = pack_images(np.zeros((10, 28, 28, 1), np.uint8))
+    shown = terminal_display(80, 80)  # lines for many rows, of which captioned images take two
+    shown.show_figure(CaptionedImages(images, list("0123456789")), "a.png")
+    assert "of 10" not in "\n".join(lines_of(shown))  # all of them; in full size there would be four
+
+
 def test_images_that_are_not_shown_are_counted():
     shown = terminal_display()
     images = pack_images(np.zeros((24, 28, 28, 1), np.uint8))
