@@ -20,7 +20,17 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((PROJECT / "docs").glob("*.md"))}
 TEXTS = {"README.md": README} | PAGES
 FLAGS_ELSEWHERE = {  # of TensorBoard, pytest and tests.benchmarks
-    *("--logdir", "--maxprocesses", "--dist", "--rows", "--seeds", "--side", "--sizes", "--samplers"),
+    *(
+        "--logdir",
+        "--maxprocesses",
+        "--dist",
+        "--rows",
+        "--seeds",
+        "--side",
+        "--sizes",
+        "--samplers",
+        "--kinds",
+    ),
     "--upend",  # an example of an augmentation to add
 }
 MAX_README_LINES, MAX_PAGE_LINES, MAX_PARAGRAPH_LINES = 220, 250, 5
